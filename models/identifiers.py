@@ -1,0 +1,77 @@
+"""Every identifier the engine makes, built in this one place.
+
+Ids are derived (UUID version 5, RFC 9562) from what they name, so that a retried activity, a re-posted form and
+a replayed workflow all arrive at the same row. No identifier holds personal data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from uuid import UUID, uuid5
+
+from models.words import CaseKind, NoticeKind
+
+NAMESPACE = UUID("6f3f0a52-3c5c-5d0f-9a51-7f0b6d5d7e11")
+"""Root of all derived ids; never changed, since stored ids depend on it."""
+
+TASK_QUEUE = "duenotice"
+"""The one Temporal task queue that workers poll."""
+
+
+def _derived(*parts: object) -> UUID:
+    return uuid5(NAMESPACE, "\x1f".join(str(part) for part in parts))
+
+
+def case_id(kind: CaseKind, report_digest: str) -> UUID:
+    """The case for one report: the same report always names the same case."""
+    return _derived("case", kind.value, report_digest)
+
+
+def agreement_id(reference: str) -> UUID:
+    """The agreement that the installation knows under ``reference``."""
+    return _derived("agreement", reference)
+
+
+def contact_id(agreement: UUID, role: str, rank: int) -> UUID:
+    """The ``rank``-th contact of one role of one agreement."""
+    return _derived("contact", agreement, role, rank)
+
+
+def duty_id(case: UUID, agreement: UUID, clause: str) -> UUID:
+    """The duty that one clause of one agreement sets in one case."""
+    return _derived("duty", case, agreement, clause)
+
+
+def batch_id(case: UUID, kind: NoticeKind, clause: str, first_duty: UUID, wave: str) -> UUID:
+    """One batch of notices, named by its first duty and by the wave of facts that caused it."""
+    return _derived("batch", case, kind.value, clause, first_duty, wave)
+
+
+def notice_id(batch: UUID, duty: UUID) -> UUID:
+    """The notice that one batch sends for one duty."""
+    return _derived("notice", batch, duty)
+
+
+def delivery_id(notice: UUID, contact: UUID) -> UUID:
+    """One notice to one contact."""
+    return _derived("delivery", notice, contact)
+
+
+def message_id(delivery: UUID, domain: str) -> str:
+    """The Message-ID (RFC 5322, 3.6.4) of one delivery; the same for every attempt, so that resends can be told."""
+    return f"<{delivery}@{domain}>"
+
+
+def workflow_id(kind: CaseKind, case: UUID) -> str:
+    """The Temporal workflow id of a case."""
+    return f"{kind.value}:{case}"
+
+
+def batch_workflow_id(batch: UUID) -> str:
+    """The Temporal workflow id of one batch of notices."""
+    return f"notice-batch:{batch}"
+
+
+def sha256_hex(content: bytes) -> str:
+    """SHA-256 (FIPS 180-4) of some bytes, as 64 lower-case hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,323 @@
+"""What SQL keeps: who and what. Tables hold no behaviour; personal data and free text sit in sealed columns."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, Column, Enum, Index
+from sqlmodel import Field, SQLModel
+
+from models.columns import SealedBytes, SealedText, UtcDateTime
+from models.words import (
+    BatchStatus,
+    CaseKind,
+    CaseStatus,
+    ContactRole,
+    DeliveryStatus,
+    DutyStatus,
+    FactStatus,
+    NoticeKind,
+    Party,
+    Verdict,
+)
+
+
+def _word(of: type[StrEnum], *, index: bool = False) -> Any:
+    """A closed vocabulary, stored as its words so that a new one needs no migration."""
+    kind = Enum(
+        of,
+        values_callable=lambda words: [w.value for w in words],
+        native_enum=False,
+        length=32,
+        create_constraint=False,
+    )
+    return Field(sa_column=Column(kind, nullable=False, index=index))
+
+
+def _word_or_none(of: type[StrEnum]) -> Any:
+    kind = Enum(
+        of,
+        values_callable=lambda words: [w.value for w in words],
+        native_enum=False,
+        length=32,
+        create_constraint=False,
+    )
+    return Field(default=None, sa_column=Column(kind, nullable=True))
+
+
+def _instant(*, index: bool = False) -> Any:
+    return Field(sa_column=Column(UtcDateTime, nullable=False, index=index))
+
+
+def _instant_or_none(*, index: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(UtcDateTime, nullable=True, index=index))
+
+
+def _sealed(context: str) -> Any:
+    return Field(sa_column=Column(SealedText(context), nullable=False))
+
+
+def _sealed_or_none(context: str) -> Any:
+    return Field(default=None, sa_column=Column(SealedText(context), nullable=True))
+
+
+class Agreement(SQLModel, table=True):
+    """One signed data privacy agreement with one LEA."""
+
+    __tablename__ = "agreement"
+
+    id: UUID = Field(primary_key=True)
+    reference: str = Field(unique=True, index=True)
+    form: str
+    state: str
+    lea_name: str
+    time_zone: str
+    executed_on: date
+    expires_on: date | None = None
+    terminated_on: date | None = None
+    exhibit_h_note: str | None = _sealed_or_none("agreement.exhibit_h_note")
+    imported_at: datetime = _instant()
+
+
+class AgreementContact(SQLModel, table=True):
+    """One person or office that a party names for notices; rank 0 is tried first within its role."""
+
+    __tablename__ = "agreement_contact"
+
+    id: UUID = Field(primary_key=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    role: ContactRole = _word(ContactRole)
+    rank: int = 0
+    name: str = _sealed("agreement_contact.name")
+    email: str = _sealed("agreement_contact.email")
+
+
+class ExhibitHChange(SQLModel, table=True):
+    """One agreed change to one agreement, in the shape of a supplement's clause operation (JSON)."""
+
+    __tablename__ = "exhibit_h_change"
+
+    id: UUID = Field(primary_key=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    effective_on: date
+    entered_by: str
+    entered_at: datetime = _instant()
+    operation: dict[str, Any] = Field(sa_type=JSON)
+
+
+class SchoolCalendar(SQLModel, table=True):
+    """The days on which an LEA's schools are closed, between two dates that the calendar covers."""
+
+    __tablename__ = "school_calendar"
+
+    id: UUID = Field(primary_key=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    first_day: date
+    last_day: date
+    closed_days: list[str] = Field(sa_type=JSON)
+    source_sha256: str
+    imported_at: datetime = _instant()
+
+
+class TermsSnapshot(SQLModel, table=True):
+    """Effective terms by content: the canonical JSON whose SHA-256 is ``hash``."""
+
+    __tablename__ = "terms_snapshot"
+
+    hash: str = Field(primary_key=True, max_length=64)
+    form: str
+    state: str
+    body: bytes
+    taken_at: datetime = _instant()
+
+
+class Case(SQLModel, table=True):
+    """One matter with one Temporal workflow; ``report_digest`` makes the same report the same case."""
+
+    __tablename__ = "duenotice_case"
+
+    id: UUID = Field(primary_key=True)
+    kind: CaseKind = _word(CaseKind)
+    status: CaseStatus = _word(CaseStatus, index=True)
+    title: str = _sealed("case.title")
+    report_digest: str = Field(unique=True)
+    opened_at: datetime = _instant(index=True)
+    workflow_started_at: datetime | None = _instant_or_none()
+    closed_at: datetime | None = _instant_or_none()
+
+
+class CaseAnchor(SQLModel, table=True):
+    """One dated fact of a case: an instant, a date, or a range of dates; a corrected one is kept, superseded."""
+
+    __tablename__ = "case_anchor"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    agreement_id: UUID | None = Field(default=None, foreign_key="agreement.id")
+    name: str
+    instant: datetime | None = _instant_or_none()
+    first_day: date | None = None
+    last_day: date | None = None
+    recorded_at: datetime = _instant()
+    recorded_by: str
+    superseded_at: datetime | None = _instant_or_none()
+
+
+class CaseFact(SQLModel, table=True):
+    """What is known of one content element, or the declaration that it cannot be determined."""
+
+    __tablename__ = "case_fact"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    element: str
+    status: FactStatus = _word(FactStatus)
+    value: str | None = _sealed_or_none("case_fact.value")
+    recorded_at: datetime = _instant()
+    recorded_by: str
+    superseded_at: datetime | None = _instant_or_none()
+
+
+class CaseAgreement(SQLModel, table=True):
+    """One agreement in a case's scope, with the terms the case pinned for it."""
+
+    __tablename__ = "case_agreement"
+
+    case_id: UUID = Field(foreign_key="duenotice_case.id", primary_key=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", primary_key=True)
+    terms_hash: str | None = Field(default=None, foreign_key="terms_snapshot.hash")
+    added_at: datetime = _instant()
+
+
+class Reckoning(SQLModel, table=True):
+    """One computed due instant with its reasons, by content: agreements with equal terms and zone share it."""
+
+    __tablename__ = "reckoning"
+
+    id: str = Field(primary_key=True, max_length=64)
+    body: dict[str, Any] = Field(sa_type=JSON)
+
+
+class Duty(SQLModel, table=True):
+    """One dated thing that one party owes the other under one clause in one case."""
+
+    __tablename__ = "duty"
+    __table_args__ = (Index("duty_case_status", "case_id", "status"),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    clause: str
+    owed_by: Party = _word(Party)
+    owed_to: Party = _word(Party)
+    status: DutyStatus = _word(DutyStatus)
+    reckoning_id: str = Field(foreign_key="reckoning.id", index=True)
+    due_at: datetime | None = _instant_or_none(index=True)
+    discharged_at: datetime | None = _instant_or_none()
+    verdict: Verdict | None = _word_or_none(Verdict)
+
+
+class Batch(SQLModel, table=True):
+    """At most 200 notices of one cohort (same clause, same reckoning), sent by one child workflow."""
+
+    __tablename__ = "batch"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    kind: NoticeKind = _word(NoticeKind)
+    clause: str
+    reckoning_id: str = Field(foreign_key="reckoning.id")
+    status: BatchStatus = _word(BatchStatus)
+    size: int
+    released_by: str | None = None
+    trouble: str | None = None
+    trouble_since: datetime | None = _instant_or_none()
+
+
+class Notice(SQLModel, table=True):
+    """A message that discharges a duty: which elements it gave, and which it said would follow."""
+
+    __tablename__ = "notice"
+
+    id: UUID = Field(primary_key=True)
+    batch_id: UUID = Field(foreign_key="batch.id", index=True)
+    duty_id: UUID = Field(foreign_key="duty.id", index=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    kind: NoticeKind = _word(NoticeKind)
+    given: list[str] = Field(default_factory=list, sa_type=JSON)
+    lacking: list[str] = Field(default_factory=list, sa_type=JSON)
+    composed_at: datetime | None = _instant_or_none()
+    given_at: datetime | None = _instant_or_none()
+
+
+class Delivery(SQLModel, table=True):
+    """The outbox: one notice to one contact, reserved before the send, settled with the server's answer."""
+
+    __tablename__ = "delivery"
+
+    id: UUID = Field(primary_key=True)
+    notice_id: UUID = Field(foreign_key="notice.id", index=True)
+    contact_id: UUID = Field(foreign_key="agreement_contact.id")
+    message_id: str = Field(unique=True)
+    status: DeliveryStatus = _word(DeliveryStatus, index=True)
+    message_sha256: str = Field(foreign_key="artifact.sha256")
+    attempts: int = 0
+    reserved_at: datetime = _instant()
+    attempted_at: datetime | None = _instant_or_none()
+    settled_at: datetime | None = _instant_or_none()
+    answer: str | None = _sealed_or_none("delivery.answer")
+
+
+class Artifact(SQLModel, table=True):
+    """Bytes that evidence points to by the SHA-256 of their plain content; sealed at rest."""
+
+    __tablename__ = "artifact"
+
+    sha256: str = Field(primary_key=True, max_length=64)
+    media_type: str
+    size: int
+    content: bytes = Field(sa_column=Column(SealedBytes("artifact.content"), nullable=False))
+    stored_at: datetime = _instant()
+
+
+class EvidenceEntry(SQLModel, table=True):
+    """One entry of the append-only ledger; ``hash`` covers every other column and the entry before."""
+
+    __tablename__ = "evidence"
+
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: datetime = _instant()
+    case_id: UUID | None = Field(default=None, index=True)
+    kind: str
+    subject: str | None = None
+    actor: str
+    body: dict[str, Any] = Field(sa_type=JSON)
+    artifacts: list[str] = Field(sa_type=JSON)
+    key: str = Field(unique=True)
+    previous_hash: str = Field(max_length=64)
+    hash: str = Field(unique=True, max_length=64)
+
+
+class LedgerHead(SQLModel, table=True):
+    """The ledger's length and last hash: the one row that an append locks."""
+
+    __tablename__ = "ledger_head"
+
+    id: int = Field(primary_key=True)
+    length: int
+    hash: str = Field(max_length=64)
+
+
+class SignInToken(SQLModel, table=True):
+    """A one-time sign-in link, kept as the SHA-256 of its token."""
+
+    __tablename__ = "sign_in_token"
+
+    digest: str = Field(primary_key=True, max_length=64)
+    actor: str
+    issued_at: datetime = _instant()
+    expires_at: datetime = _instant()
+    used_at: datetime | None = _instant_or_none()

@@ -1,0 +1,94 @@
+"""The closed vocabularies of the engine: what a duty, a case, a notice or a delivery can be.
+
+Open vocabularies (forms, states, clauses, anchors, content elements) are data under ``config/clauses/``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Party(StrEnum):
+    """The two sides of an agreement."""
+
+    PROVIDER = "provider"
+    LEA = "lea"
+
+
+class ContactRole(StrEnum):
+    """What a party's contact is named for in the agreement."""
+
+    GENERAL = "general"
+    SECURITY = "security"
+    COPY_TO = "copy_to"
+
+
+class CaseKind(StrEnum):
+    """The matter a case is about; each kind is one workflow type."""
+
+    BREACH = "breach"
+
+
+class CaseStatus(StrEnum):
+    """Where a case stands."""
+
+    REPORTED = "reported"
+    OPEN = "open"
+    DISMISSED = "dismissed"
+    CLOSED = "closed"
+
+
+class DutyStatus(StrEnum):
+    """Where one duty stands; being overdue is a fact about a running duty, not a status."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    DISCHARGED = "discharged"
+    NOT_REQUIRED = "not_required"
+    CANCELLED = "cancelled"
+
+
+OPEN_STATUSES = frozenset({DutyStatus.PENDING, DutyStatus.RUNNING, DutyStatus.SUSPENDED})
+
+
+class Verdict(StrEnum):
+    """How a discharged duty met its due instant; frozen at the first discharge."""
+
+    ON_TIME = "on_time"
+    LATE = "late"
+
+
+class NoticeKind(StrEnum):
+    """Why a notice is sent."""
+
+    NOTICE = "notice"
+    SUPPLEMENT = "supplement"
+    DISMISSAL = "dismissal"
+
+
+class BatchStatus(StrEnum):
+    """Where one batch of notices stands."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    SENT = "sent"
+    WITHHELD = "withheld"
+    CANCELLED = "cancelled"
+
+
+class DeliveryStatus(StrEnum):
+    """What became of one notice to one contact; ``unknown`` is a connection lost after DATA."""
+
+    RESERVED = "reserved"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    BOUNCED = "bounced"
+
+
+class FactStatus(StrEnum):
+    """What is known of one content element."""
+
+    KNOWN = "known"
+    IMPOSSIBLE = "impossible"
