@@ -1,0 +1,160 @@
+"""An incident as a person reports it, and what makes a report impossible to act on.
+
+Instants carry their zone; the occurrence may be an instant, a date, a range of dates, or unknown.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.errors import InvalidFields, InvalidInput
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far ahead of ours a reporter's clock may run before a time counts as being in the future."""
+
+EARLIEST_OFFSET = timedelta(hours=14)
+"""The zone furthest ahead of UTC: a calendar date has begun somewhere on earth this long before it begins in UTC."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Person(_Frozen):
+    """Someone an incident names: the reporter, or the point of contact."""
+
+    name: str = Field(min_length=1, max_length=200)
+    email: str = Field(min_length=3, max_length=320)
+    phone: str | None = Field(default=None, max_length=60)
+
+
+class Occurrence(_Frozen):
+    """When the breach occurred, as precisely as is known.
+
+    ``at`` is set for an instant; ``first_day`` for a date; ``first_day`` and ``last_day`` for a range.
+    """
+
+    kind: Literal["instant", "date", "range", "unknown"]
+    at: datetime | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+
+
+class IncidentReport(_Frozen):
+    """The facts of a suspected breach as its reporter knows them; ``agreements`` are their references."""
+
+    title: str = Field(min_length=1, max_length=200)
+    occurred: Occurrence
+    reasonably_expected_at: datetime | None = None
+    discovered_at: datetime
+    confirmed_at: datetime | None = None
+    description: str = Field(min_length=1, max_length=20_000)
+    data_types: tuple[str, ...] = Field(min_length=1)
+    agreements: tuple[str, ...]
+    reporter: Person
+    point_of_contact: Person
+
+
+def check_report(report: IncidentReport, now: datetime) -> None:
+    """Raise ``InvalidFields`` with every reason why the report's facts cannot all be true at ``now``."""
+    problems = [*_occurrence_problems(report.occurred, now), *_instant_problems(report, now)]
+    if not report.agreements:
+        problems.append(
+            InvalidInput(
+                "No affected agreement is chosen.",
+                where="agreements",
+                next_step="Choose at least one agreement, or import it first.",
+            )
+        )
+    for where, person in (("reporter", report.reporter), ("point_of_contact", report.point_of_contact)):
+        if "@" not in person.email:
+            problems.append(
+                InvalidInput(
+                    "The e-mail address has no @.", where=where, next_step="Give an address that can be written to."
+                )
+            )
+    if problems:
+        raise InvalidFields(tuple(problems))
+
+
+def check_instant(where: str, instant: datetime, now: datetime) -> InvalidInput | None:
+    """Say why ``instant`` cannot be a dated fact at ``now`` (no zone, or in the future), or return None."""
+    if instant.tzinfo is None:
+        return InvalidInput(
+            "The time has no zone, so it names no instant.",
+            where=where,
+            next_step="Choose the time zone, or write the offset, as in 2026-03-07T22:15-05:00.",
+        )
+    if instant > now + CLOCK_SKEW:
+        return InvalidInput(
+            f"The time {instant.isoformat()} is in the future.",
+            where=where,
+            next_step="Give the time at which it happened.",
+        )
+    return None
+
+
+def earliest_instant(occurred: Occurrence) -> datetime | None:
+    """The earliest instant at which the breach can have occurred, or None if unknown.
+
+    A bare date begins first in the zone furthest ahead of UTC.
+    """
+    if occurred.at is not None:
+        return occurred.at
+    if occurred.first_day is not None:
+        return datetime.combine(occurred.first_day, time.min, UTC) - EARLIEST_OFFSET
+    return None
+
+
+def _occurrence_problems(occurred: Occurrence, now: datetime) -> list[InvalidInput]:
+    where = "occurred"
+    needed = {
+        "instant": (occurred.at,),
+        "date": (occurred.first_day,),
+        "range": (occurred.first_day, occurred.last_day),
+        "unknown": (),
+    }[occurred.kind]
+    if any(value is None for value in needed):
+        return [
+            InvalidInput(
+                f"It is said to have occurred at a known {occurred.kind}, but that is not given.",
+                where=where,
+                next_step="Fill it in, or choose unknown.",
+            )
+        ]
+    if occurred.at is not None:
+        problem = check_instant(where, occurred.at, now)
+        return [problem] if problem else []
+    if occurred.first_day and occurred.last_day and occurred.last_day < occurred.first_day:
+        return [InvalidInput("The range ends before it begins.", where=where, next_step="Give the earlier date first.")]
+    last = occurred.last_day or occurred.first_day
+    if last and datetime.combine(last, time.min, UTC) - EARLIEST_OFFSET > now:
+        return [InvalidInput(f"The date {last} is in the future.", where=where, next_step="Give a past date.")]
+    return []
+
+
+def _instant_problems(report: IncidentReport, now: datetime) -> list[InvalidInput]:
+    named = {
+        "reasonably_expected_at": report.reasonably_expected_at,
+        "discovered_at": report.discovered_at,
+        "confirmed_at": report.confirmed_at,
+    }
+    given = {where: instant for where, instant in named.items() if instant is not None}
+    found = [problem for where, instant in given.items() if (problem := check_instant(where, instant, now))]
+    faulty = {problem.where for problem in found}
+    earliest = earliest_instant(report.occurred)
+    if earliest is None or earliest.tzinfo is None:
+        return found
+    for where, instant in given.items():
+        if where not in faulty and instant < earliest:
+            found.append(
+                InvalidInput(
+                    f"It is dated {instant.isoformat()}, before the breach occurred ({earliest.isoformat()}).",
+                    where=where,
+                    next_step="Correct this time, or when the breach occurred.",
+                )
+            )
+    return found
