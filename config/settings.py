@@ -1,0 +1,256 @@
+"""Every choice an installation makes, read from the environment once, at start.
+
+``DUENOTICE_HOME`` sets ``home``, ``DUENOTICE_SMTP__HOST`` sets ``smtp.host``, and so on. Where Temporal is comes from
+Temporal's own variables (``TEMPORAL_ADDRESS``, ``TEMPORAL_NAMESPACE``, ``TEMPORAL_TLS…``, ``TEMPORAL_API_KEY``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+
+from models.errors import ConfigurationError
+
+PREFIX = "DUENOTICE_"
+
+
+def _shaped(pattern: str, says: str) -> AfterValidator:
+    """Refuse text that does not match, with a sentence instead of a regular expression."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(says)
+        return text
+
+    return AfterValidator(check)
+
+
+_Line = Annotated[str, _shaped(r"[^\r\n]+", "it must be one line of text, since it goes into message headers")]
+_Address = Annotated[
+    str, _shaped(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+", "it must be a bare e-mail address, such as privacy@example.org")
+]
+_Domain = Annotated[str, _shaped(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", "it must be a domain, such as example.org")]
+_Origin = Annotated[
+    str, _shaped(r"https?://[^/?#\s]+", "it must be scheme and host without a path, such as https://example.org")
+]
+
+
+class _Part(BaseModel):
+    """One group of settings; a misspelt one is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Smtp(_Part):
+    """The mail server that notices go out by. Without a host, the local environment uses its own mail catcher."""
+
+    host: str | None = None
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    username: str | None = None
+    password: SecretStr | None = None
+    sender_address: _Address = "notices@provider.example.org"
+    sender_name: _Line = "Duenotice"
+    message_id_domain: _Domain = "duenotice.example.org"
+    timeout_seconds: float = Field(default=30, gt=0)
+    connections: int = Field(default=8, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _credentials_are_whole_and_private(self) -> Smtp:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("a user name and a password are set together or not at all")
+        if self.password is not None and self.security == "none":
+            raise ValueError("a password is never sent without encryption; set security to starttls or tls")
+        return self
+
+
+class Person(_Part):
+    """Somebody whom the other side of an agreement can reach."""
+
+    name: _Line
+    email: _Address
+    phone: _Line
+
+
+class Organisation(_Part):
+    """Who runs this installation: the sender that notices name, and whom to ask about them."""
+
+    name: _Line
+    contact: Person
+    security_contact: Person
+
+
+_FICTIONAL = Organisation(
+    name="Example Learning, Inc.",
+    contact=Person(name="Privacy Office", email="privacy@provider.example.org", phone="+1 555 0100"),
+    security_contact=Person(name="Security Office", email="security@provider.example.org", phone="+1 555 0101"),
+)
+"""Who sends while trying things out; production refuses to."""
+
+
+def _default_database(home: Path) -> SecretStr:
+    return SecretStr(f"sqlite:///{home / 'duenotice.sqlite3'}")
+
+
+class Settings(BaseSettings):
+    """The installation's settings; values are frozen, secrets do not show when printed."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        env_ignore_empty=True,
+        nested_model_default_partial_update=True,
+    )
+
+    environment: Literal["local", "production"] = "local"
+    home: Path = Path(".duenotice")
+    """Where a single machine keeps its database, keyring, Temporal file and caught mail."""
+    database_url: SecretStr = Field(default_factory=lambda data: _default_database(data["home"]))
+    """``sqlite:///PATH`` or ``postgresql://…``; secret because the latter may hold a password."""
+    keyring: Path = Field(default_factory=lambda data: data["home"] / "keyring.json")
+    public_url: _Origin = "http://127.0.0.1:8080"
+    """What links in notices begin with."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    temporal_cli: Path | None = None
+    """The ``temporal`` command that the local environment starts, if not the one it finds by itself."""
+
+    smtp: Smtp = Smtp()
+    organisation: Organisation = _FICTIONAL
+
+    release: Literal["officer", "immediate"] = "officer"
+    """Whether a drafted notice waits for an officer to release it."""
+    last_safe_minutes: int = Field(default=60, ge=0)
+    """How long before its due instant a notice that nobody has released goes out by itself."""
+    reminder_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.75, 0.9)
+    """When an officer is reminded of a notice to release, as fractions of its time."""
+
+    @field_validator("home", "keyring", "temporal_cli")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """Stay where the process started, whatever directory it works in later."""
+        return None if path is None else path.expanduser().absolute()
+
+    @field_validator("reminder_fractions")
+    @classmethod
+    def _ascending(cls, fractions: tuple[float, ...]) -> tuple[float, ...]:
+        if list(fractions) != sorted(set(fractions)):
+            raise ValueError("the fractions must rise, as in [0.5, 0.75, 0.9]")
+        return fractions
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        ConfigurationError: a variable is unknown, unusable, or missing in production; the sentence names it, never its
+            value.
+    """
+    _refuse_unknown()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise _explain(error.errors(include_input=False, include_url=False)) from None
+    except SettingsError as error:  # its text names the field; only its cause would quote the value
+        raise ConfigurationError(
+            f"A {PREFIX}… variable does not hold the JSON it should: {error}.",
+            next_step="A list is written as [0.5, 0.75, 0.9]; a group is set by one variable for each of its fields.",
+        ) from None
+    if settings.environment == "production":
+        _refuse_unsafe(settings)
+    return settings
+
+
+def temporal_connection(settings: Settings) -> ClientConnectConfig:
+    """Return the arguments for ``Client.connect``; ``target_host`` is missing where no server is configured.
+
+    In the local environment a ``temporal.toml`` counts only if ``TEMPORAL_CONFIG_FILE`` names it: a developer's own
+    profile for another cluster must not draw this engine there.
+
+    Raises:
+        ConfigurationError: Temporal's variables or file cannot be used, or production names no server.
+    """
+    ignore_file = settings.environment == "local" and "TEMPORAL_CONFIG_FILE" not in os.environ
+    try:
+        connection = ClientConfig.load_client_connect_config(disable_file=ignore_file)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ConfigurationError(
+            f"Temporal's settings cannot be used: {error}",
+            next_step="Look at the TEMPORAL_… variables and at the file that TEMPORAL_CONFIG_FILE names.",
+        ) from error
+    if settings.environment == "production" and "target_host" not in connection:
+        raise ConfigurationError(
+            "Production needs a Temporal server.",
+            where="TEMPORAL_ADDRESS",
+            next_step="Set it, for example to host:7233.",
+        )
+    connection.setdefault("namespace", "default")
+    return connection
+
+
+def _variable(*path: str | int) -> str:
+    """Name the environment variable that sets the setting at ``path``."""
+    return PREFIX + "__".join(str(part).upper() for part in path)
+
+
+def _refuse_unknown() -> None:
+    known = {_variable(name) for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name.partition("__")[0] not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise ConfigurationError(
+                "There is no such setting.",
+                where=name,
+                next_step=f"Did you mean {close[0]}?" if close else "Unset it.",
+            )
+
+
+def _explain(problems: list[ErrorDetails]) -> ConfigurationError:
+    """Turn the first of pydantic's problems into a sentence."""
+    first = problems[0]
+    path = first["loc"]
+    says = first["msg"].removeprefix("Value error, ").rstrip(".")
+    known = first["type"] != "extra_forbidden"
+    return ConfigurationError(
+        f"This setting cannot be used: {says[:1].lower()}{says[1:]}." if known else "There is no such setting.",
+        where=_variable(*path),
+        next_step=f"{len(problems) - 1} more follow." if len(problems) > 1 else None,
+    )
+
+
+def _refuse_unsafe(settings: Settings) -> None:
+    """Refuse what is convenient on one machine and unsafe, or untrue, anywhere else."""
+
+    def need(met: bool, message: str, *path: str) -> None:
+        if not met:
+            raise ConfigurationError(message, where=_variable(*path), next_step="Set it before starting in production.")
+
+    chosen, smtp = settings.model_fields_set, settings.smtp
+    need("keyring" in chosen, "Production makes no keyring by itself; it needs the name of one.", "keyring")
+    need(settings.keyring.is_file(), f"There is no keyring file at {settings.keyring}.", "keyring")
+    need(smtp.host is not None, "Production needs a mail server.", "smtp", "host")
+    need("sender_address" in smtp.model_fields_set, "Notices need a sender's address.", "smtp", "sender_address")
+    need(
+        "message_id_domain" in smtp.model_fields_set, "Message ids need a domain of yours.", "smtp", "message_id_domain"
+    )
+    need("public_url" in chosen, "Links in notices need the address that their readers reach.", "public_url")
+    for field in Organisation.model_fields:
+        told = getattr(settings.organisation, field) != getattr(_FICTIONAL, field)
+        need(told, "Notices name who sends them and whom to ask; this is still the example's.", "organisation", field)
