@@ -1,0 +1,157 @@
+"""The SQL database: SQLite on one machine, PostgreSQL for an organisation, the same tables and rules on both."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import Session
+
+from models.columns import Sealer, bind_sealer
+from models.errors import ConfigurationError, DuenoticeError, Unavailable
+
+_BUSY_MILLISECONDS = 30_000
+"""How long a SQLite writer waits for the one before it."""
+
+_MIGRATION_LOCK = 0x6475656E
+"""The PostgreSQL advisory lock that lets one process migrate at a time."""
+
+
+class Database:
+    """One engine, for all threads of a process; opening it binds the sealer that sealed columns use.
+
+    Args:
+        url: ``sqlite:///PATH`` (the folder is made if missing) or ``postgresql://…``.
+        sealer: the keyring.
+
+    Raises:
+        ConfigurationError: the URL names neither a SQLite file nor a PostgreSQL database.
+    """
+
+    def __init__(self, url: str, sealer: Sealer) -> None:
+        bind_sealer(sealer)
+        target = _parse(url)
+        # hide_parameters: an error's text must not quote what a row was going to hold.
+        self.engine: Engine = create_engine(
+            target, hide_parameters=True, pool_pre_ping=target.get_backend_name() != "sqlite"
+        )
+        if self.engine.dialect.name == "sqlite":
+            Path(str(target.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+            self._reader = self.engine
+        else:
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._writer = self.engine.execution_options(duenotice_writing=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Give a session whose whole work is committed at the end, or undone if anything is raised.
+
+        Raises:
+            Unavailable: the database does not answer, or other writers kept it busy for too long.
+            ConfigurationError: the tables are missing.
+        """
+        with _explained(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session that sees one moment of the database throughout, and whose changes are never kept.
+
+        Raises:
+            Unavailable: the database does not answer.
+            ConfigurationError: the tables are missing.
+        """
+        with _explained(), Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    def migrate(self) -> None:
+        """Bring the tables to the version that this code needs, all of it or nothing; safe to call at every start.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        with _explained(), self._writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+            command.upgrade(_migration_config(connection), "head")
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def _migration_config(connection: Connection) -> Config:
+    """Point Alembic at the ``migrations`` package, wherever it is installed."""
+    config = Config()
+    config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _parse(url: str) -> URL:
+    advice = "Use sqlite:///path/to/file or postgresql://user:password@host/name."
+    try:
+        target = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError("The database URL cannot be read.", where="database_url", next_step=advice) from None
+    match target.get_backend_name():
+        case "sqlite" if target.database not in (None, "", ":memory:"):
+            return target
+        case "postgresql":
+            return target.set(drivername="postgresql+psycopg")
+        case other:
+            raise ConfigurationError(
+                f"This database ({other}) cannot keep the tables: it must be a SQLite file or PostgreSQL.",
+                where="database_url",
+                next_step=advice,
+            )
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    assert isinstance(connection, sqlite3.Connection)
+    connection.isolation_level = None  # Python's own implicit BEGIN would come too late and be of the wrong kind
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    # WAL's usual NORMAL may lose the last commits in a power cut: a notice would be out and its evidence gone.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin writers IMMEDIATE: one that began by reading and then had to write could deadlock with another."""
+    writing = connection.get_execution_options().get("duenotice_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what the driver says when the database is away, busy or empty into a sentence."""
+    try:
+        yield
+    except (OperationalError, ProgrammingError) as error:
+        raise _explain(error) or error from error
+
+
+def _explain(error: OperationalError | ProgrammingError) -> DuenoticeError | None:
+    says = str(error.orig)
+    if "no such table" in says or type(error.orig).__name__ == "UndefinedTable":
+        return ConfigurationError(
+            "The database has no tables, or old ones.", next_step="Migrate it: `duenotice up` does."
+        )
+    if not isinstance(error, OperationalError):
+        return None
+    return Unavailable(
+        f"The database does not answer: {says.strip().splitlines()[0] if says.strip() else 'no reason given'}.",
+        next_step="Trying again later may help; nothing of this was kept.",
+    )
