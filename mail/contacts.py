@@ -1,0 +1,72 @@
+"""Whom a notice goes to: the contacts that the agreement names for it, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from models.errors import InvalidInput
+from models.words import ContactRole
+
+
+class Contact(Protocol):
+    """What choosing needs to know of a contact; a row of ``models.tables.AgreementContact`` is one."""
+
+    @property
+    def role(self) -> ContactRole:
+        """What the agreement names the contact for."""
+
+    @property
+    def rank(self) -> int:
+        """The contact's place within its role, from 0."""
+
+    @property
+    def email(self) -> str:
+        """The contact's address."""
+
+
+C = TypeVar("C", bound=Contact)
+
+
+@dataclass(frozen=True)
+class Recipients(Generic[C]):
+    """Whom to tell.
+
+    Attributes:
+        to: the contacts who may receive the notice for the party, the first to be tried first; never empty.
+        copies: those the agreement wants copied ("with a copy to").
+    """
+
+    to: tuple[C, ...]
+    copies: tuple[C, ...]
+
+
+def choose_recipients(contacts: Iterable[C], *, security: bool) -> Recipients[C]:
+    """Choose the recipients of one notice under one agreement.
+
+    A security notice goes to the security contacts where the agreement names them, else to the general ones; any
+    other notice goes to the general contacts. Nobody is written to twice: of equal addresses the first stays.
+
+    Raises:
+        InvalidInput: the agreement names nobody for this kind of notice.
+    """
+    ranked = sorted(contacts, key=lambda contact: contact.rank)
+    of_role = {role: [c for c in ranked if c.role is role] for role in ContactRole}
+    chosen = (of_role[ContactRole.SECURITY] if security else []) or of_role[ContactRole.GENERAL]
+    if not chosen:
+        raise InvalidInput(
+            "The agreement names no contact who may receive this notice.",
+            next_step="Add a general contact to the agreement.",
+        )
+    to = _first_of_each_address(chosen)
+    written_to = {contact.email.casefold() for contact in to}
+    copies = _first_of_each_address(of_role[ContactRole.COPY_TO])
+    return Recipients(to=to, copies=tuple(copy for copy in copies if copy.email.casefold() not in written_to))
+
+
+def _first_of_each_address(contacts: list[C]) -> tuple[C, ...]:
+    firsts: dict[str, C] = {}
+    for contact in contacts:
+        firsts.setdefault(contact.email.casefold(), contact)
+    return tuple(firsts.values())

@@ -1,0 +1,200 @@
+"""What one notice says, before it has a shape: the values that ``mail.compose`` turns into a message.
+
+Every text is cleaned as it enters, so that nothing a person typed can leave the place that the templates give it:
+a ``Line`` is one line, a ``Block`` is lines of text, and neither holds control characters or marks that reorder
+what is read.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import StrEnum
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl, model_validator
+
+from models.errors import InvalidInput
+from models.words import NoticeKind
+
+_LINE_BREAKS = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}\Z)(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}"
+)
+_MESSAGE_ID = re.compile(r"<[A-Za-z0-9.-]{1,64}@[A-Za-z0-9.-]{1,253}>")
+
+
+def clean_block(text: str) -> str:
+    """Return ``text`` with ``\\n`` as its only control character and without bidirectional overrides."""
+    lines = _LINE_BREAKS.sub("\n", text).expandtabs(4).split("\n")
+    return "\n".join(
+        "".join(c for c in line if unicodedata.category(c) != "Cc" and c not in _REORDERING).rstrip() for line in lines
+    ).strip("\n")
+
+
+def clean_line(text: str) -> str:
+    """Return ``text`` as one line: every run of white space, line breaks included, becomes one space."""
+    return " ".join(clean_block(text).split())
+
+
+def checked_address(address: str) -> str:
+    """Return ``address`` if it is a plain ASCII mailbox (RFC 5321, 4.1.2: a dot-string at a domain).
+
+    Raises:
+        InvalidInput: it is anything else; the text of the error does not repeat the address.
+    """
+    local = address.partition("@")[0]
+    if not _ADDRESS.fullmatch(address) or local.startswith(".") or local.endswith(".") or ".." in local:
+        raise InvalidInput(
+            "An e-mail address is not one that mail can be sent to.",
+            next_step="Write it as name@example.org, in ASCII, without quotes or spaces.",
+        )
+    return address
+
+
+def _validated_address(address: str) -> str:
+    try:
+        return checked_address(address)
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+
+
+def _validated_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone; use an IANA name such as America/Chicago") from None
+    return name
+
+
+Line = Annotated[str, AfterValidator(clean_line), Field(min_length=1)]
+"""Text on one line; white space is collapsed and control characters are dropped."""
+
+Block = Annotated[str, AfterValidator(clean_block)]
+"""Text of one or more lines separated by ``\\n``."""
+
+EmailAddress = Annotated[str, AfterValidator(_validated_address)]
+"""A mailbox that every SMTP server takes (no SMTPUTF8, no quoted local part)."""
+
+ZoneName = Annotated[str, AfterValidator(_validated_zone)]
+"""The IANA name of a time zone."""
+
+MessageId = Annotated[str, Field(pattern=f"^{_MESSAGE_ID.pattern}$")]
+"""A Message-ID with its angle brackets (RFC 5322, 3.6.4)."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Mailbox(_Value):
+    """A name and an address (RFC 5322, 3.4)."""
+
+    name: Annotated[str, AfterValidator(clean_line)] = ""
+    email: EmailAddress
+
+
+class Sender(_Value):
+    """The organisation that owes the notice, and whom the LEA may ask."""
+
+    organisation: Line
+    contact: Line
+    email: EmailAddress
+    phone: Line | None = None
+
+
+class Clause(_Value):
+    """The clause that the notice discharges: its id, its title, and one sentence in our words that cites it."""
+
+    id: Line
+    title: Line
+    citation: Line
+
+
+class ElementStatus(StrEnum):
+    """What the notice can say about one required content element."""
+
+    KNOWN = "known"
+    NOT_YET_KNOWN = "not_yet_known"
+    IMPOSSIBLE = "impossible"
+    WITHHELD = "withheld"
+
+
+class ElementValue(_Value):
+    """One content element that the LEA's terms require, with what can be said about it now.
+
+    ``value`` is the fact of a known element; for one that is impossible to determine, or withheld, it may give the
+    reason.
+    """
+
+    id: Line
+    label: Line
+    citation: Line
+    status: ElementStatus
+    value: Block | None = None
+
+    @model_validator(mode="after")
+    def _value_fits_status(self) -> Self:
+        if self.status is ElementStatus.KNOWN and not self.value:
+            raise ValueError(f"element {self.id} is said to be known but has no value")
+        if self.status is ElementStatus.NOT_YET_KNOWN and self.value:
+            raise ValueError(f"element {self.id} is said not to be known yet but has a value")
+        return self
+
+
+class EarlierNotice(_Value):
+    """The notice that a supplement or a dismissal follows."""
+
+    message_id: MessageId
+    given_at: AwareDatetime
+
+
+class NoticeFacts(_Value):
+    """Everything one notice to one LEA says.
+
+    Attributes:
+        due_at: when the duty is due; None where nothing is due (a dismissal).
+        noticed_at: the instant of the notice, which is also its Date header.
+        case_reference: a short name for the case that both sides can quote; no personal data.
+        elements: what the terms require, in the order shown. A supplement holds what it adds and what still lacks.
+        added: ids of the elements that a supplement adds.
+        why: the sentences that explain the due instant.
+        reason: why a suspicion was dismissed.
+        follows: the notice that this one supplements or takes back.
+        unreleased: it goes out because time ran out, before an officer released it.
+        resend_of: when the same notice was first sent, if it is not known whether that one arrived.
+    """
+
+    kind: NoticeKind
+    lea_name: Line
+    time_zone: ZoneName
+    agreement_reference: Line
+    form: Line
+    clause: Clause
+    due_at: AwareDatetime | None = None
+    noticed_at: AwareDatetime
+    sender: Sender
+    case_reference: Line
+    elements: tuple[ElementValue, ...] = ()
+    added: tuple[str, ...] = ()
+    why: tuple[Line, ...] = ()
+    reason: Block | None = None
+    follows: EarlierNotice | None = None
+    acknowledge_url: HttpUrl | None = None
+    unreleased: bool = False
+    resend_of: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _kind_fits_content(self) -> Self:
+        known = {element.id for element in self.elements if element.status is not ElementStatus.NOT_YET_KNOWN}
+        if not set(self.added) <= known:
+            raise ValueError("a supplement can only add elements that it gives")
+        if bool(self.added) != (self.kind is NoticeKind.SUPPLEMENT):
+            raise ValueError("a supplement, and only a supplement, says what it adds")
+        if bool(self.reason) != (self.kind is NoticeKind.DISMISSAL):
+            raise ValueError("a dismissal, and only a dismissal, gives its reason")
+        if self.kind is not NoticeKind.NOTICE and self.follows is None:
+            raise ValueError(f"a {self.kind.value} names the notice that it follows")
+        return self
