@@ -8,7 +8,7 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
-# SHA-256 of "duenotice ledger 1", as ledger.append.GENESIS says; a test holds the two together.
+# SHA-256 of "duenotice ledger 1", as ledger.chain.GENESIS says; a test holds the two together.
 GENESIS = "caf68edd3bf29b0ff10e680dc4d01c1aaafeecf778ef64800dbc532701eba8c7"
 
 SQLITE = (

@@ -1,0 +1,62 @@
+"""How entries are chained: the one place that says what an entry's hash covers.
+
+An entry's hash is the SHA-256 (FIPS 180-4) of the canonical JSON (RFC 8785) of an object with all its other fields:
+``actor, artifacts, at, body, case_id, key, kind, number, previous_hash, subject``. Instants are UTC, written
+``2026-01-31T23:59:59.000000Z``; ids are hyphenated lower-case UUIDs; a missing value is ``null``. Anyone can check a
+chain from this description, without this code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, cast
+from uuid import UUID
+
+import rfc8785
+
+GENESIS = hashlib.sha256(b"duenotice ledger 1").hexdigest()
+"""The ``previous_hash`` of entry 1; it names this description's version."""
+
+Body: TypeAlias = Mapping[str, object]
+"""A JSON object (RFC 8259) of integers below 2**53, finite numbers, text, booleans, nulls, lists and objects."""
+
+
+def entry_hash(
+    *,
+    number: int,
+    previous_hash: str,
+    at: datetime,
+    case_id: UUID | None,
+    kind: str,
+    subject: str | None,
+    actor: str,
+    body: Body,
+    artifacts: Sequence[str],
+    key: str,
+) -> str:
+    """Return the hash of an entry with these fields, as 64 lower-case hexadecimal digits.
+
+    Raises:
+        ValueError: the body is not JSON that RFC 8785 can write.
+    """
+    fields = {
+        "number": number,
+        "previous_hash": previous_hash,
+        "at": written_instant(at),
+        "case_id": None if case_id is None else str(case_id),
+        "kind": kind,
+        "subject": subject,
+        "actor": actor,
+        "body": dict(body),
+        "artifacts": list(artifacts),
+        "key": key,
+    }
+    # The library's own type for JSON is too narrow to be written from outside; it checks every value itself.
+    return hashlib.sha256(rfc8785.dumps(cast("Any", fields))).hexdigest()
+
+
+def written_instant(at: datetime) -> str:
+    """Write an instant as the chain does: UTC, with microseconds and ``Z``."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

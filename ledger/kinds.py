@@ -1,0 +1,39 @@
+"""What an entry of the ledger can attest. A word, once used, keeps its meaning; new ones are added freely."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EvidenceKind(StrEnum):
+    """The kinds of evidence; each says what happened, in the past tense."""
+
+    AGREEMENT_IMPORTED = "agreement_imported"
+
+    CASE_OPENED = "case_opened"
+    CASE_DISMISSED = "case_dismissed"
+    CASE_CLOSED = "case_closed"
+    SCOPE_ADDED = "scope_added"
+    TERMS_PINNED = "terms_pinned"
+    ANCHOR_RECORDED = "anchor_recorded"
+    ANCHOR_CORRECTED = "anchor_corrected"
+    FACT_RECORDED = "fact_recorded"
+
+    DUTY_RECKONED = "duty_reckoned"
+    DUTY_SUSPENDED = "duty_suspended"
+    DUTY_RESUMED = "duty_resumed"
+    DUTY_DISCHARGED = "duty_discharged"
+    DUTY_NOT_REQUIRED = "duty_not_required"
+    DUTY_CANCELLED = "duty_cancelled"
+
+    NOTICE_COMPOSED = "notice_composed"
+    NOTICE_RELEASED = "notice_released"
+    NOTICE_WITHHELD = "notice_withheld"
+    NOTICE_GIVEN = "notice_given"
+    REMINDER_SENT = "reminder_sent"
+    ESCALATED = "escalated"
+
+    DELIVERY_RESERVED = "delivery_reserved"
+    DELIVERY_SETTLED = "delivery_settled"
+    DELIVERY_BOUNCED = "delivery_bounced"
+    NOTICE_ACKNOWLEDGED = "notice_acknowledged"
