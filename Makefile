@@ -1,0 +1,79 @@
+# Duenotice: `make run` starts everything on this machine, `make test` runs the tests, `make check` reads the code.
+# Nothing has to be installed by hand: .venv is built from the hash-locked requirements in requirements/.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help run demo install test check browser lock clean
+
+# The first Python that is new enough, and uv: the one on PATH, or one got by pip into .tools.
+PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$python" && break; done)
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/uv)
+OWN_UV := $(filter .tools/bin/uv,$(UV))
+
+INSTALL = @$(UV) pip install --quiet --python .venv/bin/python
+COMPILE = @$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/installed ## Start everything on this machine, until Ctrl-C
+	@.venv/bin/duenotice up
+
+demo: .venv/installed ## Play one suspected breach in virtual time, and print what was due and sent
+	@.venv/bin/duenotice demo
+
+install: .venv/installed ## Build .venv from the locked requirements
+
+test: .venv/installed-dev browser ## Run all tests (ARGS="-k virginia" picks some)
+	@.venv/bin/pytest -n 2 $(ARGS)
+
+check: .venv/installed-dev ## Lint, format, types, direction of imports, documents
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/pytest -q tests/docs
+
+browser: ## Find Chromium for the browser tests; as root on Debian, install it
+	@for name in "$$DUENOTICE_CHROMIUM" chromium chromium-browser google-chrome; do \
+		command -v "$$name" >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium for the browser tests ..."; \
+		apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null && exit 0; fi; \
+	echo "No Chromium here, so the browser tests will be skipped. Install it, or name one in DUENOTICE_CHROMIUM."
+
+lock: | $(OWN_UV) ## Remake the locks from pyproject.toml (UPGRADE=--upgrade takes newer versions)
+	$(COMPILE) pyproject.toml --group build --output-file requirements/run.txt
+	$(COMPILE) pyproject.toml --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
+
+clean: ## Remove what make has built; .duenotice, which holds the cases, stays
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/installed: requirements/run.txt pyproject.toml | .venv/bin/python
+	@echo "Installing requirements/run.txt into .venv ..."
+	$(INSTALL) --require-hashes --requirements requirements/run.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: requirements/dev.txt .venv/installed
+	@echo "Installing requirements/dev.txt into .venv ..."
+	$(INSTALL) --require-hashes --requirements requirements/dev.txt
+	@touch $@
+
+.venv/bin/python: | python $(OWN_UV)
+	@$(UV) venv --quiet --no-project --python "$(PYTHON)" .venv
+
+.tools/bin/uv: requirements/uv.txt | python
+	@echo "Getting uv into .tools ..."
+	@"$(PYTHON)" -m venv .tools || { rm -rf .tools; echo "This Python cannot make virtual environments." \
+		"Install its venv module (Debian: apt-get install python3-venv), or uv, and try again." >&2; exit 1; }
+	@.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
+	@touch $@
+
+.PHONY: python
+python:
+	@[ -n "$(PYTHON)" ] || { echo "Duenotice needs Python 3.11 or newer, and there is none on PATH." \
+		"Install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
