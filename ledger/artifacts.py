@@ -1,0 +1,72 @@
+"""The bytes that evidence points to: stored sealed, named by the SHA-256 (FIPS 180-4) of their plain content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlmodel import Session, col, select
+
+from models.errors import IntegrityError, NotFound
+from models.identifiers import sha256_hex
+from models.tables import Artifact
+
+_ARTIFACTS_A_STATEMENT = 500
+
+
+class Content(NamedTuple):
+    """Some bytes and what they are (a media type of RFC 6838, such as ``message/rfc822``)."""
+
+    content: bytes
+    media_type: str
+
+
+def store(session: Session, content: bytes, media_type: str, at: datetime) -> str:
+    """Keep some bytes and return their SHA-256 in hexadecimal; bytes that are kept already stay as they are."""
+    return store_many(session, [Content(content, media_type)], at)[0]
+
+
+def store_many(session: Session, contents: Iterable[Content], at: datetime) -> tuple[str, ...]:
+    """Keep many artifacts and return their SHA-256, in the order given, holding a few hundred in memory at a time."""
+    # Two writers may bring the same bytes at once: on conflict, the first stays.
+    insert = insert_sqlite if session.get_bind().dialect.name == "sqlite" else insert_postgresql
+    statement = insert(Artifact).on_conflict_do_nothing()
+    hashes: list[str] = []
+    remaining = iter(contents)
+    while some := list(islice(remaining, _ARTIFACTS_A_STATEMENT)):
+        rows = [
+            {
+                "sha256": sha256_hex(content),
+                "media_type": media_type,
+                "size": len(content),
+                "content": content,
+                "stored_at": at,
+            }
+            for content, media_type in some
+        ]
+        session.connection().execute(statement, rows)
+        hashes += [str(row["sha256"]) for row in rows]
+    return tuple(hashes)
+
+
+def fetch(session: Session, sha256: str) -> bytes:
+    """Return the bytes with this SHA-256.
+
+    Raises:
+        NotFound: they are not kept here.
+        IntegrityError: what is kept under this name is not what was stored.
+    """
+    content = session.exec(select(Artifact.content).where(col(Artifact.sha256) == sha256)).one_or_none()
+    if content is None:
+        raise NotFound("There is no artifact with this SHA-256.", where=sha256)
+    if sha256_hex(content) != sha256:
+        raise IntegrityError(
+            "The artifact is not what was stored under this SHA-256.",
+            where=sha256,
+            next_step="Restore it from a backup, and find out who could write there.",
+        )
+    return content
