@@ -1,0 +1,1 @@
+"""What the agreements say: pure functions over the clauses under ``config/clauses``."""

@@ -1,0 +1,265 @@
+"""The shape of the clause files: what counsel may write, key by key.
+
+A form's ``standard.yaml`` holds whole clauses; a state's file holds steps that add, replace or amend them by id.
+Both are keyed by when they hold: ``as-signed``, the form's own text, or an ISO date from which a later text holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from terms.limits import LIMIT_PATTERN, parse_limit
+
+AS_SIGNED = "as-signed"
+T = TypeVar("T")
+
+Kind = Literal["duty", "right", "rule", "definition", "cost", "absent"]
+"""What a clause is. A ``duty`` with a limit is dated; ``absent`` is a standard clause that a supplement takes away."""
+
+Debtor = Literal["provider", "lea", "families"]
+Required = Literal["at_once", "if_possible", "as_available"]
+Operation = Literal["standard", "adds", "replaces", "amends"]
+
+
+def _limit(text: str) -> str:
+    parse_limit(text)
+    return text
+
+
+def _moment(key: object) -> object:
+    return key.isoformat() if isinstance(key, date) else key
+
+
+LimitText = Annotated[
+    str,
+    BeforeValidator(lambda limit: str(limit) if isinstance(limit, int) else limit),
+    AfterValidator(_limit),
+    Field(json_schema_extra={"pattern": LIMIT_PATTERN}),
+]
+ClauseId = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$")]
+Name = Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*$")]
+Sentence = Annotated[str, Field(min_length=8)]
+Citation = Annotated[str, Field(min_length=3)]
+Moment = Annotated[str, BeforeValidator(_moment), Field(pattern=rf"^({AS_SIGNED}|\d{{4}}-\d\d-\d\d)$")]
+
+
+class Frozen(BaseModel):
+    """Base of everything read from a clause file: an unknown key is an error, values do not change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Content(Frozen):
+    """One content element that a notice must give, as one clause demands it.
+
+    ``item`` is the place below the clause's own citation; ``condition`` a condition in words.
+    """
+
+    required: Required
+    item: str | None = None
+    condition: str | None = None
+
+
+class OtherLimit(Frozen):
+    """A limit from elsewhere that wins if it is sooner; ``limit`` is None where it is not recorded."""
+
+    limit: LimitText | None = None
+    source: str
+
+
+class Change(Frozen):
+    """An amendment: only what it names changes; contents and grounds are added to those there."""
+
+    citation: Citation
+    says: Sentence
+    title: str | None = None
+    kind: Kind | None = None
+    owed_by: Debtor | None = None
+    owed_to: Debtor | None = None
+    anchors: tuple[Name, ...] | None = None
+    anchor_from: ClauseId | None = None
+    limit: LimitText | None = None
+    or_sooner: tuple[OtherLimit, ...] | None = None
+    suspendable: bool | None = None
+    recurs: bool | None = None
+    contents: dict[Name, Content] = {}
+    grounds: tuple[Name, ...] = ()
+
+
+class Clause(Frozen):
+    """One whole clause.
+
+    Attributes:
+        title: the duty or rule in plain words.
+        citation: where the document says it.
+        says: what it says, in our own words.
+        anchors: dated facts that start its clock; the first to occur wins.
+        anchor_from: the clause whose due date is the anchor while no anchor is given.
+        limit: the time allowed, see ``terms.limits``.
+        or_sooner: limits from elsewhere; the soonest wins.
+        suspendable: whether a law-enforcement request may hold the notice back.
+        recurs: whether it is owed again each time it has been discharged.
+        contents: the elements that its notice must give.
+        grounds: why a breach may need no notice under this clause.
+    """
+
+    title: str
+    citation: Citation
+    says: Sentence
+    kind: Kind = "duty"
+    owed_by: Debtor = "provider"
+    owed_to: Debtor = "lea"
+    anchors: tuple[Name, ...] = ()
+    anchor_from: ClauseId | None = None
+    limit: LimitText | None = None
+    or_sooner: tuple[OtherLimit, ...] = ()
+    suspendable: bool = False
+    recurs: bool = False
+    contents: dict[Name, Content] = {}
+    grounds: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _dated_or_not(self) -> Self:
+        if self.limit and self.kind != "duty":
+            raise ValueError(f"only a duty has a limit, and this is a {self.kind}.")
+        if self.limit and not self.anchors:
+            raise ValueError("a limit needs an anchor to be counted from: name one under anchors.")
+        if self.anchors and not self.limit:
+            raise ValueError("an anchor without a limit starts no clock: give a limit, or remove the anchors.")
+        return self
+
+
+class Step(Frozen):
+    """One step of a supplement: it adds, replaces or amends one clause."""
+
+    adds: Clause | None = None
+    replaces: Clause | None = None
+    amends: Change | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(part is not None for part in (self.adds, self.replaces, self.amends)) != 1:
+            raise ValueError("a step does exactly one of adds, replaces, amends.")
+        return self
+
+    @property
+    def operation(self) -> Operation:
+        """What the step does."""
+        return "adds" if self.adds else "replaces" if self.replaces else "amends"
+
+    @property
+    def text(self) -> Clause | Change:
+        """What it puts in place."""
+        text = self.adds or self.replaces or self.amends
+        assert text is not None, "a step holds exactly one text"
+        return text
+
+
+class Document(Frozen):
+    """A document that clauses were read from: its name in trails, its title, and when it was last checked."""
+
+    name: str
+    title: str
+    read_from: str
+    checked: date
+
+
+class CitationShapes(Frozen):
+    """Regular expressions that a citation must match in full, by the kind of document."""
+
+    standard: str
+    supplement: str
+    amendment: str
+
+    @model_validator(mode="after")
+    def _compile(self) -> Self:
+        for pattern in (self.standard, self.supplement, self.amendment):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"the pattern {pattern} is no regular expression: {error}.") from None
+        return self
+
+
+class FormHeader(Frozen):
+    """What a form is called, what its agreements' own changes are called, and how it is cited."""
+
+    name: str
+    amendments: str
+    precedence: str
+    citations: CitationShapes
+
+
+class StateHeader(Frozen):
+    """A state: postal abbreviation, name, and the zone taken for an LEA that names none."""
+
+    abbreviation: Annotated[str, Field(pattern="^[A-Z]{2}$")]
+    name: str
+    zone: str
+
+
+class StandardFile(Frozen):
+    """``<form>/standard.yaml``."""
+
+    form: FormHeader
+    document: Document
+    clauses: dict[ClauseId, dict[Moment, Clause]]
+
+
+class SupplementFile(Frozen):
+    """``<form>/<state>.yaml``; with no clauses where the supplement changes none."""
+
+    state: StateHeader
+    document: Document
+    clauses: dict[ClauseId, dict[Moment, tuple[Step, ...]]]
+
+
+class ElementText(Frozen):
+    """How a person calls a content element, and where its value comes from."""
+
+    label: str
+    source: Annotated[
+        str,
+        Field(
+            pattern=r"^(agreement:lea|provider:contact|notice:date|anchor:(occurred|discovered)"
+            r"|hold:law_enforcement|(fact|artifact):[a-z_]+)$"
+        ),
+    ]
+
+
+class EventText(Frozen):
+    """An event: what it is, and the dated facts that it knows."""
+
+    label: str
+    anchors: tuple[Name, ...]
+
+
+class ContentsFile(Frozen):
+    """``contents.yaml``."""
+
+    contents: dict[Name, ElementText]
+
+
+class AnchorsFile(Frozen):
+    """``anchors.yaml``: each anchor's label, and the events with the anchors they know."""
+
+    anchors: dict[Name, str]
+    events: dict[Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")], EventText]
+
+
+class GroundsFile(Frozen):
+    """``grounds.yaml``: why a breach may need no notice, in words."""
+
+    grounds: dict[Name, str]
+
+
+def in_force(texts: Mapping[str, T], on: date) -> T | None:
+    """Of texts keyed by moment, the one that holds on a date; None if none does yet."""
+    day = on.isoformat()
+    since = [moment for moment in texts if moment != AS_SIGNED and moment <= day]
+    return texts[max(since)] if since else texts.get(AS_SIGNED)

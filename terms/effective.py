@@ -1,0 +1,276 @@
+"""Effective terms: the clauses in force for one agreement, after its supplement and its own agreed changes.
+
+Terms are content-addressed: their hash is the SHA-256 of their canonical JSON (RFC 8785), and a snapshot of those
+bytes is enough to compute every duty later, whatever has happened to the files since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from functools import cached_property, lru_cache
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict
+
+from terms.catalogue import Catalogue, Form, order_problem, text_problems
+from terms.clauses import Change, Clause, ClauseId, Debtor, Kind, LimitText, Operation, OtherLimit, Step, in_force
+from terms.contents import ContentElement
+from terms.errors import AmendmentError, UnknownClause
+
+
+class Frozen(BaseModel):
+    """Base of what a snapshot holds; a field added later gets a default, so that old snapshots keep their hash."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrailStep(Frozen):
+    """One step by which a clause came to say what it says: which document, where, what it did, in our words."""
+
+    document: str
+    clause: str
+    operation: Operation
+    says: str
+
+
+class EffectiveClause(Frozen):
+    """One clause as it stands for one agreement; the fields are those of ``terms.clauses.Clause``."""
+
+    id: str
+    title: str
+    kind: Kind
+    owed_by: Debtor
+    owed_to: Debtor
+    anchors: tuple[str, ...] = ()
+    anchor_from: str | None = None
+    limit: LimitText | None = None
+    or_sooner: tuple[OtherLimit, ...] = ()
+    suspendable: bool = False
+    recurs: bool = False
+    contents: tuple[ContentElement, ...] = ()
+    grounds: tuple[str, ...] = ()
+    trail: tuple[TrailStep, ...]
+
+    @property
+    def event(self) -> str:
+        """The event the clause is about: the part of its id before the dot."""
+        return self.id.partition(".")[0]
+
+    @property
+    def dated(self) -> bool:
+        """Whether the clause sets a duty with a due instant."""
+        return self.kind == "duty" and self.limit is not None
+
+
+class Amendment(Frozen):
+    """One change agreed for one agreement: a step of a supplement, from when it holds, and who entered it.
+
+    ``document`` names the paper it stands in, by default what the form calls such changes.
+    """
+
+    clause: ClauseId
+    step: Step
+    effective: date
+    entered_by: str
+    document: str | None = None
+
+    def __hash__(self) -> int:
+        """Hash by content; the step's mappings are not hashable by themselves."""
+        return hash(self.model_dump_json())
+
+
+class EffectiveTerms(Frozen):
+    """All clauses in force for one agreement, with the words needed to explain them."""
+
+    form: str
+    state: str | None = None
+    clauses: Mapping[str, EffectiveClause]
+    anchors: Mapping[str, str]
+    events: Mapping[str, tuple[str, ...]]
+    grounds: Mapping[str, str]
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the snapshot, 64 hexadecimal digits."""
+        return hashlib.sha256(self.snapshot()).hexdigest()
+
+    def snapshot(self) -> bytes:
+        """The terms as canonical JSON (RFC 8785)."""
+        return rfc8785.dumps(self.model_dump(mode="json", exclude_defaults=True))
+
+    @classmethod
+    def from_snapshot(cls, body: bytes) -> EffectiveTerms:
+        """The terms of a snapshot; their hash is the snapshot's SHA-256."""
+        return cls.model_validate_json(body)
+
+    def clause(self, clause_id: str) -> EffectiveClause:
+        """The clause of this id.
+
+        Raises:
+            UnknownClause: if these terms have none.
+        """
+        found = self.clauses.get(clause_id)
+        if found is None:
+            raise UnknownClause(
+                f"The terms have no clause {clause_id!r}.",
+                where="clause",
+                next_step=f"They have {', '.join(self.clauses)}.",
+            )
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        """Equal terms have equal hashes."""
+        return self is other or (isinstance(other, EffectiveTerms) and self.hash == other.hash)
+
+    def __hash__(self) -> int:
+        """Hash by content."""
+        return hash(self.hash)
+
+
+def effective_terms(
+    catalogue: Catalogue,
+    form: str,
+    state: str | None,
+    *,
+    amendments: Iterable[Amendment] = (),
+    on: date | None = None,
+) -> EffectiveTerms:
+    """The terms in force for one agreement.
+
+    Each form's order of precedence puts the state's supplement over the standard clauses and the agreement's own
+    changes over both; each step is applied in that order and noted in the clause's trail.
+
+    Args:
+        catalogue: where the clauses are.
+        form: id of the form, such as the name of its folder.
+        state: postal abbreviation of the LEA's state; None for the standard clauses alone.
+        amendments: the agreement's own changes; those not yet effective are left out, the others apply by date.
+        on: the day for which texts and amendments are chosen, by default today in UTC. Give it wherever a result
+            must be reproducible.
+
+    Raises:
+        UnknownForm, StateNotCovered: the catalogue does not have them.
+        AmendmentError: a change does not fit the terms.
+    """
+    return _resolve(
+        catalogue, form, state.upper() if state else None, tuple(amendments), on or datetime.now(UTC).date()
+    )
+
+
+@lru_cache(maxsize=4096)
+def _resolve(
+    catalogue: Catalogue, form_id: str, state: str | None, amendments: tuple[Amendment, ...], on: date
+) -> EffectiveTerms:
+    form = catalogue.form(form_id)
+    resolution = _Resolution(catalogue)
+    resolution.take_standard(form, on)
+    if state is not None:
+        resolution.take_supplement(form, state, on)
+    for amendment in sorted(amendments, key=lambda amendment: amendment.effective):
+        if amendment.effective <= on:
+            resolution.take_amendment(form, amendment)
+    return resolution.terms(form_id, state)
+
+
+class _Resolution:
+    """Applies the steps of each document in order of precedence."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._words = catalogue.words
+        self._clauses: dict[str, EffectiveClause] = {}
+
+    def take_standard(self, form: Form, on: date) -> None:
+        for clause_id, texts in form.standard.clauses.items():
+            if clause := in_force(texts, on):
+                self._put(clause_id, clause, form.standard.document.name, "standard")
+
+    def take_supplement(self, form: Form, state: str, on: date) -> None:
+        supplement = form.supplement(state)
+        for clause_id, texts in supplement.clauses.items():
+            for step in in_force(texts, on) or ():
+                self._take(clause_id, step, supplement.document.name)
+
+    def take_amendment(self, form: Form, amendment: Amendment) -> None:
+        header, step = form.standard.form, amendment.step
+        shape = r".+" if amendment.document else header.citations.amendment
+        problems = [problem for _, problem in text_problems(amendment.clause, step.text, (), self._words, shape)]
+        if problem := order_problem(amendment.clause, step.operation, amendment.clause in self._clauses):
+            problems.append(problem)
+        document = amendment.document or header.amendments
+        if problems:
+            raise AmendmentError(
+                " ".join(problem[0].upper() + problem[1:] for problem in problems),
+                where=f"{document}, {amendment.clause}",
+                next_step="Correct the change that was entered for this agreement.",
+            )
+        self._take(amendment.clause, step, document)
+
+    def terms(self, form: str, state: str | None) -> EffectiveTerms:
+        clauses = dict(sorted(self._clauses.items()))
+        events = sorted({clause.event for clause in clauses.values()})
+        known = {event: self._words.events[event].anchors for event in events}
+        anchors = {anchor: self._words.anchors[anchor] for names in known.values() for anchor in names}
+        grounds = {ground for clause in clauses.values() for ground in clause.grounds}
+        return EffectiveTerms(
+            form=form,
+            state=state,
+            clauses=clauses,
+            anchors=anchors,
+            events=known,
+            grounds={ground: self._words.grounds[ground] for ground in sorted(grounds)},
+        )
+
+    def _take(self, clause_id: str, step: Step, document: str) -> None:
+        text = step.text
+        if isinstance(text, Clause):
+            self._put(clause_id, text, document, step.operation)
+        else:
+            self._amend(clause_id, text, document)
+
+    def _put(self, clause_id: str, clause: Clause, document: str, operation: Operation) -> None:
+        before = self._clauses.get(clause_id)
+        step = TrailStep(document=document, clause=clause.citation, operation=operation, says=clause.says)
+        self._clauses[clause_id] = EffectiveClause(
+            id=clause_id,
+            contents=self._elements(clause, document),
+            trail=(*before.trail, step) if before else (step,),
+            **_fields(clause),
+        )
+
+    def _amend(self, clause_id: str, change: Change, document: str) -> None:
+        before = self._clauses[clause_id]
+        contents = {element.id: element for element in (*before.contents, *self._elements(change, document))}
+        step = TrailStep(document=document, clause=change.citation, operation="amends", says=change.says)
+        update = {
+            **_fields(change),
+            "contents": tuple(contents.values()),
+            "grounds": tuple(dict.fromkeys((*before.grounds, *change.grounds))),
+            "trail": (*before.trail, step),
+        }
+        self._clauses[clause_id] = before.model_copy(update=update)
+
+    def _elements(self, text: Clause | Change, document: str) -> tuple[ContentElement, ...]:
+        return tuple(
+            ContentElement(
+                id=element,
+                label=self._words.contents[element].label,
+                required=content.required,
+                source=self._words.contents[element].source,
+                citation=f"{document}, {text.citation}{content.item or ''}",
+                condition=content.condition,
+            )
+            for element, content in text.contents.items()
+        )
+
+
+NOT_COPIED = {"citation", "says", "contents"}
+"""What of a clause's text becomes its trail and its content elements instead."""
+
+
+def _fields(text: Clause | Change) -> dict[str, object]:
+    """The fields of a text that an effective clause takes over as they are; of a change, only those it sets."""
+    unset = isinstance(text, Change)
+    names = text.model_fields_set if unset else set(type(text).model_fields)
+    return {name: getattr(text, name) for name in names - NOT_COPIED}
