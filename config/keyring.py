@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from models.errors import ConfigurationError, IntegrityError, Refused
 
@@ -49,6 +49,13 @@ class _KeyringFile(BaseModel):
 
     format: Literal["duenotice-keyring/1"] = "duenotice-keyring/1"
     keys: tuple[_StoredKey, ...] = Field(min_length=1)
+
+    @field_validator("keys")
+    @classmethod
+    def _each_once(cls, keys: tuple[_StoredKey, ...]) -> tuple[_StoredKey, ...]:
+        if len({key.id for key in keys}) < len(keys):
+            raise ValueError("a key id stands there twice")
+        return keys
 
 
 @dataclass(frozen=True, slots=True)
