@@ -1,0 +1,106 @@
+"""The worker: registers every workflow and activity, and drains on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import timedelta
+
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.cases import CaseActivities
+from activities.letters import Desk
+from activities.notices import NoticeActivities
+from activities.terms import TermsActivities
+from config.logging import configure_logging, get_logger
+from config.settings import Settings, load_settings
+from mail.facts import Mailbox, Sender
+from mail.transport import Security, SmtpServer, SmtpTransport
+from models.identifiers import TASK_QUEUE
+from starter.resources import Resources, connect
+from workflows.breach import BreachWorkflow
+from workflows.notice_batch import NoticeBatchWorkflow
+
+WORKFLOWS = (BreachWorkflow, NoticeBatchWorkflow)
+
+DRAIN = timedelta(seconds=10)
+"""How long running activities may take to finish once the worker is told to stop."""
+
+PASSED_THROUGH = (
+    "pydantic",
+    "pydantic_core",
+    "annotated_types",
+    "typing_extensions",
+    "models",
+    "activities.signatures",
+)
+"""Modules that workflows share with the worker instead of importing anew: pure, and slow to import."""
+
+
+def build_worker(resources: Resources) -> Worker:
+    """Make the worker that runs every workflow and activity of this installation."""
+    settings, database = resources.settings, resources.database
+    cases = CaseActivities(database, resources.catalogue)
+    terms = TermsActivities(database)
+    notices = NoticeActivities(database, SmtpTransport(smtp_server(settings)), desk(settings))
+    return Worker(
+        resources.client,
+        task_queue=TASK_QUEUE,
+        workflows=WORKFLOWS,
+        activities=[
+            cases.open_case,
+            cases.record_anchor,
+            cases.read_standing,
+            cases.close_case,
+            terms.reckon_duties,
+            notices.send_batch,
+        ],
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+        ),
+        graceful_shutdown_timeout=DRAIN,
+    )
+
+
+def smtp_server(settings: Settings) -> SmtpServer:
+    """The mail server that the settings name."""
+    smtp = settings.smtp
+    return SmtpServer(
+        host=smtp.host or "127.0.0.1",
+        port=smtp.port,
+        security=Security(smtp.security),
+        username=smtp.username,
+        password=smtp.password,
+        connections=smtp.connections,
+        timeout=smtp.timeout_seconds,
+    )
+
+
+def desk(settings: Settings) -> Desk:
+    """The desk that writes letters in the organisation's name."""
+    organisation, smtp = settings.organisation, settings.smtp
+    contact = organisation.security_contact
+    return Desk(
+        sender=Mailbox(name=smtp.sender_name, email=smtp.sender_address),
+        organisation=Sender(
+            organisation=organisation.name, contact=contact.name, email=contact.email, phone=contact.phone
+        ),
+        message_id_domain=smtp.message_id_domain,
+    )
+
+
+async def run() -> None:
+    """Work until SIGINT or SIGTERM, then let running activities finish."""
+    settings = load_settings()
+    configure_logging(settings)
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with build_worker(await connect(settings)):
+        get_logger("worker").info("worker started", task_queue=TASK_QUEUE)
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(run())

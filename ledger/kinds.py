@@ -33,7 +33,9 @@ class EvidenceKind(StrEnum):
     REMINDER_SENT = "reminder_sent"
     ESCALATED = "escalated"
 
-    DELIVERY_RESERVED = "delivery_reserved"
-    DELIVERY_SETTLED = "delivery_settled"
+    COPY_GIVEN = "copy_given"
+    DELIVERY_REJECTED = "delivery_rejected"
+    DELIVERY_UNKNOWN = "delivery_unknown"
+    DELIVERY_TROUBLED = "delivery_troubled"
     DELIVERY_BOUNCED = "delivery_bounced"
     NOTICE_ACKNOWLEDGED = "notice_acknowledged"

@@ -27,6 +27,11 @@ def case_id(kind: CaseKind, report_digest: str) -> UUID:
     return _derived("case", kind.value, report_digest)
 
 
+def case_reference(case: UUID) -> str:
+    """The short name of a case that both sides can quote."""
+    return str(case)[:8].upper()
+
+
 def agreement_id(reference: str) -> UUID:
     """The agreement that the installation knows under ``reference``."""
     return _derived("agreement", reference)

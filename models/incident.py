@@ -97,15 +97,15 @@ def check_instant(where: str, instant: datetime, now: datetime) -> InvalidInput 
     return None
 
 
-def earliest_instant(occurred: Occurrence) -> datetime | None:
-    """The earliest instant at which the breach can have occurred, or None if unknown.
+def earliest_instant(instant: datetime | None, first_day: date | None) -> datetime | None:
+    """The earliest instant at which a dated fact can have happened, or None if nothing is known of it.
 
     A bare date begins first in the zone furthest ahead of UTC.
     """
-    if occurred.at is not None:
-        return occurred.at
-    if occurred.first_day is not None:
-        return datetime.combine(occurred.first_day, time.min, UTC) - EARLIEST_OFFSET
+    if instant is not None:
+        return instant
+    if first_day is not None:
+        return datetime.combine(first_day, time.min, UTC) - EARLIEST_OFFSET
     return None
 
 
@@ -131,7 +131,8 @@ def _occurrence_problems(occurred: Occurrence, now: datetime) -> list[InvalidInp
     if occurred.first_day and occurred.last_day and occurred.last_day < occurred.first_day:
         return [InvalidInput("The range ends before it begins.", where=where, next_step="Give the earlier date first.")]
     last = occurred.last_day or occurred.first_day
-    if last and datetime.combine(last, time.min, UTC) - EARLIEST_OFFSET > now:
+    begins = earliest_instant(None, last)
+    if begins and begins > now:
         return [InvalidInput(f"The date {last} is in the future.", where=where, next_step="Give a past date.")]
     return []
 
@@ -145,7 +146,7 @@ def _instant_problems(report: IncidentReport, now: datetime) -> list[InvalidInpu
     given = {where: instant for where, instant in named.items() if instant is not None}
     found = [problem for where, instant in given.items() if (problem := check_instant(where, instant, now))]
     faulty = {problem.where for problem in found}
-    earliest = earliest_instant(report.occurred)
+    earliest = earliest_instant(report.occurred.at, report.occurred.first_day)
     if earliest is None or earliest.tzinfo is None:
         return found
     for where, instant in given.items():

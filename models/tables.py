@@ -254,14 +254,17 @@ class Notice(SQLModel, table=True):
 
 
 class Delivery(SQLModel, table=True):
-    """The outbox: one notice to one contact, reserved before the send, settled with the server's answer."""
+    """The outbox: one notice to one contact, reserved before the send, settled with the server's answer.
+
+    Copies share the message, and so the Message-ID, of the contact they are copies for.
+    """
 
     __tablename__ = "delivery"
 
     id: UUID = Field(primary_key=True)
     notice_id: UUID = Field(foreign_key="notice.id", index=True)
     contact_id: UUID = Field(foreign_key="agreement_contact.id")
-    message_id: str = Field(unique=True)
+    message_id: str = Field(index=True)
     status: DeliveryStatus = _word(DeliveryStatus, index=True)
     message_sha256: str = Field(foreign_key="artifact.sha256")
     attempts: int = 0

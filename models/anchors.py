@@ -1,0 +1,63 @@
+"""The dated facts that the engine itself writes, and when a new one makes no sense beside those already known.
+
+Which anchors start which clocks is data; these names are only those that an act of a person sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from models.errors import InvalidInput, Refused
+from models.incident import IncidentReport, Occurrence, check_instant, earliest_instant
+from models.messages import AnchorValue
+
+OCCURRED = "occurred"
+REASONABLY_EXPECTED = "reasonably_expected"
+DISCOVERED = "discovered"
+CONFIRMED = "confirmed"
+
+
+def occurrence_anchor(occurred: Occurrence) -> AnchorValue:
+    """The occurrence as a dated fact."""
+    return AnchorValue(name=OCCURRED, instant=occurred.at, first_day=occurred.first_day, last_day=occurred.last_day)
+
+
+def report_anchors(report: IncidentReport) -> tuple[AnchorValue, ...]:
+    """Every dated fact of a report; what is not yet known is left out, save the occurrence, which may be unknown."""
+    instants = {
+        REASONABLY_EXPECTED: report.reasonably_expected_at,
+        DISCOVERED: report.discovered_at,
+        CONFIRMED: report.confirmed_at,
+    }
+    given = (AnchorValue(name=name, instant=instant) for name, instant in instants.items() if instant)
+    return (occurrence_anchor(report.occurred), *given)
+
+
+def clock_anchors(anchors: Mapping[str, AnchorValue]) -> dict[str, datetime | date]:
+    """The anchors as clocks take them: an instant, or the first day."""
+    return {
+        name: value for name, anchor in anchors.items() if (value := anchor.instant or anchor.first_day) is not None
+    }
+
+
+def check_confirmation(anchors: Mapping[str, AnchorValue], confirmed_at: datetime, now: datetime) -> None:
+    """Raise ``Refused`` or ``InvalidInput`` where a breach cannot be confirmed as of ``confirmed_at``."""
+    if CONFIRMED in anchors:
+        raise Refused(
+            "This breach is already confirmed.",
+            next_step="If the recorded time is wrong, correct it instead of confirming again.",
+        )
+    if problem := check_instant("confirmed_at", confirmed_at, now):
+        raise problem
+    occurred = _earliest(anchors.get(OCCURRED))
+    if occurred and confirmed_at < occurred:
+        raise InvalidInput(
+            f"The confirmation ({confirmed_at.isoformat()}) is before the breach occurred ({occurred.isoformat()}).",
+            where="confirmed_at",
+            next_step="Give the time of the confirmation, or correct when the breach occurred.",
+        )
+
+
+def _earliest(anchor: AnchorValue | None) -> datetime | None:
+    return earliest_instant(anchor.instant, anchor.first_day) if anchor else None

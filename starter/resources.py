@@ -1,0 +1,75 @@
+"""What every way in shares: settings, keyring, database, clauses, and a client of the Temporal server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from temporalio.client import Client
+
+from config.converter import data_converter
+from config.database import Database
+from config.keyring import Keyring
+from config.settings import Settings, temporal_connection
+from models.errors import Unavailable
+from terms.catalogue import Catalogue, load_catalogue
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The parts of a running installation."""
+
+    settings: Settings
+    keyring: Keyring
+    database: Database
+    catalogue: Catalogue
+    client: Client
+
+
+def utc_now() -> datetime:
+    """The present instant in UTC."""
+    return datetime.now(UTC)
+
+
+def open_database(settings: Settings, keyring: Keyring) -> Database:
+    """Open the installation's database and bring its tables up to date."""
+    database = Database(settings.database_url.get_secret_value(), keyring)
+    database.migrate()
+    return database
+
+
+async def connect(settings: Settings, *, address: str | None = None) -> Resources:
+    """Open the database, load the keyring and the clauses, and connect to Temporal.
+
+    Args:
+        settings: the installation's settings.
+        address: where Temporal is, if the environment does not say (``host:port``).
+
+    Raises:
+        ConfigurationError: the keyring or the clauses cannot be used.
+        Unavailable: the database or Temporal does not answer.
+    """
+    keyring = Keyring.load(settings.keyring)
+    database = open_database(settings, keyring)
+    return Resources(settings, keyring, database, load_catalogue(), await connect_client(settings, keyring, address))
+
+
+async def connect_client(settings: Settings, keyring: Keyring, address: str | None = None) -> Client:
+    """Connect to Temporal with the encrypting data converter.
+
+    Raises:
+        Unavailable: it does not answer.
+    """
+    connection = temporal_connection(settings)
+    if address:
+        connection.setdefault("target_host", address)
+    where = connection.get("target_host", "127.0.0.1:7233")
+    connection["target_host"] = where
+    try:
+        return await Client.connect(**connection, data_converter=data_converter(keyring))
+    except RuntimeError as error:
+        raise Unavailable(
+            "The Temporal server does not answer.",
+            where=where,
+            next_step="Start everything with `make run`, or set TEMPORAL_ADDRESS to a server that is up.",
+        ) from error
