@@ -24,6 +24,7 @@ Kind = Literal["duty", "right", "rule", "definition", "cost", "absent"]
 Debtor = Literal["provider", "lea", "families"]
 Required = Literal["at_once", "if_possible", "as_available"]
 Operation = Literal["standard", "adds", "replaces", "amends"]
+Layer = Literal["standard", "supplement", "amendment"]
 
 
 def _limit(text: str) -> str:
@@ -85,7 +86,7 @@ class Change(Frozen):
     anchor_from: ClauseId | None = None
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] | None = None
-    suspendable: bool | None = None
+    after_hold: LimitText | None = None
     recurs: bool | None = None
     contents: dict[Name, Content] = {}
     grounds: tuple[Name, ...] = ()
@@ -102,7 +103,7 @@ class Clause(Frozen):
         anchor_from: the clause whose due date is the anchor while no anchor is given.
         limit: the time allowed, see ``terms.limits``.
         or_sooner: limits from elsewhere; the soonest wins.
-        suspendable: whether a law-enforcement request may hold the notice back.
+        after_hold: the time allowed once a law-enforcement hold is lifted; None where no hold can delay the duty.
         recurs: whether it is owed again each time it has been discharged.
         contents: the elements that its notice must give.
         grounds: why a breach may need no notice under this clause.
@@ -118,7 +119,7 @@ class Clause(Frozen):
     anchor_from: ClauseId | None = None
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] = ()
-    suspendable: bool = False
+    after_hold: LimitText | None = None
     recurs: bool = False
     contents: dict[Name, Content] = {}
     grounds: tuple[Name, ...] = ()
@@ -187,11 +188,15 @@ class CitationShapes(Frozen):
 
 
 class FormHeader(Frozen):
-    """What a form is called, what its agreements' own changes are called, and how it is cited."""
+    """What a form is called, what its agreements' own changes are called, and how it is cited.
+
+    ``precedence`` is the order in which its documents apply: a later one controls over those before it.
+    """
 
     name: str
     amendments: str
-    precedence: str
+    precedence: tuple[Layer, ...]
+    precedence_citation: str
     citations: CitationShapes
 
 

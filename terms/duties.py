@@ -26,6 +26,9 @@ SOONER_LIMIT_NOT_RECORDED = "sooner-limit-not-recorded"
 DEFAULT_FLAG = "default:"
 """Flag prefix: no clause gives the number; the named default stands in."""
 
+HOLD_LIFTED = "hold_lifted"
+"""The anchor from which a duty that a law-enforcement request held back runs again."""
+
 Anchors = Mapping[str, datetime | date]
 
 
@@ -166,7 +169,7 @@ class _Count:
 
     def duty(self, clause: EffectiveClause) -> DueDuty:
         limits = self._limits(clause)
-        flags = tuple(f"{DEFAULT_FLAG}{limit.default}" for limit, _ in limits if limit.default)
+        flags = tuple(flag for limit, _ in limits for flag in _default_flags(limit))
         if len(limits) <= len(clause.or_sooner):
             flags = (*flags, SOONER_LIMIT_NOT_RECORDED)
         anchor = self._anchor(clause)
@@ -182,6 +185,12 @@ class _Count:
         name, value = anchor
         counts = [(self._due(clause, limit, name, value), source) for limit, source in limits]
         soonest = min((count for count, _ in counts), key=lambda count: count.due_at)
+        reasons = self._reasons(clause, name, value, counts, soonest)
+        if (held := self._after_hold(clause)) and held.due_at > soonest.due_at:
+            name, value, soonest = HOLD_LIFTED, self._anchors[HOLD_LIFTED], held
+            reasons.append(self._arithmetic(name, value, held))
+            reasons += _default_sentences(held)
+            flags = (*flags, *_default_flags(held.limit))
         return _duty(
             clause,
             anchor=name,
@@ -190,7 +199,7 @@ class _Count:
             due_local=soonest.due_at.astimezone(self._zone).isoformat(),
             limit=str(soonest.limit),
             status="running",
-            why=(*why, *self._reasons(clause, name, value, counts, soonest)),
+            why=(*why, *reasons),
             flags=tuple(dict.fromkeys((*flags, *(flag for count, _ in counts for flag in count.flags)))),
         )
 
@@ -210,6 +219,17 @@ class _Count:
             return (clause.anchors[0], day_of(ends, self._zone)) if ends else None
         return None
 
+    def _after_hold(self, clause: EffectiveClause) -> Due | None:
+        """When a duty is due that a lifted hold had suspended; None where no hold was lifted or none may delay it."""
+        if clause.after_hold is None or HOLD_LIFTED not in self._anchors:
+            return None
+        return self._due(
+            clause, parse_limit(clause.after_hold, self._defaults), HOLD_LIFTED, self._anchors[HOLD_LIFTED]
+        )
+
+    def _arithmetic(self, name: str, value: datetime | date, count: Due) -> str:
+        return arithmetic_sentence(self._terms.anchors[name], value, count, self._zone)
+
     def _due(self, clause: EffectiveClause, limit: Limit, name: str, value: datetime | date) -> Due:
         try:
             return due(limit, value, self._zone, state=self._terms.state, calendar=self._calendar)
@@ -224,18 +244,15 @@ class _Count:
         counts: list[tuple[Due, str | None]],
         soonest: Due,
     ) -> list[str]:
-        label = self._terms.anchors[name]
         said = []
         if name not in self._anchors:
             said.append(f"No {name} date is given, so the due date of {clause.anchor_from} stands in for it.")
         elif len(clause.anchors) > 1:
             said.append(f"It is counted from the first to occur of {', '.join(clause.anchors)}: {name}.")
         for count, source in counts:
-            sentence = arithmetic_sentence(label, value, count, self._zone)
-            said.append(f"{source}: {sentence}" if source else sentence)
-            if count.limit.default:
-                plain = replace(count.limit, default=None)
-                said.append(f"The clause gives no number: {plain} is a default ({count.limit.default}).")
+            sentence = self._arithmetic(name, value, count)
+            said.append(f"{source[0].upper()}{source[1:]}: {sentence}" if source else sentence)
+            said += _default_sentences(count)
         if len(counts) > 1:
             said.append(f"The sooner limit counts: {soonest.limit}.")
         if len(counts) <= len(clause.or_sooner):
@@ -244,6 +261,17 @@ class _Count:
         if any(NO_SCHOOL_CALENDAR in count.flags for count, _ in counts):
             said.append("No school calendar is loaded, so business days stand in for school days.")
         return said
+
+
+def _default_flags(limit: Limit) -> tuple[str, ...]:
+    return (f"{DEFAULT_FLAG}{limit.default}",) if limit.default else ()
+
+
+def _default_sentences(count: Due) -> tuple[str, ...]:
+    if count.limit.default is None:
+        return ()
+    plain = replace(count.limit, default=None)
+    return (f"The clause gives no number: {plain} is a default ({count.limit.default}).",)
 
 
 def _duty(
@@ -273,6 +301,6 @@ def _duty(
         trail=clause.trail,
         why=why,
         flags=flags,
-        suspendable_by_law_enforcement=clause.suspendable,
+        suspendable_by_law_enforcement=clause.after_hold is not None,
         recurs=clause.recurs,
     )

@@ -47,7 +47,7 @@ class EffectiveClause(Frozen):
     anchor_from: str | None = None
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] = ()
-    suspendable: bool = False
+    after_hold: LimitText | None = None
     recurs: bool = False
     contents: tuple[ContentElement, ...] = ()
     grounds: tuple[str, ...] = ()
@@ -165,12 +165,16 @@ def _resolve(
 ) -> EffectiveTerms:
     form = catalogue.form(form_id)
     resolution = _Resolution(catalogue)
-    resolution.take_standard(form, on)
-    if state is not None:
-        resolution.take_supplement(form, state, on)
-    for amendment in sorted(amendments, key=lambda amendment: amendment.effective):
-        if amendment.effective <= on:
-            resolution.take_amendment(form, amendment)
+    for layer in form.standard.form.precedence:
+        match layer:
+            case "standard":
+                resolution.take_standard(form, on)
+            case "supplement" if state is not None:
+                resolution.take_supplement(form, state, on)
+            case "amendment":
+                effective = (amendment for amendment in amendments if amendment.effective <= on)
+                for amendment in sorted(effective, key=lambda amendment: amendment.effective):
+                    resolution.take_amendment(form, amendment)
     return resolution.terms(form_id, state)
 
 
