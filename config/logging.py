@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -32,8 +32,8 @@ PERSONAL_KEYS = frozenset(
 _SECRET_IN_URL = re.compile(r"([?&](?:token|code|key)=)[^&\s\"']+", re.IGNORECASE)
 
 
-def configure_logging(settings: Settings) -> None:
-    """Send every log of this process to stderr as JSON; call once, at start.
+def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send every log of this process to a stream, stderr if none is given, as JSON; a later call takes over.
 
     Start uvicorn with ``log_config=None``, so that it leaves this in place.
     """
@@ -51,7 +51,7 @@ def configure_logging(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
