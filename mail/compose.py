@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 import textwrap
+from binascii import b2a_qp
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.header import Header
+from email.utils import format_datetime
 from hashlib import sha256
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field
 
 from mail.facts import ElementStatus, Mailbox, MessageId, NoticeFacts
@@ -36,6 +37,8 @@ _TITLE_OF = {
     NoticeKind.DISMISSAL: "Dismissed: {}",
 }
 _TEXT_WIDTH = 72
+_HEADER_WIDTH = 78
+_LONGEST_PLAIN = 60
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -84,40 +87,89 @@ def _render(facts: NoticeFacts, title: str, subject: str, suffix: str) -> str:
     def labels(status: ElementStatus) -> list[str]:
         return [element.label for element in facts.elements if element.status is status]
 
-    return _templates.get_template(f"{_TEMPLATE_OF[facts.kind]}.{suffix}.j2").render(
-        facts=facts,
-        title=title,
-        subject=subject,
-        zone=ZoneInfo(facts.time_zone),
-        to_follow=labels(ElementStatus.NOT_YET_KNOWN),
-        added=[element.label for element in facts.elements if element.id in facts.added],
+    return (
+        _TEMPLATES[suffix]
+        .get_template(f"{_TEMPLATE_OF[facts.kind]}.{suffix}.j2")
+        .render(
+            facts=facts,
+            title=title,
+            subject=subject,
+            zone=ZoneInfo(facts.time_zone),
+            to_follow=labels(ElementStatus.NOT_YET_KNOWN),
+            added=[element.label for element in facts.elements if element.id in facts.added],
+        )
     )
 
 
 def _message(facts: NoticeFacts, addressing: Addressing, subject: str, text: str, html: str) -> bytes:
-    message = EmailMessage(policy=SMTP)
-    message["From"] = _address(addressing.sender)
-    message["Reply-To"] = _address(Mailbox(name=facts.sender.contact, email=facts.sender.email))
-    message["To"] = [_address(mailbox) for mailbox in addressing.to]
-    if addressing.copies:
-        message["Cc"] = [_address(mailbox) for mailbox in addressing.copies]
-    message["Subject"] = subject
-    message["Date"] = facts.noticed_at.astimezone(UTC).replace(microsecond=0)
-    message["Message-ID"] = addressing.message_id
-    if facts.follows:
-        message["In-Reply-To"] = facts.follows.message_id
-        message["References"] = facts.follows.message_id
-    message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = "en-US"
-    message.set_content(text, cte="quoted-printable")
-    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    headers = [
+        _mailboxes("From", (addressing.sender,)),
+        _mailboxes("Reply-To", (Mailbox(name=facts.sender.contact, email=facts.sender.email),)),
+        _mailboxes("To", addressing.to),
+        *([_mailboxes("Cc", addressing.copies)] if addressing.copies else ()),
+        f"Subject: {_header_text(subject, len('Subject: '))}",
+        f"Date: {format_datetime(facts.noticed_at.astimezone(UTC))}",
+        f"Message-ID: {addressing.message_id}",
+        *([f"In-Reply-To: {facts.follows.message_id}"] if facts.follows else ()),
+        *([f"References: {facts.follows.message_id}"] if facts.follows else ()),
+        "Auto-Submitted: auto-generated",
+        "Content-Language: en-US",
+        "MIME-Version: 1.0",
+    ]
     # "=_" cannot occur in quoted-printable, so the boundary cannot occur in a body (RFC 2045, 6.7).
-    message.set_boundary(f"=_{sha256(addressing.message_id.encode()).hexdigest()[:32]}")
-    return message.as_bytes()
+    boundary = f"=_{sha256(addressing.message_id.encode()).hexdigest()[:32]}"
+    return b"\r\n".join(
+        (
+            "\r\n".join(headers).encode("ascii"),
+            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'.encode("ascii"),
+            f"--{boundary}".encode("ascii"),
+            _part("plain", text),
+            f"--{boundary}".encode("ascii"),
+            _part("html", html),
+            f"--{boundary}--\r\n".encode("ascii"),
+        )
+    )
 
 
-def _address(mailbox: Mailbox) -> Address:
-    return Address(display_name=mailbox.name, addr_spec=mailbox.email)
+def _part(subtype: str, body: str) -> bytes:
+    """One body, UTF-8 as quoted-printable: 7-bit, in lines of at most 76 characters, and legible as it is."""
+    head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+    return head.encode("ascii") + b2a_qp(body.replace("\n", "\r\n").encode(), istext=True)
+
+
+def _mailboxes(header: str, mailboxes: Iterable[Mailbox]) -> str:
+    """An address header with one mailbox to a line (RFC 5322, 3.4)."""
+    return f"{header}: " + ",\r\n ".join(_mailbox(mailbox, len(header) + 2) for mailbox in mailboxes)
+
+
+def _mailbox(mailbox: Mailbox, column: int) -> str:
+    if not mailbox.name:
+        return mailbox.email
+    if _is_plain(mailbox.name) and len(mailbox.name) <= _LONGEST_PLAIN:
+        escaped = mailbox.name.replace("\\", "\\\\").replace('"', '\\"')
+        phrase = f'"{escaped}"'
+    else:
+        phrase = _encoded_words(mailbox.name, column)
+    fold = "\r\n" if column + len(phrase) + len(mailbox.email) > _HEADER_WIDTH - len(" <>,") else ""
+    return f"{phrase}{fold} <{mailbox.email}>"
+
+
+def _header_text(text: str, column: int) -> str:
+    """``text`` as the value of an unstructured header that starts at ``column``, folded (RFC 5322, 2.2.3)."""
+    if not _is_plain(text):
+        return _encoded_words(text, column)
+    lines = textwrap.wrap(" " * column + text, _HEADER_WIDTH - len(" "), break_long_words=False, break_on_hyphens=False)
+    return "\r\n ".join(lines).lstrip()
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a header can hold ``text`` as it is: ASCII, in words that fold, that read as no encoded word."""
+    return text.isascii() and "=?" not in text and max(map(len, text.split()), default=0) <= _LONGEST_PLAIN
+
+
+def _encoded_words(text: str, column: int) -> str:
+    """``text`` as encoded words (RFC 2047), folded; the first line starts at ``column``."""
+    return Header(text, "utf-8", maxlinelen=_HEADER_WIDTH - column).encode(linesep="\r\n")
 
 
 def local_instant(instant: datetime, zone: ZoneInfo) -> str:
@@ -156,10 +208,10 @@ def wrap(text: str, indent: int = 0, first: str = "") -> str:
     return first.ljust(indent) + "\n".join(lines)[indent:]
 
 
-def _environment() -> Environment:
+def _environment(*, markup: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        autoescape=markup,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -170,4 +222,6 @@ def _environment() -> Environment:
     return environment
 
 
-_templates = _environment()
+# One environment for each layout, not one that escapes by file name: the sentences that both import must be escaped
+# where HTML imports them, and Jinja decides that by the environment in which they were compiled.
+_TEMPLATES = {"txt": _environment(markup=False), "html": _environment(markup=True)}

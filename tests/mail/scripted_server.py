@@ -1,0 +1,101 @@
+"""A mail server that does exactly what a test tells it to, over a real socket, mistakes included."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+HANG_UP = None
+"""In place of an answer: close the connection."""
+
+SILENCE = ""
+"""In place of an answer: say nothing."""
+
+CONTENT = "CONTENT"
+"""The step after DATA's 354: the answer to the message itself."""
+
+_USUAL = {
+    "GREETING": "220 mail.test",
+    "EHLO": "250 mail.test",
+    "MAIL": "250 2.1.0 Ok",
+    "RCPT": "250 2.1.5 Ok",
+    "DATA": "354 Go ahead",
+    CONTENT: "250 2.0.0 Queued",
+    "RSET": "250 Ok",
+    "QUIT": "221 Bye",
+}
+
+
+@dataclass
+class ScriptedServer:
+    """What the server answers at each step, in turn; where the script ends, the usual answer.
+
+    Attributes:
+        script: for a step, the answers to give the first, second, … time it is reached.
+        steps: every step reached, over all connections.
+        messages: the messages received whole.
+        arrived: set when a message has been received whole.
+        connections: how many connections were made.
+    """
+
+    script: dict[str, list[str | None]] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    messages: list[bytes] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    connections: int = 0
+    port: int = 0
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    async def hang_up(self) -> None:
+        """Close every connection, as a server does with idle ones."""
+        for writer in self._writers:
+            writer.close()
+            await writer.wait_closed()
+        self._writers.clear()
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        self.connections += 1
+        self._writers.append(writer)
+        step = "GREETING"
+        try:
+            while (answer := self._answer(step)) is not HANG_UP:
+                if answer is not SILENCE:
+                    writer.write(answer.encode() + b"\r\n")
+                if step == "QUIT":
+                    break
+                step = await (self._content(reader) if answer.startswith("354") else self._command(reader))
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    def _answer(self, step: str) -> str | None:
+        self.steps.append(step)
+        planned = self.script.get(step)
+        return planned.pop(0) if planned else _USUAL[step]
+
+    async def _command(self, reader: asyncio.StreamReader) -> str:
+        line = await reader.readuntil(b"\r\n")
+        return line[:4].strip().decode().upper()
+
+    async def _content(self, reader: asyncio.StreamReader) -> str:
+        self.messages.append((await reader.readuntil(b"\r\n.\r\n"))[: -len(b".\r\n")])
+        self.arrived.set()
+        return CONTENT
+
+
+@asynccontextmanager
+async def scripted_server(**script: Sequence[str | None]) -> AsyncIterator[ScriptedServer]:
+    """Run a server with the given script on a free loopback port."""
+    scripted = ScriptedServer({step: list(answers) for step, answers in script.items()})
+    server = await asyncio.start_server(scripted.converse, "127.0.0.1", 0)
+    scripted.port = server.sockets[0].getsockname()[1]
+    try:
+        yield scripted
+    finally:
+        server.close()
+        await scripted.hang_up()
+        await server.wait_closed()
