@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -24,6 +22,7 @@ from mail.contents import Knowledge, KnownFact, element_values
 from mail.facts import Clause, ElementStatus, ElementValue, Mailbox, NoticeFacts, Sender
 from models import identifiers
 from models.errors import InvalidInput
+from models.grouping import grouped
 from models.tables import (
     Agreement,
     AgreementContact,
@@ -40,8 +39,6 @@ from terms.contents import required_contents
 from terms.effective import EffectiveTerms
 
 FAILED = (DeliveryStatus.REJECTED, DeliveryStatus.BOUNCED)
-
-Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,7 @@ class Dossier:
 
     def _recipients(self) -> tuple[tuple[AgreementContact, ...], tuple[AgreementContact, ...]]:
         try:
-            chosen = choose_recipients(self.contacts, security=True)
+            chosen = choose_recipients((contact for contact in self.contacts if contact.rank >= 0), security=True)
         except InvalidInput:
             return (), ()
         return chosen.to, chosen.copies
@@ -275,11 +272,11 @@ def _dossiers(session: Session, notices: Sequence[UUID]) -> list[Dossier]:
         )
     )
     terms_hashes = {(row.case_id, row.agreement_id): row.terms_hash or "" for row in pinned}
-    contacts = _by(
+    contacts = grouped(
         session.exec(select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))),
         lambda contact: contact.agreement_id,
     )
-    deliveries = _by(
+    deliveries = grouped(
         session.exec(select(Delivery).where(col(Delivery.notice_id).in_(notices)).order_by(col(Delivery.id))),
         lambda delivery: delivery.notice_id,
     )
@@ -295,13 +292,6 @@ def _dossiers(session: Session, notices: Sequence[UUID]) -> list[Dossier]:
         )
         for notice, duty, agreement, reckoning in rows
     ]
-
-
-def _by(rows: Iterable[Row], key: Callable[[Row], UUID]) -> dict[UUID, list[Row]]:
-    grouped: dict[UUID, list[Row]] = defaultdict(list)
-    for row in rows:
-        grouped[key(row)].append(row)
-    return grouped
 
 
 def _terms(session: Session, terms_hash: str) -> EffectiveTerms:

@@ -37,11 +37,6 @@ def agreement_id(reference: str) -> UUID:
     return _derived("agreement", reference)
 
 
-def contact_id(agreement: UUID, role: str, rank: int) -> UUID:
-    """The ``rank``-th contact of one role of one agreement."""
-    return _derived("contact", agreement, role, rank)
-
-
 def duty_id(case: UUID, agreement: UUID, clause: str) -> UUID:
     """The duty that one clause of one agreement sets in one case."""
     return _derived("duty", case, agreement, clause)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
+from activities.cases import read_standing
 from activities.letters import current_facts
 from activities.terms import current_anchors
 from config.database import Database
@@ -17,6 +16,7 @@ from ledger.artifacts import fetch
 from mail.contents import KnownFact
 from models.anchors import CONFIRMED
 from models.errors import NotFound
+from models.grouping import grouped
 from models.tables import (
     Agreement,
     AgreementContact,
@@ -29,7 +29,7 @@ from models.tables import (
     Notice,
     Reckoning,
 )
-from models.words import OPEN_STATUSES, BatchStatus, CaseStatus, ContactRole, DutyStatus
+from models.words import OPEN_STATUSES, CaseStatus, ContactRole, DutyStatus
 from starter.office import REPORTER
 from starter.views import (
     AgreementView,
@@ -42,9 +42,6 @@ from starter.views import (
     TroubleView,
 )
 from terms.catalogue import Catalogue, load_catalogue
-
-Row = TypeVar("Row")
-Key = TypeVar("Key")
 
 TROUBLES = {
     "mail-server-unavailable": "The mail server does not take mail, so these notices have not left; they are tried "
@@ -125,7 +122,7 @@ def read_case(database: Database, case_id: UUID, now: datetime) -> CaseView:
             raise NotFound(f"There is no case {case_id}.", next_step="Choose one from the list of cases.")
         anchors = current_anchors(session, case_id)
         facts = current_facts(session, case_id)
-        waiting = _waiting(session, case_id)
+        waiting = read_standing(session, case_id).waiting_notices
         ended = case.status in (CaseStatus.CLOSED, CaseStatus.DISMISSED)
         return CaseView(
             id=case.id,
@@ -163,14 +160,6 @@ def _standings(session: Session, now: datetime) -> dict[UUID, dict[str, object]]
         case_id: {"open_duties": count, "overdue_duties": overdue, "next_due_at": due}
         for case_id, count, overdue, due in rows
     }
-
-
-def _waiting(session: Session, case_id: UUID) -> int:
-    return session.exec(
-        select(func.coalesce(func.sum(Batch.size), 0)).where(
-            Batch.case_id == case_id, Batch.status == BatchStatus.WAITING
-        )
-    ).one()
 
 
 def _duties(session: Session, case_id: UUID, now: datetime) -> tuple[DutyView, ...]:
@@ -215,7 +204,7 @@ def _notices(session: Session, case_id: UUID, labels: dict[str, str]) -> dict[UU
         .where(Notice.case_id == case_id)
         .order_by(col(Notice.composed_at))
     ).all()
-    deliveries = _grouped(
+    deliveries = grouped(
         session.exec(
             select(Delivery, AgreementContact)
             .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
@@ -270,10 +259,3 @@ def _troubles(session: Session, case: Case) -> tuple[TroubleView, ...]:
     if case.workflow_started_at is None:
         troubles.insert(0, TroubleView(sentence=NOT_STARTED, since=case.opened_at, notices=0))
     return tuple(troubles)
-
-
-def _grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
-    groups: dict[Key, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[key(row)].append(row)
-    return groups

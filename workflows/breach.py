@@ -89,7 +89,7 @@ class BreachWorkflow:
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._state.standing
 
-    @workflow.update(name="confirm")
+    @workflow.update
     async def confirm(self, message: ConfirmBreach) -> CaseStanding:
         """Record the confirmation and start the clocks that run from it; answer once they run."""
         anchor = AnchorValue(name=CONFIRMED, instant=message.confirmed_at)
@@ -103,7 +103,7 @@ class BreachWorkflow:
     def _may_confirm(self, message: ConfirmBreach) -> None:
         _refuse_unless(lambda: check_confirmation(self._state.anchors, message.confirmed_at, workflow.now()))
 
-    @workflow.update(name="release")
+    @workflow.update
     async def release(self, message: ReleaseNotices) -> CaseStanding:
         """Let every waiting notice go at once, in the officer's name."""
         self._state.released_by = message.actor
@@ -115,7 +115,7 @@ class BreachWorkflow:
         if not self._state.waiting:
             raise _refusal(Refused("No notice of this case waits for release.", next_step="There is nothing to do."))
 
-    @workflow.query(name="standing")
+    @workflow.query
     def standing(self) -> CaseStanding:
         """How the case stood at its last reckoning."""
         return self._state.standing
