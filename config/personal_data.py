@@ -6,8 +6,8 @@ import re
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
-_ADDRESS = re.compile(rf"(?<![\w.+%-])(?!{_UUID}@)[\w.+%!#$&'*/=?^`{{|}}~-]+@[\w-]+(?:\.[\w-]+)*", re.IGNORECASE)
-"""An e-mail address; not a Message-ID of ours, whose left part is a UUID."""
+_ADDRESS = re.compile(rf"[\w.+%!#$&'*/=?^`{{|}}~-]{{1,64}}(?<!{_UUID})@[\w-]+(?:\.[\w-]+)*", re.IGNORECASE)
+"""An e-mail address (RFC 5321, 4.1.2, at most 64 before the @); not a Message-ID of ours, which has a UUID there."""
 
 
 def holds_address(text: str) -> bool:

@@ -206,8 +206,8 @@ def temporal_connection(settings: Settings) -> ClientConnectConfig:
 
 
 def _variable(*path: str | int) -> str:
-    """Name the environment variable that sets the setting at ``path``."""
-    return PREFIX + "__".join(str(part).upper() for part in path)
+    """Name the environment variable that sets the setting at ``path``, or the list that the path leads into."""
+    return PREFIX + "__".join(part.upper() for part in path if isinstance(part, str))
 
 
 def _refuse_unknown() -> None:
@@ -242,15 +242,16 @@ def _refuse_unsafe(settings: Settings) -> None:
         if not met:
             raise ConfigurationError(message, where=_variable(*path), next_step="Set it before starting in production.")
 
-    chosen, smtp = settings.model_fields_set, settings.smtp
+    chosen, smtp, example = settings.model_fields_set, settings.smtp, Smtp()
     need("keyring" in chosen, "Production makes no keyring by itself; it needs the name of one.", "keyring")
     need(settings.keyring.is_file(), f"There is no keyring file at {settings.keyring}.", "keyring")
-    need(smtp.host is not None, "Production needs a mail server.", "smtp", "host")
-    need("sender_address" in smtp.model_fields_set, "Notices need a sender's address.", "smtp", "sender_address")
-    need(
-        "message_id_domain" in smtp.model_fields_set, "Message ids need a domain of yours.", "smtp", "message_id_domain"
-    )
     need("public_url" in chosen, "Links in notices need the address that their readers reach.", "public_url")
+    need(smtp.host is not None, "Production needs a mail server.", "smtp", "host")
+    for field, message in (
+        ("sender_address", "Notices need a sender's address; this is still the example's."),
+        ("message_id_domain", "Message ids need a domain of yours; this is still the example's."),
+    ):
+        need(getattr(smtp, field) != getattr(example, field), message, "smtp", field)
     for field in Organisation.model_fields:
         told = getattr(settings.organisation, field) != getattr(_FICTIONAL, field)
         need(told, "Notices name who sends them and whom to ask; this is still the example's.", "organisation", field)

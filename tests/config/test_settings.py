@@ -1,0 +1,182 @@
+"""Settings: read once, frozen, and refused with a sentence that names the variable and never its value."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from config.keyring import Keyring
+from config.settings import load_settings, temporal_connection
+from models.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(("DUENOTICE_", "TEMPORAL_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def production(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """A complete production environment, for tests to take one thing away from."""
+    keyring = tmp_path / "keyring.json"
+    Keyring.create(keyring)
+    for name, value in {
+        "ENVIRONMENT": "production",
+        "KEYRING": str(keyring),
+        "PUBLIC_URL": "https://duenotice.provider.test",
+        "DATABASE_URL": "postgresql://duenotice:hunter2@db.provider.test/duenotice",
+        "SMTP__HOST": "mail.provider.test",
+        "SMTP__SENDER_ADDRESS": "notices@provider.test",
+        "SMTP__MESSAGE_ID_DOMAIN": "provider.test",
+        "ORGANISATION__NAME": "Provider of Tests",
+        "ORGANISATION__CONTACT__NAME": "Privacy",
+        "ORGANISATION__CONTACT__EMAIL": "privacy@provider.test",
+        "ORGANISATION__CONTACT__PHONE": "+1 555 0199",
+        "ORGANISATION__SECURITY_CONTACT__NAME": "Security",
+        "ORGANISATION__SECURITY_CONTACT__EMAIL": "security@provider.test",
+        "ORGANISATION__SECURITY_CONTACT__PHONE": "+1 555 0198",
+    }.items():
+        monkeypatch.setenv(f"DUENOTICE_{name}", value)
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.provider.test:7233")
+    return monkeypatch
+
+
+def test_one_machine_needs_no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+    assert settings.environment == "local"
+    assert settings.home == tmp_path / ".duenotice"
+    assert settings.keyring == tmp_path / ".duenotice" / "keyring.json"
+    assert settings.database_url.get_secret_value() == f"sqlite:///{tmp_path}/.duenotice/duenotice.sqlite3"
+    assert settings.smtp.host is None
+    assert settings.organisation.contact.email.endswith("example.org")
+
+
+def test_a_variable_sets_one_field_of_a_group_and_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUENOTICE_SMTP__PORT", "2525")
+    monkeypatch.setenv("DUENOTICE_ORGANISATION__CONTACT__PHONE", "+1 555 0142")
+    settings = load_settings()
+    assert settings.smtp.port == 2525
+    assert settings.smtp.timeout_seconds == 30
+    assert settings.organisation.contact.phone == "+1 555 0142"
+    assert settings.organisation.contact.email == "privacy@provider.example.org"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("DUENOTICE_SMTP__PORT", "70000", "less than or equal to 65535"),
+        ("DUENOTICE_SMTP__PROT", "25", "no such setting"),
+        ("DUENOTICE_RELAESE", "immediate", "Did you mean DUENOTICE_RELEASE?"),
+        ("DUENOTICE_RELEASE", "never", "'officer' or 'immediate'"),
+        ("DUENOTICE_REMINDER_FRACTIONS", "[0.9, 0.5]", "must rise"),
+        ("DUENOTICE_REMINDER_FRACTIONS", "[0.5, 1.5]", "less than 1"),
+        ("DUENOTICE_PUBLIC_URL", "https://example.org/path", "without a path"),
+        ("DUENOTICE_ORGANISATION__CONTACT__EMAIL", "Privacy <privacy@example.org>", "bare e-mail address"),
+        ("DUENOTICE_SMTP__SENDER_NAME", "Duenotice\r\nBcc: x@example.org", "one line"),
+        ("DUENOTICE_SMTP__MESSAGE_ID_DOMAIN", "exa mple", "domain"),
+    ],
+)
+def test_an_unusable_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        load_settings()
+    assert caught.value.where is not None
+    assert name.startswith(caught.value.where)
+
+
+@pytest.mark.parametrize("name", ["DUENOTICE_SMTP", "DUENOTICE_REMINDER_FRACTIONS"])
+def test_a_value_that_is_not_json_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "hunter2")
+    with pytest.raises(ConfigurationError, match=name.removeprefix("DUENOTICE_").lower()) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("others", "says"),
+    [
+        ({}, "together or not at all"),
+        ({"DUENOTICE_SMTP__USERNAME": "u", "DUENOTICE_SMTP__SECURITY": "none"}, "never sent without encryption"),
+    ],
+)
+def test_a_password_is_used_safely_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, others: dict[str, str], says: str
+) -> None:
+    for name, value in ({"DUENOTICE_SMTP__PASSWORD": "hunter2"} | others).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_printing_settings_shows_no_secret(production: pytest.MonkeyPatch) -> None:
+    production.setenv("DUENOTICE_SMTP__USERNAME", "u")
+    production.setenv("DUENOTICE_SMTP__PASSWORD", "hunter2")
+    settings = load_settings()
+    assert settings.smtp.password is not None
+    assert settings.smtp.password.get_secret_value() == "hunter2"
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "KEYRING",
+        "PUBLIC_URL",
+        "SMTP__HOST",
+        "SMTP__SENDER_ADDRESS",
+        "SMTP__MESSAGE_ID_DOMAIN",
+        "ORGANISATION__NAME",
+    ],
+)
+def test_production_starts_only_when_this_is_set(production: pytest.MonkeyPatch, missing: str) -> None:
+    load_settings()
+    production.delenv(f"DUENOTICE_{missing}")
+    with pytest.raises(ConfigurationError, match=f"^DUENOTICE_{missing}: "):
+        load_settings()
+
+
+def test_production_makes_no_keyring(production: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    production.setenv("DUENOTICE_KEYRING", str(tmp_path / "absent.json"))
+    with pytest.raises(ConfigurationError, match=r"no keyring file at .*absent\.json"):
+        load_settings()
+
+
+def test_temporal_is_where_its_own_variables_say(production: pytest.MonkeyPatch) -> None:
+    production.setenv("TEMPORAL_NAMESPACE", "privacy")
+    assert temporal_connection(load_settings()) == {
+        "target_host": "temporal.provider.test:7233",
+        "namespace": "privacy",
+    }
+
+
+def test_production_needs_a_temporal_server(production: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    production.delenv("TEMPORAL_ADDRESS")
+    production.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    production.setenv("HOME", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="TEMPORAL_ADDRESS: Production needs a Temporal server"):
+        temporal_connection(load_settings())
+
+
+def test_one_machine_brings_its_own_temporal_whatever_profile_its_user_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    profile = tmp_path / "temporalio" / "temporal.toml"
+    profile.parent.mkdir()
+    profile.write_text('[profile.default]\naddress = "elsewhere.test:7233"\n')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert temporal_connection(load_settings()) == {"namespace": "default"}
+    monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(profile))
+    assert temporal_connection(load_settings())["target_host"] == "elsewhere.test:7233"
+
+
+def test_temporal_certificates_that_are_missing_are_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.provider.test:7233")
+    monkeypatch.setenv("TEMPORAL_TLS_SERVER_CA_CERT_PATH", str(tmp_path / "absent.pem"))
+    with pytest.raises(ConfigurationError, match=r"absent\.pem.*TEMPORAL_"):
+        temporal_connection(load_settings())
