@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclass, fieldes import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar, get_type_hints
 
@@ -48,7 +48,7 @@ class ActivitySignature(Generic[In, Out]):
     gives: type[Out]
     attempt_limit: timedelta
     heartbeat_limit: timedelta | None = None
-    retry: RetryPolicy = PATIENT
+    retry: RetryPolicy = field(default_factory=lambda: PATIENT)
 
     async def __call__(self, message: In, *, summary: str) -> Out:
         """Run the activity from a workflow and wait for its answer; ``summary`` is shown in the Temporal UI."""
