@@ -1,0 +1,64 @@
+"""The web application: pages for people and JSON for programs, behind one door."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from importlib.resources import files
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from models.errors import DuenoticeError
+from starter.office import Office
+from starter.resources import Resources, utc_now
+from starter.web import access, agreements, api, cases, incidents, messages
+from starter.web.failures import Failures
+from starter.web.guard import Guard
+from starter.web.pages import Pages
+from starter.web.sessions import Sessions
+from starter.web.site import Site
+
+MAX_BODY_BYTES = 32 * 2**20
+"""The largest request: some 200,000 agreements in one file."""
+
+
+def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """Return the application for one installation; serve it with the access log off, since addresses hold tokens."""
+    settings = resources.settings
+    address = urlsplit(settings.public_url)
+    sessions = Sessions(resources.keyring.derive(b"web-session"), secure=address.scheme == "https")
+    pages = Pages(sessions, clock, settings.organisation.name)
+    failures = Failures(pages)
+    site = Site(resources, Office(resources, clock), sessions, pages, clock)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await site.finish()
+
+    app = FastAPI(
+        title="Duenotice",
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # FastAPI's page of documentation loads scripts from elsewhere
+        redoc_url=None,
+        exception_handlers=dict.fromkeys((DuenoticeError, RequestValidationError, HTTPException), failures.on_error),
+        max_body_size=MAX_BODY_BYTES,
+    )
+    app.state.site = site
+    for part in (access, cases, messages, incidents, agreements, api):
+        app.include_router(part.router)
+    app.mount("/static", StaticFiles(directory=str(files("starter.web").joinpath("static"))))
+    app.add_middleware(
+        Guard,
+        hosts=[address.hostname] if address.hostname else [],
+        sessions=sessions,
+        failures=failures,
+        clock=clock,
+    )
+    return app

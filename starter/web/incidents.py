@@ -1,0 +1,75 @@
+"""The page on which a person reports a suspected breach."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from models.errors import InvalidFields
+from starter.reading import list_agreements
+from starter.views import AgreementView
+from starter.web.failures import status_of
+from starter.web.form import LABELS, IncidentForm, field_of, in_form_order, label_of, offered_data_types
+from starter.web.site import CheckedForm, SignedIn, Site, TheSite, text_of
+from starter.web.times import zone_names
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/incidents/new")
+def new_incident(request: Request, site: TheSite) -> Response:
+    """The form, with whom districts may ask filled in from the settings."""
+    contact = site.resources.settings.organisation.security_contact
+    form = IncidentForm(
+        point_of_contact_name=contact.name, point_of_contact_email=contact.email, point_of_contact_phone=contact.phone
+    )
+    return _show(request, site, form, list_agreements(site.resources.database))
+
+
+@router.post("/incidents/new")
+async def report_incident(request: Request, site: TheSite, session: SignedIn, posted: CheckedForm) -> Response:
+    """Open a case; or show the form again with every value kept and everything that is wrong."""
+    form = IncidentForm.read(posted)
+    act = text_of(posted, "act")
+    if act != "report":
+        agreements = await asyncio.to_thread(list_agreements, site.resources.database)
+        return _show(request, site, form.choosing(form.choice.after(act, agreements)), agreements)
+    try:
+        report = form.report(site.clock())
+        reported = await site.to_the_end(site.office.report_breach(report, actor=session.actor))
+    except InvalidFields as error:
+        agreements = await asyncio.to_thread(list_agreements, site.resources.database)
+        return _show(request, site, form, agreements, error)
+    done = "already" if reported.existed else "reported"
+    return RedirectResponse(f"/cases/{reported.case_id}?done={done}", HTTPStatus.SEE_OTHER)
+
+
+def _show(
+    request: Request,
+    site: Site,
+    form: IncidentForm,
+    agreements: tuple[AgreementView, ...],
+    error: InvalidFields | None = None,
+) -> Response:
+    problems = in_form_order(error.problems) if error else ()
+    return site.pages.show(
+        request,
+        "incident.html",
+        status=status_of(error) if error else HTTPStatus.OK,
+        form=form,
+        labels=LABELS,
+        problems=problems,
+        faulty={field_of(problem) for problem in problems},
+        field_of=field_of,
+        label_of=label_of,
+        data_types=offered_data_types(),
+        near_zones=sorted({agreement.time_zone for agreement in agreements}),
+        zones=zone_names(),
+        shown=form.choice.shown(agreements),
+        has_agreements=bool(agreements),
+        states=sorted({agreement.state for agreement in agreements}),
+        forms=sorted({agreement.form for agreement in agreements}),
+    )
