@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 from terms.clauses import (
@@ -21,10 +21,13 @@ from terms.clauses import (
     SupplementFile,
 )
 from terms.errors import ClauseFileError, StateNotCovered, UnknownForm
-from terms.files import ClauseFile, Place, read_clause_file
+from terms.files import Model, Place, read_clause_file
 
 CLAUSES_FOLDER = Path(__file__).parent.parent / "config" / "clauses"
 STANDARD = "standard.yaml"
+
+Problem = tuple[Place, str]
+"""Something wrong with what a file says: where, and a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,55 +115,76 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
 
 @cache
 def _load(folder: Path) -> Catalogue:
-    words = _load_words(folder)
-    folders = sorted(path.parent for path in folder.glob(f"*/{STANDARD}"))
-    return Catalogue(folder, {path.name: _load_form(path, words) for path in folders}, words)
+    catalogue, errors = check_catalogue(folder)
+    if errors:
+        raise errors[0]
+    assert catalogue is not None, "a catalogue without errors is complete"
+    return catalogue
 
 
-def clause_files(folder: Path | None = None) -> tuple[tuple[Path, type[StandardFile] | type[SupplementFile]], ...]:
-    """Every file of clauses under a folder with the shape it must have."""
-    root = folder or CLAUSES_FOLDER
-    return tuple(
-        (path, StandardFile if path.name == STANDARD else SupplementFile) for path in sorted(root.glob("*/*.yaml"))
-    )
+def check_catalogue(folder: Path) -> tuple[Catalogue | None, tuple[ClauseFileError, ...]]:
+    """Read every clause file under ``folder`` afresh: the catalogue, or what is wrong with each unusable file."""
+    reading = _Reading()
+    words = reading.words(folder)
+    if words is None:
+        return None, tuple(reading.errors)
+    forms = [reading.form(path.parent, words) for path in sorted(folder.glob(f"*/{STANDARD}"))]
+    if reading.errors:
+        return None, tuple(reading.errors)
+    return Catalogue(folder, {form.id: form for form in forms if form}, words), ()
 
 
-def _load_words(folder: Path) -> Words:
-    contents = read_clause_file(folder / "contents.yaml", ContentsFile).content
-    grounds = read_clause_file(folder / "grounds.yaml", GroundsFile).content
-    anchors = read_clause_file(folder / "anchors.yaml", AnchorsFile)
-    problems = [
-        anchors.problem(("events", event, "anchors", n), f"no anchor is named {anchor!r}: add it under anchors.")
-        for event, text in anchors.content.events.items()
-        for n, anchor in enumerate(text.anchors)
-        if anchor not in anchors.content.anchors
-    ]
-    if problems:
-        raise ClauseFileError(anchors.path, tuple(problems))
-    return Words(contents.contents, anchors.content.anchors, anchors.content.events, grounds.grounds)
+class _Reading:
+    """Reads the files one by one and keeps the errors, so that all of them can be told at once."""
+
+    def __init__(self) -> None:
+        self.errors: list[ClauseFileError] = []
+
+    def words(self, folder: Path) -> Words | None:
+        contents = self._file(folder / "contents.yaml", ContentsFile)
+        grounds = self._file(folder / "grounds.yaml", GroundsFile)
+        anchors = self._file(folder / "anchors.yaml", AnchorsFile, _anchor_problems)
+        if contents is None or grounds is None or anchors is None:
+            return None
+        return Words(contents.contents, anchors.anchors, anchors.events, grounds.grounds)
+
+    def form(self, folder: Path, words: Words) -> Form | None:
+        standard = self._file(folder / STANDARD, StandardFile, partial(_standard_problems, words=words))
+        if standard is None:
+            return None
+        supplements: dict[str, SupplementFile] = {}
+        for path in sorted(folder.glob("*.yaml")):
+            if path.name == STANDARD:
+                continue
+            check = partial(_supplement_problems, path=path, standard=standard, words=words)
+            supplement = self._file(path, SupplementFile, check)
+            if supplement is not None:
+                supplements[supplement.state.abbreviation] = supplement
+        return Form(folder.name, standard, supplements)
+
+    def _file(
+        self, path: Path, shape: type[Model], check: Callable[[Model], Iterator[Problem]] | None = None
+    ) -> Model | None:
+        try:
+            file = read_clause_file(path, shape)
+        except ClauseFileError as error:
+            self.errors.append(error)
+            return None
+        problems = tuple(file.problem(place, message) for place, message in check(file.content)) if check else ()
+        if problems:
+            self.errors.append(ClauseFileError(path, problems))
+            return None
+        return file.content
 
 
-def _load_form(folder: Path, words: Words) -> Form:
-    standard = read_clause_file(folder / STANDARD, StandardFile)
-    _refuse(standard, _standard_problems(standard, words))
-    supplements: dict[str, SupplementFile] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        if path.name == STANDARD:
-            continue
-        supplement = read_clause_file(path, SupplementFile)
-        _refuse(supplement, _supplement_problems(supplement, standard.content, words))
-        supplements[supplement.content.state.abbreviation] = supplement.content
-    return Form(folder.name, standard.content, supplements)
+def _anchor_problems(anchors: AnchorsFile) -> Iterator[Problem]:
+    for event, text in anchors.events.items():
+        for n, anchor in enumerate(text.anchors):
+            if anchor not in anchors.anchors:
+                yield ("events", event, "anchors", n), f"no anchor is named {anchor!r}: add it under anchors."
 
 
-def _refuse(file: ClauseFile[StandardFile] | ClauseFile[SupplementFile], problems: Iterator[tuple[Place, str]]) -> None:
-    found = tuple(file.problem(place, message) for place, message in problems)
-    if found:
-        raise ClauseFileError(file.path, found)
-
-
-def _standard_problems(file: ClauseFile[StandardFile], words: Words) -> Iterator[tuple[Place, str]]:
-    standard = file.content
+def _standard_problems(standard: StandardFile, words: Words) -> Iterator[Problem]:
     for clause_id, texts in standard.clauses.items():
         for moment, clause in texts.items():
             place: Place = ("clauses", clause_id, moment)
@@ -170,12 +194,11 @@ def _standard_problems(file: ClauseFile[StandardFile], words: Words) -> Iterator
 
 
 def _supplement_problems(
-    file: ClauseFile[SupplementFile], standard: StandardFile, words: Words
-) -> Iterator[tuple[Place, str]]:
-    supplement = file.content
-    expected = supplement.state.abbreviation.lower()
-    if file.path.stem != expected:
-        yield ("state", "abbreviation"), f"the file of this state must be called {expected}.yaml."
+    supplement: SupplementFile, path: Path, standard: StandardFile, words: Words
+) -> Iterator[Problem]:
+    name = f"{supplement.state.abbreviation.lower()}.yaml"
+    if path.name != name:
+        yield ("state", "abbreviation"), f"the file of this state must be called {name}."
     known = set(standard.clauses)
     shape = standard.form.citations.supplement
     for clause_id, texts in supplement.clauses.items():
@@ -200,7 +223,7 @@ def order_problem(clause_id: str, operation: str, there: bool) -> str | None:
 
 def text_problems(
     clause_id: str, text: Clause | Change, place: Place, words: Words, citation_shape: str
-) -> Iterator[tuple[Place, str]]:
+) -> Iterator[Problem]:
     """Everything in one clause or amendment that the words of the catalogue or the citation's shape forbid."""
     if not re.fullmatch(citation_shape, text.citation):
         yield (

@@ -1,0 +1,302 @@
+"""``duenotice due`` and ``duenotice terms``: what the agreements say, without a server or a database."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from models.errors import InvalidInput
+from terms.calendars import SchoolCalendar, parse_calendar
+from terms.catalogue import CLAUSES_FOLDER, Catalogue, check_catalogue, load_catalogue
+from terms.compare import differences, value_of
+from terms.duties import DueDuty, duties_for
+from terms.effective import Amendment, EffectiveTerms, effective_terms
+from terms.errors import UnknownEvent, UnknownZone
+
+JSON_FIELDS = (
+    "clause",
+    "owed_by",
+    "owed_to",
+    "anchor",
+    "starts_at",
+    "due_at",
+    "due_local",
+    "limit",
+    "status",
+    "contents",
+    "trail",
+    "why",
+    "flags",
+)
+"""What ``duenotice due --json`` gives of each duty."""
+
+FormOption = Annotated[str, typer.Option("--form", help="Form of agreement, such as ndpa-v1.")]
+StateOption = Annotated[str | None, typer.Option("--state", help="Postal abbreviation of the LEA's state.")]
+AmendmentsOption = Annotated[
+    Path | None, typer.Option("--amendments", help="YAML file with the changes agreed for this agreement.")
+]
+OnOption = Annotated[str | None, typer.Option("--on", help="Day for which the texts are chosen, by default today.")]
+
+terms_app = typer.Typer(help="Read and check the clauses.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``due`` and ``terms`` to the command line."""
+    app.command("due")(due)
+    app.add_typer(terms_app, name="terms")
+
+
+@dataclass(frozen=True)
+class Question:
+    """The agreement that a question is about."""
+
+    form: str
+    state: str | None = None
+    zone: str | None = None
+    amendments: tuple[Amendment, ...] = ()
+    calendar: SchoolCalendar | None = None
+
+
+def due(
+    event: Annotated[str, typer.Argument(help="What happened: the part of the clause ids before the dot.")],
+    at: Annotated[list[str], typer.Option("--at", help="ANCHOR=WHEN: an ISO instant with offset, or a date.")],
+    form: Annotated[str | None, typer.Option("--form", help="Form of agreement, such as ndpa-v1.")] = None,
+    state: StateOption = None,
+    tz: Annotated[str | None, typer.Option("--tz", help="The LEA's time zone, by default its state's.")] = None,
+    agreement: Annotated[
+        str | None, typer.Option("--agreement", help="Reference of an imported agreement, instead of --form.")
+    ] = None,
+    calendar: Annotated[Path | None, typer.Option("--calendar", help="The LEA's school calendar.")] = None,
+    amendments: AmendmentsOption = None,
+    on: OnOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what is due, to whom, by when, and why."""
+    anchors = dict(_anchor(text) for text in at)
+    if len(anchors) < len(at):
+        raise InvalidInput("An anchor is given twice.", where="at", next_step="Give each anchor once.")
+    question = _question(agreement, form, state, tz, amendments, calendar)
+    catalogue = load_catalogue()
+    terms = effective_terms(catalogue, question.form, question.state, amendments=question.amendments, on=_day(on))
+    _check_event(catalogue, terms, event)
+    duties = duties_for(terms, event, anchors, zone=_zone(catalogue, question), calendar=question.calendar)
+    if as_json:
+        typer.echo(json.dumps(_answer(event, terms, duties), indent=2, ensure_ascii=False))
+    else:
+        _print_duties(duties)
+
+
+@terms_app.command("show")
+def show(
+    form: FormOption,
+    state: StateOption = None,
+    clause: Annotated[str | None, typer.Option("--clause", help="Only this clause, with its trail.")] = None,
+    amendments: AmendmentsOption = None,
+    on: OnOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the snapshot that a case would pin.")] = False,
+) -> None:
+    """Show the clauses in force for an agreement."""
+    terms = effective_terms(load_catalogue(), form, state, amendments=_amendments(amendments), on=_day(on))
+    if as_json:
+        typer.echo(terms.snapshot().decode())
+        return
+    console = Console()
+    chosen = [terms.clause(clause)] if clause else list(terms.clauses.values())
+    table = Table("clause", "duty or rule", "owed by", "value", "where")
+    for each in chosen:
+        last = each.trail[-1]
+        table.add_row(each.id, each.title, each.owed_by, value_of(each), f"{last.document}, {last.clause}")
+    console.print(table)
+    if clause:
+        for step in chosen[0].trail:
+            console.print(f"{step.document}, {step.clause} ({step.operation}): {step.says}")
+        for element in chosen[0].contents:
+            console.print(f"  {element.id} ({element.required.replace('_', ' ')}): {element.label}. {element.citation}")
+    console.print(f"Terms {terms.hash}")
+
+
+@terms_app.command("check")
+def check(
+    folder: Annotated[Path, typer.Argument(help="Folder of clause files.")] = CLAUSES_FOLDER,
+) -> None:
+    """Check every clause file and tell all that is wrong, with file and line."""
+    catalogue, errors = check_catalogue(folder)
+    if errors:
+        for error in errors:
+            for problem in error.problems:
+                typer.echo(f"{error.path}:{problem.line}: {problem.message}", err=True)
+        raise typer.Exit(2)
+    assert catalogue is not None, "a catalogue without errors is complete"
+    for name, found in catalogue.forms.items():
+        states = ", ".join(found.supplements) or "no state"
+        typer.echo(f"{name}: {len(found.clause_ids)} clauses, {states}")
+    typer.echo("Every clause file is in order.")
+
+
+@terms_app.command("diff")
+def diff(form: FormOption, state: Annotated[str, typer.Option("--state", help="State to compare.")]) -> None:
+    """Show what a state changes against the form's standard clauses."""
+    catalogue = load_catalogue()
+    standard = effective_terms(catalogue, form, None)
+    found = differences(standard, effective_terms(catalogue, form, state))
+    console = Console()
+    if not found:
+        console.print(f"{catalogue.state(form, state).name} changes nothing in {form}.")
+        return
+    table = Table("clause", "standard", state.upper(), "what changes", show_lines=True)
+    for difference in found:
+        table.add_row(
+            difference.clause, value_of(difference.before), value_of(difference.after), "\n".join(difference.says)
+        )
+    console.print(table)
+
+
+def _question(
+    agreement: str | None,
+    form: str | None,
+    state: str | None,
+    zone: str | None,
+    amendments: Path | None,
+    calendar: Path | None,
+) -> Question:
+    if (agreement is None) == (form is None):
+        raise InvalidInput(
+            "Say which agreement is meant, in one way.", where="form", next_step="Give --form, or --agreement."
+        )
+    supplied = _calendar(calendar)
+    if agreement is not None:
+        if state or amendments:
+            raise InvalidInput(
+                "An imported agreement has its own state and amendments.",
+                where="agreement",
+                next_step="Leave out --state and --amendments.",
+            )
+        from starter.commands.stored import stored_agreement  # opens the database, which other questions do not need
+
+        stored = stored_agreement(agreement)
+        return Question(stored.form, stored.state, zone or stored.zone, stored.amendments, supplied or stored.calendar)
+    assert form is not None, "one of the two is given"
+    return Question(form, state, zone, _amendments(amendments), supplied)
+
+
+def _anchor(text: str) -> tuple[str, datetime | date]:
+    name, given, when = text.partition("=")
+    if not given:
+        raise InvalidInput(
+            f"{text!r} is not ANCHOR=WHEN.",
+            where="at",
+            next_step="Write, for example, confirmed=2026-03-07T22:15-05:00.",
+        )
+    try:
+        return name, date.fromisoformat(when)
+    except ValueError:
+        pass
+    try:
+        return name, datetime.fromisoformat(when)
+    except ValueError:
+        raise InvalidInput(
+            f"{when!r} is neither a date nor an instant.",
+            where=name,
+            next_step="Write 2026-03-07, or with time and offset 2026-03-07T22:15-05:00.",
+        ) from None
+
+
+def _day(text: str | None) -> date:
+    if text is None:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(f"{text!r} is not a date.", where="on", next_step="Write it as 2026-03-07.") from None
+
+
+def _zone(catalogue: Catalogue, question: Question) -> str:
+    if question.zone:
+        return question.zone
+    if question.state is None:
+        raise UnknownZone(
+            "Without a state there is no time zone to count in.",
+            where="tz",
+            next_step="Give --state, or --tz with an IANA name such as America/New_York.",
+        )
+    return catalogue.state(question.form, question.state).zone
+
+
+def _check_event(catalogue: Catalogue, terms: EffectiveTerms, event: str) -> None:
+    dated = sorted({clause.event for clause in terms.clauses.values() if clause.dated})
+    if event not in dated:
+        known = event in catalogue.events
+        raise UnknownEvent(
+            f"{terms.form} sets no dated duty for {event}." if known else f"There is no event {event!r}.",
+            where="event",
+            next_step=f"It sets duties for {', '.join(dated)}.",
+        )
+
+
+def _calendar(path: Path | None) -> SchoolCalendar | None:
+    return parse_calendar(read_bytes(path), path.name) if path else None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file that a person named.
+
+    Raises:
+        InvalidInput: if it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            f"The file cannot be read: {error.strerror}.", where=str(path), next_step="Give a file that exists."
+        ) from None
+
+
+def _amendments(path: Path | None) -> tuple[Amendment, ...]:
+    if path is None:
+        return ()
+    try:
+        return TypeAdapter(tuple[Amendment, ...]).validate_python(yaml.safe_load(read_bytes(path)))
+    except yaml.YAMLError:
+        raise InvalidInput("The file is not YAML.", where=str(path), next_step="Write a list of changes.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(
+            f"{place}: {first['msg']}.",
+            where=str(path),
+            next_step="Each change has clause, step, effective and entered_by.",
+        ) from None
+
+
+def _answer(event: str, terms: EffectiveTerms, duties: tuple[DueDuty, ...]) -> dict[str, Any]:
+    return {
+        "event": event,
+        "form": terms.form,
+        "state": terms.state,
+        "terms_hash": terms.hash,
+        "duties": [duty.model_dump(mode="json", include=set(JSON_FIELDS)) for duty in duties],
+    }
+
+
+def _print_duties(duties: tuple[DueDuty, ...]) -> None:
+    console = Console()
+    table = Table("clause", "owed by", "owed to", "limit", "due (LEA's time)")
+    for duty in duties:
+        table.add_row(duty.clause, duty.owed_by, duty.owed_to, duty.limit, duty.due_local or "pending")
+    for column in table.columns:
+        column.no_wrap = column.header != "limit"
+    console.print(table)
+    for duty in duties:
+        flags = f" ({', '.join(duty.flags)})" if duty.flags else ""
+        console.print(f"\n{duty.clause}: {duty.title}{flags}", style="bold", highlight=False)
+        for sentence in duty.why:
+            console.print(f"  {sentence}", highlight=False, markup=False)

@@ -1,0 +1,42 @@
+"""What one set of terms changes against another: a state against the standard, or newer terms against pinned ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from terms.effective import EffectiveClause, EffectiveTerms
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseDifference:
+    """How one clause differs; ``before`` or ``after`` is None where the clause is absent."""
+
+    clause: str
+    before: EffectiveClause | None
+    after: EffectiveClause | None
+
+    @property
+    def says(self) -> tuple[str, ...]:
+        """Sentences on what changed, each with where it is written."""
+        if self.after is None:
+            return ("No longer there.",)
+        known = self.before.trail if self.before else ()
+        steps = [step for step in self.after.trail if step not in known]
+        return tuple(f"{step.document}, {step.clause} {step.operation}: {step.says}" for step in steps)
+
+
+def differences(before: EffectiveTerms, after: EffectiveTerms) -> tuple[ClauseDifference, ...]:
+    """Every clause that is not the same in both, in the order of clause ids."""
+    ids = sorted(before.clauses.keys() | after.clauses.keys())
+    pairs = ((clause_id, before.clauses.get(clause_id), after.clauses.get(clause_id)) for clause_id in ids)
+    return tuple(ClauseDifference(clause_id, old, new) for clause_id, old, new in pairs if old != new)
+
+
+def value_of(clause: EffectiveClause | None) -> str:
+    """A clause's value in a few words: its limit with its anchors, or what kind of clause it is."""
+    if clause is None:
+        return "–"
+    if not clause.dated:
+        return {"duty": "no time set", "absent": "taken away"}.get(clause.kind, clause.kind)
+    sooner = " or sooner elsewhere" if clause.or_sooner else ""
+    return f"{clause.limit} from {' or '.join(clause.anchors)}{sooner}"
