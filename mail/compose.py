@@ -208,10 +208,10 @@ def wrap(text: str, indent: int = 0, first: str = "") -> str:
     return first.ljust(indent) + "\n".join(lines)[indent:]
 
 
-def _environment(*, markup: bool) -> Environment:
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=markup,
+        autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -222,6 +222,7 @@ def _environment(*, markup: bool) -> Environment:
     return environment
 
 
-# One environment for each layout, not one that escapes by file name: the sentences that both import must be escaped
-# where HTML imports them, and Jinja decides that by the environment in which they were compiled.
-_TEMPLATES = {"txt": _environment(markup=False), "html": _environment(markup=True)}
+# One environment for each layout, not one that escapes by file name: the sentences that both layouts import must be
+# escaped in HTML, and Jinja decides that by the environment in which they were compiled.
+_HTML = _environment()
+_TEMPLATES = {"html": _HTML, "txt": _HTML.overlay(autoescape=False)}

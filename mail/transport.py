@@ -192,24 +192,26 @@ class _Connection:
             await self._client.connect()
             if self._client.is_ehlo_or_helo_needed:
                 await self._client.ehlo()
-        except aiosmtplib.SMTPAuthenticationError as error:
-            raise self._unavailable(
-                f"The mail server refused the login ({error.code}).", "Check the SMTP user name and password."
-            ) from None
-        except aiosmtplib.SMTPResponseException as error:
-            raise self._unavailable(f"The mail server turned the connection away ({error.code}).") from None
-        except ssl.SSLError as error:
-            raise self._unavailable(
-                f"A protected connection could not be made ({error.reason}).",
-                "Check the SMTP security setting, and that the server's certificate is trusted and names this host.",
-            ) from None
         except (*_BROKEN, UnicodeError) as error:
-            raise self._unavailable(
-                f"The mail server could not be reached or did not answer as expected ({type(error).__name__}).",
-                "Check the SMTP host, port and security settings, and that the server is up.",
-            ) from None
-        finally:
-            self._last_used = time.monotonic()
+            self.drop()
+            raise self._not_opened(error) from None
+
+    def _not_opened(self, error: Exception) -> MailServerUnavailable:
+        if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+            return self._unavailable(
+                f"The mail server refused the login ({error.code}).", "Check the SMTP user name and password."
+            )
+        if isinstance(error, aiosmtplib.SMTPResponseException):
+            return self._unavailable(f"The mail server turned the connection away ({error.code}).")
+        if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
+            return self._unavailable(
+                "A protected connection to the mail server could not be made.",
+                "Check the SMTP security setting, and that the server's certificate is trusted and names this host.",
+            )
+        return self._unavailable(
+            f"The mail server could not be reached or did not answer as expected ({type(error).__name__}).",
+            "Check the SMTP host, port and security settings, and that the server is up.",
+        )
 
     async def _transaction(self, content: bytes, sender: str, recipient: str) -> SendResult:
         """MAIL, RCPT, DATA, content (RFC 5321, 3.3). Raises ``_Lost`` if the connection is, before the content."""

@@ -1,0 +1,117 @@
+"""How fast notices are composed and sent, beside a plain ``smtplib`` loop over one connection.
+
+Run ``python -m bench.mail [COUNT]`` from the project's root. Both send the same notices to a local catcher that runs
+in a process of its own; every message must have been kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import NAMESPACE_URL, uuid5
+
+from mail.catcher import start_catcher
+from mail.compose import Addressing, compose
+from mail.facts import Mailbox
+from mail.transport import Accepted, Security, SmtpServer, SmtpTransport
+from tests.mail.samples import ADDRESSING, CONFIRMED_NOTICE
+
+SENDER = ADDRESSING.sender.email
+
+
+def addressings(count: int) -> Iterator[Addressing]:
+    """Return who ``count`` notices go to: one fictional district each."""
+    for number in range(count):
+        yield Addressing(
+            message_id=f"<{uuid5(NAMESPACE_URL, str(number))}@provider.test>",
+            sender=ADDRESSING.sender,
+            to=(Mailbox(name=f"District {number}", email=f"security@d{number}.example.org"),),
+        )
+
+
+def compose_only(count: int) -> None:
+    """Compose without sending."""
+    for addressing in addressings(count):
+        compose(CONFIRMED_NOTICE, addressing)
+
+
+def plain_loop(port: int, count: int) -> None:
+    """Compose and send with ``smtplib``, one message after another."""
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="localhost") as client:
+        for addressing in addressings(count):
+            client.sendmail(SENDER, [addressing.to[0].email], compose(CONFIRMED_NOTICE, addressing).raw)
+
+
+def transport(port: int, count: int, connections: int) -> None:
+    """Compose and send as the engine does, over ``connections`` connections."""
+
+    async def send_all() -> None:
+        server = SmtpServer(
+            host="127.0.0.1",
+            port=port,
+            security=Security.NONE,
+            client_name="localhost",
+            connections=connections,
+        )
+        waiting = addressings(count)
+
+        async def send_some(smtp: SmtpTransport) -> None:
+            for addressing in waiting:
+                raw = compose(CONFIRMED_NOTICE, addressing).raw
+                answer = await smtp.send(raw, SENDER, addressing.to[0].email)
+                assert isinstance(answer, Accepted)
+
+        async with SmtpTransport(server) as smtp:
+            await asyncio.gather(*(send_some(smtp) for _ in range(connections)))
+
+    asyncio.run(send_all())
+
+
+def rate(count: int, work: Callable[[], None]) -> float:
+    """Return notices per second."""
+    start = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - start)
+
+
+def catch(folder: Path, control: Connection) -> None:
+    """Run a catcher until the other end closes (a process of its own)."""
+
+    async def run() -> None:
+        catcher = await start_catcher(folder)
+        control.send(catcher.port)
+        await asyncio.to_thread(control.poll, None)
+        await catcher.stop()
+
+    asyncio.run(run())
+
+
+def main(count: int) -> None:
+    """Measure, print, and check that nothing was lost."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    with TemporaryDirectory() as folder:
+        process = context.Process(target=catch, args=(Path(folder), theirs))
+        process.start()
+        port = ours.recv()
+        print(f"compose only                     {rate(count, lambda: compose_only(count)):8.0f} notices/s")
+        plain = rate(count, lambda: plain_loop(port, count))
+        print(f"compose + smtplib, 1 connection  {plain:8.0f} notices/s   1.00")
+        for connections in (1, 2, 4, 8):
+            measured = rate(count, lambda n=connections: transport(port, count, n))
+            print(f"compose + transport, {connections} of them   {measured:8.0f} notices/s   {measured / plain:.2f}")
+        ours.send(None)
+        process.join()
+        kept = len(list(Path(folder).glob("*.eml")))
+        assert kept == 5 * count, f"{kept} messages were kept of {5 * count}"
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 500)

@@ -1,0 +1,131 @@
+"""TLS from the start, TLS after STARTTLS, certificates that are not trusted, and logins, against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic import SecretStr
+
+from mail.catcher import CatcherHandler, start_catcher
+from mail.transport import Accepted, MailServerUnavailable, Security, SmtpServer, SmtpTransport
+
+RAW = b"Subject: notice\r\n\r\ntext\r\n"
+ACCOUNT, PASSWORD = "notices", "correct horse"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.test")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "mail.pem"
+    file.write_bytes(
+        signed.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    return file
+
+
+@dataclass(frozen=True)
+class _SecureServer:
+    port: int
+    certificate: Path
+
+    def settings(self, security: Security, **changes: object) -> SmtpServer:
+        usual = {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "security": security,
+            "ca_file": self.certificate,
+            "client_name": "localhost",
+            "timeout": 10,
+        }
+        return SmtpServer.model_validate(usual | changes)
+
+
+def _knows_the_password(_: SMTP, __: Session, ___: Envelope, mechanism: str, given: object) -> AuthResult:
+    expected = LoginPassword(ACCOUNT.encode(), PASSWORD.encode())
+    return AuthResult(success=given == expected, handled=False)
+
+
+@asynccontextmanager
+async def secure_server(certificate: Path, folder: Path, security: Security) -> AsyncIterator[_SecureServer]:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    loop = asyncio.get_running_loop()
+    handler = CatcherHandler(folder)
+    server = await loop.create_server(
+        lambda: SMTP(
+            handler,
+            hostname="localhost",
+            loop=loop,
+            tls_context=tls if security is Security.STARTTLS else None,
+            require_starttls=security is Security.STARTTLS,
+            authenticator=_knows_the_password,
+            auth_required=True,
+            auth_require_tls=security is Security.STARTTLS,
+        ),
+        "127.0.0.1",
+        0,
+        ssl=tls if security is Security.TLS else None,
+    )
+    async with server:
+        yield _SecureServer(server.sockets[0].getsockname()[1], certificate)
+
+
+def kept_in(folder: Path) -> list[bytes]:
+    return [file.read_bytes() for file in folder.iterdir()]
+
+
+async def send(server: SmtpServer) -> object:
+    async with SmtpTransport(server) as transport:
+        return await transport.send(RAW, "notices@provider.test", "security@district.test")
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+@pytest.mark.parametrize("security", [Security.TLS, Security.STARTTLS])
+async def test_a_message_is_sent_over_tls_after_a_login(certificate: Path, tmp_path: Path, security: Security) -> None:
+    async with secure_server(certificate, tmp_path, security) as server:
+        known = server.settings(security, username=ACCOUNT, password=SecretStr(PASSWORD))
+        assert isinstance(await send(known), Accepted)
+        assert kept_in(tmp_path) == [RAW]
+
+        wrong = server.settings(security, username=ACCOUNT, password=SecretStr("wrong"))
+        with pytest.raises(MailServerUnavailable, match=r"refused the login \(535\)") as caught:
+            await send(wrong)
+        assert "wrong" not in str(caught.value)
+
+        with pytest.raises(MailServerUnavailable, match=r"530 5\.7\.0.*Check the SMTP"):
+            await send(server.settings(security))
+
+        with pytest.raises(MailServerUnavailable, match="protected connection .* could not be made"):
+            await send(server.settings(security, ca_file=None))
+
+
+async def test_a_server_without_starttls_is_not_spoken_to_in_clear(certificate: Path, tmp_path: Path) -> None:
+    catcher = await start_catcher(tmp_path)
+    with pytest.raises(MailServerUnavailable, match="Check the SMTP host, port and security"):
+        await send(_SecureServer(catcher.port, certificate).settings(Security.STARTTLS))
+    await catcher.stop()
+    assert kept_in(tmp_path) == []
