@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypedDict
 from uuid import UUID
 
 from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
 from config.personal_data import holds_address
-from ledger.chain import Body, entry_hash
+from ledger.chain import Body, Fields, entry_hash
 from ledger.kinds import EvidenceKind
 from models.errors import ConfigurationError, InvalidInput, Refused
 from models.tables import EvidenceEntry, LedgerHead
@@ -83,22 +82,7 @@ def append(session: Session, *entries: Entry) -> tuple[EvidenceEntry, ...]:
     return tuple(stored[entry.key] for entry in entries)
 
 
-class _Fields(TypedDict):
-    """What an entry's hash covers."""
-
-    number: int
-    previous_hash: str
-    at: datetime
-    case_id: UUID | None
-    kind: str
-    subject: str | None
-    actor: str
-    body: dict[str, object]
-    artifacts: list[str]
-    key: str
-
-
-class _Row(_Fields):
+class _Row(Fields):
     """One row of the evidence table."""
 
     hash: str
@@ -126,7 +110,7 @@ def _stored(session: Session, keys: Sequence[str]) -> dict[str, EvidenceEntry]:
 
 
 def _chained(entry: Entry, number: int, previous_hash: str) -> _Row:
-    fields: _Fields = {
+    fields: Fields = {
         "number": number,
         "previous_hash": previous_hash,
         "at": entry.at,
@@ -139,7 +123,7 @@ def _chained(entry: Entry, number: int, previous_hash: str) -> _Row:
         "key": entry.key,
     }
     try:
-        return {**fields, "hash": entry_hash(**fields)}
+        return {**fields, "hash": entry_hash(fields)}
     except ValueError as error:
         raise InvalidInput(
             f"The particulars are not JSON that can be hashed: {error}.", where=f"evidence {entry.kind}"
@@ -173,7 +157,7 @@ def _texts(value: object) -> Iterator[str]:
         yield value
     elif isinstance(value, Mapping):
         for name, member in value.items():
-            yield name
+            yield from _texts(name)
             yield from _texts(member)
     elif isinstance(value, list | tuple):
         for member in value:

@@ -9,9 +9,9 @@ chain from this description, without this code.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypedDict, cast
 from uuid import UUID
 
 import rfc8785
@@ -23,38 +23,34 @@ Body: TypeAlias = Mapping[str, object]
 """A JSON object (RFC 8259) of integers below 2**53, finite numbers, text, booleans, nulls, lists and objects."""
 
 
-def entry_hash(
-    *,
-    number: int,
-    previous_hash: str,
-    at: datetime,
-    case_id: UUID | None,
-    kind: str,
-    subject: str | None,
-    actor: str,
-    body: Body,
-    artifacts: Sequence[str],
-    key: str,
-) -> str:
+class Fields(TypedDict):
+    """What an entry's hash covers: every column of the evidence table but the hash itself."""
+
+    number: int
+    previous_hash: str
+    at: datetime
+    case_id: UUID | None
+    kind: str
+    subject: str | None
+    actor: str
+    body: dict[str, Any]
+    artifacts: list[str]
+    key: str
+
+
+def entry_hash(fields: Fields) -> str:
     """Return the hash of an entry with these fields, as 64 lower-case hexadecimal digits.
 
     Raises:
         ValueError: the body is not JSON that RFC 8785 can write.
     """
-    fields = {
-        "number": number,
-        "previous_hash": previous_hash,
-        "at": written_instant(at),
-        "case_id": None if case_id is None else str(case_id),
-        "kind": kind,
-        "subject": subject,
-        "actor": actor,
-        "body": dict(body),
-        "artifacts": list(artifacts),
-        "key": key,
+    written = {
+        **fields,
+        "at": written_instant(fields["at"]),
+        "case_id": None if fields["case_id"] is None else str(fields["case_id"]),
     }
     # The library's own type for JSON is too narrow to be written from outside; it checks every value itself.
-    return hashlib.sha256(rfc8785.dumps(cast("Any", fields))).hexdigest()
+    return hashlib.sha256(rfc8785.dumps(cast("Any", written))).hexdigest()
 
 
 def written_instant(at: datetime) -> str:

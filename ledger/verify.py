@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from ledger.chain import GENESIS, entry_hash
+from ledger.chain import GENESIS, Fields, entry_hash
 from models.tables import EvidenceEntry, LedgerHead
 
 _ENTRIES_A_FETCH = 1_000
@@ -80,22 +80,27 @@ def stream(session: Session, *, after: int = 0) -> Iterator[EvidenceEntry]:
         session.expunge(entry)
 
 
+def fields_of(entry: EvidenceEntry) -> Fields:
+    """Return what the hash of a stored entry covers."""
+    return {
+        "number": entry.number,
+        "previous_hash": entry.previous_hash,
+        "at": entry.at,
+        "case_id": entry.case_id,
+        "kind": entry.kind,
+        "subject": entry.subject,
+        "actor": entry.actor,
+        "body": entry.body,
+        "artifacts": entry.artifacts,
+        "key": entry.key,
+    }
+
+
 def _reason(entry: EvidenceEntry, number: int, previous_hash: str) -> str | None:
     """Say why this is not the sound entry that should follow, or None if it is."""
     if entry.number != number:
         return f"Entry {number} is missing; entry {entry.number} stands in its place."
     if entry.previous_hash != previous_hash:
         return "The entry does not continue from the one before it."
-    computed = entry_hash(
-        number=entry.number,
-        previous_hash=entry.previous_hash,
-        at=entry.at,
-        case_id=entry.case_id,
-        kind=entry.kind,
-        subject=entry.subject,
-        actor=entry.actor,
-        body=entry.body,
-        artifacts=entry.artifacts,
-        key=entry.key,
-    )
+    computed = entry_hash(fields_of(entry))
     return None if computed == entry.hash else "The entry's hash is not that of what it holds: it was changed."
