@@ -10,8 +10,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -63,20 +63,40 @@ def run_local(settings: Settings) -> int:
         Refused: it runs here already.
         DuenoticeError: a part does not start, or has ended by itself; the others have been stopped.
     """
-    return asyncio.run(_run(settings, Console(highlight=False)))
-
-
-async def _run(settings: Settings, console: Console) -> int:
-    progress = _Progress(console)
+    progress = _Progress(Console(highlight=False))
     with claim(settings.home), (settings.home / "duenotice.log").open("a", encoding="utf-8") as log:
         configure_logging(settings, log)
-        serving = asyncio.create_task(_serve(settings, progress))
-        with _stopped_by_signal(serving, progress):
-            try:
-                await serving
-            except asyncio.CancelledError:
-                progress.line("Stopped. Cases and their clocks are kept, and go on at the next start.")
+        asyncio.run(_until_signal(_serve(settings, progress), lambda: progress.line("Stopping …")))
+    progress.line("Stopped. Cases and their clocks are kept, and go on at the next start.")
     return 0
+
+
+def run_web(settings: Settings, host: str = LOOPBACK, port: int = WEB_PORT) -> int:
+    """Run the web alone, beside a Temporal server and a worker that run already, until Ctrl-C or SIGTERM.
+
+    Raises:
+        DuenoticeError: the port is taken, a part it needs does not answer, or the web has ended by itself.
+    """
+    configure_logging(settings)
+    asyncio.run(_until_signal(_serve_web(settings, host, port)))
+    return 0
+
+
+async def _until_signal(
+    serving: Coroutine[object, object, NoReturn], stopping: Callable[[], None] = lambda: None
+) -> None:
+    """Run until SIGINT, SIGTERM or SIGHUP, then cancel; further signals find it stopping and change nothing."""
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(serving)
+
+    def stop() -> None:
+        if not task.cancelling():
+            stopping()
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop)
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 class _Progress:
@@ -97,26 +117,6 @@ class _Progress:
     def line(self, text: str) -> None:
         """Print a line as it is: paths and links in it are neither broken nor read as markup."""
         self._console.print(Text(text), soft_wrap=True)
-
-
-@contextmanager
-def _stopped_by_signal(task: asyncio.Task[NoReturn], progress: _Progress) -> Iterator[None]:
-    """Cancel the task at the first signal; further ones find it stopping and change nothing."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def stop() -> None:
-        if not task.cancelling():
-            progress.line("Stopping …")
-            task.cancel()
-
-    for number in signals:
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
 
 
 async def _serve(settings: Settings, progress: _Progress) -> NoReturn:
@@ -144,7 +144,7 @@ async def _serve(settings: Settings, progress: _Progress) -> NoReturn:
         with progress.part("Database") as say:
             resources = await connect(settings, address=server.address if server else None)
             parts.callback(resources.database.close)
-            say(resources.database.engine.url.render_as_string(hide_password=True))
+            say(f"{resources.database.engine.dialect.name}, {resources.database.engine.url.database}")
         with progress.part("Worker") as say:
             await _register(resources, say)
             ends["worker"] = await parts.enter_async_context(_worker(resources))
@@ -159,6 +159,20 @@ async def _serve(settings: Settings, progress: _Progress) -> NoReturn:
             progress.line(f"  Temporal UI   {server.ui}")
         progress.line("\nCtrl-C stops it.")
         raise await _first_to_end(ends)
+
+
+async def _serve_web(settings: Settings, host: str, port: int) -> NoReturn:
+    try:
+        listener = socket.create_server((host, port))
+    except OSError as error:
+        raise Unavailable(
+            f"The web cannot listen on {host}:{port}: {error.strerror}.", next_step="Choose another with --port."
+        ) from error
+    async with AsyncExitStack() as parts:
+        parts.enter_context(listener)
+        resources = await connect(settings)
+        parts.callback(resources.database.close)
+        raise await _first_to_end({"web": await parts.enter_async_context(_web(resources, listener))})
 
 
 def _have_keyring(path: Path, say: Say) -> None:
