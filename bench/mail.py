@@ -11,6 +11,7 @@ import smtplib
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -101,11 +102,11 @@ def main(count: int) -> None:
         process = context.Process(target=catch, args=(Path(folder), theirs))
         process.start()
         port = ours.recv()
-        print(f"compose only                     {rate(count, lambda: compose_only(count)):8.0f} notices/s")
-        plain = rate(count, lambda: plain_loop(port, count))
+        print(f"compose only                     {rate(count, partial(compose_only, count)):8.0f} notices/s")
+        plain = rate(count, partial(plain_loop, port, count))
         print(f"compose + smtplib, 1 connection  {plain:8.0f} notices/s   1.00")
         for connections in (1, 2, 4, 8):
-            measured = rate(count, lambda n=connections: transport(port, count, n))
+            measured = rate(count, partial(transport, port, count, connections))
             print(f"compose + transport, {connections} of them   {measured:8.0f} notices/s   {measured / plain:.2f}")
         ours.send(None)
         process.join()

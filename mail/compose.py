@@ -193,19 +193,21 @@ def wrap(text: str, indent: int = 0, first: str = "") -> str:
 
     ``first`` stands in the margin of the first line: a bullet, or the name of a field.
     """
-    margin = " " * indent
-    lines = (
-        textwrap.fill(
-            line,
-            width=_TEXT_WIDTH,
-            initial_indent=margin,
-            subsequent_indent=margin,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for line in text.split("\n")
+    lines = "\n".join(_filled(line, " " * indent) for line in text.split("\n"))
+    return first.ljust(indent) + lines[indent:]
+
+
+def _filled(line: str, margin: str) -> str:
+    if len(margin) + len(line) <= _TEXT_WIDTH:
+        return f"{margin}{line}".rstrip()
+    return textwrap.fill(
+        line,
+        _TEXT_WIDTH,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
-    return first.ljust(indent) + "\n".join(lines)[indent:]
 
 
 def _environment() -> Environment:
