@@ -49,6 +49,15 @@ async def test_messages_are_kept_byte_for_byte_in_the_order_they_came(catcher: C
     assert all(re.fullmatch(r"\d{8}T\d{6}\.\d{6}Z-\d{6}\.eml", file.name) for file in kept)
 
 
+@pytest.mark.parametrize(
+    "raw", [b".\r\n", b"..\r\n.\r\n\r\n", b"one.\r\n.two.\r\nthree..\r\n", b"\r\n", b"x" * 5000 + b".\r\n"]
+)
+async def test_dots_at_either_end_of_a_line_are_kept(catcher: Catcher, tmp_path: Path, raw: bytes) -> None:
+    async with transport_to(catcher) as transport:
+        await transport.send(raw, SENDER, RECIPIENT)
+    assert [file.read_bytes() for file in (tmp_path / "mail").iterdir()] == [raw]
+
+
 async def test_messages_from_many_connections_are_all_kept(catcher: Catcher, tmp_path: Path) -> None:
     raw = compose(CONFIRMED_NOTICE, ADDRESSING).raw
     async with transport_to(catcher, connections=4) as transport:

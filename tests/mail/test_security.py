@@ -119,7 +119,7 @@ async def test_a_message_is_sent_over_tls_after_a_login(certificate: Path, tmp_p
         with pytest.raises(MailServerUnavailable, match=r"530 5\.7\.0.*Check the SMTP"):
             await send(server.settings(security))
 
-        with pytest.raises(MailServerUnavailable, match="protected connection .* could not be made"):
+        with pytest.raises(MailServerUnavailable, match=r"protected connection .* could not be made"):
             await send(server.settings(security, ca_file=None))
 
 
