@@ -315,7 +315,7 @@ def upgrade() -> None:
             ["notice.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("message_id"),
     )
+    op.create_index(op.f("ix_delivery_message_id"), "delivery", ["message_id"], unique=False)
     op.create_index(op.f("ix_delivery_notice_id"), "delivery", ["notice_id"], unique=False)
     op.create_index(op.f("ix_delivery_status"), "delivery", ["status"], unique=False)
