@@ -1,0 +1,58 @@
+"""The rooms' boundaries: what may import what (contracts in ``pyproject.toml``), and who may write evidence."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+ROOMS: list[str] = PROJECT["importlinter"]["root_packages"]
+
+
+def sources(*rooms: str) -> Iterator[tuple[Path, ast.Module]]:
+    """Every module of some rooms, parsed."""
+    for room in rooms:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            yield path.relative_to(ROOT), ast.parse(path.read_text())
+
+
+def test_every_room_is_under_the_contracts() -> None:
+    assert sorted(ROOMS) == sorted(PROJECT["hatch"]["build"]["targets"]["wheel"]["packages"])
+
+
+def test_the_contracts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(no_cache=True) == EXIT_STATUS_SUCCESS  # what broke is printed
+
+
+def test_only_what_starts_everything_imports_the_worker() -> None:
+    importers = {
+        path.parts[0]
+        for path, module in sources(*ROOMS)
+        for node in ast.walk(module)
+        if (isinstance(node, ast.ImportFrom) and node.module == "worker")
+        or (isinstance(node, ast.Import) and any(alias.name == "worker" for alias in node.names))
+    }
+    assert importers <= {"starter"}
+
+
+def test_the_ledger_has_one_way_in() -> None:
+    """Nothing else makes an entry, or writes to its table or to the head."""
+    guarded, writers = {"EvidenceEntry", "LedgerHead"}, set()
+    for path, module in sources(*ROOMS):
+        for call in (node for node in ast.walk(module) if isinstance(node, ast.Call)):
+            makes = isinstance(call.func, ast.Name) and call.func.id in guarded
+            changes = (
+                isinstance(call.func, ast.Name)
+                and call.func.id in {"insert", "update", "delete"}
+                and any(isinstance(argument, ast.Name) and argument.id in guarded for argument in call.args)
+            )
+            if makes or changes:
+                writers.add(path)
+    assert writers == {Path("ledger/append.py")}
