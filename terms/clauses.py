@@ -88,7 +88,7 @@ class Change(Frozen):
     or_sooner: tuple[OtherLimit, ...] | None = None
     after_hold: LimitText | None = None
     recurs: bool | None = None
-    contents: dict[Name, Content] = {}
+    contents: dict[Name, Content] = Field(default_factory=dict)
     grounds: tuple[Name, ...] = ()
 
 
@@ -121,7 +121,7 @@ class Clause(Frozen):
     or_sooner: tuple[OtherLimit, ...] = ()
     after_hold: LimitText | None = None
     recurs: bool = False
-    contents: dict[Name, Content] = {}
+    contents: dict[Name, Content] = Field(default_factory=dict)
     grounds: tuple[Name, ...] = ()
 
     @model_validator(mode="after")

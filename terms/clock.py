@@ -185,7 +185,8 @@ def _holidays(state: str | None, year: int) -> Mapping[date, str]:
     """
     import holidays  # takes a quarter of a second, and most duties count no business days
 
-    federal = dict(holidays.country_holidays("US", years=year))
+    years = (year, year + 1)  # a New Year's Day on a Saturday is observed in the year before
+    federal = dict(holidays.country_holidays("US", years=years))
     if state is None:
         return federal
-    return federal | dict(holidays.country_holidays("US", subdiv=state, years=year))
+    return federal | dict(holidays.country_holidays("US", subdiv=state, years=years))

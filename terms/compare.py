@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from terms.effective import EffectiveClause, EffectiveTerms
+from terms.limits import parse_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ def value_of(clause: EffectiveClause | None) -> str:
     """A clause's value in a few words: its limit with its anchors, or what kind of clause it is."""
     if clause is None:
         return "–"
-    if not clause.dated:
+    if clause.limit is None or not clause.dated:
         return {"duty": "no time set", "absent": "taken away"}.get(clause.kind, clause.kind)
-    sooner = " or sooner elsewhere" if clause.or_sooner else ""
-    return f"{clause.limit} from {' or '.join(clause.anchors)}{sooner}"
+    limit = parse_limit(clause.limit)
+    link = " of" if limit.in_advance else "" if limit.before else " after"
+    sooner = ", or sooner elsewhere" if clause.or_sooner else ""
+    return f"{limit}{link} {' or '.join(clause.anchors)}{sooner}"

@@ -82,7 +82,7 @@ class Limit:
         if self.in_advance:
             return "in advance"
         unit = self.unit.removesuffix("s") if self.amount == 1 else self.unit
-        return f"{self.amount} {unit}{' before' if self.before else ''}{' (default)' if self.default else ''}"
+        return f"{self.amount} {unit}{' (default)' if self.default else ''}{' before' if self.before else ''}"
 
 
 _UNIT = "|".join(unit.removesuffix("s") for unit in get_args(Unit))

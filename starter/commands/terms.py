@@ -11,16 +11,21 @@ from typing import Annotated, Any
 import typer
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from models.errors import InvalidInput
 from terms.calendars import SchoolCalendar, parse_calendar
+from terms.cases import case_problems
 from terms.catalogue import CLAUSES_FOLDER, Catalogue, check_catalogue, load_catalogue
+from terms.clock import zone_of
 from terms.compare import differences, value_of
 from terms.duties import DueDuty, duties_for
 from terms.effective import Amendment, EffectiveTerms, effective_terms
 from terms.errors import UnknownEvent, UnknownZone
+from terms.reference import generated_files
+from terms.trace import local
 
 JSON_FIELDS = (
     "clause",
@@ -88,11 +93,12 @@ def due(
     catalogue = load_catalogue()
     terms = effective_terms(catalogue, question.form, question.state, amendments=question.amendments, on=_day(on))
     _check_event(catalogue, terms, event)
-    duties = duties_for(terms, event, anchors, zone=_zone(catalogue, question), calendar=question.calendar)
+    zone = _zone(catalogue, question)
+    duties = duties_for(terms, event, anchors, zone=zone, calendar=question.calendar)
     if as_json:
         typer.echo(json.dumps(_answer(event, terms, duties), indent=2, ensure_ascii=False))
     else:
-        _print_duties(duties)
+        _print_duties(duties, zone)
 
 
 @terms_app.command("show")
@@ -128,7 +134,7 @@ def show(
 def check(
     folder: Annotated[Path, typer.Argument(help="Folder of clause files.")] = CLAUSES_FOLDER,
 ) -> None:
-    """Check every clause file and tell all that is wrong, with file and line."""
+    """Check every clause file and every case beside them, and tell all that is wrong, with file and line."""
     catalogue, errors = check_catalogue(folder)
     if errors:
         for error in errors:
@@ -137,9 +143,25 @@ def check(
         raise typer.Exit(2)
     assert catalogue is not None, "a catalogue without errors is complete"
     for name, found in catalogue.forms.items():
-        states = ", ".join(found.supplements) or "no state"
-        typer.echo(f"{name}: {len(found.clause_ids)} clauses, {states}")
-    typer.echo("Every clause file is in order.")
+        typer.echo(f"{name}: {len(found.clause_ids)} clauses, {', '.join(found.supplements)}")
+    problems = tuple(case_problems(catalogue))
+    for path, line, sentence in problems:
+        typer.echo(f"{path}:{line}: {sentence}", err=True)
+    if problems:
+        raise typer.Exit(2)
+    typer.echo("Every clause file is in order, and every case agrees.")
+
+
+@terms_app.command("generate")
+def generate(
+    root: Annotated[Path, typer.Argument(help="The repository.")] = Path(),
+) -> None:
+    """Write docs/terms.md and the editors' schemas from the clause files."""
+    for path, text in generated_files(load_catalogue()).items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        typer.echo(target)
 
 
 @terms_app.command("diff")
@@ -287,16 +309,17 @@ def _answer(event: str, terms: EffectiveTerms, duties: tuple[DueDuty, ...]) -> d
     }
 
 
-def _print_duties(duties: tuple[DueDuty, ...]) -> None:
+def _print_duties(duties: tuple[DueDuty, ...], zone: str) -> None:
     console = Console()
-    table = Table("clause", "owed by", "owed to", "limit", "due (LEA's time)")
+    table = Table("clause", "limit", "due (LEA's time)", box=box.SIMPLE_HEAD, pad_edge=False)
     for duty in duties:
-        table.add_row(duty.clause, duty.owed_by, duty.owed_to, duty.limit, duty.due_local or "pending")
-    for column in table.columns:
-        column.no_wrap = column.header != "limit"
+        due_at = local(duty.due_at, zone_of(zone)) if duty.due_at else duty.status
+        table.add_row(duty.clause, duty.limit, due_at)
     console.print(table)
     for duty in duties:
         flags = f" ({', '.join(duty.flags)})" if duty.flags else ""
-        console.print(f"\n{duty.clause}: {duty.title}{flags}", style="bold", highlight=False)
+        console.print(
+            f"{duty.clause} ({duty.owed_by} → {duty.owed_to}): {duty.title}{flags}", style="bold", highlight=False
+        )
         for sentence in duty.why:
             console.print(f"  {sentence}", highlight=False, markup=False)

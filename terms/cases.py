@@ -1,0 +1,131 @@
+"""Boundary cases beside the clauses: what happened, and what must be due; readable and writable by counsel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from pydantic import Field
+
+from terms.calendars import SchoolCalendar
+from terms.catalogue import Catalogue
+from terms.clauses import ClauseId, Frozen, Name
+from terms.duties import OVERDUE, DueDuty, duties_for
+from terms.effective import Amendment, effective_terms
+from terms.errors import UnknownZone
+from terms.files import ClauseFile, read_clause_file
+
+ONE_SECOND = timedelta(seconds=1)
+
+
+class CaseCalendar(Frozen):
+    """The LEA's school calendar in a case."""
+
+    first_day: date
+    last_day: date
+    closed: tuple[date, ...] = ()
+
+    def as_calendar(self) -> SchoolCalendar:
+        """The calendar as the clock takes it."""
+        return SchoolCalendar(self.first_day, self.last_day, frozenset(self.closed), source_sha256="")
+
+
+class Case(Frozen):
+    """One case.
+
+    Attributes:
+        case: what it shows, in words.
+        event, state, zone, at, amendments, calendar: the question, as ``duenotice due`` takes it.
+        on: the day for which texts are chosen, by default the day on which the form was last checked.
+        due: the last good second of every duty whose clock runs; one second later it is overdue.
+        limits: the limit that won, where the case is about that.
+        contents: the elements a notice must give, where the case is about that.
+        flags: every flag that the running duties carry.
+    """
+
+    case: str
+    event: str
+    state: str | None = None
+    zone: str | None = None
+    on: date | None = None
+    at: dict[Name, datetime | date]
+    amendments: tuple[Amendment, ...] = ()
+    calendar: CaseCalendar | None = None
+    due: dict[ClauseId, datetime]
+    limits: dict[ClauseId, str] = Field(default_factory=dict)
+    contents: dict[ClauseId, tuple[str, ...]] = Field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+
+class CaseFile(Frozen):
+    """``<form>/cases/<topic>.yaml``."""
+
+    cases: tuple[Case, ...]
+
+
+def case_files(catalogue: Catalogue) -> Iterator[tuple[str, ClauseFile[CaseFile]]]:
+    """Every file of cases, with the form it is about.
+
+    Raises:
+        ClauseFileError: a file does not have the shape.
+    """
+    for form in catalogue.forms:
+        for path in sorted((catalogue.folder / form / "cases").glob("*.yaml")):
+            yield form, read_clause_file(path, CaseFile)
+
+
+def disagreements(catalogue: Catalogue, form: str, case: Case) -> tuple[str, ...]:
+    """Sentences on where the clauses give something else than the case says; none where they agree."""
+    running = {duty.clause: duty for duty in _duties(catalogue, form, case) if duty.due_at}
+    found = [
+        f"{clause} is due {running[clause].due_local if clause in running else 'not yet'}, not {due.isoformat()}."
+        for clause, due in case.due.items()
+        if clause not in running or running[clause].due_local != due.isoformat()
+    ]
+    found += [f"{clause} is due too, {duty.due_local}." for clause, duty in running.items() if clause not in case.due]
+    for clause, limit in case.limits.items():
+        if running[clause].limit != limit:
+            found.append(f"the limit of {clause} is {running[clause].limit}, not {limit}.")
+    for clause, contents in case.contents.items():
+        if running[clause].contents != contents:
+            found.append(f"{clause} must give {', '.join(running[clause].contents)}.")
+    flags = {flag for duty in running.values() for flag in duty.flags}
+    if flags != set(case.flags):
+        found.append(f"the flags are {', '.join(sorted(flags)) or 'none'}.")
+    for due in case.due.values():
+        found += _boundary(catalogue, form, case, due)
+    return tuple(found)
+
+
+def _boundary(catalogue: Catalogue, form: str, case: Case, due: datetime) -> list[str]:
+    """Check that the last good second is still on time, and that the next one is not."""
+    found = []
+    for now, late in ((due, False), (due + ONE_SECOND, True)):
+        for duty in _duties(catalogue, form, case, now):
+            if duty.due_at == due and (OVERDUE in duty.flags) != late:
+                found.append(f"{duty.clause} is {'not ' if late else ''}overdue at {now.isoformat()}.")
+    return found
+
+
+def _duties(catalogue: Catalogue, form: str, case: Case, now: datetime | None = None) -> tuple[DueDuty, ...]:
+    on = case.on or catalogue.form(form).standard.document.checked
+    terms = effective_terms(catalogue, form, case.state, amendments=case.amendments, on=on)
+    zone = case.zone or (catalogue.state(form, case.state).zone if case.state else None)
+    if zone is None:
+        raise UnknownZone("The case has neither a zone nor a state.", where=case.case, next_step="Give it one of them.")
+    calendar = case.calendar.as_calendar() if case.calendar else None
+    return duties_for(terms, case.event, case.at, zone=zone, calendar=calendar, now=now)
+
+
+def case_problems(catalogue: Catalogue) -> Iterator[tuple[Path, int, str]]:
+    """Every disagreement between the clauses and their cases: file, line, and a sentence.
+
+    Raises:
+        ClauseFileError: a file of cases does not have the shape.
+    """
+    for form, file in case_files(catalogue):
+        for n, case in enumerate(file.content.cases):
+            line = file.problem(("cases", n), "").line
+            for sentence in disagreements(catalogue, form, case):
+                yield file.path, line, f"{case.case}: {sentence}"

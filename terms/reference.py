@@ -1,0 +1,121 @@
+"""What is generated from the clause files: the table for people (``docs/terms.md``) and the schemas for editors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from terms.cases import CaseFile
+from terms.catalogue import Catalogue
+from terms.clauses import AnchorsFile, ContentsFile, GroundsFile, StandardFile, SupplementFile
+from terms.compare import value_of
+from terms.effective import EffectiveClause, EffectiveTerms, effective_terms
+from terms.limits import STANDARD_DEFAULTS
+
+SCHEMAS: Mapping[str, type[BaseModel]] = {
+    "standard": StandardFile,
+    "supplement": SupplementFile,
+    "cases": CaseFile,
+    "contents": ContentsFile,
+    "anchors": AnchorsFile,
+    "grounds": GroundsFile,
+}
+"""The shape of each kind of clause file, by the name of its schema."""
+
+HEADING = """# Terms
+
+What the agreements oblige, clause by clause and state by state. Generated from `config/clauses/` by
+`duenotice terms generate`; a test fails when it is out of date. Each value stands over the provision that set it:
+where a state's supplement changes nothing, that is the standard clause. Limits marked *default* are settings of the
+installation, since no clause gives a number.
+"""
+
+
+def generated_files(catalogue: Catalogue) -> dict[Path, str]:
+    """Every generated file by its path in the repository."""
+    files = {Path("docs/terms.md"): coverage(catalogue)}
+    for name, shape in SCHEMAS.items():
+        schema = json.dumps(shape.model_json_schema(), indent=2)
+        files[Path(f"config/clauses/schema/{name}.json")] = f"{schema}\n"
+    return files
+
+
+def coverage(catalogue: Catalogue) -> str:
+    """The table of every clause in every state: its value, its citation, and what it was checked against."""
+    parts = [HEADING, *(_form(catalogue, form) for form in catalogue.forms), _defaults()]
+    return "\n".join(parts)
+
+
+def _form(catalogue: Catalogue, form_id: str) -> str:
+    form = catalogue.form(form_id)
+    terms = {"standard": effective_terms(catalogue, form_id, None, on=form.standard.document.checked)}
+    documents = [("standard", form.standard.document)]
+    for state, supplement in form.supplements.items():
+        documents.append((state, supplement.document))
+        terms[state] = effective_terms(catalogue, form_id, state, on=supplement.document.checked)
+    ids = sorted(form.clause_ids)
+    dated = [clause for clause in ids if any(_is_dated(of.clauses.get(clause)) for of in terms.values())]
+    header = form.standard.form
+    return "\n".join(
+        [
+            f"## {header.name} (`{form_id}`)\n",
+            f"Precedence, the last one controlling: {', '.join(header.precedence)} ({header.precedence_citation}).\n",
+            _table(
+                ("column", "document", "read from", "checked"),
+                ((column, doc.title, doc.read_from, doc.checked.isoformat()) for column, doc in documents),
+            ),
+            "### Dated duties\n",
+            _matrix(terms, dated),
+            *_breach_contents(terms),
+            "### Rules, rights, definitions and duties without a time\n",
+            _matrix(terms, [clause for clause in ids if clause not in dated]),
+        ]
+    )
+
+
+def _is_dated(clause: EffectiveClause | None) -> bool:
+    return clause is not None and clause.dated
+
+
+def _breach_contents(terms: Mapping[str, EffectiveTerms]) -> list[str]:
+    found = (clause for of in terms.values() for clause in of.clauses.values())
+    clauses = sorted({clause.id for clause in found if clause.event == "breach" and clause.contents})
+    heading = ["### Contents of breach notices\n"] if clauses else []
+    return heading + [_contents(terms, clause) for clause in clauses]
+
+
+def _matrix(terms: Mapping[str, EffectiveTerms], clauses: Iterable[str]) -> str:
+    rows = ((f"`{clause}`", *(_cell(of.clauses.get(clause)) for of in terms.values())) for clause in clauses)
+    return _table(("clause", *terms), rows)
+
+
+def _cell(clause: EffectiveClause | None) -> str:
+    if clause is None:
+        return "–"
+    last = clause.trail[-1]
+    return f"{value_of(clause)}<br>*{last.document}, {last.clause}*"
+
+
+def _contents(terms: Mapping[str, EffectiveTerms], clause_id: str) -> str:
+    required = {
+        column: {element.id: element.required.replace("_", " ") for element in of.clauses[clause_id].contents}
+        for column, of in terms.items()
+        if clause_id in of.clauses
+    }
+    elements = dict.fromkeys(element for of in required.values() for element in of)
+    rows = ((f"`{element}`", *(of.get(element, "–") for of in required.values())) for element in elements)
+    return _table((f"`{clause_id}`", *required), rows)
+
+
+def _defaults() -> str:
+    fields = STANDARD_DEFAULTS.model_dump().items()
+    return "## Defaults\n\n" + _table(("name", "value"), ((f"`{name}`", str(value)) for name, value in fields))
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    names = tuple(header)
+    lines = [names, ("---",) * len(names), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
