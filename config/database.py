@@ -66,7 +66,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Give a session that sees one moment of the database throughout, and whose changes are never kept.
+        """Give a session that sees one moment of the database throughout, and that the database lets only read.
 
         Raises:
             Unavailable: the database does not answer.
@@ -129,8 +129,9 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Begin writers IMMEDIATE: one that began by reading and then had to write could deadlock with another."""
+    """Begin writers IMMEDIATE, since one that began by reading could deadlock with another; let readers only read."""
     writing = connection.get_execution_options().get("duenotice_writing", False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
