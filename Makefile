@@ -11,7 +11,7 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/uv)
 OWN_UV := $(filter .tools/bin/uv,$(UV))
 
-INSTALL = @$(UV) pip install --quiet --python .venv/bin/python
+INSTALL = @$(UV) pip install --quiet --compile-bytecode --python .venv/bin/python
 COMPILE = @$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" $(UPGRADE)
 

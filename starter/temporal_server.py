@@ -101,17 +101,17 @@ async def temporal_server(cli: Path, home: Path, port: int, ui_port: int) -> Asy
     arguments = ["server", "start-dev", "--ip", LOOPBACK, "--port", str(port), "--ui-port", str(ui_port)]
     arguments += ["--db-filename", str(_database(home))]
     arguments += [word for pragma in PRAGMAS for word in ("--sqlite-pragma", pragma)]
-    log = home / "temporal.log"
+    log, made_by = home / "temporal.log", home / "temporal.version"
+    version = await _version(cli)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             cli, *arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
-    server = TemporalServer(f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{ui_port}", await _version(cli), process)
-    made_by = home / "temporal.version"
     try:
+        server = TemporalServer(f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{ui_port}", version, process)
         if not await _answers(server):
-            raise _no_start(log, made_by, server.version)
-        made_by.write_text(server.version, encoding="utf-8")
+            raise _no_start(log, made_by, version)
+        made_by.write_text(version, encoding="utf-8")
         yield server
     finally:
         await _stop(process)
@@ -133,7 +133,7 @@ async def stop_left_behind(pid: int, home: Path) -> bool:
 
 
 async def _serves(pid: int, home: Path) -> bool:
-    return str(_database(home)) in await _output("ps", "-o", "command=", "-p", str(pid))
+    return str(_database(home)) in await _output("ps", "-ww", "-o", "command=", "-p", str(pid))
 
 
 async def register_search_attributes(client: Client) -> tuple[str, ...]:

@@ -71,7 +71,9 @@ class Engine:
 @contextmanager
 def started(command: Sequence[str], home: Path, *, folder: Path = PROJECT, **variables: str) -> Iterator[Engine]:
     """Start a command for the installation in ``home``; kill what is left of it in the end."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DUENOTICE_", "TEMPORAL_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DUENOTICE_", "TEMPORAL_"))
+    }
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -93,7 +95,7 @@ def started(command: Sequence[str], home: Path, *, folder: Path = PROJECT, **var
 
 def processes_of(home: Path) -> list[int]:
     """The processes whose command line names ``home``: the Temporal server, whose database is there."""
-    listed = subprocess.run(["ps", "-eo", "pid=,command="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,command="], capture_output=True, text=True, check=True).stdout
     return [int(line.split()[0]) for line in listed.splitlines() if str(home) in line]
 
 

@@ -1,0 +1,127 @@
+"""`duenotice up`: ports that are taken, a home that is taken, parts that end, and servers that are there already."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.client import Client
+
+from models.search_attributes import REGISTRY
+from starter.local import SMTP_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, WEB_PORT
+from starter.temporal_server import find_cli, temporal_server
+from tests.local.engine import DUENOTICE, processes_of, signed_in, started
+
+READY = "Ctrl-C stops it"
+
+
+@contextmanager
+def taken(*ports: int) -> Iterator[None]:
+    """Listen on the ports; one that something else listens on is taken as well."""
+    with ExitStack() as listening:
+        for port in ports:
+            with suppress(OSError):
+                listening.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield
+
+
+def test_a_taken_port_moves_to_a_free_one_and_says_so(tmp_path: Path) -> None:
+    preferred = (WEB_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, SMTP_PORT)
+    with taken(*preferred), started(DUENOTICE, tmp_path) as engine, signed_in(engine) as browser:
+        assert browser.get("/health").text == "ok"
+        for port in preferred:
+            assert f"(port {port} is taken)" in engine.printed
+        assert engine.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_everything_in_order_and_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    with started(DUENOTICE, tmp_path) as engine:
+        engine.wait_for(READY)
+        assert len(processes_of(tmp_path)) == 1
+        assert engine.stop(number) == 0
+        assert processes_of(tmp_path) == []
+        assert engine.printed.endswith("Stopped. Cases and their clocks are kept, and go on at the next start.\n")
+        assert not (tmp_path / "running.json").exists()
+
+
+def test_a_signal_while_it_starts_stops_it_as_well(tmp_path: Path) -> None:
+    with started(DUENOTICE, tmp_path) as engine:
+        engine.wait_for("Keyring")
+        assert engine.stop() == 0
+        assert processes_of(tmp_path) == []
+        assert "Traceback" not in engine.printed
+
+
+def test_a_second_start_in_the_same_home_says_where_the_first_is(tmp_path: Path) -> None:
+    with started(DUENOTICE, tmp_path) as engine:
+        web_url = engine.wait_for(r"Web +(\S+)")[1]
+        with started(DUENOTICE, tmp_path) as second:
+            assert second.ended() == 2
+            assert f"already running here, at {web_url}" in second.printed
+        # The second's end does not touch the first's record.
+        assert json.loads((tmp_path / "running.json").read_text())["web_url"] == web_url
+
+
+def test_after_a_kill_the_next_start_stops_the_server_left_behind(tmp_path: Path) -> None:
+    with started(DUENOTICE, tmp_path) as engine:
+        engine.wait_for(READY)
+        engine.stop(signal.SIGKILL)
+        left_behind = processes_of(tmp_path)
+        assert len(left_behind) == 1
+        with started(DUENOTICE, tmp_path) as next_engine:
+            next_engine.wait_for("a run that was killed has been stopped")
+            next_engine.wait_for(READY)
+            assert set(processes_of(tmp_path)).isdisjoint(left_behind)
+            assert next_engine.stop() == 0
+
+
+def test_when_the_temporal_server_ends_the_rest_stops_and_says_so(tmp_path: Path) -> None:
+    with started(DUENOTICE, tmp_path) as engine:
+        engine.wait_for(READY)
+        os.kill(json.loads((tmp_path / "running.json").read_text())["temporal_pid"], signal.SIGKILL)
+        assert engine.ended() == 5
+        assert "The Temporal server has ended by itself" in engine.printed
+        assert "Traceback" not in engine.printed
+
+
+async def test_a_temporal_server_that_is_there_already_is_used(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    home = tmp_path / "home"
+    with free_ports(2) as (port, ui_port):
+        pass
+    async with temporal_server(await find_cli(None, tmp_path), other, port, ui_port) as server:
+        with started(DUENOTICE, home, TEMPORAL_ADDRESS=server.address) as engine:
+            await asyncio.to_thread(engine.wait_for, READY)
+            assert f"{server.address}, as TEMPORAL_ADDRESS says" in engine.printed
+            assert processes_of(home) == []
+            client = await Client.connect(server.address)
+            known = await client.operator_service.list_search_attributes(
+                ListSearchAttributesRequest(namespace="default")
+            )
+            assert {key.name for key in REGISTRY} <= set(known.custom_attributes)
+            assert await asyncio.to_thread(engine.stop) == 0
+
+
+def test_a_mail_server_that_is_named_is_used_instead_of_the_catcher(tmp_path: Path) -> None:
+    with started(DUENOTICE, tmp_path, DUENOTICE_SMTP__HOST="mail.provider.example.org") as engine:
+        engine.wait_for(re.escape("sent by mail.provider.example.org:587"))
+        engine.wait_for(READY)
+        assert not (tmp_path / "mail").exists()
+        assert engine.stop() == 0
+
+
+@contextmanager
+def free_ports(count: int) -> Iterator[list[int]]:
+    with ExitStack() as held:
+        yield [held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
