@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -61,13 +59,6 @@ def keyring(tmp_path: Path) -> Keyring:
     return Keyring.create(tmp_path / "keyring.json")
 
 
-def _temporal_cli() -> str:
-    """The command that is installed beside this Python."""
-    found = shutil.which("temporal", path=str(Path(sys.executable).parent))
-    assert found is not None
-    return found
-
-
 async def test_whatever_is_encoded_decodes_to_itself(keyring: Keyring) -> None:
     codec = EncryptingCodec(keyring)
 
@@ -109,9 +100,9 @@ async def test_a_plain_payload_is_passed_on(keyring: Keyring) -> None:
     assert await EncryptingCodec(keyring).decode([plain]) == [plain]
 
 
-async def test_the_server_s_history_holds_ciphertext_failures_included(keyring: Keyring) -> None:
+async def test_the_server_s_history_holds_ciphertext_failures_included(keyring: Keyring, temporal_cli: str) -> None:
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=_temporal_cli(), data_converter=data_converter(keyring)
+        dev_server_existing_path=temporal_cli, data_converter=data_converter(keyring)
     ) as environment:
         client = environment.client
         async with Worker(

@@ -14,8 +14,10 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
-from temporalio import activity
-from temporalio.testing import ActivityEnvironment
+from temporalio import activity, workflow
+from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from config.logging import PERSONAL_KEYS, configure_logging, get_logger, remove_personal_data
 from config.settings import Settings
@@ -30,6 +32,13 @@ class LogLines(logging.StreamHandler[io.StringIO]):
 
     def read(self) -> list[dict[str, object]]:
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+
+@workflow.defn
+class TalkingWorkflow:
+    @workflow.run
+    async def run(self) -> None:
+        workflow.logger.info("opened")
 
 
 @pytest.fixture
@@ -86,6 +95,24 @@ def test_inside_an_activity_a_line_says_which_case_and_workflow(lines: LogLines)
     for line, said in zip(lines.read(), ("pinned", "pinned too"), strict=True):
         assert line["event"] == said
         assert (line["case_id"], line["workflow_id"]) == (str(CASE), workflow_id)
+
+
+async def test_inside_a_workflow_a_line_says_so_too(lines: LogLines, temporal_cli: str) -> None:
+    workflow_id = identifiers.workflow_id(CaseKind.BREACH, CASE)
+    async with (
+        await WorkflowEnvironment.start_local(dev_server_existing_path=temporal_cli) as environment,
+        Worker(
+            environment.client,
+            task_queue="logging",
+            workflows=[TalkingWorkflow],
+            # This module's other imports (hypothesis) cannot be loaded again inside the sandbox.
+            workflow_runner=SandboxedWorkflowRunner(SandboxRestrictions.default.with_passthrough_all_modules()),
+        ),
+    ):
+        await environment.client.execute_workflow(TalkingWorkflow.run, id=workflow_id, task_queue="logging")
+    [line] = [line for line in lines.read() if line["logger"] == "temporalio.workflow"]
+    assert line["event"] == "opened"
+    assert (line["case_id"], line["workflow_id"]) == (str(CASE), workflow_id)
 
 
 def test_a_traceback_names_nobody(lines: LogLines) -> None:
