@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from terms.effective import EffectiveClause, EffectiveTerms
+from terms.effective import EffectiveClause, EffectiveTerms, TrailStep
 from terms.limits import parse_limit
 
 
@@ -31,6 +31,12 @@ def differences(before: EffectiveTerms, after: EffectiveTerms) -> tuple[ClauseDi
     ids = sorted(before.clauses.keys() | after.clauses.keys())
     pairs = ((clause_id, before.clauses.get(clause_id), after.clauses.get(clause_id)) for clause_id in ids)
     return tuple(ClauseDifference(clause_id, old, new) for clause_id, old, new in pairs if old != new)
+
+
+def governing(clause: EffectiveClause) -> tuple[TrailStep, ...]:
+    """The steps that still count: the last text that was put in place whole, and what amended it since."""
+    whole = max(n for n, step in enumerate(clause.trail) if step.operation != "amends")
+    return clause.trail[whole:]
 
 
 def value_of(clause: EffectiveClause | None) -> str:

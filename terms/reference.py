@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from terms.cases import CaseFile
 from terms.catalogue import Catalogue
 from terms.clauses import AnchorsFile, ContentsFile, GroundsFile, StandardFile, SupplementFile
-from terms.compare import value_of
+from terms.compare import governing, value_of
 from terms.effective import EffectiveClause, EffectiveTerms, effective_terms
 from terms.limits import STANDARD_DEFAULTS
 
@@ -95,8 +95,8 @@ def _matrix(terms: Mapping[str, EffectiveTerms], clauses: Iterable[str]) -> str:
 def _cell(clause: EffectiveClause | None) -> str:
     if clause is None:
         return "–"
-    last = clause.trail[-1]
-    return f"{value_of(clause)}<br>*{last.document}, {last.clause}*"
+    citations = (f"{step.document}, {step.clause}" for step in governing(clause))
+    return f"{value_of(clause)}<br>*{'; '.join(citations)}*"
 
 
 def _contents(terms: Mapping[str, EffectiveTerms], clause_id: str) -> str:

@@ -20,12 +20,12 @@ from terms.calendars import SchoolCalendar, parse_calendar
 from terms.cases import case_problems
 from terms.catalogue import CLAUSES_FOLDER, Catalogue, check_catalogue, load_catalogue
 from terms.clock import zone_of
-from terms.compare import differences, value_of
+from terms.compare import differences, governing, value_of
 from terms.duties import DueDuty, duties_for
-from terms.effective import Amendment, EffectiveTerms, effective_terms
+from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
 from terms.errors import UnknownEvent, UnknownZone
 from terms.reference import generated_files
-from terms.trace import local
+from terms.trace import local, trail_sentences
 
 JSON_FIELDS = (
     "clause",
@@ -117,16 +117,14 @@ def show(
         return
     console = Console()
     chosen = [terms.clause(clause)] if clause else list(terms.clauses.values())
-    table = Table("clause", "duty or rule", "owed by", "value", "where")
+    table = Table("clause", "value", "where", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.columns[0].no_wrap = True
     for each in chosen:
-        last = each.trail[-1]
-        table.add_row(each.id, each.title, each.owed_by, value_of(each), f"{last.document}, {last.clause}")
+        where = "; ".join(f"{step.document}, {step.clause}" for step in governing(each))
+        table.add_row(each.id, value_of(each), where)
     console.print(table)
     if clause:
-        for step in chosen[0].trail:
-            console.print(f"{step.document}, {step.clause} ({step.operation}): {step.says}")
-        for element in chosen[0].contents:
-            console.print(f"  {element.id} ({element.required.replace('_', ' ')}): {element.label}. {element.citation}")
+        _print_clause(console, chosen[0])
     console.print(f"Terms {terms.hash}")
 
 
@@ -174,12 +172,22 @@ def diff(form: FormOption, state: Annotated[str, typer.Option("--state", help="S
     if not found:
         console.print(f"{catalogue.state(form, state).name} changes nothing in {form}.")
         return
-    table = Table("clause", "standard", state.upper(), "what changes", show_lines=True)
     for difference in found:
-        table.add_row(
-            difference.clause, value_of(difference.before), value_of(difference.after), "\n".join(difference.says)
+        values = dict.fromkeys((value_of(difference.before), value_of(difference.after)))
+        console.print(f"{difference.clause}: {' → '.join(values)}", style="bold", highlight=False)
+        for sentence in difference.says:
+            console.print(f"  {sentence}", highlight=False, markup=False)
+
+
+def _print_clause(console: Console, clause: EffectiveClause) -> None:
+    console.print(f"{clause.title} ({clause.owed_by} → {clause.owed_to})", style="bold", highlight=False)
+    for sentence in trail_sentences(clause):
+        console.print(f"  {sentence}", highlight=False, markup=False)
+    for element in clause.contents:
+        firmness = element.required.replace("_", " ")
+        console.print(
+            f"  {element.id} ({firmness}): {element.label}. {element.citation}", highlight=False, markup=False
         )
-    console.print(table)
 
 
 def _question(
