@@ -23,6 +23,9 @@ from starter.web.pages import Pages
 from starter.web.sessions import Sessions
 from starter.web.site import Site
 
+PARTS = (access, cases, messages, incidents, agreements, api)
+"""The modules of pages; each has a router."""
+
 MAX_BODY_BYTES = 32 * 2**20
 """The largest request: some 200,000 agreements in one file."""
 
@@ -51,7 +54,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         max_body_size=MAX_BODY_BYTES,
     )
     app.state.site = site
-    for part in (access, cases, messages, incidents, agreements, api):
+    for part in PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=str(files("starter.web").joinpath("static"))))
     app.add_middleware(

@@ -56,14 +56,14 @@ class Failures:
         status = status or status_of(error)
         reference = secrets.token_hex(4) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
         if reference:
-            logger.error("request_failed", reference=reference, path=request.url.path, code=error.code)
+            logger.error("request failed", reference=reference, path=request.url.path, code=error.code)
         return self._say(request, error, status, reference)
 
     def unforeseen(self, request: Request, error: Exception) -> Response:
         """Say that something failed for which no sentence was written; the log gets the place, not the values."""
         reference = secrets.token_hex(4)
         logger.error(
-            "request_crashed",
+            "request crashed",
             reference=reference,
             path=request.url.path,
             error=type(error).__name__,

@@ -9,13 +9,12 @@ from functools import lru_cache
 from importlib.resources import files
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from starlette.datastructures import FormData
 
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
-from models.incident import IncidentReport, Occurrence, Person, check_report
+from models.incident import IncidentReport, Occurrence, Person, check_report, parse_report
 from starter.web.choice import Choice
-from starter.web.failures import explain
 from starter.web.site import text_of, texts_of
 from starter.web.times import read_date, read_instant
 
@@ -90,7 +89,7 @@ class IncidentForm:
         """The report that the values make; raise ``InvalidFields`` with everything that is wrong at once."""
         times = _Times(self.zone)
         if not self.discovered_at:
-            times.refuse(InvalidInput("Nothing is given here.", where="discovered_at", next_step="Fill it in."))
+            times.refuse(InvalidInput("It is empty.", where="discovered_at", next_step="Fill it in."))
         # Drafted without validation, so that what can be checked is checked even while another field is blank.
         drafted = IncidentReport.model_construct(
             title=self.title,
@@ -109,7 +108,7 @@ class IncidentForm:
         problems = [*times.problems, *_problems_of_facts(drafted, now, times.unread)]
         if problems:
             raise InvalidFields(in_form_order(problems))
-        return IncidentReport.model_validate(drafted.model_dump(exclude_none=True))
+        return parse_report(drafted.model_dump(exclude_none=True))
 
     def _occurrence(self, times: _Times) -> Occurrence:
         where = "occurred"
@@ -175,9 +174,9 @@ def _problems_of_facts(drafted: IncidentReport, now: datetime, unread: set[str])
     """What is wrong with an unvalidated report, apart from the fields in ``unread``; shape comes before sense."""
     problems: list[InvalidInput] = []
     try:
-        IncidentReport.model_validate(drafted.model_dump(exclude_none=True, warnings=False))
-    except ValidationError as error:
-        problems += [explain(problem) for problem in error.errors(include_input=False, include_url=False)]
+        parse_report(drafted.model_dump(exclude_none=True, warnings=False))
+    except InvalidFields as error:
+        problems += error.problems
     misshapen = {field_of(problem) for problem in problems}
     try:
         check_report(drafted, now)

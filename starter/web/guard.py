@@ -123,7 +123,7 @@ class _Answer:
             static = self._request.url.path.startswith(OPEN_FOLDERS)
             headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
             logger.debug(
-                "request_answered",
+                "request answered",
                 method=self._request.method,
                 path=self._request.url.path,
                 status=self.status,

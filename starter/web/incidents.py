@@ -12,7 +12,7 @@ from models.errors import InvalidFields
 from starter.reading import list_agreements
 from starter.views import AgreementView
 from starter.web.failures import status_of
-from starter.web.form import LABELS, IncidentForm, field_of, in_form_order, label_of, offered_data_types
+from starter.web.form import LABELS, IncidentForm, in_form_order, label_of, offered_data_types
 from starter.web.site import CheckedForm, SignedIn, Site, TheSite, text_of
 from starter.web.times import zone_names
 
@@ -62,8 +62,7 @@ def _show(
         form=form,
         labels=LABELS,
         problems=problems,
-        faulty={field_of(problem) for problem in problems},
-        field_of=field_of,
+        faulty={problem.where for problem in problems},
         label_of=label_of,
         data_types=offered_data_types(),
         near_zones=sorted({agreement.time_zone for agreement in agreements}),

@@ -1,0 +1,68 @@
+"""The agreements' page: finding one of many, and a file that is loaded whole or not at all."""
+
+from __future__ import annotations
+
+import html
+
+import httpx
+import pytest
+
+from tests.web.installation import Installation, Visitor, demo_agreements
+
+
+async def load(officer: Visitor, content: bytes, name: str = "agreements.csv") -> httpx.Response:
+    return await officer.send("/agreements", "/agreements", {}, (name, content))
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "hidden"),
+    [
+        ("find=cascade", "Cascade Meadow", "Blue Ridge"),
+        ("find=va-0", "Blue Ridge", "Cascade Meadow"),
+        ("state=OR", "Cascade Meadow", "Blue Ridge"),
+        ("form=ndpa-v1", "Blue Ridge", "Cascade Meadow"),
+    ],
+)
+async def test_agreements_are_found_by_name_reference_state_and_form(
+    officer: Visitor, query: str, shown: str, hidden: str
+) -> None:
+    page = (await officer.get(f"/agreements?{query}")).text
+    assert shown in page
+    assert hidden not in page
+
+
+async def test_a_sound_file_is_loaded(fresh: Installation) -> None:
+    officer = await fresh.officer()
+    answer = await load(officer, demo_agreements().encode("utf-8-sig"))
+    assert answer.status_code == 303
+    assert "12 added" in " ".join((await officer.get(answer.headers["location"])).text.split())
+
+
+async def test_every_bad_line_is_listed_and_nothing_is_loaded(fresh: Installation) -> None:
+    officer = await fresh.officer()
+    bad = demo_agreements().replace("ndpa-v2", "ndpa-v9").replace("America/Chicago", "America/Nowhere")
+    answer = await load(officer, bad.encode(), "bad.csv")
+    assert answer.status_code == 422
+    text = html.unescape(answer.text)
+    lines = [number for number, row in enumerate(bad.splitlines(), 1) if "v9" in row or "Nowhere" in row]
+    assert len(lines) > 2
+    for line in lines:
+        assert f"bad.csv:{line}" in text
+    assert "No agreement is on file yet." in text
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"reference\xff\xfe", "The file is not text in UTF-8: byte 10 cannot be read."), (b"", "agreements.csv")],
+)
+async def test_a_file_that_is_no_table_is_said_so(fresh: Installation, content: bytes, says: str) -> None:
+    answer = await load(await fresh.officer(), content)
+    assert answer.status_code == 422
+    assert says in answer.text
+
+
+async def test_no_file_at_all_is_said_so(fresh: Installation) -> None:
+    officer = await fresh.officer()
+    answer = await officer.send("/agreements", "/agreements", {})
+    assert answer.status_code == 422
+    assert "No file is chosen." in answer.text

@@ -1,0 +1,86 @@
+"""The main path in a real browser: an officer fills the form in wrongly, corrects it, and reads the case."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import uvicorn
+from playwright.async_api import Page, async_playwright, expect
+
+from starter.resources import utc_now
+from tests.web.installation import ORIGIN, Installation
+
+CHROMIUM = os.environ.get("DUENOTICE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+
+
+@pytest.fixture
+async def site(installation: Installation) -> AsyncIterator[str]:
+    """The installation's pages on a port of their own."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(installation.app, log_config=None, access_log=False))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    yield f"{ORIGIN}:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await serving
+
+
+@asynccontextmanager
+async def browser(*, scripts: bool) -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = await chromium.new_context(java_script_enabled=scripts, timezone_id="America/New_York")
+        context.set_default_timeout(15_000)
+        yield await context.new_page()
+        await chromium.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+async def test_an_incident_from_the_link_to_the_case(installation: Installation, site: str, scripts: bool) -> None:
+    title = f"Seen by a browser {scripts}"
+    async with browser(scripts=scripts) as page:
+        complaints: list[str] = []
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+        await page.goto(f"{site}/sign-in?token={installation.link_token()}")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_role("navigation").get_by_role("link", name="Report an incident").click()
+
+        await page.get_by_label("Title").fill(title)
+        await page.get_by_label("What happened?").fill("A shared folder was readable by everybody.")
+        await page.get_by_label("Student names").check()
+        await page.get_by_label("On a known date").check()
+        await page.locator("#occurred_on").fill(f"{utc_now():%Y-%m-%d}")
+        await page.get_by_role("button", name="Report the incident").click()
+
+        wrong = page.get_by_role("alert")
+        await expect(wrong).to_contain_text("No affected agreement is chosen.")
+        await expect(page.get_by_label("Title")).to_have_value(title)
+        await expect(page.get_by_label("Student names")).to_be_checked()
+        await expect(page.locator("#occurred_at")).to_be_visible(visible=not scripts)
+        await wrong.get_by_role("link", name="When was it discovered?").click()
+        await expect(page.locator("#discovered_at")).to_be_in_viewport()
+
+        await page.locator("#discovered_at").fill(f"{utc_now():%Y-%m-%dT%H:%M}")
+        await page.get_by_label("Time zone of the times below").select_option("UTC")
+        await page.locator("#reasonably_expected_at").fill(f"{utc_now():%Y-%m-%dT%H:%M}")
+        await page.get_by_label("Name or reference").fill("blue ridge")
+        await page.get_by_label("Name or reference").press("Enter")
+        await page.get_by_label("Blue Ridge Valley Public Schools").check()
+        await page.locator("#reporter_name").fill("Robin Example")
+        await page.locator("#reporter_email").fill("robin@provider.example.org")
+        await page.get_by_role("button", name="Report the incident").click()
+
+        await expect(page.get_by_role("heading", name=title)).to_be_visible()
+        await expect(page.locator("table.duties")).to_contain_text("breach.initial-notice")
+        await page.get_by_text("Why this date").first.click()
+        await expect(page.locator("table.trail").first).to_be_visible()
+        assert complaints == []

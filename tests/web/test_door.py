@@ -1,0 +1,180 @@
+"""The door: nothing but the sign-in page is open, links work once, and no other site can act for an officer."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from starlette.routing import Route
+
+from models.errors import NotAllowed
+from starter.resources import utc_now
+from starter.sign_in import TOKEN_LIFETIME, issue_token, redeem_token
+from starter.web.app import PARTS
+from starter.web.guard import OPEN_PATHS
+from starter.web.sessions import SESSION_LIFETIME, Sessions
+from tests.web.installation import ORIGIN, Installation, Visitor
+
+PLACES = {"case_id": str(uuid4()), "sha256": "0" * 64}
+
+
+async def test_every_route_but_the_open_ones_asks_for_a_session(fresh: Installation) -> None:
+    visitor = fresh.visitor()
+    routes = [*(route for part in PARTS for route in part.router.routes), *fresh.app.routes]
+    asked = [
+        (method, route.path.format(**PLACES))
+        for route in routes
+        if isinstance(route, Route) and route.path not in OPEN_PATHS
+        for method in route.methods or ()
+    ]
+    assert {("GET", "/"), ("POST", "/api/incidents"), ("GET", "/api/openapi.json")} <= set(asked)
+    for method, path in asked:
+        answer = await visitor.http.request(method, path)
+        if path.startswith("/api/"):
+            assert answer.status_code == 401, path
+        else:
+            assert (answer.status_code, answer.headers["location"].split("?")[0]) == (303, "/sign-in"), path
+
+
+async def test_an_address_that_does_not_exist_tells_a_stranger_nothing(fresh: Installation) -> None:
+    assert (await fresh.visitor().get("/nothing-here")).status_code == 303
+
+
+async def test_health_needs_no_session_and_says_no_more_than_ok(fresh: Installation) -> None:
+    assert (await fresh.visitor().get("/health")).text == "ok"
+
+
+class TestSigningIn:
+    async def test_looking_at_the_link_does_not_use_it_up(self, fresh: Installation) -> None:
+        visitor, token = fresh.visitor(), fresh.link_token()
+        for _ in range(3):
+            assert "Sign in</button>" in (await visitor.get(f"/sign-in?token={token}")).text
+        answer = await visitor.http.post("/sign-in", data={"token": token})
+        assert answer.headers["location"] == "/"
+        assert (await visitor.get("/")).status_code == 200
+
+    async def test_a_link_works_once(self, fresh: Installation) -> None:
+        token = fresh.link_token()
+        assert (await fresh.visitor().http.post("/sign-in", data={"token": token})).status_code == 303
+        again = await fresh.visitor().http.post("/sign-in", data={"token": token})
+        assert again.status_code == 403
+        assert "Run `duenotice sign-in` for a fresh link." in again.text
+
+    @pytest.mark.parametrize(("age", "works"), [(timedelta(seconds=-1), True), (timedelta(), False)])
+    def test_a_link_works_for_a_day(self, fresh: Installation, age: timedelta, works: bool) -> None:
+        now, database = utc_now(), fresh.resources.database
+        token = issue_token(database, "officer", now)
+        if works:
+            assert redeem_token(database, token, now + TOKEN_LIFETIME + age) == "officer"
+        else:
+            with pytest.raises(NotAllowed):
+                redeem_token(database, token, now + TOKEN_LIFETIME + age)
+
+    async def test_it_leads_back_to_the_page_that_was_asked_for(self, fresh: Installation) -> None:
+        visitor = fresh.visitor()
+        turned_away = await visitor.get("/agreements")
+        assert turned_away.headers["location"] == "/sign-in?next=/agreements"
+        page = await visitor.get(f"/sign-in?next=/agreements&token={fresh.link_token()}")
+        assert 'name="next" value="/agreements"' in page.text
+
+    @pytest.mark.parametrize("elsewhere", ["//evil.test", "https://evil.test", "/\\evil.test", "javascript:alert(1)"])
+    async def test_it_never_leads_to_another_site(self, fresh: Installation, elsewhere: str) -> None:
+        signed_in = await fresh.visitor().http.post("/sign-in", data={"token": fresh.link_token(), "next": elsewhere})
+        assert signed_in.headers["location"] == "/"
+
+    async def test_signing_out_ends_it(self, fresh: Installation) -> None:
+        officer = await fresh.officer()
+        assert (await officer.send("/agreements", "/sign-out", {})).status_code == 303
+        assert (await officer.get("/")).status_code == 303
+
+
+class TestTheCookie:
+    SESSIONS = Sessions(b"k" * 32, secure=True)
+
+    def test_it_ends_after_twelve_hours(self) -> None:
+        now = utc_now()
+        cookie = self.SESSIONS.write(self.SESSIONS.begin("officer", now))
+        assert self.SESSIONS.read(cookie, now + SESSION_LIFETIME - timedelta(seconds=1))
+        assert self.SESSIONS.read(cookie, now + SESSION_LIFETIME) is None
+
+    @pytest.mark.parametrize("change", [lambda c: "x" + c, lambda c: c + "0", lambda c: c.split(".")[0], lambda c: "ü"])
+    def test_a_changed_one_is_none(self, change: object) -> None:
+        now = utc_now()
+        cookie = self.SESSIONS.write(self.SESSIONS.begin("officer", now))
+        assert callable(change)
+        assert self.SESSIONS.read(change(cookie), now) is None
+
+    def test_one_of_another_installation_is_none(self) -> None:
+        now = utc_now()
+        foreign = Sessions(b"o" * 32, secure=True)
+        assert self.SESSIONS.read(foreign.write(foreign.begin("officer", now)), now) is None
+
+    async def test_scripts_and_other_sites_do_not_get_it(self, fresh: Installation) -> None:
+        answer = await fresh.visitor().http.post("/sign-in", data={"token": fresh.link_token()})
+        assert re.search(r"HttpOnly; Max-Age=43200; Path=/; SameSite=strict$", answer.headers["set-cookie"])
+
+
+class TestOtherSites:
+    @pytest.mark.parametrize(
+        "headers", [{"Origin": "https://evil.test"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+    )
+    async def test_what_another_site_sends_is_refused(self, officer: Visitor, headers: dict[str, str]) -> None:
+        answer = await officer.http.post("/api/incidents", json={}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "not-allowed")
+
+    async def test_what_our_own_pages_send_is_not(self, officer: Visitor) -> None:
+        answer = await officer.http.post("/api/incidents", json={}, headers={"Origin": ORIGIN})
+        assert answer.status_code == 422
+
+    async def test_a_form_without_this_session_s_token_does_nothing(self, officer: Visitor) -> None:
+        for token in ("", "0" * 64):
+            answer = await officer.http.post("/incidents/new", data={"form_token": token, "act": "report"})
+            assert answer.status_code == 403
+
+    async def test_another_name_for_this_host_is_refused(self, officer: Visitor) -> None:
+        answer = await officer.http.get("/", headers={"Host": "rebound.evil.test"})
+        assert answer.status_code == 421
+
+
+class TestPages:
+    async def test_they_run_and_embed_nothing_of_others_and_are_not_kept(self, officer: Visitor) -> None:
+        headers = (await officer.get("/")).headers
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+
+    async def test_what_is_not_there_is_said_in_a_sentence(self, officer: Visitor) -> None:
+        for path in ("/nothing-here", "/cases/not-a-case", f"/cases/{uuid4()}"):
+            answer = await officer.get(path)
+            assert answer.status_code == 404
+            assert re.search(r"<p>There is (nothing|no case) .+\.", answer.text), path
+
+    async def test_a_method_that_makes_no_sense_is_said_so(self, officer: Visitor) -> None:
+        answer = await officer.http.put("/agreements")
+        assert answer.status_code == 405
+        assert "does not take PUT" in answer.text
+
+    async def test_a_failure_of_ours_shows_a_reference_and_no_more(self, fresh: Installation) -> None:
+        officer = await fresh.officer()
+        with fresh.resources.database.writing() as session:
+            session.connection().exec_driver_sql("ALTER TABLE agreement RENAME COLUMN lea_name TO gone")
+        answer = await officer.get("/agreements")
+        assert answer.status_code in (500, 503)
+        assert re.search(r"<code>[0-9a-f]{8}</code>", answer.text)
+        assert "Traceback" not in answer.text
+
+    async def test_a_crash_shows_a_reference_that_the_log_has_with_the_place(
+        self, fresh: Installation, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        officer = await fresh.officer()
+        monkeypatch.setattr("starter.web.agreements.AGREEMENTS_SHOWN", 0)  # divides by it
+        answer = await officer.get("/agreements")
+        assert answer.status_code == 500
+        reference = re.search(r"look for ([0-9a-f]{8}) in the log", answer.text)
+        assert reference
+        assert "division" not in answer.text
+        written = capfd.readouterr()
+        assert reference[1] in written.out + written.err
