@@ -26,6 +26,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
+from models.defaults import Defaults
 from models.errors import ConfigurationError
 
 PREFIX = "DUENOTICE_"
@@ -134,6 +135,9 @@ class Settings(BaseSettings):
 
     smtp: Smtp = Smtp()
     organisation: Organisation = _FICTIONAL
+
+    defaults: Defaults = Defaults()
+    """The time limits that no clause gives; every duty that uses one says so."""
 
     release: Literal["officer", "immediate"] = "officer"
     """Whether a drafted notice waits for an officer to release it."""

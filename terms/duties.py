@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
+from models.defaults import Defaults
 from terms.calendars import SchoolCalendar
 from terms.clauses import Debtor
 from terms.clock import NO_SCHOOL_CALENDAR, Due, day_of, due, instant_of, zone_of
 from terms.effective import EffectiveClause, EffectiveTerms, TrailStep
 from terms.errors import InstantNeeded, UnknownAnchor
-from terms.limits import STANDARD_DEFAULTS, Defaults, Limit, parse_limit
+from terms.limits import STANDARD_DEFAULTS, Limit, parse_limit
 from terms.trace import arithmetic_sentence, pending_sentence, trail_sentences
 
 OVERDUE = "overdue"

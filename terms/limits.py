@@ -7,51 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from models.defaults import Defaults
 
 Unit = Literal["hours", "days", "business days", "school days", "years"]
 
 MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
 )
-
-
-class Defaults(BaseModel):
-    """The time limits that no clause gives, each named by what it stands in for and its unit.
-
-    A duty that uses one is flagged with its name. They are settings of the installation, not law.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    reasonable_time_hours: PositiveInt = 24
-    """\"Within a reasonable time\" of a notice that was held back."""
-    promptly_hours: PositiveInt = 24
-    """\"Promptly\", \"immediately\", and a notice for which no time is given."""
-    disposition_days: PositiveInt = 60
-    """Disposing of data where the clause gives no number."""
-    prior_notice_days: PositiveInt = 30
-    """\"Reasonable prior notice\" of a disposal."""
-    access_days: PositiveInt = 45
-    """Answering a request to view or correct where the clause gives no number."""
-    on_request_days: PositiveInt = 30
-    """Handing over what a party may ask for where the clause gives no number."""
-    change_notice_days: PositiveInt = 30
-    """Telling of a change where the clause gives no number."""
-    security_audit_days: PositiveInt = 90
-    """Finishing the security audit that a breach calls for."""
-
 
 STANDARD_DEFAULTS = Defaults()
 

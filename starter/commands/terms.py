@@ -11,11 +11,13 @@ from typing import Annotated, Any
 import typer
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from models.errors import InvalidInput
+from models.defaults import Defaults
+from models.errors import ConfigurationError, InvalidInput
 from terms.calendars import SchoolCalendar, parse_calendar
 from terms.cases import case_problems
 from terms.catalogue import CLAUSES_FOLDER, Catalogue, check_catalogue, load_catalogue
@@ -94,7 +96,7 @@ def due(
     terms = effective_terms(catalogue, question.form, question.state, amendments=question.amendments, on=_day(on))
     _check_event(catalogue, terms, event)
     zone = _zone(catalogue, question)
-    duties = duties_for(terms, event, anchors, zone=zone, calendar=question.calendar)
+    duties = duties_for(terms, event, anchors, zone=zone, calendar=question.calendar, defaults=_installed_defaults())
     if as_json:
         typer.echo(json.dumps(_answer(event, terms, duties), indent=2, ensure_ascii=False))
     else:
@@ -270,6 +272,24 @@ def _check_event(catalogue: Catalogue, terms: EffectiveTerms, event: str) -> Non
             where="event",
             next_step=f"It sets duties for {', '.join(dated)}.",
         )
+
+
+class _InstalledDefaults(Defaults, BaseSettings):
+    """The installation's defaults, read without its other settings, which would load Temporal's client."""
+
+    model_config = SettingsConfigDict(env_prefix="DUENOTICE_DEFAULTS__", extra="ignore")
+
+
+def _installed_defaults() -> Defaults:
+    try:
+        return _InstalledDefaults()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(
+            f"The default {first['loc'][0]} cannot be used: {first['msg']}.",
+            where=f"DUENOTICE_DEFAULTS__{str(first['loc'][0]).upper()}",
+            next_step="Give a number of hours or days, as its name says.",
+        ) from None
 
 
 def _calendar(path: Path | None) -> SchoolCalendar | None:

@@ -67,6 +67,15 @@ def test_a_pending_duty_has_null_instants() -> None:
     assert [pending[key] for key in ("anchor", "starts_at", "due_at", "due_local")] == [None] * 4
 
 
+def test_the_installation_s_own_default_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUENOTICE_DEFAULTS__DISPOSITION_DAYS", "10")
+    duties = ask("disposition", "--form", "ca-profile", "--state", "CA", "--at", "requested=2026-06-01")["duties"]
+    assert (duties[0]["limit"], duties[0]["due_local"]) == ("10 days (default)", "2026-06-11T23:59:59-07:00")
+    monkeypatch.setenv("DUENOTICE_DEFAULTS__DISPOSITION_DAYS", "soon")
+    told = run("due", "disposition", "--form", "ca-profile", "--state", "CA", "--at", "requested=2026-06-01")
+    assert "The default disposition_days cannot be used" in str(told.exception)
+
+
 def test_the_plain_answer_has_a_table_and_the_sentences() -> None:
     result = run("due", "breach", "--form", "ndpa-v2", "--state", "or", "--at", "confirmed=2026-03-07T19:15-08:00")
     assert "2026-03-10 20:15 PDT" in result.stdout

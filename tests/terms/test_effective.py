@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.defaults import Defaults
 from terms.catalogue import load_catalogue
 from terms.clauses import Change, OtherLimit, Step, in_force
 from terms.compare import differences
@@ -24,7 +25,6 @@ from terms.errors import (
     UnknownForm,
     UnknownZone,
 )
-from terms.limits import Defaults
 
 CATALOGUE = load_catalogue()
 COVERED = [(form, state) for form in CATALOGUE.forms for state in (None, *CATALOGUE.states(form))]

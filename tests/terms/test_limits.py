@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from terms.limits import Defaults, parse_limit
+from models.defaults import Defaults
+from terms.limits import parse_limit
 
 
 @pytest.mark.parametrize(
