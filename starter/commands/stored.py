@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from uuid import uuid4
 
 from sqlmodel import Session, col, select
 
-from config.database import Database
-from config.keyring import Keyring
-from config.settings import load_settings
 from models import tables
 from models.errors import NotFound
+from starter.commands.session import open_installation
+from starter.resources import utc_now
 from terms.calendars import SchoolCalendar
 from terms.effective import Amendment
 
@@ -36,7 +33,8 @@ def stored_agreement(reference: str) -> StoredAgreement:
     Raises:
         NotFound: if none is imported under it.
     """
-    with _database() as database, database.reading() as session:
+    _, database = open_installation()
+    with database.reading() as session:
         agreement = _agreement(session, reference)
         changes = session.exec(
             select(tables.ExhibitHChange).where(tables.ExhibitHChange.agreement_id == agreement.id)
@@ -56,7 +54,8 @@ def store_calendar(reference: str, calendar: SchoolCalendar) -> str:
     Raises:
         NotFound: if no agreement is imported under the reference.
     """
-    with _database() as database, database.writing() as session:
+    _, database = open_installation()
+    with database.writing() as session:
         agreement = _agreement(session, reference)
         session.add(
             tables.SchoolCalendar(
@@ -66,20 +65,10 @@ def store_calendar(reference: str, calendar: SchoolCalendar) -> str:
                 last_day=calendar.last_day,
                 closed_days=sorted(day.isoformat() for day in calendar.closed_days),
                 source_sha256=calendar.source_sha256,
-                imported_at=datetime.now(UTC),
+                imported_at=utc_now(),
             )
         )
         return agreement.lea_name
-
-
-@contextmanager
-def _database() -> Iterator[Database]:
-    settings = load_settings()
-    database = Database(settings.database_url.get_secret_value(), Keyring.load(settings.keyring))
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _agreement(session: Session, reference: str) -> tables.Agreement:
