@@ -26,9 +26,6 @@ from starter.web.site import Site
 PARTS = (access, cases, messages, incidents, agreements, api)
 """The modules of pages; each has a router."""
 
-MAX_BODY_BYTES = 32 * 2**20
-"""The largest request: some 200,000 agreements in one file."""
-
 
 def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     """Return the application for one installation; serve it with the access log off, since addresses hold tokens."""
@@ -51,7 +48,6 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         docs_url=None,  # FastAPI's page of documentation loads scripts from elsewhere
         redoc_url=None,
         exception_handlers=dict.fromkeys((DuenoticeError, RequestValidationError, HTTPException), failures.on_error),
-        max_body_size=MAX_BODY_BYTES,
     )
     app.state.site = site
     for part in PARTS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from functools import lru_cache
 from importlib.resources import files
+from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -17,6 +18,8 @@ from models.incident import IncidentReport, Occurrence, Person, check_report, pa
 from starter.web.choice import Choice
 from starter.web.site import text_of, texts_of
 from starter.web.times import read_date, read_instant
+
+Problem = TypeVar("Problem", bound=DuenoticeError)
 
 LABELS = {
     "title": "Title",
@@ -185,7 +188,7 @@ def _problems_of_facts(drafted: IncidentReport, now: datetime, unread: set[str])
     return [problem for problem in problems if field_of(problem) not in unread]
 
 
-def in_form_order(problems: Iterable[InvalidInput]) -> tuple[InvalidInput, ...]:
+def in_form_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Each problem once, in the order in which the form asks."""
     order = {name: place for place, name in enumerate(LABELS)}
     once = {(problem.where, problem.message): problem for problem in problems}

@@ -28,6 +28,9 @@ OPEN_FOLDERS = ("/static/",)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+MAX_BODY_BYTES = 32 * 2**20
+"""The largest request: some 200,000 agreements in one file."""
+
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
@@ -92,6 +95,12 @@ class Guard:
         if request.method not in SAFE_METHODS and not _same_origin(request, host):
             elsewhere = NotAllowed("Another site sent this, so nothing was done.", next_step="Use this site's pages.")
             return self._failures.answer(request, elsewhere)
+        if _is_too_large(request):
+            large = InvalidInput(
+                f"This is larger than {MAX_BODY_BYTES // 2**20} MiB, or does not say how large it is.",
+                next_step="Send it in parts.",
+            )
+            return self._failures.answer(request, large, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         path = request.url.path
         if request.state.session is None and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDERS):
             return self._sign_in_first(request)
@@ -101,7 +110,14 @@ class Guard:
         if is_api(request):
             said = NotAllowed("Nobody is signed in.", next_step="Run `duenotice sign-in` for a link.")
             return self._failures.answer(request, said, HTTPStatus.UNAUTHORIZED)
-        back = f"?next={quote(request.url.path)}" if request.method == "GET" and request.url.path != "/" else ""
+        if request.method not in SAFE_METHODS:  # a redirect would lose the form that somebody spent an hour on
+            said = NotAllowed(
+                "You are not signed in any more, so nothing was done.",
+                next_step="Sign in in another tab, with a link from `duenotice sign-in`; then reload this page, "
+                "and your browser sends the form again.",
+            )
+            return self._failures.answer(request, said, HTTPStatus.UNAUTHORIZED)
+        back = f"?next={quote(request.url.path)}" if request.url.path != "/" else ""
         return RedirectResponse(f"/sign-in{back}", HTTPStatus.SEE_OTHER)
 
 
@@ -145,3 +161,9 @@ def _same_origin(request: Request, host: str) -> bool:
     if origin is not None:
         return urlsplit(origin).netloc == host
     return request.headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+
+
+def _is_too_large(request: Request) -> bool:
+    """By its own word; one that comes in chunks gives none."""
+    length = request.headers.get("content-length", "" if "transfer-encoding" in request.headers else "0")
+    return not length.isdecimal() or int(length) > MAX_BODY_BYTES

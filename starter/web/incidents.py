@@ -8,11 +8,11 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from models.errors import InvalidFields
+from models.errors import DuenoticeError
 from starter.reading import list_agreements
-from starter.views import AgreementView
 from starter.web.failures import status_of
 from starter.web.form import LABELS, IncidentForm, in_form_order, label_of, offered_data_types
+from starter.web.pages import problems_of
 from starter.web.site import CheckedForm, SignedIn, Site, TheSite, text_of
 from starter.web.times import zone_names
 
@@ -26,7 +26,7 @@ def new_incident(request: Request, site: TheSite) -> Response:
     form = IncidentForm(
         point_of_contact_name=contact.name, point_of_contact_email=contact.email, point_of_contact_phone=contact.phone
     )
-    return _show(request, site, form, list_agreements(site.resources.database))
+    return _show(request, site, form)
 
 
 @router.post("/incidents/new")
@@ -35,26 +35,23 @@ async def report_incident(request: Request, site: TheSite, session: SignedIn, po
     form = IncidentForm.read(posted)
     act = text_of(posted, "act")
     if act != "report":
-        agreements = await asyncio.to_thread(list_agreements, site.resources.database)
-        return _show(request, site, form.choosing(form.choice.after(act, agreements)), agreements)
+        return await asyncio.to_thread(_show, request, site, form, act=act)
     try:
         report = form.report(site.clock())
         reported = await site.to_the_end(site.office.report_breach(report, actor=session.actor))
-    except InvalidFields as error:
-        agreements = await asyncio.to_thread(list_agreements, site.resources.database)
-        return _show(request, site, form, agreements, error)
+    except DuenoticeError as error:
+        return await asyncio.to_thread(_show, request, site, form, error=error)
     done = "already" if reported.existed else "reported"
     return RedirectResponse(f"/cases/{reported.case_id}?done={done}", HTTPStatus.SEE_OTHER)
 
 
 def _show(
-    request: Request,
-    site: Site,
-    form: IncidentForm,
-    agreements: tuple[AgreementView, ...],
-    error: InvalidFields | None = None,
+    request: Request, site: Site, form: IncidentForm, *, act: str = "", error: DuenoticeError | None = None
 ) -> Response:
-    problems = in_form_order(error.problems) if error else ()
+    agreements = list_agreements(site.resources.database)
+    if act:
+        form = form.choosing(form.choice.after(act, agreements))
+    problems = in_form_order(problems_of(error)) if error else ()
     return site.pages.show(
         request,
         "incident.html",

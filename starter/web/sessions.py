@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from dataclasses import dataclass
@@ -16,11 +15,10 @@ SESSION_LIFETIME = timedelta(hours=12)
 
 
 class Session(BaseModel):
-    """One person signed in by one browser; ``id`` is random and ties the forms of this session to it."""
+    """One person signed in by one browser."""
 
     model_config = ConfigDict(frozen=True)
 
-    id: str
     actor: str
     expires_at: datetime
 
@@ -39,7 +37,7 @@ class Sessions:
 
     def begin(self, actor: str, now: datetime) -> Session:
         """A new session of ``actor``, from ``now``."""
-        return Session(id=secrets.token_urlsafe(16), actor=actor, expires_at=now + SESSION_LIFETIME)
+        return Session(actor=actor, expires_at=now + SESSION_LIFETIME)
 
     def write(self, session: Session) -> str:
         """The cookie's value: the session and its signature."""
@@ -58,11 +56,14 @@ class Sessions:
         return session if now < session.expires_at.astimezone(UTC) else None
 
     def form_token(self, session: Session) -> str:
-        """What each form of this session carries, so that no other site can post one in its name."""
-        return self._sign("form", session.id)
+        """What each form shown to this person carries, so that no other site can post one in their name.
+
+        It outlives the session: whoever has to sign in again while filling in a long form can still send it.
+        """
+        return self._sign("form", session.actor)
 
     def is_form_token(self, session: Session, token: str) -> bool:
-        """Whether ``token`` is the one that this session's forms carry."""
+        """Whether ``token`` is the one that this person's forms carry."""
         return hmac.compare_digest(token.encode(), self.form_token(session).encode())
 
     def _sign(self, purpose: str, said: str) -> str:

@@ -60,21 +60,21 @@ TheSite = Annotated[Site, Depends(_site_of)]
 SignedIn = Annotated[Session, Depends(_session_of)]
 
 
-async def _form_of_session(request: Request, site: TheSite, session: SignedIn) -> FormData:
+async def _own_form(request: Request, site: TheSite, session: SignedIn) -> FormData:
     form = await request.form(max_part_size=MAX_PART_BYTES)
     if not site.sessions.is_form_token(session, text_of(form, "form_token")):
         raise NotAllowed(
-            "This form belongs to another session, so nothing was done.",
+            "This form was not made for you, so nothing was done.",
             next_step="Go back, reload the page, and send it again.",
         )
     return form
 
 
-OWN_FORM = Depends(_form_of_session)
-"""Refuses a posted form that another site, or another session's page, sent."""
+OWN_FORM = Depends(_own_form)
+"""Refuses a posted form that another site made, or a page shown to somebody else."""
 
 CheckedForm = Annotated[FormData, OWN_FORM]
-"""A posted form that this session's own page sent."""
+"""A posted form that one of our pages made for this person."""
 
 
 def text_of(form: FormData, name: str) -> str:

@@ -44,10 +44,10 @@ class Installation:
         """A fresh one-time token."""
         return issue_token(self.resources.database, actor, utc_now())
 
-    async def officer(self) -> Visitor:
+    async def officer(self, actor: str = "officer") -> Visitor:
         """Somebody who is signed in."""
         visitor = self.visitor()
-        answer = await visitor.http.post("/sign-in", data={"token": self.link_token()})
+        answer = await visitor.http.post("/sign-in", data={"token": self.link_token(actor)})
         assert answer.status_code == 303
         return visitor
 
@@ -66,9 +66,15 @@ class Visitor:
         self, page: str, to: str, values: dict[str, object], file: tuple[str, bytes] | None = None
     ) -> httpx.Response:
         """Fill in a form of ``page`` and post it, with the token that the page carries."""
-        token = re.search(r'name="form_token" value="(\w+)"', (await self.get(page)).text)
-        assert token, f"{page} has no form"
-        return await self.http.post(to, data={"form_token": token[1], **values}, files={"file": file} if file else None)
+        token = form_token(await self.get(page))
+        return await self.http.post(to, data={"form_token": token, **values}, files={"file": file} if file else None)
+
+
+def form_token(page: httpx.Response) -> str:
+    """The token that a page's forms carry."""
+    token = re.search(r'name="form_token" value="(\w+)"', page.text)
+    assert token, "the page has no form"
+    return token[1]
 
 
 async def eventually(ask: Callable[[], Awaitable[Found | None]]) -> Found:

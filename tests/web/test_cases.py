@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import message_from_bytes
 from typing import ClassVar
 from uuid import uuid4
@@ -65,7 +65,7 @@ class TestOneCase:
     async def test_a_due_instant_is_shown_by_the_lea_s_clock_and_in_utc(self, officer: Visitor) -> None:
         case = await opened(officer, "Two clocks", chosen="VA-001", reasonably_expected_at=NOW)
         page = await shows(officer, case, "breach.initial-notice")
-        due = utc_now().replace(second=0, microsecond=0) + timedelta(days=1)
+        due = datetime.fromisoformat(NOW) + timedelta(days=1)
         assert re.search(r"<strong>\w{3} \d+ \w{3} \d{4}, \d\d:\d\d E[SD]T</strong>", page)
         assert re.search(rf"<span class=\"faint\">\w{{3}} {due.day} .* UTC</span>", page)
 

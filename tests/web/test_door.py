@@ -13,9 +13,9 @@ from models.errors import NotAllowed
 from starter.resources import utc_now
 from starter.sign_in import TOKEN_LIFETIME, issue_token, redeem_token
 from starter.web.app import PARTS
-from starter.web.guard import OPEN_PATHS
+from starter.web.guard import MAX_BODY_BYTES, OPEN_PATHS
 from starter.web.sessions import SESSION_LIFETIME, Sessions
-from tests.web.installation import ORIGIN, Installation, Visitor
+from tests.web.installation import ORIGIN, Installation, Visitor, form_token
 
 PLACES = {"case_id": str(uuid4()), "sha256": "0" * 64}
 
@@ -32,7 +32,7 @@ async def test_every_route_but_the_open_ones_asks_for_a_session(fresh: Installat
     assert {("GET", "/"), ("POST", "/api/incidents"), ("GET", "/api/openapi.json")} <= set(asked)
     for method, path in asked:
         answer = await visitor.http.request(method, path)
-        if path.startswith("/api/"):
+        if path.startswith("/api/") or method == "POST":
             assert answer.status_code == 401, path
         else:
             assert (answer.status_code, answer.headers["location"].split("?")[0]) == (303, "/sign-in"), path
@@ -128,10 +128,29 @@ class TestOtherSites:
         answer = await officer.http.post("/api/incidents", json={}, headers={"Origin": ORIGIN})
         assert answer.status_code == 422
 
-    async def test_a_form_without_this_session_s_token_does_nothing(self, officer: Visitor) -> None:
+    async def test_a_form_without_a_token_does_nothing(self, officer: Visitor) -> None:
         for token in ("", "0" * 64):
             answer = await officer.http.post("/incidents/new", data={"form_token": token, "act": "report"})
             assert answer.status_code == 403
+
+    async def test_a_form_of_somebody_else_does_nothing(self, installation: Installation) -> None:
+        token = form_token(await (await installation.officer("one")).get("/incidents/new"))
+        other = await installation.officer("another")
+        assert (await other.http.post("/incidents/new", data={"form_token": token})).status_code == 403
+
+    async def test_a_form_that_outlived_its_session_can_be_sent_again(self, fresh: Installation) -> None:
+        officer = await fresh.officer()
+        typed = {
+            "form_token": form_token(await officer.get("/incidents/new")),
+            "title": "An hour's work",
+            "act": "report",
+        }
+        officer.http.cookies.clear()
+        turned_away = await officer.http.post("/incidents/new", data=typed)
+        assert turned_away.status_code == 401
+        assert "then reload this page" in turned_away.text
+        await officer.http.post("/sign-in", data={"token": fresh.link_token()})
+        assert "An hour&#39;s work" in (await officer.http.post("/incidents/new", data=typed)).text
 
     async def test_another_name_for_this_host_is_refused(self, officer: Visitor) -> None:
         answer = await officer.http.get("/", headers={"Host": "rebound.evil.test"})
@@ -165,6 +184,10 @@ class TestPages:
         assert answer.status_code in (500, 503)
         assert re.search(r"<code>[0-9a-f]{8}</code>", answer.text)
         assert "Traceback" not in answer.text
+
+    async def test_more_than_anybody_needs_to_send_is_refused(self, officer: Visitor) -> None:
+        answer = await officer.http.post("/api/incidents", content=b"x" * (MAX_BODY_BYTES + 1))
+        assert (answer.status_code, answer.json()["code"]) == (413, "invalid-input")
 
     async def test_a_crash_shows_a_reference_that_the_log_has_with_the_place(
         self, fresh: Installation, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
