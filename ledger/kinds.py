@@ -9,6 +9,8 @@ class EvidenceKind(StrEnum):
     """The kinds of evidence; each says what happened, in the past tense."""
 
     AGREEMENT_IMPORTED = "agreement_imported"
+    AGREEMENT_AMENDED = "agreement_amended"
+    CALENDAR_IMPORTED = "calendar_imported"
 
     CASE_OPENED = "case_opened"
     CASE_DISMISSED = "case_dismissed"

@@ -26,8 +26,9 @@ def import_calendar(
     """Load the school calendar of one LEA; the newest one counts."""
     from starter.commands.stored import store_calendar  # opens the database only once the file is sound
 
-    calendar = parse_calendar(read_bytes(file), file.name)
-    lea = store_calendar(agreement, calendar)
+    content = read_bytes(file)
+    calendar = parse_calendar(content, file.name)
+    lea = store_calendar(agreement, calendar, content)
     typer.echo(
         f"{lea}: school from {calendar.first_day} to {calendar.last_day}, closed on {len(calendar.closed_days)} days."
     )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import uuid4
 
 from sqlmodel import Session, col, select
 
+from ledger.append import Entry, append
+from ledger.artifacts import store
+from ledger.kinds import EvidenceKind
 from models import tables
 from models.errors import NotFound
-from starter.commands.session import open_installation
+from starter.commands.session import actor, open_installation
 from starter.resources import utc_now
 from terms.calendars import SchoolCalendar
-from terms.effective import Amendment
+from terms.catalogue import load_catalogue
+from terms.effective import Amendment, EffectiveTerms, effective_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +41,56 @@ def stored_agreement(reference: str) -> StoredAgreement:
     _, database = open_installation()
     with database.reading() as session:
         agreement = _agreement(session, reference)
-        changes = session.exec(
-            select(tables.ExhibitHChange).where(tables.ExhibitHChange.agreement_id == agreement.id)
-        ).all()
         return StoredAgreement(
             agreement.form,
             agreement.state,
             agreement.time_zone,
-            tuple(Amendment.model_validate(change.operation) for change in changes),
+            _amendments(session, agreement),
             _latest_calendar(session, agreement),
         )
 
 
-def store_calendar(reference: str, calendar: SchoolCalendar) -> str:
-    """Keep a school calendar for an agreement; the newest one counts. Returns the LEA's name.
+def store_amendments(reference: str, added: Sequence[Amendment], file: bytes) -> EffectiveTerms:
+    """Keep changes agreed for one agreement, with evidence; returns the terms once all of them are effective.
+
+    Changes that are stored already are not stored twice. Open cases keep the terms that they pinned.
+
+    Args:
+        reference: of the agreement.
+        added: the changes.
+        file: the bytes they were read from, kept as an artifact.
+
+    Raises:
+        NotFound: if no agreement is imported under the reference.
+        AmendmentError: if a change does not fit the agreement's terms; nothing is kept.
+    """
+    _, database = open_installation()
+    now = utc_now()
+    with database.writing() as session:
+        agreement = _agreement(session, reference)
+        known = _amendments(session, agreement)
+        new = [amendment for amendment in added if amendment not in known]
+        together = (*known, *new)
+        last = max((amendment.effective for amendment in together), default=now.date())
+        terms = effective_terms(load_catalogue(), agreement.form, agreement.state, amendments=together, on=last)
+        for amendment in new:
+            session.add(
+                tables.ExhibitHChange(
+                    id=uuid4(),
+                    agreement_id=agreement.id,
+                    effective_on=amendment.effective,
+                    entered_by=amendment.entered_by,
+                    entered_at=now,
+                    operation=amendment.model_dump(mode="json", exclude_unset=True),
+                )
+            )
+        if new:
+            _leave_evidence(session, agreement, EvidenceKind.AGREEMENT_AMENDED, file, "application/yaml")
+        return terms
+
+
+def store_calendar(reference: str, calendar: SchoolCalendar, file: bytes) -> str:
+    """Keep a school calendar for an agreement, with evidence; the newest one counts. Returns the LEA's name.
 
     Raises:
         NotFound: if no agreement is imported under the reference.
@@ -68,7 +109,26 @@ def store_calendar(reference: str, calendar: SchoolCalendar) -> str:
                 imported_at=utc_now(),
             )
         )
+        _leave_evidence(session, agreement, EvidenceKind.CALENDAR_IMPORTED, file, "application/octet-stream")
         return agreement.lea_name
+
+
+def _leave_evidence(
+    session: Session, agreement: tables.Agreement, kind: EvidenceKind, file: bytes, media_type: str
+) -> None:
+    now = utc_now()
+    sha256 = store(session, file, media_type, now)
+    append(
+        session,
+        Entry(
+            kind=kind,
+            subject=str(agreement.id),
+            actor=actor(),
+            at=now,
+            artifacts=(sha256,),
+            key=f"{kind.value}:{agreement.id}:{sha256}:{now.isoformat()}",
+        ),
+    )
 
 
 def _agreement(session: Session, reference: str) -> tables.Agreement:
@@ -80,6 +140,15 @@ def _agreement(session: Session, reference: str) -> tables.Agreement:
             next_step="List them with: duenotice agreements list.",
         )
     return found
+
+
+def _amendments(session: Session, agreement: tables.Agreement) -> tuple[Amendment, ...]:
+    rows = session.exec(
+        select(tables.ExhibitHChange)
+        .where(tables.ExhibitHChange.agreement_id == agreement.id)
+        .order_by(col(tables.ExhibitHChange.effective_on), col(tables.ExhibitHChange.entered_at))
+    )
+    return tuple(Amendment.model_validate(row.operation) for row in rows)
 
 
 def _latest_calendar(session: Session, agreement: tables.Agreement) -> SchoolCalendar | None:

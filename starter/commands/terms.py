@@ -152,6 +152,20 @@ def check(
     typer.echo("Every clause file is in order, and every case agrees.")
 
 
+@terms_app.command("amend")
+def amend(
+    file: Annotated[Path, typer.Argument(help="YAML file with the changes agreed: a list of steps.")],
+    agreement: Annotated[str, typer.Option("--agreement", help="Reference of the agreement.")],
+) -> None:
+    """Enter what the parties changed for one agreement (Exhibit H); open cases keep the terms they pinned."""
+    from starter.commands.stored import store_amendments  # opens the database only once the file is sound
+
+    changes = _amendments(file)
+    terms = store_amendments(agreement, changes, read_bytes(file))
+    for clause in dict.fromkeys(change.clause for change in changes):
+        typer.echo(f"{clause}: {value_of(terms.clause(clause))}")
+
+
 @terms_app.command("generate")
 def generate(
     root: Annotated[Path, typer.Argument(help="The repository.")] = Path(),

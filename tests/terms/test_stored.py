@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import typer
@@ -17,9 +15,10 @@ from config.database import Database
 from config.keyring import Keyring
 from config.settings import load_settings
 from models.errors import NotFound
-from models.tables import Agreement, ExhibitHChange
+from models.tables import Agreement, EvidenceEntry, ExhibitHChange
 from starter.commands import agreements, calendars, terms
 from starter.resources import open_database
+from terms.errors import AmendmentError
 
 APP = typer.Typer()
 for module in (agreements, calendars, terms):
@@ -71,27 +70,37 @@ def test_an_imported_calendar_counts_school_days(database: Database, tmp_path: P
     assert (after["due_local"], after["flags"]) == ("2026-03-17T23:59:59-05:00", [])
 
 
-def test_an_agreement_s_own_changes_count(database: Database) -> None:
+CHANGES = """
+- clause: successor.notice
+  effective: 2026-01-01
+  entered_by: counsel
+  step: {amends: {citation: Exhibit H, says: 30 days instead., limit: 30 days}}
+"""
+
+
+def test_changes_entered_for_an_agreement_count_once_and_leave_evidence(database: Database, tmp_path: Path) -> None:
     agreement = agreement_in(database, "OR")
-    operation = {
-        "clause": "successor.notice",
-        "effective": "2026-01-01",
-        "entered_by": "counsel",
-        "step": {"amends": {"citation": "Exhibit H", "says": "30 days instead.", "limit": "30 days"}},
-    }
-    with database.writing() as session:
-        session.add(
-            ExhibitHChange(
-                id=uuid4(),
-                agreement_id=agreement.id,
-                effective_on=date(2026, 1, 1),
-                entered_by="counsel",
-                entered_at=datetime(2026, 1, 1, tzinfo=UTC),
-                operation=operation,
-            )
+    file = tmp_path / "changes.yaml"
+    file.write_text(CHANGES)
+    for _ in range(2):
+        assert "successor.notice: 30 days after closing" in run(
+            "terms", "amend", str(file), "--agreement", agreement.reference
         )
+    with database.reading() as session:
+        assert len(session.exec(select(ExhibitHChange)).all()) == 1
+        [entry] = session.exec(select(EvidenceEntry).where(EvidenceEntry.kind == "agreement_amended")).all()
+        assert entry.subject == str(agreement.id)
     duty = only_duty(agreement.reference, "due", "successor", "--at", "closing=2026-06-01", "--json")
     assert (duty["limit"], duty["due_local"]) == ("30 days", "2026-07-01T23:59:59-07:00")
+
+
+def test_a_change_that_does_not_fit_is_not_kept(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "changes.yaml"
+    file.write_text(CHANGES.replace("successor.notice", "successor.letter"))
+    with pytest.raises(AmendmentError, match=r"There is no clause successor\.letter"):
+        run("terms", "amend", str(file), "--agreement", agreement_in(database, "OR").reference)
+    with database.reading() as session:
+        assert session.exec(select(ExhibitHChange)).all() == []
 
 
 @pytest.mark.usefixtures("database")
