@@ -66,7 +66,7 @@ def run_local(settings: Settings) -> int:
     progress = _Progress(Console(highlight=False))
     with claim(settings.home), (settings.home / "duenotice.log").open("a", encoding="utf-8") as log:
         configure_logging(settings, log)
-        asyncio.run(_until_signal(_serve(settings, progress), lambda: progress.line("Stopping …")))
+        asyncio.run(_until_signal(lambda stopping: _serve(settings, progress, stopping)))
     progress.line("Stopped. Cases and their clocks are kept, and go on at the next start.")
     return 0
 
@@ -78,19 +78,22 @@ def run_web(settings: Settings, host: str = LOOPBACK, port: int = WEB_PORT) -> i
         DuenoticeError: the port is taken, a part it needs does not answer, or the web has ended by itself.
     """
     configure_logging(settings)
-    asyncio.run(_until_signal(_serve_web(settings, host, port)))
+    asyncio.run(_until_signal(lambda stopping: _serve_web(settings, host, port, stopping)))
     return 0
 
 
-async def _until_signal(
-    serving: Coroutine[object, object, NoReturn], stopping: Callable[[], None] = lambda: None
-) -> None:
-    """Run until SIGINT, SIGTERM or SIGHUP, then cancel; further signals find it stopping and change nothing."""
-    loop, task = asyncio.get_running_loop(), asyncio.create_task(serving)
+async def _until_signal(serve: Callable[[asyncio.Event], Coroutine[object, object, NoReturn]]) -> None:
+    """Run until SIGINT, SIGTERM or SIGHUP cancels it.
+
+    What runs is given an event, and sets it when it begins to stop by itself. From then on signals change nothing, so
+    that none of them interrupts the stopping of a part.
+    """
+    stopping = asyncio.Event()
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(serve(stopping))
 
     def stop() -> None:
-        if not task.cancelling():
-            stopping()
+        if not stopping.is_set():
+            stopping.set()
             task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -119,49 +122,59 @@ class _Progress:
         self._console.print(Text(text), soft_wrap=True)
 
 
-async def _serve(settings: Settings, progress: _Progress) -> NoReturn:
+async def _serve(settings: Settings, progress: _Progress, stopping: asyncio.Event) -> NoReturn:
     """Start every part, say where they are, and stay until one of them ends or this is cancelled.
 
     Raises:
         DuenoticeError: a part does not start, or has ended.
     """
     progress.line(f"Duenotice keeps everything in {settings.home}")
-    ends: dict[str, End] = {}
     async with AsyncExitStack() as parts:
-        with progress.part("Keyring") as say:
-            _have_keyring(settings.keyring, say)
-        with progress.part("Temporal") as say:
-            server = await _own_temporal(settings, parts, say)
-        if server:
-            ends["Temporal server"] = asyncio.create_task(server.process.wait())
-        with progress.part("Mail") as say:
-            settings = await _with_mail(settings, parts, say)
-        listener = parts.enter_context(_bound(WEB_PORT))
-        web_url = f"http://{LOOPBACK}:{_port(listener)}"
-        if "public_url" not in settings.model_fields_set:
-            settings = settings.model_copy(update={"public_url": web_url})
-        record_running(settings.home, _record(web_url, server))
-        with progress.part("Database") as say:
-            resources = await connect(settings, address=server.address if server else None)
-            parts.callback(resources.database.close)
-            say(f"{resources.database.engine.dialect.name}, {resources.database.engine.url.database}")
-        with progress.part("Worker") as say:
-            await _register(resources, say)
-            ends["worker"] = await parts.enter_async_context(_worker(resources))
-            started = await Office(resources).start_unstarted_cases()
-            say(f"task queue {TASK_QUEUE}" + (f", {started} waiting cases started" if started else ""))
-        with progress.part("Web") as say:
-            ends["web"] = await parts.enter_async_context(_web(resources, listener))
-            say(f"{web_url}{_moved(listener, WEB_PORT)}")
-        token = await asyncio.to_thread(issue_token, resources.database, ACTOR, utc_now())
-        progress.line(f"\n  Sign in       {web_url}/sign-in?token={token}\n                (works once, for a day)")
-        if server:
-            progress.line(f"  Temporal UI   {server.ui}")
-        progress.line("\nCtrl-C stops it.")
-        raise await _first_to_end(ends)
+        try:
+            ends = await _start(settings, parts, progress)
+            raise await _first_to_end(ends)
+        finally:
+            stopping.set()
+            progress.line("Stopping …")
 
 
-async def _serve_web(settings: Settings, host: str, port: int) -> NoReturn:
+async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress) -> dict[str, End]:
+    """Start every part in turn; return the ends to watch for."""
+    ends: dict[str, End] = {}
+    with progress.part("Keyring") as say:
+        _have_keyring(settings.keyring, say)
+    with progress.part("Temporal") as say:
+        server = await _own_temporal(settings, parts, say)
+    if server:
+        ends["Temporal server"] = asyncio.create_task(server.process.wait())
+    with progress.part("Mail") as say:
+        settings = await _with_mail(settings, parts, say)
+    listener = parts.enter_context(_listening(WEB_PORT))
+    web_url = f"http://{LOOPBACK}:{_port(listener)}"
+    if "public_url" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"public_url": web_url})
+    record_running(settings.home, _record(web_url, server))
+    with progress.part("Database") as say:
+        resources = await connect(settings, address=server.address if server else None)
+        parts.callback(resources.database.close)
+        say(f"{resources.database.engine.dialect.name}, {resources.database.engine.url.database}")
+    with progress.part("Worker") as say:
+        await _register(resources, say)
+        ends["worker"] = await parts.enter_async_context(_worker(resources))
+        started = await Office(resources).start_unstarted_cases()
+        say(f"task queue {TASK_QUEUE}" + (f", {started} waiting cases started" if started else ""))
+    with progress.part("Web") as say:
+        ends["web"] = await parts.enter_async_context(_web(resources, listener))
+        say(f"{web_url}{_moved(_port(listener), WEB_PORT)}")
+    token = await asyncio.to_thread(issue_token, resources.database, ACTOR, utc_now())
+    progress.line(f"\n  Sign in       {web_url}/sign-in?token={token}\n                (works once, for a day)")
+    if server:
+        progress.line(f"  Temporal UI   {server.ui}")
+    progress.line("\nCtrl-C stops it.")
+    return ends
+
+
+async def _serve_web(settings: Settings, host: str, port: int, stopping: asyncio.Event) -> NoReturn:
     try:
         listener = socket.create_server((host, port))
     except OSError as error:
@@ -172,6 +185,7 @@ async def _serve_web(settings: Settings, host: str, port: int) -> NoReturn:
         parts.enter_context(listener)
         resources = await connect(settings)
         parts.callback(resources.database.close)
+        parts.callback(stopping.set)
         raise await _first_to_end({"web": await parts.enter_async_context(_web(resources, listener))})
 
 
@@ -194,13 +208,17 @@ async def _own_temporal(settings: Settings, parts: AsyncExitStack, say: Say) -> 
     if left and left.temporal_pid and await stop_left_behind(left.temporal_pid, home):
         say("the server of a run that was killed has been stopped")
     cli = await find_cli(settings.temporal_cli, home / "temporal-cli")
-    with _bound(TEMPORAL_PORT) as listener, _bound(TEMPORAL_UI_PORT) as ui_listener:
-        port, ui_port = _port(listener), _port(ui_listener)
-        moved, ui_moved = _moved(listener, TEMPORAL_PORT), _moved(ui_listener, TEMPORAL_UI_PORT)
-    server = await parts.enter_async_context(temporal_server(cli, home, port, ui_port))
-    say(f"{server.address}{moved}, {cli} {server.version}")
-    say(f"{server.ui}{ui_moved}")
-    return server
+    while True:
+        port, ui_port = _free_port(TEMPORAL_PORT), _free_port(TEMPORAL_UI_PORT)
+        try:
+            server = await parts.enter_async_context(temporal_server(cli, home, port, ui_port))
+        except Unavailable:
+            if (_free_port(port), _free_port(ui_port)) == (port, ui_port):
+                raise
+            continue  # something else took a port before the server did
+        say(f"{server.address}{_moved(port, TEMPORAL_PORT)}, {cli} {server.version}")
+        say(f"{server.ui}{_moved(ui_port, TEMPORAL_UI_PORT)}")
+        return server
 
 
 async def _with_mail(settings: Settings, parts: AsyncExitStack, say: Say) -> Settings:
@@ -209,14 +227,16 @@ async def _with_mail(settings: Settings, parts: AsyncExitStack, say: Say) -> Set
     if smtp.host:
         say(f"sent by {smtp.host}:{smtp.port}")
         return settings
-    with _bound(SMTP_PORT) as listener:
-        port, moved = _port(listener), _moved(listener, SMTP_PORT)
     folder = settings.home / "mail"
-    catcher = await start_catcher(folder, LOOPBACK, port)
+    try:
+        catcher = await start_catcher(folder, LOOPBACK, SMTP_PORT)
+    except OSError:
+        catcher = await start_catcher(folder, LOOPBACK)
     parts.push_async_callback(catcher.stop)
-    say(f"{LOOPBACK}:{port}{moved}; nothing leaves this machine, every message is kept in")
+    moved = _moved(catcher.port, SMTP_PORT)
+    say(f"{LOOPBACK}:{catcher.port}{moved}; nothing leaves this machine, every message is kept in")
     say(str(folder))
-    caught = smtp.model_copy(update={"host": LOOPBACK, "port": port, "security": "none"})
+    caught = smtp.model_copy(update={"host": LOOPBACK, "port": catcher.port, "security": "none"})
     return settings.model_copy(update={"smtp": caught})
 
 
@@ -287,16 +307,18 @@ def _record(web_url: str, server: TemporalServer | None) -> Running:
     )
 
 
-@contextmanager
-def _bound(preferred: int) -> Iterator[socket.socket]:
-    """A loopback socket on the preferred port, or on a free one when that is taken."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((LOOPBACK, preferred))
-        except OSError:
-            listener.bind((LOOPBACK, 0))
-        yield listener
+def _listening(preferred: int) -> socket.socket:
+    """A loopback socket that listens on the preferred port, or on a free one when that is taken."""
+    try:
+        return socket.create_server((LOOPBACK, preferred))
+    except OSError:
+        return socket.create_server((LOOPBACK, 0))
+
+
+def _free_port(preferred: int) -> int:
+    """The preferred port, or a free one when that is taken, for a server that makes its own socket."""
+    with _listening(preferred) as listener:
+        return _port(listener)
 
 
 def _port(listener: socket.socket) -> int:
@@ -304,5 +326,5 @@ def _port(listener: socket.socket) -> int:
     return port
 
 
-def _moved(listener: socket.socket, preferred: int) -> str:
-    return "" if _port(listener) == preferred else f" (port {preferred} is taken)"
+def _moved(port: int, preferred: int) -> str:
+    return "" if port == preferred else f" (port {preferred} is taken)"

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sysconfig
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -223,12 +223,13 @@ async def _output(*command: str) -> str:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Ask the server to stop, and kill it when it does not."""
+    """Ask the server to stop; kill it when it does not, or when nobody waits for it any more."""
     if process.returncode is not None:
         return
     process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), STOP_SECONDS)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    finally:
+        if process.returncode is None:
+            process.kill()

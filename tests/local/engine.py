@@ -70,7 +70,7 @@ class Engine:
 
 @contextmanager
 def started(command: Sequence[str], home: Path, *, folder: Path = PROJECT, **variables: str) -> Iterator[Engine]:
-    """Start a command for the installation in ``home``; kill what is left of it in the end."""
+    """Start a command for the installation in ``home``; kill it if it still runs in the end."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("DUENOTICE_", "TEMPORAL_"))
     }
@@ -89,8 +89,6 @@ def started(command: Sequence[str], home: Path, *, folder: Path = PROJECT, **var
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        for pid in processes_of(home):
-            os.kill(pid, signal.SIGKILL)
 
 
 def processes_of(home: Path) -> list[int]:

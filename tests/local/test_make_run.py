@@ -72,8 +72,7 @@ def running_dues(browser: httpx.Client, case_id: str) -> dict[str, datetime]:
     }
 
 
-def test_make_run_starts_everything_and_a_second_run_finds_the_open_case(checkout: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_make_run_starts_everything_and_a_second_run_finds_the_open_case(checkout: Path, home: Path) -> None:
     expected_at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
     with started(MAKE_RUN, home, folder=checkout) as engine, signed_in(engine) as browser:
         import_demo_agreements(browser)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
@@ -34,9 +35,9 @@ def taken(*ports: int) -> Iterator[None]:
         yield
 
 
-def test_a_taken_port_moves_to_a_free_one_and_says_so(tmp_path: Path) -> None:
+def test_a_taken_port_moves_to_a_free_one_and_says_so(home: Path) -> None:
     preferred = (WEB_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, SMTP_PORT)
-    with taken(*preferred), started(DUENOTICE, tmp_path) as engine, signed_in(engine) as browser:
+    with taken(*preferred), started(DUENOTICE, home) as engine, signed_in(engine) as browser:
         assert browser.get("/health").text == "ok"
         for port in preferred:
             assert f"(port {port} is taken)" in engine.printed
@@ -44,60 +45,59 @@ def test_a_taken_port_moves_to_a_free_one_and_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_everything_in_order_and_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
-    with started(DUENOTICE, tmp_path) as engine:
+def test_a_signal_stops_everything_in_order_and_leaves_nothing_behind(home: Path, number: signal.Signals) -> None:
+    with started(DUENOTICE, home) as engine:
         engine.wait_for(READY)
-        assert len(processes_of(tmp_path)) == 1
+        assert len(processes_of(home)) == 1
         assert engine.stop(number) == 0
-        assert processes_of(tmp_path) == []
+        assert processes_of(home) == []
         assert engine.printed.endswith("Stopped. Cases and their clocks are kept, and go on at the next start.\n")
-        assert not (tmp_path / "running.json").exists()
+        assert not (home / "running.json").exists()
 
 
-def test_a_signal_while_it_starts_stops_it_as_well(tmp_path: Path) -> None:
-    with started(DUENOTICE, tmp_path) as engine:
+def test_a_signal_while_it_starts_stops_it_as_well(home: Path) -> None:
+    with started(DUENOTICE, home) as engine:
         engine.wait_for("Keyring")
         assert engine.stop() == 0
-        assert processes_of(tmp_path) == []
+        assert processes_of(home) == []
         assert "Traceback" not in engine.printed
 
 
-def test_a_second_start_in_the_same_home_says_where_the_first_is(tmp_path: Path) -> None:
-    with started(DUENOTICE, tmp_path) as engine:
+def test_a_second_start_in_the_same_home_says_where_the_first_is(home: Path) -> None:
+    with started(DUENOTICE, home) as engine:
         web_url = engine.wait_for(r"Web +(\S+)")[1]
-        with started(DUENOTICE, tmp_path) as second:
+        with started(DUENOTICE, home) as second:
             assert second.ended() == 2
             assert f"already running here, at {web_url}" in second.printed
         # The second's end does not touch the first's record.
-        assert json.loads((tmp_path / "running.json").read_text())["web_url"] == web_url
+        assert json.loads((home / "running.json").read_text())["web_url"] == web_url
 
 
-def test_after_a_kill_the_next_start_stops_the_server_left_behind(tmp_path: Path) -> None:
-    with started(DUENOTICE, tmp_path) as engine:
+def test_after_a_kill_the_next_start_stops_the_server_left_behind(home: Path) -> None:
+    with started(DUENOTICE, home) as engine:
         engine.wait_for(READY)
         engine.stop(signal.SIGKILL)
-        left_behind = processes_of(tmp_path)
+        left_behind = processes_of(home)
         assert len(left_behind) == 1
-        with started(DUENOTICE, tmp_path) as next_engine:
+        with started(DUENOTICE, home) as next_engine:
             next_engine.wait_for("a run that was killed has been stopped")
             next_engine.wait_for(READY)
-            assert set(processes_of(tmp_path)).isdisjoint(left_behind)
+            assert set(processes_of(home)).isdisjoint(left_behind)
             assert next_engine.stop() == 0
 
 
-def test_when_the_temporal_server_ends_the_rest_stops_and_says_so(tmp_path: Path) -> None:
-    with started(DUENOTICE, tmp_path) as engine:
+def test_when_the_temporal_server_ends_the_rest_stops_and_says_so(home: Path) -> None:
+    with started(DUENOTICE, home) as engine:
         engine.wait_for(READY)
-        os.kill(json.loads((tmp_path / "running.json").read_text())["temporal_pid"], signal.SIGKILL)
+        os.kill(json.loads((home / "running.json").read_text())["temporal_pid"], signal.SIGKILL)
         assert engine.ended() == 5
         assert "The Temporal server has ended by itself" in engine.printed
         assert "Traceback" not in engine.printed
 
 
-async def test_a_temporal_server_that_is_there_already_is_used(tmp_path: Path) -> None:
+async def test_a_temporal_server_that_is_there_already_is_used(tmp_path: Path, home: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    home = tmp_path / "home"
     with free_ports(2) as (port, ui_port):
         pass
     async with temporal_server(await find_cli(None, tmp_path), other, port, ui_port) as server:
@@ -113,11 +113,28 @@ async def test_a_temporal_server_that_is_there_already_is_used(tmp_path: Path) -
             assert await asyncio.to_thread(engine.stop) == 0
 
 
-def test_a_mail_server_that_is_named_is_used_instead_of_the_catcher(tmp_path: Path) -> None:
-    with started(DUENOTICE, tmp_path, DUENOTICE_SMTP__HOST="mail.provider.example.org") as engine:
+def test_the_web_alone_serves_beside_an_engine_that_runs(home: Path) -> None:
+    with free_ports(1) as (port,):
+        pass
+    with started(DUENOTICE, home) as engine:
+        engine.wait_for(READY)
+        address = json.loads((home / "running.json").read_text())["temporal_address"]
+        web = (*DUENOTICE[:-1], "web", "--port", str(port))
+        with started(web, home, TEMPORAL_ADDRESS=address) as alone:
+            alone.wait_for("Application startup complete")
+            assert httpx.get(f"http://127.0.0.1:{port}/health").text == "ok"
+            with started(web, home, TEMPORAL_ADDRESS=address) as second:
+                assert second.ended() == 5
+                assert f"cannot listen on 127.0.0.1:{port}" in second.printed
+            assert alone.stop(signal.SIGTERM) == 0
+        assert engine.stop() == 0
+
+
+def test_a_mail_server_that_is_named_is_used_instead_of_the_catcher(home: Path) -> None:
+    with started(DUENOTICE, home, DUENOTICE_SMTP__HOST="mail.provider.example.org") as engine:
         engine.wait_for(re.escape("sent by mail.provider.example.org:587"))
         engine.wait_for(READY)
-        assert not (tmp_path / "mail").exists()
+        assert not (home / "mail").exists()
         assert engine.stop() == 0
 
 
