@@ -58,6 +58,7 @@ def _show(
         status=status_of(error) if error else HTTPStatus.OK,
         form=form,
         labels=LABELS,
+        waits_for_release=site.resources.settings.release == "officer",
         problems=problems,
         faulty={problem.where for problem in problems},
         label_of=label_of,

@@ -36,9 +36,9 @@ class Installation:
     def __post_init__(self) -> None:
         object.__setattr__(self, "app", create_app(self.resources))
 
-    def visitor(self) -> Visitor:
+    def visitor(self, origin: str = ORIGIN) -> Visitor:
         """Somebody who is not signed in."""
-        return Visitor(httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=ORIGIN))
+        return Visitor(httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=origin))
 
     def link_token(self, actor: str = "officer") -> str:
         """A fresh one-time token."""

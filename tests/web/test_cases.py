@@ -7,10 +7,12 @@ import re
 from datetime import datetime, timedelta
 from email import message_from_bytes
 from typing import ClassVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
+from sqlmodel import select
 
+from models.tables import Batch
 from starter.resources import utc_now
 from tests.web.installation import Installation, Visitor, demo_agreements, eventually
 from tests.web.test_incidents import incident, report
@@ -122,6 +124,15 @@ class TestOneCase:
 
         nothing_left = await officer.send(case, f"{case}/release", {})
         assert nothing_left.status_code == 409
+
+    async def test_a_mail_server_that_is_down_is_said_so(self, officer: Visitor, installation: Installation) -> None:
+        case = await opened(officer, "Mail server down", chosen="MO-001", confirmed_at=NOW)
+        await shows(officer, case, "Release 1 waiting notice")
+        with installation.resources.database.writing() as session:
+            batch = session.exec(select(Batch).where(Batch.case_id == UUID(case.rpartition("/")[2]))).one()
+            batch.trouble, batch.trouble_since = "mail-server-unavailable", utc_now()
+        page = await shows(officer, case, "The mail server does not take mail")
+        assert "1 notice waits" in page
 
     async def test_a_mail_is_shown_only_in_its_own_case(self, officer: Visitor) -> None:
         case = await opened(officer, "No mail")

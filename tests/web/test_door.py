@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from starlette.routing import Route
+from temporalio.client import Client
 
+from config.keyring import Keyring
 from models.errors import NotAllowed
 from starter.resources import utc_now
 from starter.sign_in import TOKEN_LIFETIME, issue_token, redeem_token
 from starter.web.app import PARTS
 from starter.web.guard import MAX_BODY_BYTES, OPEN_PATHS
 from starter.web.sessions import SESSION_LIFETIME, Sessions
-from tests.web.installation import ORIGIN, Installation, Visitor, form_token
+from tests.web.installation import ORIGIN, Installation, Visitor, form_token, open_installation
 
 PLACES = {"case_id": str(uuid4()), "sha256": "0" * 64}
 
@@ -114,6 +117,17 @@ class TestTheCookie:
     async def test_scripts_and_other_sites_do_not_get_it(self, fresh: Installation) -> None:
         answer = await fresh.visitor().http.post("/sign-in", data={"token": fresh.link_token()})
         assert re.search(r"HttpOnly; Max-Age=43200; Path=/; SameSite=strict$", answer.headers["set-cookie"])
+
+    async def test_over_https_it_is_bound_to_this_host_and_to_https(
+        self, temporal: Client, keyring: Keyring, tmp_path: Path
+    ) -> None:
+        resources = open_installation(tmp_path, keyring, temporal, public_url="https://notices.example.org")
+        installation = Installation(resources)
+        visitor = installation.visitor("https://notices.example.org")
+        answer = await visitor.http.post("/sign-in", data={"token": installation.link_token()})
+        assert answer.headers["set-cookie"].startswith("__Host-duenotice=")
+        assert "; Secure" in answer.headers["set-cookie"]
+        assert (await visitor.get("/")).status_code == 200
 
 
 class TestOtherSites:
