@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from models.errors import InvalidInput
 from terms.calendars import SchoolCalendar
 from terms.catalogue import Catalogue
 from terms.clauses import ClauseId, Frozen, Name
@@ -84,12 +85,11 @@ def disagreements(catalogue: Catalogue, form: str, case: Case) -> tuple[str, ...
         if clause not in running or running[clause].due_local != due.isoformat()
     ]
     found += [f"{clause} is due too, {duty.due_local}." for clause, duty in running.items() if clause not in case.due]
-    for clause, limit in case.limits.items():
-        if running[clause].limit != limit:
-            found.append(f"the limit of {clause} is {running[clause].limit}, not {limit}.")
-    for clause, contents in case.contents.items():
-        if running[clause].contents != contents:
-            found.append(f"{clause} must give {', '.join(running[clause].contents)}.")
+    for clause, duty in running.items():
+        if (limit := case.limits.get(clause, duty.limit)) != duty.limit:
+            found.append(f"the limit of {clause} is {duty.limit}, not {limit}.")
+        if case.contents.get(clause, duty.contents) != duty.contents:
+            found.append(f"{clause} must give {', '.join(duty.contents)}.")
     flags = {flag for duty in running.values() for flag in duty.flags}
     if flags != set(case.flags):
         found.append(f"the flags are {', '.join(sorted(flags)) or 'none'}.")
@@ -127,5 +127,9 @@ def case_problems(catalogue: Catalogue) -> Iterator[tuple[Path, int, str]]:
     for form, file in case_files(catalogue):
         for n, case in enumerate(file.content.cases):
             line = file.problem(("cases", n), "").line
-            for sentence in disagreements(catalogue, form, case):
+            try:
+                sentences = disagreements(catalogue, form, case)
+            except InvalidInput as error:
+                sentences = (str(error),)
+            for sentence in sentences:
                 yield file.path, line, f"{case.case}: {sentence}"

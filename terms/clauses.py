@@ -32,10 +32,6 @@ def _limit(text: str) -> str:
     return text
 
 
-def _moment(key: object) -> object:
-    return key.isoformat() if isinstance(key, date) else key
-
-
 LimitText = Annotated[
     str,
     BeforeValidator(lambda limit: str(limit) if isinstance(limit, int) else limit),
@@ -46,7 +42,7 @@ ClauseId = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$")
 Name = Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*$")]
 Sentence = Annotated[str, Field(min_length=8)]
 Citation = Annotated[str, Field(min_length=3)]
-Moment = Annotated[str, BeforeValidator(_moment), Field(pattern=rf"^({AS_SIGNED}|\d{{4}}-\d\d-\d\d)$")]
+Moment = Annotated[str, Field(pattern=rf"^({AS_SIGNED}|\d{{4}}-\d\d-\d\d)$")]
 
 
 class Frozen(BaseModel):
@@ -92,6 +88,16 @@ class Change(Frozen):
     grounds: tuple[Name, ...] = ()
 
 
+def check_dated(kind: Kind, limit: str | None, anchors: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` unless a clause is either a duty with anchors and a limit, or has neither of these."""
+    if limit and kind != "duty":
+        raise ValueError(f"only a duty has a limit, and this is a {kind}.")
+    if limit and not anchors:
+        raise ValueError("a limit needs an anchor to be counted from: name one under anchors.")
+    if anchors and not limit:
+        raise ValueError("an anchor without a limit starts no clock: give a limit, or remove the anchors.")
+
+
 class Clause(Frozen):
     """One whole clause.
 
@@ -126,12 +132,7 @@ class Clause(Frozen):
 
     @model_validator(mode="after")
     def _dated_or_not(self) -> Self:
-        if self.limit and self.kind != "duty":
-            raise ValueError(f"only a duty has a limit, and this is a {self.kind}.")
-        if self.limit and not self.anchors:
-            raise ValueError("a limit needs an anchor to be counted from: name one under anchors.")
-        if self.anchors and not self.limit:
-            raise ValueError("an anchor without a limit starts no clock: give a limit, or remove the anchors.")
+        check_dated(self.kind, self.limit, self.anchors)
         return self
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 
 from models.defaults import Defaults
+from models.errors import InvalidInput
 from terms.calendars import SchoolCalendar
 from terms.clauses import Debtor
 from terms.clock import NO_SCHOOL_CALENDAR, Due, day_of, due, instant_of, zone_of
@@ -131,7 +132,15 @@ def _duties(
     given = dict(anchors)
     _check_anchors(terms, event, given)
     count = _Count(terms, given, zone_of(zone), calendar, defaults)
-    return tuple(count.duty(clause) for clause in terms.clauses.values() if clause.event == event and clause.dated)
+    dated = (clause for clause in terms.clauses.values() if clause.event == event and clause.dated)
+    try:
+        return tuple(count.duty(clause) for clause in dated)
+    except OverflowError:
+        raise InvalidInput(
+            "An anchor is too near the first or the last year that can be counted.",
+            where="at",
+            next_step="Give the date of the fact itself.",
+        ) from None
 
 
 def _check_anchors(terms: EffectiveTerms, event: str, anchors: Anchors) -> None:

@@ -10,14 +10,29 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
+from typing import Self
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from terms.catalogue import Catalogue, Form, order_problem, text_problems
-from terms.clauses import Change, Clause, ClauseId, Debtor, Kind, LimitText, Operation, OtherLimit, Step, in_force
+from terms.clauses import (
+    Change,
+    Clause,
+    ClauseId,
+    Debtor,
+    Kind,
+    LimitText,
+    Operation,
+    OtherLimit,
+    Step,
+    check_dated,
+    in_force,
+)
 from terms.contents import ContentElement
 from terms.errors import AmendmentError, UnknownClause
+
+CORRECT_THE_CHANGE = "Correct the change, or the clause that it changes."
 
 
 class Frozen(BaseModel):
@@ -53,6 +68,11 @@ class EffectiveClause(Frozen):
     grounds: tuple[str, ...] = ()
     trail: tuple[TrailStep, ...]
 
+    @model_validator(mode="after")
+    def _dated_or_not(self) -> Self:
+        check_dated(self.kind, self.limit, self.anchors)
+        return self
+
     @property
     def event(self) -> str:
         """The event the clause is about: the part of its id before the dot."""
@@ -61,7 +81,7 @@ class EffectiveClause(Frozen):
     @property
     def dated(self) -> bool:
         """Whether the clause sets a duty with a due instant."""
-        return self.kind == "duty" and self.limit is not None
+        return self.limit is not None
 
 
 class Amendment(Frozen):
@@ -203,13 +223,14 @@ class _Resolution:
         if problem := order_problem(amendment.clause, step.operation, amendment.clause in self._clauses):
             problems.append(problem)
         document = amendment.document or header.amendments
-        if problems:
-            raise AmendmentError(
-                " ".join(problem[0].upper() + problem[1:] for problem in problems),
-                where=f"{document}, {amendment.clause}",
-                next_step="Correct the change that was entered for this agreement.",
-            )
-        self._take(amendment.clause, step, document)
+        if not problems:
+            self._take(amendment.clause, step, document)
+            return
+        raise AmendmentError(
+            " ".join(problem[0].upper() + problem[1:] for problem in problems),
+            where=f"{document}, {amendment.clause}",
+            next_step=CORRECT_THE_CHANGE,
+        )
 
     def terms(self, form: str, state: str | None) -> EffectiveTerms:
         clauses = dict(sorted(self._clauses.items()))
@@ -247,13 +268,22 @@ class _Resolution:
         before = self._clauses[clause_id]
         contents = {element.id: element for element in (*before.contents, *self._elements(change, document))}
         step = TrailStep(document=document, clause=change.citation, operation="amends", says=change.says)
-        update = {
+        fields = {
+            **dict(before),
             **_fields(change),
             "contents": tuple(contents.values()),
             "grounds": tuple(dict.fromkeys((*before.grounds, *change.grounds))),
             "trail": (*before.trail, step),
         }
-        self._clauses[clause_id] = before.model_copy(update=update)
+        try:
+            self._clauses[clause_id] = EffectiveClause.model_validate(fields)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise AmendmentError(
+                f"With this change the clause makes no sense: {reason}",
+                where=f"{document}, {clause_id}",
+                next_step=CORRECT_THE_CHANGE,
+            ) from None
 
     def _elements(self, text: Clause | Change, document: str) -> tuple[ContentElement, ...]:
         return tuple(
@@ -275,6 +305,5 @@ NOT_COPIED = {"citation", "says", "contents"}
 
 def _fields(text: Clause | Change) -> dict[str, object]:
     """The fields of a text that an effective clause takes over as they are; of a change, only those it sets."""
-    unset = isinstance(text, Change)
-    names = text.model_fields_set if unset else set(type(text).model_fields)
+    names = text.model_fields_set if isinstance(text, Change) else set(type(text).model_fields)
     return {name: getattr(text, name) for name in names - NOT_COPIED}

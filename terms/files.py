@@ -42,6 +42,8 @@ def read_clause_file(path: Path, shape: type[Model]) -> ClauseFile[Model]:
     reading = _Reading()
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except OSError as error:
+        raise ClauseFileError(path, (FileProblem(1, f"the file cannot be read: {error.strerror}."),)) from None
     except UnicodeDecodeError:
         raise ClauseFileError(path, (FileProblem(1, "the file is not UTF-8 text."),)) from None
     except yaml.MarkedYAMLError as error:
@@ -83,7 +85,11 @@ class _Reading:
             return [self.value(item, (*place, n)) for n, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
-        return self.scalar(node)
+        try:
+            return self.scalar(node)
+        except ValueError:  # such as the 31st of February, which has the form of a date
+            self.problems.append(FileProblem(self.lines[place], f"{node.value} is no value."))
+            return None
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, object]:
         found: dict[str, object] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from uuid import uuid4
 
@@ -15,25 +14,15 @@ from ledger.kinds import EvidenceKind
 from models import tables
 from models.errors import NotFound
 from starter.commands.session import actor, open_installation
+from starter.commands.terms import Question
 from starter.resources import utc_now
 from terms.calendars import SchoolCalendar
 from terms.catalogue import load_catalogue
 from terms.effective import Amendment, EffectiveTerms, effective_terms
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAgreement:
-    """One imported agreement as far as its duties depend on it."""
-
-    form: str
-    state: str
-    zone: str
-    amendments: tuple[Amendment, ...]
-    calendar: SchoolCalendar | None
-
-
-def stored_agreement(reference: str) -> StoredAgreement:
-    """The agreement of this reference.
+def stored_agreement(reference: str) -> Question:
+    """What the duties under one imported agreement depend on.
 
     Raises:
         NotFound: if none is imported under it.
@@ -41,7 +30,7 @@ def stored_agreement(reference: str) -> StoredAgreement:
     _, database = open_installation()
     with database.reading() as session:
         agreement = _agreement(session, reference)
-        return StoredAgreement(
+        return Question(
             agreement.form,
             agreement.state,
             agreement.time_zone,

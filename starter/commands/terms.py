@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
 
 @dataclass(frozen=True)
 class Question:
-    """The agreement that a question is about."""
+    """What the duties under one agreement depend on besides the clauses."""
 
     form: str
     state: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from terms.cases import Case, case_files, disagreements
+from terms.cases import Case, case_files, case_problems, disagreements
 from terms.catalogue import load_catalogue
 from terms.effective import effective_terms
 
@@ -35,3 +35,7 @@ def test_a_case_that_is_a_second_off_is_told() -> None:
     clause, due = next(iter(case.due.items()))
     wrong = case.model_copy(update={"due": {clause: due.replace(second=1)}})
     assert any(clause in sentence for sentence in disagreements(CATALOGUE, form, wrong))
+
+
+def test_checking_the_cases_finds_none_that_disagrees() -> None:
+    assert list(case_problems(CATALOGUE)) == []

@@ -88,6 +88,7 @@ def test_the_forms_cover_their_states() -> None:
         ("anchors.yaml", "anchors: [closing]", "anchors: [merger]", "no anchor is named 'merger'"),
         ("contents.yaml", 'source: "agreement:lea"', "source: hearsay", "'source' has a wrong value"),
         ("ndpa-v2/or.yaml", "clauses: {}", "clauses: {", "this is not YAML"),
+        ("ndpa-v2/or.yaml", "checked: 2026-11-21", "checked: 2026-02-31", "2026-02-31 is no value"),
     ],
 )
 def test_what_is_wrong_is_told_with_file_and_line(folder: Path, file: str, old: str, new: str, says: str) -> None:
@@ -123,6 +124,12 @@ def test_all_problems_of_a_file_are_told_at_once(folder: Path) -> None:
     lines = [problem.line for problem in told.value.problems]
     assert first in lines
     assert second in lines
+
+
+def test_a_file_that_is_not_there_is_told(folder: Path) -> None:
+    (folder / "grounds.yaml").unlink()
+    with pytest.raises(ClauseFileError, match=r"grounds\.yaml:1: the file cannot be read"):
+        load_catalogue(folder)
 
 
 def test_all_unusable_files_are_told_at_once(folder: Path) -> None:
