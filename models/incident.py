@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from models.errors import InvalidFields, InvalidInput
 
@@ -159,3 +160,26 @@ def _instant_problems(report: IncidentReport, now: datetime) -> list[InvalidInpu
                 )
             )
     return found
+
+
+def parse_report(data: object) -> IncidentReport:
+    """Read a report from plain values, as a form, a file or a request gives them.
+
+    Raises:
+        InvalidFields: a value is missing or not of its kind; each problem names its field.
+    """
+    try:
+        return IncidentReport.model_validate(data)
+    except ValidationError as error:
+        raise InvalidFields(tuple(_explained(problem) for problem in error.errors(include_input=False))) from None
+
+
+def _explained(problem: ErrorDetails) -> InvalidInput:
+    where = ".".join(str(part) for part in problem["loc"]) or "report"
+    kind = problem["type"]
+    if kind in {"missing", "string_too_short", "too_short"}:
+        return InvalidInput("It is empty.", where=where, next_step="Fill it in.")
+    if kind == "extra_forbidden":
+        return InvalidInput("A report has no such field.", where=where, next_step="Leave it out.")
+    message = problem["msg"].removeprefix("Value error, ")
+    return InvalidInput(f"{message}.", where=where, next_step="Correct it.")

@@ -75,11 +75,13 @@ class BreachWorkflow:
         self._state = BreachState(anchors={anchor.name: anchor for anchor in message.anchors})
         self._window = asyncio.Semaphore(WINDOW)
         self._sends: set[asyncio.Task[None]] = set()
+        self._opened = False
 
     @workflow.run
     async def run(self, message: BreachInput) -> CaseStanding:
         """Keep the case's clocks until no duty is open; answer how it stood at its end."""
         await OPEN_CASE(OpenCase(case_id=message.case_id), summary="pin the terms of the affected agreements")
+        self._opened = True
         while not self._finished():
             await self._catch_up()
             self._let_go()
@@ -119,6 +121,14 @@ class BreachWorkflow:
     def standing(self) -> CaseStanding:
         """How the case stood at its last reckoning."""
         return self._state.standing
+
+    @workflow.query
+    def is_busy(self) -> bool:
+        """Whether the case is at work rather than waiting for a fact, an act or a due instant."""
+        return not self._opened or bool(self._state.leaving) or self._is_behind() or self._anything_released()
+
+    def _anything_released(self) -> bool:
+        return not self._state.released.isdisjoint(self._state.waiting)
 
     def _finished(self) -> bool:
         state = self._state
@@ -192,9 +202,7 @@ class BreachWorkflow:
         leaves = min((self._leaves_at(plan) for plan in self._state.waiting.values()), default=None)
         with suppress(asyncio.TimeoutError):
             await workflow.wait_condition(
-                lambda: (
-                    self._is_behind() or self._finished() or not self._state.released.isdisjoint(self._state.waiting)
-                ),
+                lambda: self._is_behind() or self._finished() or self._anything_released(),
                 timeout=None if leaves is None else max(leaves - workflow.now(), timedelta()),
                 timeout_summary="the last safe moment of the next notices",
             )

@@ -1,0 +1,59 @@
+"""``duenotice up`` and what goes with it: the worker or the web alone, a fresh sign-in link, and the demonstration."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from config.settings import load_settings
+from starter.commands.session import actor, console, open_installation
+from starter.resources import utc_now
+from starter.running import read_running
+from starter.sign_in import issue_token
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(up)
+    app.command()(worker)
+    app.command()(web)
+    app.command("sign-in")(sign_in)
+    app.command()(demo)
+
+
+def up() -> int:
+    """Run everything on this machine until Ctrl-C: Temporal, database, mail catcher, worker and web."""
+    local = import_module("starter.local")
+    code: int = local.run_local(load_settings())
+    return code
+
+
+def worker() -> None:
+    """Run a worker alone, for a Temporal server that is already there, until SIGTERM."""
+    asyncio.run(import_module("worker").run())
+
+
+def web(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8700,
+) -> int:
+    """Run the web alone, for a Temporal server that is already there, until Ctrl-C or SIGTERM."""
+    code: int = import_module("starter.local").run_web(load_settings(), host, port)
+    return code
+
+
+def sign_in() -> None:
+    """Print a fresh one-time sign-in link."""
+    settings, database = open_installation()
+    running = read_running(settings.home)
+    url = running.web_url if running else settings.public_url
+    console.print(f"{url}/sign-in?token={issue_token(database, actor(), utc_now())}", soft_wrap=True)
+
+
+def demo() -> int:
+    """Play a suspected breach through to its notices, in virtual time, without a browser."""
+    code: int = asyncio.run(import_module("starter.demo").play())
+    return code

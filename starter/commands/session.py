@@ -1,0 +1,101 @@
+"""What commands share: opening the installation, reading what people type, and showing instants and tables."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from sqlmodel import select
+
+from config.database import Database
+from config.keyring import Keyring
+from config.logging import configure_logging
+from config.settings import Settings, load_settings
+from models import identifiers
+from models.errors import InvalidInput, NotFound
+from models.tables import Case
+from starter.office import Office
+from starter.resources import connect, open_database
+from starter.running import read_running
+
+Answer = TypeVar("Answer")
+
+console = Console(highlight=False, soft_wrap=False)
+
+
+def actor() -> str:
+    """Who gives the command, as evidence names them: the account on this machine."""
+    return f"cli:{getpass.getuser()}"
+
+
+def open_installation() -> tuple[Settings, Database]:
+    """The settings and the database, for commands that need no server."""
+    settings = load_settings()
+    configure_logging(settings)
+    return settings, open_database(settings, Keyring.load(settings.keyring))
+
+
+def in_office(act: Callable[[Office], Awaitable[Answer]]) -> Answer:
+    """Connect to the running engine and carry out one act."""
+
+    async def connected() -> Answer:
+        settings = load_settings()
+        configure_logging(settings)
+        running = read_running(settings.home)
+        resources = await connect(settings, address=running.temporal_address if running else None)
+        return await act(Office(resources))
+
+    return asyncio.run(connected())
+
+
+def parse_instant(text: str, where: str) -> datetime:
+    """An instant with its offset.
+
+    Raises:
+        InvalidInput: it is none, or has no offset.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            f"{text} is not an instant.", where=where, next_step="Write it as 2026-03-07T22:15-05:00."
+        ) from None
+    if instant.tzinfo is None:
+        raise InvalidInput(
+            f"{text} has no zone, so it names no instant.", where=where, next_step="Write it as 2026-03-07T22:15-05:00."
+        )
+    return instant
+
+
+def find_case(database: Database, name: str) -> UUID:
+    """The case of this id or short reference.
+
+    Raises:
+        NotFound: there is none, or the reference could mean several.
+    """
+    with database.reading() as session:
+        found = [key for key in session.exec(select(Case.id)) if name.lower() in (str(key), _reference(key))]
+    if len(found) != 1:
+        says = "There is no case" if not found else "Several cases are called"
+        raise NotFound(f"{says} {name}.", next_step="`duenotice breach show` lists the cases with their ids.")
+    return found[0]
+
+
+def _reference(case_id: UUID) -> str:
+    return identifiers.case_reference(case_id).lower()
+
+
+def utc_text(instant: datetime | None) -> str:
+    """An instant in UTC, to the second; a dash for none."""
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z" if instant else "–"
+
+
+def local_text(instant: datetime | None, zone: str) -> str:
+    """An instant as the LEA's wall clock shows it; a dash for none."""
+    return f"{instant.astimezone(ZoneInfo(zone)):%a %Y-%m-%d %H:%M:%S %Z}" if instant else "–"
