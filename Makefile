@@ -33,16 +33,17 @@ check: .venv/installed-dev ## Lint, format, types, direction of imports, documen
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/pytest -q tests/docs
 
 browser: ## Find Chromium for the browser tests; as root on Debian, install it
-	@for name in "$$DUENOTICE_CHROMIUM" chromium chromium-browser google-chrome; do \
+	@for name in "$$CHROMIUM" chromium chromium-browser; do \
 		command -v "$$name" >/dev/null && exit 0; done; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing Chromium for the browser tests ..."; \
+		export DEBIAN_FRONTEND=noninteractive; \
 		apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null && exit 0; fi; \
-	echo "No Chromium here, so the browser tests will be skipped. Install it, or name one in DUENOTICE_CHROMIUM."
+	echo "No Chromium here, so the browser tests will be skipped. Install it, or name one in CHROMIUM."
 
 lock: | $(OWN_UV) ## Remake the locks from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	$(COMPILE) pyproject.toml --group build --output-file requirements/run.txt

@@ -17,7 +17,7 @@ import httpx
 
 PROJECT = Path(__file__).parents[2]
 DUENOTICE = (sys.executable, "-m", "starter.cli", "up")
-START_SECONDS = 90
+START_SECONDS = 120
 """Longest wait for a start; with an empty package cache, most of it is downloads."""
 STOP_SECONDS = 30
 

@@ -16,7 +16,7 @@ from playwright.async_api import Page, async_playwright, expect
 from starter.resources import utc_now
 from tests.web.installation import ORIGIN, Installation
 
-CHROMIUM = os.environ.get("DUENOTICE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
