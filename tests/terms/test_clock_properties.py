@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terms.calendars import SchoolCalendar
@@ -27,14 +27,18 @@ INSTANTS = st.datetimes(
     datetime(2024, 1, 1), datetime(2031, 12, 31), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5))])
 )
 UNITS: list[Unit] = ["hours", "days", "business days", "school days", "years"]
+UNHURRIED = settings(deadline=None)
+"""The first count of a year reads its holidays, which takes longer than all the others."""
 STATES = st.sampled_from([None, "IL", "MA", "NY", "OR"])
 
 
+@UNHURRIED
 @given(st.integers(1, 500), INSTANTS, ZONES)
 def test_hours_are_exact_across_any_change_of_clocks(hours: int, anchor: datetime, zone: ZoneInfo) -> None:
     assert due(Limit(hours, "hours"), anchor, zone).due_at - anchor == timedelta(hours=hours)
 
 
+@UNHURRIED
 @given(st.sampled_from(UNITS), st.integers(1, 40), st.integers(0, 20), INSTANTS, ZONES, STATES)
 def test_a_longer_limit_is_never_due_earlier(
     unit: Unit, amount: int, more: int, anchor: datetime, zone: ZoneInfo, state: str | None
@@ -44,6 +48,7 @@ def test_a_longer_limit_is_never_due_earlier(
     assert longer.due_at >= shorter.due_at
 
 
+@UNHURRIED
 @given(st.sampled_from(UNITS), st.integers(1, 40), st.integers(0, 20), INSTANTS, ZONES, STATES)
 def test_more_notice_is_never_due_later(
     unit: Unit, amount: int, more: int, anchor: datetime, zone: ZoneInfo, state: str | None
@@ -53,6 +58,7 @@ def test_more_notice_is_never_due_later(
     assert longer.due_at <= shorter.due_at < anchor
 
 
+@UNHURRIED
 @given(st.integers(1, 400), INSTANTS, ZONES)
 def test_days_end_at_the_end_of_a_local_day(days: int, anchor: datetime, zone: ZoneInfo) -> None:
     ends = due(Limit(days, "days"), anchor, zone).due_at.astimezone(zone)
@@ -60,6 +66,7 @@ def test_days_end_at_the_end_of_a_local_day(days: int, anchor: datetime, zone: Z
     assert ends.date() == anchor.astimezone(zone).date() + timedelta(days=days)
 
 
+@UNHURRIED
 @given(st.integers(1, 60), INSTANTS, ZONES, STATES)
 def test_business_days_end_on_a_weekday_and_are_never_fewer_than_days(
     days: int, anchor: datetime, zone: ZoneInfo, state: str | None
@@ -69,6 +76,7 @@ def test_business_days_end_on_a_weekday_and_are_never_fewer_than_days(
     assert business.due_at >= due(Limit(days, "days"), anchor, zone).due_at
 
 
+@UNHURRIED
 @given(
     st.dates(date(2026, 1, 10), date(2026, 5, 1)),
     st.integers(1, 5),
@@ -82,6 +90,7 @@ def test_school_days_before_are_counted_on_the_lea_s_calendar(anchor: date, amou
     assert sum(day.weekday() < 5 and day not in closed for day in between) == amount
 
 
+@UNHURRIED
 @given(st.dates(date(2024, 1, 1), date(2031, 1, 1)), ZONES)
 def test_consecutive_days_start_later_and_end_later(day: date, zone: ZoneInfo) -> None:
     days = [day + timedelta(days=n) for n in range(3)]
