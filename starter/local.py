@@ -1,6 +1,6 @@
 """The whole engine on one machine, in one process and one home folder, until it is told to stop.
 
-The parts start in the order in which ``_serve`` names them, and stop in the reverse: the web takes nothing new, the
+The parts start in the order in which ``_start`` names them, and stop in the reverse: the web takes nothing new, the
 worker finishes what it is doing, and only then do the mail catcher and the Temporal server go.
 """
 
@@ -97,7 +97,8 @@ async def _until_signal(serve: Callable[[asyncio.Event], Coroutine[object, objec
             task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop)
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` leaves it
+            loop.add_signal_handler(number, stop)
     with suppress(asyncio.CancelledError):
         await task
 
