@@ -55,25 +55,23 @@ def test_every_make_target_that_the_documents_name_exists() -> None:
         assert outcome.returncode in (0, 1), outcome.stderr
 
 
-@pytest.mark.parametrize(
-    "command",
-    [line for line in commands() if not line.startswith("make ")],
-    ids=lambda line: " ".join(line.split()[1:3]),
-)
-def test_a_command_of_the_readme_runs(command: str, engine: Engine, home: Path) -> None:
-    program, *arguments = shlex.split(command)
-    assert program == ".venv/bin/duenotice"
-    outcome = subprocess.run(
-        [sys.executable, "-m", "starter.cli", *arguments],
-        cwd=PROJECT,
-        env={"PATH": "/usr/bin:/bin", "DUENOTICE_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert outcome.returncode == 0, outcome.stderr
-    assert outcome.stdout
+def test_the_commands_of_the_readme_run_one_after_the_other(engine: Engine, home: Path) -> None:
+    for command in commands():
+        program, *arguments = shlex.split(command)
+        if program == "make":
+            continue
+        assert program == ".venv/bin/duenotice"
+        outcome = subprocess.run(
+            [sys.executable, "-m", "starter.cli", *arguments],
+            cwd=PROJECT,
+            env={"PATH": "/usr/bin:/bin", "DUENOTICE_HOME": str(home)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert outcome.returncode == 0, f"{command}\n{outcome.stderr}"
+        assert outcome.stdout, command
 
 
 def test_make_run_prints_what_the_readme_shows(engine: Engine, home: Path) -> None:
