@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
 from models.words import (
+    AnswerKind,
     BatchStatus,
     CaseKind,
     CaseStatus,
@@ -93,6 +94,7 @@ class AgreementContact(SQLModel, table=True):
     rank: int = 0
     name: str = _sealed("agreement_contact.name")
     email: str = _sealed("agreement_contact.email")
+    failing_since: datetime | None = _instant_or_none()
 
 
 class ExhibitHChange(SQLModel, table=True):
@@ -143,6 +145,7 @@ class Case(SQLModel, table=True):
     kind: CaseKind = _word(CaseKind)
     status: CaseStatus = _word(CaseStatus, index=True)
     title: str = _sealed("case.title")
+    subprocessor: str | None = _sealed_or_none("case.subprocessor")
     report_digest: str = Field(unique=True)
     opened_at: datetime = _instant(index=True)
     workflow_started_at: datetime | None = _instant_or_none()
@@ -163,6 +166,7 @@ class CaseAnchor(SQLModel, table=True):
     last_day: date | None = None
     recorded_at: datetime = _instant()
     recorded_by: str
+    reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     superseded_at: datetime | None = _instant_or_none()
 
 
@@ -218,6 +222,9 @@ class Duty(SQLModel, table=True):
     due_at: datetime | None = _instant_or_none(index=True)
     discharged_at: datetime | None = _instant_or_none()
     verdict: Verdict | None = _word_or_none(Verdict)
+    lacking: list[str] = Field(default_factory=list, sa_type=JSON)
+    lacking_count: int = 0
+    escalated_at: datetime | None = _instant_or_none()
 
 
 class Batch(SQLModel, table=True):
@@ -232,6 +239,7 @@ class Batch(SQLModel, table=True):
     reckoning_id: str = Field(foreign_key="reckoning.id")
     status: BatchStatus = _word(BatchStatus)
     size: int
+    leaves_at: datetime = _instant()
     released_by: str | None = None
     trouble: str | None = None
     trouble_since: datetime | None = _instant_or_none()
@@ -250,7 +258,10 @@ class Notice(SQLModel, table=True):
     given: list[str] = Field(default_factory=list, sa_type=JSON)
     lacking: list[str] = Field(default_factory=list, sa_type=JSON)
     composed_at: datetime | None = _instant_or_none()
-    given_at: datetime | None = _instant_or_none()
+    given_at: datetime | None = _instant_or_none(index=True)
+    dropped: bool = False
+    reminders: int = 0
+    acknowledged_at: datetime | None = _instant_or_none()
 
 
 class Delivery(SQLModel, table=True):
@@ -272,6 +283,89 @@ class Delivery(SQLModel, table=True):
     attempted_at: datetime | None = _instant_or_none()
     settled_at: datetime | None = _instant_or_none()
     answer: str | None = _sealed_or_none("delivery.answer")
+
+
+class Hold(SQLModel, table=True):
+    """A law-enforcement request to hold notices back: for a case, or for one agreement in it."""
+
+    __tablename__ = "hold"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    agreement_id: UUID | None = Field(default=None, foreign_key="agreement.id")
+    particulars_sha256: str = Field(foreign_key="artifact.sha256")
+    shareable: bool
+    begins_at: datetime = _instant()
+    until: datetime | None = _instant_or_none()
+    placed_by: str
+    placed_at: datetime = _instant()
+    lifted_by: str | None = None
+    lifted_at: datetime | None = _instant_or_none()
+
+
+class Proposal(SQLModel, table=True):
+    """A proposal that a clause asks for no notice on a ground; ``agreements`` is empty where it is for all."""
+
+    __tablename__ = "proposal"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    clause: str
+    ground: str
+    agreements: list[str] = Field(sa_type=JSON)
+    reason_sha256: str = Field(foreign_key="artifact.sha256")
+    proposed_by: str
+    proposed_at: datetime = _instant()
+    decided_by: str | None = None
+    decided_at: datetime | None = _instant_or_none()
+    approved: bool | None = None
+
+
+class Answer(SQLModel, table=True):
+    """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named."""
+
+    __tablename__ = "answer"
+
+    id: UUID = Field(primary_key=True)
+    notice_id: UUID = Field(foreign_key="notice.id", index=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    kind: AnswerKind = _word(AnswerKind)
+    name: str | None = _sealed_or_none("answer.name")
+    email: str | None = _sealed_or_none("answer.email")
+    text: str | None = _sealed_or_none("answer.text")
+    given_at: datetime = _instant()
+    seen_at: datetime | None = _instant_or_none()
+
+
+class Cost(SQLModel, table=True):
+    """One amount that an agreement makes the provider bear after a breach, with its receipt."""
+
+    __tablename__ = "cost"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id")
+    cents: int
+    currency: str = Field(default="USD", max_length=3)
+    note: str = _sealed("cost.note")
+    receipt_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    recorded_by: str
+    recorded_at: datetime = _instant()
+
+
+class CaseDocument(SQLModel, table=True):
+    """A file of a case's kit, such as an LEA's list of students: for one agreement, or for all of them."""
+
+    __tablename__ = "case_document"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    agreement_id: UUID | None = Field(default=None, foreign_key="agreement.id")
+    element: str
+    file_name: str = _sealed("case_document.file_name")
+    content_sha256: str = Field(foreign_key="artifact.sha256")
+    added_by: str
+    added_at: datetime = _instant()
 
 
 class Artifact(SQLModel, table=True):

@@ -92,3 +92,11 @@ class FactStatus(StrEnum):
 
     KNOWN = "known"
     IMPOSSIBLE = "impossible"
+
+
+class AnswerKind(StrEnum):
+    """What an LEA answered to a notice through its link."""
+
+    ACKNOWLEDGED = "acknowledged"
+    QUESTION = "question"
+    OTHER_CONTACT = "other_contact"
