@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 from uuid import UUID, uuid5
 
@@ -27,7 +27,7 @@ from models import identifiers
 from models.anchors import report_anchors
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, NotFound, Refused, Unavailable
 from models.incident import IncidentReport, Person, check_report
-from models.messages import BreachInput, CaseStanding, ConfirmBreach, NoticePolicy, ReleaseNotices
+from models.messages import AnchorValue, BreachInput, CaseStanding, ConfirmBreach, NoticePolicy, ReleaseNotices
 from models.search_attributes import CASE_KIND
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, CaseAnchor, CaseFact
 from models.words import CaseKind, CaseStatus, ContactRole, FactStatus
@@ -132,15 +132,17 @@ class Office:
         return case_id, False
 
     def _digest(self, report: IncidentReport) -> str:
-        """Name a report by its content, under a key, so that the name tells nothing of the content."""
-        content = report.model_dump(mode="json") | {"agreements": sorted(set(report.agreements))}
+        """Name a report by its content, under a key, so that the name tells nothing of the content.
+
+        An instant counts as the same in whichever zone it is written, and the agreements in whichever order.
+        """
+        content = _in_utc(report).model_dump(mode="json") | {"agreements": sorted(set(report.agreements))}
         key = self._resources.keyring.derive(b"report digest")
         return hmac.new(key, rfc8785.dumps(content), hashlib.sha256).hexdigest()
 
     async def _start(self, case_id: UUID) -> bool:
         settings = self._resources.settings
-        with self._database.reading() as session:
-            anchors = tuple(current_anchors(session, case_id).values())
+        anchors = await asyncio.to_thread(self._anchors, case_id)
         policy = NoticePolicy(release=settings.release, last_safe_minutes=settings.last_safe_minutes)
         try:
             await self._resources.client.start_workflow(
@@ -160,6 +162,15 @@ class Office:
         await asyncio.to_thread(self._note_start, case_id)
         return True
 
+    def _anchors(self, case_id: UUID) -> tuple[AnchorValue, ...]:
+        with self._database.reading() as session:
+            return tuple(current_anchors(session, case_id).values())
+
+    def _find(self, case_id: UUID) -> None:
+        with self._database.reading() as session:
+            if session.get(Case, case_id) is None:
+                raise NotFound(f"There is no case {case_id}.", next_step="`duenotice breach show` lists the cases.")
+
     def _note_start(self, case_id: UUID) -> None:
         with self._database.writing() as session:
             case = session.get_one(Case, case_id)
@@ -167,9 +178,7 @@ class Office:
             session.add(case)
 
     async def _act(self, case_id: UUID, act: Callable[[BreachHandle], Awaitable[Answer]]) -> Answer:
-        with self._database.reading() as session:
-            if session.get(Case, case_id) is None:
-                raise NotFound(f"There is no case {case_id}.", next_step="`duenotice breach show` lists the cases.")
+        await asyncio.to_thread(self._find, case_id)
         handle = self._resources.client.get_workflow_handle_for(
             BreachWorkflow.run, identifiers.workflow_id(CaseKind.BREACH, case_id)
         )
@@ -179,6 +188,20 @@ class Office:
             raise _refusal(error) from error
         except RPCError as error:
             raise _unreachable(error, case_id) from error
+
+
+def _in_utc(report: IncidentReport) -> IncidentReport:
+    def utc(instant: datetime | None) -> datetime | None:
+        return instant.astimezone(UTC) if instant else None
+
+    return report.model_copy(
+        update={
+            "occurred": report.occurred.model_copy(update={"at": utc(report.occurred.at)}),
+            "reasonably_expected_at": utc(report.reasonably_expected_at),
+            "discovered_at": utc(report.discovered_at),
+            "confirmed_at": utc(report.confirmed_at),
+        }
+    )
 
 
 def _refusal(error: WorkflowUpdateFailedError) -> DuenoticeError:

@@ -7,21 +7,24 @@ catcher. Nothing outside the given folder is read or written, and nothing leaves
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironment
+from temporalio.worker import Worker
 
 from config.converter import data_converter
 from config.keyring import Keyring
 from config.settings import Settings
-from mail.catcher import start_catcher
+from mail.catcher import Catcher, start_catcher
 from models import identifiers
+from models.errors import Unavailable
 from models.messages import CaseStanding
 from models.search_attributes import REGISTRY
 from models.words import CaseKind
@@ -37,6 +40,13 @@ TIME_SKIPPING = ("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled
 
 SETTLING = timedelta(seconds=60)
 """How long, in real time, a case may take to finish what it is doing."""
+
+ASKING = timedelta(seconds=5)
+"""How long, in real time, a request to skip may take before it is made anew.
+
+The server decides whether to skip when a request or an event reaches a workflow, not when it comes to rest: a request
+that finds it at work can be left standing.
+"""
 
 
 @dataclass(frozen=True)
@@ -59,44 +69,96 @@ class VirtualEngine:
         return await self.skipper.get_current_time(self.case(case_id))
 
     async def advance(self, case_id: UUID, by: timedelta) -> datetime:
-        """Let the case live through ``by``, finish what that brings about, and return its present instant."""
+        """Let the case live through ``by``, or until it closes; return its present instant once it is at rest.
+
+        Raises:
+            Unavailable: the case does not come to rest; the sentence names what it waits for.
+        """
+        return await self.advance_to(case_id, await self.now(case_id) + by)
+
+    async def advance_to(self, case_id: UUID, instant: datetime) -> datetime:
+        """Let the case live until ``instant``, or until it closes; one in the past changes nothing.
+
+        Raises:
+            Unavailable: as for ``advance``.
+        """
         await self.settle(case_id)
-        await self.skipper.fast_forward(self.case(case_id), by)
+        async with self._patience(case_id):
+            while await self._lives(case_id) and (left := instant - await self.now(case_id)) > timedelta():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ASKING.total_seconds()):
+                        await self._skip(case_id, left)
         await self.settle(case_id)
         return await self.now(case_id)
 
-    async def advance_to(self, case_id: UUID, instant: datetime) -> datetime:
-        """Let the case live until ``instant``; one in the past changes nothing."""
-        left = instant - await self.now(case_id)
-        return await self.advance(case_id, left) if left > timedelta() else instant
-
     async def settle(self, case_id: UUID) -> None:
-        """Wait until the case has nothing to do but wait itself."""
-        async with asyncio.timeout(SETTLING.total_seconds()):
+        """Wait until the case has nothing to do but wait itself.
+
+        Raises:
+            Unavailable: as for ``advance``.
+        """
+        async with self._patience(case_id):
             while await self.case(case_id).query(BreachWorkflow.is_busy):  # noqa: ASYNC110 (its state is only told)
                 await asyncio.sleep(0.02)
+
+    async def _lives(self, case_id: UUID) -> bool:
+        return (await self.case(case_id).describe()).status is WorkflowExecutionStatus.RUNNING
+
+    async def _skip(self, case_id: UUID, by: timedelta) -> None:
+        try:
+            await self.skipper.fast_forward(self.case(case_id), by)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:  # what a case that has just closed answers
+                raise
+
+    @asynccontextmanager
+    async def _patience(self, case_id: UUID) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(SETTLING.total_seconds()):
+                yield
+        except TimeoutError:
+            raise Unavailable(
+                f"The case does not come to rest: {await self._held_up_by(self.case(case_id).id)}.",
+                where=f"case {case_id}",
+                next_step="The worker's log says why an activity fails.",
+            ) from None
+
+    async def _held_up_by(self, workflow_id: str) -> str:
+        """What the case, or a batch of its notices, is at, as Temporal describes it."""
+        found = await self.resources.client.get_workflow_handle(workflow_id).describe()
+        pending = [
+            f"{activity.activity_type.name}, attempt {activity.attempt}"
+            for activity in found.raw_description.pending_activities
+        ]
+        children = [await self._held_up_by(child.workflow_id) for child in found.raw_description.pending_children]
+        return "; ".join([*pending, *children]) or "it runs no activity"
 
 
 @asynccontextmanager
 async def virtual_engine(
-    folder: Path, *, cli: Path | None = None, overrides: Mapping[str, object] | None = None
+    folder: Path,
+    *,
+    cli: Path | None = None,
+    keyring: Keyring | None = None,
+    overrides: Mapping[str, object] | None = None,
+    worker: Callable[[Resources], Worker] = build_worker,
 ) -> AsyncIterator[VirtualEngine]:
     """Run an engine in virtual time with all its files in ``folder``.
 
     Args:
         folder: an empty folder.
         cli: Temporal's command line, else the one that ``find_cli`` finds.
-        overrides: settings other than the defaults.
+        keyring: the keys, else new ones; engines that live in one process side by side must share theirs.
+        overrides: settings other than the defaults. A mail server among them is used instead of the catcher.
+        worker: makes the worker.
 
     Raises:
         Unavailable: Temporal's command line is not to be had.
     """
     catcher = await start_catcher(folder / "mail")
     try:
-        settings = Settings.model_validate({"home": folder, **(overrides or {})})
-        smtp = settings.smtp.model_copy(update={"host": "127.0.0.1", "port": catcher.port, "security": "none"})
-        settings = settings.model_copy(update={"smtp": smtp})
-        keyring = Keyring.create(settings.keyring)
+        settings = _settings(folder, catcher, overrides or {})
+        keyring = keyring or Keyring.create(settings.keyring)
         server = await WorkflowEnvironment.start_local(
             dev_server_existing_path=str(await find_cli(cli, folder / "temporal-cli")),
             dev_server_extra_args=list(TIME_SKIPPING),
@@ -104,19 +166,31 @@ async def virtual_engine(
             data_converter=data_converter(keyring),
             search_attributes=REGISTRY,
         )
-        async with server, _engine(settings, keyring, server) as engine:
+        async with server, _engine(settings, keyring, server, worker) as engine:
             yield engine
     finally:
         await catcher.stop()
 
 
+def _settings(folder: Path, catcher: Catcher, overrides: Mapping[str, object]) -> Settings:
+    """The environment's settings, save for those that lead out of ``folder`` or off this machine."""
+    here = {"home": folder, "database_url": f"sqlite:///{folder / 'duenotice.sqlite3'}", "keyring": folder / "keyring"}
+    settings = Settings.model_validate(here | dict(overrides))
+    if "smtp" in overrides:
+        return settings
+    caught = {"host": catcher.host, "port": catcher.port, "security": "none", "username": None, "password": None}
+    return settings.model_copy(update={"smtp": settings.smtp.model_copy(update=caught)})
+
+
 @asynccontextmanager
-async def _engine(settings: Settings, keyring: Keyring, server: WorkflowEnvironment) -> AsyncIterator[VirtualEngine]:
+async def _engine(
+    settings: Settings, keyring: Keyring, server: WorkflowEnvironment, worker: Callable[[Resources], Worker]
+) -> AsyncIterator[VirtualEngine]:
     # Off until a clock is advanced: a case must not run ahead while people are still acting on it.
     skipper = TimeSkipper(server.client, config=TimeSkippingConfig(enabled=False))
     resources = Resources(settings, keyring, open_database(settings, keyring), load_catalogue(), skipper.client)
     try:
-        async with build_worker(resources):
+        async with worker(resources):
             yield VirtualEngine(resources, Office(resources), settings.home / "mail", skipper)
     finally:
         resources.database.close()
