@@ -20,6 +20,11 @@ class EvidenceKind(StrEnum):
     ANCHOR_RECORDED = "anchor_recorded"
     ANCHOR_CORRECTED = "anchor_corrected"
     FACT_RECORDED = "fact_recorded"
+    HOLD_PLACED = "hold_placed"
+    HOLD_LIFTED = "hold_lifted"
+    NOT_REQUIRED_PROPOSED = "not_required_proposed"
+    NOT_REQUIRED_DECIDED = "not_required_decided"
+    TERMS_ADOPTED = "terms_adopted"
 
     DUTY_RECKONED = "duty_reckoned"
     DUTY_SUSPENDED = "duty_suspended"
@@ -41,3 +46,11 @@ class EvidenceKind(StrEnum):
     DELIVERY_TROUBLED = "delivery_troubled"
     DELIVERY_BOUNCED = "delivery_bounced"
     NOTICE_ACKNOWLEDGED = "notice_acknowledged"
+
+    QUESTION_ASKED = "question_asked"
+    CONTACT_NAMED = "contact_named"
+    CONTACT_ADOPTED = "contact_adopted"
+    ANSWER_SETTLED = "answer_settled"
+    KIT_ADDED = "kit_added"
+    KIT_FETCHED = "kit_fetched"
+    COST_RECORDED = "cost_recorded"
