@@ -12,10 +12,13 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.cases import CaseActivities
 from activities.letters import Desk
 from activities.notices import NoticeActivities
+from activities.reminders import ReminderActivities
 from activities.terms import TermsActivities
+from config.keyring import Keyring
 from config.logging import configure_logging, get_logger
 from config.settings import Settings, load_settings
 from mail.facts import Mailbox, Sender
+from mail.links import LINK_PURPOSE
 from mail.transport import Security, SmtpServer, SmtpTransport
 from models.identifiers import TASK_QUEUE
 from starter.resources import Resources, connect
@@ -42,19 +45,24 @@ def build_worker(resources: Resources) -> Worker:
     """Make the worker that runs every workflow and activity of this installation."""
     settings, database = resources.settings, resources.database
     cases = CaseActivities(database, resources.catalogue)
-    terms = TermsActivities(database)
-    notices = NoticeActivities(database, SmtpTransport(smtp_server(settings)), desk(settings))
+    terms = TermsActivities(database, resources.catalogue, settings.defaults)
+    transport, letters = SmtpTransport(smtp_server(settings)), desk(settings, resources.keyring)
+    notices = NoticeActivities(database, transport, letters)
+    reminders = ReminderActivities(database, transport, letters)
     return Worker(
         resources.client,
         task_queue=TASK_QUEUE,
         workflows=WORKFLOWS,
         activities=[
             cases.open_case,
-            cases.record_anchor,
+            cases.record_act,
             cases.read_standing,
             cases.close_case,
             terms.reckon_duties,
             notices.send_batch,
+            reminders.remind_officer,
+            reminders.raise_overdue,
+            reminders.chase_acknowledgements,
         ],
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
@@ -74,10 +82,11 @@ def smtp_server(settings: Settings) -> SmtpServer:
         password=smtp.password,
         connections=smtp.connections,
         timeout=smtp.timeout_seconds,
+        client_name=smtp.message_id_domain,
     )
 
 
-def desk(settings: Settings) -> Desk:
+def desk(settings: Settings, keyring: Keyring) -> Desk:
     """The desk that writes letters in the organisation's name."""
     organisation, smtp = settings.organisation, settings.smtp
     contact = organisation.security_contact
@@ -87,6 +96,8 @@ def desk(settings: Settings) -> Desk:
             organisation=organisation.name, contact=contact.name, email=contact.email, phone=contact.phone
         ),
         message_id_domain=smtp.message_id_domain,
+        public_url=settings.public_url,
+        link_key=keyring.derive(LINK_PURPOSE),
     )
 
 

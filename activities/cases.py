@@ -7,24 +7,23 @@ from collections.abc import Callable
 from datetime import datetime
 from itertools import groupby
 from typing import TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select, update
 
+from activities.acts import record_act
 from activities.clock import activity_clock
-from activities.signatures import CLOSE_CASE, OPEN_CASE, READ_STANDING, RECORD_ANCHOR
+from activities.signatures import CLOSE_CASE, OPEN_CASE, READ_STANDING, RECORD_ACT
 from config.database import Database
+from ledger.actors import ENGINE
 from ledger.append import Entry, append
 from ledger.kinds import EvidenceKind
-from models.messages import CaseStanding, CloseCase, OpenCase, ReadStanding, RecordAnchor
-from models.tables import Agreement, Batch, Case, CaseAgreement, CaseAnchor, Duty, ExhibitHChange, TermsSnapshot
+from models.messages import AdoptTerms, CaseStanding, CloseCase, OpenCase, ReadStanding, RecordAct
+from models.tables import Agreement, Batch, Case, CaseAgreement, Duty, ExhibitHChange, Notice, TermsSnapshot
 from models.words import OPEN_STATUSES, BatchStatus, CaseStatus
 from terms.catalogue import Catalogue
 from terms.effective import Amendment, EffectiveTerms, effective_terms
-
-ENGINE = "duenotice"
-"""The actor of what no person did."""
 
 Answer = TypeVar("Answer")
 
@@ -42,11 +41,11 @@ class CaseActivities:
         now = activity_clock()
         return await asyncio.to_thread(self._in_writing, lambda session: self._open(session, message.case_id, now()))
 
-    @RECORD_ANCHOR.implements
-    async def record_anchor(self, message: RecordAnchor) -> CaseStanding:
-        """Store one dated fact of the case, with its evidence."""
+    @RECORD_ACT.implements
+    async def record_act(self, message: RecordAct) -> CaseStanding:
+        """Store what a person did in the case, with its evidence."""
         now = activity_clock()
-        return await asyncio.to_thread(self._in_writing, lambda session: _record_anchor(session, message, now()))
+        return await asyncio.to_thread(self._in_writing, lambda session: self._record(session, message, now()))
 
     @READ_STANDING.implements
     async def read_standing(self, message: ReadStanding) -> CaseStanding:
@@ -70,19 +69,49 @@ class CaseActivities:
         session.add(case)
         return read_standing(session, case_id)
 
+    def _record(self, session: Session, message: RecordAct, now: datetime) -> CaseStanding:
+        if isinstance(message.act, AdoptTerms):
+            unpin_terms(session, message.case_id)
+            pin_terms(session, self._catalogue, message.case_id, now)
+        record_act(message.act, session, message.case_id, now)
+        return read_standing(session, message.case_id)
+
 
 def read_standing(session: Session, case_id: UUID) -> CaseStanding:
-    """How many duties of a case are open, how many notices wait, and when the next running duty is due."""
+    """How many duties of a case are open and which due instants they have, and what notices still wait for."""
+    in_case = Duty.case_id == case_id
     open_duties = col(Duty.status).in_(OPEN_STATUSES)
-    count, next_due = session.exec(
-        select(func.count(), func.min(Duty.due_at)).where(Duty.case_id == case_id, open_duties)
-    ).one()
-    waiting = session.exec(
-        select(func.coalesce(func.sum(Batch.size), 0)).where(
-            Batch.case_id == case_id, Batch.status == BatchStatus.WAITING
+    due = [
+        instant
+        for instant in session.exec(
+            select(Duty.due_at).where(in_case, open_duties, col(Duty.due_at).is_not(None)).distinct()
         )
-    ).one()
-    return CaseStanding(open_duties=count, waiting_notices=waiting, next_due_at=next_due)
+        if instant
+    ]
+    notices = Notice.case_id == case_id, col(Notice.dropped).is_(False)
+    given = col(Notice.given_at).is_not(None)
+    return CaseStanding(
+        open_duties=_count(session, Duty, in_case, open_duties),
+        waiting_notices=session.exec(
+            select(func.count())
+            .select_from(Notice)
+            .join(Batch, col(Batch.id) == col(Notice.batch_id))
+            .where(*notices, Batch.status == BatchStatus.WAITING)
+        ).one(),
+        next_due_at=min(due, default=None),
+        lacking_notices=_count(session, Duty, in_case, Duty.lacking_count > 0),
+        unacknowledged=_count(session, Notice, *notices, given, col(Notice.acknowledged_at).is_(None)),
+        due_instants=tuple(sorted(due)),
+    )
+
+
+def _count(session: Session, table: type[Duty] | type[Notice], *where: ColumnElement[bool] | bool) -> int:
+    return session.exec(select(func.count()).select_from(table).where(*where)).one()
+
+
+def unpin_terms(session: Session, case_id: UUID) -> None:
+    """Let go of the terms pinned for a case, so that those in force now can be pinned."""
+    session.execute(update(CaseAgreement).where(col(CaseAgreement.case_id) == case_id).values(terms_hash=None))
 
 
 def pin_terms(session: Session, catalogue: Catalogue, case_id: UUID, now: datetime) -> None:
@@ -142,46 +171,16 @@ def _pin(session: Session, case_id: UUID, terms_hash: str, agreements: list[UUID
             actor=ENGINE,
             at=now,
             body={"terms_hash": terms_hash, "agreements": [str(agreement) for agreement in agreements]},
-            key=f"terms-pinned:{case_id}:{terms_hash}:{agreements[0]}",
+            key=f"terms-pinned:{case_id}:{terms_hash}:{agreements[0]}:{now.isoformat()}",
         ),
     )
-
-
-def _record_anchor(session: Session, message: RecordAnchor, now: datetime) -> CaseStanding:
-    anchor = message.anchor
-    value = anchor.model_dump(mode="json", exclude_none=True)
-    row_id = uuid5(message.case_id, f"anchor:{sorted(value.items())}")
-    if session.get(CaseAnchor, row_id) is None:
-        session.add(
-            CaseAnchor(
-                id=row_id,
-                case_id=message.case_id,
-                name=anchor.name,
-                instant=anchor.instant,
-                first_day=anchor.first_day,
-                last_day=anchor.last_day,
-                recorded_at=now,
-                recorded_by=message.actor,
-            )
-        )
-    append(
-        session,
-        Entry(
-            case_id=message.case_id,
-            kind=EvidenceKind.ANCHOR_RECORDED,
-            subject=anchor.name,
-            actor=message.actor,
-            at=now,
-            body=value,
-            key=f"anchor-recorded:{row_id}",
-        ),
-    )
-    return read_standing(session, message.case_id)
 
 
 def _close(session: Session, case_id: UUID, now: datetime) -> CaseStanding:
     case = session.get_one(Case, case_id)
-    case.status, case.closed_at = CaseStatus.CLOSED, case.closed_at or now
+    if case.status is not CaseStatus.DISMISSED:
+        case.status = CaseStatus.CLOSED
+    case.closed_at = case.closed_at or now
     session.add(case)
     verdicts = session.exec(
         select(Duty.status, Duty.verdict, func.count())

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from pydantic import HttpUrl
 from sqlmodel import Session, col, select
 
-from activities.cases import ENGINE
-from activities.terms import current_anchors
+from activities.terms import current_anchors, parsed_terms
+from ledger.actors import ENGINE
 from ledger.append import Entry, append
 from ledger.artifacts import fetch, store
 from ledger.kinds import EvidenceKind
 from mail.compose import Addressing, compose
 from mail.contacts import choose_recipients
-from mail.contents import Knowledge, KnownFact, element_values
-from mail.facts import Clause, ElementStatus, ElementValue, Mailbox, NoticeFacts, Sender
+from mail.contents import Delay, Knowledge, KnownFact, element_values
+from mail.facts import Clause, EarlierNotice, ElementStatus, ElementValue, Mailbox, NoticeFacts, Sender
+from mail.links import notice_link
 from models import identifiers
 from models.errors import InvalidInput
 from models.grouping import grouped
@@ -30,13 +31,14 @@ from models.tables import (
     CaseFact,
     Delivery,
     Duty,
+    EvidenceEntry,
+    Hold,
     Notice,
     Reckoning,
     TermsSnapshot,
 )
-from models.words import ContactRole, DeliveryStatus
+from models.words import ContactRole, DeliveryStatus, NoticeKind
 from terms.contents import required_contents
-from terms.effective import EffectiveTerms
 
 FAILED = (DeliveryStatus.REJECTED, DeliveryStatus.BOUNCED)
 
@@ -82,9 +84,10 @@ class Dossier:
         )
 
     def next_contact(self) -> AgreementContact | None:
-        """The first contact that the notice may go to and that has not failed; None when all have."""
+        """The first contact left to try; one known to fail comes after those that are not. None when none is left."""
         failed = {delivery.contact_id for delivery in self.deliveries if delivery.status in FAILED}
-        return next((contact for contact in self._recipients()[0] if contact.id not in failed), None)
+        left = [contact for contact in self._recipients()[0] if contact.id not in failed]
+        return min(left, key=lambda contact: contact.failing_since is not None, default=None)
 
     def copies(self) -> tuple[AgreementContact, ...]:
         """The contacts that the agreement wants copied."""
@@ -124,15 +127,23 @@ class Desk:
         sender: the mailbox in From, to which bounces return.
         organisation: whom a notice names as its sender.
         message_id_domain: the right-hand side of every Message-ID.
+        public_url: what links in notices begin with.
+        link_key: the key under which links to single notices are made.
     """
 
     sender: Mailbox
     organisation: Sender
     message_id_domain: str
+    public_url: str
+    link_key: bytes = field(repr=False)
 
     def pending(self, session: Session, batch_id: UUID) -> list[UUID]:
         """The notices of a batch for which something is still to be sent, in a fixed order."""
-        notices = session.exec(select(Notice.id).where(Notice.batch_id == batch_id).order_by(col(Notice.id))).all()
+        notices = session.exec(
+            select(Notice.id)
+            .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
+            .order_by(col(Notice.id))
+        ).all()
         return [
             dossier.notice.id
             for dossier in _dossiers(session, notices)
@@ -168,7 +179,7 @@ class Desk:
             to=(_mailbox(primary),),
             copies=tuple(_mailbox(contact) for contact in dossier.copies()),
         )
-        facts = self._facts(dossier, elements, unreleased=not released, now=now)
+        facts = self._facts(session, dossier, elements, unreleased=not released, now=now)
         sha256 = store(session, compose(facts, addressing).raw, "message/rfc822", now)
         for contact in (primary, *dossier.copies()):
             dossier.reserve(session, contact, message_id, sha256, now)
@@ -189,24 +200,34 @@ class Desk:
         )
 
     def _elements(self, session: Session, dossier: Dossier, now: datetime) -> tuple[ElementValue, ...]:
-        terms = _terms(session, dossier.terms_hash)
+        """What the notice says of each element: all of them in a notice; in a supplement, those once lacking."""
+        if dossier.notice.kind is NoticeKind.DISMISSAL:
+            return ()
+        terms = parsed_terms(session.get_one(TermsSnapshot, dossier.terms_hash).body)
+        case_id = dossier.notice.case_id
         knowledge = Knowledge(
             lea=_lea(dossier),
             provider=self.organisation,
             noticed_at=now,
             zone=ZoneInfo(dossier.agreement.time_zone),
-            anchors=current_anchors(session, dossier.notice.case_id),
-            facts=current_facts(session, dossier.notice.case_id),
+            anchors=current_anchors(session, case_id),
+            facts=current_facts(session, case_id),
+            delay=_delay(session, case_id, dossier.agreement.id),
         )
-        return element_values(required_contents(terms, dossier.duty.clause), knowledge)
+        required = required_contents(terms, dossier.duty.clause)
+        if dossier.notice.kind is NoticeKind.SUPPLEMENT:
+            required = tuple(element for element in required if element.id in dossier.duty.lacking)
+        return element_values(required, knowledge)
 
     def _facts(
-        self, dossier: Dossier, elements: tuple[ElementValue, ...], *, unreleased: bool, now: datetime
+        self, session: Session, dossier: Dossier, elements: tuple[ElementValue, ...], *, unreleased: bool, now: datetime
     ) -> NoticeFacts:
         reasons = dossier.reckoning.body
         last_step = reasons["trail"][-1]
+        kind = dossier.notice.kind
+        settled = tuple(element.id for element in elements if element.status is not ElementStatus.NOT_YET_KNOWN)
         return NoticeFacts(
-            kind=dossier.notice.kind,
+            kind=kind,
             lea_name=dossier.agreement.lea_name,
             time_zone=dossier.agreement.time_zone,
             agreement_reference=dossier.agreement.reference,
@@ -216,14 +237,51 @@ class Desk:
                 title=reasons["title"],
                 citation=f"{last_step['document']}, {last_step['clause']}: {last_step['says']}",
             ),
-            due_at=dossier.duty.due_at,
+            due_at=dossier.duty.due_at if kind is NoticeKind.NOTICE else None,
             noticed_at=now,
             sender=self.organisation,
             case_reference=identifiers.case_reference(dossier.notice.case_id),
             elements=elements,
-            why=tuple(reasons["why"]),
-            unreleased=unreleased,
+            added=settled if kind is NoticeKind.SUPPLEMENT else (),
+            why=tuple(reasons["why"]) if kind is NoticeKind.NOTICE else (),
+            reason=_dismissal_reason(session, dossier.notice.case_id) if kind is NoticeKind.DISMISSAL else None,
+            follows=None if kind is NoticeKind.NOTICE else _earlier(session, dossier.duty.id),
+            acknowledge_url=HttpUrl(notice_link(self.public_url, self.link_key, dossier.notice.id)),
+            unreleased=unreleased and kind is NoticeKind.NOTICE,
         )
+
+
+def _delay(session: Session, case_id: UUID, agreement_id: UUID) -> Delay:
+    """What may be said of law enforcement having delayed the notice of one agreement."""
+    holds = session.exec(
+        select(Hold).where(
+            Hold.case_id == case_id, col(Hold.agreement_id).is_(None) | (col(Hold.agreement_id) == agreement_id)
+        )
+    ).all()
+    if not holds:
+        return Delay.NONE
+    return Delay.TOLD if all(hold.shareable for hold in holds) else Delay.WITHHELD
+
+
+def _dismissal_reason(session: Session, case_id: UUID) -> str:
+    entry = session.exec(
+        select(EvidenceEntry).where(
+            EvidenceEntry.case_id == case_id, EvidenceEntry.kind == EvidenceKind.CASE_DISMISSED.value
+        )
+    ).one()
+    return fetch(session, entry.artifacts[0]).decode()
+
+
+def _earlier(session: Session, duty_id: UUID) -> EarlierNotice | None:
+    """The first notice that was given under a duty."""
+    found = session.exec(
+        select(Delivery.message_id, Notice.given_at)
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .where(Notice.duty_id == duty_id, Delivery.status == DeliveryStatus.ACCEPTED)
+        .where(col(Notice.given_at).is_not(None))
+        .order_by(col(Notice.given_at))
+    ).first()
+    return EarlierNotice(message_id=found[0], given_at=found[1]) if found and found[1] else None
 
 
 def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
@@ -292,15 +350,6 @@ def _dossiers(session: Session, notices: Sequence[UUID]) -> list[Dossier]:
         )
         for notice, duty, agreement, reckoning in rows
     ]
-
-
-def _terms(session: Session, terms_hash: str) -> EffectiveTerms:
-    return _parsed_terms(session.get_one(TermsSnapshot, terms_hash).body)
-
-
-@lru_cache(maxsize=256)
-def _parsed_terms(snapshot: bytes) -> EffectiveTerms:
-    return EffectiveTerms.from_snapshot(snapshot)
 
 
 def _mailbox(contact: AgreementContact) -> Mailbox:

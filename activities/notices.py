@@ -18,11 +18,11 @@ from sqlmodel import Session, col, func, select
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.cases import ENGINE
 from activities.clock import activity_clock
 from activities.letters import Desk, Letter
 from activities.signatures import SEND_BATCH
 from config.database import Database
+from ledger.actors import ENGINE
 from ledger.append import Entry, append
 from ledger.kinds import EvidenceKind
 from mail.transport import (
@@ -35,8 +35,8 @@ from mail.transport import (
     SmtpTransport,
 )
 from models.messages import BatchOutcome, SendBatch
-from models.tables import Batch, Delivery, Duty, Notice
-from models.words import BatchStatus, DeliveryStatus, DutyStatus, Verdict
+from models.tables import AgreementContact, Batch, Delivery, Duty, Notice
+from models.words import BatchStatus, DeliveryStatus, DutyStatus, NoticeKind, Verdict
 
 CHUNK = 50
 """How many notices are composed, sent and recorded together: what a crash can leave under way."""
@@ -143,9 +143,11 @@ class NoticeActivities:
             batch.status = BatchStatus.SENT
             session.add(batch)
             given, late = session.exec(
-                select(func.count(col(Notice.given_at)), func.count().filter(col(Duty.verdict) == Verdict.LATE))
+                select(
+                    func.count(col(Notice.given_at)), func.count().filter(col(Duty.discharged_at) > col(Duty.due_at))
+                )
                 .join(Duty, col(Duty.id) == col(Notice.duty_id))
-                .where(Notice.batch_id == batch_id)
+                .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
             ).one()
             return BatchOutcome(given=given, late=late, undelivered=batch.size - given)
 
@@ -169,6 +171,9 @@ def _settle(session: Session, batch: Batch, handed: Handed) -> list[Entry]:
     delivery.settled_at, delivery.answer = handed.at, f"{answer.code} {answer.text}"
     if isinstance(answer, Rejected):
         delivery.status = DeliveryStatus.REJECTED
+        contact = session.get_one(AgreementContact, delivery.contact_id)
+        contact.failing_since = contact.failing_since or handed.at
+        session.add(contact)
         return [_delivery_entry(batch, handed, EvidenceKind.DELIVERY_REJECTED, {"code": answer.code})]
     delivery.status = DeliveryStatus.ACCEPTED
     accepted: dict[str, object] = {"code": answer.code}
@@ -185,7 +190,9 @@ def _discharge(session: Session, notice_id: UUID, at: datetime) -> dict[str, obj
     notice = session.get_one(Notice, notice_id)
     notice.given_at = at
     duty = session.get_one(Duty, notice.duty_id)
-    if duty.status is not DutyStatus.DISCHARGED:
+    if notice.kind is not NoticeKind.DISMISSAL:
+        duty.lacking, duty.lacking_count = notice.lacking, len(notice.lacking)
+    if duty.status is DutyStatus.RUNNING:
         duty.status, duty.discharged_at = DutyStatus.DISCHARGED, at
         duty.verdict = Verdict.LATE if duty.due_at and at > duty.due_at else Verdict.ON_TIME
     session.add_all((notice, duty))
@@ -193,6 +200,7 @@ def _discharge(session: Session, notice_id: UUID, at: datetime) -> dict[str, obj
         "duty": str(duty.id),
         "clause": duty.clause,
         "due_at": duty.due_at.isoformat() if duty.due_at else None,
+        "kind": notice.kind.value,
         "verdict": duty.verdict,
         "given": notice.given,
         "lacking": notice.lacking,

@@ -18,12 +18,15 @@ from temporalio.common import RetryPolicy
 from models.messages import (
     BatchOutcome,
     CaseStanding,
+    ChaseAcknowledgements,
     CloseCase,
     OpenCase,
+    RaiseOverdue,
     ReadStanding,
     ReckonDuties,
     Reckoned,
-    RecordAnchor,
+    RecordAct,
+    RemindOfficer,
     SendBatch,
 )
 
@@ -37,6 +40,15 @@ PATIENT = RetryPolicy(
 
 The longest pause is a minute, so that an outage which ends shortly before a due instant still ends in time.
 """
+
+
+NOT_FOR_EVER = RetryPolicy(
+    initial_interval=timedelta(seconds=5),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(minutes=5),
+    maximum_attempts=20,
+)
+"""Try for about an hour and a half: a reminder that nobody could get is followed by the next, or by the watchdog."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +87,35 @@ class ActivitySignature(Generic[In, Out]):
 
 
 OPEN_CASE = ActivitySignature("open_case", OpenCase, CaseStanding, timedelta(minutes=10), timedelta(minutes=2))
-RECORD_ANCHOR = ActivitySignature("record_anchor", RecordAnchor, CaseStanding, timedelta(minutes=1))
+RECORD_ACT = ActivitySignature("record_act", RecordAct, CaseStanding, timedelta(minutes=5))
 RECKON_DUTIES = ActivitySignature("reckon_duties", ReckonDuties, Reckoned, timedelta(minutes=10), timedelta(minutes=2))
-SEND_BATCH = ActivitySignature("send_batch", SendBatch, BatchOutcome, timedelta(minutes=30), timedelta(minutes=2))
+SEND_BATCH = ActivitySignature("send_batch", SendBatch, BatchOutcome, timedelta(hours=1), timedelta(minutes=12))
 READ_STANDING = ActivitySignature("read_standing", ReadStanding, CaseStanding, timedelta(minutes=1))
+REMIND_OFFICER = ActivitySignature(
+    "remind_officer", RemindOfficer, CaseStanding, timedelta(minutes=15), retry=NOT_FOR_EVER
+)
+RAISE_OVERDUE = ActivitySignature(
+    "raise_overdue", RaiseOverdue, CaseStanding, timedelta(minutes=15), retry=NOT_FOR_EVER
+)
+CHASE_ACKNOWLEDGEMENTS = ActivitySignature(
+    "chase_acknowledgements",
+    ChaseAcknowledgements,
+    CaseStanding,
+    timedelta(minutes=30),
+    timedelta(minutes=12),
+    retry=NOT_FOR_EVER,
+)
 CLOSE_CASE = ActivitySignature("close_case", CloseCase, CaseStanding, timedelta(minutes=1))
 
-SIGNATURES = (OPEN_CASE, RECORD_ANCHOR, RECKON_DUTIES, SEND_BATCH, READ_STANDING, CLOSE_CASE)
+SIGNATURES = (
+    OPEN_CASE,
+    RECORD_ACT,
+    RECKON_DUTIES,
+    SEND_BATCH,
+    READ_STANDING,
+    REMIND_OFFICER,
+    RAISE_OVERDUE,
+    CHASE_ACKNOWLEDGEMENTS,
+    CLOSE_CASE,
+)
 """Every activity that a worker must offer."""

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import rfc8785
 from sqlmodel import Session, col, insert, select, update
 
-from activities.cases import ENGINE, read_standing
+from activities.cases import pin_terms, read_standing
 from activities.clock import activity_clock
+from activities.planning import plan_notices, waiting_batches
 from activities.signatures import RECKON_DUTIES
 from config.database import Database
+from ledger.actors import ENGINE
 from ledger.append import Entry, append
 from ledger.kinds import EvidenceKind
 from models import identifiers
 from models.anchors import clock_anchors
-from models.messages import AnchorValue, BatchPlan, ReckonDuties, Reckoned
-from models.tables import Agreement, Batch, CaseAgreement, CaseAnchor, Duty, Notice, Reckoning, TermsSnapshot
-from models.words import BatchStatus, DutyStatus, NoticeKind, Party
-from terms.duties import DueDuty, duties_for
+from models.defaults import Defaults
+from models.messages import AnchorValue, ReckonDuties, Reckoned, Vocabulary
+from models.tables import Agreement, Case, CaseAgreement, CaseAnchor, Duty, Hold, Reckoning, TermsSnapshot
+from models.words import OPEN_STATUSES, CaseStatus, DutyStatus, Party
+from terms.catalogue import Catalogue
+from terms.duties import HOLD_LIFTED, DueDuty, duties_for
 from terms.effective import EffectiveTerms
-
-BATCH_SIZE = 200
-"""How many notices one batch holds at most: one activity's worth of work between two heartbeats of the case."""
 
 EVENT = "breach"
 """The event, as the clause catalogue names it, that this case kind reckons."""
@@ -37,24 +39,34 @@ EVENT = "breach"
 class TermsActivities:
     """The activity that turns dated facts into duties and planned notices."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, catalogue: Catalogue, defaults: Defaults) -> None:
         self._database = database
+        self._catalogue = catalogue
+        self._defaults = defaults
 
     @RECKON_DUTIES.implements
     async def reckon_duties(self, message: ReckonDuties) -> Reckoned:
         """Compute every duty of the case again, keep what changed, and plan the notices not yet planned."""
         now = activity_clock()
-        return await asyncio.to_thread(self._reckon, message.case_id, now())
+        return await asyncio.to_thread(self._reckon, message, now())
 
-    def _reckon(self, case_id: UUID, now: datetime) -> Reckoned:
+    def _reckon(self, message: ReckonDuties, now: datetime) -> Reckoned:
+        case_id = message.case_id
         with self._database.writing() as session:
-            reckoned = list(_reckon_scope(session, case_id))
-            _keep_reckonings(session, {item.reckoning_id: item.body for item in reckoned})
-            changed = _keep_duties(session, case_id, reckoned)
-            _leave_evidence(session, case_id, changed, now)
-            _plan_notices(session, case_id, [item for item in reckoned if item.needs_notice])
+            pin_terms(session, self._catalogue, case_id, now)
+            terms = pinned_terms(session, case_id)
+            if session.get_one(Case, case_id).status is not CaseStatus.DISMISSED:
+                reckoned = list(_reckon_scope(session, case_id, terms, self._defaults, now))
+                _keep_reckonings(session, {item.reckoning_id: item.body for item in reckoned})
+                changed = _keep_duties(session, case_id, reckoned)
+                _leave_evidence(session, case_id, changed, now)
+            plan_notices(session, case_id, message.policy, now)
             session.flush()
-            return Reckoned(batches=_waiting_batches(session, case_id), standing=read_standing(session, case_id))
+            return Reckoned(
+                batches=waiting_batches(session, case_id),
+                standing=read_standing(session, case_id),
+                vocabulary=_vocabulary(session, case_id, terms),
+            )
 
 
 @dataclass(frozen=True)
@@ -63,51 +75,118 @@ class ReckonedDuty:
 
     agreement_id: UUID
     duty: DueDuty
+    status: DutyStatus
     reckoning_id: str
     body: dict[str, Any]
 
-    @property
-    def needs_notice(self) -> bool:
-        """Whether its clock runs."""
-        return self.duty.due_at is not None
-
 
 def current_anchors(session: Session, case_id: UUID) -> dict[str, AnchorValue]:
-    """The dated facts of a case that nothing has superseded."""
-    rows = session.exec(
+    """The dated facts of a case that nothing has superseded, leaving out those of single agreements."""
+    return _anchors_by_agreement(session, case_id)[None]
+
+
+def _anchors_by_agreement(session: Session, case_id: UUID) -> dict[UUID | None, dict[str, AnchorValue]]:
+    """The dated facts of the case under None, and under an agreement those that hold for it instead."""
+    found: dict[UUID | None, dict[str, AnchorValue]] = {None: {}}
+    for row in session.exec(
         select(CaseAnchor).where(CaseAnchor.case_id == case_id, col(CaseAnchor.superseded_at).is_(None))
-    )
-    return {
-        row.name: AnchorValue(name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day)
-        for row in rows
-    }
+    ):
+        found.setdefault(row.agreement_id, {})[row.name] = AnchorValue(
+            name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day
+        )
+    return found
 
 
-def _reckon_scope(session: Session, case_id: UUID) -> Iterable[ReckonedDuty]:
-    anchors = clock_anchors(current_anchors(session, case_id))
+def pinned_terms(session: Session, case_id: UUID) -> dict[str, EffectiveTerms]:
+    """The terms that the case's agreements are pinned to, by hash."""
+    hashes = select(CaseAgreement.terms_hash).where(CaseAgreement.case_id == case_id)
+    rows = session.exec(select(TermsSnapshot).where(col(TermsSnapshot.hash).in_(hashes)))
+    return {row.hash: parsed_terms(row.body) for row in rows}
+
+
+@lru_cache(maxsize=1024)
+def parsed_terms(snapshot: bytes) -> EffectiveTerms:
+    """The terms of a snapshot; read once per process."""
+    return EffectiveTerms.from_snapshot(snapshot)
+
+
+@dataclass(frozen=True)
+class Suspension:
+    """What law-enforcement holds do to one agreement: whether one lasts, and when the last one ended."""
+
+    lasts: bool = False
+    ended_at: datetime | None = None
+
+
+def suspensions(session: Session, case_id: UUID, now: datetime) -> dict[UUID | None, Suspension]:
+    """The holds of a case by agreement, those of the whole case under None."""
+    found: dict[UUID | None, Suspension] = {}
+    for hold in session.exec(select(Hold).where(Hold.case_id == case_id)):
+        before = found.get(hold.agreement_id, Suspension())
+        ends = min(filter(None, (hold.lifted_at, hold.until)), default=None)
+        lasts = ends is None or ends > now
+        ended = None if lasts else ends
+        found[hold.agreement_id] = Suspension(
+            before.lasts or lasts, max(filter(None, (before.ended_at, ended)), default=None)
+        )
+    return found
+
+
+def _reckon_scope(
+    session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms], defaults: Defaults, now: datetime
+) -> Iterator[ReckonedDuty]:
+    anchors = _anchors_by_agreement(session, case_id)
+    holds = suspensions(session, case_id, now)
     scope = session.exec(
         select(Agreement.id, Agreement.time_zone, CaseAgreement.terms_hash)
         .join(CaseAgreement, col(CaseAgreement.agreement_id) == col(Agreement.id))
         .where(CaseAgreement.case_id == case_id)
         .order_by(col(Agreement.id))
     ).all()
-    terms = {
-        row.hash: EffectiveTerms.from_snapshot(row.body)
-        for row in session.exec(
-            select(TermsSnapshot).where(col(TermsSnapshot.hash).in_({terms_hash for _, _, terms_hash in scope}))
-        )
-    }
-    shared: dict[tuple[str, str], list[tuple[DueDuty, str, dict[str, Any]]]] = {}
+    shared: dict[tuple[str, str], list[tuple[DueDuty, DutyStatus, str, dict[str, Any]]]] = {}
     for agreement_id, zone, terms_hash in scope:
-        key = (terms_hash or "", zone)
-        if key not in shared:
-            shared[key] = [
-                (duty, *_reckoning(duty, key[0], zone))
-                for duty in duties_for(terms[key[0]], EVENT, anchors, zone=zone)
-                if duty.owed_by == Party.PROVIDER.value and duty.contents
-            ]
-        for duty, reckoning_id, body in shared[key]:
-            yield ReckonedDuty(agreement_id, duty, reckoning_id, body)
+        if terms_hash is None:
+            continue
+        alone = agreement_id in anchors or agreement_id in holds
+        key = (terms_hash, zone)
+        if alone or key not in shared:
+            duties = _reckon_one(
+                terms[terms_hash],
+                zone,
+                anchors[None] | anchors.get(agreement_id, {}),
+                (holds.get(None, Suspension()), holds.get(agreement_id, Suspension())),
+                defaults,
+            )
+            if not alone:
+                shared[key] = duties
+        else:
+            duties = shared[key]
+        for duty, status, reckoning_id, body in duties:
+            yield ReckonedDuty(agreement_id, duty, status, reckoning_id, body)
+
+
+def _reckon_one(
+    terms: EffectiveTerms,
+    zone: str,
+    anchors: Mapping[str, AnchorValue],
+    holds: tuple[Suspension, ...],
+    defaults: Defaults,
+) -> list[tuple[DueDuty, DutyStatus, str, dict[str, Any]]]:
+    """The provider's duties under one set of terms, each with its status and the reasons that name it."""
+    given = clock_anchors(anchors)
+    ended = max((hold.ended_at for hold in holds if hold.ended_at), default=None)
+    if ended and HOLD_LIFTED in terms.events.get(EVENT, ()):
+        given[HOLD_LIFTED] = ended
+    held = any(hold.lasts for hold in holds)
+    found = []
+    for duty in duties_for(terms, EVENT, given, zone=zone, defaults=defaults):
+        if duty.owed_by != Party.PROVIDER.value:
+            continue
+        status = DutyStatus(duty.status)
+        if held and status is DutyStatus.RUNNING and duty.suspendable_by_law_enforcement:
+            status = DutyStatus.SUSPENDED
+        found.append((duty, status, *_reckoning(duty, terms.hash, zone)))
+    return found
 
 
 def _reckoning(duty: DueDuty, terms_hash: str, zone: str) -> tuple[str, dict[str, Any]]:
@@ -122,7 +201,7 @@ def _keep_reckonings(session: Session, bodies: dict[str, dict[str, Any]]) -> Non
 
 
 def _keep_duties(session: Session, case_id: UUID, reckoned: list[ReckonedDuty]) -> list[ReckonedDuty]:
-    """Insert new duties and update those whose reckoning changed and that are still open; return both."""
+    """Insert new duties and update the open ones that changed; return both. A discharged duty is never touched."""
     kept = {
         duty_id: (reckoning_id, status)
         for duty_id, reckoning_id, status in session.exec(
@@ -134,22 +213,13 @@ def _keep_duties(session: Session, case_id: UUID, reckoned: list[ReckonedDuty]) 
         duty_id = identifiers.duty_id(case_id, item.agreement_id, item.duty.clause)
         row = {
             "id": duty_id,
-            "status": DutyStatus(item.duty.status),
+            "status": item.status,
             "reckoning_id": item.reckoning_id,
-            "due_at": item.duty.due_at,
+            "due_at": item.duty.due_at if item.status is DutyStatus.RUNNING else None,
         }
         if duty_id not in kept:
-            new.append(
-                row
-                | {
-                    "case_id": case_id,
-                    "agreement_id": item.agreement_id,
-                    "clause": item.duty.clause,
-                    "owed_by": Party(item.duty.owed_by),
-                    "owed_to": Party(item.duty.owed_to),
-                }
-            )
-        elif kept[duty_id][0] != item.reckoning_id and kept[duty_id][1] in (DutyStatus.PENDING, DutyStatus.RUNNING):
+            new.append(row | _fixed_columns(case_id, item))
+        elif kept[duty_id][1] in OPEN_STATUSES and kept[duty_id] != (item.reckoning_id, item.status):
             moved.append(row)
         else:
             continue
@@ -159,6 +229,28 @@ def _keep_duties(session: Session, case_id: UUID, reckoned: list[ReckonedDuty]) 
     if moved:
         session.execute(update(Duty), moved)
     return changed
+
+
+def _fixed_columns(case_id: UUID, item: ReckonedDuty) -> dict[str, Any]:
+    return {
+        "case_id": case_id,
+        "agreement_id": item.agreement_id,
+        "clause": item.duty.clause,
+        "owed_by": Party(item.duty.owed_by),
+        "owed_to": Party(item.duty.owed_to),
+        "lacking": [],
+        "lacking_count": 0,
+    }
+
+
+def _vocabulary(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms]) -> Vocabulary:
+    clauses = set(session.exec(select(Duty.clause).where(Duty.case_id == case_id).distinct()))
+    found = [clause for effective in terms.values() for clause in effective.clauses.values()]
+    return Vocabulary(
+        elements=tuple(sorted({element.id for clause in found if clause.id in clauses for element in clause.contents})),
+        clauses=tuple(sorted(clauses)),
+        grounds=tuple(sorted({ground for clause in found if clause.event == EVENT for ground in clause.grounds})),
+    )
 
 
 def _leave_evidence(session: Session, case_id: UUID, changed: list[ReckonedDuty], now: datetime) -> None:
@@ -174,71 +266,10 @@ def _leave_evidence(session: Session, case_id: UUID, changed: list[ReckonedDuty]
                 subject=reckoning_id,
                 actor=ENGINE,
                 at=now,
-                body=items[0].body | {"agreements": [str(item.agreement_id) for item in items]},
-                key=f"duty-reckoned:{case_id}:{reckoning_id}:{items[0].agreement_id}",
+                body=items[0].body
+                | {"status": items[0].status.value, "agreements": [str(item.agreement_id) for item in items]},
+                key=f"duty-reckoned:{case_id}:{reckoning_id}:{items[0].agreement_id}:{now.isoformat()}",
             )
             for reckoning_id, items in cohorts.items()
         ),
-    )
-
-
-def _plan_notices(session: Session, case_id: UUID, running: list[ReckonedDuty]) -> None:
-    planned = set(session.exec(select(Notice.duty_id).where(Notice.case_id == case_id)))
-    cohorts: dict[str, list[UUID]] = defaultdict(list)
-    clauses = {item.reckoning_id: item.duty.clause for item in running}
-    for item in running:
-        duty_id = identifiers.duty_id(case_id, item.agreement_id, item.duty.clause)
-        if duty_id not in planned:
-            cohorts[item.reckoning_id].append(duty_id)
-    for reckoning_id, duties in cohorts.items():
-        for start in range(0, len(duties), BATCH_SIZE):
-            _plan_batch(session, case_id, clauses[reckoning_id], reckoning_id, duties[start : start + BATCH_SIZE])
-
-
-def _plan_batch(session: Session, case_id: UUID, clause: str, reckoning_id: str, duties: list[UUID]) -> None:
-    batch_id = identifiers.batch_id(case_id, NoticeKind.NOTICE, clause, duties[0], reckoning_id)
-    session.add(
-        Batch(
-            id=batch_id,
-            case_id=case_id,
-            kind=NoticeKind.NOTICE,
-            clause=clause,
-            reckoning_id=reckoning_id,
-            status=BatchStatus.WAITING,
-            size=len(duties),
-        )
-    )
-    session.flush()
-    session.execute(
-        insert(Notice),
-        [
-            {
-                "id": identifiers.notice_id(batch_id, duty_id),
-                "batch_id": batch_id,
-                "duty_id": duty_id,
-                "case_id": case_id,
-                "kind": NoticeKind.NOTICE,
-                "given": [],
-                "lacking": [],
-            }
-            for duty_id in duties
-        ],
-    )
-
-
-def _waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
-    rows = session.exec(
-        select(Batch, Reckoning)
-        .join(Reckoning, col(Reckoning.id) == col(Batch.reckoning_id))
-        .where(Batch.case_id == case_id, Batch.status == BatchStatus.WAITING)
-    )
-    return tuple(
-        BatchPlan(
-            batch_id=batch.id,
-            kind=batch.kind,
-            clause=batch.clause,
-            due_at=datetime.fromisoformat(reckoning.body["due_at"]),
-            size=batch.size,
-        )
-        for batch, reckoning in rows
     )

@@ -127,7 +127,7 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(default_factory=lambda data: _default_database(data["home"]))
     """``sqlite:///PATH`` or ``postgresql://…``; secret because the latter may hold a password."""
     keyring: Path = Field(default_factory=lambda data: data["home"] / "keyring.json")
-    public_url: _Origin = "http://127.0.0.1:8080"
+    public_url: _Origin = "http://127.0.0.1:8700"
     """What links in notices begin with."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     temporal_cli: Path | None = None
@@ -145,6 +145,11 @@ class Settings(BaseSettings):
     """How long before its due instant a notice that nobody has released goes out by itself."""
     reminder_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.75, 0.9)
     """When an officer is reminded of a notice to release, as fractions of its time."""
+
+    supplement_minutes: int = Field(default=60, ge=0)
+    """How long a supplemental notice gathers further facts before it goes out by itself."""
+    chase_hours: tuple[Annotated[int, Field(gt=0)], ...] = (24, 72, 168)
+    """How many hours after a notice its LEA is asked to acknowledge it."""
 
     @field_validator("home", "keyring", "temporal_cli")
     @classmethod

@@ -52,5 +52,6 @@ class EvidenceKind(StrEnum):
     CONTACT_ADOPTED = "contact_adopted"
     ANSWER_SETTLED = "answer_settled"
     KIT_ADDED = "kit_added"
+    KIT_WITHDRAWN = "kit_withdrawn"
     KIT_FETCHED = "kit_fetched"
     COST_RECORDED = "cost_recorded"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import Enum
 from zoneinfo import ZoneInfo
 
 from mail.compose import local_instant, utc_instant
@@ -12,6 +13,14 @@ from mail.facts import ElementStatus, ElementValue, Sender
 from models.messages import AnchorValue
 from models.words import FactStatus
 from terms.contents import ContentElement
+
+
+class Delay(Enum):
+    """What a notice may say of law enforcement having delayed it."""
+
+    NONE = "No. This notice was not delayed by a law-enforcement investigation."
+    TOLD = "Yes. This notice was delayed at the request of law enforcement."
+    WITHHELD = None
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Knowledge:
         zone: the LEA's time zone.
         anchors: the case's dated facts by name.
         facts: what is known by content element.
+        delay: whether law enforcement delayed the notice, as far as that may be shared.
     """
 
     lea: str
@@ -41,6 +51,7 @@ class Knowledge:
     zone: ZoneInfo
     anchors: Mapping[str, AnchorValue]
     facts: Mapping[str, KnownFact]
+    delay: Delay = Delay.NONE
 
 
 def element_values(elements: Iterable[ContentElement], knowledge: Knowledge) -> tuple[ElementValue, ...]:
@@ -67,7 +78,8 @@ def _look_up(source: str, knowledge: Knowledge) -> tuple[ElementStatus, str | No
     if kind == "anchor":
         return _when(knowledge.anchors.get(name), knowledge.zone)
     if kind == "hold":
-        return ElementStatus.KNOWN, "No. This notice was not delayed by a law-enforcement investigation."
+        delay = knowledge.delay
+        return (ElementStatus.WITHHELD if delay is Delay.WITHHELD else ElementStatus.KNOWN), delay.value
     return _fact(knowledge.facts.get(name))
 
 

@@ -15,13 +15,16 @@ from uuid import UUID
 LINK_PURPOSE = b"notice-link"
 """What ``config.keyring.Keyring.derive`` is asked for to get the key of these tokens."""
 
+LINK_FOLDER = "/n/"
+"""Where the site answers such links; what follows is as good as a password, so no log may hold it."""
+
 _ID_BYTES = 16
 _MAC_BYTES = 16
 
 
 def notice_link(public_url: str, key: bytes, notice_id: UUID) -> str:
     """The address of a notice's own page, under the origin that its readers reach."""
-    return f"{public_url}/n/{notice_token(key, notice_id)}"
+    return f"{public_url}{LINK_FOLDER}{notice_token(key, notice_id)}"
 
 
 def notice_token(key: bytes, notice_id: UUID) -> str:

@@ -50,7 +50,7 @@ def check_confirmation(anchors: Mapping[str, AnchorValue], confirmed_at: datetim
         )
     if problem := check_instant("confirmed_at", confirmed_at, now):
         raise problem
-    occurred = _earliest(anchors.get(OCCURRED))
+    occurred = earliest_of(anchors.get(OCCURRED))
     if occurred and confirmed_at < occurred:
         raise InvalidInput(
             f"The confirmation ({confirmed_at.isoformat()}) is before the breach occurred ({occurred.isoformat()}).",
@@ -59,5 +59,6 @@ def check_confirmation(anchors: Mapping[str, AnchorValue], confirmed_at: datetim
         )
 
 
-def _earliest(anchor: AnchorValue | None) -> datetime | None:
+def earliest_of(anchor: AnchorValue | None) -> datetime | None:
+    """The earliest instant at which a dated fact can have happened, or None."""
     return earliest_instant(anchor.instant, anchor.first_day) if anchor else None

@@ -7,6 +7,7 @@ a replayed workflow all arrive at the same row. No identifier holds personal dat
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from uuid import UUID, uuid5
 
 from models.words import CaseKind, NoticeKind
@@ -42,9 +43,9 @@ def duty_id(case: UUID, agreement: UUID, clause: str) -> UUID:
     return _derived("duty", case, agreement, clause)
 
 
-def batch_id(case: UUID, kind: NoticeKind, clause: str, first_duty: UUID, wave: str) -> UUID:
-    """One batch of notices, named by its first duty and by the wave of facts that caused it."""
-    return _derived("batch", case, kind.value, clause, first_duty, wave)
+def batch_id(case: UUID, kind: NoticeKind, clause: str, first_duty: UUID, planned_at: datetime) -> UUID:
+    """One batch of notices, named by its first duty and by when it was planned."""
+    return _derived("batch", case, kind.value, clause, first_duty, planned_at.isoformat())
 
 
 def notice_id(batch: UUID, duty: UUID) -> UUID:
@@ -55,6 +56,11 @@ def notice_id(batch: UUID, duty: UUID) -> UUID:
 def delivery_id(notice: UUID, contact: UUID) -> UUID:
     """One notice to one contact."""
     return _derived("delivery", notice, contact)
+
+
+def memo_id(key: str) -> UUID:
+    """One message that is no notice, named by what it is about."""
+    return _derived("memo", key)
 
 
 def message_id(delivery: UUID, domain: str) -> str:

@@ -14,6 +14,7 @@ from models.incident import IncidentReport, Occurrence, Person
 from models.words import Verdict
 from starter.agreements import DEMO_FILE, import_agreements
 from starter.commands.breach import duty_table
+from starter.commands.session import wide_console
 from starter.reading import read_case
 from starter.resources import utc_now
 from starter.views import CaseView
@@ -29,13 +30,14 @@ async def play() -> int:
     """Play the demonstration and print what happened; return 0 if every notice went out on time."""
     settings = load_settings()
     configure_logging(settings.model_copy(update={"log_level": "error"}))
-    console = Console(highlight=False)
+    console = wide_console()
     with tempfile.TemporaryDirectory(prefix="duenotice-demo-") as folder:
         async with virtual_engine(Path(folder), cli=settings.temporal_cli) as engine:
             case = await _play(engine, console)
             caught = len(list(engine.mail.glob("*.eml")))
     console.print(f"\n{caught} messages were caught on their way out.")
-    on_time = case.duties and all(duty.verdict is Verdict.ON_TIME for duty in case.duties)
+    told = [duty for duty in case.duties if duty.notices]
+    on_time = told and all(duty.verdict is Verdict.ON_TIME for duty in told)
     console.print("Every notice went out on time." if on_time else "A notice did not go out on time.")
     return 0 if on_time else 1
 

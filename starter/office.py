@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias, TypeVar
 from uuid import UUID, uuid5
 
 import rfc8785
 from sqlmodel import Session, col, select
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -25,17 +24,33 @@ from ledger.artifacts import store
 from ledger.kinds import EvidenceKind
 from models import identifiers
 from models.anchors import report_anchors
+from models.breach import BreachInput
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, NotFound, Refused, Unavailable
 from models.incident import IncidentReport, Person, check_report
-from models.messages import AnchorValue, BreachInput, CaseStanding, ConfirmBreach, NoticePolicy, ReleaseNotices
+from models.messages import (
+    AdoptTerms,
+    AnchorValue,
+    CaseAct,
+    CaseStanding,
+    ConfirmBreach,
+    DecideProposal,
+    DischargeDuty,
+    DismissBreach,
+    ExtendScope,
+    LearnElement,
+    LiftHold,
+    NoticePolicy,
+    PlaceHold,
+    ProposeNotRequired,
+    ReleaseNotices,
+    SetAnchor,
+    WithholdNotices,
+)
 from models.search_attributes import CASE_KIND
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, CaseAnchor, CaseFact
 from models.words import CaseKind, CaseStatus, ContactRole, FactStatus
 from starter.resources import Resources, utc_now
 from workflows.breach import BreachWorkflow
-
-Answer = TypeVar("Answer")
-BreachHandle: TypeAlias = WorkflowHandle[BreachWorkflow, CaseStanding]
 
 _log = get_logger("office")
 
@@ -77,25 +92,122 @@ class Office:
     async def confirm_breach(self, case_id: UUID, confirmed_at: datetime, *, actor: str) -> CaseStanding:
         """Confirm a suspected breach as of ``confirmed_at``, which starts the clocks that run from confirmation.
 
-        Raises:
-            NotFound: there is no such case.
-            InvalidInput: the time has no zone, is in the future, or is before the occurrence.
-            Refused: the breach is confirmed already, or the case is closed.
-            Unavailable: Temporal does not answer; nothing was changed.
+        Like every act below, it raises ``NotFound`` (no such case), ``InvalidInput`` or ``Refused`` (it makes no
+        sense in the present state), or ``Unavailable`` (Temporal does not answer); then nothing was changed.
         """
-        message = ConfirmBreach(confirmed_at=confirmed_at, actor=actor)
-        return await self._act(case_id, lambda case: case.execute_update(BreachWorkflow.confirm, message))
+        return await self._act(case_id, ConfirmBreach(confirmed_at=confirmed_at, actor=actor))
 
-    async def release_notices(self, case_id: UUID, *, actor: str) -> CaseStanding:
-        """Let every waiting notice of a case go now.
+    async def dismiss_breach(self, case_id: UUID, reason: str, *, actor: str) -> CaseStanding:
+        """Find that there was no breach: what has not left is cancelled, LEAs already told are told so."""
+        return await self._act(case_id, DismissBreach(reason_sha256=await self._keep(reason, "reason"), actor=actor))
+
+    async def set_anchor(
+        self, case_id: UUID, anchor: AnchorValue, *, actor: str, reason: str | None = None, agreement: str | None = None
+    ) -> CaseStanding:
+        """Give a dated fact, or correct one, which takes a reason; for one agreement only, if it is named."""
+        act = SetAnchor(
+            anchor=anchor,
+            actor=actor,
+            reason_sha256=await self._keep(reason, "reason") if reason else None,
+            agreement_id=await self._agreement_in(case_id, agreement),
+        )
+        return await self._act(case_id, act)
+
+    async def learn(self, case_id: UUID, element: str, value: str | None, *, actor: str) -> CaseStanding:
+        """Say what a content element is, or by None that it is impossible to determine."""
+        status = FactStatus.IMPOSSIBLE if value is None else FactStatus.KNOWN
+        sha256 = await self._keep(value, "value") if value is not None else None
+        return await self._act(case_id, LearnElement(element=element, status=status, value_sha256=sha256, actor=actor))
+
+    async def release_notices(self, case_id: UUID, *, actor: str, clause: str | None = None) -> CaseStanding:
+        """Let the waiting notices of a case go now: of one clause, or all."""
+        return await self._act(case_id, ReleaseNotices(actor=actor, clause=clause))
+
+    async def withhold_notices(
+        self, case_id: UUID, reason: str, *, actor: str, clause: str | None = None
+    ) -> CaseStanding:
+        """Keep waiting notices back, even at their last safe moment: of one clause, or all."""
+        sha256 = await self._keep(reason, "reason")
+        return await self._act(case_id, WithholdNotices(reason_sha256=sha256, clause=clause, actor=actor))
+
+    async def propose_not_required(
+        self, case_id: UUID, clause: str, ground: str, reason: str, *, actor: str, agreements: tuple[str, ...] = ()
+    ) -> UUID:
+        """Propose that a clause asks for no notice to some agreements, or to all; return the proposal's id."""
+        sha256 = await self._keep(reason, "reason")
+        act = ProposeNotRequired(
+            proposal_id=uuid5(case_id, f"proposal:{clause}:{ground}:{sorted(agreements)}:{sha256}"),
+            clause=clause,
+            ground=ground,
+            agreements=tuple([await self._agreement_in(case_id, name) or case_id for name in agreements]),
+            reason_sha256=sha256,
+            actor=actor,
+        )
+        await self._act(case_id, act)
+        return act.proposal_id
+
+    async def decide_proposal(self, case_id: UUID, proposal_id: UUID, *, approve: bool, actor: str) -> CaseStanding:
+        """Approve or decline a proposal; nobody approves one of their own."""
+        return await self._act(case_id, DecideProposal(proposal_id=proposal_id, approve=approve, actor=actor))
+
+    async def place_hold(
+        self,
+        case_id: UUID,
+        particulars: str,
+        *,
+        begins_at: datetime,
+        actor: str,
+        until: datetime | None = None,
+        agreement: str | None = None,
+        shareable: bool = True,
+    ) -> UUID:
+        """Record that law enforcement asks for notices to be held back; return the hold's id.
+
+        Args:
+            case_id: the case.
+            particulars: the agency, its reference, and who asked.
+            begins_at: since when.
+            actor: who records it.
+            until: when it ends by itself, if that is known.
+            agreement: the reference of the one agreement it is for, else the whole case.
+            shareable: whether LEAs may be told of the delay.
+        """
+        sha256 = await self._keep(particulars, "particulars")
+        act = PlaceHold(
+            hold_id=uuid5(case_id, f"hold:{sha256}:{begins_at.astimezone(UTC).isoformat()}:{agreement}"),
+            agreement_id=await self._agreement_in(case_id, agreement),
+            particulars_sha256=sha256,
+            shareable=shareable,
+            begins_at=begins_at,
+            until=until,
+            actor=actor,
+        )
+        await self._act(case_id, act)
+        return act.hold_id
+
+    async def lift_hold(self, case_id: UUID, hold_id: UUID, *, actor: str) -> CaseStanding:
+        """End a law-enforcement hold; what it suspended is due a reasonable time later."""
+        return await self._act(case_id, LiftHold(hold_id=hold_id, actor=actor))
+
+    async def discharge_duty(self, case_id: UUID, clause: str, proof: bytes, *, actor: str) -> CaseStanding:
+        """Record that the duties under a clause that no notice discharges were done, with the proof of it."""
+        sha256 = await asyncio.to_thread(self._store, proof, "application/octet-stream")
+        return await self._act(case_id, DischargeDuty(clause=clause, proof_sha256=sha256, actor=actor))
+
+    async def adopt_terms(self, case_id: UUID, reason: str, *, actor: str) -> CaseStanding:
+        """Let a case follow the clauses as they are now instead of those it is pinned to."""
+        return await self._act(case_id, AdoptTerms(reason_sha256=await self._keep(reason, "reason"), actor=actor))
+
+    async def add_agreements(self, case_id: UUID, references: tuple[str, ...], *, actor: str) -> CaseStanding:
+        """Add agreements that the incident touches after all; they are due by the incident's own dates.
 
         Raises:
-            NotFound: there is no such case.
-            Refused: no notice waits.
-            Unavailable: Temporal does not answer; nothing was changed.
+            Refused: one of them is in the case already.
+            InvalidFields: one is unknown, or nobody can be written to under it.
         """
-        message = ReleaseNotices(actor=actor)
-        return await self._act(case_id, lambda case: case.execute_update(BreachWorkflow.release, message))
+        await asyncio.to_thread(self._find, case_id)
+        added = await asyncio.to_thread(self._extend, case_id, references, actor)
+        return await self._act(case_id, ExtendScope(added=added, actor=actor))
 
     async def start_unstarted_cases(self) -> int:
         """Start the workflow of every reported case that has none yet; return how many were started."""
@@ -143,7 +255,13 @@ class Office:
     async def _start(self, case_id: UUID) -> bool:
         settings = self._resources.settings
         anchors = await asyncio.to_thread(self._anchors, case_id)
-        policy = NoticePolicy(release=settings.release, last_safe_minutes=settings.last_safe_minutes)
+        policy = NoticePolicy(
+            release=settings.release,
+            last_safe_minutes=settings.last_safe_minutes,
+            reminder_fractions=settings.reminder_fractions,
+            supplement_minutes=settings.supplement_minutes,
+            chase_hours=settings.chase_hours,
+        )
         try:
             await self._resources.client.start_workflow(
                 BreachWorkflow.run,
@@ -177,17 +295,67 @@ class Office:
             case.workflow_started_at = case.workflow_started_at or self._clock()
             session.add(case)
 
-    async def _act(self, case_id: UUID, act: Callable[[BreachHandle], Awaitable[Answer]]) -> Answer:
+    async def _act(self, case_id: UUID, act: CaseAct) -> CaseStanding:
         await asyncio.to_thread(self._find, case_id)
         handle = self._resources.client.get_workflow_handle_for(
             BreachWorkflow.run, identifiers.workflow_id(CaseKind.BREACH, case_id)
         )
         try:
-            return await act(handle)
+            return await handle.execute_update(BreachWorkflow.act, act)
         except WorkflowUpdateFailedError as error:
             raise _refusal(error) from error
         except RPCError as error:
             raise _unreachable(error, case_id) from error
+
+    async def _keep(self, text: str, where: str) -> str:
+        """Keep what a person wrote as an artifact, so that only its hash travels; return the hash."""
+        if not text.strip():
+            raise InvalidInput("It is empty.", where=where, next_step="Say it in a sentence.")
+        return await asyncio.to_thread(self._store, text.strip().encode(), "text/plain")
+
+    def _store(self, content: bytes, media_type: str) -> str:
+        with self._database.writing() as session:
+            return store(session, content, media_type, self._clock())
+
+    async def _agreement_in(self, case_id: UUID, reference: str | None) -> UUID | None:
+        """The agreement of this reference, which must be in the case; None for none."""
+        if reference is None:
+            return None
+        agreement = identifiers.agreement_id(reference)
+        if not await asyncio.to_thread(self._in_scope, case_id, agreement):
+            raise InvalidInput(
+                f"Agreement {reference} is not in this case.", where="agreement", next_step="Add it to the case first."
+            )
+        return agreement
+
+    def _in_scope(self, case_id: UUID, agreement: UUID) -> bool:
+        with self._database.reading() as session:
+            return session.get(CaseAgreement, (case_id, agreement)) is not None
+
+    def _extend(self, case_id: UUID, references: tuple[str, ...], actor: str) -> int:
+        now = self._clock()
+        with self._database.writing() as session:
+            if session.get_one(Case, case_id).status not in (CaseStatus.REPORTED, CaseStatus.OPEN):
+                raise Refused("This case is closed.", next_step="Report a new incident.")
+            agreements = _affected_agreements(session, references)
+            there = set(session.exec(select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case_id)))
+            if again := there.intersection(agreements):
+                raise Refused(
+                    f"{len(again)} of these agreements are in this case already.",
+                    where="agreements",
+                    next_step="Leave them out.",
+                )
+            session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
+            entry = Entry(
+                case_id=case_id,
+                kind=EvidenceKind.SCOPE_ADDED,
+                actor=actor,
+                at=now,
+                body={"agreements": [str(key) for key in agreements]},
+                key=f"scope-added:{case_id}:{agreements[0]}:{len(there)}",
+            )
+            append(session, entry)
+            return len(agreements)
 
 
 def _in_utc(report: IncidentReport) -> IncidentReport:

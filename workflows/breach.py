@@ -1,39 +1,47 @@
-"""A breach case: from the first suspicion until no duty is open.
+"""A breach case: from the first suspicion until no duty is open and every LEA has been told everything.
 
-The case is the one clock. It asks for its duties to be reckoned whenever a fact arrives, lets each batch of
-notices go when an officer releases it or at the last safe moment before it is due, and ends when nothing is open.
+The case is the one clock. It asks for its duties to be reckoned whenever a fact arrives, lets each batch of notices
+go when an officer releases it or at the last safe moment before it is due, and ends when nothing is open.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, ChildWorkflowError
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.signatures import CLOSE_CASE, OPEN_CASE, READ_STANDING, RECKON_DUTIES, RECORD_ANCHOR
+    from activities.signatures import (
+        CHASE_ACKNOWLEDGEMENTS,
+        CLOSE_CASE,
+        OPEN_CASE,
+        RAISE_OVERDUE,
+        READ_STANDING,
+        RECKON_DUTIES,
+        RECORD_ACT,
+        REMIND_OFFICER,
+    )
     from models import identifiers
-    from models.anchors import CONFIRMED, check_confirmation
-    from models.errors import DuenoticeError, Refused
+    from models.breach import BreachInput, BreachState, check_act, take_act
+    from models.errors import DuenoticeError
     from models.messages import (
-        AnchorValue,
-        BatchOutcome,
         BatchPlan,
-        BreachInput,
+        CaseAct,
         CaseStanding,
+        ChaseAcknowledgements,
         CloseCase,
-        ConfirmBreach,
+        ExtendScope,
         OpenCase,
+        RaiseOverdue,
         ReadStanding,
         ReckonDuties,
-        RecordAnchor,
+        RecordAct,
         ReleaseNotices,
+        RemindOfficer,
         SendBatch,
     )
     from models.search_attributes import CASE_STATUS, NEXT_DUE, OPEN_DUTIES
@@ -46,21 +54,8 @@ WINDOW = 20
 AFTER_A_LOST_BATCH = timedelta(minutes=1)
 """How long to wait before a batch whose workflow was ended from outside is sent again."""
 
-
-@dataclass
-class BreachState:
-    """What the case knows between two events; everything else is in SQL."""
-
-    anchors: dict[str, AnchorValue]
-    waiting: dict[UUID, BatchPlan] = field(default_factory=dict)
-    leaving: dict[UUID, BatchPlan] = field(default_factory=dict)
-    released_by: str | None = None
-    released: set[UUID] = field(default_factory=set)
-    standing: CaseStanding = field(default_factory=CaseStanding)
-    facts: int = 1
-    reckoned: int = 0
-    outcomes: int = 0
-    outcomes_seen: int = 0
+KEPT_BY_THE_NOTICE = (ReleaseNotices, ExtendScope)
+"""Acts whose evidence is written elsewhere: with the notices released, with the agreements added."""
 
 
 @workflow.defn(name="breach")
@@ -69,53 +64,49 @@ class BreachWorkflow:
 
     @workflow.init
     def __init__(self, message: BreachInput) -> None:
-        """Start from the report's dated facts."""
+        """Start from the report's dated facts, or from what an earlier run hands on."""
         self._case_id = message.case_id
         self._policy = message.policy
-        self._state = BreachState(anchors={anchor.name: anchor for anchor in message.anchors})
+        self._state = message.memory or BreachState(anchors={anchor.name: anchor for anchor in message.anchors})
         self._window = asyncio.Semaphore(WINDOW)
-        self._sends: set[asyncio.Task[None]] = set()
-        self._opened = False
+        self._background: set[asyncio.Task[None]] = set()
 
     @workflow.run
     async def run(self, message: BreachInput) -> CaseStanding:
-        """Keep the case's clocks until no duty is open; answer how it stood at its end."""
-        await OPEN_CASE(OpenCase(case_id=message.case_id), summary="pin the terms of the affected agreements")
-        self._opened = True
-        while not self._finished():
+        """Keep the case's clocks until nothing is open; answer how it stood at its end."""
+        if not self._state.opened:
+            await OPEN_CASE(OpenCase(case_id=self._case_id), summary="pin the terms of the affected agreements")
+            self._state.opened = True
+        while not self._state.is_over():
             await self._catch_up()
             self._let_go()
+            self._remind()
+            self._raise_overdue()
+            self._chase()
             await self._wait_for_the_next_event()
+            self._continue_as_new_if_long(message)
         self._state.standing = await CLOSE_CASE(CloseCase(case_id=self._case_id), summary="close the case")
-        self._show_standing(CaseStatus.CLOSED)
+        self._show_standing(CaseStatus.DISMISSED if self._state.dismissed else CaseStatus.CLOSED)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._state.standing
 
     @workflow.update
-    async def confirm(self, message: ConfirmBreach) -> CaseStanding:
-        """Record the confirmation and start the clocks that run from it; answer once they run."""
-        anchor = AnchorValue(name=CONFIRMED, instant=message.confirmed_at)
-        self._state.anchors[CONFIRMED] = anchor
-        await RECORD_ANCHOR(
-            RecordAnchor(case_id=self._case_id, anchor=anchor, actor=message.actor), summary="record the confirmation"
-        )
-        return await self._reckon_with_new_facts()
-
-    @confirm.validator
-    def _may_confirm(self, message: ConfirmBreach) -> None:
-        _refuse_unless(lambda: check_confirmation(self._state.anchors, message.confirmed_at, workflow.now()))
-
-    @workflow.update
-    async def release(self, message: ReleaseNotices) -> CaseStanding:
-        """Let every waiting notice go at once, in the officer's name."""
-        self._state.released_by = message.actor
-        self._state.released.update(self._state.waiting)
+    async def act(self, message: CaseAct) -> CaseStanding:
+        """Do what a person decided, keep the evidence, and answer once the case has reckoned with it."""
+        take_act(message, self._state)
+        if not isinstance(message, KEPT_BY_THE_NOTICE):
+            await RECORD_ACT(RecordAct(case_id=self._case_id, act=message), summary=f"record the act: {message.act}")
+        self._state.facts += 1
+        wanted = self._state.facts
+        await workflow.wait_condition(lambda: self._state.reckoned >= wanted)
         return self._state.standing
 
-    @release.validator
-    def _may_release(self, message: ReleaseNotices) -> None:
-        if not self._state.waiting:
-            raise _refusal(Refused("No notice of this case waits for release.", next_step="There is nothing to do."))
+    @act.validator
+    def _makes_sense(self, message: CaseAct) -> None:
+        try:
+            check_act(message, self._state, workflow.now())
+        except DuenoticeError as error:
+            raise ApplicationError(str(error), type=error.code, non_retryable=True) from error
 
     @workflow.query
     def standing(self) -> CaseStanding:
@@ -125,33 +116,19 @@ class BreachWorkflow:
     @workflow.query
     def is_busy(self) -> bool:
         """Whether the case is at work rather than waiting for a fact, an act or a due instant."""
-        return not self._opened or bool(self._state.leaving) or self._is_behind() or self._anything_released()
-
-    def _anything_released(self) -> bool:
-        return not self._state.released.isdisjoint(self._state.waiting)
-
-    def _finished(self) -> bool:
         state = self._state
-        quiet = not (state.waiting or state.leaving or self._is_behind())
-        return quiet and CONFIRMED in state.anchors and state.standing.open_duties == 0
-
-    def _is_behind(self) -> bool:
-        return self._state.reckoned < self._state.facts or self._state.outcomes_seen < self._state.outcomes
-
-    async def _reckon_with_new_facts(self) -> CaseStanding:
-        self._state.facts += 1
-        wanted = self._state.facts
-        await workflow.wait_condition(lambda: self._state.reckoned >= wanted)
-        return self._state.standing
+        return not state.opened or bool(state.leaving or self._background or self._ready()) or state.is_behind()
 
     async def _catch_up(self) -> None:
         state = self._state
         if state.reckoned < state.facts:
             facts = state.facts
-            found = await RECKON_DUTIES(ReckonDuties(case_id=self._case_id), summary="reckon every duty")
+            found = await RECKON_DUTIES(
+                ReckonDuties(case_id=self._case_id, policy=self._policy), summary="reckon every duty"
+            )
             state.waiting = {plan.batch_id: plan for plan in found.batches if plan.batch_id not in state.leaving}
-            state.standing, state.reckoned = found.standing, facts
-        elif state.outcomes_seen < state.outcomes:
+            state.standing, state.vocabulary, state.reckoned = found.standing, found.vocabulary, facts
+        elif state.is_behind():
             outcomes = state.outcomes
             state.standing = await READ_STANDING(
                 ReadStanding(case_id=self._case_id), summary="read how the case stands"
@@ -161,32 +138,38 @@ class BreachWorkflow:
             return
         self._show_standing(CaseStatus.OPEN)
 
+    def _ready(self) -> list[BatchPlan]:
+        """The waiting batches that may go now: released, or at their last safe moment and not withheld."""
+        state, now = self._state, workflow.now()
+        return [
+            plan
+            for key, plan in state.waiting.items()
+            if key in state.released or (now >= plan.leaves_at and key not in state.withheld)
+        ]
+
     def _let_go(self) -> None:
         state = self._state
-        for plan in sorted(state.waiting.values(), key=lambda plan: (plan.due_at, plan.batch_id)):
-            released = plan.batch_id in state.released
-            if released or workflow.now() >= self._leaves_at(plan):
-                del state.waiting[plan.batch_id]
-                state.leaving[plan.batch_id] = plan
-                send = asyncio.create_task(self._send(plan, state.released_by if released else None))
-                self._sends.add(send)
-                send.add_done_callback(self._sends.discard)
-
-    def _leaves_at(self, plan: BatchPlan) -> datetime:
-        if self._policy.release == "immediate":
-            return workflow.now()
-        return plan.due_at - timedelta(minutes=self._policy.last_safe_minutes)
+        if self._is_long():
+            return
+        for plan in sorted(self._ready(), key=lambda plan: (plan.due_at or plan.leaves_at, plan.batch_id)):
+            state.leaving[plan.batch_id] = state.waiting.pop(plan.batch_id)
+            self._in_background(self._send(plan, state.released.pop(plan.batch_id, None)))
 
     async def _send(self, plan: BatchPlan, released_by: str | None) -> None:
         async with self._window:
             await self._send_until_done(plan, released_by)
-        del self._state.leaving[plan.batch_id]
-        self._state.outcomes += 1
+        state = self._state
+        del state.leaving[plan.batch_id]
+        state.outcomes += 1
+        # Whole minutes, so that the batches of one wave are chased together.
+        sent = workflow.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+        chases = {sent + timedelta(hours=hours) for hours in self._policy.chase_hours}
+        state.chases = sorted(chases.union(state.chases))
 
-    async def _send_until_done(self, plan: BatchPlan, released_by: str | None) -> BatchOutcome:
+    async def _send_until_done(self, plan: BatchPlan, released_by: str | None) -> None:
         while True:
             try:
-                return await workflow.execute_child_workflow(
+                outcome = await workflow.execute_child_workflow(
                     NoticeBatchWorkflow.run,
                     SendBatch(batch_id=plan.batch_id, released_by=released_by),
                     id=identifiers.batch_workflow_id(plan.batch_id),
@@ -195,17 +178,106 @@ class BreachWorkflow:
             except ChildWorkflowError:
                 workflow.logger.warning("a batch ended without an outcome; it is sent again")
                 await workflow.sleep(AFTER_A_LOST_BATCH)
+            else:
+                if outcome.undelivered or outcome.late:
+                    await self._raise()
+                return
+
+    def _reminders(self) -> Iterator[tuple[datetime, BatchPlan, str, int]]:
+        """The next reminder of each cohort that waits for an officer: when, of what, its key and its place."""
+        state = self._state
+        cohorts = {f"{plan.clause} {plan.due_at}": plan for plan in state.waiting.values() if plan.due_at}
+        for key, plan in cohorts.items():
+            done = state.reminded.get(key, 0)
+            if plan.due_at and done < len(self._policy.reminder_fractions):
+                length = plan.due_at - plan.starts_at
+                yield plan.starts_at + length * self._policy.reminder_fractions[done], plan, key, done
+
+    def _remind(self) -> None:
+        due = [reminder for reminder in self._reminders() if reminder[0] <= workflow.now()]
+        for _, plan, key, done in due:
+            self._state.reminded[key] = done + 1
+            assert plan.due_at is not None, "only dated cohorts are reminded of"
+            message = RemindOfficer(
+                case_id=self._case_id,
+                clause=plan.clause,
+                due_at=plan.due_at,
+                fraction=self._policy.reminder_fractions[done],
+            )
+            self._in_background(self._forgiving(REMIND_OFFICER(message, summary="remind the officer")))
+
+    def _next_overdue(self) -> datetime | None:
+        until = self._state.raised_until
+        return min((due for due in self._state.standing.due_instants if until is None or due > until), default=None)
+
+    def _raise_overdue(self) -> None:
+        due, now = self._next_overdue(), workflow.now()
+        if due is not None and due < now:
+            self._state.raised_until = max(instant for instant in self._state.standing.due_instants if instant < now)
+            self._in_background(self._raise())
+
+    async def _raise(self) -> None:
+        await self._forgiving(RAISE_OVERDUE(RaiseOverdue(case_id=self._case_id), summary="raise what is overdue"))
+
+    def _chase(self) -> None:
+        state = self._state
+        if state.chases and state.chases[0] <= workflow.now():
+            state.chases = [instant for instant in state.chases if instant > workflow.now()]
+            self._in_background(self._ask_for_acknowledgements())
+
+    async def _ask_for_acknowledgements(self) -> None:
+        message = ChaseAcknowledgements(case_id=self._case_id, chase_hours=self._policy.chase_hours)
+        await self._forgiving(CHASE_ACKNOWLEDGEMENTS(message, summary="ask for acknowledgements"))
+        self._state.outcomes += 1
+
+    async def _forgiving(self, work: Awaitable[object]) -> None:
+        """Wait for work that the case can do without: the next reminder, or the watchdog, makes up for it."""
+        try:
+            await work
+        except ActivityError:
+            workflow.logger.warning("a reminder could not be given")
+
+    def _in_background(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _wait_for_the_next_event(self) -> None:
-        if self._finished():
+        state = self._state
+        if state.is_over():
             return
-        leaves = min((self._leaves_at(plan) for plan in self._state.waiting.values()), default=None)
+        moments = [plan.leaves_at for key, plan in state.waiting.items() if key not in state.withheld]
+        if self._is_long():
+            moments = []
+        moments += [reminder[0] for reminder in self._reminders()]
+        moments += [until for until in state.holds.values() if until]
+        moments += state.chases[:1]
+        if overdue := self._next_overdue():
+            moments.append(overdue + timedelta(milliseconds=1))
+        timeout = max(min(moments) - workflow.now(), timedelta()) if moments else None
         with suppress(asyncio.TimeoutError):
             await workflow.wait_condition(
-                lambda: self._is_behind() or self._finished() or self._anything_released(),
-                timeout=None if leaves is None else max(leaves - workflow.now(), timedelta()),
-                timeout_summary="the last safe moment of the next notices",
+                lambda: state.is_behind() or state.is_over() or (bool(self._ready()) and not self._is_long()),
+                timeout=timeout,
+                timeout_summary="the next moment at which something is to be done",
             )
+        self._end_expired_holds()
+
+    def _end_expired_holds(self) -> None:
+        ended = [key for key, until in self._state.holds.items() if until and until <= workflow.now()]
+        for key in ended:
+            del self._state.holds[key]
+            self._state.facts += 1
+
+    def _is_long(self) -> bool:
+        """Whether the history is long enough to begin a new one; until it does, no further batch leaves."""
+        return workflow.info().is_continue_as_new_suggested()
+
+    def _continue_as_new_if_long(self, message: BreachInput) -> None:
+        state = self._state
+        at_rest = not (state.leaving or self._background or state.is_behind() or state.is_over())
+        if self._is_long() and at_rest and workflow.all_handlers_finished():
+            workflow.continue_as_new(message.model_copy(update={"anchors": (), "memory": state}))
 
     def _show_standing(self, status: CaseStatus) -> None:
         standing = self._state.standing
@@ -218,14 +290,3 @@ class BreachWorkflow:
         )
         due = standing.next_due_at.isoformat() if standing.next_due_at else "nothing dated"
         workflow.set_current_details(f"{standing.open_duties} duties open; next due: {due}.")
-
-
-def _refusal(error: DuenoticeError) -> ApplicationError:
-    return ApplicationError(str(error), type=error.code, non_retryable=True)
-
-
-def _refuse_unless(check: Callable[[], None]) -> None:
-    try:
-        check()
-    except DuenoticeError as error:
-        raise _refusal(error) from error

@@ -26,7 +26,17 @@ from starter.running import read_running
 
 Answer = TypeVar("Answer")
 
-console = Console(highlight=False, soft_wrap=False)
+NOT_A_TERMINAL = 160
+"""How wide tables are where nobody's window sets a limit: in a file or a pipe."""
+
+
+def wide_console() -> Console:
+    """A console as wide as the window, or wide enough for the tables where there is none."""
+    plain = Console(highlight=False)
+    return plain if plain.is_terminal else Console(highlight=False, width=NOT_A_TERMINAL)
+
+
+console = wide_console()
 
 
 def actor() -> str:

@@ -1,0 +1,229 @@
+"""Planning notices: which duties need one now, which planned ones no longer stand, and how they make batches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, insert, select
+
+from models import identifiers
+from models.messages import BatchPlan, NoticePolicy
+from models.tables import Batch, Case, CaseFact, Duty, Notice, Reckoning
+from models.words import BatchStatus, CaseStatus, DutyStatus, FactStatus, NoticeKind
+
+BATCH_SIZE = 200
+"""How many notices one batch holds at most: what one activity sends, and what the case waits for at once."""
+
+NOT_GONE = (BatchStatus.WAITING, BatchStatus.SENDING)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Notices that share everything but their LEA."""
+
+    kind: NoticeKind
+    clause: str
+    reckoning_id: str
+    leaves_at: datetime
+
+
+def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: datetime) -> None:
+    """Bring the planned notices of a case in line with its duties.
+
+    A notice whose duty no longer runs, or is due at another instant, is dropped before it leaves. A running duty
+    without a notice gets one; one that was discharged with elements lacking gets a supplement once any of them is
+    known; in a dismissed case, every LEA that was told is told of the dismissal.
+    """
+    duties = {duty.id: duty for duty in session.exec(select(Duty).where(Duty.case_id == case_id))}
+    reckonings = _reckonings(session, duties.values())
+    _settle_impossible(session, case_id, duties.values())
+    if session.get_one(Case, case_id).status is CaseStatus.DISMISSED:
+        _drop(session, case_id, duties, dismissed=True)
+        _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
+        return
+    _drop(session, case_id, duties, dismissed=False)
+    live = _live(session, case_id)
+    cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
+    known = _elements(session, case_id, FactStatus.KNOWN)
+    for duty in duties.values():
+        if duty.id in live:
+            continue
+        if duty.status is DutyStatus.RUNNING and duty.due_at and reckonings[duty.reckoning_id]["contents"]:
+            leaves_at = _leaves_at(duty.due_at, policy, now)
+            cohorts[Cohort(NoticeKind.NOTICE, duty.clause, duty.reckoning_id, leaves_at)].append(duty.id)
+        elif duty.status is DutyStatus.DISCHARGED and known.intersection(duty.lacking):
+            leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
+            cohorts[Cohort(NoticeKind.SUPPLEMENT, duty.clause, duty.reckoning_id, leaves_at)].append(duty.id)
+    _plan(session, case_id, cohorts, now)
+
+
+def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
+    """The batches of a case that have not left, with what the case's clock needs to know of them."""
+    rows = session.exec(
+        select(Batch, Reckoning)
+        .join(Reckoning, col(Reckoning.id) == col(Batch.reckoning_id))
+        .where(Batch.case_id == case_id, Batch.status == BatchStatus.WAITING)
+    )
+    return tuple(
+        BatchPlan(
+            batch_id=batch.id,
+            kind=batch.kind,
+            clause=batch.clause,
+            starts_at=datetime.fromisoformat(reckoning.body["starts_at"]),
+            due_at=datetime.fromisoformat(reckoning.body["due_at"]) if batch.kind is NoticeKind.NOTICE else None,
+            leaves_at=batch.leaves_at,
+            size=batch.size,
+        )
+        for batch, reckoning in rows
+    )
+
+
+def _leaves_at(due_at: datetime, policy: NoticePolicy, now: datetime) -> datetime:
+    """The last safe moment of a notice that nobody releases; at once where notices need no release."""
+    return now if policy.release == "immediate" else due_at - timedelta(minutes=policy.last_safe_minutes)
+
+
+def _reckonings(session: Session, duties: Iterable[Duty]) -> dict[str, dict[str, object]]:
+    wanted = {duty.reckoning_id for duty in duties}
+    return {row.id: row.body for row in session.exec(select(Reckoning).where(col(Reckoning.id).in_(wanted)))}
+
+
+def _elements(session: Session, case_id: UUID, status: FactStatus) -> set[str]:
+    return set(
+        session.exec(
+            select(CaseFact.element).where(
+                CaseFact.case_id == case_id, CaseFact.status == status, col(CaseFact.superseded_at).is_(None)
+            )
+        )
+    )
+
+
+def _settle_impossible(session: Session, case_id: UUID, duties: Iterable[Duty]) -> None:
+    """What was declared impossible to determine is lacking no more."""
+    impossible = _elements(session, case_id, FactStatus.IMPOSSIBLE)
+    for duty in duties:
+        if impossible.intersection(duty.lacking):
+            duty.lacking = [element for element in duty.lacking if element not in impossible]
+            duty.lacking_count = len(duty.lacking)
+            session.add(duty)
+
+
+def _not_gone(session: Session, case_id: UUID) -> list[tuple[Notice, Batch]]:
+    return list(
+        session.exec(
+            select(Notice, Batch)
+            .join(Batch, col(Batch.id) == col(Notice.batch_id))
+            .where(
+                Notice.case_id == case_id,
+                col(Notice.given_at).is_(None),
+                col(Notice.dropped).is_(False),
+                col(Batch.status).in_(NOT_GONE),
+            )
+        ).all()
+    )
+
+
+def _live(session: Session, case_id: UUID) -> set[UUID]:
+    """The duties that need no further notice for now: one waits, is being sent, or could not be delivered."""
+    waiting = {notice.duty_id for notice, _ in _not_gone(session, case_id)}
+    tried = session.exec(
+        select(Notice.duty_id)
+        .join(Batch, col(Batch.id) == col(Notice.batch_id))
+        .where(
+            Notice.case_id == case_id,
+            col(Notice.dropped).is_(False),
+            col(Notice.given_at).is_(None),
+            Batch.status == BatchStatus.SENT,
+        )
+    )
+    return waiting.union(tried)
+
+
+def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], *, dismissed: bool) -> None:
+    dropped: dict[UUID, int] = defaultdict(int)
+    batches: dict[UUID, Batch] = {}
+    for notice, batch in _not_gone(session, case_id):
+        if not _stands(notice, batch, duties[notice.duty_id], dismissed=dismissed):
+            notice.dropped = True
+            session.add(notice)
+            dropped[batch.id] += 1
+            batches[batch.id] = batch
+    for batch_id, count in dropped.items():
+        batch = batches[batch_id]
+        batch.size -= count
+        if batch.size == 0 and batch.status is BatchStatus.WAITING:
+            batch.status = BatchStatus.CANCELLED
+        session.add(batch)
+
+
+def _stands(notice: Notice, batch: Batch, duty: Duty, *, dismissed: bool) -> bool:
+    """Whether a planned notice still says what is to be said."""
+    if notice.kind is NoticeKind.DISMISSAL or dismissed:
+        return notice.kind is NoticeKind.DISMISSAL
+    if notice.kind is NoticeKind.SUPPLEMENT:
+        return duty.lacking_count > 0
+    return duty.status is DutyStatus.RUNNING and duty.reckoning_id == batch.reckoning_id
+
+
+def _dismissals(
+    session: Session, case_id: UUID, duties: Mapping[UUID, Duty], now: datetime
+) -> dict[Cohort, list[UUID]]:
+    """One notice for each LEA that was told, under the first duty by which it was, unless it has one."""
+    rows = session.exec(
+        select(Notice.duty_id, Notice.kind)
+        .where(Notice.case_id == case_id, col(Notice.dropped).is_(False))
+        .where(col(Notice.given_at).is_not(None) | (col(Notice.kind) == NoticeKind.DISMISSAL))
+        .order_by(col(Notice.given_at))
+    ).all()
+    done = {duties[duty_id].agreement_id for duty_id, kind in rows if kind is NoticeKind.DISMISSAL}
+    cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
+    for duty_id, _ in rows:
+        duty = duties[duty_id]
+        if duty.agreement_id not in done:
+            done.add(duty.agreement_id)
+            cohorts[Cohort(NoticeKind.DISMISSAL, duty.clause, duty.reckoning_id, now)].append(duty_id)
+    return cohorts
+
+
+def _plan(session: Session, case_id: UUID, cohorts: Mapping[Cohort, list[UUID]], now: datetime) -> None:
+    for cohort, duties in cohorts.items():
+        for start in range(0, len(duties), BATCH_SIZE):
+            _plan_batch(session, case_id, cohort, duties[start : start + BATCH_SIZE], now)
+
+
+def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UUID], now: datetime) -> None:
+    batch_id = identifiers.batch_id(case_id, cohort.kind, cohort.clause, duties[0], now)
+    session.add(
+        Batch(
+            id=batch_id,
+            case_id=case_id,
+            kind=cohort.kind,
+            clause=cohort.clause,
+            reckoning_id=cohort.reckoning_id,
+            status=BatchStatus.WAITING,
+            size=len(duties),
+            leaves_at=cohort.leaves_at,
+        )
+    )
+    session.flush()
+    session.execute(
+        insert(Notice),
+        [
+            {
+                "id": identifiers.notice_id(batch_id, duty_id),
+                "batch_id": batch_id,
+                "duty_id": duty_id,
+                "case_id": case_id,
+                "kind": cohort.kind,
+                "given": [],
+                "lacking": [],
+                "dropped": False,
+                "reminders": 0,
+            }
+            for duty_id in duties
+        ],
+    )

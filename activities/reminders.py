@@ -1,0 +1,266 @@
+"""Reminding people: officers of notices that wait and of duties that are overdue, LEAs of notices not acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+from temporalio import activity
+
+from activities.cases import read_standing
+from activities.clock import activity_clock
+from activities.letters import Desk
+from activities.signatures import CHASE_ACKNOWLEDGEMENTS, RAISE_OVERDUE, REMIND_OFFICER
+from config.database import Database
+from ledger.actors import ENGINE
+from ledger.append import Entry, append
+from ledger.kinds import EvidenceKind
+from mail.compose import utc_instant
+from mail.facts import Mailbox
+from mail.links import notice_link
+from mail.memo import compose_memo
+from mail.transport import Rejected, SmtpTransport
+from models import identifiers
+from models.messages import CaseStanding, ChaseAcknowledgements, RaiseOverdue, RemindOfficer
+from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
+from models.words import BatchStatus, ContactRole, DeliveryStatus, DutyStatus, NoticeKind
+
+LISTED = 20
+"""How many LEAs a message to the officer names; the case's page names all."""
+
+
+@dataclass(frozen=True)
+class Chase:
+    """One notice whose LEA is asked to acknowledge it."""
+
+    notice_id: UUID
+    lea_name: str
+    given_at: datetime
+    to: Mailbox
+    reminders: int
+
+
+class ReminderActivities:
+    """The activities that remind people."""
+
+    def __init__(self, database: Database, transport: SmtpTransport, desk: Desk) -> None:
+        self._database = database
+        self._transport = transport
+        self._desk = desk
+
+    @REMIND_OFFICER.implements
+    async def remind_officer(self, message: RemindOfficer) -> CaseStanding:
+        """Write to the officer about notices under one clause that wait for release."""
+        now = activity_clock()
+        waiting = await asyncio.to_thread(self._waiting, message)
+        if waiting:
+            reference = identifiers.case_reference(message.case_id)
+            await self._write_to_officer(
+                f"{len(waiting)} notices of case {reference} wait for release",
+                (
+                    f"Case {reference} has {len(waiting)} notices under {message.clause} that wait for an officer's "
+                    f"release. They are due by {utc_instant(message.due_at)}; {message.fraction:.0%} of their time "
+                    "is over.",
+                    "If nobody acts, they go out by themselves at the last safe moment, marked as unreleased.",
+                    _named(waiting),
+                    f"{self._desk.public_url}/cases/{message.case_id}",
+                ),
+                key=f"reminder:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{message.fraction}",
+                at=now(),
+            )
+        return await asyncio.to_thread(self._note_reminder, message, len(waiting), now())
+
+    @RAISE_OVERDUE.implements
+    async def raise_overdue(self, message: RaiseOverdue) -> CaseStanding:
+        """Raise each duty that is overdue or cannot be delivered, once: in evidence first, then to the officer."""
+        now = activity_clock()
+        raised = await asyncio.to_thread(self._escalate, message.case_id, now())
+        if raised:
+            reference = identifiers.case_reference(message.case_id)
+            await self._write_to_officer(
+                f"{len(raised)} duties of case {reference} are overdue or undelivered",
+                (
+                    f"In case {reference}, {len(raised)} duties are overdue, or no contact could be reached for them.",
+                    _named(raised),
+                    f"{self._desk.public_url}/cases/{message.case_id}",
+                ),
+                key=f"escalation:{message.case_id}:{now().isoformat()}",
+                at=now(),
+            )
+        return await asyncio.to_thread(self._standing, message.case_id)
+
+    @CHASE_ACKNOWLEDGEMENTS.implements
+    async def chase_acknowledgements(self, message: ChaseAcknowledgements) -> CaseStanding:
+        """Ask each LEA whose notice has gone unacknowledged for a further step of the ladder."""
+        now = activity_clock()
+        chases = await asyncio.to_thread(self._to_chase, message, now())
+        for chase in chases:
+            await self._ask(message.case_id, chase, now)
+            activity.heartbeat()
+        return await asyncio.to_thread(self._standing, message.case_id)
+
+    async def _ask(self, case_id: UUID, chase: Chase, now: Callable[[], datetime]) -> None:
+        reference = identifiers.case_reference(case_id)
+        raw = compose_memo(
+            f"Please acknowledge the notice to {chase.lea_name} (case {reference})",
+            (
+                f"On {utc_instant(chase.given_at)} we gave {chase.lea_name} a notice in case {reference}, and it has "
+                "not been acknowledged.",
+                "Please confirm that it arrived, ask a question, or name another contact:",
+                notice_link(self._desk.public_url, self._desk.link_key, chase.notice_id),
+            ),
+            sender=self._desk.sender,
+            to=chase.to,
+            message_id=self._message_id(f"chase:{chase.notice_id}:{chase.reminders}"),
+            at=now(),
+        )
+        answer = await self._transport.send(raw, self._desk.sender.email, chase.to.email)
+        await asyncio.to_thread(self._note_chase, case_id, chase, isinstance(answer, Rejected), now())
+
+    async def _write_to_officer(self, subject: str, paragraphs: Sequence[str], *, key: str, at: datetime) -> None:
+        officer = self._desk.organisation
+        to = Mailbox(name=officer.contact, email=officer.email)
+        raw = compose_memo(
+            subject, paragraphs, sender=self._desk.sender, to=to, message_id=self._message_id(key), at=at
+        )
+        await self._transport.send(raw, self._desk.sender.email, to.email)
+
+    def _message_id(self, key: str) -> str:
+        return identifiers.message_id(identifiers.memo_id(key), self._desk.message_id_domain)
+
+    def _waiting(self, message: RemindOfficer) -> list[str]:
+        with self._database.reading() as session:
+            return list(
+                session.exec(
+                    select(Agreement.lea_name)
+                    .join(Duty, col(Duty.agreement_id) == col(Agreement.id))
+                    .join(Notice, col(Notice.duty_id) == col(Duty.id))
+                    .join(Batch, col(Batch.id) == col(Notice.batch_id))
+                    .where(
+                        Notice.case_id == message.case_id,
+                        col(Notice.dropped).is_(False),
+                        Batch.status == BatchStatus.WAITING,
+                        Batch.clause == message.clause,
+                        Duty.due_at == message.due_at,
+                    )
+                    .order_by(col(Agreement.lea_name))
+                )
+            )
+
+    def _note_reminder(self, message: RemindOfficer, waiting: int, now: datetime) -> CaseStanding:
+        with self._database.writing() as session:
+            append(
+                session,
+                Entry(
+                    case_id=message.case_id,
+                    kind=EvidenceKind.REMINDER_SENT,
+                    subject=message.clause,
+                    actor=ENGINE,
+                    at=now,
+                    body={"due_at": message.due_at.isoformat(), "part": str(message.fraction), "waiting": waiting},
+                    key=f"reminder-sent:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:"
+                    f"{message.fraction}",
+                ),
+            )
+            return read_standing(session, message.case_id)
+
+    def _standing(self, case_id: UUID) -> CaseStanding:
+        with self._database.reading() as session:
+            return read_standing(session, case_id)
+
+    def _escalate(self, case_id: UUID, now: datetime) -> list[str]:
+        with self._database.writing() as session:
+            return raise_duties(session, case_id, now)
+
+    def _to_chase(self, message: ChaseAcknowledgements, now: datetime) -> list[Chase]:
+        with self._database.reading() as session:
+            rows = session.exec(
+                select(Notice, Agreement.lea_name, AgreementContact)
+                .join(Duty, col(Duty.id) == col(Notice.duty_id))
+                .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+                .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
+                .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
+                .where(
+                    Notice.case_id == message.case_id,
+                    col(Notice.given_at).is_not(None),
+                    col(Notice.acknowledged_at).is_(None),
+                    Notice.reminders < len(message.chase_hours),
+                    Delivery.status == DeliveryStatus.ACCEPTED,
+                    col(AgreementContact.role) != ContactRole.COPY_TO,
+                )
+                .order_by(col(Notice.id))
+            ).all()
+        return [
+            Chase(notice.id, lea, notice.given_at, Mailbox(name=contact.name, email=contact.email), notice.reminders)
+            for notice, lea, contact in rows
+            if notice.given_at and now >= notice.given_at + timedelta(hours=message.chase_hours[notice.reminders])
+        ]
+
+    def _note_chase(self, case_id: UUID, chase: Chase, rejected: bool, now: datetime) -> None:
+        with self._database.writing() as session:
+            notice = session.get_one(Notice, chase.notice_id)
+            notice.reminders = chase.reminders + 1
+            session.add(notice)
+            append(
+                session,
+                Entry(
+                    case_id=case_id,
+                    kind=EvidenceKind.REMINDER_SENT,
+                    subject=str(chase.notice_id),
+                    actor=ENGINE,
+                    at=now,
+                    body={"acknowledgement": True, "reminder": notice.reminders, "rejected": rejected},
+                    key=f"chased:{chase.notice_id}:{notice.reminders}",
+                ),
+            )
+
+
+def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
+    """Mark the duties of a case that are overdue, or whose notice no contact took, and that were not raised before.
+
+    Returns the names of their LEAs; the evidence of it is written in the same transaction.
+    """
+    undelivered = (
+        select(Notice.duty_id)
+        .join(Batch, col(Batch.id) == col(Notice.batch_id))
+        .where(
+            Notice.case_id == case_id,
+            Notice.kind == NoticeKind.NOTICE,
+            col(Notice.dropped).is_(False),
+            col(Notice.given_at).is_(None),
+            Batch.status == BatchStatus.SENT,
+        )
+    )
+    rows = session.exec(
+        select(Duty, Agreement.lea_name)
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .where(Duty.case_id == case_id, Duty.status == DutyStatus.RUNNING, col(Duty.escalated_at).is_(None))
+        .where((col(Duty.due_at) < now) | col(Duty.id).in_(undelivered))
+        .order_by(col(Agreement.lea_name))
+    ).all()
+    entries = []
+    for duty, _ in rows:
+        duty.escalated_at = now
+        session.add(duty)
+        entries.append(
+            Entry(
+                case_id=case_id,
+                kind=EvidenceKind.ESCALATED,
+                subject=str(duty.id),
+                actor=ENGINE,
+                at=now,
+                body={"clause": duty.clause, "overdue": bool(duty.due_at and duty.due_at < now)},
+                key=f"escalated:{duty.id}",
+            )
+        )
+    append(session, *entries)
+    return [lea for _, lea in rows]
+
+
+def _named(leas: Sequence[str]) -> str:
+    more = len(leas) - LISTED
+    return "\n".join((*leas[:LISTED], *((f"and {more} more",) if more > 0 else ())))
