@@ -1,0 +1,192 @@
+"""Giving a notice: mail is sent at least once and counted exactly once, whatever the mail server does."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from models.words import DeliveryStatus, DutyStatus, Verdict
+from starter.virtual_time import VirtualEngine
+from tests.activities.posting import Posting, posting
+from tests.mail.scripted_server import HANG_UP, SILENCE
+from tests.workflows.incidents import only_notice
+
+FIRST = "first@inkwell.example.org"
+BOTH = "first@inkwell.example.org;second@inkwell.example.org"
+SECOND = timedelta(seconds=1)
+
+REJECTED, ACCEPTED = DeliveryStatus.REJECTED, DeliveryStatus.ACCEPTED
+
+
+def message_ids(mail: Posting) -> list[bytes]:
+    """The Message-ID of each message that the server received whole."""
+    return [
+        line for raw in mail.server.messages for line in raw.split(b"\r\n") if line.lower().startswith(b"message-id:")
+    ]
+
+
+async def test_a_notice_given_at_the_second_it_is_due_is_on_time(engine: VirtualEngine) -> None:
+    async with posting(engine, FIRST) as mail:
+        due_at = mail.duty.due_at
+        assert due_at is not None
+        outcome = await mail.send(at=due_at - SECOND)
+        assert (outcome.given, outcome.late) == (1, 0)
+        assert mail.duty.verdict is Verdict.ON_TIME
+
+
+async def test_a_notice_given_a_second_after_it_was_due_is_late(engine: VirtualEngine) -> None:
+    async with posting(engine, FIRST) as mail:
+        due_at = mail.duty.due_at
+        assert due_at is not None
+        outcome = await mail.send(at=due_at + SECOND)
+        assert (outcome.given, outcome.late) == (1, 1)
+        assert mail.duty.verdict is Verdict.LATE
+
+
+async def test_every_notice_leaves_composed_and_given_entries_with_the_message(engine: VirtualEngine) -> None:
+    async with posting(engine, FIRST) as mail:
+        await mail.send()
+        composed, given = mail.evidence
+        assert (composed.kind, given.kind) == ("notice_composed", "notice_given")
+        assert composed.artifacts == given.artifacts == [mail.deliveries[0].message_sha256]
+        assert mail.artifact(given.artifacts[0]) == mail.server.messages[0]
+        assert given.body["verdict"] == "on_time"
+        assert given.body["duty"] == str(mail.duty.id)
+
+
+async def test_a_rejected_address_is_followed_by_the_next_contact(engine: VirtualEngine) -> None:
+    async with posting(engine, BOTH, RCPT=["550 5.1.1 No such user"]) as mail:
+        outcome = await mail.send()
+        assert (outcome.given, outcome.undelivered) == (1, 0)
+        assert sorted(mail.statuses) == [ACCEPTED, REJECTED]
+        assert mail.kinds == ["notice_composed", "delivery_rejected", "notice_composed", "notice_given"]
+        (taken,) = (delivery for delivery in mail.deliveries if delivery.status is ACCEPTED)
+        assert taken.contact_email == "second@inkwell.example.org"
+        assert mail.duty.status is DutyStatus.DISCHARGED
+
+
+async def test_a_notice_that_every_contact_rejects_is_not_given(engine: VirtualEngine) -> None:
+    async with posting(engine, BOTH, RCPT=["550 5.1.1 No such user"] * 3) as mail:
+        outcome = await mail.send()
+        assert (outcome.given, outcome.undelivered) == (0, 1)
+        assert set(mail.statuses) == {REJECTED}
+        assert mail.duty.status is DutyStatus.RUNNING
+        assert only_notice(mail.duty).given_at is None
+
+
+async def test_only_the_contacts_answer_counts_and_not_that_of_the_copy(engine: VirtualEngine) -> None:
+    answers: list[str | None] = ["250 Ok", "550 5.1.1 No such user"]
+    async with posting(engine, FIRST, counsel="counsel@inkwell.example.org", RCPT=answers) as mail:
+        outcome = await mail.send()
+        assert sorted(mail.statuses) == [ACCEPTED, REJECTED]
+        told = {delivery.contact_email: delivery.status for delivery in mail.deliveries}[FIRST] is ACCEPTED
+        assert (outcome.given, outcome.undelivered) == ((1, 0) if told else (0, 1))
+
+
+async def test_counsel_gets_a_copy_of_the_same_message(engine: VirtualEngine) -> None:
+    async with posting(engine, FIRST, counsel="counsel@inkwell.example.org") as mail:
+        await mail.send()
+        assert sorted(mail.kinds) == ["copy_given", "notice_composed", "notice_given"]
+        first, second = mail.server.messages
+        assert first == second
+
+
+async def test_while_the_mail_server_is_down_the_notice_waits_and_the_case_says_so(engine: VirtualEngine) -> None:
+    down: list[str | None] = ["421 4.3.2 Shutting down"] * 4
+    async with posting(engine, FIRST, MAIL=down) as mail:
+        assert await mail.fails() == "mail-server-unavailable"
+        (trouble,) = mail.case.troubles
+        assert "have not left" in trouble.sentence
+        assert trouble.notices == 1
+        assert mail.duty.status is DutyStatus.RUNNING
+        assert mail.statuses == [DeliveryStatus.RESERVED]
+        mail.server.script.clear()
+        await mail.send()
+        assert mail.case.troubles == ()
+        assert mail.statuses == [ACCEPTED]
+        assert len(mail.server.messages) == 1
+
+
+async def test_a_notice_that_waited_bears_the_date_on_which_it_leaves(engine: VirtualEngine) -> None:
+    async with posting(engine, FIRST, MAIL=["421 4.3.2 Shutting down"] * 2) as mail:
+        assert await mail.fails() == "mail-server-unavailable"
+        due_at = mail.duty.due_at
+        assert due_at is not None
+        mail.server.script.clear()
+        await mail.send(at=due_at - SECOND)
+        assert f"{due_at - SECOND:%Y-%m-%d %H:%M:%S} UTC".encode() in mail.server.messages[0]
+        assert mail.kinds == ["notice_composed", "delivery_troubled", "notice_composed", "notice_given"]
+
+
+async def test_the_same_trouble_is_told_once_however_often_it_is_met(engine: VirtualEngine) -> None:
+    async with posting(engine, FIRST, MAIL=["421 4.3.2 Shutting down"] * 6) as mail:
+        for _ in range(3):
+            assert await mail.fails() == "mail-server-unavailable"
+        assert mail.kinds.count("delivery_troubled") == 1
+
+
+async def test_a_greylisted_notice_is_put_off_and_sent_again(engine: VirtualEngine) -> None:
+    async with posting(engine, FIRST, RCPT=["450 4.7.1 Greylisted"]) as mail:
+        assert await mail.fails() == "mail-deferred"
+        assert "put some notices off" in mail.case.troubles[0].sentence
+        await mail.send()
+        assert mail.statuses == [ACCEPTED]
+        assert mail.case.troubles == ()
+
+
+async def test_a_connection_lost_after_data_is_unknown_and_sent_again_under_its_message_id(
+    engine: VirtualEngine,
+) -> None:
+    async with posting(engine, FIRST, CONTENT=[HANG_UP]) as mail:
+        assert await mail.fails() == "mail-outcome-unknown"
+        assert mail.statuses == [DeliveryStatus.UNKNOWN]
+        assert mail.duty.status is DutyStatus.RUNNING
+        await mail.send()
+        assert mail.statuses == [ACCEPTED]
+        first, second = message_ids(mail)
+        assert first == second
+        assert mail.server.messages[0] == mail.server.messages[1], "nobody can say which of the two arrived"
+        assert mail.kinds == ["notice_composed", "delivery_unknown", "delivery_troubled", "notice_given"]
+        unknown, given = mail.evidence[1], mail.evidence[3]
+        assert (unknown.body["attempt"], given.body["attempt"]) == (1, 2)
+
+
+async def test_a_worker_stopped_while_a_letter_is_under_way_sends_it_again_and_counts_it_once(
+    engine: VirtualEngine,
+) -> None:
+    async with posting(engine, FIRST, CONTENT=[SILENCE]) as mail:
+        sending = asyncio.create_task(mail.send())
+        await mail.server.arrived.wait()
+        sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
+        assert mail.statuses == [DeliveryStatus.RESERVED]
+        assert mail.deliveries[0].attempted_at is not None
+        await mail.server.hang_up()
+
+        outcome = await mail.send()
+        assert outcome.given == 1
+        first, second = message_ids(mail)
+        assert first == second
+        assert mail.kinds.count("notice_given") == 1
+        assert mail.deliveries[0].attempts == 2
+
+
+async def test_a_batch_that_is_done_sends_nothing_when_it_is_run_again(engine: VirtualEngine) -> None:
+    async with posting(engine, FIRST) as mail:
+        await mail.send()
+        before = len(mail.entries())
+        again = await mail.send()
+        assert again.given == 1
+        assert len(mail.server.messages) == 1
+        assert len(mail.entries()) == before
+
+
+@pytest.mark.parametrize("answer", ["550 5.1.1 No such user first@inkwell.example.org", "250 Ok"])
+async def test_the_ledger_holds_no_address_of_a_contact(engine: VirtualEngine, answer: str) -> None:
+    async with posting(engine, BOTH, RCPT=[answer]) as mail:
+        await mail.send()
+        assert "@" not in str([(entry.body, entry.subject, entry.key) for entry in mail.entries()])

@@ -1,0 +1,46 @@
+"""One engine in virtual time, shared by the tests of the spine; each test has a case of its own in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from config.keyring import Keyring
+from models.columns import bind_sealer
+from starter.agreements import DEMO_FILE, import_agreements
+from starter.resources import utc_now
+from starter.virtual_time import VirtualEngine, virtual_engine
+
+
+@pytest.fixture(scope="session")
+def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
+    """One keyring for all engines: a process seals under one at a time, whichever database was opened last."""
+    return Keyring.create(tmp_path_factory.mktemp("keys") / "keyring.json")
+
+
+@pytest.fixture(scope="session")
+async def running_engine(keyring: Keyring, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VirtualEngine]:
+    """An engine that knows the demo's agreements."""
+    async with virtual_engine(tmp_path_factory.mktemp("engine"), keyring=keyring) as engine:
+        know_demo_agreements(engine)
+        yield engine
+
+
+@pytest.fixture
+def engine(running_engine: VirtualEngine, keyring: Keyring) -> VirtualEngine:
+    """The shared engine, sealing under its keyring again after tests that opened databases of their own."""
+    bind_sealer(keyring)
+    return running_engine
+
+
+def know_demo_agreements(engine: VirtualEngine) -> None:
+    """Import the fictional districts, one a state."""
+    import_agreements(
+        engine.resources.database,
+        engine.resources.catalogue,
+        DEMO_FILE.read_text("utf-8"),
+        file_name=DEMO_FILE.name,
+        now=utc_now(),
+        actor="officer",
+    )
