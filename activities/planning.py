@@ -52,7 +52,7 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
     for duty in duties.values():
         if duty.id in live:
             continue
-        if duty.status is DutyStatus.RUNNING and duty.due_at and reckonings[duty.reckoning_id]["contents"]:
+        if duty.status is DutyStatus.RUNNING and duty.due_at and reckonings[duty.reckoning_id]["by_notice"]:
             leaves_at = _leaves_at(duty.due_at, policy, now)
             cohorts[Cohort(NoticeKind.NOTICE, duty.clause, duty.reckoning_id, leaves_at)].append(duty.id)
         elif duty.status is DutyStatus.DISCHARGED and known.intersection(duty.lacking):

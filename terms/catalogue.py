@@ -239,6 +239,9 @@ def text_problems(
     for element in text.contents:
         if element not in words.contents:
             yield (*place, "contents", element), f"no content element is called {element!r}: add it to contents.yaml."
+    for n, element in enumerate(text.tells if isinstance(text, Clause) else ()):
+        if element not in words.contents:
+            yield (*place, "tells", n), f"no content element is called {element!r}: add it to contents.yaml."
     for n, ground in enumerate(text.grounds):
         if ground not in words.grounds:
             yield (*place, "grounds", n), f"no ground is called {ground!r}: add it to grounds.yaml."

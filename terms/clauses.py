@@ -112,6 +112,7 @@ class Clause(Frozen):
         after_hold: the time allowed once a law-enforcement hold is lifted; None where no hold can delay the duty.
         recurs: whether it is owed again each time it has been discharged.
         contents: the elements that its notice must give.
+        tells: the elements that its notice gives although the clause asks for none, so that it can be acted on.
         grounds: why a breach may need no notice under this clause.
     """
 
@@ -128,6 +129,7 @@ class Clause(Frozen):
     after_hold: LimitText | None = None
     recurs: bool = False
     contents: dict[Name, Content] = Field(default_factory=dict)
+    tells: tuple[Name, ...] = ()
     grounds: tuple[Name, ...] = ()
 
     @model_validator(mode="after")

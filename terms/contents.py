@@ -43,3 +43,15 @@ def required_contents(terms: EffectiveTerms, clause_id: str) -> tuple[ContentEle
         UnknownClause: the terms have no such clause.
     """
     return terms.clause(clause_id).contents
+
+
+def notice_contents(terms: EffectiveTerms, clause_id: str) -> tuple[ContentElement, ...]:
+    """What the notice under one clause says: what the clause demands, or what it tells where the clause is silent.
+
+    A duty for which there is neither is not discharged by a notice.
+
+    Raises:
+        UnknownClause: the terms have no such clause.
+    """
+    clause = terms.clause(clause_id)
+    return clause.contents or clause.tells

@@ -46,6 +46,7 @@ class DueDuty(BaseModel):
         due_local: the same in the LEA's zone, ISO 8601 with offset.
         limit: the limit that won, in words.
         contents: ids of the elements that its notice must give.
+        by_notice: whether a notice discharges the duty.
         trail: the documents' steps that made the clause.
         why: sentences that explain the due instant.
         flags: what a person should know: defaults used, calendars missing, overdue.
@@ -69,6 +70,7 @@ class DueDuty(BaseModel):
     trail: tuple[TrailStep, ...]
     why: tuple[str, ...]
     flags: tuple[str, ...] = ()
+    by_notice: bool = False
     suspendable_by_law_enforcement: bool = False
     recurs: bool = False
 
@@ -308,6 +310,7 @@ def _duty(
         limit=limit,
         status=status,
         contents=tuple(element.id for element in clause.contents),
+        by_notice=bool(clause.contents or clause.tells),
         trail=clause.trail,
         why=why,
         flags=flags,

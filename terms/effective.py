@@ -65,6 +65,7 @@ class EffectiveClause(Frozen):
     after_hold: LimitText | None = None
     recurs: bool = False
     contents: tuple[ContentElement, ...] = ()
+    tells: tuple[ContentElement, ...] = ()
     grounds: tuple[str, ...] = ()
     trail: tuple[TrailStep, ...]
 
@@ -260,6 +261,7 @@ class _Resolution:
         self._clauses[clause_id] = EffectiveClause(
             id=clause_id,
             contents=self._elements(clause, document),
+            tells=self._unasked(clause),
             trail=(*before.trail, step) if before else (step,),
             **_fields(clause),
         )
@@ -285,6 +287,18 @@ class _Resolution:
                 next_step=CORRECT_THE_CHANGE,
             ) from None
 
+    def _unasked(self, clause: Clause) -> tuple[ContentElement, ...]:
+        return tuple(
+            ContentElement(
+                id=element,
+                label=self._words.contents[element].label,
+                required="as_available",
+                source=self._words.contents[element].source,
+                citation="not asked for; told so that it can be acted on",
+            )
+            for element in clause.tells
+        )
+
     def _elements(self, text: Clause | Change, document: str) -> tuple[ContentElement, ...]:
         return tuple(
             ContentElement(
@@ -299,7 +313,7 @@ class _Resolution:
         )
 
 
-NOT_COPIED = {"citation", "says", "contents"}
+NOT_COPIED = {"citation", "says", "contents", "tells"}
 """What of a clause's text becomes its trail and its content elements instead."""
 
 
