@@ -45,7 +45,7 @@ def build_worker(resources: Resources) -> Worker:
     """Make the worker that runs every workflow and activity of this installation."""
     settings, database = resources.settings, resources.database
     cases = CaseActivities(database, resources.catalogue)
-    terms = TermsActivities(database, resources.catalogue, settings.defaults)
+    terms = TermsActivities(database, resources.catalogue, settings.defaults, settings.side)
     transport, letters = SmtpTransport(smtp_server(settings)), desk(settings, resources.keyring)
     notices = NoticeActivities(database, transport, letters)
     reminders = ReminderActivities(database, transport, letters)

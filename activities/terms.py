@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -39,10 +39,11 @@ EVENT = "breach"
 class TermsActivities:
     """The activity that turns dated facts into duties and planned notices."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, defaults: Defaults) -> None:
+    def __init__(self, database: Database, catalogue: Catalogue, defaults: Defaults, side: Party) -> None:
         self._database = database
         self._catalogue = catalogue
         self._defaults = defaults
+        self._side = side
 
     @RECKON_DUTIES.implements
     async def reckon_duties(self, message: ReckonDuties) -> Reckoned:
@@ -56,7 +57,7 @@ class TermsActivities:
             pin_terms(session, self._catalogue, case_id, now)
             terms = pinned_terms(session, case_id)
             if session.get_one(Case, case_id).status is not CaseStatus.DISMISSED:
-                reckoned = list(_reckon_scope(session, case_id, terms, self._defaults, now))
+                reckoned = list(_reckon_scope(session, case_id, terms, self._defaults, self._side, now))
                 _keep_reckonings(session, {item.reckoning_id: item.body for item in reckoned})
                 changed = _keep_duties(session, case_id, reckoned)
                 _leave_evidence(session, case_id, changed, now)
@@ -133,7 +134,12 @@ def suspensions(session: Session, case_id: UUID, now: datetime) -> dict[UUID | N
 
 
 def _reckon_scope(
-    session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms], defaults: Defaults, now: datetime
+    session: Session,
+    case_id: UUID,
+    terms: Mapping[str, EffectiveTerms],
+    defaults: Defaults,
+    side: Party,
+    now: datetime,
 ) -> Iterator[ReckonedDuty]:
     anchors = _anchors_by_agreement(session, case_id)
     holds = suspensions(session, case_id, now)
@@ -156,6 +162,7 @@ def _reckon_scope(
                 anchors[None] | anchors.get(agreement_id, {}),
                 (holds.get(None, Suspension()), holds.get(agreement_id, Suspension())),
                 defaults,
+                side,
             )
             if not alone:
                 shared[key] = duties
@@ -171,22 +178,31 @@ def _reckon_one(
     anchors: Mapping[str, AnchorValue],
     holds: tuple[Suspension, ...],
     defaults: Defaults,
+    side: Party,
 ) -> list[tuple[DueDuty, DutyStatus, str, dict[str, Any]]]:
-    """The provider's duties under one set of terms, each with its status and the reasons that name it."""
-    given = clock_anchors(anchors)
+    """One side's duties under one set of terms, each with its status and the reasons that name it."""
+    given = _as_dated_by(side, clock_anchors(anchors), terms.events.get(EVENT, ()))
     ended = max((hold.ended_at for hold in holds if hold.ended_at), default=None)
     if ended and HOLD_LIFTED in terms.events.get(EVENT, ()):
         given[HOLD_LIFTED] = ended
     held = any(hold.lasts for hold in holds)
     found = []
     for duty in duties_for(terms, EVENT, given, zone=zone, defaults=defaults):
-        if duty.owed_by != Party.PROVIDER.value:
+        if duty.owed_by != side.value:
             continue
         status = DutyStatus(duty.status)
         if held and status is DutyStatus.RUNNING and duty.suspendable_by_law_enforcement:
             status = DutyStatus.SUSPENDED
         found.append((duty, status, *_reckoning(duty, terms.hash, zone)))
     return found
+
+
+def _as_dated_by(side: Party, given: dict[str, datetime | date], known: tuple[str, ...]) -> dict[str, datetime | date]:
+    """The dated facts under the names that terms give to what this side, rather than the provider, finds."""
+    if side is Party.PROVIDER:
+        return given
+    own = {name: f"{side.value}_{name}" for name in given}
+    return {own[name] if own[name] in known else name: value for name, value in given.items()}
 
 
 def _reckoning(duty: DueDuty, terms_hash: str, zone: str) -> tuple[str, dict[str, Any]]:

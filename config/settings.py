@@ -28,6 +28,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
 from models.defaults import Defaults
 from models.errors import ConfigurationError
+from models.words import Party
 
 PREFIX = "DUENOTICE_"
 
@@ -139,6 +140,8 @@ class Settings(BaseSettings):
     defaults: Defaults = Defaults()
     """The time limits that no clause gives; every duty that uses one says so."""
 
+    side: Party = Party.PROVIDER
+    """On which side of its agreements the installation stands: whose duties it keeps, and who its contacts are not."""
     release: Literal["officer", "immediate"] = "officer"
     """Whether a drafted notice waits for an officer to release it."""
     last_safe_minutes: int = Field(default=60, ge=0)

@@ -45,7 +45,11 @@ class Occurrence(_Frozen):
 
 
 class IncidentReport(_Frozen):
-    """The facts of a suspected breach as its reporter knows them; ``agreements`` are their references."""
+    """The facts of a suspected breach as its reporter knows them.
+
+    ``agreements`` are their references; ``subprocessor`` names the one at whom it happened, if it was not at the
+    provider itself.
+    """
 
     title: str = Field(min_length=1, max_length=200)
     occurred: Occurrence
@@ -57,6 +61,7 @@ class IncidentReport(_Frozen):
     agreements: tuple[str, ...]
     reporter: Person
     point_of_contact: Person
+    subprocessor: str | None = Field(default=None, max_length=200)
 
 
 def check_report(report: IncidentReport, now: datetime) -> None:

@@ -232,6 +232,7 @@ class Office:
                     kind=CaseKind.BREACH,
                     status=CaseStatus.REPORTED,
                     title=report.title,
+                    subprocessor=report.subprocessor,
                     report_digest=digest,
                     opened_at=now,
                 )
@@ -439,7 +440,7 @@ def _anchor_rows(case_id: UUID, report: IncidentReport, actor: str, now: datetim
 def _fact_rows(case_id: UUID, report: IncidentReport, actor: str, now: datetime) -> list[CaseFact]:
     types = "\n".join(report.data_types)
     facts = {
-        "description": report.description,
+        "description": _description(report),
         "data_types": types,
         "data_description": types,
         "provider_point_of_contact": _person(report.point_of_contact),
@@ -457,6 +458,12 @@ def _fact_rows(case_id: UUID, report: IncidentReport, actor: str, now: datetime)
         )
         for element, value in facts.items()
     ]
+
+
+def _description(report: IncidentReport) -> str:
+    if report.subprocessor is None:
+        return report.description
+    return f"{report.description}\n\nIt happened at a subprocessor: {report.subprocessor}."
 
 
 def _person(person: Person) -> str:

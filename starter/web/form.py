@@ -29,6 +29,7 @@ LABELS = {
     "discovered_at": "When was it discovered?",
     "confirmed_at": "When was it confirmed?",
     "description": "What happened?",
+    "subprocessor": "At which subprocessor?",
     "data_types": "Types of data",
     "agreements": "Affected agreements",
     "reporter": "Who reports this?",
@@ -68,6 +69,7 @@ class IncidentForm:
     discovered_at: str = ""
     confirmed_at: str = ""
     description: str = ""
+    subprocessor: str = ""
     other_data_types: str = ""
     reporter_name: str = ""
     reporter_email: str = ""
@@ -101,6 +103,7 @@ class IncidentForm:
             discovered_at=times.instant(self.discovered_at, "discovered_at") or now,
             confirmed_at=times.instant(self.confirmed_at, "confirmed_at"),
             description=self.description,
+            subprocessor=self.subprocessor or None,
             data_types=self._all_data_types(),
             agreements=tuple(sorted(self.choice.chosen)),
             reporter=_person(self.reporter_name, self.reporter_email, self.reporter_phone),
