@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +15,14 @@ from starter.virtual_time import VirtualEngine, virtual_engine
 
 
 @pytest.fixture(scope="session")
-def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
+def keyring_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("keys") / "keyring.json"
+
+
+@pytest.fixture(scope="session")
+def keyring(keyring_file: Path) -> Keyring:
     """One keyring for all engines: a process seals under one at a time, whichever database was opened last."""
-    return Keyring.create(tmp_path_factory.mktemp("keys") / "keyring.json")
+    return Keyring.create(keyring_file)
 
 
 @pytest.fixture(scope="session")

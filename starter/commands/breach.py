@@ -158,11 +158,21 @@ def _person(text: str, where: str) -> dict[str, str]:
 
 def _read_report(file: Path) -> object:
     try:
-        return yaml.load(file.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - BaseLoader makes only text
+        return yaml.load(file.read_text("utf-8"), Loader=_TextLoader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
         raise InvalidInput(f"The file cannot be read: {error.strerror}.", where=str(file)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidInput(f"The file is not YAML or JSON: {error}.", where=str(file)) from None
+
+
+class _TextLoader(yaml.SafeLoader):
+    """Takes every value as the text that was written, be it like a number or a date, save for null."""
+
+
+_TextLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:null"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def _show_standing(standing: CaseStanding) -> None:

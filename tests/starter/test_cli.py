@@ -1,0 +1,219 @@
+"""The command line as a person uses it: the main path, and one sentence and exit code 2 for what cannot be done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from models.words import DutyStatus
+from starter.agreements import DEMO_FILE
+from starter.cli import run
+from starter.resources import utc_now
+from starter.virtual_time import VirtualEngine
+from tests.workflows.incidents import INITIAL, NOTICE, duties, incident, open_case
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, on one line each, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs commands in this process, beside the engine that they reach over the network."""
+
+    capture: pytest.CaptureFixture[str]
+
+    async def __call__(self, *arguments: str) -> Said:
+        self.capture.readouterr()
+        code = await asyncio.to_thread(run, arguments)
+        printed = self.capture.readouterr()
+        return Said(code, " ".join(printed.out.split()), printed.err)
+
+    async def refuses(self, *arguments: str) -> str:
+        """The sentences of a refusal: nothing on standard output, no traceback, exit code 2."""
+        said = await self(*arguments)
+        assert (said.code, said.out) == (2, "")
+        assert "Traceback" not in said.err
+        return said.err
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation in which nothing has happened yet."""
+    monkeypatch.setenv("DUENOTICE_HOME", str(tmp_path))
+    monkeypatch.setenv("DUENOTICE_LOG_LEVEL", "error")
+    monkeypatch.setenv("COLUMNS", "250")
+    return tmp_path
+
+
+@pytest.fixture
+def installed(home: Path, engine: VirtualEngine, keyring_file: Path, monkeypatch: pytest.MonkeyPatch) -> VirtualEngine:
+    """The commands' environment names the running engine."""
+    settings = engine.resources.settings
+    monkeypatch.setenv("DUENOTICE_HOME", str(settings.home))
+    monkeypatch.setenv("DUENOTICE_KEYRING", str(keyring_file))
+    monkeypatch.setenv("TEMPORAL_ADDRESS", engine.resources.client.service_client.config.target_host)
+    return engine
+
+
+@pytest.fixture
+def shell(home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield Shell(capsys)
+    root.handlers[:], _ = handlers, root.setLevel(level)
+
+
+REPORT = (
+    "breach", "report", "--title", "A laptop is missing", "--description", "It was left on a train.",
+    "--data-type", "Student name", "--reporter", "Robin Example <robin@provider.example.org>",
+)  # fmt: skip
+
+
+async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, shell: Shell) -> None:
+    now = utc_now()
+    expected = (now - HOUR).isoformat()
+    command = (*REPORT, "--expected", expected, "--discovered", expected, "--agreement", "VA-001")
+    said = await shell(*command)
+    found = re.search(r"Case (\w{8}) is reported: (\S+)", said.out)
+    assert said.code == 0
+    assert found, said.out
+    reference = found[1]
+
+    again = await shell(*command)
+    assert f"Case {reference} was reported before; this is its case" in again.out
+
+    said = await shell("breach", "confirm", reference, "--at", now.isoformat())
+    assert said.code == 0
+    assert said.out.startswith("2 duties open, 2 notices waiting; next due ")
+
+    assert "A laptop is missing" in (await shell("breach", "show")).out
+    shown = (await shell("breach", "show", reference, "--why")).out
+    assert "Blue Ridge Valley Public Schools" in shown
+    assert "24 hours from reasonably expected" in shown
+    assert "72 hours elapsed" in shown
+    assert "2 notices wait for release" in shown
+
+    assert (await shell("breach", "release", reference)).code == 0
+
+
+async def test_breach_report_reads_a_whole_report_from_a_file(
+    installed: VirtualEngine, shell: Shell, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.json"
+    report = incident("VA-001", expected=utc_now(), confirmed=utc_now())
+    file.write_text(report.model_dump_json(), "utf-8")
+    said = await shell("breach", "report", "--file", str(file))
+    assert "is reported" in said.out
+    reported = await installed.office.report_breach(report, actor="officer")
+    assert reported.existed, "a file and a form that say the same are the same report"
+    await installed.settle(reported.case_id)
+    found = duties(installed, reported.case_id, "VA")
+    assert found[INITIAL].status is found[NOTICE].status is DutyStatus.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--discovered", "2026-03-07T22:15"), "--discovered: 2026-03-07T22:15 has no zone"),
+        (("--discovered", "yesterday"), "--discovered: yesterday is not an instant."),
+        (("--discovered", "2999-01-01T00:00Z"), "discovered_at: The time 2999-01-01T00:00:00+00:00 is in the future."),
+        (("--occurred", "7 March"), "--occurred: "),
+        (("--occurred", "2026-03-07..2026-03-01"), "The range ends before it begins."),
+        (("--reporter", "nobody"), "--reporter: It needs a name and an address."),
+        (("--title", ""), "title: It is empty."),
+        (("--agreement", "XX-404"), "agreements: There is no agreement XX-404."),
+        (("--file", "/nowhere/report.yaml"), "/nowhere/report.yaml: The file cannot be read"),
+        (("--colour", "red"), "No such option"),
+    ],
+)
+async def test_a_report_that_cannot_be_used_is_refused_in_a_sentence(
+    installed: VirtualEngine, shell: Shell, options: tuple[str, ...], says: str
+) -> None:
+    discovered = () if "--discovered" in options else ("--discovered", "2026-03-07T22:15-05:00")
+    assert says in await shell.refuses(*REPORT, *discovered, *options)
+
+
+async def test_a_report_without_an_agreement_is_refused(installed: VirtualEngine, shell: Shell) -> None:
+    said = await shell.refuses(*REPORT, "--discovered", "2026-03-07T22:15-05:00")
+    assert said.startswith("agreements: No affected agreement is chosen.")
+
+
+async def test_an_act_on_no_case_is_refused(installed: VirtualEngine, shell: Shell) -> None:
+    for command in ("confirm", "release", "show"):
+        assert "There is no case 00000000." in await shell.refuses("breach", command, "00000000")
+
+
+async def test_confirming_twice_and_releasing_nothing_are_refused(installed: VirtualEngine, shell: Shell) -> None:
+    case_id = await open_case(installed, incident("TN-001"))
+    assert "No notice of this case waits for release." in await shell.refuses("breach", "release", str(case_id))
+    assert (await shell("breach", "confirm", str(case_id))).code == 0
+    assert "This breach is already confirmed." in await shell.refuses("breach", "confirm", str(case_id))
+
+
+async def test_a_command_that_needs_the_engine_says_so_where_it_does_not_run(
+    home: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "There is no keyring." in (await shell("breach", "show")).err
+
+
+async def test_agreements_are_imported_and_listed(installed: VirtualEngine, shell: Shell, tmp_path: Path) -> None:
+    said = await shell("agreements", "import", "--demo")
+    assert said.out == "0 added, 0 changed, 12 as they were."
+    listed = (await shell("agreements", "list", "--state", "or")).out
+    assert "Cascade Meadow School District" in listed
+    assert "Blue Ridge" not in listed
+    one = tmp_path / "one.csv"
+    header, _, row, *_ = DEMO_FILE.read_text("utf-8").splitlines()
+    one.write_text(f"{header}\n{row.replace('ME-001', 'ME-777')}\n", "utf-8")
+    assert (await shell("agreements", "import", str(one))).out == "1 added, 0 changed, 0 as they were."
+
+
+async def test_a_file_with_bad_rows_is_refused_with_each_of_them(
+    installed: VirtualEngine, shell: Shell, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text(DEMO_FILE.read_text("utf-8").replace("ndpa-v2", "ndpa-v9").replace("2025-02-12", "Ides"), "utf-8")
+    lines = (await shell.refuses("agreements", "import", str(bad))).splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["bad.csv:3", "bad.csv:12", "bad.csv:13"]
+
+
+async def test_an_import_needs_one_file_that_can_be_read(installed: VirtualEngine, shell: Shell) -> None:
+    assert "Name one file" in await shell.refuses("agreements", "import")
+    assert "cannot be read" in await shell.refuses("agreements", "import", "/nowhere/districts.csv")
+
+
+async def test_the_demonstration_gives_every_notice_on_time(
+    home: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = await shell("demo")
+    assert said.code == 0, said.err
+    assert said.out.endswith("Every notice went out on time.")
+    assert said.out.count("on time") == 6
+    for district in ("Blue Ridge Valley", "Ozark Ridge", "Prairie Glen", "Cascade Meadow"):
+        assert district in said.out
+    assert list(home.iterdir()) == [], "the demonstration leaves nothing behind"
+
+
+async def test_json_reports_hold_instants_with_their_zone(
+    tmp_path: Path, installed: VirtualEngine, shell: Shell
+) -> None:
+    report = json.loads(incident("VA-001").model_dump_json()) | {"discovered_at": "2026-03-07T22:15"}
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(report), "utf-8")
+    assert "discovered_at: The time has no zone" in await shell.refuses("breach", "report", "--file", str(file))
