@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from itertools import groupby
 from typing import TypeVar
 from uuid import UUID
 
@@ -14,13 +13,14 @@ from sqlmodel import Session, col, select, update
 
 from activities.acts import record_act
 from activities.clock import activity_clock
+from activities.directory import exhibit_h_changes
 from activities.signatures import CLOSE_CASE, OPEN_CASE, READ_STANDING, RECORD_ACT
 from config.database import Database
 from ledger.actors import ENGINE
 from ledger.append import Entry, append
 from ledger.kinds import EvidenceKind
 from models.messages import AdoptTerms, CaseStanding, CloseCase, OpenCase, ReadStanding, RecordAct
-from models.tables import Agreement, Batch, Case, CaseAgreement, Duty, ExhibitHChange, Notice, TermsSnapshot
+from models.tables import Agreement, Batch, Case, CaseAgreement, Duty, Notice, TermsSnapshot
 from models.words import OPEN_STATUSES, BatchStatus, CaseStatus
 from terms.catalogue import Catalogue
 from terms.effective import Amendment, EffectiveTerms, effective_terms
@@ -135,16 +135,6 @@ def pin_terms(session: Session, catalogue: Catalogue, case_id: UUID, now: dateti
         hashes.setdefault(known[key].hash, []).append(agreement.id)
     for terms_hash, agreements in hashes.items():
         _pin(session, case_id, terms_hash, agreements, now)
-
-
-def exhibit_h_changes(session: Session, agreements: list[UUID]) -> dict[UUID, tuple[Amendment, ...]]:
-    """The Exhibit H changes of the agreements that have any, in order of their effective dates."""
-    wanted = set(agreements)
-    rows = session.exec(
-        select(ExhibitHChange).order_by(col(ExhibitHChange.agreement_id), col(ExhibitHChange.effective_on))
-    )
-    grouped = groupby((row for row in rows if row.agreement_id in wanted), key=lambda row: row.agreement_id)
-    return {agreement: tuple(Amendment.model_validate(row.operation) for row in group) for agreement, group in grouped}
 
 
 def _keep_snapshot(session: Session, terms: EffectiveTerms, now: datetime) -> None:

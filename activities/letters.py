@@ -38,7 +38,6 @@ from models.tables import (
     TermsSnapshot,
 )
 from models.words import ContactRole, DeliveryStatus, NoticeKind
-from terms.contents import notice_contents
 
 FAILED = (DeliveryStatus.REJECTED, DeliveryStatus.BOUNCED)
 
@@ -214,7 +213,7 @@ class Desk:
             facts=current_facts(session, case_id),
             delay=_delay(session, case_id, dossier.agreement.id),
         )
-        required = notice_contents(terms, dossier.duty.clause)
+        required = terms.clause(dossier.duty.clause).notice_contents
         if dossier.notice.kind is NoticeKind.SUPPLEMENT:
             required = tuple(element for element in required if element.id in dossier.duty.lacking)
         return element_values(required, knowledge)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import BaseModel, ConfigDict
 
 from terms.clauses import Required
-
-if TYPE_CHECKING:
-    from terms.effective import EffectiveTerms
 
 
 class ContentElement(BaseModel):
@@ -34,24 +29,3 @@ class ContentElement(BaseModel):
     source: str
     citation: str
     condition: str | None = None
-
-
-def required_contents(terms: EffectiveTerms, clause_id: str) -> tuple[ContentElement, ...]:
-    """The elements that the notice under one clause must give, in the order of the agreement.
-
-    Raises:
-        UnknownClause: the terms have no such clause.
-    """
-    return terms.clause(clause_id).contents
-
-
-def notice_contents(terms: EffectiveTerms, clause_id: str) -> tuple[ContentElement, ...]:
-    """What the notice under one clause says: what the clause demands, or what it tells where the clause is silent.
-
-    A duty for which there is neither is not discharged by a notice.
-
-    Raises:
-        UnknownClause: the terms have no such clause.
-    """
-    clause = terms.clause(clause_id)
-    return clause.contents or clause.tells

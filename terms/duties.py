@@ -310,7 +310,7 @@ def _duty(
         limit=limit,
         status=status,
         contents=tuple(element.id for element in clause.contents),
-        by_notice=bool(clause.contents or clause.tells),
+        by_notice=bool(clause.notice_contents),
         trail=clause.trail,
         why=why,
         flags=flags,

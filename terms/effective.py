@@ -80,6 +80,14 @@ class EffectiveClause(Frozen):
         return self.id.partition(".")[0]
 
     @property
+    def notice_contents(self) -> tuple[ContentElement, ...]:
+        """What its notice says: what the clause demands, or what it tells where the clause is silent.
+
+        A duty for which there is neither is not discharged by a notice.
+        """
+        return self.contents or self.tells
+
+    @property
     def dated(self) -> bool:
         """Whether the clause sets a duty with a due instant."""
         return self.limit is not None

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from uuid import uuid4
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
+from activities.directory import exhibit_h_changes, school_calendar
 from ledger.append import Entry, append
 from ledger.artifacts import store
 from ledger.kinds import EvidenceKind
 from models import tables
 from models.errors import NotFound
+from starter.commands.question import Question
 from starter.commands.session import actor, open_installation
-from starter.commands.terms import Question
 from starter.resources import utc_now
 from terms.calendars import SchoolCalendar
 from terms.catalogue import load_catalogue
@@ -34,8 +34,8 @@ def stored_agreement(reference: str) -> Question:
             agreement.form,
             agreement.state,
             agreement.time_zone,
-            _amendments(session, agreement),
-            _latest_calendar(session, agreement),
+            exhibit_h_changes(session, [agreement.id]).get(agreement.id, ()),
+            school_calendar(session, agreement.id),
         )
 
 
@@ -57,7 +57,7 @@ def store_amendments(reference: str, added: Sequence[Amendment], file: bytes) ->
     now = utc_now()
     with database.writing() as session:
         agreement = _agreement(session, reference)
-        known = _amendments(session, agreement)
+        known = exhibit_h_changes(session, [agreement.id]).get(agreement.id, ())
         new = [amendment for amendment in added if amendment not in known]
         together = (*known, *new)
         last = max((amendment.effective for amendment in together), default=now.date())
@@ -129,24 +129,3 @@ def _agreement(session: Session, reference: str) -> tables.Agreement:
             next_step="List them with: duenotice agreements list.",
         )
     return found
-
-
-def _amendments(session: Session, agreement: tables.Agreement) -> tuple[Amendment, ...]:
-    rows = session.exec(
-        select(tables.ExhibitHChange)
-        .where(tables.ExhibitHChange.agreement_id == agreement.id)
-        .order_by(col(tables.ExhibitHChange.effective_on), col(tables.ExhibitHChange.entered_at))
-    )
-    return tuple(Amendment.model_validate(row.operation) for row in rows)
-
-
-def _latest_calendar(session: Session, agreement: tables.Agreement) -> SchoolCalendar | None:
-    newest = session.exec(
-        select(tables.SchoolCalendar)
-        .where(tables.SchoolCalendar.agreement_id == agreement.id)
-        .order_by(col(tables.SchoolCalendar.imported_at).desc())
-    ).first()
-    if newest is None:
-        return None
-    closed = frozenset(date.fromisoformat(day) for day in newest.closed_days)
-    return SchoolCalendar(newest.first_day, newest.last_day, closed, newest.source_sha256)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ from rich.table import Table
 
 from models.defaults import Defaults
 from models.errors import ConfigurationError, InvalidInput
+from starter.commands.question import Question
 from terms.calendars import SchoolCalendar, parse_calendar
 from terms.cases import case_problems
 from terms.catalogue import CLAUSES_FOLDER, Catalogue, check_catalogue, load_catalogue
@@ -60,17 +60,6 @@ def register(app: typer.Typer) -> None:
     """Add ``due`` and ``terms`` to the command line."""
     app.command("due")(due)
     app.add_typer(terms_app, name="terms")
-
-
-@dataclass(frozen=True)
-class Question:
-    """What the duties under one agreement depend on besides the clauses."""
-
-    form: str
-    state: str | None = None
-    zone: str | None = None
-    amendments: tuple[Amendment, ...] = ()
-    calendar: SchoolCalendar | None = None
 
 
 def due(

@@ -14,7 +14,6 @@ from models.errors import InvalidInput
 from terms.catalogue import CLAUSES_FOLDER, check_catalogue, load_catalogue
 from terms.clauses import Change, OtherLimit, Step, in_force
 from terms.compare import differences
-from terms.contents import required_contents
 from terms.duties import duties_for
 from terms.effective import Amendment, EffectiveTerms, effective_terms
 from terms.errors import (
@@ -136,7 +135,7 @@ def test_a_difference_names_the_provision() -> None:
 
 
 def test_every_content_element_says_how_firmly_and_where_from() -> None:
-    elements = {element.id: element for element in required_contents(terms_of("ndpa-v1", "IL"), "breach.notice")}
+    elements = {element.id: element for element in terms_of("ndpa-v1", "IL").clause("breach.notice").contents}
     assert elements["students_involved"].source == "artifact:students_involved"
     assert elements["students_involved"].citation == "Exhibit G (Illinois), item 13(vi)"
     assert elements["breach_date"].required == "if_possible"
@@ -200,7 +199,7 @@ def test_what_is_not_covered_is_told(form: str, state: str | None, error: type[E
 
 def test_an_unknown_clause_is_told() -> None:
     with pytest.raises(UnknownClause, match=r"no clause 'breach\.other'"):
-        required_contents(terms_of("ndpa-v1", "VA"), "breach.other")
+        terms_of("ndpa-v1", "VA").clause("breach.other")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""What SQL knows of an agreement's own terms: its Exhibit H changes, and its LEA's school calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from models import tables
+from models.grouping import grouped
+from terms.calendars import SchoolCalendar
+from terms.effective import Amendment
+
+
+def exhibit_h_changes(session: Session, agreements: Iterable[UUID]) -> dict[UUID, tuple[Amendment, ...]]:
+    """The Exhibit H changes of those of the agreements that have any, by when they take effect."""
+    wanted = set(agreements)
+    change = tables.ExhibitHChange
+    # All are read: agreements with changes of their own are few, and the list asked for may be long.
+    rows = session.exec(select(change).order_by(col(change.effective_on), col(change.entered_at)))
+    by_agreement = grouped((row for row in rows if row.agreement_id in wanted), lambda row: row.agreement_id)
+    return {
+        agreement: tuple(Amendment.model_validate(row.operation) for row in changes)
+        for agreement, changes in by_agreement.items()
+    }
+
+
+def school_calendar(session: Session, agreement: UUID) -> SchoolCalendar | None:
+    """The newest school calendar that was loaded for an agreement, if any was."""
+    newest = session.exec(
+        select(tables.SchoolCalendar)
+        .where(tables.SchoolCalendar.agreement_id == agreement)
+        .order_by(col(tables.SchoolCalendar.imported_at).desc())
+    ).first()
+    if newest is None:
+        return None
+    closed = frozenset(date.fromisoformat(day) for day in newest.closed_days)
+    return SchoolCalendar(newest.first_day, newest.last_day, closed, newest.source_sha256)
