@@ -44,10 +44,18 @@ def actor() -> str:
     return f"cli:{getpass.getuser()}"
 
 
+def command_settings() -> Settings:
+    """The settings, with a log that keeps quiet beside a command's own words unless it was asked to speak."""
+    settings = load_settings()
+    if "log_level" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"log_level": "warning"})
+    configure_logging(settings)
+    return settings
+
+
 def open_installation() -> tuple[Settings, Database]:
     """The settings and the database, for commands that need no server."""
-    settings = load_settings()
-    configure_logging(settings)
+    settings = command_settings()
     return settings, open_database(settings, Keyring.load(settings.keyring))
 
 
@@ -55,8 +63,7 @@ def in_office(act: Callable[[Office], Awaitable[Answer]]) -> Answer:
     """Connect to the running engine and carry out one act."""
 
     async def connected() -> Answer:
-        settings = load_settings()
-        configure_logging(settings)
+        settings = command_settings()
         running = read_running(settings.home)
         resources = await connect(settings, address=running.temporal_address if running else None)
         return await act(Office(resources))
