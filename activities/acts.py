@@ -29,8 +29,8 @@ from models.messages import (
     SetAnchor,
     WithholdNotices,
 )
-from models.tables import Case, CaseAnchor, CaseFact, Duty, Hold, Proposal
-from models.words import OPEN_STATUSES, CaseStatus, DutyStatus, Verdict
+from models.tables import Batch, Case, CaseAnchor, CaseFact, Duty, Hold, Proposal
+from models.words import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, Verdict
 
 
 @singledispatch
@@ -93,6 +93,10 @@ def _(act: LearnElement, session: Session, case_id: UUID, now: datetime) -> None
 
 @record_act.register
 def _(act: WithholdNotices, session: Session, case_id: UUID, now: datetime) -> None:
+    waiting = [col(Batch.case_id) == case_id, col(Batch.status) == BatchStatus.WAITING]
+    if act.clause:
+        waiting.append(col(Batch.clause) == act.clause)
+    session.execute(update(Batch).where(*waiting).values(status=BatchStatus.WITHHELD))
     _leave(
         session,
         EvidenceKind.NOTICE_WITHHELD,

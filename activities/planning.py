@@ -18,7 +18,10 @@ from models.words import BatchStatus, CaseStatus, DutyStatus, FactStatus, Notice
 BATCH_SIZE = 200
 """How many notices one batch holds at most: what one activity sends, and what the case waits for at once."""
 
-NOT_GONE = (BatchStatus.WAITING, BatchStatus.SENDING)
+HERE = (BatchStatus.WAITING, BatchStatus.WITHHELD)
+"""How a batch stands that has not begun to leave; one that is withheld leaves once it is released."""
+
+NOT_GONE = (*HERE, BatchStatus.SENDING)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
     rows = session.exec(
         select(Batch, Reckoning)
         .join(Reckoning, col(Reckoning.id) == col(Batch.reckoning_id))
-        .where(Batch.case_id == case_id, Batch.status == BatchStatus.WAITING)
+        .where(Batch.case_id == case_id, col(Batch.status).in_(HERE))
     )
     return tuple(
         BatchPlan(
@@ -155,7 +158,7 @@ def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], *, dismi
     for batch_id, count in dropped.items():
         batch = batches[batch_id]
         batch.size -= count
-        if batch.size == 0 and batch.status is BatchStatus.WAITING:
+        if batch.size == 0 and batch.status in HERE:
             batch.status = BatchStatus.CANCELLED
         session.add(batch)
 
