@@ -11,7 +11,7 @@ import typer
 
 from models.errors import DuenoticeError, InvalidFields
 
-COMMANDS = ("running", "terms", "calendars", "breach", "agreements", "keyring")
+COMMANDS = ("running", "terms", "calendars", "breach", "answers", "kit", "costs", "agreements", "keyring")
 """The modules of ``starter.commands``; each adds its commands to the application."""
 
 app = typer.Typer(

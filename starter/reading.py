@@ -80,15 +80,17 @@ def list_cases(database: Database, now: datetime) -> tuple[CaseRow, ...]:
 def list_agreements(database: Database) -> tuple[AgreementView, ...]:
     """Every agreement, by reference."""
     with database.reading() as session:
-        contacts = dict(
-            session.exec(
-                select(AgreementContact.agreement_id, func.count())
-                .where(AgreementContact.role != ContactRole.COPY_TO)
+        contacts = {
+            agreement_id: {"contacts": count, "failing": failing}
+            for agreement_id, count, failing in session.exec(
+                select(AgreementContact.agreement_id, func.count(), func.count(col(AgreementContact.failing_since)))
+                .where(AgreementContact.role != ContactRole.COPY_TO, AgreementContact.rank >= 0)
                 .group_by(col(AgreementContact.agreement_id))
-            ).all()
-        )
+            )
+        }
+        none = {"contacts": 0, "failing": 0}
         return tuple(
-            AgreementView(contacts=contacts.get(row.id, 0), **row.model_dump(include=set(AgreementView.model_fields)))
+            AgreementView(**contacts.get(row.id, none), **row.model_dump(include=set(AgreementView.model_fields)))
             for row in session.exec(select(Agreement).order_by(col(Agreement.reference)))
         )
 

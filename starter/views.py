@@ -19,7 +19,7 @@ class View(BaseModel):
 
 
 class AgreementView(View):
-    """One agreement in a list; ``contacts`` counts those that can be written to."""
+    """One agreement in a list; ``contacts`` counts those that can be written to, ``failing`` those known to fail."""
 
     id: UUID
     reference: str
@@ -30,6 +30,7 @@ class AgreementView(View):
     executed_on: date
     expires_on: date | None
     contacts: int
+    failing: int
 
 
 class CaseRow(View):

@@ -13,17 +13,19 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
+from mail.links import LINK_PURPOSE
 from models.errors import DuenoticeError
+from starter.answers import AnswerBox
 from starter.office import Office
 from starter.resources import Resources, utc_now
-from starter.web import access, agreements, api, cases, incidents, messages
+from starter.web import access, agreements, api, cases, follow_up, incidents, links, messages
 from starter.web.failures import Failures
 from starter.web.guard import Guard
 from starter.web.pages import Pages
 from starter.web.sessions import Sessions
 from starter.web.site import Site
 
-PARTS = (access, cases, messages, incidents, agreements, api)
+PARTS = (links, access, cases, follow_up, messages, incidents, agreements, api)
 """The modules of pages; each has a router."""
 
 
@@ -34,7 +36,9 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     sessions = Sessions(resources.keyring.derive(b"web-session"), secure=address.scheme == "https")
     pages = Pages(sessions, clock, settings.organisation.name)
     failures = Failures(pages)
-    site = Site(resources, Office(resources, clock), sessions, pages, clock)
+    link_key = resources.keyring.derive(LINK_PURPOSE)
+    answers = AnswerBox(resources.database, link_key, clock)
+    site = Site(resources, Office(resources, clock), sessions, pages, answers, link_key, clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from models.errors import DuenoticeError, InvalidInput
 from models.words import DutyStatus, Verdict
+from starter.answers import read_answers
+from starter.costs import read_costs
+from starter.kit import read_kit
 from starter.reading import list_agreements, list_cases, read_case
 from starter.views import CaseView, DutyView
 from starter.web.failures import status_of
@@ -27,6 +30,11 @@ router = APIRouter(include_in_schema=False)
 
 DUTIES_SHOWN = 50
 EVIDENCE_SHOWN = 100
+UNACKNOWLEDGED_SHOWN = 50
+DOCUMENTS_SHOWN = 50
+
+TYPED = ("confirmed_at", "zone", "element", "agreement", "amount", "note")
+"""The fields of the page's forms, which keep what was typed when it is refused."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ async def confirm(request: Request, site: TheSite, session: SignedIn, case_id: U
             )
         await site.to_the_end(site.office.confirm_breach(case_id, confirmed_at, actor=session.actor))
     except DuenoticeError as error:
-        return await _show_refusal(request, site, case_id, error)
+        return await show_refusal(request, site, case_id, error)
     return RedirectResponse(f"/cases/{case_id}?done=confirmed", HTTPStatus.SEE_OTHER)
 
 
@@ -101,16 +109,16 @@ async def release(request: Request, site: TheSite, session: SignedIn, case_id: U
     try:
         await site.to_the_end(site.office.release_notices(case_id, actor=session.actor))
     except DuenoticeError as error:
-        return await _show_refusal(request, site, case_id, error)
+        return await show_refusal(request, site, case_id, error)
     return RedirectResponse(f"/cases/{case_id}?done=released", HTTPStatus.SEE_OTHER)
 
 
-async def _show_refusal(request: Request, site: Site, case_id: UUID, error: DuenoticeError) -> Response:
+async def show_refusal(request: Request, site: Site, case_id: UUID, error: DuenoticeError) -> Response:
     """The case page again, with the reason and with what was typed."""
     form = await request.form()
     case = await asyncio.to_thread(read_case, site.resources.database, case_id, site.clock())
-    typed = {name: text_of(form, name) for name in ("confirmed_at", "zone")}
-    return _show(request, site, case, error, typed)
+    typed = {name: text_of(form, name) for name in TYPED}
+    return await asyncio.to_thread(_show, request, site, case, error, typed)
 
 
 def _show(
@@ -120,7 +128,7 @@ def _show(
     error: DuenoticeError | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response:
-    asked = request.query_params
+    asked, database = request.query_params, site.resources.database
     cohorts = cohorts_of(case.duties)
     chosen = next((cohort for cohort in cohorts if cohort.key == asked.get("cohort")), None)
     listed = chosen.duties if chosen else tuple(duty for cohort in cohorts for duty in cohort.duties)
@@ -136,7 +144,11 @@ def _show(
         evidence=cut(case.evidence, asked.get("evidence", "1"), EVIDENCE_SHOWN),
         done=asked.get("done"),
         problems=problems_of(error) if error else (),
-        typed=typed or {"confirmed_at": "", "zone": ""},
+        answers=read_answers(database, case.id, listed=UNACKNOWLEDGED_SHOWN),
+        kit=read_kit(database, case.id, listed=DOCUMENTS_SHOWN),
+        costs=read_costs(database, case.id),
+        new_cost_id=uuid4(),
+        typed=typed or dict.fromkeys(TYPED, ""),
         near_zones=zones,
         zones=zone_names(),
     )

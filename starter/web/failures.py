@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from config.logging import get_logger
+from mail.links import LINK_FOLDER
 from models.errors import (
     DuenoticeError,
     InvalidFields,
@@ -45,6 +46,12 @@ def is_api(request: Request) -> bool:
     return request.url.path.startswith("/api/")
 
 
+def path_for_log(request: Request) -> str:
+    """The path of a request as a log may hold it: without its query and without a notice's token."""
+    path = request.url.path
+    return f"{LINK_FOLDER}…" if path.startswith(LINK_FOLDER) else path
+
+
 class Failures:
     """Answers for errors, as a page or as JSON by who asks."""
 
@@ -56,7 +63,7 @@ class Failures:
         status = status or status_of(error)
         reference = secrets.token_hex(4) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
         if reference:
-            logger.error("request failed", reference=reference, path=request.url.path, code=error.code)
+            logger.error("request failed", reference=reference, path=path_for_log(request), code=error.code)
         return self._say(request, error, status, reference)
 
     def unforeseen(self, request: Request, error: Exception) -> Response:
@@ -65,7 +72,7 @@ class Failures:
         logger.error(
             "request crashed",
             reference=reference,
-            path=request.url.path,
+            path=path_for_log(request),
             error=type(error).__name__,
             frames="".join(traceback.format_tb(error.__traceback__)),
         )

@@ -17,19 +17,24 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.logging import get_logger
+from mail.links import LINK_FOLDER
 from models.errors import InvalidInput, NotAllowed
-from starter.web.failures import Failures, is_api
+from starter.web.failures import Failures, is_api, path_for_log
 from starter.web.sessions import Sessions
 
 logger = get_logger(__name__)
 
 OPEN_PATHS = frozenset({"/health", "/sign-in"})
-OPEN_FOLDERS = ("/static/",)
+STATIC_FOLDER = "/static/"
+OPEN_FOLDERS = (STATIC_FOLDER, LINK_FOLDER)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 MAX_BODY_BYTES = 32 * 2**20
 """The largest request: some 200,000 agreements in one file."""
+
+MAX_ANSWER_BYTES = 64 * 2**10
+"""The largest answer to a notice, which takes no account."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -43,6 +48,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "X-Robots-Tag": "noindex, nofollow",
 }
 
 
@@ -95,13 +101,14 @@ class Guard:
         if request.method not in SAFE_METHODS and not _same_origin(request, host):
             elsewhere = NotAllowed("Another site sent this, so nothing was done.", next_step="Use this site's pages.")
             return self._failures.answer(request, elsewhere)
-        if _is_too_large(request):
+        path = request.url.path
+        limit = MAX_ANSWER_BYTES if path.startswith(LINK_FOLDER) else MAX_BODY_BYTES
+        if _is_larger(request, limit):
             large = InvalidInput(
-                f"This is larger than {MAX_BODY_BYTES // 2**20} MiB, or does not say how large it is.",
+                f"This is larger than {limit // 2**10:,} KiB, or does not say how large it is.",
                 next_step="Send it in parts.",
             )
             return self._failures.answer(request, large, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        path = request.url.path
         if request.state.session is None and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDERS):
             return self._sign_in_first(request)
         return None
@@ -122,7 +129,7 @@ class Guard:
 
 
 class _Answer:
-    """Puts the headers on what is sent, and writes one log line: the path without its query, which may be a token."""
+    """Puts the headers on what is sent, and writes one log line, which holds no token."""
 
     def __init__(self, request: Request, send: Send) -> None:
         self.status: int | None = None
@@ -136,12 +143,12 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
-            static = self._request.url.path.startswith(OPEN_FOLDERS)
+            static = self._request.url.path.startswith(STATIC_FOLDER)
             headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
             logger.debug(
                 "request answered",
                 method=self._request.method,
-                path=self._request.url.path,
+                path=path_for_log(self._request),
                 status=self.status,
                 milliseconds=round((perf_counter() - self._began) * 1000, 1),
             )
@@ -163,7 +170,7 @@ def _same_origin(request: Request, host: str) -> bool:
     return request.headers.get("sec-fetch-site", "none") in ("same-origin", "none")
 
 
-def _is_too_large(request: Request) -> bool:
+def _is_larger(request: Request, limit: int) -> bool:
     """By its own word; one that comes in chunks gives none."""
     length = request.headers.get("content-length", "" if "transfer-encoding" in request.headers else "0")
-    return not length.isdecimal() or int(length) > MAX_BODY_BYTES
+    return not length.isdecimal() or int(length) > limit

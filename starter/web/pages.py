@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from models.errors import DuenoticeError, InvalidFields
+from starter.costs import money
 from starter.web import times
 from starter.web.sessions import Session, Sessions
 
@@ -27,6 +28,7 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self._templates.globals.update(organisation=organisation, soon=times.SOON)
         self._templates.filters.update(
@@ -36,6 +38,7 @@ class Pages:
             day=times.day,
             distance=times.distance,
             words=words,
+            money=money,
             anchor=anchor,
             is_local_time=times.is_local_time,
             is_date=times.is_date,

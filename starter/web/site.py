@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
 from models.errors import NotAllowed
+from starter.answers import AnswerBox
 from starter.office import Office
 from starter.resources import Resources
 from starter.web.pages import Pages
@@ -31,6 +32,8 @@ class Site:
     office: Office
     sessions: Sessions
     pages: Pages
+    answers: AnswerBox
+    link_key: bytes
     clock: Callable[[], datetime]
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
 
@@ -46,12 +49,12 @@ class Site:
         await asyncio.gather(*self._unfinished, return_exceptions=True)
 
 
-def _site_of(request: Request) -> Site:
+async def _site_of(request: Request) -> Site:
     site: Site = request.app.state.site
     return site
 
 
-def _session_of(request: Request) -> Session:
+async def _session_of(request: Request) -> Session:
     session: Session = request.state.session
     return session
 

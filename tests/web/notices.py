@@ -1,0 +1,162 @@
+"""A case whose notices were given: what the engine leaves in SQL, for tests of what comes after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlmodel import Session, select
+
+from activities.cases import pin_terms
+from config.database import Database
+from mail.links import LINK_PURPOSE, notice_token
+from models import identifiers
+from models.tables import (
+    Agreement,
+    Batch,
+    Case,
+    CaseAgreement,
+    CaseAnchor,
+    CaseFact,
+    Duty,
+    Notice,
+    Reckoning,
+    TermsSnapshot,
+)
+from models.words import BatchStatus, CaseKind, CaseStatus, DutyStatus, FactStatus, NoticeKind, Party, Verdict
+from starter.resources import Resources
+from terms.catalogue import Catalogue
+from terms.effective import EffectiveTerms
+
+CLAUSE = "breach.notice"
+
+FACTS = {
+    "description": "Rosters were readable by an account that should not have read them.",
+    "data_types": "Student names\nDates of birth",
+    "protective_advice": "Watch for mail that asks for a password.",
+    "police_report_and_freeze": "A security freeze is free of charge at each agency.",
+}
+
+
+@dataclass(frozen=True)
+class GivenNotices:
+    """A case, and by the reference of each agreement the notice that its LEA was given."""
+
+    case_id: UUID
+    notices: Mapping[str, UUID]
+
+    def link(self, resources: Resources, reference: str) -> str:
+        """The path of the notice's own page."""
+        return f"/n/{notice_token(resources.keyring.derive(LINK_PURPOSE), self.notices[reference])}"
+
+
+def give_notices(database: Database, catalogue: Catalogue, now: datetime) -> GivenNotices:
+    """Open a case for every agreement on file, in which each LEA was given one notice an hour ago."""
+    case_id, given_at = uuid4(), now - timedelta(hours=1)
+    with database.writing() as session:
+        agreements = session.exec(select(Agreement)).all()
+        session.add(
+            Case(
+                id=case_id,
+                kind=CaseKind.BREACH,
+                status=CaseStatus.OPEN,
+                title="Rosters were readable",
+                report_digest=str(case_id),
+                opened_at=now - timedelta(hours=2),
+                workflow_started_at=now - timedelta(hours=2),
+            )
+        )
+        session.flush()
+        session.add_all(CaseAgreement(case_id=case_id, agreement_id=row.id, added_at=now) for row in agreements)
+        session.flush()
+        pin_terms(session, catalogue, case_id, now)
+        _know(session, case_id, given_at)
+        batch = _batch(session, case_id, len(agreements), given_at)
+        notices = {row.reference: _notice(session, case_id, row, batch, given_at) for row in agreements}
+    return GivenNotices(case_id, notices)
+
+
+def _know(session: Session, case_id: UUID, at: datetime) -> None:
+    session.add_all(
+        CaseFact(
+            id=uuid4(),
+            case_id=case_id,
+            element=element,
+            status=FactStatus.KNOWN,
+            value=value,
+            recorded_at=at,
+            recorded_by="officer",
+        )
+        for element, value in FACTS.items()
+    )
+    session.add(
+        CaseAnchor(
+            id=uuid4(), case_id=case_id, name="occurred", first_day=at.date(), recorded_at=at, recorded_by="officer"
+        )
+    )
+
+
+def _batch(session: Session, case_id: UUID, size: int, at: datetime) -> Batch:
+    body: dict[str, object] = {
+        "title": "Notify the LEA of a breach",
+        "limit": "72 hours",
+        "terms_hash": "",
+        **dict.fromkeys(("anchor", "starts_at", "due_local")),
+        **dict.fromkeys(("why", "flags", "trail"), ()),
+    }
+    reckoning = Reckoning(id=str(uuid4()), body=body)
+    batch = Batch(
+        id=uuid4(),
+        case_id=case_id,
+        kind=NoticeKind.NOTICE,
+        clause=CLAUSE,
+        reckoning_id=reckoning.id,
+        status=BatchStatus.SENT,
+        size=size,
+        leaves_at=at,
+    )
+    session.add(reckoning)
+    session.flush()
+    session.add(batch)
+    session.flush()
+    return batch
+
+
+def _notice(session: Session, case_id: UUID, agreement: Agreement, batch: Batch, at: datetime) -> UUID:
+    duty_id = identifiers.duty_id(case_id, agreement.id, CLAUSE)
+    session.add(
+        Duty(
+            id=duty_id,
+            case_id=case_id,
+            agreement_id=agreement.id,
+            clause=CLAUSE,
+            owed_by=Party.PROVIDER,
+            owed_to=Party.LEA,
+            status=DutyStatus.DISCHARGED,
+            reckoning_id=batch.reckoning_id,
+            due_at=at + timedelta(hours=72),
+            discharged_at=at,
+            verdict=Verdict.ON_TIME,
+        )
+    )
+    session.flush()
+    given = [element.id for element in _terms(session, case_id, agreement).clause(CLAUSE).contents]
+    notice = Notice(
+        id=identifiers.notice_id(batch.id, duty_id),
+        batch_id=batch.id,
+        duty_id=duty_id,
+        case_id=case_id,
+        kind=NoticeKind.NOTICE,
+        given=given,
+        composed_at=at,
+        given_at=at,
+    )
+    session.add(notice)
+    return notice.id
+
+
+def _terms(session: Session, case_id: UUID, agreement: Agreement) -> EffectiveTerms:
+    pinned = session.get_one(CaseAgreement, (case_id, agreement.id))
+    return EffectiveTerms.from_snapshot(session.get_one(TermsSnapshot, pinned.terms_hash).body)
