@@ -41,8 +41,11 @@ PASSED_THROUGH = (
 """Modules that workflows share with the worker instead of importing anew: pure, and slow to import."""
 
 
-def build_worker(resources: Resources) -> Worker:
-    """Make the worker that runs every workflow and activity of this installation."""
+def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worker:
+    """Make the worker that runs every workflow and activity of this installation.
+
+    It keeps ``cached_workflows`` in memory; each of the others is replayed from its history at every step.
+    """
     settings, database = resources.settings, resources.database
     cases = CaseActivities(database, resources.catalogue)
     terms = TermsActivities(database, resources.catalogue, settings.defaults, settings.side)
@@ -67,6 +70,7 @@ def build_worker(resources: Resources) -> Worker:
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
         ),
+        max_cached_workflows=cached_workflows,
         graceful_shutdown_timeout=DRAIN,
     )
 

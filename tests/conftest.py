@@ -14,6 +14,10 @@ from starter.resources import utc_now
 from starter.virtual_time import VirtualEngine, virtual_engine
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-histories", action="store_true", help="Play the kept histories of workflows anew.")
+
+
 @pytest.fixture(scope="session")
 def keyring_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("keys") / "keyring.json"

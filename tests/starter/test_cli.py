@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ def shell(home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield Shell(capsys)
-    root.handlers[:], _ = handlers, root.setLevel(level)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 REPORT = (
@@ -207,10 +209,10 @@ async def test_the_demonstration_gives_every_notice_on_time(
     assert said.out.count("on time") == 6
     for district in ("Blue Ridge Valley", "Ozark Ridge", "Prairie Glen", "Cascade Meadow"):
         assert district in said.out
-    assert list(home.iterdir()) == [], "the demonstration leaves nothing behind"
+    assert os.listdir(home) == [], "the demonstration leaves nothing behind"
 
 
-async def test_json_reports_hold_instants_with_their_zone(
+async def test_a_file_too_must_give_every_instant_its_zone(
     tmp_path: Path, installed: VirtualEngine, shell: Shell
 ) -> None:
     report = json.loads(incident("VA-001").model_dump_json()) | {"discovered_at": "2026-03-07T22:15"}

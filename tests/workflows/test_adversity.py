@@ -1,0 +1,60 @@
+"""The whole path in adversity: a mail server that is down, and a worker that remembers nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from config.keyring import Keyring
+from models.words import Verdict
+from starter.resources import utc_now
+from starter.virtual_time import VirtualEngine, virtual_engine
+from tests.conftest import know_demo_agreements
+from tests.mail.scripted_server import HANG_UP, scripted_server
+from tests.workflows.incidents import INITIAL, OFFICER, case, duties, incident, only_notice, open_case
+from worker import build_worker
+
+HOUR = timedelta(hours=1)
+
+
+async def troubled(engine: VirtualEngine) -> str:
+    """Report a breach whose notice leaves at once, and wait until its case tells of a trouble; return that."""
+    report = incident("VA-001", expected=utc_now() - 25 * HOUR)
+    reported = await engine.office.report_breach(report, actor=OFFICER)
+    async with asyncio.timeout(10):
+        while not (found := case(engine, reported.case_id)).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
+            await asyncio.sleep(0.02)
+    assert [duty.discharged_at for duty in found.duties] == [None, None]
+    await engine.settle(reported.case_id)
+    assert case(engine, reported.case_id).troubles == ()
+    duty = duties(engine, reported.case_id, "VA")[INITIAL]
+    assert duty.discharged_at
+    assert only_notice(duty).deliveries[0].attempts == 2
+    return found.troubles[0].sentence
+
+
+async def test_a_notice_waits_for_the_mail_server_and_leaves_when_it_is_back(keyring: Keyring, tmp_path: Path) -> None:
+    async with scripted_server() as server:
+        smtp = {"host": "127.0.0.1", "port": server.port, "security": "none", "connections": 1}
+        async with virtual_engine(tmp_path, keyring=keyring, overrides={"smtp": smtp}) as engine:
+            know_demo_agreements(engine)
+            server.script = {"MAIL": ["421 4.3.2 Shutting down"]}
+            assert "The mail server does not take mail" in await troubled(engine)
+            assert len(server.messages) == 1
+            server.script = {"CONTENT": [HANG_UP]}
+            assert "The connection was lost" in await troubled(engine)
+            assert len(server.messages) == 3, "one that may not have arrived, and the same again"
+            assert server.messages[1] == server.messages[2]
+
+
+async def test_a_case_goes_on_with_a_worker_that_remembers_nothing(keyring: Keyring, tmp_path: Path) -> None:
+    async with virtual_engine(tmp_path, keyring=keyring, worker=partial(build_worker, cached_workflows=0)) as engine:
+        know_demo_agreements(engine)
+        case_id = await open_case(engine, incident("VA-001", "TN-001", expected=utc_now()))
+        now = await engine.advance(case_id, 25 * HOUR)
+        await engine.office.confirm_breach(case_id, now, actor=OFFICER)
+        await engine.advance(case_id, 73 * HOUR)
+        assert [duty.verdict for duty in case(engine, case_id).duties] == [Verdict.ON_TIME] * 3
+        assert len(list(engine.mail.glob("*.eml"))) == 3

@@ -1,0 +1,79 @@
+"""Cases that are open stay open across a deploy: the workflows as they are replay histories as they were.
+
+A change that makes one of these fail would stop the cases that are running; guard it with ``workflow.patched``. Where
+no installation can have such a case yet, make the histories anew::
+
+    .venv/bin/pytest tests/workflows/test_replay.py --update-histories
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from temporalio import workflow
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from config.converter import data_converter
+from config.keyring import Keyring
+from models.messages import CaseStanding
+from starter.virtual_time import virtual_engine
+from tests.conftest import know_demo_agreements
+from tests.workflows.stories import HISTORIES, STORIES, histories, keep, kept, story_keyring
+from worker import PASSED_THROUGH, WORKFLOWS
+
+
+@pytest.fixture(scope="module")
+def sealed_under(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
+    return story_keyring(tmp_path_factory.mktemp("story-keys"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def _histories(
+    request: pytest.FixtureRequest, sealed_under: Keyring, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    if request.config.getoption("--update-histories"):
+        async with virtual_engine(tmp_path_factory.mktemp("stories"), keyring=sealed_under) as engine:
+            know_demo_agreements(engine)
+            for story in STORIES:
+                for history in await histories(engine, await story(engine)):
+                    keep(story.__name__, history)
+
+
+@pytest.mark.parametrize("story", [story.__name__ for story in STORIES])
+@pytest.mark.parametrize("kind", ["breach", "notice-batch"])
+async def test_a_kept_history_replays(story: str, kind: str, sealed_under: Keyring) -> None:
+    replayer = Replayer(
+        workflows=WORKFLOWS,
+        data_converter=data_converter(sealed_under),
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+        ),
+    )
+    await replayer.replay_workflow(kept(HISTORIES / f"{story}.{kind}.json"))
+
+
+@workflow.defn(name="breach")
+class Changed:
+    """What a careless change would make of a breach case."""
+
+    @workflow.run
+    async def run(self, message: object) -> CaseStanding:
+        """End at once."""
+        return CaseStanding()
+
+
+async def test_a_change_that_would_stop_running_cases_is_noticed(sealed_under: Keyring) -> None:
+    replayer = Replayer(
+        workflows=[Changed],
+        data_converter=data_converter(sealed_under),
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    with pytest.raises(workflow.NondeterminismError):
+        await replayer.replay_workflow(kept(HISTORIES / f"{STORIES[0].__name__}.breach.json"))
+
+
+def test_every_kept_history_is_replayed() -> None:
+    told = {f"{story.__name__}.{kind}" for story in STORIES for kind in ("breach", "notice-batch")}
+    assert {file.stem for file in Path(HISTORIES).glob("*.json")} == told
