@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
-
-from models.errors import DuenoticeError, InvalidInput, NotFound, Refused
+from models.errors import InvalidInput, NotFound, Refused
 from models.incident import Occurrence
 from models.words import DutyStatus
 from starter.resources import utc_now
 from starter.virtual_time import VirtualEngine
 from tests.workflows.incidents import NOTICE, OFFICER, case, duties, incident, only_notice, open_case
+from tests.workflows.refusing import leaving_no_trace, refusal
 
 DAY = timedelta(days=1)
-
-
-async def events(engine: VirtualEngine, case_id: UUID) -> int:
-    """How many events the case's history holds."""
-    return len((await engine.case(case_id).fetch_history()).events)
-
-
-@asynccontextmanager
-async def leaving_no_trace(engine: VirtualEngine, case_id: UUID) -> AsyncIterator[None]:
-    """Hold that nothing is added to the history, nor to the ledger."""
-    before = await events(engine, case_id), len(case(engine, case_id).evidence)
-    yield
-    assert (await events(engine, case_id), len(case(engine, case_id).evidence)) == before
-
-
-async def refusal(act: Awaitable[object]) -> DuenoticeError:
-    with pytest.raises(DuenoticeError) as caught:
-        await act
-    return caught.value
 
 
 async def test_a_breach_is_confirmed_once(engine: VirtualEngine) -> None:
