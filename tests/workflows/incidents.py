@@ -22,7 +22,10 @@ TITLE = "Sealed words of a title"
 DESCRIPTION = "Sealed words of a description"
 REPORTER = Person(name="Robin Example", email="robin@provider.example.org", phone="+1 555 0102")
 
-INITIAL, NOTICE = "breach.initial-notice", "breach.notice"
+INITIAL, NOTICE, AUDIT = "breach.initial-notice", "breach.notice", "breach.security-audit"
+
+QUIET: dict[str, object] = {"reminder_fractions": (), "chase_hours": ()}
+"""Nobody is reminded of anything, so that a case ends with its last duty."""
 
 
 def incident(
@@ -49,8 +52,8 @@ def incident(
 
 
 async def open_case(engine: VirtualEngine, report: IncidentReport, **settings: object) -> UUID:
-    """Report an incident, under settings other than the engine's where given, and let its case come to rest."""
-    changed = engine.resources.settings.model_copy(update=settings)
+    """Report an incident, quietly save for the settings given, and let its case come to rest."""
+    changed = engine.resources.settings.model_copy(update=QUIET | settings)
     office = Office(replace(engine.resources, settings=changed))
     reported = await office.report_breach(report, actor=OFFICER)
     assert not reported.existed
