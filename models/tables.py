@@ -357,9 +357,10 @@ class CaseDocument(SQLModel, table=True):
     """A file of a case's kit, such as an LEA's list of students: for one agreement, or for all of them."""
 
     __tablename__ = "case_document"
+    __table_args__ = (Index("case_document_case_agreement", "case_id", "agreement_id"),)
 
     id: UUID = Field(primary_key=True)
-    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id")
     agreement_id: UUID | None = Field(default=None, foreign_key="agreement.id")
     element: str
     file_name: str = _sealed("case_document.file_name")

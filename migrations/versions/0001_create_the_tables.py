@@ -213,7 +213,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_case_document_case_id"), "case_document", ["case_id"], unique=False)
+    op.create_index("case_document_case_agreement", "case_document", ["case_id", "agreement_id"], unique=False)
     op.create_table(
         "case_fact",
         sa.Column("id", sa.Uuid(), nullable=False),
