@@ -9,7 +9,17 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from models.messages import AnchorValue
-from models.words import BatchStatus, CaseStatus, DeliveryStatus, DutyStatus, NoticeKind, Party, Verdict
+from models.words import (
+    OPEN_STATUSES,
+    BatchStatus,
+    CaseStatus,
+    DeliveryStatus,
+    DutyStatus,
+    FactStatus,
+    NoticeKind,
+    Party,
+    Verdict,
+)
 
 
 class View(BaseModel):
@@ -76,11 +86,13 @@ class DutyView(View):
     """One duty with its due instant and why it is due then.
 
     ``trail`` items have the keys ``document``, ``clause``, ``operation`` and ``says``; ``due_local`` is the due
-    instant in the LEA's zone; ``overdue`` is reckoned at the moment of reading.
+    instant in the LEA's zone; ``overdue`` is reckoned at the moment of reading; ``suspendable`` is whether a
+    law-enforcement hold stops its clock; ``lacking`` holds the labels of what the LEA is still to be told.
     """
 
     id: UUID
     agreement_id: UUID
+    reference: str
     lea_name: str
     state: str
     form: str
@@ -102,6 +114,8 @@ class DutyView(View):
     discharged_at: datetime | None
     verdict: Verdict | None
     overdue: bool
+    suspendable: bool
+    lacking: tuple[str, ...]
     notices: tuple[NoticeView, ...]
 
 
@@ -127,8 +141,128 @@ class TroubleView(View):
     notices: int
 
 
-class CaseView(View):
-    """One case, whole."""
+class HoldView(View):
+    """A law-enforcement hold, for one agreement or, without ``reference``, for the whole case.
+
+    ``particulars`` is what the officer wrote: the agency, its reference, who asked. ``ended_at`` is when it was
+    lifted or ended by itself.
+    """
+
+    id: UUID
+    reference: str | None
+    lea_name: str | None
+    particulars: str
+    shareable: bool
+    begins_at: datetime
+    until: datetime | None
+    placed_by: str
+    placed_at: datetime
+    lifted_by: str | None
+    ended_at: datetime | None
+
+    def binds(self, reference: str) -> bool:
+        """Whether it lasts and reaches the agreement of this reference."""
+        return self.ended_at is None and self.reference in (None, reference)
+
+
+class ProposalView(View):
+    """A proposal that a clause asks for no notice; ``references`` is empty where it is for every agreement."""
+
+    id: UUID
+    clause: str
+    ground: str
+    references: tuple[str, ...]
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    approved: bool | None
+
+    def settles(self, duty: DutyView) -> bool:
+        """Whether it is why a duty is not required."""
+        return (
+            bool(self.approved)
+            and duty.clause == self.clause
+            and duty.reference in (self.references or (duty.reference,))
+        )
+
+
+class WithholdingView(View):
+    """A decision to keep waiting notices back: of one clause, or of all."""
+
+    clause: str | None
+    reason: str
+    decided_by: str
+    decided_at: datetime
+
+
+class FactView(View):
+    """One content element that the case's terms ask for, and what is known of it.
+
+    ``source`` says where its value comes from (``fact:…`` and ``artifact:…`` are what an officer tells; the others
+    follow from the case); ``lacking`` counts the LEAs that were told without it and still wait for it.
+    """
+
+    element: str
+    label: str
+    source: str
+    status: FactStatus | None
+    value: str | None
+    recorded_by: str | None
+    recorded_at: datetime | None
+    lacking: int
+
+    @property
+    def told_by_officer(self) -> bool:
+        """Whether an officer says what it is."""
+        return self.source.partition(":")[0] in ("fact", "artifact")
+
+
+class ProgressView(View):
+    """How far the notices of one kind under one clause have come, while some of them are being sent."""
+
+    clause: str
+    kind: NoticeKind
+    given: int
+    total: int
+
+
+class CohortView(View):
+    """The duties of a case under one clause that are due at the same instant; ``late`` counts overdue ones too.
+
+    ``waiting`` and ``withheld`` count its notices that have not left; ``leaves_at`` is when the next of those that
+    wait goes by itself.
+    """
+
+    clause: str
+    title: str
+    due_at: datetime | None
+    statuses: dict[DutyStatus, int]
+    late: int
+    overdue: int
+    suspendable: bool
+    waiting: int
+    withheld: int
+    leaves_at: datetime | None
+
+    @property
+    def total(self) -> int:
+        """How many duties it has."""
+        return sum(self.statuses.values())
+
+    @property
+    def open(self) -> int:
+        """How many of them are open."""
+        return sum(count for status, count in self.statuses.items() if status in OPEN_STATUSES)
+
+
+class CaseHead(View):
+    """One case without its duties and its evidence: what is known, decided and under way.
+
+    ``clauses`` and ``grounds`` are what its terms know, each with its text; ``dates`` are the names of the dated
+    facts that its clocks and notices can use.
+    """
 
     id: UUID
     title: str
@@ -140,9 +274,36 @@ class CaseView(View):
     data_types: str
     reporter: str
     point_of_contact: str
-    duties: tuple[DutyView, ...]
-    evidence: tuple[EvidenceView, ...]
+    agreements: int
+    zones: tuple[str, ...]
+    clauses: dict[str, str]
+    grounds: dict[str, str]
+    dates: dict[str, str]
+    facts: tuple[FactView, ...]
+    holds: tuple[HoldView, ...]
+    proposals: tuple[ProposalView, ...]
+    withholdings: tuple[WithholdingView, ...]
+    progress: tuple[ProgressView, ...]
     troubles: tuple[TroubleView, ...]
+    open_duties: int
     waiting_notices: int
+    withheld_notices: int
     can_confirm: bool
     can_release: bool
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be done in it any more."""
+        return self.status in (CaseStatus.CLOSED, CaseStatus.DISMISSED)
+
+    def runs_on(self, duty: DutyView) -> bool:
+        """Whether a duty's clock runs although a hold binds its agreement."""
+        held = any(hold.binds(duty.reference) for hold in self.holds)
+        return held and duty.status is DutyStatus.RUNNING and not duty.suspendable
+
+
+class CaseView(CaseHead):
+    """One case, whole."""
+
+    duties: tuple[DutyView, ...]
+    evidence: tuple[EvidenceView, ...]
