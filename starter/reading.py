@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, case, cast
+from sqlalchemy import ColumnElement, Text, case, cast, true
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from activities.cases import read_standing
 from activities.letters import current_facts
-from activities.planning import HERE
+from activities.planning import HERE, NOT_GONE
 from activities.terms import current_anchors, pinned_terms
 from config.database import Database
 from ledger.artifacts import fetch
@@ -250,6 +250,29 @@ def read_progress(database: Database, case_id: UUID) -> tuple[ProgressView, ...]
     """
     with database.reading() as session:
         return _progress(session, require_case(session, case_id).id)
+
+
+def known_dates(database: Database, case_id: UUID) -> dict[str, str]:
+    """The names of the dated facts that a case's terms know, each with its words."""
+    with database.reading() as session:
+        return _dates(pinned_terms(session, case_id).values())
+
+
+def notices_left(database: Database, case_id: UUID, clause: str | None = None) -> int:
+    """How many notices of a case are still to be given: of one clause, or all."""
+    with database.reading() as session:
+        return session.exec(
+            select(func.count())
+            .select_from(Notice)
+            .join(Batch, col(Batch.id) == col(Notice.batch_id))
+            .where(
+                Notice.case_id == case_id,
+                col(Notice.given_at).is_(None),
+                col(Notice.dropped).is_(False),
+                col(Batch.status).in_(NOT_GONE),
+                true() if clause is None else col(Batch.clause) == clause,
+            )
+        ).one()
 
 
 def references_to_add(database: Database, case_id: UUID, *, state: str, form: str) -> tuple[str, ...]:
