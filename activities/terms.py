@@ -262,7 +262,9 @@ def _fixed_columns(case_id: UUID, item: ReckonedDuty) -> dict[str, Any]:
 def _vocabulary(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms]) -> Vocabulary:
     clauses = set(session.exec(select(Duty.clause).where(Duty.case_id == case_id).distinct()))
     found = [clause for effective in terms.values() for clause in effective.clauses.values()]
+    dates = (anchor for effective in terms.values() for anchor in effective.events.get(EVENT, ()))
     return Vocabulary(
+        anchors=tuple(anchor for anchor in dict.fromkeys(dates) if anchor != HOLD_LIFTED),
         elements=tuple(sorted({element.id for clause in found if clause.id in clauses for element in clause.contents})),
         clauses=tuple(sorted(clauses)),
         grounds=tuple(sorted({ground for clause in found if clause.event == EVENT for ground in clause.grounds})),

@@ -5,11 +5,11 @@ Which anchors start which clocks is data; these names are only those that an act
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 
 from models.errors import InvalidInput, Refused
-from models.incident import IncidentReport, Occurrence, check_instant, earliest_instant
+from models.incident import IncidentReport, Occurrence, check_days, check_instant, earliest_instant
 from models.messages import AnchorValue
 
 OCCURRED = "occurred"
@@ -39,6 +39,29 @@ def clock_anchors(anchors: Mapping[str, AnchorValue]) -> dict[str, datetime | da
     return {
         name: value for name, anchor in anchors.items() if (value := anchor.instant or anchor.first_day) is not None
     }
+
+
+def check_anchor(anchor: AnchorValue, known: Collection[str], now: datetime) -> None:
+    """Raise ``InvalidInput`` where a dated fact is none of those ``known``, or names no moment that has been.
+
+    Only the occurrence may be a day, a range of days, or unknown: the other facts start clocks that count hours.
+    """
+    if anchor.name not in known:
+        raise InvalidInput(
+            f"The terms know no date {anchor.name!r}.", where="anchor", next_step=f"They know {', '.join(known)}."
+        )
+    if anchor.name != OCCURRED and anchor.instant is None:
+        raise InvalidInput(
+            "A clock counts from this moment, so the hour counts.",
+            where=anchor.name,
+            next_step="Give the time with its offset, as in 2026-03-07T22:15-05:00.",
+        )
+    if anchor.instant:
+        problem = check_instant(anchor.name, anchor.instant, now)
+    else:
+        problem = check_days(anchor.name, anchor.first_day, anchor.last_day, now)
+    if problem:
+        raise problem
 
 
 def check_confirmation(anchors: Mapping[str, AnchorValue], confirmed_at: datetime, now: datetime) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from models.anchors import CONFIRMED, OCCURRED, check_confirmation, earliest_of
+from models.anchors import CONFIRMED, OCCURRED, check_anchor, check_confirmation, earliest_of
 from models.errors import InvalidInput, Refused
 from models.incident import check_instant
 from models.messages import (
@@ -128,9 +128,9 @@ def _(message: DismissBreach, state: BreachState, now: datetime) -> None:
 @check_act.register
 def _(message: SetAnchor, state: BreachState, now: datetime) -> None:
     _refuse_dismissed(state)
+    _refuse_unopened(state)
     anchor = message.anchor
-    if anchor.instant and (problem := check_instant(anchor.name, anchor.instant, now)):
-        raise problem
+    check_anchor(anchor, state.vocabulary.anchors, now)
     known = state.anchors.get(anchor.name)
     if known == anchor and message.agreement_id is None:
         raise Refused(f"{anchor.name} already has this value.", next_step="There is nothing to correct.")

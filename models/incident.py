@@ -103,6 +103,17 @@ def check_instant(where: str, instant: datetime, now: datetime) -> InvalidInput 
     return None
 
 
+def check_days(where: str, first_day: date | None, last_day: date | None, now: datetime) -> InvalidInput | None:
+    """Say why a day, or a range of days, cannot be a dated fact at ``now``, or return None."""
+    if first_day and last_day and last_day < first_day:
+        return InvalidInput("The range ends before it begins.", where=where, next_step="Give the earlier date first.")
+    last = last_day or first_day
+    begins = earliest_instant(None, last)
+    if begins and begins > now:
+        return InvalidInput(f"The date {last} is in the future.", where=where, next_step="Give a past date.")
+    return None
+
+
 def earliest_instant(instant: datetime | None, first_day: date | None) -> datetime | None:
     """The earliest instant at which a dated fact can have happened, or None if nothing is known of it.
 
@@ -134,13 +145,8 @@ def _occurrence_problems(occurred: Occurrence, now: datetime) -> list[InvalidInp
     if occurred.at is not None:
         problem = check_instant(where, occurred.at, now)
         return [problem] if problem else []
-    if occurred.first_day and occurred.last_day and occurred.last_day < occurred.first_day:
-        return [InvalidInput("The range ends before it begins.", where=where, next_step="Give the earlier date first.")]
-    last = occurred.last_day or occurred.first_day
-    begins = earliest_instant(None, last)
-    if begins and begins > now:
-        return [InvalidInput(f"The date {last} is in the future.", where=where, next_step="Give a past date.")]
-    return []
+    problem = check_days(where, occurred.first_day, occurred.last_day, now)
+    return [problem] if problem else []
 
 
 def _instant_problems(report: IncidentReport, now: datetime) -> list[InvalidInput]:

@@ -233,8 +233,9 @@ class BatchPlan(Message):
 
 
 class Vocabulary(Message):
-    """What the terms of a case's agreements know: content elements, clauses, and grounds for no notice."""
+    """What the terms of a case's agreements know: dates, content elements, clauses, and grounds for no notice."""
 
+    anchors: tuple[str, ...] = ()
     elements: tuple[str, ...] = ()
     clauses: tuple[str, ...] = ()
     grounds: tuple[str, ...] = ()
