@@ -301,7 +301,7 @@ def read_linked_notice(database: Database, notice_id: UUID) -> LinkedNotice:
             kind=notice.kind,
             clause_title=reckoning.body["title"],
             given_at=notice.given_at,
-            due_at=duty.due_at,
+            due_at=duty.due_at if notice.kind is NoticeKind.NOTICE else None,
             acknowledged_at=notice.acknowledged_at,
         )
 

@@ -22,7 +22,7 @@ from starter.pinned import agreement_in_scope, pinned_clauses, require_case
 from starter.views import View
 
 LONGEST_NOTE = 2_000
-_AMOUNT = re.compile(r"(-?)\$?(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d\d))?")
+_AMOUNT = re.compile(r"(-?)\$?(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d\d))?", re.ASCII)
 
 
 class CostView(View):

@@ -27,7 +27,7 @@ def uploaded_file(name: str, content: bytes, where: str = "file") -> UploadedFil
     Raises:
         InvalidInput: it is empty, too large, or has no name.
     """
-    bare = clean_line(PureWindowsPath(PurePosixPath(name).name).name)[-LONGEST_NAME:]
+    bare = clean_line(PureWindowsPath(PurePosixPath(name).name).name).lstrip(".")[-LONGEST_NAME:]
     if not bare:
         raise InvalidInput("No file is chosen.", where=where, next_step="Choose one.")
     if not content:

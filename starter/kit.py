@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
-from sqlmodel import Session, col, func, or_, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, func, select
 
 from activities.letters import current_facts
 from activities.terms import current_anchors
@@ -173,7 +174,8 @@ def read_kit(database: Database, case_id: UUID, *, listed: int | None = None) ->
         total = session.exec(
             select(func.count()).select_from(CaseDocument).where(CaseDocument.case_id == case_id)
         ).one()
-        return KitView(elements=elements, documents=_documents(session, case_id, elements, listed=listed), total=total)
+        documents = _documents(session, elements, CaseDocument.case_id == case_id, listed=listed)
+        return KitView(elements=elements, documents=documents, total=total)
 
 
 def read_document(database: Database, case_id: UUID, document_id: UUID) -> UploadedFile:
@@ -190,8 +192,14 @@ def read_document(database: Database, case_id: UUID, document_id: UUID) -> Uploa
 def read_lea_documents(database: Database, catalogue: Catalogue, notice: LinkedNotice) -> tuple[DocumentView, ...]:
     """The documents that the holder of a notice's link may fetch: those for its LEA, and those for all."""
     labels = {element: text.label for element, text in catalogue.words.contents.items()}
+    of_case, agreement = CaseDocument.case_id == notice.case_id, col(CaseDocument.agreement_id)
     with database.reading() as session:
-        return _documents(session, notice.case_id, {GENERAL: GENERAL_LABEL, **labels}, notice.agreement_id)
+        # Two questions, since SQLite answers one with OR by reading the documents of every LEA.
+        return tuple(
+            document
+            for whom in (agreement.is_(None), agreement == notice.agreement_id)
+            for document in _documents(session, {GENERAL: GENERAL_LABEL, **labels}, of_case, whom)
+        )
 
 
 def read_lea_facts(database: Database, notice: LinkedNotice) -> tuple[KitFact, ...]:
@@ -232,20 +240,13 @@ def _no_document() -> NotFound:
 
 
 def _documents(
-    session: Session,
-    case_id: UUID,
-    labels: dict[str, str],
-    agreement_id: UUID | None = None,
-    *,
-    listed: int | None = None,
+    session: Session, labels: dict[str, str], *which: ColumnElement[bool] | bool, listed: int | None = None
 ) -> tuple[DocumentView, ...]:
-    """The documents of a case; with an agreement, only those that its LEA may see."""
-    of_lea = or_(col(CaseDocument.agreement_id).is_(None), col(CaseDocument.agreement_id) == agreement_id)
     rows = session.exec(
         select(CaseDocument, Agreement.lea_name, Artifact.size)
         .join(Artifact, col(Artifact.sha256) == col(CaseDocument.content_sha256))
         .outerjoin(Agreement, col(Agreement.id) == col(CaseDocument.agreement_id))
-        .where(CaseDocument.case_id == case_id, True if agreement_id is None else of_lea)
+        .where(*which)
         .order_by(col(CaseDocument.agreement_id).is_not(None), col(Agreement.lea_name), col(CaseDocument.added_at))
         .limit(listed)
     )

@@ -157,14 +157,18 @@ def find_agreements(
         rows = session.exec(
             select(Agreement).where(*wanted).order_by(col(Agreement.reference)).offset(offset).limit(limit)
         ).all()
-        contacts = select(AgreementContact.agreement_id, func.count()).where(
-            AgreementContact.role != ContactRole.COPY_TO
-        )
+        contacts = select(
+            AgreementContact.agreement_id, func.count(), func.count(col(AgreementContact.failing_since))
+        ).where(AgreementContact.role != ContactRole.COPY_TO, AgreementContact.rank >= 0)
         if limit is not None:
             contacts = contacts.where(col(AgreementContact.agreement_id).in_([row.id for row in rows]))
-        counts = dict(session.exec(contacts.group_by(col(AgreementContact.agreement_id))).all())
+        counts = {
+            agreement_id: {"contacts": count, "failing": failing}
+            for agreement_id, count, failing in session.exec(contacts.group_by(col(AgreementContact.agreement_id)))
+        }
+        none = {"contacts": 0, "failing": 0}
         found = tuple(
-            AgreementView(contacts=counts.get(row.id, 0), **row.model_dump(include=set(AgreementView.model_fields)))
+            AgreementView(**counts.get(row.id, none), **row.model_dump(include=set(AgreementView.model_fields)))
             for row in rows
         )
         total = session.exec(select(func.count()).select_from(Agreement).where(*wanted)).one()

@@ -19,6 +19,7 @@ from models.search_attributes import REGISTRY
 from starter.agreements import import_agreements
 from starter.resources import utc_now
 from tests.web.installation import Installation, Visitor, demo_agreements, open_installation
+from tests.web.notices import Told, give_notices
 from worker import build_worker
 
 
@@ -75,3 +76,17 @@ def fresh(temporal: Client, keyring: Keyring, tmp_path: Path) -> Installation:
 @pytest.fixture
 async def officer(installation: Installation) -> Visitor:
     return await installation.officer()
+
+
+@pytest.fixture
+def told(fresh: Installation) -> Told:
+    resources, now = fresh.resources, utc_now()
+    import_agreements(
+        resources.database,
+        resources.catalogue,
+        demo_agreements(),
+        file_name="agreements.csv",
+        now=now - timedelta(days=1),
+        actor="officer",
+    )
+    return Told(fresh, give_notices(resources.database, resources.catalogue, now), fresh.visitor())

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlmodel import Session, select
+import httpx
+from sqlmodel import Session, col, select
 
 from activities.cases import pin_terms
 from config.database import Database
+from ledger.verify import verify_ledger
 from mail.links import LINK_PURPOSE, notice_token
 from models import identifiers
 from models.tables import (
     Agreement,
+    Answer,
     Batch,
     Case,
     CaseAgreement,
     CaseAnchor,
     CaseFact,
     Duty,
+    EvidenceEntry,
     Notice,
     Reckoning,
     TermsSnapshot,
@@ -29,6 +35,7 @@ from models.words import BatchStatus, CaseKind, CaseStatus, DutyStatus, FactStat
 from starter.resources import Resources
 from terms.catalogue import Catalogue
 from terms.effective import EffectiveTerms
+from tests.web.installation import Installation, Visitor
 
 CLAUSE = "breach.notice"
 
@@ -38,6 +45,9 @@ FACTS = {
     "protective_advice": "Watch for mail that asks for a password.",
     "police_report_and_freeze": "A security freeze is free of charge at each agency.",
 }
+
+
+ROSTER = b"student\nA. Pupil\n"
 
 
 @dataclass(frozen=True)
@@ -160,3 +170,47 @@ def _notice(session: Session, case_id: UUID, agreement: Agreement, batch: Batch,
 def _terms(session: Session, case_id: UUID, agreement: Agreement) -> EffectiveTerms:
     pinned = session.get_one(CaseAgreement, (case_id, agreement.id))
     return EffectiveTerms.from_snapshot(session.get_one(TermsSnapshot, pinned.terms_hash).body)
+
+
+@dataclass(frozen=True)
+class Told:
+    """An installation in which every LEA was given a notice, and somebody who is not signed in."""
+
+    installation: Installation
+    given: GivenNotices
+    visitor: Visitor
+
+    def link(self, reference: str) -> str:
+        """The path of an LEA's notice."""
+        return self.given.link(self.installation.resources, reference)
+
+    async def answer(self, reference: str, **values: str) -> httpx.Response:
+        """Send one of the page's forms."""
+        return await self.visitor.http.post(self.link(reference), data=values)
+
+    async def text(self, path: str) -> str:
+        """A page as it is read."""
+        answer = await self.visitor.get(path)
+        assert answer.status_code == 200
+        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
+
+    def answers(self) -> list[Answer]:
+        """What was kept."""
+        with self.installation.resources.database.reading() as session:
+            return list(session.exec(select(Answer).order_by(col(Answer.given_at))))
+
+    def evidence(self, *kinds: str) -> list[EvidenceEntry]:
+        """The case's entries of some kinds, the ledger being sound."""
+        with self.installation.resources.database.reading() as session:
+            assert verify_ledger(session).sound
+            entries = session.exec(select(EvidenceEntry).where(EvidenceEntry.case_id == self.given.case_id))
+            return [entry for entry in entries if entry.kind in kinds]
+
+    async def officer_sends(self, to: str, file: tuple[str, bytes] | None = None, **values: object) -> httpx.Response:
+        """Send one of the case page's forms."""
+        officer, page = await self.installation.officer(), f"/cases/{self.given.case_id}"
+        return await officer.send(page, f"{page}/{to}", values, file)
+
+    async def add(self, element: str, agreement: str, name: str = "roster.csv") -> httpx.Response:
+        """Add a file to the kit."""
+        return await self.officer_sends("documents", (name, ROSTER), element=element, agreement=agreement)

@@ -15,21 +15,28 @@ from playwright.async_api import Page, async_playwright, expect
 
 from starter.resources import utc_now
 from tests.web.installation import ORIGIN, Installation
+from tests.web.notices import ROSTER, Told
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
-@pytest.fixture
-async def site(installation: Installation) -> AsyncIterator[str]:
+@asynccontextmanager
+async def serving(installation: Installation) -> AsyncIterator[str]:
     """The installation's pages on a port of their own."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(installation.app, log_config=None, access_log=False))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    running = asyncio.create_task(server.serve(sockets=[listener]))
     yield f"{ORIGIN}:{listener.getsockname()[1]}"
     server.should_exit = True
-    await serving
+    await running
+
+
+@pytest.fixture
+async def site(installation: Installation) -> AsyncIterator[str]:
+    async with serving(installation) as origin:
+        yield origin
 
 
 @asynccontextmanager
@@ -84,3 +91,35 @@ async def test_an_incident_from_the_link_to_the_case(installation: Installation,
         await page.get_by_text("Why this date").first.click()
         await expect(page.locator("table.trail").first).to_be_visible()
         assert complaints == []
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+async def test_an_lea_from_the_mail_to_the_last_answer(told: Told, scripts: bool) -> None:
+    await told.add("students_involved", "IL-001")
+    async with serving(told.installation) as origin, browser(scripts=scripts) as page:
+        complaints: list[str] = []
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+
+        await page.goto(f"{origin}{told.link('IL-001')}")
+        async with page.expect_download() as download:
+            await page.get_by_role("button", name="Download").click()
+        roster = await download.value
+        assert (roster.suggested_filename, (await roster.path()).read_bytes()) == ("roster.csv", ROSTER)
+
+        await page.get_by_label("Your name (if you like)").fill("Robin Example")
+        await page.get_by_role("button", name="Acknowledge this notice").click()
+        await expect(page.get_by_role("heading", name="Acknowledged")).to_be_visible()
+
+        await page.get_by_label("Your question").fill("Which schools?")
+        await page.get_by_role("button", name="Ask").click()
+        await expect(page.get_by_role("alert")).to_contain_text("Nothing is given here.")
+        await expect(page.get_by_label("Your question")).to_have_value("Which schools?")
+        await page.get_by_label("Your name", exact=True).fill("Robin Example")
+        await page.get_by_label("Your e-mail address").fill("robin@d1.example.org")
+        await page.get_by_role("button", name="Ask").click()
+        await expect(page.get_by_role("status").first).to_contain_text("Your question has arrived.")
+
+        await page.get_by_role("link", name="The facts, to copy or print").click()
+        await expect(page.get_by_text("Rosters were readable")).to_be_visible()
+        assert complaints == []
+    assert [answer.kind for answer in told.answers()] == ["acknowledged", "question"]
