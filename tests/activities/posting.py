@@ -117,5 +117,5 @@ async def posting(
     async with scripted_server(**script) as server:
         smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=5)
         async with SmtpTransport(smtp) as transport:
-            notices = NoticeActivities(resources.database, transport, desk(resources.settings))
+            notices = NoticeActivities(resources.database, transport, desk(resources.settings, resources.keyring))
             yield Posting(engine, case_id, server, notices)

@@ -27,6 +27,11 @@ def pinned(engine: VirtualEngine, case_id: UUID) -> dict[UUID, str | None]:
         return {row.agreement_id: row.terms_hash for row in rows}
 
 
+def reckoning(engine: VirtualEngine, catalogue: Catalogue) -> TermsActivities:
+    settings = engine.resources.settings
+    return TermsActivities(engine.resources.database, catalogue, settings.defaults, settings.side)
+
+
 def changed_catalogue(folder: Path) -> Catalogue:
     """The clauses with another number of hours for Virginia's initial notice."""
     shutil.copytree(CLAUSES_FOLDER, folder)
@@ -61,7 +66,7 @@ async def test_changed_clause_files_do_not_change_an_open_case(engine: VirtualEn
 
     database = engine.resources.database
     await ActivityEnvironment().run(CaseActivities(database, changed).open_case, OpenCase(case_id=case_id))
-    await ActivityEnvironment().run(TermsActivities(database).reckon_duties, ReckonDuties(case_id=case_id))
+    await ActivityEnvironment().run(reckoning(engine, changed).reckon_duties, ReckonDuties(case_id=case_id))
 
     assert pinned(engine, case_id) == before
     assert duties(engine, case_id, "VA")[INITIAL].due_at == due_at
@@ -70,7 +75,7 @@ async def test_changed_clause_files_do_not_change_an_open_case(engine: VirtualEn
 async def test_reckoning_again_without_a_new_fact_changes_nothing(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", "IL-001", expected=utc_now(), confirmed=utc_now()))
     before = case(engine, case_id)
-    activities = TermsActivities(engine.resources.database)
+    activities = reckoning(engine, engine.resources.catalogue)
     again = await ActivityEnvironment().run(activities.reckon_duties, ReckonDuties(case_id=case_id))
     after = case(engine, case_id)
     assert (after.duties, after.evidence) == (before.duties, before.evidence)

@@ -163,7 +163,7 @@ async def test_an_act_on_no_case_is_refused(installed: VirtualEngine, shell: She
 
 async def test_confirming_twice_and_releasing_nothing_are_refused(installed: VirtualEngine, shell: Shell) -> None:
     case_id = await open_case(installed, incident("TN-001"))
-    assert "No notice of this case waits for release." in await shell.refuses("breach", "release", str(case_id))
+    assert "waits for release" in await shell.refuses("breach", "release", str(case_id))
     assert (await shell("breach", "confirm", str(case_id))).code == 0
     assert "This breach is already confirmed." in await shell.refuses("breach", "confirm", str(case_id))
 
@@ -206,7 +206,7 @@ async def test_the_demonstration_gives_every_notice_on_time(
     said = await shell("demo")
     assert said.code == 0, said.err
     assert said.out.endswith("Every notice went out on time.")
-    assert said.out.count("on time") == 6
+    assert len(set(re.findall(r"#\d+", said.out))) == 5, "the evidence of each notice"
     for district in ("Blue Ridge Valley", "Ozark Ridge", "Prairie Glen", "Cascade Meadow"):
         assert district in said.out
     assert os.listdir(home) == [], "the demonstration leaves nothing behind"

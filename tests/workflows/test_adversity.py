@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 async def troubled(engine: VirtualEngine) -> str:
     """Report a breach whose notice leaves at once, and wait until its case tells of a trouble; return that."""
-    report = incident("VA-001", expected=utc_now() - 25 * HOUR)
+    report = incident("VA-001", expected=utc_now())
     reported = await engine.office.report_breach(report, actor=OFFICER)
     async with asyncio.timeout(10):
         while not (found := case(engine, reported.case_id)).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
@@ -38,7 +38,9 @@ async def troubled(engine: VirtualEngine) -> str:
 async def test_a_notice_waits_for_the_mail_server_and_leaves_when_it_is_back(keyring: Keyring, tmp_path: Path) -> None:
     async with scripted_server() as server:
         smtp = {"host": "127.0.0.1", "port": server.port, "security": "none", "connections": 1}
-        async with virtual_engine(tmp_path, keyring=keyring, overrides={"smtp": smtp}) as engine:
+        async with virtual_engine(
+            tmp_path, keyring=keyring, overrides={"smtp": smtp, "release": "immediate"}
+        ) as engine:
             know_demo_agreements(engine)
             server.script = {"MAIL": ["421 4.3.2 Shutting down"]}
             assert "The mail server does not take mail" in await troubled(engine)
