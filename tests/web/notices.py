@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import httpx
+import rfc8785
 from sqlmodel import Session, col, select
 
 from activities.cases import pin_terms
@@ -34,10 +35,12 @@ from models.tables import (
 from models.words import BatchStatus, CaseKind, CaseStatus, DutyStatus, FactStatus, NoticeKind, Party, Verdict
 from starter.resources import Resources
 from terms.catalogue import Catalogue
+from terms.duties import duties_for
 from terms.effective import EffectiveTerms
 from tests.web.installation import Installation, Visitor
 
 CLAUSE = "breach.notice"
+EVENT = "breach"
 
 FACTS = {
     "description": "Rosters were readable by an account that should not have read them.",
@@ -83,8 +86,19 @@ def give_notices(database: Database, catalogue: Catalogue, now: datetime) -> Giv
         session.flush()
         pin_terms(session, catalogue, case_id, now)
         _know(session, case_id, given_at)
-        batch = _batch(session, case_id, len(agreements), given_at)
-        notices = {row.reference: _notice(session, case_id, row, batch, given_at) for row in agreements}
+        terms = {row.hash: EffectiveTerms.from_snapshot(row.body) for row in session.exec(select(TermsSnapshot))}
+        hashes = {
+            row.agreement_id: row.terms_hash or ""
+            for row in session.exec(select(CaseAgreement).where(CaseAgreement.case_id == case_id))
+        }
+        batches: dict[tuple[str, str], Batch] = {}
+        notices = {}
+        for row in agreements:
+            of_agreement = terms[hashes[row.id]]
+            key = (of_agreement.hash, row.time_zone)
+            if key not in batches:
+                batches[key] = _batch(session, case_id, of_agreement, row.time_zone, given_at)
+            notices[row.reference] = _notice(session, case_id, row, batches[key], of_agreement, given_at)
     return GivenNotices(case_id, notices)
 
 
@@ -108,15 +122,10 @@ def _know(session: Session, case_id: UUID, at: datetime) -> None:
     )
 
 
-def _batch(session: Session, case_id: UUID, size: int, at: datetime) -> Batch:
-    body: dict[str, object] = {
-        "title": "Notify the LEA of a breach",
-        "limit": "72 hours",
-        "terms_hash": "",
-        **dict.fromkeys(("anchor", "starts_at", "due_local")),
-        **dict.fromkeys(("why", "flags", "trail"), ()),
-    }
-    reckoning = Reckoning(id=str(uuid4()), body=body)
+def _batch(session: Session, case_id: UUID, terms: EffectiveTerms, zone: str, at: datetime) -> Batch:
+    (duty,) = (duty for duty in duties_for(terms, EVENT, {"confirmed": at}, zone=zone) if duty.clause == CLAUSE)
+    body = duty.model_dump(mode="json") | {"terms_hash": terms.hash, "time_zone": zone}
+    reckoning = Reckoning(id=identifiers.sha256_hex(rfc8785.dumps(body)), body=body)
     batch = Batch(
         id=uuid4(),
         case_id=case_id,
@@ -124,17 +133,20 @@ def _batch(session: Session, case_id: UUID, size: int, at: datetime) -> Batch:
         clause=CLAUSE,
         reckoning_id=reckoning.id,
         status=BatchStatus.SENT,
-        size=size,
+        size=0,
         leaves_at=at,
     )
-    session.add(reckoning)
+    session.merge(reckoning)
     session.flush()
     session.add(batch)
     session.flush()
     return batch
 
 
-def _notice(session: Session, case_id: UUID, agreement: Agreement, batch: Batch, at: datetime) -> UUID:
+def _notice(
+    session: Session, case_id: UUID, agreement: Agreement, batch: Batch, terms: EffectiveTerms, at: datetime
+) -> UUID:
+    batch.size += 1
     duty_id = identifiers.duty_id(case_id, agreement.id, CLAUSE)
     session.add(
         Duty(
@@ -152,7 +164,7 @@ def _notice(session: Session, case_id: UUID, agreement: Agreement, batch: Batch,
         )
     )
     session.flush()
-    given = [element.id for element in _terms(session, case_id, agreement).clause(CLAUSE).contents]
+    given = [element.id for element in terms.clause(CLAUSE).contents]
     notice = Notice(
         id=identifiers.notice_id(batch.id, duty_id),
         batch_id=batch.id,
@@ -165,11 +177,6 @@ def _notice(session: Session, case_id: UUID, agreement: Agreement, batch: Batch,
     )
     session.add(notice)
     return notice.id
-
-
-def _terms(session: Session, case_id: UUID, agreement: Agreement) -> EffectiveTerms:
-    pinned = session.get_one(CaseAgreement, (case_id, agreement.id))
-    return EffectiveTerms.from_snapshot(session.get_one(TermsSnapshot, pinned.terms_hash).body)
 
 
 @dataclass(frozen=True)

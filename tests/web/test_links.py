@@ -25,7 +25,7 @@ WITHOUT_SECURITY_CONTACT, WITH_SECURITY_CONTACT, WITH_ADVICE = "MO-001", "VA-001
 class TestTheLink:
     async def test_it_shows_which_notice_it_is_without_an_account(self, told: Told) -> None:
         page = await told.text(told.link("VA-001"))
-        assert "Notify the LEA of a breach" in page
+        assert "Notify the LEA of a confirmed breach" in page
         assert "Blue Ridge Valley Public Schools" in page
         assert "Due by" in page
 
