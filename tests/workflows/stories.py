@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,9 @@ from tests.workflows.incidents import OFFICER, case, incident, open_case
 
 HISTORIES = Path(__file__).parent / "histories"
 HOUR = timedelta(hours=1)
+
+_PROCESS = re.compile(r"\b\d+@[\w.-]+")
+"""How a worker names its process and machine, in identities and in the names of its own task queues."""
 
 
 async def suspected_then_confirmed(engine: VirtualEngine) -> UUID:
@@ -87,5 +91,7 @@ def kept(file: Path) -> WorkflowHistory:
 
 def _anonymous(value: object) -> object:
     if isinstance(value, dict):
-        return {key: "test" if key == "identity" else _anonymous(member) for key, member in value.items()}
-    return [_anonymous(member) for member in value] if isinstance(value, list) else value
+        return {key: _anonymous(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_anonymous(member) for member in value]
+    return _PROCESS.sub("test", value) if isinstance(value, str) else value
