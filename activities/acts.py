@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from sqlmodel import Session, col, select, update
 
+from activities.directory import agreements_knowing
 from ledger.append import Entry, append
 from ledger.artifacts import fetch
 from ledger.kinds import EvidenceKind
@@ -139,7 +140,12 @@ def _(act: DecideProposal, session: Session, case_id: UUID, now: datetime) -> No
     proposal = session.get_one(Proposal, act.proposal_id)
     proposal.decided_by, proposal.decided_at, proposal.approved = act.actor, now, act.approve
     session.add(proposal)
-    duties = _duties_under(session, case_id, proposal.clause, proposal.agreements) if act.approve else []
+    knowing = agreements_knowing(session, case_id, proposal.ground) if act.approve else set()
+    duties = [
+        duty
+        for duty in _duties_under(session, case_id, proposal.clause, proposal.agreements)
+        if duty.agreement_id in knowing
+    ]
     for duty in duties:
         duty.status = DutyStatus.NOT_REQUIRED
     session.add_all(duties)
@@ -295,6 +301,7 @@ def _leave(
     body: dict[str, Any] | None = None,
     artifacts: tuple[str, ...] = (),
 ) -> None:
+    body = body or {}
     append(
         session,
         Entry(
@@ -303,8 +310,8 @@ def _leave(
             subject=subject,
             actor=actor,
             at=now,
-            body=body or {},
+            body=body,
             artifacts=artifacts,
-            key=f"{kind.value}:{case_id}:{subject}:{now.isoformat()}",
+            key=f"{kind.value}:{case_id}:{subject}:{body.get('agreement')}:{now.isoformat()}",
         ),
     )

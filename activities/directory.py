@@ -1,9 +1,10 @@
-"""What SQL knows of an agreement's own terms: its Exhibit H changes, and its LEA's school calendar."""
+"""What SQL knows of agreements' own terms: Exhibit H changes, school calendars, and what a case is pinned to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -11,7 +12,32 @@ from sqlmodel import Session, col, select
 from models import tables
 from models.grouping import grouped
 from terms.calendars import SchoolCalendar
-from terms.effective import Amendment
+from terms.effective import Amendment, EffectiveTerms
+
+
+def pinned_terms(session: Session, case_id: UUID) -> dict[str, EffectiveTerms]:
+    """The terms that the case's agreements are pinned to, by hash."""
+    hashes = select(tables.CaseAgreement.terms_hash).where(tables.CaseAgreement.case_id == case_id)
+    rows = session.exec(select(tables.TermsSnapshot).where(col(tables.TermsSnapshot.hash).in_(hashes)))
+    return {row.hash: _parsed(row.body) for row in rows}
+
+
+@lru_cache(maxsize=1024)
+def _parsed(snapshot: bytes) -> EffectiveTerms:
+    return EffectiveTerms.from_snapshot(snapshot)
+
+
+def agreements_knowing(session: Session, case_id: UUID, ground: str) -> set[UUID]:
+    """The agreements of a case whose terms know a ground for giving no notice."""
+    hashes = [
+        terms_hash
+        for terms_hash, terms in pinned_terms(session, case_id).items()
+        if any(ground in clause.grounds for clause in terms.clauses.values())
+    ]
+    scope = tables.CaseAgreement
+    return set(
+        session.exec(select(scope.agreement_id).where(scope.case_id == case_id, col(scope.terms_hash).in_(hashes)))
+    )
 
 
 def exhibit_h_changes(session: Session, agreements: Iterable[UUID]) -> dict[UUID, tuple[Amendment, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -34,31 +34,32 @@ class Cohort:
     leaves_at: datetime
 
 
-def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: datetime) -> None:
+def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: datetime, dated: Set[str]) -> None:
     """Bring the planned notices of a case in line with its duties.
 
     A notice whose duty no longer runs, or is due at another instant, is dropped before it leaves. A running duty
     without a notice gets one; one that was discharged with elements lacking gets a supplement once any of them is
-    known; in a dismissed case, every LEA that was told is told of the dismissal.
+    known; in a dismissed case, every LEA that was told is told of the dismissal. ``dated`` are the elements that the
+    case's dates make known.
     """
     duties = {duty.id: duty for duty in session.exec(select(Duty).where(Duty.case_id == case_id))}
     reckonings = _reckonings(session, duties.values())
     _settle_impossible(session, case_id, duties.values())
     if session.get_one(Case, case_id).status is CaseStatus.DISMISSED:
-        _drop(session, case_id, duties, dismissed=True)
+        _drop(session, case_id, duties, frozenset(), dismissed=True)
         _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
         return
-    _drop(session, case_id, duties, dismissed=False)
+    known = dated | _elements(session, case_id, FactStatus.KNOWN)
+    _drop(session, case_id, duties, known, dismissed=False)
     live = _live(session, case_id)
     cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
-    known = _elements(session, case_id, FactStatus.KNOWN)
     for duty in duties.values():
         if duty.id in live:
             continue
         if duty.status is DutyStatus.RUNNING and duty.due_at and reckonings[duty.reckoning_id]["by_notice"]:
             leaves_at = _leaves_at(duty.due_at, policy, now)
             cohorts[Cohort(NoticeKind.NOTICE, duty.clause, duty.reckoning_id, leaves_at)].append(duty.id)
-        elif duty.status is DutyStatus.DISCHARGED and known.intersection(duty.lacking):
+        elif duty.status is DutyStatus.DISCHARGED and not known.isdisjoint(duty.lacking):
             leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
             cohorts[Cohort(NoticeKind.SUPPLEMENT, duty.clause, duty.reckoning_id, leaves_at)].append(duty.id)
     _plan(session, case_id, cohorts, now)
@@ -146,11 +147,11 @@ def _live(session: Session, case_id: UUID) -> set[UUID]:
     return waiting.union(tried)
 
 
-def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], *, dismissed: bool) -> None:
+def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: Set[str], *, dismissed: bool) -> None:
     dropped: dict[UUID, int] = defaultdict(int)
     batches: dict[UUID, Batch] = {}
     for notice, batch in _not_gone(session, case_id):
-        if not _stands(notice, batch, duties[notice.duty_id], dismissed=dismissed):
+        if not _stands(notice, batch, duties[notice.duty_id], known, dismissed=dismissed):
             notice.dropped = True
             session.add(notice)
             dropped[batch.id] += 1
@@ -163,12 +164,12 @@ def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], *, dismi
         session.add(batch)
 
 
-def _stands(notice: Notice, batch: Batch, duty: Duty, *, dismissed: bool) -> bool:
+def _stands(notice: Notice, batch: Batch, duty: Duty, known: Set[str], *, dismissed: bool) -> bool:
     """Whether a planned notice still says what is to be said."""
     if notice.kind is NoticeKind.DISMISSAL or dismissed:
         return notice.kind is NoticeKind.DISMISSAL
     if notice.kind is NoticeKind.SUPPLEMENT:
-        return duty.lacking_count > 0
+        return not known.isdisjoint(duty.lacking)
     return duty.status is DutyStatus.RUNNING and duty.reckoning_id == batch.reckoning_id
 
 

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from sqlmodel import Session, col, insert, select, update
 
 from activities.cases import pin_terms, read_standing
 from activities.clock import activity_clock
+from activities.directory import pinned_terms
 from activities.planning import plan_notices, waiting_batches
 from activities.signatures import RECKON_DUTIES
 from config.database import Database
@@ -26,7 +26,7 @@ from models import identifiers
 from models.anchors import clock_anchors
 from models.defaults import Defaults
 from models.messages import AnchorValue, ReckonDuties, Reckoned, Vocabulary
-from models.tables import Agreement, Case, CaseAgreement, CaseAnchor, Duty, Hold, Reckoning, TermsSnapshot
+from models.tables import Agreement, Case, CaseAgreement, CaseAnchor, Duty, Hold, Reckoning
 from models.words import OPEN_STATUSES, CaseStatus, DutyStatus, Party
 from terms.catalogue import Catalogue
 from terms.duties import HOLD_LIFTED, DueDuty, duties_for
@@ -61,7 +61,7 @@ class TermsActivities:
                 _keep_reckonings(session, {item.reckoning_id: item.body for item in reckoned})
                 changed = _keep_duties(session, case_id, reckoned)
                 _leave_evidence(session, case_id, changed, now)
-            plan_notices(session, case_id, message.policy, now)
+            plan_notices(session, case_id, message.policy, now, _dated_elements(session, case_id, terms))
             session.flush()
             return Reckoned(
                 batches=waiting_batches(session, case_id),
@@ -96,19 +96,6 @@ def _anchors_by_agreement(session: Session, case_id: UUID) -> dict[UUID | None, 
             name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day
         )
     return found
-
-
-def pinned_terms(session: Session, case_id: UUID) -> dict[str, EffectiveTerms]:
-    """The terms that the case's agreements are pinned to, by hash."""
-    hashes = select(CaseAgreement.terms_hash).where(CaseAgreement.case_id == case_id)
-    rows = session.exec(select(TermsSnapshot).where(col(TermsSnapshot.hash).in_(hashes)))
-    return {row.hash: parsed_terms(row.body) for row in rows}
-
-
-@lru_cache(maxsize=1024)
-def parsed_terms(snapshot: bytes) -> EffectiveTerms:
-    """The terms of a snapshot; read once per process."""
-    return EffectiveTerms.from_snapshot(snapshot)
 
 
 @dataclass(frozen=True)
@@ -269,6 +256,13 @@ def _vocabulary(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTe
         clauses=tuple(sorted(clauses)),
         grounds=tuple(sorted({ground for clause in found if clause.event == EVENT for ground in clause.grounds})),
     )
+
+
+def _dated_elements(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms]) -> set[str]:
+    """The content elements that are a date, as far as the case's dates are known."""
+    known = {f"anchor:{name}" for name in clock_anchors(current_anchors(session, case_id))}
+    clauses = (clause for effective in terms.values() for clause in effective.clauses.values())
+    return {element.id for clause in clauses for element in clause.notice_contents if element.source in known}
 
 
 def _leave_evidence(session: Session, case_id: UUID, changed: list[ReckonedDuty], now: datetime) -> None:

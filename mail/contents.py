@@ -63,12 +63,12 @@ def element_values(elements: Iterable[ContentElement], knowledge: Knowledge) -> 
 
 
 def _element_value(element: ContentElement, knowledge: Knowledge) -> ElementValue:
-    status, value = _look_up(element.source, knowledge)
+    status, value = _look_up(element, knowledge)
     return ElementValue(id=element.id, label=element.label, citation=str(element.citation), status=status, value=value)
 
 
-def _look_up(source: str, knowledge: Knowledge) -> tuple[ElementStatus, str | None]:
-    kind, _, name = source.partition(":")
+def _look_up(element: ContentElement, knowledge: Knowledge) -> tuple[ElementStatus, str | None]:
+    kind, _, name = element.source.partition(":")
     if kind == "agreement":
         return ElementStatus.KNOWN, knowledge.lea
     if kind == "provider":
@@ -76,7 +76,8 @@ def _look_up(source: str, knowledge: Knowledge) -> tuple[ElementStatus, str | No
     if kind == "notice":
         return ElementStatus.KNOWN, _day(knowledge.noticed_at.astimezone(knowledge.zone).date())
     if kind == "anchor":
-        return _when(knowledge.anchors.get(name), knowledge.zone)
+        # Where no date can be given, the officer may tell it in words, or declare it impossible to determine.
+        return _when(knowledge.anchors.get(name), knowledge.zone) or _fact(knowledge.facts.get(element.id))
     if kind == "hold":
         delay = knowledge.delay
         return (ElementStatus.WITHHELD if delay is Delay.WITHHELD else ElementStatus.KNOWN), delay.value
@@ -97,9 +98,9 @@ def _fact(fact: KnownFact | None) -> tuple[ElementStatus, str | None]:
     return ElementStatus.KNOWN, fact.value
 
 
-def _when(anchor: AnchorValue | None, zone: ZoneInfo) -> tuple[ElementStatus, str | None]:
+def _when(anchor: AnchorValue | None, zone: ZoneInfo) -> tuple[ElementStatus, str] | None:
     if anchor is None or not (anchor.instant or anchor.first_day):
-        return ElementStatus.NOT_YET_KNOWN, None
+        return None
     if anchor.instant:
         return ElementStatus.KNOWN, f"{local_instant(anchor.instant, zone)} ({utc_instant(anchor.instant)})"
     days = [_day(day) for day in (anchor.first_day, anchor.last_day) if day]

@@ -71,6 +71,17 @@ def check_confirmation(anchors: Mapping[str, AnchorValue], confirmed_at: datetim
             "This breach is already confirmed.",
             next_step="If the recorded time is wrong, correct it instead of confirming again.",
         )
+    _check_confirmed_at(anchors, confirmed_at, now)
+
+
+def check_involvement(anchors: Mapping[str, AnchorValue], confirmed_at: datetime, now: datetime) -> None:
+    """Raise ``Refused`` or ``InvalidInput`` where single LEAs cannot have been found involved at ``confirmed_at``."""
+    if CONFIRMED not in anchors:
+        raise Refused("This breach is not confirmed yet.", next_step="Confirm it first, or leave out this date.")
+    _check_confirmed_at(anchors, confirmed_at, now)
+
+
+def _check_confirmed_at(anchors: Mapping[str, AnchorValue], confirmed_at: datetime, now: datetime) -> None:
     if problem := check_instant("confirmed_at", confirmed_at, now):
         raise problem
     occurred = earliest_of(anchors.get(OCCURRED))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
@@ -17,13 +17,15 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.acts import record_act
+from activities.directory import agreements_knowing
 from activities.terms import current_anchors
 from config.logging import get_logger
 from ledger.append import Entry, append
 from ledger.artifacts import store
 from ledger.kinds import EvidenceKind
 from models import identifiers
-from models.anchors import report_anchors
+from models.anchors import CONFIRMED, check_involvement, report_anchors
 from models.breach import BreachInput
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, NotFound, Refused, Unavailable
 from models.incident import IncidentReport, Person, check_report
@@ -133,13 +135,18 @@ class Office:
     async def propose_not_required(
         self, case_id: UUID, clause: str, ground: str, reason: str, *, actor: str, agreements: tuple[str, ...] = ()
     ) -> UUID:
-        """Propose that a clause asks for no notice to some agreements, or to all; return the proposal's id."""
+        """Propose that a clause asks for no notice to some agreements, or to all; return the proposal's id.
+
+        A proposal for all agreements concerns those whose terms know the ground.
+        """
         sha256 = await self._keep(reason, "reason")
+        named = {name: await self._agreement_in(case_id, name) or case_id for name in agreements}
+        await asyncio.to_thread(self._require_ground, case_id, ground, named)
         act = ProposeNotRequired(
             proposal_id=uuid5(case_id, f"proposal:{clause}:{ground}:{sorted(agreements)}:{sha256}"),
             clause=clause,
             ground=ground,
-            agreements=tuple([await self._agreement_in(case_id, name) or case_id for name in agreements]),
+            agreements=tuple(named.values()),
             reason_sha256=sha256,
             actor=actor,
         )
@@ -198,15 +205,31 @@ class Office:
         """Let a case follow the clauses as they are now instead of those it is pinned to."""
         return await self._act(case_id, AdoptTerms(reason_sha256=await self._keep(reason, "reason"), actor=actor))
 
-    async def add_agreements(self, case_id: UUID, references: tuple[str, ...], *, actor: str) -> CaseStanding:
-        """Add agreements that the incident touches after all; they are due by the incident's own dates.
+    async def add_agreements(
+        self,
+        case_id: UUID,
+        references: tuple[str, ...],
+        *,
+        actor: str,
+        confirmed_at: datetime | None = None,
+        reason: str | None = None,
+    ) -> CaseStanding:
+        """Add agreements that the incident touches after all.
+
+        They are due by the incident's own dates, unless ``confirmed_at`` says when their involvement was confirmed,
+        which takes a reason.
 
         Raises:
-            Refused: one of them is in the case already.
+            Refused: one of them is in the case already, or the incident itself is not confirmed.
             InvalidFields: one is unknown, or nobody can be written to under it.
+            InvalidInput: the involvement has no reason, or a date that cannot be.
         """
         await asyncio.to_thread(self._find, case_id)
-        added = await asyncio.to_thread(self._extend, case_id, references, actor)
+        involved = None
+        if confirmed_at:
+            anchor = AnchorValue(name=CONFIRMED, instant=confirmed_at)
+            involved = SetAnchor(anchor=anchor, actor=actor, reason_sha256=await self._keep(reason or "", "reason"))
+        added = await asyncio.to_thread(self._extend, case_id, references, actor, involved)
         return await self._act(case_id, ExtendScope(added=added, actor=actor))
 
     async def start_unstarted_cases(self) -> int:
@@ -329,15 +352,27 @@ class Office:
             )
         return agreement
 
+    def _require_ground(self, case_id: UUID, ground: str, agreements: Mapping[str, UUID]) -> None:
+        with self._database.reading() as session:
+            knowing = agreements_knowing(session, case_id, ground)
+        if without := sorted(name for name, agreement in agreements.items() if agreement not in knowing):
+            raise InvalidInput(
+                f"The terms of {', '.join(without)} know no ground {ground!r}.",
+                where="ground",
+                next_step="Leave these agreements out, or choose a ground that their terms know.",
+            )
+
     def _in_scope(self, case_id: UUID, agreement: UUID) -> bool:
         with self._database.reading() as session:
             return session.get(CaseAgreement, (case_id, agreement)) is not None
 
-    def _extend(self, case_id: UUID, references: tuple[str, ...], actor: str) -> int:
+    def _extend(self, case_id: UUID, references: tuple[str, ...], actor: str, involved: SetAnchor | None) -> int:
         now = self._clock()
         with self._database.writing() as session:
             if session.get_one(Case, case_id).status not in (CaseStatus.REPORTED, CaseStatus.OPEN):
                 raise Refused("This case is closed.", next_step="Report a new incident.")
+            if involved and involved.anchor.instant:
+                check_involvement(current_anchors(session, case_id), involved.anchor.instant, now)
             agreements = _affected_agreements(session, references)
             there = set(session.exec(select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case_id)))
             if again := there.intersection(agreements):
@@ -356,6 +391,9 @@ class Office:
                 key=f"scope-added:{case_id}:{agreements[0]}:{len(there)}",
             )
             append(session, entry)
+            if involved:
+                for key in agreements:
+                    record_act(involved.model_copy(update={"agreement_id": key}), session, case_id, now)
             return len(agreements)
 
 
