@@ -7,7 +7,9 @@ the same and is refused in the same words wherever it comes from.
 from __future__ import annotations
 
 import asyncio
+import csv
 from datetime import date, datetime
+from io import StringIO
 from typing import Annotated, Literal, TypeAlias, assert_never
 from uuid import UUID
 
@@ -243,6 +245,15 @@ async def _place(office: Office, case_id: UUID, asked: Hold, actor: str) -> UUID
         shareable=asked.shareable,
         actor=actor,
     )
+
+
+def read_references(text: str) -> tuple[str, ...]:
+    """The references of agreements in a CSV file: its column ``reference``, or else its first one, each once."""
+    rows = [row for row in csv.reader(StringIO(text.removeprefix("\ufeff"))) if row]
+    titles = [title.strip().casefold() for title in rows[0]] if rows else []
+    column, rows = (titles.index("reference"), rows[1:]) if "reference" in titles else (0, rows)
+    cells = (row[column].strip() for row in rows if len(row) > column)
+    return tuple(dict.fromkeys(cell for cell in cells if cell))
 
 
 def _anchor(asked: SetDate, dates: dict[str, str]) -> AnchorValue:

@@ -11,20 +11,53 @@ import typer
 
 from models.errors import DuenoticeError, InvalidFields
 
-COMMANDS = ("running", "terms", "calendars", "breach", "answers", "kit", "costs", "agreements", "keyring")
-"""The modules of ``starter.commands``; each adds its commands to the application."""
+COMMANDS = {
+    "up": ("running", "Run everything on this machine until Ctrl-C."),
+    "worker": ("running", "Run a worker alone."),
+    "web": ("running", "Run the web alone."),
+    "sign-in": ("running", "Print a fresh one-time sign-in link."),
+    "demo": ("running", "Play a suspected breach through, in virtual time."),
+    "rehearse": ("rehearse", "Play a scenario in virtual time, and print every verdict."),
+    "rehearse": ("rehearse", "Play a scenario in virtual time, and print every verdict."),
+    "due": ("terms", "Say what is due under an agreement, and why."),
+    "terms": ("terms", "Read and check the clauses."),
+    "calendars": ("calendars", "School calendars of the LEAs."),
+    "breach": ("breach", "Report and show breaches, and act on them."),
+    "answers": ("answers", "What the LEAs of a case answered."),
+    "kit": ("kit", "Documents for families, behind the links of notices."),
+    "costs": ("costs", "What a breach costs where agreements make the provider pay."),
+    "agreements": ("agreements", "Import and list the agreements."),
+    "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),
+}
+"""Each command with the module of ``starter.commands`` that adds it, and what it does.
 
-app = typer.Typer(
-    name="duenotice",
-    help="Keeps the clocks of student data privacy agreements: what is due, to whom, why, and the proof of it.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for _module in COMMANDS:
-    import_module(f"starter.commands.{_module}").register(app)
+A module is imported once its command is asked for: some bring Temporal's client and the database along, which takes
+longer than most commands that do without them.
+"""
+
+
+def application(command: str | None) -> typer.Typer:
+    """The application as far as ``command`` needs it; without one, all commands by name, for the help."""
+    app = typer.Typer(
+        name="duenotice",
+        help="Keeps the clocks of student data privacy agreements: what is due, to whom, why, and the proof of it.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_nothing)  # or typer would take the name of a command that stands alone for an argument
+    if command in COMMANDS:
+        import_module(f"starter.commands.{COMMANDS[command][0]}").register(app)
+        return app
+    for name, (_, says) in COMMANDS.items():
+        app.command(name, help=says)(_nothing)
+    return app
+
+
+def _nothing() -> None:
+    pass
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,8 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, or that of the error (2 for bad input)."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        outcome = app(args=arguments, standalone_mode=False)
+        outcome = application(next(iter(given), None))(args=arguments, standalone_mode=False)
     except InvalidFields as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)

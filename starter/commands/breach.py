@@ -1,21 +1,30 @@
-"""``duenotice breach``: report, confirm, release and show breach cases."""
+"""``duenotice breach``: report and show breach cases; ``starter.commands.acts`` holds what can be done in one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from email.utils import parseaddr
 from pathlib import Path
+from time import sleep
 from typing import Annotated
+from uuid import UUID
 
 import typer
 import yaml
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from config.database import Database
 from models import identifiers
 from models.errors import InvalidInput
 from models.incident import parse_report
-from models.messages import CaseStanding
+from models.words import DutyStatus
+from starter.commands import acts
+from starter.commands.acts import LOOK_AGAIN_SECONDS
 from starter.commands.session import (
     actor,
     console,
@@ -24,18 +33,23 @@ from starter.commands.session import (
     local_text,
     open_installation,
     parse_instant,
+    parse_when,
     utc_text,
 )
-from starter.reading import list_cases, read_case
+from starter.reading import list_cases, read_case, read_case_head, read_cohorts
 from starter.resources import utc_now
-from starter.views import CaseRow, CaseView, DutyView
+from starter.views import CaseHead, CaseRow, CaseView, CohortView, DutyView
+
+MOST_DUTIES = 60
+"""How many duties a case may have for each to be shown without being asked for."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    group = typer.Typer(no_args_is_help=True, help="Report, confirm, release and show breaches.")
-    for command in (report, confirm, release, show):
-        group.command()(command)
+    group = typer.Typer(no_args_is_help=True, help="Report and show breaches, and act on them.")
+    group.command()(report)
+    group.command()(show)
+    acts.register(group)
     app.add_typer(group, name="breach")
 
 
@@ -81,38 +95,59 @@ def report(
         console.print("Temporal does not answer: the report is kept, and its clocks start when it does.")
 
 
-def confirm(
-    case: Annotated[str, typer.Argument(help="The case: its id or its short reference.")],
-    at: Annotated[str, typer.Option(help="When it was confirmed, with its offset; else now.")] = "",
-) -> None:
-    """Confirm a suspected breach, which starts the clocks that run from confirmation."""
-    confirmed_at = parse_instant(at, "--at") if at else utc_now()
-    case_id = find_case(open_installation()[1], case)
-    _show_standing(in_office(lambda office: office.confirm_breach(case_id, confirmed_at, actor=actor())))
-
-
-def release(case: Annotated[str, typer.Argument(help="The case: its id or its short reference.")]) -> None:
-    """Let every waiting notice of a case go now."""
-    case_id = find_case(open_installation()[1], case)
-    _show_standing(in_office(lambda office: office.release_notices(case_id, actor=actor())))
-
-
 def show(
     case: Annotated[str | None, typer.Argument(help="The case: its id or its short reference; else all.")] = None,
     why: Annotated[bool, typer.Option("--why", help="Say for each duty why it is due then.")] = False,
+    whole: Annotated[bool, typer.Option("--whole", help="Show each duty, however many there are.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep looking, until the case is over or Ctrl-C.")] = False,
 ) -> None:
-    """Show the cases, or one with its duties, notices and evidence."""
+    """Show the cases, or one with its duties, notices and what was decided."""
     _, database = open_installation()
     if case is None:
         _show_cases(list_cases(database, utc_now()))
         return
-    found = read_case(database, find_case(database, case), utc_now())
-    _show_case(found)
+    case_id = find_case(database, case)
+    if watch:
+        _watch(database, case_id)
+        return
+    head = read_case_head(database, case_id, utc_now())
+    _show_head(head)
+    cohorts = read_cohorts(database, case_id, utc_now())
+    if sum(cohort.total for cohort in cohorts) > MOST_DUTIES and not (whole or why):
+        console.print(cohort_table(cohorts))
+        console.print("--whole shows each duty.")
+        return
+    found = read_case(database, case_id, utc_now())
+    console.print(duty_table(found))
     if why:
         for duty in found.duties:
             console.print(Text(f"\n{duty.lea_name}, {duty.clause}", style="bold"))
             for sentence in duty.why:
                 console.print(f"  {sentence}", markup=False)
+
+
+def _watch(database: Database, case_id: UUID) -> None:
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            head = read_case_head(database, case_id, utc_now())
+            parts = (_title(head), *_progress_lines(head), cohort_table(read_cohorts(database, case_id, utc_now())))
+            live.update(Group(*parts), refresh=True)
+            if head.is_over:
+                return
+            sleep(LOOK_AGAIN_SECONDS)
+
+
+def cohort_table(cohorts: tuple[CohortView, ...]) -> Table:
+    """The duties of a case counted by clause and due instant, overdue ones first."""
+    titles = ("clause", "due", "duties", "open", "overdue", "discharged", "late", "waiting", "withheld", "leaves")
+    table = Table(*titles, box=None, pad_edge=False)
+    for cohort in cohorts:
+        discharged = cohort.statuses.get(DutyStatus.DISCHARGED, 0)
+        counts = (cohort.total, cohort.open, cohort.overdue, discharged, cohort.late, cohort.waiting, cohort.withheld)
+        style = "red" if cohort.overdue else ""
+        due, leaves = utc_text(cohort.due_at), utc_text(cohort.leaves_at)
+        table.add_row(cohort.clause, due, *(f"{count:,}" for count in counts), leaves, style=style)
+    return table
 
 
 def duty_table(case: CaseView, *, local: bool = True) -> Table:
@@ -128,25 +163,12 @@ def duty_table(case: CaseView, *, local: bool = True) -> Table:
 
 def parse_occurrence(text: str) -> dict[str, object]:
     """When it occurred, as a report holds it: ``unknown``, an instant, a date, or ``FIRST..LAST``."""
-    if text == "unknown":
+    given = parse_when(text, "--occurred")
+    if not given:
         return {"kind": "unknown"}
-    first, separator, last = text.partition("..")
-    try:
-        if separator:
-            return {
-                "kind": "range",
-                "first_day": date.fromisoformat(first),
-                "last_day": date.fromisoformat(last),
-            }
-        if len(text) == len("2026-03-07"):
-            return {"kind": "date", "first_day": date.fromisoformat(text)}
-    except ValueError:
-        raise InvalidInput(
-            f"{text} is neither a date nor a range.",
-            where="--occurred",
-            next_step="Write 2026-03-07, 2026-03-01..2026-03-07, an instant with its offset, or unknown.",
-        ) from None
-    return {"kind": "instant", "at": parse_instant(text, "--occurred")}
+    if "instant" in given:
+        return {"kind": "instant", "at": given["instant"]}
+    return {"kind": "range" if "last_day" in given else "date", **given}
 
 
 def _person(text: str, where: str) -> dict[str, str]:
@@ -175,13 +197,6 @@ _TextLoader.yaml_implicit_resolvers = {
 }
 
 
-def _show_standing(standing: CaseStanding) -> None:
-    console.print(
-        f"{standing.open_duties} duties open, {standing.waiting_notices} notices waiting; "
-        f"next due {utc_text(standing.next_due_at)}."
-    )
-
-
 def _show_cases(cases: tuple[CaseRow, ...]) -> None:
     if not cases:
         console.print("No case. `duenotice breach report --help` says how to report one.")
@@ -194,17 +209,57 @@ def _show_cases(cases: tuple[CaseRow, ...]) -> None:
     console.print(table)
 
 
-def _show_case(case: CaseView) -> None:
-    console.print(Text(f"{case.title} ({identifiers.case_reference(case.id)}, {case.status})", style="bold"))
+def _title(case: CaseHead) -> Text:
+    return Text(f"{case.title} ({identifiers.case_reference(case.id)}, {case.status})", style="bold")
+
+
+def _progress_lines(case: CaseHead) -> tuple[RenderableType, ...]:
+    bars = []
+    for sending in case.progress:
+        line = Table.grid(padding=(0, 1))
+        said = f"{sending.given:,} of {sending.total:,} {sending.kind}s under {sending.clause} given"
+        line.add_row(ProgressBar(total=sending.total, completed=sending.given, width=40), said)
+        bars.append(line)
+    return (*bars, *(Text(f"! {trouble.sentence}", style="red") for trouble in case.troubles))
+
+
+def _show_head(case: CaseHead) -> None:
+    console.print(_title(case))
     for anchor in case.anchors:
         when: datetime | date | None = anchor.instant or anchor.first_day
         until = f" to {anchor.last_day}" if anchor.last_day else ""
         console.print(f"  {anchor.name.replace('_', ' ')}: {when.isoformat() if when else 'unknown'}{until}")
-    for trouble in case.troubles:
-        console.print(f"! {trouble.sentence} Since {utc_text(trouble.since)}.", style="red")
-    console.print(duty_table(case))
+    for line in (*_decisions(case), *_lacking(case)):
+        console.print(line, markup=False)
+    for bar in _progress_lines(case):
+        console.print(bar)
     if case.waiting_notices:
-        console.print(f"{case.waiting_notices} notices wait for release: `duenotice breach release` lets them go.")
+        console.print(f"{case.waiting_notices:,} notices wait for release: `duenotice breach release` lets them go.")
+
+
+def _decisions(case: CaseHead) -> Iterator[str]:
+    """What officers decided that keeps a notice from going, with who, why and when."""
+    for hold in case.holds:
+        ends = f"ended {utc_text(hold.ended_at)}" if hold.ended_at else f"until {utc_text(hold.until)}"
+        whom = hold.reference or "the whole case"
+        yield f"Hold {hold.id} for {whom}, {ends}: {hold.particulars} ({hold.placed_by}, {utc_text(hold.placed_at)})"
+    for row in case.proposals:
+        decided = f"{'approved' if row.approved else 'declined'} by {row.decided_by}" if row.decided_at else "open"
+        whom = ", ".join(row.references) or "every agreement"
+        yield (
+            f"Proposal {row.id}, {decided}: no notice under {row.clause} for {whom}, {row.ground}: {row.reason} "
+            f"({row.proposed_by}, {utc_text(row.proposed_at)})"
+        )
+    for kept in case.withholdings:
+        whose = kept.clause or "all notices"
+        yield f"Withheld, {whose}: {kept.reason} ({kept.decided_by}, {utc_text(kept.decided_at)})"
+
+
+def _lacking(case: CaseHead) -> Iterator[str]:
+    for fact in case.facts:
+        if fact.told_by_officer and fact.status is None:
+            still = f"; {fact.lacking:,} LEAs wait for it" if fact.lacking else ""
+            yield f"Not known: {fact.element} ({fact.label}){still}"
 
 
 def _reason(duty: DutyView) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from typing import TypeVar
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,9 +20,11 @@ from config.settings import Settings, load_settings
 from models import identifiers
 from models.errors import InvalidInput, NotFound
 from models.tables import Case
-from starter.office import Office
 from starter.resources import connect, open_database
 from starter.running import read_running
+
+if TYPE_CHECKING:
+    from starter.office import Office
 
 Answer = TypeVar("Answer")
 
@@ -62,6 +64,8 @@ def open_installation() -> tuple[Settings, Database]:
 def in_office(act: Callable[[Office], Awaitable[Answer]]) -> Answer:
     """Connect to the running engine and carry out one act."""
 
+    from starter.office import Office  # with Temporal's client, which commands that read can do without
+
     async def connected() -> Answer:
         settings = command_settings()
         running = read_running(settings.home)
@@ -88,6 +92,29 @@ def parse_instant(text: str, where: str) -> datetime:
             f"{text} has no zone, so it names no instant.", where=where, next_step="Write it as 2026-03-07T22:15-05:00."
         )
     return instant
+
+
+def parse_when(text: str, where: str) -> dict[str, datetime | date]:
+    """An instant, a day, or FIRST..LAST, by the names of an anchor's fields; nothing for ``unknown``.
+
+    Raises:
+        InvalidInput: it is none of them.
+    """
+    if text == "unknown":
+        return {}
+    first, separator, last = text.partition("..")
+    try:
+        if separator:
+            return {"first_day": date.fromisoformat(first), "last_day": date.fromisoformat(last)}
+        if len(text) == len("2026-03-07"):
+            return {"first_day": date.fromisoformat(text)}
+    except ValueError:
+        raise InvalidInput(
+            f"{text} is neither a date nor a range.",
+            where=where,
+            next_step="Write 2026-03-07, 2026-03-01..2026-03-07, an instant with its offset, or unknown.",
+        ) from None
+    return {"instant": parse_instant(text, where)}
 
 
 def find_case(database: Database, name: str) -> UUID:

@@ -1,0 +1,186 @@
+"""What officers can do in a case from the command line, end to end, and how it is refused."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from ledger.kinds import EvidenceKind
+from models.words import DutyStatus, NoticeKind
+from starter.acts import read_references
+from starter.reading import read_case
+from starter.resources import utc_now
+from starter.views import CaseView
+from starter.virtual_time import VirtualEngine
+from tests.starter.test_cli import Shell, home, installed, shell
+from tests.workflows.incidents import INITIAL, NOTICE, duties, incident, open_case
+
+__all__ = ["home", "installed", "shell"]
+
+HOUR = timedelta(hours=1)
+
+
+def case(engine: VirtualEngine, case_id: UUID) -> CaseView:
+    return read_case(engine.resources.database, case_id, utc_now())
+
+
+class Officers:
+    """Two people at the same shell: evidence names each by the account that gives the command."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def become(self, account: str) -> None:
+        self._monkeypatch.setattr("getpass.getuser", lambda: account)
+
+
+@pytest.fixture
+def officers(monkeypatch: pytest.MonkeyPatch) -> Officers:
+    return Officers(monkeypatch)
+
+
+async def test_a_proposal_is_approved_by_a_second_person_only(
+    installed: VirtualEngine, shell: Shell, officers: Officers
+) -> None:
+    case_id = str(await open_case(installed, incident("MO-001", "TN-001", confirmed=utc_now())))
+    officers.become("robin")
+    asked = (NOTICE, "data_unreadable", "--reason", "The disk was encrypted.", "--agreement", "MO-001")
+    said = await shell("breach", "propose", case_id, *asked)
+    found = re.search(r"Proposal (\S+): a second person decides it", said.out)
+    assert found, said.err
+    assert "Nobody approves a proposal of their own" in await shell.refuses("breach", "approve", case_id, found[1][:6])
+
+    officers.become("kim")
+    assert (await shell("breach", "approve", case_id, found[1][:6])).code == 0
+    assert duties(installed, UUID(case_id), "MO")[NOTICE].status is DutyStatus.NOT_REQUIRED
+    assert duties(installed, UUID(case_id), "TN")[NOTICE].status is DutyStatus.RUNNING
+    shown = (await shell("breach", "show", case_id)).out
+    assert "approved by cli:kim: no notice under breach.notice for MO-001" in shown
+    assert "The disk was encrypted." in shown
+    assert "No such proposal is open" in await shell.refuses("breach", "decline", case_id, found[1])
+
+
+async def test_a_hold_suspends_what_may_wait_and_is_lifted(installed: VirtualEngine, shell: Shell) -> None:
+    case_id = str(await open_case(installed, incident("VA-001", expected=utc_now(), confirmed=utc_now())))
+    said = await shell("breach", "hold", case_id, "--particulars", "State police, ref. 12, Sgt. Example")
+    assert said.code == 0, said.err
+    found = case(installed, UUID(case_id))
+    by_clause = {duty.clause: duty for duty in found.duties}
+    assert by_clause[NOTICE].status is DutyStatus.SUSPENDED
+    assert by_clause[INITIAL].status is DutyStatus.RUNNING
+    assert found.runs_on(by_clause[INITIAL])
+    assert not found.runs_on(by_clause[NOTICE])
+    assert "State police, ref. 12" in (await shell("breach", "show", case_id)).out
+
+    assert (await shell("breach", "lift", case_id)).code == 0
+    found = case(installed, UUID(case_id))
+    assert {duty.status for duty in found.duties} == {DutyStatus.RUNNING}
+    assert found.holds[0].ended_at
+    assert "No such hold is open" in await shell.refuses("breach", "lift", case_id)
+
+
+async def test_withheld_notices_are_shown_with_who_and_why_until_they_are_released(
+    installed: VirtualEngine, shell: Shell
+) -> None:
+    case_id = str(await open_case(installed, incident("TN-001", confirmed=utc_now())))
+    said = await shell("breach", "withhold", case_id, "--reason", "Counsel reads it first.")
+    assert said.code == 0, said.err
+    found = case(installed, UUID(case_id))
+    assert (found.waiting_notices, found.withheld_notices) == (0, 1)
+    assert found.withholdings[0].reason == "Counsel reads it first."
+    assert "withheld already" in await shell.refuses("breach", "withhold", case_id, "--reason", "Again.")
+
+    said = await shell("breach", "release", case_id, "--clause", NOTICE, "--wait")
+    assert "1/1" in said.out
+    found = case(installed, UUID(case_id))
+    assert (found.withheld_notices, found.withholdings) == (0, ())
+    assert found.duties[0].status is DutyStatus.DISCHARGED
+
+
+async def test_what_is_learnt_reaches_the_leas_that_wait_for_it(installed: VirtualEngine, shell: Shell) -> None:
+    case_id = await open_case(installed, incident("IL-001", confirmed=utc_now()), release="immediate")
+    await installed.settle(case_id)
+    before = {fact.element: fact for fact in case(installed, case_id).facts}
+    assert before["parent_contact"].lacking == 1
+    assert "Not known: parent_contact" in (await shell("breach", "show", str(case_id))).out
+    assert "know no element" in await shell.refuses("breach", "learn", str(case_id), "weather", "Rain")
+
+    assert (await shell("breach", "learn", str(case_id), "parent_contact", "Kim Example, +1 555 0103")).code == 0
+    assert (await shell("breach", "impossible", str(case_id), "students_involved")).code == 0
+    await installed.settle(case_id)
+    after = {fact.element: fact for fact in case(installed, case_id).facts}
+    assert after["parent_contact"].value == "Kim Example, +1 555 0103"
+    assert after["parent_contact"].lacking == after["students_involved"].lacking == 0
+    (duty,) = case(installed, case_id).duties
+    assert NoticeKind.SUPPLEMENT in {notice.kind for notice in duty.notices}
+
+
+async def test_a_date_is_corrected_with_a_reason(installed: VirtualEngine, shell: Shell) -> None:
+    confirmed = utc_now() - 2 * HOUR
+    case_id = str(await open_case(installed, incident("TN-001", "OH-001", confirmed=confirmed)))
+    moved = (confirmed + HOUR).isoformat()
+    assert "A correction needs a reason." in await shell.refuses("breach", "date", case_id, "confirmed", moved)
+    for name, when, says in (
+        ("confirmed", "2026-03-07", "needs an instant"),
+        ("birthday", moved, "know no date 'birthday'"),
+        ("confirmed", "soon", "is not an instant"),
+    ):
+        assert says in await shell.refuses("breach", "date", case_id, name, when, "--reason", "The log says so.")
+
+    only_one = ("--reason", "Its data was found later.", "--agreement", "OH-001")
+    assert (await shell("breach", "date", case_id, "confirmed", moved, *only_one)).code == 0
+    assert duties(installed, UUID(case_id), "OH")[NOTICE].starts_at == confirmed + HOUR
+    assert duties(installed, UUID(case_id), "TN")[NOTICE].starts_at == confirmed
+    days = ("occurred", "2026-10-01..2026-10-03", "--reason", "The log says so.")
+    assert (await shell("breach", "date", case_id, *days)).code == 0
+    anchors = {anchor.name: anchor for anchor in case(installed, UUID(case_id)).anchors}
+    assert anchors["occurred"].last_day == date(2026, 10, 3)
+
+
+async def test_agreements_are_added_by_reference_by_state_and_from_a_file(
+    installed: VirtualEngine, shell: Shell, tmp_path: Path
+) -> None:
+    case_id = str(await open_case(installed, incident("TN-001", confirmed=utc_now())))
+    file = tmp_path / "later.csv"
+    file.write_text("LEA,Reference\nGreen Mountain,VT-001\n", "utf-8")
+    said = await shell("breach", "add", case_id, "NH-001", "--state", "mo", "--file", str(file))
+    assert said.code == 0, said.err
+    assert {duty.reference for duty in case(installed, UUID(case_id)).duties} == {
+        "TN-001",
+        "NH-001",
+        "MO-001",
+        "VT-001",
+    }
+    assert "in this case already" in await shell.refuses("breach", "add", case_id, "NH-001")
+    assert "names no agreement" in await shell.refuses("breach", "add", case_id, "--state", "MO")
+    assert "cannot be read" in await shell.refuses("breach", "add", case_id, "--file", "/nowhere.csv")
+
+
+async def test_a_dismissed_case_is_watched_to_its_end(installed: VirtualEngine, shell: Shell) -> None:
+    case_id = await open_case(installed, incident("VA-001", expected=utc_now()))
+    assert (await shell("breach", "dismiss", str(case_id), "--reason", "It was a drill.")).code == 0
+    await installed.settle(case_id)
+    assert "dismissed" in (await shell("breach", "show", str(case_id), "--watch")).out
+    assert "is closed" in await shell.refuses("breach", "adopt-terms", str(case_id), "--reason", "New clauses.")
+    kinds = [entry.kind for entry in case(installed, case_id).evidence]
+    assert EvidenceKind.CASE_DISMISSED.value in kinds
+
+
+async def test_an_empty_reason_is_refused(installed: VirtualEngine, shell: Shell) -> None:
+    case_id = str(await open_case(installed, incident("TN-001", confirmed=utc_now())))
+    assert "reason: It is empty." in await shell.refuses("breach", "withhold", case_id, "--reason", " ")
+
+
+async def test_a_sign_in_link_can_be_made_for_another_officer(installed: VirtualEngine, shell: Shell) -> None:
+    assert "/sign-in?token=" in (await shell("sign-in", "--as", "kim.example")).out
+    assert "no address" in await shell.refuses("sign-in", "--as", "kim@example.org")
+
+
+def test_references_come_from_the_column_of_that_name_or_the_first() -> None:
+    assert read_references("LEA,reference\nOne,A-1\nTwo, A-2 \nTwo,A-2\n\n") == ("A-1", "A-2")
+    assert read_references("\ufeffA-1\nA-2,whatever\n") == ("A-1", "A-2")
+    assert read_references("") == ()
