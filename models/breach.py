@@ -72,6 +72,7 @@ class BreachState(BaseModel):
     chases: list[datetime] = Field(default_factory=list)
     opened: bool = False
     dismissed: bool = False
+    closed: bool = False
     facts: int = 1
     reckoned: int = 0
     outcomes: int = 0

@@ -86,6 +86,7 @@ class BreachWorkflow:
             await self._wait_for_the_next_event()
             self._continue_as_new_if_long(message)
         self._state.standing = await CLOSE_CASE(CloseCase(case_id=self._case_id), summary="close the case")
+        self._state.closed = True
         self._show_standing(CaseStatus.DISMISSED if self._state.dismissed else CaseStatus.CLOSED)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._state.standing
@@ -117,7 +118,8 @@ class BreachWorkflow:
     def is_busy(self) -> bool:
         """Whether the case is at work rather than waiting for a fact, an act or a due instant."""
         state = self._state
-        return not state.opened or bool(state.leaving or self._background or self._ready()) or state.is_behind()
+        under_way = bool(state.leaving or self._background or self._ready()) or state.is_behind()
+        return not state.closed and (not state.opened or under_way or state.is_over())
 
     async def _catch_up(self) -> None:
         state = self._state
