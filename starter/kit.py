@@ -265,7 +265,7 @@ def _kit_facts(session: Session, notice: LinkedNotice, clauses: Sequence[Effecti
     duties = [identifiers.duty_id(notice.case_id, notice.agreement_id, clause.id) for clause in clauses]
     given = session.exec(select(Notice.given).where(col(Notice.duty_id).in_(duties), col(Notice.given_at).is_not(None)))
     told = {element for some in given for element in some}
-    contents = {element.id: element for clause in clauses for element in clause.contents if element.id in told}
+    contents = {element.id: element for clause in clauses for element in clause.notice_contents if element.id in told}
     facts, anchors = current_facts(session, notice.case_id), current_anchors(session, notice.case_id)
     for element in contents.values():
         kind, _, name = element.source.partition(":")
