@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -17,7 +19,6 @@ COMMANDS = {
     "web": ("running", "Run the web alone."),
     "sign-in": ("running", "Print a fresh one-time sign-in link."),
     "demo": ("running", "Play a suspected breach through, in virtual time."),
-    "rehearse": ("rehearse", "Play a scenario in virtual time, and print every verdict."),
     "rehearse": ("rehearse", "Play a scenario in virtual time, and print every verdict."),
     "due": ("terms", "Say what is due under an agreement, and why."),
     "terms": ("terms", "Read and check the clauses."),
@@ -34,6 +35,10 @@ COMMANDS = {
 A module is imported once its command is asked for: some bring Temporal's client and the database along, which takes
 longer than most commands that do without them.
 """
+
+
+UNFORESEEN = 70
+"""The exit code of a fault in the program itself (``EX_SOFTWARE`` of BSD's sysexits)."""
 
 
 def application(command: str | None) -> typer.Typer:
@@ -91,7 +96,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         typer.echo(f"{error.format_message()} `duenotice --help` lists what there is.", err=True)
         return error.exit_code
+    except Exception:
+        return _unforeseen()
     return outcome if isinstance(outcome, int) else 0
+
+
+def _unforeseen() -> int:
+    """Keep the traceback of a fault in a file that only this user can read, and say where it is."""
+    with tempfile.NamedTemporaryFile("w", prefix="duenotice-", suffix=".log", delete=False, encoding="utf-8") as log:
+        traceback.print_exc(file=log)
+    typer.echo(
+        f"Something went wrong that nobody foresaw; nothing was changed by halves. {log.name} says what: "
+        "look through it for personal data before you send it to anyone.",
+        err=True,
+    )
+    return UNFORESEEN
 
 
 if __name__ == "__main__":
