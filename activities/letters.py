@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from pydantic import HttpUrl
 from sqlmodel import Session, col, select
 
-from activities.terms import current_anchors, parsed_terms
+from activities.directory import pinned_terms
+from activities.terms import current_anchors
 from ledger.actors import ENGINE
 from ledger.append import Entry, append
-from ledger.artifacts import fetch, store
+from ledger.artifacts import Content, fetch, store_many
 from ledger.kinds import EvidenceKind
 from mail.compose import Addressing, compose
 from mail.contacts import choose_recipients
@@ -24,6 +25,7 @@ from mail.links import notice_link
 from models import identifiers
 from models.errors import InvalidInput
 from models.grouping import grouped
+from models.messages import AnchorValue
 from models.tables import (
     Agreement,
     AgreementContact,
@@ -35,10 +37,11 @@ from models.tables import (
     Hold,
     Notice,
     Reckoning,
-    TermsSnapshot,
 )
 from models.words import ContactRole, DeliveryStatus, NoticeKind
+from terms.effective import EffectiveTerms
 
+UNSETTLED = (DeliveryStatus.RESERVED, DeliveryStatus.UNKNOWN)
 FAILED = (DeliveryStatus.REJECTED, DeliveryStatus.BOUNCED)
 
 
@@ -76,11 +79,7 @@ class Dossier:
     @property
     def unsettled(self) -> tuple[Delivery, ...]:
         """Deliveries that the mail server has not answered for."""
-        return tuple(
-            delivery
-            for delivery in self.deliveries
-            if delivery.status in (DeliveryStatus.RESERVED, DeliveryStatus.UNKNOWN)
-        )
+        return tuple(delivery for delivery in self.deliveries if delivery.status in UNSETTLED)
 
     def next_contact(self) -> AgreementContact | None:
         """The first contact left to try; one known to fail comes after those that are not. None when none is left."""
@@ -88,27 +87,33 @@ class Dossier:
         left = [contact for contact in self._recipients()[0] if contact.id not in failed]
         return min(left, key=lambda contact: contact.failing_since is not None, default=None)
 
-    def copies(self) -> tuple[AgreementContact, ...]:
-        """The contacts that the agreement wants copied."""
-        return self._recipients()[1]
+    def addressees(self) -> tuple[AgreementContact, ...]:
+        """Whom the next letter is for: the contact whose turn it is, then those that the agreement wants copied."""
+        primary = self.next_contact()
+        if primary is None:
+            raise ValueError("a notice without a contact left to try has no letter")
+        return primary, *self._recipients()[1]
 
-    def reserve(self, session: Session, contact: AgreementContact, message_id: str, sha256: str, now: datetime) -> None:
-        """Give one contact a place in the outbox for a message, once; a letter written anew takes the old one's."""
-        taken = next((delivery for delivery in self.deliveries if delivery.contact_id == contact.id), None)
-        if taken is None:
-            taken = Delivery(
-                id=identifiers.delivery_id(self.notice.id, contact.id),
-                notice_id=self.notice.id,
-                contact_id=contact.id,
-                message_id=message_id,
-                status=DeliveryStatus.RESERVED,
-                message_sha256=sha256,
-                reserved_at=now,
-            )
-            self.deliveries.append(taken)
-        elif taken.status is DeliveryStatus.RESERVED:
-            taken.message_id, taken.message_sha256 = message_id, sha256
-        session.add(taken)
+    def reserve(self, message_id: str, sha256: str, now: datetime) -> None:
+        """Give each addressee a place in the outbox for a message, once; a letter written anew takes the old one's."""
+        taken = {delivery.contact_id: delivery for delivery in self.deliveries}
+        for contact in self.addressees():
+            place = taken.get(contact.id)
+            if place is None:
+                self.deliveries.append(self._place(contact, message_id, sha256, now))
+            elif place.status is DeliveryStatus.RESERVED:
+                place.message_id, place.message_sha256 = message_id, sha256
+
+    def _place(self, contact: AgreementContact, message_id: str, sha256: str, now: datetime) -> Delivery:
+        return Delivery(
+            id=identifiers.delivery_id(self.notice.id, contact.id),
+            notice_id=self.notice.id,
+            contact_id=contact.id,
+            message_id=message_id,
+            status=DeliveryStatus.RESERVED,
+            message_sha256=sha256,
+            reserved_at=now,
+        )
 
     def _recipients(self) -> tuple[tuple[AgreementContact, ...], tuple[AgreementContact, ...]]:
         try:
@@ -116,6 +121,34 @@ class Dossier:
         except InvalidInput:
             return (), ()
         return chosen.to, chosen.copies
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """What a case knows while some of its letters are written, read once for all of them.
+
+    Attributes:
+        terms: the pinned terms, by hash.
+        anchors: the dated facts, by name.
+        facts: what is known, by content element.
+        holds: every law-enforcement hold there was.
+        earlier: the first notice given under each duty that a supplement or dismissal follows.
+        dismissal_reason: why the suspicion was dismissed.
+    """
+
+    terms: Mapping[str, EffectiveTerms]
+    anchors: Mapping[str, AnchorValue]
+    facts: Mapping[str, KnownFact]
+    holds: Sequence[Hold]
+    earlier: Mapping[UUID, EarlierNotice]
+    dismissal_reason: str | None
+
+    def delay(self, agreement_id: UUID) -> Delay:
+        """What may be said of law enforcement having delayed the notice of one agreement."""
+        holds = [hold for hold in self.holds if hold.agreement_id in (None, agreement_id)]
+        if not holds:
+            return Delay.NONE
+        return Delay.TOLD if all(hold.shareable for hold in holds) else Delay.WITHHELD
 
 
 @dataclass(frozen=True)
@@ -138,88 +171,80 @@ class Desk:
 
     def pending(self, session: Session, batch_id: UUID) -> list[UUID]:
         """The notices of a batch for which something is still to be sent, in a fixed order."""
+        unsettled = select(Delivery.notice_id).where(col(Delivery.status).in_(UNSETTLED))
         notices = session.exec(
             select(Notice.id)
             .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
+            .where(col(Notice.given_at).is_(None) | col(Notice.id).in_(unsettled))
             .order_by(col(Notice.id))
         ).all()
         return [
-            dossier.notice.id
-            for dossier in _dossiers(session, notices)
-            if dossier.unsettled or (dossier.notice.given_at is None and dossier.next_contact())
+            dossier.notice.id for dossier in _dossiers(session, notices) if dossier.unsettled or dossier.next_contact()
         ]
 
-    def reserve(self, session: Session, notices: Sequence[UUID], *, released: bool, now: datetime) -> list[Letter]:
-        """Write the letters of some notices and reserve their places in the outbox, marked as under way.
+    def reserve(
+        self, session: Session, case_id: UUID, notices: Sequence[UUID], *, released: bool, now: datetime
+    ) -> list[Letter]:
+        """Write the letters of some notices of a case and reserve their places in the outbox, marked as under way.
 
         A letter whose fate is unknown is taken up again as it is; one that is known not to have left is written anew,
         so that it bears the date on which it goes.
         """
-        letters: list[Letter] = []
-        entries: list[Entry] = []
-        for dossier in _dossiers(session, notices):
-            if dossier.notice.given_at is None and not dossier.interrupted:
-                entries.append(self._write(session, dossier, released=released, now=now))
-            letters += _take_up(session, dossier, now)
-        append(session, *entries)
-        return letters
+        dossiers = [dossier for dossier in _dossiers(session, notices) if not dossier.notice.dropped]
+        unwritten = [dossier for dossier in dossiers if dossier.notice.given_at is None and not dossier.interrupted]
+        known = _case_file(session, case_id, unwritten)
+        written = [self._write(dossier, known, released=released, now=now) for dossier in unwritten]
+        names = store_many(session, (Content(raw, "message/rfc822") for raw in written), now)
+        for dossier, sha256 in zip(unwritten, names, strict=True):
+            dossier.reserve(self._message_id(dossier), sha256, now)
+        append(session, *(_composed(dossier, sha256, now) for dossier, sha256 in zip(unwritten, names, strict=True)))
+        return _take_up(session, dossiers, dict(zip(names, written, strict=True)), now)
 
-    def _write(self, session: Session, dossier: Dossier, *, released: bool, now: datetime) -> Entry:
-        primary = dossier.next_contact()
-        if primary is None:
-            raise ValueError("a notice without a contact left to try has no letter")
-        message_id = identifiers.message_id(
-            identifiers.delivery_id(dossier.notice.id, primary.id), self.message_id_domain
-        )
-        elements = self._elements(session, dossier, now)
+    def _write(self, dossier: Dossier, known: CaseFile, *, released: bool, now: datetime) -> bytes:
+        notice = dossier.notice
+        primary, *copies = dossier.addressees()
+        elements = self._elements(dossier, known, now)
         addressing = Addressing(
-            message_id=message_id,
+            message_id=self._message_id(dossier),
             sender=self.sender,
             to=(_mailbox(primary),),
-            copies=tuple(_mailbox(contact) for contact in dossier.copies()),
+            copies=tuple(_mailbox(contact) for contact in copies),
         )
-        facts = self._facts(session, dossier, elements, unreleased=not released, now=now)
-        sha256 = store(session, compose(facts, addressing).raw, "message/rfc822", now)
-        for contact in (primary, *dossier.copies()):
-            dossier.reserve(session, contact, message_id, sha256, now)
-        notice = dossier.notice
         notice.composed_at = now
         notice.lacking = [element.id for element in elements if element.status is ElementStatus.NOT_YET_KNOWN]
         notice.given = [element.id for element in elements if element.id not in notice.lacking]
-        session.add(notice)
-        return Entry(
-            case_id=notice.case_id,
-            kind=EvidenceKind.NOTICE_COMPOSED,
-            subject=str(notice.id),
-            actor=ENGINE,
-            at=now,
-            body={"given": notice.given, "lacking": notice.lacking},
-            artifacts=(sha256,),
-            key=f"notice-composed:{notice.id}:{sha256}",
-        )
+        return compose(self._facts(dossier, known, elements, unreleased=not released, now=now), addressing).raw
 
-    def _elements(self, session: Session, dossier: Dossier, now: datetime) -> tuple[ElementValue, ...]:
+    def _message_id(self, dossier: Dossier) -> str:
+        delivery = identifiers.delivery_id(dossier.notice.id, dossier.addressees()[0].id)
+        return identifiers.message_id(delivery, self.message_id_domain)
+
+    def _elements(self, dossier: Dossier, known: CaseFile, now: datetime) -> tuple[ElementValue, ...]:
         """What the notice says of each element: all of them in a notice; in a supplement, those once lacking."""
         if dossier.notice.kind is NoticeKind.DISMISSAL:
             return ()
-        terms = parsed_terms(session.get_one(TermsSnapshot, dossier.terms_hash).body)
-        case_id = dossier.notice.case_id
         knowledge = Knowledge(
             lea=_lea(dossier),
             provider=self.organisation,
             noticed_at=now,
             zone=ZoneInfo(dossier.agreement.time_zone),
-            anchors=current_anchors(session, case_id),
-            facts=current_facts(session, case_id),
-            delay=_delay(session, case_id, dossier.agreement.id),
+            anchors=known.anchors,
+            facts=known.facts,
+            delay=known.delay(dossier.agreement.id),
         )
-        required = terms.clause(dossier.duty.clause).notice_contents
+        required = known.terms[dossier.terms_hash].clause(dossier.duty.clause).notice_contents
         if dossier.notice.kind is NoticeKind.SUPPLEMENT:
             required = tuple(element for element in required if element.id in dossier.duty.lacking)
         return element_values(required, knowledge)
 
     def _facts(
-        self, session: Session, dossier: Dossier, elements: tuple[ElementValue, ...], *, unreleased: bool, now: datetime
+        self,
+        dossier: Dossier,
+        known: CaseFile,
+        elements: tuple[ElementValue, ...],
+        *,
+        unreleased: bool,
+        now: datetime,
     ) -> NoticeFacts:
         reasons = dossier.reckoning.body
         last_step = reasons["trail"][-1]
@@ -243,44 +268,62 @@ class Desk:
             elements=elements,
             added=settled if kind is NoticeKind.SUPPLEMENT else (),
             why=tuple(reasons["why"]) if kind is NoticeKind.NOTICE else (),
-            reason=_dismissal_reason(session, dossier.notice.case_id) if kind is NoticeKind.DISMISSAL else None,
-            follows=None if kind is NoticeKind.NOTICE else _earlier(session, dossier.duty.id),
+            reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
+            follows=None if kind is NoticeKind.NOTICE else known.earlier.get(dossier.duty.id),
             acknowledge_url=HttpUrl(notice_link(self.public_url, self.link_key, dossier.notice.id)),
             unreleased=unreleased and kind is NoticeKind.NOTICE,
         )
 
 
-def _delay(session: Session, case_id: UUID, agreement_id: UUID) -> Delay:
-    """What may be said of law enforcement having delayed the notice of one agreement."""
-    holds = session.exec(
-        select(Hold).where(
-            Hold.case_id == case_id, col(Hold.agreement_id).is_(None) | (col(Hold.agreement_id) == agreement_id)
-        )
-    ).all()
-    if not holds:
-        return Delay.NONE
-    return Delay.TOLD if all(hold.shareable for hold in holds) else Delay.WITHHELD
+def _composed(dossier: Dossier, sha256: str, now: datetime) -> Entry:
+    notice = dossier.notice
+    return Entry(
+        case_id=notice.case_id,
+        kind=EvidenceKind.NOTICE_COMPOSED,
+        subject=str(notice.id),
+        actor=ENGINE,
+        at=now,
+        body={"given": notice.given, "lacking": notice.lacking},
+        artifacts=(sha256,),
+        key=f"notice-composed:{notice.id}:{sha256}",
+    )
 
 
-def _dismissal_reason(session: Session, case_id: UUID) -> str:
+def _case_file(session: Session, case_id: UUID, dossiers: Sequence[Dossier]) -> CaseFile:
+    following = [dossier.duty.id for dossier in dossiers if dossier.notice.kind is not NoticeKind.NOTICE]
+    return CaseFile(
+        terms=pinned_terms(session, case_id),
+        anchors=current_anchors(session, case_id),
+        facts=current_facts(session, case_id),
+        holds=session.exec(select(Hold).where(Hold.case_id == case_id)).all(),
+        earlier=_earlier(session, following),
+        dismissal_reason=_dismissal_reason(session, case_id),
+    )
+
+
+def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
     entry = session.exec(
         select(EvidenceEntry).where(
             EvidenceEntry.case_id == case_id, EvidenceEntry.kind == EvidenceKind.CASE_DISMISSED.value
         )
-    ).one()
-    return fetch(session, entry.artifacts[0]).decode()
+    ).one_or_none()
+    return fetch(session, entry.artifacts[0]).decode() if entry else None
 
 
-def _earlier(session: Session, duty_id: UUID) -> EarlierNotice | None:
-    """The first notice that was given under a duty."""
-    found = session.exec(
-        select(Delivery.message_id, Notice.given_at)
-        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
-        .where(Notice.duty_id == duty_id, Delivery.status == DeliveryStatus.ACCEPTED)
+def _earlier(session: Session, duties: Sequence[UUID]) -> dict[UUID, EarlierNotice]:
+    """The first notice that was given under each of some duties."""
+    rows = session.exec(
+        select(Notice.duty_id, Delivery.message_id, Notice.given_at)
+        .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
+        .where(col(Notice.duty_id).in_(duties), Delivery.status == DeliveryStatus.ACCEPTED)
         .where(col(Notice.given_at).is_not(None))
-        .order_by(col(Notice.given_at))
-    ).first()
-    return EarlierNotice(message_id=found[0], given_at=found[1]) if found and found[1] else None
+        .order_by(col(Notice.given_at).desc())
+    )
+    return {
+        duty_id: EarlierNotice(message_id=message_id, given_at=given_at)
+        for duty_id, message_id, given_at in rows
+        if given_at
+    }
 
 
 def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
@@ -289,26 +332,32 @@ def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
     return {row.element: KnownFact(row.status, row.value) for row in rows}
 
 
-def _take_up(session: Session, dossier: Dossier, now: datetime) -> list[Letter]:
-    addresses = {contact.id: contact for contact in dossier.contacts}
+def _take_up(
+    session: Session, dossiers: Sequence[Dossier], written: Mapping[str, bytes], now: datetime
+) -> list[Letter]:
+    """Mark every unsettled delivery as under way, and give its letter; ``written`` are those just written, by name."""
+    unsettled = {delivery.message_sha256 for dossier in dossiers for delivery in dossier.unsettled}
+    raw = dict(written) | {name: fetch(session, name) for name in unsettled.difference(written)}
     letters = []
-    for delivery in dossier.unsettled:
-        delivery.attempts += 1
-        delivery.attempted_at = now
-        session.add(delivery)
-        contact = addresses[delivery.contact_id]
-        letters.append(
-            Letter(
-                notice_id=delivery.notice_id,
-                delivery_id=delivery.id,
-                contact_id=contact.id,
-                email=contact.email,
-                copy=contact.role is ContactRole.COPY_TO,
-                attempt=delivery.attempts,
-                sha256=delivery.message_sha256,
-                raw=fetch(session, delivery.message_sha256),
+    for dossier in dossiers:
+        addresses = {contact.id: contact for contact in dossier.contacts}
+        for delivery in dossier.unsettled:
+            delivery.attempts += 1
+            delivery.attempted_at = now
+            session.add(delivery)
+            contact = addresses[delivery.contact_id]
+            letters.append(
+                Letter(
+                    notice_id=delivery.notice_id,
+                    delivery_id=delivery.id,
+                    contact_id=contact.id,
+                    email=contact.email,
+                    copy=contact.role is ContactRole.COPY_TO,
+                    attempt=delivery.attempts,
+                    sha256=delivery.message_sha256,
+                    raw=raw[delivery.message_sha256],
+                )
             )
-        )
     return letters
 
 

@@ -8,7 +8,7 @@ whether it arrived, so the same bytes are sent again under the same Message-ID, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -127,12 +127,14 @@ class NoticeActivities:
 
     def _reserve(self, message: SendBatch, notices: Sequence[UUID], now: datetime) -> list[Letter]:
         with self._database.writing() as session:
-            return self._desk.reserve(session, notices, released=message.released_by is not None, now=now)
+            case_id = session.get_one(Batch, message.batch_id).case_id
+            return self._desk.reserve(session, case_id, notices, released=message.released_by is not None, now=now)
 
     def _settle(self, batch_id: UUID, handed: Sequence[Handed], now: datetime) -> None:
         with self._database.writing() as session:
             batch = session.get_one(Batch, batch_id)
-            entries = [entry for item in handed for entry in _settle(session, batch, item)]
+            outbox = _outbox(session, [item.letter.delivery_id for item in handed])
+            entries = [entry for item in handed for entry in _settle(session, batch, outbox, item)]
             entries += _note_trouble(batch, handed, now)
             session.add(batch)
             append(session, *entries)
@@ -157,11 +159,22 @@ def _chunks(items: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
         yield items[start : start + CHUNK]
 
 
-def _settle(session: Session, batch: Batch, handed: Handed) -> list[Entry]:
+def _outbox(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, tuple[Delivery, Notice, Duty]]:
+    rows = session.exec(
+        select(Delivery, Notice, Duty)
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .where(col(Delivery.id).in_(deliveries))
+    )
+    return {delivery.id: (delivery, notice, duty) for delivery, notice, duty in rows}
+
+
+def _settle(
+    session: Session, batch: Batch, outbox: Mapping[UUID, tuple[Delivery, Notice, Duty]], handed: Handed
+) -> list[Entry]:
     """Write one answer into the outbox; the first acceptance by a contact discharges the duty."""
     letter, answer = handed.letter, handed.answer
-    delivery = session.get_one(Delivery, letter.delivery_id)
-    session.add(delivery)
+    delivery, notice, duty = outbox[letter.delivery_id]
     if isinstance(answer, MailServerUnavailable):
         delivery.attempted_at = None
         return []
@@ -179,23 +192,16 @@ def _settle(session: Session, batch: Batch, handed: Handed) -> list[Entry]:
     accepted: dict[str, object] = {"code": answer.code}
     if letter.copy:
         return [_delivery_entry(batch, handed, EvidenceKind.COPY_GIVEN, accepted)]
-    return [
-        _delivery_entry(
-            batch, handed, EvidenceKind.NOTICE_GIVEN, accepted | _discharge(session, letter.notice_id, handed.at)
-        )
-    ]
+    return [_delivery_entry(batch, handed, EvidenceKind.NOTICE_GIVEN, accepted | _discharge(notice, duty, handed.at))]
 
 
-def _discharge(session: Session, notice_id: UUID, at: datetime) -> dict[str, object]:
-    notice = session.get_one(Notice, notice_id)
+def _discharge(notice: Notice, duty: Duty, at: datetime) -> dict[str, object]:
     notice.given_at = at
-    duty = session.get_one(Duty, notice.duty_id)
     if notice.kind is not NoticeKind.DISMISSAL:
         duty.lacking, duty.lacking_count = notice.lacking, len(notice.lacking)
     if duty.status is DutyStatus.RUNNING:
         duty.status, duty.discharged_at = DutyStatus.DISCHARGED, at
         duty.verdict = Verdict.LATE if duty.due_at and at > duty.due_at else Verdict.ON_TIME
-    session.add_all((notice, duty))
     return {
         "duty": str(duty.id),
         "clause": duty.clause,

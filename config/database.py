@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -52,6 +53,9 @@ class Database:
         else:
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writer = self.engine.execution_options(duenotice_writing=True)
+        # SQLite takes one writer at a time, and lets the others try again and again, with pauses: threads of one
+        # process that queue up here instead follow each other at once.
+        self._turn: AbstractContextManager[object] = Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -61,7 +65,7 @@ class Database:
             Unavailable: the database does not answer, or other writers kept it busy for too long.
             ConfigurationError: the tables are missing.
         """
-        with _explained(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with _explained(), self._turn, Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,7 +71,7 @@ def test_another_artifact_s_bytes_are_not_handed_out(database: Database, keyring
     """Sealed under the right key and for the right column, but for another row."""
     with database.writing() as session:
         name = store(session, LETTER, "text/plain", NOON)
-        other = keyring.seal(b"another letter", b"artifact.content")
+        other = keyring.seal(zlib.compress(b"another letter"), b"artifact.content")
         session.execute(text("UPDATE artifact SET content = :bytes"), {"bytes": other})
     with database.reading() as session, pytest.raises(IntegrityError, match="not what was stored"):
         fetch(session, name)
