@@ -151,14 +151,12 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
         key: keys the ids of answers, so that an id tells nothing of what was answered.
         now: the instant of the answers.
     """
-    wanted = {answer.notice_id for answer in answers}
-    case_of = dict(session.exec(select(Notice.id, Notice.case_id).where(col(Notice.id).in_(wanted))).all())
+    case_of = _lock_notices(session, {answer.notice_id for answer in answers})
     named: dict[UUID, GivenAnswer] = {}
     for answer in answers:
         if answer.notice_id in case_of:
             named.setdefault(_answer_id(answer, key), answer)
-    known = session.exec(select(Answer.id).where(col(Answer.id).in_(named)))
-    for answer_id in known:
+    for answer_id in session.exec(select(Answer.id).where(col(Answer.id).in_(named))):
         del named[answer_id]
     if not named:
         return
@@ -197,6 +195,17 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
             for answer_id, answer in named.items()
         ),
     )
+
+
+def _lock_notices(session: Session, notices: set[UUID]) -> dict[UUID, UUID]:
+    """The cases of those notices that are kept, which are held until the transaction ends.
+
+    Of two processes that keep the same answer, the second must see the first's.
+    """
+    rows = session.exec(
+        select(Notice.id, Notice.case_id).where(col(Notice.id).in_(notices)).order_by(col(Notice.id)).with_for_update()
+    )
+    return dict(rows.all())
 
 
 def _answer_id(answer: GivenAnswer, key: bytes) -> UUID:
@@ -248,15 +257,17 @@ class AnswerBox:
         await kept
 
     async def _write_all(self) -> None:
-        while self._waiting:
-            taken, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            try:
-                await asyncio.to_thread(self._write, [answer for answer, _ in taken])
-            except Exception as error:
-                _settle(taken, error)
-            else:
-                _settle(taken, None)
-        self._writer = None
+        try:
+            while self._waiting:
+                taken, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                try:
+                    await asyncio.to_thread(self._write, [answer for answer, _ in taken])
+                except Exception as error:
+                    _settle(taken, error)
+                else:
+                    _settle(taken, None)
+        finally:
+            self._writer = None
 
     def _write(self, answers: list[GivenAnswer]) -> None:
         with self._database.writing() as session:
