@@ -163,7 +163,6 @@ def _notice(
             verdict=Verdict.ON_TIME,
         )
     )
-    session.flush()
     given = [element.id for element in terms.clause(CLAUSE).contents]
     notice = Notice(
         id=identifiers.notice_id(batch.id, duty_id),
