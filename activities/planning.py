@@ -32,6 +32,7 @@ class Cohort:
     clause: str
     reckoning_id: str
     leaves_at: datetime
+    withheld: bool = False
 
 
 def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: datetime, dated: Set[str]) -> None:
@@ -50,7 +51,7 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
         _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
         return
     known = dated | _elements(session, case_id, FactStatus.KNOWN)
-    _drop(session, case_id, duties, known, dismissed=False)
+    withheld = _drop(session, case_id, duties, known, dismissed=False)
     live = _live(session, case_id)
     cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
     for duty in duties.values():
@@ -58,7 +59,8 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
             continue
         if duty.status is DutyStatus.RUNNING and duty.due_at and reckonings[duty.reckoning_id]["by_notice"]:
             leaves_at = _leaves_at(duty.due_at, policy, now)
-            cohorts[Cohort(NoticeKind.NOTICE, duty.clause, duty.reckoning_id, leaves_at)].append(duty.id)
+            cohort = Cohort(NoticeKind.NOTICE, duty.clause, duty.reckoning_id, leaves_at, duty.id in withheld)
+            cohorts[cohort].append(duty.id)
         elif duty.status is DutyStatus.DISCHARGED and not known.isdisjoint(duty.lacking):
             leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
             cohorts[Cohort(NoticeKind.SUPPLEMENT, duty.clause, duty.reckoning_id, leaves_at)].append(duty.id)
@@ -81,6 +83,7 @@ def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
             due_at=datetime.fromisoformat(reckoning.body["due_at"]) if batch.kind is NoticeKind.NOTICE else None,
             leaves_at=batch.leaves_at,
             size=batch.size,
+            withheld=batch.status is BatchStatus.WITHHELD,
         )
         for batch, reckoning in rows
     )
@@ -147,12 +150,22 @@ def _live(session: Session, case_id: UUID) -> set[UUID]:
     return waiting.union(tried)
 
 
-def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: Set[str], *, dismissed: bool) -> None:
+def _drop(
+    session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: Set[str], *, dismissed: bool
+) -> set[UUID]:
+    """Drop the notices that no longer stand; return the duties whose notice had been withheld.
+
+    A letter that may be on its way is left to arrive; the case reckons again once it has.
+    """
+    withheld: set[UUID] = set()
     dropped: dict[UUID, int] = defaultdict(int)
     batches: dict[UUID, Batch] = {}
     for notice, batch in _not_gone(session, case_id):
-        if not _stands(notice, batch, duties[notice.duty_id], known, dismissed=dismissed):
+        on_its_way = batch.status is BatchStatus.SENDING and notice.composed_at is not None
+        if not on_its_way and not _stands(notice, batch, duties[notice.duty_id], known, dismissed=dismissed):
             notice.dropped = True
+            if batch.status is BatchStatus.WITHHELD:
+                withheld.add(notice.duty_id)
             session.add(notice)
             dropped[batch.id] += 1
             batches[batch.id] = batch
@@ -162,6 +175,7 @@ def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: S
         if batch.size == 0 and batch.status in HERE:
             batch.status = BatchStatus.CANCELLED
         session.add(batch)
+    return withheld
 
 
 def _stands(notice: Notice, batch: Batch, duty: Duty, known: Set[str], *, dismissed: bool) -> bool:
@@ -208,7 +222,7 @@ def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UU
             kind=cohort.kind,
             clause=cohort.clause,
             reckoning_id=cohort.reckoning_id,
-            status=BatchStatus.WAITING,
+            status=BatchStatus.WITHHELD if cohort.withheld else BatchStatus.WAITING,
             size=len(duties),
             leaves_at=cohort.leaves_at,
         )

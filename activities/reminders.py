@@ -27,7 +27,7 @@ from mail.transport import Rejected, SmtpTransport
 from models import identifiers
 from models.messages import CaseStanding, ChaseAcknowledgements, RaiseOverdue, RemindOfficer
 from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
-from models.words import BatchStatus, ContactRole, DeliveryStatus, DutyStatus, NoticeKind
+from models.words import BatchStatus, ContactRole, DeliveryStatus, DutyStatus, NoticeKind, Verdict
 
 LISTED = 20
 """How many LEAs a message to the officer names; the case's page names all."""
@@ -72,19 +72,21 @@ class ReminderActivities:
                 key=f"reminder:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{message.fraction}",
                 at=now(),
             )
-        return await asyncio.to_thread(self._note_reminder, message, len(waiting), now())
+            await asyncio.to_thread(self._note_reminder, message, len(waiting), now())
+        return await asyncio.to_thread(self._standing, message.case_id)
 
     @RAISE_OVERDUE.implements
     async def raise_overdue(self, message: RaiseOverdue) -> CaseStanding:
-        """Raise each duty that is overdue or cannot be delivered, once: in evidence first, then to the officer."""
+        """Raise each duty that is overdue, late or undelivered, once: in evidence first, then to the officer."""
         now = activity_clock()
         raised = await asyncio.to_thread(self._escalate, message.case_id, now())
         if raised:
             reference = identifiers.case_reference(message.case_id)
             await self._write_to_officer(
-                f"{len(raised)} duties of case {reference} are overdue or undelivered",
+                f"{len(raised)} duties of case {reference} are overdue, late or undelivered",
                 (
-                    f"In case {reference}, {len(raised)} duties are overdue, or no contact could be reached for them.",
+                    f"In case {reference}, {len(raised)} duties are overdue or were met late, or no contact could be "
+                    "reached for them.",
                     _named(raised),
                     f"{self._desk.public_url}/cases/{message.case_id}",
                 ),
@@ -151,7 +153,7 @@ class ReminderActivities:
                 )
             )
 
-    def _note_reminder(self, message: RemindOfficer, waiting: int, now: datetime) -> CaseStanding:
+    def _note_reminder(self, message: RemindOfficer, waiting: int, now: datetime) -> None:
         with self._database.writing() as session:
             append(
                 session,
@@ -166,7 +168,6 @@ class ReminderActivities:
                     f"{message.fraction}",
                 ),
             )
-            return read_standing(session, message.case_id)
 
     def _standing(self, case_id: UUID) -> CaseStanding:
         with self._database.reading() as session:
@@ -220,7 +221,7 @@ class ReminderActivities:
 
 
 def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
-    """Mark the duties of a case that are overdue, or whose notice no contact took, and that were not raised before.
+    """Mark the duties of a case that were not met in time, or whose notice no contact took, if not raised before.
 
     Returns the names of their LEAs; the evidence of it is written in the same transaction.
     """
@@ -238,8 +239,11 @@ def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
     rows = session.exec(
         select(Duty, Agreement.lea_name)
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-        .where(Duty.case_id == case_id, Duty.status == DutyStatus.RUNNING, col(Duty.escalated_at).is_(None))
-        .where((col(Duty.due_at) < now) | col(Duty.id).in_(undelivered))
+        .where(Duty.case_id == case_id, col(Duty.escalated_at).is_(None))
+        .where(
+            (col(Duty.verdict) == Verdict.LATE)
+            | (col(Duty.status) == DutyStatus.RUNNING) & ((col(Duty.due_at) < now) | col(Duty.id).in_(undelivered))
+        )
         .order_by(col(Agreement.lea_name))
     ).all()
     entries = []

@@ -14,6 +14,7 @@ from models.incident import check_instant
 from models.messages import (
     AnchorValue,
     BatchPlan,
+    CaseAct,
     CaseStanding,
     ConfirmBreach,
     DecideProposal,
@@ -54,6 +55,8 @@ class BreachState(BaseModel):
         reminded: how many reminders there were for each clause and due instant.
         raised_until: up to which due instant overdue duties were raised.
         chases: when LEAs that have not acknowledged are asked again.
+        closing: whether the case takes no further acts; ``closed`` once it has its last evidence.
+        overtaken: whether an act came while notices were leaving, which may not yet say what it says.
         facts, reckoned: how many changes there were, and how many are reckoned with.
         outcomes, outcomes_seen: how many batches were sent, and how many are counted in ``standing``.
     """
@@ -72,7 +75,9 @@ class BreachState(BaseModel):
     chases: list[datetime] = Field(default_factory=list)
     opened: bool = False
     dismissed: bool = False
+    closing: bool = False
     closed: bool = False
+    overtaken: bool = False
     facts: int = 1
     reckoned: int = 0
     outcomes: int = 0
@@ -104,9 +109,16 @@ class BreachInput(Message):
     memory: BreachState | None = None
 
 
+def check(act: CaseAct, state: BreachState, now: datetime) -> None:
+    """Raise ``Refused`` or ``InvalidInput`` where an act makes no sense in the present state; change nothing."""
+    if state.closing:
+        raise Refused("This case is closed.", next_step="Report a new incident if there is one.")
+    check_act(act, state, now)
+
+
 @singledispatch
 def check_act(act: Message, state: BreachState, now: datetime) -> None:
-    """Raise ``Refused`` or ``InvalidInput`` where an act makes no sense in the present state; change nothing."""
+    """What makes one kind of act senseless."""
     _refuse_dismissed(state)
 
 
@@ -200,6 +212,7 @@ def _(message: ProposeNotRequired, state: BreachState, now: datetime) -> None:
 
 @check_act.register
 def _(message: DecideProposal, state: BreachState, now: datetime) -> None:
+    _refuse_dismissed(state)
     proposal = state.proposals.get(message.proposal_id)
     if proposal is None:
         raise Refused("No such proposal waits for a decision.", next_step="Look at the case's page.")

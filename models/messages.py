@@ -230,6 +230,7 @@ class BatchPlan(Message):
     due_at: datetime | None
     leaves_at: datetime
     size: int
+    withheld: bool = False
 
 
 class Vocabulary(Message):

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         REMIND_OFFICER,
     )
     from models import identifiers
-    from models.breach import BreachInput, BreachState, check_act, take_act
+    from models.breach import BreachInput, BreachState, check, take_act
     from models.errors import DuenoticeError
     from models.messages import (
         BatchPlan,
@@ -77,7 +77,7 @@ class BreachWorkflow:
         if not self._state.opened:
             await OPEN_CASE(OpenCase(case_id=self._case_id), summary="pin the terms of the affected agreements")
             self._state.opened = True
-        while not self._state.is_over():
+        while not self._is_done():
             await self._catch_up()
             self._let_go()
             self._remind()
@@ -85,16 +85,17 @@ class BreachWorkflow:
             self._chase()
             await self._wait_for_the_next_event()
             self._continue_as_new_if_long(message)
+        self._state.closing = True
         self._state.standing = await CLOSE_CASE(CloseCase(case_id=self._case_id), summary="close the case")
         self._state.closed = True
         self._show_standing(CaseStatus.DISMISSED if self._state.dismissed else CaseStatus.CLOSED)
-        await workflow.wait_condition(workflow.all_handlers_finished)
         return self._state.standing
 
     @workflow.update
     async def act(self, message: CaseAct) -> CaseStanding:
         """Do what a person decided, keep the evidence, and answer once the case has reckoned with it."""
         take_act(message, self._state)
+        self._state.overtaken |= bool(self._state.leaving)
         if not isinstance(message, KEPT_BY_THE_NOTICE):
             await RECORD_ACT(RecordAct(case_id=self._case_id, act=message), summary=f"record the act: {message.act}")
         self._state.facts += 1
@@ -105,7 +106,7 @@ class BreachWorkflow:
     @act.validator
     def _makes_sense(self, message: CaseAct) -> None:
         try:
-            check_act(message, self._state, workflow.now())
+            check(message, self._state, workflow.now())
         except DuenoticeError as error:
             raise ApplicationError(str(error), type=error.code, non_retryable=True) from error
 
@@ -121,6 +122,10 @@ class BreachWorkflow:
         under_way = bool(state.leaving or self._background or self._ready()) or state.is_behind()
         return not state.closed and (not state.opened or under_way or state.is_over())
 
+    def _is_done(self) -> bool:
+        """Whether nothing is open, and every act that was taken has been answered; later ones are refused."""
+        return self._state.is_over() and workflow.all_handlers_finished()
+
     async def _catch_up(self) -> None:
         state = self._state
         if state.reckoned < state.facts:
@@ -129,6 +134,8 @@ class BreachWorkflow:
                 ReckonDuties(case_id=self._case_id, policy=self._policy), summary="reckon every duty"
             )
             state.waiting = {plan.batch_id: plan for plan in found.batches if plan.batch_id not in state.leaving}
+            state.withheld = {key for key, plan in state.waiting.items() if plan.withheld}
+            state.raised_until = None
             state.standing, state.vocabulary, state.reckoned = found.standing, found.vocabulary, facts
         elif state.is_behind():
             outcomes = state.outcomes
@@ -163,6 +170,8 @@ class BreachWorkflow:
         state = self._state
         del state.leaving[plan.batch_id]
         state.outcomes += 1
+        if state.overtaken and not state.leaving:
+            state.overtaken, state.facts = False, state.facts + 1
         # Whole minutes, so that the batches of one wave are chased together.
         sent = workflow.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
         chases = {sent + timedelta(hours=hours) for hours in self._policy.chase_hours}
@@ -186,25 +195,32 @@ class BreachWorkflow:
                 return
 
     def _reminders(self) -> Iterator[tuple[datetime, BatchPlan, str, int]]:
-        """The next reminder of each cohort that waits for an officer: when, of what, its key and its place."""
+        """The next reminder of each cohort that waits for an officer: when, of what, its key and its place.
+
+        Of several whose time has passed, only the last is given.
+        """
         state = self._state
-        cohorts = {f"{plan.clause} {plan.due_at}": plan for plan in state.waiting.values() if plan.due_at}
+        waiting = (plan for batch_id, plan in state.waiting.items() if batch_id not in state.withheld)
+        cohorts = {f"{plan.clause} {plan.due_at}": plan for plan in waiting if plan.due_at}
         for key, plan in cohorts.items():
-            done = state.reminded.get(key, 0)
-            if plan.due_at and done < len(self._policy.reminder_fractions):
-                length = plan.due_at - plan.starts_at
-                yield plan.starts_at + length * self._policy.reminder_fractions[done], plan, key, done
+            assert plan.due_at is not None, "only dated cohorts are reminded of"
+            length = plan.due_at - plan.starts_at
+            moments = [plan.starts_at + length * fraction for fraction in self._policy.reminder_fractions]
+            passed = sum(moment <= workflow.now() for moment in moments)
+            place = max(state.reminded.get(key, 0), passed - 1)
+            if place < len(moments):
+                yield moments[place], plan, key, place
 
     def _remind(self) -> None:
         due = [reminder for reminder in self._reminders() if reminder[0] <= workflow.now()]
-        for _, plan, key, done in due:
-            self._state.reminded[key] = done + 1
+        for _, plan, key, place in due:
+            self._state.reminded[key] = place + 1
             assert plan.due_at is not None, "only dated cohorts are reminded of"
             message = RemindOfficer(
                 case_id=self._case_id,
                 clause=plan.clause,
                 due_at=plan.due_at,
-                fraction=self._policy.reminder_fractions[done],
+                fraction=self._policy.reminder_fractions[place],
             )
             self._in_background(self._forgiving(REMIND_OFFICER(message, summary="remind the officer")))
 
@@ -246,7 +262,7 @@ class BreachWorkflow:
 
     async def _wait_for_the_next_event(self) -> None:
         state = self._state
-        if state.is_over():
+        if self._is_done():
             return
         moments = [plan.leaves_at for key, plan in state.waiting.items() if key not in state.withheld]
         if self._is_long():
@@ -259,7 +275,7 @@ class BreachWorkflow:
         timeout = max(min(moments) - workflow.now(), timedelta()) if moments else None
         with suppress(asyncio.TimeoutError):
             await workflow.wait_condition(
-                lambda: state.is_behind() or state.is_over() or (bool(self._ready()) and not self._is_long()),
+                lambda: state.is_behind() or self._is_done() or (bool(self._ready()) and not self._is_long()),
                 timeout=timeout,
                 timeout_summary="the next moment at which something is to be done",
             )

@@ -1,0 +1,145 @@
+"""Phased notices: what is not known at first follows, to exactly those whose terms ask for it and still lack it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from uuid import UUID
+
+from models.incident import Occurrence
+from models.messages import AnchorValue
+from models.words import CaseStatus, NoticeKind
+from starter.resources import utc_now
+from starter.virtual_time import VirtualEngine
+from tests.workflows.incidents import NOTICE, OFFICER, case, duties, incident, open_case, text
+from tests.workflows.post import facts_of, letters
+
+GATHERING = timedelta(minutes=61)
+"""A little longer than a supplement gathers further facts."""
+
+
+async def notified(engine: VirtualEngine, *agreements: str, occurred: Occurrence | None = None) -> UUID:
+    """A confirmed breach whose first notices are given."""
+    case_id = await open_case(engine, incident(*agreements, confirmed=utc_now(), occurred=occurred))
+    await engine.office.release_notices(case_id, actor=OFFICER)
+    await engine.settle(case_id)
+    return case_id
+
+
+async def test_a_supplement_goes_to_those_whose_terms_lacked_the_element(engine: VirtualEngine) -> None:
+    case_id = await notified(engine, "IL-001", "NY-001", "TN-001")
+    await engine.office.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await engine.advance(case_id, GATHERING)
+    first, supplement = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
+    assert supplement["To"] == first["To"]
+    assert supplement["In-Reply-To"] == first["Message-ID"]
+    assert len(letters(engine, case_id, duties(engine, case_id, "NY")[NOTICE])) == 1
+    assert len(letters(engine, case_id, duties(engine, case_id, "TN")[NOTICE])) == 1
+
+
+async def test_a_supplement_says_what_it_adds_and_repeats_nothing(engine: VirtualEngine) -> None:
+    case_id = await notified(engine, "IL-001", "TN-001")
+    await engine.office.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await engine.advance(case_id, GATHERING)
+    _, supplement = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
+    assert "It adds: - Employee whom parents may contact" in text(supplement)
+    assert "Employee whom parents may contact (new) Sam Example, 555 0110" in facts_of(supplement)
+    assert "List of the students involved Not yet known." in facts_of(supplement)
+    assert "General description of the breach" not in facts_of(supplement)
+    assert "Name and contact of the LEA" not in facts_of(supplement)
+    duty = duties(engine, case_id, "IL")[NOTICE]
+    assert [notice.lacking for notice in duty.notices][-1] == ("List of the students involved",)
+    assert case(engine, case_id).status is CaseStatus.OPEN
+
+
+async def test_facts_that_come_together_make_one_supplement(engine: VirtualEngine) -> None:
+    case_id = await notified(engine, "NY-001")
+    await engine.office.learn(case_id, "records_count", "1,204", actor=OFFICER)
+    await engine.advance(case_id, timedelta(minutes=30))
+    await engine.office.learn(case_id, "investigation", "The server was isolated.", actor=OFFICER)
+    await engine.advance(case_id, timedelta(minutes=31))
+    found = duties(engine, case_id, "NY")[NOTICE]
+    _, supplement = letters(engine, case_id, found)
+    assert "It adds: - Number of records affected - Description of the investigation so far" in text(supplement)
+    assert [notice.kind for notice in found.notices] == [NoticeKind.NOTICE, NoticeKind.SUPPLEMENT]
+    assert case(engine, case_id).status is CaseStatus.CLOSED, "nothing is lacking"
+
+
+async def test_an_officer_may_release_a_supplement_at_once(engine: VirtualEngine) -> None:
+    case_id = await notified(engine, "IL-001")
+    await engine.office.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await engine.office.release_notices(case_id, actor=OFFICER)
+    await engine.settle(case_id)
+    assert len(letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])) == 2
+
+
+async def test_what_is_impossible_to_determine_is_lacking_no_more(engine: VirtualEngine) -> None:
+    case_id = await notified(engine, "NY-001")
+    await engine.office.learn(case_id, "records_count", None, actor="counsel")
+    standing = await engine.office.learn(case_id, "investigation", None, actor="counsel")
+    assert standing.lacking_notices == 0
+    await engine.case(case_id).result()
+    found = case(engine, case_id)
+    assert found.status is CaseStatus.CLOSED
+    declared = [entry for entry in found.evidence if entry.kind == "fact_recorded"]
+    assert {(entry.body["status"], entry.actor) for entry in declared} == {("impossible", "counsel")}
+
+
+async def test_a_first_notice_says_what_could_not_be_determined(engine: VirtualEngine) -> None:
+    case_id = await open_case(
+        engine, incident("NY-001", "TN-001", confirmed=utc_now(), occurred=Occurrence(kind="unknown"))
+    )
+    for element in ("records_count", "investigation", "breach_date"):
+        await engine.office.learn(case_id, element, None, actor=OFFICER)
+    await engine.office.release_notices(case_id, actor=OFFICER)
+    await engine.case(case_id).result()
+    (notice,) = letters(engine, case_id, duties(engine, case_id, "NY")[NOTICE])
+    assert "Number of records affected Could not be determined." in facts_of(notice)
+    assert "Date, estimated date or date range of the breach Could not be determined." in facts_of(notice)
+    assert "What will follow" not in text(notice)
+
+
+async def test_the_date_of_the_breach_follows_once_it_is_found(engine: VirtualEngine) -> None:
+    case_id = await notified(engine, "TN-001", occurred=Occurrence(kind="unknown"))
+    duty = duties(engine, case_id, "TN")[NOTICE]
+    assert duty.notices[0].lacking == ("Date, estimated date or date range of the breach",)
+    found = AnchorValue(name="occurred", first_day=date(2026, 11, 2), last_day=date(2026, 11, 4))
+    await engine.office.set_anchor(case_id, found, actor=OFFICER, reason="The logs of the gateway.")
+    await engine.advance(case_id, GATHERING)
+    _, supplement = letters(engine, case_id, duties(engine, case_id, "TN")[NOTICE])
+    assert "(new) Monday, November 2, 2026 to Wednesday, November 4, 2026" in facts_of(supplement)
+    assert case(engine, case_id).status is CaseStatus.CLOSED
+
+
+async def test_a_date_may_be_told_in_words(engine: VirtualEngine) -> None:
+    case_id = await notified(engine, "TN-001", occurred=Occurrence(kind="unknown"))
+    await engine.office.learn(case_id, "breach_date", "Some night in early autumn", actor=OFFICER)
+    await engine.advance(case_id, GATHERING)
+    _, supplement = letters(engine, case_id, duties(engine, case_id, "TN")[NOTICE])
+    assert "(new) Some night in early autumn" in facts_of(supplement)
+
+
+async def test_a_fact_that_is_taken_back_makes_no_supplement(engine: VirtualEngine) -> None:
+    case_id = await notified(engine, "IL-001")
+    await engine.office.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await engine.office.learn(case_id, "parent_contact", None, actor=OFFICER)
+    await engine.advance(case_id, GATHERING)
+    assert len(letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])) == 1
+    assert case(engine, case_id).status is CaseStatus.OPEN, "the students are still to be told"
+
+
+async def test_an_element_that_is_known_by_its_release_needs_no_supplement(engine: VirtualEngine) -> None:
+    case_id = await open_case(engine, incident("IL-001", confirmed=utc_now()))
+    await engine.office.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await engine.office.learn(case_id, "students_involved", "They are in the list of the kit.", actor=OFFICER)
+    await engine.office.release_notices(case_id, actor=OFFICER)
+    await engine.case(case_id).result()
+    (notice,) = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
+    assert "Sam Example, 555 0110" in facts_of(notice)
+    assert "Not yet known" not in text(notice)
+
+
+async def test_where_notices_leave_at_once_supplements_do_too(engine: VirtualEngine) -> None:
+    case_id = await open_case(engine, incident("IL-001", confirmed=utc_now()), release="immediate")
+    await engine.office.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await engine.settle(case_id)
+    assert len(letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])) == 2
