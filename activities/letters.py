@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +12,7 @@ from pydantic import HttpUrl
 from sqlmodel import Session, col, select
 
 from activities.directory import pinned_terms
+from activities.documents import documents_at_hand
 from activities.terms import current_anchors
 from ledger.actors import ENGINE
 from ledger.append import Entry, append
@@ -38,7 +39,7 @@ from models.tables import (
     Notice,
     Reckoning,
 )
-from models.words import ContactRole, DeliveryStatus, NoticeKind
+from models.words import ContactRole, DeliveryStatus, FactStatus, NoticeKind
 from terms.effective import EffectiveTerms
 
 UNSETTLED = (DeliveryStatus.RESERVED, DeliveryStatus.UNKNOWN)
@@ -123,6 +124,10 @@ class Dossier:
         return chosen.to, chosen.copies
 
 
+BEHIND_THE_LINK = KnownFact(FactStatus.KNOWN, "It is among the documents behind the link in this notice.")
+"""What a notice says of an element that is a document about students."""
+
+
 @dataclass(frozen=True)
 class CaseFile:
     """What a case knows while some of its letters are written, read once for all of them.
@@ -131,6 +136,7 @@ class CaseFile:
         terms: the pinned terms, by hash.
         anchors: the dated facts, by name.
         facts: what is known, by content element.
+        at_hand: the content elements that there is a document for, by agreement.
         holds: every law-enforcement hold there was.
         earlier: the first notice given under each duty that a supplement or dismissal follows.
         dismissal_reason: why the suspicion was dismissed.
@@ -139,9 +145,14 @@ class CaseFile:
     terms: Mapping[str, EffectiveTerms]
     anchors: Mapping[str, AnchorValue]
     facts: Mapping[str, KnownFact]
+    at_hand: Mapping[UUID, Set[str]]
     holds: Sequence[Hold]
     earlier: Mapping[UUID, EarlierNotice]
     dismissal_reason: str | None
+
+    def documents(self, agreement_id: UUID) -> dict[str, KnownFact]:
+        """The elements that a document gives: never by e-mail, only behind the notice's own link."""
+        return dict.fromkeys(self.at_hand.get(agreement_id, ()), BEHIND_THE_LINK)
 
     def delay(self, agreement_id: UUID) -> Delay:
         """What may be said of law enforcement having delayed the notice of one agreement."""
@@ -229,7 +240,7 @@ class Desk:
             noticed_at=now,
             zone=ZoneInfo(dossier.agreement.time_zone),
             anchors=known.anchors,
-            facts=known.facts,
+            facts={**known.facts, **known.documents(dossier.agreement.id)},
             delay=known.delay(dossier.agreement.id),
         )
         required = known.terms[dossier.terms_hash].clause(dossier.duty.clause).notice_contents
@@ -295,6 +306,7 @@ def _case_file(session: Session, case_id: UUID, dossiers: Sequence[Dossier]) -> 
         terms=pinned_terms(session, case_id),
         anchors=current_anchors(session, case_id),
         facts=current_facts(session, case_id),
+        at_hand=documents_at_hand(session, case_id),
         holds=session.exec(select(Hold).where(Hold.case_id == case_id)).all(),
         earlier=_earlier(session, following),
         dismissal_reason=_dismissal_reason(session, case_id),
