@@ -50,12 +50,15 @@ def scaled(counts: Counts, total: int) -> Counts:
         InvalidInput: there are more kinds than districts.
     """
     kinds = [(form, state, count) for form, states in counts.items() for state, count in states.items()]
-    left, whole = total - len(kinds), sum(count for _, _, count in kinds)
+    left = total - len(kinds)
     if left < 0:
         raise InvalidInput(
             f"The scenario has districts of {len(kinds)} kinds.", where="--districts", next_step="Ask for more."
         )
-    shares = [divmod(left * count, whole) for _, _, count in kinds]
+    weights = [count - 1 for _, _, count in kinds]
+    if not any(weights):
+        weights = [1 for _ in kinds]
+    shares = [divmod(left * weight, sum(weights)) for weight in weights]
     spare = left - sum(share for share, _ in shares)
     topped_up = set(sorted(range(len(kinds)), key=lambda n: shares[n][1], reverse=True)[:spare])
     found: Counts = {}

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlmodel import col, func, select
 
 from config.keyring import Keyring
-from models.errors import DuenoticeError, Refused
+from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Notice
 from starter.agreements import import_agreements
 from starter.cast import Cast, Counts, cast_districts, scaled
@@ -164,10 +164,11 @@ class _Stage:
     async def _play(self, act: Act) -> None:
         if not isinstance(act, Report):
             self._now = max(act.at, await self._engine.advance_to(self._case_id, act.at))
-        self._acts.append(Happening(at=self._now, by=act.by, act=act.act, says=act.says))
+        by = None if isinstance(act, Wait) else act.by
+        self._acts.append(Happening(at=self._now, by=by, act=act.act, says=act.says))
         try:
             await self._carry_out(act)
-        except DuenoticeError as error:
+        except (InvalidInput, NotFound, Refused) as error:
             at = later(act.at, -self._years).isoformat()
             raise Refused(error.message, where=f"{act.act} at {at}", next_step=error.next_step) from error
         await self._engine.settle(self._case_id)

@@ -98,11 +98,17 @@ class Dismiss(_Act):
     act: Literal["dismiss"]
 
 
+class Fact(AnchorValue):
+    """A dated fact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class Date(_Act):
     """A dated fact is given or corrected, for the case or for one district."""
 
     act: Literal["date"]
-    fact: AnchorValue
+    fact: Fact
     district: str | None = None
 
 

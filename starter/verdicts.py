@@ -28,8 +28,8 @@ class Happening(View):
 
     Attributes:
         at: when it happened.
-        by: who did it; None for the engine.
-        act: what kind of act it was; None for what nobody did.
+        by: who did it; None where nobody did.
+        act: which act of the scenario it was; None for what the engine did.
         says: what happened.
         clause: the clause it is about.
         due_at: when the duties it is about are due.

@@ -55,7 +55,7 @@ def rehearse(
     if as_json:
         typer.echo(play.model_dump_json(indent=2))
     else:
-        _print(console, play)
+        show(console, play)
 
 
 async def _play(name: str, districts: int | None) -> Play:
@@ -91,7 +91,8 @@ def _list(console: Console) -> None:
         console.print(Text(f"  {scenario.about}"))
 
 
-def _print(console: Console, play: Play) -> None:
+def show(console: Console, play: Play) -> None:
+    """Print what became of a scenario: its time line, and how each clause was met."""
     console.print(Text(play.title, style="bold"))
     console.print(Text(f"{play.about}\n"))
     for note in play.notes:
@@ -124,7 +125,7 @@ def _timeline(play: Play) -> Table:
 def _told(happening: Happening) -> Text:
     if happening.act is None:
         return Text(happening.says)
-    return Text.assemble((happening.says, "bold"), f" ({happening.by}: {happening.act})")
+    return Text.assemble((happening.says, "bold"), f" ({happening.by}: {happening.act})" if happening.by else "")
 
 
 def _verdict(happening: Happening) -> Text:

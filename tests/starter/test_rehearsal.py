@@ -1,0 +1,300 @@
+"""Rehearsals: the scenarios that ship, one in which every act has its turn, and what no scenario may say."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+from rich.console import Console
+
+from config.keyring import Keyring
+from models.errors import InvalidInput, NotFound, Refused
+from starter.cast import scaled
+from starter.cli import run
+from starter.commands.rehearse import show
+from starter.rehearsal import Play, Scene, rehearse
+from starter.resources import utc_now
+from starter.scenario import Scenario, find_scenarios, moved, read_scenario
+from starter.verdicts import ClauseTotal, Happening
+from terms.catalogue import load_catalogue
+from tests.workflows.incidents import INITIAL, NOTICE
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NOON_OF_THE_28TH = datetime(2024, 12, 28, 20, tzinfo=UTC)
+NOON_OF_THE_7TH = datetime(2025, 1, 7, 20, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+SMALL: dict[str, Any] = {
+    "title": "A small one",
+    "about": "Every act has its turn.",
+    "zone": "America/New_York",
+    "districts": {"signed": "2023-07-01", "counts": {"ndpa-v1": {"VA": 2, "IL": 1, "MO": 1}}},
+    "incident": {
+        "title": "Records exported",
+        "occurred": {"kind": "date", "first_day": "2025-03-01"},
+        "reasonably_expected_at": "2025-03-03T09:00:00-05:00",
+        "discovered_at": "2025-03-03T09:00:00-05:00",
+        "description": "Records were exported by an account that should not have.",
+        "data_types": ["Student name"],
+        "reporter": {"name": "Security Office", "email": "security@provider.example.org"},
+        "point_of_contact": {"name": "Privacy Office", "email": "privacy@provider.example.org"},
+    },
+    "policy": {"reminder_fractions": [], "chase_hours": []},
+    "timeline": [{"at": "2025-03-03T10:00:00-05:00", "act": "report", "says": "It is reported."}],
+    "until": "2025-03-10T12:00:00-04:00",
+}
+
+
+def small(*acts: dict[str, Any], **changes: object) -> dict[str, Any]:
+    """The small scenario with further acts, or with parts changed."""
+    return SMALL | {"timeline": [*SMALL["timeline"], *acts]} | changes
+
+
+def act(kind: str, at: str, **fields: object) -> dict[str, Any]:
+    return {"at": f"2025-03-{at}:00-05:00", "act": kind, "says": f"Now: {kind}."} | fields
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """Where a scenario of a test's own is written."""
+    return tmp_path / "scenario.yaml"
+
+
+def read(written: Path, scenario: dict[str, Any]) -> Scenario:
+    written.write_text(yaml.safe_dump(scenario, sort_keys=False))
+    return read_scenario(str(written))
+
+
+async def play(written: Path, keyring: Keyring, scenario: dict[str, Any]) -> Play:
+    return await rehearse(read(written, scenario), written.parent / "engine", keyring=keyring)
+
+
+def total(play: Play, clause: str, state: str) -> ClauseTotal:
+    """How the duties under a clause came off where it is owed to a state's districts."""
+    (found,) = (total for total in play.totals if total.clause == clause and state in total.states)
+    return found
+
+
+def told(play: Play, words: str) -> list[Happening]:
+    return [happening for happening in play.happenings if words in happening.says]
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    return []
+
+
+@pytest.fixture(scope="module")
+async def played(keyring: Keyring, tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Play:
+    return await rehearse(
+        read_scenario("powerschool-2024"),
+        tmp_path_factory.mktemp("rehearsal"),
+        districts=24,
+        keyring=keyring,
+        watch=scenes.append,
+    )
+
+
+def test_virginia_s_24_hours_were_missed_by_nine_days(played: Play) -> None:
+    initial = total(played, INITIAL, "VA")
+    assert (initial.met, initial.missed, initial.unmet) == (0, played.districts["VA"], 0)
+    assert initial.due == (NOON_OF_THE_28TH + DAY,) * 2
+    assert initial.late is not None
+    assert 9 * DAY <= initial.late[0] <= initial.late[1] < 9 * DAY + HOUR
+
+
+def test_everybody_s_72_hours_were_missed_by_seven_days(played: Play) -> None:
+    full = [total for total in played.totals if total.clause == NOTICE]
+    assert sum(total.missed for total in full) == sum(played.districts.values()) == 24
+    assert {state for total in full for state in total.states} == set(played.districts)
+    for found in full:
+        assert found.due == (NOON_OF_THE_28TH + 72 * HOUR,) * 2
+        assert found.late is not None
+        assert 7 * DAY <= found.late[0] <= found.late[1] < 7 * DAY + HOUR
+
+
+def test_nobody_was_told_before_the_seventh(played: Play) -> None:
+    first = min(happening.at for happening in told(played, "told") if happening.verdict)
+    assert NOON_OF_THE_7TH <= first < NOON_OF_THE_7TH + HOUR
+
+
+def test_what_became_overdue_was_raised_at_once(played: Play) -> None:
+    raised = {happening.clause: happening.at for happening in told(played, "overdue")}
+    assert raised.keys() == {INITIAL, NOTICE}
+    assert raised[INITIAL] - (NOON_OF_THE_28TH + DAY) < MINUTE
+    assert raised[NOTICE] - (NOON_OF_THE_28TH + 72 * HOUR) < MINUTE
+
+
+def test_what_was_not_yet_due_is_still_open(played: Play) -> None:
+    audit = total(played, "breach.security-audit", "OR")
+    assert audit.other == {"running": played.districts["OR"]}
+    assert (audit.met, audit.missed) == (0, 0)
+
+
+def test_the_time_line_is_in_order_and_in_the_days_of_the_scenario(played: Play) -> None:
+    assert all(before.at <= after.at for before, after in pairwise(played.happenings))
+    assert {happening.at.year for happening in played.happenings} == {2024, 2025}
+    assert [happening.act for happening in played.happenings if happening.act] == ["report", "withhold", "release"]
+
+
+def test_whoever_watches_sees_every_act_and_the_notices_given(played: Play, scenes: list[Scene]) -> None:
+    assert [scene.played for scene in scenes] == sorted(scene.played for scene in scenes)
+    assert (scenes[-1].played, scenes[-1].of) == (3, 3)
+    assert scenes[-1].given == 24 + played.districts["VA"]
+
+
+async def test_virginia_s_districts_are_told_of_a_suspicion_within_24_hours_and_then_of_its_dismissal(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert await asyncio.to_thread(run, ["rehearse", "virginia-suspicion", "--json"]) == 0
+    played = Play.model_validate_json(capfd.readouterr().out)
+    initial = total(played, INITIAL, "VA")
+    assert (initial.met, initial.missed) == (4, 0)
+    assert initial.spare is not None
+    assert HOUR - MINUTE < initial.spare[0] <= HOUR
+    assert sum(found.other["cancelled"] for found in played.totals if found.clause == NOTICE) == 11
+    assert len(told(played, "4 LEAs told of the dismissal")) == 1
+
+    printed = io.StringIO()
+    show(Console(file=printed, width=200, highlight=False), played)
+    assert "Sun 2025-03-09 16:00 EDT" in printed.getvalue(), "24 elapsed hours after 15:00 EST on Saturday"
+    assert "met, 1 h 0 min left" in printed.getvalue()
+
+
+async def test_every_act_reaches_the_case(written: Path, keyring: Keyring) -> None:
+    scenario = small(
+        act("release", "03T11:00", clause=INITIAL),
+        act("confirm", "04T09:00"),
+        act("date", "04T09:10", fact={"name": "discovered", "instant": "2025-03-02T09:00:00-05:00"}),
+        act("add", "04T09:20", counts={"ndpa-v1": {"TN": 1}, "ndpa-v2": {"OR": 1}}),
+        act("hold", "04T10:00", name="bureau"),
+        act("propose", "04T11:00", name="sealed", clause=NOTICE, ground="data_unreadable", districts=["MO-0001"]),
+        act("decide", "04T12:00", proposal="sealed", approve=True, by="second officer"),
+        act("wait", "05T12:00"),
+        act("lift", "06T09:00", hold="bureau"),
+        act("withhold", "06T10:00", clause=NOTICE),
+        act("release", "06T11:00"),
+        act("learn", "06T12:00", element="students_involved", value="All students of grade 7."),
+        act("learn", "06T12:05", element="parent_contact", value="Privacy Office"),
+        act("learn", "06T12:10", element="impacted_individuals"),
+        act("discharge", "06T13:00", clause="breach.security-audit"),
+    )
+    played = await play(written, keyring, scenario)
+    assert [happening.act for happening in played.happenings if happening.act] == [
+        given["act"] for given in scenario["timeline"]
+    ]
+    assert total(played, INITIAL, "VA").met == 2
+    assert total(played, NOTICE, "MO").other == {"not_required": 1}
+    assert told(played, "held back for law enforcement")
+    assert total(played, NOTICE, "IL").met == 4, "VA, VA, IL and the TN district that was added"
+    assert total(played, NOTICE, "OR").met == 1
+    assert total(played, "breach.security-audit", "OR").met == 1
+    assert told(played, "1 LEA told what was still lacking")
+    assert all(found.missed == 0 and found.lacking == 0 for found in played.totals)
+    assert told(played, "the case is closed")
+
+
+async def test_an_act_that_makes_no_sense_is_named_with_its_day_in_the_scenario(
+    written: Path, keyring: Keyring
+) -> None:
+    with pytest.raises(Refused, match=r"^confirm at 2025-03-04T10:00:00-05:00: This breach is already confirmed"):
+        await play(written, keyring, small(act("confirm", "04T09:00"), act("confirm", "04T10:00")))
+
+
+def refusal(written: Path, scenario: dict[str, Any]) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        read(written, scenario)
+    return str(caught.value)
+
+
+def test_a_scenario_that_does_not_hold_together_is_refused_with_its_line(written: Path) -> None:
+    assert "goes back from 2025-03-05" in refusal(
+        written, small(act("confirm", "05T09:00"), act("release", "04T09:00"))
+    )
+    assert "begins with its one report" in refusal(written, small(act("report", "04T09:00")))
+    assert "is named 'nobody'" in refusal(written, small(act("lift", "04T09:00", hold="nobody")))
+    assert "no time zone" in refusal(written, small(zone="America/Springfield"))
+    assert "'instnat' is not known" in refusal(
+        written, small(act("date", "04T09:00", fact={"name": "confirmed", "instnat": "2025-03-04T08:00:00-05:00"}))
+    )
+    unknown = refusal(written, small(act("pray", "04T09:00")))
+    assert unknown.startswith(f"{written}:")
+    assert "pray" in unknown
+
+
+def test_an_unknown_scenario_is_refused_with_the_names_of_those_that_ship() -> None:
+    with pytest.raises(NotFound, match="virginia-suspicion"):
+        read_scenario("nowhere")
+
+
+async def test_a_district_of_a_state_that_its_form_does_not_cover_is_refused(written: Path, keyring: Keyring) -> None:
+    districts = {"signed": "2023-07-01", "counts": {"ndpa-v2": {"VA": 1}}}
+    with pytest.raises(InvalidInput, match="no supplement for 'VA'"):
+        await play(written, keyring, small(districts=districts))
+
+
+@pytest.mark.parametrize("name", find_scenarios())
+def test_a_scenario_is_moved_to_where_weekdays_and_wall_clocks_are_the_same(name: str) -> None:
+    scenario = read_scenario(name)
+    zones = [
+        form.supplement(state).state.zone for form in load_catalogue().forms.values() for state in form.supplements
+    ]
+    later, years = moved(scenario, zones, utc_now())
+    assert later.begins > utc_now()
+    for before, after in zip(scenario.timeline, later.timeline, strict=True):
+        for zone in zones:
+            wall = [when.astimezone(ZoneInfo(zone)) for when in (before.at, after.at)]
+            assert wall[0].replace(year=wall[0].year + years, tzinfo=None) == wall[1].replace(tzinfo=None)
+            assert wall[0].weekday() == wall[1].weekday()
+
+
+def test_a_scenario_still_to_come_is_played_on_its_own_dates() -> None:
+    scenario = read_scenario("powerschool-2024")
+    assert moved(scenario, (), scenario.begins - DAY) == (scenario, 0)
+
+
+def test_a_scenario_of_other_rules_for_summer_time_is_refused(written: Path) -> None:
+    old = yaml.safe_load(yaml.safe_dump(SMALL).replace("2025-03", "2005-03"))
+    with pytest.raises(InvalidInput, match="clocks went differently in 2005"):
+        moved(read(written, old | {"until": "2005-04-10T12:00:00-04:00"}), (), utc_now())
+
+
+def test_a_scenario_beyond_the_calendar_s_cycle_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="No year up to 2099"):
+        moved(read_scenario("powerschool-2024"), (), datetime(2081, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("districts", [12, 13, 24, 2_400, 18_000])
+def test_a_mixture_keeps_every_kind_of_district_at_any_size(districts: int) -> None:
+    counts = read_scenario("powerschool-2024").districts.counts
+    found = scaled(counts, districts)
+    assert sum(number for states in found.values() for number in states.values()) == districts
+    assert {form: states.keys() for form, states in found.items()} == {
+        form: states.keys() for form, states in counts.items()
+    }
+    assert min(number for states in found.values() for number in states.values()) >= 1
+    if districts == 2_400:
+        assert found == counts
+
+
+async def test_fewer_districts_than_kinds_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await asyncio.to_thread(run, ["rehearse", "powerschool-2024", "--districts", "3"]) == 2
+    assert "districts of 12 kinds" in capsys.readouterr().err
+
+
+def test_the_scenarios_that_ship_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rehearse", "--list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in find_scenarios())
+
+
+def test_naming_no_scenario_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rehearse"]) == 2
+    assert "--list" in capsys.readouterr().err
