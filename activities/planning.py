@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, insert, select
 
+from activities.documents import documents_at_hand
 from models import identifiers
 from models.messages import BatchPlan, NoticePolicy
 from models.tables import Batch, Case, CaseFact, Duty, Notice, Reckoning
@@ -35,6 +36,18 @@ class Cohort:
     withheld: bool = False
 
 
+@dataclass(frozen=True)
+class _Known:
+    """The content elements that are known: of every LEA, and of one by a document that there is for it."""
+
+    elements: Set[str]
+    at_hand: Mapping[UUID, Set[str]]
+
+    def adds_to(self, duty: Duty) -> bool:
+        """Whether anything is known that the duty's LEA has not been told."""
+        return not (self.elements | self.at_hand.get(duty.agreement_id, frozenset())).isdisjoint(duty.lacking)
+
+
 def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: datetime, dated: Set[str]) -> None:
     """Bring the planned notices of a case in line with its duties.
 
@@ -47,10 +60,10 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
     reckonings = _reckonings(session, duties.values())
     _settle_impossible(session, case_id, duties.values())
     if session.get_one(Case, case_id).status is CaseStatus.DISMISSED:
-        _drop(session, case_id, duties, frozenset(), dismissed=True)
+        _drop(session, case_id, duties, _Known(frozenset(), {}), dismissed=True)
         _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
         return
-    known = dated | _elements(session, case_id, FactStatus.KNOWN)
+    known = _Known(dated | _elements(session, case_id, FactStatus.KNOWN), documents_at_hand(session, case_id))
     withheld = _drop(session, case_id, duties, known, dismissed=False)
     live = _live(session, case_id)
     cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
@@ -61,7 +74,7 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
             leaves_at = _leaves_at(duty.due_at, policy, now)
             cohort = Cohort(NoticeKind.NOTICE, duty.clause, duty.reckoning_id, leaves_at, duty.id in withheld)
             cohorts[cohort].append(duty.id)
-        elif duty.status is DutyStatus.DISCHARGED and not known.isdisjoint(duty.lacking):
+        elif duty.status is DutyStatus.DISCHARGED and known.adds_to(duty):
             leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
             cohorts[Cohort(NoticeKind.SUPPLEMENT, duty.clause, duty.reckoning_id, leaves_at)].append(duty.id)
     _plan(session, case_id, cohorts, now)
@@ -150,9 +163,7 @@ def _live(session: Session, case_id: UUID) -> set[UUID]:
     return waiting.union(tried)
 
 
-def _drop(
-    session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: Set[str], *, dismissed: bool
-) -> set[UUID]:
+def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: _Known, *, dismissed: bool) -> set[UUID]:
     """Drop the notices that no longer stand; return the duties whose notice had been withheld.
 
     A letter that may be on its way is left to arrive; the case reckons again once it has.
@@ -178,12 +189,12 @@ def _drop(
     return withheld
 
 
-def _stands(notice: Notice, batch: Batch, duty: Duty, known: Set[str], *, dismissed: bool) -> bool:
+def _stands(notice: Notice, batch: Batch, duty: Duty, known: _Known, *, dismissed: bool) -> bool:
     """Whether a planned notice still says what is to be said."""
     if notice.kind is NoticeKind.DISMISSAL or dismissed:
         return notice.kind is NoticeKind.DISMISSAL
     if notice.kind is NoticeKind.SUPPLEMENT:
-        return not known.isdisjoint(duty.lacking)
+        return known.adds_to(duty)
     return duty.status is DutyStatus.RUNNING and duty.reckoning_id == batch.reckoning_id
 
 

@@ -158,6 +158,13 @@ class ExtendScope(Message):
     actor: str
 
 
+class KitChanged(Message):
+    """Documents were added to the case's kit in SQL, or withdrawn; see whether LEAs lacked them."""
+
+    act: Literal["kit-changed"] = "kit-changed"
+    actor: str
+
+
 class ReleaseNotices(Message):
     """An officer releases the waiting notices of a case; of one clause, or all."""
 
@@ -179,7 +186,8 @@ CaseAct = Annotated[
     | AdoptTerms
     | WithholdNotices
     | ReleaseNotices
-    | ExtendScope,
+    | ExtendScope
+    | KitChanged,
     Field(discriminator="act"),
 ]
 """What a person can do in a breach case."""
@@ -297,3 +305,17 @@ class CloseCase(Message):
     """Close a case in which no duty is open."""
 
     case_id: UUID
+
+
+class Sweep(Message):
+    """Look for what was overlooked; what happened less than ``grace_minutes`` ago may still be on its way."""
+
+    grace_minutes: int = 10
+
+
+class Swept(Message):
+    """What a sweep found: cases started again, batches that are stuck, and cases with overdue duties not yet raised."""
+
+    restarted: int = 0
+    stuck: int = 0
+    overdue: int = 0

@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
         ChaseAcknowledgements,
         CloseCase,
         ExtendScope,
+        KitChanged,
         OpenCase,
         RaiseOverdue,
         ReadStanding,
@@ -54,8 +55,8 @@ WINDOW = 20
 AFTER_A_LOST_BATCH = timedelta(minutes=1)
 """How long to wait before a batch whose workflow was ended from outside is sent again."""
 
-KEPT_BY_THE_NOTICE = (ReleaseNotices, ExtendScope)
-"""Acts whose evidence is written elsewhere: with the notices released, with the agreements added."""
+KEPT_ELSEWHERE = (ReleaseNotices, ExtendScope, KitChanged)
+"""Acts whose evidence is written with the notices released, the agreements added, the documents kept."""
 
 
 @workflow.defn(name="breach")
@@ -96,7 +97,7 @@ class BreachWorkflow:
         """Do what a person decided, keep the evidence, and answer once the case has reckoned with it."""
         take_act(message, self._state)
         self._state.overtaken |= bool(self._state.leaving)
-        if not isinstance(message, KEPT_BY_THE_NOTICE):
+        if not isinstance(message, KEPT_ELSEWHERE):
             await RECORD_ACT(RecordAct(case_id=self._case_id, act=message), summary=f"record the act: {message.act}")
         self._state.facts += 1
         wanted = self._state.facts
