@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from models.errors import InvalidInput
-from starter.commands.session import actor, console, find_case, open_installation, utc_text
+from models.errors import InvalidInput, Unavailable
+from starter.commands.session import actor, console, find_case, in_office, open_installation, utc_text
 from starter.commands.terms import read_bytes
 from starter.documents import uploaded_file
 from starter.kit import GENERAL, NewDocument, add_documents, read_kit
@@ -37,8 +38,20 @@ def add(
     """Add a document, or one for each agreement from a folder (VA-001.csv goes to agreement VA-001)."""
     _, database = open_installation()
     documents = list(_documents(path, element, agreement))
-    added = add_documents(database, find_case(database, case), documents, actor=actor(), now=utc_now())
+    case_id = find_case(database, case)
+    added = add_documents(database, case_id, documents, actor=actor(), now=utc_now())
+    if added:
+        _tell(case_id)
     console.print(f"{added} added, {len(documents) - added} there already.")
+
+
+def _tell(case_id: UUID) -> None:
+    try:
+        in_office(lambda office: office.kit_changed(case_id, actor=actor()))
+    except Unavailable:
+        console.print(
+            "Temporal does not answer: what was added is kept, and LEAs that lacked it are told when it does."
+        )
 
 
 def list_(case: CaseName) -> None:
