@@ -13,7 +13,9 @@ from activities.cases import CaseActivities
 from activities.letters import Desk
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
+from activities.starting import notice_policy
 from activities.terms import TermsActivities
+from activities.watchdog import WatchdogActivities
 from config.keyring import Keyring
 from config.logging import configure_logging, get_logger
 from config.settings import Settings, load_settings
@@ -22,10 +24,12 @@ from mail.links import LINK_PURPOSE
 from mail.transport import Security, SmtpServer, SmtpTransport
 from models.identifiers import TASK_QUEUE
 from starter.resources import Resources, connect
+from starter.schedules import keep_watchdog
 from workflows.breach import BreachWorkflow
 from workflows.notice_batch import NoticeBatchWorkflow
+from workflows.watchdog import WatchdogWorkflow
 
-WORKFLOWS = (BreachWorkflow, NoticeBatchWorkflow)
+WORKFLOWS = (BreachWorkflow, NoticeBatchWorkflow, WatchdogWorkflow)
 
 DRAIN = timedelta(seconds=10)
 """How long running activities may take to finish once the worker is told to stop."""
@@ -52,6 +56,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     transport, letters = SmtpTransport(smtp_server(settings)), desk(settings, resources.keyring)
     notices = NoticeActivities(database, transport, letters)
     reminders = ReminderActivities(database, transport, letters)
+    watchdog = WatchdogActivities(resources.client, database, reminders, notice_policy(settings))
     return Worker(
         resources.client,
         task_queue=TASK_QUEUE,
@@ -66,6 +71,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             reminders.remind_officer,
             reminders.raise_overdue,
             reminders.chase_acknowledgements,
+            watchdog.sweep,
         ],
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
@@ -112,7 +118,9 @@ async def run() -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with build_worker(await connect(settings)):
+    resources = await connect(settings)
+    await keep_watchdog(resources.client, settings.watchdog_minutes)
+    async with build_worker(resources):
         get_logger("worker").info("worker started", task_queue=TASK_QUEUE)
         await stop.wait()
 

@@ -65,8 +65,14 @@ class CaseActivities:
     def _open(self, session: Session, case_id: UUID, now: datetime) -> CaseStanding:
         pin_terms(session, self._catalogue, case_id, now)
         case = session.get_one(Case, case_id)
-        case.status = CaseStatus.OPEN
-        session.add(case)
+        if case.status is CaseStatus.REPORTED:
+            case.status = CaseStatus.OPEN
+        # Nothing is being sent while a case is opened: where one was lost in the midst of it, it begins again.
+        session.execute(
+            update(Batch)
+            .where(col(Batch.case_id) == case_id, col(Batch.status) == BatchStatus.SENDING)
+            .values(status=BatchStatus.WAITING)
+        )
         return read_standing(session, case_id)
 
     def _record(self, session: Session, message: RecordAct, now: datetime) -> CaseStanding:

@@ -117,7 +117,7 @@ class NoticeActivities:
                     actor=message.released_by or ENGINE,
                     at=now,
                     body={"clause": batch.clause, "notices": batch.size, "released": message.released_by is not None},
-                    key=f"notice-released:{batch.id}",
+                    key=released_key(batch.id),
                 ),
             )
 
@@ -152,6 +152,11 @@ class NoticeActivities:
                 .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
             ).one()
             return BatchOutcome(given=given, late=late, undelivered=batch.size - given)
+
+
+def released_key(batch_id: UUID) -> str:
+    """The key of the evidence that a batch began to leave."""
+    return f"notice-released:{batch_id}"
 
 
 def _chunks(items: Sequence[UUID]) -> Iterator[Sequence[UUID]]:

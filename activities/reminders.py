@@ -59,7 +59,7 @@ class ReminderActivities:
         waiting = await asyncio.to_thread(self._waiting, message)
         if waiting:
             reference = identifiers.case_reference(message.case_id)
-            await self._write_to_officer(
+            await self.write_to_officer(
                 f"{len(waiting)} notices of case {reference} wait for release",
                 (
                     f"Case {reference} has {len(waiting)} notices under {message.clause} that wait for an officer's "
@@ -67,7 +67,7 @@ class ReminderActivities:
                     "is over.",
                     "If nobody acts, they go out by themselves at the last safe moment, marked as unreleased.",
                     _named(waiting),
-                    f"{self._desk.public_url}/cases/{message.case_id}",
+                    self.case_page(message.case_id),
                 ),
                 key=f"reminder:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{message.fraction}",
                 at=now(),
@@ -82,13 +82,13 @@ class ReminderActivities:
         raised = await asyncio.to_thread(self._escalate, message.case_id, now())
         if raised:
             reference = identifiers.case_reference(message.case_id)
-            await self._write_to_officer(
+            await self.write_to_officer(
                 f"{len(raised)} duties of case {reference} are overdue, late or undelivered",
                 (
                     f"In case {reference}, {len(raised)} duties are overdue or were met late, or no contact could be "
                     "reached for them.",
                     _named(raised),
-                    f"{self._desk.public_url}/cases/{message.case_id}",
+                    self.case_page(message.case_id),
                 ),
                 key=f"escalation:{message.case_id}:{now().isoformat()}",
                 at=now(),
@@ -123,13 +123,18 @@ class ReminderActivities:
         answer = await self._transport.send(raw, self._desk.sender.email, chase.to.email)
         await asyncio.to_thread(self._note_chase, case_id, chase, isinstance(answer, Rejected), now())
 
-    async def _write_to_officer(self, subject: str, paragraphs: Sequence[str], *, key: str, at: datetime) -> None:
+    async def write_to_officer(self, subject: str, paragraphs: Sequence[str], *, key: str, at: datetime) -> None:
+        """Send the officer a message; ``key`` names what it is about, and so its Message-ID."""
         officer = self._desk.organisation
         to = Mailbox(name=officer.contact, email=officer.email)
         raw = compose_memo(
             subject, paragraphs, sender=self._desk.sender, to=to, message_id=self._message_id(key), at=at
         )
         await self._transport.send(raw, self._desk.sender.email, to.email)
+
+    def case_page(self, case_id: UUID) -> str:
+        """Where the officer finds a case."""
+        return f"{self._desk.public_url}/cases/{case_id}"
 
     def _message_id(self, key: str) -> str:
         return identifiers.message_id(identifiers.memo_id(key), self._desk.message_id_domain)

@@ -28,6 +28,8 @@ from models.messages import (
     RecordAct,
     RemindOfficer,
     SendBatch,
+    Sweep,
+    Swept,
 )
 
 In = TypeVar("In")
@@ -106,6 +108,9 @@ CHASE_ACKNOWLEDGEMENTS = ActivitySignature(
     retry=NOT_FOR_EVER,
 )
 CLOSE_CASE = ActivitySignature("close_case", CloseCase, CaseStanding, timedelta(minutes=1))
+SWEEP = ActivitySignature(
+    "sweep", Sweep, Swept, timedelta(minutes=30), timedelta(minutes=2), retry=RetryPolicy(maximum_attempts=3)
+)
 
 SIGNATURES = (
     OPEN_CASE,
@@ -117,5 +122,6 @@ SIGNATURES = (
     RAISE_OVERDUE,
     CHASE_ACKNOWLEDGEMENTS,
     CLOSE_CASE,
+    SWEEP,
 )
 """Every activity that a worker must offer."""

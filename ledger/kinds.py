@@ -39,6 +39,8 @@ class EvidenceKind(StrEnum):
     NOTICE_GIVEN = "notice_given"
     REMINDER_SENT = "reminder_sent"
     ESCALATED = "escalated"
+    CASE_RESTARTED = "case_restarted"
+    WATCHDOG_RAISED = "watchdog_raised"
 
     COPY_GIVEN = "copy_given"
     DELIVERY_REJECTED = "delivery_rejected"

@@ -319,3 +319,17 @@ class Swept(Message):
     restarted: int = 0
     stuck: int = 0
     overdue: int = 0
+
+
+class Sweep(Message):
+    """Look for what was overlooked; what happened less than ``grace_minutes`` ago may still be on its way."""
+
+    grace_minutes: int = 10
+
+
+class Swept(Message):
+    """What a sweep found: cases started again, batches that are stuck, and cases with overdue duties not yet raised."""
+
+    restarted: int = 0
+    stuck: int = 0
+    overdue: int = 0

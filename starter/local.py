@@ -28,6 +28,7 @@ from models.identifiers import TASK_QUEUE
 from starter.office import Office
 from starter.resources import Resources, connect, utc_now
 from starter.running import Running, claim, last_running, record_running
+from starter.schedules import keep_watchdog
 from starter.sign_in import issue_token
 from starter.temporal_server import (
     LOOPBACK,
@@ -162,6 +163,7 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
     with progress.part("Worker") as say:
         await _register(resources, say)
         ends["worker"] = await parts.enter_async_context(_worker(resources))
+        await keep_watchdog(resources.client, settings.watchdog_minutes)
         started = await Office(resources).start_unstarted_cases()
         say(f"task queue {TASK_QUEUE}" + (f", {started} waiting cases started" if started else ""))
     with progress.part("Web") as say:

@@ -13,12 +13,12 @@ from uuid import UUID, uuid5
 import rfc8785
 from sqlmodel import Session, col, select
 from temporalio.client import WorkflowUpdateFailedError
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.acts import record_act
 from activities.directory import agreements_knowing
+from activities.starting import notice_policy, start_case
 from activities.terms import current_anchors
 from config.logging import get_logger
 from ledger.append import Entry, append
@@ -26,7 +26,6 @@ from ledger.artifacts import store
 from ledger.kinds import EvidenceKind
 from models import identifiers
 from models.anchors import CONFIRMED, check_involvement, report_anchors
-from models.breach import BreachInput
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, NotFound, Refused, Unavailable
 from models.incident import IncidentReport, Person, check_report
 from models.messages import (
@@ -41,14 +40,12 @@ from models.messages import (
     ExtendScope,
     LearnElement,
     LiftHold,
-    NoticePolicy,
     PlaceHold,
     ProposeNotRequired,
     ReleaseNotices,
     SetAnchor,
     WithholdNotices,
 )
-from models.search_attributes import CASE_KIND
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, CaseAnchor, CaseFact
 from models.words import CaseKind, CaseStatus, ContactRole, FactStatus
 from starter.resources import Resources, utc_now
@@ -277,47 +274,21 @@ class Office:
         return hmac.new(key, rfc8785.dumps(content), hashlib.sha256).hexdigest()
 
     async def _start(self, case_id: UUID) -> bool:
-        settings = self._resources.settings
-        anchors = await asyncio.to_thread(self._anchors, case_id)
-        policy = NoticePolicy(
-            release=settings.release,
-            last_safe_minutes=settings.last_safe_minutes,
-            reminder_fractions=settings.reminder_fractions,
-            supplement_minutes=settings.supplement_minutes,
-            chase_hours=settings.chase_hours,
-        )
+        """Start a case's clocks; False while Temporal does not answer, and then the watchdog starts them."""
+        resources = self._resources
         try:
-            await self._resources.client.start_workflow(
-                BreachWorkflow.run,
-                BreachInput(case_id=case_id, policy=policy, anchors=anchors),
-                id=identifiers.workflow_id(CaseKind.BREACH, case_id),
-                task_queue=identifiers.TASK_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                search_attributes=TypedSearchAttributes([SearchAttributePair(CASE_KIND, CaseKind.BREACH.value)]),
-                static_summary="breach case",
+            await start_case(
+                resources.client, self._database, case_id, notice_policy(resources.settings), self._clock()
             )
-        except WorkflowAlreadyStartedError:
-            pass
         except RPCError as error:
             _log.warning("case not started", case_id=str(case_id), status=error.status.name)
             return False
-        await asyncio.to_thread(self._note_start, case_id)
         return True
-
-    def _anchors(self, case_id: UUID) -> tuple[AnchorValue, ...]:
-        with self._database.reading() as session:
-            return tuple(current_anchors(session, case_id).values())
 
     def _find(self, case_id: UUID) -> None:
         with self._database.reading() as session:
             if session.get(Case, case_id) is None:
                 raise NotFound(f"There is no case {case_id}.", next_step="`duenotice breach show` lists the cases.")
-
-    def _note_start(self, case_id: UUID) -> None:
-        with self._database.writing() as session:
-            case = session.get_one(Case, case_id)
-            case.workflow_started_at = case.workflow_started_at or self._clock()
-            session.add(case)
 
     async def _act(self, case_id: UUID, act: CaseAct) -> CaseStanding:
         await asyncio.to_thread(self._find, case_id)
