@@ -276,11 +276,15 @@ class BreachWorkflow:
         timeout = max(min(moments) - workflow.now(), timedelta()) if moments else None
         with suppress(asyncio.TimeoutError):
             await workflow.wait_condition(
-                lambda: state.is_behind() or self._is_done() or (bool(self._ready()) and not self._is_long()),
+                self._has_something_to_do,
                 timeout=timeout,
                 timeout_summary="the next moment at which something is to be done",
             )
         self._end_expired_holds()
+
+    def _has_something_to_do(self) -> bool:
+        may_leave = bool(self._ready()) and not self._is_long()
+        return self._state.is_behind() or self._is_done() or may_leave or self._may_begin_anew()
 
     def _end_expired_holds(self) -> None:
         ended = [key for key, until in self._state.holds.items() if until and until <= workflow.now()]
@@ -293,10 +297,14 @@ class BreachWorkflow:
         return workflow.info().is_continue_as_new_suggested()
 
     def _continue_as_new_if_long(self, message: BreachInput) -> None:
+        if self._may_begin_anew():
+            workflow.continue_as_new(message.model_copy(update={"anchors": (), "memory": self._state}))
+
+    def _may_begin_anew(self) -> bool:
+        """Whether the history is long and the case has come to rest, so that its state is all there is to hand on."""
         state = self._state
         at_rest = not (state.leaving or self._background or state.is_behind() or state.is_over())
-        if self._is_long() and at_rest and workflow.all_handlers_finished():
-            workflow.continue_as_new(message.model_copy(update={"anchors": (), "memory": state}))
+        return self._is_long() and at_rest and workflow.all_handlers_finished()
 
     def _show_standing(self, status: CaseStatus) -> None:
         standing = self._state.standing
