@@ -154,10 +154,10 @@ class CaseFile:
         """The elements that a document gives: never by e-mail, only behind the notice's own link."""
         return dict.fromkeys(self.at_hand.get(agreement_id, ()), BEHIND_THE_LINK)
 
-    def delay(self, agreement_id: UUID) -> Delay:
-        """What may be said of law enforcement having delayed the notice of one agreement."""
-        holds = [hold for hold in self.holds if hold.agreement_id in (None, agreement_id)]
-        if not holds:
+    def delay(self, dossier: Dossier) -> Delay:
+        """What may be said of law enforcement having delayed a notice; one that no hold suspends was not delayed."""
+        holds = [hold for hold in self.holds if hold.agreement_id in (None, dossier.agreement.id)]
+        if not holds or not dossier.reckoning.body["suspendable_by_law_enforcement"]:
             return Delay.NONE
         return Delay.TOLD if all(hold.shareable for hold in holds) else Delay.WITHHELD
 
@@ -241,7 +241,7 @@ class Desk:
             zone=ZoneInfo(dossier.agreement.time_zone),
             anchors=known.anchors,
             facts={**known.facts, **known.documents(dossier.agreement.id)},
-            delay=known.delay(dossier.agreement.id),
+            delay=known.delay(dossier),
         )
         required = known.terms[dossier.terms_hash].clause(dossier.duty.clause).notice_contents
         if dossier.notice.kind is NoticeKind.SUPPLEMENT:

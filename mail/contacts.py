@@ -45,15 +45,16 @@ class Recipients(Generic[C]):
 def choose_recipients(contacts: Iterable[C], *, security: bool) -> Recipients[C]:
     """Choose the recipients of one notice under one agreement.
 
-    A security notice goes to the security contacts where the agreement names them, else to the general ones; any
-    other notice goes to the general contacts. Nobody is written to twice: of equal addresses the first stays.
+    A security notice goes to the security contacts where the agreement names them, and to the general ones where it
+    does not or no security contact can be reached; any other notice goes to the general contacts. Nobody is written
+    to twice: of equal addresses the first stays.
 
     Raises:
         InvalidInput: the agreement names nobody for this kind of notice.
     """
     ranked = sorted(contacts, key=lambda contact: contact.rank)
     of_role = {role: [c for c in ranked if c.role is role] for role in ContactRole}
-    chosen = (of_role[ContactRole.SECURITY] if security else []) or of_role[ContactRole.GENERAL]
+    chosen = (of_role[ContactRole.SECURITY] if security else []) + of_role[ContactRole.GENERAL]
     if not chosen:
         raise InvalidInput(
             "The agreement names no contact who may receive this notice.",

@@ -24,9 +24,9 @@ SECURITY = Named(ContactRole.SECURITY, 0, "Security", "security@district.test")
 COUNSEL = Named(ContactRole.COPY_TO, 0, "Counsel", "counsel@law.test")
 
 
-def test_a_security_notice_goes_to_the_security_contact_with_a_copy_to_counsel() -> None:
+def test_a_security_notice_goes_to_the_security_contact_first_with_a_copy_to_counsel() -> None:
     chosen = choose_recipients([COUNSEL, GENERAL, SECURITY], security=True)
-    assert (chosen.to, chosen.copies) == ((SECURITY,), (COUNSEL,))
+    assert (chosen.to, chosen.copies) == ((SECURITY, GENERAL), (COUNSEL,))
 
 
 def test_without_a_security_contact_it_goes_to_the_general_ones_in_order() -> None:

@@ -54,7 +54,7 @@ async def test_what_is_overdue_is_sent_before_what_is_not(engine: VirtualEngine)
         for entry in case(engine, case_id).evidence
         if entry.kind == "notice_released" and entry.subject
     }
-    assert [clause_of[batch] for batch in started if batch][0] == INITIAL
+    assert next(clause_of[batch] for batch in started if batch) == INITIAL
     assert duties(engine, case_id, "VA")[INITIAL].verdict is Verdict.LATE
     assert duties(engine, case_id, "MA")[NOTICE].verdict is Verdict.ON_TIME
 
