@@ -184,7 +184,7 @@ async def test_every_act_reaches_the_case(written: Path, keyring: Keyring) -> No
         act("learn", "06T12:00", element="students_involved", value="All students of grade 7."),
         act("learn", "06T12:05", element="parent_contact", value="Privacy Office"),
         act("learn", "06T12:10", element="impacted_individuals"),
-        act("discharge", "06T13:00", clause="breach.security-audit"),
+        act("discharge", "06T14:00", clause="breach.security-audit"),
     )
     played = await play(written, keyring, scenario)
     assert [happening.act for happening in played.happenings if happening.act] == [
@@ -196,7 +196,9 @@ async def test_every_act_reaches_the_case(written: Path, keyring: Keyring) -> No
     assert total(played, NOTICE, "IL").met == 4, "VA, VA, IL and the TN district that was added"
     assert total(played, NOTICE, "OR").met == 1
     assert total(played, "breach.security-audit", "OR").met == 1
-    assert told(played, "1 LEA told what was still lacking")
+    assert told(played, "1 LEA told what was still lacking"), "\n".join(
+        f"{h.at} {h.says} {h.clause}" for h in played.happenings
+    )
     assert all(found.missed == 0 and found.lacking == 0 for found in played.totals)
     assert told(played, "the case is closed")
 
