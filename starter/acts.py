@@ -148,12 +148,18 @@ class Adopt(_Asked):
 
 
 class Add(_Asked):
-    """Add agreements: those named, and all others of a state, on a form, or both."""
+    """Add agreements: those named, and all others of a state, on a form, or both.
+
+    They are due by the incident's own dates, unless ``confirmed_at`` says, with a reason, when it was confirmed that
+    they are touched.
+    """
 
     act: Literal["add"] = "add"
     references: tuple[str, ...] = ()
     state: str = ""
     form: str = ""
+    confirmed_at: datetime | None = None
+    reason: str | None = None
 
 
 AskedAct: TypeAlias = (
@@ -229,7 +235,9 @@ async def carry_out(office: Office, database: Database, case_id: UUID, asked: As
             standing = await office.adopt_terms(case_id, asked.reason, actor=actor)
         case Add():
             references = await asyncio.to_thread(_references, database, case_id, asked)
-            standing = await office.add_agreements(case_id, references, actor=actor)
+            standing = await office.add_agreements(
+                case_id, references, actor=actor, confirmed_at=asked.confirmed_at, reason=asked.reason
+            )
         case _:
             assert_never(asked)
     return Carried(standing=standing)

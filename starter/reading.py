@@ -15,9 +15,10 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from activities.cases import read_standing
+from activities.directory import pinned_terms
 from activities.letters import current_facts
 from activities.planning import HERE, NOT_GONE
-from activities.terms import current_anchors, pinned_terms
+from activities.terms import current_anchors
 from config.database import Database
 from ledger.artifacts import fetch
 from ledger.kinds import EvidenceKind

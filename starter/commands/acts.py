@@ -208,10 +208,20 @@ def add(
     state: Annotated[str, typer.Option(help="All others of this state.")] = "",
     form: Annotated[str, typer.Option(help="All others on this form.")] = "",
     file: Annotated[Path | None, typer.Option(help="A CSV file with a column `reference`.")] = None,
+    confirmed: Annotated[
+        str, typer.Option(help="When it was confirmed that they are touched, with its offset; it takes a reason.")
+    ] = "",
+    reason: Annotated[str | None, typer.Option(help="Why that is not when the breach was confirmed.")] = None,
 ) -> None:
     """Add agreements that the incident touches after all; they are due by the incident's own dates."""
     from_file = read_references(read_bytes(file).decode("utf-8", "replace")) if file else ()
-    asked = acts.Add(references=(*(references or ()), *from_file), state=state.upper(), form=form)
+    asked = acts.Add(
+        references=(*(references or ()), *from_file),
+        state=state.upper(),
+        form=form,
+        confirmed_at=parse_instant(confirmed, "--confirmed") if confirmed else None,
+        reason=reason,
+    )
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         bar.add_task("Reckoning their duties", total=None)

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 from datetime import datetime
 from http import HTTPStatus
+from typing import Annotated, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from models.incident import IncidentReport
 from models.messages import CaseStanding
-from starter.reading import list_cases, read_case
-from starter.views import CaseRow, CaseView
+from models.words import DutyStatus
+from starter.acts import AnyAct, Carried, carry_out
+from starter.reading import (
+    DutyFilter,
+    list_cases,
+    read_case,
+    read_case_head,
+    read_cohorts,
+    read_duties,
+    read_evidence,
+    read_progress,
+)
+from starter.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
 from starter.web.site import SignedIn, TheSite
 
 router = APIRouter(prefix="/api")
+
+Item = TypeVar("Item")
+Offset: TypeAlias = Annotated[int, Query(ge=0)]
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000)]
 
 
 class Reported(BaseModel):
@@ -23,6 +39,13 @@ class Reported(BaseModel):
 
     case_id: UUID
     existed: bool
+
+
+class Part(BaseModel, Generic[Item]):
+    """Some items of a list, and how many it has in all."""
+
+    items: tuple[Item, ...]
+    total: int
 
 
 class Confirmation(BaseModel):
@@ -53,6 +76,52 @@ def all_cases(site: TheSite) -> tuple[CaseRow, ...]:
 def one_case(site: TheSite, case_id: UUID) -> CaseView:
     """One case, whole."""
     return read_case(site.resources.database, case_id, site.clock())
+
+
+@router.get("/cases/{case_id}/head")
+def case_head(site: TheSite, case_id: UUID) -> CaseHead:
+    """One case without its duties and evidence, which are read a part at a time."""
+    return read_case_head(site.resources.database, case_id, site.clock())
+
+
+@router.get("/cases/{case_id}/cohorts")
+def cohorts(site: TheSite, case_id: UUID) -> tuple[CohortView, ...]:
+    """The duties of a case, counted by clause and due instant, overdue ones first."""
+    return read_cohorts(site.resources.database, case_id, site.clock())
+
+
+@router.get("/cases/{case_id}/duties")
+def duties(
+    site: TheSite,
+    case_id: UUID,
+    state: str | None = None,
+    status: DutyStatus | None = None,
+    offset: Offset = 0,
+    limit: Limit = 100,
+) -> Part[DutyView]:
+    """Some of the duties of a case, overdue ones first: of one state, in one status, or all."""
+    which = DutyFilter(state=state, status=status)
+    items, total = read_duties(site.resources.database, case_id, site.clock(), which, offset=offset, limit=limit)
+    return Part(items=items, total=total)
+
+
+@router.get("/cases/{case_id}/evidence")
+def evidence(site: TheSite, case_id: UUID, offset: Offset = 0, limit: Limit = 100) -> Part[EvidenceView]:
+    """Some of the evidence of a case, in order."""
+    items, total = read_evidence(site.resources.database, case_id, offset=offset, limit=limit)
+    return Part(items=items, total=total)
+
+
+@router.get("/cases/{case_id}/progress")
+def progress(site: TheSite, case_id: UUID) -> tuple[ProgressView, ...]:
+    """How far the notices that are being sent have come; none once nothing is being sent."""
+    return read_progress(site.resources.database, case_id)
+
+
+@router.post("/cases/{case_id}/acts")
+async def act(site: TheSite, session: SignedIn, case_id: UUID, asked: AnyAct) -> Carried:
+    """Do what an officer decides; every act of the pages and of the command line is one of these."""
+    return await site.to_the_end(carry_out(site.office, site.resources.database, case_id, asked, actor=session.actor))
 
 
 @router.post("/cases/{case_id}/confirm")

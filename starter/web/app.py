@@ -18,14 +18,14 @@ from models.errors import DuenoticeError
 from starter.answers import AnswerBox
 from starter.office import Office
 from starter.resources import Resources, utc_now
-from starter.web import access, agreements, api, cases, follow_up, incidents, links, messages
+from starter.web import access, acts, agreements, api, cases, follow_up, incidents, links, messages
 from starter.web.failures import Failures
 from starter.web.guard import Guard
 from starter.web.pages import Pages
 from starter.web.sessions import Sessions
 from starter.web.site import Site
 
-PARTS = (links, access, cases, follow_up, messages, incidents, agreements, api)
+PARTS = (links, access, cases, acts, follow_up, messages, incidents, agreements, api)
 """The modules of pages; each has a router."""
 
 

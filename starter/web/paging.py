@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+
+MOST_DIGITS = 10
+"""A number longer than this is no page's."""
 
 
 @dataclass(frozen=True)
@@ -34,3 +37,19 @@ def cut(items: Sequence[Item], number: str | int, size: int) -> Page[Item]:
         wanted = 1
     start = (wanted - 1) * size
     return Page(tuple(items[start : start + size]), wanted, pages, start + 1, len(items))
+
+
+def read_page(read: Callable[[int, int], tuple[tuple[Item, ...], int]], number: str, size: int) -> Page[Item]:
+    """Page ``number`` of a list too long to be read whole; a number that makes no sense gives the nearest there is.
+
+    Args:
+        read: gives the items from an offset, so many at most, and how many there are in all.
+        number: of the page, as an address holds it.
+        size: how many items a page has.
+    """
+    wanted = max(int(number), 1) if number.isdecimal() and len(number) < MOST_DIGITS else 1
+    items, total = read((wanted - 1) * size, size)
+    pages = max(1, -(-total // size))
+    if wanted > pages:
+        return read_page(read, str(pages), size)
+    return Page(items, wanted, pages, (wanted - 1) * size + 1, total)

@@ -20,7 +20,8 @@ from starter.web.guard import MAX_BODY_BYTES, OPEN_FOLDERS, OPEN_PATHS
 from starter.web.sessions import SESSION_LIFETIME, Sessions
 from tests.web.installation import ORIGIN, Installation, Visitor, form_token, open_installation
 
-PLACES = {name: str(uuid4()) for name in ("case_id", "answer_id", "document_id", "cost_id")} | {"sha256": "0" * 64}
+PLACES = {name: str(uuid4()) for name in ("case_id", "answer_id", "document_id", "cost_id")}
+PLACES |= {"sha256": "0" * 64, "act": "hold"}
 
 
 async def test_every_route_but_the_open_ones_asks_for_a_session(fresh: Installation) -> None:

@@ -48,3 +48,26 @@ if (chosen) {
   for (const box of boxes) box.addEventListener("change", say);
   say();
 }
+
+const sending = document.querySelector("[data-progress]");
+if (sending) {
+  const lines = [...sending.querySelectorAll("p")];
+  const look = async () => {
+    const answer = await fetch(sending.dataset.progress);
+    const found = answer.ok ? await answer.json() : null;
+    if (found?.length !== lines.length) {
+      const link = document.createElement("a");
+      link.href = location.pathname;
+      link.textContent = "Look again";
+      sending.append(found?.length ? "More is being sent. " : "All of these have left. ", link);
+      return;
+    }
+    found.forEach((each, place) => {
+      lines[place].querySelector("progress").value = each.given;
+      const [given, total] = [each.given, each.total].map((number) => number.toLocaleString("en-US"));
+      lines[place].querySelector("[data-given]").textContent = `${given} of ${total}`;
+    });
+    setTimeout(look, 2000);
+  };
+  setTimeout(look, 2000);
+}

@@ -1,0 +1,227 @@
+"""What officers decide on a case's page, what the page then shows, and what is refused with what was typed."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlmodel import select
+
+from models.tables import Batch
+from models.words import BatchStatus
+from starter.resources import utc_now
+from tests.web.installation import Installation, Visitor
+from tests.web.test_cases import NOW, opened, shows
+
+SAID = HTTPStatus.SEE_OTHER
+PROPOSAL = {"clause": "breach.notice", "ground": "no_student_data", "reason": "Not its data."}
+REFUSED = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+async def decide(
+    officer: Visitor, case: str, act: str, values: Mapping[str, object], file: tuple[str, bytes] | None = None
+) -> httpx.Response:
+    return await officer.send(case, f"{case}/acts/{act}", dict(values), file)
+
+
+async def confirmed(officer: Visitor, title: str, *agreements: str) -> str:
+    """A case of a confirmed breach whose duties are reckoned."""
+    case = await opened(officer, title, chosen="\n".join(agreements), confirmed_at=NOW)
+    await shows(officer, case, "leave by themselves")
+    return case
+
+
+def part(page: str, section: str) -> str:
+    """One section of a page."""
+    found = re.search(rf'<section id="{section}">.*?</section>', page, re.S)
+    assert found, section
+    return found[0]
+
+
+async def test_a_hold_shows_what_it_suspends_and_what_runs_on(officer: Visitor) -> None:
+    case = await opened(officer, "Held", chosen="VA-001", reasonably_expected_at=NOW, confirmed_at=NOW)
+    await shows(officer, case, "leave by themselves")
+    hold = {"particulars": "State police, ref. 7", "begins_at": NOW, "zone": "UTC", "secret": "yes"}
+    answer = await decide(officer, case, "hold", hold)
+    assert (answer.status_code, answer.headers["location"]) == (SAID, f"{case}?done=hold#acts")
+    page = html.unescape((await officer.get(case)).text)
+    assert "Suspended by a law-enforcement hold: State police, ref. 7" in page
+    assert "the clock runs on" in page
+    assert "LEAs may not be told of it." in page
+
+    held = re.search(r'name="hold_id" value="([\w-]+)"', page)
+    assert held
+    assert (await decide(officer, case, "lift", {"hold_id": held[1]})).status_code == SAID
+    page = (await officer.get(case)).text
+    assert "Suspended by" not in page
+    assert "by officer" in part(page, "acts")
+    assert (await decide(officer, case, "lift", {"hold_id": held[1]})).status_code == HTTPStatus.CONFLICT
+
+
+async def test_a_proposal_is_approved_in_another_officer_s_session_only(
+    officer: Visitor, installation: Installation
+) -> None:
+    case = await confirmed(officer, "Not required", "MO-001", "TN-001")
+    proposal = {"clause": "breach.notice", "ground": "data_unreadable", "agreements": "MO-001", "reason": "Encrypted."}
+    assert (await decide(officer, case, "propose", proposal)).status_code == SAID
+    page = (await officer.get(case)).text
+    assert "A second person decides it." in page
+    waiting = re.search(r'name="proposal_id" value="([\w-]+)"', page)
+    assert waiting
+    own = await decide(officer, case, "approve", {"proposal_id": waiting[1]})
+    assert own.status_code == HTTPStatus.CONFLICT
+    assert "Nobody approves a proposal of their own" in own.text
+
+    second = await installation.officer("kim.example")
+    assert (await decide(second, case, "approve", {"proposal_id": waiting[1]})).status_code == SAID
+    page = html.unescape((await second.get(case)).text)
+    assert "Not required: The data was encrypted" in page
+    assert "approved by kim.example" in page
+
+
+async def test_withheld_notices_wait_for_a_release(officer: Visitor, installation: Installation) -> None:
+    case = await confirmed(officer, "Withheld", "TN-001")
+    assert (await decide(officer, case, "withhold", {"reason": "Counsel reads it first."})).status_code == SAID
+    page = (await officer.get(case)).text
+    assert "Counsel reads it first." in part(page, "acts")
+    assert "1 notice is withheld" in page
+    assert "Withhold notices…" not in page
+    answer = await officer.send(case, f"{case}/release", {"clause": "breach.notice"})
+    assert answer.status_code == SAID
+    page = await shows(officer, case, "on time")
+    assert "Counsel reads it first." not in page
+
+
+async def test_facts_become_known_or_impossible(officer: Visitor) -> None:
+    case = await confirmed(officer, "Facts", "IL-001")
+    assert "not known yet" in part((await officer.get(case)).text, "facts")
+    known = {"element": "parent_contact", "value": "Kim Example", "how": "known"}
+    assert (await decide(officer, case, "learn", known)).status_code == SAID
+    assert (
+        await decide(officer, case, "learn", {"element": "students_involved", "how": "impossible"})
+    ).status_code == SAID
+    facts = part((await officer.get(case)).text, "facts")
+    assert "Kim Example" in facts
+    assert "impossible" in facts
+
+
+async def test_a_date_is_corrected_for_the_case_or_for_one_agreement(officer: Visitor) -> None:
+    case = await confirmed(officer, "Dates", "TN-001", "OH-001")
+    days = {"name": "occurred", "first_day": "2026-10-01", "last_day": "2026-10-03", "reason": "The log says so."}
+    assert (await decide(officer, case, "date", days)).status_code == SAID
+    assert "between 1 October 2026 and 3 October 2026" in (await officer.get(case)).text
+    earlier = f"{utc_now() - timedelta(hours=3):%Y-%m-%dT%H:%M}"
+    one = {"name": "confirmed", "instant": earlier, "zone": "UTC", "agreement": "OH-001", "reason": "Found then."}
+    assert (await decide(officer, case, "date", one)).status_code == SAID
+    assert "By clause and due instant" in (await officer.get(case)).text
+
+
+async def test_agreements_are_added_by_name_state_and_file(officer: Visitor) -> None:
+    case = await confirmed(officer, "Grows", "TN-001")
+    added = {"agreements": "NH-001", "state": "mo"}
+    assert (await decide(officer, case, "add", added, ("more.csv", b"reference\nVT-001\n"))).status_code == SAID
+    duties = part((await officer.get(case)).text, "duties")
+    for reference in ("TN-001", "NH-001", "MO-001", "VT-001"):
+        assert reference in duties
+    of_one_state = part((await officer.get(f"{case}?state=VT")).text, "duties")
+    assert "VT-001 " in of_one_state
+    assert "TN-001 " not in of_one_state
+
+
+async def test_a_dismissed_case_takes_no_more_decisions(officer: Visitor) -> None:
+    case = await opened(officer, "A drill", chosen="VA-001", reasonably_expected_at=NOW)
+    await shows(officer, case, "leave by themselves")
+    assert (await decide(officer, case, "dismiss", {"reason": "It was a drill."})).status_code == SAID
+    page = await shows(officer, case, "closed ")
+    assert "act-forms" not in page
+
+
+@pytest.mark.parametrize(
+    ("act", "values", "says"),
+    [
+        ("hold", {"particulars": "Sealed order 9", "begins_at": ""}, "Nothing says since when."),
+        ("hold", {"particulars": "Sealed order 9", "begins_at": NOW}, "no time zone"),
+        ("hold", {"particulars": "", "begins_at": NOW, "zone": "UTC"}, "It is empty."),
+        ("date", {"name": "", "reason": "Typed before"}, "Which date it is is not chosen."),
+        ("date", {"name": "confirmed", "reason": "Typed before"}, "needs an instant"),
+        ("date", {"name": "occurred", "last_day": "2026-10-03", "reason": "Typed before"}, "neither an instant"),
+        ("learn", {"element": "weather", "value": "Rain all day"}, "know no element"),
+        ("propose", {"clause": "", "reason": "Good faith"}, "The clause is not chosen."),
+        ("propose", {"clause": "breach.notice", "ground": "no_student_data", "reason": ""}, "It is empty."),
+        ("propose", PROPOSAL | {"agreements": "XX-9"}, "not in this case"),
+        ("propose", PROPOSAL | {"ground": "data_unreadable"}, "know no ground"),
+        ("withhold", {"reason": ""}, "It is empty."),
+        ("done", {"clause": "breach.notice"}, "No file is chosen."),
+        ("add", {"agreements": "XX-404"}, "There is no agreement XX-404."),
+        ("add", {"state": "TN"}, "names no agreement that could be added"),
+        ("lift", {"hold_id": "nonsense"}, "This form is incomplete."),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_with_what_was_typed(
+    officer: Visitor, refusing: str, act: str, values: dict[str, object], says: str
+) -> None:
+    answer = await decide(officer, refusing, act, values)
+    page = html.unescape(answer.text)
+    assert answer.status_code == REFUSED, page
+    assert says in page
+    for name, typed in values.items():
+        if typed and name not in ("hold_id", "zone", "clause", "ground", "element", "name"):
+            assert str(typed) in page, name
+
+
+@pytest.fixture
+async def refusing(officer: Visitor) -> str:
+    """A case in which something waits."""
+    return await confirmed(officer, "Refusing", "TN-001")
+
+
+async def test_no_act_has_no_page(officer: Visitor, refusing: str) -> None:
+    assert (await decide(officer, refusing, "explode", {})).status_code == HTTPStatus.NOT_FOUND
+
+
+async def test_progress_is_shown_while_notices_are_being_sent(officer: Visitor, installation: Installation) -> None:
+    case = await confirmed(officer, "Under way", "TN-001", "OH-001")
+    with installation.resources.database.writing() as session:
+        for batch in session.exec(select(Batch).where(Batch.case_id == UUID(case.rpartition("/")[2]))):
+            batch.status = BatchStatus.SENDING
+            session.add(batch)
+    page = (await officer.get(case)).text
+    assert '<progress max="2" value="0">' in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+    (sending,) = (await officer.get(f"/api{case}/progress")).json()
+    assert (sending["given"], sending["total"]) == (0, 2)
+
+
+async def test_every_act_is_there_for_programs(officer: Visitor, refusing: str) -> None:
+    acts = f"/api{refusing}/acts"
+    held = await officer.http.post(acts, json={"act": "hold", "particulars": "Agency, ref. 1", "begins_at": f"{NOW}Z"})
+    assert held.status_code == HTTPStatus.OK
+    lifted = await officer.http.post(acts, json={"act": "lift", "hold_id": held.json()["id"]})
+    assert lifted.json()["standing"]["waiting_notices"] == 1
+    learnt = await officer.http.post(acts, json={"act": "learn", "element": "weather", "value": "Rain"})
+    assert learnt.status_code == REFUSED
+    assert "know no element" in learnt.json()["message"]
+    unknown = await officer.http.post(acts, json={"act": "explode"})
+    assert unknown.status_code == REFUSED
+    more = await officer.http.post(acts, json={"act": "withhold", "reason": "Counsel.", "colour": "red"})
+    assert more.status_code == REFUSED
+
+
+async def test_programs_read_a_case_in_parts(officer: Visitor, refusing: str) -> None:
+    case = f"/api{refusing}"
+    head = (await officer.get(f"{case}/head")).json()
+    assert head["waiting_notices"] == 1
+    (cohort,) = (await officer.get(f"{case}/cohorts")).json()
+    assert (cohort["clause"], cohort["waiting"], cohort["statuses"]) == ("breach.notice", 1, {"running": 1})
+    duties = (await officer.get(f"{case}/duties?status=running&limit=1")).json()
+    assert (duties["total"], duties["items"][0]["reference"]) == (1, "TN-001")
+    assert (await officer.get(f"{case}/duties?status=discharged")).json() == {"items": [], "total": 0}
+    evidence = (await officer.get(f"{case}/evidence?offset=1&limit=1")).json()
+    assert (len(evidence["items"]), evidence["items"][0]["number"] > 0) == (1, True)
+    assert evidence["total"] > 2
