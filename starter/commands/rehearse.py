@@ -140,7 +140,7 @@ def _totals(play: Play) -> Table:
     table = Table("clause", "provision", "limit", "states", "due", "met", "missed", "other", box=None, pad_edge=False)
     for total in play.totals:
         table.add_row(
-            Text(f"{total.title} ({total.clause})"),
+            Text(total.clause, no_wrap=True),
             Text(total.provision),
             Text(total.limit),
             " ".join(total.states),
