@@ -78,7 +78,8 @@ class WatchdogActivities:
         for batch in suspects.sending:
             if not await self._runs(identifiers.batch_workflow_id(batch.id)):
                 stuck.append(_stopped(batch))
-        stuck = await asyncio.to_thread(self._unraised, [item for item in stuck if item.case_id not in lost])
+        again = {finding.case_id for finding in restarted}
+        stuck = await asyncio.to_thread(self._unraised, [item for item in stuck if item.case_id not in again])
         for case_id, findings in grouped([*restarted, *stuck], lambda finding: finding.case_id).items():
             await self._tell(case_id, findings, now())
         for case_id in suspects.overdue:
