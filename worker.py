@@ -13,6 +13,7 @@ from activities.cases import CaseActivities
 from activities.letters import Desk
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
+from activities.signatures import BEAT
 from activities.starting import notice_policy
 from activities.terms import TermsActivities
 from activities.watchdog import WatchdogActivities
@@ -77,6 +78,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
         ),
         max_cached_workflows=cached_workflows,
+        max_heartbeat_throttle_interval=BEAT,
         graceful_shutdown_timeout=DRAIN,
     )
 

@@ -50,13 +50,17 @@ class CaseActivities:
     @READ_STANDING.implements
     async def read_standing(self, message: ReadStanding) -> CaseStanding:
         """Count what is open in the case."""
-        return await asyncio.to_thread(self._in_writing, lambda session: read_standing(session, message.case_id))
+        return await asyncio.to_thread(self._read, message.case_id)
 
     @CLOSE_CASE.implements
     async def close_case(self, message: CloseCase) -> CaseStanding:
         """Close the case, with its last evidence."""
         now = activity_clock()
         return await asyncio.to_thread(self._in_writing, lambda session: _close(session, message.case_id, now()))
+
+    def _read(self, case_id: UUID) -> CaseStanding:
+        with self._database.reading() as session:
+            return read_standing(session, case_id)
 
     def _in_writing(self, act: Callable[[Session], Answer]) -> Answer:
         with self._database.writing() as session:

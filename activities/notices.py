@@ -15,7 +15,6 @@ from typing import TypeAlias
 from uuid import UUID
 
 from sqlmodel import Session, col, func, select
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.clock import activity_clock
@@ -85,7 +84,6 @@ class NoticeActivities:
             letters = await asyncio.to_thread(self._reserve, message, chunk, now())
             handed = await asyncio.gather(*(self._hand_over(letter, now) for letter in letters))
             await asyncio.to_thread(self._settle, message.batch_id, handed, now())
-            activity.heartbeat()
             for item in handed:
                 if isinstance(item.answer, MailServerUnavailable | OutcomeUnknown):
                     trouble = item.answer

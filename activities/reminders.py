@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import Session, col, select
-from temporalio import activity
 
 from activities.cases import read_standing
 from activities.clock import activity_clock
@@ -102,7 +101,6 @@ class ReminderActivities:
         chases = await asyncio.to_thread(self._to_chase, message, now())
         for chase in chases:
             await self._ask(message.case_id, chase, now)
-            activity.heartbeat()
         return await asyncio.to_thread(self._standing, message.case_id)
 
     async def _ask(self, case_id: UUID, chase: Chase, now: Callable[[], datetime]) -> None:

@@ -6,10 +6,12 @@ implementations take their name and types from here, and a mismatch fails when t
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import wraps
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from temporalio import activity, workflow
@@ -53,6 +55,10 @@ NOT_FOR_EVER = RetryPolicy(
 """Try for about an hour and a half: a reminder that nobody could get is followed by the next, or by the watchdog."""
 
 
+BEAT, SILENCE = timedelta(seconds=5), timedelta(seconds=20)
+"""How often an activity tells the server that its process lives, and after how long a silence another takes over."""
+
+
 @dataclass(frozen=True)
 class ActivitySignature(Generic[In, Out]):
     """The contract between workflows and one activity."""
@@ -61,7 +67,6 @@ class ActivitySignature(Generic[In, Out]):
     takes: type[In]
     gives: type[Out]
     attempt_limit: timedelta
-    heartbeat_limit: timedelta | None = None
     retry: RetryPolicy = field(default_factory=lambda: PATIENT)
 
     async def __call__(self, message: In, *, summary: str) -> Out:
@@ -71,27 +76,46 @@ class ActivitySignature(Generic[In, Out]):
             message,
             result_type=self.gives,
             start_to_close_timeout=self.attempt_limit,
-            heartbeat_timeout=self.heartbeat_limit,
+            heartbeat_timeout=SILENCE,
             retry_policy=self.retry,
             summary=summary,
         )
         return answer
 
     def implements(self, function: Callable[[Any, In], Awaitable[Out]]) -> Callable[[Any, In], Awaitable[Out]]:
-        """Register a method as this activity; raise ``TypeError`` where its types differ from the contract."""
+        """Register a method as this activity, with a heartbeat while it is at work.
+
+        Raises:
+            TypeError: its types differ from the contract.
+        """
         hints = get_type_hints(function)
         parameter = list(inspect.signature(function).parameters)[-1]
         if (hints[parameter], hints["return"]) != (self.takes, self.gives):
             raise TypeError(
                 f"{function.__qualname__} does not take {self.takes.__name__} and give {self.gives.__name__}"
             )
-        return activity.defn(name=self.name)(function)
+
+        @wraps(function)
+        async def alive(owner: Any, message: In) -> Out:
+            beating = asyncio.create_task(_beat())
+            try:
+                return await function(owner, message)
+            finally:
+                beating.cancel()
+
+        return activity.defn(name=self.name)(alive)
 
 
-OPEN_CASE = ActivitySignature("open_case", OpenCase, CaseStanding, timedelta(minutes=10), timedelta(minutes=2))
+async def _beat() -> None:
+    while True:
+        await asyncio.sleep(BEAT.total_seconds())
+        activity.heartbeat()
+
+
+OPEN_CASE = ActivitySignature("open_case", OpenCase, CaseStanding, timedelta(minutes=10))
 RECORD_ACT = ActivitySignature("record_act", RecordAct, CaseStanding, timedelta(minutes=5))
-RECKON_DUTIES = ActivitySignature("reckon_duties", ReckonDuties, Reckoned, timedelta(minutes=10), timedelta(minutes=2))
-SEND_BATCH = ActivitySignature("send_batch", SendBatch, BatchOutcome, timedelta(hours=1), timedelta(minutes=12))
+RECKON_DUTIES = ActivitySignature("reckon_duties", ReckonDuties, Reckoned, timedelta(minutes=10))
+SEND_BATCH = ActivitySignature("send_batch", SendBatch, BatchOutcome, timedelta(hours=1))
 READ_STANDING = ActivitySignature("read_standing", ReadStanding, CaseStanding, timedelta(minutes=1))
 REMIND_OFFICER = ActivitySignature(
     "remind_officer", RemindOfficer, CaseStanding, timedelta(minutes=15), retry=NOT_FOR_EVER
@@ -100,17 +124,10 @@ RAISE_OVERDUE = ActivitySignature(
     "raise_overdue", RaiseOverdue, CaseStanding, timedelta(minutes=15), retry=NOT_FOR_EVER
 )
 CHASE_ACKNOWLEDGEMENTS = ActivitySignature(
-    "chase_acknowledgements",
-    ChaseAcknowledgements,
-    CaseStanding,
-    timedelta(minutes=30),
-    timedelta(minutes=12),
-    retry=NOT_FOR_EVER,
+    "chase_acknowledgements", ChaseAcknowledgements, CaseStanding, timedelta(minutes=30), retry=NOT_FOR_EVER
 )
 CLOSE_CASE = ActivitySignature("close_case", CloseCase, CaseStanding, timedelta(minutes=1))
-SWEEP = ActivitySignature(
-    "sweep", Sweep, Swept, timedelta(minutes=30), timedelta(minutes=2), retry=RetryPolicy(maximum_attempts=3)
-)
+SWEEP = ActivitySignature("sweep", Sweep, Swept, timedelta(minutes=30), retry=RetryPolicy(maximum_attempts=3))
 
 SIGNATURES = (
     OPEN_CASE,

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import Session, col, select
-from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -105,7 +104,6 @@ class WatchdogActivities:
             )
 
     async def _runs(self, workflow_id: str) -> bool:
-        activity.heartbeat()
         try:
             found = await self._client.get_workflow_handle(workflow_id).describe()
         except RPCError as error:
