@@ -149,7 +149,13 @@ class NoticeActivities:
                 .join(Duty, col(Duty.id) == col(Notice.duty_id))
                 .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
             ).one()
-            return BatchOutcome(given=given, late=late, undelivered=batch.size - given)
+            refused = session.exec(
+                select(func.count())
+                .select_from(Delivery)
+                .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+                .where(Notice.batch_id == batch_id, Delivery.status == DeliveryStatus.REJECTED)
+            ).one()
+            return BatchOutcome(given=given, late=late, undelivered=batch.size - given, refused=refused)
 
 
 def released_key(batch_id: UUID) -> str:

@@ -25,7 +25,7 @@ from mail.memo import compose_memo
 from mail.transport import Rejected, SmtpTransport
 from models import identifiers
 from models.messages import CaseStanding, ChaseAcknowledgements, RaiseOverdue, RemindOfficer
-from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
+from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, EvidenceEntry, Notice
 from models.words import BatchStatus, ContactRole, DeliveryStatus, DutyStatus, NoticeKind, Verdict
 
 LISTED = 20
@@ -76,11 +76,26 @@ class ReminderActivities:
 
     @RAISE_OVERDUE.implements
     async def raise_overdue(self, message: RaiseOverdue) -> CaseStanding:
-        """Raise each duty that is overdue, late or undelivered, once: in evidence first, then to the officer."""
+        """Raise each duty that is overdue, late or undelivered, and each contact that failed, once.
+
+        It is written in evidence first, then to the officer.
+        """
         now = activity_clock()
-        raised = await asyncio.to_thread(self._escalate, message.case_id, now())
+        raised, failed = await asyncio.to_thread(self._escalate, message.case_id, now())
+        reference = identifiers.case_reference(message.case_id)
+        if failed:
+            await self.write_to_officer(
+                f"{len(failed)} contacts refused a notice of case {reference}",
+                (
+                    f"In case {reference}, the mail server of {len(failed)} contacts refused a notice. The LEA's next "
+                    "contact is tried instead, now and with later notices. Please ask these LEAs for another contact.",
+                    _named(failed),
+                    self.case_page(message.case_id),
+                ),
+                key=f"contacts:{message.case_id}:{now().isoformat()}",
+                at=now(),
+            )
         if raised:
-            reference = identifiers.case_reference(message.case_id)
             await self.write_to_officer(
                 f"{len(raised)} duties of case {reference} are overdue, late or undelivered",
                 (
@@ -176,9 +191,9 @@ class ReminderActivities:
         with self._database.reading() as session:
             return read_standing(session, case_id)
 
-    def _escalate(self, case_id: UUID, now: datetime) -> list[str]:
+    def _escalate(self, case_id: UUID, now: datetime) -> tuple[list[str], list[str]]:
         with self._database.writing() as session:
-            return raise_duties(session, case_id, now)
+            return raise_duties(session, case_id, now), raise_contacts(session, case_id, now)
 
     def _to_chase(self, message: ChaseAcknowledgements, now: datetime) -> list[Chase]:
         with self._database.reading() as session:
@@ -266,6 +281,42 @@ def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
         )
     append(session, *entries)
     return [lea for _, lea in rows]
+
+
+def raise_contacts(session: Session, case_id: UUID, now: datetime) -> list[str]:
+    """Note each contact of a case that refused a notice and was not raised before; return the names of their LEAs."""
+    rows = session.exec(
+        select(Delivery.id, Delivery.contact_id, Agreement.lea_name)
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
+        .join(Agreement, col(Agreement.id) == col(AgreementContact.agreement_id))
+        .where(Notice.case_id == case_id, col(Delivery.status).in_((DeliveryStatus.REJECTED, DeliveryStatus.BOUNCED)))
+        .order_by(col(Agreement.lea_name), col(Delivery.id))
+    ).all()
+    known = set(
+        session.exec(
+            select(EvidenceEntry.subject).where(
+                EvidenceEntry.case_id == case_id, EvidenceEntry.kind == EvidenceKind.ESCALATED.value
+            )
+        )
+    )
+    new = [row for row in rows if str(row[0]) not in known]
+    append(
+        session,
+        *(
+            Entry(
+                case_id=case_id,
+                kind=EvidenceKind.ESCALATED,
+                subject=str(delivery),
+                actor=ENGINE,
+                at=now,
+                body={"contact": str(contact)},
+                key=f"escalated:{delivery}",
+            )
+            for delivery, contact, _ in new
+        ),
+    )
+    return [lea for _, _, lea in new]
 
 
 def _named(leas: Sequence[str]) -> str:

@@ -252,7 +252,17 @@ def _vocabulary(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTe
     dates = (anchor for effective in terms.values() for anchor in effective.events.get(EVENT, ()))
     return Vocabulary(
         anchors=tuple(anchor for anchor in dict.fromkeys(dates) if anchor != HOLD_LIFTED),
-        elements=tuple(sorted({element.id for clause in found if clause.id in clauses for element in clause.contents})),
+        elements=tuple(
+            sorted(
+                {
+                    element.id
+                    for clause in found
+                    if clause.id in clauses
+                    for element in clause.contents
+                    if element.is_found_out
+                }
+            )
+        ),
         clauses=tuple(sorted(clauses)),
         grounds=tuple(sorted({ground for clause in found if clause.event == EVENT for ground in clause.grounds})),
     )

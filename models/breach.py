@@ -241,6 +241,7 @@ def _(message: LiftHold, state: BreachState, now: datetime) -> None:
 
 @check_act.register
 def _(message: DischargeDuty, state: BreachState, now: datetime) -> None:
+    _refuse_dismissed(state)
     _refuse_unopened(state)
     if message.clause not in state.vocabulary.clauses:
         raise InvalidInput(

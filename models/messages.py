@@ -266,11 +266,12 @@ class SendBatch(Message):
 
 
 class BatchOutcome(Message):
-    """What became of a batch: notices given, those given late, and those no contact could be reached for."""
+    """What became of a batch: notices given, those given late, those no contact could be reached for, and refusals."""
 
     given: int = 0
     late: int = 0
     undelivered: int = 0
+    refused: int = 0
 
 
 class ReadStanding(Message):
@@ -305,20 +306,6 @@ class CloseCase(Message):
     """Close a case in which no duty is open."""
 
     case_id: UUID
-
-
-class Sweep(Message):
-    """Look for what was overlooked; what happened less than ``grace_minutes`` ago may still be on its way."""
-
-    grace_minutes: int = 10
-
-
-class Swept(Message):
-    """What a sweep found: cases started again, batches that are stuck, and cases with overdue duties not yet raised."""
-
-    restarted: int = 0
-    stuck: int = 0
-    overdue: int = 0
 
 
 class Sweep(Message):

@@ -7,6 +7,10 @@ from pydantic import BaseModel, ConfigDict
 from terms.clauses import Required
 
 
+FOUND_OUT = ("anchor", "fact", "artifact")
+"""The kinds of source whose values an incident brings to light."""
+
+
 class ContentElement(BaseModel):
     """One element that a notice must give.
 
@@ -29,3 +33,8 @@ class ContentElement(BaseModel):
     source: str
     citation: str
     condition: str | None = None
+
+    @property
+    def is_found_out(self) -> bool:
+        """Whether somebody has to find out its value; the others are known whenever a notice is written."""
+        return self.source.partition(":")[0] in FOUND_OUT

@@ -191,7 +191,7 @@ class BreachWorkflow:
                 workflow.logger.warning("a batch ended without an outcome; it is sent again")
                 await workflow.sleep(AFTER_A_LOST_BATCH)
             else:
-                if outcome.undelivered or outcome.late:
+                if outcome.undelivered or outcome.late or outcome.refused:
                     await self._raise()
                 return
 

@@ -1,0 +1,73 @@
+"""Recipients: the security contact, the next one where it fails, and whomever the agreement wants copied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from config.keyring import Keyring
+from models.words import DeliveryStatus, Verdict
+from starter.resources import utc_now
+from starter.virtual_time import VirtualEngine, virtual_engine
+from tests.conftest import know_demo_agreements
+from tests.mail.scripted_server import scripted_server
+from tests.workflows.incidents import NOTICE, case, caught, duties, incident, letter, only_notice, open_case
+
+NO_SUCH_USER = "550 5.1.1 No such user"
+
+
+async def test_a_contact_that_fails_is_followed_by_the_next_the_officer_told_and_it_is_skipped_from_then_on(
+    keyring: Keyring, tmp_path: Path
+) -> None:
+    async with scripted_server(RCPT=[NO_SUCH_USER]) as server:
+        smtp = {"host": "127.0.0.1", "port": server.port, "security": "none", "connections": 1}
+        settings = {"smtp": smtp, "release": "immediate"}
+        async with virtual_engine(tmp_path, keyring=keyring, overrides=settings) as engine:
+            know_demo_agreements(engine)
+            case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
+            duty = duties(engine, case_id, "TN")[NOTICE]
+            deliveries = [(each.contact_email, each.status) for each in only_notice(duty).deliveries]
+            assert deliveries == [
+                ("security@cumberlandhollow.example.org", DeliveryStatus.REJECTED),
+                ("office@cumberlandhollow.example.org", DeliveryStatus.ACCEPTED),
+            ]
+            assert duty.verdict is Verdict.ON_TIME
+            memo, notice = server.messages[-1], server.messages[0]
+            assert b"1 contacts refused a notice" in memo
+            assert b"Cumberland Hollow Schools" in memo
+            assert b"office@cumberlandhollow.example.org" in notice
+            raised = [entry for entry in case(engine, case_id).evidence if entry.kind == "escalated"]
+            assert len(raised) == 1
+            assert "@" not in str(raised)
+
+            later = await open_case(engine, incident("TN-001", confirmed=utc_now()))
+            (delivery,) = only_notice(duties(engine, later, "TN")[NOTICE]).deliveries
+            assert delivery.contact_email == "office@cumberlandhollow.example.org"
+
+
+async def test_a_notice_that_nobody_takes_is_escalated_once_and_its_case_stays_open(
+    keyring: Keyring, tmp_path: Path
+) -> None:
+    async with scripted_server(RCPT=[NO_SUCH_USER] * 2) as server:
+        smtp = {"host": "127.0.0.1", "port": server.port, "security": "none", "connections": 1}
+        settings = {"smtp": smtp, "release": "immediate"}
+        async with virtual_engine(tmp_path, keyring=keyring, overrides=settings) as engine:
+            know_demo_agreements(engine)
+            case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
+            duty = duties(engine, case_id, "TN")[NOTICE]
+            assert duty.discharged_at is None
+            escalated = [entry.subject for entry in case(engine, case_id).evidence if entry.kind == "escalated"]
+            assert escalated.count(str(duty.id)) == 1
+            assert not only_notice(duty).given_at
+            assert any(b"overdue, late or undelivered" in message for message in server.messages)
+
+
+async def test_whom_the_agreement_wants_copied_stands_in_cc_and_gets_the_same_message(engine: VirtualEngine) -> None:
+    case_id = await open_case(engine, incident("NY-001", "TN-001", confirmed=utc_now()), release="immediate")
+    copied = letter(engine, case_id, duties(engine, case_id, "NY")[NOTICE])
+    assert "office@hudsonbend.example.org" in copied["To"], "this agreement names no security contact"
+    assert "counsel@hudsonbend.example.org" in copied["Cc"]
+    first, second = caught(engine, f"Message-ID: {copied['Message-ID']}")
+    assert first == second
+    alone = letter(engine, case_id, duties(engine, case_id, "TN")[NOTICE])
+    assert "security@cumberlandhollow.example.org" in alone["To"]
+    assert alone["Cc"] is None
