@@ -17,8 +17,9 @@ from terms.effective import Amendment, EffectiveTerms
 
 def pinned_terms(session: Session, case_id: UUID) -> dict[str, EffectiveTerms]:
     """The terms that the case's agreements are pinned to, by hash."""
-    hashes = select(tables.CaseAgreement.terms_hash).where(tables.CaseAgreement.case_id == case_id)
-    rows = session.exec(select(tables.TermsSnapshot).where(col(tables.TermsSnapshot.hash).in_(hashes)))
+    scope, snapshot = tables.CaseAgreement, tables.TermsSnapshot
+    pinned = select(scope).where(scope.case_id == case_id, col(scope.terms_hash) == col(snapshot.hash))
+    rows = session.exec(select(snapshot).where(pinned.exists()))
     return {row.hash: _parsed(row.body) for row in rows}
 
 

@@ -46,11 +46,10 @@ def agreement_in_scope(session: Session, case_id: UUID, reference: str) -> tuple
 
 def pinned_clauses(session: Session, case: Case) -> dict[str, tuple[EffectiveClause, ...]]:
     """By the hash of each terms that the case pinned: their clauses about the case's matter."""
-    snapshots = session.exec(
-        select(TermsSnapshot.hash, TermsSnapshot.body).where(
-            col(TermsSnapshot.hash).in_(select(CaseAgreement.terms_hash).where(CaseAgreement.case_id == case.id))
-        )
+    pinned = select(CaseAgreement).where(
+        CaseAgreement.case_id == case.id, col(CaseAgreement.terms_hash) == col(TermsSnapshot.hash)
     )
+    snapshots = session.exec(select(TermsSnapshot.hash, TermsSnapshot.body).where(pinned.exists()))
     return {terms_hash: _clauses(body, case.kind.value) for terms_hash, body in snapshots}
 
 

@@ -229,12 +229,9 @@ def read_duties(
 ) -> tuple[tuple[DutyView, ...], int]:
     """Some of the duties of a case with their notices, overdue ones first, and how many there are."""
     with database.reading() as session:
-        matching = (
-            select(func.count())
-            .select_from(Duty)
-            .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-            .where(Duty.case_id == case_id, *which.conditions())
-        )
+        matching = select(func.count()).select_from(Duty).where(Duty.case_id == case_id, *which.conditions())
+        if which.state:
+            matching = matching.join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         return _duties(session, case_id, which, now, offset=offset, limit=limit), session.exec(matching).one()
 
 
@@ -356,21 +353,29 @@ def _duties(
     limit: int | None = None,
 ) -> tuple[DutyView, ...]:
     overdue = (col(Duty.status) == DutyStatus.RUNNING) & (col(Duty.due_at) < now)
+    order = (
+        case((overdue, 0), else_=1),
+        col(Duty.due_at).is_(None),
+        col(Duty.due_at),
+        col(Agreement.lea_name),
+        col(Duty.clause),
+        col(Duty.id),
+    )
+    # Which ones first: sorting them with their reasons takes ten times as long.
+    wanted = (
+        select(Duty.id)
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .where(Duty.case_id == case_id, *which.conditions())
+        .order_by(*order)
+        .offset(offset)
+        .limit(limit)
+    )
     rows = session.exec(
         select(Duty, Agreement, Reckoning)
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .join(Reckoning, col(Reckoning.id) == col(Duty.reckoning_id))
-        .where(Duty.case_id == case_id, *which.conditions())
-        .order_by(
-            case((overdue, 0), else_=1),
-            col(Duty.due_at).is_(None),
-            col(Duty.due_at),
-            col(Agreement.lea_name),
-            col(Duty.clause),
-            col(Duty.id),
-        )
-        .offset(offset)
-        .limit(limit)
+        .where(col(Duty.id).in_(wanted))
+        .order_by(*order)
     ).all()
     labels = _labels(load_catalogue())
     of_these = col(Notice.case_id) == case_id
