@@ -13,8 +13,8 @@ from sqlmodel import Session, col, insert, select
 from activities.documents import documents_at_hand
 from models import identifiers
 from models.messages import BatchPlan, NoticePolicy
-from models.tables import Batch, Case, CaseFact, Duty, Notice, Reckoning
-from models.words import BatchStatus, CaseStatus, DutyStatus, FactStatus, NoticeKind
+from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice, Reckoning
+from models.words import BatchStatus, CaseStatus, DeliveryStatus, DutyStatus, FactStatus, NoticeKind
 
 BATCH_SIZE = 200
 """How many notices one batch holds at most: what one activity sends, and what the case waits for at once."""
@@ -147,6 +147,18 @@ def _not_gone(session: Session, case_id: UUID) -> list[tuple[Notice, Batch]]:
     )
 
 
+def _on_its_way(session: Session, case_id: UUID) -> set[UUID]:
+    """The notices that the mail server may have taken, as far as anybody knows."""
+    return set(
+        session.exec(
+            select(Delivery.notice_id)
+            .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+            .where(Notice.case_id == case_id, col(Notice.given_at).is_(None), col(Delivery.attempted_at).is_not(None))
+            .where(col(Delivery.status).in_((DeliveryStatus.RESERVED, DeliveryStatus.UNKNOWN)))
+        )
+    )
+
+
 def _live(session: Session, case_id: UUID) -> set[UUID]:
     """The duties that need no further notice for now: one waits, is being sent, or could not be delivered."""
     waiting = {notice.duty_id for notice, _ in _not_gone(session, case_id)}
@@ -169,11 +181,13 @@ def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: _
     A letter that may be on its way is left to arrive; the case reckons again once it has.
     """
     withheld: set[UUID] = set()
+    on_its_way = _on_its_way(session, case_id)
     dropped: dict[UUID, int] = defaultdict(int)
     batches: dict[UUID, Batch] = {}
     for notice, batch in _not_gone(session, case_id):
-        on_its_way = batch.status is BatchStatus.SENDING and notice.composed_at is not None
-        if not on_its_way and not _stands(notice, batch, duties[notice.duty_id], known, dismissed=dismissed):
+        if notice.id not in on_its_way and not _stands(
+            notice, batch, duties[notice.duty_id], known, dismissed=dismissed
+        ):
             notice.dropped = True
             if batch.status is BatchStatus.WITHHELD:
                 withheld.add(notice.duty_id)

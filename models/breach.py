@@ -92,7 +92,8 @@ class BreachState(BaseModel):
         decided = self.dismissed or CONFIRMED in self.anchors
         busy = self.waiting or self.leaving or self.is_behind()
         chasing = bool(self.chases) and self.standing.unacknowledged > 0
-        left = self.standing.open_duties or self.standing.lacking_notices
+        lacking = self.standing.lacking_notices > 0 and not self.dismissed
+        left = self.standing.open_duties or lacking
         return decided and not (busy or left or chasing)
 
     def waiting_of(self, clause: str | None) -> list[BatchPlan]:
