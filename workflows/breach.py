@@ -50,7 +50,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.notice_batch import NoticeBatchWorkflow
 
 WINDOW = 20
-"""How many batches are sent at once; the others wait for a place."""
+"""How many batches leave at once; the others wait, and so can begin a new history in between."""
 
 AFTER_A_LOST_BATCH = timedelta(minutes=1)
 """How long to wait before a batch whose workflow was ended from outside is sent again."""
@@ -69,7 +69,6 @@ class BreachWorkflow:
         self._case_id = message.case_id
         self._policy = message.policy
         self._state = message.memory or BreachState(anchors={anchor.name: anchor for anchor in message.anchors})
-        self._window = asyncio.Semaphore(WINDOW)
         self._background: set[asyncio.Task[None]] = set()
 
     @workflow.run
@@ -157,17 +156,20 @@ class BreachWorkflow:
             if key in state.released or (now >= plan.leaves_at and key not in state.withheld)
         ]
 
+    def _next_to_leave(self) -> list[BatchPlan]:
+        """Those of the ready batches that find a place in the window, the first due before the others."""
+        places = 0 if self._is_long() else WINDOW - len(self._state.leaving)
+        ready = sorted(self._ready(), key=lambda plan: (plan.due_at or plan.leaves_at, plan.batch_id))
+        return ready[:places]
+
     def _let_go(self) -> None:
         state = self._state
-        if self._is_long():
-            return
-        for plan in sorted(self._ready(), key=lambda plan: (plan.due_at or plan.leaves_at, plan.batch_id)):
+        for plan in self._next_to_leave():
             state.leaving[plan.batch_id] = state.waiting.pop(plan.batch_id)
             self._in_background(self._send(plan, state.released.pop(plan.batch_id, None)))
 
     async def _send(self, plan: BatchPlan, released_by: str | None) -> None:
-        async with self._window:
-            await self._send_until_done(plan, released_by)
+        await self._send_until_done(plan, released_by)
         state = self._state
         del state.leaving[plan.batch_id]
         state.outcomes += 1
@@ -265,15 +267,15 @@ class BreachWorkflow:
         state = self._state
         if self._is_done():
             return
-        moments = [plan.leaves_at for key, plan in state.waiting.items() if key not in state.withheld]
-        if self._is_long():
-            moments = []
+        now = workflow.now()
+        leaving = (plan.leaves_at for key, plan in state.waiting.items() if key not in state.withheld)
+        moments = [instant for instant in leaving if instant > now]
         moments += [reminder[0] for reminder in self._reminders()]
         moments += [until for until in state.holds.values() if until]
         moments += state.chases[:1]
         if overdue := self._next_overdue():
             moments.append(overdue + timedelta(milliseconds=1))
-        timeout = max(min(moments) - workflow.now(), timedelta()) if moments else None
+        timeout = max(min(moments) - now, timedelta()) if moments else None
         with suppress(asyncio.TimeoutError):
             await workflow.wait_condition(
                 self._has_something_to_do,
@@ -283,8 +285,7 @@ class BreachWorkflow:
         self._end_expired_holds()
 
     def _has_something_to_do(self) -> bool:
-        may_leave = bool(self._ready()) and not self._is_long()
-        return self._state.is_behind() or self._is_done() or may_leave or self._may_begin_anew()
+        return self._state.is_behind() or self._is_done() or bool(self._next_to_leave()) or self._may_begin_anew()
 
     def _end_expired_holds(self) -> None:
         ended = [key for key, until in self._state.holds.items() if until and until <= workflow.now()]
