@@ -20,7 +20,7 @@ from models.anchors import OCCURRED
 from models.errors import InvalidInput
 from models.messages import AnchorValue, CaseStanding
 from starter.office import Office
-from starter.reading import known_dates, references_to_add
+from starter.reading import EVERY_AGREEMENT, AgreementFilter, known_dates, references_to_add
 
 
 class _Asked(BaseModel):
@@ -288,9 +288,8 @@ def _anchor(asked: SetDate, dates: dict[str, str]) -> AnchorValue:
 
 
 def _references(database: Database, case_id: UUID, asked: Add) -> tuple[str, ...]:
-    others = (
-        references_to_add(database, case_id, state=asked.state, form=asked.form) if asked.state or asked.form else ()
-    )
+    which = AgreementFilter(state=asked.state, form=asked.form)
+    others = references_to_add(database, case_id, which) if which != EVERY_AGREEMENT else ()
     found = tuple(dict.fromkeys((*asked.references, *others)))
     if not found:
         raise InvalidInput(

@@ -62,7 +62,7 @@ def clauses_of_agreement(session: Session, case_id: UUID, agreement_id: UUID) ->
         .join(Case, col(Case.id) == col(CaseAgreement.case_id))
         .where(CaseAgreement.case_id == case_id, CaseAgreement.agreement_id == agreement_id)
     ).one_or_none()
-    return _clauses(found[0], found[1].value) if found else ()
+    return _clauses(found[0], found[1]) if found else ()
 
 
 @lru_cache(maxsize=256)

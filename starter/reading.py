@@ -54,6 +54,7 @@ from models.words import (
 from starter.office import REPORTER
 from starter.pinned import require_case
 from starter.views import (
+    AgreementKinds,
     AgreementView,
     CaseHead,
     CaseRow,
@@ -113,6 +114,30 @@ class DutyFilter:
 EVERY_DUTY = DutyFilter()
 
 
+@dataclass(frozen=True)
+class AgreementFilter:
+    """Which agreements to read: those whose name or reference holds ``find``, of one state or form if given."""
+
+    find: str = ""
+    state: str = ""
+    form: str = ""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The conditions as SQL."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.find:
+            named = col(Agreement.lea_name).icontains(self.find, autoescape=True)
+            conditions.append(named | col(Agreement.reference).icontains(self.find, autoescape=True))
+        if self.state:
+            conditions.append(col(Agreement.state) == self.state)
+        if self.form:
+            conditions.append(col(Agreement.form) == self.form)
+        return conditions
+
+
+EVERY_AGREEMENT = AgreementFilter()
+
+
 def list_cases(database: Database, now: datetime) -> tuple[CaseRow, ...]:
     """Every case, the one with the earliest open duty first, then the newest."""
     with database.reading() as session:
@@ -136,27 +161,22 @@ def list_cases(database: Database, now: datetime) -> tuple[CaseRow, ...]:
 
 
 def list_agreements(database: Database) -> tuple[AgreementView, ...]:
-    """Every agreement, by reference."""
-    return find_agreements(database)[0]
+    """Every agreement, by its LEA's name."""
+    return find_agreements(database, EVERY_AGREEMENT)[0]
 
 
 def find_agreements(
-    database: Database, *, find: str = "", state: str = "", form: str = "", offset: int = 0, limit: int | None = None
+    database: Database, which: AgreementFilter, *, offset: int = 0, limit: int | None = None
 ) -> tuple[tuple[AgreementView, ...], int]:
-    """Some of the agreements by reference, and how many there are.
-
-    Args:
-        database: where they are.
-        find: what the LEA's name or the reference is to hold.
-        state: of this state only.
-        form: on this form only.
-        offset: how many to pass over.
-        limit: how many to give at most.
-    """
-    wanted = _agreements_like(find, state, form)
+    """Some of the agreements by name, at most ``limit`` from ``offset`` on, and how many there are."""
+    wanted = which.conditions()
     with database.reading() as session:
         rows = session.exec(
-            select(Agreement).where(*wanted).order_by(col(Agreement.reference)).offset(offset).limit(limit)
+            select(Agreement)
+            .where(*wanted)
+            .order_by(col(Agreement.lea_name), col(Agreement.reference))
+            .offset(offset)
+            .limit(limit)
         ).all()
         contacts = select(
             AgreementContact.agreement_id, func.count(), func.count(col(AgreementContact.failing_since))
@@ -174,6 +194,23 @@ def find_agreements(
         )
         total = session.exec(select(func.count()).select_from(Agreement).where(*wanted)).one()
     return found, total
+
+
+def matching_references(database: Database, which: AgreementFilter) -> frozenset[str]:
+    """The references of the agreements that match."""
+    with database.reading() as session:
+        return frozenset(session.exec(select(Agreement.reference).where(*which.conditions())))
+
+
+def agreement_kinds(database: Database) -> AgreementKinds:
+    """What agreements there are to choose from."""
+    with database.reading() as session:
+        return AgreementKinds(
+            total=session.exec(select(func.count()).select_from(Agreement)).one(),
+            states=tuple(session.exec(select(Agreement.state).distinct().order_by(col(Agreement.state)))),
+            forms=tuple(session.exec(select(Agreement.form).distinct().order_by(col(Agreement.form)))),
+            zones=tuple(session.exec(select(Agreement.time_zone).distinct().order_by(col(Agreement.time_zone)))),
+        )
 
 
 def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
@@ -277,14 +314,14 @@ def notices_left(database: Database, case_id: UUID, clause: str | None = None) -
         ).one()
 
 
-def references_to_add(database: Database, case_id: UUID, *, state: str, form: str) -> tuple[str, ...]:
-    """The references of all agreements of a state, or of a form, or of both, that a case does not touch yet."""
+def references_to_add(database: Database, case_id: UUID, which: AgreementFilter) -> tuple[str, ...]:
+    """The references of the matching agreements that a case does not touch yet."""
     with database.reading() as session:
         there = select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case_id)
         return tuple(
             session.exec(
                 select(Agreement.reference)
-                .where(*_agreements_like("", state, form), col(Agreement.id).not_in(there))
+                .where(*which.conditions(), col(Agreement.id).not_in(there))
                 .order_by(col(Agreement.reference))
             )
         )
@@ -485,18 +522,6 @@ def _troubles(session: Session, case: Case) -> tuple[TroubleView, ...]:
     if case.workflow_started_at is None:
         troubles.insert(0, TroubleView(sentence=NOT_STARTED, since=case.opened_at, notices=0))
     return tuple(troubles)
-
-
-def _agreements_like(find: str, state: str, form: str) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if find:
-        named = col(Agreement.lea_name).icontains(find, autoescape=True)
-        conditions.append(named | col(Agreement.reference).icontains(find, autoescape=True))
-    if state:
-        conditions.append(col(Agreement.state) == state)
-    if form:
-        conditions.append(col(Agreement.form) == form)
-    return conditions
 
 
 def _reckonings(session: Session, case_id: UUID) -> list[Mapping[str, Any]]:

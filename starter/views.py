@@ -43,6 +43,15 @@ class AgreementView(View):
     failing: int
 
 
+class AgreementKinds(View):
+    """How many agreements there are, and the states, forms and time zones that occur in them."""
+
+    total: int
+    states: tuple[str, ...]
+    forms: tuple[str, ...]
+    zones: tuple[str, ...]
+
+
 class CaseRow(View):
     """One case in the list of cases."""
 

@@ -11,11 +11,10 @@ from starlette.responses import RedirectResponse, Response
 
 from models.errors import DuenoticeError, InvalidInput
 from starter.agreements import ImportResult, import_agreements
-from starter.reading import list_agreements
-from starter.web.choice import Filter
+from starter.reading import AgreementFilter, agreement_kinds, find_agreements
 from starter.web.failures import status_of
 from starter.web.pages import problems_of
-from starter.web.paging import cut
+from starter.web.paging import read_page
 from starter.web.site import CheckedForm, SignedIn, Site, TheSite
 
 router = APIRouter(include_in_schema=False)
@@ -64,17 +63,22 @@ async def _import(site: Site, actor: str, file: UploadFile | str | None) -> Impo
 
 def _show(request: Request, site: Site, error: DuenoticeError | None = None) -> Response:
     asked = request.query_params
-    agreements = list_agreements(site.resources.database)
-    wanted = Filter(asked.get("find", ""), asked.get("state", ""), asked.get("form", ""))
+    database = site.resources.database
+    kinds = agreement_kinds(database)
+    wanted = AgreementFilter(asked.get("find", ""), asked.get("state", ""), asked.get("form", ""))
     return site.pages.show(
         request,
         "agreements.html",
         status=status_of(error) if error else HTTPStatus.OK,
         wanted=wanted,
-        shown=cut(wanted.pick(agreements), asked.get("page", "1"), AGREEMENTS_SHOWN),
-        total=len(agreements),
-        states=sorted({agreement.state for agreement in agreements}),
-        forms=sorted({agreement.form for agreement in agreements}),
+        shown=read_page(
+            lambda offset, limit: find_agreements(database, wanted, offset=offset, limit=limit),
+            asked.get("page", "1"),
+            AGREEMENTS_SHOWN,
+        ),
+        total=kinds.total,
+        states=kinds.states,
+        forms=kinds.forms,
         imported={name: asked[name] for name in ("added", "changed", "unchanged") if name in asked},
         problems=problems_of(error) if error else (),
     )

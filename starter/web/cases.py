@@ -18,7 +18,7 @@ from starter.costs import read_costs
 from starter.kit import read_kit
 from starter.reading import (
     DutyFilter,
-    find_agreements,
+    agreement_kinds,
     list_cases,
     read_case_head,
     read_cohorts,
@@ -66,7 +66,7 @@ def what_is_due(request: Request, site: TheSite) -> Response:
         request,
         "cases.html",
         cases=cases,
-        has_agreements=bool(cases) or find_agreements(database, limit=0)[1] > 0,
+        has_agreements=bool(cases) or agreement_kinds(database).total > 0,
     )
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from models.errors import DuenoticeError
-from starter.reading import list_agreements
+from starter.reading import agreement_kinds
 from starter.web.failures import status_of
 from starter.web.form import LABELS, IncidentForm, in_form_order, label_of, offered_data_types
 from starter.web.pages import problems_of
@@ -48,9 +48,10 @@ async def report_incident(request: Request, site: TheSite, session: SignedIn, po
 def _show(
     request: Request, site: Site, form: IncidentForm, *, act: str = "", error: DuenoticeError | None = None
 ) -> Response:
-    agreements = list_agreements(site.resources.database)
+    database = site.resources.database
+    kinds = agreement_kinds(database)
     if act:
-        form = form.choosing(form.choice.after(act, agreements))
+        form = form.choosing(form.choice.after(act, database))
     problems = in_form_order(problems_of(error)) if error else ()
     return site.pages.show(
         request,
@@ -63,10 +64,10 @@ def _show(
         faulty={problem.where for problem in problems},
         label_of=label_of,
         data_types=offered_data_types(),
-        near_zones=sorted({agreement.time_zone for agreement in agreements}),
+        near_zones=kinds.zones,
         zones=zone_names(),
-        shown=form.choice.shown(agreements),
-        has_agreements=bool(agreements),
-        states=sorted({agreement.state for agreement in agreements}),
-        forms=sorted({agreement.form for agreement in agreements}),
+        shown=form.choice.shown(database),
+        has_agreements=kinds.total > 0,
+        states=kinds.states,
+        forms=kinds.forms,
     )

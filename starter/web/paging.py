@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -26,17 +26,6 @@ class Page(Generic[Item]):
     def last(self) -> int:
         """The place of the last item on this page."""
         return self.first + len(self.items) - 1
-
-
-def cut(items: Sequence[Item], number: str | int, size: int) -> Page[Item]:
-    """Page ``number`` of ``items``; a number that makes no sense gives the nearest page there is."""
-    pages = max(1, -(-len(items) // size))
-    try:
-        wanted = min(max(int(number), 1), pages)
-    except ValueError:
-        wanted = 1
-    start = (wanted - 1) * size
-    return Page(tuple(items[start : start + size]), wanted, pages, start + 1, len(items))
 
 
 def read_page(read: Callable[[int, int], tuple[tuple[Item, ...], int]], number: str, size: int) -> Page[Item]:
