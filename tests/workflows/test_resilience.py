@@ -1,0 +1,69 @@
+"""A worker killed in the midst of its work: the next one goes on, and no notice is lost or counted twice."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import os
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+from sqlmodel import select
+
+from config.keyring import Keyring
+from models.tables import Delivery
+from starter.office import Office
+from starter.resources import Resources, utc_now
+from tests.local.engine import PROJECT, started
+from tests.workflows.districts import PATIENCE, check_each_given_once, installation, many_agreements, until_given
+from tests.workflows.incidents import OFFICER, incident
+
+DISTRICTS = 400
+WORKER = (sys.executable, "worker.py")
+
+
+def environment(resources: Resources, keyring_file: Path) -> dict[str, str]:
+    """How a worker process finds the installation."""
+    smtp = resources.settings.smtp
+    return {
+        "DUENOTICE_KEYRING": str(keyring_file),
+        "DUENOTICE_RELEASE": "immediate",
+        "DUENOTICE_SMTP__HOST": str(smtp.host),
+        "DUENOTICE_SMTP__PORT": str(smtp.port),
+        "DUENOTICE_SMTP__SECURITY": smtp.security,
+        "TEMPORAL_ADDRESS": resources.client.service_client.config.target_host,
+    }
+
+
+async def until_caught(mail: Path, count: int) -> None:
+    """Wait until the mail server has so many messages."""
+    async with asyncio.timeout(PATIENCE):
+        while sum(1 for _ in mail.glob("*.eml")) < count:  # noqa: ASYNC110, ASYNC240 (a folder tells nobody)
+            await asyncio.sleep(0.01)
+
+
+async def test_no_notice_is_lost_or_counted_twice_when_a_worker_is_killed_while_sending(
+    keyring: Keyring, keyring_file: Path, tmp_path: Path
+) -> None:
+    mail = tmp_path / "mail"
+    async with installation(tmp_path, keyring) as resources:
+        references, variables = many_agreements(resources, DISTRICTS), environment(resources, keyring_file)
+        reported = await Office(resources).report_breach(incident(*references, confirmed=utc_now()), actor=OFFICER)
+        with started(WORKER, tmp_path, folder=PROJECT, **variables) as worker:
+            await until_caught(mail, DISTRICTS // 4)
+            os.killpg(worker.process.pid, signal.SIGKILL)
+            assert worker.ended() == -signal.SIGKILL
+        with started(WORKER, tmp_path, folder=PROJECT, **variables):
+            await until_given(resources, reported.case_id)
+        notices = check_each_given_once(resources, reported.case_id)
+        with resources.database.reading() as session:
+            attempts = {row.message_id: row.attempts for row in session.exec(select(Delivery))}
+
+    given = Counter(email.message_from_bytes(file.read_bytes())["Message-ID"] for file in mail.glob("*.eml"))
+    again = {message_id for message_id, tries in attempts.items() if tries > 1}
+    assert len(attempts) == notices > DISTRICTS * 11 / 12
+    assert set(attempts) <= set(given), "every notice reached the mail server"
+    assert again, "some were under way when the worker was killed, and went again"
+    assert {name for name, copies in given.items() if copies > 1} <= again, "and nothing else did"
