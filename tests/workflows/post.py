@@ -25,8 +25,10 @@ def letters(engine: VirtualEngine, case_id: UUID, duty: DutyView) -> list[EmailM
 
 def memos(engine: VirtualEngine, case_id: UUID, subject: str) -> list[EmailMessage]:
     """The caught messages about a case whose subject holds some words, in the order in which they arrived."""
-    caught = (_parsed(file.read_bytes()) for file in sorted(engine.mail.glob("*.eml")))
-    return [m for m in caught if case_reference(case_id) in m["Subject"] and subject in m["Subject"]]
+    reference = case_reference(case_id)
+    caught = (file.read_bytes() for file in sorted(engine.mail.glob("*.eml")))
+    about = (_parsed(raw) for raw in caught if reference.encode() in raw)
+    return [message for message in about if reference in message["Subject"] and subject in message["Subject"]]
 
 
 def facts_of(letter: EmailMessage) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from mail.links import LINK_PURPOSE, notice_link
 from models.tables import Notice
 from models.words import CaseStatus
 from starter.resources import utc_now
@@ -92,7 +93,12 @@ async def test_leas_that_have_not_acknowledged_are_asked_on_the_ladder_and_other
     await engine.advance(case_id, 2 * HOUR)
     (first,) = memos(engine, case_id, CHASE)
     assert "security@cumberlandhollow.example.org" in first["To"]
-    assert "/notices/" in first.get_content() or "http" in first.get_content()
+    link = notice_link(
+        engine.resources.settings.public_url,
+        engine.resources.keyring.derive(LINK_PURPOSE),
+        only_notice(duties(engine, case_id, "TN")[NOTICE]).id,
+    )
+    assert link in first.get_content()
     assert case(engine, case_id).status is CaseStatus.OPEN, "an answer is still asked for"
     await engine.advance(case_id, 48 * HOUR)
     assert len(memos(engine, case_id, CHASE)) == 2
