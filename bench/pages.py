@@ -25,7 +25,6 @@ from ledger.append import Entry, append
 from ledger.kinds import EvidenceKind
 from starter.agreements import import_agreements
 from starter.resources import Resources, open_database, utc_now
-from starter.web.app import create_app
 from terms.catalogue import load_catalogue
 from tests.web.installation import ORIGIN, Installation, Visitor, demo_agreements
 from tests.web.notices import GivenNotices, give_notices
@@ -73,11 +72,8 @@ async def milliseconds(visitor: Visitor, path: str) -> float:
     return median(taken[1:])
 
 
-async def case_of(home: Path, count: int) -> tuple[Visitor, Mapping[str, str], Database]:
+async def case_of(home: Path, keyring: Keyring, count: int) -> tuple[Visitor, Mapping[str, str], Database]:
     """A case that touches ``count`` agreements in an installation of its own, and the pages to ask for."""
-    home.mkdir()
-    keyring = KEYS[0] if KEYS else Keyring.create(home / "keyring.json")
-    KEYS.append(keyring)
     settings = Settings.model_validate({"home": home, "public_url": ORIGIN, "log_level": "error"})
     configure_logging(settings)
     database, catalogue = open_database(settings, keyring), load_catalogue()
@@ -100,14 +96,11 @@ async def case_of(home: Path, count: int) -> tuple[Visitor, Mapping[str, str], D
     return visitor, pages, database
 
 
-KEYS: list[Keyring] = []
-"""One process seals under one keyring."""
-
-
 async def measure(folder: Path, count: int) -> int:
     """Print each page's time for one agreement and for ``count``."""
-    large, pages, large_database = await case_of(folder / "large", count)
-    small, same, small_database = await case_of(folder / "small", 1)
+    keyring = Keyring.create(folder / "keyring.json")
+    large, pages, large_database = await case_of(folder / "large", keyring, count)
+    small, same, small_database = await case_of(folder / "small", keyring, 1)
     over = 0
     for name, path in pages.items():
         one, many = await milliseconds(small, same[name]), await milliseconds(large, path)

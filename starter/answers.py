@@ -343,11 +343,9 @@ def _unacknowledged(session: Session, case_id: UUID, listed: int | None) -> tupl
     # Which ones first: sorting them with everything that is shown takes several times as long.
     oldest = (
         select(Notice.id)
-        .join(Duty, col(Duty.id) == col(Notice.duty_id))
-        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(Notice.case_id == case_id, col(Notice.dropped).is_(False))
         .where(col(Notice.given_at).is_not(None), col(Notice.acknowledged_at).is_(None))
-        .order_by(col(Notice.given_at), col(Agreement.lea_name), col(Notice.id))
+        .order_by(col(Notice.given_at), col(Notice.id))
         .limit(listed)
     )
     rows = session.exec(
