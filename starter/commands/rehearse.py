@@ -22,10 +22,10 @@ from config.settings import load_settings
 from models.errors import InvalidInput
 from models.words import Verdict
 from starter.commands.session import wide_console
-from starter.rehearsal import Play, Scene
-from starter.rehearsal import rehearse as play_scenario
-from starter.scenario import find_scenarios, read_scenario
-from starter.verdicts import ClauseTotal, Happening
+from starter.rehearsals.play import Play, Scene
+from starter.rehearsals.play import rehearse as play_scenario
+from starter.rehearsals.scenario import find_scenarios, read_scenario
+from starter.rehearsals.verdicts import ClauseTotal, Happening
 from starter.web.times import span
 
 

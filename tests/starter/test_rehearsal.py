@@ -16,13 +16,13 @@ from rich.console import Console
 
 from config.keyring import Keyring
 from models.errors import InvalidInput, NotFound, Refused
-from starter.cast import scaled
 from starter.cli import run
 from starter.commands.rehearse import show
-from starter.rehearsal import Play, Scene, rehearse
+from starter.rehearsals.cast import scaled
+from starter.rehearsals.play import Play, Scene, rehearse
+from starter.rehearsals.scenario import Scenario, find_scenarios, moved, read_scenario
+from starter.rehearsals.verdicts import ClauseTotal, Happening
 from starter.resources import utc_now
-from starter.scenario import Scenario, find_scenarios, moved, read_scenario
-from starter.verdicts import ClauseTotal, Happening
 from terms.catalogue import load_catalogue
 from tests.workflows.incidents import INITIAL, NOTICE
 

@@ -18,12 +18,12 @@ from models.defaults import Defaults
 from models.errors import InvalidInput, NotFound
 from models.incident import IncidentReport
 from models.messages import AnchorValue, NoticePolicy
-from starter.cast import Counts
+from starter.rehearsals.cast import Counts
 from terms.clock import zone_of
 from terms.errors import ClauseFileError
 from terms.files import read_clause_file
 
-FOLDER = Path(__file__).parent.parent / "config" / "rehearsals"
+FOLDER = Path(__file__).parents[2] / "config" / "rehearsals"
 """The scenarios that ship, each named by its file."""
 
 CYCLE = 28

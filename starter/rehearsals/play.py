@@ -17,10 +17,9 @@ from config.keyring import Keyring
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Notice
 from starter.agreements import import_agreements
-from starter.cast import Cast, Counts, cast_districts, scaled
 from starter.office import Office
-from starter.resources import utc_now
-from starter.scenario import (
+from starter.rehearsals.cast import Cast, Counts, cast_districts, scaled
+from starter.rehearsals.scenario import (
     Act,
     Add,
     Confirm,
@@ -42,7 +41,8 @@ from starter.scenario import (
     later,
     moved,
 )
-from starter.verdicts import ClauseTotal, Happening, clause_totals, happenings
+from starter.rehearsals.verdicts import ClauseTotal, Happening, clause_totals, happenings
+from starter.resources import utc_now
 from starter.views import View
 from starter.virtual_time import VirtualEngine, virtual_engine
 from terms.catalogue import load_catalogue
