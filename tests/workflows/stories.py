@@ -11,15 +11,17 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 
 from config.keyring import Keyring
 from models.identifiers import batch_workflow_id
 from starter.resources import utc_now
 from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import OFFICER, case, incident, open_case
+from tests.workflows.incidents import NOTICE, OFFICER, case, incident, open_case
 
 HISTORIES = Path(__file__).parent / "histories"
+FINGERPRINTS = Path(__file__).parent / "fingerprints"
 HOUR = timedelta(hours=1)
 
 _PROCESS = re.compile(r"\b\d+@[\w.-]+")
@@ -51,10 +53,32 @@ async def still_open(engine: VirtualEngine) -> UUID:
     return case_id
 
 
+async def acted_upon(engine: VirtualEngine) -> UUID:
+    """Officers do nearly all that can be done: hold and lift, propose and decide, withhold, learn and release."""
+    case_id = await open_case(engine, incident("VA-001", "IL-001", "OR-001", expected=utc_now()))
+    office = engine.office
+    now = await engine.advance(case_id, HOUR)
+    await office.confirm_breach(case_id, now, actor=OFFICER)
+    hold = await office.place_hold(case_id, "Agency A, reference 1", begins_at=now, actor=OFFICER, agreement="OR-001")
+    proposal = await office.propose_not_required(
+        case_id, NOTICE, "no_student_data", "None of theirs was stored.", actor=OFFICER, agreements=("IL-001",)
+    )
+    await office.decide_proposal(case_id, proposal, approve=True, actor="another officer")
+    await office.withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
+    await office.learn(case_id, "description", "A copied key opened the roster service.", actor=OFFICER)
+    await office.lift_hold(case_id, hold, actor=OFFICER)
+    await office.release_notices(case_id, actor=OFFICER)
+    await engine.advance(case_id, 2 * HOUR)
+    await office.learn(case_id, "impacted_individuals", "Twelve students of grade 4.", actor=OFFICER)
+    await engine.advance(case_id, 80 * HOUR)
+    return case_id
+
+
 STORIES: tuple[Callable[[VirtualEngine], Awaitable[UUID]], ...] = (
     suspected_then_confirmed,
     released_by_an_officer,
     still_open,
+    acted_upon,
 )
 
 
@@ -81,6 +105,35 @@ def keep(story: str, history: WorkflowHistory) -> None:
     kind = history.workflow_id.partition(":")[0]
     kept = {"workflow_id": history.workflow_id, "history": _anonymous(json.loads(history.to_json()))}
     (HISTORIES / f"{story}.{kind}.json").write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    (FINGERPRINTS / f"{story}.{kind}.txt").write_text(fingerprint(history), "utf-8")
+
+
+def fingerprint(history: WorkflowHistory) -> str:
+    """What a workflow asked of the server, and what came from outside, in order: one line each."""
+    return "".join(f"{line}\n" for event in history.events if (line := _line(event)))
+
+
+def _line(event: HistoryEvent) -> str | None:
+    match event.WhichOneof("attributes"):
+        case "activity_task_scheduled_event_attributes":
+            return f"activity {event.activity_task_scheduled_event_attributes.activity_type.name}"
+        case "start_child_workflow_execution_initiated_event_attributes":
+            return f"child {event.start_child_workflow_execution_initiated_event_attributes.workflow_type.name}"
+        case "workflow_execution_update_accepted_event_attributes":
+            accepted = event.workflow_execution_update_accepted_event_attributes
+            return f"update {accepted.accepted_request.input.name}"
+        case (
+            "timer_started_event_attributes"
+            | "timer_fired_event_attributes"
+            | "timer_canceled_event_attributes" as name
+        ):
+            return name.removesuffix("_event_attributes").replace("_", " ")
+        case "upsert_workflow_search_attributes_event_attributes":
+            return "search attributes"
+        case "workflow_execution_completed_event_attributes":
+            return "completed"
+        case _:
+            return None
 
 
 def kept(file: Path) -> WorkflowHistory:
