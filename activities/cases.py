@@ -44,8 +44,7 @@ class CaseActivities:
     @RECORD_ACT.implements
     async def record_act(self, message: RecordAct) -> CaseStanding:
         """Store what a person did in the case, with its evidence."""
-        now = activity_clock()
-        return await asyncio.to_thread(self._in_writing, lambda session: self._record(session, message, now()))
+        return await asyncio.to_thread(self._in_writing, lambda session: self._record(session, message))
 
     @READ_STANDING.implements
     async def read_standing(self, message: ReadStanding) -> CaseStanding:
@@ -79,11 +78,11 @@ class CaseActivities:
         )
         return read_standing(session, case_id)
 
-    def _record(self, session: Session, message: RecordAct, now: datetime) -> CaseStanding:
+    def _record(self, session: Session, message: RecordAct) -> CaseStanding:
         if isinstance(message.act, AdoptTerms):
             unpin_terms(session, message.case_id)
-            pin_terms(session, self._catalogue, message.case_id, now)
-        record_act(message.act, session, message.case_id, now)
+            pin_terms(session, self._catalogue, message.case_id, message.at)
+        record_act(message.act, session, message.case_id, message.at)
         return read_standing(session, message.case_id)
 
 

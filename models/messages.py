@@ -215,10 +215,11 @@ class OpenCase(Message):
 
 
 class RecordAct(Message):
-    """Store what a person did in a case, with evidence."""
+    """Store what a person did in a case, with evidence; ``at`` is when the case took the act, at every attempt."""
 
     case_id: UUID
     act: CaseAct
+    at: datetime
 
 
 class ReckonDuties(Message):

@@ -97,7 +97,8 @@ class BreachWorkflow:
         take_act(message, self._state)
         self._state.overtaken |= bool(self._state.leaving)
         if not isinstance(message, KEPT_ELSEWHERE):
-            await RECORD_ACT(RecordAct(case_id=self._case_id, act=message), summary=f"record the act: {message.act}")
+            taken = RecordAct(case_id=self._case_id, act=message, at=workflow.now())
+            await RECORD_ACT(taken, summary=f"record the act: {message.act}")
         self._state.facts += 1
         wanted = self._state.facts
         await workflow.wait_condition(lambda: self._state.reckoned >= wanted)

@@ -1,4 +1,4 @@
-"""An LEA's list of students travels behind a protected link, and ends what its notice lacked (Exhibit G, Illinois, 13)."""
+"""A list of students travels behind a protected link, and ends what a notice lacked (Exhibit G, Illinois, 13)."""
 
 from __future__ import annotations
 

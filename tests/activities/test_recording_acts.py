@@ -1,0 +1,22 @@
+"""An act that is recorded twice, because its first answer was lost, leaves its evidence once."""
+
+from __future__ import annotations
+
+from temporalio.testing import ActivityEnvironment
+
+from activities.cases import CaseActivities
+from models.messages import ConfirmBreach, RecordAct
+from starter.resources import utc_now
+from starter.virtual_time import VirtualEngine
+from tests.workflows.incidents import OFFICER, case, incident, open_case
+
+
+async def test_a_repeated_record_of_an_act_adds_nothing(engine: VirtualEngine) -> None:
+    case_id, now = await open_case(engine, incident("MO-001")), utc_now()
+    activities = CaseActivities(engine.resources.database, engine.resources.catalogue)
+    act = RecordAct(case_id=case_id, act=ConfirmBreach(confirmed_at=now, actor=OFFICER), at=now)
+    await ActivityEnvironment().run(activities.record_act, act)
+    once = case(engine, case_id).evidence
+    await ActivityEnvironment().run(activities.record_act, act)
+    assert case(engine, case_id).evidence == once
+    assert [entry.kind for entry in once].count("anchor_recorded") == 1
