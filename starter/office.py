@@ -38,6 +38,7 @@ from models.messages import (
     DischargeDuty,
     DismissBreach,
     ExtendScope,
+    KitChanged,
     LearnElement,
     LiftHold,
     PlaceHold,
@@ -228,6 +229,17 @@ class Office:
             involved = SetAnchor(anchor=anchor, actor=actor, reason_sha256=await self._keep(reason or "", "reason"))
         added = await asyncio.to_thread(self._extend, case_id, references, actor, involved)
         return await self._act(case_id, ExtendScope(added=added, actor=actor))
+
+    async def kit_changed(self, case_id: UUID, *, actor: str) -> None:
+        """Let a case see whether LEAs lacked what was added to its kit, so that they are told.
+
+        A case that is closed, or that cannot be reached now, keeps its documents all the same; one that is reached
+        later sees them at its next reckoning.
+        """
+        try:
+            await self._act(case_id, KitChanged(actor=actor))
+        except (Refused, Unavailable) as error:
+            _log.info("kit not reckoned with", case_id=str(case_id), code=error.code)
 
     async def start_unstarted_cases(self) -> int:
         """Start the workflow of every reported case that has none yet; return how many were started."""

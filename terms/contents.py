@@ -6,7 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 from terms.clauses import Required
 
-
 FOUND_OUT = ("anchor", "fact", "artifact")
 """The kinds of source whose values an incident brings to light."""
 

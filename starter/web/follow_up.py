@@ -46,6 +46,7 @@ async def add_to_kit(request: Request, site: TheSite, session: SignedIn, case_id
         await asyncio.to_thread(
             add_documents, site.resources.database, case_id, documents, actor=session.actor, now=site.clock()
         )
+        await site.office.kit_changed(case_id, actor=session.actor)
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
     return _back(case_id, "kit", "kit")
