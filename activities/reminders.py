@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import Session, col, select
+from temporalio import activity
 
 from activities.cases import read_standing
 from activities.clock import activity_clock
@@ -78,10 +79,12 @@ class ReminderActivities:
     async def raise_overdue(self, message: RaiseOverdue) -> CaseStanding:
         """Raise each duty that is overdue, late or undelivered, and each contact that failed, once.
 
-        It is written in evidence first, then to the officer.
+        It is written in evidence first, then to the officer; a further attempt, as when the mail server was down,
+        writes of what the earlier ones raised.
         """
-        now = activity_clock()
-        raised, failed = await asyncio.to_thread(self._escalate, message.case_id, now())
+        now, info = activity_clock(), activity.info()
+        since = info.scheduled_time if info.attempt > 1 else None
+        raised, failed = await asyncio.to_thread(self._escalate, message.case_id, now(), since)
         reference = identifiers.case_reference(message.case_id)
         if failed:
             await self.write_to_officer(
@@ -191,9 +194,10 @@ class ReminderActivities:
         with self._database.reading() as session:
             return read_standing(session, case_id)
 
-    def _escalate(self, case_id: UUID, now: datetime) -> tuple[list[str], list[str]]:
+    def _escalate(self, case_id: UUID, now: datetime, since: datetime | None) -> tuple[list[str], list[str]]:
         with self._database.writing() as session:
-            return raise_duties(session, case_id, now), raise_contacts(session, case_id, now)
+            raised = raise_duties(session, case_id, now), raise_contacts(session, case_id, now)
+            return raised_since(session, case_id, since) if since else raised
 
     def _to_chase(self, message: ChaseAcknowledgements, now: datetime) -> list[Chase]:
         with self._database.reading() as session:
@@ -317,6 +321,26 @@ def raise_contacts(session: Session, case_id: UUID, now: datetime) -> list[str]:
         ),
     )
     return [lea for _, _, lea in new]
+
+
+def raised_since(session: Session, case_id: UUID, since: datetime) -> tuple[list[str], list[str]]:
+    """The LEAs whose duties, and those whose contacts, were raised in a case from an instant on."""
+    subjects = session.exec(
+        select(EvidenceEntry.subject).where(
+            EvidenceEntry.case_id == case_id,
+            EvidenceEntry.kind == EvidenceKind.ESCALATED.value,
+            EvidenceEntry.at >= since,
+        )
+    )
+    raised = {UUID(subject) for subject in subjects if subject}
+    leas = select(Agreement.lea_name).join(Duty, col(Duty.agreement_id) == col(Agreement.id))
+    of_notices = leas.join(Notice, col(Notice.duty_id) == col(Duty.id))
+    of_contacts = of_notices.join(Delivery, col(Delivery.notice_id) == col(Notice.id))
+    in_order = col(Agreement.lea_name)
+    return (
+        list(session.exec(leas.where(col(Duty.id).in_(raised)).order_by(in_order))),
+        list(session.exec(of_contacts.where(col(Delivery.id).in_(raised)).order_by(in_order))),
+    )
 
 
 def _named(leas: Sequence[str]) -> str:

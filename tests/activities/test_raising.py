@@ -1,0 +1,50 @@
+"""Raising what is overdue: the officer is told of it even if the mail server was down when it was raised."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlmodel import col, update
+from temporalio.testing import ActivityEnvironment
+
+from activities.reminders import ReminderActivities
+from mail.transport import MailServerUnavailable, Security, SmtpServer, SmtpTransport
+from models import identifiers
+from models.messages import RaiseOverdue
+from models.tables import Duty
+from starter.resources import utc_now
+from starter.virtual_time import VirtualEngine
+from tests.mail.scripted_server import scripted_server
+from tests.workflows.incidents import case, incident, open_case
+from worker import desk
+
+
+async def attempt(engine: VirtualEngine, case_id: UUID, port: int, number: int) -> None:
+    """Run the activity's attempt of this number, with the mail server at ``port``."""
+    resources = engine.resources
+    environment = ActivityEnvironment()
+    started = utc_now()
+    environment.info = replace(
+        environment.info, attempt=number, started_time=started, scheduled_time=started - timedelta(minutes=1)
+    )
+    smtp = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, connections=1, timeout=5)
+    async with SmtpTransport(smtp) as transport:
+        reminders = ReminderActivities(resources.database, transport, desk(resources.settings, resources.keyring))
+        await environment.run(reminders.raise_overdue, RaiseOverdue(case_id=case_id))
+
+
+async def test_what_was_raised_while_the_mail_server_was_down_is_told_when_it_is_back(engine: VirtualEngine) -> None:
+    case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
+    with engine.resources.database.writing() as session:
+        overdue = update(Duty).where(col(Duty.case_id) == case_id).values(due_at=utc_now() - timedelta(days=1))
+        session.execute(overdue)
+    with pytest.raises(MailServerUnavailable):
+        await attempt(engine, case_id, port=1, number=1)
+    async with scripted_server() as server:
+        await attempt(engine, case_id, server.port, number=2)
+    assert identifiers.case_reference(case_id) in str(server.messages)
+    assert len(server.messages) == 1
+    assert sum(entry.kind == "escalated" for entry in case(engine, case_id).evidence) == 1
