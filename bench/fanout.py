@@ -1,9 +1,9 @@
 """One incident that touches every agreement: ``python -m bench.fanout [--agreements 18000]``.
 
-A real Temporal server on a file, a real worker, the SQLite database with its usual durability, and mail given by SMTP to
-a catcher in a process of its own. The floor beside the figures is a plain loop in the same run: compose a notice, hand
-it over by ``smtplib``, keep nothing. Every LEA must have been given every notice once, and the ledger must be sound; exits with
-1 if not, or below the limit.
+A real Temporal server on a file, a real worker, the SQLite database with its usual durability, and mail given by SMTP
+to a catcher in a process of its own. The floor beside the figures is a plain loop in the same run: compose a notice,
+hand it over by ``smtplib``, keep nothing. Every notice must have been given once, and the ledger must be sound; exits
+with 1 below the limit.
 """
 
 from __future__ import annotations
@@ -227,10 +227,10 @@ async def measure(home: Path, wanted: int) -> int:
             kept = perf_counter()
             notices = await until_given(resources)
             end = perf_counter()
-            await asyncio.sleep(2)
+            await asyncio.sleep(2)  # until the case has heard of its last batch
             found, longest = await phases(resources, reported.case_id), await longest_batch(resources)
             length = check(resources, mail)
-            sql = megabytes(*home.glob("duenotice.sqlite3*"))
+            sql = megabytes(home / "duenotice.sqlite3", home / "duenotice.sqlite3-wal")
     overall = notices / (end - imported)
     print(f"{wanted:,} agreements, {notices:,} notices, {length:,} entries of evidence, each given once")
     for name, seconds in (
