@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -208,7 +208,8 @@ class Desk:
         names = store_many(session, (Content(raw, "message/rfc822") for raw in written), now)
         for dossier, sha256 in zip(unwritten, names, strict=True):
             dossier.reserve(self._message_id(dossier), sha256, now)
-        append(session, *(_composed(dossier, sha256, now) for dossier, sha256 in zip(unwritten, names, strict=True)))
+        composed = (_composed(dossier, sha256, now) for dossier, sha256 in zip(unwritten, names, strict=True))
+        append(session, *composed, *_broken_off(dossiers, now))
         return _take_up(session, dossiers, dict(zip(names, written, strict=True)), now)
 
     def _write(self, dossier: Dossier, known: CaseFile, *, released: bool, now: datetime) -> bytes:
@@ -342,6 +343,31 @@ def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
     """What a case knows of each content element, leaving out what was superseded."""
     rows = session.exec(select(CaseFact).where(CaseFact.case_id == case_id, col(CaseFact.superseded_at).is_(None)))
     return {row.element: KnownFact(row.status, row.value) for row in rows}
+
+
+def _broken_off(dossiers: Sequence[Dossier], now: datetime) -> Iterator[Entry]:
+    """The evidence of sends whose sender stopped before the answer: what became of them is unknown."""
+    for dossier in dossiers:
+        for delivery in dossier.unsettled:
+            if delivery.status is DeliveryStatus.RESERVED and delivery.attempted_at is not None:
+                yield delivery_entry(EvidenceKind.DELIVERY_UNKNOWN, dossier.notice.case_id, delivery, now)
+
+
+def delivery_entry(
+    kind: EvidenceKind, case_id: UUID, delivery: Delivery, at: datetime, body: Mapping[str, object] | None = None
+) -> Entry:
+    """The evidence of what became of one attempt to deliver; the same attempt always gives the same key."""
+    attempt = {"delivery": str(delivery.id), "contact": str(delivery.contact_id), "attempt": delivery.attempts}
+    return Entry(
+        case_id=case_id,
+        kind=kind,
+        subject=str(delivery.notice_id),
+        actor=ENGINE,
+        at=at,
+        body=attempt | dict(body or {}),
+        artifacts=(delivery.message_sha256,),
+        key=f"{kind.value}:{delivery.id}:{delivery.attempts}",
+    )
 
 
 def _take_up(

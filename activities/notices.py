@@ -18,7 +18,7 @@ from sqlmodel import Session, col, func, select
 from temporalio.exceptions import ApplicationError
 
 from activities.clock import activity_clock
-from activities.letters import Desk, Letter
+from activities.letters import Desk, Letter, delivery_entry
 from activities.signatures import SEND_BATCH
 from config.database import Database
 from ledger.actors import ENGINE
@@ -189,19 +189,29 @@ def _settle(
         return []
     if isinstance(answer, OutcomeUnknown):
         delivery.status = DeliveryStatus.UNKNOWN
-        return [_delivery_entry(batch, handed, EvidenceKind.DELIVERY_UNKNOWN, {})]
+        return [delivery_entry(EvidenceKind.DELIVERY_UNKNOWN, batch.case_id, delivery, handed.at)]
     delivery.settled_at, delivery.answer = handed.at, f"{answer.code} {answer.text}"
     if isinstance(answer, Rejected):
         delivery.status = DeliveryStatus.REJECTED
         contact = session.get_one(AgreementContact, delivery.contact_id)
         contact.failing_since = contact.failing_since or handed.at
         session.add(contact)
-        return [_delivery_entry(batch, handed, EvidenceKind.DELIVERY_REJECTED, {"code": answer.code})]
+        return [
+            delivery_entry(EvidenceKind.DELIVERY_REJECTED, batch.case_id, delivery, handed.at, {"code": answer.code})
+        ]
     delivery.status = DeliveryStatus.ACCEPTED
     accepted: dict[str, object] = {"code": answer.code}
     if letter.copy:
-        return [_delivery_entry(batch, handed, EvidenceKind.COPY_GIVEN, accepted)]
-    return [_delivery_entry(batch, handed, EvidenceKind.NOTICE_GIVEN, accepted | _discharge(notice, duty, handed.at))]
+        return [delivery_entry(EvidenceKind.COPY_GIVEN, batch.case_id, delivery, handed.at, accepted)]
+    return [
+        delivery_entry(
+            EvidenceKind.NOTICE_GIVEN,
+            batch.case_id,
+            delivery,
+            handed.at,
+            accepted | _discharge(notice, duty, handed.at),
+        )
+    ]
 
 
 def _discharge(notice: Notice, duty: Duty, at: datetime) -> dict[str, object]:
@@ -220,20 +230,6 @@ def _discharge(notice: Notice, duty: Duty, at: datetime) -> dict[str, object]:
         "given": notice.given,
         "lacking": notice.lacking,
     }
-
-
-def _delivery_entry(batch: Batch, handed: Handed, kind: EvidenceKind, body: dict[str, object]) -> Entry:
-    letter = handed.letter
-    return Entry(
-        case_id=batch.case_id,
-        kind=kind,
-        subject=str(letter.notice_id),
-        actor=ENGINE,
-        at=handed.at,
-        body={"delivery": str(letter.delivery_id), "contact": str(letter.contact_id), "attempt": letter.attempt} | body,
-        artifacts=(letter.sha256,),
-        key=f"{kind.value}:{letter.delivery_id}:{letter.attempt}",
-    )
 
 
 def _note_trouble(batch: Batch, handed: Sequence[Handed], now: datetime) -> list[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from uuid import UUID
 
 import pytest
@@ -41,6 +42,11 @@ async def played(running_engine: VirtualEngine, keyring: Keyring) -> tuple[UUID,
     await running_engine.office.confirm_breach(case_id, utc_now(), actor=OFFICER)
     await running_engine.office.release_notices(case_id, actor=OFFICER)
     await running_engine.settle(case_id)
+    root = logging.getLogger()
+    (handler,) = (handler for handler in root.handlers if type(handler) is logging.StreamHandler)
+    assert handler.stream is log, "something else took over the logs meanwhile"
+    assert root.level == logging.DEBUG, "something else took over the logs meanwhile"
+    assert root.manager.disable == logging.NOTSET, "something turned the logs off"
     configure_logging(running_engine.resources.settings)
     return case_id, log.getvalue()
 

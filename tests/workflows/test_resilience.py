@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlmodel import select
 
 from config.keyring import Keyring
-from models.tables import Delivery
+from models.tables import Delivery, EvidenceEntry
 from starter.office import Office
 from starter.resources import Resources, utc_now
 from tests.local.engine import PROJECT, started
@@ -60,10 +60,12 @@ async def test_no_notice_is_lost_or_counted_twice_when_a_worker_is_killed_while_
         notices = check_each_given_once(resources, reported.case_id)
         with resources.database.reading() as session:
             attempts = {row.message_id: row.attempts for row in session.exec(select(Delivery))}
+            kinds = Counter(entry.kind for entry in session.exec(select(EvidenceEntry)))
 
     given = Counter(email.message_from_bytes(file.read_bytes())["Message-ID"] for file in mail.glob("*.eml"))
     again = {message_id for message_id, tries in attempts.items() if tries > 1}
     assert len(attempts) == notices > DISTRICTS * 11 / 12
     assert set(attempts) <= set(given), "every notice reached the mail server"
+    assert kinds["delivery_unknown"] == len(again), "the send that was broken off is recorded beside the one after it"
     assert again, "some were under way when the worker was killed, and went again"
     assert {name for name, copies in given.items() if copies > 1} <= again, "and nothing else did"
