@@ -304,9 +304,7 @@ class Office:
 
     async def _act(self, case_id: UUID, act: CaseAct) -> CaseStanding:
         await asyncio.to_thread(self._find, case_id)
-        handle = self._resources.client.get_workflow_handle_for(
-            BreachWorkflow.run, identifiers.workflow_id(CaseKind.BREACH, case_id)
-        )
+        handle = self._resources.client.get_workflow_handle(identifiers.workflow_id(CaseKind.BREACH, case_id))
         try:
             return await handle.execute_update(BreachWorkflow.act, act)
         except WorkflowUpdateFailedError as error:
