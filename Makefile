@@ -27,7 +27,7 @@ demo: .venv/installed ## Play one suspected breach in virtual time, and print wh
 install: .venv/installed ## Build .venv from the locked requirements
 
 test: .venv/installed-dev browser ## Run all tests (ARGS="-k virginia" picks some)
-	@.venv/bin/pytest -n 4 $(ARGS)
+	@.venv/bin/pytest -n 3 $(ARGS)
 
 check: .venv/installed-dev ## Lint, format, types, direction of imports, documents
 	@.venv/bin/ruff check

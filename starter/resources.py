@@ -57,14 +57,21 @@ async def connect(settings: Settings, *, address: str | None = None) -> Resource
 async def connect_client(settings: Settings, keyring: Keyring, address: str | None = None) -> Client:
     """Connect to Temporal with the encrypting data converter.
 
+    A server is never guessed: the one at Temporal's usual port may keep another installation's cases.
+
     Raises:
-        Unavailable: it does not answer.
+        Unavailable: none is named, or it does not answer.
     """
     connection = temporal_connection(settings)
     if address:
         connection.setdefault("target_host", address)
-    where = connection.get("target_host", "127.0.0.1:7233")
-    connection["target_host"] = where
+    where = connection.get("target_host")
+    if where is None:
+        raise Unavailable(
+            "No engine runs here, and no Temporal server is named.",
+            where=str(settings.home),
+            next_step="Start everything with `make run`, or set TEMPORAL_ADDRESS to a server that is up.",
+        )
     try:
         return await Client.connect(**connection, data_converter=data_converter(keyring))
     except RuntimeError as error:

@@ -58,15 +58,15 @@ class TestBeforeAnythingHappened:
 class TestOneCase:
     async def test_a_suspicion_dates_only_what_counts_from_it_and_says_why(self, officer: Visitor) -> None:
         case = await opened(officer, "Suspected", reasonably_expected_at=NOW)
-        page = await shows(officer, case, "breach.initial-notice")
-        assert "Why this date" in page
+        page = await shows(officer, case, "Why this date")
+        assert "breach.initial-notice" in page
         assert "Virginia" in page
         assert "not dated yet" in page
         assert re.search(r'data-due="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"', page)
 
     async def test_a_due_instant_is_shown_by_the_lea_s_clock_and_in_utc(self, officer: Visitor) -> None:
         case = await opened(officer, "Two clocks", chosen="VA-001", reasonably_expected_at=NOW)
-        page = await shows(officer, case, "breach.initial-notice")
+        page = await shows(officer, case, "Why this date")
         due = datetime.fromisoformat(NOW) + timedelta(days=1)
         assert re.search(r"<strong>\w{3} \d+ \w{3} \d{4}, \d\d:\d\d E[SD]T</strong>", page)
         assert re.search(rf"<span class=\"faint\">\w{{3}} {due.day} .* UTC</span>", page)
