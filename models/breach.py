@@ -195,12 +195,7 @@ def _(message: WithholdNotices, state: BreachState, now: datetime) -> None:
 def _(message: ProposeNotRequired, state: BreachState, now: datetime) -> None:
     _refuse_dismissed(state)
     _refuse_unopened(state)
-    if message.clause not in state.vocabulary.clauses:
-        raise InvalidInput(
-            f"No duty of this case is under {message.clause!r}.",
-            where="clause",
-            next_step=f"There are {', '.join(state.vocabulary.clauses)}.",
-        )
+    _refuse_unknown_clause(state, message.clause)
     if message.ground not in state.vocabulary.grounds:
         raise InvalidInput(
             f"The terms know no ground {message.ground!r}.",
@@ -244,17 +239,21 @@ def _(message: LiftHold, state: BreachState, now: datetime) -> None:
 def _(message: DischargeDuty, state: BreachState, now: datetime) -> None:
     _refuse_dismissed(state)
     _refuse_unopened(state)
-    if message.clause not in state.vocabulary.clauses:
-        raise InvalidInput(
-            f"No duty of this case is under {message.clause!r}.",
-            where="clause",
-            next_step=f"There are {', '.join(state.vocabulary.clauses)}.",
-        )
+    _refuse_unknown_clause(state, message.clause)
 
 
 def _refuse_dismissed(state: BreachState) -> None:
     if state.dismissed:
         raise Refused("This suspicion was dismissed.", next_step="Report a new incident if there is one.")
+
+
+def _refuse_unknown_clause(state: BreachState, clause: str) -> None:
+    if clause not in state.vocabulary.clauses:
+        raise InvalidInput(
+            f"No duty of this case is under {clause!r}.",
+            where="clause",
+            next_step=f"There are {', '.join(state.vocabulary.clauses)}.",
+        )
 
 
 def _refuse_unopened(state: BreachState) -> None:
