@@ -1,0 +1,64 @@
+"""The main job on PostgreSQL: reported, confirmed, told, decided by two people, learnt, supplemented, and verified."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from config.keyring import Keyring
+from ledger.verify import verify_ledger
+from models.columns import bind_sealer
+from models.errors import Refused
+from models.words import DutyStatus, NoticeKind, Verdict
+from starter.reading import DutyFilter, read_case_head, read_cohorts, read_duties, read_evidence, read_progress
+from starter.resources import utc_now
+from starter.virtual_time import VirtualEngine, virtual_engine
+from tests.conftest import know_demo_agreements
+from tests.workflows.incidents import NOTICE, OFFICER, duties, incident, open_case
+
+AUDIT = "breach.security-audit"
+
+
+@pytest.fixture
+async def installed(keyring: Keyring, postgresql_url: str, tmp_path: Path) -> AsyncIterator[VirtualEngine]:
+    """An engine that keeps everything in PostgreSQL and sends without waiting for a release."""
+    overrides = {"database_url": postgresql_url, "release": "immediate", "chase_hours": (), "reminder_fractions": ()}
+    async with virtual_engine(tmp_path, keyring=keyring, overrides=overrides) as engine:
+        assert engine.resources.database.engine.dialect.name == "postgresql"
+        know_demo_agreements(engine)
+        yield engine
+    bind_sealer(keyring)
+
+
+async def test_a_breach_from_report_to_supplement(installed: VirtualEngine) -> None:
+    office, database = installed.office, installed.resources.database
+    case_id = await open_case(installed, incident("VA-001", "OR-001", expected=utc_now()), release="immediate")
+    await office.confirm_breach(case_id, utc_now(), actor=OFFICER)
+    await installed.settle(case_id)
+    assert {duty.verdict for state in ("VA", "OR") for duty in duties(installed, case_id, state).values()} == {
+        Verdict.ON_TIME,
+        None,
+    }
+
+    proposal = await office.propose_not_required(case_id, AUDIT, "no_student_data", "None of it.", actor=OFFICER)
+    with pytest.raises(Refused, match="of their own"):
+        await office.decide_proposal(case_id, proposal, approve=True, actor=OFFICER)
+    await office.decide_proposal(case_id, proposal, approve=True, actor="counsel")
+    assert duties(installed, case_id, "OR")[AUDIT].status is DutyStatus.NOT_REQUIRED
+
+    await office.learn(case_id, "impacted_individuals", "Forty pupils of one school", actor=OFFICER)
+    await installed.settle(case_id)
+    kinds = [notice.kind for notice in duties(installed, case_id, "OR")[NOTICE].notices]
+    assert kinds == [NoticeKind.NOTICE, NoticeKind.SUPPLEMENT]
+
+    now = utc_now()
+    assert read_case_head(database, case_id, now).id == case_id
+    assert sum(sum(cohort.statuses.values()) for cohort in read_cohorts(database, case_id, now)) == 4
+    shown, found = read_duties(database, case_id, now, DutyFilter(state="OR"), offset=0, limit=1)
+    assert (len(shown), found) == (1, 2)
+    assert read_progress(database, case_id) == (), "nothing is being sent any more"
+    assert read_evidence(database, case_id, offset=0, limit=5)
+    with database.reading() as session:
+        assert verify_ledger(session).sound
