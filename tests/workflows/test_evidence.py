@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import logging
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -12,7 +15,6 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHandle
 
 from config.keyring import Keyring
-from config.logging import configure_logging
 from ledger.artifacts import fetch
 from ledger.verify import verify_ledger
 from models.columns import bind_sealer
@@ -29,31 +31,25 @@ WITH_SEARCH_ATTRIBUTES = (
 )
 """The events that hold something in clear: kinds, statuses, instants and counts."""
 
+PROJECT = Path(__file__).parents[2]
 PERSONAL = (TITLE, DESCRIPTION, REPORTER.name, REPORTER.email, *ADDRESSES)
 
 
 @pytest.fixture(scope="module")
-async def played(running_engine: VirtualEngine, keyring: Keyring) -> tuple[UUID, str]:
-    """A case played to its end, and all that was logged meanwhile."""
+async def played(running_engine: VirtualEngine, keyring: Keyring) -> UUID:
+    """A case played to its end."""
     bind_sealer(keyring)
-    log = io.StringIO()
-    configure_logging(running_engine.resources.settings.model_copy(update={"log_level": "debug"}), log)
     case_id = await open_case(running_engine, incident("VA-001", "OR-001", expected=utc_now()))
     await running_engine.office.confirm_breach(case_id, utc_now(), actor=OFFICER)
     await running_engine.office.release_notices(case_id, actor=OFFICER)
     await running_engine.settle(case_id)
-    root = logging.getLogger()
-    (handler,) = (handler for handler in root.handlers if type(handler) is logging.StreamHandler)
-    assert handler.stream is log, "something else took over the logs meanwhile"
-    assert root.level == logging.DEBUG, "something else took over the logs meanwhile"
-    assert root.manager.disable == logging.NOTSET, "something turned the logs off"
-    configure_logging(running_engine.resources.settings)
-    return case_id, log.getvalue()
+    return case_id
 
 
 @pytest.fixture
-def case_id(played: tuple[UUID, str], engine: VirtualEngine) -> UUID:
-    return played[0]
+def case_id(played: UUID, engine: VirtualEngine) -> UUID:
+    """The case, with the shared engine ready to be asked about it."""
+    return played
 
 
 def workflows(engine: VirtualEngine, case_id: UUID) -> list[WorkflowHandle[object, object]]:
@@ -141,7 +137,20 @@ async def test_workflow_ids_are_kinds_and_uuids(engine: VirtualEngine, case_id: 
         assert str(UUID(key)) == key
 
 
-def test_logs_hold_no_personal_data(played: tuple[UUID, str]) -> None:
-    case_id, log = played
-    assert str(case_id) in log
-    assert not [secret for secret in PERSONAL if secret in log]
+def test_logs_hold_no_personal_data(tmp_path: Path) -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DUENOTICE_", "TEMPORAL_"))
+    }
+    played = subprocess.run(
+        [sys.executable, "-m", "tests.workflows.logged_case", str(tmp_path)],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    (case_id,) = played.stdout.split()
+    lines = [json.loads(line) for line in played.stderr.splitlines() if line.startswith("{")]
+    assert any(line.get("case_id") == case_id for line in lines)
+    assert not [secret for secret in PERSONAL if secret in played.stderr]
