@@ -27,11 +27,7 @@ class EvidenceKind(StrEnum):
     TERMS_ADOPTED = "terms_adopted"
 
     DUTY_RECKONED = "duty_reckoned"
-    DUTY_SUSPENDED = "duty_suspended"
-    DUTY_RESUMED = "duty_resumed"
     DUTY_DISCHARGED = "duty_discharged"
-    DUTY_NOT_REQUIRED = "duty_not_required"
-    DUTY_CANCELLED = "duty_cancelled"
 
     NOTICE_COMPOSED = "notice_composed"
     NOTICE_RELEASED = "notice_released"
