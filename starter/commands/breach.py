@@ -70,6 +70,9 @@ def report(
     agreement: Annotated[list[str] | None, typer.Option(help="A reference of an affected agreement; for each.")] = None,
     reporter: Annotated[str, typer.Option(help='Who reports: "Name <address>".')] = "",
     contact: Annotated[str, typer.Option(help='Whom LEAs may ask: "Name <address>"; else the reporter.')] = "",
+    subprocessor: Annotated[
+        str, typer.Option(help="The subprocessor at whom it happened, if it was not at the provider itself.")
+    ] = "",
 ) -> None:
     """Report a suspected breach; the same report twice is one case."""
     if file is not None:
@@ -86,6 +89,7 @@ def report(
             "agreements": agreement or (),
             "reporter": _person(reporter, "--reporter"),
             "point_of_contact": _person(contact or reporter, "--contact"),
+            "subprocessor": subprocessor or None,
         }
     checked = parse_report(given)
     case = in_office(lambda office: office.report_breach(checked, actor=actor()))

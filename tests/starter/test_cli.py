@@ -90,7 +90,8 @@ REPORT = (
 async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, shell: Shell) -> None:
     now = utc_now()
     expected = (now - HOUR).isoformat()
-    command = (*REPORT, "--expected", expected, "--discovered", expected, "--agreement", "VA-001")
+    options = ("--agreement", "VA-001", "--subprocessor", "Example Hosting LLC")
+    command = (*REPORT, "--expected", expected, "--discovered", expected, *options)
     said = await shell(*command)
     found = re.search(r"Case (\w{8}) is reported: (\S+)", said.out)
     assert said.code == 0
