@@ -13,7 +13,7 @@ from temporalio import activity
 
 from activities.cases import read_standing
 from activities.clock import activity_clock
-from activities.letters import Desk
+from activities.letters import FAILED, Desk
 from activities.signatures import CHASE_ACKNOWLEDGEMENTS, RAISE_OVERDUE, REMIND_OFFICER
 from config.database import Database
 from ledger.actors import ENGINE
@@ -294,7 +294,7 @@ def raise_contacts(session: Session, case_id: UUID, now: datetime) -> list[str]:
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
         .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
         .join(Agreement, col(Agreement.id) == col(AgreementContact.agreement_id))
-        .where(Notice.case_id == case_id, col(Delivery.status).in_((DeliveryStatus.REJECTED, DeliveryStatus.BOUNCED)))
+        .where(Notice.case_id == case_id, col(Delivery.status).in_(FAILED))
         .order_by(col(Agreement.lea_name), col(Delivery.id))
     ).all()
     known = set(

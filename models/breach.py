@@ -102,12 +102,11 @@ class BreachState(BaseModel):
 
 
 class BreachInput(Message):
-    """Start of a breach case; ``memory`` is what an earlier run of the same case hands on."""
+    """Start of a breach case; ``memory`` is what SQL remembers of it, or what an earlier run of it hands on."""
 
     case_id: UUID
     policy: NoticePolicy = NoticePolicy()
-    anchors: tuple[AnchorValue, ...] = ()
-    memory: BreachState | None = None
+    memory: BreachState
 
 
 def check(act: CaseAct, state: BreachState, now: datetime) -> None:

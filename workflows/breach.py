@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         REMIND_OFFICER,
     )
     from models import identifiers
-    from models.breach import BreachInput, BreachState, check, take_act
+    from models.breach import BreachInput, check, take_act
     from models.errors import DuenoticeError
     from models.messages import (
         BatchPlan,
@@ -65,10 +65,10 @@ class BreachWorkflow:
 
     @workflow.init
     def __init__(self, message: BreachInput) -> None:
-        """Start from the report's dated facts, or from what an earlier run hands on."""
+        """Start from what is remembered of the case."""
         self._case_id = message.case_id
         self._policy = message.policy
-        self._state = message.memory or BreachState(anchors={anchor.name: anchor for anchor in message.anchors})
+        self._state = message.memory
         self._background: set[asyncio.Task[None]] = set()
 
     @workflow.run
@@ -300,7 +300,7 @@ class BreachWorkflow:
 
     def _continue_as_new_if_long(self, message: BreachInput) -> None:
         if self._may_begin_anew():
-            workflow.continue_as_new(message.model_copy(update={"anchors": (), "memory": self._state}))
+            workflow.continue_as_new(message.model_copy(update={"memory": self._state}))
 
     def _may_begin_anew(self) -> bool:
         """Whether the history is long and the case has come to rest, so that its state is all there is to hand on."""
