@@ -10,12 +10,10 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.cases import CaseActivities
-from activities.letters import Desk
+from activities.contracts import BEAT
+from activities.duties import TermsActivities
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
-from activities.signatures import BEAT
-from activities.starting import notice_policy
-from activities.terms import TermsActivities
 from activities.watchdog import WatchdogActivities
 from config.keyring import Keyring
 from config.logging import configure_logging, get_logger
@@ -24,8 +22,10 @@ from mail.facts import Mailbox, Sender
 from mail.links import LINK_PURPOSE
 from mail.transport import Security, SmtpServer, SmtpTransport
 from models.identifiers import TASK_QUEUE
+from records.outbox import Desk
 from starter.resources import Resources, connect
 from starter.schedules import keep_watchdog
+from starter.start import notice_policy, start_case
 from workflows.breach import BreachWorkflow
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -40,8 +40,9 @@ PASSED_THROUGH = (
     "pydantic_core",
     "annotated_types",
     "typing_extensions",
+    "cases",
     "models",
-    "activities.signatures",
+    "activities.contracts",
 )
 """Modules that workflows share with the worker instead of importing anew: pure, and slow to import."""
 
@@ -57,7 +58,13 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     transport, letters = SmtpTransport(smtp_server(settings)), desk(settings, resources.keyring)
     notices = NoticeActivities(database, transport, letters)
     reminders = ReminderActivities(database, transport, letters)
-    watchdog = WatchdogActivities(resources.client, database, reminders, notice_policy(settings))
+    policy = notice_policy(settings)
+    watchdog = WatchdogActivities(
+        resources.client,
+        database,
+        reminders,
+        lambda case_id, now: start_case(resources.client, database, case_id, policy, now),
+    )
     return Worker(
         resources.client,
         task_queue=TASK_QUEUE,

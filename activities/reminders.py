@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 from temporalio import activity
 
-from activities.cases import read_standing
 from activities.clock import activity_clock
-from activities.letters import FAILED, Desk
-from activities.signatures import CHASE_ACKNOWLEDGEMENTS, RAISE_OVERDUE, REMIND_OFFICER
+from activities.contracts import CHASE_ACKNOWLEDGEMENTS, RAISE_OVERDUE, REMIND_OFFICER
+from cases.messages import CaseStanding, ChaseAcknowledgements, RaiseOverdue, RemindOfficer
 from config.database import Database
 from ledger.actors import ENGINE
 from ledger.append import Entry, append
@@ -22,12 +21,14 @@ from ledger.kinds import EvidenceKind
 from mail.compose import utc_instant
 from mail.facts import Mailbox
 from mail.links import notice_link
-from mail.memo import compose_memo
+from mail.plain import compose_memo
 from mail.transport import Rejected, SmtpTransport
 from models import identifiers
-from models.messages import CaseStanding, ChaseAcknowledgements, RaiseOverdue, RemindOfficer
-from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, EvidenceEntry, Notice
-from models.words import BatchStatus, ContactRole, DeliveryStatus, DutyStatus, NoticeKind, Verdict
+from models.enums import BatchStatus, ContactRole, DeliveryStatus
+from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
+from records.escalations import raise_contacts, raise_duties, raised_since
+from records.outbox import Desk
+from records.summary import read_standing
 
 LISTED = 20
 """How many LEAs a message to the officer names; the case's page names all."""
@@ -240,107 +241,6 @@ class ReminderActivities:
                     key=f"chased:{chase.notice_id}:{notice.reminders}",
                 ),
             )
-
-
-def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
-    """Mark the duties of a case that were not met in time, or whose notice no contact took, if not raised before.
-
-    Returns the names of their LEAs; the evidence of it is written in the same transaction.
-    """
-    undelivered = (
-        select(Notice.duty_id)
-        .join(Batch, col(Batch.id) == col(Notice.batch_id))
-        .where(
-            Notice.case_id == case_id,
-            Notice.kind == NoticeKind.NOTICE,
-            col(Notice.dropped).is_(False),
-            col(Notice.given_at).is_(None),
-            Batch.status == BatchStatus.SENT,
-        )
-    )
-    rows = session.exec(
-        select(Duty, Agreement.lea_name)
-        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-        .where(Duty.case_id == case_id, col(Duty.escalated_at).is_(None))
-        .where(
-            (col(Duty.verdict) == Verdict.LATE)
-            | (col(Duty.status) == DutyStatus.RUNNING) & ((col(Duty.due_at) < now) | col(Duty.id).in_(undelivered))
-        )
-        .order_by(col(Agreement.lea_name))
-    ).all()
-    entries = []
-    for duty, _ in rows:
-        duty.escalated_at = now
-        session.add(duty)
-        entries.append(
-            Entry(
-                case_id=case_id,
-                kind=EvidenceKind.ESCALATED,
-                subject=str(duty.id),
-                actor=ENGINE,
-                at=now,
-                body={"clause": duty.clause, "overdue": bool(duty.due_at and duty.due_at < now)},
-                key=f"escalated:{duty.id}",
-            )
-        )
-    append(session, *entries)
-    return [lea for _, lea in rows]
-
-
-def raise_contacts(session: Session, case_id: UUID, now: datetime) -> list[str]:
-    """Note each contact of a case that refused a notice and was not raised before; return the names of their LEAs."""
-    rows = session.exec(
-        select(Delivery.id, Delivery.contact_id, Agreement.lea_name)
-        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
-        .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
-        .join(Agreement, col(Agreement.id) == col(AgreementContact.agreement_id))
-        .where(Notice.case_id == case_id, col(Delivery.status).in_(FAILED))
-        .order_by(col(Agreement.lea_name), col(Delivery.id))
-    ).all()
-    known = set(
-        session.exec(
-            select(EvidenceEntry.subject).where(
-                EvidenceEntry.case_id == case_id, EvidenceEntry.kind == EvidenceKind.ESCALATED.value
-            )
-        )
-    )
-    new = [row for row in rows if str(row[0]) not in known]
-    append(
-        session,
-        *(
-            Entry(
-                case_id=case_id,
-                kind=EvidenceKind.ESCALATED,
-                subject=str(delivery),
-                actor=ENGINE,
-                at=now,
-                body={"contact": str(contact)},
-                key=f"escalated:{delivery}",
-            )
-            for delivery, contact, _ in new
-        ),
-    )
-    return [lea for _, _, lea in new]
-
-
-def raised_since(session: Session, case_id: UUID, since: datetime) -> tuple[list[str], list[str]]:
-    """The LEAs whose duties, and those whose contacts, were raised in a case from an instant on."""
-    subjects = session.exec(
-        select(EvidenceEntry.subject).where(
-            EvidenceEntry.case_id == case_id,
-            EvidenceEntry.kind == EvidenceKind.ESCALATED.value,
-            EvidenceEntry.at >= since,
-        )
-    )
-    raised = {UUID(subject) for subject in subjects if subject}
-    leas = select(Agreement.lea_name).join(Duty, col(Duty.agreement_id) == col(Agreement.id))
-    of_notices = leas.join(Notice, col(Notice.duty_id) == col(Duty.id))
-    of_contacts = of_notices.join(Delivery, col(Delivery.notice_id) == col(Notice.id))
-    in_order = col(Agreement.lea_name)
-    return (
-        list(session.exec(leas.where(col(Duty.id).in_(raised)).order_by(in_order))),
-        list(session.exec(of_contacts.where(col(Delivery.id).in_(raised)).order_by(in_order))),
-    )
 
 
 def _named(leas: Sequence[str]) -> str:

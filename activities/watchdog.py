@@ -3,68 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.clock import activity_clock
-from activities.notices import released_key
+from activities.contracts import SWEEP
 from activities.reminders import ReminderActivities
-from activities.signatures import SWEEP
-from activities.starting import start_case
+from cases.messages import RaiseOverdue, Sweep, Swept
 from config.database import Database
-from ledger.actors import ENGINE
-from ledger.append import Entry, append
+from ledger.append import append
 from ledger.kinds import EvidenceKind
-from mail.compose import utc_instant
 from models import identifiers
+from models.enums import CaseKind
 from models.grouping import grouped
-from models.messages import NoticePolicy, RaiseOverdue, Sweep, Swept
-from models.tables import Batch, Case, Duty, EvidenceEntry
-from models.words import BatchStatus, CaseKind, DutyStatus
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was overlooked; ``key`` names it, so that it is raised once."""
-
-    case_id: UUID
-    kind: EvidenceKind
-    subject: str
-    says: str
-    key: str
-
-
-@dataclass(frozen=True)
-class Suspects:
-    """What SQL makes suspicious, before Temporal is asked.
-
-    Attributes:
-        cases: those that are not closed, whose workflow should run.
-        sending: batches that began to be sent a while ago and are not through.
-        stayed: batches that should have left and were not withheld.
-        overdue: cases with overdue duties that nobody was told of.
-    """
-
-    cases: Sequence[UUID]
-    sending: Sequence[Batch]
-    stayed: Sequence[Batch]
-    overdue: Sequence[UUID]
+from models.tables import EvidenceEntry
+from records.overlooked import Finding, Suspects, entry_of, look, stayed, stopped
 
 
 class WatchdogActivities:
     """The activity behind the watchdog."""
 
-    def __init__(self, client: Client, database: Database, reminders: ReminderActivities, policy: NoticePolicy) -> None:
+    def __init__(
+        self,
+        client: Client,
+        database: Database,
+        reminders: ReminderActivities,
+        start: Callable[[UUID, datetime], Awaitable[bool]],
+    ) -> None:
         self._client = client
         self._database = database
         self._reminders = reminders
-        self._policy = policy
+        self._start = start
 
     @SWEEP.implements
     async def sweep(self, message: Sweep) -> Swept:
@@ -73,10 +47,10 @@ class WatchdogActivities:
         suspects = await asyncio.to_thread(self._look, now() - timedelta(minutes=message.grace_minutes))
         lost = [case_id for case_id in suspects.cases if not await self._runs(_case_workflow(case_id))]
         restarted = [finding for case_id in lost for finding in await self._restart(case_id, now())]
-        stuck = [_stayed(batch) for batch in suspects.stayed]
+        stuck = [stayed(batch) for batch in suspects.stayed]
         for batch in suspects.sending:
             if not await self._runs(identifiers.batch_workflow_id(batch.id)):
-                stuck.append(_stopped(batch))
+                stuck.append(stopped(batch))
         again = {finding.case_id for finding in restarted}
         stuck = await asyncio.to_thread(self._unraised, [item for item in stuck if item.case_id not in again])
         for case_id, findings in grouped([*restarted, *stuck], lambda finding: finding.case_id).items():
@@ -87,21 +61,7 @@ class WatchdogActivities:
 
     def _look(self, before: datetime) -> Suspects:
         with self._database.reading() as session:
-            unclosed = col(Case.closed_at).is_(None), col(Case.opened_at) < before
-            sending = session.exec(select(Batch).where(Batch.status == BatchStatus.SENDING)).all()
-            stayed = select(Batch).where(Batch.status == BatchStatus.WAITING, col(Batch.leaves_at) < before)
-            overdue = (
-                select(Duty.case_id)
-                .join(Case, col(Case.id) == col(Duty.case_id))
-                .where(*unclosed, Duty.status == DutyStatus.RUNNING)
-                .where(col(Duty.due_at) < before, col(Duty.escalated_at).is_(None))
-            )
-            return Suspects(
-                cases=session.exec(select(Case.id).where(*unclosed)).all(),
-                sending=_released_before(session, sending, before),
-                stayed=session.exec(stayed).all(),
-                overdue=session.exec(overdue.distinct()).all(),
-            )
+            return look(session, before)
 
     async def _runs(self, workflow_id: str) -> bool:
         try:
@@ -114,7 +74,7 @@ class WatchdogActivities:
 
     async def _restart(self, case_id: UUID, now: datetime) -> list[Finding]:
         """Start a case again, with evidence at once: it cannot be found a second time."""
-        if not await start_case(self._client, self._database, case_id, self._policy, now):
+        if not await self._start(case_id, now):
             return []
         finding = Finding(
             case_id=case_id,
@@ -149,44 +109,8 @@ class WatchdogActivities:
 
     def _keep(self, findings: Sequence[Finding], now: datetime) -> None:
         with self._database.writing() as session:
-            append(session, *(_entry(finding, now) for finding in findings))
+            append(session, *(entry_of(finding, now) for finding in findings))
 
 
 def _case_workflow(case_id: UUID) -> str:
     return identifiers.workflow_id(CaseKind.BREACH, case_id)
-
-
-def _released_before(session: Session, batches: Sequence[Batch], before: datetime) -> list[Batch]:
-    keys = {released_key(batch.id): batch for batch in batches}
-    entry = EvidenceEntry
-    return [keys[key] for key in session.exec(select(entry.key).where(col(entry.key).in_(keys), entry.at < before))]
-
-
-def _stayed(batch: Batch) -> Finding:
-    return _of_batch(batch, f"were to leave at {utc_instant(batch.leaves_at)}, and have not begun to")
-
-
-def _stopped(batch: Batch) -> Finding:
-    return _of_batch(batch, "began to leave, and nothing goes on with them")
-
-
-def _of_batch(batch: Batch, what: str) -> Finding:
-    return Finding(
-        case_id=batch.case_id,
-        kind=EvidenceKind.WATCHDOG_RAISED,
-        subject=str(batch.id),
-        says=f"{batch.size} notices under {batch.clause} {what}.",
-        key=f"watchdog-raised:{batch.id}:{batch.status.value}",
-    )
-
-
-def _entry(finding: Finding, now: datetime) -> Entry:
-    return Entry(
-        case_id=finding.case_id,
-        kind=finding.kind,
-        subject=finding.subject,
-        actor=ENGINE,
-        at=now,
-        body={"finding": finding.says},
-        key=finding.key,
-    )

@@ -23,14 +23,14 @@ from config.keyring import Keyring
 from config.logging import configure_logging
 from config.settings import Settings
 from ledger.verify import verify_ledger
-from models.words import AnswerKind
-from starter.agreements import import_agreements
-from starter.answers import LEA, GivenAnswer, read_answers, record_answers
+from models.enums import AnswerKind
+from records.agreements import import_agreements
+from records.answers import LEA, GivenAnswer, read_answers, record_answers
 from starter.resources import Resources, open_database, utc_now
-from starter.web.app import create_app
 from terms.catalogue import load_catalogue
-from tests.web.installation import ORIGIN, demo_agreements
-from tests.web.notices import give_notices
+from tests.support.given_notices import give_notices
+from tests.support.installation import ORIGIN, demo_agreements
+from web.app import create_app
 
 IN_FLIGHT = 200
 SAMPLE = 1_000

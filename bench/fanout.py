@@ -28,18 +28,18 @@ from sqlmodel import col, func, select
 from temporalio.api.enums.v1 import EventType
 
 from bench.mail import catch, plain_loop, rate
+from cases.incident import IncidentReport, Occurrence, Person
 from config.keyring import Keyring
 from config.logging import configure_logging
 from config.settings import Settings
 from ledger.verify import verify_ledger
 from models import identifiers
-from models.incident import IncidentReport, Occurrence, Person
+from models.enums import CaseKind, DeliveryStatus
 from models.tables import Batch, Delivery, Notice
-from models.words import CaseKind, DeliveryStatus
-from starter.agreements import import_agreements
-from starter.office import Office
+from records.agreements import import_agreements
+from starter.case_service import Office
+from starter.local.temporal_server import find_cli, register_search_attributes, temporal_server
 from starter.resources import Resources, connect, utc_now
-from starter.temporal_server import find_cli, register_search_attributes, temporal_server
 from terms.catalogue import Catalogue
 from worker import build_worker
 

@@ -22,7 +22,7 @@ from mail.catcher import start_catcher
 from mail.compose import Addressing, compose
 from mail.facts import Mailbox
 from mail.transport import Accepted, Security, SmtpServer, SmtpTransport
-from tests.mail.samples import ADDRESSING, CONFIRMED_NOTICE
+from tests.support.sample_notices import ADDRESSING, CONFIRMED_NOTICE
 
 SENDER = ADDRESSING.sender.email
 

@@ -23,11 +23,11 @@ from config.logging import configure_logging
 from config.settings import Settings
 from ledger.append import Entry, append
 from ledger.kinds import EvidenceKind
-from starter.agreements import import_agreements
+from records.agreements import import_agreements
 from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
-from tests.web.installation import ORIGIN, Installation, Visitor, demo_agreements
-from tests.web.notices import GivenNotices, give_notices
+from tests.support.given_notices import GivenNotices, give_notices
+from tests.support.installation import ORIGIN, Installation, Visitor, demo_agreements
 
 LIMIT_MILLISECONDS = 200
 TIMES = 9

@@ -18,7 +18,7 @@ from temporalio import activity, workflow
 
 from config.personal_data import without_addresses
 from config.settings import Settings
-from models.words import CaseKind
+from models.enums import CaseKind
 
 PERSONAL_KEYS = frozenset(
     {

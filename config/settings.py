@@ -27,8 +27,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
 from models.defaults import Defaults
+from models.enums import Party
 from models.errors import ConfigurationError
-from models.words import Party
 
 PREFIX = "DUENOTICE_"
 

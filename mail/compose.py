@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field
 
 from mail.facts import ElementStatus, Mailbox, MessageId, NoticeFacts
-from models.words import NoticeKind
+from models.enums import NoticeKind
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "config" / "notices"
 """Where the templates are: one ``.txt.j2`` and one ``.html.j2`` for each kind of notice, over a shared base."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from models.enums import ContactRole
 from models.errors import InvalidInput
-from models.words import ContactRole
 
 
 class Contact(Protocol):

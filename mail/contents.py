@@ -8,10 +8,10 @@ from datetime import date, datetime
 from enum import Enum
 from zoneinfo import ZoneInfo
 
+from cases.messages import AnchorValue
 from mail.compose import local_instant, utc_instant
 from mail.facts import ElementStatus, ElementValue, Sender
-from models.messages import AnchorValue
-from models.words import FactStatus
+from models.enums import FactStatus
 from terms.contents import ContentElement
 
 

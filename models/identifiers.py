@@ -10,7 +10,7 @@ import hashlib
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from models.words import CaseKind, NoticeKind
+from models.enums import CaseKind, NoticeKind
 
 NAMESPACE = UUID("6f3f0a52-3c5c-5d0f-9a51-7f0b6d5d7e11")
 """Root of all derived ids; never changed, since stored ids depend on it."""

@@ -11,7 +11,7 @@ from sqlalchemy import JSON, Column, Enum, Index
 from sqlmodel import Field, SQLModel
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
-from models.words import (
+from models.enums import (
     AnswerKind,
     BatchStatus,
     CaseKind,

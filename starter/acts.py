@@ -15,12 +15,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from cases.anchors import OCCURRED
+from cases.messages import AnchorValue, CaseStanding
 from config.database import Database
-from models.anchors import OCCURRED
 from models.errors import InvalidInput
-from models.messages import AnchorValue, CaseStanding
-from starter.office import Office
-from starter.reading import EVERY_AGREEMENT, AgreementFilter, known_dates, references_to_add
+from records.queries.cases import EVERY_AGREEMENT, AgreementFilter, known_dates, references_to_add
+from starter.case_service import Office
 
 
 class _Asked(BaseModel):

@@ -17,8 +17,8 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
+from cases.messages import Sweep
 from models.identifiers import TASK_QUEUE
-from models.messages import Sweep
 from workflows.watchdog import WatchdogWorkflow
 
 WATCHDOG = "watchdog"

@@ -9,9 +9,9 @@ import pytest
 
 from config.keyring import Keyring
 from models.columns import bind_sealer
-from starter.agreements import DEMO_FILE, import_agreements
+from records.agreements import DEMO_FILE, import_agreements
+from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine, virtual_engine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,7 +15,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.signatures import (
+    from activities.contracts import (
         CHASE_ACKNOWLEDGEMENTS,
         CLOSE_CASE,
         OPEN_CASE,
@@ -25,10 +25,7 @@ with workflow.unsafe.imports_passed_through():
         RECORD_ACT,
         REMIND_OFFICER,
     )
-    from models import identifiers
-    from models.breach import BreachInput, check, take_act
-    from models.errors import DuenoticeError
-    from models.messages import (
+    from cases.messages import (
         BatchPlan,
         CaseAct,
         CaseStanding,
@@ -45,8 +42,11 @@ with workflow.unsafe.imports_passed_through():
         RemindOfficer,
         SendBatch,
     )
+    from cases.state import BreachInput, check, take_act
+    from models import identifiers
+    from models.enums import CaseStatus
+    from models.errors import DuenoticeError
     from models.search_attributes import CASE_STATUS, NEXT_DUE, OPEN_DUTIES
-    from models.words import CaseStatus
     from workflows.notice_batch import NoticeBatchWorkflow
 
 WINDOW = 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.signatures import SEND_BATCH
-    from models.messages import BatchOutcome, SendBatch
+    from activities.contracts import SEND_BATCH
+    from cases.messages import BatchOutcome, SendBatch
 
 
 @workflow.defn(name="notice-batch")

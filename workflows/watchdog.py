@@ -5,8 +5,8 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.signatures import SWEEP
-    from models.messages import Sweep, Swept
+    from activities.contracts import SWEEP
+    from cases.messages import Sweep, Swept
 
 
 @workflow.defn(name="watchdog")

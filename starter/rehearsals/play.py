@@ -16,9 +16,10 @@ from sqlmodel import col, func, select
 from config.keyring import Keyring
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Notice
-from starter.agreements import import_agreements
-from starter.office import Office
-from starter.rehearsals.cast import Cast, Counts, cast_districts, scaled
+from records.agreements import import_agreements
+from records.queries.views import View
+from starter.case_service import Office
+from starter.rehearsals.districts import Cast, Counts, cast_districts, scaled
 from starter.rehearsals.scenario import (
     Act,
     Add,
@@ -42,9 +43,8 @@ from starter.rehearsals.scenario import (
     moved,
 )
 from starter.rehearsals.verdicts import ClauseTotal, Happening, clause_totals, happenings
+from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from starter.views import View
-from starter.virtual_time import VirtualEngine, virtual_engine
 from terms.catalogue import load_catalogue
 
 PRODUCER = "rehearsal"

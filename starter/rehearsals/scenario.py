@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from cases.incident import IncidentReport
+from cases.messages import AnchorValue, NoticePolicy
 from models.defaults import Defaults
 from models.errors import InvalidInput, NotFound
-from models.incident import IncidentReport
-from models.messages import AnchorValue, NoticePolicy
-from starter.rehearsals.cast import Counts
+from starter.rehearsals.districts import Counts
 from terms.clock import zone_of
 from terms.errors import ClauseFileError
 from terms.files import read_clause_file

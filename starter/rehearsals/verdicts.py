@@ -13,9 +13,9 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from ledger.kinds import EvidenceKind
+from models.enums import DutyStatus, NoticeKind, Verdict
 from models.tables import Agreement, Batch, Duty, EvidenceEntry, Reckoning
-from models.words import DutyStatus, NoticeKind, Verdict
-from starter.views import View
+from records.queries.views import View
 
 WAVE = timedelta(minutes=10)
 """Entries that say the same no further apart than this are told as one."""

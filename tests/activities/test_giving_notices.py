@@ -8,11 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from models.words import DeliveryStatus, DutyStatus, Verdict
-from starter.virtual_time import VirtualEngine
-from tests.activities.posting import Posting, posting
-from tests.mail.scripted_server import HANG_UP, SILENCE
-from tests.workflows.incidents import only_notice
+from mail.compose import utc_instant
+from models.enums import DeliveryStatus, DutyStatus, Verdict
+from starter.rehearsals.virtual_time import VirtualEngine
+from tests.support.incidents import only_notice
+from tests.support.posting import Posting, posting
+from tests.support.scripted_server import HANG_UP, SILENCE
 
 FIRST = "first@inkwell.example.org"
 BOTH = "first@inkwell.example.org;second@inkwell.example.org"
@@ -118,7 +119,7 @@ async def test_a_notice_that_waited_bears_the_date_on_which_it_leaves(engine: Vi
         assert due_at is not None
         mail.server.script.clear()
         await mail.send(at=due_at - SECOND)
-        assert f"{due_at - SECOND:%Y-%m-%d %H:%M:%S} UTC".encode() in mail.server.messages[0]
+        assert utc_instant(due_at - SECOND).encode() in mail.server.messages[0]
         assert mail.kinds == ["notice_composed", "delivery_troubled", "notice_composed", "notice_given"]
 
 

@@ -10,15 +10,15 @@ from sqlmodel import select
 from temporalio.testing import ActivityEnvironment
 
 from activities.cases import CaseActivities
-from activities.terms import TermsActivities
+from activities.duties import TermsActivities
+from cases.messages import OpenCase, ReckonDuties
 from models import identifiers
-from models.messages import OpenCase, ReckonDuties
 from models.tables import CaseAgreement, TermsSnapshot
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
 from terms.catalogue import CLAUSES_FOLDER, Catalogue, load_catalogue
 from terms.effective import effective_terms
-from tests.workflows.incidents import INITIAL, case, duties, incident, open_case
+from tests.support.incidents import INITIAL, case, duties, incident, open_case
 
 
 def pinned(engine: VirtualEngine, case_id: UUID) -> dict[UUID, str | None]:

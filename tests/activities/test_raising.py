@@ -11,14 +11,14 @@ from sqlmodel import col, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.reminders import ReminderActivities
+from cases.messages import RaiseOverdue
 from mail.transport import MailServerUnavailable, Security, SmtpServer, SmtpTransport
 from models import identifiers
-from models.messages import RaiseOverdue
 from models.tables import Duty
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.mail.scripted_server import scripted_server
-from tests.workflows.incidents import case, incident, open_case
+from tests.support.incidents import case, incident, open_case
+from tests.support.scripted_server import scripted_server
 from worker import desk
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from temporalio.testing import ActivityEnvironment
 
 from activities.cases import CaseActivities
-from models.messages import ConfirmBreach, RecordAct
+from cases.messages import ConfirmBreach, RecordAct
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import OFFICER, case, incident, open_case
+from tests.support.incidents import OFFICER, case, incident, open_case
 
 
 async def test_a_repeated_record_of_an_act_adds_nothing(engine: VirtualEngine) -> None:

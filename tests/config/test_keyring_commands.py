@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.keyring import Keyring
-from starter.cli import run
+from starter.cli.main import run
 
 
 def test_a_keyring_is_made_and_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

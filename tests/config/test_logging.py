@@ -22,7 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from config.logging import PERSONAL_KEYS, configure_logging, get_logger, remove_personal_data
 from config.settings import Settings
 from models import identifiers
-from models.words import CaseKind
+from models.enums import CaseKind
 
 CASE = UUID("11111111-2222-5333-8444-555555555555")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings, temporal_connection
-from tests.local.engine import DUENOTICE, PROJECT, Engine, started
+from tests.support.local_engine import DUENOTICE, PROJECT, Engine, started
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
@@ -62,7 +62,7 @@ def test_the_commands_of_the_readme_run_one_after_the_other(engine: Engine, home
             continue
         assert program == ".venv/bin/duenotice"
         outcome = subprocess.run(
-            [sys.executable, "-m", "starter.cli", *arguments],
+            [sys.executable, "-m", "starter.cli.main", *arguments],
             cwd=PROJECT,
             env={"PATH": "/usr/bin:/bin", "DUENOTICE_HOME": str(home)},
             capture_output=True,

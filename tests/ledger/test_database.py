@@ -16,9 +16,9 @@ from sqlmodel import select
 
 from config.database import Database
 from config.keyring import Keyring
+from models.enums import ContactRole
 from models.errors import ConfigurationError, Unavailable
 from models.tables import Agreement, AgreementContact
-from models.words import ContactRole
 
 
 def agreement(reference: str = "A-1") -> Agreement:

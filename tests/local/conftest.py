@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.engine import processes_of
+from tests.support.local_engine import processes_of
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.local.engine import PROJECT
+from tests.support.local_engine import PROJECT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -20,7 +20,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 def duenotice(*arguments: str, path: Path = PROJECT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "starter.cli", *arguments],
+        [sys.executable, "-m", "starter.cli.main", *arguments],
         cwd=path, env={"PYTHONPATH": str(path)}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -75,8 +75,8 @@ def test_the_wheel_holds_the_clauses_templates_and_migrations_and_works_by_itsel
         "config/notices/*.j2",
         "config/demo/agreements.csv",
         "migrations/versions/*.py",
-        "starter/web/templates/*.html",
-        "starter/web/static/*",
+        "web/templates/*.html",
+        "web/static/*",
     ):
         assert list(installed.glob(pattern)), f"the wheel lacks {pattern}"
     due = duenotice(

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.local.engine import PROJECT, processes_of, signed_in, started, wait_until
+from tests.support.local_engine import PROJECT, processes_of, signed_in, started, wait_until
 
 MAKE_RUN = ("make", "run", "UV=.tools/bin/uv")
 """As on a machine without uv, so that it is got by pip first."""

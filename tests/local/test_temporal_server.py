@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigurationError, Unavailable
-from starter.temporal_server import find_cli, stop_left_behind, temporal_server
+from starter.local.temporal_server import find_cli, stop_left_behind, temporal_server
 
 
 def command(path: Path, script: str = "#!/bin/sh\n") -> Path:

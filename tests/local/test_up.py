@@ -18,9 +18,9 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 
 from models.search_attributes import REGISTRY
-from starter.local import SMTP_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, WEB_PORT
-from starter.temporal_server import find_cli, temporal_server
-from tests.local.engine import DUENOTICE, processes_of, signed_in, started
+from starter.local.temporal_server import find_cli, temporal_server
+from starter.local.up import SMTP_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, WEB_PORT
+from tests.support.local_engine import DUENOTICE, processes_of, signed_in, started
 
 READY = "Ctrl-C stops it"
 

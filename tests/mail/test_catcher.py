@@ -14,7 +14,7 @@ import pytest
 from mail.catcher import Catcher, start_catcher
 from mail.compose import compose
 from mail.transport import Accepted, DeliveryDeferred, MailServerUnavailable, Security, SmtpServer, SmtpTransport
-from tests.mail.samples import ADDRESSING, CONFIRMED_NOTICE, SUPPLEMENT
+from tests.support.sample_notices import ADDRESSING, CONFIRMED_NOTICE, SUPPLEMENT
 
 SENDER = ADDRESSING.sender.email
 RECIPIENT = ADDRESSING.to[0].email

@@ -25,8 +25,8 @@ from pydantic import ValidationError
 
 from mail.compose import Addressing, compose, local_instant, utc_instant
 from mail.facts import Clause, ElementStatus, ElementValue, Mailbox, NoticeFacts, Sender, clean_line
-from models.words import NoticeKind
-from tests.mail.samples import ADDRESSING, CONFIRMED_NOTICE, DISMISSAL, SUPPLEMENT
+from models.enums import NoticeKind
+from tests.support.sample_notices import ADDRESSING, CONFIRMED_NOTICE, DISMISSAL, SUPPLEMENT
 
 GOLDEN = Path(__file__).parent / "golden"
 EVERY_KIND = {"breach_notice": CONFIRMED_NOTICE, "supplement": SUPPLEMENT, "dismissal": DISMISSAL}

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from mail.contacts import choose_recipients
+from models.enums import ContactRole
 from models.errors import InvalidInput
-from models.words import ContactRole
 
 
 class Named(NamedTuple):

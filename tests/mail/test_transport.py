@@ -20,7 +20,7 @@ from mail.transport import (
     SmtpTransport,
 )
 from models.errors import InvalidInput
-from tests.mail.scripted_server import CONTENT, HANG_UP, SILENCE, ScriptedServer, scripted_server
+from tests.support.scripted_server import CONTENT, HANG_UP, SILENCE, ScriptedServer, scripted_server
 
 IMPATIENT = {"timeout": 0.2, "data_timeout": 0.2}
 SENDER = "notices@provider.test"

@@ -10,14 +10,14 @@ from uuid import UUID
 import pytest
 
 from ledger.kinds import EvidenceKind
-from models.words import DutyStatus, NoticeKind
+from models.enums import DutyStatus, NoticeKind
+from records.queries.cases import read_case
+from records.queries.views import CaseView
 from starter.acts import read_references
-from starter.reading import read_case
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.views import CaseView
-from starter.virtual_time import VirtualEngine
 from tests.starter.test_cli import Shell, home, installed, shell
-from tests.workflows.incidents import INITIAL, NOTICE, duties, incident, open_case
+from tests.support.incidents import INITIAL, NOTICE, duties, incident, open_case
 
 __all__ = ["home", "installed", "shell"]
 

@@ -14,17 +14,17 @@ from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings
 from ledger.verify import verify_ledger
+from models.enums import AnswerKind
 from models.errors import InvalidInput
 from models.tables import Answer, CaseDocument
-from models.words import AnswerKind
-from starter.agreements import DEMO_FILE, import_agreements
-from starter.answers import AnswerBox, checked_answer, record_answers
-from starter.cli import run
-from starter.costs import money, parse_amount
-from starter.documents import LARGEST_BYTES, uploaded_file
+from records.agreements import DEMO_FILE, import_agreements
+from records.answers import AnswerBox, checked_answer, record_answers
+from records.costs import money, parse_amount
+from records.uploads import LARGEST_BYTES, uploaded_file
+from starter.cli.main import run
 from starter.resources import open_database, utc_now
 from terms.catalogue import load_catalogue
-from tests.web.notices import GivenNotices, give_notices
+from tests.support.given_notices import GivenNotices, give_notices
 
 KEY = b"k" * 32
 

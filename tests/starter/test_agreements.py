@@ -11,11 +11,11 @@ from sqlmodel import col, select
 from config.database import Database
 from config.keyring import Keyring
 from ledger.artifacts import fetch
+from models.enums import ContactRole
 from models.errors import InvalidFields
 from models.tables import Agreement, AgreementContact, EvidenceEntry
-from models.words import ContactRole
-from starter.agreements import DEMO_FILE, ImportResult, import_agreements
-from starter.reading import list_agreements
+from records.agreements import DEMO_FILE, ImportResult, import_agreements
+from records.queries.cases import list_agreements
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from models.words import DutyStatus
-from starter.agreements import DEMO_FILE
-from starter.cli import run
+from models.enums import DutyStatus
+from records.agreements import DEMO_FILE
+from starter.cli.main import run
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import INITIAL, NOTICE, duties, incident, open_case
+from tests.support.incidents import INITIAL, NOTICE, duties, incident, open_case
 
 HOUR = timedelta(hours=1)
 

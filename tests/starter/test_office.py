@@ -12,18 +12,18 @@ from temporalio.client import Client
 from temporalio.service import RetryConfig
 from temporalio.testing import WorkflowEnvironment
 
+from cases.incident import IncidentReport, Occurrence
 from config.converter import data_converter
 from config.keyring import Keyring
+from models.enums import CaseStatus, DutyStatus
 from models.errors import InvalidFields, Refused, Unavailable
-from models.incident import IncidentReport, Occurrence
 from models.tables import Case
-from models.words import CaseStatus, DutyStatus
-from starter.office import Office
-from starter.reading import NOT_STARTED
+from records.queries.cases import NOT_STARTED
+from starter.case_service import Office
+from starter.local.temporal_server import find_cli
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.temporal_server import find_cli
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import INITIAL, OFFICER, case, duties, incident
+from tests.support.incidents import INITIAL, OFFICER, case, duties, incident
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BACKWARDS = Occurrence(kind="range", first_day=date(2026, 3, 7), last_day=date(2026, 3, 6))

@@ -16,15 +16,15 @@ from rich.console import Console
 
 from config.keyring import Keyring
 from models.errors import InvalidInput, NotFound, Refused
-from starter.cli import run
-from starter.commands.rehearse import show
-from starter.rehearsals.cast import scaled
+from starter.cli.main import run
+from starter.cli.rehearse import show
+from starter.rehearsals.districts import scaled
 from starter.rehearsals.play import Play, Scene, rehearse
 from starter.rehearsals.scenario import Scenario, find_scenarios, moved, read_scenario
 from starter.rehearsals.verdicts import ClauseTotal, Happening
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
-from tests.workflows.incidents import INITIAL, NOTICE
+from tests.support.incidents import INITIAL, NOTICE
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOON_OF_THE_28TH = datetime(2024, 12, 28, 20, tzinfo=UTC)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from starter import cli
+from starter.cli import main as cli
 
 
 def test_an_unforeseen_fault_says_where_its_details_are(

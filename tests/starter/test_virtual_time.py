@@ -10,11 +10,11 @@ import pytest
 
 from config.keyring import Keyring
 from models.errors import Unavailable
-from starter import virtual_time
+from starter.rehearsals import virtual_time
+from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine, virtual_engine
 from tests.conftest import know_demo_agreements
-from tests.workflows.incidents import case, incident, open_case
+from tests.support.incidents import case, incident, open_case
 
 
 async def test_an_instant_in_the_past_changes_nothing(engine: VirtualEngine) -> None:

@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from models.errors import InvalidInput
-from starter.commands import calendars, terms
+from starter.cli import calendars, terms
 from terms.catalogue import CLAUSES_FOLDER
 
 APP = typer.Typer()
@@ -132,7 +132,7 @@ def test_a_calendar_that_ends_before_the_due_date_is_told(tmp_path: Path) -> Non
 
 def test_due_starts_without_the_engine() -> None:
     program = (
-        "import sys, typer; from starter.commands import terms; app = typer.Typer(); terms.register(app); "
+        "import sys, typer; from starter.cli import terms; app = typer.Typer(); terms.register(app); "
         "app(['term', '--form', 'ndpa-v1', '--state', 'VA', '--at', 'executed=2026-03-07'], standalone_mode=False); "
         "assert not {'temporalio', 'sqlalchemy', 'holidays', 'icalendar'} & set(sys.modules)"
     ).replace("app([", "app(['due', ")

@@ -16,7 +16,7 @@ from config.keyring import Keyring
 from config.settings import load_settings
 from models.errors import NotFound
 from models.tables import Agreement, EvidenceEntry, ExhibitHChange
-from starter.commands import agreements, calendars, terms
+from starter.cli import agreements, calendars, terms
 from starter.resources import open_database
 from terms.errors import AmendmentError
 

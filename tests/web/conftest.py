@@ -16,10 +16,10 @@ from config.keyring import Keyring
 from mail.catcher import start_catcher
 from models.columns import bind_sealer
 from models.search_attributes import REGISTRY
-from starter.agreements import import_agreements
+from records.agreements import import_agreements
 from starter.resources import utc_now
-from tests.web.installation import Installation, Visitor, demo_agreements, open_installation
-from tests.web.notices import Told, give_notices
+from tests.support.given_notices import Told, give_notices
+from tests.support.installation import Installation, Visitor, demo_agreements, open_installation
 from worker import build_worker
 
 

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from sqlmodel import select
 
+from models.enums import BatchStatus
 from models.tables import Batch
-from models.words import BatchStatus
 from starter.resources import utc_now
-from tests.web.installation import Installation, Visitor
+from tests.support.installation import Installation, Visitor
 from tests.web.test_cases import NOW, opened, shows
 
 SAID = HTTPStatus.SEE_OTHER

@@ -7,7 +7,7 @@ import html
 import httpx
 import pytest
 
-from tests.web.installation import Installation, Visitor, demo_agreements
+from tests.support.installation import Installation, Visitor, demo_agreements
 
 
 async def load(officer: Visitor, content: bytes, name: str = "agreements.csv") -> httpx.Response:

@@ -14,8 +14,8 @@ import uvicorn
 from playwright.async_api import Page, async_playwright, expect
 
 from starter.resources import utc_now
-from tests.web.installation import ORIGIN, Installation
-from tests.web.notices import ROSTER, Told
+from tests.support.given_notices import ROSTER, Told
+from tests.support.installation import ORIGIN, Installation
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 

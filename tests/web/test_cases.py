@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from models.tables import Batch
 from starter.resources import utc_now
-from tests.web.installation import Installation, Visitor, demo_agreements, eventually
+from tests.support.installation import Installation, Visitor, demo_agreements, eventually
 from tests.web.test_incidents import incident, report
 
 

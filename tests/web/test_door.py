@@ -13,12 +13,12 @@ from temporalio.client import Client
 
 from config.keyring import Keyring
 from models.errors import NotAllowed
+from records.sign_in import TOKEN_LIFETIME, issue_token, redeem_token
 from starter.resources import utc_now
-from starter.sign_in import TOKEN_LIFETIME, issue_token, redeem_token
-from starter.web.app import PARTS
-from starter.web.guard import MAX_BODY_BYTES, OPEN_FOLDERS, OPEN_PATHS
-from starter.web.sessions import SESSION_LIFETIME, Sessions
-from tests.web.installation import ORIGIN, Installation, Visitor, form_token, open_installation
+from tests.support.installation import ORIGIN, Installation, Visitor, form_token, open_installation
+from web.app import PARTS
+from web.guard import MAX_BODY_BYTES, OPEN_FOLDERS, OPEN_PATHS
+from web.sessions import SESSION_LIFETIME, Sessions
 
 PLACES = {name: str(uuid4()) for name in ("case_id", "answer_id", "document_id", "cost_id")}
 PLACES |= {"sha256": "0" * 64, "act": "hold"}
@@ -208,7 +208,7 @@ class TestPages:
         self, fresh: Installation, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
         officer = await fresh.officer()
-        monkeypatch.setattr("starter.web.agreements.AGREEMENTS_SHOWN", 0)  # divides by it
+        monkeypatch.setattr("web.agreements.AGREEMENTS_SHOWN", 0)  # divides by it
         answer = await officer.get("/agreements")
         assert answer.status_code == 500
         reference = re.search(r"look for ([0-9a-f]{8}) in the log", answer.text)

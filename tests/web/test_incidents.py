@@ -10,12 +10,12 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from starter.office import Office
-from starter.reading import list_cases
+from records.queries.cases import list_cases
+from starter.case_service import Office
 from starter.resources import utc_now
-from starter.web.choice import SHOWN
-from starter.web.form import offered_data_types
-from tests.web.installation import Installation, Visitor, demo_agreements
+from tests.support.installation import Installation, Visitor, demo_agreements
+from web.choice import SHOWN
+from web.form import offered_data_types
 
 YESTERDAY = utc_now() - timedelta(days=1)
 

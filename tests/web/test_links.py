@@ -11,13 +11,13 @@ from sqlmodel import col, select
 from structlog.testing import capture_logs
 
 from ledger.artifacts import fetch
+from models.enums import ContactRole
 from models.tables import Agreement, AgreementContact, CaseDocument, Notice
-from models.words import ContactRole
-from starter.answers import LEA
-from starter.reading import list_agreements
+from records.answers import LEA
+from records.queries.cases import list_agreements
 from starter.resources import utc_now
-from starter.web.guard import MAX_ANSWER_BYTES
-from tests.web.notices import FACTS, ROSTER, Told
+from tests.support.given_notices import FACTS, ROSTER, Told
+from web.guard import MAX_ANSWER_BYTES
 
 WITHOUT_SECURITY_CONTACT, WITH_SECURITY_CONTACT, WITH_ADVICE = "MO-001", "VA-001", "RI-001"
 

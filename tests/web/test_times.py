@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models.errors import InvalidInput
-from starter.web.times import distance, local, read_date, read_instant
+from web.times import distance, local, read_date, read_instant
 
 
 @pytest.mark.parametrize(

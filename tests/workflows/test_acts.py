@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from cases.incident import Occurrence
+from models.enums import DutyStatus
 from models.errors import InvalidInput, NotFound, Refused
-from models.incident import Occurrence
-from models.words import DutyStatus
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import NOTICE, OFFICER, case, duties, incident, only_notice, open_case
-from tests.workflows.refusing import leaving_no_trace, refusal
+from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, only_notice, open_case
+from tests.support.refusing import leaving_no_trace, refusal
 
 DAY = timedelta(days=1)
 

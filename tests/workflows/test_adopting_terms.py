@@ -8,11 +8,11 @@ from uuid import uuid4
 from ledger.artifacts import fetch
 from models import identifiers
 from models.tables import ExhibitHChange
-from starter.agreements import import_agreements
+from records.agreements import import_agreements
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
 from terms.effective import Amendment
-from tests.workflows.incidents import NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, open_case
 
 REFERENCE = "OR-900"
 AGREEMENT = (

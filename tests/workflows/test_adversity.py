@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from config.keyring import Keyring
-from models.words import Verdict
+from models.enums import Verdict
+from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine, virtual_engine
 from tests.conftest import know_demo_agreements
-from tests.mail.scripted_server import HANG_UP, scripted_server
-from tests.workflows.incidents import INITIAL, OFFICER, case, duties, incident, only_notice, open_case
+from tests.support.incidents import INITIAL, OFFICER, case, duties, incident, only_notice, open_case
+from tests.support.scripted_server import HANG_UP, scripted_server
 from worker import build_worker
 
 HOUR = timedelta(hours=1)

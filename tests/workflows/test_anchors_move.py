@@ -6,13 +6,13 @@ from datetime import UTC, date, timedelta
 
 import pytest
 
+from cases.messages import AnchorValue
+from models.enums import BatchStatus, CaseStatus, DutyStatus, Verdict
 from models.errors import InvalidInput, Refused
-from models.messages import AnchorValue
-from models.words import BatchStatus, CaseStatus, DutyStatus, Verdict
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import AUDIT, INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
-from tests.workflows.refusing import leaving_no_trace, refusal
+from tests.support.incidents import AUDIT, INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.refusing import leaving_no_trace, refusal
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 REASON = "The log of the on-call engineer gives another time."

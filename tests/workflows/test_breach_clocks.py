@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from models.words import CaseStatus, DutyStatus, Verdict
+from models.enums import CaseStatus, DutyStatus, Verdict
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import (
+from tests.support.incidents import (
     INITIAL,
     NOTICE,
     OFFICER,

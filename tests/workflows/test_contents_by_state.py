@@ -12,16 +12,16 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cases.incident import Occurrence
 from config.keyring import Keyring
 from models.columns import bind_sealer
-from models.incident import Occurrence
-from starter.agreements import DEMO_FILE
-from starter.commands import terms
+from records.agreements import DEMO_FILE
+from starter.cli import terms
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
 from terms.catalogue import load_catalogue
-from tests.workflows.incidents import OFFICER, duties, incident, open_case, text
-from tests.workflows.post import letters
+from tests.support.incidents import OFFICER, duties, incident, open_case, text
+from tests.support.post import letters
 
 STATES = tuple(line.split(",")[3] for line in DEMO_FILE.read_text("utf-8").splitlines()[1:])
 FORMS = {line.split(",")[3]: line.split(",")[1] for line in DEMO_FILE.read_text("utf-8").splitlines()[1:]}

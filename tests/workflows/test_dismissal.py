@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from models.enums import CaseStatus, DutyStatus, NoticeKind
 from models.errors import InvalidInput, Refused
-from models.words import CaseStatus, DutyStatus, NoticeKind
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import INITIAL, NOTICE, OFFICER, case, caught, duties, incident, open_case, text
-from tests.workflows.post import letters
-from tests.workflows.refusing import leaving_no_trace, refusal
+from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, caught, duties, incident, open_case, text
+from tests.support.post import letters
+from tests.support.refusing import leaving_no_trace, refusal
 
 REASON = "The copy was made by our own backup, as planned."
 

@@ -20,9 +20,9 @@ from ledger.verify import verify_ledger
 from models.columns import bind_sealer
 from models.identifiers import batch_workflow_id
 from models.search_attributes import REGISTRY
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import DESCRIPTION, OFFICER, REPORTER, TITLE, case, incident, open_case
+from tests.support.incidents import DESCRIPTION, OFFICER, REPORTER, TITLE, case, incident, open_case
 
 ADDRESSES = ("office@blueridge.example.org", "security@blueridge.example.org", "security@cascademeadow.example.org")
 WITH_SEARCH_ATTRIBUTES = (
@@ -142,7 +142,7 @@ def test_logs_hold_no_personal_data(tmp_path: Path) -> None:
         name: value for name, value in os.environ.items() if not name.startswith(("DUENOTICE_", "TEMPORAL_"))
     }
     played = subprocess.run(
-        [sys.executable, "-m", "tests.workflows.logged_case", str(tmp_path)],
+        [sys.executable, "-m", "tests.support.logged_case", str(tmp_path)],
         cwd=PROJECT,
         env=environment,
         capture_output=True,

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from config.keyring import Keyring
-from models.words import DutyStatus
-from starter.virtual_time import virtual_engine
+from models.enums import DutyStatus
+from starter.rehearsals.virtual_time import virtual_engine
 from tests.conftest import know_demo_agreements
-from tests.workflows.incidents import NOTICE, duties
-from tests.workflows.stories import FINGERPRINTS, HISTORIES, acted_upon, fingerprint, kept
+from tests.support.incidents import NOTICE, duties
+from tests.support.stories import FINGERPRINTS, HISTORIES, acted_upon, fingerprint, kept
 from worker import build_worker
 
 

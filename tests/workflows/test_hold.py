@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from models.enums import CaseStatus, DutyStatus, Verdict
 from models.errors import InvalidInput, Refused
-from models.words import CaseStatus, DutyStatus, Verdict
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
-from tests.workflows.post import facts_of, letters
-from tests.workflows.refusing import leaving_no_trace, refusal
+from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.post import facts_of, letters
+from tests.support.refusing import leaving_no_trace, refusal
 
 HOUR = timedelta(hours=1)
 REASONABLE = timedelta(hours=24)

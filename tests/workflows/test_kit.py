@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from models.words import NoticeKind
-from starter.documents import UploadedFile
-from starter.kit import NewDocument, add_documents
+from models.enums import NoticeKind
+from records.documents import NewDocument, add_documents
+from records.uploads import UploadedFile
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import NOTICE, OFFICER, duties, incident, open_case
+from tests.support.incidents import NOTICE, OFFICER, duties, incident, open_case
 
 STUDENTS = b"name,grade\nSealed Pupil,7\n"
 

@@ -9,11 +9,11 @@ import pytest
 
 from config.keyring import Keyring
 from models.columns import bind_sealer
-from models.words import DutyStatus, Party, Verdict
+from models.enums import DutyStatus, Party, Verdict
+from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine, virtual_engine
 from tests.conftest import know_demo_agreements
-from tests.workflows.incidents import OFFICER, duties, incident, letter, open_case, text
+from tests.support.incidents import OFFICER, duties, incident, letter, open_case, text
 
 LEA_NOTICE = "breach.lea-notice"
 

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
+from cases.incident import IncidentReport, Occurrence
 from config.keyring import Keyring
-from models.incident import IncidentReport, Occurrence
-from models.words import CaseStatus, DutyStatus
+from models.enums import CaseStatus, DutyStatus
+from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine, virtual_engine
 from tests.conftest import know_demo_agreements
-from tests.mail.scripted_server import HANG_UP, ScriptedServer, scripted_server
-from tests.workflows.incidents import INITIAL, NOTICE, OFFICER, QUIET, case, duties, incident
-from tests.workflows.post import facts_of, letters
+from tests.support.incidents import INITIAL, NOTICE, OFFICER, QUIET, case, duties, incident
+from tests.support.post import facts_of, letters
+from tests.support.scripted_server import HANG_UP, ScriptedServer, scripted_server
 
 DOWN = "421 4.3.2 Shutting down"
 

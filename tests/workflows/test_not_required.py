@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
+from models.enums import CaseStatus, DutyStatus
 from models.errors import InvalidInput, Refused
-from models.words import CaseStatus, DutyStatus
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import NOTICE, OFFICER, case, duties, incident, open_case
-from tests.workflows.post import letters
-from tests.workflows.refusing import leaving_no_trace, refusal
+from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.post import letters
+from tests.support.refusing import leaving_no_trace, refusal
 
 COUNSEL = "counsel"
 REASON = "Every field that was copied had been encrypted with keys that were not."

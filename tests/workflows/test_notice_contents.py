@@ -10,9 +10,9 @@ import pytest
 
 from config.keyring import Keyring
 from models.columns import bind_sealer
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import (
+from tests.support.incidents import (
     DESCRIPTION,
     INITIAL,
     NOTICE,

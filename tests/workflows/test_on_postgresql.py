@@ -10,13 +10,13 @@ import pytest
 from config.keyring import Keyring
 from ledger.verify import verify_ledger
 from models.columns import bind_sealer
+from models.enums import DutyStatus, NoticeKind, Verdict
 from models.errors import Refused
-from models.words import DutyStatus, NoticeKind, Verdict
-from starter.reading import DutyFilter, read_case_head, read_cohorts, read_duties, read_evidence, read_progress
+from records.queries.cases import DutyFilter, read_case_head, read_cohorts, read_duties, read_evidence, read_progress
+from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine, virtual_engine
 from tests.conftest import know_demo_agreements
-from tests.workflows.incidents import NOTICE, OFFICER, duties, incident, open_case
+from tests.support.incidents import NOTICE, OFFICER, duties, incident, open_case
 
 AUDIT = "breach.security-audit"
 

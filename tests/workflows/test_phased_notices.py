@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 from uuid import UUID
 
-from models.incident import Occurrence
-from models.messages import AnchorValue
-from models.words import CaseStatus, NoticeKind
+from cases.incident import Occurrence
+from cases.messages import AnchorValue
+from models.enums import CaseStatus, NoticeKind
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import NOTICE, OFFICER, case, duties, incident, open_case, text
-from tests.workflows.post import facts_of, letters
+from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, open_case, text
+from tests.support.post import facts_of, letters
 
 GATHERING = timedelta(minutes=61)
 """A little longer than a supplement gathers further facts."""

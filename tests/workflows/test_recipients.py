@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from config.keyring import Keyring
-from models.words import DeliveryStatus, Verdict
+from models.enums import DeliveryStatus, Verdict
+from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine, virtual_engine
 from tests.conftest import know_demo_agreements
-from tests.mail.scripted_server import scripted_server
-from tests.workflows.incidents import NOTICE, case, caught, duties, incident, letter, only_notice, open_case
+from tests.support.incidents import NOTICE, case, caught, duties, incident, letter, only_notice, open_case
+from tests.support.scripted_server import scripted_server
 
 NO_SUCH_USER = "550 5.1.1 No such user"
 

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
+from cases.messages import AnchorValue
+from models.enums import DutyStatus
 from models.errors import InvalidInput, Refused
-from models.messages import AnchorValue
-from models.words import DutyStatus
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import AUDIT, NOTICE, OFFICER, case, duties, incident, open_case
-from tests.workflows.refusing import leaving_no_trace, refusal
+from tests.support.incidents import AUDIT, NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.refusing import leaving_no_trace, refusal
 
 HOUR = timedelta(hours=1)
 REASON = "Counsel advises so."

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from cases.messages import AnchorValue
+from models.enums import BatchStatus, CaseStatus, DutyStatus, Verdict
 from models.errors import InvalidInput
-from models.messages import AnchorValue
-from models.words import BatchStatus, CaseStatus, DutyStatus, Verdict
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import (
+from tests.support.incidents import (
     INITIAL,
     NOTICE,
     OFFICER,
@@ -23,8 +23,8 @@ from tests.workflows.incidents import (
     open_case,
     text,
 )
-from tests.workflows.post import letters, memos
-from tests.workflows.refusing import leaving_no_trace, refusal
+from tests.support.post import letters, memos
+from tests.support.refusing import leaving_no_trace, refusal
 
 HOUR = timedelta(hours=1)
 UNREVIEWED = "had reviewed it yet"

@@ -8,12 +8,12 @@ from uuid import UUID
 import pytest
 
 from mail.links import LINK_PURPOSE, notice_link
+from models.enums import CaseStatus
 from models.tables import Notice
-from models.words import CaseStatus
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import NOTICE, OFFICER, case, duties, incident, only_notice, open_case
-from tests.workflows.post import memos
+from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, only_notice, open_case
+from tests.support.post import memos
 
 HOUR = timedelta(hours=1)
 WAITING, CHASE = "wait for release", "Please acknowledge"

@@ -15,12 +15,12 @@ from temporalio import workflow
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from cases.messages import CaseStanding
 from config.converter import data_converter
 from config.keyring import Keyring
-from models.messages import CaseStanding
-from starter.virtual_time import virtual_engine
+from starter.rehearsals.virtual_time import virtual_engine
 from tests.conftest import know_demo_agreements
-from tests.workflows.stories import HISTORIES, STORIES, histories, keep, kept, story_keyring
+from tests.support.stories import HISTORIES, STORIES, histories, keep, kept, story_keyring
 from worker import PASSED_THROUGH, WORKFLOWS
 
 

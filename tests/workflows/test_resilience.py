@@ -14,11 +14,11 @@ from sqlmodel import select
 
 from config.keyring import Keyring
 from models.tables import Delivery, EvidenceEntry
-from starter.office import Office
+from starter.case_service import Office
 from starter.resources import Resources, utc_now
-from tests.local.engine import PROJECT, started
-from tests.workflows.districts import PATIENCE, check_each_given_once, installation, many_agreements, until_given
-from tests.workflows.incidents import OFFICER, incident
+from tests.support.districts import PATIENCE, check_each_given_once, installation, many_agreements, until_given
+from tests.support.incidents import OFFICER, incident
+from tests.support.local_engine import PROJECT, started
 
 DISTRICTS = 400
 WORKER = (sys.executable, "worker.py")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from cases.messages import AnchorValue
+from models.enums import DutyStatus, Verdict
 from models.errors import InvalidFields, InvalidInput, Refused
 from models.identifiers import batch_workflow_id
-from models.messages import AnchorValue
-from models.words import DutyStatus, Verdict
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, only_notice, open_case
-from tests.workflows.post import memos
-from tests.workflows.refusing import leaving_no_trace, refusal
+from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, only_notice, open_case
+from tests.support.post import memos
+from tests.support.refusing import leaving_no_trace, refusal
 
 HOUR = timedelta(hours=1)
 REASON = "Its tenant was found in the second export only."

@@ -9,15 +9,15 @@ from uuid import UUID
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from activities import planning
 from config.keyring import Keyring
 from models import identifiers
-from models.words import CaseKind
-from starter.office import Office
-from starter.reading import read_case
+from models.enums import CaseKind
+from records import notices as planning
+from records.queries.cases import read_case
+from starter.case_service import Office
 from starter.resources import Resources, utc_now
-from tests.workflows.districts import check_each_given_once, installation, many_agreements, until_begun, until_given
-from tests.workflows.incidents import OFFICER, incident
+from tests.support.districts import check_each_given_once, installation, many_agreements, until_begun, until_given
+from tests.support.incidents import OFFICER, incident
 from worker import build_worker
 
 LONG = 60

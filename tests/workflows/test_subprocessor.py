@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import NOTICE, duties, incident, letter, open_case, text
+from tests.support.incidents import NOTICE, duties, incident, letter, open_case, text
 
 SUBPROCESSOR = "Example Hosting LLC"
 

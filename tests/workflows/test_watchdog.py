@@ -8,14 +8,14 @@ from uuid import UUID, uuid4
 from sqlmodel import col, update
 from temporalio.client import WorkflowExecutionStatus
 
+from cases.messages import Sweep, Swept
 from models import identifiers
-from models.messages import Sweep, Swept
+from models.enums import BatchStatus, CaseStatus, DutyStatus
 from models.tables import Batch, Case, Duty
-from models.words import BatchStatus, CaseStatus, DutyStatus
+from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from starter.schedules import WATCHDOG, keep_watchdog
-from starter.virtual_time import VirtualEngine
-from tests.workflows.incidents import NOTICE, OFFICER, case, duties, incident, only_notice, open_case
+from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, only_notice, open_case
 from workflows.watchdog import WatchdogWorkflow
 
 DAY = timedelta(days=1)

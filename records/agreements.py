@@ -1,0 +1,355 @@
+"""Importing agreements from a CSV file: every row is checked first, and none is kept unless all are sound."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session, insert, select
+
+from config.database import Database
+from ledger.append import Entry, append
+from ledger.artifacts import store
+from ledger.kinds import EvidenceKind
+from mail.facts import checked_address
+from models import identifiers
+from models.enums import ContactRole
+from models.errors import DuenoticeError, InvalidFields, InvalidInput
+from models.grouping import grouped
+from models.tables import Agreement, AgreementContact
+from terms.catalogue import Catalogue
+
+DEMO_FILE = Path(__file__).parent.parent / "config" / "demo" / "agreements.csv"
+"""One fictional district for each state that the shipped forms cover, at reserved domains."""
+
+REQUIRED = ("reference", "form", "lea_name", "state", "time_zone", "executed_on", "general_name", "general_email")
+OPTIONAL = (
+    "expires_on",
+    "terminated_on",
+    "security_name",
+    "security_email",
+    "copy_to_name",
+    "copy_to_email",
+    "exhibit_h_note",
+)
+CONTACT_COLUMNS = {
+    ContactRole.GENERAL: "general",
+    ContactRole.SECURITY: "security",
+    ContactRole.COPY_TO: "copy_to",
+}
+FORMER = -1
+"""The rank of a contact that the agreement no longer names."""
+
+MANY = ";"
+"""What separates several contacts of one role: the first is tried first."""
+
+
+class AgreementContactRow(BaseModel):
+    """One contact of an agreement as read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: ContactRole
+    rank: int
+    name: str
+    email: str
+
+
+class AgreementRow(BaseModel):
+    """One sound row of the file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reference: str = Field(min_length=1)
+    form: str
+    state: str
+    lea_name: str
+    time_zone: str
+    executed_on: date
+    expires_on: date | None
+    terminated_on: date | None
+    exhibit_h_note: str | None
+    contacts: tuple[AgreementContactRow, ...]
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """How many agreements a file added, changed, and held as they already were."""
+
+    added: int
+    changed: int
+    unchanged: int
+
+
+def import_agreements(
+    database: Database, catalogue: Catalogue, text: str, *, file_name: str, now: datetime, actor: str
+) -> ImportResult:
+    """Load the agreements of a CSV file; one whose reference is known replaces what was known of it.
+
+    Args:
+        database: where they go.
+        catalogue: which forms and states there are.
+        text: the file's content, with a header line.
+        file_name: what to call the file in problems.
+        now: the instant of the import.
+        actor: who imports.
+
+    Raises:
+        InvalidFields: with every bad row, its line and its reason; nothing was loaded.
+    """
+    rows = read_agreements(catalogue, text, file_name=file_name)
+    with database.writing() as session:
+        before = _known(session)
+        new = [row for row in rows if row.reference not in before]
+        changed = [row for row in rows if row.reference in before and before[row.reference] != row]
+        _keep(session, new, now)
+        for row in changed:
+            _replace(session, row, now)
+        sha256 = store(session, text.encode(), "text/csv", now)
+        append(session, *_entries([*new, *changed], sha256, actor, now))
+    return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed))
+
+
+def read_agreements(catalogue: Catalogue, text: str, *, file_name: str) -> tuple[AgreementRow, ...]:
+    """The agreements of a CSV file.
+
+    Raises:
+        InvalidFields: with every bad row, its line and its reason.
+    """
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""), restkey="more")
+    if problems := _header_problems(reader.fieldnames or [], file_name):
+        raise InvalidFields(problems)
+    rows: list[AgreementRow] = []
+    bad: list[InvalidInput] = []
+    lines: dict[str, int] = {}
+    for cells in reader:
+        where = f"{file_name}:{reader.line_num}"
+        try:
+            row = _row(catalogue, cells, where)
+            if row.reference in lines:
+                raise InvalidInput(
+                    f"The reference {row.reference} stands in line {lines[row.reference]} already.",
+                    where=where,
+                    next_step="Give each agreement a reference of its own.",
+                )
+            lines[row.reference] = reader.line_num
+            rows.append(row)
+        except InvalidFields as found:
+            bad += found.problems
+        except InvalidInput as problem:
+            bad.append(problem)
+    if not rows and not bad:
+        bad.append(InvalidInput("The file holds no agreement.", where=file_name, next_step="Add a row for each one."))
+    if bad:
+        raise InvalidFields(tuple(bad))
+    return tuple(rows)
+
+
+def _header_problems(columns: Sequence[str], file_name: str) -> tuple[InvalidInput, ...]:
+    where = f"{file_name}:1"
+    missing = [name for name in REQUIRED if name not in columns]
+    unknown = [name for name in columns if name not in (*REQUIRED, *OPTIONAL)]
+    problems = []
+    if missing:
+        problems.append(
+            InvalidInput(
+                f"The header lacks {', '.join(missing)}.",
+                where=where,
+                next_step=f"The columns are {', '.join((*REQUIRED, *OPTIONAL))}.",
+            )
+        )
+    if unknown:
+        problems.append(
+            InvalidInput(
+                f"There is no column {', '.join(unknown)}.",
+                where=where,
+                next_step=f"The columns are {', '.join((*REQUIRED, *OPTIONAL))}.",
+            )
+        )
+    return tuple(problems)
+
+
+def _row(catalogue: Catalogue, cells: Mapping[str, str | list[str] | None], where: str) -> AgreementRow:
+    problems: list[InvalidInput] = []
+
+    def cell(name: str) -> str:
+        value = cells.get(name)
+        return value.strip() if isinstance(value, str) else ""
+
+    def day(name: str) -> date | None:
+        if not cell(name):
+            return None
+        try:
+            return date.fromisoformat(cell(name))
+        except ValueError:
+            problems.append(
+                InvalidInput(f"{name} is not a date: {cell(name)}.", where=where, next_step="Write it as 2026-03-07.")
+            )
+            return None
+
+    if "more" in cells:
+        raise InvalidInput(
+            "The row has more cells than the header.", where=where, next_step="Quote cells that hold commas."
+        )
+    if empty := [name for name in REQUIRED if not cell(name)]:
+        problems.append(_empty(empty, where))
+    problems += _form_problems(catalogue, cell("form"), cell("state"), where)
+    problems += _zone_problems(cell("time_zone"), where)
+    executed, expires, terminated = day("executed_on"), day("expires_on"), day("terminated_on")
+    if executed and expires and expires < executed:
+        problems.append(
+            InvalidInput("expires_on is before executed_on.", where=where, next_step="Correct one of the dates.")
+        )
+    contacts = list(_contacts(cell, where, problems))
+    if problems:
+        raise InvalidFields(tuple(problems))
+    assert executed is not None, "executed_on is required and was checked"
+    return AgreementRow(
+        reference=cell("reference"),
+        form=cell("form"),
+        state=cell("state").upper(),
+        lea_name=cell("lea_name"),
+        time_zone=cell("time_zone"),
+        executed_on=executed,
+        expires_on=expires,
+        terminated_on=terminated,
+        exhibit_h_note=cell("exhibit_h_note") or None,
+        contacts=tuple(contacts),
+    )
+
+
+def _empty(names: list[str], where: str) -> InvalidInput:
+    if set(names) & {"general_name", "general_email"}:
+        return InvalidInput(
+            f"{', '.join(names)} is empty: the district has no contact who could be told.",
+            where=where,
+            next_step="Give the representative that the agreement designates for notices.",
+        )
+    return InvalidInput(f"{', '.join(names)} is empty.", where=where, next_step="Fill in every required column.")
+
+
+def _form_problems(catalogue: Catalogue, form: str, state: str, where: str) -> list[InvalidInput]:
+    if not form or not state:
+        return []
+    try:
+        catalogue.form(form).supplement(state)
+    except DuenoticeError as error:
+        return [InvalidInput(error.message, where=where, next_step=error.next_step)]
+    return []
+
+
+def _zone_problems(zone: str, where: str) -> list[InvalidInput]:
+    try:
+        if zone:
+            ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return [
+            InvalidInput(
+                f"There is no time zone {zone}.", where=where, next_step="Use an IANA name, such as America/Chicago."
+            )
+        ]
+    return []
+
+
+def _contacts(cell: Callable[[str], str], where: str, problems: list[InvalidInput]) -> Iterator[AgreementContactRow]:
+    for role, column in CONTACT_COLUMNS.items():
+        names = [part.strip() for part in cell(f"{column}_name").split(MANY)]
+        emails = [part.strip() for part in cell(f"{column}_email").split(MANY)]
+        if len(names) != len(emails) or any(
+            bool(name) != bool(email) for name, email in zip(names, emails, strict=True)
+        ):
+            if role is not ContactRole.GENERAL or (cell("general_name") and cell("general_email")):
+                problems.append(
+                    InvalidInput(
+                        f"The {column} contacts have not the same number of names and e-mail addresses.",
+                        where=where,
+                        next_step=f"Give both for each contact, several separated by {MANY}",
+                    )
+                )
+            continue
+        for rank, (name, email) in enumerate(zip(names, emails, strict=True)):
+            if not email:
+                continue
+            try:
+                checked_address(email)
+            except InvalidInput as error:
+                problems.append(
+                    InvalidInput(f"{column}_email: {error.message}", where=where, next_step=error.next_step)
+                )
+            else:
+                yield AgreementContactRow(role=role, rank=rank, name=name, email=email)
+
+
+def _known(session: Session) -> dict[str, AgreementRow]:
+    contacts = grouped(
+        session.exec(select(AgreementContact).where(AgreementContact.rank >= 0)), lambda contact: contact.agreement_id
+    )
+    roles = list(CONTACT_COLUMNS)
+    return {
+        row.reference: AgreementRow(
+            contacts=tuple(
+                AgreementContactRow.model_validate(contact, from_attributes=True)
+                for contact in sorted(contacts[row.id], key=lambda contact: (roles.index(contact.role), contact.rank))
+            ),
+            **row.model_dump(exclude={"id", "imported_at"}),
+        )
+        for row in session.exec(select(Agreement))
+    }
+
+
+def _keep(session: Session, rows: Sequence[AgreementRow], now: datetime) -> None:
+    if not rows:
+        return
+    session.execute(
+        insert(Agreement),
+        [
+            {"id": identifiers.agreement_id(row.reference), "imported_at": now} | row.model_dump(exclude={"contacts"})
+            for row in rows
+        ],
+    )
+    session.execute(insert(AgreementContact), [_contact(row, contact) for row in rows for contact in row.contacts])
+
+
+def _contact(row: AgreementRow, contact: AgreementContactRow) -> dict[str, Any]:
+    """A new contact's columns; its id is random, since one derived from the address would tell it."""
+    return {"id": uuid4(), "agreement_id": identifiers.agreement_id(row.reference)} | contact.model_dump()
+
+
+def _replace(session: Session, row: AgreementRow, now: datetime) -> None:
+    """Change an agreement; a contact no longer named stays, since deliveries point to it, but is not written to."""
+    agreement = session.get_one(Agreement, identifiers.agreement_id(row.reference))
+    agreement.sqlmodel_update(row.model_dump(exclude={"contacts"}) | {"imported_at": now})
+    session.add(agreement)
+    kept = {
+        (contact.role, contact.email): contact
+        for contact in session.exec(select(AgreementContact).where(AgreementContact.agreement_id == agreement.id))
+    }
+    for contact in row.contacts:
+        known = kept.pop((contact.role, contact.email), None)
+        session.add(known.sqlmodel_update(contact) if known else AgreementContact(**_contact(row, contact)))
+    for former in kept.values():
+        former.rank = FORMER
+        session.add(former)
+
+
+def _entries(rows: Sequence[AgreementRow], sha256: str, actor: str, now: datetime) -> list[Entry]:
+    return [
+        Entry(
+            kind=EvidenceKind.AGREEMENT_IMPORTED,
+            subject=str(identifiers.agreement_id(row.reference)),
+            actor=actor,
+            at=now,
+            body={"form": row.form, "state": row.state},
+            artifacts=(sha256,),
+            key=f"agreement-imported:{identifiers.agreement_id(row.reference)}:{sha256}:{now.isoformat()}",
+        )
+        for row in rows
+    ]

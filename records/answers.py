@@ -1,0 +1,480 @@
+"""What LEAs answer to their notices through the link, and what an officer does about it."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import TypeAlias
+from uuid import UUID, uuid4, uuid5
+
+import rfc8785
+from sqlmodel import Session, col, func, insert, select, update
+
+from config.database import Database
+from ledger.append import Entry, append
+from ledger.artifacts import Content, store_many
+from ledger.kinds import EvidenceKind
+from mail.facts import checked_address, clean_block, clean_line
+from models import identifiers
+from models.enums import AnswerKind, ContactRole, NoticeKind
+from models.errors import InvalidFields, InvalidInput, NotFound, Refused
+from models.tables import Agreement, AgreementContact, Answer, Duty, Notice, Reckoning
+from records.queries.views import View
+from records.scope import require_case
+
+LEA = "lea"
+"""Who answers, as evidence names them: whoever holds the link of the LEA's notice."""
+
+LONGEST_NAME = 200
+LONGEST_QUESTION = 10_000
+
+MOST_AT_ONCE = 500
+"""How many answers one transaction keeps, so that none waits long for those after it."""
+
+_EVIDENCE_OF = {
+    AnswerKind.ACKNOWLEDGED: EvidenceKind.NOTICE_ACKNOWLEDGED,
+    AnswerKind.QUESTION: EvidenceKind.QUESTION_ASKED,
+    AnswerKind.OTHER_CONTACT: EvidenceKind.CONTACT_NAMED,
+}
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """One answer as it arrived, checked; ``actor`` is ``LEA``, or the officer who enters it for them."""
+
+    notice_id: UUID
+    kind: AnswerKind
+    actor: str
+    name: str | None = None
+    email: str | None = None
+    text: str | None = None
+
+
+class LinkedNotice(View):
+    """What the holder of a notice's link is shown of it: no more than the mail said."""
+
+    id: UUID
+    case_id: UUID
+    agreement_id: UUID
+    case_reference: str
+    agreement_reference: str
+    lea_name: str
+    time_zone: str
+    kind: NoticeKind
+    clause_title: str
+    given_at: datetime | None
+    due_at: datetime | None
+    acknowledged_at: datetime | None
+
+
+class AnswerView(View):
+    """One question, or one contact that an LEA named; ``seen_at`` is when an officer was done with it."""
+
+    id: UUID
+    lea_name: str
+    name: str | None
+    email: str | None
+    text: str | None
+    given_at: datetime
+    seen_at: datetime | None
+
+
+class UnacknowledgedView(View):
+    """One notice that was given and that nobody has acknowledged yet."""
+
+    lea_name: str
+    agreement_reference: str
+    clause_title: str
+    given_at: datetime
+    reminders: int
+
+
+class AnswersView(View):
+    """What the LEAs of a case have answered: notices are counted, open questions and contacts come first."""
+
+    given: int
+    acknowledged: int
+    unacknowledged: tuple[UnacknowledgedView, ...]
+    questions: tuple[AnswerView, ...]
+    contacts: tuple[AnswerView, ...]
+
+
+def checked_answer(
+    notice_id: UUID, kind: AnswerKind, *, actor: str = LEA, name: str = "", email: str = "", text: str = ""
+) -> GivenAnswer:
+    """An answer as typed, cleaned; an acknowledgement needs nothing more, the others need to say who and what.
+
+    Raises:
+        InvalidFields: something is missing, too long, or no address; each problem names its field.
+    """
+    name, email, text = clean_line(name), clean_line(email), clean_block(text)
+    problems = [*_too_long("name", name, LONGEST_NAME), *_too_long("question", text, LONGEST_QUESTION)]
+    if kind is AnswerKind.ACKNOWLEDGED:
+        email = text = ""
+    else:
+        needed = {"name": name, "email": email} | ({"question": text} if kind is AnswerKind.QUESTION else {})
+        problems += [_empty(where) for where, value in needed.items() if not value]
+    if email:
+        try:
+            checked_address(email)
+        except InvalidInput as error:
+            problems.append(InvalidInput(error.message, where="email", next_step=error.next_step))
+    if problems:
+        raise InvalidFields(tuple(problems))
+    return GivenAnswer(notice_id, kind, actor, name or None, email or None, text or None)
+
+
+def _empty(where: str) -> InvalidInput:
+    return InvalidInput("Nothing is given here.", where=where, next_step="Fill it in.")
+
+
+def _too_long(where: str, text: str, longest: int) -> list[InvalidInput]:
+    if len(text) <= longest:
+        return []
+    return [InvalidInput(f"This is longer than {longest:,} characters.", where=where, next_step="Shorten it.")]
+
+
+def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes, now: datetime) -> None:
+    """Keep some answers with their evidence; one that is kept already is not kept again.
+
+    A notice is acknowledged once: the first acknowledgement stays. Nothing waits for a workflow. An answer to a
+    notice that is not kept here is left out.
+
+    Args:
+        session: a session of ``Database.writing()``.
+        answers: what arrived, in order.
+        key: keys the ids of answers, so that an id tells nothing of what was answered.
+        now: the instant of the answers.
+    """
+    case_of = _lock_notices(session, {answer.notice_id for answer in answers})
+    named: dict[UUID, GivenAnswer] = {}
+    for answer in answers:
+        if answer.notice_id in case_of:
+            named.setdefault(_answer_id(answer, key), answer)
+    for answer_id in session.exec(select(Answer.id).where(col(Answer.id).in_(named))):
+        del named[answer_id]
+    if not named:
+        return
+    session.execute(
+        insert(Answer),
+        [
+            {
+                "id": answer_id,
+                "notice_id": answer.notice_id,
+                "case_id": case_of[answer.notice_id],
+                "kind": answer.kind,
+                "name": answer.name,
+                "email": answer.email,
+                "text": answer.text,
+                "given_at": now,
+            }
+            for answer_id, answer in named.items()
+        ],
+    )
+    acknowledged = [answer.notice_id for answer in named.values() if answer.kind is AnswerKind.ACKNOWLEDGED]
+    session.execute(update(Notice).where(col(Notice.id).in_(acknowledged)).values(acknowledged_at=now))
+    artifacts = _keep_what_was_said(session, named, now)
+    append(
+        session,
+        *(
+            Entry(
+                case_id=case_of[answer.notice_id],
+                kind=_EVIDENCE_OF[answer.kind],
+                subject=str(answer.notice_id),
+                actor=answer.actor,
+                at=now,
+                body={"answer": str(answer_id)},
+                artifacts=artifacts.get(answer_id, ()),
+                key=f"answered:{answer_id}",
+            )
+            for answer_id, answer in named.items()
+        ),
+    )
+
+
+def _lock_notices(session: Session, notices: set[UUID]) -> dict[UUID, UUID]:
+    """The cases of those notices that are kept, which are held until the transaction ends.
+
+    Of two processes that keep the same answer, the second must see the first's.
+    """
+    rows = session.exec(
+        select(Notice.id, Notice.case_id).where(col(Notice.id).in_(notices)).order_by(col(Notice.id)).with_for_update()
+    )
+    return dict(rows.all())
+
+
+def _answer_id(answer: GivenAnswer, key: bytes) -> UUID:
+    """The same answer sent twice has one id; a second acknowledgement is the same whoever it names."""
+    if answer.kind is AnswerKind.ACKNOWLEDGED:
+        return uuid5(answer.notice_id, answer.kind)
+    said = rfc8785.dumps([answer.kind.value, answer.name, answer.email, answer.text])
+    return uuid5(answer.notice_id, hmac.new(key, said, sha256).hexdigest())
+
+
+def _keep_what_was_said(session: Session, named: dict[UUID, GivenAnswer], now: datetime) -> dict[UUID, tuple[str, ...]]:
+    """Keep names, addresses and questions as artifacts; salted, since the hash of a bare address would tell it."""
+    said = {
+        answer_id: {"name": answer.name, "email": answer.email, "text": answer.text, "salt": secrets.token_hex(16)}
+        for answer_id, answer in named.items()
+        if answer.name or answer.email or answer.text
+    }
+    hashes = store_many(session, (Content(rfc8785.dumps(one), "application/json") for one in said.values()), now)
+    return {answer_id: (sha256,) for answer_id, sha256 in zip(said, hashes, strict=True)}
+
+
+_Waiting: TypeAlias = tuple[GivenAnswer, asyncio.Future[None]]
+
+
+class AnswerBox:
+    """Takes answers from many requests at once, and writes all that wait in one transaction.
+
+    A commit waits for the disk, and only one can be under way: thousands of LEAs that acknowledge in the same minute
+    would queue for it one by one. Each still waits until its own answer is kept.
+    """
+
+    def __init__(self, database: Database, key: bytes, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._key = key
+        self._clock = clock
+        self._waiting: list[_Waiting] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def give(self, answer: GivenAnswer) -> None:
+        """Return when the answer is kept.
+
+        Raises:
+            Unavailable: the database does not answer; nothing was kept.
+        """
+        kept = asyncio.get_running_loop().create_future()
+        self._waiting.append((answer, kept))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_all())
+        await kept
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                taken, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                try:
+                    await asyncio.to_thread(self._write, [answer for answer, _ in taken])
+                except Exception as error:
+                    _settle(taken, error)
+                else:
+                    _settle(taken, None)
+        finally:
+            self._writer = None
+
+    def _write(self, answers: list[GivenAnswer]) -> None:
+        with self._database.writing() as session:
+            record_answers(session, answers, self._key, self._clock())
+
+
+def _settle(taken: list[_Waiting], error: Exception | None) -> None:
+    for _, kept in taken:
+        if kept.done():  # whoever waited for it has gone away
+            continue
+        if error is None:
+            kept.set_result(None)
+        else:
+            kept.set_exception(error)
+
+
+def read_linked_notice(database: Database, notice_id: UUID) -> LinkedNotice:
+    """The notice that a link leads to.
+
+    Raises:
+        NotFound: it is not kept here.
+    """
+    with database.reading() as session:
+        row = session.exec(
+            select(Notice, Duty, Agreement, Reckoning)
+            .join(Duty, col(Duty.id) == col(Notice.duty_id))
+            .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+            .join(Reckoning, col(Reckoning.id) == col(Duty.reckoning_id))
+            .where(Notice.id == notice_id)
+        ).one_or_none()
+        if row is None:
+            raise NotFound("The notice of this link is not kept here.", next_step="Write to whoever sent it.")
+        notice, duty, agreement, reckoning = row
+        return LinkedNotice(
+            id=notice.id,
+            case_id=notice.case_id,
+            agreement_id=agreement.id,
+            case_reference=identifiers.case_reference(notice.case_id),
+            agreement_reference=agreement.reference,
+            lea_name=agreement.lea_name,
+            time_zone=agreement.time_zone,
+            kind=notice.kind,
+            clause_title=reckoning.body["title"],
+            given_at=notice.given_at,
+            due_at=duty.due_at if notice.kind is NoticeKind.NOTICE else None,
+            acknowledged_at=notice.acknowledged_at,
+        )
+
+
+def read_answers(database: Database, case_id: UUID, *, listed: int | None = None) -> AnswersView:
+    """What the LEAs of a case have answered, with at most ``listed`` unacknowledged notices, the oldest first.
+
+    Raises:
+        NotFound: there is no such case.
+    """
+    with database.reading() as session:
+        require_case(session, case_id)
+        given, acknowledged = session.exec(
+            select(func.count(col(Notice.given_at)), func.count(col(Notice.acknowledged_at))).where(
+                Notice.case_id == case_id, col(Notice.dropped).is_(False)
+            )
+        ).one()
+        return AnswersView(
+            given=given,
+            acknowledged=acknowledged,
+            unacknowledged=_unacknowledged(session, case_id, listed),
+            questions=_answers(session, case_id, AnswerKind.QUESTION),
+            contacts=_answers(session, case_id, AnswerKind.OTHER_CONTACT),
+        )
+
+
+def _unacknowledged(session: Session, case_id: UUID, listed: int | None) -> tuple[UnacknowledgedView, ...]:
+    # Which ones first: sorting them with everything that is shown takes several times as long.
+    oldest = (
+        select(Notice.id)
+        .where(Notice.case_id == case_id, col(Notice.dropped).is_(False))
+        .where(col(Notice.given_at).is_not(None), col(Notice.acknowledged_at).is_(None))
+        .order_by(col(Notice.given_at), col(Notice.id))
+        .limit(listed)
+    )
+    rows = session.exec(
+        select(Notice, Agreement, Reckoning)
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .join(Reckoning, col(Reckoning.id) == col(Duty.reckoning_id))
+        .where(col(Notice.id).in_(oldest))
+        .order_by(col(Notice.given_at), col(Agreement.lea_name), col(Notice.id))
+    )
+    return tuple(
+        UnacknowledgedView(
+            lea_name=agreement.lea_name,
+            agreement_reference=agreement.reference,
+            clause_title=reckoning.body["title"],
+            given_at=notice.given_at,
+            reminders=notice.reminders,
+        )
+        for notice, agreement, reckoning in rows
+        if notice.given_at
+    )
+
+
+def _answers(session: Session, case_id: UUID, kind: AnswerKind) -> tuple[AnswerView, ...]:
+    rows = session.exec(
+        select(Answer, Agreement.lea_name)
+        .join(Notice, col(Notice.id) == col(Answer.notice_id))
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .where(Answer.case_id == case_id, Answer.kind == kind)
+        .order_by(col(Answer.seen_at).is_not(None), col(Answer.given_at), col(Answer.id))
+    )
+    return tuple(
+        AnswerView(lea_name=lea_name, **answer.model_dump(include=set(AnswerView.model_fields)))
+        for answer, lea_name in rows
+    )
+
+
+def settle_answer(database: Database, case_id: UUID, answer_id: UUID, *, actor: str, now: datetime) -> None:
+    """Note that a question was answered, or that a named contact was looked at and not taken.
+
+    Raises:
+        NotFound: the case has no such answer.
+        Refused: that was noted already.
+    """
+    with database.writing() as session:
+        answer = _open_answer(session, case_id, answer_id)
+        _close(session, answer, actor, now)
+
+
+def adopt_contact(database: Database, case_id: UUID, answer_id: UUID, *, actor: str, now: datetime) -> None:
+    """Take a contact that an LEA named into its agreement, last among those that security notices go to.
+
+    Where the agreement names no security contacts, that is its general ones: a single security contact would
+    otherwise silently take their place.
+
+    Raises:
+        NotFound: the case has no such answer.
+        Refused: it names no contact, one that is known, or one that was decided about already.
+    """
+    with database.writing() as session:
+        answer = _open_answer(session, case_id, answer_id)
+        if answer.kind is not AnswerKind.OTHER_CONTACT or answer.name is None or answer.email is None:
+            raise Refused("This answer names no contact.", next_step="Choose one that does.")
+        agreement_id = session.exec(
+            select(Duty.agreement_id)
+            .join(Notice, col(Notice.duty_id) == col(Duty.id))
+            .where(Notice.id == answer.notice_id)
+        ).one()
+        contact = _last_of_its_role(session, agreement_id, answer.name, answer.email)
+        session.add(contact)
+        append(
+            session,
+            Entry(
+                case_id=case_id,
+                kind=EvidenceKind.CONTACT_ADOPTED,
+                subject=str(agreement_id),
+                actor=actor,
+                at=now,
+                body={"answer": str(answer_id), "contact": str(contact.id), "role": contact.role.value},
+                key=f"contact-adopted:{answer_id}",
+            ),
+        )
+        _close(session, answer, actor, now)
+
+
+def _last_of_its_role(session: Session, agreement_id: UUID, name: str, email: str) -> AgreementContact:
+    contacts = session.exec(
+        select(AgreementContact).where(
+            AgreementContact.agreement_id == agreement_id,
+            AgreementContact.role != ContactRole.COPY_TO,
+            AgreementContact.rank >= 0,
+        )
+    ).all()
+    security = [contact for contact in contacts if contact.role is ContactRole.SECURITY]
+    peers = security or contacts
+    if any(contact.email.casefold() == email.casefold() for contact in peers):
+        raise Refused("The agreement names this contact already.", next_step="Note that you have seen it instead.")
+    return AgreementContact(
+        id=uuid4(),
+        agreement_id=agreement_id,
+        role=ContactRole.SECURITY if security else ContactRole.GENERAL,
+        rank=max((contact.rank for contact in peers), default=-1) + 1,
+        name=name,
+        email=email,
+    )
+
+
+def _open_answer(session: Session, case_id: UUID, answer_id: UUID) -> Answer:
+    answer = session.get(Answer, answer_id, with_for_update=True)
+    if answer is None or answer.case_id != case_id:
+        raise NotFound("The case has no such answer.", next_step="Choose one on the case's page.")
+    if answer.seen_at is not None:
+        raise Refused("This answer was dealt with already.", next_step="Reload the case's page.")
+    return answer
+
+
+def _close(session: Session, answer: Answer, actor: str, now: datetime) -> None:
+    answer.seen_at = now
+    session.add(answer)
+    append(
+        session,
+        Entry(
+            case_id=answer.case_id,
+            kind=EvidenceKind.ANSWER_SETTLED,
+            subject=str(answer.notice_id),
+            actor=actor,
+            at=now,
+            body={"answer": str(answer.id)},
+            key=f"answer-settled:{answer.id}",
+        ),
+    )

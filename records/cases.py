@@ -1,0 +1,42 @@
+"""Opening and closing a case in SQL, with the evidence of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from cases.messages import CaseStanding
+from ledger.actors import ENGINE
+from ledger.append import Entry, append
+from ledger.kinds import EvidenceKind
+from models.enums import CaseStatus
+from models.tables import Case, Duty
+from records.summary import read_standing
+
+
+def close_case(session: Session, case_id: UUID, now: datetime) -> CaseStanding:
+    case = session.get_one(Case, case_id)
+    if case.status is not CaseStatus.DISMISSED:
+        case.status = CaseStatus.CLOSED
+    case.closed_at = case.closed_at or now
+    session.add(case)
+    verdicts = session.exec(
+        select(Duty.status, Duty.verdict, func.count())
+        .where(Duty.case_id == case_id)
+        .group_by(col(Duty.status), col(Duty.verdict))
+    ).all()
+    append(
+        session,
+        Entry(
+            case_id=case_id,
+            kind=EvidenceKind.CASE_CLOSED,
+            actor=ENGINE,
+            at=now,
+            body={"duties": {f"{verdict or status}": count for status, verdict, count in verdicts}},
+            key=f"case-closed:{case_id}",
+        ),
+    )
+    return read_standing(session, case_id)

@@ -1,0 +1,139 @@
+"""What the mail server answered for each notice, and what that performs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from ledger.actors import ENGINE
+from ledger.append import Entry, append
+from ledger.kinds import EvidenceKind
+from mail.transport import (
+    Accepted,
+    MailServerUnavailable,
+    OutcomeUnknown,
+    Rejected,
+    SendResult,
+)
+from models.enums import DeliveryStatus, DutyStatus, NoticeKind, Verdict
+from models.tables import AgreementContact, Batch, Delivery, Duty, Notice
+from records.outbox import Letter, delivery_entry
+
+Answer: TypeAlias = SendResult | MailServerUnavailable | OutcomeUnknown
+
+
+@dataclass(frozen=True)
+class Handed:
+    """One letter with what the mail server answered."""
+
+    letter: Letter
+    answer: Answer
+    at: datetime
+
+
+def released_key(batch_id: UUID) -> str:
+    """The key of the evidence that a batch began to leave."""
+    return f"notice-released:{batch_id}"
+
+
+def settle(session: Session, batch_id: UUID, handed: Sequence[Handed], now: datetime) -> None:
+    """Write what the mail server answered into the outbox, with the evidence of it."""
+    batch = session.get_one(Batch, batch_id)
+    outbox = _outbox(session, [item.letter.delivery_id for item in handed])
+    entries = [entry for item in handed for entry in _settle(session, batch, outbox, item)]
+    entries += _note_trouble(batch, handed, now)
+    session.add(batch)
+    append(session, *entries)
+
+
+def _outbox(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, tuple[Delivery, Notice, Duty]]:
+    rows = session.exec(
+        select(Delivery, Notice, Duty)
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .where(col(Delivery.id).in_(deliveries))
+    )
+    return {delivery.id: (delivery, notice, duty) for delivery, notice, duty in rows}
+
+
+def _settle(
+    session: Session, batch: Batch, outbox: Mapping[UUID, tuple[Delivery, Notice, Duty]], handed: Handed
+) -> list[Entry]:
+    """Write one answer into the outbox; the first acceptance by a contact discharges the duty."""
+    letter, answer = handed.letter, handed.answer
+    delivery, notice, duty = outbox[letter.delivery_id]
+    if isinstance(answer, MailServerUnavailable):
+        delivery.attempted_at = None
+        return []
+    if isinstance(answer, OutcomeUnknown):
+        delivery.status = DeliveryStatus.UNKNOWN
+        return [delivery_entry(EvidenceKind.DELIVERY_UNKNOWN, batch.case_id, delivery, handed.at)]
+    delivery.settled_at, delivery.answer = handed.at, f"{answer.code} {answer.text}"
+    if isinstance(answer, Rejected):
+        delivery.status = DeliveryStatus.REJECTED
+        contact = session.get_one(AgreementContact, delivery.contact_id)
+        contact.failing_since = contact.failing_since or handed.at
+        session.add(contact)
+        return [
+            delivery_entry(EvidenceKind.DELIVERY_REJECTED, batch.case_id, delivery, handed.at, {"code": answer.code})
+        ]
+    delivery.status = DeliveryStatus.ACCEPTED
+    accepted: dict[str, object] = {"code": answer.code}
+    if letter.copy:
+        return [delivery_entry(EvidenceKind.COPY_GIVEN, batch.case_id, delivery, handed.at, accepted)]
+    return [
+        delivery_entry(
+            EvidenceKind.NOTICE_GIVEN,
+            batch.case_id,
+            delivery,
+            handed.at,
+            accepted | _discharge(notice, duty, handed.at),
+        )
+    ]
+
+
+def _discharge(notice: Notice, duty: Duty, at: datetime) -> dict[str, object]:
+    notice.given_at = at
+    if notice.kind is not NoticeKind.DISMISSAL:
+        duty.lacking, duty.lacking_count = notice.lacking, len(notice.lacking)
+    if duty.status is DutyStatus.RUNNING:
+        duty.status, duty.discharged_at = DutyStatus.DISCHARGED, at
+        duty.verdict = Verdict.LATE if duty.due_at and at > duty.due_at else Verdict.ON_TIME
+    return {
+        "duty": str(duty.id),
+        "clause": duty.clause,
+        "due_at": duty.due_at.isoformat() if duty.due_at else None,
+        "kind": notice.kind.value,
+        "verdict": duty.verdict,
+        "given": notice.given,
+        "lacking": notice.lacking,
+    }
+
+
+def _note_trouble(batch: Batch, handed: Sequence[Handed], now: datetime) -> list[Entry]:
+    """Keep on the batch what holds its notices back, since when; it is cleared by the first acceptance."""
+    troubles = [item.answer for item in handed if isinstance(item.answer, MailServerUnavailable | OutcomeUnknown)]
+    if not troubles:
+        if any(isinstance(item.answer, Accepted) for item in handed):
+            batch.trouble = batch.trouble_since = None
+        return []
+    code = troubles[0].code
+    if batch.trouble == code:
+        return []
+    batch.trouble, batch.trouble_since = code, now
+    return [
+        Entry(
+            case_id=batch.case_id,
+            kind=EvidenceKind.DELIVERY_TROUBLED,
+            subject=str(batch.id),
+            actor=ENGINE,
+            at=now,
+            body={"trouble": code},
+            key=f"delivery-troubled:{batch.id}:{code}:{now.isoformat()}",
+        )
+    ]

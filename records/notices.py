@@ -1,0 +1,272 @@
+"""Planning notices: which duties need one now, which planned ones no longer stand, and how they make batches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, insert, select
+
+from cases.messages import BatchPlan, NoticePolicy
+from models import identifiers
+from models.enums import BatchStatus, CaseStatus, DeliveryStatus, DutyStatus, FactStatus, NoticeKind
+from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice, Reckoning
+from records.documents_at_hand import documents_at_hand
+
+BATCH_SIZE = 200
+"""How many notices one batch holds at most: what one activity sends, and what the case waits for at once."""
+
+HERE = (BatchStatus.WAITING, BatchStatus.WITHHELD)
+"""How a batch stands that has not begun to leave; one that is withheld leaves once it is released."""
+
+NOT_GONE = (*HERE, BatchStatus.SENDING)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Notices that share everything but their LEA."""
+
+    kind: NoticeKind
+    clause: str
+    reckoning_id: str
+    leaves_at: datetime
+    withheld: bool = False
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The content elements that are known: of every LEA, and of one by a document that there is for it."""
+
+    elements: Set[str]
+    at_hand: Mapping[UUID, Set[str]]
+
+    def adds_to(self, duty: Duty) -> bool:
+        """Whether anything is known that the duty's LEA has not been told."""
+        return not (self.elements | self.at_hand.get(duty.agreement_id, frozenset())).isdisjoint(duty.lacking)
+
+
+def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: datetime, dated: Set[str]) -> None:
+    """Bring the planned notices of a case in line with its duties.
+
+    A notice whose duty no longer runs, or is due at another instant, is dropped before it leaves. A running duty
+    without a notice gets one; one that was discharged with elements lacking gets a supplement once any of them is
+    known; in a dismissed case, every LEA that was told is told of the dismissal. ``dated`` are the elements that the
+    case's dates make known.
+    """
+    duties = {duty.id: duty for duty in session.exec(select(Duty).where(Duty.case_id == case_id))}
+    reckonings = _reckonings(session, duties.values())
+    _settle_impossible(session, case_id, duties.values())
+    if session.get_one(Case, case_id).status is CaseStatus.DISMISSED:
+        _drop(session, case_id, duties, _Known(frozenset(), {}), dismissed=True)
+        _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
+        return
+    known = _Known(dated | _elements(session, case_id, FactStatus.KNOWN), documents_at_hand(session, case_id))
+    withheld = _drop(session, case_id, duties, known, dismissed=False)
+    live = _live(session, case_id)
+    cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
+    for duty in duties.values():
+        if duty.id in live:
+            continue
+        if duty.status is DutyStatus.RUNNING and duty.due_at and reckonings[duty.reckoning_id]["by_notice"]:
+            leaves_at = _leaves_at(duty.due_at, policy, now)
+            cohort = Cohort(NoticeKind.NOTICE, duty.clause, duty.reckoning_id, leaves_at, duty.id in withheld)
+            cohorts[cohort].append(duty.id)
+        elif duty.status is DutyStatus.DISCHARGED and known.adds_to(duty):
+            leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
+            cohorts[Cohort(NoticeKind.SUPPLEMENT, duty.clause, duty.reckoning_id, leaves_at)].append(duty.id)
+    _plan(session, case_id, cohorts, now)
+
+
+def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
+    """The batches of a case that have not left, with what the case's clock needs to know of them."""
+    rows = session.exec(
+        select(Batch, Reckoning)
+        .join(Reckoning, col(Reckoning.id) == col(Batch.reckoning_id))
+        .where(Batch.case_id == case_id, col(Batch.status).in_(HERE))
+    )
+    return tuple(
+        BatchPlan(
+            batch_id=batch.id,
+            kind=batch.kind,
+            clause=batch.clause,
+            starts_at=datetime.fromisoformat(reckoning.body["starts_at"]),
+            due_at=datetime.fromisoformat(reckoning.body["due_at"]) if batch.kind is NoticeKind.NOTICE else None,
+            leaves_at=batch.leaves_at,
+            size=batch.size,
+            withheld=batch.status is BatchStatus.WITHHELD,
+        )
+        for batch, reckoning in rows
+    )
+
+
+def _leaves_at(due_at: datetime, policy: NoticePolicy, now: datetime) -> datetime:
+    """The last safe moment of a notice that nobody releases; at once where notices need no release."""
+    return now if policy.release == "immediate" else due_at - timedelta(minutes=policy.last_safe_minutes)
+
+
+def _reckonings(session: Session, duties: Iterable[Duty]) -> dict[str, dict[str, object]]:
+    wanted = {duty.reckoning_id for duty in duties}
+    return {row.id: row.body for row in session.exec(select(Reckoning).where(col(Reckoning.id).in_(wanted)))}
+
+
+def _elements(session: Session, case_id: UUID, status: FactStatus) -> set[str]:
+    return set(
+        session.exec(
+            select(CaseFact.element).where(
+                CaseFact.case_id == case_id, CaseFact.status == status, col(CaseFact.superseded_at).is_(None)
+            )
+        )
+    )
+
+
+def _settle_impossible(session: Session, case_id: UUID, duties: Iterable[Duty]) -> None:
+    """What was declared impossible to determine is lacking no more."""
+    impossible = _elements(session, case_id, FactStatus.IMPOSSIBLE)
+    for duty in duties:
+        if impossible.intersection(duty.lacking):
+            duty.lacking = [element for element in duty.lacking if element not in impossible]
+            duty.lacking_count = len(duty.lacking)
+            session.add(duty)
+
+
+def _not_gone(session: Session, case_id: UUID) -> list[tuple[Notice, Batch]]:
+    return list(
+        session.exec(
+            select(Notice, Batch)
+            .join(Batch, col(Batch.id) == col(Notice.batch_id))
+            .where(
+                Notice.case_id == case_id,
+                col(Notice.given_at).is_(None),
+                col(Notice.dropped).is_(False),
+                col(Batch.status).in_(NOT_GONE),
+            )
+        ).all()
+    )
+
+
+def _on_its_way(session: Session, case_id: UUID) -> set[UUID]:
+    """The notices that the mail server may have taken, as far as anybody knows."""
+    return set(
+        session.exec(
+            select(Delivery.notice_id)
+            .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+            .where(Notice.case_id == case_id, col(Notice.given_at).is_(None), col(Delivery.attempted_at).is_not(None))
+            .where(col(Delivery.status).in_((DeliveryStatus.RESERVED, DeliveryStatus.UNKNOWN)))
+        )
+    )
+
+
+def _live(session: Session, case_id: UUID) -> set[UUID]:
+    """The duties that need no further notice for now: one waits, is being sent, or could not be delivered."""
+    waiting = {notice.duty_id for notice, _ in _not_gone(session, case_id)}
+    tried = session.exec(
+        select(Notice.duty_id)
+        .join(Batch, col(Batch.id) == col(Notice.batch_id))
+        .where(
+            Notice.case_id == case_id,
+            col(Notice.dropped).is_(False),
+            col(Notice.given_at).is_(None),
+            Batch.status == BatchStatus.SENT,
+        )
+    )
+    return waiting.union(tried)
+
+
+def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: _Known, *, dismissed: bool) -> set[UUID]:
+    """Drop the notices that no longer stand; return the duties whose notice had been withheld.
+
+    A letter that may be on its way is left to arrive; the case reckons again once it has.
+    """
+    withheld: set[UUID] = set()
+    on_its_way = _on_its_way(session, case_id)
+    dropped: dict[UUID, int] = defaultdict(int)
+    batches: dict[UUID, Batch] = {}
+    for notice, batch in _not_gone(session, case_id):
+        if notice.id not in on_its_way and not _stands(
+            notice, batch, duties[notice.duty_id], known, dismissed=dismissed
+        ):
+            notice.dropped = True
+            if batch.status is BatchStatus.WITHHELD:
+                withheld.add(notice.duty_id)
+            session.add(notice)
+            dropped[batch.id] += 1
+            batches[batch.id] = batch
+    for batch_id, count in dropped.items():
+        batch = batches[batch_id]
+        batch.size -= count
+        if batch.size == 0 and batch.status in HERE:
+            batch.status = BatchStatus.CANCELLED
+        session.add(batch)
+    return withheld
+
+
+def _stands(notice: Notice, batch: Batch, duty: Duty, known: _Known, *, dismissed: bool) -> bool:
+    """Whether a planned notice still says what is to be said."""
+    if notice.kind is NoticeKind.DISMISSAL or dismissed:
+        return notice.kind is NoticeKind.DISMISSAL
+    if notice.kind is NoticeKind.SUPPLEMENT:
+        return known.adds_to(duty)
+    return duty.status is DutyStatus.RUNNING and duty.reckoning_id == batch.reckoning_id
+
+
+def _dismissals(
+    session: Session, case_id: UUID, duties: Mapping[UUID, Duty], now: datetime
+) -> dict[Cohort, list[UUID]]:
+    """One notice for each LEA that was told, under the first duty by which it was, unless it has one."""
+    rows = session.exec(
+        select(Notice.duty_id, Notice.kind)
+        .where(Notice.case_id == case_id, col(Notice.dropped).is_(False))
+        .where(col(Notice.given_at).is_not(None) | (col(Notice.kind) == NoticeKind.DISMISSAL))
+        .order_by(col(Notice.given_at))
+    ).all()
+    done = {duties[duty_id].agreement_id for duty_id, kind in rows if kind is NoticeKind.DISMISSAL}
+    cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
+    for duty_id, _ in rows:
+        duty = duties[duty_id]
+        if duty.agreement_id not in done:
+            done.add(duty.agreement_id)
+            cohorts[Cohort(NoticeKind.DISMISSAL, duty.clause, duty.reckoning_id, now)].append(duty_id)
+    return cohorts
+
+
+def _plan(session: Session, case_id: UUID, cohorts: Mapping[Cohort, list[UUID]], now: datetime) -> None:
+    for cohort, duties in cohorts.items():
+        for start in range(0, len(duties), BATCH_SIZE):
+            _plan_batch(session, case_id, cohort, duties[start : start + BATCH_SIZE], now)
+
+
+def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UUID], now: datetime) -> None:
+    batch_id = identifiers.batch_id(case_id, cohort.kind, cohort.clause, duties[0], now)
+    session.add(
+        Batch(
+            id=batch_id,
+            case_id=case_id,
+            kind=cohort.kind,
+            clause=cohort.clause,
+            reckoning_id=cohort.reckoning_id,
+            status=BatchStatus.WITHHELD if cohort.withheld else BatchStatus.WAITING,
+            size=len(duties),
+            leaves_at=cohort.leaves_at,
+        )
+    )
+    session.flush()
+    session.execute(
+        insert(Notice),
+        [
+            {
+                "id": identifiers.notice_id(batch_id, duty_id),
+                "batch_id": batch_id,
+                "duty_id": duty_id,
+                "case_id": case_id,
+                "kind": cohort.kind,
+                "given": [],
+                "lacking": [],
+                "dropped": False,
+                "reminders": 0,
+            }
+            for duty_id in duties
+        ],
+    )

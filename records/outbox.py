@@ -1,0 +1,455 @@
+"""The desk where notices become letters: what each is to say, to whom it goes, and its place in the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import HttpUrl
+from sqlmodel import Session, col, select
+
+from cases.messages import AnchorValue
+from ledger.actors import ENGINE
+from ledger.append import Entry, append
+from ledger.artifacts import Content, fetch, store_many
+from ledger.kinds import EvidenceKind
+from mail.compose import Addressing, compose
+from mail.contacts import choose_recipients
+from mail.contents import Delay, Knowledge, KnownFact, element_values
+from mail.facts import Clause, EarlierNotice, ElementStatus, ElementValue, Mailbox, NoticeFacts, Sender
+from mail.links import notice_link
+from models import identifiers
+from models.enums import ContactRole, DeliveryStatus, FactStatus, NoticeKind
+from models.errors import InvalidInput
+from models.grouping import grouped
+from models.tables import (
+    Agreement,
+    AgreementContact,
+    CaseAgreement,
+    CaseFact,
+    Delivery,
+    Duty,
+    EvidenceEntry,
+    Hold,
+    Notice,
+    Reckoning,
+)
+from records.documents_at_hand import documents_at_hand
+from records.duties import current_anchors
+from records.terms import pinned_terms
+from terms.effective import EffectiveTerms
+
+UNSETTLED = (DeliveryStatus.RESERVED, DeliveryStatus.UNKNOWN)
+FAILED = (DeliveryStatus.REJECTED, DeliveryStatus.BOUNCED)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One message ready to be handed to the mail server for one contact."""
+
+    notice_id: UUID
+    delivery_id: UUID
+    contact_id: UUID
+    email: str
+    copy: bool
+    attempt: int
+    sha256: str
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """Everything about one notice that its letter is written from."""
+
+    notice: Notice
+    duty: Duty
+    agreement: Agreement
+    reckoning: Reckoning
+    terms_hash: str
+    contacts: tuple[AgreementContact, ...]
+    deliveries: list[Delivery]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a letter was under way when its sender stopped, so that nobody can say whether it arrived."""
+        return any(delivery.attempted_at is not None for delivery in self.unsettled)
+
+    @property
+    def unsettled(self) -> tuple[Delivery, ...]:
+        """Deliveries that the mail server has not answered for."""
+        return tuple(delivery for delivery in self.deliveries if delivery.status in UNSETTLED)
+
+    def next_contact(self) -> AgreementContact | None:
+        """The first contact left to try; one known to fail comes after those that are not. None when none is left."""
+        failed = {delivery.contact_id for delivery in self.deliveries if delivery.status in FAILED}
+        left = [contact for contact in self._recipients()[0] if contact.id not in failed]
+        return min(left, key=lambda contact: contact.failing_since is not None, default=None)
+
+    def addressees(self) -> tuple[AgreementContact, ...]:
+        """Whom the next letter is for: the contact whose turn it is, then those that the agreement wants copied."""
+        primary = self.next_contact()
+        if primary is None:
+            raise ValueError("a notice without a contact left to try has no letter")
+        return primary, *self._recipients()[1]
+
+    def reserve(self, message_id: str, sha256: str, now: datetime) -> None:
+        """Give each addressee a place in the outbox for a message, once; a letter written anew takes the old one's."""
+        taken = {delivery.contact_id: delivery for delivery in self.deliveries}
+        for contact in self.addressees():
+            place = taken.get(contact.id)
+            if place is None:
+                self.deliveries.append(self._place(contact, message_id, sha256, now))
+            elif place.status is DeliveryStatus.RESERVED:
+                place.message_id, place.message_sha256 = message_id, sha256
+
+    def _place(self, contact: AgreementContact, message_id: str, sha256: str, now: datetime) -> Delivery:
+        return Delivery(
+            id=identifiers.delivery_id(self.notice.id, contact.id),
+            notice_id=self.notice.id,
+            contact_id=contact.id,
+            message_id=message_id,
+            status=DeliveryStatus.RESERVED,
+            message_sha256=sha256,
+            reserved_at=now,
+        )
+
+    def _recipients(self) -> tuple[tuple[AgreementContact, ...], tuple[AgreementContact, ...]]:
+        try:
+            chosen = choose_recipients((contact for contact in self.contacts if contact.rank >= 0), security=True)
+        except InvalidInput:
+            return (), ()
+        return chosen.to, chosen.copies
+
+
+BEHIND_THE_LINK = KnownFact(FactStatus.KNOWN, "It is among the documents behind the link in this notice.")
+"""What a notice says of an element that is a document about students."""
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """What a case knows while some of its letters are written, read once for all of them.
+
+    Attributes:
+        terms: the pinned terms, by hash.
+        anchors: the dated facts, by name.
+        facts: what is known, by content element.
+        at_hand: the content elements that there is a document for, by agreement.
+        holds: every law-enforcement hold there was.
+        earlier: the first notice given under each duty that a supplement or dismissal follows.
+        dismissal_reason: why the suspicion was dismissed.
+    """
+
+    terms: Mapping[str, EffectiveTerms]
+    anchors: Mapping[str, AnchorValue]
+    facts: Mapping[str, KnownFact]
+    at_hand: Mapping[UUID, Set[str]]
+    holds: Sequence[Hold]
+    earlier: Mapping[UUID, EarlierNotice]
+    dismissal_reason: str | None
+
+    def documents(self, agreement_id: UUID) -> dict[str, KnownFact]:
+        """The elements that a document gives: never by e-mail, only behind the notice's own link."""
+        return dict.fromkeys(self.at_hand.get(agreement_id, ()), BEHIND_THE_LINK)
+
+    def delay(self, dossier: Dossier) -> Delay:
+        """What may be said of law enforcement having delayed a notice; one that no hold suspends was not delayed."""
+        holds = [hold for hold in self.holds if hold.agreement_id in (None, dossier.agreement.id)]
+        if not holds or not dossier.reckoning.body["suspendable_by_law_enforcement"]:
+            return Delay.NONE
+        return Delay.TOLD if all(hold.shareable for hold in holds) else Delay.WITHHELD
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Writes letters in the name of one organisation.
+
+    Attributes:
+        sender: the mailbox in From, to which bounces return.
+        organisation: whom a notice names as its sender.
+        message_id_domain: the right-hand side of every Message-ID.
+        public_url: what links in notices begin with.
+        link_key: the key under which links to single notices are made.
+    """
+
+    sender: Mailbox
+    organisation: Sender
+    message_id_domain: str
+    public_url: str
+    link_key: bytes = field(repr=False)
+
+    def pending(self, session: Session, batch_id: UUID) -> list[UUID]:
+        """The notices of a batch for which something is still to be sent, in a fixed order."""
+        unsettled = select(Delivery.notice_id).where(col(Delivery.status).in_(UNSETTLED))
+        notices = session.exec(
+            select(Notice.id)
+            .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
+            .where(col(Notice.given_at).is_(None) | col(Notice.id).in_(unsettled))
+            .order_by(col(Notice.id))
+        ).all()
+        return [
+            dossier.notice.id for dossier in _dossiers(session, notices) if dossier.unsettled or dossier.next_contact()
+        ]
+
+    def reserve(
+        self, session: Session, case_id: UUID, notices: Sequence[UUID], *, released: bool, now: datetime
+    ) -> list[Letter]:
+        """Write the letters of some notices of a case and reserve their places in the outbox, marked as under way.
+
+        A letter whose fate is unknown is taken up again as it is; one that is known not to have left is written anew,
+        so that it bears the date on which it goes.
+        """
+        dossiers = [dossier for dossier in _dossiers(session, notices) if not dossier.notice.dropped]
+        unwritten = [dossier for dossier in dossiers if dossier.notice.given_at is None and not dossier.interrupted]
+        known = _case_file(session, case_id, unwritten)
+        written = [self._write(dossier, known, released=released, now=now) for dossier in unwritten]
+        names = store_many(session, (Content(raw, "message/rfc822") for raw in written), now)
+        for dossier, sha256 in zip(unwritten, names, strict=True):
+            dossier.reserve(self._message_id(dossier), sha256, now)
+        composed = (_composed(dossier, sha256, now) for dossier, sha256 in zip(unwritten, names, strict=True))
+        append(session, *composed, *_broken_off(dossiers, now))
+        return _take_up(session, dossiers, dict(zip(names, written, strict=True)), now)
+
+    def _write(self, dossier: Dossier, known: CaseFile, *, released: bool, now: datetime) -> bytes:
+        notice = dossier.notice
+        primary, *copies = dossier.addressees()
+        elements = self._elements(dossier, known, now)
+        addressing = Addressing(
+            message_id=self._message_id(dossier),
+            sender=self.sender,
+            to=(_mailbox(primary),),
+            copies=tuple(_mailbox(contact) for contact in copies),
+        )
+        notice.composed_at = now
+        notice.lacking = [element.id for element in elements if element.status is ElementStatus.NOT_YET_KNOWN]
+        notice.given = [element.id for element in elements if element.id not in notice.lacking]
+        return compose(self._facts(dossier, known, elements, unreleased=not released, now=now), addressing).raw
+
+    def _message_id(self, dossier: Dossier) -> str:
+        delivery = identifiers.delivery_id(dossier.notice.id, dossier.addressees()[0].id)
+        return identifiers.message_id(delivery, self.message_id_domain)
+
+    def _elements(self, dossier: Dossier, known: CaseFile, now: datetime) -> tuple[ElementValue, ...]:
+        """What the notice says of each element: all of them in a notice; in a supplement, those once lacking."""
+        if dossier.notice.kind is NoticeKind.DISMISSAL:
+            return ()
+        knowledge = Knowledge(
+            lea=_lea(dossier),
+            provider=self.organisation,
+            noticed_at=now,
+            zone=ZoneInfo(dossier.agreement.time_zone),
+            anchors=known.anchors,
+            facts={**known.facts, **known.documents(dossier.agreement.id)},
+            delay=known.delay(dossier),
+        )
+        required = known.terms[dossier.terms_hash].clause(dossier.duty.clause).notice_contents
+        if dossier.notice.kind is NoticeKind.SUPPLEMENT:
+            required = tuple(element for element in required if element.id in dossier.duty.lacking)
+        return element_values(required, knowledge)
+
+    def _facts(
+        self,
+        dossier: Dossier,
+        known: CaseFile,
+        elements: tuple[ElementValue, ...],
+        *,
+        unreleased: bool,
+        now: datetime,
+    ) -> NoticeFacts:
+        reasons = dossier.reckoning.body
+        last_step = reasons["trail"][-1]
+        kind = dossier.notice.kind
+        settled = tuple(element.id for element in elements if element.status is not ElementStatus.NOT_YET_KNOWN)
+        return NoticeFacts(
+            kind=kind,
+            lea_name=dossier.agreement.lea_name,
+            time_zone=dossier.agreement.time_zone,
+            agreement_reference=dossier.agreement.reference,
+            form=dossier.agreement.form,
+            clause=Clause(
+                id=dossier.duty.clause,
+                title=reasons["title"],
+                citation=f"{last_step['document']}, {last_step['clause']}: {last_step['says']}",
+            ),
+            due_at=dossier.duty.due_at if kind is NoticeKind.NOTICE else None,
+            noticed_at=now,
+            sender=self.organisation,
+            case_reference=identifiers.case_reference(dossier.notice.case_id),
+            elements=elements,
+            added=settled if kind is NoticeKind.SUPPLEMENT else (),
+            why=tuple(reasons["why"]) if kind is NoticeKind.NOTICE else (),
+            reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
+            follows=None if kind is NoticeKind.NOTICE else known.earlier.get(dossier.duty.id),
+            acknowledge_url=HttpUrl(notice_link(self.public_url, self.link_key, dossier.notice.id)),
+            unreleased=unreleased and kind is NoticeKind.NOTICE,
+        )
+
+
+def _composed(dossier: Dossier, sha256: str, now: datetime) -> Entry:
+    notice = dossier.notice
+    return Entry(
+        case_id=notice.case_id,
+        kind=EvidenceKind.NOTICE_COMPOSED,
+        subject=str(notice.id),
+        actor=ENGINE,
+        at=now,
+        body={"given": notice.given, "lacking": notice.lacking},
+        artifacts=(sha256,),
+        key=f"notice-composed:{notice.id}:{sha256}",
+    )
+
+
+def _case_file(session: Session, case_id: UUID, dossiers: Sequence[Dossier]) -> CaseFile:
+    following = [dossier.duty.id for dossier in dossiers if dossier.notice.kind is not NoticeKind.NOTICE]
+    return CaseFile(
+        terms=pinned_terms(session, case_id),
+        anchors=current_anchors(session, case_id),
+        facts=current_facts(session, case_id),
+        at_hand=documents_at_hand(session, case_id),
+        holds=session.exec(select(Hold).where(Hold.case_id == case_id)).all(),
+        earlier=_earlier(session, following),
+        dismissal_reason=_dismissal_reason(session, case_id),
+    )
+
+
+def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
+    entry = session.exec(
+        select(EvidenceEntry).where(
+            EvidenceEntry.case_id == case_id, EvidenceEntry.kind == EvidenceKind.CASE_DISMISSED.value
+        )
+    ).one_or_none()
+    return fetch(session, entry.artifacts[0]).decode() if entry else None
+
+
+def _earlier(session: Session, duties: Sequence[UUID]) -> dict[UUID, EarlierNotice]:
+    """The first notice that was given under each of some duties."""
+    rows = session.exec(
+        select(Notice.duty_id, Delivery.message_id, Notice.given_at)
+        .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
+        .where(col(Notice.duty_id).in_(duties), Delivery.status == DeliveryStatus.ACCEPTED)
+        .where(col(Notice.given_at).is_not(None))
+        .order_by(col(Notice.given_at).desc())
+    )
+    return {
+        duty_id: EarlierNotice(message_id=message_id, given_at=given_at)
+        for duty_id, message_id, given_at in rows
+        if given_at
+    }
+
+
+def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
+    """What a case knows of each content element, leaving out what was superseded."""
+    rows = session.exec(select(CaseFact).where(CaseFact.case_id == case_id, col(CaseFact.superseded_at).is_(None)))
+    return {row.element: KnownFact(row.status, row.value) for row in rows}
+
+
+def _broken_off(dossiers: Sequence[Dossier], now: datetime) -> Iterator[Entry]:
+    """The evidence of sends whose sender stopped before the answer: what became of them is unknown."""
+    for dossier in dossiers:
+        for delivery in dossier.unsettled:
+            if delivery.status is DeliveryStatus.RESERVED and delivery.attempted_at is not None:
+                yield delivery_entry(EvidenceKind.DELIVERY_UNKNOWN, dossier.notice.case_id, delivery, now)
+
+
+def delivery_entry(
+    kind: EvidenceKind, case_id: UUID, delivery: Delivery, at: datetime, body: Mapping[str, object] | None = None
+) -> Entry:
+    """The evidence of what became of one attempt to deliver; the same attempt always gives the same key."""
+    attempt = {"delivery": str(delivery.id), "contact": str(delivery.contact_id), "attempt": delivery.attempts}
+    return Entry(
+        case_id=case_id,
+        kind=kind,
+        subject=str(delivery.notice_id),
+        actor=ENGINE,
+        at=at,
+        body=attempt | dict(body or {}),
+        artifacts=(delivery.message_sha256,),
+        key=f"{kind.value}:{delivery.id}:{delivery.attempts}",
+    )
+
+
+def _take_up(
+    session: Session, dossiers: Sequence[Dossier], written: Mapping[str, bytes], now: datetime
+) -> list[Letter]:
+    """Mark every unsettled delivery as under way, and give its letter; ``written`` are those just written, by name."""
+    unsettled = {delivery.message_sha256 for dossier in dossiers for delivery in dossier.unsettled}
+    raw = dict(written) | {name: fetch(session, name) for name in unsettled.difference(written)}
+    letters = []
+    for dossier in dossiers:
+        addresses = {contact.id: contact for contact in dossier.contacts}
+        for delivery in dossier.unsettled:
+            delivery.attempts += 1
+            delivery.attempted_at = now
+            session.add(delivery)
+            contact = addresses[delivery.contact_id]
+            letters.append(
+                Letter(
+                    notice_id=delivery.notice_id,
+                    delivery_id=delivery.id,
+                    contact_id=contact.id,
+                    email=contact.email,
+                    copy=contact.role is ContactRole.COPY_TO,
+                    attempt=delivery.attempts,
+                    sha256=delivery.message_sha256,
+                    raw=raw[delivery.message_sha256],
+                )
+            )
+    return letters
+
+
+def _dossiers(session: Session, notices: Sequence[UUID]) -> list[Dossier]:
+    rows = session.exec(
+        select(Notice, Duty, Agreement, Reckoning)
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .join(Reckoning, col(Reckoning.id) == col(Duty.reckoning_id))
+        .where(col(Notice.id).in_(notices))
+        .order_by(col(Notice.id))
+    ).all()
+    agreements = {agreement.id for _, _, agreement, _ in rows}
+    pinned = session.exec(
+        select(CaseAgreement).where(
+            col(CaseAgreement.agreement_id).in_(agreements),
+            col(CaseAgreement.case_id).in_({notice.case_id for notice, _, _, _ in rows}),
+        )
+    )
+    terms_hashes = {(row.case_id, row.agreement_id): row.terms_hash or "" for row in pinned}
+    contacts = grouped(
+        session.exec(select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))),
+        lambda contact: contact.agreement_id,
+    )
+    deliveries = grouped(
+        session.exec(select(Delivery).where(col(Delivery.notice_id).in_(notices)).order_by(col(Delivery.id))),
+        lambda delivery: delivery.notice_id,
+    )
+    return [
+        Dossier(
+            notice=notice,
+            duty=duty,
+            agreement=agreement,
+            reckoning=reckoning,
+            terms_hash=terms_hashes[notice.case_id, agreement.id],
+            contacts=tuple(contacts[agreement.id]),
+            deliveries=deliveries[notice.id],
+        )
+        for notice, duty, agreement, reckoning in rows
+    ]
+
+
+def _mailbox(contact: AgreementContact) -> Mailbox:
+    return Mailbox(name=contact.name, email=contact.email)
+
+
+def _lea(dossier: Dossier) -> str:
+    """The LEA with its general contact, as a notice names it."""
+    general = min(
+        (contact for contact in dossier.contacts if contact.role is ContactRole.GENERAL),
+        key=lambda contact: contact.rank,
+        default=None,
+    )
+    lines = [dossier.agreement.lea_name]
+    if general:
+        lines += [general.name, general.email]
+    return "\n".join(lines)

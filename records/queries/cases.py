@@ -1,0 +1,723 @@
+"""Reading cases, agreements and evidence from SQL for pages and commands; nothing here changes anything."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, case, cast, true
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, func, select
+
+from cases.anchors import CONFIRMED
+from cases.incident import REPORTER
+from config.database import Database
+from ledger.artifacts import fetch
+from ledger.kinds import EvidenceKind
+from mail.contents import KnownFact
+from models.enums import (
+    OPEN_STATUSES,
+    BatchStatus,
+    CaseKind,
+    CaseStatus,
+    ContactRole,
+    DutyStatus,
+    NoticeKind,
+    Verdict,
+)
+from models.errors import NotFound
+from models.grouping import grouped
+from models.tables import (
+    Agreement,
+    AgreementContact,
+    Batch,
+    Case,
+    CaseAgreement,
+    CaseFact,
+    Delivery,
+    Duty,
+    EvidenceEntry,
+    Hold,
+    Notice,
+    Proposal,
+    Reckoning,
+)
+from records.duties import current_anchors
+from records.notices import HERE, NOT_GONE
+from records.outbox import current_facts
+from records.queries.views import (
+    AgreementKinds,
+    AgreementView,
+    CaseHead,
+    CaseRow,
+    CaseView,
+    CohortView,
+    DeliveryView,
+    DutyView,
+    EvidenceView,
+    FactView,
+    HoldView,
+    NoticeView,
+    ProgressView,
+    ProposalView,
+    TroubleView,
+    WithholdingView,
+)
+from records.scope import require_case
+from records.summary import read_standing
+from records.terms import pinned_terms
+from terms.catalogue import Catalogue, load_catalogue
+from terms.duties import HOLD_LIFTED
+from terms.effective import EffectiveTerms
+
+TROUBLES = {
+    "mail-server-unavailable": "The mail server does not take mail, so these notices have not left; they are tried "
+    "again every minute until it does.",
+    "mail-deferred": "The mail server put some notices off; they are tried again every minute.",
+    "mail-outcome-unknown": "The connection was lost while notices were being handed over; they are sent again under "
+    "the same Message-ID, and both sends are recorded.",
+}
+"""What each trouble of a batch means to the people of the case."""
+
+NOT_STARTED = "The clock engine (Temporal) did not answer, so this case's clocks do not run yet; they start with it."
+
+
+@dataclass(frozen=True)
+class DutyFilter:
+    """Which duties of a case to read; each condition that is None leaves it open.
+
+    ``cohort`` is a clause with a due instant, or with None for those that are not dated.
+    """
+
+    cohort: tuple[str, datetime | None] | None = None
+    state: str | None = None
+    status: DutyStatus | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The conditions as SQL, on duties joined with their agreements."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.cohort:
+            clause, due_at = self.cohort
+            conditions += [col(Duty.clause) == clause, col(Duty.due_at) == due_at]
+        if self.state:
+            conditions.append(col(Agreement.state) == self.state)
+        if self.status:
+            conditions.append(col(Duty.status) == self.status)
+        return conditions
+
+
+EVERY_DUTY = DutyFilter()
+
+
+@dataclass(frozen=True)
+class AgreementFilter:
+    """Which agreements to read: those whose name or reference holds ``find``, of one state or form if given."""
+
+    find: str = ""
+    state: str = ""
+    form: str = ""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The conditions as SQL."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.find:
+            named = col(Agreement.lea_name).icontains(self.find, autoescape=True)
+            conditions.append(named | col(Agreement.reference).icontains(self.find, autoescape=True))
+        if self.state:
+            conditions.append(col(Agreement.state) == self.state)
+        if self.form:
+            conditions.append(col(Agreement.form) == self.form)
+        return conditions
+
+
+EVERY_AGREEMENT = AgreementFilter()
+
+
+def list_cases(database: Database, now: datetime) -> tuple[CaseRow, ...]:
+    """Every case, the one with the earliest open duty first, then the newest."""
+    with database.reading() as session:
+        duties = _standings(session, now)
+        scope = dict(
+            session.exec(select(CaseAgreement.case_id, func.count()).group_by(col(CaseAgreement.case_id))).all()
+        )
+        rows = [
+            CaseRow(
+                id=case.id,
+                title=case.title,
+                status=case.status,
+                opened_at=case.opened_at,
+                agreements=scope.get(case.id, 0),
+                **duties.get(case.id, {"open_duties": 0, "overdue_duties": 0, "next_due_at": None}),
+            )
+            for case in session.exec(select(Case).order_by(col(Case.opened_at).desc()))
+        ]
+    dated = sorted((row for row in rows if row.next_due_at), key=lambda row: (row.next_due_at, row.id))
+    return (*dated, *(row for row in rows if not row.next_due_at))
+
+
+def list_agreements(database: Database) -> tuple[AgreementView, ...]:
+    """Every agreement, by its LEA's name."""
+    return find_agreements(database, EVERY_AGREEMENT)[0]
+
+
+def find_agreements(
+    database: Database, which: AgreementFilter, *, offset: int = 0, limit: int | None = None
+) -> tuple[tuple[AgreementView, ...], int]:
+    """Some of the agreements by name, at most ``limit`` from ``offset`` on, and how many there are."""
+    wanted = which.conditions()
+    with database.reading() as session:
+        rows = session.exec(
+            select(Agreement)
+            .where(*wanted)
+            .order_by(col(Agreement.lea_name), col(Agreement.reference))
+            .offset(offset)
+            .limit(limit)
+        ).all()
+        contacts = select(
+            AgreementContact.agreement_id, func.count(), func.count(col(AgreementContact.failing_since))
+        ).where(AgreementContact.role != ContactRole.COPY_TO, AgreementContact.rank >= 0)
+        if limit is not None:
+            contacts = contacts.where(col(AgreementContact.agreement_id).in_([row.id for row in rows]))
+        counts = {
+            agreement_id: {"contacts": count, "failing": failing}
+            for agreement_id, count, failing in session.exec(contacts.group_by(col(AgreementContact.agreement_id)))
+        }
+        none = {"contacts": 0, "failing": 0}
+        found = tuple(
+            AgreementView(**counts.get(row.id, none), **row.model_dump(include=set(AgreementView.model_fields)))
+            for row in rows
+        )
+        total = session.exec(select(func.count()).select_from(Agreement).where(*wanted)).one()
+    return found, total
+
+
+def matching_references(database: Database, which: AgreementFilter) -> frozenset[str]:
+    """The references of the agreements that match."""
+    with database.reading() as session:
+        return frozenset(session.exec(select(Agreement.reference).where(*which.conditions())))
+
+
+def agreement_kinds(database: Database) -> AgreementKinds:
+    """What agreements there are to choose from."""
+    with database.reading() as session:
+        return AgreementKinds(
+            total=session.exec(select(func.count()).select_from(Agreement)).one(),
+            states=tuple(session.exec(select(Agreement.state).distinct().order_by(col(Agreement.state)))),
+            forms=tuple(session.exec(select(Agreement.form).distinct().order_by(col(Agreement.form)))),
+            zones=tuple(session.exec(select(Agreement.time_zone).distinct().order_by(col(Agreement.time_zone)))),
+        )
+
+
+def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
+    """The message of one of the case's deliveries, as sent (RFC 5322).
+
+    Raises:
+        NotFound: no delivery of the case holds it.
+    """
+    with database.reading() as session:
+        of_case = session.exec(
+            select(Delivery.id)
+            .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+            .where(Notice.case_id == case_id, Delivery.message_sha256 == sha256)
+        ).first()
+        if of_case is None:
+            raise NotFound("No such message was sent in this case.", next_step="Open it from the case's page.")
+        return fetch(session, sha256)
+
+
+def read_case(database: Database, case_id: UUID, now: datetime) -> CaseView:
+    """One case with every duty, their notices and its evidence: for small cases; pages read it in parts.
+
+    Raises:
+        NotFound: there is no such case.
+    """
+    with database.reading() as session:
+        head = _head(session, require_case(session, case_id), now)
+        return CaseView(
+            **dict(head),
+            duties=_duties(session, case_id, EVERY_DUTY, now),
+            evidence=_evidence(session, case_id),
+        )
+
+
+def read_case_head(database: Database, case_id: UUID, now: datetime) -> CaseHead:
+    """One case without its duties and evidence.
+
+    Raises:
+        NotFound: there is no such case.
+    """
+    with database.reading() as session:
+        return _head(session, require_case(session, case_id), now)
+
+
+def read_cohorts(database: Database, case_id: UUID, now: datetime) -> tuple[CohortView, ...]:
+    """The duties of a case, counted by clause and due instant: overdue ones first, those not dated yet last."""
+    with database.reading() as session:
+        return _cohorts(session, case_id, now)
+
+
+def read_duties(
+    database: Database, case_id: UUID, now: datetime, which: DutyFilter, *, offset: int, limit: int
+) -> tuple[tuple[DutyView, ...], int]:
+    """Some of the duties of a case with their notices, overdue ones first, and how many there are."""
+    with database.reading() as session:
+        matching = select(func.count()).select_from(Duty).where(Duty.case_id == case_id, *which.conditions())
+        if which.state:
+            matching = matching.join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        return _duties(session, case_id, which, now, offset=offset, limit=limit), session.exec(matching).one()
+
+
+def read_evidence(
+    database: Database, case_id: UUID, *, offset: int, limit: int
+) -> tuple[tuple[EvidenceView, ...], int]:
+    """Some of the evidence of a case, in order, and how much there is."""
+    with database.reading() as session:
+        there = select(func.count()).select_from(EvidenceEntry).where(EvidenceEntry.case_id == case_id)
+        return _evidence(session, case_id, offset=offset, limit=limit), session.exec(there).one()
+
+
+def read_progress(database: Database, case_id: UUID) -> tuple[ProgressView, ...]:
+    """How far the notices that are being sent have come.
+
+    Raises:
+        NotFound: there is no such case.
+    """
+    with database.reading() as session:
+        return _progress(session, require_case(session, case_id).id)
+
+
+def known_dates(database: Database, case_id: UUID) -> dict[str, str]:
+    """The names of the dated facts that a case's terms know, each with its words."""
+    with database.reading() as session:
+        return _dates(pinned_terms(session, case_id).values())
+
+
+def notices_left(database: Database, case_id: UUID, clause: str | None = None) -> int:
+    """How many notices of a case are still to be given: of one clause, or all."""
+    with database.reading() as session:
+        return session.exec(
+            select(func.count())
+            .select_from(Notice)
+            .join(Batch, col(Batch.id) == col(Notice.batch_id))
+            .where(
+                Notice.case_id == case_id,
+                col(Notice.given_at).is_(None),
+                col(Notice.dropped).is_(False),
+                col(Batch.status).in_(NOT_GONE),
+                true() if clause is None else col(Batch.clause) == clause,
+            )
+        ).one()
+
+
+def references_to_add(database: Database, case_id: UUID, which: AgreementFilter) -> tuple[str, ...]:
+    """The references of the matching agreements that a case does not touch yet."""
+    with database.reading() as session:
+        there = select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case_id)
+        return tuple(
+            session.exec(
+                select(Agreement.reference)
+                .where(*which.conditions(), col(Agreement.id).not_in(there))
+                .order_by(col(Agreement.reference))
+            )
+        )
+
+
+def _head(session: Session, case: Case, now: datetime) -> CaseHead:
+    anchors = current_anchors(session, case.id)
+    facts = current_facts(session, case.id)
+    standing = read_standing(session, case.id)
+    reckonings = _reckonings(session, case.id)
+    withheld = _withheld(session, case.id)
+    ended = case.status in (CaseStatus.CLOSED, CaseStatus.DISMISSED)
+    terms = tuple(pinned_terms(session, case.id).values())
+    clauses = {str(body["clause"]): str(body["title"]) for body in reckonings}
+    return CaseHead(
+        **case.model_dump(include={"id", "title", "status", "opened_at", "closed_at"}),
+        anchors=tuple(anchors.values()),
+        description=_value(facts, "description"),
+        data_types=_value(facts, "data_types"),
+        reporter=_value(facts, REPORTER),
+        point_of_contact=_value(facts, "provider_point_of_contact"),
+        agreements=session.exec(select(func.count()).where(CaseAgreement.case_id == case.id)).one(),
+        zones=tuple(sorted({str(body["time_zone"]) for body in reckonings})),
+        clauses=dict(sorted(clauses.items())),
+        grounds=_grounds(terms, clauses),
+        dates=_dates(terms),
+        facts=_facts(session, case.id, reckonings),
+        holds=_holds(session, case.id, now),
+        proposals=_proposals(session, case.id),
+        withholdings=_withholdings(session, case.id) if withheld else (),
+        progress=_progress(session, case.id),
+        troubles=_troubles(session, case),
+        open_duties=standing.open_duties,
+        waiting_notices=standing.waiting_notices,
+        withheld_notices=withheld,
+        can_confirm=CONFIRMED not in anchors and not ended,
+        can_release=standing.waiting_notices + withheld > 0,
+    )
+
+
+def _value(facts: dict[str, KnownFact], element: str) -> str:
+    fact = facts.get(element)
+    return fact.value or "" if fact else ""
+
+
+def _standings(session: Session, now: datetime) -> dict[UUID, dict[str, object]]:
+    open_duties = col(Duty.status).in_(OPEN_STATUSES)
+    rows = session.exec(
+        select(Duty.case_id, func.count(), func.count().filter(col(Duty.due_at) < now), func.min(Duty.due_at))
+        .where(open_duties)
+        .group_by(col(Duty.case_id))
+    )
+    return {
+        case_id: {"open_duties": count, "overdue_duties": overdue, "next_due_at": due}
+        for case_id, count, overdue, due in rows
+    }
+
+
+def _duties(
+    session: Session,
+    case_id: UUID,
+    which: DutyFilter,
+    now: datetime,
+    *,
+    offset: int = 0,
+    limit: int | None = None,
+) -> tuple[DutyView, ...]:
+    overdue = (col(Duty.status) == DutyStatus.RUNNING) & (col(Duty.due_at) < now)
+    order = (
+        case((overdue, 0), else_=1),
+        col(Duty.due_at).is_(None),
+        col(Duty.due_at),
+        col(Agreement.lea_name),
+        col(Duty.clause),
+        col(Duty.id),
+    )
+    # Which ones first: sorting them with their reasons takes ten times as long.
+    wanted = (
+        select(Duty.id)
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .where(Duty.case_id == case_id, *which.conditions())
+        .order_by(*order)
+        .offset(offset)
+        .limit(limit)
+    )
+    rows = session.exec(
+        select(Duty, Agreement, Reckoning)
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .join(Reckoning, col(Reckoning.id) == col(Duty.reckoning_id))
+        .where(col(Duty.id).in_(wanted))
+        .order_by(*order)
+    ).all()
+    labels = _labels(load_catalogue())
+    of_these = col(Notice.case_id) == case_id
+    if limit is not None:
+        of_these = col(Notice.duty_id).in_([duty.id for duty, _, _ in rows])
+    notices = _notices(session, of_these, labels)
+    return tuple(
+        _duty_view(duty, agreement, reckoning, notices[duty.id], labels, now) for duty, agreement, reckoning in rows
+    )
+
+
+def _labels(catalogue: Catalogue) -> dict[str, str]:
+    return {element: text.label for element, text in catalogue.words.contents.items()}
+
+
+def _duty_view(
+    duty: Duty,
+    agreement: Agreement,
+    reckoning: Reckoning,
+    notices: list[NoticeView],
+    labels: dict[str, str],
+    now: datetime,
+) -> DutyView:
+    reasons = reckoning.body
+    running = duty.status is DutyStatus.RUNNING
+    shown = ("title", "anchor", "starts_at", "due_local", "limit", "why", "flags", "trail", "terms_hash")
+    return DutyView(
+        reference=agreement.reference,
+        lea_name=agreement.lea_name,
+        state=agreement.state,
+        form=agreement.form,
+        time_zone=agreement.time_zone,
+        overdue=running and duty.due_at is not None and duty.due_at < now,
+        suspendable=reasons["suspendable_by_law_enforcement"],
+        lacking=tuple(labels.get(element, element) for element in duty.lacking),
+        notices=tuple(notices),
+        **{name: reasons[name] for name in shown},
+        **duty.model_dump(exclude={"case_id", "reckoning_id", "lacking"}),
+    )
+
+
+def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, str]) -> dict[UUID, list[NoticeView]]:
+    rows = session.exec(
+        select(Notice, Batch)
+        .join(Batch, col(Batch.id) == col(Notice.batch_id))
+        .where(of_these)
+        .order_by(col(Notice.composed_at))
+    ).all()
+    deliveries = grouped(
+        session.exec(
+            select(Delivery, AgreementContact)
+            .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
+            .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+            .where(of_these)
+            .order_by(col(Delivery.reserved_at), col(Delivery.id))
+        ),
+        lambda row: row[0].notice_id,
+    )
+    views: dict[UUID, list[NoticeView]] = defaultdict(list)
+    for notice, batch in rows:
+        views[notice.duty_id].append(
+            NoticeView(
+                id=notice.id,
+                kind=notice.kind,
+                batch_status=batch.status,
+                given=tuple(labels.get(element, element) for element in notice.given),
+                lacking=tuple(labels.get(element, element) for element in notice.lacking),
+                given_at=notice.given_at,
+                released_by=batch.released_by,
+                deliveries=tuple(_delivery_view(*row) for row in deliveries[notice.id]),
+            )
+        )
+    return views
+
+
+def _delivery_view(delivery: Delivery, contact: AgreementContact) -> DeliveryView:
+    return DeliveryView(
+        contact_name=contact.name,
+        contact_email=contact.email,
+        **delivery.model_dump(include=set(DeliveryView.model_fields)),
+    )
+
+
+def _evidence(
+    session: Session, case_id: UUID, *, offset: int = 0, limit: int | None = None
+) -> tuple[EvidenceView, ...]:
+    rows = session.exec(
+        select(EvidenceEntry)
+        .where(EvidenceEntry.case_id == case_id)
+        .order_by(col(EvidenceEntry.number))
+        .offset(offset)
+        .limit(limit)
+    )
+    return tuple(EvidenceView(**row.model_dump(exclude={"case_id", "key"})) for row in rows)
+
+
+def _troubles(session: Session, case: Case) -> tuple[TroubleView, ...]:
+    found = session.exec(
+        select(Batch.trouble, func.min(Batch.trouble_since), func.sum(Batch.size))
+        .where(Batch.case_id == case.id, col(Batch.trouble).is_not(None))
+        .group_by(col(Batch.trouble))
+    )
+    troubles = [
+        TroubleView(sentence=TROUBLES.get(code or "", f"Notices are held up: {code}."), since=since, notices=size)
+        for code, since, size in found
+    ]
+    if case.workflow_started_at is None:
+        troubles.insert(0, TroubleView(sentence=NOT_STARTED, since=case.opened_at, notices=0))
+    return tuple(troubles)
+
+
+def _reckonings(session: Session, case_id: UUID) -> list[Mapping[str, Any]]:
+    """The distinct reasons of a case's duties: a few for each clause and state, however many agreements there are."""
+    used = select(Duty.reckoning_id).where(Duty.case_id == case_id).distinct()
+    return list(session.exec(select(Reckoning.body).where(col(Reckoning.id).in_(used))))
+
+
+def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView, ...]:
+    cohort = (col(Duty.clause), col(Duty.due_at), col(Duty.status), col(Duty.verdict))
+    rows = session.execute(
+        select_columns(*cohort, func.count(), func.min(col(Duty.reckoning_id)))
+        .where(col(Duty.case_id) == case_id)
+        .group_by(*cohort)
+    ).all()
+    reasons = {row[5] for row in rows}
+    bodies = dict(session.exec(select(Reckoning.id, Reckoning.body).where(col(Reckoning.id).in_(reasons))).all())
+    batches = _batches(session, case_id)
+    found = []
+    for (clause, due_at), members in grouped(rows, lambda row: (row[0], row[1])).items():
+        statuses: Counter[DutyStatus] = Counter()
+        for _, _, status, _, count, _ in members:
+            statuses[status] += count
+        overdue = statuses[DutyStatus.RUNNING] if due_at and due_at < now else 0
+        body, here = bodies[members[0][5]], batches[clause, due_at]
+        waiting = [batch for batch in here if batch.status is BatchStatus.WAITING]
+        found.append(
+            CohortView(
+                clause=clause,
+                title=body["title"],
+                due_at=due_at,
+                statuses=statuses,
+                overdue=overdue,
+                late=overdue + sum(row[4] for row in members if row[3] is Verdict.LATE),
+                suspendable=body["suspendable_by_law_enforcement"],
+                waiting=sum(batch.size for batch in waiting),
+                withheld=sum(batch.size for batch in here if batch.status is BatchStatus.WITHHELD),
+                leaves_at=min((batch.leaves_at for batch in waiting), default=None),
+            )
+        )
+    return tuple(
+        sorted(found, key=lambda cohort: (not cohort.overdue, cohort.due_at is None, cohort.due_at, cohort.clause))
+    )
+
+
+def _batches(session: Session, case_id: UUID) -> dict[tuple[str, datetime | None], list[Batch]]:
+    """The first notices that have not left, by clause and due instant."""
+    rows = session.exec(
+        select(Batch, Reckoning.body)
+        .join(Reckoning, col(Reckoning.id) == col(Batch.reckoning_id))
+        .where(Batch.case_id == case_id, Batch.kind == NoticeKind.NOTICE, col(Batch.status).in_(HERE))
+    )
+    by_cohort = grouped(rows, lambda row: (row[0].clause, datetime.fromisoformat(row[1]["due_at"])))
+    return defaultdict(list, {cohort: [batch for batch, _ in found] for cohort, found in by_cohort.items()})
+
+
+def _facts(session: Session, case_id: UUID, reckonings: list[Mapping[str, Any]]) -> tuple[FactView, ...]:
+    known = {
+        row.element: row
+        for row in session.exec(
+            select(CaseFact).where(CaseFact.case_id == case_id, col(CaseFact.superseded_at).is_(None))
+        )
+    }
+    asked = {element for body in reckonings for element in body["contents"]}
+    lacking = _lacking(session, case_id)
+    views = []
+    for element, text in load_catalogue().words.contents.items():
+        if element in asked:
+            fact = known.get(element)
+            views.append(
+                FactView(
+                    element=element,
+                    label=text.label,
+                    source=text.source,
+                    status=fact.status if fact else None,
+                    value=fact.value if fact else None,
+                    recorded_by=fact.recorded_by if fact else None,
+                    recorded_at=fact.recorded_at if fact else None,
+                    lacking=lacking[element],
+                )
+            )
+    return tuple(views)
+
+
+def _lacking(session: Session, case_id: UUID) -> Counter[str]:
+    """How many LEAs were told without each element and still wait for it."""
+    lists = func.aggregate_strings(cast(col(Duty.lacking), Text), "|")
+    of_lea = (
+        select(lists.label("lists"))
+        .where(Duty.case_id == case_id, Duty.lacking_count > 0)
+        .group_by(col(Duty.agreement_id))
+        .subquery()
+    )
+    found: Counter[str] = Counter()
+    for lists_of_lea, leas in session.exec(select(of_lea.c.lists, func.count()).group_by(of_lea.c.lists)):
+        for element in {element for part in lists_of_lea.split("|") for element in json.loads(part)}:
+            found[element] += leas
+    return found
+
+
+def _holds(session: Session, case_id: UUID, now: datetime) -> tuple[HoldView, ...]:
+    holds = session.exec(select(Hold).where(Hold.case_id == case_id).order_by(col(Hold.placed_at))).all()
+    bound = {
+        row.id: row
+        for row in session.exec(select(Agreement).where(col(Agreement.id).in_({hold.agreement_id for hold in holds})))
+    }
+    views = []
+    for hold in holds:
+        ends = min(filter(None, (hold.lifted_at, hold.until)), default=None)
+        agreement = bound[hold.agreement_id] if hold.agreement_id else None
+        views.append(
+            HoldView(
+                reference=agreement.reference if agreement is not None else None,
+                lea_name=agreement.lea_name if agreement is not None else None,
+                particulars=fetch(session, hold.particulars_sha256).decode(),
+                ended_at=ends if ends and ends <= now else None,
+                **hold.model_dump(exclude={"case_id", "agreement_id", "particulars_sha256", "lifted_at"}),
+            )
+        )
+    return tuple(views)
+
+
+def _proposals(session: Session, case_id: UUID) -> tuple[ProposalView, ...]:
+    rows = session.exec(select(Proposal).where(Proposal.case_id == case_id).order_by(col(Proposal.proposed_at))).all()
+    named = {UUID(key) for row in rows for key in row.agreements}
+    references = dict(session.exec(select(Agreement.id, Agreement.reference).where(col(Agreement.id).in_(named))).all())
+    return tuple(
+        ProposalView(
+            references=tuple(sorted(references[UUID(key)] for key in row.agreements)),
+            reason=fetch(session, row.reason_sha256).decode(),
+            **row.model_dump(exclude={"case_id", "agreements", "reason_sha256"}),
+        )
+        for row in rows
+    )
+
+
+def _withheld(session: Session, case_id: UUID) -> int:
+    sizes = select(func.coalesce(func.sum(Batch.size), 0)).where(
+        Batch.case_id == case_id, Batch.status == BatchStatus.WITHHELD
+    )
+    return session.exec(sizes).one()
+
+
+def _withholdings(session: Session, case_id: UUID) -> tuple[WithholdingView, ...]:
+    rows = session.exec(
+        select(EvidenceEntry)
+        .where(EvidenceEntry.case_id == case_id, EvidenceEntry.kind == EvidenceKind.NOTICE_WITHHELD.value)
+        .order_by(col(EvidenceEntry.number))
+    )
+    return tuple(
+        WithholdingView(
+            clause=row.body["clause"],
+            reason=fetch(session, row.artifacts[0]).decode(),
+            decided_by=row.actor,
+            decided_at=row.at,
+        )
+        for row in rows
+    )
+
+
+def _progress(session: Session, case_id: UUID) -> tuple[ProgressView, ...]:
+    moving = session.exec(
+        select(Batch.clause, Batch.kind)
+        .where(Batch.case_id == case_id, Batch.status == BatchStatus.SENDING)
+        .distinct()
+        .order_by(col(Batch.clause), col(Batch.kind))
+    ).all()
+    views = []
+    for clause, kind in moving:
+        alike = (Batch.case_id == case_id, Batch.clause == clause, Batch.kind == kind)
+        counted = col(Batch.status).in_((BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.SENT))
+        given = session.exec(
+            select(func.count(col(Notice.given_at))).join(Batch, col(Batch.id) == col(Notice.batch_id)).where(*alike)
+        ).one()
+        total = session.exec(select(func.sum(Batch.size)).where(*alike, counted)).one()
+        views.append(ProgressView(clause=clause, kind=kind, given=given, total=total))
+    return tuple(views)
+
+
+def _grounds(terms: Iterable[EffectiveTerms], clauses: Iterable[str]) -> dict[str, str]:
+    """On what grounds the clauses of the case's duties, or those beside them, ask for no notice."""
+    events = {clause.partition(".")[0] for clause in clauses}
+    return {
+        ground: effective.grounds[ground]
+        for effective in terms
+        for clause in effective.clauses.values()
+        if clause.event in events
+        for ground in clause.grounds
+    }
+
+
+def _dates(terms: Iterable[EffectiveTerms]) -> dict[str, str]:
+    """The dated facts that the terms know of a breach, save for the one that lifting a hold records."""
+    return {
+        name: effective.anchors[name]
+        for effective in terms
+        for name in effective.events.get(CaseKind.BREACH.value, ())
+        if name != HOLD_LIFTED
+    }

@@ -1,0 +1,318 @@
+"""What pages and commands show: read-only pictures of cases, duties, notices and evidence, read from SQL."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from cases.messages import AnchorValue
+from models.enums import (
+    OPEN_STATUSES,
+    BatchStatus,
+    CaseStatus,
+    DeliveryStatus,
+    DutyStatus,
+    FactStatus,
+    NoticeKind,
+    Party,
+    Verdict,
+)
+
+
+class View(BaseModel):
+    """Base of all views."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class AgreementView(View):
+    """One agreement in a list; ``contacts`` counts those that can be written to, ``failing`` those known to fail."""
+
+    id: UUID
+    reference: str
+    form: str
+    state: str
+    lea_name: str
+    time_zone: str
+    executed_on: date
+    expires_on: date | None
+    contacts: int
+    failing: int
+
+
+class AgreementKinds(View):
+    """How many agreements there are, and the states, forms and time zones that occur in them."""
+
+    total: int
+    states: tuple[str, ...]
+    forms: tuple[str, ...]
+    zones: tuple[str, ...]
+
+
+class CaseRow(View):
+    """One case in the list of cases."""
+
+    id: UUID
+    title: str
+    status: CaseStatus
+    opened_at: datetime
+    agreements: int
+    open_duties: int
+    overdue_duties: int
+    next_due_at: datetime | None
+
+
+class DeliveryView(View):
+    """One notice to one contact, with the server's answer and the message as sent."""
+
+    contact_name: str
+    contact_email: str
+    status: DeliveryStatus
+    attempts: int
+    attempted_at: datetime | None
+    settled_at: datetime | None
+    answer: str | None
+    message_sha256: str
+
+
+class NoticeView(View):
+    """One notice of a duty; ``given`` and ``lacking`` are labels of content elements."""
+
+    id: UUID
+    kind: NoticeKind
+    batch_status: BatchStatus
+    given: tuple[str, ...]
+    lacking: tuple[str, ...]
+    given_at: datetime | None
+    released_by: str | None
+    deliveries: tuple[DeliveryView, ...]
+
+
+class DutyView(View):
+    """One duty with its due instant and why it is due then.
+
+    ``trail`` items have the keys ``document``, ``clause``, ``operation`` and ``says``; ``due_local`` is the due
+    instant in the LEA's zone; ``overdue`` is reckoned at the moment of reading; ``suspendable`` is whether a
+    law-enforcement hold stops its clock; ``lacking`` holds the labels of what the LEA is still to be told.
+    """
+
+    id: UUID
+    agreement_id: UUID
+    reference: str
+    lea_name: str
+    state: str
+    form: str
+    time_zone: str
+    clause: str
+    title: str
+    owed_by: Party
+    owed_to: Party
+    status: DutyStatus
+    anchor: str | None
+    starts_at: datetime | None
+    due_at: datetime | None
+    due_local: str | None
+    limit: str
+    why: tuple[str, ...]
+    flags: tuple[str, ...]
+    trail: tuple[dict[str, Any], ...]
+    terms_hash: str
+    discharged_at: datetime | None
+    verdict: Verdict | None
+    overdue: bool
+    suspendable: bool
+    lacking: tuple[str, ...]
+    notices: tuple[NoticeView, ...]
+
+
+class EvidenceView(View):
+    """One entry of the ledger, in order."""
+
+    number: int
+    at: datetime
+    kind: str
+    subject: str | None
+    actor: str
+    body: dict[str, Any]
+    artifacts: tuple[str, ...]
+    hash: str
+    previous_hash: str
+
+
+class TroubleView(View):
+    """Something that keeps notices from leaving, and since when (for example the mail server is down)."""
+
+    sentence: str
+    since: datetime
+    notices: int
+
+
+class HoldView(View):
+    """A law-enforcement hold, for one agreement or, without ``reference``, for the whole case.
+
+    ``particulars`` is what the officer wrote: the agency, its reference, who asked. ``ended_at`` is when it was
+    lifted or ended by itself.
+    """
+
+    id: UUID
+    reference: str | None
+    lea_name: str | None
+    particulars: str
+    shareable: bool
+    begins_at: datetime
+    until: datetime | None
+    placed_by: str
+    placed_at: datetime
+    lifted_by: str | None
+    ended_at: datetime | None
+
+    def binds(self, reference: str) -> bool:
+        """Whether it lasts and reaches the agreement of this reference."""
+        return self.ended_at is None and self.reference in (None, reference)
+
+
+class ProposalView(View):
+    """A proposal that a clause asks for no notice; ``references`` is empty where it is for every agreement."""
+
+    id: UUID
+    clause: str
+    ground: str
+    references: tuple[str, ...]
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    approved: bool | None
+
+    def settles(self, duty: DutyView) -> bool:
+        """Whether it is why a duty is not required."""
+        return (
+            bool(self.approved)
+            and duty.clause == self.clause
+            and duty.reference in (self.references or (duty.reference,))
+        )
+
+
+class WithholdingView(View):
+    """A decision to keep waiting notices back: of one clause, or of all."""
+
+    clause: str | None
+    reason: str
+    decided_by: str
+    decided_at: datetime
+
+
+class FactView(View):
+    """One content element that the case's terms ask for, and what is known of it.
+
+    ``source`` says where its value comes from (``fact:…`` and ``artifact:…`` are what an officer tells; the others
+    follow from the case); ``lacking`` counts the LEAs that were told without it and still wait for it.
+    """
+
+    element: str
+    label: str
+    source: str
+    status: FactStatus | None
+    value: str | None
+    recorded_by: str | None
+    recorded_at: datetime | None
+    lacking: int
+
+    @property
+    def told_by_officer(self) -> bool:
+        """Whether an officer says what it is."""
+        return self.source.partition(":")[0] in ("fact", "artifact")
+
+
+class ProgressView(View):
+    """How far the notices of one kind under one clause have come, while some of them are being sent."""
+
+    clause: str
+    kind: NoticeKind
+    given: int
+    total: int
+
+
+class CohortView(View):
+    """The duties of a case under one clause that are due at the same instant; ``late`` counts overdue ones too.
+
+    ``waiting`` and ``withheld`` count its notices that have not left; ``leaves_at`` is when the next of those that
+    wait goes by itself.
+    """
+
+    clause: str
+    title: str
+    due_at: datetime | None
+    statuses: dict[DutyStatus, int]
+    late: int
+    overdue: int
+    suspendable: bool
+    waiting: int
+    withheld: int
+    leaves_at: datetime | None
+
+    @property
+    def total(self) -> int:
+        """How many duties it has."""
+        return sum(self.statuses.values())
+
+    @property
+    def open(self) -> int:
+        """How many of them are open."""
+        return sum(count for status, count in self.statuses.items() if status in OPEN_STATUSES)
+
+
+class CaseHead(View):
+    """One case without its duties and its evidence: what is known, decided and under way.
+
+    ``clauses`` and ``grounds`` are what its terms know, each with its text; ``dates`` are the names of the dated
+    facts that its clocks and notices can use.
+    """
+
+    id: UUID
+    title: str
+    status: CaseStatus
+    opened_at: datetime
+    closed_at: datetime | None
+    anchors: tuple[AnchorValue, ...]
+    description: str
+    data_types: str
+    reporter: str
+    point_of_contact: str
+    agreements: int
+    zones: tuple[str, ...]
+    clauses: dict[str, str]
+    grounds: dict[str, str]
+    dates: dict[str, str]
+    facts: tuple[FactView, ...]
+    holds: tuple[HoldView, ...]
+    proposals: tuple[ProposalView, ...]
+    withholdings: tuple[WithholdingView, ...]
+    progress: tuple[ProgressView, ...]
+    troubles: tuple[TroubleView, ...]
+    open_duties: int
+    waiting_notices: int
+    withheld_notices: int
+    can_confirm: bool
+    can_release: bool
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be done in it any more."""
+        return self.status in (CaseStatus.CLOSED, CaseStatus.DISMISSED)
+
+    def runs_on(self, duty: DutyView) -> bool:
+        """Whether a duty's clock runs although a hold binds its agreement."""
+        held = any(hold.binds(duty.reference) for hold in self.holds)
+        return held and duty.status is DutyStatus.RUNNING and not duty.suspendable
+
+
+class CaseView(CaseHead):
+    """One case, whole."""
+
+    duties: tuple[DutyView, ...]
+    evidence: tuple[EvidenceView, ...]

@@ -1,0 +1,63 @@
+"""What SQL remembers of a case: enough to start its workflow, for the first time or after it was lost."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from cases.messages import NoticePolicy
+from cases.state import BreachState, OpenProposal
+from models.enums import BatchStatus, CaseStatus
+from models.tables import Batch, Case, Hold, Notice, Proposal
+from records.duties import current_anchors
+
+
+def remembered(session: Session, case_id: UUID, policy: NoticePolicy) -> BreachState:
+    """The memory of a case as its workflow would have it before it has reckoned; what it has reckoned it reckons anew.
+
+    Batches that were being sent when it was lost go again as they were released: what they have given stays given.
+    """
+    return BreachState(
+        anchors=current_anchors(session, case_id),
+        dismissed=session.get_one(Case, case_id).status is CaseStatus.DISMISSED,
+        holds=_holds(session, case_id),
+        proposals=_proposals(session, case_id),
+        released=_released(session, case_id),
+        chases=_chases(session, case_id, policy),
+    )
+
+
+def _holds(session: Session, case_id: UUID) -> dict[UUID, datetime | None]:
+    rows = session.exec(select(Hold.id, Hold.until).where(Hold.case_id == case_id, col(Hold.lifted_at).is_(None)))
+    return dict(rows.all())
+
+
+def _proposals(session: Session, case_id: UUID) -> dict[UUID, OpenProposal]:
+    rows = session.exec(select(Proposal).where(Proposal.case_id == case_id, col(Proposal.decided_at).is_(None)))
+    return {row.id: OpenProposal(clause=row.clause, proposed_by=row.proposed_by) for row in rows}
+
+
+def _released(session: Session, case_id: UUID) -> dict[UUID, str]:
+    rows = session.exec(
+        select(Batch.id, Batch.released_by).where(Batch.case_id == case_id, Batch.status == BatchStatus.SENDING)
+    )
+    return {batch_id: released_by for batch_id, released_by in rows if released_by}
+
+
+def _chases(session: Session, case_id: UUID, policy: NoticePolicy) -> list[datetime]:
+    """The steps of the ladder that are left for notices not acknowledged, in whole minutes."""
+    rows = session.exec(
+        select(Notice.given_at, Notice.reminders)
+        .where(Notice.case_id == case_id, col(Notice.acknowledged_at).is_(None), col(Notice.given_at).is_not(None))
+        .distinct()
+    )
+    return sorted(
+        {
+            given_at.replace(second=0, microsecond=0) + timedelta(hours=hours, minutes=1)
+            for given_at, reminders in rows
+            if given_at
+            for hours in policy.chase_hours[reminders:]
+        }
+    )

@@ -1,0 +1,134 @@
+"""The agreements that a case touches, and the terms that it pinned for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from uuid import UUID
+
+from sqlmodel import Session, col, select, update
+
+from ledger.actors import ENGINE
+from ledger.append import Entry, append
+from ledger.kinds import EvidenceKind
+from models.errors import InvalidInput, NotFound
+from models.tables import Agreement, Case, CaseAgreement, TermsSnapshot
+from records.terms import exhibit_h_changes
+from terms.catalogue import Catalogue
+from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
+
+
+def require_case(session: Session, case_id: UUID) -> Case:
+    """The case of this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    case = session.get(Case, case_id)
+    if case is None:
+        raise NotFound(f"There is no case {case_id}.", next_step="Choose one from the list of cases.")
+    return case
+
+
+def agreement_in_scope(session: Session, case_id: UUID, reference: str) -> tuple[Agreement, str | None]:
+    """The agreement of this reference, and the hash of the terms that the case pinned for it.
+
+    Raises:
+        InvalidInput: it is not in the case's scope.
+    """
+    found = session.exec(
+        select(Agreement, CaseAgreement.terms_hash)
+        .join(CaseAgreement, col(CaseAgreement.agreement_id) == col(Agreement.id))
+        .where(CaseAgreement.case_id == case_id, Agreement.reference == reference)
+    ).one_or_none()
+    if found is None:
+        raise InvalidInput(
+            f"The case touches no agreement {reference}.",
+            where="agreement",
+            next_step="Give the reference of one that it touches.",
+        )
+    return found
+
+
+def pinned_clauses(session: Session, case: Case) -> dict[str, tuple[EffectiveClause, ...]]:
+    """By the hash of each terms that the case pinned: their clauses about the case's matter."""
+    pinned = select(CaseAgreement).where(
+        CaseAgreement.case_id == case.id, col(CaseAgreement.terms_hash) == col(TermsSnapshot.hash)
+    )
+    snapshots = session.exec(select(TermsSnapshot.hash, TermsSnapshot.body).where(pinned.exists()))
+    return {terms_hash: _clauses(body, case.kind.value) for terms_hash, body in snapshots}
+
+
+def clauses_of_agreement(session: Session, case_id: UUID, agreement_id: UUID) -> tuple[EffectiveClause, ...]:
+    """The clauses about a case's matter under the terms that the case pinned for one agreement; none before that."""
+    found = session.exec(
+        select(TermsSnapshot.body, Case.kind)
+        .select_from(CaseAgreement)
+        .join(TermsSnapshot, col(TermsSnapshot.hash) == col(CaseAgreement.terms_hash))
+        .join(Case, col(Case.id) == col(CaseAgreement.case_id))
+        .where(CaseAgreement.case_id == case_id, CaseAgreement.agreement_id == agreement_id)
+    ).one_or_none()
+    return _clauses(found[0], found[1]) if found else ()
+
+
+@lru_cache(maxsize=256)
+def _clauses(snapshot: bytes, event: str) -> tuple[EffectiveClause, ...]:
+    terms = EffectiveTerms.from_snapshot(snapshot)
+    return tuple(clause for clause in terms.clauses.values() if clause.event == event)
+
+
+def unpin_terms(session: Session, case_id: UUID) -> None:
+    """Let go of the terms pinned for a case, so that those in force now can be pinned."""
+    session.execute(update(CaseAgreement).where(col(CaseAgreement.case_id) == case_id).values(terms_hash=None))
+
+
+def pin_terms(session: Session, catalogue: Catalogue, case_id: UUID, now: datetime) -> None:
+    """Give every agreement of the case that has none yet the terms in force for it on this day.
+
+    Agreements with the same form, state and Exhibit H changes share one snapshot, stored under its hash.
+    """
+    unpinned = session.exec(
+        select(Agreement)
+        .join(CaseAgreement, col(CaseAgreement.agreement_id) == col(Agreement.id))
+        .where(CaseAgreement.case_id == case_id, col(CaseAgreement.terms_hash).is_(None))
+    ).all()
+    changes = exhibit_h_changes(session, [agreement.id for agreement in unpinned])
+    hashes: dict[str, list[UUID]] = {}
+    known: dict[tuple[str, str, tuple[Amendment, ...]], EffectiveTerms] = {}
+    for agreement in unpinned:
+        key = (agreement.form, agreement.state, changes.get(agreement.id, ()))
+        if key not in known:
+            known[key] = effective_terms(catalogue, key[0], key[1], amendments=key[2], on=now.date())
+            _keep_snapshot(session, known[key], now)
+        hashes.setdefault(known[key].hash, []).append(agreement.id)
+    for terms_hash, agreements in hashes.items():
+        _pin(session, case_id, terms_hash, agreements, now)
+
+
+def _keep_snapshot(session: Session, terms: EffectiveTerms, now: datetime) -> None:
+    if session.get(TermsSnapshot, terms.hash) is None:
+        session.add(
+            TermsSnapshot(
+                hash=terms.hash, form=terms.form, state=terms.state or "", body=terms.snapshot(), taken_at=now
+            )
+        )
+        session.flush()
+
+
+def _pin(session: Session, case_id: UUID, terms_hash: str, agreements: list[UUID], now: datetime) -> None:
+    session.execute(
+        update(CaseAgreement),
+        [{"case_id": case_id, "agreement_id": agreement, "terms_hash": terms_hash} for agreement in agreements],
+    )
+    append(
+        session,
+        Entry(
+            case_id=case_id,
+            kind=EvidenceKind.TERMS_PINNED,
+            subject=terms_hash,
+            actor=ENGINE,
+            at=now,
+            body={"terms_hash": terms_hash, "agreements": [str(agreement) for agreement in agreements]},
+            key=f"terms-pinned:{case_id}:{terms_hash}:{agreements[0]}:{now.isoformat()}",
+        ),
+    )

@@ -1,0 +1,44 @@
+"""How a case stands in SQL: what is open, waits and lacks."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func
+from sqlmodel import Session, col, select
+
+from cases.messages import CaseStanding
+from models.enums import OPEN_STATUSES, BatchStatus
+from models.tables import Batch, Duty, Notice
+
+
+def read_standing(session: Session, case_id: UUID) -> CaseStanding:
+    """How many duties of a case are open and which due instants they have, and what notices still wait for."""
+    in_case = Duty.case_id == case_id
+    open_duties = col(Duty.status).in_(OPEN_STATUSES)
+    due = [
+        instant
+        for instant in session.exec(
+            select(Duty.due_at).where(in_case, open_duties, col(Duty.due_at).is_not(None)).distinct()
+        )
+        if instant
+    ]
+    notices = Notice.case_id == case_id, col(Notice.dropped).is_(False)
+    given = col(Notice.given_at).is_not(None)
+    return CaseStanding(
+        open_duties=_count(session, Duty, in_case, open_duties),
+        waiting_notices=session.exec(
+            select(func.count())
+            .select_from(Notice)
+            .join(Batch, col(Batch.id) == col(Notice.batch_id))
+            .where(*notices, Batch.status == BatchStatus.WAITING)
+        ).one(),
+        next_due_at=min(due, default=None),
+        lacking_notices=_count(session, Duty, in_case, Duty.lacking_count > 0),
+        unacknowledged=_count(session, Notice, *notices, given, col(Notice.acknowledged_at).is_(None)),
+        due_instants=tuple(sorted(due)),
+    )
+
+
+def _count(session: Session, table: type[Duty] | type[Notice], *where: ColumnElement[bool] | bool) -> int:
+    return session.exec(select(func.count()).select_from(table).where(*where)).one()

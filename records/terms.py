@@ -1,0 +1,191 @@
+"""What SQL knows of agreements' own terms: Exhibit H changes, school calendars, and what a case is pinned to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from uuid import UUID, uuid4
+
+from sqlmodel import Session, col, select
+
+from config.database import Database
+from ledger.append import Entry, append
+from ledger.artifacts import store
+from ledger.kinds import EvidenceKind
+from models import tables
+from models.errors import NotFound
+from models.grouping import grouped
+from terms.agreement_terms import AgreementTerms
+from terms.calendars import SchoolCalendar
+from terms.catalogue import load_catalogue
+from terms.effective import Amendment, EffectiveTerms, effective_terms
+
+
+def pinned_terms(session: Session, case_id: UUID) -> dict[str, EffectiveTerms]:
+    """The terms that the case's agreements are pinned to, by hash."""
+    scope, snapshot = tables.CaseAgreement, tables.TermsSnapshot
+    pinned = select(scope).where(scope.case_id == case_id, col(scope.terms_hash) == col(snapshot.hash))
+    rows = session.exec(select(snapshot).where(pinned.exists()))
+    return {row.hash: _parsed(row.body) for row in rows}
+
+
+@lru_cache(maxsize=1024)
+def _parsed(snapshot: bytes) -> EffectiveTerms:
+    return EffectiveTerms.from_snapshot(snapshot)
+
+
+def agreements_knowing(session: Session, case_id: UUID, ground: str) -> set[UUID]:
+    """The agreements of a case whose terms know a ground for giving no notice."""
+    hashes = [
+        terms_hash
+        for terms_hash, terms in pinned_terms(session, case_id).items()
+        if any(ground in clause.grounds for clause in terms.clauses.values())
+    ]
+    scope = tables.CaseAgreement
+    return set(
+        session.exec(select(scope.agreement_id).where(scope.case_id == case_id, col(scope.terms_hash).in_(hashes)))
+    )
+
+
+def exhibit_h_changes(session: Session, agreements: Iterable[UUID]) -> dict[UUID, tuple[Amendment, ...]]:
+    """The Exhibit H changes of those of the agreements that have any, by when they take effect."""
+    wanted = set(agreements)
+    change = tables.ExhibitHChange
+    # All are read: agreements with changes of their own are few, and the list asked for may be long.
+    rows = session.exec(select(change).order_by(col(change.effective_on), col(change.entered_at)))
+    by_agreement = grouped((row for row in rows if row.agreement_id in wanted), lambda row: row.agreement_id)
+    return {
+        agreement: tuple(Amendment.model_validate(row.operation) for row in changes)
+        for agreement, changes in by_agreement.items()
+    }
+
+
+def school_calendar(session: Session, agreement: UUID) -> SchoolCalendar | None:
+    """The newest school calendar that was loaded for an agreement, if any was."""
+    newest = session.exec(
+        select(tables.SchoolCalendar)
+        .where(tables.SchoolCalendar.agreement_id == agreement)
+        .order_by(col(tables.SchoolCalendar.imported_at).desc())
+    ).first()
+    if newest is None:
+        return None
+    closed = frozenset(date.fromisoformat(day) for day in newest.closed_days)
+    return SchoolCalendar(newest.first_day, newest.last_day, closed, newest.source_sha256)
+
+
+def stored_agreement(database: Database, reference: str) -> AgreementTerms:
+    """What the duties under one imported agreement depend on.
+
+    Raises:
+        NotFound: if none is imported under it.
+    """
+    with database.reading() as session:
+        agreement = _agreement(session, reference)
+        return AgreementTerms(
+            agreement.form,
+            agreement.state,
+            agreement.time_zone,
+            exhibit_h_changes(session, [agreement.id]).get(agreement.id, ()),
+            school_calendar(session, agreement.id),
+        )
+
+
+def store_amendments(
+    database: Database, reference: str, added: Sequence[Amendment], file: bytes, *, actor: str, now: datetime
+) -> EffectiveTerms:
+    """Keep changes agreed for one agreement, with evidence; returns the terms once all of them are effective.
+
+    Changes that are stored already are not stored twice. Open cases keep the terms that they pinned.
+
+    Args:
+        reference: of the agreement.
+        added: the changes.
+        file: the bytes they were read from, kept as an artifact.
+
+    Raises:
+        NotFound: if no agreement is imported under the reference.
+        AmendmentError: if a change does not fit the agreement's terms; nothing is kept.
+    """
+    with database.writing() as session:
+        agreement = _agreement(session, reference)
+        known = exhibit_h_changes(session, [agreement.id]).get(agreement.id, ())
+        new = [amendment for amendment in added if amendment not in known]
+        together = (*known, *new)
+        last = max((amendment.effective for amendment in together), default=now.date())
+        terms = effective_terms(load_catalogue(), agreement.form, agreement.state, amendments=together, on=last)
+        for amendment in new:
+            session.add(
+                tables.ExhibitHChange(
+                    id=uuid4(),
+                    agreement_id=agreement.id,
+                    effective_on=amendment.effective,
+                    entered_by=amendment.entered_by,
+                    entered_at=now,
+                    operation=amendment.model_dump(mode="json", exclude_unset=True),
+                )
+            )
+        if new:
+            _leave_evidence(session, agreement, EvidenceKind.AGREEMENT_AMENDED, file, "application/yaml", actor, now)
+        return terms
+
+
+def store_calendar(
+    database: Database, reference: str, calendar: SchoolCalendar, file: bytes, *, actor: str, now: datetime
+) -> str:
+    """Keep a school calendar for an agreement, with evidence; the newest one counts. Returns the LEA's name.
+
+    Raises:
+        NotFound: if no agreement is imported under the reference.
+    """
+    with database.writing() as session:
+        agreement = _agreement(session, reference)
+        session.add(
+            tables.SchoolCalendar(
+                id=uuid4(),
+                agreement_id=agreement.id,
+                first_day=calendar.first_day,
+                last_day=calendar.last_day,
+                closed_days=sorted(day.isoformat() for day in calendar.closed_days),
+                source_sha256=calendar.source_sha256,
+                imported_at=now,
+            )
+        )
+        _leave_evidence(
+            session, agreement, EvidenceKind.CALENDAR_IMPORTED, file, "application/octet-stream", actor, now
+        )
+        return agreement.lea_name
+
+
+def _leave_evidence(
+    session: Session,
+    agreement: tables.Agreement,
+    kind: EvidenceKind,
+    file: bytes,
+    media_type: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    sha256 = store(session, file, media_type, now)
+    append(
+        session,
+        Entry(
+            kind=kind,
+            subject=str(agreement.id),
+            actor=actor,
+            at=now,
+            artifacts=(sha256,),
+            key=f"{kind.value}:{agreement.id}:{sha256}:{now.isoformat()}",
+        ),
+    )
+
+
+def _agreement(session: Session, reference: str) -> tables.Agreement:
+    found = session.exec(select(tables.Agreement).where(tables.Agreement.reference == reference)).one_or_none()
+    if found is None:
+        raise NotFound(
+            f"No agreement is imported under {reference!r}.",
+            where="agreement",
+            next_step="List them with: duenotice agreements list.",
+        )
+    return found

@@ -1,0 +1,45 @@
+"""``duenotice answers``: what the LEAs of a case have answered to their notices."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from records.answers import AnswerView, read_answers
+from starter.cli.console import console, find_case, open_installation, utc_text
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(answers)
+
+
+def answers(case: Annotated[str, typer.Argument(help="The case: its id or its short reference.")]) -> None:
+    """Show what the LEAs of a case answered: acknowledgements, questions, and contacts that they named."""
+    _, database = open_installation()
+    found = read_answers(database, find_case(database, case))
+    console.print(f"{found.acknowledged} of {found.given} given notices acknowledged.")
+    _show("Questions", found.questions)
+    _show("Other contacts named", found.contacts)
+    if found.unacknowledged:
+        table = Table("not acknowledged", "agreement", "notice", "given", "reminders", box=None, pad_edge=False)
+        for item in found.unacknowledged:
+            given = (utc_text(item.given_at), str(item.reminders))
+            table.add_row(Text(item.lea_name), item.agreement_reference, item.clause_title, *given)
+        console.print(table)
+
+
+def _show(heading: str, given: tuple[AnswerView, ...]) -> None:
+    if not given:
+        return
+    console.print(Text(heading, style="bold"))
+    for answer in given:
+        state = f"done {utc_text(answer.seen_at)}" if answer.seen_at else "open"
+        console.print(
+            Text(f"  {answer.lea_name}, {answer.name} <{answer.email}>, {utc_text(answer.given_at)}, {state}")
+        )
+        if answer.text:
+            console.print(Text(answer.text, style="dim"))

@@ -1,0 +1,278 @@
+"""``duenotice breach``: report and show breach cases; ``starter.cli.acts`` holds what can be done in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from email.utils import parseaddr
+from pathlib import Path
+from time import sleep
+from typing import Annotated
+from uuid import UUID
+
+import typer
+import yaml
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from cases.incident import parse_report
+from config.database import Database
+from models import identifiers
+from models.enums import DutyStatus
+from models.errors import InvalidInput
+from records.queries.cases import list_cases, read_case, read_case_head, read_cohorts
+from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView
+from starter.cli import acts
+from starter.cli.acts import LOOK_AGAIN_SECONDS
+from starter.cli.console import (
+    actor,
+    console,
+    find_case,
+    in_office,
+    local_text,
+    open_installation,
+    parse_instant,
+    parse_when,
+    utc_text,
+)
+from starter.resources import utc_now
+
+MOST_DUTIES = 60
+"""How many duties a case may have for each to be shown without being asked for."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer(no_args_is_help=True, help="Report and show breaches, and act on them.")
+    group.command()(report)
+    group.command()(show)
+    acts.register(group)
+    app.add_typer(group, name="breach")
+
+
+def report(
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A YAML or JSON file with the whole report; the other options are then left out."),
+    ] = None,
+    title: Annotated[str, typer.Option(help="A short name for the incident.")] = "",
+    occurred: Annotated[
+        str, typer.Option(help="When it occurred: an instant, a date, FIRST..LAST, or unknown.")
+    ] = "unknown",
+    expected: Annotated[str, typer.Option(help="When a breach was reasonably expected.")] = "",
+    discovered: Annotated[str, typer.Option(help="When it was discovered.")] = "",
+    confirmed: Annotated[str, typer.Option(help="When it was confirmed, if it is.")] = "",
+    description: Annotated[str, typer.Option(help="What happened.")] = "",
+    data_type: Annotated[list[str] | None, typer.Option(help="A type of data affected; give it for each.")] = None,
+    agreement: Annotated[list[str] | None, typer.Option(help="A reference of an affected agreement; for each.")] = None,
+    reporter: Annotated[str, typer.Option(help='Who reports: "Name <address>".')] = "",
+    contact: Annotated[str, typer.Option(help='Whom LEAs may ask: "Name <address>"; else the reporter.')] = "",
+    subprocessor: Annotated[
+        str, typer.Option(help="The subprocessor at whom it happened, if it was not at the provider itself.")
+    ] = "",
+) -> None:
+    """Report a suspected breach; the same report twice is one case."""
+    if file is not None:
+        given = _read_report(file)
+    else:
+        given = {
+            "title": title,
+            "occurred": parse_occurrence(occurred),
+            "reasonably_expected_at": parse_instant(expected, "--expected") if expected else None,
+            "discovered_at": parse_instant(discovered, "--discovered") if discovered else None,
+            "confirmed_at": parse_instant(confirmed, "--confirmed") if confirmed else None,
+            "description": description,
+            "data_types": data_type or (),
+            "agreements": agreement or (),
+            "reporter": _person(reporter, "--reporter"),
+            "point_of_contact": _person(contact or reporter, "--contact"),
+            "subprocessor": subprocessor or None,
+        }
+    checked = parse_report(given)
+    case = in_office(lambda office: office.report_breach(checked, actor=actor()))
+    state = "was reported before; this is its case" if case.existed else "is reported"
+    console.print(f"Case {identifiers.case_reference(case.case_id)} {state}: {case.case_id}")
+    if not case.clocks_run:
+        console.print("Temporal does not answer: the report is kept, and its clocks start when it does.")
+
+
+def show(
+    case: Annotated[str | None, typer.Argument(help="The case: its id or its short reference; else all.")] = None,
+    why: Annotated[bool, typer.Option("--why", help="Say for each duty why it is due then.")] = False,
+    whole: Annotated[bool, typer.Option("--whole", help="Show each duty, however many there are.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep looking, until the case is over or Ctrl-C.")] = False,
+) -> None:
+    """Show the cases, or one with its duties, notices and what was decided."""
+    _, database = open_installation()
+    if case is None:
+        _show_cases(list_cases(database, utc_now()))
+        return
+    case_id = find_case(database, case)
+    if watch:
+        _watch(database, case_id)
+        return
+    head = read_case_head(database, case_id, utc_now())
+    _show_head(head)
+    cohorts = read_cohorts(database, case_id, utc_now())
+    if sum(cohort.total for cohort in cohorts) > MOST_DUTIES and not (whole or why):
+        console.print(cohort_table(cohorts))
+        console.print("--whole shows each duty.")
+        return
+    found = read_case(database, case_id, utc_now())
+    console.print(duty_table(found))
+    if why:
+        for duty in found.duties:
+            console.print(Text(f"\n{duty.lea_name}, {duty.clause}", style="bold"))
+            for sentence in duty.why:
+                console.print(f"  {sentence}", markup=False)
+
+
+def _watch(database: Database, case_id: UUID) -> None:
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            head = read_case_head(database, case_id, utc_now())
+            parts = (_title(head), *_progress_lines(head), cohort_table(read_cohorts(database, case_id, utc_now())))
+            live.update(Group(*parts), refresh=True)
+            if head.is_over:
+                return
+            sleep(LOOK_AGAIN_SECONDS)
+
+
+def cohort_table(cohorts: tuple[CohortView, ...]) -> Table:
+    """The duties of a case counted by clause and due instant, overdue ones first."""
+    titles = ("clause", "due", "duties", "open", "overdue", "discharged", "late", "waiting", "withheld", "leaves")
+    table = Table(*titles, box=None, pad_edge=False)
+    for cohort in cohorts:
+        discharged = cohort.statuses.get(DutyStatus.DISCHARGED, 0)
+        counts = (cohort.total, cohort.open, cohort.overdue, discharged, cohort.late, cohort.waiting, cohort.withheld)
+        style = "red" if cohort.overdue else ""
+        due, leaves = utc_text(cohort.due_at), utc_text(cohort.leaves_at)
+        table.add_row(cohort.clause, due, *(f"{count:,}" for count in counts), leaves, style=style)
+    return table
+
+
+def duty_table(case: CaseView, *, local: bool = True) -> Table:
+    """The duties of a case with their due instants, how they were met, and the evidence of it."""
+    evidence = {entry.body.get("duty"): entry.number for entry in case.evidence if entry.kind == "notice_given"}
+    table = Table("LEA", "clause", "due", "why", "sent", "evidence", box=None, pad_edge=False)
+    for duty in case.duties:
+        due = local_text(duty.due_at, duty.time_zone) if local else utc_text(duty.due_at)
+        entry = evidence.get(str(duty.id))
+        table.add_row(duty.lea_name, duty.clause, due, _reason(duty), _sent(duty), f"#{entry}" if entry else "–")
+    return table
+
+
+def parse_occurrence(text: str) -> dict[str, object]:
+    """When it occurred, as a report holds it: ``unknown``, an instant, a date, or ``FIRST..LAST``."""
+    given = parse_when(text, "--occurred")
+    if not given:
+        return {"kind": "unknown"}
+    if "instant" in given:
+        return {"kind": "instant", "at": given["instant"]}
+    return {"kind": "range" if "last_day" in given else "date", **given}
+
+
+def _person(text: str, where: str) -> dict[str, str]:
+    name, email = parseaddr(text)
+    if not name or "@" not in email:
+        raise InvalidInput("It needs a name and an address.", where=where, next_step='Write "Name <name@example.org>".')
+    return {"name": name, "email": email}
+
+
+def _read_report(file: Path) -> object:
+    try:
+        return yaml.load(file.read_text("utf-8"), Loader=_TextLoader)  # noqa: S506 (a SafeLoader)
+    except OSError as error:
+        raise InvalidInput(f"The file cannot be read: {error.strerror}.", where=str(file)) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"The file is not YAML or JSON: {error}.", where=str(file)) from None
+
+
+class _TextLoader(yaml.SafeLoader):
+    """Takes every value as the text that was written, be it like a number or a date, save for null."""
+
+
+_TextLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:null"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _show_cases(cases: tuple[CaseRow, ...]) -> None:
+    if not cases:
+        console.print("No case. `duenotice breach report --help` says how to report one.")
+        return
+    table = Table("case", "status", "title", "agreements", "open", "overdue", "next due", box=None, pad_edge=False)
+    for case in cases:
+        counts = (str(case.agreements), str(case.open_duties), str(case.overdue_duties))
+        reference = identifiers.case_reference(case.id)
+        table.add_row(reference, case.status, Text(case.title), *counts, utc_text(case.next_due_at))
+    console.print(table)
+
+
+def _title(case: CaseHead) -> Text:
+    return Text(f"{case.title} ({identifiers.case_reference(case.id)}, {case.status})", style="bold")
+
+
+def _progress_lines(case: CaseHead) -> tuple[RenderableType, ...]:
+    bars = []
+    for sending in case.progress:
+        line = Table.grid(padding=(0, 1))
+        said = f"{sending.given:,} of {sending.total:,} {sending.kind}s under {sending.clause} given"
+        line.add_row(ProgressBar(total=sending.total, completed=sending.given, width=40), said)
+        bars.append(line)
+    return (*bars, *(Text(f"! {trouble.sentence}", style="red") for trouble in case.troubles))
+
+
+def _show_head(case: CaseHead) -> None:
+    console.print(_title(case))
+    for anchor in case.anchors:
+        when: datetime | date | None = anchor.instant or anchor.first_day
+        until = f" to {anchor.last_day}" if anchor.last_day else ""
+        console.print(f"  {anchor.name.replace('_', ' ')}: {when.isoformat() if when else 'unknown'}{until}")
+    for line in (*_decisions(case), *_lacking(case)):
+        console.print(line, markup=False)
+    for bar in _progress_lines(case):
+        console.print(bar)
+    if case.waiting_notices:
+        console.print(f"{case.waiting_notices:,} notices wait for release: `duenotice breach release` lets them go.")
+
+
+def _decisions(case: CaseHead) -> Iterator[str]:
+    """What officers decided that keeps a notice from going, with who, why and when."""
+    for hold in case.holds:
+        ends = f"ended {utc_text(hold.ended_at)}" if hold.ended_at else f"until {utc_text(hold.until)}"
+        whom = hold.reference or "the whole case"
+        yield f"Hold {hold.id} for {whom}, {ends}: {hold.particulars} ({hold.placed_by}, {utc_text(hold.placed_at)})"
+    for row in case.proposals:
+        decided = f"{'approved' if row.approved else 'declined'} by {row.decided_by}" if row.decided_at else "open"
+        whom = ", ".join(row.references) or "every agreement"
+        yield (
+            f"Proposal {row.id}, {decided}: no notice under {row.clause} for {whom}, {row.ground}: {row.reason} "
+            f"({row.proposed_by}, {utc_text(row.proposed_at)})"
+        )
+    for kept in case.withholdings:
+        whose = kept.clause or "all notices"
+        yield f"Withheld, {whose}: {kept.reason} ({kept.decided_by}, {utc_text(kept.decided_at)})"
+
+
+def _lacking(case: CaseHead) -> Iterator[str]:
+    for fact in case.facts:
+        if fact.told_by_officer and fact.status is None:
+            still = f"; {fact.lacking:,} LEAs wait for it" if fact.lacking else ""
+            yield f"Not known: {fact.element} ({fact.label}){still}"
+
+
+def _reason(duty: DutyView) -> str:
+    source = duty.trail[-1]
+    return f"{duty.limit} from {(duty.anchor or 'an anchor not yet known').replace('_', ' ')} ({source['clause']})"
+
+
+def _sent(duty: DutyView) -> str:
+    if duty.discharged_at is None:
+        return "overdue" if duty.overdue else str(duty.status)
+    verdict = (duty.verdict or "").replace("_", " ")
+    return f"{local_text(duty.discharged_at, duty.time_zone)}, {verdict}"

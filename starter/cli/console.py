@@ -1,0 +1,145 @@
+"""What commands share: opening the installation, reading what people type, and showing instants and tables."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from sqlmodel import select
+
+from config.database import Database
+from config.keyring import Keyring
+from config.logging import configure_logging
+from config.settings import Settings, load_settings
+from models import identifiers
+from models.errors import InvalidInput, NotFound
+from models.tables import Case
+from starter.local.running import read_running
+from starter.resources import connect, open_database
+
+if TYPE_CHECKING:
+    from starter.case_service import Office
+
+Answer = TypeVar("Answer")
+
+NOT_A_TERMINAL = 160
+"""How wide tables are where nobody's window sets a limit: in a file or a pipe."""
+
+
+def wide_console() -> Console:
+    """A console as wide as the window, or wide enough for the tables where there is none."""
+    plain = Console(highlight=False)
+    return plain if plain.is_terminal else Console(highlight=False, width=NOT_A_TERMINAL)
+
+
+console = wide_console()
+
+
+def actor() -> str:
+    """Who gives the command, as evidence names them: the account on this machine."""
+    return f"cli:{getpass.getuser()}"
+
+
+def command_settings() -> Settings:
+    """The settings, with a log that keeps quiet beside a command's own words unless it was asked to speak."""
+    settings = load_settings()
+    if "log_level" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"log_level": "warning"})
+    configure_logging(settings)
+    return settings
+
+
+def open_installation() -> tuple[Settings, Database]:
+    """The settings and the database, for commands that need no server."""
+    settings = command_settings()
+    return settings, open_database(settings, Keyring.load(settings.keyring))
+
+
+def in_office(act: Callable[[Office], Awaitable[Answer]]) -> Answer:
+    """Connect to the running engine and carry out one act."""
+
+    from starter.case_service import Office  # with Temporal's client, which commands that read can do without
+
+    async def connected() -> Answer:
+        settings = command_settings()
+        running = read_running(settings.home)
+        resources = await connect(settings, address=running.temporal_address if running else None)
+        return await act(Office(resources))
+
+    return asyncio.run(connected())
+
+
+def parse_instant(text: str, where: str) -> datetime:
+    """An instant with its offset.
+
+    Raises:
+        InvalidInput: it is none, or has no offset.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            f"{text} is not an instant.", where=where, next_step="Write it as 2026-03-07T22:15-05:00."
+        ) from None
+    if instant.tzinfo is None:
+        raise InvalidInput(
+            f"{text} has no zone, so it names no instant.", where=where, next_step="Write it as 2026-03-07T22:15-05:00."
+        )
+    return instant
+
+
+def parse_when(text: str, where: str) -> dict[str, datetime | date]:
+    """An instant, a day, or FIRST..LAST, by the names of an anchor's fields; nothing for ``unknown``.
+
+    Raises:
+        InvalidInput: it is none of them.
+    """
+    if text == "unknown":
+        return {}
+    first, separator, last = text.partition("..")
+    try:
+        if separator:
+            return {"first_day": date.fromisoformat(first), "last_day": date.fromisoformat(last)}
+        if len(text) == len("2026-03-07"):
+            return {"first_day": date.fromisoformat(text)}
+    except ValueError:
+        raise InvalidInput(
+            f"{text} is neither a date nor a range.",
+            where=where,
+            next_step="Write 2026-03-07, 2026-03-01..2026-03-07, an instant with its offset, or unknown.",
+        ) from None
+    return {"instant": parse_instant(text, where)}
+
+
+def find_case(database: Database, name: str) -> UUID:
+    """The case of this id or short reference.
+
+    Raises:
+        NotFound: there is none, or the reference could mean several.
+    """
+    with database.reading() as session:
+        found = [key for key in session.exec(select(Case.id)) if name.lower() in (str(key), _reference(key))]
+    if len(found) != 1:
+        says = "There is no case" if not found else "Several cases are called"
+        raise NotFound(f"{says} {name}.", next_step="`duenotice breach show` lists the cases with their ids.")
+    return found[0]
+
+
+def _reference(case_id: UUID) -> str:
+    return identifiers.case_reference(case_id).lower()
+
+
+def utc_text(instant: datetime | None) -> str:
+    """An instant in UTC, to the second; a dash for none."""
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z" if instant else "–"
+
+
+def local_text(instant: datetime | None, zone: str) -> str:
+    """An instant as the LEA's wall clock shows it; a dash for none."""
+    return f"{instant.astimezone(ZoneInfo(zone)):%a %Y-%m-%d %H:%M:%S %Z}" if instant else "–"

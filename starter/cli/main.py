@@ -1,0 +1,117 @@
+"""The command line: ``duenotice --help`` lists what it does."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+import typer
+
+from models.errors import DuenoticeError, InvalidFields
+
+COMMANDS = {
+    "up": ("running", "Run everything on this machine until Ctrl-C."),
+    "worker": ("running", "Run a worker alone."),
+    "web": ("running", "Run the web alone."),
+    "sign-in": ("running", "Print a fresh one-time sign-in link."),
+    "demo": ("running", "Play a suspected breach through, in virtual time."),
+    "rehearse": ("rehearse", "Play a scenario in virtual time, and print every verdict."),
+    "due": ("terms", "Say what is due under an agreement, and why."),
+    "terms": ("terms", "Read and check the clauses."),
+    "calendars": ("calendars", "School calendars of the LEAs."),
+    "breach": ("breach", "Report and show breaches, and act on them."),
+    "answers": ("answers", "What the LEAs of a case answered."),
+    "kit": ("kit", "Documents for families, behind the links of notices."),
+    "costs": ("costs", "What a breach costs where agreements make the provider pay."),
+    "agreements": ("agreements", "Import and list the agreements."),
+    "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),
+}
+"""Each command with the module of ``starter.cli.main`` that adds it, and what it does.
+
+A module is imported once its command is asked for: some bring Temporal's client and the database along, which takes
+longer than most commands that do without them.
+"""
+
+
+UNFORESEEN = 70
+"""The exit code of a fault in the program itself (``EX_SOFTWARE`` of BSD's sysexits)."""
+
+
+def application(command: str | None) -> typer.Typer:
+    """The application as far as ``command`` needs it; without one, all commands by name, for the help."""
+    app = typer.Typer(
+        name="duenotice",
+        help="Keeps the clocks of student data privacy agreements: what is due, to whom, why, and the proof of it.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_nothing)  # or typer would take the name of a command that stands alone for an argument
+    if command in COMMANDS:
+        import_module(f"starter.cli.{COMMANDS[command][0]}").register(app)
+        return app
+    for name, (_, says) in COMMANDS.items():
+        app.command(name, help=says)(_nothing)
+    return app
+
+
+def _nothing() -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and end the process with its exit code.
+
+    A refusal is one sentence on standard error, never a traceback. The process ends without running finalizers,
+    since threads of the Temporal client can abort an interpreter that is being taken down.
+    """
+    code = run(arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, or that of the error (2 for bad input)."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        outcome = application(next(iter(given), None))(args=arguments, standalone_mode=False)
+    except InvalidFields as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        return error.exit_code
+    except DuenoticeError as error:
+        typer.echo(str(error), err=True)
+        return error.exit_code
+    except typer.Exit as error:
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except typer.TyperException as error:
+        typer.echo(f"{error.format_message()} `duenotice --help` lists what there is.", err=True)
+        return error.exit_code
+    except Exception:
+        return _unforeseen()
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _unforeseen() -> int:
+    """Keep the traceback of a fault in a file that only this user can read, and say where it is."""
+    with tempfile.NamedTemporaryFile("w", prefix="duenotice-", suffix=".log", delete=False, encoding="utf-8") as log:
+        traceback.print_exc(file=log)
+    typer.echo(
+        f"Something went wrong that nobody foresaw; nothing was changed by halves. {log.name} says what: "
+        "look through it for personal data before you send it to anyone.",
+        err=True,
+    )
+    return UNFORESEEN
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""``duenotice rehearse``: play a scenario in virtual time and print its time line with every verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from config.logging import configure_logging
+from config.settings import load_settings
+from models.durations import span
+from models.enums import Verdict
+from models.errors import InvalidInput
+from starter.cli.console import wide_console
+from starter.rehearsals.play import Play, Scene
+from starter.rehearsals.play import rehearse as play_scenario
+from starter.rehearsals.scenario import find_scenarios, read_scenario
+from starter.rehearsals.verdicts import ClauseTotal, Happening
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(rehearse)
+
+
+def rehearse(
+    scenario: Annotated[str, typer.Argument(help="A scenario that ships, or the path of a YAML file.")] = "",
+    show_list: Annotated[bool, typer.Option("--list", help="List the scenarios that ship.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of it as JSON.")] = False,
+    districts: Annotated[
+        int | None, typer.Option(min=1, help="How many districts are affected, in the scenario's mixture.")
+    ] = None,
+) -> None:
+    """Play a scenario in virtual time and print its time line with every verdict; nothing leaves this machine."""
+    console = wide_console()
+    if show_list:
+        _list(console)
+        return
+    if not scenario:
+        raise InvalidInput(
+            "No scenario is named.", where="SCENARIO", next_step="`duenotice rehearse --list` names them."
+        )
+    play = asyncio.run(_play(scenario, districts))
+    if as_json:
+        typer.echo(play.model_dump_json(indent=2))
+    else:
+        show(console, play)
+
+
+async def _play(name: str, districts: int | None) -> Play:
+    scenario, settings = read_scenario(name), load_settings()
+    configure_logging(settings.model_copy(update={"log_level": "error"}))
+    with tempfile.TemporaryDirectory(prefix="duenotice-rehearsal-") as folder, _progress() as watch:
+        return await play_scenario(scenario, Path(folder), districts=districts, cli=settings.temporal_cli, watch=watch)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Scene], None]]:
+    """A progress bar on standard error, and what moves it."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[given]}")
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting the engine", total=None, given="")
+
+        def watch(scene: Scene) -> None:
+            bar.update(
+                task,
+                description=f"{scene.at:%Y-%m-%d %H:%M} {scene.says:.60}",
+                completed=scene.played,
+                total=scene.of,
+                given=f"{scene.given:,} notices given",
+            )
+
+        yield watch
+
+
+def _list(console: Console) -> None:
+    for name in find_scenarios():
+        scenario = read_scenario(name)
+        console.print(Text.assemble((name, "bold"), f"  {scenario.title}"))
+        console.print(Text(f"  {scenario.about}"))
+
+
+def show(console: Console, play: Play) -> None:
+    """Print what became of a scenario: its time line, and how each clause was met."""
+    console.print(Text(play.title, style="bold"))
+    console.print(Text(f"{play.about}\n"))
+    for note in play.notes:
+        console.print(Text(f"· {note}"))
+    for source in play.sources:
+        console.print(Text(f"· {source.fact} {source.found}"), soft_wrap=True)
+    count = f"{sum(play.districts.values()):,} fictional districts"
+    mixture = ", ".join(f"{state} {number:,}" for state, number in sorted(play.districts.items()))
+    console.print(Text(f"\n{count} ({mixture}); played {play.years} years later, where the calendar is the same.\n"))
+    console.print(_timeline(play))
+    console.print()
+    console.print(_totals(play))
+    console.print(Text(f"\n{play.messages:,} messages were caught; nothing left this machine."))
+
+
+def _timeline(play: Play) -> Table:
+    table = Table("when", "UTC", "what happened", "clause", "due", "verdict", box=None, pad_edge=False)
+    for happening in play.happenings:
+        table.add_row(
+            _local(happening.at, play.zone),
+            f"{happening.at.astimezone(UTC):%m-%d %H:%M}Z",
+            _told(happening),
+            happening.clause,
+            _local(happening.due_at, play.zone) if happening.due_at else "",
+            _verdict(happening),
+        )
+    return table
+
+
+def _told(happening: Happening) -> Text:
+    if happening.act is None:
+        return Text(happening.says)
+    return Text.assemble((happening.says, "bold"), f" ({happening.by}: {happening.act})" if happening.by else "")
+
+
+def _verdict(happening: Happening) -> Text:
+    if happening.verdict is None:
+        return Text()
+    if happening.verdict is Verdict.ON_TIME:
+        return Text("met" if happening.spare is None else f"met, {_span(happening.spare)} left", style="green")
+    return Text("missed" if happening.spare is None else f"missed by {_span(-happening.spare)}", style="red")
+
+
+def _totals(play: Play) -> Table:
+    table = Table("clause", "provision", "limit", "states", "due", "met", "missed", "other", box=None, pad_edge=False)
+    for total in play.totals:
+        table.add_row(
+            Text(total.clause, no_wrap=True),
+            Text(total.provision),
+            Text(total.limit),
+            " ".join(total.states),
+            _local(total.due[0], play.zone) if total.due else "–",
+            Text(_with_times(total.met, total.spare, "left"), style="green" if total.met else ""),
+            Text(_with_times(total.missed, total.late, "late"), style="red" if total.missed else ""),
+            _rest(total),
+        )
+    return table
+
+
+def _with_times(count: int, times: tuple[timedelta, timedelta] | None, word: str) -> str:
+    if times is None:
+        return f"{count:,}"
+    least, most = (_span(time) for time in times)
+    return f"{count:,}, {least} {word}" if least == most else f"{count:,}, {least} to {most} {word}"
+
+
+def _rest(total: ClauseTotal) -> str:
+    parts = [f"{count:,} {status.replace('_', ' ')}" for status, count in sorted(total.other.items())]
+    if total.unmet:
+        parts.append(f"{total.unmet:,} of the missed still open")
+    if total.lacking:
+        parts.append(f"{total.lacking:,} still to be told more")
+    return "; ".join(parts)
+
+
+def _local(instant: datetime, zone: str) -> str:
+    return f"{instant.astimezone(ZoneInfo(zone)):%a %Y-%m-%d %H:%M %Z}"
+
+
+def _span(time: timedelta) -> str:
+    """A length of time to the minute."""
+    return span(60 * round(time.total_seconds() / 60))

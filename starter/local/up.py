@@ -1,0 +1,333 @@
+"""The whole engine on one machine, in one process and one home folder, until it is told to stop.
+
+The parts start in the order in which ``_start`` names them, and stop in the reverse: the web takes nothing new, the
+worker finishes what it is doing, and only then do the mail catcher and the Temporal server go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
+
+import uvicorn
+from rich.console import Console
+from rich.text import Text
+
+from config.keyring import Keyring
+from config.logging import configure_logging, get_logger
+from config.settings import Settings, temporal_connection
+from mail.catcher import start_catcher
+from models.errors import Unavailable
+from models.identifiers import TASK_QUEUE
+from records.sign_in import issue_token
+from starter.case_service import Office
+from starter.local.running import Running, claim, last_running, record_running
+from starter.local.temporal_server import (
+    LOOPBACK,
+    TemporalServer,
+    find_cli,
+    register_search_attributes,
+    stop_left_behind,
+    temporal_server,
+)
+from starter.resources import Resources, connect, utc_now
+from starter.schedules import keep_watchdog
+from web.app import create_app
+from worker import build_worker
+
+WEB_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, SMTP_PORT = 8700, 7233, 8233, 1025
+"""Where the parts listen, unless something else does already."""
+
+STOP_SECONDS = 15
+"""How long one part may take to finish what it is doing."""
+
+ACTOR = "officer"
+"""Who the printed link signs in."""
+
+Say = Callable[[str], None]
+End = asyncio.Task[None] | asyncio.Task[int]
+"""The end of a part that should not end by itself."""
+
+_log = get_logger("local")
+
+
+def run_local(settings: Settings) -> int:
+    """Run everything until Ctrl-C or SIGTERM; return the exit code, which is then 0.
+
+    Raises:
+        Refused: it runs here already.
+        DuenoticeError: a part does not start, or has ended by itself; the others have been stopped.
+    """
+    progress = _Progress(Console(highlight=False))
+    with claim(settings.home), (settings.home / "duenotice.log").open("a", encoding="utf-8") as log:
+        configure_logging(settings, log)
+        asyncio.run(_until_signal(lambda stopping: _serve(settings, progress, stopping)))
+    progress.line("Stopped. Cases and their clocks are kept, and go on at the next start.")
+    return 0
+
+
+def run_web(settings: Settings, host: str = LOOPBACK, port: int = WEB_PORT) -> int:
+    """Run the web alone, beside a Temporal server and a worker that run already, until Ctrl-C or SIGTERM.
+
+    Raises:
+        DuenoticeError: the port is taken, a part it needs does not answer, or the web has ended by itself.
+    """
+    configure_logging(settings)
+    asyncio.run(_until_signal(lambda stopping: _serve_web(settings, host, port, stopping)))
+    return 0
+
+
+async def _until_signal(serve: Callable[[asyncio.Event], Coroutine[object, object, NoReturn]]) -> None:
+    """Run until SIGINT, SIGTERM or SIGHUP cancels it.
+
+    What runs is given an event, and sets it when it begins to stop by itself. From then on signals change nothing, so
+    that none of them interrupts the stopping of a part.
+    """
+    stopping = asyncio.Event()
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(serve(stopping))
+
+    def stop() -> None:
+        if not stopping.is_set():
+            stopping.set()
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` leaves it
+            loop.add_signal_handler(number, stop)
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+class _Progress:
+    """What the terminal shows: a moving line while a part starts, and lasting ones when it has."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[Say]:
+        """Give a function that says something about the part; it shows when the part has started."""
+        said: list[str] = []
+        with self._console.status(f"{name} …"):
+            yield said.append
+        for label, text in zip([f"✓ {name}", *[""] * len(said)], said, strict=False):
+            self.line(f"  {label:<13} {text}")
+
+    def line(self, text: str) -> None:
+        """Print a line as it is: paths and links in it are neither broken nor read as markup."""
+        self._console.print(Text(text), soft_wrap=True)
+
+
+async def _serve(settings: Settings, progress: _Progress, stopping: asyncio.Event) -> NoReturn:
+    """Start every part, say where they are, and stay until one of them ends or this is cancelled.
+
+    Raises:
+        DuenoticeError: a part does not start, or has ended.
+    """
+    progress.line(f"Duenotice keeps everything in {settings.home}")
+    async with AsyncExitStack() as parts:
+        try:
+            ends = await _start(settings, parts, progress)
+            raise await _first_to_end(ends)
+        finally:
+            stopping.set()
+            progress.line("Stopping …")
+
+
+async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress) -> dict[str, End]:
+    """Start every part in turn; return the ends to watch for."""
+    ends: dict[str, End] = {}
+    with progress.part("Keyring") as say:
+        _have_keyring(settings.keyring, say)
+    with progress.part("Temporal") as say:
+        server = await _own_temporal(settings, parts, say)
+    if server:
+        ends["Temporal server"] = asyncio.create_task(server.process.wait())
+    with progress.part("Mail") as say:
+        settings = await _with_mail(settings, parts, say)
+    listener = parts.enter_context(_listening(WEB_PORT))
+    web_url = f"http://{LOOPBACK}:{_port(listener)}"
+    if "public_url" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"public_url": web_url})
+    record_running(settings.home, _record(web_url, server))
+    with progress.part("Database") as say:
+        resources = await connect(settings, address=server.address if server else None)
+        parts.callback(resources.database.close)
+        say(f"{resources.database.engine.dialect.name}, {resources.database.engine.url.database}")
+    with progress.part("Worker") as say:
+        await _register(resources, say)
+        ends["worker"] = await parts.enter_async_context(_worker(resources))
+        await keep_watchdog(resources.client, settings.watchdog_minutes)
+        started = await Office(resources).start_unstarted_cases()
+        say(f"task queue {TASK_QUEUE}" + (f", {started} waiting cases started" if started else ""))
+    with progress.part("Web") as say:
+        ends["web"] = await parts.enter_async_context(_web(resources, listener))
+        say(f"{web_url}{_moved(_port(listener), WEB_PORT)}")
+    token = await asyncio.to_thread(issue_token, resources.database, ACTOR, utc_now())
+    progress.line(f"\n  Sign in       {web_url}/sign-in?token={token}\n                (works once, for a day)")
+    if server:
+        progress.line(f"  Temporal UI   {server.ui}")
+    progress.line("\nCtrl-C stops it.")
+    return ends
+
+
+async def _serve_web(settings: Settings, host: str, port: int, stopping: asyncio.Event) -> NoReturn:
+    try:
+        listener = socket.create_server((host, port))
+    except OSError as error:
+        raise Unavailable(
+            f"The web cannot listen on {host}:{port}: {error.strerror}.", next_step="Choose another with --port."
+        ) from error
+    async with AsyncExitStack() as parts:
+        parts.enter_context(listener)
+        resources = await connect(settings)
+        parts.callback(resources.database.close)
+        parts.callback(stopping.set)
+        raise await _first_to_end({"web": await parts.enter_async_context(_web(resources, listener))})
+
+
+def _have_keyring(path: Path, say: Say) -> None:
+    """Make the keyring where there is none; it is loaded when the database is opened."""
+    if path.exists():
+        say(str(path))
+    else:
+        Keyring.create(path)
+        say(f"{path} (made now; keep a copy, since without it nothing stored can be read)")
+
+
+async def _own_temporal(settings: Settings, parts: AsyncExitStack, say: Say) -> TemporalServer | None:
+    """Start a Temporal server, unless the environment names one."""
+    home = settings.home
+    if address := temporal_connection(settings).get("target_host"):
+        say(f"{address}, as TEMPORAL_ADDRESS says")
+        return None
+    left = last_running(home)
+    if left and left.temporal_pid and await stop_left_behind(left.temporal_pid, home):
+        say("the server of a run that was killed has been stopped")
+    cli = await find_cli(settings.temporal_cli, home / "temporal-cli")
+    while True:
+        port, ui_port = _free_port(TEMPORAL_PORT), _free_port(TEMPORAL_UI_PORT)
+        try:
+            server = await parts.enter_async_context(temporal_server(cli, home, port, ui_port))
+        except Unavailable:
+            if (_free_port(port), _free_port(ui_port)) == (port, ui_port):
+                raise
+            continue  # something else took a port before the server did
+        say(f"{server.address}{_moved(port, TEMPORAL_PORT)}, {cli} {server.version}")
+        say(f"{server.ui}{_moved(ui_port, TEMPORAL_UI_PORT)}")
+        return server
+
+
+async def _with_mail(settings: Settings, parts: AsyncExitStack, say: Say) -> Settings:
+    """Start the mail catcher and point the settings at it, unless they name a mail server."""
+    smtp = settings.smtp
+    if smtp.host:
+        say(f"sent by {smtp.host}:{smtp.port}")
+        return settings
+    folder = settings.home / "mail"
+    try:
+        catcher = await start_catcher(folder, LOOPBACK, SMTP_PORT)
+    except OSError:
+        catcher = await start_catcher(folder, LOOPBACK)
+    parts.push_async_callback(catcher.stop)
+    moved = _moved(catcher.port, SMTP_PORT)
+    say(f"{LOOPBACK}:{catcher.port}{moved}; nothing leaves this machine, every message is kept in")
+    say(str(folder))
+    caught = smtp.model_copy(update={"host": LOOPBACK, "port": catcher.port, "security": "none"})
+    return settings.model_copy(update={"smtp": caught})
+
+
+async def _register(resources: Resources, say: Say) -> None:
+    """Make the search attributes known, or say who can."""
+    if refused := await register_search_attributes(resources.client):
+        say(f"this Temporal server lets only its operator add search attributes; ask for {', '.join(refused)}")
+
+
+@asynccontextmanager
+async def _worker(resources: Resources) -> AsyncIterator[End]:
+    """Run the worker; in the end it takes no more tasks and finishes those it has."""
+    worker = build_worker(resources)
+    running = asyncio.create_task(worker.run())
+    try:
+        yield running
+    finally:
+        if not running.done():
+            await asyncio.wait([asyncio.create_task(worker.shutdown())], timeout=STOP_SECONDS)
+
+
+class _Web(uvicorn.Server):
+    """A web server that leaves the signals to this module."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+@asynccontextmanager
+async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[End]:
+    """Run the web on a socket that is bound already; in the end it answers what it was asked."""
+    config = uvicorn.Config(
+        create_app(resources),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    server = _Web(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield running
+    finally:
+        server.should_exit = True
+        await asyncio.wait([running], timeout=STOP_SECONDS)
+
+
+async def _first_to_end(ends: dict[str, End]) -> Unavailable:
+    """Wait until a part ends by itself, and say which."""
+    await asyncio.wait(ends.values(), return_when=asyncio.FIRST_COMPLETED)
+    name, end = next((name, end) for name, end in ends.items() if end.done())
+    _log.error("a part has ended", part=name, exc_info=end.exception())
+    return Unavailable(
+        f"The {name} has ended by itself, so everything else was stopped.",
+        next_step="The logs in the home folder say why; start again to go on.",
+    )
+
+
+def _record(web_url: str, server: TemporalServer | None) -> Running:
+    return Running(
+        pid=os.getpid(),
+        web_url=web_url,
+        temporal_address=server.address if server else None,
+        temporal_ui=server.ui if server else None,
+        temporal_pid=server.process.pid if server else None,
+    )
+
+
+def _listening(preferred: int) -> socket.socket:
+    """A loopback socket that listens on the preferred port, or on a free one when that is taken."""
+    try:
+        return socket.create_server((LOOPBACK, preferred))
+    except OSError:
+        return socket.create_server((LOOPBACK, 0))
+
+
+def _free_port(preferred: int) -> int:
+    """The preferred port, or a free one when that is taken, for a server that makes its own socket."""
+    with _listening(preferred) as listener:
+        return _port(listener)
+
+
+def _port(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
+
+
+def _moved(port: int, preferred: int) -> str:
+    return "" if port == preferred else f" (port {preferred} is taken)"

@@ -1,0 +1,70 @@
+"""Starting the workflow of a case: when it is reported, and again should it be lost."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from uuid import UUID
+
+from temporalio.client import Client
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from cases.messages import NoticePolicy
+from cases.state import BreachInput
+from config.database import Database
+from config.settings import Settings
+from models import identifiers
+from models.enums import CaseKind
+from models.search_attributes import CASE_KIND
+from models.tables import Case
+from records.restore import remembered
+
+
+def notice_policy(settings: Settings) -> NoticePolicy:
+    """How notices leave, as the installation's settings say at present."""
+    return NoticePolicy(
+        release=settings.release,
+        last_safe_minutes=settings.last_safe_minutes,
+        reminder_fractions=settings.reminder_fractions,
+        supplement_minutes=settings.supplement_minutes,
+        chase_hours=settings.chase_hours,
+    )
+
+
+async def start_case(client: Client, database: Database, case_id: UUID, policy: NoticePolicy, now: datetime) -> bool:
+    """Start a case's workflow with what SQL remembers of it, unless it runs or came to its end.
+
+    Returns whether it was started.
+
+    Raises:
+        RPCError: Temporal does not answer; the case is kept, and can be started later.
+    """
+    message = await asyncio.to_thread(_beginning, database, case_id, policy)
+    try:
+        await client.start_workflow(
+            CaseKind.BREACH.value,
+            message,
+            id=identifiers.workflow_id(CaseKind.BREACH, case_id),
+            task_queue=identifiers.TASK_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            search_attributes=TypedSearchAttributes([SearchAttributePair(CASE_KIND, CaseKind.BREACH.value)]),
+            static_summary="breach case",
+        )
+    except WorkflowAlreadyStartedError:
+        started = False
+    else:
+        started = True
+    await asyncio.to_thread(_note_start, database, case_id, now)
+    return started
+
+
+def _beginning(database: Database, case_id: UUID, policy: NoticePolicy) -> BreachInput:
+    with database.reading() as session:
+        return BreachInput(case_id=case_id, policy=policy, memory=remembered(session, case_id, policy))
+
+
+def _note_start(database: Database, case_id: UUID, now: datetime) -> None:
+    with database.writing() as session:
+        case = session.get_one(Case, case_id)
+        case.workflow_started_at = case.workflow_started_at or now

@@ -1,0 +1,99 @@
+"""Incidents to report, and what became of them, as the tests of the spine need them."""
+
+from __future__ import annotations
+
+import email
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from email import policy
+from email.message import EmailMessage
+from uuid import UUID
+
+from cases.incident import IncidentReport, Occurrence, Person
+from records.queries.cases import read_case, read_message
+from records.queries.views import CaseView, DutyView, NoticeView
+from starter.case_service import Office
+from starter.rehearsals.virtual_time import VirtualEngine
+from starter.resources import utc_now
+
+OFFICER = "officer"
+TITLE = "Sealed words of a title"
+DESCRIPTION = "Sealed words of a description"
+REPORTER = Person(name="Robin Example", email="robin@provider.example.org", phone="+1 555 0102")
+
+INITIAL, NOTICE, AUDIT = "breach.initial-notice", "breach.notice", "breach.security-audit"
+
+QUIET: dict[str, object] = {"reminder_fractions": (), "chase_hours": ()}
+"""Nobody is reminded of anything, so that a case ends with its last duty."""
+
+
+def incident(
+    *agreements: str,
+    expected: datetime | None = None,
+    confirmed: datetime | None = None,
+    discovered: datetime | None = None,
+    occurred: Occurrence | None = None,
+) -> IncidentReport:
+    """A report of something discovered two hours ago, unlike any other report."""
+    now = utc_now()
+    return IncidentReport(
+        title=TITLE,
+        occurred=occurred or Occurrence(kind="instant", at=now - timedelta(days=9)),
+        reasonably_expected_at=expected,
+        discovered_at=discovered or now - timedelta(hours=2),
+        confirmed_at=confirmed,
+        description=DESCRIPTION,
+        data_types=("Student name",),
+        agreements=agreements,
+        reporter=REPORTER,
+        point_of_contact=REPORTER,
+    )
+
+
+async def open_case(engine: VirtualEngine, report: IncidentReport, **settings: object) -> UUID:
+    """Report an incident, quietly save for the settings given, and let its case come to rest."""
+    changed = engine.resources.settings.model_copy(update=QUIET | settings)
+    office = Office(replace(engine.resources, settings=changed))
+    reported = await office.report_breach(report, actor=OFFICER)
+    assert not reported.existed
+    assert reported.clocks_run
+    await engine.settle(reported.case_id)
+    return reported.case_id
+
+
+def case(engine: VirtualEngine, case_id: UUID) -> CaseView:
+    """The case as its page shows it."""
+    return read_case(engine.resources.database, case_id, utc_now())
+
+
+def duties(engine: VirtualEngine, case_id: UUID, state: str) -> dict[str, DutyView]:
+    """The duties towards one state's district, by clause."""
+    return {duty.clause: duty for duty in case(engine, case_id).duties if duty.state == state}
+
+
+def only_notice(duty: DutyView) -> NoticeView:
+    """The one notice of a duty."""
+    (notice,) = duty.notices
+    return notice
+
+
+def letter(engine: VirtualEngine, case_id: UUID, duty: DutyView, delivery: int = 0) -> EmailMessage:
+    """The letter of a duty's one notice, as sent to its first contact, or to another."""
+    sha256 = only_notice(duty).deliveries[delivery].message_sha256
+    message = email.message_from_bytes(read_message(engine.resources.database, case_id, sha256), policy=policy.SMTP)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def text(message: EmailMessage) -> str:
+    """The plain text of a letter, unwrapped."""
+    body = message.get_body(("plain",))
+    assert body is not None
+    content: str = body.get_content()
+    return " ".join(content.split())
+
+
+def caught(engine: VirtualEngine, message_id: str) -> Sequence[bytes]:
+    """Every message with this Message-ID that the mail server was given."""
+    return [raw for file in sorted(engine.mail.glob("*.eml")) if message_id.encode() in (raw := file.read_bytes())]

@@ -1,0 +1,98 @@
+"""An installation under test, and the people who visit its pages."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+from fastapi import FastAPI
+from temporalio.client import Client
+
+from config.converter import data_converter
+from config.keyring import Keyring
+from config.settings import Settings
+from records.sign_in import issue_token
+from starter.resources import Resources, open_database, utc_now
+from terms.catalogue import load_catalogue
+from web.app import create_app
+
+ORIGIN = "http://127.0.0.1"
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """An installation and its web application."""
+
+    resources: Resources
+    app: FastAPI = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "app", create_app(self.resources))
+
+    def visitor(self, origin: str = ORIGIN) -> Visitor:
+        """Somebody who is not signed in."""
+        return Visitor(httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=origin))
+
+    def link_token(self, actor: str = "officer") -> str:
+        """A fresh one-time token."""
+        return issue_token(self.resources.database, actor, utc_now())
+
+    async def officer(self, actor: str = "officer") -> Visitor:
+        """Somebody who is signed in."""
+        visitor = self.visitor()
+        answer = await visitor.http.post("/sign-in", data={"token": self.link_token(actor)})
+        assert answer.status_code == 303
+        return visitor
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A browser without scripts: it keeps cookies, and sends the forms that it was given."""
+
+    http: httpx.AsyncClient
+
+    async def get(self, path: str) -> httpx.Response:
+        """Fetch a page."""
+        return await self.http.get(path)
+
+    async def send(
+        self, page: str, to: str, values: dict[str, object], file: tuple[str, bytes] | None = None
+    ) -> httpx.Response:
+        """Fill in a form of ``page`` and post it, with the token that the page carries."""
+        token = form_token(await self.get(page))
+        return await self.http.post(to, data={"form_token": token, **values}, files={"file": file} if file else None)
+
+
+def form_token(page: httpx.Response) -> str:
+    """The token that a page's forms carry."""
+    token = re.search(r'name="form_token" value="(\w+)"', page.text)
+    assert token, "the page has no form"
+    return token[1]
+
+
+async def eventually(ask: Callable[[], Awaitable[Found | None]]) -> Found:
+    """What ``ask`` finds, as soon as it does; the engine works beside the pages, so they show things when they are."""
+    async with asyncio.timeout(30):
+        while (found := await ask()) is None:  # noqa: ASYNC110 (what it waits for is in other processes)
+            await asyncio.sleep(0.05)
+        return found
+
+
+def demo_agreements() -> str:
+    """The file of fictional districts, one a state, that the project ships with."""
+    return files("config").joinpath("demo", "agreements.csv").read_text(encoding="utf-8")
+
+
+def open_installation(home: Path, keyring: Keyring, client: Client, **settings: object) -> Resources:
+    """A new installation in ``home`` that uses a running Temporal server."""
+    chosen = Settings.model_validate({"home": home, "public_url": ORIGIN, **settings})
+    config = client.config()
+    config["data_converter"] = data_converter(keyring)
+    return Resources(chosen, keyring, open_database(chosen, keyring), load_catalogue(), Client(**config))

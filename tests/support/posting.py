@@ -1,0 +1,121 @@
+"""One batch of notices, sent by the real activity to a mail server that does as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import pytest
+from sqlmodel import select
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.notices import NoticeActivities
+from cases.messages import BatchOutcome, SendBatch
+from ledger.artifacts import fetch
+from mail.transport import Security, SmtpServer, SmtpTransport
+from models.enums import DeliveryStatus
+from models.tables import Batch, EvidenceEntry
+from records.agreements import import_agreements
+from records.queries.views import CaseView, DeliveryView, DutyView
+from starter.rehearsals.virtual_time import VirtualEngine
+from starter.resources import utc_now
+from tests.support.incidents import case, incident, only_notice, open_case
+from tests.support.scripted_server import ScriptedServer, scripted_server
+from worker import desk
+
+
+@dataclass
+class Posting:
+    """A batch that waits in an open case, and the server that it will be given to."""
+
+    engine: VirtualEngine
+    case_id: UUID
+    server: ScriptedServer
+    notices: NoticeActivities
+
+    async def send(self, *, at: datetime | None = None) -> BatchOutcome:
+        """Run the activity once, as an attempt that starts at ``at``."""
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, started_time=at or utc_now())
+        with self.engine.resources.database.reading() as session:
+            batch = session.exec(select(Batch).where(Batch.case_id == self.case_id)).one()
+        return await environment.run(self.notices.send_batch, SendBatch(batch_id=batch.id, released_by="officer"))
+
+    async def fails(self) -> str:
+        """Run the activity once, and return the kind of trouble it ends in."""
+        with pytest.raises(ApplicationError) as caught:
+            await self.send()
+        assert caught.value.type
+        return caught.value.type
+
+    @property
+    def case(self) -> CaseView:
+        return case(self.engine, self.case_id)
+
+    @property
+    def duty(self) -> DutyView:
+        """The one duty whose clock runs."""
+        (duty,) = (duty for duty in self.case.duties if duty.due_at)
+        return duty
+
+    @property
+    def deliveries(self) -> tuple[DeliveryView, ...]:
+        return only_notice(self.duty).deliveries
+
+    @property
+    def statuses(self) -> list[DeliveryStatus]:
+        return [delivery.status for delivery in self.deliveries]
+
+    @property
+    def evidence(self) -> list[EvidenceEntry]:
+        """What happened to the notice, in order."""
+        return [
+            entry
+            for entry in self.entries()
+            if entry.kind.startswith(("notice_", "delivery_", "copy_")) and entry.kind != "notice_released"
+        ]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [entry.kind for entry in self.evidence]
+
+    def entries(self) -> list[EvidenceEntry]:
+        """Every entry of the case, in order."""
+        with self.engine.resources.database.reading() as session:
+            found = session.exec(select(EvidenceEntry).where(EvidenceEntry.case_id == self.case_id)).all()
+        return sorted(found, key=lambda entry: entry.number)
+
+    def artifact(self, sha256: str) -> bytes:
+        with self.engine.resources.database.reading() as session:
+            return fetch(session, sha256)
+
+
+HEADER = (
+    "reference,form,lea_name,state,time_zone,executed_on,general_name,general_email,security_name,security_email,"
+    "copy_to_name,copy_to_email\n"
+)
+
+
+@asynccontextmanager
+async def posting(
+    engine: VirtualEngine, security: str, *, counsel: str = "", **script: list[str | None]
+) -> AsyncIterator[Posting]:
+    """Confirm a breach at a district with these contacts; the server answers by ``script``."""
+    reference = f"ME-{utc_now():%H%M%S%f}"
+    names = ";".join("Office" for _ in security.split(";"))
+    row = f"{reference},ndpa-v1,Inkwell District,ME,America/New_York,2025-01-12,Office,office@inkwell.example.org,"
+    row += f"{names},{security},{'Counsel' if counsel else ''},{counsel}\n"
+    resources = engine.resources
+    import_agreements(
+        resources.database, resources.catalogue, HEADER + row, file_name="one.csv", now=utc_now(), actor="officer"
+    )
+    case_id = await open_case(engine, incident(reference, confirmed=utc_now()))
+    async with scripted_server(**script) as server:
+        smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=5)
+        async with SmtpTransport(smtp) as transport:
+            notices = NoticeActivities(resources.database, transport, desk(resources.settings, resources.keyring))
+            yield Posting(engine, case_id, server, notices)

@@ -1,0 +1,150 @@
+"""Cases as they were played once, whose histories are kept beside the tests and replayed by every later version."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowHistory
+
+from config.keyring import Keyring
+from models.identifiers import batch_workflow_id
+from starter.rehearsals.virtual_time import VirtualEngine
+from starter.resources import utc_now
+from tests.support.incidents import NOTICE, OFFICER, case, incident, open_case
+
+HISTORIES = Path(__file__).parents[1] / "workflows" / "histories"
+FINGERPRINTS = HISTORIES.with_name("fingerprints")
+HOUR = timedelta(hours=1)
+
+_PROCESS = re.compile(r"\b\d+@[\w.-]+")
+"""How a worker names its process and machine, in identities and in the names of its own task queues."""
+
+
+async def suspected_then_confirmed(engine: VirtualEngine) -> UUID:
+    """Nobody releases: each notice leaves at its last safe moment, the later ones after the confirmation."""
+    case_id = await open_case(engine, incident("VA-001", "MO-001", expected=utc_now()))
+    confirmed = await engine.advance(case_id, 30 * HOUR)
+    await engine.office.confirm_breach(case_id, confirmed, actor=OFFICER)
+    await engine.advance(case_id, 80 * HOUR)
+    return case_id
+
+
+async def released_by_an_officer(engine: VirtualEngine) -> UUID:
+    """Everything is known from the start, and an officer lets all notices go."""
+    now = utc_now()
+    case_id = await open_case(engine, incident("VA-001", "IL-001", "OR-001", expected=now, confirmed=now))
+    await engine.office.release_notices(case_id, actor=OFFICER)
+    await engine.settle(case_id)
+    return case_id
+
+
+async def still_open(engine: VirtualEngine) -> UUID:
+    """A suspicion that is neither confirmed nor dismissed."""
+    case_id = await open_case(engine, incident("VA-001", expected=utc_now()))
+    await engine.advance(case_id, 30 * HOUR)
+    return case_id
+
+
+async def acted_upon(engine: VirtualEngine) -> UUID:
+    """Officers do nearly all that can be done: hold and lift, propose and decide, withhold, learn and release."""
+    case_id = await open_case(engine, incident("VA-001", "IL-001", "OR-001", expected=utc_now()))
+    office = engine.office
+    now = await engine.advance(case_id, HOUR)
+    await office.confirm_breach(case_id, now, actor=OFFICER)
+    hold = await office.place_hold(case_id, "Agency A, reference 1", begins_at=now, actor=OFFICER, agreement="OR-001")
+    proposal = await office.propose_not_required(
+        case_id, NOTICE, "no_student_data", "None of theirs was stored.", actor=OFFICER, agreements=("IL-001",)
+    )
+    await office.decide_proposal(case_id, proposal, approve=True, actor="another officer")
+    await office.withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
+    await office.learn(case_id, "description", "A copied key opened the roster service.", actor=OFFICER)
+    await office.lift_hold(case_id, hold, actor=OFFICER)
+    await office.release_notices(case_id, actor=OFFICER)
+    await engine.advance(case_id, 2 * HOUR)
+    await office.learn(case_id, "impacted_individuals", "Twelve students of grade 4.", actor=OFFICER)
+    await engine.advance(case_id, 80 * HOUR)
+    return case_id
+
+
+STORIES: tuple[Callable[[VirtualEngine], Awaitable[UUID]], ...] = (
+    suspected_then_confirmed,
+    released_by_an_officer,
+    still_open,
+    acted_upon,
+)
+
+
+def story_keyring(folder: Path) -> Keyring:
+    """The keyring under which the kept histories are sealed; it guards nothing, so its secret is no secret."""
+    secret = hashlib.sha256(b"histories of fictional cases").digest()
+    key = {"id": "stories", "created_at": "2026-01-01T00:00:00Z", "secret": base64.b64encode(secret).decode()}
+    file = folder / "keyring.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"format": "duenotice-keyring/1", "keys": [key]}), "utf-8")
+    return Keyring.load(file)
+
+
+async def histories(engine: VirtualEngine, case_id: UUID) -> list[WorkflowHistory]:
+    """The case's history and that of its first batch."""
+    batch = next(entry.subject for entry in case(engine, case_id).evidence if entry.kind == "notice_released")
+    assert batch
+    first_batch = engine.resources.client.get_workflow_handle(batch_workflow_id(UUID(batch)))
+    return [await engine.case(case_id).fetch_history(), await first_batch.fetch_history()]
+
+
+def keep(story: str, history: WorkflowHistory) -> None:
+    """Write a history into its file, without the names of the processes that made it."""
+    kind = history.workflow_id.partition(":")[0]
+    kept = {"workflow_id": history.workflow_id, "history": _anonymous(json.loads(history.to_json()))}
+    (HISTORIES / f"{story}.{kind}.json").write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    (FINGERPRINTS / f"{story}.{kind}.txt").write_text(fingerprint(history), "utf-8")
+
+
+def fingerprint(history: WorkflowHistory) -> str:
+    """What a workflow asked of the server, and what came from outside, in order: one line each."""
+    return "".join(f"{line}\n" for event in history.events if (line := _line(event)))
+
+
+def _line(event: HistoryEvent) -> str | None:
+    match event.WhichOneof("attributes"):
+        case "activity_task_scheduled_event_attributes":
+            return f"activity {event.activity_task_scheduled_event_attributes.activity_type.name}"
+        case "start_child_workflow_execution_initiated_event_attributes":
+            return f"child {event.start_child_workflow_execution_initiated_event_attributes.workflow_type.name}"
+        case "workflow_execution_update_accepted_event_attributes":
+            accepted = event.workflow_execution_update_accepted_event_attributes
+            return f"update {accepted.accepted_request.input.name}"
+        case (
+            "timer_started_event_attributes"
+            | "timer_fired_event_attributes"
+            | "timer_canceled_event_attributes" as name
+        ):
+            return name.removesuffix("_event_attributes").replace("_", " ")
+        case "upsert_workflow_search_attributes_event_attributes":
+            return "search attributes"
+        case "workflow_execution_completed_event_attributes":
+            return "completed"
+        case _:
+            return None
+
+
+def kept(file: Path) -> WorkflowHistory:
+    """Read a history from its file."""
+    found = json.loads(file.read_text("utf-8"))
+    return WorkflowHistory.from_json(found["workflow_id"], found["history"])
+
+
+def _anonymous(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _anonymous(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_anonymous(member) for member in value]
+    return _PROCESS.sub("test", value) if isinstance(value, str) else value

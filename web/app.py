@@ -1,0 +1,67 @@
+"""The web application: pages for people and JSON for programs, behind one door."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from importlib.resources import files
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from mail.links import LINK_PURPOSE
+from models.errors import DuenoticeError
+from records.answers import AnswerBox
+from starter.case_service import Office
+from starter.resources import Resources, utc_now
+from web import access, acts, agreements, api, cases, follow_up, incidents, links, messages
+from web.failures import Failures
+from web.guard import Guard
+from web.pages import Pages
+from web.sessions import Sessions
+from web.site import Site
+
+PARTS = (links, access, cases, acts, follow_up, messages, incidents, agreements, api)
+"""The modules of pages; each has a router."""
+
+
+def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """Return the application for one installation; serve it with the access log off, since addresses hold tokens."""
+    settings = resources.settings
+    address = urlsplit(settings.public_url)
+    sessions = Sessions(resources.keyring.derive(b"web-session"), secure=address.scheme == "https")
+    pages = Pages(sessions, clock, settings.organisation.name)
+    failures = Failures(pages)
+    link_key = resources.keyring.derive(LINK_PURPOSE)
+    answers = AnswerBox(resources.database, link_key, clock)
+    site = Site(resources, Office(resources, clock), sessions, pages, answers, link_key, clock)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await site.finish()
+
+    app = FastAPI(
+        title="Duenotice",
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # FastAPI's page of documentation loads scripts from elsewhere
+        redoc_url=None,
+        exception_handlers=dict.fromkeys((DuenoticeError, RequestValidationError, HTTPException), failures.on_error),
+    )
+    app.state.site = site
+    for part in PARTS:
+        app.include_router(part.router)
+    app.mount("/static", StaticFiles(directory=str(files("web").joinpath("static"))))
+    app.add_middleware(
+        Guard,
+        hosts=[address.hostname] if address.hostname else [],
+        sessions=sessions,
+        failures=failures,
+        clock=clock,
+    )
+    return app

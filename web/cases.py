@@ -1,0 +1,147 @@
+"""The pages of cases: what is due next, one case whole, and the acts of an officer on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from models.errors import DuenoticeError, InvalidInput
+from records.answers import read_answers
+from records.costs import read_costs
+from records.documents import read_kit
+from records.queries.cases import (
+    DutyFilter,
+    agreement_kinds,
+    list_cases,
+    read_case_head,
+    read_cohorts,
+    read_duties,
+    read_evidence,
+)
+from records.queries.views import CohortView
+from web.failures import status_of
+from web.pages import problems_of
+from web.paging import read_page
+from web.site import CheckedForm, SignedIn, Site, TheSite, text_of
+from web.times import read_instant, zone_names
+
+router = APIRouter(include_in_schema=False)
+
+DUTIES_SHOWN = 50
+EVIDENCE_SHOWN = 100
+UNACKNOWLEDGED_SHOWN = 50
+DOCUMENTS_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was typed into one of the page's forms and refused, so that it need not be typed again."""
+
+    form: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, form: str) -> Mapping[str, str]:
+        """What to fill into a form: what was typed there, else nothing."""
+        return defaultdict(str, self.values if form == self.form else {})
+
+
+def key_of(cohort: CohortView) -> str:
+    """The name of a cohort in an address: its clause and due instant."""
+    return f"{cohort.clause}@{cohort.due_at.isoformat() if cohort.due_at else 'pending'}"
+
+
+@router.get("/")
+def what_is_due(request: Request, site: TheSite) -> Response:
+    """Every case, what is due next first; on a new installation, what to do first."""
+    database = site.resources.database
+    cases = list_cases(database, site.clock())
+    return site.pages.show(
+        request,
+        "cases.html",
+        cases=cases,
+        has_agreements=bool(cases) or agreement_kinds(database).total > 0,
+    )
+
+
+@router.get("/cases/{case_id}")
+def case_page(request: Request, site: TheSite, case_id: UUID) -> Response:
+    """One case: what is known, what is owed and why, what was sent, and the evidence."""
+    return _show(request, site, case_id)
+
+
+@router.post("/cases/{case_id}/confirm")
+async def confirm(request: Request, site: TheSite, session: SignedIn, case_id: UUID, form: CheckedForm) -> Response:
+    """Confirm the breach as of an instant, which starts the clocks that run from confirmation."""
+    try:
+        confirmed_at = read_instant(text_of(form, "confirmed_at"), text_of(form, "zone"), "confirmed_at")
+        if confirmed_at is None:
+            raise InvalidInput(
+                "Nothing says when it was confirmed.", where="confirmed_at", next_step="Give the date and time."
+            )
+        await site.to_the_end(site.office.confirm_breach(case_id, confirmed_at, actor=session.actor))
+    except DuenoticeError as error:
+        return await show_refusal(request, site, case_id, error)
+    return RedirectResponse(f"/cases/{case_id}?done=confirmed", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/cases/{case_id}/release")
+async def release(request: Request, site: TheSite, session: SignedIn, case_id: UUID, form: CheckedForm) -> Response:
+    """Release the notices of the case that wait for an officer, of one clause or all."""
+    try:
+        clause = text_of(form, "clause") or None
+        await site.to_the_end(site.office.release_notices(case_id, actor=session.actor, clause=clause))
+    except DuenoticeError as error:
+        return await show_refusal(request, site, case_id, error)
+    return RedirectResponse(f"/cases/{case_id}?done=released", HTTPStatus.SEE_OTHER)
+
+
+async def show_refusal(request: Request, site: Site, case_id: UUID, error: DuenoticeError) -> Response:
+    """The case page again, with the reason and with what was typed."""
+    form = await request.form()
+    typed = {name: text_of(form, name) for name in form}
+    kept = Kept(request.url.path.rpartition("/")[2], typed)
+    return await asyncio.to_thread(_show, request, site, case_id, error, kept)
+
+
+def _show(
+    request: Request, site: Site, case_id: UUID, error: DuenoticeError | None = None, kept: Kept | None = None
+) -> Response:
+    asked, database, now = request.query_params, site.resources.database, site.clock()
+    case = read_case_head(database, case_id, now)
+    cohorts = read_cohorts(database, case_id, now)
+    chosen = next((cohort for cohort in cohorts if key_of(cohort) == asked.get("cohort")), None)
+    which = DutyFilter(cohort=(chosen.clause, chosen.due_at) if chosen else None, state=asked.get("state") or None)
+    return site.pages.show(
+        request,
+        "case.html",
+        status=status_of(error) if error else HTTPStatus.OK,
+        case=case,
+        cohorts=cohorts,
+        key_of=key_of,
+        chosen=chosen,
+        duties=read_page(
+            lambda offset, limit: read_duties(database, case_id, now, which, offset=offset, limit=limit),
+            asked.get("page", "1"),
+            DUTIES_SHOWN,
+        ),
+        evidence=read_page(
+            lambda offset, limit: read_evidence(database, case_id, offset=offset, limit=limit),
+            asked.get("evidence", "1"),
+            EVIDENCE_SHOWN,
+        ),
+        done=asked.get("done"),
+        problems=problems_of(error) if error else (),
+        answers=read_answers(database, case_id, listed=UNACKNOWLEDGED_SHOWN),
+        kit=read_kit(database, case_id, listed=DOCUMENTS_SHOWN),
+        costs=read_costs(database, case_id),
+        new_cost_id=uuid4(),
+        kept=kept or Kept(),
+        zones=zone_names(),
+    )

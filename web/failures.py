@@ -1,0 +1,152 @@
+"""What a person or a program is told when something is refused or fails: a sentence, never a traceback."""
+
+from __future__ import annotations
+
+import secrets
+import traceback
+from http import HTTPStatus
+
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from config.logging import get_logger
+from mail.links import LINK_FOLDER
+from models.errors import (
+    DuenoticeError,
+    InvalidFields,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Unavailable,
+)
+from web.pages import Pages, problems_of
+
+logger = get_logger(__name__)
+
+_STATUS: tuple[tuple[type[DuenoticeError], HTTPStatus], ...] = (
+    (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Refused, HTTPStatus.CONFLICT),
+    (NotAllowed, HTTPStatus.FORBIDDEN),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+def status_of(error: DuenoticeError) -> HTTPStatus:
+    """The HTTP status (RFC 9110) that an error is answered with."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def is_api(request: Request) -> bool:
+    """Whether a program asks, which is answered in JSON."""
+    return request.url.path.startswith("/api/")
+
+
+def path_for_log(request: Request) -> str:
+    """The path of a request as a log may hold it: without its query and without a notice's token."""
+    path = request.url.path
+    return f"{LINK_FOLDER}…" if path.startswith(LINK_FOLDER) else path
+
+
+class Failures:
+    """Answers for errors, as a page or as JSON by who asks."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    def answer(self, request: Request, error: DuenoticeError, status: int | None = None) -> Response:
+        """Say what is wrong; an error of ours rather than the asker's gets a reference that the log also has."""
+        status = status or status_of(error)
+        reference = secrets.token_hex(4) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+        if reference:
+            logger.error("request failed", reference=reference, path=path_for_log(request), code=error.code)
+        return self._say(request, error, status, reference)
+
+    def unforeseen(self, request: Request, error: Exception) -> Response:
+        """Say that something failed for which no sentence was written; the log gets the place, not the values."""
+        reference = secrets.token_hex(4)
+        logger.error(
+            "request crashed",
+            reference=reference,
+            path=path_for_log(request),
+            error=type(error).__name__,
+            frames="".join(traceback.format_tb(error.__traceback__)),
+        )
+        said = DuenoticeError(
+            "Something failed here that should not have.",
+            next_step=f"Try again; if it stays, look for {reference} in the log of the web process.",
+        )
+        return self._say(request, said, HTTPStatus.INTERNAL_SERVER_ERROR, reference)
+
+    def _say(self, request: Request, error: DuenoticeError, status: int, reference: str | None) -> Response:
+        if is_api(request):
+            return JSONResponse(_json(error, reference), status)
+        return self._pages.show(
+            request,
+            "failure.html",
+            status=status,
+            heading=HTTPStatus(status).phrase,
+            problems=problems_of(error),
+            reference=reference,
+        )
+
+    async def on_error(self, request: Request, error: Exception) -> Response:
+        """FastAPI's handler for our own errors, its own refusals, and requests whose shape is wrong."""
+        match error:
+            case DuenoticeError():
+                return self.answer(request, error)
+            case RequestValidationError() if is_api(request):
+                return self.answer(request, InvalidFields(tuple(explain(problem) for problem in error.errors())))
+            case RequestValidationError():
+                return self.answer(request, _NO_PAGE, HTTPStatus.NOT_FOUND)
+            case HTTPException(status_code=HTTPStatus.NOT_FOUND):
+                return self.answer(request, _NO_PAGE)
+            case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
+                said = InvalidInput(
+                    f"This address does not take {request.method}.", next_step="Go back, or start from the first page."
+                )
+                response = self.answer(request, said, error.status_code)
+                response.headers.update(error.headers or {})
+                return response
+            case HTTPException():
+                return self.answer(request, InvalidInput(f"{error.detail}."), error.status_code)
+            case _:
+                raise error
+
+
+_NO_PAGE = NotFound("There is nothing at this address.", next_step="Start from the first page.")
+
+
+def explain(problem: ErrorDetails) -> InvalidInput:
+    """One of pydantic's findings as a sentence at its field; what was given is not repeated."""
+    where = ".".join(str(part) for part in problem["loc"] if part != "body")
+    limits = problem.get("ctx", {})
+    match problem["type"]:
+        case "missing" | "string_too_short":
+            said, next_step = "Nothing is given here.", "Fill it in."
+        case "too_short":
+            said, next_step = "None is given here.", "Give at least one."
+        case "string_too_long":
+            said, next_step = f"This is longer than {limits['max_length']} characters.", "Shorten it."
+        case "extra_forbidden":
+            said, next_step = "There is no such field.", "Leave it out."
+        case _:
+            said, next_step = f"This cannot be used: {problem['msg']}.", "Correct it."
+    return InvalidInput(said, where=where or None, next_step=next_step)
+
+
+def _json(error: DuenoticeError, reference: str | None) -> dict[str, object]:
+    said: dict[str, object] = {"code": error.code, **_parts(error)}
+    if isinstance(error, InvalidFields):
+        said["problems"] = [_parts(problem) for problem in error.problems]
+    if reference:
+        said["reference"] = reference
+    return said
+
+
+def _parts(error: DuenoticeError) -> dict[str, object]:
+    return {"message": error.message, "where": error.where, "next_step": error.next_step}

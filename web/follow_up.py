@@ -1,0 +1,104 @@
+"""What follows a notice: an officer reads answers, adds to the kit, and records costs, from the case's page."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from models.errors import DuenoticeError, InvalidInput
+from records.answers import adopt_contact, settle_answer
+from records.costs import read_receipt, record_cost
+from records.documents import NewDocument, add_documents, read_document, withdraw_document
+from web.cases import show_refusal
+from web.files import attachment, files_of
+from web.site import OWN_FORM, CheckedForm, SignedIn, TheSite, text_of
+
+router = APIRouter(prefix="/cases/{case_id}", include_in_schema=False)
+
+
+@router.post("/answers/{answer_id}/adopt", dependencies=[OWN_FORM])
+def adopt(site: TheSite, session: SignedIn, case_id: UUID, answer_id: UUID) -> Response:
+    """Take a contact that an LEA named into its agreement."""
+    adopt_contact(site.resources.database, case_id, answer_id, actor=session.actor, now=site.clock())
+    return _back(case_id, "adopted", "answers")
+
+
+@router.post("/answers/{answer_id}/settle", dependencies=[OWN_FORM])
+def settle(site: TheSite, session: SignedIn, case_id: UUID, answer_id: UUID) -> Response:
+    """Note that an answer was dealt with."""
+    settle_answer(site.resources.database, case_id, answer_id, actor=session.actor, now=site.clock())
+    return _back(case_id, "settled", "answers")
+
+
+@router.post("/documents")
+async def add_to_kit(request: Request, site: TheSite, session: SignedIn, case_id: UUID, form: CheckedForm) -> Response:
+    """Add files to the kit, for one LEA or for all."""
+    try:
+        files = await files_of(form, "file")
+        if not files:
+            raise InvalidInput("No file is chosen.", where="file", next_step="Choose one or more.")
+        agreement = text_of(form, "agreement") or None
+        documents = [NewDocument(file, text_of(form, "element"), agreement) for file in files]
+        await asyncio.to_thread(
+            add_documents, site.resources.database, case_id, documents, actor=session.actor, now=site.clock()
+        )
+        await site.office.kit_changed(case_id, actor=session.actor)
+    except DuenoticeError as error:
+        return await show_refusal(request, site, case_id, error)
+    return _back(case_id, "kit", "kit")
+
+
+@router.get("/documents/{document_id}")
+def document(site: TheSite, case_id: UUID, document_id: UUID) -> Response:
+    """One document of the kit, as it was uploaded."""
+    return attachment(read_document(site.resources.database, case_id, document_id))
+
+
+@router.post("/documents/{document_id}/withdraw", dependencies=[OWN_FORM])
+def withdraw(site: TheSite, session: SignedIn, case_id: UUID, document_id: UUID) -> Response:
+    """Take a document out of the kit."""
+    withdraw_document(site.resources.database, case_id, document_id, actor=session.actor, now=site.clock())
+    return _back(case_id, "withdrawn", "kit")
+
+
+@router.post("/costs")
+async def add_cost(request: Request, site: TheSite, session: SignedIn, case_id: UUID, form: CheckedForm) -> Response:
+    """Record an amount with its receipt; the page's form has an id, so that a second click records nothing more."""
+    try:
+        receipts = await files_of(form, "receipt")
+        await asyncio.to_thread(
+            record_cost,
+            site.resources.database,
+            case_id,
+            _id_of(text_of(form, "cost_id")),
+            agreement=text_of(form, "agreement"),
+            amount=text_of(form, "amount"),
+            note=text_of(form, "note"),
+            receipt=receipts[0] if receipts else None,
+            actor=session.actor,
+            now=site.clock(),
+        )
+    except DuenoticeError as error:
+        return await show_refusal(request, site, case_id, error)
+    return _back(case_id, "cost", "costs")
+
+
+@router.get("/costs/{cost_id}/receipt")
+def receipt(site: TheSite, case_id: UUID, cost_id: UUID) -> Response:
+    """The receipt of one amount."""
+    return attachment(read_receipt(site.resources.database, case_id, cost_id))
+
+
+def _id_of(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidInput("This form is incomplete.", next_step="Reload the page, and fill it in again.") from None
+
+
+def _back(case_id: UUID, done: str, section: str) -> Response:
+    return RedirectResponse(f"/cases/{case_id}?done={done}#{section}", HTTPStatus.SEE_OTHER)

@@ -1,0 +1,72 @@
+"""Turns what is known into HTML: one template a page, with everything a person wrote escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from models.errors import DuenoticeError, InvalidFields
+from records.costs import money
+from web import times
+from web.sessions import Session, Sessions
+
+
+class Pages:
+    """The templates, and what all of them are given."""
+
+    def __init__(self, sessions: Sessions, clock: Callable[[], datetime], organisation: str) -> None:
+        self._sessions = sessions
+        self._clock = clock
+        self._templates = Environment(
+            loader=PackageLoader("web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._templates.globals.update(organisation=organisation, soon=times.SOON)
+        self._templates.filters.update(
+            iso=times.iso,
+            utc=times.in_utc,
+            local=times.local,
+            day=times.day,
+            distance=times.distance,
+            words=words,
+            money=money,
+            anchor=anchor,
+            is_local_time=times.is_local_time,
+            is_date=times.is_date,
+        )
+
+    def show(self, request: Request, template: str, *, status: int = 200, **context: object) -> HTMLResponse:
+        """Render ``template``; ``session`` and ``form_token`` are empty where nobody is signed in."""
+        session: Session | None = getattr(request.state, "session", None)
+        html = self._templates.get_template(template).render(
+            **context,
+            session=session,
+            form_token=self._sessions.form_token(session) if session else "",
+            now=self._clock(),
+            path=request.url.path,
+        )
+        return HTMLResponse(html, status)
+
+
+def words(name: str) -> str:
+    """A name of the code as people say it: ``reasonably_expected_at`` is ``reasonably expected``."""
+    return name.removesuffix("_at").replace("_", " ")
+
+
+def anchor(where: str | None) -> str:
+    """The id of the element on the page that a problem is about, such as ``reporter_email`` for ``reporter.email``."""
+    return re.sub(r"\W+", "_", where or "top")
+
+
+def problems_of(error: DuenoticeError) -> tuple[DuenoticeError, ...]:
+    """Each thing that an error finds wrong."""
+    return error.problems if isinstance(error, InvalidFields) else (error,)
