@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.cases import CaseActivities
-from activities.contracts import BEAT
+from activities.contracts import HEARTBEAT_INTERVAL
 from activities.duties import TermsActivities
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
@@ -22,7 +22,7 @@ from mail.facts import Mailbox, Sender
 from mail.links import LINK_PURPOSE
 from mail.transport import Security, SmtpServer, SmtpTransport
 from models.identifiers import TASK_QUEUE
-from records.outbox import Desk
+from records.outbox import NoticeWriter
 from starter.resources import Resources, connect
 from starter.schedules import keep_watchdog
 from starter.start import notice_policy, start_case
@@ -55,7 +55,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     settings, database = resources.settings, resources.database
     cases = CaseActivities(database, resources.catalogue)
     terms = TermsActivities(database, resources.catalogue, settings.defaults, settings.side)
-    transport, letters = SmtpTransport(smtp_server(settings)), desk(settings, resources.keyring)
+    transport, letters = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
     notices = NoticeActivities(database, transport, letters)
     reminders = ReminderActivities(database, transport, letters)
     policy = notice_policy(settings)
@@ -72,9 +72,9 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         activities=[
             cases.open_case,
             cases.record_act,
-            cases.read_standing,
+            cases.summarise,
             cases.close_case,
-            terms.reckon_duties,
+            terms.compute_duties,
             notices.send_batch,
             reminders.remind_officer,
             reminders.raise_overdue,
@@ -85,7 +85,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
         ),
         max_cached_workflows=cached_workflows,
-        max_heartbeat_throttle_interval=BEAT,
+        max_heartbeat_throttle_interval=HEARTBEAT_INTERVAL,
         graceful_shutdown_timeout=DRAIN,
     )
 
@@ -105,11 +105,11 @@ def smtp_server(settings: Settings) -> SmtpServer:
     )
 
 
-def desk(settings: Settings, keyring: Keyring) -> Desk:
-    """The desk that writes letters in the organisation's name."""
+def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
+    """The notice_writer that writes letters in the organisation's name."""
     organisation, smtp = settings.organisation, settings.smtp
     contact = organisation.security_contact
-    return Desk(
+    return NoticeWriter(
         sender=Mailbox(name=smtp.sender_name, email=smtp.sender_address),
         organisation=Sender(
             organisation=organisation.name, contact=contact.name, email=contact.email, phone=contact.phone

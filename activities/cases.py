@@ -11,15 +11,15 @@ from uuid import UUID
 from sqlmodel import Session, col, update
 
 from activities.clock import activity_clock
-from activities.contracts import CLOSE_CASE, OPEN_CASE, READ_STANDING, RECORD_ACT
-from cases.messages import AdoptTerms, CaseStanding, CloseCase, OpenCase, ReadStanding, RecordAct
+from activities.contracts import CLOSE_CASE, OPEN_CASE, RECORD_ACT, SUMMARISE_CASE
+from cases.messages import AdoptTerms, CaseSummary, CloseCase, OpenCase, RecordAct, SummariseCase
 from config.database import Database
 from models.enums import BatchStatus, CaseStatus
 from models.tables import Batch, Case
 from records.acts import record_act
 from records.cases import close_case
 from records.scope import pin_terms, unpin_terms
-from records.summary import read_standing
+from records.summary import summarise
 from terms.catalogue import Catalogue
 
 Answer = TypeVar("Answer")
@@ -33,36 +33,36 @@ class CaseActivities:
         self._catalogue = catalogue
 
     @OPEN_CASE.implements
-    async def open_case(self, message: OpenCase) -> CaseStanding:
+    async def open_case(self, message: OpenCase) -> CaseSummary:
         """Pin the effective terms of every agreement in scope and mark the case open."""
         now = activity_clock()
         return await asyncio.to_thread(self._in_writing, lambda session: self._open(session, message.case_id, now()))
 
     @RECORD_ACT.implements
-    async def record_act(self, message: RecordAct) -> CaseStanding:
+    async def record_act(self, message: RecordAct) -> CaseSummary:
         """Store what a person did in the case, with its evidence."""
         return await asyncio.to_thread(self._in_writing, lambda session: self._record(session, message))
 
-    @READ_STANDING.implements
-    async def read_standing(self, message: ReadStanding) -> CaseStanding:
+    @SUMMARISE_CASE.implements
+    async def summarise(self, message: SummariseCase) -> CaseSummary:
         """Count what is open in the case."""
         return await asyncio.to_thread(self._read, message.case_id)
 
     @CLOSE_CASE.implements
-    async def close_case(self, message: CloseCase) -> CaseStanding:
+    async def close_case(self, message: CloseCase) -> CaseSummary:
         """Close the case, with its last evidence."""
         now = activity_clock()
         return await asyncio.to_thread(self._in_writing, lambda session: close_case(session, message.case_id, now()))
 
-    def _read(self, case_id: UUID) -> CaseStanding:
+    def _read(self, case_id: UUID) -> CaseSummary:
         with self._database.reading() as session:
-            return read_standing(session, case_id)
+            return summarise(session, case_id)
 
     def _in_writing(self, act: Callable[[Session], Answer]) -> Answer:
         with self._database.writing() as session:
             return act(session)
 
-    def _open(self, session: Session, case_id: UUID, now: datetime) -> CaseStanding:
+    def _open(self, session: Session, case_id: UUID, now: datetime) -> CaseSummary:
         pin_terms(session, self._catalogue, case_id, now)
         case = session.get_one(Case, case_id)
         if case.status is CaseStatus.REPORTED:
@@ -73,11 +73,11 @@ class CaseActivities:
             .where(col(Batch.case_id) == case_id, col(Batch.status) == BatchStatus.SENDING)
             .values(status=BatchStatus.WAITING)
         )
-        return read_standing(session, case_id)
+        return summarise(session, case_id)
 
-    def _record(self, session: Session, message: RecordAct) -> CaseStanding:
+    def _record(self, session: Session, message: RecordAct) -> CaseSummary:
         if isinstance(message.act, AdoptTerms):
             unpin_terms(session, message.case_id)
             pin_terms(session, self._catalogue, message.case_id, message.at)
         record_act(message.act, session, message.case_id, message.at)
-        return read_standing(session, message.case_id)
+        return summarise(session, message.case_id)

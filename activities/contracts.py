@@ -19,17 +19,17 @@ from temporalio.common import RetryPolicy
 
 from cases.messages import (
     BatchOutcome,
-    CaseStanding,
+    CaseSummary,
     ChaseAcknowledgements,
     CloseCase,
+    ComputedDuties,
+    ComputeDuties,
     OpenCase,
     RaiseOverdue,
-    ReadStanding,
-    ReckonDuties,
-    Reckoned,
     RecordAct,
     RemindOfficer,
     SendBatch,
+    SummariseCase,
     Sweep,
     Swept,
 )
@@ -37,7 +37,7 @@ from cases.messages import (
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-PATIENT = RetryPolicy(
+RETRY_FOREVER = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1)
 )
 """Try for ever: the duty does not go away because a database or a mail server is down.
@@ -46,7 +46,7 @@ The longest pause is a minute, so that an outage which ends shortly before a due
 """
 
 
-NOT_FOR_EVER = RetryPolicy(
+RETRY_FOR_A_WHILE = RetryPolicy(
     initial_interval=timedelta(seconds=5),
     backoff_coefficient=2.0,
     maximum_interval=timedelta(minutes=5),
@@ -55,7 +55,7 @@ NOT_FOR_EVER = RetryPolicy(
 """Try for about an hour and a half: a reminder that nobody could get is followed by the next, or by the watchdog."""
 
 
-BEAT, SILENCE = timedelta(seconds=5), timedelta(seconds=20)
+HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT = timedelta(seconds=5), timedelta(seconds=20)
 """How often an activity tells the server that its process lives, and after how long a silence another takes over."""
 
 
@@ -67,7 +67,7 @@ class ActivitySignature(Generic[In, Out]):
     takes: type[In]
     gives: type[Out]
     attempt_limit: timedelta
-    retry: RetryPolicy = field(default_factory=lambda: PATIENT)
+    retry: RetryPolicy = field(default_factory=lambda: RETRY_FOREVER)
 
     async def __call__(self, message: In, *, summary: str) -> Out:
         """Run the activity from a workflow and wait for its answer; ``summary`` is shown in the Temporal UI."""
@@ -76,7 +76,7 @@ class ActivitySignature(Generic[In, Out]):
             message,
             result_type=self.gives,
             start_to_close_timeout=self.attempt_limit,
-            heartbeat_timeout=SILENCE,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=self.retry,
             summary=summary,
         )
@@ -108,33 +108,33 @@ class ActivitySignature(Generic[In, Out]):
 
 async def _beat() -> None:
     while True:
-        await asyncio.sleep(BEAT.total_seconds())
+        await asyncio.sleep(HEARTBEAT_INTERVAL.total_seconds())
         activity.heartbeat()
 
 
-OPEN_CASE = ActivitySignature("open_case", OpenCase, CaseStanding, timedelta(minutes=10))
-RECORD_ACT = ActivitySignature("record_act", RecordAct, CaseStanding, timedelta(minutes=5))
-RECKON_DUTIES = ActivitySignature("reckon_duties", ReckonDuties, Reckoned, timedelta(minutes=10))
+OPEN_CASE = ActivitySignature("open_case", OpenCase, CaseSummary, timedelta(minutes=10))
+RECORD_ACT = ActivitySignature("record_act", RecordAct, CaseSummary, timedelta(minutes=5))
+COMPUTE_DUTIES = ActivitySignature("compute_duties", ComputeDuties, ComputedDuties, timedelta(minutes=10))
 SEND_BATCH = ActivitySignature("send_batch", SendBatch, BatchOutcome, timedelta(hours=1))
-READ_STANDING = ActivitySignature("read_standing", ReadStanding, CaseStanding, timedelta(minutes=1))
+SUMMARISE_CASE = ActivitySignature("summarise_case", SummariseCase, CaseSummary, timedelta(minutes=1))
 REMIND_OFFICER = ActivitySignature(
-    "remind_officer", RemindOfficer, CaseStanding, timedelta(minutes=15), retry=NOT_FOR_EVER
+    "remind_officer", RemindOfficer, CaseSummary, timedelta(minutes=15), retry=RETRY_FOR_A_WHILE
 )
 RAISE_OVERDUE = ActivitySignature(
-    "raise_overdue", RaiseOverdue, CaseStanding, timedelta(minutes=15), retry=NOT_FOR_EVER
+    "raise_overdue", RaiseOverdue, CaseSummary, timedelta(minutes=15), retry=RETRY_FOR_A_WHILE
 )
 CHASE_ACKNOWLEDGEMENTS = ActivitySignature(
-    "chase_acknowledgements", ChaseAcknowledgements, CaseStanding, timedelta(minutes=30), retry=NOT_FOR_EVER
+    "chase_acknowledgements", ChaseAcknowledgements, CaseSummary, timedelta(minutes=30), retry=RETRY_FOR_A_WHILE
 )
-CLOSE_CASE = ActivitySignature("close_case", CloseCase, CaseStanding, timedelta(minutes=1))
+CLOSE_CASE = ActivitySignature("close_case", CloseCase, CaseSummary, timedelta(minutes=1))
 SWEEP = ActivitySignature("sweep", Sweep, Swept, timedelta(minutes=30), retry=RetryPolicy(maximum_attempts=3))
 
 SIGNATURES = (
     OPEN_CASE,
     RECORD_ACT,
-    RECKON_DUTIES,
+    COMPUTE_DUTIES,
     SEND_BATCH,
-    READ_STANDING,
+    SUMMARISE_CASE,
     REMIND_OFFICER,
     RAISE_OVERDUE,
     CHASE_ACKNOWLEDGEMENTS,

@@ -1,4 +1,4 @@
-"""Reckoning: what each agreement in a case obliges, when it is due and why, and which notices that takes."""
+"""DueDate: what each agreement in a case obliges, when it is due and why, and which notices that takes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from datetime import datetime
 
 from activities.clock import activity_clock
-from activities.contracts import RECKON_DUTIES
-from cases.messages import ReckonDuties, Reckoned
+from activities.contracts import COMPUTE_DUTIES
+from cases.messages import ComputedDuties, ComputeDuties
 from config.database import Database
 from models.defaults import Defaults
 from models.enums import CaseStatus, Party
@@ -15,7 +15,7 @@ from models.tables import Case
 from records.duties import dated_elements, keep_duties, vocabulary
 from records.notices import plan_notices, waiting_batches
 from records.scope import pin_terms
-from records.summary import read_standing
+from records.summary import summarise
 from records.terms import pinned_terms
 from terms.catalogue import Catalogue
 
@@ -29,13 +29,13 @@ class TermsActivities:
         self._defaults = defaults
         self._side = side
 
-    @RECKON_DUTIES.implements
-    async def reckon_duties(self, message: ReckonDuties) -> Reckoned:
+    @COMPUTE_DUTIES.implements
+    async def compute_duties(self, message: ComputeDuties) -> ComputedDuties:
         """Compute every duty of the case again, keep what changed, and plan the notices not yet planned."""
         now = activity_clock()
-        return await asyncio.to_thread(self._reckon, message, now())
+        return await asyncio.to_thread(self._compute, message, now())
 
-    def _reckon(self, message: ReckonDuties, now: datetime) -> Reckoned:
+    def _compute(self, message: ComputeDuties, now: datetime) -> ComputedDuties:
         case_id = message.case_id
         with self._database.writing() as session:
             pin_terms(session, self._catalogue, case_id, now)
@@ -44,8 +44,8 @@ class TermsActivities:
                 keep_duties(session, case_id, terms, self._defaults, self._side, now)
             plan_notices(session, case_id, message.policy, now, dated_elements(session, case_id, terms))
             session.flush()
-            return Reckoned(
+            return ComputedDuties(
                 batches=waiting_batches(session, case_id),
-                standing=read_standing(session, case_id),
+                summary=summarise(session, case_id),
                 vocabulary=vocabulary(session, case_id, terms),
             )

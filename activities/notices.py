@@ -31,7 +31,7 @@ from mail.transport import (
 from models.enums import BatchStatus, DeliveryStatus
 from models.tables import Batch, Delivery, Duty, Notice
 from records.deliveries import Answer, Handed, released_key, settle
-from records.outbox import Desk, Letter
+from records.outbox import NoticeWriter, OutgoingMessage
 
 CHUNK = 50
 """How many notices are composed, sent and recorded together: what a crash can leave under way."""
@@ -40,10 +40,10 @@ CHUNK = 50
 class NoticeActivities:
     """The activity that gives the notices of a batch."""
 
-    def __init__(self, database: Database, transport: SmtpTransport, desk: Desk) -> None:
+    def __init__(self, database: Database, transport: SmtpTransport, notice_writer: NoticeWriter) -> None:
         self._database = database
         self._transport = transport
-        self._desk = desk
+        self._notice_writer = notice_writer
 
     @SEND_BATCH.implements
     async def send_batch(self, message: SendBatch) -> BatchOutcome:
@@ -67,7 +67,7 @@ class NoticeActivities:
         trouble: MailServerUnavailable | OutcomeUnknown | None = None
         for chunk in _chunks(pending):
             letters = await asyncio.to_thread(self._reserve, message, chunk, now())
-            handed = await asyncio.gather(*(self._hand_over(letter, now) for letter in letters))
+            handed = await asyncio.gather(*(self._hand_over(outgoing, now) for outgoing in letters))
             await asyncio.to_thread(self._settle, message.batch_id, handed, now())
             for item in handed:
                 if isinstance(item.answer, MailServerUnavailable | OutcomeUnknown):
@@ -76,13 +76,13 @@ class NoticeActivities:
                         return trouble
         return trouble
 
-    async def _hand_over(self, letter: Letter, now: Callable[[], datetime]) -> Handed:
+    async def _hand_over(self, outgoing: OutgoingMessage, now: Callable[[], datetime]) -> Handed:
         answer: Answer
         try:
-            answer = await self._transport.send(letter.raw, self._desk.sender.email, letter.email)
+            answer = await self._transport.send(outgoing.raw, self._notice_writer.sender.email, outgoing.email)
         except (MailServerUnavailable, OutcomeUnknown) as error:
             answer = error
-        return Handed(letter, answer, now())
+        return Handed(outgoing, answer, now())
 
     def _begin(self, message: SendBatch, now: datetime) -> None:
         with self._database.writing() as session:
@@ -106,12 +106,14 @@ class NoticeActivities:
 
     def _pending(self, batch_id: UUID) -> list[UUID]:
         with self._database.reading() as session:
-            return self._desk.pending(session, batch_id)
+            return self._notice_writer.pending(session, batch_id)
 
-    def _reserve(self, message: SendBatch, notices: Sequence[UUID], now: datetime) -> list[Letter]:
+    def _reserve(self, message: SendBatch, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
         with self._database.writing() as session:
             case_id = session.get_one(Batch, message.batch_id).case_id
-            return self._desk.reserve(session, case_id, notices, released=message.released_by is not None, now=now)
+            return self._notice_writer.reserve(
+                session, case_id, notices, released=message.released_by is not None, now=now
+            )
 
     def _settle(self, batch_id: UUID, handed: Sequence[Handed], now: datetime) -> None:
         with self._database.writing() as session:
@@ -123,9 +125,7 @@ class NoticeActivities:
             batch.status = BatchStatus.SENT
             session.add(batch)
             given, late = session.exec(
-                select(
-                    func.count(col(Notice.given_at)), func.count().filter(col(Duty.discharged_at) > col(Duty.due_at))
-                )
+                select(func.count(col(Notice.given_at)), func.count().filter(col(Duty.performed_at) > col(Duty.due_at)))
                 .join(Duty, col(Duty.id) == col(Notice.duty_id))
                 .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
             ).one()

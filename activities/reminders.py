@@ -13,7 +13,7 @@ from temporalio import activity
 
 from activities.clock import activity_clock
 from activities.contracts import CHASE_ACKNOWLEDGEMENTS, RAISE_OVERDUE, REMIND_OFFICER
-from cases.messages import CaseStanding, ChaseAcknowledgements, RaiseOverdue, RemindOfficer
+from cases.messages import CaseSummary, ChaseAcknowledgements, RaiseOverdue, RemindOfficer
 from config.database import Database
 from ledger.actors import ENGINE
 from ledger.append import Entry, append
@@ -21,14 +21,14 @@ from ledger.kinds import EvidenceKind
 from mail.compose import utc_instant
 from mail.facts import Mailbox
 from mail.links import notice_link
-from mail.plain import compose_memo
+from mail.plain import compose_plain_mail
 from mail.transport import Rejected, SmtpTransport
 from models import identifiers
 from models.enums import BatchStatus, ContactRole, DeliveryStatus
 from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
 from records.escalations import raise_contacts, raise_duties, raised_since
-from records.outbox import Desk
-from records.summary import read_standing
+from records.outbox import NoticeWriter
+from records.summary import summarise
 
 LISTED = 20
 """How many LEAs a message to the officer names; the case's page names all."""
@@ -48,13 +48,13 @@ class Chase:
 class ReminderActivities:
     """The activities that remind people."""
 
-    def __init__(self, database: Database, transport: SmtpTransport, desk: Desk) -> None:
+    def __init__(self, database: Database, transport: SmtpTransport, notice_writer: NoticeWriter) -> None:
         self._database = database
         self._transport = transport
-        self._desk = desk
+        self._notice_writer = notice_writer
 
     @REMIND_OFFICER.implements
-    async def remind_officer(self, message: RemindOfficer) -> CaseStanding:
+    async def remind_officer(self, message: RemindOfficer) -> CaseSummary:
         """Write to the officer about notices under one clause that wait for release."""
         now = activity_clock()
         waiting = await asyncio.to_thread(self._waiting, message)
@@ -74,10 +74,10 @@ class ReminderActivities:
                 at=now(),
             )
             await asyncio.to_thread(self._note_reminder, message, len(waiting), now())
-        return await asyncio.to_thread(self._standing, message.case_id)
+        return await asyncio.to_thread(self._summary, message.case_id)
 
     @RAISE_OVERDUE.implements
-    async def raise_overdue(self, message: RaiseOverdue) -> CaseStanding:
+    async def raise_overdue(self, message: RaiseOverdue) -> CaseSummary:
         """Raise each duty that is overdue, late or undelivered, and each contact that failed, once.
 
         It is written in evidence first, then to the officer; a further attempt, as when the mail server was down,
@@ -111,50 +111,50 @@ class ReminderActivities:
                 key=f"escalation:{message.case_id}:{now().isoformat()}",
                 at=now(),
             )
-        return await asyncio.to_thread(self._standing, message.case_id)
+        return await asyncio.to_thread(self._summary, message.case_id)
 
     @CHASE_ACKNOWLEDGEMENTS.implements
-    async def chase_acknowledgements(self, message: ChaseAcknowledgements) -> CaseStanding:
+    async def chase_acknowledgements(self, message: ChaseAcknowledgements) -> CaseSummary:
         """Ask each LEA whose notice has gone unacknowledged for a further step of the ladder."""
         now = activity_clock()
         chases = await asyncio.to_thread(self._to_chase, message, now())
         for chase in chases:
             await self._ask(message.case_id, chase, now)
-        return await asyncio.to_thread(self._standing, message.case_id)
+        return await asyncio.to_thread(self._summary, message.case_id)
 
     async def _ask(self, case_id: UUID, chase: Chase, now: Callable[[], datetime]) -> None:
         reference = identifiers.case_reference(case_id)
-        raw = compose_memo(
+        raw = compose_plain_mail(
             f"Please acknowledge the notice to {chase.lea_name} (case {reference})",
             (
                 f"On {utc_instant(chase.given_at)} we gave {chase.lea_name} a notice in case {reference}, and it has "
                 "not been acknowledged.",
                 "Please confirm that it arrived, ask a question, or name another contact:",
-                notice_link(self._desk.public_url, self._desk.link_key, chase.notice_id),
+                notice_link(self._notice_writer.public_url, self._notice_writer.link_key, chase.notice_id),
             ),
-            sender=self._desk.sender,
+            sender=self._notice_writer.sender,
             to=chase.to,
             message_id=self._message_id(f"chase:{chase.notice_id}:{chase.reminders}"),
             at=now(),
         )
-        answer = await self._transport.send(raw, self._desk.sender.email, chase.to.email)
+        answer = await self._transport.send(raw, self._notice_writer.sender.email, chase.to.email)
         await asyncio.to_thread(self._note_chase, case_id, chase, isinstance(answer, Rejected), now())
 
     async def write_to_officer(self, subject: str, paragraphs: Sequence[str], *, key: str, at: datetime) -> None:
         """Send the officer a message; ``key`` names what it is about, and so its Message-ID."""
-        officer = self._desk.organisation
+        officer = self._notice_writer.organisation
         to = Mailbox(name=officer.contact, email=officer.email)
-        raw = compose_memo(
-            subject, paragraphs, sender=self._desk.sender, to=to, message_id=self._message_id(key), at=at
+        raw = compose_plain_mail(
+            subject, paragraphs, sender=self._notice_writer.sender, to=to, message_id=self._message_id(key), at=at
         )
-        await self._transport.send(raw, self._desk.sender.email, to.email)
+        await self._transport.send(raw, self._notice_writer.sender.email, to.email)
 
     def case_page(self, case_id: UUID) -> str:
         """Where the officer finds a case."""
-        return f"{self._desk.public_url}/cases/{case_id}"
+        return f"{self._notice_writer.public_url}/cases/{case_id}"
 
     def _message_id(self, key: str) -> str:
-        return identifiers.message_id(identifiers.memo_id(key), self._desk.message_id_domain)
+        return identifiers.message_id(identifiers.plain_mail_id(key), self._notice_writer.message_id_domain)
 
     def _waiting(self, message: RemindOfficer) -> list[str]:
         with self._database.reading() as session:
@@ -191,9 +191,9 @@ class ReminderActivities:
                 ),
             )
 
-    def _standing(self, case_id: UUID) -> CaseStanding:
+    def _summary(self, case_id: UUID) -> CaseSummary:
         with self._database.reading() as session:
-            return read_standing(session, case_id)
+            return summarise(session, case_id)
 
     def _escalate(self, case_id: UUID, now: datetime, since: datetime | None) -> tuple[list[str], list[str]]:
         with self._database.writing() as session:

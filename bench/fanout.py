@@ -37,7 +37,7 @@ from models import identifiers
 from models.enums import CaseKind, DeliveryStatus
 from models.tables import Batch, Delivery, Notice
 from records.agreements import import_agreements
-from starter.case_service import Office
+from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli, register_search_attributes, temporal_server
 from starter.resources import Resources, connect, utc_now
 from terms.catalogue import Catalogue
@@ -134,7 +134,7 @@ class Phases:
     """How many seconds the case spent on each part of its work, and how many events its history holds."""
 
     pinning: float
-    reckoning: float
+    due_date: float
     sending: float
     events: int
 
@@ -171,7 +171,7 @@ async def phases(resources: Resources, case_id: UUID) -> Phases:
     children = [event for event in events if event.HasField("child_workflow_execution_completed_event_attributes")]
     asked = [event for event in events if event.HasField("start_child_workflow_execution_initiated_event_attributes")]
     sending = at[children[-1].event_id] - at[asked[0].event_id]
-    return Phases(spent["open_case"], spent["reckon_duties"], sending, len(events))
+    return Phases(spent["open_case"], spent["compute_duties"], sending, len(events))
 
 
 async def longest_batch(resources: Resources) -> int:
@@ -223,7 +223,7 @@ async def measure(home: Path, wanted: int) -> int:
             )
             imported = perf_counter()
             references = tuple(line.partition(",")[0] for line in text.splitlines()[1:])
-            reported = await Office(resources).report_breach(incident(references), actor=ACTOR)
+            reported = await CaseService(resources).report_breach(incident(references), actor=ACTOR)
             kept = perf_counter()
             notices = await until_given(resources)
             end = perf_counter()
@@ -237,7 +237,7 @@ async def measure(home: Path, wanted: int) -> int:
         ("import the agreements", imported - begun),
         ("keep the report", kept - imported),
         ("pin their terms", found.pinning),
-        ("reckon every duty and plan the notices", found.reckoning),
+        ("compute every duty and plan the notices", found.due_date),
         ("compose, reserve, send and record", found.sending),
     ):
         print(f"{name:42}{seconds:8.1f} s {notices / seconds:10,.0f} notices/s")

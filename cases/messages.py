@@ -124,10 +124,10 @@ class LiftHold(Message):
     actor: str
 
 
-class DischargeDuty(Message):
-    """An officer records that duties under a clause that no notice discharges were done; the proof is an artifact."""
+class RecordPerformance(Message):
+    """An officer records that duties under a clause that no notice performs were done; the proof is an artifact."""
 
-    act: Literal["discharge"] = "discharge"
+    act: Literal["performance"] = "performance"
     clause: str
     proof_sha256: str
     actor: str
@@ -151,17 +151,17 @@ class WithholdNotices(Message):
 
 
 class ExtendScope(Message):
-    """Agreements were added to the case in SQL; reckon their duties."""
+    """Agreements were added to the case in SQL; compute their duties."""
 
     act: Literal["extend-scope"] = "extend-scope"
     added: int
     actor: str
 
 
-class KitChanged(Message):
-    """Documents were added to the case's kit in SQL, or withdrawn; see whether LEAs lacked them."""
+class DocumentsChanged(Message):
+    """Documents were added to the documents for families in SQL, or withdrawn; see whether LEAs lacked them."""
 
-    act: Literal["kit-changed"] = "kit-changed"
+    act: Literal["documents-changed"] = "documents-changed"
     actor: str
 
 
@@ -182,18 +182,18 @@ CaseAct = Annotated[
     | DecideProposal
     | PlaceHold
     | LiftHold
-    | DischargeDuty
+    | RecordPerformance
     | AdoptTerms
     | WithholdNotices
     | ReleaseNotices
     | ExtendScope
-    | KitChanged,
+    | DocumentsChanged,
     Field(discriminator="act"),
 ]
 """What a person can do in a breach case."""
 
 
-class CaseStanding(Message):
+class CaseSummary(Message):
     """How a case stands in SQL.
 
     ``lacking_notices`` counts LEAs told without every element; ``unacknowledged`` those that have not answered;
@@ -222,7 +222,7 @@ class RecordAct(Message):
     at: datetime
 
 
-class ReckonDuties(Message):
+class ComputeDuties(Message):
     """Compute every duty of a case from its anchors and holds, and plan the notices that are not yet planned."""
 
     case_id: UUID
@@ -251,11 +251,11 @@ class Vocabulary(Message):
     grounds: tuple[str, ...] = ()
 
 
-class Reckoned(Message):
-    """What a reckoning found: all batches not yet sent, how the case stands, and the words its terms know."""
+class ComputedDuties(Message):
+    """What a computation found: all batches not yet sent, how the case stands, and the words its terms know."""
 
     batches: tuple[BatchPlan, ...] = ()
-    standing: CaseStanding = CaseStanding()
+    summary: CaseSummary = CaseSummary()
     vocabulary: Vocabulary = Vocabulary()
 
 
@@ -275,7 +275,7 @@ class BatchOutcome(Message):
     refused: int = 0
 
 
-class ReadStanding(Message):
+class SummariseCase(Message):
     """Ask how a case stands in SQL."""
 
     case_id: UUID
@@ -291,7 +291,7 @@ class RemindOfficer(Message):
 
 
 class RaiseOverdue(Message):
-    """Raise every duty of a case that is overdue, or cannot be discharged by any contact, each once."""
+    """Raise every duty of a case that is overdue, or cannot be performed by any contact, each once."""
 
     case_id: UUID
 

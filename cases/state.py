@@ -14,10 +14,9 @@ from cases.messages import (
     AnchorValue,
     BatchPlan,
     CaseAct,
-    CaseStanding,
+    CaseSummary,
     ConfirmBreach,
     DecideProposal,
-    DischargeDuty,
     DismissBreach,
     LearnElement,
     LiftHold,
@@ -25,6 +24,7 @@ from cases.messages import (
     NoticePolicy,
     PlaceHold,
     ProposeNotRequired,
+    RecordPerformance,
     ReleaseNotices,
     SetAnchor,
     Vocabulary,
@@ -57,13 +57,13 @@ class BreachState(BaseModel):
         chases: when LEAs that have not acknowledged are asked again.
         closing: whether the case takes no further acts; ``closed`` once it has its last evidence.
         overtaken: whether an act came while notices were leaving, which may not yet say what it says.
-        facts, reckoned: how many changes there were, and how many are reckoned with.
+        facts, computed: how many changes there were, and how many are computed with.
         outcomes, outcomes_seen: how many batches were sent, and how many are counted in ``standing``.
     """
 
     anchors: dict[str, AnchorValue]
     vocabulary: Vocabulary = Vocabulary()
-    standing: CaseStanding = CaseStanding()
+    summary: CaseSummary = CaseSummary()
     waiting: dict[UUID, BatchPlan] = Field(default_factory=dict)
     leaving: dict[UUID, BatchPlan] = Field(default_factory=dict)
     released: dict[UUID, str] = Field(default_factory=dict)
@@ -79,21 +79,21 @@ class BreachState(BaseModel):
     closed: bool = False
     overtaken: bool = False
     facts: int = 1
-    reckoned: int = 0
+    computed: int = 0
     outcomes: int = 0
     outcomes_seen: int = 0
 
     def is_behind(self) -> bool:
-        """Whether something happened that is not yet reckoned with."""
-        return self.reckoned < self.facts or self.outcomes_seen < self.outcomes
+        """Whether something happened that is not yet computed with."""
+        return self.computed < self.facts or self.outcomes_seen < self.outcomes
 
     def is_over(self) -> bool:
         """Whether nothing is open: every duty met, every LEA told everything, every answer given or asked for."""
         decided = self.dismissed or CONFIRMED in self.anchors
         busy = self.waiting or self.leaving or self.is_behind()
-        chasing = bool(self.chases) and self.standing.unacknowledged > 0
-        lacking = self.standing.lacking_notices > 0 and not self.dismissed
-        left = self.standing.open_duties or lacking
+        chasing = bool(self.chases) and self.summary.unacknowledged > 0
+        lacking = self.summary.lacking_notices > 0 and not self.dismissed
+        left = self.summary.open_duties or lacking
         return decided and not (busy or left or chasing)
 
     def waiting_of(self, clause: str | None) -> list[BatchPlan]:
@@ -106,7 +106,7 @@ class BreachInput(Message):
 
     case_id: UUID
     policy: NoticePolicy = NoticePolicy()
-    memory: BreachState
+    state: BreachState
 
 
 def check(act: CaseAct, state: BreachState, now: datetime) -> None:
@@ -235,7 +235,7 @@ def _(message: LiftHold, state: BreachState, now: datetime) -> None:
 
 
 @check_act.register
-def _(message: DischargeDuty, state: BreachState, now: datetime) -> None:
+def _(message: RecordPerformance, state: BreachState, now: datetime) -> None:
     _refuse_dismissed(state)
     _refuse_unopened(state)
     _refuse_unknown_clause(state, message.clause)
@@ -256,7 +256,7 @@ def _refuse_unknown_clause(state: BreachState, clause: str) -> None:
 
 
 def _refuse_unopened(state: BreachState) -> None:
-    if state.reckoned == 0:
+    if state.computed == 0:
         raise Refused("The case is still being opened.", next_step="Try again in a moment.")
 
 

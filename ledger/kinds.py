@@ -26,8 +26,8 @@ class EvidenceKind(StrEnum):
     NOT_REQUIRED_DECIDED = "not_required_decided"
     TERMS_ADOPTED = "terms_adopted"
 
-    DUTY_RECKONED = "duty_reckoned"
-    DUTY_DISCHARGED = "duty_discharged"
+    DUTY_COMPUTED = "duty_computed"
+    DUTY_PERFORMED = "duty_performed"
 
     NOTICE_COMPOSED = "notice_composed"
     NOTICE_RELEASED = "notice_released"
@@ -49,7 +49,7 @@ class EvidenceKind(StrEnum):
     CONTACT_NAMED = "contact_named"
     CONTACT_ADOPTED = "contact_adopted"
     ANSWER_SETTLED = "answer_settled"
-    KIT_ADDED = "kit_added"
-    KIT_WITHDRAWN = "kit_withdrawn"
-    KIT_FETCHED = "kit_fetched"
+    DOCUMENT_ADDED = "document_added"
+    DOCUMENT_WITHDRAWN = "document_withdrawn"
+    DOCUMENT_FETCHED = "document_fetched"
     COST_RECORDED = "cost_recorded"

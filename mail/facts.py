@@ -108,7 +108,7 @@ class Sender(_Value):
 
 
 class Clause(_Value):
-    """The clause that the notice discharges: its id, its title, and one sentence in our words that cites it."""
+    """The clause that the notice performs: its id, its title, and one sentence in our words that cites it."""
 
     id: Line
     title: Line

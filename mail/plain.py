@@ -12,7 +12,7 @@ from mail.compose import wrap
 from mail.facts import Mailbox, clean_line
 
 
-def compose_memo(
+def compose_plain_mail(
     subject: str, paragraphs: Sequence[str], *, sender: Mailbox, to: Mailbox, message_id: str, at: datetime
 ) -> bytes:
     """Write a plain-text message: the same words always give the same bytes (``.eml``, CRLF)."""

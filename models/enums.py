@@ -44,7 +44,7 @@ class DutyStatus(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
     SUSPENDED = "suspended"
-    DISCHARGED = "discharged"
+    PERFORMED = "performed"
     NOT_REQUIRED = "not_required"
     CANCELLED = "cancelled"
 
@@ -53,7 +53,7 @@ OPEN_STATUSES = frozenset({DutyStatus.PENDING, DutyStatus.RUNNING, DutyStatus.SU
 
 
 class Verdict(StrEnum):
-    """How a discharged duty met its due instant; frozen at the first discharge."""
+    """How a performed duty met its due instant; frozen at the first performance."""
 
     ON_TIME = "on_time"
     LATE = "late"

@@ -58,9 +58,9 @@ def delivery_id(notice: UUID, contact: UUID) -> UUID:
     return _derived("delivery", notice, contact)
 
 
-def memo_id(key: str) -> UUID:
+def plain_mail_id(key: str) -> UUID:
     """One message that is no notice, named by what it is about."""
-    return _derived("memo", key)
+    return _derived("plain-mail", key)
 
 
 def message_id(delivery: UUID, domain: str) -> str:

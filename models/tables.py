@@ -196,10 +196,10 @@ class CaseAgreement(SQLModel, table=True):
     added_at: datetime = _instant()
 
 
-class Reckoning(SQLModel, table=True):
+class DueDate(SQLModel, table=True):
     """One computed due instant with its reasons, by content: agreements with equal terms and zone share it."""
 
-    __tablename__ = "reckoning"
+    __tablename__ = "due_date"
 
     id: str = Field(primary_key=True, max_length=64)
     body: dict[str, Any] = Field(sa_type=JSON)
@@ -218,9 +218,9 @@ class Duty(SQLModel, table=True):
     owed_by: Party = _word(Party)
     owed_to: Party = _word(Party)
     status: DutyStatus = _word(DutyStatus)
-    reckoning_id: str = Field(foreign_key="reckoning.id", index=True)
+    due_date_id: str = Field(foreign_key="due_date.id", index=True)
     due_at: datetime | None = _instant_or_none(index=True)
-    discharged_at: datetime | None = _instant_or_none()
+    performed_at: datetime | None = _instant_or_none()
     verdict: Verdict | None = _word_or_none(Verdict)
     lacking: list[str] = Field(default_factory=list, sa_type=JSON)
     lacking_count: int = 0
@@ -228,7 +228,7 @@ class Duty(SQLModel, table=True):
 
 
 class Batch(SQLModel, table=True):
-    """At most 200 notices of one cohort (same clause, same reckoning), sent by one child workflow."""
+    """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow."""
 
     __tablename__ = "batch"
 
@@ -236,7 +236,7 @@ class Batch(SQLModel, table=True):
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
     kind: NoticeKind = _word(NoticeKind)
     clause: str
-    reckoning_id: str = Field(foreign_key="reckoning.id")
+    due_date_id: str = Field(foreign_key="due_date.id")
     status: BatchStatus = _word(BatchStatus)
     size: int
     leaves_at: datetime = _instant()
@@ -246,7 +246,7 @@ class Batch(SQLModel, table=True):
 
 
 class Notice(SQLModel, table=True):
-    """A message that discharges a duty: which elements it gave, and which it said would follow."""
+    """A message that performs a duty: which elements it gave, and which it said would follow."""
 
     __tablename__ = "notice"
 
@@ -354,7 +354,7 @@ class Cost(SQLModel, table=True):
 
 
 class CaseDocument(SQLModel, table=True):
-    """A file of a case's kit, such as an LEA's list of students: for one agreement, or for all of them."""
+    """A file for families, such as an LEA's list of students: for one agreement of the case, or for all of them."""
 
     __tablename__ = "case_document"
     __table_args__ = (Index("case_document_case_agreement", "case_id", "agreement_id"),)

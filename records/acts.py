@@ -16,13 +16,13 @@ from cases.messages import (
     AnchorValue,
     ConfirmBreach,
     DecideProposal,
-    DischargeDuty,
     DismissBreach,
     LearnElement,
     LiftHold,
     Message,
     PlaceHold,
     ProposeNotRequired,
+    RecordPerformance,
     SetAnchor,
     WithholdNotices,
 )
@@ -208,15 +208,15 @@ def _(act: LiftHold, session: Session, case_id: UUID, now: datetime) -> None:
 
 
 @record_act.register
-def _(act: DischargeDuty, session: Session, case_id: UUID, now: datetime) -> None:
+def _(act: RecordPerformance, session: Session, case_id: UUID, now: datetime) -> None:
     duties = _duties_under(session, case_id, act.clause, [])
     for duty in duties:
-        duty.status, duty.discharged_at = DutyStatus.DISCHARGED, now
+        duty.status, duty.performed_at = DutyStatus.PERFORMED, now
         duty.verdict = Verdict.LATE if duty.due_at and now > duty.due_at else Verdict.ON_TIME
     session.add_all(duties)
     _leave(
         session,
-        EvidenceKind.DUTY_DISCHARGED,
+        EvidenceKind.DUTY_PERFORMED,
         case_id,
         act.actor,
         now,

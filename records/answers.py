@@ -23,7 +23,7 @@ from mail.facts import checked_address, clean_block, clean_line
 from models import identifiers
 from models.enums import AnswerKind, ContactRole, NoticeKind
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
-from models.tables import Agreement, AgreementContact, Answer, Duty, Notice, Reckoning
+from models.tables import Agreement, AgreementContact, Answer, DueDate, Duty, Notice
 from records.queries.views import View
 from records.scope import require_case
 
@@ -292,15 +292,15 @@ def read_linked_notice(database: Database, notice_id: UUID) -> LinkedNotice:
     """
     with database.reading() as session:
         row = session.exec(
-            select(Notice, Duty, Agreement, Reckoning)
+            select(Notice, Duty, Agreement, DueDate)
             .join(Duty, col(Duty.id) == col(Notice.duty_id))
             .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-            .join(Reckoning, col(Reckoning.id) == col(Duty.reckoning_id))
+            .join(DueDate, col(DueDate.id) == col(Duty.due_date_id))
             .where(Notice.id == notice_id)
         ).one_or_none()
         if row is None:
             raise NotFound("The notice of this link is not kept here.", next_step="Write to whoever sent it.")
-        notice, duty, agreement, reckoning = row
+        notice, duty, agreement, due_date = row
         return LinkedNotice(
             id=notice.id,
             case_id=notice.case_id,
@@ -310,7 +310,7 @@ def read_linked_notice(database: Database, notice_id: UUID) -> LinkedNotice:
             lea_name=agreement.lea_name,
             time_zone=agreement.time_zone,
             kind=notice.kind,
-            clause_title=reckoning.body["title"],
+            clause_title=due_date.body["title"],
             given_at=notice.given_at,
             due_at=duty.due_at if notice.kind is NoticeKind.NOTICE else None,
             acknowledged_at=notice.acknowledged_at,
@@ -349,10 +349,10 @@ def _unacknowledged(session: Session, case_id: UUID, listed: int | None) -> tupl
         .limit(listed)
     )
     rows = session.exec(
-        select(Notice, Agreement, Reckoning)
+        select(Notice, Agreement, DueDate)
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-        .join(Reckoning, col(Reckoning.id) == col(Duty.reckoning_id))
+        .join(DueDate, col(DueDate.id) == col(Duty.due_date_id))
         .where(col(Notice.id).in_(oldest))
         .order_by(col(Notice.given_at), col(Agreement.lea_name), col(Notice.id))
     )
@@ -360,11 +360,11 @@ def _unacknowledged(session: Session, case_id: UUID, listed: int | None) -> tupl
         UnacknowledgedView(
             lea_name=agreement.lea_name,
             agreement_reference=agreement.reference,
-            clause_title=reckoning.body["title"],
+            clause_title=due_date.body["title"],
             given_at=notice.given_at,
             reminders=notice.reminders,
         )
-        for notice, agreement, reckoning in rows
+        for notice, agreement, due_date in rows
         if notice.given_at
     )
 

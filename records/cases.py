@@ -8,16 +8,16 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from cases.messages import CaseStanding
+from cases.messages import CaseSummary
 from ledger.actors import ENGINE
 from ledger.append import Entry, append
 from ledger.kinds import EvidenceKind
 from models.enums import CaseStatus
 from models.tables import Case, Duty
-from records.summary import read_standing
+from records.summary import summarise
 
 
-def close_case(session: Session, case_id: UUID, now: datetime) -> CaseStanding:
+def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
     case = session.get_one(Case, case_id)
     if case.status is not CaseStatus.DISMISSED:
         case.status = CaseStatus.CLOSED
@@ -39,4 +39,4 @@ def close_case(session: Session, case_id: UUID, now: datetime) -> CaseStanding:
             key=f"case-closed:{case_id}",
         ),
     )
-    return read_standing(session, case_id)
+    return summarise(session, case_id)

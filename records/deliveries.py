@@ -22,7 +22,7 @@ from mail.transport import (
 )
 from models.enums import DeliveryStatus, DutyStatus, NoticeKind, Verdict
 from models.tables import AgreementContact, Batch, Delivery, Duty, Notice
-from records.outbox import Letter, delivery_entry
+from records.outbox import OutgoingMessage, delivery_entry
 
 Answer: TypeAlias = SendResult | MailServerUnavailable | OutcomeUnknown
 
@@ -31,7 +31,7 @@ Answer: TypeAlias = SendResult | MailServerUnavailable | OutcomeUnknown
 class Handed:
     """One letter with what the mail server answered."""
 
-    letter: Letter
+    outgoing: OutgoingMessage
     answer: Answer
     at: datetime
 
@@ -44,7 +44,7 @@ def released_key(batch_id: UUID) -> str:
 def settle(session: Session, batch_id: UUID, handed: Sequence[Handed], now: datetime) -> None:
     """Write what the mail server answered into the outbox, with the evidence of it."""
     batch = session.get_one(Batch, batch_id)
-    outbox = _outbox(session, [item.letter.delivery_id for item in handed])
+    outbox = _outbox(session, [item.outgoing.delivery_id for item in handed])
     entries = [entry for item in handed for entry in _settle(session, batch, outbox, item)]
     entries += _note_trouble(batch, handed, now)
     session.add(batch)
@@ -64,9 +64,9 @@ def _outbox(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, tuple[De
 def _settle(
     session: Session, batch: Batch, outbox: Mapping[UUID, tuple[Delivery, Notice, Duty]], handed: Handed
 ) -> list[Entry]:
-    """Write one answer into the outbox; the first acceptance by a contact discharges the duty."""
-    letter, answer = handed.letter, handed.answer
-    delivery, notice, duty = outbox[letter.delivery_id]
+    """Write one answer into the outbox; the first acceptance by a contact performs the duty."""
+    outgoing, answer = handed.outgoing, handed.answer
+    delivery, notice, duty = outbox[outgoing.delivery_id]
     if isinstance(answer, MailServerUnavailable):
         delivery.attempted_at = None
         return []
@@ -84,7 +84,7 @@ def _settle(
         ]
     delivery.status = DeliveryStatus.ACCEPTED
     accepted: dict[str, object] = {"code": answer.code}
-    if letter.copy:
+    if outgoing.copy:
         return [delivery_entry(EvidenceKind.COPY_GIVEN, batch.case_id, delivery, handed.at, accepted)]
     return [
         delivery_entry(
@@ -92,17 +92,17 @@ def _settle(
             batch.case_id,
             delivery,
             handed.at,
-            accepted | _discharge(notice, duty, handed.at),
+            accepted | _performance(notice, duty, handed.at),
         )
     ]
 
 
-def _discharge(notice: Notice, duty: Duty, at: datetime) -> dict[str, object]:
+def _performance(notice: Notice, duty: Duty, at: datetime) -> dict[str, object]:
     notice.given_at = at
     if notice.kind is not NoticeKind.DISMISSAL:
         duty.lacking, duty.lacking_count = notice.lacking, len(notice.lacking)
     if duty.status is DutyStatus.RUNNING:
-        duty.status, duty.discharged_at = DutyStatus.DISCHARGED, at
+        duty.status, duty.performed_at = DutyStatus.PERFORMED, at
         duty.verdict = Verdict.LATE if duty.due_at and at > duty.due_at else Verdict.ON_TIME
     return {
         "duty": str(duty.id),

@@ -1,4 +1,4 @@
-"""The kit that an LEA needs to tell families: facts, documents, and the list of its own students.
+"""What an LEA needs to tell families: facts, documents, and the list of its own students.
 
 It is reached through the link of a notice, and never travels in a mail. A list that names students belongs to one LEA
 and is shown to no other.
@@ -32,19 +32,19 @@ from records.uploads import UploadedFile, media_type_of
 from terms.catalogue import Catalogue
 from terms.effective import EffectiveClause
 
-GENERAL = "kit"
+GENERAL = "general"
 """What a document is that no clause asks for by name: letters, translations, answers to expect. Only such a document
 can be for every LEA of a case."""
 
 GENERAL_LABEL = "Material for families"
 
 _DOCUMENT, _FACT, _ANCHOR = "artifact", "fact", "anchor"
-"""The kinds of source (``config/clauses/contents.yaml``) that a kit draws on."""
+"""The kinds of source (``config/clauses/contents.yaml``) that they draw on."""
 
 
 @dataclass(frozen=True)
 class NewDocument:
-    """A file for the kit: what it is, and the reference of the agreement that it is for, or None for all."""
+    """A file for families: what it is, and the reference of the agreement that it is for, or None for all."""
 
     file: UploadedFile
     element: str
@@ -52,7 +52,7 @@ class NewDocument:
 
 
 class DocumentView(View):
-    """One document of a kit; ``lea_name`` is None where it is for every LEA of the case."""
+    """One document for families; ``lea_name`` is None where it is for every LEA of the case."""
 
     id: UUID
     file_name: str
@@ -64,15 +64,15 @@ class DocumentView(View):
     added_at: datetime
 
 
-class KitView(View):
-    """A case's kit as its officer sees it: ``elements`` are what a document can be, by id, with their labels."""
+class DocumentsView(View):
+    """A case's documents for families, for its officer: ``elements`` are what one can be, by id, with their labels."""
 
     elements: dict[str, str]
     documents: tuple[DocumentView, ...]
     total: int
 
 
-class KitFact(View):
+class FamilyFact(View):
     """One fact that families are to be told: its text, its date, or that it could not be determined."""
 
     label: str
@@ -84,7 +84,7 @@ class KitFact(View):
 def add_documents(
     database: Database, case_id: UUID, documents: Sequence[NewDocument], *, actor: str, now: datetime
 ) -> int:
-    """Keep documents for a case's kit, all or none, with evidence; return how many were new.
+    """Keep documents for a case, all or none, with evidence; return how many were new.
 
     Raises:
         NotFound: there is no such case.
@@ -120,7 +120,7 @@ def add_documents(
         for known in session.exec(select(CaseDocument.id).where(CaseDocument.case_id == case_id)):
             rows.pop(known, None)
         session.add_all(rows.values())
-        append(session, *(_entry(EvidenceKind.KIT_ADDED, row, actor, now) for row in rows.values()))
+        append(session, *(_entry(EvidenceKind.DOCUMENT_ADDED, row, actor, now) for row in rows.values()))
         return len(rows)
 
 
@@ -151,19 +151,19 @@ def _checked_agreement(
 
 
 def withdraw_document(database: Database, case_id: UUID, document_id: UUID, *, actor: str, now: datetime) -> None:
-    """Take a document out of the kit, so that no link leads to it any more; the evidence of it stays.
+    """Withdraw a document for families, so that no link leads to it any more; the evidence of it stays.
 
     Raises:
         NotFound: the case has no such document.
     """
     with database.writing() as session:
         document = _document(session, case_id, document_id)
-        append(session, _entry(EvidenceKind.KIT_WITHDRAWN, document, actor, now))
+        append(session, _entry(EvidenceKind.DOCUMENT_WITHDRAWN, document, actor, now))
         session.delete(document)
 
 
-def read_kit(database: Database, case_id: UUID, *, listed: int | None = None) -> KitView:
-    """A case's kit with at most ``listed`` documents, those for all LEAs first.
+def read_documents(database: Database, case_id: UUID, *, listed: int | None = None) -> DocumentsView:
+    """A case's documents for families, at most ``listed`` documents, those for all LEAs first.
 
     Raises:
         NotFound: there is no such case.
@@ -175,11 +175,11 @@ def read_kit(database: Database, case_id: UUID, *, listed: int | None = None) ->
             select(func.count()).select_from(CaseDocument).where(CaseDocument.case_id == case_id)
         ).one()
         documents = _documents(session, elements, CaseDocument.case_id == case_id, listed=listed)
-        return KitView(elements=elements, documents=documents, total=total)
+        return DocumentsView(elements=elements, documents=documents, total=total)
 
 
 def read_document(database: Database, case_id: UUID, document_id: UUID) -> UploadedFile:
-    """One document of a case's kit, for its officer.
+    """One document of a case's documents for families, for its officer.
 
     Raises:
         NotFound: the case has no such document.
@@ -202,29 +202,29 @@ def read_lea_documents(database: Database, catalogue: Catalogue, notice: LinkedN
         )
 
 
-def read_lea_facts(database: Database, notice: LinkedNotice) -> tuple[KitFact, ...]:
+def read_lea_facts(database: Database, notice: LinkedNotice) -> tuple[FamilyFact, ...]:
     """The facts that the holder of a notice's link may pass on: what the notices gave that LEA, as it is known now.
 
     What waits to be released is not among them.
     """
     with database.reading() as session:
         clauses = clauses_of_agreement(session, notice.case_id, notice.agreement_id)
-        return tuple(_kit_facts(session, notice, clauses))
+        return tuple(_family_facts(session, notice, clauses))
 
 
 def fetch_document(
     database: Database, notice: LinkedNotice, document_id: UUID, *, actor: str, now: datetime
 ) -> UploadedFile:
-    """One document of the kit for the holder of a notice's link, with evidence that it was fetched.
+    """One document of the documents for families for the holder of a notice's link, with evidence that it was fetched.
 
     Raises:
-        NotFound: the kit of that LEA has no such document.
+        NotFound: the documents of that LEA has no such document.
     """
     with database.writing() as session:
         document = _document(session, notice.case_id, document_id)
         if document.agreement_id not in (None, notice.agreement_id):
             raise _no_document()
-        append(session, _entry(EvidenceKind.KIT_FETCHED, document, actor, now, notice=str(notice.id)))
+        append(session, _entry(EvidenceKind.DOCUMENT_FETCHED, document, actor, now, notice=str(notice.id)))
         return UploadedFile(document.file_name, fetch(session, document.content_sha256))
 
 
@@ -261,7 +261,7 @@ def _documents(
     )
 
 
-def _kit_facts(session: Session, notice: LinkedNotice, clauses: Sequence[EffectiveClause]) -> Iterable[KitFact]:
+def _family_facts(session: Session, notice: LinkedNotice, clauses: Sequence[EffectiveClause]) -> Iterable[FamilyFact]:
     duties = [identifiers.duty_id(notice.case_id, notice.agreement_id, clause.id) for clause in clauses]
     given = session.exec(select(Notice.given).where(col(Notice.duty_id).in_(duties), col(Notice.given_at).is_not(None)))
     told = {element for some in given for element in some}
@@ -270,9 +270,9 @@ def _kit_facts(session: Session, notice: LinkedNotice, clauses: Sequence[Effecti
     for element in contents.values():
         kind, _, name = element.source.partition(":")
         if kind == _FACT and (fact := facts.get(name)):
-            yield KitFact(label=element.label, status=fact.status, value=fact.value)
+            yield FamilyFact(label=element.label, status=fact.status, value=fact.value)
         if kind == _ANCHOR and (anchor := anchors.get(name)):
-            yield KitFact(label=element.label, status=FactStatus.KNOWN, anchor=anchor)
+            yield FamilyFact(label=element.label, status=FactStatus.KNOWN, anchor=anchor)
 
 
 def _elements_by_terms(session: Session, case: Case) -> dict[str, dict[str, str]]:

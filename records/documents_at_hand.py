@@ -1,4 +1,4 @@
-"""Documents of a case's kit, as far as they are what a clause asks for."""
+"""Documents of a case's documents for families, as far as they are what a clause asks for."""
 
 from __future__ import annotations
 

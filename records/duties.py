@@ -20,12 +20,12 @@ from ledger.kinds import EvidenceKind
 from models import identifiers
 from models.defaults import Defaults
 from models.enums import OPEN_STATUSES, DutyStatus, Party
-from models.tables import Agreement, CaseAgreement, CaseAnchor, Duty, Hold, Reckoning
+from models.tables import Agreement, CaseAgreement, CaseAnchor, DueDate, Duty, Hold
 from terms.duties import HOLD_LIFTED, DueDuty, duties_for
 from terms.effective import EffectiveTerms
 
 EVENT = "breach"
-"""The event, as the clause catalogue names it, that this case kind reckons."""
+"""The event, as the clause catalogue names it, that this case kind computes."""
 
 
 def keep_duties(
@@ -37,19 +37,19 @@ def keep_duties(
     now: datetime,
 ) -> None:
     """Compute every duty of a case again and keep what changed, with the evidence of it."""
-    reckoned = list(_reckon_scope(session, case_id, terms, defaults, side, now))
-    _keep_reckonings(session, {item.reckoning_id: item.body for item in reckoned})
-    _leave_evidence(session, case_id, _store_duties(session, case_id, reckoned), now)
+    computed = list(_compute_scope(session, case_id, terms, defaults, side, now))
+    _keep_due_dates(session, {item.due_date_id: item.body for item in computed})
+    _leave_evidence(session, case_id, _store_duties(session, case_id, computed), now)
 
 
 @dataclass(frozen=True)
-class ReckonedDuty:
-    """One duty of one agreement as just computed; ``reckoning_id`` names the reasons it shares with others."""
+class ComputedDuty:
+    """One duty of one agreement as just computed; ``due_date_id`` names the reasons it shares with others."""
 
     agreement_id: UUID
     duty: DueDuty
     status: DutyStatus
-    reckoning_id: str
+    due_date_id: str
     body: dict[str, Any]
 
 
@@ -92,14 +92,14 @@ def suspensions(session: Session, case_id: UUID, now: datetime) -> dict[UUID | N
     return found
 
 
-def _reckon_scope(
+def _compute_scope(
     session: Session,
     case_id: UUID,
     terms: Mapping[str, EffectiveTerms],
     defaults: Defaults,
     side: Party,
     now: datetime,
-) -> Iterator[ReckonedDuty]:
+) -> Iterator[ComputedDuty]:
     anchors = _anchors_by_agreement(session, case_id)
     holds = suspensions(session, case_id, now)
     scope = session.exec(
@@ -115,7 +115,7 @@ def _reckon_scope(
         alone = agreement_id in anchors or agreement_id in holds
         key = (terms_hash, zone)
         if alone or key not in shared:
-            duties = _reckon_one(
+            duties = _compute_one(
                 terms[terms_hash],
                 zone,
                 anchors[None] | anchors.get(agreement_id, {}),
@@ -127,11 +127,11 @@ def _reckon_scope(
                 shared[key] = duties
         else:
             duties = shared[key]
-        for duty, status, reckoning_id, body in duties:
-            yield ReckonedDuty(agreement_id, duty, status, reckoning_id, body)
+        for duty, status, due_date_id, body in duties:
+            yield ComputedDuty(agreement_id, duty, status, due_date_id, body)
 
 
-def _reckon_one(
+def _compute_one(
     terms: EffectiveTerms,
     zone: str,
     anchors: Mapping[str, AnchorValue],
@@ -152,7 +152,7 @@ def _reckon_one(
         status = DutyStatus(duty.status)
         if held and status is DutyStatus.RUNNING and duty.suspendable_by_law_enforcement:
             status = DutyStatus.SUSPENDED
-        found.append((duty, status, *_reckoning(duty, terms.hash, zone)))
+        found.append((duty, status, *_due_date(duty, terms.hash, zone)))
     return found
 
 
@@ -164,37 +164,37 @@ def _as_dated_by(side: Party, given: dict[str, datetime | date], known: tuple[st
     return {own[name] if own[name] in known else name: value for name, value in given.items()}
 
 
-def _reckoning(duty: DueDuty, terms_hash: str, zone: str) -> tuple[str, dict[str, Any]]:
+def _due_date(duty: DueDuty, terms_hash: str, zone: str) -> tuple[str, dict[str, Any]]:
     body = duty.model_dump(mode="json") | {"terms_hash": terms_hash, "time_zone": zone}
     return identifiers.sha256_hex(rfc8785.dumps(body)), body
 
 
-def _keep_reckonings(session: Session, bodies: dict[str, dict[str, Any]]) -> None:
-    known = set(session.exec(select(Reckoning.id).where(col(Reckoning.id).in_(bodies))))
-    session.add_all(Reckoning(id=key, body=body) for key, body in bodies.items() if key not in known)
+def _keep_due_dates(session: Session, bodies: dict[str, dict[str, Any]]) -> None:
+    known = set(session.exec(select(DueDate.id).where(col(DueDate.id).in_(bodies))))
+    session.add_all(DueDate(id=key, body=body) for key, body in bodies.items() if key not in known)
     session.flush()
 
 
-def _store_duties(session: Session, case_id: UUID, reckoned: list[ReckonedDuty]) -> list[ReckonedDuty]:
-    """Insert new duties and update the open ones that changed; return both. A discharged duty is never touched."""
+def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty]) -> list[ComputedDuty]:
+    """Insert new duties and update the open ones that changed; return both. A performed duty is never touched."""
     kept = {
-        duty_id: (reckoning_id, status)
-        for duty_id, reckoning_id, status in session.exec(
-            select(Duty.id, Duty.reckoning_id, Duty.status).where(Duty.case_id == case_id)
+        duty_id: (due_date_id, status)
+        for duty_id, due_date_id, status in session.exec(
+            select(Duty.id, Duty.due_date_id, Duty.status).where(Duty.case_id == case_id)
         )
     }
     new, moved, changed = [], [], []
-    for item in reckoned:
+    for item in computed:
         duty_id = identifiers.duty_id(case_id, item.agreement_id, item.duty.clause)
         row = {
             "id": duty_id,
             "status": item.status,
-            "reckoning_id": item.reckoning_id,
+            "due_date_id": item.due_date_id,
             "due_at": item.duty.due_at if item.status is DutyStatus.RUNNING else None,
         }
         if duty_id not in kept:
             new.append(row | _fixed_columns(case_id, item))
-        elif kept[duty_id][1] in OPEN_STATUSES and kept[duty_id] != (item.reckoning_id, item.status):
+        elif kept[duty_id][1] in OPEN_STATUSES and kept[duty_id] != (item.due_date_id, item.status):
             moved.append(row)
         else:
             continue
@@ -206,7 +206,7 @@ def _store_duties(session: Session, case_id: UUID, reckoned: list[ReckonedDuty])
     return changed
 
 
-def _fixed_columns(case_id: UUID, item: ReckonedDuty) -> dict[str, Any]:
+def _fixed_columns(case_id: UUID, item: ComputedDuty) -> dict[str, Any]:
     return {
         "case_id": case_id,
         "agreement_id": item.agreement_id,
@@ -247,23 +247,23 @@ def dated_elements(session: Session, case_id: UUID, terms: Mapping[str, Effectiv
     return {element.id for clause in clauses for element in clause.notice_contents if element.source in known}
 
 
-def _leave_evidence(session: Session, case_id: UUID, changed: list[ReckonedDuty], now: datetime) -> None:
-    cohorts: dict[str, list[ReckonedDuty]] = defaultdict(list)
+def _leave_evidence(session: Session, case_id: UUID, changed: list[ComputedDuty], now: datetime) -> None:
+    cohorts: dict[str, list[ComputedDuty]] = defaultdict(list)
     for item in changed:
-        cohorts[item.reckoning_id].append(item)
+        cohorts[item.due_date_id].append(item)
     append(
         session,
         *(
             Entry(
                 case_id=case_id,
-                kind=EvidenceKind.DUTY_RECKONED,
-                subject=reckoning_id,
+                kind=EvidenceKind.DUTY_COMPUTED,
+                subject=due_date_id,
                 actor=ENGINE,
                 at=now,
                 body=items[0].body
                 | {"status": items[0].status.value, "agreements": [str(item.agreement_id) for item in items]},
-                key=f"duty-reckoned:{case_id}:{reckoning_id}:{items[0].agreement_id}:{now.isoformat()}",
+                key=f"duty-computed:{case_id}:{due_date_id}:{items[0].agreement_id}:{now.isoformat()}",
             )
-            for reckoning_id, items in cohorts.items()
+            for due_date_id, items in cohorts.items()
         ),
     )

@@ -13,16 +13,16 @@ from sqlmodel import Session, col, insert, select
 from cases.messages import BatchPlan, NoticePolicy
 from models import identifiers
 from models.enums import BatchStatus, CaseStatus, DeliveryStatus, DutyStatus, FactStatus, NoticeKind
-from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice, Reckoning
+from models.tables import Batch, Case, CaseFact, Delivery, DueDate, Duty, Notice
 from records.documents_at_hand import documents_at_hand
 
 BATCH_SIZE = 200
 """How many notices one batch holds at most: what one activity sends, and what the case waits for at once."""
 
-HERE = (BatchStatus.WAITING, BatchStatus.WITHHELD)
+NOT_BEGUN = (BatchStatus.WAITING, BatchStatus.WITHHELD)
 """How a batch stands that has not begun to leave; one that is withheld leaves once it is released."""
 
-NOT_GONE = (*HERE, BatchStatus.SENDING)
+NOT_SENT = (*NOT_BEGUN, BatchStatus.SENDING)
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Cohort:
 
     kind: NoticeKind
     clause: str
-    reckoning_id: str
+    due_date_id: str
     leaves_at: datetime
     withheld: bool = False
 
@@ -52,12 +52,12 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
     """Bring the planned notices of a case in line with its duties.
 
     A notice whose duty no longer runs, or is due at another instant, is dropped before it leaves. A running duty
-    without a notice gets one; one that was discharged with elements lacking gets a supplement once any of them is
+    without a notice gets one; one that was performed with elements lacking gets a supplement once any of them is
     known; in a dismissed case, every LEA that was told is told of the dismissal. ``dated`` are the elements that the
     case's dates make known.
     """
     duties = {duty.id: duty for duty in session.exec(select(Duty).where(Duty.case_id == case_id))}
-    reckonings = _reckonings(session, duties.values())
+    due_dates = _due_dates(session, duties.values())
     _settle_impossible(session, case_id, duties.values())
     if session.get_one(Case, case_id).status is CaseStatus.DISMISSED:
         _drop(session, case_id, duties, _Known(frozenset(), {}), dismissed=True)
@@ -70,35 +70,35 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
     for duty in duties.values():
         if duty.id in live:
             continue
-        if duty.status is DutyStatus.RUNNING and duty.due_at and reckonings[duty.reckoning_id]["by_notice"]:
+        if duty.status is DutyStatus.RUNNING and duty.due_at and due_dates[duty.due_date_id]["by_notice"]:
             leaves_at = _leaves_at(duty.due_at, policy, now)
-            cohort = Cohort(NoticeKind.NOTICE, duty.clause, duty.reckoning_id, leaves_at, duty.id in withheld)
+            cohort = Cohort(NoticeKind.NOTICE, duty.clause, duty.due_date_id, leaves_at, duty.id in withheld)
             cohorts[cohort].append(duty.id)
-        elif duty.status is DutyStatus.DISCHARGED and known.adds_to(duty):
+        elif duty.status is DutyStatus.PERFORMED and known.adds_to(duty):
             leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
-            cohorts[Cohort(NoticeKind.SUPPLEMENT, duty.clause, duty.reckoning_id, leaves_at)].append(duty.id)
+            cohorts[Cohort(NoticeKind.SUPPLEMENT, duty.clause, duty.due_date_id, leaves_at)].append(duty.id)
     _plan(session, case_id, cohorts, now)
 
 
 def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
     """The batches of a case that have not left, with what the case's clock needs to know of them."""
     rows = session.exec(
-        select(Batch, Reckoning)
-        .join(Reckoning, col(Reckoning.id) == col(Batch.reckoning_id))
-        .where(Batch.case_id == case_id, col(Batch.status).in_(HERE))
+        select(Batch, DueDate)
+        .join(DueDate, col(DueDate.id) == col(Batch.due_date_id))
+        .where(Batch.case_id == case_id, col(Batch.status).in_(NOT_BEGUN))
     )
     return tuple(
         BatchPlan(
             batch_id=batch.id,
             kind=batch.kind,
             clause=batch.clause,
-            starts_at=datetime.fromisoformat(reckoning.body["starts_at"]),
-            due_at=datetime.fromisoformat(reckoning.body["due_at"]) if batch.kind is NoticeKind.NOTICE else None,
+            starts_at=datetime.fromisoformat(due_date.body["starts_at"]),
+            due_at=datetime.fromisoformat(due_date.body["due_at"]) if batch.kind is NoticeKind.NOTICE else None,
             leaves_at=batch.leaves_at,
             size=batch.size,
             withheld=batch.status is BatchStatus.WITHHELD,
         )
-        for batch, reckoning in rows
+        for batch, due_date in rows
     )
 
 
@@ -107,9 +107,9 @@ def _leaves_at(due_at: datetime, policy: NoticePolicy, now: datetime) -> datetim
     return now if policy.release == "immediate" else due_at - timedelta(minutes=policy.last_safe_minutes)
 
 
-def _reckonings(session: Session, duties: Iterable[Duty]) -> dict[str, dict[str, object]]:
-    wanted = {duty.reckoning_id for duty in duties}
-    return {row.id: row.body for row in session.exec(select(Reckoning).where(col(Reckoning.id).in_(wanted)))}
+def _due_dates(session: Session, duties: Iterable[Duty]) -> dict[str, dict[str, object]]:
+    wanted = {duty.due_date_id for duty in duties}
+    return {row.id: row.body for row in session.exec(select(DueDate).where(col(DueDate.id).in_(wanted)))}
 
 
 def _elements(session: Session, case_id: UUID, status: FactStatus) -> set[str]:
@@ -132,7 +132,7 @@ def _settle_impossible(session: Session, case_id: UUID, duties: Iterable[Duty]) 
             session.add(duty)
 
 
-def _not_gone(session: Session, case_id: UUID) -> list[tuple[Notice, Batch]]:
+def _not_sent(session: Session, case_id: UUID) -> list[tuple[Notice, Batch]]:
     return list(
         session.exec(
             select(Notice, Batch)
@@ -141,7 +141,7 @@ def _not_gone(session: Session, case_id: UUID) -> list[tuple[Notice, Batch]]:
                 Notice.case_id == case_id,
                 col(Notice.given_at).is_(None),
                 col(Notice.dropped).is_(False),
-                col(Batch.status).in_(NOT_GONE),
+                col(Batch.status).in_(NOT_SENT),
             )
         ).all()
     )
@@ -161,7 +161,7 @@ def _on_its_way(session: Session, case_id: UUID) -> set[UUID]:
 
 def _live(session: Session, case_id: UUID) -> set[UUID]:
     """The duties that need no further notice for now: one waits, is being sent, or could not be delivered."""
-    waiting = {notice.duty_id for notice, _ in _not_gone(session, case_id)}
+    waiting = {notice.duty_id for notice, _ in _not_sent(session, case_id)}
     tried = session.exec(
         select(Notice.duty_id)
         .join(Batch, col(Batch.id) == col(Notice.batch_id))
@@ -178,13 +178,13 @@ def _live(session: Session, case_id: UUID) -> set[UUID]:
 def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: _Known, *, dismissed: bool) -> set[UUID]:
     """Drop the notices that no longer stand; return the duties whose notice had been withheld.
 
-    A letter that may be on its way is left to arrive; the case reckons again once it has.
+    A letter that may be on its way is left to arrive; the case computes again once it has.
     """
     withheld: set[UUID] = set()
     on_its_way = _on_its_way(session, case_id)
     dropped: dict[UUID, int] = defaultdict(int)
     batches: dict[UUID, Batch] = {}
-    for notice, batch in _not_gone(session, case_id):
+    for notice, batch in _not_sent(session, case_id):
         if notice.id not in on_its_way and not _stands(
             notice, batch, duties[notice.duty_id], known, dismissed=dismissed
         ):
@@ -197,7 +197,7 @@ def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: _
     for batch_id, count in dropped.items():
         batch = batches[batch_id]
         batch.size -= count
-        if batch.size == 0 and batch.status in HERE:
+        if batch.size == 0 and batch.status in NOT_BEGUN:
             batch.status = BatchStatus.CANCELLED
         session.add(batch)
     return withheld
@@ -209,7 +209,7 @@ def _stands(notice: Notice, batch: Batch, duty: Duty, known: _Known, *, dismisse
         return notice.kind is NoticeKind.DISMISSAL
     if notice.kind is NoticeKind.SUPPLEMENT:
         return known.adds_to(duty)
-    return duty.status is DutyStatus.RUNNING and duty.reckoning_id == batch.reckoning_id
+    return duty.status is DutyStatus.RUNNING and duty.due_date_id == batch.due_date_id
 
 
 def _dismissals(
@@ -228,7 +228,7 @@ def _dismissals(
         duty = duties[duty_id]
         if duty.agreement_id not in done:
             done.add(duty.agreement_id)
-            cohorts[Cohort(NoticeKind.DISMISSAL, duty.clause, duty.reckoning_id, now)].append(duty_id)
+            cohorts[Cohort(NoticeKind.DISMISSAL, duty.clause, duty.due_date_id, now)].append(duty_id)
     return cohorts
 
 
@@ -246,7 +246,7 @@ def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UU
             case_id=case_id,
             kind=cohort.kind,
             clause=cohort.clause,
-            reckoning_id=cohort.reckoning_id,
+            due_date_id=cohort.due_date_id,
             status=BatchStatus.WITHHELD if cohort.withheld else BatchStatus.WAITING,
             size=len(duties),
             leaves_at=cohort.leaves_at,

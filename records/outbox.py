@@ -1,4 +1,4 @@
-"""The desk where notices become letters: what each is to say, to whom it goes, and its place in the outbox."""
+"""The notice_writer where notices become letters: what each is to say, to whom it goes, and its place in the outbox."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from models.tables import (
     CaseAgreement,
     CaseFact,
     Delivery,
+    DueDate,
     Duty,
     EvidenceEntry,
     Hold,
     Notice,
-    Reckoning,
 )
 from records.documents_at_hand import documents_at_hand
 from records.duties import current_anchors
@@ -47,7 +47,7 @@ FAILED = (DeliveryStatus.REJECTED, DeliveryStatus.BOUNCED)
 
 
 @dataclass(frozen=True)
-class Letter:
+class OutgoingMessage:
     """One message ready to be handed to the mail server for one contact."""
 
     notice_id: UUID
@@ -61,13 +61,13 @@ class Letter:
 
 
 @dataclass(frozen=True)
-class Dossier:
+class NoticeContext:
     """Everything about one notice that its letter is written from."""
 
     notice: Notice
     duty: Duty
     agreement: Agreement
-    reckoning: Reckoning
+    due_date: DueDate
     terms_hash: str
     contacts: tuple[AgreementContact, ...]
     deliveries: list[Delivery]
@@ -129,7 +129,7 @@ BEHIND_THE_LINK = KnownFact(FactStatus.KNOWN, "It is among the documents behind 
 
 
 @dataclass(frozen=True)
-class CaseFile:
+class CaseContext:
     """What a case knows while some of its letters are written, read once for all of them.
 
     Attributes:
@@ -154,16 +154,16 @@ class CaseFile:
         """The elements that a document gives: never by e-mail, only behind the notice's own link."""
         return dict.fromkeys(self.at_hand.get(agreement_id, ()), BEHIND_THE_LINK)
 
-    def delay(self, dossier: Dossier) -> Delay:
+    def delay(self, context: NoticeContext) -> Delay:
         """What may be said of law enforcement having delayed a notice; one that no hold suspends was not delayed."""
-        holds = [hold for hold in self.holds if hold.agreement_id in (None, dossier.agreement.id)]
-        if not holds or not dossier.reckoning.body["suspendable_by_law_enforcement"]:
+        holds = [hold for hold in self.holds if hold.agreement_id in (None, context.agreement.id)]
+        if not holds or not context.due_date.body["suspendable_by_law_enforcement"]:
             return Delay.NONE
         return Delay.TOLD if all(hold.shareable for hold in holds) else Delay.WITHHELD
 
 
 @dataclass(frozen=True)
-class Desk:
+class NoticeWriter:
     """Writes letters in the name of one organisation.
 
     Attributes:
@@ -190,34 +190,34 @@ class Desk:
             .order_by(col(Notice.id))
         ).all()
         return [
-            dossier.notice.id for dossier in _dossiers(session, notices) if dossier.unsettled or dossier.next_contact()
+            context.notice.id for context in _contexts(session, notices) if context.unsettled or context.next_contact()
         ]
 
     def reserve(
         self, session: Session, case_id: UUID, notices: Sequence[UUID], *, released: bool, now: datetime
-    ) -> list[Letter]:
+    ) -> list[OutgoingMessage]:
         """Write the letters of some notices of a case and reserve their places in the outbox, marked as under way.
 
         A letter whose fate is unknown is taken up again as it is; one that is known not to have left is written anew,
         so that it bears the date on which it goes.
         """
-        dossiers = [dossier for dossier in _dossiers(session, notices) if not dossier.notice.dropped]
-        unwritten = [dossier for dossier in dossiers if dossier.notice.given_at is None and not dossier.interrupted]
-        known = _case_file(session, case_id, unwritten)
-        written = [self._write(dossier, known, released=released, now=now) for dossier in unwritten]
+        contexts = [context for context in _contexts(session, notices) if not context.notice.dropped]
+        unwritten = [context for context in contexts if context.notice.given_at is None and not context.interrupted]
+        known = _case_context(session, case_id, unwritten)
+        written = [self._write(context, known, released=released, now=now) for context in unwritten]
         names = store_many(session, (Content(raw, "message/rfc822") for raw in written), now)
-        for dossier, sha256 in zip(unwritten, names, strict=True):
-            dossier.reserve(self._message_id(dossier), sha256, now)
-        composed = (_composed(dossier, sha256, now) for dossier, sha256 in zip(unwritten, names, strict=True))
-        append(session, *composed, *_broken_off(dossiers, now))
-        return _take_up(session, dossiers, dict(zip(names, written, strict=True)), now)
+        for context, sha256 in zip(unwritten, names, strict=True):
+            context.reserve(self._message_id(context), sha256, now)
+        composed = (_composed(context, sha256, now) for context, sha256 in zip(unwritten, names, strict=True))
+        append(session, *composed, *_broken_off(contexts, now))
+        return _take_up(session, contexts, dict(zip(names, written, strict=True)), now)
 
-    def _write(self, dossier: Dossier, known: CaseFile, *, released: bool, now: datetime) -> bytes:
-        notice = dossier.notice
-        primary, *copies = dossier.addressees()
-        elements = self._elements(dossier, known, now)
+    def _write(self, context: NoticeContext, known: CaseContext, *, released: bool, now: datetime) -> bytes:
+        notice = context.notice
+        primary, *copies = context.addressees()
+        elements = self._elements(context, known, now)
         addressing = Addressing(
-            message_id=self._message_id(dossier),
+            message_id=self._message_id(context),
             sender=self.sender,
             to=(_mailbox(primary),),
             copies=tuple(_mailbox(contact) for contact in copies),
@@ -225,70 +225,70 @@ class Desk:
         notice.composed_at = now
         notice.lacking = [element.id for element in elements if element.status is ElementStatus.NOT_YET_KNOWN]
         notice.given = [element.id for element in elements if element.id not in notice.lacking]
-        return compose(self._facts(dossier, known, elements, unreleased=not released, now=now), addressing).raw
+        return compose(self._facts(context, known, elements, unreleased=not released, now=now), addressing).raw
 
-    def _message_id(self, dossier: Dossier) -> str:
-        delivery = identifiers.delivery_id(dossier.notice.id, dossier.addressees()[0].id)
+    def _message_id(self, context: NoticeContext) -> str:
+        delivery = identifiers.delivery_id(context.notice.id, context.addressees()[0].id)
         return identifiers.message_id(delivery, self.message_id_domain)
 
-    def _elements(self, dossier: Dossier, known: CaseFile, now: datetime) -> tuple[ElementValue, ...]:
+    def _elements(self, context: NoticeContext, known: CaseContext, now: datetime) -> tuple[ElementValue, ...]:
         """What the notice says of each element: all of them in a notice; in a supplement, those once lacking."""
-        if dossier.notice.kind is NoticeKind.DISMISSAL:
+        if context.notice.kind is NoticeKind.DISMISSAL:
             return ()
         knowledge = Knowledge(
-            lea=_lea(dossier),
+            lea=_lea(context),
             provider=self.organisation,
             noticed_at=now,
-            zone=ZoneInfo(dossier.agreement.time_zone),
+            zone=ZoneInfo(context.agreement.time_zone),
             anchors=known.anchors,
-            facts={**known.facts, **known.documents(dossier.agreement.id)},
-            delay=known.delay(dossier),
+            facts={**known.facts, **known.documents(context.agreement.id)},
+            delay=known.delay(context),
         )
-        required = known.terms[dossier.terms_hash].clause(dossier.duty.clause).notice_contents
-        if dossier.notice.kind is NoticeKind.SUPPLEMENT:
-            required = tuple(element for element in required if element.id in dossier.duty.lacking)
+        required = known.terms[context.terms_hash].clause(context.duty.clause).notice_contents
+        if context.notice.kind is NoticeKind.SUPPLEMENT:
+            required = tuple(element for element in required if element.id in context.duty.lacking)
         return element_values(required, knowledge)
 
     def _facts(
         self,
-        dossier: Dossier,
-        known: CaseFile,
+        context: NoticeContext,
+        known: CaseContext,
         elements: tuple[ElementValue, ...],
         *,
         unreleased: bool,
         now: datetime,
     ) -> NoticeFacts:
-        reasons = dossier.reckoning.body
+        reasons = context.due_date.body
         last_step = reasons["trail"][-1]
-        kind = dossier.notice.kind
+        kind = context.notice.kind
         settled = tuple(element.id for element in elements if element.status is not ElementStatus.NOT_YET_KNOWN)
         return NoticeFacts(
             kind=kind,
-            lea_name=dossier.agreement.lea_name,
-            time_zone=dossier.agreement.time_zone,
-            agreement_reference=dossier.agreement.reference,
-            form=dossier.agreement.form,
+            lea_name=context.agreement.lea_name,
+            time_zone=context.agreement.time_zone,
+            agreement_reference=context.agreement.reference,
+            form=context.agreement.form,
             clause=Clause(
-                id=dossier.duty.clause,
+                id=context.duty.clause,
                 title=reasons["title"],
                 citation=f"{last_step['document']}, {last_step['clause']}: {last_step['says']}",
             ),
-            due_at=dossier.duty.due_at if kind is NoticeKind.NOTICE else None,
+            due_at=context.duty.due_at if kind is NoticeKind.NOTICE else None,
             noticed_at=now,
             sender=self.organisation,
-            case_reference=identifiers.case_reference(dossier.notice.case_id),
+            case_reference=identifiers.case_reference(context.notice.case_id),
             elements=elements,
             added=settled if kind is NoticeKind.SUPPLEMENT else (),
             why=tuple(reasons["why"]) if kind is NoticeKind.NOTICE else (),
             reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
-            follows=None if kind is NoticeKind.NOTICE else known.earlier.get(dossier.duty.id),
-            acknowledge_url=HttpUrl(notice_link(self.public_url, self.link_key, dossier.notice.id)),
+            follows=None if kind is NoticeKind.NOTICE else known.earlier.get(context.duty.id),
+            acknowledge_url=HttpUrl(notice_link(self.public_url, self.link_key, context.notice.id)),
             unreleased=unreleased and kind is NoticeKind.NOTICE,
         )
 
 
-def _composed(dossier: Dossier, sha256: str, now: datetime) -> Entry:
-    notice = dossier.notice
+def _composed(context: NoticeContext, sha256: str, now: datetime) -> Entry:
+    notice = context.notice
     return Entry(
         case_id=notice.case_id,
         kind=EvidenceKind.NOTICE_COMPOSED,
@@ -301,9 +301,9 @@ def _composed(dossier: Dossier, sha256: str, now: datetime) -> Entry:
     )
 
 
-def _case_file(session: Session, case_id: UUID, dossiers: Sequence[Dossier]) -> CaseFile:
-    following = [dossier.duty.id for dossier in dossiers if dossier.notice.kind is not NoticeKind.NOTICE]
-    return CaseFile(
+def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeContext]) -> CaseContext:
+    following = [context.duty.id for context in contexts if context.notice.kind is not NoticeKind.NOTICE]
+    return CaseContext(
         terms=pinned_terms(session, case_id),
         anchors=current_anchors(session, case_id),
         facts=current_facts(session, case_id),
@@ -345,12 +345,12 @@ def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
     return {row.element: KnownFact(row.status, row.value) for row in rows}
 
 
-def _broken_off(dossiers: Sequence[Dossier], now: datetime) -> Iterator[Entry]:
+def _broken_off(contexts: Sequence[NoticeContext], now: datetime) -> Iterator[Entry]:
     """The evidence of sends whose sender stopped before the answer: what became of them is unknown."""
-    for dossier in dossiers:
-        for delivery in dossier.unsettled:
+    for context in contexts:
+        for delivery in context.unsettled:
             if delivery.status is DeliveryStatus.RESERVED and delivery.attempted_at is not None:
-                yield delivery_entry(EvidenceKind.DELIVERY_UNKNOWN, dossier.notice.case_id, delivery, now)
+                yield delivery_entry(EvidenceKind.DELIVERY_UNKNOWN, context.notice.case_id, delivery, now)
 
 
 def delivery_entry(
@@ -371,21 +371,21 @@ def delivery_entry(
 
 
 def _take_up(
-    session: Session, dossiers: Sequence[Dossier], written: Mapping[str, bytes], now: datetime
-) -> list[Letter]:
+    session: Session, contexts: Sequence[NoticeContext], written: Mapping[str, bytes], now: datetime
+) -> list[OutgoingMessage]:
     """Mark every unsettled delivery as under way, and give its letter; ``written`` are those just written, by name."""
-    unsettled = {delivery.message_sha256 for dossier in dossiers for delivery in dossier.unsettled}
+    unsettled = {delivery.message_sha256 for context in contexts for delivery in context.unsettled}
     raw = dict(written) | {name: fetch(session, name) for name in unsettled.difference(written)}
     letters = []
-    for dossier in dossiers:
-        addresses = {contact.id: contact for contact in dossier.contacts}
-        for delivery in dossier.unsettled:
+    for context in contexts:
+        addresses = {contact.id: contact for contact in context.contacts}
+        for delivery in context.unsettled:
             delivery.attempts += 1
             delivery.attempted_at = now
             session.add(delivery)
             contact = addresses[delivery.contact_id]
             letters.append(
-                Letter(
+                OutgoingMessage(
                     notice_id=delivery.notice_id,
                     delivery_id=delivery.id,
                     contact_id=contact.id,
@@ -399,12 +399,12 @@ def _take_up(
     return letters
 
 
-def _dossiers(session: Session, notices: Sequence[UUID]) -> list[Dossier]:
+def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
     rows = session.exec(
-        select(Notice, Duty, Agreement, Reckoning)
+        select(Notice, Duty, Agreement, DueDate)
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-        .join(Reckoning, col(Reckoning.id) == col(Duty.reckoning_id))
+        .join(DueDate, col(DueDate.id) == col(Duty.due_date_id))
         .where(col(Notice.id).in_(notices))
         .order_by(col(Notice.id))
     ).all()
@@ -425,16 +425,16 @@ def _dossiers(session: Session, notices: Sequence[UUID]) -> list[Dossier]:
         lambda delivery: delivery.notice_id,
     )
     return [
-        Dossier(
+        NoticeContext(
             notice=notice,
             duty=duty,
             agreement=agreement,
-            reckoning=reckoning,
+            due_date=due_date,
             terms_hash=terms_hashes[notice.case_id, agreement.id],
             contacts=tuple(contacts[agreement.id]),
             deliveries=deliveries[notice.id],
         )
-        for notice, duty, agreement, reckoning in rows
+        for notice, duty, agreement, due_date in rows
     ]
 
 
@@ -442,14 +442,14 @@ def _mailbox(contact: AgreementContact) -> Mailbox:
     return Mailbox(name=contact.name, email=contact.email)
 
 
-def _lea(dossier: Dossier) -> str:
+def _lea(context: NoticeContext) -> str:
     """The LEA with its general contact, as a notice names it."""
     general = min(
-        (contact for contact in dossier.contacts if contact.role is ContactRole.GENERAL),
+        (contact for contact in context.contacts if contact.role is ContactRole.GENERAL),
         key=lambda contact: contact.rank,
         default=None,
     )
-    lines = [dossier.agreement.lea_name]
+    lines = [context.agreement.lea_name]
     if general:
         lines += [general.name, general.email]
     return "\n".join(lines)

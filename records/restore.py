@@ -14,8 +14,8 @@ from models.tables import Batch, Case, Hold, Notice, Proposal
 from records.duties import current_anchors
 
 
-def remembered(session: Session, case_id: UUID, policy: NoticePolicy) -> BreachState:
-    """The memory of a case as its workflow would have it before it has reckoned; what it has reckoned it reckons anew.
+def restore_state(session: Session, case_id: UUID, policy: NoticePolicy) -> BreachState:
+    """The memory of a case as its workflow would have it before it has computed; what it has computed it computes anew.
 
     Batches that were being sent when it was lost go again as they were released: what they have given stays given.
     """

@@ -7,12 +7,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
-from cases.messages import CaseStanding
+from cases.messages import CaseSummary
 from models.enums import OPEN_STATUSES, BatchStatus
 from models.tables import Batch, Duty, Notice
 
 
-def read_standing(session: Session, case_id: UUID) -> CaseStanding:
+def summarise(session: Session, case_id: UUID) -> CaseSummary:
     """How many duties of a case are open and which due instants they have, and what notices still wait for."""
     in_case = Duty.case_id == case_id
     open_duties = col(Duty.status).in_(OPEN_STATUSES)
@@ -25,7 +25,7 @@ def read_standing(session: Session, case_id: UUID) -> CaseStanding:
     ]
     notices = Notice.case_id == case_id, col(Notice.dropped).is_(False)
     given = col(Notice.given_at).is_not(None)
-    return CaseStanding(
+    return CaseSummary(
         open_duties=_count(session, Duty, in_case, open_duties),
         waiting_notices=session.exec(
             select(func.count())

@@ -16,11 +16,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from cases.anchors import OCCURRED
-from cases.messages import AnchorValue, CaseStanding
+from cases.messages import AnchorValue, CaseSummary
 from config.database import Database
 from models.errors import InvalidInput
 from records.queries.cases import EVERY_AGREEMENT, AgreementFilter, known_dates, references_to_add
-from starter.case_service import Office
+from starter.case_service import CaseService
 
 
 class _Asked(BaseModel):
@@ -133,7 +133,7 @@ class Lift(_Asked):
 
 
 class Done(_Asked):
-    """Record that a duty which no notice discharges was done, with the proof (in JSON, a text)."""
+    """Record that a duty which no notice performs was done, with the proof (in JSON, a text)."""
 
     act: Literal["done"] = "done"
     clause: str
@@ -191,10 +191,10 @@ class Carried(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: UUID | None = None
-    standing: CaseStanding | None = None
+    summary: CaseSummary | None = None
 
 
-async def carry_out(office: Office, database: Database, case_id: UUID, asked: AskedAct, *, actor: str) -> Carried:
+async def carry_out(service: CaseService, database: Database, case_id: UUID, asked: AskedAct, *, actor: str) -> Carried:
     """Do what was asked.
 
     Raises:
@@ -205,46 +205,48 @@ async def carry_out(office: Office, database: Database, case_id: UUID, asked: As
     """
     match asked:
         case Propose(clause=clause, ground=ground, reason=reason, agreements=named):
-            proposed = await office.propose_not_required(case_id, clause, ground, reason, actor=actor, agreements=named)
+            proposed = await service.propose_not_required(
+                case_id, clause, ground, reason, actor=actor, agreements=named
+            )
             return Carried(id=proposed)
         case Hold():
-            return Carried(id=await _place(office, case_id, asked, actor))
+            return Carried(id=await _place(service, case_id, asked, actor))
         case Confirm():
-            standing = await office.confirm_breach(case_id, asked.confirmed_at, actor=actor)
+            summary = await service.confirm_breach(case_id, asked.confirmed_at, actor=actor)
         case Dismiss():
-            standing = await office.dismiss_breach(case_id, asked.reason, actor=actor)
+            summary = await service.dismiss_breach(case_id, asked.reason, actor=actor)
         case SetDate(reason=reason, agreement=agreement):
             anchor = _anchor(asked, await asyncio.to_thread(known_dates, database, case_id))
-            standing = await office.set_anchor(case_id, anchor, actor=actor, reason=reason, agreement=agreement)
+            summary = await service.set_anchor(case_id, anchor, actor=actor, reason=reason, agreement=agreement)
         case Learn():
-            standing = await office.learn(case_id, asked.element, asked.value, actor=actor)
+            summary = await service.learn(case_id, asked.element, asked.value, actor=actor)
         case Impossible():
-            standing = await office.learn(case_id, asked.element, None, actor=actor)
+            summary = await service.learn(case_id, asked.element, None, actor=actor)
         case Release():
-            standing = await office.release_notices(case_id, actor=actor, clause=asked.clause)
+            summary = await service.release_notices(case_id, actor=actor, clause=asked.clause)
         case Withhold():
-            standing = await office.withhold_notices(case_id, asked.reason, actor=actor, clause=asked.clause)
+            summary = await service.withhold_notices(case_id, asked.reason, actor=actor, clause=asked.clause)
         case Approve() | Decline():
             approve = isinstance(asked, Approve)
-            standing = await office.decide_proposal(case_id, asked.proposal_id, approve=approve, actor=actor)
+            summary = await service.decide_proposal(case_id, asked.proposal_id, approve=approve, actor=actor)
         case Lift():
-            standing = await office.lift_hold(case_id, asked.hold_id, actor=actor)
+            summary = await service.lift_hold(case_id, asked.hold_id, actor=actor)
         case Done():
-            standing = await office.discharge_duty(case_id, asked.clause, asked.proof, actor=actor)
+            summary = await service.record_performance(case_id, asked.clause, asked.proof, actor=actor)
         case Adopt():
-            standing = await office.adopt_terms(case_id, asked.reason, actor=actor)
+            summary = await service.adopt_terms(case_id, asked.reason, actor=actor)
         case Add():
             references = await asyncio.to_thread(_references, database, case_id, asked)
-            standing = await office.add_agreements(
+            summary = await service.add_agreements(
                 case_id, references, actor=actor, confirmed_at=asked.confirmed_at, reason=asked.reason
             )
         case _:
             assert_never(asked)
-    return Carried(standing=standing)
+    return Carried(summary=summary)
 
 
-async def _place(office: Office, case_id: UUID, asked: Hold, actor: str) -> UUID:
-    return await office.place_hold(
+async def _place(service: CaseService, case_id: UUID, asked: Hold, actor: str) -> UUID:
+    return await service.place_hold(
         case_id,
         asked.particulars,
         begins_at=asked.begins_at,

@@ -22,17 +22,17 @@ from cases.messages import (
     AdoptTerms,
     AnchorValue,
     CaseAct,
-    CaseStanding,
+    CaseSummary,
     ConfirmBreach,
     DecideProposal,
-    DischargeDuty,
     DismissBreach,
+    DocumentsChanged,
     ExtendScope,
-    KitChanged,
     LearnElement,
     LiftHold,
     PlaceHold,
     ProposeNotRequired,
+    RecordPerformance,
     ReleaseNotices,
     SetAnchor,
     WithholdNotices,
@@ -52,7 +52,7 @@ from starter.resources import Resources, utc_now
 from starter.start import notice_policy, start_case
 from workflows.breach import BreachWorkflow
 
-_log = get_logger("office")
+_log = get_logger("case_service")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class ReportedCase:
     clocks_run: bool
 
 
-class Office:
+class CaseService:
     """Where acts on cases are checked and carried out, for the web and the command line alike."""
 
     def __init__(self, resources: Resources, clock: Callable[[], datetime] = utc_now) -> None:
@@ -86,7 +86,7 @@ class Office:
         case_id, existed = await asyncio.to_thread(self._keep_report, report, actor, now)
         return ReportedCase(case_id, existed, await self._start(case_id))
 
-    async def confirm_breach(self, case_id: UUID, confirmed_at: datetime, *, actor: str) -> CaseStanding:
+    async def confirm_breach(self, case_id: UUID, confirmed_at: datetime, *, actor: str) -> CaseSummary:
         """Confirm a suspected breach as of ``confirmed_at``, which starts the clocks that run from confirmation.
 
         Like every act below, it raises ``NotFound`` (no such case), ``InvalidInput`` or ``Refused`` (it makes no
@@ -94,13 +94,13 @@ class Office:
         """
         return await self._act(case_id, ConfirmBreach(confirmed_at=confirmed_at, actor=actor))
 
-    async def dismiss_breach(self, case_id: UUID, reason: str, *, actor: str) -> CaseStanding:
+    async def dismiss_breach(self, case_id: UUID, reason: str, *, actor: str) -> CaseSummary:
         """Find that there was no breach: what has not left is cancelled, LEAs already told are told so."""
         return await self._act(case_id, DismissBreach(reason_sha256=await self._keep(reason, "reason"), actor=actor))
 
     async def set_anchor(
         self, case_id: UUID, anchor: AnchorValue, *, actor: str, reason: str | None = None, agreement: str | None = None
-    ) -> CaseStanding:
+    ) -> CaseSummary:
         """Give a dated fact, or correct one, which takes a reason; for one agreement only, if it is named."""
         act = SetAnchor(
             anchor=anchor,
@@ -110,19 +110,19 @@ class Office:
         )
         return await self._act(case_id, act)
 
-    async def learn(self, case_id: UUID, element: str, value: str | None, *, actor: str) -> CaseStanding:
+    async def learn(self, case_id: UUID, element: str, value: str | None, *, actor: str) -> CaseSummary:
         """Say what a content element is, or by None that it is impossible to determine."""
         status = FactStatus.IMPOSSIBLE if value is None else FactStatus.KNOWN
         sha256 = await self._keep(value, "value") if value is not None else None
         return await self._act(case_id, LearnElement(element=element, status=status, value_sha256=sha256, actor=actor))
 
-    async def release_notices(self, case_id: UUID, *, actor: str, clause: str | None = None) -> CaseStanding:
+    async def release_notices(self, case_id: UUID, *, actor: str, clause: str | None = None) -> CaseSummary:
         """Let the waiting notices of a case go now: of one clause, or all."""
         return await self._act(case_id, ReleaseNotices(actor=actor, clause=clause))
 
     async def withhold_notices(
         self, case_id: UUID, reason: str, *, actor: str, clause: str | None = None
-    ) -> CaseStanding:
+    ) -> CaseSummary:
         """Keep waiting notices back, even at their last safe moment: of one clause, or all."""
         sha256 = await self._keep(reason, "reason")
         return await self._act(case_id, WithholdNotices(reason_sha256=sha256, clause=clause, actor=actor))
@@ -148,7 +148,7 @@ class Office:
         await self._act(case_id, act)
         return act.proposal_id
 
-    async def decide_proposal(self, case_id: UUID, proposal_id: UUID, *, approve: bool, actor: str) -> CaseStanding:
+    async def decide_proposal(self, case_id: UUID, proposal_id: UUID, *, approve: bool, actor: str) -> CaseSummary:
         """Approve or decline a proposal; nobody approves one of their own."""
         return await self._act(case_id, DecideProposal(proposal_id=proposal_id, approve=approve, actor=actor))
 
@@ -187,16 +187,16 @@ class Office:
         await self._act(case_id, act)
         return act.hold_id
 
-    async def lift_hold(self, case_id: UUID, hold_id: UUID, *, actor: str) -> CaseStanding:
+    async def lift_hold(self, case_id: UUID, hold_id: UUID, *, actor: str) -> CaseSummary:
         """End a law-enforcement hold; what it suspended is due a reasonable time later."""
         return await self._act(case_id, LiftHold(hold_id=hold_id, actor=actor))
 
-    async def discharge_duty(self, case_id: UUID, clause: str, proof: bytes, *, actor: str) -> CaseStanding:
-        """Record that the duties under a clause that no notice discharges were done, with the proof of it."""
+    async def record_performance(self, case_id: UUID, clause: str, proof: bytes, *, actor: str) -> CaseSummary:
+        """Record that the duties under a clause that no notice performs were done, with the proof of it."""
         sha256 = await asyncio.to_thread(self._store, proof, "application/octet-stream")
-        return await self._act(case_id, DischargeDuty(clause=clause, proof_sha256=sha256, actor=actor))
+        return await self._act(case_id, RecordPerformance(clause=clause, proof_sha256=sha256, actor=actor))
 
-    async def adopt_terms(self, case_id: UUID, reason: str, *, actor: str) -> CaseStanding:
+    async def adopt_terms(self, case_id: UUID, reason: str, *, actor: str) -> CaseSummary:
         """Let a case follow the clauses as they are now instead of those it is pinned to."""
         return await self._act(case_id, AdoptTerms(reason_sha256=await self._keep(reason, "reason"), actor=actor))
 
@@ -208,7 +208,7 @@ class Office:
         actor: str,
         confirmed_at: datetime | None = None,
         reason: str | None = None,
-    ) -> CaseStanding:
+    ) -> CaseSummary:
         """Add agreements that the incident touches after all.
 
         They are due by the incident's own dates, unless ``confirmed_at`` says when their involvement was confirmed,
@@ -227,16 +227,16 @@ class Office:
         added = await asyncio.to_thread(self._extend, case_id, references, actor, involved)
         return await self._act(case_id, ExtendScope(added=added, actor=actor))
 
-    async def kit_changed(self, case_id: UUID, *, actor: str) -> None:
-        """Let a case see whether LEAs lacked what was added to its kit, so that they are told.
+    async def documents_changed(self, case_id: UUID, *, actor: str) -> None:
+        """Let a case see whether LEAs lacked what was added to its documents, so that they are told.
 
         A case that is closed, or that cannot be reached now, keeps its documents all the same; one that is reached
-        later sees them at its next reckoning.
+        later sees them at its next due_date.
         """
         try:
-            await self._act(case_id, KitChanged(actor=actor))
+            await self._act(case_id, DocumentsChanged(actor=actor))
         except (Refused, Unavailable) as error:
-            _log.info("kit not reckoned with", case_id=str(case_id), code=error.code)
+            _log.info("documents not computed with", case_id=str(case_id), code=error.code)
 
     async def start_unstarted_cases(self) -> int:
         """Start the workflow of every reported case that has none yet; return how many were started."""
@@ -299,7 +299,7 @@ class Office:
             if session.get(Case, case_id) is None:
                 raise NotFound(f"There is no case {case_id}.", next_step="`duenotice breach show` lists the cases.")
 
-    async def _act(self, case_id: UUID, act: CaseAct) -> CaseStanding:
+    async def _act(self, case_id: UUID, act: CaseAct) -> CaseSummary:
         await asyncio.to_thread(self._find, case_id)
         handle = self._resources.client.get_workflow_handle(identifiers.workflow_id(CaseKind.BREACH, case_id))
         try:

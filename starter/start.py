@@ -18,7 +18,7 @@ from models import identifiers
 from models.enums import CaseKind
 from models.search_attributes import CASE_KIND
 from models.tables import Case
-from records.restore import remembered
+from records.restore import restore_state
 
 
 def notice_policy(settings: Settings) -> NoticePolicy:
@@ -61,7 +61,7 @@ async def start_case(client: Client, database: Database, case_id: UUID, policy: 
 
 def _beginning(database: Database, case_id: UUID, policy: NoticePolicy) -> BreachInput:
     with database.reading() as session:
-        return BreachInput(case_id=case_id, policy=policy, memory=remembered(session, case_id, policy))
+        return BreachInput(case_id=case_id, policy=policy, state=restore_state(session, case_id, policy))
 
 
 def _note_start(database: Database, case_id: UUID, now: datetime) -> None:

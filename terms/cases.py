@@ -59,13 +59,13 @@ class Case(Frozen):
     flags: tuple[str, ...] = ()
 
 
-class CaseFile(Frozen):
+class CaseContext(Frozen):
     """``<form>/cases/<topic>.yaml``."""
 
     cases: tuple[Case, ...]
 
 
-def case_files(catalogue: Catalogue) -> Iterator[tuple[str, ClauseFile[CaseFile]]]:
+def case_files(catalogue: Catalogue) -> Iterator[tuple[str, ClauseFile[CaseContext]]]:
     """Every file of cases, with the form it is about.
 
     Raises:
@@ -73,7 +73,7 @@ def case_files(catalogue: Catalogue) -> Iterator[tuple[str, ClauseFile[CaseFile]
     """
     for form in catalogue.forms:
         for path in sorted((catalogue.folder / form / "cases").glob("*.yaml")):
-            yield form, read_clause_file(path, CaseFile)
+            yield form, read_clause_file(path, CaseContext)
 
 
 def disagreements(catalogue: Catalogue, form: str, case: Case) -> tuple[str, ...]:

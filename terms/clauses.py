@@ -110,7 +110,7 @@ class Clause(Frozen):
         limit: the time allowed, see ``terms.limits``.
         or_sooner: limits from elsewhere; the soonest wins.
         after_hold: the time allowed once a law-enforcement hold is lifted; None where no hold can delay the duty.
-        recurs: whether it is owed again each time it has been discharged.
+        recurs: whether it is owed again each time it has been performed.
         contents: the elements that its notice must give.
         tells: the elements that its notice gives although the clause asks for none, so that it can be acted on.
         grounds: why a breach may need no notice under this clause.

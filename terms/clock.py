@@ -9,7 +9,7 @@ How time is counted:
 - Business days leave out weekends, federal holidays and the state's holidays (and the days on which they are
   observed). School days are the weekdays of a calendar that the LEA supplies; without one, business days stand in.
 - Counting backwards starts at the day before the anchor's date; its last day is the last on which the duty can
-  be discharged.
+  be performed.
 """
 
 from __future__ import annotations

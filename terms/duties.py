@@ -42,11 +42,11 @@ class DueDuty(BaseModel):
         title: the duty in plain words.
         anchor: the dated fact that started the clock, or None while the duty is pending.
         starts_at: that fact's instant (UTC); a date begins at local midnight.
-        due_at: the last instant at which the duty is discharged on time (UTC).
+        due_at: the last instant at which the duty is performed on time (UTC).
         due_local: the same in the LEA's zone, ISO 8601 with offset.
         limit: the limit that won, in words.
         contents: ids of the elements that its notice must give.
-        by_notice: whether a notice discharges the duty.
+        by_notice: whether a notice performs the duty.
         trail: the documents' steps that made the clause.
         why: sentences that explain the due instant.
         flags: what a person should know: defaults used, calendars missing, overdue.

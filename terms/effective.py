@@ -83,7 +83,7 @@ class EffectiveClause(Frozen):
     def notice_contents(self) -> tuple[ContentElement, ...]:
         """What its notice says: what the clause demands, or what it tells where the clause is silent.
 
-        A duty for which there is neither is not discharged by a notice.
+        A duty for which there is neither is not performed by a notice.
         """
         return self.contents or self.tells
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from terms.cases import CaseFile
+from terms.cases import CaseContext
 from terms.catalogue import Catalogue
 from terms.clauses import AnchorsFile, ContentsFile, GroundsFile, StandardFile, SupplementFile
 from terms.compare import governing, value_of
@@ -18,7 +18,7 @@ from terms.limits import STANDARD_DEFAULTS
 SCHEMAS: Mapping[str, type[BaseModel]] = {
     "standard": StandardFile,
     "supplement": SupplementFile,
-    "cases": CaseFile,
+    "cases": CaseContext,
     "contents": ContentsFile,
     "anchors": AnchorsFile,
     "grounds": GroundsFile,

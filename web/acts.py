@@ -51,7 +51,7 @@ async def act(
         raise NotFound("There is no such act.", next_step="Use the forms of the case's page.")
     try:
         asked = await read(form)
-        await site.to_the_end(carry_out(site.office, site.resources.database, case_id, asked, actor=session.actor))
+        await site.to_the_end(carry_out(site.service, site.resources.database, case_id, asked, actor=session.actor))
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
     return RedirectResponse(f"/cases/{case_id}?done={asked.act}#acts", HTTPStatus.SEE_OTHER)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from cases.incident import IncidentReport
-from cases.messages import CaseStanding
+from cases.messages import CaseSummary
 from models.enums import DutyStatus
 from records.queries.cases import (
     DutyFilter,
@@ -59,7 +59,7 @@ class Confirmation(BaseModel):
 @router.post("/incidents", status_code=HTTPStatus.CREATED)
 async def report_incident(site: TheSite, session: SignedIn, report: IncidentReport, response: Response) -> Reported:
     """Open a case for a suspected breach: 201, or 200 with the same case if it was reported before."""
-    reported = await site.to_the_end(site.office.report_breach(report, actor=session.actor))
+    reported = await site.to_the_end(site.service.report_breach(report, actor=session.actor))
     if reported.existed:
         response.status_code = HTTPStatus.OK
     response.headers["Location"] = f"/api/cases/{reported.case_id}"
@@ -121,16 +121,16 @@ def progress(site: TheSite, case_id: UUID) -> tuple[ProgressView, ...]:
 @router.post("/cases/{case_id}/acts")
 async def act(site: TheSite, session: SignedIn, case_id: UUID, asked: AnyAct) -> Carried:
     """Do what an officer decides; every act of the pages and of the command line is one of these."""
-    return await site.to_the_end(carry_out(site.office, site.resources.database, case_id, asked, actor=session.actor))
+    return await site.to_the_end(carry_out(site.service, site.resources.database, case_id, asked, actor=session.actor))
 
 
 @router.post("/cases/{case_id}/confirm")
-async def confirm(site: TheSite, session: SignedIn, case_id: UUID, confirmation: Confirmation) -> CaseStanding:
+async def confirm(site: TheSite, session: SignedIn, case_id: UUID, confirmation: Confirmation) -> CaseSummary:
     """Confirm the breach, which starts the clocks that run from confirmation."""
-    return await site.to_the_end(site.office.confirm_breach(case_id, confirmation.confirmed_at, actor=session.actor))
+    return await site.to_the_end(site.service.confirm_breach(case_id, confirmation.confirmed_at, actor=session.actor))
 
 
 @router.post("/cases/{case_id}/release")
-async def release(site: TheSite, session: SignedIn, case_id: UUID) -> CaseStanding:
+async def release(site: TheSite, session: SignedIn, case_id: UUID) -> CaseSummary:
     """Release every notice of the case that waits for an officer."""
-    return await site.to_the_end(site.office.release_notices(case_id, actor=session.actor))
+    return await site.to_the_end(site.service.release_notices(case_id, actor=session.actor))

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from mail.links import LINK_PURPOSE
 from models.errors import DuenoticeError
 from records.answers import AnswerBox
-from starter.case_service import Office
+from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
 from web import access, acts, agreements, api, cases, follow_up, incidents, links, messages
 from web.failures import Failures
@@ -38,7 +38,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     failures = Failures(pages)
     link_key = resources.keyring.derive(LINK_PURPOSE)
     answers = AnswerBox(resources.database, link_key, clock)
-    site = Site(resources, Office(resources, clock), sessions, pages, answers, link_key, clock)
+    site = Site(resources, CaseService(resources, clock), sessions, pages, answers, link_key, clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

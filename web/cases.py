@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from models.errors import DuenoticeError, InvalidInput
 from records.answers import read_answers
 from records.costs import read_costs
-from records.documents import read_kit
+from records.documents import read_documents
 from records.queries.cases import (
     DutyFilter,
     agreement_kinds,
@@ -85,7 +85,7 @@ async def confirm(request: Request, site: TheSite, session: SignedIn, case_id: U
             raise InvalidInput(
                 "Nothing says when it was confirmed.", where="confirmed_at", next_step="Give the date and time."
             )
-        await site.to_the_end(site.office.confirm_breach(case_id, confirmed_at, actor=session.actor))
+        await site.to_the_end(site.service.confirm_breach(case_id, confirmed_at, actor=session.actor))
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
     return RedirectResponse(f"/cases/{case_id}?done=confirmed", HTTPStatus.SEE_OTHER)
@@ -96,7 +96,7 @@ async def release(request: Request, site: TheSite, session: SignedIn, case_id: U
     """Release the notices of the case that wait for an officer, of one clause or all."""
     try:
         clause = text_of(form, "clause") or None
-        await site.to_the_end(site.office.release_notices(case_id, actor=session.actor, clause=clause))
+        await site.to_the_end(site.service.release_notices(case_id, actor=session.actor, clause=clause))
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
     return RedirectResponse(f"/cases/{case_id}?done=released", HTTPStatus.SEE_OTHER)
@@ -139,7 +139,7 @@ def _show(
         done=asked.get("done"),
         problems=problems_of(error) if error else (),
         answers=read_answers(database, case_id, listed=UNACKNOWLEDGED_SHOWN),
-        kit=read_kit(database, case_id, listed=DOCUMENTS_SHOWN),
+        documents=read_documents(database, case_id, listed=DOCUMENTS_SHOWN),
         costs=read_costs(database, case_id),
         new_cost_id=uuid4(),
         kept=kept or Kept(),

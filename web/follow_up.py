@@ -1,4 +1,4 @@
-"""What follows a notice: an officer reads answers, adds to the kit, and records costs, from the case's page."""
+"""What follows a notice: an officer reads answers, adds documents for families, and records costs."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ def settle(site: TheSite, session: SignedIn, case_id: UUID, answer_id: UUID) -> 
 
 
 @router.post("/documents")
-async def add_to_kit(request: Request, site: TheSite, session: SignedIn, case_id: UUID, form: CheckedForm) -> Response:
-    """Add files to the kit, for one LEA or for all."""
+async def add_to_documents(
+    request: Request, site: TheSite, session: SignedIn, case_id: UUID, form: CheckedForm
+) -> Response:
+    """Add files to the documents for families, for one LEA or for all."""
     try:
         files = await files_of(form, "file")
         if not files:
@@ -46,23 +48,23 @@ async def add_to_kit(request: Request, site: TheSite, session: SignedIn, case_id
         await asyncio.to_thread(
             add_documents, site.resources.database, case_id, documents, actor=session.actor, now=site.clock()
         )
-        await site.office.kit_changed(case_id, actor=session.actor)
+        await site.service.documents_changed(case_id, actor=session.actor)
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
-    return _back(case_id, "kit", "kit")
+    return _back(case_id, "documents", "documents")
 
 
 @router.get("/documents/{document_id}")
 def document(site: TheSite, case_id: UUID, document_id: UUID) -> Response:
-    """One document of the kit, as it was uploaded."""
+    """One document of the documents for families, as it was uploaded."""
     return attachment(read_document(site.resources.database, case_id, document_id))
 
 
 @router.post("/documents/{document_id}/withdraw", dependencies=[OWN_FORM])
 def withdraw(site: TheSite, session: SignedIn, case_id: UUID, document_id: UUID) -> Response:
-    """Take a document out of the kit."""
+    """Take a document out of the documents for families."""
     withdraw_document(site.resources.database, case_id, document_id, actor=session.actor, now=site.clock())
-    return _back(case_id, "withdrawn", "kit")
+    return _back(case_id, "withdrawn", "documents")
 
 
 @router.post("/costs")

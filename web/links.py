@@ -1,4 +1,4 @@
-"""The pages behind a notice's link: an LEA acknowledges, asks, names another contact and fetches its kit.
+"""The pages behind a notice's link: an LEA acknowledges, asks, names another contact and fetches its documents.
 
 No account is needed. Looking changes nothing and hands out no document, since mail programs and gateways look at
 every link that they see; each act, fetching a document included, is a form that somebody sends.
@@ -51,7 +51,7 @@ TheNotice: TypeAlias = Annotated[LinkedNotice, Depends(_linked_notice)]
 
 @router.get("/{token}")
 def notice_page(request: Request, site: TheSite, notice: TheNotice) -> Response:
-    """What the notice is, the kit of its LEA, and the forms to answer it."""
+    """What the notice is, the documents of its LEA, and the forms to answer it."""
     return _show(request, site, notice)
 
 
@@ -74,16 +74,16 @@ async def answer(request: Request, site: TheSite, notice_id: NoticeId, token: st
     return RedirectResponse(f"{LINK_FOLDER}{token}?done={kind.value}", HTTPStatus.SEE_OTHER)
 
 
-@router.get("/{token}/kit")
-def kit_page(request: Request, site: TheSite, notice: TheNotice, token: str) -> Response:
+@router.get("/{token}/facts")
+def facts_page(request: Request, site: TheSite, notice: TheNotice, token: str) -> Response:
     """The facts that families are to be told, as the LEA was told them."""
     facts = read_lea_facts(site.resources.database, notice)
-    return site.pages.show(request, "kit.html", notice=notice, facts=facts, token=token)
+    return site.pages.show(request, "documents.html", notice=notice, facts=facts, token=token)
 
 
 @router.post("/{token}/documents/{document_id}")
 def document(request: Request, site: TheSite, notice: TheNotice, document_id: UUID) -> Response:
-    """One document of the kit, with evidence that it was fetched."""
+    """One document of the documents for families, with evidence that it was fetched."""
     return attachment(
         fetch_document(site.resources.database, notice, document_id, actor=_actor(request), now=site.clock())
     )

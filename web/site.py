@@ -13,7 +13,7 @@ from starlette.datastructures import FormData
 
 from models.errors import NotAllowed
 from records.answers import AnswerBox
-from starter.case_service import Office
+from starter.case_service import CaseService
 from starter.resources import Resources
 from web.pages import Pages
 from web.sessions import Session, Sessions
@@ -29,7 +29,7 @@ class Site:
     """One web application; it lives as long as the process serves."""
 
     resources: Resources
-    office: Office
+    service: CaseService
     sessions: Sessions
     pages: Pages
     answers: AnswerBox

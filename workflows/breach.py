@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from cases.messages import CaseStanding
+    from cases.messages import CaseSummary
     from cases.state import BreachInput
     from workflows.case import CaseWorkflow
 
@@ -20,6 +20,6 @@ class BreachWorkflow(CaseWorkflow):
         super().__init__(message)
 
     @workflow.run
-    async def run(self, message: BreachInput) -> CaseStanding:
+    async def run(self, message: BreachInput) -> CaseSummary:
         """Keep the case's clocks until nothing is open; answer how it stood at its end."""
         return await self.keep_clocks(message)

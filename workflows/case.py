@@ -1,6 +1,6 @@
 """The one clock of any case, whatever its kind: a kind's own workflow is a subclass that adds nothing to when.
 
-It asks for its duties to be reckoned whenever a fact arrives, lets each batch of notices
+It asks for its duties to be computed whenever a fact arrives, lets each batch of notices
 go when an officer releases it or at the last safe moment before it is due, and ends when nothing is open.
 """
 
@@ -18,29 +18,29 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts import (
         CHASE_ACKNOWLEDGEMENTS,
         CLOSE_CASE,
+        COMPUTE_DUTIES,
         OPEN_CASE,
         RAISE_OVERDUE,
-        READ_STANDING,
-        RECKON_DUTIES,
         RECORD_ACT,
         REMIND_OFFICER,
+        SUMMARISE_CASE,
     )
     from cases.messages import (
         BatchPlan,
         CaseAct,
-        CaseStanding,
+        CaseSummary,
         ChaseAcknowledgements,
         CloseCase,
+        ComputeDuties,
+        DocumentsChanged,
         ExtendScope,
-        KitChanged,
         OpenCase,
         RaiseOverdue,
-        ReadStanding,
-        ReckonDuties,
         RecordAct,
         ReleaseNotices,
         RemindOfficer,
         SendBatch,
+        SummariseCase,
     )
     from cases.state import BreachInput, check, take_act
     from models import identifiers
@@ -55,7 +55,7 @@ WINDOW = 20
 AFTER_A_LOST_BATCH = timedelta(minutes=1)
 """How long to wait before a batch whose workflow was ended from outside is sent again."""
 
-KEPT_ELSEWHERE = (ReleaseNotices, ExtendScope, KitChanged)
+KEPT_ELSEWHERE = (ReleaseNotices, ExtendScope, DocumentsChanged)
 """Acts whose evidence is written with the notices released, the agreements added, the documents kept."""
 
 
@@ -70,10 +70,10 @@ class CaseWorkflow:
         """Start from what is remembered of the case."""
         self._case_id = message.case_id
         self._policy = message.policy
-        self._state = message.memory
+        self._state = message.state
         self._background: set[asyncio.Task[None]] = set()
 
-    async def keep_clocks(self, message: BreachInput) -> CaseStanding:
+    async def keep_clocks(self, message: BreachInput) -> CaseSummary:
         """Keep the case's clocks until nothing is open; answer how it stood at its end."""
         if not self._state.opened:
             await OPEN_CASE(OpenCase(case_id=self._case_id), summary="pin the terms of the affected agreements")
@@ -87,14 +87,14 @@ class CaseWorkflow:
             await self._wait_for_the_next_event()
             self._continue_as_new_if_long(message)
         self._state.closing = True
-        self._state.standing = await CLOSE_CASE(CloseCase(case_id=self._case_id), summary="close the case")
+        self._state.summary = await CLOSE_CASE(CloseCase(case_id=self._case_id), summary="close the case")
         self._state.closed = True
-        self._show_standing(CaseStatus.DISMISSED if self._state.dismissed else CaseStatus.CLOSED)
-        return self._state.standing
+        self._show_summary(CaseStatus.DISMISSED if self._state.dismissed else CaseStatus.CLOSED)
+        return self._state.summary
 
     @workflow.update
-    async def act(self, message: CaseAct) -> CaseStanding:
-        """Do what a person decided, keep the evidence, and answer once the case has reckoned with it."""
+    async def act(self, message: CaseAct) -> CaseSummary:
+        """Do what a person decided, keep the evidence, and answer once the case has computed with it."""
         take_act(message, self._state)
         self._state.overtaken |= bool(self._state.leaving)
         if not isinstance(message, KEPT_ELSEWHERE):
@@ -102,8 +102,8 @@ class CaseWorkflow:
             await RECORD_ACT(taken, summary=f"record the act: {message.act}")
         self._state.facts += 1
         wanted = self._state.facts
-        await workflow.wait_condition(lambda: self._state.reckoned >= wanted)
-        return self._state.standing
+        await workflow.wait_condition(lambda: self._state.computed >= wanted)
+        return self._state.summary
 
     @act.validator
     def _makes_sense(self, message: CaseAct) -> None:
@@ -113,9 +113,9 @@ class CaseWorkflow:
             raise ApplicationError(str(error), type=error.code, non_retryable=True) from error
 
     @workflow.query
-    def standing(self) -> CaseStanding:
-        """How the case stood at its last reckoning."""
-        return self._state.standing
+    def standing(self) -> CaseSummary:
+        """How the case stood at its last due_date."""
+        return self._state.summary
 
     @workflow.query
     def is_busy(self) -> bool:
@@ -130,24 +130,24 @@ class CaseWorkflow:
 
     async def _catch_up(self) -> None:
         state = self._state
-        if state.reckoned < state.facts:
+        if state.computed < state.facts:
             facts = state.facts
-            found = await RECKON_DUTIES(
-                ReckonDuties(case_id=self._case_id, policy=self._policy), summary="reckon every duty"
+            found = await COMPUTE_DUTIES(
+                ComputeDuties(case_id=self._case_id, policy=self._policy), summary="compute every duty"
             )
             state.waiting = {plan.batch_id: plan for plan in found.batches if plan.batch_id not in state.leaving}
             state.withheld = {key for key, plan in state.waiting.items() if plan.withheld}
             state.raised_until = None
-            state.standing, state.vocabulary, state.reckoned = found.standing, found.vocabulary, facts
+            state.summary, state.vocabulary, state.computed = found.summary, found.vocabulary, facts
         elif state.is_behind():
             outcomes = state.outcomes
-            state.standing = await READ_STANDING(
-                ReadStanding(case_id=self._case_id), summary="read how the case stands"
+            state.summary = await SUMMARISE_CASE(
+                SummariseCase(case_id=self._case_id), summary="read how the case stands"
             )
             state.outcomes_seen = outcomes
         else:
             return
-        self._show_standing(CaseStatus.OPEN)
+        self._show_summary(CaseStatus.OPEN)
 
     def _ready(self) -> list[BatchPlan]:
         """The waiting batches that may go now: released, or at their last safe moment and not withheld."""
@@ -231,12 +231,12 @@ class CaseWorkflow:
 
     def _next_overdue(self) -> datetime | None:
         until = self._state.raised_until
-        return min((due for due in self._state.standing.due_instants if until is None or due > until), default=None)
+        return min((due for due in self._state.summary.due_instants if until is None or due > until), default=None)
 
     def _raise_overdue(self) -> None:
         due, now = self._next_overdue(), workflow.now()
         if due is not None and due < now:
-            self._state.raised_until = max(instant for instant in self._state.standing.due_instants if instant < now)
+            self._state.raised_until = max(instant for instant in self._state.summary.due_instants if instant < now)
             self._in_background(self._raise())
 
     async def _raise(self) -> None:
@@ -301,7 +301,7 @@ class CaseWorkflow:
 
     def _continue_as_new_if_long(self, message: BreachInput) -> None:
         if self._may_begin_anew():
-            workflow.continue_as_new(message.model_copy(update={"memory": self._state}))
+            workflow.continue_as_new(message.model_copy(update={"state": self._state}))
 
     def _may_begin_anew(self) -> bool:
         """Whether the history is long and the case has come to rest, so that its state is all there is to hand on."""
@@ -309,14 +309,14 @@ class CaseWorkflow:
         at_rest = not (state.leaving or self._background or state.is_behind() or state.is_over())
         return self._is_long() and at_rest and workflow.all_handlers_finished()
 
-    def _show_standing(self, status: CaseStatus) -> None:
-        standing = self._state.standing
+    def _show_summary(self, status: CaseStatus) -> None:
+        summary = self._state.summary
         workflow.upsert_search_attributes(
             [
                 CASE_STATUS.value_set(status.value),
-                OPEN_DUTIES.value_set(standing.open_duties),
-                NEXT_DUE.value_set(standing.next_due_at) if standing.next_due_at else NEXT_DUE.value_unset(),
+                OPEN_DUTIES.value_set(summary.open_duties),
+                NEXT_DUE.value_set(summary.next_due_at) if summary.next_due_at else NEXT_DUE.value_unset(),
             ]
         )
-        due = standing.next_due_at.isoformat() if standing.next_due_at else "nothing dated"
-        workflow.set_current_details(f"{standing.open_duties} duties open; next due: {due}.")
+        due = summary.next_due_at.isoformat() if summary.next_due_at else "nothing dated"
+        workflow.set_current_details(f"{summary.open_duties} duties open; next due: {due}.")

@@ -78,7 +78,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
-        "reckoning",
+        "due_date",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -123,7 +123,7 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("clause", sa.String(), nullable=False),
-        sa.Column("reckoning_id", sa.String(), nullable=False),
+        sa.Column("due_date_id", sa.String(), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=False),
@@ -135,8 +135,8 @@ def upgrade() -> None:
             ["duenotice_case.id"],
         ),
         sa.ForeignKeyConstraint(
-            ["reckoning_id"],
-            ["reckoning.id"],
+            ["due_date_id"],
+            ["due_date.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -266,9 +266,9 @@ def upgrade() -> None:
         sa.Column("owed_by", sa.String(length=32), nullable=False),
         sa.Column("owed_to", sa.String(length=32), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
-        sa.Column("reckoning_id", sa.String(), nullable=False),
+        sa.Column("due_date_id", sa.String(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("discharged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("performed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("verdict", sa.String(length=32), nullable=True),
         sa.Column("lacking", sa.JSON(), nullable=False),
         sa.Column("lacking_count", sa.Integer(), nullable=False),
@@ -282,8 +282,8 @@ def upgrade() -> None:
             ["duenotice_case.id"],
         ),
         sa.ForeignKeyConstraint(
-            ["reckoning_id"],
-            ["reckoning.id"],
+            ["due_date_id"],
+            ["due_date.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -291,7 +291,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
     op.create_index(op.f("ix_duty_case_id"), "duty", ["case_id"], unique=False)
     op.create_index(op.f("ix_duty_due_at"), "duty", ["due_at"], unique=False)
-    op.create_index(op.f("ix_duty_reckoning_id"), "duty", ["reckoning_id"], unique=False)
+    op.create_index(op.f("ix_duty_due_date_id"), "duty", ["due_date_id"], unique=False)
     op.create_table(
         "exhibit_h_change",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -40,15 +40,15 @@ from models.tables import (
     CaseAgreement,
     CaseFact,
     Delivery,
+    DueDate,
     Duty,
     EvidenceEntry,
     Hold,
     Notice,
     Proposal,
-    Reckoning,
 )
 from records.duties import current_anchors
-from records.notices import HERE, NOT_GONE
+from records.notices import NOT_BEGUN, NOT_SENT
 from records.outbox import current_facts
 from records.queries.views import (
     AgreementKinds,
@@ -69,7 +69,7 @@ from records.queries.views import (
     WithholdingView,
 )
 from records.scope import require_case
-from records.summary import read_standing
+from records.summary import summarise
 from records.terms import pinned_terms
 from terms.catalogue import Catalogue, load_catalogue
 from terms.duties import HOLD_LIFTED
@@ -141,7 +141,7 @@ EVERY_AGREEMENT = AgreementFilter()
 def list_cases(database: Database, now: datetime) -> tuple[CaseRow, ...]:
     """Every case, the one with the earliest open duty first, then the newest."""
     with database.reading() as session:
-        duties = _standings(session, now)
+        duties = _summaries(session, now)
         scope = dict(
             session.exec(select(CaseAgreement.case_id, func.count()).group_by(col(CaseAgreement.case_id))).all()
         )
@@ -308,7 +308,7 @@ def notices_left(database: Database, case_id: UUID, clause: str | None = None) -
                 Notice.case_id == case_id,
                 col(Notice.given_at).is_(None),
                 col(Notice.dropped).is_(False),
-                col(Batch.status).in_(NOT_GONE),
+                col(Batch.status).in_(NOT_SENT),
                 true() if clause is None else col(Batch.clause) == clause,
             )
         ).one()
@@ -330,12 +330,12 @@ def references_to_add(database: Database, case_id: UUID, which: AgreementFilter)
 def _head(session: Session, case: Case, now: datetime) -> CaseHead:
     anchors = current_anchors(session, case.id)
     facts = current_facts(session, case.id)
-    standing = read_standing(session, case.id)
-    reckonings = _reckonings(session, case.id)
+    summary = summarise(session, case.id)
+    due_dates = _due_dates(session, case.id)
     withheld = _withheld(session, case.id)
     ended = case.status in (CaseStatus.CLOSED, CaseStatus.DISMISSED)
     terms = tuple(pinned_terms(session, case.id).values())
-    clauses = {str(body["clause"]): str(body["title"]) for body in reckonings}
+    clauses = {str(body["clause"]): str(body["title"]) for body in due_dates}
     return CaseHead(
         **case.model_dump(include={"id", "title", "status", "opened_at", "closed_at"}),
         anchors=tuple(anchors.values()),
@@ -344,21 +344,21 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         reporter=_value(facts, REPORTER),
         point_of_contact=_value(facts, "provider_point_of_contact"),
         agreements=session.exec(select(func.count()).where(CaseAgreement.case_id == case.id)).one(),
-        zones=tuple(sorted({str(body["time_zone"]) for body in reckonings})),
+        zones=tuple(sorted({str(body["time_zone"]) for body in due_dates})),
         clauses=dict(sorted(clauses.items())),
         grounds=_grounds(terms, clauses),
         dates=_dates(terms),
-        facts=_facts(session, case.id, reckonings),
+        facts=_facts(session, case.id, due_dates),
         holds=_holds(session, case.id, now),
         proposals=_proposals(session, case.id),
         withholdings=_withholdings(session, case.id) if withheld else (),
         progress=_progress(session, case.id),
         troubles=_troubles(session, case),
-        open_duties=standing.open_duties,
-        waiting_notices=standing.waiting_notices,
+        open_duties=summary.open_duties,
+        waiting_notices=summary.waiting_notices,
         withheld_notices=withheld,
         can_confirm=CONFIRMED not in anchors and not ended,
-        can_release=standing.waiting_notices + withheld > 0,
+        can_release=summary.waiting_notices + withheld > 0,
     )
 
 
@@ -367,7 +367,7 @@ def _value(facts: dict[str, KnownFact], element: str) -> str:
     return fact.value or "" if fact else ""
 
 
-def _standings(session: Session, now: datetime) -> dict[UUID, dict[str, object]]:
+def _summaries(session: Session, now: datetime) -> dict[UUID, dict[str, object]]:
     open_duties = col(Duty.status).in_(OPEN_STATUSES)
     rows = session.exec(
         select(Duty.case_id, func.count(), func.count().filter(col(Duty.due_at) < now), func.min(Duty.due_at))
@@ -408,9 +408,9 @@ def _duties(
         .limit(limit)
     )
     rows = session.exec(
-        select(Duty, Agreement, Reckoning)
+        select(Duty, Agreement, DueDate)
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-        .join(Reckoning, col(Reckoning.id) == col(Duty.reckoning_id))
+        .join(DueDate, col(DueDate.id) == col(Duty.due_date_id))
         .where(col(Duty.id).in_(wanted))
         .order_by(*order)
     ).all()
@@ -420,7 +420,7 @@ def _duties(
         of_these = col(Notice.duty_id).in_([duty.id for duty, _, _ in rows])
     notices = _notices(session, of_these, labels)
     return tuple(
-        _duty_view(duty, agreement, reckoning, notices[duty.id], labels, now) for duty, agreement, reckoning in rows
+        _duty_view(duty, agreement, due_date, notices[duty.id], labels, now) for duty, agreement, due_date in rows
     )
 
 
@@ -431,12 +431,12 @@ def _labels(catalogue: Catalogue) -> dict[str, str]:
 def _duty_view(
     duty: Duty,
     agreement: Agreement,
-    reckoning: Reckoning,
+    due_date: DueDate,
     notices: list[NoticeView],
     labels: dict[str, str],
     now: datetime,
 ) -> DutyView:
-    reasons = reckoning.body
+    reasons = due_date.body
     running = duty.status is DutyStatus.RUNNING
     shown = ("title", "anchor", "starts_at", "due_local", "limit", "why", "flags", "trail", "terms_hash")
     return DutyView(
@@ -450,7 +450,7 @@ def _duty_view(
         lacking=tuple(labels.get(element, element) for element in duty.lacking),
         notices=tuple(notices),
         **{name: reasons[name] for name in shown},
-        **duty.model_dump(exclude={"case_id", "reckoning_id", "lacking"}),
+        **duty.model_dump(exclude={"case_id", "due_date_id", "lacking"}),
     )
 
 
@@ -524,21 +524,21 @@ def _troubles(session: Session, case: Case) -> tuple[TroubleView, ...]:
     return tuple(troubles)
 
 
-def _reckonings(session: Session, case_id: UUID) -> list[Mapping[str, Any]]:
+def _due_dates(session: Session, case_id: UUID) -> list[Mapping[str, Any]]:
     """The distinct reasons of a case's duties: a few for each clause and state, however many agreements there are."""
-    used = select(Duty.reckoning_id).where(Duty.case_id == case_id).distinct()
-    return list(session.exec(select(Reckoning.body).where(col(Reckoning.id).in_(used))))
+    used = select(Duty.due_date_id).where(Duty.case_id == case_id).distinct()
+    return list(session.exec(select(DueDate.body).where(col(DueDate.id).in_(used))))
 
 
 def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView, ...]:
     cohort = (col(Duty.clause), col(Duty.due_at), col(Duty.status), col(Duty.verdict))
     rows = session.execute(
-        select_columns(*cohort, func.count(), func.min(col(Duty.reckoning_id)))
+        select_columns(*cohort, func.count(), func.min(col(Duty.due_date_id)))
         .where(col(Duty.case_id) == case_id)
         .group_by(*cohort)
     ).all()
     reasons = {row[5] for row in rows}
-    bodies = dict(session.exec(select(Reckoning.id, Reckoning.body).where(col(Reckoning.id).in_(reasons))).all())
+    bodies = dict(session.exec(select(DueDate.id, DueDate.body).where(col(DueDate.id).in_(reasons))).all())
     batches = _batches(session, case_id)
     found = []
     for (clause, due_at), members in grouped(rows, lambda row: (row[0], row[1])).items():
@@ -570,22 +570,22 @@ def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView
 def _batches(session: Session, case_id: UUID) -> dict[tuple[str, datetime | None], list[Batch]]:
     """The first notices that have not left, by clause and due instant."""
     rows = session.exec(
-        select(Batch, Reckoning.body)
-        .join(Reckoning, col(Reckoning.id) == col(Batch.reckoning_id))
-        .where(Batch.case_id == case_id, Batch.kind == NoticeKind.NOTICE, col(Batch.status).in_(HERE))
+        select(Batch, DueDate.body)
+        .join(DueDate, col(DueDate.id) == col(Batch.due_date_id))
+        .where(Batch.case_id == case_id, Batch.kind == NoticeKind.NOTICE, col(Batch.status).in_(NOT_BEGUN))
     )
     by_cohort = grouped(rows, lambda row: (row[0].clause, datetime.fromisoformat(row[1]["due_at"])))
     return defaultdict(list, {cohort: [batch for batch, _ in found] for cohort, found in by_cohort.items()})
 
 
-def _facts(session: Session, case_id: UUID, reckonings: list[Mapping[str, Any]]) -> tuple[FactView, ...]:
+def _facts(session: Session, case_id: UUID, due_dates: list[Mapping[str, Any]]) -> tuple[FactView, ...]:
     known = {
         row.element: row
         for row in session.exec(
             select(CaseFact).where(CaseFact.case_id == case_id, col(CaseFact.superseded_at).is_(None))
         )
     }
-    asked = {element for body in reckonings for element in body["contents"]}
+    asked = {element for body in due_dates for element in body["contents"]}
     lacking = _lacking(session, case_id)
     views = []
     for element, text in load_catalogue().words.contents.items():

@@ -95,7 +95,7 @@ class DutyView(View):
     """One duty with its due instant and why it is due then.
 
     ``trail`` items have the keys ``document``, ``clause``, ``operation`` and ``says``; ``due_local`` is the due
-    instant in the LEA's zone; ``overdue`` is reckoned at the moment of reading; ``suspendable`` is whether a
+    instant in the LEA's zone; ``overdue`` is computed at the moment of reading; ``suspendable`` is whether a
     law-enforcement hold stops its clock; ``lacking`` holds the labels of what the LEA is still to be told.
     """
 
@@ -120,7 +120,7 @@ class DutyView(View):
     flags: tuple[str, ...]
     trail: tuple[dict[str, Any], ...]
     terms_hash: str
-    discharged_at: datetime | None
+    performed_at: datetime | None
     verdict: Verdict | None
     overdue: bool
     suspendable: bool

@@ -12,7 +12,7 @@ from uuid import UUID
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cases.messages import CaseStanding
+from cases.messages import CaseSummary
 from config.database import Database
 from models.errors import NotFound
 from records.queries.cases import notices_left, read_case_head
@@ -23,11 +23,11 @@ from starter.cli.console import (
     actor,
     console,
     find_case,
-    in_office,
     open_installation,
     parse_instant,
     parse_when,
     utc_text,
+    with_case_service,
 )
 from starter.cli.terms import read_bytes
 from starter.resources import utc_now
@@ -95,7 +95,7 @@ def date(
     reason: Annotated[str | None, typer.Option(help="Why it changes; a correction needs it.")] = None,
     agreement: AgreementOption = None,
 ) -> None:
-    """Give a dated fact of a case, or correct one; every open duty is reckoned anew."""
+    """Give a dated fact of a case, or correct one; every open duty is computed anew."""
     given = parse_when(when, "when")
     _do(case, acts.SetDate(name=name, reason=reason, agreement=agreement, **given))
 
@@ -193,7 +193,7 @@ def done(
     clause: Annotated[str, typer.Argument(help="The clause, such as breach.audit.", show_default=False)],
     proof: Annotated[Path, typer.Option(help="A file that proves it; kept as evidence.", show_default=False)],
 ) -> None:
-    """Record that duties which no notice discharges were done."""
+    """Record that duties which no notice performs were done."""
     _do(case, acts.Done(clause=clause, proof=read_bytes(proof)))
 
 
@@ -224,9 +224,9 @@ def add(
     )
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        bar.add_task("Reckoning their duties", total=None)
+        bar.add_task("Computing their duties", total=None)
         carried = _carry(case, asked)
-    _say(carried.standing)
+    _say(carried.summary)
 
 
 def _open(case: str) -> tuple[Database, UUID]:
@@ -236,20 +236,20 @@ def _open(case: str) -> tuple[Database, UUID]:
 
 def _carry(case: str, asked: AskedAct) -> Carried:
     database, case_id = _open(case)
-    return in_office(lambda office: carry_out(office, database, case_id, asked, actor=actor()))
+    return with_case_service(lambda service: carry_out(service, database, case_id, asked, actor=actor()))
 
 
 def _do(case: str, asked: AskedAct) -> Carried:
     carried = _carry(case, asked)
-    _say(carried.standing)
+    _say(carried.summary)
     return carried
 
 
-def _say(standing: CaseStanding | None) -> None:
-    if standing:
+def _say(summary: CaseSummary | None) -> None:
+    if summary:
         console.print(
-            f"{standing.open_duties} duties open, {standing.waiting_notices} notices waiting; "
-            f"next due {utc_text(standing.next_due_at)}."
+            f"{summary.open_duties} duties open, {summary.waiting_notices} notices waiting; "
+            f"next due {utc_text(summary.next_due_at)}."
         )
 
 

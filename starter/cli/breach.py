@@ -31,12 +31,12 @@ from starter.cli.console import (
     actor,
     console,
     find_case,
-    in_office,
     local_text,
     open_installation,
     parse_instant,
     parse_when,
     utc_text,
+    with_case_service,
 )
 from starter.resources import utc_now
 
@@ -92,7 +92,7 @@ def report(
             "subprocessor": subprocessor or None,
         }
     checked = parse_report(given)
-    case = in_office(lambda office: office.report_breach(checked, actor=actor()))
+    case = with_case_service(lambda service: service.report_breach(checked, actor=actor()))
     state = "was reported before; this is its case" if case.existed else "is reported"
     console.print(f"Case {identifiers.case_reference(case.case_id)} {state}: {case.case_id}")
     if not case.clocks_run:
@@ -143,11 +143,11 @@ def _watch(database: Database, case_id: UUID) -> None:
 
 def cohort_table(cohorts: tuple[CohortView, ...]) -> Table:
     """The duties of a case counted by clause and due instant, overdue ones first."""
-    titles = ("clause", "due", "duties", "open", "overdue", "discharged", "late", "waiting", "withheld", "leaves")
+    titles = ("clause", "due", "duties", "open", "overdue", "performed", "late", "waiting", "withheld", "leaves")
     table = Table(*titles, box=None, pad_edge=False)
     for cohort in cohorts:
-        discharged = cohort.statuses.get(DutyStatus.DISCHARGED, 0)
-        counts = (cohort.total, cohort.open, cohort.overdue, discharged, cohort.late, cohort.waiting, cohort.withheld)
+        performed = cohort.statuses.get(DutyStatus.PERFORMED, 0)
+        counts = (cohort.total, cohort.open, cohort.overdue, performed, cohort.late, cohort.waiting, cohort.withheld)
         style = "red" if cohort.overdue else ""
         due, leaves = utc_text(cohort.due_at), utc_text(cohort.leaves_at)
         table.add_row(cohort.clause, due, *(f"{count:,}" for count in counts), leaves, style=style)
@@ -272,7 +272,7 @@ def _reason(duty: DutyView) -> str:
 
 
 def _sent(duty: DutyView) -> str:
-    if duty.discharged_at is None:
+    if duty.performed_at is None:
         return "overdue" if duty.overdue else str(duty.status)
     verdict = (duty.verdict or "").replace("_", " ")
-    return f"{local_text(duty.discharged_at, duty.time_zone)}, {verdict}"
+    return f"{local_text(duty.performed_at, duty.time_zone)}, {verdict}"

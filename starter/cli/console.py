@@ -24,7 +24,7 @@ from starter.local.running import read_running
 from starter.resources import connect, open_database
 
 if TYPE_CHECKING:
-    from starter.case_service import Office
+    from starter.case_service import CaseService
 
 Answer = TypeVar("Answer")
 
@@ -61,16 +61,16 @@ def open_installation() -> tuple[Settings, Database]:
     return settings, open_database(settings, Keyring.load(settings.keyring))
 
 
-def in_office(act: Callable[[Office], Awaitable[Answer]]) -> Answer:
+def with_case_service(act: Callable[[CaseService], Awaitable[Answer]]) -> Answer:
     """Connect to the running engine and carry out one act."""
 
-    from starter.case_service import Office  # with Temporal's client, which commands that read can do without
+    from starter.case_service import CaseService  # with Temporal's client, which commands that read can do without
 
     async def connected() -> Answer:
         settings = command_settings()
         running = read_running(settings.home)
         resources = await connect(settings, address=running.temporal_address if running else None)
-        return await act(Office(resources))
+        return await act(CaseService(resources))
 
     return asyncio.run(connected())
 

@@ -25,7 +25,7 @@ COMMANDS = {
     "calendars": ("calendars", "School calendars of the LEAs."),
     "breach": ("breach", "Report and show breaches, and act on them."),
     "answers": ("answers", "What the LEAs of a case answered."),
-    "kit": ("kit", "Documents for families, behind the links of notices."),
+    "documents": ("documents", "Documents for families, behind the links of notices."),
     "costs": ("costs", "What a breach costs where agreements make the provider pay."),
     "agreements": ("agreements", "Import and list the agreements."),
     "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),

@@ -26,7 +26,7 @@ from mail.catcher import start_catcher
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
 from records.sign_in import issue_token
-from starter.case_service import Office
+from starter.case_service import CaseService
 from starter.local.running import Running, claim, last_running, record_running
 from starter.local.temporal_server import (
     LOOPBACK,
@@ -164,7 +164,7 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
         await _register(resources, say)
         ends["worker"] = await parts.enter_async_context(_worker(resources))
         await keep_watchdog(resources.client, settings.watchdog_minutes)
-        started = await Office(resources).start_unstarted_cases()
+        started = await CaseService(resources).start_unstarted_cases()
         say(f"task queue {TASK_QUEUE}" + (f", {started} waiting cases started" if started else ""))
     with progress.part("Web") as say:
         ends["web"] = await parts.enter_async_context(_web(resources, listener))

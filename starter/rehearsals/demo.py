@@ -52,12 +52,12 @@ async def _play(engine: VirtualEngine, console: Console) -> CaseView:
         now=utc_now(),
         actor=ACTOR,
     )
-    case = await engine.office.report_breach(_report(), actor=ACTOR)
+    case = await engine.service.report_breach(_report(), actor=ACTOR)
     case_id = case.case_id
     await engine.settle(case_id)
     _say(console, await engine.now(case_id), "a suspected breach is reported: clocks from suspicion run")
     now = await engine.advance(case_id, CONFIRMED_AFTER)
-    await engine.office.confirm_breach(case_id, now, actor=ACTOR)
+    await engine.service.confirm_breach(case_id, now, actor=ACTOR)
     _say(console, now, "the breach is confirmed: clocks from confirmation run")
     now = await engine.advance(case_id, UNTIL_ALL_IS_DUE)
     _say(console, now, "nobody released the notices, so each left at its last safe moment\n")

@@ -18,7 +18,7 @@ from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Notice
 from records.agreements import import_agreements
 from records.queries.views import View
-from starter.case_service import Office
+from starter.case_service import CaseService
 from starter.rehearsals.districts import Cast, Counts, cast_districts, scaled
 from starter.rehearsals.scenario import (
     Act,
@@ -26,11 +26,11 @@ from starter.rehearsals.scenario import (
     Confirm,
     Date,
     Decide,
-    Discharge,
     Dismiss,
     Hold,
     Learn,
     Lift,
+    Performance,
     Propose,
     Release,
     Report,
@@ -138,7 +138,7 @@ class _Stage:
         self._cast = cast
         self._years = years
         self._now = scenario.begins
-        self._office = Office(engine.resources, clock=lambda: self._now)
+        self._office = CaseService(engine.resources, clock=lambda: self._now)
         self._case_id = UUID(int=0)
         self._played = 0
         self._named: dict[str, UUID] = {}
@@ -174,31 +174,31 @@ class _Stage:
         await self._engine.settle(self._case_id)
 
     async def _carry_out(self, act: Act) -> None:
-        office, case_id = self._office, self._case_id
+        service, case_id = self._office, self._case_id
         match act:
             case Report():
                 report = self._scenario.incident.model_copy(update={"agreements": self._cast.groups[0]})
                 self._case_id = await self._engine.report_at(act.at, report, actor=act.by)
             case Confirm():
-                await office.confirm_breach(case_id, act.as_of or act.at, actor=act.by)
+                await service.confirm_breach(case_id, act.as_of or act.at, actor=act.by)
             case Dismiss():
-                await office.dismiss_breach(case_id, act.says, actor=act.by)
+                await service.dismiss_breach(case_id, act.says, actor=act.by)
             case Date():
-                await office.set_anchor(case_id, act.fact, actor=act.by, reason=act.says, agreement=act.district)
+                await service.set_anchor(case_id, act.fact, actor=act.by, reason=act.says, agreement=act.district)
             case Learn():
-                await office.learn(case_id, act.element, act.value, actor=act.by)
+                await service.learn(case_id, act.element, act.value, actor=act.by)
             case Release():
-                await office.release_notices(case_id, actor=act.by, clause=act.clause)
+                await service.release_notices(case_id, actor=act.by, clause=act.clause)
             case Withhold():
-                await office.withhold_notices(case_id, act.says, actor=act.by, clause=act.clause)
+                await service.withhold_notices(case_id, act.says, actor=act.by, clause=act.clause)
             case Propose():
-                self._named[act.name] = await office.propose_not_required(
+                self._named[act.name] = await service.propose_not_required(
                     case_id, act.clause, act.ground, act.says, actor=act.by, agreements=act.districts
                 )
             case Decide():
-                await office.decide_proposal(case_id, self._named[act.proposal], approve=act.approve, actor=act.by)
+                await service.decide_proposal(case_id, self._named[act.proposal], approve=act.approve, actor=act.by)
             case Hold():
-                self._named[act.name] = await office.place_hold(
+                self._named[act.name] = await service.place_hold(
                     case_id,
                     act.says,
                     begins_at=act.at,
@@ -208,11 +208,11 @@ class _Stage:
                     shareable=act.shareable,
                 )
             case Lift():
-                await office.lift_hold(case_id, self._named[act.hold], actor=act.by)
+                await service.lift_hold(case_id, self._named[act.hold], actor=act.by)
             case Add():
-                await office.add_agreements(case_id, next(self._still_to_add), actor=act.by)
-            case Discharge():
-                await office.discharge_duty(case_id, act.clause, act.says.encode(), actor=act.by)
+                await service.add_agreements(case_id, next(self._still_to_add), actor=act.by)
+            case Performance():
+                await service.record_performance(case_id, act.clause, act.says.encode(), actor=act.by)
             case Wait():
                 pass
 

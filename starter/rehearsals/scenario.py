@@ -176,10 +176,10 @@ class Add(_Act):
     counts: Counts
 
 
-class Discharge(_Act):
-    """The duties under a clause that no notice discharges were done; ``says`` is the proof."""
+class Performance(_Act):
+    """The duties under a clause that no notice performs were done; ``says`` is the proof."""
 
-    act: Literal["discharge"]
+    act: Literal["performance"]
     clause: str
 
 
@@ -202,7 +202,7 @@ Act: TypeAlias = Annotated[
     | Hold
     | Lift
     | Add
-    | Discharge
+    | Performance
     | Wait,
     Field(discriminator="act"),
 ]

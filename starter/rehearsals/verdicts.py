@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from ledger.kinds import EvidenceKind
 from models.enums import DutyStatus, NoticeKind, Verdict
-from models.tables import Agreement, Batch, Duty, EvidenceEntry, Reckoning
+from models.tables import Agreement, Batch, DueDate, Duty, EvidenceEntry
 from records.queries.views import View
 
 WAVE = timedelta(minutes=10)
@@ -57,14 +57,14 @@ class ClauseTotal(View):
         limit: the time it gives, and the anchor from which.
         states: the states of the LEAs it is owed to.
         duties: how many duties there are.
-        met: how many were discharged on time.
-        missed: how many were discharged late, or were overdue at the end.
-        unmet: how many of the missed were still not discharged at the end.
+        met: how many were performed on time.
+        missed: how many were performed late, or were overdue at the end.
+        unmet: how many of the missed were still not performed at the end.
         other: the rest by their status.
         lacking: under how many an LEA still waits for some of the contents.
         due: the first and the last due instant.
         spare: the least and the most time left when one was met.
-        late: the least and the most time by which one was missed, reckoned to the end where it is unmet.
+        late: the least and the most time by which one was missed, computed to the end where it is unmet.
     """
 
     clause: str
@@ -104,11 +104,11 @@ def clause_totals(session: Session, case_id: UUID, end: datetime) -> tuple[Claus
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(Duty.case_id == case_id)
     ).all()
-    wanted = {duty.reckoning_id for duty, _ in rows}
-    reasons = {row.id: row.body for row in session.exec(select(Reckoning).where(col(Reckoning.id).in_(wanted)))}
+    wanted = {duty.due_date_id for duty, _ in rows}
+    reasons = {row.id: row.body for row in session.exec(select(DueDate).where(col(DueDate.id).in_(wanted)))}
     groups: dict[_Heading, list[tuple[Duty, str]]] = defaultdict(list)
     for duty, state in rows:
-        groups[_heading(duty.clause, reasons[duty.reckoning_id])].append((duty, state))
+        groups[_heading(duty.clause, reasons[duty.due_date_id])].append((duty, state))
     totals = [_total(heading, group, reasons, end) for heading, group in groups.items()]
     return tuple(sorted(totals, key=lambda total: (total.due is None, total.due, total.clause, total.provision)))
 
@@ -159,7 +159,7 @@ _SAME = ("clause", "kind", "status", "due_at", "verdict", "released", "overdue",
 """What two entries of one kind must have in common to be told together."""
 
 
-def _reckoned(wave: _Wave) -> Happening:
+def _computed(wave: _Wave) -> Happening:
     body = wave.body
     count = _count(sum(len(entry.body["agreements"]) for entry in wave.entries), "duty", "duties")
     clock = f"{body['limit']} from {_words(body['anchor'] or 'what is not yet known')}"
@@ -241,7 +241,7 @@ def _closed(wave: _Wave) -> Happening:
 
 
 _TELLERS: dict[EvidenceKind, Callable[[_Wave], Happening | None]] = {
-    EvidenceKind.DUTY_RECKONED: _reckoned,
+    EvidenceKind.DUTY_COMPUTED: _computed,
     EvidenceKind.NOTICE_RELEASED: _released,
     EvidenceKind.NOTICE_GIVEN: _given,
     EvidenceKind.REMINDER_SENT: _reminded,
@@ -275,7 +275,7 @@ def _total(
     counted = {duty.id for duty in (*met, *late, *unmet)}
     return ClauseTotal(
         **vars(heading),
-        title=reasons[duties[0].reckoning_id]["title"],
+        title=reasons[duties[0].due_date_id]["title"],
         states=tuple(sorted({state for _, state in group})),
         duties=len(duties),
         met=len(met),
@@ -290,8 +290,8 @@ def _total(
 
 
 def _lateness(duties: Iterable[Duty], end: datetime) -> Iterator[timedelta]:
-    """How long after its due instant each duty was discharged, or is still open at the end; negative where before."""
-    return ((duty.discharged_at or end) - duty.due_at for duty in duties if duty.due_at)
+    """How long after its due instant each duty was performed, or is still open at the end; negative where before."""
+    return ((duty.performed_at or end) - duty.due_at for duty in duties if duty.due_at)
 
 
 def _span(values: Iterable[Value]) -> tuple[Value, Value] | None:

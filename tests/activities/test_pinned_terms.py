@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.cases import CaseActivities
 from activities.duties import TermsActivities
-from cases.messages import OpenCase, ReckonDuties
+from cases.messages import ComputeDuties, OpenCase
 from models import identifiers
 from models.tables import CaseAgreement, TermsSnapshot
 from starter.rehearsals.virtual_time import VirtualEngine
@@ -27,7 +27,7 @@ def pinned(engine: VirtualEngine, case_id: UUID) -> dict[UUID, str | None]:
         return {row.agreement_id: row.terms_hash for row in rows}
 
 
-def reckoning(engine: VirtualEngine, catalogue: Catalogue) -> TermsActivities:
+def computation(engine: VirtualEngine, catalogue: Catalogue) -> TermsActivities:
     settings = engine.resources.settings
     return TermsActivities(engine.resources.database, catalogue, settings.defaults, settings.side)
 
@@ -66,17 +66,17 @@ async def test_changed_clause_files_do_not_change_an_open_case(engine: VirtualEn
 
     database = engine.resources.database
     await ActivityEnvironment().run(CaseActivities(database, changed).open_case, OpenCase(case_id=case_id))
-    await ActivityEnvironment().run(reckoning(engine, changed).reckon_duties, ReckonDuties(case_id=case_id))
+    await ActivityEnvironment().run(computation(engine, changed).compute_duties, ComputeDuties(case_id=case_id))
 
     assert pinned(engine, case_id) == before
     assert duties(engine, case_id, "VA")[INITIAL].due_at == due_at
 
 
-async def test_reckoning_again_without_a_new_fact_changes_nothing(engine: VirtualEngine) -> None:
+async def test_computation_again_without_a_new_fact_changes_nothing(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", "IL-001", expected=utc_now(), confirmed=utc_now()))
     before = case(engine, case_id)
-    activities = reckoning(engine, engine.resources.catalogue)
-    again = await ActivityEnvironment().run(activities.reckon_duties, ReckonDuties(case_id=case_id))
+    activities = computation(engine, engine.resources.catalogue)
+    again = await ActivityEnvironment().run(activities.compute_duties, ComputeDuties(case_id=case_id))
     after = case(engine, case_id)
     assert (after.duties, after.evidence) == (before.duties, before.evidence)
     assert sum(batch.size for batch in again.batches) == 3

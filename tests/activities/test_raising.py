@@ -19,7 +19,7 @@ from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import case, incident, open_case
 from tests.support.scripted_server import scripted_server
-from worker import desk
+from worker import notice_writer
 
 
 async def attempt(engine: VirtualEngine, case_id: UUID, port: int, number: int) -> None:
@@ -32,7 +32,9 @@ async def attempt(engine: VirtualEngine, case_id: UUID, port: int, number: int) 
     )
     smtp = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, connections=1, timeout=5)
     async with SmtpTransport(smtp) as transport:
-        reminders = ReminderActivities(resources.database, transport, desk(resources.settings, resources.keyring))
+        reminders = ReminderActivities(
+            resources.database, transport, notice_writer(resources.settings, resources.keyring)
+        )
         await environment.run(reminders.raise_overdue, RaiseOverdue(case_id=case_id))
 
 

@@ -66,7 +66,7 @@ def report_suspicion(browser: httpx.Client, expected_at: datetime) -> str:
 
 
 def running_dues(browser: httpx.Client, case_id: str) -> dict[str, datetime]:
-    """The due instants of the case's running duties by clause, once its workflow has reckoned them."""
+    """The due instants of the case's running duties by clause, once its workflow has computed them."""
     case = browser.get(f"/api/cases/{case_id}").json()
     return {
         duty["clause"]: datetime.fromisoformat(duty["due_at"]) for duty in case["duties"] if duty["status"] == "running"

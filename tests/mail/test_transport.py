@@ -20,7 +20,7 @@ from mail.transport import (
     SmtpTransport,
 )
 from models.errors import InvalidInput
-from tests.support.scripted_server import CONTENT, HANG_UP, SILENCE, ScriptedServer, scripted_server
+from tests.support.scripted_server import CONTENT, HANG_UP, HEARTBEAT_TIMEOUT, ScriptedServer, scripted_server
 
 IMPATIENT = {"timeout": 0.2, "data_timeout": 0.2}
 SENDER = "notices@provider.test"
@@ -91,7 +91,7 @@ async def test_a_passing_refusal_defers_this_message_only(step: str, answer: str
     [
         ("GREETING", "421 4.3.2 Closing"),
         ("GREETING", "554 No service here"),
-        ("GREETING", SILENCE),
+        ("GREETING", HEARTBEAT_TIMEOUT),
         ("GREETING", HANG_UP),
         ("EHLO", "550 Go away"),
         ("EHLO", HANG_UP),
@@ -100,16 +100,16 @@ async def test_a_passing_refusal_defers_this_message_only(step: str, answer: str
         ("MAIL", "530 5.7.0 Authentication required"),
         ("MAIL", "550 5.7.1 Sender not allowed"),
         ("MAIL", HANG_UP),
-        ("MAIL", SILENCE),
+        ("MAIL", HEARTBEAT_TIMEOUT),
         ("MAIL", "not an answer"),
         ("RCPT", "421 4.3.2 Closing"),
         ("RCPT", "503 5.5.1 Bad sequence"),
         ("RCPT", HANG_UP),
-        ("RCPT", SILENCE),
+        ("RCPT", HEARTBEAT_TIMEOUT),
         ("DATA", "421 4.3.2 Closing"),
         ("DATA", "250 What?"),
         ("DATA", HANG_UP),
-        ("DATA", SILENCE),
+        ("DATA", HEARTBEAT_TIMEOUT),
         (CONTENT, "421 4.3.2 Closing"),
     ],
 )
@@ -118,16 +118,16 @@ async def test_what_is_lost_before_the_content_or_refused_to_everyone_was_not_se
 ) -> None:
     async with scripted_server(**{step: [answer]}) as server:
         with pytest.raises(MailServerUnavailable, match=r"mail server 127\.0\.0\.1.*Nothing was sent") as caught:
-            await send_once(server, **IMPATIENT if answer == SILENCE else {})
+            await send_once(server, **IMPATIENT if answer == HEARTBEAT_TIMEOUT else {})
         assert not isinstance(caught.value, DeliveryDeferred)
         assert len(server.messages) == (step == CONTENT)
 
 
-@pytest.mark.parametrize("answer", [HANG_UP, SILENCE, "not an answer", "354 What?"])
+@pytest.mark.parametrize("answer", [HANG_UP, HEARTBEAT_TIMEOUT, "not an answer", "354 What?"])
 async def test_an_answer_lost_after_the_content_is_an_unknown_outcome(answer: str | None) -> None:
     async with scripted_server(CONTENT=[answer]) as server:
         with pytest.raises(OutcomeUnknown, match="same Message-ID"):
-            await send_once(server, **IMPATIENT if answer == SILENCE else {})
+            await send_once(server, **IMPATIENT if answer == HEARTBEAT_TIMEOUT else {})
         assert len(server.messages) == 1
 
 
@@ -191,7 +191,7 @@ async def test_many_tasks_share_a_few_connections() -> None:
 
 
 async def test_a_cancelled_send_leaves_the_transport_usable() -> None:
-    async with scripted_server(CONTENT=[SILENCE]) as server:
+    async with scripted_server(CONTENT=[HEARTBEAT_TIMEOUT]) as server:
         async with SmtpTransport(server_at(server.port)) as transport:
             sending = asyncio.create_task(transport.send(RAW, SENDER, RECIPIENT))
             await server.arrived.wait()

@@ -98,7 +98,7 @@ async def test_withheld_notices_are_shown_with_who_and_why_until_they_are_releas
     assert "1/1" in said.out
     found = case(installed, UUID(case_id))
     assert (found.withheld_notices, found.withholdings) == (0, ())
-    assert found.duties[0].status is DutyStatus.DISCHARGED
+    assert found.duties[0].status is DutyStatus.PERFORMED
 
 
 async def test_what_is_learnt_reaches_the_leas_that_wait_for_it(installed: VirtualEngine, shell: Shell) -> None:

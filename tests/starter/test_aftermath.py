@@ -1,4 +1,4 @@
-"""After a notice, from the command line: answers, the kit of each LEA, and costs, each with its refusals."""
+"""After a notice, from the command line: answers, the documents of each LEA, and costs, each with its refusals."""
 
 from __future__ import annotations
 
@@ -131,27 +131,29 @@ def _rename(database: Database, table: str, to: str) -> None:
 NOT_TOLD = "Temporal does not answer: what was added is kept, and LEAs that lacked it are told when it does."
 
 
-class TestKit:
+class TestDocumentsForFamilies:
     def test_a_folder_gives_each_lea_its_own_list(self, database: Database, tmp_path: Path, shell: Shell) -> None:
         folder = tmp_path / "lists"
         folder.mkdir()
         for reference in ("IL-001", "OR-001"):
             (folder / f"{reference}.csv").write_text(f"student of {reference}\n")
-        said = shell("kit", "add", "CASE", str(folder / "IL-001.csv"), code=0)
+        said = shell("documents", "add", "CASE", str(folder / "IL-001.csv"), code=0)
         assert said == f"{NOT_TOLD} 1 added, 0 there already."
-        refused = shell("kit", "add", "CASE", str(folder), "--element", "students_involved", code=2)
+        refused = shell("documents", "add", "CASE", str(folder), "--element", "students_involved", code=2)
         assert "The terms ask for no document students_involved." in refused
         (folder / "OR-001.csv").unlink()
-        assert "1 added" in shell("kit", "add", "CASE", str(folder), "--element", "students_involved")
-        assert "0 added, 1 there already" in shell("kit", "add", "CASE", str(folder), "--element", "students_involved")
-        listed = shell("kit", "list", "CASE")
+        assert "1 added" in shell("documents", "add", "CASE", str(folder), "--element", "students_involved")
+        assert "0 added, 1 there already" in shell(
+            "documents", "add", "CASE", str(folder), "--element", "students_involved"
+        )
+        listed = shell("documents", "list", "CASE")
         assert re.search("IL-001.csv Material for families every LEA .+ IL-001.csv List of the students", listed)
 
     def test_all_or_nothing_is_added(self, database: Database, tmp_path: Path, shell: Shell) -> None:
         for name in ("IL-001.csv", "ZZ-404.csv", "ZZ-405.csv"):
             (tmp_path / "lists").mkdir(exist_ok=True)
             (tmp_path / "lists" / name).write_text("student\n")
-        refused = shell("kit", "add", "CASE", str(tmp_path / "lists"), "--element", "students_involved", code=2)
+        refused = shell("documents", "add", "CASE", str(tmp_path / "lists"), "--element", "students_involved", code=2)
         assert "ZZ-404" in refused
         assert "ZZ-405" in refused
         with database.reading() as session:

@@ -75,7 +75,10 @@ def test_the_demo_file_holds_one_fictional_district_for_each_state_of_the_forms(
         (("office@inkwell.example.org", "office.inkwell.example.org"), "general_email: "),
         (("office@inkwell.example.org", ""), "general_email is empty: the district has no contact who could be told."),
         (("Office,", ","), "general_name is empty: the district has no contact who could be told."),
-        (("Office,", "Office;Deputy,"), "The general contacts have not the same number of names and e-mail addresses."),
+        (
+            ("Office,", "Office;Deputy,"),
+            "The general contacts have not the same number of names and e-mail addresses.",
+        ),
         (("Office,", "Office,extra,"), "The row has more cells than the header."),
     ],
 )

@@ -50,6 +50,6 @@ async def test_a_real_mail_server_database_and_keyring_of_the_environment_are_le
     async with virtual_engine(tmp_path / "here", keyring=keyring) as engine:
         know_demo_agreements(engine)
         case_id = await open_case(engine, incident("VA-001", expected=utc_now()), release="immediate")
-        assert case(engine, case_id).duties[0].discharged_at
+        assert case(engine, case_id).duties[0].performed_at
         assert len(list(engine.mail.glob("*.eml"))) == 1
     assert not elsewhere.exists()

@@ -85,7 +85,7 @@ def _count(resources: Resources, case_id: UUID) -> tuple[int, int]:
 
 
 def check_each_given_once(resources: Resources, case_id: UUID) -> int:
-    """Hold that every notice was accepted, discharged its duty and left evidence, once; return how many there are."""
+    """Hold that every notice was accepted, performed its duty and left evidence, once; return how many there are."""
     with resources.database.reading() as session:
         notices = session.exec(select(Notice.id).where(Notice.case_id == case_id)).all()
         accepted = session.exec(select(Delivery.notice_id).where(Delivery.status == DeliveryStatus.ACCEPTED)).all()

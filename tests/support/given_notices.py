@@ -26,10 +26,10 @@ from models.tables import (
     CaseAgreement,
     CaseAnchor,
     CaseFact,
+    DueDate,
     Duty,
     EvidenceEntry,
     Notice,
-    Reckoning,
     TermsSnapshot,
 )
 from records.scope import pin_terms
@@ -125,18 +125,18 @@ def _know(session: Session, case_id: UUID, at: datetime) -> None:
 def _batch(session: Session, case_id: UUID, terms: EffectiveTerms, zone: str, at: datetime) -> Batch:
     (duty,) = (duty for duty in duties_for(terms, EVENT, {"confirmed": at}, zone=zone) if duty.clause == CLAUSE)
     body = duty.model_dump(mode="json") | {"terms_hash": terms.hash, "time_zone": zone}
-    reckoning = Reckoning(id=identifiers.sha256_hex(rfc8785.dumps(body)), body=body)
+    due_date = DueDate(id=identifiers.sha256_hex(rfc8785.dumps(body)), body=body)
     batch = Batch(
         id=uuid4(),
         case_id=case_id,
         kind=NoticeKind.NOTICE,
         clause=CLAUSE,
-        reckoning_id=reckoning.id,
+        due_date_id=due_date.id,
         status=BatchStatus.SENT,
         size=0,
         leaves_at=at,
     )
-    session.merge(reckoning)
+    session.merge(due_date)
     session.flush()
     session.add(batch)
     session.flush()
@@ -156,10 +156,10 @@ def _notice(
             clause=CLAUSE,
             owed_by=Party.PROVIDER,
             owed_to=Party.LEA,
-            status=DutyStatus.DISCHARGED,
-            reckoning_id=batch.reckoning_id,
+            status=DutyStatus.PERFORMED,
+            due_date_id=batch.due_date_id,
             due_at=at + timedelta(hours=72),
-            discharged_at=at,
+            performed_at=at,
             verdict=Verdict.ON_TIME,
         )
     )
@@ -218,5 +218,5 @@ class Told:
         return await officer.send(page, f"{page}/{to}", values, file)
 
     async def add(self, element: str, agreement: str, name: str = "roster.csv") -> httpx.Response:
-        """Add a file to the kit."""
+        """Add a file to the documents for families."""
         return await self.officer_sends("documents", (name, ROSTER), element=element, agreement=agreement)

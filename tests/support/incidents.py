@@ -13,7 +13,7 @@ from uuid import UUID
 from cases.incident import IncidentReport, Occurrence, Person
 from records.queries.cases import read_case, read_message
 from records.queries.views import CaseView, DutyView, NoticeView
-from starter.case_service import Office
+from starter.case_service import CaseService
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 
@@ -54,8 +54,8 @@ def incident(
 async def open_case(engine: VirtualEngine, report: IncidentReport, **settings: object) -> UUID:
     """Report an incident, quietly save for the settings given, and let its case come to rest."""
     changed = engine.resources.settings.model_copy(update=QUIET | settings)
-    office = Office(replace(engine.resources, settings=changed))
-    reported = await office.report_breach(report, actor=OFFICER)
+    service = CaseService(replace(engine.resources, settings=changed))
+    reported = await service.report_breach(report, actor=OFFICER)
     assert not reported.existed
     assert reported.clocks_run
     await engine.settle(reported.case_id)

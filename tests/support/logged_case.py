@@ -20,8 +20,8 @@ async def play(folder: Path) -> None:
         configure_logging(engine.resources.settings.model_copy(update={"log_level": "debug"}))
         know_demo_agreements(engine)
         case_id = await open_case(engine, incident("VA-001", "OR-001", expected=utc_now()))
-        await engine.office.confirm_breach(case_id, utc_now(), actor=OFFICER)
-        await engine.office.release_notices(case_id, actor=OFFICER)
+        await engine.service.confirm_breach(case_id, utc_now(), actor=OFFICER)
+        await engine.service.release_notices(case_id, actor=OFFICER)
         await engine.settle(case_id)
         print(case_id)
 

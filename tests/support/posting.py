@@ -25,7 +25,7 @@ from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import case, incident, only_notice, open_case
 from tests.support.scripted_server import ScriptedServer, scripted_server
-from worker import desk
+from worker import notice_writer
 
 
 @dataclass
@@ -117,5 +117,7 @@ async def posting(
     async with scripted_server(**script) as server:
         smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=5)
         async with SmtpTransport(smtp) as transport:
-            notices = NoticeActivities(resources.database, transport, desk(resources.settings, resources.keyring))
+            notices = NoticeActivities(
+                resources.database, transport, notice_writer(resources.settings, resources.keyring)
+            )
             yield Posting(engine, case_id, server, notices)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 HANG_UP = None
 """In place of an answer: close the connection."""
 
-SILENCE = ""
+HEARTBEAT_TIMEOUT = ""
 """In place of an answer: say nothing."""
 
 CONTENT = "CONTENT"
@@ -62,7 +62,7 @@ class ScriptedServer:
         step = "GREETING"
         try:
             while (answer := self._answer(step)) is not HANG_UP:
-                if answer is not SILENCE:
+                if answer is not HEARTBEAT_TIMEOUT:
                     writer.write(answer.encode() + b"\r\n")
                 if step == "QUIT":
                     break

@@ -32,7 +32,7 @@ async def suspected_then_confirmed(engine: VirtualEngine) -> UUID:
     """Nobody releases: each notice leaves at its last safe moment, the later ones after the confirmation."""
     case_id = await open_case(engine, incident("VA-001", "MO-001", expected=utc_now()))
     confirmed = await engine.advance(case_id, 30 * HOUR)
-    await engine.office.confirm_breach(case_id, confirmed, actor=OFFICER)
+    await engine.service.confirm_breach(case_id, confirmed, actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
     return case_id
 
@@ -41,7 +41,7 @@ async def released_by_an_officer(engine: VirtualEngine) -> UUID:
     """Everything is known from the start, and an officer lets all notices go."""
     now = utc_now()
     case_id = await open_case(engine, incident("VA-001", "IL-001", "OR-001", expected=now, confirmed=now))
-    await engine.office.release_notices(case_id, actor=OFFICER)
+    await engine.service.release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     return case_id
 
@@ -56,20 +56,20 @@ async def still_open(engine: VirtualEngine) -> UUID:
 async def acted_upon(engine: VirtualEngine) -> UUID:
     """Officers do nearly all that can be done: hold and lift, propose and decide, withhold, learn and release."""
     case_id = await open_case(engine, incident("VA-001", "IL-001", "OR-001", expected=utc_now()))
-    office = engine.office
+    service = engine.service
     now = await engine.advance(case_id, HOUR)
-    await office.confirm_breach(case_id, now, actor=OFFICER)
-    hold = await office.place_hold(case_id, "Agency A, reference 1", begins_at=now, actor=OFFICER, agreement="OR-001")
-    proposal = await office.propose_not_required(
+    await service.confirm_breach(case_id, now, actor=OFFICER)
+    hold = await service.place_hold(case_id, "Agency A, reference 1", begins_at=now, actor=OFFICER, agreement="OR-001")
+    proposal = await service.propose_not_required(
         case_id, NOTICE, "no_student_data", "None of theirs was stored.", actor=OFFICER, agreements=("IL-001",)
     )
-    await office.decide_proposal(case_id, proposal, approve=True, actor="another officer")
-    await office.withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
-    await office.learn(case_id, "description", "A copied key opened the roster service.", actor=OFFICER)
-    await office.lift_hold(case_id, hold, actor=OFFICER)
-    await office.release_notices(case_id, actor=OFFICER)
+    await service.decide_proposal(case_id, proposal, approve=True, actor="another officer")
+    await service.withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
+    await service.learn(case_id, "description", "A copied key opened the roster service.", actor=OFFICER)
+    await service.lift_hold(case_id, hold, actor=OFFICER)
+    await service.release_notices(case_id, actor=OFFICER)
     await engine.advance(case_id, 2 * HOUR)
-    await office.learn(case_id, "impacted_individuals", "Twelve students of grade 4.", actor=OFFICER)
+    await service.learn(case_id, "impacted_individuals", "Twelve students of grade 4.", actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
     return case_id
 

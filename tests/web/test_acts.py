@@ -31,7 +31,7 @@ async def decide(
 
 
 async def confirmed(officer: Visitor, title: str, *agreements: str) -> str:
-    """A case of a confirmed breach whose duties are reckoned."""
+    """A case of a confirmed breach whose duties are computed."""
     case = await opened(officer, title, chosen="\n".join(agreements), confirmed_at=NOW)
     await shows(officer, case, "leave by themselves")
     return case
@@ -203,7 +203,7 @@ async def test_every_act_is_there_for_programs(officer: Visitor, refusing: str) 
     held = await officer.http.post(acts, json={"act": "hold", "particulars": "Agency, ref. 1", "begins_at": f"{NOW}Z"})
     assert held.status_code == HTTPStatus.OK
     lifted = await officer.http.post(acts, json={"act": "lift", "hold_id": held.json()["id"]})
-    assert lifted.json()["standing"]["waiting_notices"] == 1
+    assert lifted.json()["summary"]["waiting_notices"] == 1
     learnt = await officer.http.post(acts, json={"act": "learn", "element": "weather", "value": "Rain"})
     assert learnt.status_code == REFUSED
     assert "know no element" in learnt.json()["message"]
@@ -221,7 +221,7 @@ async def test_programs_read_a_case_in_parts(officer: Visitor, refusing: str) ->
     assert (cohort["clause"], cohort["waiting"], cohort["statuses"]) == ("breach.notice", 1, {"running": 1})
     duties = (await officer.get(f"{case}/duties?status=running&limit=1")).json()
     assert (duties["total"], duties["items"][0]["reference"]) == (1, "TN-001")
-    assert (await officer.get(f"{case}/duties?status=discharged")).json() == {"items": [], "total": 0}
+    assert (await officer.get(f"{case}/duties?status=performed")).json() == {"items": [], "total": 0}
     evidence = (await officer.get(f"{case}/evidence?offset=1&limit=1")).json()
     assert (len(evidence["items"]), evidence["items"][0]["number"] > 0) == (1, True)
     assert evidence["total"] > 2

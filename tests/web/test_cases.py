@@ -140,7 +140,7 @@ class TestOneCase:
 
     async def test_the_evidence_is_in_order_with_its_hashes(self, officer: Visitor) -> None:
         case = await opened(officer, "Evidenced", chosen="MO-001")
-        page = await shows(officer, case, "duty reckoned")
+        page = await shows(officer, case, "duty computed")
         evidence = page[page.index('id="evidence"') :]
         numbers = [int(number) for number in re.findall(r'<tr>\s*<td class="number">(\d+)</td>', evidence)]
         assert numbers == sorted(numbers)

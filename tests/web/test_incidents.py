@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from records.queries.cases import list_cases
-from starter.case_service import Office
+from starter.case_service import CaseService
 from starter.resources import utc_now
 from tests.support.installation import Installation, Visitor, demo_agreements
 from web.choice import SHOWN
@@ -171,14 +171,14 @@ async def test_a_browser_that_goes_away_leaves_a_whole_report(
     installation: Installation, officer: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, go_on = asyncio.Event(), asyncio.Event()
-    keep = Office.report_breach
+    keep = CaseService.report_breach
 
-    async def slowly(self: Office, *args: object, **named: object) -> object:
+    async def slowly(self: CaseService, *args: object, **named: object) -> object:
         held.set()
         await go_on.wait()
         return await keep(self, *args, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Office, "report_breach", slowly)
+    monkeypatch.setattr(CaseService, "report_breach", slowly)
     posting = asyncio.create_task(report(officer, incident("The browser goes away")))
     await held.wait()
     posting.cancel()

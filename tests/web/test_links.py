@@ -1,4 +1,4 @@
-"""Behind a notice's link: an LEA acknowledges, asks, names a contact and fetches its kit, without an account."""
+"""Behind a notice's link: an LEA acknowledges, asks, names a contact and fetches its documents, without an account."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TestTheLink:
         assert 'href="/"' not in answer.text
 
     async def test_looking_at_it_acknowledges_nothing(self, told: Told) -> None:
-        for path in (told.link("VA-001"), f"{told.link('VA-001')}/kit"):
+        for path in (told.link("VA-001"), f"{told.link('VA-001')}/facts"):
             await told.visitor.get(path)
             await told.visitor.http.head(path)
         assert told.answers() == []
@@ -180,9 +180,9 @@ def contacts(told: Told, reference: str) -> list[AgreementContact]:
         )
 
 
-class TestTheKit:
+class TestDocumentsForFamilies:
     async def test_it_gives_the_facts_that_the_lea_was_told(self, told: Told) -> None:
-        advised, plain = [await told.text(f"{told.link(lea)}/kit") for lea in (WITH_ADVICE, "VA-001")]
+        advised, plain = [await told.text(f"{told.link(lea)}/facts") for lea in (WITH_ADVICE, "VA-001")]
         for page in (advised, plain):
             assert FACTS["description"] in page
         assert FACTS["protective_advice"] in advised
@@ -193,7 +193,7 @@ class TestTheKit:
             notice = session.get_one(Notice, told.given.notices["VA-001"])
             notice.given = ["data_types"]
             session.add(notice)
-        page = await told.text(f"{told.link('VA-001')}/kit")
+        page = await told.text(f"{told.link('VA-001')}/facts")
         assert "Dates of birth" in page
         assert FACTS["description"] not in page
 
@@ -207,7 +207,7 @@ class TestTheKit:
         assert fetched.headers["content-disposition"] == "attachment; filename*=UTF-8''roster.csv"
         stolen = await told.visitor.http.post(f"{told.link('VA-001')}/documents/{document.id}")
         assert stolen.status_code == 404
-        (entry,) = told.evidence("kit_fetched")
+        (entry,) = told.evidence("document_fetched")
         assert entry.body["notice"] == str(told.given.notices["IL-001"])
         assert entry.artifacts == [document.content_sha256]
 
@@ -215,7 +215,7 @@ class TestTheKit:
         await told.add("students_involved", "IL-001")
         path = f"{told.link('IL-001')}/documents/{documents(told)[0].id}"
         assert (await told.visitor.get(path)).status_code == 405
-        assert told.evidence("kit_fetched") == []
+        assert told.evidence("document_fetched") == []
 
     @pytest.mark.parametrize(
         ("element", "agreement", "says"),
@@ -223,7 +223,7 @@ class TestTheKit:
             ("students_involved", "", "so it cannot be for all"),
             ("students_involved", "VA-001", "The terms ask for no document students_involved."),
             ("horoscope", "", "The terms ask for no document horoscope."),
-            ("kit", "ZZ-404", "The case touches no agreement ZZ-404."),
+            ("general", "ZZ-404", "The case touches no agreement ZZ-404."),
         ],
     )
     async def test_what_must_not_be_in_it_is_refused(self, told: Told, element: str, agreement: str, says: str) -> None:
@@ -234,18 +234,18 @@ class TestTheKit:
 
     async def test_material_for_all_is_for_all_until_it_is_withdrawn(self, told: Told) -> None:
         for _ in range(2):
-            await told.add("kit", "", "C:\\fakepath\\letter.txt")
+            await told.add("general", "", "C:\\fakepath\\letter.txt")
         (document,) = documents(told)
         assert document.file_name == "letter.txt"
         path = f"{told.link('MO-001')}/documents/{document.id}"
         assert (await told.visitor.http.post(path)).content == ROSTER
         await told.officer_sends(f"documents/{document.id}/withdraw")
         assert (await told.visitor.http.post(path)).status_code == 404
-        assert len(told.evidence("kit_added", "kit_withdrawn")) == 2
+        assert len(told.evidence("document_added", "document_withdrawn")) == 2
 
 
 def documents(told: Told) -> list[CaseDocument]:
-    """What the kit holds."""
+    """What the documents for families are."""
     with told.installation.resources.database.reading() as session:
         return list(session.exec(select(CaseDocument)))
 
@@ -255,7 +255,7 @@ class TestTheCasePage:
         await told.answer("VA-001", kind="acknowledged")
         officer = await told.installation.officer()
         page = (await officer.get(f"/cases/{told.given.case_id}")).text
-        answers = page[page.index('<section id="answers">') : page.index('<section id="kit">')]
+        answers = page[page.index('<section id="answers">') : page.index('<section id="documents">')]
         assert "1 of 12 given notices acknowledged" in answers
         assert "11 not acknowledged" in answers
         assert "Cascade Meadow" in answers

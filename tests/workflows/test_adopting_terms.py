@@ -57,11 +57,11 @@ async def test_an_open_case_follows_changed_terms_only_once_an_officer_adopts_th
     )
     case_id = await open_case(engine, incident(REFERENCE, confirmed=confirmed))
     agree_on_48_hours(engine)
-    await engine.office.learn(case_id, "impacted_individuals", "Forty pupils of one school", actor=OFFICER)
+    await engine.service.learn(case_id, "impacted_individuals", "Forty pupils of one school", actor=OFFICER)
     pinned = duties(engine, case_id, "OR")[NOTICE]
     assert pinned.due_at == confirmed + timedelta(hours=72)
 
-    await engine.office.adopt_terms(case_id, "The parties agreed on 48 hours.", actor=OFFICER)
+    await engine.service.adopt_terms(case_id, "The parties agreed on 48 hours.", actor=OFFICER)
     adopted = duties(engine, case_id, "OR")[NOTICE]
     assert adopted.due_at == confirmed + timedelta(hours=48)
     assert adopted.terms_hash != pinned.terms_hash

@@ -22,15 +22,15 @@ HOUR = timedelta(hours=1)
 async def troubled(engine: VirtualEngine) -> str:
     """Report a breach whose notice leaves at once, and wait until its case tells of a trouble; return that."""
     report = incident("VA-001", expected=utc_now())
-    reported = await engine.office.report_breach(report, actor=OFFICER)
+    reported = await engine.service.report_breach(report, actor=OFFICER)
     async with asyncio.timeout(10):
         while not (found := case(engine, reported.case_id)).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
             await asyncio.sleep(0.02)
-    assert [duty.discharged_at for duty in found.duties] == [None, None]
+    assert [duty.performed_at for duty in found.duties] == [None, None]
     await engine.settle(reported.case_id)
     assert case(engine, reported.case_id).troubles == ()
     duty = duties(engine, reported.case_id, "VA")[INITIAL]
-    assert duty.discharged_at
+    assert duty.performed_at
     assert only_notice(duty).deliveries[0].attempts == 2
     return found.troubles[0].sentence
 
@@ -56,7 +56,7 @@ async def test_a_case_goes_on_with_a_worker_that_remembers_nothing(keyring: Keyr
         know_demo_agreements(engine)
         case_id = await open_case(engine, incident("VA-001", "TN-001", expected=utc_now()))
         now = await engine.advance(case_id, 25 * HOUR)
-        await engine.office.confirm_breach(case_id, now, actor=OFFICER)
+        await engine.service.confirm_breach(case_id, now, actor=OFFICER)
         await engine.advance(case_id, 73 * HOUR)
         assert [duty.verdict for duty in case(engine, case_id).duties] == [Verdict.ON_TIME] * 3
         assert len(list(engine.mail.glob("*.eml"))) == 3

@@ -23,9 +23,9 @@ async def test_a_corrected_confirmation_moves_the_notice_that_waits(engine: Virt
     confirmed = utc_now() - 20 * HOUR
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed))
     corrected = AnchorValue(name="confirmed", instant=confirmed + by)
-    standing = await engine.office.set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
-    assert standing.next_due_at == confirmed + by + 72 * HOUR
-    assert standing.waiting_notices == 1
+    summary = await engine.service.set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
+    assert summary.next_due_at == confirmed + by + 72 * HOUR
+    assert summary.waiting_notices == 1
     duty = duties(engine, case_id, "TN")[NOTICE]
     assert (duty.status, duty.starts_at, duty.due_at) == (
         DutyStatus.RUNNING,
@@ -39,22 +39,22 @@ async def test_evidence_holds_the_old_date_the_new_one_and_the_reason(engine: Vi
     confirmed = (utc_now() - 20 * HOUR).replace(microsecond=0)
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed))
     corrected = AnchorValue(name="confirmed", instant=confirmed + HOUR)
-    await engine.office.set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
+    await engine.service.set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
     (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "anchor_corrected")
     assert entry.body["before"] == [{"name": "confirmed", "instant": f"{confirmed.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}]
     assert entry.body["anchor"]["instant"] == f"{(confirmed + HOUR).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     assert len(entry.artifacts) == 1
-    dues = [e.body["due_at"] for e in case(engine, case_id).evidence if e.kind == "duty_reckoned"]
+    dues = [e.body["due_at"] for e in case(engine, case_id).evidence if e.kind == "duty_computed"]
     assert len(set(dues)) == 2, "both due instants stay in the ledger"
 
 
-async def test_the_verdict_of_a_discharged_duty_is_frozen(engine: VirtualEngine) -> None:
+async def test_the_verdict_of_a_performed_duty_is_frozen(engine: VirtualEngine) -> None:
     confirmed = utc_now() - 80 * HOUR
     case_id = await open_case(engine, incident("TN-001", "OR-001", confirmed=confirmed))
     before = duties(engine, case_id, "TN")[NOTICE]
     assert before.verdict is Verdict.LATE
     corrected = AnchorValue(name="confirmed", instant=utc_now() - HOUR)
-    await engine.office.set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
+    await engine.service.set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
     assert duties(engine, case_id, "TN")[NOTICE] == before
     assert duties(engine, case_id, "OR")[AUDIT].starts_at == corrected.instant
 
@@ -63,7 +63,7 @@ async def test_an_expectation_that_is_recorded_later_starts_virginias_clock(engi
     case_id = await open_case(engine, incident("VA-001", "TN-001"))
     assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.PENDING
     expected = AnchorValue(name="reasonably_expected", instant=utc_now() - HOUR)
-    await engine.office.set_anchor(case_id, expected, actor=OFFICER)
+    await engine.service.set_anchor(case_id, expected, actor=OFFICER)
     found = duties(engine, case_id, "VA")
     assert expected.instant is not None
     assert (found[INITIAL].status, found[INITIAL].due_at) == (DutyStatus.RUNNING, expected.instant + DAY)
@@ -75,7 +75,7 @@ async def test_a_correction_needs_a_reason(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now() - 20 * HOUR))
     corrected = AnchorValue(name="confirmed", instant=utc_now() - 10 * HOUR)
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.office.set_anchor(case_id, corrected, actor=OFFICER))
+        error = await refusal(engine.service.set_anchor(case_id, corrected, actor=OFFICER))
     assert isinstance(error, InvalidInput)
     assert "needs a reason" in str(error)
 
@@ -85,7 +85,7 @@ async def test_a_correction_that_changes_nothing_is_refused(engine: VirtualEngin
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed))
     same = AnchorValue(name="confirmed", instant=confirmed)
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.office.set_anchor(case_id, same, actor=OFFICER, reason=REASON))
+        error = await refusal(engine.service.set_anchor(case_id, same, actor=OFFICER, reason=REASON))
     assert isinstance(error, Refused)
 
 
@@ -106,7 +106,7 @@ async def test_a_correction_that_changes_nothing_is_refused(engine: VirtualEngin
 async def test_a_date_that_no_clock_can_take_is_refused(engine: VirtualEngine, anchor: AnchorValue, says: str) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now() - 20 * HOUR))
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.office.set_anchor(case_id, anchor, actor=OFFICER, reason=REASON))
+        error = await refusal(engine.service.set_anchor(case_id, anchor, actor=OFFICER, reason=REASON))
     assert isinstance(error, InvalidInput)
     assert says in str(error)
     assert case(engine, case_id).status is CaseStatus.OPEN

@@ -41,7 +41,7 @@ async def test_virginia_initial_notice_is_due_24_hours_after_confirmation_when_n
     case_id = await open_case(engine, incident("VA-001"))
     assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.PENDING
     confirmed = utc_now()
-    await engine.office.confirm_breach(case_id, confirmed, actor=OFFICER)
+    await engine.service.confirm_breach(case_id, confirmed, actor=OFFICER)
     duty = duties(engine, case_id, "VA")[INITIAL]
     assert (duty.anchor, duty.due_at) == ("confirmed", confirmed + DAY)
 
@@ -65,13 +65,13 @@ async def test_a_notice_that_nobody_releases_leaves_at_its_last_safe_moment_and_
     leaves_at = due_at - LAST_SAFE
 
     await engine.advance_to(case_id, leaves_at - timedelta(minutes=1))
-    assert not duties(engine, case_id, "VA")[INITIAL].discharged_at
+    assert not duties(engine, case_id, "VA")[INITIAL].performed_at
 
     await engine.advance_to(case_id, leaves_at + timedelta(seconds=1))
     duty = duties(engine, case_id, "VA")[INITIAL]
     assert duty.verdict is Verdict.ON_TIME
-    assert duty.discharged_at is not None
-    assert leaves_at <= duty.discharged_at < due_at, "one second before its last safe moment nothing was sent"
+    assert duty.performed_at is not None
+    assert leaves_at <= duty.performed_at < due_at, "one second before its last safe moment nothing was sent"
     assert only_notice(duty).released_by is None
     assert UNREVIEWED in text(letter(engine, case_id, duty))
 
@@ -87,7 +87,7 @@ async def test_the_last_safe_moment_is_a_setting(engine: VirtualEngine) -> None:
 async def test_a_notice_whose_time_is_over_leaves_at_once_and_is_late(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", expected=utc_now() - DAY - timedelta(seconds=1)))
     duty = duties(engine, case_id, "VA")[INITIAL]
-    assert (duty.status, duty.verdict) == (DutyStatus.DISCHARGED, Verdict.LATE)
+    assert (duty.status, duty.verdict) == (DutyStatus.PERFORMED, Verdict.LATE)
 
 
 async def test_notices_leave_at_once_where_the_installation_says_so(engine: VirtualEngine) -> None:
@@ -107,8 +107,8 @@ async def test_a_later_confirmation_starts_the_72_hours(engine: VirtualEngine) -
     case_id = await open_case(engine, incident("TN-001", "OR-001", expected=utc_now()))
     assert {duty.status for duty in case(engine, case_id).duties if duty.clause == NOTICE} == {DutyStatus.PENDING}
     confirmed = await engine.advance(case_id, 30 * HOUR)
-    standing = await engine.office.confirm_breach(case_id, confirmed, actor=OFFICER)
-    assert standing.next_due_at == confirmed + 72 * HOUR
+    summary = await engine.service.confirm_breach(case_id, confirmed, actor=OFFICER)
+    assert summary.next_due_at == confirmed + 72 * HOUR
     assert case(engine, case_id).can_confirm is False
     for state in ("TN", "OR"):
         duty = duties(engine, case_id, state)[NOTICE]
@@ -121,10 +121,10 @@ async def test_virginia_gets_the_72_hour_notice_as_well(engine: VirtualEngine) -
     await engine.advance(case_id, 73 * HOUR)
     found = duties(engine, case_id, "VA")
     initial, notice = found[INITIAL], found[NOTICE]
-    assert initial.discharged_at is not None
-    assert notice.discharged_at is not None
-    assert now + 23 * HOUR <= initial.discharged_at < now + 24 * HOUR
-    assert now + 71 * HOUR <= notice.discharged_at < now + 72 * HOUR
+    assert initial.performed_at is not None
+    assert notice.performed_at is not None
+    assert now + 23 * HOUR <= initial.performed_at < now + 24 * HOUR
+    assert now + 71 * HOUR <= notice.performed_at < now + 72 * HOUR
     assert initial.verdict is notice.verdict is Verdict.ON_TIME
     assert letter(engine, case_id, initial)["Message-ID"] != letter(engine, case_id, notice)["Message-ID"]
 
@@ -136,7 +136,7 @@ async def test_a_suspicion_that_is_never_confirmed_keeps_its_case_open(engine: V
     assert duties(engine, case_id, "VA")[NOTICE].status is DutyStatus.PENDING
 
 
-async def test_a_case_whose_duties_are_all_discharged_is_closed(engine: VirtualEngine) -> None:
+async def test_a_case_whose_duties_are_all_performed_is_closed(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()), release="immediate")
     await engine.case(case_id).result()
     found = case(engine, case_id)

@@ -79,8 +79,8 @@ async def tell(engine: VirtualEngine, *, occurred: Occurrence | None = None, lea
     report = incident(*(f"{state}-001" for state in STATES), confirmed=utc_now(), occurred=occurred)
     case_id = await open_case(engine, report)
     for element in learnt:
-        await engine.office.learn(case_id, element, f"What is known of {element}", actor=OFFICER)
-    await engine.office.release_notices(case_id, actor=OFFICER)
+        await engine.service.learn(case_id, element, f"What is known of {element}", actor=OFFICER)
+    await engine.service.release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     return Told(engine, case_id)
 

@@ -40,8 +40,8 @@ async def played(running_engine: VirtualEngine, keyring: Keyring) -> UUID:
     """A case played to its end."""
     bind_sealer(keyring)
     case_id = await open_case(running_engine, incident("VA-001", "OR-001", expected=utc_now()))
-    await running_engine.office.confirm_breach(case_id, utc_now(), actor=OFFICER)
-    await running_engine.office.release_notices(case_id, actor=OFFICER)
+    await running_engine.service.confirm_breach(case_id, utc_now(), actor=OFFICER)
+    await running_engine.service.release_notices(case_id, actor=OFFICER)
     await running_engine.settle(case_id)
     return case_id
 
@@ -66,7 +66,7 @@ def test_evidence_tells_the_case_in_order(engine: VirtualEngine, case_id: UUID) 
     steps = (
         "case_opened",
         "terms_pinned",
-        "duty_reckoned",
+        "duty_computed",
         "anchor_recorded",
         "notice_released",
         "notice_composed",

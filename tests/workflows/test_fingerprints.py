@@ -33,4 +33,4 @@ async def test_every_act_is_replayed_by_a_worker_that_remembers_nothing(keyring:
         case_id = await acted_upon(engine)
         assert duties(engine, case_id, "IL")[NOTICE].status is DutyStatus.NOT_REQUIRED
         for state in ("VA", "OR"):
-            assert duties(engine, case_id, state)[NOTICE].status is DutyStatus.DISCHARGED
+            assert duties(engine, case_id, state)[NOTICE].status is DutyStatus.PERFORMED

@@ -34,7 +34,7 @@ async def test_v2_gives_the_lea_72_hours_from_its_own_confirmation_and_nothing_e
     assert duties(district, case_id, "OR")[LEA_NOTICE].status is DutyStatus.PENDING
 
     confirmed = utc_now()
-    await district.office.confirm_breach(case_id, confirmed, actor=OFFICER)
+    await district.service.confirm_breach(case_id, confirmed, actor=OFFICER)
     await district.settle(case_id)
     found = duties(district, case_id, "OR")
     assert set(found) == {LEA_NOTICE}

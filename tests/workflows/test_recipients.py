@@ -54,7 +54,7 @@ async def test_a_notice_that_nobody_takes_is_escalated_once_and_its_case_stays_o
             know_demo_agreements(engine)
             case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
             duty = duties(engine, case_id, "TN")[NOTICE]
-            assert duty.discharged_at is None
+            assert duty.performed_at is None
             escalated = [entry.subject for entry in case(engine, case_id).evidence if entry.kind == "escalated"]
             assert escalated.count(str(duty.id)) == 1
             assert not only_notice(duty).given_at

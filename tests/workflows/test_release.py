@@ -44,9 +44,9 @@ async def test_at_its_last_safe_moment_it_goes_unreleased_and_says_so(engine: Vi
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed), last_safe_minutes=minutes)
     await engine.advance(case_id, 72 * HOUR)
     duty = duties(engine, case_id, "TN")[NOTICE]
-    assert duty.discharged_at is not None
+    assert duty.performed_at is not None
     safe = confirmed + 72 * HOUR - timedelta(minutes=minutes)
-    assert safe <= duty.discharged_at < safe + timedelta(seconds=30)
+    assert safe <= duty.performed_at < safe + timedelta(seconds=30)
     assert (duty.verdict, only_notice(duty).released_by) == (Verdict.ON_TIME, None)
     assert UNREVIEWED in text(letter(engine, case_id, duty))
     (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "notice_released")
@@ -61,15 +61,15 @@ async def test_where_no_release_is_needed_notices_leave_at_once(engine: VirtualE
 
 async def test_only_the_released_clauses_notices_leave(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", confirmed=utc_now()))
-    await engine.office.release_notices(case_id, actor=OFFICER, clause=INITIAL)
+    await engine.service.release_notices(case_id, actor=OFFICER, clause=INITIAL)
     await engine.settle(case_id)
     found = duties(engine, case_id, "VA")
-    assert (found[INITIAL].status, found[NOTICE].status) == (DutyStatus.DISCHARGED, DutyStatus.RUNNING)
+    assert (found[INITIAL].status, found[NOTICE].status) == (DutyStatus.PERFORMED, DutyStatus.RUNNING)
 
 
 async def test_what_an_officer_withholds_does_not_leave_and_is_escalated_once(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", "MA-001", confirmed=utc_now()))
-    await engine.office.withhold_notices(case_id, REASON, actor=OFFICER)
+    await engine.service.withhold_notices(case_id, REASON, actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
     duty = duties(engine, case_id, "TN")[NOTICE]
     assert (duty.status, duty.overdue, only_notice(duty).batch_status) == (
@@ -89,9 +89,9 @@ async def test_what_an_officer_withholds_does_not_leave_and_is_escalated_once(en
 
 async def test_a_withheld_notice_leaves_once_it_is_released(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
-    await engine.office.withhold_notices(case_id, REASON, actor=OFFICER)
+    await engine.service.withhold_notices(case_id, REASON, actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
-    await engine.office.release_notices(case_id, actor="head")
+    await engine.service.release_notices(case_id, actor="head")
     await engine.case(case_id).result()
     duty = duties(engine, case_id, "TN")[NOTICE]
     assert (duty.verdict, only_notice(duty).released_by) == (Verdict.LATE, "head")
@@ -102,18 +102,18 @@ async def test_a_withheld_notice_leaves_once_it_is_released(engine: VirtualEngin
 
 async def test_only_the_withheld_clauses_notices_are_kept_back(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", confirmed=utc_now()))
-    await engine.office.withhold_notices(case_id, REASON, actor=OFFICER, clause=NOTICE)
+    await engine.service.withhold_notices(case_id, REASON, actor=OFFICER, clause=NOTICE)
     await engine.advance(case_id, 72 * HOUR)
     found = duties(engine, case_id, "VA")
-    assert (found[INITIAL].status, found[NOTICE].status) == (DutyStatus.DISCHARGED, DutyStatus.RUNNING)
+    assert (found[INITIAL].status, found[NOTICE].status) == (DutyStatus.PERFORMED, DutyStatus.RUNNING)
 
 
 async def test_a_decision_to_withhold_outlives_a_corrected_date(engine: VirtualEngine) -> None:
     confirmed = utc_now() - 2 * HOUR
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed))
-    await engine.office.withhold_notices(case_id, REASON, actor=OFFICER)
+    await engine.service.withhold_notices(case_id, REASON, actor=OFFICER)
     corrected = AnchorValue(name="confirmed", instant=confirmed + HOUR)
-    await engine.office.set_anchor(case_id, corrected, actor=OFFICER, reason="The log says so.")
+    await engine.service.set_anchor(case_id, corrected, actor=OFFICER, reason="The log says so.")
     await engine.advance(case_id, 80 * HOUR)
     assert not letters(engine, case_id, duties(engine, case_id, "TN")[NOTICE])
 
@@ -121,4 +121,4 @@ async def test_a_decision_to_withhold_outlives_a_corrected_date(engine: VirtualE
 async def test_withholding_needs_a_reason(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     async with leaving_no_trace(engine, case_id):
-        assert isinstance(await refusal(engine.office.withhold_notices(case_id, "", actor=OFFICER)), InvalidInput)
+        assert isinstance(await refusal(engine.service.withhold_notices(case_id, "", actor=OFFICER)), InvalidInput)

@@ -15,7 +15,7 @@ from temporalio import workflow
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from cases.messages import CaseStanding
+from cases.messages import CaseSummary
 from config.converter import data_converter
 from config.keyring import Keyring
 from starter.rehearsals.virtual_time import virtual_engine
@@ -59,9 +59,9 @@ class Changed:
     """What a careless change would make of a breach case."""
 
     @workflow.run
-    async def run(self, message: object) -> CaseStanding:
+    async def run(self, message: object) -> CaseSummary:
         """End at once."""
-        return CaseStanding()
+        return CaseSummary()
 
 
 async def test_a_change_that_would_stop_running_cases_is_noticed(sealed_under: Keyring) -> None:

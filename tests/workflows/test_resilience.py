@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from config.keyring import Keyring
 from models.tables import Delivery, EvidenceEntry
-from starter.case_service import Office
+from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
 from tests.support.districts import PATIENCE, check_each_given_once, installation, many_agreements, until_given
 from tests.support.incidents import OFFICER, incident
@@ -50,7 +50,7 @@ async def test_no_notice_is_lost_or_counted_twice_when_a_worker_is_killed_while_
     mail = tmp_path / "mail"
     async with installation(tmp_path, keyring) as resources:
         references, variables = many_agreements(resources, DISTRICTS), environment(resources, keyring_file)
-        reported = await Office(resources).report_breach(incident(*references, confirmed=utc_now()), actor=OFFICER)
+        reported = await CaseService(resources).report_breach(incident(*references, confirmed=utc_now()), actor=OFFICER)
         with started(WORKER, tmp_path, folder=PROJECT, **variables) as worker:
             await until_caught(mail, DISTRICTS // 4)
             os.killpg(worker.process.pid, signal.SIGKILL)

@@ -14,7 +14,7 @@ from models import identifiers
 from models.enums import CaseKind
 from records import notices as planning
 from records.queries.cases import read_case
-from starter.case_service import Office
+from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
 from tests.support.districts import check_each_given_once, installation, many_agreements, until_begun, until_given
 from tests.support.incidents import OFFICER, incident
@@ -45,16 +45,16 @@ async def test_nothing_is_lost_between_two_histories_of_a_case(
     monkeypatch.setattr(planning, "BATCH_SIZE", 4)
     suggest = f"limit.historyCount.suggestContinueAsNew={LONG}"
     async with installation(tmp_path, keyring, "--dynamic-config-value", suggest) as resources:
-        references, office = many_agreements(resources, 240), Office(resources)
+        references, service = many_agreements(resources, 240), CaseService(resources)
         async with build_worker(resources):
-            reported = await office.report_breach(incident(*references, confirmed=utc_now()), actor=OFFICER)
+            reported = await service.report_breach(incident(*references, confirmed=utc_now()), actor=OFFICER)
             case_id = reported.case_id
             await until_begun(resources, case_id)
             for number in range(12):
-                await office.learn(case_id, "description", f"What is known after {number} hours.", actor=OFFICER)
+                await service.learn(case_id, "description", f"What is known after {number} hours.", actor=OFFICER)
                 await asyncio.sleep(0.1)
             await until_given(resources, case_id)
-            await office.learn(case_id, "description", "What is known in the end.", actor=OFFICER)
+            await service.learn(case_id, "description", "What is known in the end.", actor=OFFICER)
             lengths = await runs(resources, case_id)
         assert check_each_given_once(resources, case_id) >= len(references) * 11 / 12
         recorded = read_case(resources.database, case_id, utc_now()).evidence

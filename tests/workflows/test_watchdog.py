@@ -52,22 +52,22 @@ def alter(engine: VirtualEngine, table: type[Batch] | type[Duty] | type[Case], c
 
 async def test_a_case_whose_workflow_was_ended_goes_on_where_it_stood(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", "OR-001", confirmed=utc_now()))
-    proposal = await engine.office.propose_not_required(
+    proposal = await engine.service.propose_not_required(
         case_id, NOTICE, "no_student_data", "Nothing of theirs was stored.", actor=OFFICER, agreements=("OR-001",)
     )
-    hold = await engine.office.place_hold(case_id, "Agency A", begins_at=utc_now(), actor=OFFICER, agreement="TN-001")
+    hold = await engine.service.place_hold(case_id, "Agency A", begins_at=utc_now(), actor=OFFICER, agreement="TN-001")
     await engine.case(case_id).terminate()
 
     await sweep(engine)
     await engine.settle(case_id)
     assert (await engine.case(case_id).describe()).status is WorkflowExecutionStatus.RUNNING
     assert raised(engine, case_id, "case_restarted") == told(engine, case_id, "Its clocks had stopped") == 1
-    await engine.office.decide_proposal(case_id, proposal, approve=True, actor="another")
-    await engine.office.lift_hold(case_id, hold, actor=OFFICER)
-    await engine.office.release_notices(case_id, actor=OFFICER)
+    await engine.service.decide_proposal(case_id, proposal, approve=True, actor="another")
+    await engine.service.lift_hold(case_id, hold, actor=OFFICER)
+    await engine.service.release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     assert duties(engine, case_id, "OR")[NOTICE].status is DutyStatus.NOT_REQUIRED
-    assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.DISCHARGED
+    assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.PERFORMED
 
 
 async def test_a_case_that_runs_is_left_alone(engine: VirtualEngine) -> None:
@@ -88,7 +88,7 @@ async def test_a_closed_case_is_not_started_again(engine: VirtualEngine) -> None
 
 async def test_withheld_notices_stay_withheld_when_their_case_is_started_again(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
-    await engine.office.withhold_notices(case_id, "Counsel asks for it.", actor=OFFICER)
+    await engine.service.withhold_notices(case_id, "Counsel asks for it.", actor=OFFICER)
     await engine.case(case_id).terminate()
     await sweep(engine)
     await engine.advance(case_id, timedelta(hours=71, minutes=30))
@@ -139,7 +139,7 @@ async def test_an_overdue_duty_that_nobody_was_told_of_is_escalated_once(engine:
 
 
 async def test_a_report_whose_clocks_could_not_be_started_is_started(engine: VirtualEngine) -> None:
-    case_id, _ = engine.office._keep_report(incident("TN-001", confirmed=utc_now()), OFFICER, utc_now())
+    case_id, _ = engine.service._keep_report(incident("TN-001", confirmed=utc_now()), OFFICER, utc_now())
     await sweep(engine)
     await engine.settle(case_id)
     assert duties(engine, case_id, "TN")[NOTICE].due_at

@@ -1,4 +1,4 @@
-"""The office: one case for one incident, nothing lost while Temporal is away, and refusals that name their field."""
+"""The service: one case for one incident, nothing lost while Temporal is away, and refusals that name their field."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.enums import CaseStatus, DutyStatus
 from models.errors import InvalidFields, Refused, Unavailable
 from models.tables import Case
 from records.queries.cases import NOT_STARTED
-from starter.case_service import Office
+from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
@@ -43,8 +43,8 @@ async def unanswering(tmp_path_factory: pytest.TempPathFactory, keyring: Keyring
         )
 
 
-def without_temporal(engine: VirtualEngine, client: Client) -> Office:
-    return Office(replace(engine.resources, client=client))
+def without_temporal(engine: VirtualEngine, client: Client) -> CaseService:
+    return CaseService(replace(engine.resources, client=client))
 
 
 def cases(engine: VirtualEngine) -> int:
@@ -69,8 +69,8 @@ def in_another_zone(report: IncidentReport) -> IncidentReport:
 async def test_the_same_incident_posted_twice_is_one_case(engine: VirtualEngine) -> None:
     report = incident("VA-001", "OR-001", expected=utc_now())
     before = cases(engine)
-    first = await engine.office.report_breach(report, actor=OFFICER)
-    again = await engine.office.report_breach(report, actor="somebody else")
+    first = await engine.service.report_breach(report, actor=OFFICER)
+    again = await engine.service.report_breach(report, actor="somebody else")
     assert (first.existed, again.existed) == (False, True)
     assert first.case_id == again.case_id
     assert cases(engine) == before + 1
@@ -80,27 +80,27 @@ async def test_the_same_incident_posted_twice_is_one_case(engine: VirtualEngine)
 
 async def test_the_same_incident_posted_twice_at_once_is_one_case(engine: VirtualEngine) -> None:
     report = incident("VA-001")
-    posted = await asyncio.gather(*(engine.office.report_breach(report, actor=OFFICER) for _ in range(4)))
+    posted = await asyncio.gather(*(engine.service.report_breach(report, actor=OFFICER) for _ in range(4)))
     assert len({one.case_id for one in posted}) == 1
     assert sorted(one.existed for one in posted) == [False, True, True, True]
 
 
 async def test_an_incident_written_in_another_zone_or_order_is_the_same(engine: VirtualEngine) -> None:
     report = incident("VA-001", "OR-001", expected=utc_now())
-    first = await engine.office.report_breach(report, actor=OFFICER)
+    first = await engine.service.report_breach(report, actor=OFFICER)
     for same in (
         in_another_zone(report),
         report.model_copy(update={"agreements": ("OR-001", "VA-001")}),
         report.model_copy(update={"agreements": ("OR-001", "VA-001", "OR-001")}),
     ):
-        again = await engine.office.report_breach(same, actor=OFFICER)
+        again = await engine.service.report_breach(same, actor=OFFICER)
         assert (again.case_id, again.existed) == (first.case_id, True)
 
 
 async def test_an_incident_with_another_fact_is_another_case(engine: VirtualEngine) -> None:
     report = incident("VA-001")
-    first = await engine.office.report_breach(report, actor=OFFICER)
-    other = await engine.office.report_breach(report.model_copy(update={"description": "Otherwise."}), actor=OFFICER)
+    first = await engine.service.report_breach(report, actor=OFFICER)
+    other = await engine.service.report_breach(report.model_copy(update={"description": "Otherwise."}), actor=OFFICER)
     assert other.case_id != first.case_id
 
 
@@ -116,17 +116,17 @@ async def test_a_report_is_kept_while_temporal_does_not_answer_and_its_clocks_st
     assert found.status is CaseStatus.REPORTED
     assert [trouble.sentence for trouble in found.troubles] == [NOT_STARTED]
 
-    assert await engine.office.start_unstarted_cases() == 1
+    assert await engine.service.start_unstarted_cases() == 1
     await engine.settle(reported.case_id)
     assert case(engine, reported.case_id).troubles == ()
     assert duties(engine, reported.case_id, "VA")[INITIAL].due_at == expected + DAY
-    assert await engine.office.start_unstarted_cases() == 0
+    assert await engine.service.start_unstarted_cases() == 0
 
 
 async def test_an_act_while_temporal_does_not_answer_changes_nothing_and_says_so(
     engine: VirtualEngine, unanswering: Client
 ) -> None:
-    reported = await engine.office.report_breach(incident("TN-001"), actor=OFFICER)
+    reported = await engine.service.report_breach(incident("TN-001"), actor=OFFICER)
     await engine.settle(reported.case_id)
     with pytest.raises(Unavailable, match="does not answer"):
         await without_temporal(engine, unanswering).confirm_breach(reported.case_id, utc_now(), actor=OFFICER)
@@ -137,8 +137,8 @@ async def test_an_act_while_temporal_does_not_answer_changes_nothing_and_says_so
 async def test_an_act_on_a_case_that_has_not_started_is_refused(engine: VirtualEngine, unanswering: Client) -> None:
     reported = await without_temporal(engine, unanswering).report_breach(incident("TN-001"), actor=OFFICER)
     with pytest.raises(Refused, match="not yet started"):
-        await engine.office.confirm_breach(reported.case_id, utc_now(), actor=OFFICER)
-    assert await engine.office.start_unstarted_cases() == 1
+        await engine.service.confirm_breach(reported.case_id, utc_now(), actor=OFFICER)
+    assert await engine.service.start_unstarted_cases() == 1
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ async def test_a_report_that_cannot_be_true_is_refused_with_its_field_and_nothin
 ) -> None:
     before = cases(engine)
     with pytest.raises(InvalidFields) as caught:
-        await engine.office.report_breach(incident("TN-001").model_copy(update=changed), actor=OFFICER)
+        await engine.service.report_breach(incident("TN-001").model_copy(update=changed), actor=OFFICER)
     assert [problem.where for problem in caught.value.problems] == [field]
     assert says in str(caught.value)
     assert cases(engine) == before

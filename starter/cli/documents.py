@@ -1,4 +1,4 @@
-"""``duenotice kit``: put documents where an LEA reaches them through the link of its notice."""
+"""``duenotice documents``: put documents where an LEA reaches them through the link of its notice."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from models.errors import InvalidInput, Unavailable
-from records.documents import GENERAL, NewDocument, add_documents, read_kit
+from records.documents import GENERAL, NewDocument, add_documents, read_documents
 from records.uploads import uploaded_file
-from starter.cli.console import actor, console, find_case, in_office, open_installation, utc_text
+from starter.cli.console import actor, console, find_case, open_installation, utc_text, with_case_service
 from starter.cli.terms import read_bytes
 from starter.resources import utc_now
 
@@ -26,13 +26,13 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Documents for families, behind the links of notices.")
     group.command("add")(add)
     group.command("list")(list_)
-    app.add_typer(group, name="kit")
+    app.add_typer(group, name="documents")
 
 
 def add(
     case: CaseName,
     path: Annotated[Path, typer.Argument(help="A file; or a folder of files, each named after its agreement.")],
-    element: Annotated[str, typer.Option(help="What it is: a content element of the terms, or kit.")] = GENERAL,
+    element: Annotated[str, typer.Option(help="What it is: a content element of the terms, or general.")] = GENERAL,
     agreement: Annotated[str | None, typer.Option(help="The reference of the agreement; else for every LEA.")] = None,
 ) -> None:
     """Add a document, or one for each agreement from a folder (VA-001.csv goes to agreement VA-001)."""
@@ -47,7 +47,7 @@ def add(
 
 def _tell(case_id: UUID) -> None:
     try:
-        in_office(lambda office: office.kit_changed(case_id, actor=actor()))
+        with_case_service(lambda service: service.documents_changed(case_id, actor=actor()))
     except Unavailable:
         console.print(
             "Temporal does not answer: what was added is kept, and LEAs that lacked it are told when it does."
@@ -57,12 +57,12 @@ def _tell(case_id: UUID) -> None:
 def list_(case: CaseName) -> None:
     """List the documents of a case."""
     _, database = open_installation()
-    kit = read_kit(database, find_case(database, case))
-    if not kit.documents:
-        console.print(f"No document. They can be: {', '.join(kit.elements)}.")
+    found = read_documents(database, find_case(database, case))
+    if not found.documents:
+        console.print(f"No document. They can be: {', '.join(found.elements)}.")
         return
     table = Table("file", "what it is", "for", "added", "by", box=None, pad_edge=False)
-    for document in kit.documents:
+    for document in found.documents:
         whom = Text(document.lea_name or "every LEA")
         added = utc_text(document.added_at)
         table.add_row(Text(document.file_name), document.label, whom, added, document.added_by)
