@@ -1,26 +1,24 @@
-"""What workflows may ask of the world: each activity's name, message types, time limits and retry policy.
+"""What workflows may ask of the world: one class of typed stubs for each group of activities, and their time limits.
 
-Workflows import this module and never the activities themselves, so no I/O reaches the workflow sandbox. The
-implementations take their name and types from here, and a mismatch fails when they are imported.
+Workflows import this module and never the activities themselves, so no I/O reaches the workflow sandbox, not even by
+import. They call a stub by ``workflow.execute_activity_method``; a worker registers a subclass that does the work. A
+method here and there has the same name, and mypy holds that it has the same types.
 """
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
 from datetime import timedelta
-from functools import wraps
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import TypedDict
 
-from temporalio import activity, workflow
+from temporalio import activity
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
 
 from cases.messages import (
     BatchOutcome,
-    CaseSummary,
     ChaseAcknowledgements,
+    Chased,
     CloseCase,
     ComputedDuties,
     ComputeDuties,
@@ -33,18 +31,18 @@ from cases.messages import (
     Sweep,
     Swept,
 )
-
-In = TypeVar("In")
-Out = TypeVar("Out")
+from cases.state import CaseSummary
+from cases.values import Message
+from models.errors import DuenoticeError, InvalidFields, InvalidInput, NotAllowed, NotFound, Refused
 
 RETRY_FOREVER = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1)
 )
-"""Try for ever: the duty does not go away because a database or a mail server is down.
+"""The duty does not go away because a database or a mail server is down.
 
-The longest pause is a minute, so that an outage which ends shortly before a due instant still ends in time.
+The longest pause is a minute, so that an outage which ends shortly before a due instant still ends in time. What fails
+on and on is found by the watchdog, shown on the case and raised.
 """
-
 
 RETRY_FOR_A_WHILE = RetryPolicy(
     initial_interval=timedelta(seconds=5),
@@ -52,93 +50,156 @@ RETRY_FOR_A_WHILE = RetryPolicy(
     maximum_interval=timedelta(minutes=5),
     maximum_attempts=20,
 )
-"""Try for about an hour and a half: a reminder that nobody could get is followed by the next, or by the watchdog."""
+"""About an hour and a half: a reminder that nobody could get is followed by the next, or by the watchdog."""
+
+HEARTBEAT_TIMEOUT = timedelta(seconds=20)
+"""After how long without progress of the work another worker takes it over."""
 
 
-HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT = timedelta(seconds=5), timedelta(seconds=20)
-"""How often an activity tells the server that its process lives, and after how long a silence another takes over."""
+class TimeLimits(TypedDict):
+    """How long an activity may take, after what silence it counts as lost, and how it is tried again."""
+
+    start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta | None
+    retry_policy: RetryPolicy
 
 
-@dataclass(frozen=True)
-class ActivitySignature(Generic[In, Out]):
-    """The contract between workflows and one activity."""
+ONE_TRANSACTION = TimeLimits(
+    start_to_close_timeout=timedelta(seconds=20), heartbeat_timeout=None, retry_policy=RETRY_FOREVER
+)
+"""One short transaction: what it did not do within this time it did not do."""
 
-    name: str
-    takes: type[In]
-    gives: type[Out]
-    attempt_limit: timedelta
-    retry: RetryPolicy = field(default_factory=lambda: RETRY_FOREVER)
+WHOLE_CASE = TimeLimits(
+    start_to_close_timeout=timedelta(minutes=10), heartbeat_timeout=HEARTBEAT_TIMEOUT, retry_policy=RETRY_FOREVER
+)
+"""Work that grows with the case; it reports its progress."""
 
-    async def __call__(self, message: In, *, summary: str) -> Out:
-        """Run the activity from a workflow and wait for its answer; ``summary`` is shown in the Temporal UI."""
-        answer: Out = await workflow.execute_activity(
-            self.name,
-            message,
-            result_type=self.gives,
-            start_to_close_timeout=self.attempt_limit,
-            heartbeat_timeout=HEARTBEAT_TIMEOUT,
-            retry_policy=self.retry,
-            summary=summary,
-        )
-        return answer
+ONE_BATCH = TimeLimits(
+    start_to_close_timeout=timedelta(hours=1), heartbeat_timeout=HEARTBEAT_TIMEOUT, retry_policy=RETRY_FOREVER
+)
+MAIL_TO_PEOPLE = TimeLimits(
+    start_to_close_timeout=timedelta(minutes=30), heartbeat_timeout=HEARTBEAT_TIMEOUT, retry_policy=RETRY_FOR_A_WHILE
+)
+ONE_SWEEP = TimeLimits(
+    start_to_close_timeout=timedelta(minutes=30),
+    heartbeat_timeout=HEARTBEAT_TIMEOUT,
+    retry_policy=RetryPolicy(maximum_attempts=3),
+)
 
-    def implements(self, function: Callable[[Any, In], Awaitable[Out]]) -> Callable[[Any, In], Awaitable[Out]]:
-        """Register a method as this activity, with a heartbeat while it is at work.
+
+class CaseContract(ABC):
+    """A case's own rows."""
+
+    @activity.defn
+    @abstractmethod
+    def open_case(self, message: OpenCase) -> None:
+        """Pin the effective terms of every agreement in scope and mark the case open."""
+
+    @activity.defn
+    @abstractmethod
+    def record_act(self, message: RecordAct) -> None:
+        """Store what a person did in the case, with its evidence; again changes nothing.
 
         Raises:
-            TypeError: its types differ from the contract.
+            ApplicationError: it can never be recorded; not retryable, with the refusal in its details.
         """
-        hints = get_type_hints(function)
-        parameter = list(inspect.signature(function).parameters)[-1]
-        if (hints[parameter], hints["return"]) != (self.takes, self.gives):
-            raise TypeError(
-                f"{function.__qualname__} does not take {self.takes.__name__} and give {self.gives.__name__}"
-            )
 
-        @wraps(function)
-        async def alive(owner: Any, message: In) -> Out:
-            beating = asyncio.create_task(_beat())
-            try:
-                return await function(owner, message)
-            finally:
-                beating.cancel()
+    @activity.defn
+    @abstractmethod
+    def summarise_case(self, message: SummariseCase) -> CaseSummary:
+        """Count what is open in the case."""
 
-        return activity.defn(name=self.name)(alive)
+    @activity.defn
+    @abstractmethod
+    def close_case(self, message: CloseCase) -> CaseSummary:
+        """Close the case, with its last evidence."""
 
 
-async def _beat() -> None:
-    while True:
-        await asyncio.sleep(HEARTBEAT_INTERVAL.total_seconds())
-        activity.heartbeat()
+class DutyContract(ABC):
+    """From dated facts to duties and planned notices."""
+
+    @activity.defn
+    @abstractmethod
+    def compute_duties(self, message: ComputeDuties) -> ComputedDuties:
+        """Compute every duty of the case again, keep what changed, and plan the notices not yet planned."""
 
 
-OPEN_CASE = ActivitySignature("open_case", OpenCase, CaseSummary, timedelta(minutes=10))
-RECORD_ACT = ActivitySignature("record_act", RecordAct, CaseSummary, timedelta(minutes=5))
-COMPUTE_DUTIES = ActivitySignature("compute_duties", ComputeDuties, ComputedDuties, timedelta(minutes=10))
-SEND_BATCH = ActivitySignature("send_batch", SendBatch, BatchOutcome, timedelta(hours=1))
-SUMMARISE_CASE = ActivitySignature("summarise_case", SummariseCase, CaseSummary, timedelta(minutes=1))
-REMIND_OFFICER = ActivitySignature(
-    "remind_officer", RemindOfficer, CaseSummary, timedelta(minutes=15), retry=RETRY_FOR_A_WHILE
-)
-RAISE_OVERDUE = ActivitySignature(
-    "raise_overdue", RaiseOverdue, CaseSummary, timedelta(minutes=15), retry=RETRY_FOR_A_WHILE
-)
-CHASE_ACKNOWLEDGEMENTS = ActivitySignature(
-    "chase_acknowledgements", ChaseAcknowledgements, CaseSummary, timedelta(minutes=30), retry=RETRY_FOR_A_WHILE
-)
-CLOSE_CASE = ActivitySignature("close_case", CloseCase, CaseSummary, timedelta(minutes=1))
-SWEEP = ActivitySignature("sweep", Sweep, Swept, timedelta(minutes=30), retry=RetryPolicy(maximum_attempts=3))
+class NoticeContract(ABC):
+    """Giving notices."""
 
-SIGNATURES = (
-    OPEN_CASE,
-    RECORD_ACT,
-    COMPUTE_DUTIES,
-    SEND_BATCH,
-    SUMMARISE_CASE,
-    REMIND_OFFICER,
-    RAISE_OVERDUE,
-    CHASE_ACKNOWLEDGEMENTS,
-    CLOSE_CASE,
-    SWEEP,
-)
-"""Every activity that a worker must offer."""
+    @activity.defn
+    @abstractmethod
+    async def send_batch(self, message: SendBatch) -> BatchOutcome:
+        """Give every notice of the batch that can be given now."""
+
+
+class ReminderContract(ABC):
+    """Reminding people."""
+
+    @activity.defn
+    @abstractmethod
+    async def remind_officer(self, message: RemindOfficer) -> None:
+        """Write to the officer about notices that wait for release."""
+
+    @activity.defn
+    @abstractmethod
+    async def raise_overdue(self, message: RaiseOverdue) -> None:
+        """Raise what is overdue, late or undelivered, each once."""
+
+    @activity.defn
+    @abstractmethod
+    async def chase_acknowledgements(self, message: ChaseAcknowledgements) -> Chased:
+        """Ask each LEA whose notice has gone unacknowledged."""
+
+
+class WatchdogContract(ABC):
+    """Looking for what was overlooked."""
+
+    @activity.defn
+    @abstractmethod
+    async def sweep(self, message: Sweep) -> Swept:
+        """Sweep once."""
+
+
+class Problem(Message):
+    """One thing wrong with what was given, as it travels through Temporal."""
+
+    message: str
+    where: str | None = None
+    next_step: str | None = None
+
+
+class Refusal(Message):
+    """An error that no retry heals, as it travels through Temporal: its code, and each thing wrong."""
+
+    code: str
+    problems: tuple[Problem, ...]
+
+    @classmethod
+    def of(cls, error: DuenoticeError) -> Refusal:
+        """The refusal that tells of an error."""
+        problems = error.problems if isinstance(error, InvalidFields) else (error,)
+        return cls(
+            code=error.code,
+            problems=tuple(Problem(message=one.message, where=one.where, next_step=one.next_step) for one in problems),
+        )
+
+    def error(self) -> DuenoticeError:
+        """The error that was told of; one of unknown code is ``Refused``."""
+        if self.code == InvalidFields.code:
+            return InvalidFields(tuple(InvalidInput(one.message, where=one.where, next_step=one.next_step) for one in self.problems))
+        first = self.problems[0]
+        kind = next((kind for kind in (InvalidInput, NotFound, NotAllowed) if kind.code == self.code), Refused)
+        return kind(first.message, where=first.where, next_step=first.next_step)
+
+
+def refusal(error: DuenoticeError) -> ApplicationError:
+    """An error as an activity or update raises it: not retryable, ``where`` and ``next_step`` in its details."""
+    return ApplicationError(str(error), Refusal.of(error), type=error.code, non_retryable=True)
+
+
+def from_refusal(error: ApplicationError) -> DuenoticeError:
+    """The error that a failure was made from; one without a refusal is ``Refused`` with its sentence."""
+    if not error.details:
+        return Refused(error.message)
+    return Refusal.model_validate(error.details[0]).error()

@@ -1,18 +1,17 @@
-"""DueDate: what each agreement in a case obliges, when it is due and why, and which notices that takes."""
+"""From dated facts to duties and planned notices."""
 
 from __future__ import annotations
 
-import asyncio
-from datetime import datetime
+from temporalio import activity
 
 from activities.clock import activity_clock
-from activities.contracts import COMPUTE_DUTIES
+from activities.contracts import DutyContract
 from cases.messages import ComputedDuties, ComputeDuties
 from config.database import Database
 from models.defaults import Defaults
 from models.enums import CaseStatus, Party
 from models.tables import Case
-from records.duties import dated_elements, keep_duties, vocabulary
+from records.duties import compute_duties, dated_elements, vocabulary
 from records.notices import plan_notices, waiting_batches
 from records.scope import pin_terms
 from records.summary import summarise
@@ -20,8 +19,8 @@ from records.terms import pinned_terms
 from terms.catalogue import Catalogue
 
 
-class TermsActivities:
-    """The activity that turns dated facts into duties and planned notices."""
+class DutyActivities(DutyContract):
+    """The activity that turns dated facts into duties and planned notices, in one transaction."""
 
     def __init__(self, database: Database, catalogue: Catalogue, defaults: Defaults, side: Party) -> None:
         self._database = database
@@ -29,23 +28,23 @@ class TermsActivities:
         self._defaults = defaults
         self._side = side
 
-    @COMPUTE_DUTIES.implements
-    async def compute_duties(self, message: ComputeDuties) -> ComputedDuties:
+    @activity.defn
+    def compute_duties(self, message: ComputeDuties) -> ComputedDuties:
         """Compute every duty of the case again, keep what changed, and plan the notices not yet planned."""
-        now = activity_clock()
-        return await asyncio.to_thread(self._compute, message, now())
-
-    def _compute(self, message: ComputeDuties, now: datetime) -> ComputedDuties:
-        case_id = message.case_id
+        clock, alive = activity_clock(), activity.heartbeat
         with self._database.writing() as session:
-            pin_terms(session, self._catalogue, case_id, now)
-            terms = pinned_terms(session, case_id)
-            if session.get_one(Case, case_id).status is not CaseStatus.DISMISSED:
-                keep_duties(session, case_id, terms, self._defaults, self._side, now)
-            plan_notices(session, case_id, message.policy, now, dated_elements(session, case_id, terms))
+            now, case = clock(), session.get_one(Case, message.case_id)
+            pin_terms(session, self._catalogue, case.id, now)
+            terms = pinned_terms(session, case.id)
+            if case.status is not CaseStatus.DISMISSED:
+                compute_duties(session, case, terms, self._defaults, self._side, now, progress=alive)
+            alive()
+            plan_notices(session, case.id, message.policy, now, dated_elements(session, case.id, terms))
+            case.computed_at = now
             session.flush()
+            alive()
             return ComputedDuties(
-                batches=waiting_batches(session, case_id),
-                summary=summarise(session, case_id),
-                vocabulary=vocabulary(session, case_id, terms),
+                batches=waiting_batches(session, case.id),
+                summary=summarise(session, case.id),
+                vocabulary=vocabulary(session, case, terms),
             )

@@ -3,41 +3,40 @@
 Mail is sent at least once and counted exactly once. A delivery is reserved and marked as under way before the send,
 and settled after it, in two transactions. One found under way at the next attempt was interrupted: nobody can say
 whether it arrived, so the same bytes are sent again under the same Message-ID, and both sends are recorded.
+
+One recipient's trouble is his own: what is deferred or may have been lost is put off to a moment of its own, and the
+batch's place is free for the next one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import col, func, select
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.clock import activity_clock
-from activities.contracts import SEND_BATCH
+from activities.contracts import NoticeContract
+from activities.heartbeat import beating
 from cases.messages import BatchOutcome, SendBatch
 from config.database import Database
-from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
-from mail.transport import (
-    DeliveryDeferred,
-    MailServerUnavailable,
-    OutcomeUnknown,
-    SmtpTransport,
-)
-from models.enums import BatchStatus, DeliveryStatus
-from models.tables import Batch, Delivery, Duty, Notice
-from records.deliveries import Answer, Handed, released_key, settle
+from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, SmtpTransport
+from models.tables import Batch
+from records.batches import begin_batch, finish_batch
+from records.deliveries import Answer, Handed, settle
 from records.outbox import NoticeWriter, OutgoingMessage
 
 CHUNK = 50
 """How many notices are composed, sent and recorded together: what a crash can leave under way."""
 
+LONGEST_HANDOVER = timedelta(minutes=15)
+"""How long a chunk may take to be handed over: every connection's time limit, met by every message."""
 
-class NoticeActivities:
+
+class NoticeActivities(NoticeContract):
     """The activity that gives the notices of a batch."""
 
     def __init__(self, database: Database, transport: SmtpTransport, notice_writer: NoticeWriter) -> None:
@@ -45,36 +44,32 @@ class NoticeActivities:
         self._transport = transport
         self._notice_writer = notice_writer
 
-    @SEND_BATCH.implements
+    @activity.defn
     async def send_batch(self, message: SendBatch) -> BatchOutcome:
-        """Give every notice of the batch that is not yet given, trying each contact in turn.
+        """Give every notice of the batch that is not yet given, trying each contact in turn; put off what cannot be.
 
         Raises:
-            ApplicationError: the mail server is down, put a letter off, or left its fate unknown; what was given
-                stays given, and the next attempt goes on with the rest.
+            ApplicationError: the mail server takes no mail at all; what was given stays given, and the next attempt
+                goes on with the rest.
         """
         now = activity_clock()
         await asyncio.to_thread(self._begin, message, now())
-        while pending := await asyncio.to_thread(self._pending, message.batch_id):
-            trouble = await self._give(message, pending, now)
-            if trouble:
-                raise ApplicationError(str(trouble), type=trouble.code)
-        return await asyncio.to_thread(self._finish, message.batch_id)
+        put_off: set[UUID] = set()
+        while pending := [key for key in await asyncio.to_thread(self._pending, message) if key not in put_off]:
+            for chunk in _chunks(pending):
+                put_off |= await self._give(message, chunk, now)
+        return await asyncio.to_thread(self._finish, message, len(put_off), now())
 
-    async def _give(
-        self, message: SendBatch, pending: Sequence[UUID], now: Callable[[], datetime]
-    ) -> MailServerUnavailable | OutcomeUnknown | None:
-        trouble: MailServerUnavailable | OutcomeUnknown | None = None
-        for chunk in _chunks(pending):
-            letters = await asyncio.to_thread(self._reserve, message, chunk, now())
-            handed = await asyncio.gather(*(self._hand_over(outgoing, now) for outgoing in letters))
-            await asyncio.to_thread(self._settle, message.batch_id, handed, now())
-            for item in handed:
-                if isinstance(item.answer, MailServerUnavailable | OutcomeUnknown):
-                    trouble = item.answer
-                    if isinstance(trouble, MailServerUnavailable) and not isinstance(trouble, DeliveryDeferred):
-                        return trouble
-        return trouble
+    async def _give(self, message: SendBatch, chunk: Sequence[UUID], now: Callable[[], datetime]) -> set[UUID]:
+        """Hand over some notices; return those to be tried again later."""
+        mails = await asyncio.to_thread(self._reserve, message, chunk, now())
+        async with beating(LONGEST_HANDOVER):
+            handed = await asyncio.gather(*(self._hand_over(mail, now) for mail in mails))
+        await asyncio.to_thread(self._settle, message, handed, now())
+        for item in handed:
+            if isinstance(item.answer, MailServerUnavailable) and not isinstance(item.answer, DeliveryDeferred):
+                raise ApplicationError(str(item.answer), type=item.answer.code)
+        return {item.outgoing.notice_id for item in handed if isinstance(item.answer, DeliveryDeferred | OutcomeUnknown)}
 
     async def _hand_over(self, outgoing: OutgoingMessage, now: Callable[[], datetime]) -> Handed:
         answer: Answer
@@ -86,27 +81,11 @@ class NoticeActivities:
 
     def _begin(self, message: SendBatch, now: datetime) -> None:
         with self._database.writing() as session:
-            batch = session.get_one(Batch, message.batch_id)
-            if batch.status is BatchStatus.SENT:
-                return
-            batch.status, batch.released_by = BatchStatus.SENDING, message.released_by
-            session.add(batch)
-            append(
-                session,
-                Entry(
-                    case_id=batch.case_id,
-                    kind=EvidenceKind.NOTICE_RELEASED,
-                    subject=str(batch.id),
-                    actor=message.released_by or ENGINE,
-                    at=now,
-                    body={"clause": batch.clause, "notices": batch.size, "released": message.released_by is not None},
-                    key=released_key(batch.id),
-                ),
-            )
+            begin_batch(session, message, now)
 
-    def _pending(self, batch_id: UUID) -> list[UUID]:
+    def _pending(self, message: SendBatch) -> list[UUID]:
         with self._database.reading() as session:
-            return self._notice_writer.pending(session, batch_id)
+            return self._notice_writer.pending(session, message.batch_id)
 
     def _reserve(self, message: SendBatch, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
         with self._database.writing() as session:
@@ -115,27 +94,13 @@ class NoticeActivities:
                 session, case_id, notices, released=message.released_by is not None, now=now
             )
 
-    def _settle(self, batch_id: UUID, handed: Sequence[Handed], now: datetime) -> None:
+    def _settle(self, message: SendBatch, handed: Sequence[Handed], now: datetime) -> None:
         with self._database.writing() as session:
-            settle(session, batch_id, handed, now)
+            settle(session, message.batch_id, handed, now)
 
-    def _finish(self, batch_id: UUID) -> BatchOutcome:
+    def _finish(self, message: SendBatch, put_off: int, now: datetime) -> BatchOutcome:
         with self._database.writing() as session:
-            batch = session.get_one(Batch, batch_id)
-            batch.status = BatchStatus.SENT
-            session.add(batch)
-            given, late = session.exec(
-                select(func.count(col(Notice.given_at)), func.count().filter(col(Duty.performed_at) > col(Duty.due_at)))
-                .join(Duty, col(Duty.id) == col(Notice.duty_id))
-                .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
-            ).one()
-            refused = session.exec(
-                select(func.count())
-                .select_from(Delivery)
-                .join(Notice, col(Notice.id) == col(Delivery.notice_id))
-                .where(Notice.batch_id == batch_id, Delivery.status == DeliveryStatus.REJECTED)
-            ).one()
-            return BatchOutcome(given=given, late=late, undelivered=batch.size - given, refused=refused)
+            return finish_batch(session, message.batch_id, put_off, now)
 
 
 def _chunks(items: Sequence[UUID]) -> Iterator[Sequence[UUID]]:

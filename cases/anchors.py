@@ -1,96 +1,117 @@
-"""The dated facts that the engine itself writes, and when a new one makes no sense beside those already known.
+"""Dated facts: when a new one makes no sense, whichever kind of case it is given in.
 
-Which anchors start which clocks is data; these names are only those that an act of a person sets.
+Which anchors start which clocks is data; how precisely one must be known follows from how its clauses count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
 
-from cases.incident import IncidentReport, Occurrence, check_days, check_instant, earliest_instant
-from cases.messages import AnchorValue
-from models.errors import InvalidInput, Refused
+from cases.state import CaseVocabulary
+from cases.values import AnchorValue
+from models.errors import InvalidInput
 
-OCCURRED = "occurred"
-REASONABLY_EXPECTED = "reasonably_expected"
-DISCOVERED = "discovered"
-CONFIRMED = "confirmed"
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far ahead of ours a reporter's clock may run before a time counts as being in the future."""
 
+EARLIEST_OFFSET = timedelta(hours=14)
+"""The zone furthest ahead of UTC: a calendar date has begun somewhere on earth this long before it begins in UTC."""
 
-def occurrence_anchor(occurred: Occurrence) -> AnchorValue:
-    """The occurrence as a dated fact."""
-    return AnchorValue(name=OCCURRED, instant=occurred.at, first_day=occurred.first_day, last_day=occurred.last_day)
+AnchorMap = Mapping[str, AnchorValue]
 
 
-def report_anchors(report: IncidentReport) -> tuple[AnchorValue, ...]:
-    """Every dated fact of a report; what is not yet known is left out, save the occurrence, which may be unknown."""
-    instants = {
-        REASONABLY_EXPECTED: report.reasonably_expected_at,
-        DISCOVERED: report.discovered_at,
-        CONFIRMED: report.confirmed_at,
-    }
-    given = (AnchorValue(name=name, instant=instant) for name, instant in instants.items() if instant)
-    return (occurrence_anchor(report.occurred), *given)
-
-
-def clock_anchors(anchors: Mapping[str, AnchorValue]) -> dict[str, datetime | date]:
+def clock_anchors(anchors: AnchorMap) -> dict[str, datetime | date]:
     """The anchors as clocks take them: an instant, or the first day."""
     return {
         name: value for name, anchor in anchors.items() if (value := anchor.instant or anchor.first_day) is not None
     }
 
 
-def check_anchor(anchor: AnchorValue, known: Collection[str], now: datetime) -> None:
-    """Raise ``InvalidInput`` where a dated fact is none of those ``known``, or names no moment that has been.
+def check_anchor(anchor: AnchorValue, known: CaseVocabulary, now: datetime, *, ahead: bool = False) -> None:
+    """Raise ``InvalidInput`` where a dated fact is none of those known, or not as its clauses count.
 
-    Only the occurrence may be a day, a range of days, or unknown: the other facts start clocks that count hours.
+    A clause that counts hours needs an instant, one that counts days an instant or a day; a fact that starts no clock
+    may also be a range, or unknown. ``ahead`` is whether it may lie in the future, as a planned disposal does.
     """
-    if anchor.name not in known:
+    if anchor.name not in known.anchors:
         raise InvalidInput(
-            f"The terms know no date {anchor.name!r}.", where="anchor", next_step=f"They know {', '.join(known)}."
+            f"The terms of this case's agreements know no date {anchor.name!r}.",
+            where="name",
+            next_step=f"They know {', '.join(known.anchors)}.",
         )
-    if anchor.name != OCCURRED and anchor.instant is None:
+    _check_shape(anchor)
+    if anchor.name in known.instants and anchor.instant is None:
         raise InvalidInput(
-            "A clock counts from this moment, so the hour counts.",
-            where=anchor.name,
-            next_step="Give the time with its offset, as in 2026-03-07T22:15-05:00.",
+            f"A clock counts hours from {anchor.name!r}, so it needs an instant.",
+            where="instant",
+            next_step="Give the date, the time and its zone, as in 2026-03-07T22:15-05:00.",
         )
+    if anchor.name in known.clocks and anchor.instant is None and (anchor.first_day is None or anchor.last_day):
+        raise InvalidInput(
+            f"A clock counts days from {anchor.name!r}, so it needs one day or an instant.",
+            where="first_day",
+            next_step="Give the day.",
+        )
+    if not ahead and (problem := check_past(anchor, now)):
+        raise problem
+
+
+def _check_shape(anchor: AnchorValue) -> None:
+    first, last = anchor.first_day, anchor.last_day
+    if (anchor.instant and first) or (last and (first is None or last < first)):
+        raise InvalidInput(
+            "This is neither an instant, nor a day, nor a range of days.",
+            where="last_day" if last else "instant",
+            next_step="Give one of them.",
+        )
+
+
+def check_past(anchor: AnchorValue, now: datetime) -> InvalidInput | None:
+    """Say why a dated fact cannot have happened by ``now``, or return None."""
     if anchor.instant:
-        problem = check_instant(anchor.name, anchor.instant, now)
-    else:
-        problem = check_days(anchor.name, anchor.first_day, anchor.last_day, now)
-    if problem:
-        raise problem
+        return check_instant(anchor.name, anchor.instant, now)
+    return check_days(anchor.name, anchor.first_day, anchor.last_day, now)
 
 
-def check_confirmation(anchors: Mapping[str, AnchorValue], confirmed_at: datetime, now: datetime) -> None:
-    """Raise ``Refused`` or ``InvalidInput`` where a breach cannot be confirmed as of ``confirmed_at``."""
-    if CONFIRMED in anchors:
-        raise Refused(
-            "This breach is already confirmed.",
-            next_step="If the recorded time is wrong, correct it instead of confirming again.",
+def check_instant(where: str, instant: datetime, now: datetime) -> InvalidInput | None:
+    """Say why ``instant`` cannot be a dated fact at ``now`` (no zone, or in the future), or return None."""
+    if instant.tzinfo is None:
+        return InvalidInput(
+            "The time has no zone, so it names no instant.",
+            where=where,
+            next_step="Choose the time zone, or write the offset, as in 2026-03-07T22:15-05:00.",
         )
-    _check_confirmed_at(anchors, confirmed_at, now)
-
-
-def check_involvement(anchors: Mapping[str, AnchorValue], confirmed_at: datetime, now: datetime) -> None:
-    """Raise ``Refused`` or ``InvalidInput`` where single LEAs cannot have been found involved at ``confirmed_at``."""
-    if CONFIRMED not in anchors:
-        raise Refused("This breach is not confirmed yet.", next_step="Confirm it first, or leave out this date.")
-    _check_confirmed_at(anchors, confirmed_at, now)
-
-
-def _check_confirmed_at(anchors: Mapping[str, AnchorValue], confirmed_at: datetime, now: datetime) -> None:
-    if problem := check_instant("confirmed_at", confirmed_at, now):
-        raise problem
-    occurred = earliest_of(anchors.get(OCCURRED))
-    if occurred and confirmed_at < occurred:
-        raise InvalidInput(
-            f"The confirmation ({confirmed_at.isoformat()}) is before the breach occurred ({occurred.isoformat()}).",
-            where="confirmed_at",
-            next_step="Give the time of the confirmation, or correct when the breach occurred.",
+    if instant > now + CLOCK_SKEW:
+        return InvalidInput(
+            f"The time {instant.isoformat()} is in the future.",
+            where=where,
+            next_step="Give the time at which it happened.",
         )
+    return None
+
+
+def check_days(where: str, first_day: date | None, last_day: date | None, now: datetime) -> InvalidInput | None:
+    """Say why a day, or a range of days, cannot be a dated fact at ``now``, or return None."""
+    if first_day and last_day and last_day < first_day:
+        return InvalidInput("The range ends before it begins.", where=where, next_step="Give the earlier date first.")
+    last = last_day or first_day
+    begins = earliest_instant(None, last)
+    if begins and begins > now:
+        return InvalidInput(f"The date {last} is in the future.", where=where, next_step="Give a past date.")
+    return None
+
+
+def earliest_instant(instant: datetime | None, first_day: date | None) -> datetime | None:
+    """The earliest instant at which a dated fact can have happened, or None if nothing is known of it.
+
+    A bare date begins first in the zone furthest ahead of UTC.
+    """
+    if instant is not None:
+        return instant
+    if first_day is not None:
+        return datetime.combine(first_day, time.min, UTC) - EARLIEST_OFFSET
+    return None
 
 
 def earliest_of(anchor: AnchorValue | None) -> datetime | None:

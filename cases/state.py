@@ -1,37 +1,93 @@
-"""What a breach case keeps in mind between two events, and which acts make sense in it."""
+"""What a case of any kind keeps in mind between two events; everything else is in SQL."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from functools import singledispatch
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from cases.anchors import CONFIRMED, OCCURRED, check_anchor, check_confirmation, earliest_of
-from cases.incident import check_instant
-from cases.messages import (
-    AnchorValue,
-    BatchPlan,
-    CaseAct,
-    CaseSummary,
-    ConfirmBreach,
-    DecideProposal,
-    DismissBreach,
-    LearnElement,
-    LiftHold,
-    Message,
-    NoticePolicy,
-    PlaceHold,
-    ProposeNotRequired,
-    RecordPerformance,
-    ReleaseNotices,
-    SetAnchor,
-    Vocabulary,
-    WithholdNotices,
-)
-from models.enums import FactStatus
-from models.errors import InvalidInput, Refused
+from cases.values import AnchorValue, Message
+from models.enums import NoticeKind
+
+
+class NoticePolicy(Message):
+    """How notices leave, pinned for a case when it is opened.
+
+    ``release`` is ``officer`` (drafts wait for a person until the last safe moment) or ``immediate``;
+    ``last_safe_minutes`` is how long before the due instant a draft goes out unreleased; ``reminder_fractions`` are
+    the parts of its time after which an officer is reminded of it; ``supplement_minutes`` is how long a supplement
+    gathers further facts before it leaves; ``chase_hours`` after a notice its LEA is asked to acknowledge it.
+    """
+
+    release: Literal["officer", "immediate"] = "officer"
+    last_safe_minutes: int = 60
+    reminder_fractions: tuple[float, ...] = ()
+    supplement_minutes: int = 60
+    chase_hours: tuple[int, ...] = ()
+
+
+class BatchPlan(Message):
+    """One batch of at most 200 notices that share clause, due instant and the moment at which they leave.
+
+    ``released_by`` is who released it, if somebody did before the case's workflow had to begin anew.
+    """
+
+    batch_id: UUID
+    kind: NoticeKind
+    clause: str
+    starts_at: datetime
+    due_at: datetime | None
+    leaves_at: datetime
+    size: int
+    withheld: bool = False
+    released_by: str | None = None
+
+
+class PutOff(Message):
+    """A batch of which some letters were deferred, or may have been lost: it is taken up again at ``again_at``."""
+
+    plan: BatchPlan
+    released_by: str | None
+    again_at: datetime
+
+
+class CaseVocabulary(Message):
+    """What the terms of a case's agreements know: dates, content elements, clauses, and grounds for no notice.
+
+    ``clocks`` are the dates from which some clause counts, ``instants`` those of them for which a day is not enough.
+    ``by_notice`` are the clauses that a notice performs, ``by_confirmation`` those that each holder's word performs.
+    """
+
+    anchors: tuple[str, ...] = ()
+    clocks: tuple[str, ...] = ()
+    instants: tuple[str, ...] = ()
+    elements: tuple[str, ...] = ()
+    clauses: tuple[str, ...] = ()
+    by_notice: tuple[str, ...] = ()
+    by_confirmation: tuple[str, ...] = ()
+    by_time: tuple[str, ...] = ()
+    grounds: tuple[str, ...] = ()
+
+
+class CaseSummary(Message):
+    """How a case stands in SQL.
+
+    ``lacking_notices`` counts LEAs told without every element; ``unacknowledged`` those that have not answered;
+    ``due_instants`` are the distinct due instants of open duties, the earliest first; ``elapses_at`` is the first at
+    which the passing of time itself ends a duty. ``computing`` is whether something recorded is not yet in these
+    figures.
+    """
+
+    open_duties: int = 0
+    waiting_notices: int = 0
+    next_due_at: datetime | None = None
+    lacking_notices: int = 0
+    unacknowledged: int = 0
+    due_instants: tuple[datetime, ...] = ()
+    elapses_at: datetime | None = None
+    computing: bool = False
 
 
 class OpenProposal(BaseModel):
@@ -41,13 +97,14 @@ class OpenProposal(BaseModel):
     proposed_by: str
 
 
-class BreachState(BaseModel):
-    """The case's memory; everything else is in SQL. It is carried over when the workflow continues as new.
+class CaseState(BaseModel):
+    """The case's memory. It is handed on when the workflow continues as new, and restored from SQL if it was lost.
 
     Attributes:
         anchors: the dated facts of the case.
         waiting: batches that are planned and have not left, by id.
         leaving: batches that are being sent.
+        put_off: batches that left some letters behind, which are tried again.
         released: who released a waiting batch.
         withheld: batches that an officer decided to keep back.
         proposals: those that wait for a second person.
@@ -55,17 +112,19 @@ class BreachState(BaseModel):
         reminded: how many reminders there were for each clause and due instant.
         raised_until: up to which due instant overdue duties were raised.
         chases: when LEAs that have not acknowledged are asked again.
+        dismissed: whether the matter was found to be none.
         closing: whether the case takes no further acts; ``closed`` once it has its last evidence.
-        overtaken: whether an act came while notices were leaving, which may not yet say what it says.
-        facts, computed: how many changes there were, and how many are computed with.
-        outcomes, outcomes_seen: how many batches were sent, and how many are counted in ``standing``.
+        overtaken: whether an act came while notices were leaving: what they say may no longer be all that is known.
+        facts, computed: how many changes there were, and up to which of them duties are computed.
+        outcomes, outcomes_seen: how many batches were sent, and how many are counted in ``summary``.
     """
 
     anchors: dict[str, AnchorValue]
-    vocabulary: Vocabulary = Vocabulary()
+    vocabulary: CaseVocabulary = CaseVocabulary()
     summary: CaseSummary = CaseSummary()
     waiting: dict[UUID, BatchPlan] = Field(default_factory=dict)
     leaving: dict[UUID, BatchPlan] = Field(default_factory=dict)
+    put_off: dict[UUID, PutOff] = Field(default_factory=dict)
     released: dict[UUID, str] = Field(default_factory=dict)
     withheld: set[UUID] = Field(default_factory=set)
     proposals: dict[UUID, OpenProposal] = Field(default_factory=dict)
@@ -84,232 +143,32 @@ class BreachState(BaseModel):
     outcomes_seen: int = 0
 
     def is_behind(self) -> bool:
-        """Whether something happened that is not yet computed with."""
+        """Whether something happened that duties or summary do not show yet."""
         return self.computed < self.facts or self.outcomes_seen < self.outcomes
 
-    def is_over(self) -> bool:
-        """Whether nothing is open: every duty met, every LEA told everything, every answer given or asked for."""
-        decided = self.dismissed or CONFIRMED in self.anchors
-        busy = self.waiting or self.leaving or self.is_behind()
+    def is_at_rest(self) -> bool:
+        """Whether nothing is open: every duty met, every LEA told everything, every answer given or asked for.
+
+        Whether the case is also over, its kind says.
+        """
+        busy = self.waiting or self.leaving or self.put_off or self.is_behind()
         chasing = bool(self.chases) and self.summary.unacknowledged > 0
         lacking = self.summary.lacking_notices > 0 and not self.dismissed
         left = self.summary.open_duties or lacking
-        return decided and not (busy or left or chasing)
+        return not (busy or left or chasing)
 
     def waiting_of(self, clause: str | None) -> list[BatchPlan]:
         """The waiting batches of a clause, or all."""
         return [plan for plan in self.waiting.values() if clause in (None, plan.clause)]
 
+    def reported(self) -> CaseSummary:
+        """How the case stands, as far as it is computed."""
+        return self.summary.model_copy(update={"computing": self.computed < self.facts})
 
-class BreachInput(Message):
-    """Start of a breach case; ``memory`` is what SQL remembers of it, or what an earlier run of it hands on."""
+
+class CaseInput(Message):
+    """Start of a case's workflow: ``state`` is what SQL knows of it, or what an earlier run of it hands on."""
 
     case_id: UUID
     policy: NoticePolicy = NoticePolicy()
-    state: BreachState
-
-
-def check(act: CaseAct, state: BreachState, now: datetime) -> None:
-    """Raise ``Refused`` or ``InvalidInput`` where an act makes no sense in the present state; change nothing."""
-    if state.closing:
-        raise Refused("This case is closed.", next_step="Report a new incident if there is one.")
-    check_act(act, state, now)
-
-
-@singledispatch
-def check_act(act: Message, state: BreachState, now: datetime) -> None:
-    """What makes one kind of act senseless."""
-    _refuse_dismissed(state)
-
-
-@check_act.register
-def _(message: ConfirmBreach, state: BreachState, now: datetime) -> None:
-    _refuse_dismissed(state)
-    check_confirmation(state.anchors, message.confirmed_at, now)
-
-
-@check_act.register
-def _(message: DismissBreach, state: BreachState, now: datetime) -> None:
-    _refuse_dismissed(state)
-    if CONFIRMED in state.anchors:
-        raise Refused(
-            "This breach is confirmed, so it cannot be dismissed.",
-            next_step="Propose that no notice is required, on a ground of the clause.",
-        )
-
-
-@check_act.register
-def _(message: SetAnchor, state: BreachState, now: datetime) -> None:
-    _refuse_dismissed(state)
-    _refuse_unopened(state)
-    anchor = message.anchor
-    check_anchor(anchor, state.vocabulary.anchors, now)
-    known = state.anchors.get(anchor.name)
-    if known == anchor and message.agreement_id is None:
-        raise Refused(f"{anchor.name} already has this value.", next_step="There is nothing to correct.")
-    if (known or message.agreement_id) and message.reason_sha256 is None:
-        raise InvalidInput("A correction needs a reason.", where="reason", next_step="Say why the date changes.")
-    if anchor.name == CONFIRMED and known is None:
-        raise Refused("This breach is not confirmed yet.", next_step="Confirm it instead.")
-    occurred = anchor if anchor.name == OCCURRED else state.anchors.get(OCCURRED)
-    confirmed = anchor if anchor.name == CONFIRMED else state.anchors.get(CONFIRMED)
-    began = earliest_of(occurred)
-    if began and confirmed and confirmed.instant and confirmed.instant < began:
-        raise InvalidInput("The confirmation would be before the breach occurred.", where=anchor.name)
-
-
-@check_act.register
-def _(message: LearnElement, state: BreachState, now: datetime) -> None:
-    _refuse_dismissed(state)
-    _refuse_unopened(state)
-    if message.element not in state.vocabulary.elements:
-        raise InvalidInput(
-            f"The terms of this case's agreements know no element {message.element!r}.",
-            where="element",
-            next_step=f"They know {', '.join(state.vocabulary.elements)}.",
-        )
-    if (message.status is FactStatus.KNOWN) != (message.value_sha256 is not None):
-        raise InvalidInput("A known element has a value, one that is impossible to determine has none.", where="value")
-
-
-@check_act.register
-def _(message: ReleaseNotices, state: BreachState, now: datetime) -> None:
-    if not state.waiting_of(message.clause):
-        raise Refused("No such notice of this case waits for release.", next_step="There is nothing to do.")
-
-
-@check_act.register
-def _(message: WithholdNotices, state: BreachState, now: datetime) -> None:
-    waiting = [plan for plan in state.waiting_of(message.clause) if plan.batch_id not in state.released]
-    if not waiting:
-        raise Refused(
-            "No such notice of this case waits: what has been sent cannot be withheld.",
-            next_step="Send a correction to the LEAs instead.",
-        )
-    if all(plan.batch_id in state.withheld for plan in waiting):
-        raise Refused("These notices are withheld already.", next_step="There is nothing to do.")
-
-
-@check_act.register
-def _(message: ProposeNotRequired, state: BreachState, now: datetime) -> None:
-    _refuse_dismissed(state)
-    _refuse_unopened(state)
-    _refuse_unknown_clause(state, message.clause)
-    if message.ground not in state.vocabulary.grounds:
-        raise InvalidInput(
-            f"The terms know no ground {message.ground!r}.",
-            where="ground",
-            next_step=f"They know {', '.join(state.vocabulary.grounds)}.",
-        )
-    if message.proposal_id in state.proposals:
-        raise Refused("This is proposed already.", next_step="A second person decides it.")
-
-
-@check_act.register
-def _(message: DecideProposal, state: BreachState, now: datetime) -> None:
-    _refuse_dismissed(state)
-    proposal = state.proposals.get(message.proposal_id)
-    if proposal is None:
-        raise Refused("No such proposal waits for a decision.", next_step="Look at the case's page.")
-    if message.approve and proposal.proposed_by == message.actor:
-        raise Refused("Nobody approves a proposal of their own.", next_step="Ask a second person to decide it.")
-
-
-@check_act.register
-def _(message: PlaceHold, state: BreachState, now: datetime) -> None:
-    _refuse_dismissed(state)
-    if message.hold_id in state.holds:
-        raise Refused("This hold is in place already.", next_step="There is nothing to do.")
-    if problem := check_instant("begins_at", message.begins_at, now):
-        raise problem
-    if message.until and (message.until.tzinfo is None or message.until <= max(now, message.begins_at)):
-        raise InvalidInput(
-            "The hold would end before it begins to count.", where="until", next_step="Give a later time."
-        )
-
-
-@check_act.register
-def _(message: LiftHold, state: BreachState, now: datetime) -> None:
-    if message.hold_id not in state.holds:
-        raise Refused("No such law-enforcement hold is in place.", next_step="Look at the case's page.")
-
-
-@check_act.register
-def _(message: RecordPerformance, state: BreachState, now: datetime) -> None:
-    _refuse_dismissed(state)
-    _refuse_unopened(state)
-    _refuse_unknown_clause(state, message.clause)
-
-
-def _refuse_dismissed(state: BreachState) -> None:
-    if state.dismissed:
-        raise Refused("This suspicion was dismissed.", next_step="Report a new incident if there is one.")
-
-
-def _refuse_unknown_clause(state: BreachState, clause: str) -> None:
-    if clause not in state.vocabulary.clauses:
-        raise InvalidInput(
-            f"No duty of this case is under {clause!r}.",
-            where="clause",
-            next_step=f"There are {', '.join(state.vocabulary.clauses)}.",
-        )
-
-
-def _refuse_unopened(state: BreachState) -> None:
-    if state.computed == 0:
-        raise Refused("The case is still being opened.", next_step="Try again in a moment.")
-
-
-@singledispatch
-def take_act(act: Message, state: BreachState) -> None:
-    """Change the state as an act that was found to make sense changes it."""
-
-
-@take_act.register
-def _(message: ConfirmBreach, state: BreachState) -> None:
-    state.anchors[CONFIRMED] = AnchorValue(name=CONFIRMED, instant=message.confirmed_at)
-
-
-@take_act.register
-def _(message: DismissBreach, state: BreachState) -> None:
-    state.dismissed = True
-
-
-@take_act.register
-def _(message: SetAnchor, state: BreachState) -> None:
-    if message.agreement_id is None:
-        state.anchors[message.anchor.name] = message.anchor
-
-
-@take_act.register
-def _(message: ReleaseNotices, state: BreachState) -> None:
-    for plan in state.waiting_of(message.clause):
-        state.released[plan.batch_id] = message.actor
-        state.withheld.discard(plan.batch_id)
-
-
-@take_act.register
-def _(message: WithholdNotices, state: BreachState) -> None:
-    state.withheld.update(
-        plan.batch_id for plan in state.waiting_of(message.clause) if plan.batch_id not in state.released
-    )
-
-
-@take_act.register
-def _(message: ProposeNotRequired, state: BreachState) -> None:
-    state.proposals[message.proposal_id] = OpenProposal(clause=message.clause, proposed_by=message.actor)
-
-
-@take_act.register
-def _(message: DecideProposal, state: BreachState) -> None:
-    del state.proposals[message.proposal_id]
-
-
-@take_act.register
-def _(message: PlaceHold, state: BreachState) -> None:
-    state.holds[message.hold_id] = message.until
-
-
-@take_act.register
-def _(message: LiftHold, state: BreachState) -> None:
-    del state.holds[message.hold_id]
+    state: CaseState

@@ -23,12 +23,6 @@ class ContactRole(StrEnum):
     COPY_TO = "copy_to"
 
 
-class CaseKind(StrEnum):
-    """The matter a case is about; each kind is one workflow type."""
-
-    BREACH = "breach"
-
-
 class CaseStatus(StrEnum):
     """Where a case stands."""
 
@@ -47,6 +41,8 @@ class DutyStatus(StrEnum):
     PERFORMED = "performed"
     NOT_REQUIRED = "not_required"
     CANCELLED = "cancelled"
+    ELAPSED = "elapsed"
+    """Nobody did anything: the time ran out after which the clause says that something holds."""
 
 
 OPEN_STATUSES = frozenset({DutyStatus.PENDING, DutyStatus.RUNNING, DutyStatus.SUSPENDED})
@@ -72,6 +68,8 @@ class BatchStatus(StrEnum):
 
     WAITING = "waiting"
     SENDING = "sending"
+    PUT_OFF = "put_off"
+    """Some of its letters were deferred, or may have been lost; they are tried again at a moment of their own."""
     SENT = "sent"
     WITHHELD = "withheld"
     CANCELLED = "cancelled"

@@ -10,7 +10,7 @@ import hashlib
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from models.enums import CaseKind, NoticeKind
+from models.enums import NoticeKind
 
 NAMESPACE = UUID("6f3f0a52-3c5c-5d0f-9a51-7f0b6d5d7e11")
 """Root of all derived ids; never changed, since stored ids depend on it."""
@@ -23,9 +23,9 @@ def _derived(*parts: object) -> UUID:
     return uuid5(NAMESPACE, "\x1f".join(str(part) for part in parts))
 
 
-def case_id(kind: CaseKind, report_digest: str) -> UUID:
+def case_id(kind: str, report_digest: str) -> UUID:
     """The case for one report: the same report always names the same case."""
-    return _derived("case", kind.value, report_digest)
+    return _derived("case", kind, report_digest)
 
 
 def case_reference(case: UUID) -> str:
@@ -38,9 +38,9 @@ def agreement_id(reference: str) -> UUID:
     return _derived("agreement", reference)
 
 
-def duty_id(case: UUID, agreement: UUID, clause: str) -> UUID:
-    """The duty that one clause of one agreement sets in one case."""
-    return _derived("duty", case, agreement, clause)
+def duty_id(case: UUID, agreement: UUID, clause: str, occurrence: int = 1) -> UUID:
+    """The duty that one clause of one agreement sets in one case, each time it comes round."""
+    return _derived("duty", case, agreement, clause, *((occurrence,) if occurrence > 1 else ()))
 
 
 def batch_id(case: UUID, kind: NoticeKind, clause: str, first_duty: UUID, planned_at: datetime) -> UUID:
@@ -68,9 +68,9 @@ def message_id(delivery: UUID, domain: str) -> str:
     return f"<{delivery}@{domain}>"
 
 
-def workflow_id(kind: CaseKind, case: UUID) -> str:
+def workflow_id(kind: str, case: UUID) -> str:
     """The Temporal workflow id of a case."""
-    return f"{kind.value}:{case}"
+    return f"{kind}:{case}"
 
 
 def batch_workflow_id(batch: UUID) -> str:

@@ -14,7 +14,6 @@ from models.columns import SealedBytes, SealedText, UtcDateTime
 from models.enums import (
     AnswerKind,
     BatchStatus,
-    CaseKind,
     CaseStatus,
     ContactRole,
     DeliveryStatus,
@@ -22,6 +21,7 @@ from models.enums import (
     FactStatus,
     NoticeKind,
     Party,
+    PerformedBy,
     Verdict,
 )
 
@@ -84,12 +84,18 @@ class Agreement(SQLModel, table=True):
 
 
 class AgreementContact(SQLModel, table=True):
-    """One person or office that a party names for notices; rank 0 is tried first within its role."""
+    """One person or office that a party names for notices; rank 0 is tried first within its role.
+
+    Most are the other side's, named in the agreement. A case may add contacts of further parties under an agreement,
+    such as the subprocessors that hold its data, or the parent who asks; those belong to that case alone.
+    """
 
     __tablename__ = "agreement_contact"
 
     id: UUID = Field(primary_key=True)
     agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    case_id: UUID | None = Field(default=None, foreign_key="duenotice_case.id", index=True)
+    party: Party = _word(Party)
     role: ContactRole = _word(ContactRole)
     rank: int = 0
     name: str = _sealed("agreement_contact.name")
@@ -137,19 +143,39 @@ class TermsSnapshot(SQLModel, table=True):
 
 
 class Case(SQLModel, table=True):
-    """One matter with one Temporal workflow; ``report_digest`` makes the same report the same case."""
+    """One matter of one kind, about one event, with one Temporal workflow.
+
+    ``report_digest`` makes the same report the same case. Duties are computed up to what was recorded at ``changed_at``
+    once ``computed_at`` is not earlier.
+    """
 
     __tablename__ = "duenotice_case"
 
     id: UUID = Field(primary_key=True)
-    kind: CaseKind = _word(CaseKind)
+    kind: str = Field(max_length=60)
+    event: str = Field(max_length=60)
     status: CaseStatus = _word(CaseStatus, index=True)
     title: str = _sealed("case.title")
-    subprocessor: str | None = _sealed_or_none("case.subprocessor")
     report_digest: str = Field(unique=True)
     opened_at: datetime = _instant(index=True)
     workflow_started_at: datetime | None = _instant_or_none()
     closed_at: datetime | None = _instant_or_none()
+    changed_at: datetime | None = _instant_or_none(index=True)
+    computed_at: datetime | None = _instant_or_none()
+
+
+class CaseAct(SQLModel, table=True):
+    """One act of a person in a case, once: its id makes a retry the same act."""
+
+    __tablename__ = "case_act"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    act: str = Field(max_length=60)
+    clause: str | None = None
+    reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    actor: str
+    at: datetime = _instant()
 
 
 class CaseAnchor(SQLModel, table=True):
@@ -206,7 +232,11 @@ class DueDate(SQLModel, table=True):
 
 
 class Duty(SQLModel, table=True):
-    """One dated thing that one party owes the other under one clause in one case."""
+    """One dated thing that one party owes another under one clause in one case; what recurs has an occurrence each time.
+
+    ``lacking`` is what its notice said would follow; ``waits_for`` what is required at once and missing, so that it
+    cannot be performed yet.
+    """
 
     __tablename__ = "duty"
     __table_args__ = (Index("duty_case_status", "case_id", "status"),)
@@ -215,8 +245,10 @@ class Duty(SQLModel, table=True):
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
     agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
     clause: str
+    occurrence: int = 1
     owed_by: Party = _word(Party)
     owed_to: Party = _word(Party)
+    performed_by: PerformedBy = _word(PerformedBy)
     status: DutyStatus = _word(DutyStatus)
     due_date_id: str = Field(foreign_key="due_date.id", index=True)
     due_at: datetime | None = _instant_or_none(index=True)
@@ -224,6 +256,7 @@ class Duty(SQLModel, table=True):
     verdict: Verdict | None = _word_or_none(Verdict)
     lacking: list[str] = Field(default_factory=list, sa_type=JSON)
     lacking_count: int = 0
+    waits_for: list[str] = Field(default_factory=list, sa_type=JSON)
     escalated_at: datetime | None = _instant_or_none()
 
 
@@ -241,6 +274,8 @@ class Batch(SQLModel, table=True):
     size: int
     leaves_at: datetime = _instant()
     released_by: str | None = None
+    tries: int = 0
+    again_at: datetime | None = _instant_or_none()
     trouble: str | None = None
     trouble_since: datetime | None = _instant_or_none()
 
@@ -319,6 +354,23 @@ class Proposal(SQLModel, table=True):
     decided_by: str | None = None
     decided_at: datetime | None = _instant_or_none()
     approved: bool | None = None
+
+
+class Confirmation(SQLModel, table=True):
+    """A party's own word that it did what a duty asks: who is to give it, and once given, what it said.
+
+    ``contact_id`` is None for the party that owes the duty itself.
+    """
+
+    __tablename__ = "confirmation"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    duty_id: UUID = Field(foreign_key="duty.id", index=True)
+    contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
+    particulars_sha256: str = Field(foreign_key="artifact.sha256")
+    given_at: datetime = _instant()
+    recorded_by: str
 
 
 class Answer(SQLModel, table=True):

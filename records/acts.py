@@ -1,317 +1,378 @@
-"""What a person's act changes in SQL, and the evidence it leaves: one function for each kind of act."""
+"""What a person's act changes in SQL, with the evidence of it: one branch for each act that every kind of case knows.
+
+The acts of one kind alone are stored by ``records/<kind>.py``. Recording happens in one transaction, before the case
+takes the act into its memory; what is refused here leaves nothing behind, and recording again changes nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import singledispatch
-from typing import Any
+from importlib import import_module
+from typing import Any, Protocol, assert_never, cast
 from uuid import UUID, uuid5
 
 from sqlmodel import Session, col, select, update
 
-from cases.anchors import CONFIRMED
-from cases.messages import (
+from cases.acts import (
+    Act,
+    Add,
     AdoptTerms,
-    AnchorValue,
-    ConfirmBreach,
-    DecideProposal,
-    DismissBreach,
-    LearnElement,
-    LiftHold,
-    Message,
-    PlaceHold,
-    ProposeNotRequired,
-    RecordPerformance,
-    SetAnchor,
-    WithholdNotices,
+    Approve,
+    CommonAct,
+    ConfirmDone,
+    Decline,
+    Done,
+    Hold,
+    Impossible,
+    Learn,
+    Lift,
+    Propose,
+    Release,
+    SetDate,
+    TakeAct,
+    Withhold,
 )
-from ledger.append import Entry, append
+from cases.kind import Kind
+from cases.kinds import kind_named
+from cases.messages import RecordAct
+from cases.values import AnchorValue, Kept, read_references
+from ledger.append import append
 from ledger.artifacts import fetch
-from ledger.kinds import EvidenceKind
-from models.enums import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, Verdict
-from models.tables import Batch, Case, CaseAnchor, CaseFact, Duty, Hold, Proposal
+from ledger.entries import ActRecorded, JsonObject
+from models import tables
+from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, FactStatus
+from models.errors import InvalidInput, Refused
+from models.tables import Batch, Case, CaseAct, CaseAnchor, CaseFact, Duty, Proposal
+from records.confirmations import confirm_done
+from records.duties import perform
+from records.scope import extend_scope, pin_terms, unpin_terms
 from records.terms import agreements_knowing
+from terms.catalogue import Catalogue
 
 
-@singledispatch
-def record_act(act: Message, session: Session, case_id: UUID, now: datetime) -> None:
-    """Store an act and its evidence in the session's transaction; storing it again changes nothing."""
-    raise TypeError(f"{type(act).__name__} is not an act that is stored")
+@dataclass(frozen=True)
+class Recording:
+    """One act on its way into SQL.
+
+    Attributes:
+        session: the transaction.
+        catalogue: the clauses, for acts that pin terms.
+        case: the case.
+        message: what was done, by whom, when.
+    """
+
+    session: Session
+    catalogue: Catalogue
+    case: Case
+    message: RecordAct
+
+    @property
+    def actor(self) -> str:
+        """Who did it."""
+        return self.message.actor
+
+    @property
+    def at(self) -> datetime:
+        """When the case took it."""
+        return self.message.at
+
+    def made_id(self, what: str) -> UUID:
+        """The id of what the act makes."""
+        return TakeAct(act=self.message.act, actor=self.actor, act_id=self.message.act_id).made_id(what)
 
 
-@record_act.register
-def _(act: ConfirmBreach, session: Session, case_id: UUID, now: datetime) -> None:
-    anchor = AnchorValue(name=CONFIRMED, instant=act.confirmed_at)
-    _keep_anchor(session, case_id, SetAnchor(anchor=anchor, actor=act.actor), now)
+class ActRecorder(Protocol):
+    """What ``records/<kind>.py`` offers: it stores the kind's own acts and returns what evidence adds to the act."""
+
+    def record_act(self, recording: Recording) -> JsonObject:
+        """Store one of the kind's own acts."""
 
 
-@record_act.register
-def _(act: SetAnchor, session: Session, case_id: UUID, now: datetime) -> None:
-    _keep_anchor(session, case_id, act, now)
+def record_act(session: Session, catalogue: Catalogue, message: RecordAct) -> None:
+    """Store an act and its evidence in the session's transaction; storing it again changes nothing.
 
-
-@record_act.register
-def _(act: DismissBreach, session: Session, case_id: UUID, now: datetime) -> None:
-    case = session.get_one(Case, case_id)
-    case.status = CaseStatus.DISMISSED
-    session.add(case)
-    in_case = col(Duty.case_id) == case_id
-    session.execute(
-        update(Duty).where(in_case, col(Duty.status).in_(OPEN_STATUSES)).values(status=DutyStatus.CANCELLED)
-    )
-    session.execute(update(Duty).where(in_case).values(lacking=[], lacking_count=0))
-    _leave(session, EvidenceKind.CASE_DISMISSED, case_id, act.actor, now, artifacts=(act.reason_sha256,))
-
-
-@record_act.register
-def _(act: LearnElement, session: Session, case_id: UUID, now: datetime) -> None:
-    row_id = uuid5(case_id, f"fact:{act.element}:{act.status}:{act.value_sha256}")
-    _supersede(session, CaseFact, (col(CaseFact.case_id) == case_id, col(CaseFact.element) == act.element), now)
-    session.merge(
-        CaseFact(
-            id=row_id,
-            case_id=case_id,
-            element=act.element,
-            status=act.status,
-            value=fetch(session, act.value_sha256).decode() if act.value_sha256 else None,
-            recorded_at=now,
-            recorded_by=act.actor,
-            superseded_at=None,
+    Raises:
+        InvalidInput, Refused: it can never be stored; nothing is.
+    """
+    if session.get(CaseAct, message.act_id) is not None:
+        return
+    case = session.get_one(Case, message.case_id)
+    recording = Recording(session, catalogue, case, message)
+    effect = _store(kind_named(case.kind), recording)
+    case.changed_at = message.at
+    act = message.act
+    session.add(
+        CaseAct(
+            id=message.act_id,
+            case_id=case.id,
+            act=act.act,
+            clause=getattr(act, "clause", None),
+            reason_sha256=_reason(act),
+            actor=message.actor,
+            at=message.at,
         )
     )
-    _leave(
+    append(
         session,
-        EvidenceKind.FACT_RECORDED,
-        case_id,
-        act.actor,
-        now,
-        subject=act.element,
-        body={"element": act.element, "status": act.status.value},
-        artifacts=(act.value_sha256,) if act.value_sha256 else (),
+        ActRecorded(
+            case_id=case.id,
+            actor=message.actor,
+            at=message.at,
+            act=act.act,
+            act_id=message.act_id,
+            particulars=particulars_of(act) | effect,
+            kept_sha256=tuple(kept.sha256 for kept in kept_in(act)),
+        ),
     )
 
 
-@record_act.register
-def _(act: WithholdNotices, session: Session, case_id: UUID, now: datetime) -> None:
-    waiting = [col(Batch.case_id) == case_id, col(Batch.status) == BatchStatus.WAITING]
-    if act.clause:
-        waiting.append(col(Batch.clause) == act.clause)
-    session.execute(update(Batch).where(*waiting).values(status=BatchStatus.WITHHELD))
-    _leave(
-        session,
-        EvidenceKind.NOTICE_WITHHELD,
-        case_id,
-        act.actor,
-        now,
-        body={"clause": act.clause},
-        artifacts=(act.reason_sha256,),
-    )
+def kept_in(act: Act) -> tuple[Kept, ...]:
+    """What a person gave with an act: texts, files, lists."""
+    return tuple(value for name in type(act).model_fields if isinstance(value := getattr(act, name), Kept))
 
 
-@record_act.register
-def _(act: ProposeNotRequired, session: Session, case_id: UUID, now: datetime) -> None:
-    session.merge(
-        Proposal(
-            id=act.proposal_id,
-            case_id=case_id,
-            clause=act.clause,
-            ground=act.ground,
-            agreements=[str(agreement) for agreement in act.agreements],
-            reason_sha256=act.reason_sha256,
-            proposed_by=act.actor,
-            proposed_at=now,
-        )
-    )
-    _leave(
-        session,
-        EvidenceKind.NOT_REQUIRED_PROPOSED,
-        case_id,
-        act.actor,
-        now,
-        subject=str(act.proposal_id),
-        body={"clause": act.clause, "ground": act.ground, "agreements": [str(key) for key in act.agreements]},
-        artifacts=(act.reason_sha256,),
-    )
+def particulars_of(act: Act) -> JsonObject:
+    """What was decided, as evidence holds it: ids, words of the terms and instants; texts are artifacts."""
+    kept = {name for name in type(act).model_fields if isinstance(getattr(act, name), Kept)}
+    found: JsonObject = act.model_dump(mode="json", exclude=kept | {"act"}, exclude_none=True)
+    return {name: _plain(value) for name, value in found.items()}
 
 
-@record_act.register
-def _(act: DecideProposal, session: Session, case_id: UUID, now: datetime) -> None:
-    proposal = session.get_one(Proposal, act.proposal_id)
-    proposal.decided_by, proposal.decided_at, proposal.approved = act.actor, now, act.approve
-    session.add(proposal)
-    knowing = agreements_knowing(session, case_id, proposal.ground) if act.approve else set()
-    duties = [
-        duty
-        for duty in _duties_under(session, case_id, proposal.clause, proposal.agreements)
-        if duty.agreement_id in knowing
-    ]
-    for duty in duties:
-        duty.status = DutyStatus.NOT_REQUIRED
-    session.add_all(duties)
-    _leave(
-        session,
-        EvidenceKind.NOT_REQUIRED_DECIDED,
-        case_id,
-        act.actor,
-        now,
-        subject=str(act.proposal_id),
-        body={
-            "approved": act.approve,
-            "proposed_by": proposal.proposed_by,
-            "clause": proposal.clause,
-            "ground": proposal.ground,
-            "duties": [str(duty.id) for duty in duties],
-        },
-        artifacts=(proposal.reason_sha256,),
-    )
+def _plain(value: Any) -> Any:
+    """An agreement by its id alone."""
+    match value:
+        case {"id": identifier} if len(value) == 1:
+            return identifier
+        case list():
+            return [_plain(member) for member in value]
+        case _:
+            return value
 
 
-@record_act.register
-def _(act: PlaceHold, session: Session, case_id: UUID, now: datetime) -> None:
-    session.merge(
-        Hold(
-            id=act.hold_id,
-            case_id=case_id,
-            agreement_id=act.agreement_id,
-            particulars_sha256=act.particulars_sha256,
-            shareable=act.shareable,
-            begins_at=act.begins_at,
-            until=act.until,
-            placed_by=act.actor,
-            placed_at=now,
-        )
-    )
-    _leave(
-        session,
-        EvidenceKind.HOLD_PLACED,
-        case_id,
-        act.actor,
-        now,
-        subject=str(act.hold_id),
-        body={
-            "agreement": str(act.agreement_id) if act.agreement_id else None,
-            "begins_at": act.begins_at.isoformat(),
-            "until": act.until.isoformat() if act.until else None,
-            "shareable": act.shareable,
-        },
-        artifacts=(act.particulars_sha256,),
-    )
+def _reason(act: Act) -> str | None:
+    reason = getattr(act, "reason", None)
+    return reason.sha256 if isinstance(reason, Kept) else None
 
 
-@record_act.register
-def _(act: LiftHold, session: Session, case_id: UUID, now: datetime) -> None:
-    hold = session.get_one(Hold, act.hold_id)
-    hold.lifted_by, hold.lifted_at = act.actor, hold.lifted_at or now
-    session.add(hold)
-    _leave(session, EvidenceKind.HOLD_LIFTED, case_id, act.actor, now, subject=str(act.hold_id))
+def _store(kind: Kind, recording: Recording) -> JsonObject:
+    act = recording.message.act
+    if type(act) in kind.acts:
+        assert kind.records, f"the kind {kind.name} has acts of its own and names no module that records them"
+        recorder = cast(ActRecorder, import_module(kind.records))
+        return recorder.record_act(recording)
+    return _store_common(cast(CommonAct, act), recording)
 
 
-@record_act.register
-def _(act: RecordPerformance, session: Session, case_id: UUID, now: datetime) -> None:
-    duties = _duties_under(session, case_id, act.clause, [])
-    for duty in duties:
-        duty.status, duty.performed_at = DutyStatus.PERFORMED, now
-        duty.verdict = Verdict.LATE if duty.due_at and now > duty.due_at else Verdict.ON_TIME
-    session.add_all(duties)
-    _leave(
-        session,
-        EvidenceKind.DUTY_PERFORMED,
-        case_id,
-        act.actor,
-        now,
-        subject=act.clause,
-        body={"clause": act.clause, "duties": {str(duty.id): str(duty.verdict) for duty in duties}},
-        artifacts=(act.proof_sha256,),
-    )
+def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
+    session, case_id = recording.session, recording.case.id
+    match act:
+        case SetDate():
+            agreement = act.agreement.id if act.agreement else None
+            return set_anchor(recording, act.anchor, agreement, act.reason)
+        case Learn(element=element, value=value):
+            return _learn(recording, element, FactStatus.KNOWN, fetch(session, value.sha256).decode())
+        case Impossible(element=element):
+            return _learn(recording, element, FactStatus.IMPOSSIBLE, None)
+        case Release(clause=clause):
+            return _release(recording, clause)
+        case Withhold(clause=clause):
+            waiting = _batches(case_id, clause, (BatchStatus.WAITING,))
+            session.execute(update(Batch).where(*waiting).values(status=BatchStatus.WITHHELD, released_by=None))
+            return {}
+        case Propose():
+            return _propose(recording, act)
+        case Approve(proposal_id=proposal_id):
+            return _decide(recording, proposal_id, approve=True)
+        case Decline(proposal_id=proposal_id):
+            return _decide(recording, proposal_id, approve=False)
+        case Hold():
+            return _hold(recording, act)
+        case Lift(hold_id=hold_id):
+            hold = session.get_one(tables.Hold, hold_id)
+            hold.lifted_by, hold.lifted_at = recording.actor, hold.lifted_at or recording.at
+            return {}
+        case Done(clause=clause):
+            return _done(recording, clause)
+        case ConfirmDone():
+            return confirm_done(session, recording.case, act, actor=recording.actor, at=recording.at)
+        case AdoptTerms():
+            unpin_terms(session, case_id)
+            pin_terms(session, recording.catalogue, case_id, recording.at)
+            return {}
+        case Add():
+            return _add(recording, act)
+        case _:
+            assert_never(act)
 
 
-@record_act.register
-def _(act: AdoptTerms, session: Session, case_id: UUID, now: datetime) -> None:
-    _leave(session, EvidenceKind.TERMS_ADOPTED, case_id, act.actor, now, artifacts=(act.reason_sha256,))
-
-
-def _keep_anchor(session: Session, case_id: UUID, act: SetAnchor, now: datetime) -> None:
-    anchor = act.anchor
-    value = anchor.model_dump(mode="json", exclude_none=True)
+def set_anchor(
+    recording: Recording, anchor: AnchorValue, agreement_id: UUID | None = None, reason: Kept | None = None
+) -> JsonObject:
+    """Give a case, or one agreement in it, a dated fact; the one before it is kept, superseded, and named in evidence."""
+    session, case_id = recording.session, recording.case.id
     same = (
         col(CaseAnchor.case_id) == case_id,
         col(CaseAnchor.name) == anchor.name,
-        col(CaseAnchor.agreement_id) == act.agreement_id
-        if act.agreement_id
-        else col(CaseAnchor.agreement_id).is_(None),
+        col(CaseAnchor.agreement_id) == agreement_id if agreement_id else col(CaseAnchor.agreement_id).is_(None),
+        col(CaseAnchor.superseded_at).is_(None),
     )
     before = [
         AnchorValue(name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day)
-        for row in session.exec(select(CaseAnchor).where(*same, col(CaseAnchor.superseded_at).is_(None)))
+        for row in session.exec(select(CaseAnchor).where(*same))
     ]
-    if anchor in before:
-        return
-    _supersede(session, CaseAnchor, same, now)
-    session.merge(
+    session.execute(update(CaseAnchor).where(*same).values(superseded_at=recording.at))
+    session.add(
         CaseAnchor(
-            id=uuid5(case_id, f"anchor:{act.agreement_id}:{sorted(value.items())}"),
+            id=uuid5(recording.message.act_id, f"anchor:{anchor.name}:{agreement_id}"),
             case_id=case_id,
-            agreement_id=act.agreement_id,
+            agreement_id=agreement_id,
             name=anchor.name,
             instant=anchor.instant,
             first_day=anchor.first_day,
             last_day=anchor.last_day,
-            recorded_at=now,
-            recorded_by=act.actor,
-            reason_sha256=act.reason_sha256,
-            superseded_at=None,
+            recorded_at=recording.at,
+            recorded_by=recording.actor,
+            reason_sha256=reason.sha256 if reason else None,
         )
     )
-    body: dict[str, Any] = {
-        "anchor": value,
+    return {
+        "anchor": anchor.model_dump(mode="json", exclude_none=True),
         "before": [old.model_dump(mode="json", exclude_none=True) for old in before],
     }
-    if act.agreement_id:
-        body["agreement"] = str(act.agreement_id)
-    kind = EvidenceKind.ANCHOR_CORRECTED if before else EvidenceKind.ANCHOR_RECORDED
-    reasons = (act.reason_sha256,) if act.reason_sha256 else ()
-    _leave(session, kind, case_id, act.actor, now, subject=anchor.name, body=body, artifacts=reasons)
 
 
-def _supersede(session: Session, table: type[CaseAnchor] | type[CaseFact], same: Sequence[Any], now: datetime) -> None:
-    session.execute(update(table).where(*same, col(table.superseded_at).is_(None)).values(superseded_at=now))
+def _learn(recording: Recording, element: str, status: FactStatus, value: str | None) -> JsonObject:
+    session, case_id = recording.session, recording.case.id
+    session.execute(
+        update(CaseFact)
+        .where(
+            col(CaseFact.case_id) == case_id, col(CaseFact.element) == element, col(CaseFact.superseded_at).is_(None)
+        )
+        .values(superseded_at=recording.at)
+    )
+    session.add(
+        CaseFact(
+            id=recording.made_id("fact"),
+            case_id=case_id,
+            element=element,
+            status=status,
+            value=value,
+            recorded_at=recording.at,
+            recorded_by=recording.actor,
+        )
+    )
+    return {"status": status.value}
 
 
-def _duties_under(session: Session, case_id: UUID, clause: str, agreements: list[str]) -> list[Duty]:
-    """The open duties of a case under one clause: of some agreements, or of all where none is named."""
-    wanted = set(agreements)
-    return [
+def _batches(case_id: UUID, clause: str | None, statuses: Sequence[BatchStatus]) -> list[Any]:
+    """The conditions for the batches of a case in one of some statuses: of a clause, or all."""
+    found = [col(Batch.case_id) == case_id, col(Batch.status).in_(statuses)]
+    return [*found, col(Batch.clause) == clause] if clause else found
+
+
+def _release(recording: Recording, clause: str | None) -> JsonObject:
+    """Keep who released what, so that a case whose workflow is lost releases it still."""
+    where = _batches(recording.case.id, clause, (BatchStatus.WAITING, BatchStatus.WITHHELD))
+    released = recording.session.exec(select(Batch.id, Batch.size).where(*where)).all()
+    recording.session.execute(
+        update(Batch).where(*where).values(status=BatchStatus.WAITING, released_by=recording.actor)
+    )
+    return {"batches": [str(batch) for batch, _ in released], "notices": sum(size for _, size in released)}
+
+
+def _propose(recording: Recording, act: Propose) -> JsonObject:
+    proposal_id = recording.made_id("proposal")
+    recording.session.add(
+        Proposal(
+            id=proposal_id,
+            case_id=recording.case.id,
+            clause=act.clause,
+            ground=act.ground,
+            agreements=[str(agreement.id) for agreement in act.agreements],
+            reason_sha256=act.reason.sha256,
+            proposed_by=recording.actor,
+            proposed_at=recording.at,
+        )
+    )
+    return {"proposal_id": str(proposal_id)}
+
+
+def _decide(recording: Recording, proposal_id: UUID, *, approve: bool) -> JsonObject:
+    session, case_id = recording.session, recording.case.id
+    proposal = session.get_one(Proposal, proposal_id)
+    proposal.decided_by, proposal.decided_at, proposal.approved = recording.actor, recording.at, approve
+    knowing = agreements_knowing(session, case_id, proposal.ground) if approve else set()
+    named = set(proposal.agreements)
+    duties = [
         duty
-        for duty in session.exec(
+        for duty in _open_duties(session, case_id, proposal.clause)
+        if duty.agreement_id in knowing and (not named or str(duty.agreement_id) in named)
+    ]
+    for duty in duties:
+        duty.status = DutyStatus.NOT_REQUIRED
+    return {
+        "approved": approve,
+        "proposed_by": proposal.proposed_by,
+        "clause": proposal.clause,
+        "ground": proposal.ground,
+        "duties": [str(duty.id) for duty in duties],
+    }
+
+
+def _hold(recording: Recording, act: Hold) -> JsonObject:
+    hold_id = recording.made_id("hold")
+    recording.session.add(
+        tables.Hold(
+            id=hold_id,
+            case_id=recording.case.id,
+            agreement_id=act.agreement.id if act.agreement else None,
+            particulars_sha256=act.particulars.sha256,
+            shareable=act.shareable,
+            begins_at=act.begins_at,
+            until=act.until,
+            placed_by=recording.actor,
+            placed_at=recording.at,
+        )
+    )
+    return {"hold_id": str(hold_id)}
+
+
+def _done(recording: Recording, clause: str) -> JsonObject:
+    """Record that the running duties under a clause were done; one whose clock has not started cannot have been."""
+    duties = [
+        duty
+        for duty in _open_duties(recording.session, recording.case.id, clause)
+        if duty.status is not DutyStatus.PENDING
+    ]
+    if not duties:
+        raise Refused(
+            f"No duty under {clause} has begun and is open.", where="clause", next_step="There is nothing to record."
+        )
+    for duty in duties:
+        perform(duty, recording.at)
+    return {"duties": {str(duty.id): str(duty.verdict) for duty in duties}}
+
+
+def _add(recording: Recording, act: Add) -> JsonObject:
+    session, case_id = recording.session, recording.case.id
+    references = read_references(fetch(session, act.agreements.sha256))
+    added = extend_scope(session, case_id, references, recording.at)
+    if act.involved_at:
+        name = kind_named(recording.case.kind).involvement
+        if name is None:
+            raise InvalidInput(
+                "In such a case, no agreement has a date of its own.", where="involved_at", next_step="Leave it out."
+            )
+        for agreement in added:
+            set_anchor(recording, AnchorValue(name=name, instant=act.involved_at), agreement, act.reason)
+    return {"agreements": [str(agreement) for agreement in added]}
+
+
+def _open_duties(session: Session, case_id: UUID, clause: str) -> list[Duty]:
+    return list(
+        session.exec(
             select(Duty).where(Duty.case_id == case_id, Duty.clause == clause, col(Duty.status).in_(OPEN_STATUSES))
         )
-        if not wanted or str(duty.agreement_id) in wanted
-    ]
-
-
-def _leave(
-    session: Session,
-    kind: EvidenceKind,
-    case_id: UUID,
-    actor: str,
-    now: datetime,
-    *,
-    subject: str | None = None,
-    body: dict[str, Any] | None = None,
-    artifacts: tuple[str, ...] = (),
-) -> None:
-    body = body or {}
-    append(
-        session,
-        Entry(
-            case_id=case_id,
-            kind=kind,
-            subject=subject,
-            actor=actor,
-            at=now,
-            body=body,
-            artifacts=artifacts,
-            key=f"{kind.value}:{case_id}:{subject}:{body.get('agreement')}:{now.isoformat()}",
-        ),
     )

@@ -1,4 +1,4 @@
-"""Opening and closing a case in SQL, with the evidence of it."""
+"""Opening and closing a case in SQL, and telling that one has changed."""
 
 from __future__ import annotations
 
@@ -6,23 +6,40 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
-from cases.messages import CaseSummary
+from cases.state import CaseSummary
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
-from models.enums import CaseStatus
-from models.tables import Case, Duty
+from ledger.append import append
+from ledger.entries import CaseClosed
+from models.enums import BatchStatus, CaseStatus
+from models.tables import Batch, Case, Duty
+from records.scope import pin_terms
 from records.summary import summarise
+from terms.catalogue import Catalogue
+
+
+def open_case(session: Session, catalogue: Catalogue, case_id: UUID, now: datetime) -> None:
+    """Pin the terms of a case's agreements and mark it open.
+
+    Nothing is being sent while a case is opened: where its workflow was lost in the midst of it, sending begins again.
+    """
+    pin_terms(session, catalogue, case_id, now)
+    case = session.get_one(Case, case_id)
+    if case.status is CaseStatus.REPORTED:
+        case.status = CaseStatus.OPEN
+    begun = col(Batch.status).in_((BatchStatus.SENDING, BatchStatus.PUT_OFF))
+    session.execute(
+        update(Batch).where(col(Batch.case_id) == case_id, begun).values(status=BatchStatus.WAITING, again_at=None)
+    )
 
 
 def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
+    """Close a case, with its last evidence; answer how it stands."""
     case = session.get_one(Case, case_id)
     if case.status is not CaseStatus.DISMISSED:
         case.status = CaseStatus.CLOSED
     case.closed_at = case.closed_at or now
-    session.add(case)
     verdicts = session.exec(
         select(Duty.status, Duty.verdict, func.count())
         .where(Duty.case_id == case_id)
@@ -30,13 +47,19 @@ def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
     ).all()
     append(
         session,
-        Entry(
+        CaseClosed(
             case_id=case_id,
-            kind=EvidenceKind.CASE_CLOSED,
             actor=ENGINE,
             at=now,
-            body={"duties": {f"{verdict or status}": count for status, verdict, count in verdicts}},
-            key=f"case-closed:{case_id}",
+            duties={f"{verdict or status}": count for status, verdict, count in verdicts},
         ),
     )
     return summarise(session, case_id)
+
+
+def note_change(session: Session, case_id: UUID, now: datetime) -> None:
+    """Note that SQL holds something that a case's duties may depend on and its workflow has not heard of.
+
+    The watchdog hands it on where the one who wrote it could not.
+    """
+    session.execute(update(Case).where(col(Case.id) == case_id).values(changed_at=now))

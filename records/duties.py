@@ -3,156 +3,225 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import rfc8785
-from sqlmodel import Session, col, insert, select, update
+from sqlmodel import Session, col, func, insert, select, update
 
 from cases.anchors import clock_anchors
-from cases.messages import AnchorValue, Vocabulary
+from cases.kind import Kind
+from cases.kinds import kind_named
+from cases.state import CaseState, CaseVocabulary
+from cases.values import AnchorValue
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import DutyComputed
 from models import identifiers
 from models.defaults import Defaults
-from models.enums import OPEN_STATUSES, DutyStatus, Party
-from models.tables import Agreement, CaseAgreement, CaseAnchor, DueDate, Duty, Hold
-from terms.duties import HOLD_LIFTED, DueDuty, duties_for
-from terms.effective import EffectiveTerms
-
-EVENT = "breach"
-"""The event, as the clause catalogue names it, that this case kind computes."""
-
-
-def keep_duties(
-    session: Session,
-    case_id: UUID,
-    terms: Mapping[str, EffectiveTerms],
-    defaults: Defaults,
-    side: Party,
-    now: datetime,
-) -> None:
-    """Compute every duty of a case again and keep what changed, with the evidence of it."""
-    computed = list(_compute_scope(session, case_id, terms, defaults, side, now))
-    _keep_due_dates(session, {item.due_date_id: item.body for item in computed})
-    _leave_evidence(session, case_id, _store_duties(session, case_id, computed), now)
+from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, PerformedBy, Verdict
+from models.tables import Agreement, Case, CaseAgreement, Duty
+from records.anchors import Suspension, anchors_by_agreement, current_anchors, suspensions
+from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
+from terms.calendars import SchoolCalendar
+from terms.duties import HOLD_LIFTED, duties_for, needs_instant
+from terms.effective import EffectiveClause, EffectiveTerms
 
 
 @dataclass(frozen=True)
 class ComputedDuty:
-    """One duty of one agreement as just computed; ``due_date_id`` names the reasons it shares with others."""
+    """One duty of one agreement as just computed; agreements with equal reasons share the due date."""
 
     agreement_id: UUID
-    duty: DueDuty
-    status: DutyStatus
     due_date_id: str
-    body: dict[str, Any]
-
-
-def current_anchors(session: Session, case_id: UUID) -> dict[str, AnchorValue]:
-    """The dated facts of a case that nothing has superseded, leaving out those of single agreements."""
-    return _anchors_by_agreement(session, case_id)[None]
-
-
-def _anchors_by_agreement(session: Session, case_id: UUID) -> dict[UUID | None, dict[str, AnchorValue]]:
-    """The dated facts of the case under None, and under an agreement those that hold for it instead."""
-    found: dict[UUID | None, dict[str, AnchorValue]] = {None: {}}
-    for row in session.exec(
-        select(CaseAnchor).where(CaseAnchor.case_id == case_id, col(CaseAnchor.superseded_at).is_(None))
-    ):
-        found.setdefault(row.agreement_id, {})[row.name] = AnchorValue(
-            name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day
-        )
-    return found
+    due_date: StoredDueDate
+    status: DutyStatus
 
 
 @dataclass(frozen=True)
-class Suspension:
-    """What law-enforcement holds do to one agreement: whether one lasts, and when the last one ended."""
+class _Matter:
+    """What the duties of one case are computed from, read once."""
 
-    lasts: bool = False
-    ended_at: datetime | None = None
-
-
-def suspensions(session: Session, case_id: UUID, now: datetime) -> dict[UUID | None, Suspension]:
-    """The holds of a case by agreement, those of the whole case under None."""
-    found: dict[UUID | None, Suspension] = {}
-    for hold in session.exec(select(Hold).where(Hold.case_id == case_id)):
-        before = found.get(hold.agreement_id, Suspension())
-        ends = min(filter(None, (hold.lifted_at, hold.until)), default=None)
-        lasts = ends is None or ends > now
-        ended = None if lasts else ends
-        found[hold.agreement_id] = Suspension(
-            before.lasts or lasts, max(filter(None, (before.ended_at, ended)), default=None)
-        )
-    return found
+    case: Case
+    kind: Kind
+    terms: Mapping[str, EffectiveTerms]
+    defaults: Defaults
+    side: Party
+    now: datetime
+    anchors: Mapping[UUID | None, Mapping[str, AnchorValue]]
+    holds: Mapping[UUID | None, Suspension]
+    awaited: frozenset[str]
+    closed: Mapping[UUID, Mapping[str, int]] = field(default_factory=dict)
+    calendars: Mapping[UUID, SchoolCalendar] = field(default_factory=dict)
 
 
-def _compute_scope(
+def compute_duties(
     session: Session,
-    case_id: UUID,
+    case: Case,
     terms: Mapping[str, EffectiveTerms],
     defaults: Defaults,
     side: Party,
     now: datetime,
-) -> Iterator[ComputedDuty]:
-    anchors = _anchors_by_agreement(session, case_id)
-    holds = suspensions(session, case_id, now)
+    progress: Callable[[], None] = lambda: None,
+) -> None:
+    """Compute every duty of a case again and keep what changed, with the evidence of it.
+
+    ``progress`` is called now and then while the work goes on.
+    """
+    matter = _matter(session, case, terms, defaults, side, now)
+    computed = []
+    for item in _compute_scope(session, matter):
+        computed.append(item)
+        if len(computed) % 1000 == 0:
+            progress()
+    keep_due_dates(session, {item.due_date_id: item.due_date for item in computed})
+    progress()
+    _leave_evidence(session, case.id, _store_duties(session, case.id, computed), now)
+
+
+def perform(duty: Duty, at: datetime) -> None:
+    """Record that a duty was performed; its lateness is frozen by the first performance."""
+    if duty.performed_at is not None:
+        return
+    duty.status, duty.performed_at = DutyStatus.PERFORMED, at
+    duty.verdict = Verdict.LATE if duty.due_at and at > duty.due_at else Verdict.ON_TIME
+
+
+def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]) -> CaseVocabulary:
+    """What the terms of a case's agreements know of its event, and which clauses it has duties under."""
+    rows = session.exec(
+        select(Duty.clause, Duty.performed_by).where(Duty.case_id == case.id).distinct().order_by(col(Duty.clause))
+    ).all()
+    of_case = {clause for clause, _ in rows}
+    about = [clause for effective in terms.values() for clause in effective.clauses.values()]
+    event = [clause for clause in about if clause.event == case.event]
+    dates = dict.fromkeys(anchor for effective in terms.values() for anchor in effective.events.get(case.event, ()))
+    known = tuple(anchor for anchor in dates if anchor != HOLD_LIFTED)
+    instants = {name for effective in terms.values() for name in needs_instant(effective, case.event)}
+
+    def performed(how: PerformedBy) -> tuple[str, ...]:
+        return tuple(clause for clause, performed_by in rows if performed_by is how)
+
+    return CaseVocabulary(
+        anchors=known,
+        clocks=tuple(name for name in known if any(name in clause.anchors for clause in event if clause.dated)),
+        instants=tuple(name for name in known if name in instants),
+        elements=tuple(sorted(_found_out(clause for clause in about if clause.id in of_case))),
+        clauses=tuple(sorted(of_case)),
+        by_notice=performed(PerformedBy.NOTICE),
+        by_confirmation=performed(PerformedBy.CONFIRMATION),
+        by_time=performed(PerformedBy.TIME),
+        grounds=tuple(sorted({ground for clause in event for ground in clause.grounds})),
+    )
+
+
+def dated_elements(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms]) -> set[str]:
+    """The content elements that are a date, as far as the case's dates are known."""
+    known = {f"anchor:{name}" for name in clock_anchors(current_anchors(session, case_id))}
+    clauses = (clause for effective in terms.values() for clause in effective.clauses.values())
+    return {element.id for clause in clauses for element in clause.notice_contents if element.source in known}
+
+
+def _found_out(clauses: Iterable[EffectiveClause]) -> set[str]:
+    return {element.id for clause in clauses for element in clause.contents if element.is_found_out}
+
+
+def _matter(
+    session: Session, case: Case, terms: Mapping[str, EffectiveTerms], defaults: Defaults, side: Party, now: datetime
+) -> _Matter:
+    kind = kind_named(case.kind)
+    anchors = anchors_by_agreement(session, case.id)
+    state = CaseState(anchors=anchors[None], dismissed=case.status is CaseStatus.DISMISSED)
+    return _Matter(
+        case=case,
+        kind=kind,
+        terms=terms,
+        defaults=defaults,
+        side=side,
+        now=now,
+        anchors=anchors,
+        holds=suspensions(session, case.id, now),
+        awaited=kind.awaits(state),
+        closed=_closed_occurrences(session, case.id) if kind.recurs else {},
+    )
+
+
+def _closed_occurrences(session: Session, case_id: UUID) -> dict[UUID, dict[str, int]]:
+    """How often each duty of a case has come round and been closed, by agreement and clause."""
+    found: dict[UUID, dict[str, int]] = defaultdict(dict)
+    rows = session.exec(
+        select(Duty.agreement_id, Duty.clause, func.max(Duty.occurrence))
+        .where(Duty.case_id == case_id, col(Duty.status).not_in(OPEN_STATUSES))
+        .group_by(col(Duty.agreement_id), col(Duty.clause))
+    )
+    for agreement, clause, occurrence in rows:
+        found[agreement][clause] = occurrence
+    return found
+
+
+_Computed = list[tuple[str, StoredDueDate, DutyStatus]]
+
+
+def _compute_scope(session: Session, matter: _Matter) -> Iterator[ComputedDuty]:
+    """Every duty of every agreement in scope; agreements with equal terms, zone and dates share the arithmetic."""
     scope = session.exec(
-        select(Agreement.id, Agreement.time_zone, CaseAgreement.terms_hash)
+        select(
+            Agreement.id,
+            Agreement.time_zone,
+            CaseAgreement.terms_hash,
+            Agreement.executed_on,
+            Agreement.expires_on,
+            Agreement.terminated_on,
+        )
         .join(CaseAgreement, col(CaseAgreement.agreement_id) == col(Agreement.id))
-        .where(CaseAgreement.case_id == case_id)
+        .where(CaseAgreement.case_id == matter.case.id)
         .order_by(col(Agreement.id))
     ).all()
-    shared: dict[tuple[str, str], list[tuple[DueDuty, DutyStatus, str, dict[str, Any]]]] = {}
-    for agreement_id, zone, terms_hash in scope:
+    shared: dict[tuple[object, ...], _Computed] = {}
+    for agreement_id, zone, terms_hash, executed, expires, terminated in scope:
         if terms_hash is None:
             continue
-        alone = agreement_id in anchors or agreement_id in holds
-        key = (terms_hash, zone)
-        if alone or key not in shared:
-            duties = _compute_one(
-                terms[terms_hash],
-                zone,
-                anchors[None] | anchors.get(agreement_id, {}),
-                (holds.get(None, Suspension()), holds.get(agreement_id, Suspension())),
-                defaults,
-                side,
-            )
-            if not alone:
-                shared[key] = duties
-        else:
-            duties = shared[key]
-        for duty, status, due_date_id, body in duties:
-            yield ComputedDuty(agreement_id, duty, status, due_date_id, body)
+        dates = {"executed": executed, "expires": expires, "terminated": terminated}
+        own = dates if matter.kind.uses_agreement_dates else {}
+        alone = agreement_id in matter.anchors or agreement_id in matter.holds or agreement_id in matter.closed
+        key = (agreement_id if alone else None, terms_hash, zone, *own.values())
+        if key not in shared:
+            shared[key] = _compute_one(matter, agreement_id, matter.terms[terms_hash], zone, own)
+        for due_date_id, due_date, status in shared[key]:
+            yield ComputedDuty(agreement_id, due_date_id, due_date, status)
 
 
 def _compute_one(
-    terms: EffectiveTerms,
-    zone: str,
-    anchors: Mapping[str, AnchorValue],
-    holds: tuple[Suspension, ...],
-    defaults: Defaults,
-    side: Party,
-) -> list[tuple[DueDuty, DutyStatus, str, dict[str, Any]]]:
-    """One side's duties under one set of terms, each with its status and the reasons that name it."""
-    given = _as_dated_by(side, clock_anchors(anchors), terms.events.get(EVENT, ()))
+    matter: _Matter, agreement_id: UUID, terms: EffectiveTerms, zone: str, own: Mapping[str, date | None]
+) -> _Computed:
+    """One side's duties under one agreement's terms, each with its status."""
+    event = matter.case.event
+    known = terms.events.get(event, ())
+    anchors = {**matter.anchors[None], **matter.anchors.get(agreement_id, {})}
+    given = _as_dated_by(matter.side, clock_anchors(anchors), known)
+    given |= {name: day for name, day in own.items() if day and name in known and name not in given}
+    holds = [matter.holds[key] for key in (None, agreement_id) if key in matter.holds]
     ended = max((hold.ended_at for hold in holds if hold.ended_at), default=None)
-    if ended and HOLD_LIFTED in terms.events.get(EVENT, ()):
+    if ended and HOLD_LIFTED in known:
         given[HOLD_LIFTED] = ended
     held = any(hold.lasts for hold in holds)
-    found = []
-    for duty in duties_for(terms, EVENT, given, zone=zone, defaults=defaults):
-        if duty.owed_by != side.value:
-            continue
+    awaited = {*matter.awaited, *(f"{matter.side.value}_{name}" for name in matter.awaited)}
+    rounds = {clause: closed + 1 for clause, closed in matter.closed.get(agreement_id, {}).items()}
+    found: _Computed = []
+    for duty in duties_for(terms, event, given, zone=zone, defaults=matter.defaults, occurrences=rounds):
         status = DutyStatus(duty.status)
+        if duty.owed_by != matter.side:
+            continue
+        if status is DutyStatus.PENDING and awaited.isdisjoint(terms.clauses[duty.clause].anchors):
+            continue  # nothing that this case awaits could start it
         if held and status is DutyStatus.RUNNING and duty.suspendable_by_law_enforcement:
             status = DutyStatus.SUSPENDED
-        found.append((duty, status, *_due_date(duty, terms.hash, zone)))
+        elif duty.performed_by is PerformedBy.TIME and duty.due_at and duty.due_at <= matter.now:
+            status = DutyStatus.ELAPSED
+        stored = stored_due_date(duty, terms.hash, zone)
+        found.append((stored.id, stored, status))
     return found
 
 
@@ -162,17 +231,6 @@ def _as_dated_by(side: Party, given: dict[str, datetime | date], known: tuple[st
         return given
     own = {name: f"{side.value}_{name}" for name in given}
     return {own[name] if own[name] in known else name: value for name, value in given.items()}
-
-
-def _due_date(duty: DueDuty, terms_hash: str, zone: str) -> tuple[str, dict[str, Any]]:
-    body = duty.model_dump(mode="json") | {"terms_hash": terms_hash, "time_zone": zone}
-    return identifiers.sha256_hex(rfc8785.dumps(body)), body
-
-
-def _keep_due_dates(session: Session, bodies: dict[str, dict[str, Any]]) -> None:
-    known = set(session.exec(select(DueDate.id).where(col(DueDate.id).in_(bodies))))
-    session.add_all(DueDate(id=key, body=body) for key, body in bodies.items() if key not in known)
-    session.flush()
 
 
 def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty]) -> list[ComputedDuty]:
@@ -185,85 +243,69 @@ def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty])
     }
     new, moved, changed = [], [], []
     for item in computed:
-        duty_id = identifiers.duty_id(case_id, item.agreement_id, item.duty.clause)
+        due = item.due_date
+        duty_id = identifiers.duty_id(case_id, item.agreement_id, due.clause, due.occurrence)
         row = {
             "id": duty_id,
             "status": item.status,
             "due_date_id": item.due_date_id,
-            "due_at": item.duty.due_at if item.status is DutyStatus.RUNNING else None,
+            "due_at": due.due_at if item.status in (DutyStatus.RUNNING, DutyStatus.ELAPSED) else None,
         }
-        if duty_id not in kept:
+        before = kept.pop(duty_id, None)
+        if before is None:
             new.append(row | _fixed_columns(case_id, item))
-        elif kept[duty_id][1] in OPEN_STATUSES and kept[duty_id] != (item.due_date_id, item.status):
+        elif _may_change(before[1], item.status) and before != (item.due_date_id, item.status):
             moved.append(row)
         else:
             continue
         changed.append(item)
+    given_up = [duty_id for duty_id, (_, status) in kept.items() if status is DutyStatus.PENDING]
+    moved += [{"id": duty_id, "status": DutyStatus.CANCELLED} for duty_id in given_up]
     if new:
         session.execute(insert(Duty), new)
-    if moved:
-        session.execute(update(Duty), moved)
+    for row in ([row for row in moved if len(row) > 2], [row for row in moved if len(row) == 2]):
+        if row:
+            session.execute(update(Duty), row)
     return changed
 
 
+def _may_change(before: DutyStatus, now: DutyStatus) -> bool:
+    """Whether a duty's row follows what is computed: an open one does, and one given up that a new fact starts."""
+    return before in OPEN_STATUSES or (before is DutyStatus.CANCELLED and now is DutyStatus.RUNNING)
+
+
 def _fixed_columns(case_id: UUID, item: ComputedDuty) -> dict[str, Any]:
+    due = item.due_date
     return {
         "case_id": case_id,
         "agreement_id": item.agreement_id,
-        "clause": item.duty.clause,
-        "owed_by": Party(item.duty.owed_by),
-        "owed_to": Party(item.duty.owed_to),
+        "clause": due.clause,
+        "occurrence": due.occurrence,
+        "owed_by": Party(due.owed_by),
+        "owed_to": Party(due.owed_to),
+        "performed_by": due.performed_by,
         "lacking": [],
         "lacking_count": 0,
+        "waits_for": [],
     }
 
 
-def vocabulary(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms]) -> Vocabulary:
-    clauses = set(session.exec(select(Duty.clause).where(Duty.case_id == case_id).distinct()))
-    found = [clause for effective in terms.values() for clause in effective.clauses.values()]
-    dates = (anchor for effective in terms.values() for anchor in effective.events.get(EVENT, ()))
-    return Vocabulary(
-        anchors=tuple(anchor for anchor in dict.fromkeys(dates) if anchor != HOLD_LIFTED),
-        elements=tuple(
-            sorted(
-                {
-                    element.id
-                    for clause in found
-                    if clause.id in clauses
-                    for element in clause.contents
-                    if element.is_found_out
-                }
-            )
-        ),
-        clauses=tuple(sorted(clauses)),
-        grounds=tuple(sorted({ground for clause in found if clause.event == EVENT for ground in clause.grounds})),
-    )
-
-
-def dated_elements(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms]) -> set[str]:
-    """The content elements that are a date, as far as the case's dates are known."""
-    known = {f"anchor:{name}" for name in clock_anchors(current_anchors(session, case_id))}
-    clauses = (clause for effective in terms.values() for clause in effective.clauses.values())
-    return {element.id for clause in clauses for element in clause.notice_contents if element.source in known}
-
-
 def _leave_evidence(session: Session, case_id: UUID, changed: list[ComputedDuty], now: datetime) -> None:
-    cohorts: dict[str, list[ComputedDuty]] = defaultdict(list)
+    cohorts: dict[tuple[str, DutyStatus], list[ComputedDuty]] = defaultdict(list)
     for item in changed:
-        cohorts[item.due_date_id].append(item)
+        cohorts[item.due_date_id, item.status].append(item)
     append(
         session,
         *(
-            Entry(
+            DutyComputed(
                 case_id=case_id,
-                kind=EvidenceKind.DUTY_COMPUTED,
-                subject=due_date_id,
                 actor=ENGINE,
                 at=now,
-                body=items[0].body
-                | {"status": items[0].status.value, "agreements": [str(item.agreement_id) for item in items]},
-                key=f"duty-computed:{case_id}:{due_date_id}:{items[0].agreement_id}:{now.isoformat()}",
+                due_date_id=due_date_id,
+                due_date=items[0].due_date.model_dump(mode="json"),
+                status=status,
+                agreements=tuple(item.agreement_id for item in items),
             )
-            for due_date_id, items in cohorts.items()
+            for (due_date_id, status), items in cohorts.items()
         ),
     )

@@ -22,7 +22,7 @@ BATCH_SIZE = 200
 NOT_BEGUN = (BatchStatus.WAITING, BatchStatus.WITHHELD)
 """How a batch stands that has not begun to leave; one that is withheld leaves once it is released."""
 
-NOT_SENT = (*NOT_BEGUN, BatchStatus.SENDING)
+NOT_SENT = (*NOT_BEGUN, BatchStatus.SENDING, BatchStatus.PUT_OFF)
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,22 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
     case's dates make known.
     """
     duties = {duty.id: duty for duty in session.exec(select(Duty).where(Duty.case_id == case_id))}
-    due_dates = _due_dates(session, duties.values())
+    due_dates = read_due_dates(session, {duty.due_date_id for duty in duties.values()})
     _settle_impossible(session, case_id, duties.values())
     if session.get_one(Case, case_id).status is CaseStatus.DISMISSED:
         _drop(session, case_id, duties, _Known(frozenset(), {}), dismissed=True)
         _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
         return
     known = _Known(dated | _elements(session, case_id, FactStatus.KNOWN), documents_at_hand(session, case_id))
+    _note_what_waits(duties.values(), due_dates, known)
     withheld = _drop(session, case_id, duties, known, dismissed=False)
     live = _live(session, case_id)
     cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
     for duty in duties.values():
         if duty.id in live:
             continue
-        if duty.status is DutyStatus.RUNNING and duty.due_at and due_dates[duty.due_date_id]["by_notice"]:
+        if _needs_notice(duty):
+            assert duty.due_at is not None, "a running duty is dated"
             leaves_at = _leaves_at(duty.due_at, policy, now)
             cohort = Cohort(NoticeKind.NOTICE, duty.clause, duty.due_date_id, leaves_at, duty.id in withheld)
             cohorts[cohort].append(duty.id)
@@ -82,34 +84,32 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
 
 def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
     """The batches of a case that have not left, with what the case's clock needs to know of them."""
-    rows = session.exec(
-        select(Batch, DueDate)
-        .join(DueDate, col(DueDate.id) == col(Batch.due_date_id))
-        .where(Batch.case_id == case_id, col(Batch.status).in_(NOT_BEGUN))
-    )
+    batches = session.exec(select(Batch).where(Batch.case_id == case_id, col(Batch.status).in_(NOT_BEGUN))).all()
+    due_dates = read_due_dates(session, {batch.due_date_id for batch in batches})
     return tuple(
         BatchPlan(
             batch_id=batch.id,
             kind=batch.kind,
             clause=batch.clause,
-            starts_at=datetime.fromisoformat(due_date.body["starts_at"]),
-            due_at=datetime.fromisoformat(due_date.body["due_at"]) if batch.kind is NoticeKind.NOTICE else None,
+            starts_at=_dated(due_date.starts_at),
+            due_at=_dated(due_date.due_at) if batch.kind is NoticeKind.NOTICE else None,
             leaves_at=batch.leaves_at,
             size=batch.size,
             withheld=batch.status is BatchStatus.WITHHELD,
+            released_by=batch.released_by,
         )
-        for batch, due_date in rows
+        for batch, due_date in ((batch, due_dates[batch.due_date_id]) for batch in batches)
     )
+
+
+def _dated(instant: datetime | None) -> datetime:
+    assert instant is not None, "notices are planned for dated duties alone"
+    return instant
 
 
 def _leaves_at(due_at: datetime, policy: NoticePolicy, now: datetime) -> datetime:
     """The last safe moment of a notice that nobody releases; at once where notices need no release."""
     return now if policy.release == "immediate" else due_at - timedelta(minutes=policy.last_safe_minutes)
-
-
-def _due_dates(session: Session, duties: Iterable[Duty]) -> dict[str, dict[str, object]]:
-    wanted = {duty.due_date_id for duty in duties}
-    return {row.id: row.body for row in session.exec(select(DueDate).where(col(DueDate.id).in_(wanted)))}
 
 
 def _elements(session: Session, case_id: UUID, status: FactStatus) -> set[str]:
@@ -209,7 +209,26 @@ def _stands(notice: Notice, batch: Batch, duty: Duty, known: _Known, *, dismisse
         return notice.kind is NoticeKind.DISMISSAL
     if notice.kind is NoticeKind.SUPPLEMENT:
         return known.adds_to(duty)
-    return duty.status is DutyStatus.RUNNING and duty.due_date_id == batch.due_date_id
+    return _needs_notice(duty) and duty.due_date_id == batch.due_date_id
+
+
+def _needs_notice(duty: Duty) -> bool:
+    """Whether a running duty is performed by a notice, and nothing that it must say at once is missing."""
+    return duty.status is DutyStatus.RUNNING and duty.performed_by is PerformedBy.NOTICE and not duty.waits_for
+
+
+def _note_what_waits(duties: Iterable[Duty], due_dates: Mapping[str, StoredDueDate], known: _Known) -> None:
+    """Keep on each open duty what its clause requires at once and nobody knows: until then it cannot be performed.
+
+    A clause whose notice goes with what is known (``incomplete: goes``) waits for nothing.
+    """
+    for duty in duties:
+        due_date = due_dates[duty.due_date_id]
+        at_hand = known.elements | known.at_hand.get(duty.agreement_id, frozenset())
+        waits = duty.status in OPEN_STATUSES and due_date.incomplete == "waits"
+        missing = [element for element in due_date.at_once if element not in at_hand] if waits else []
+        if missing != duty.waits_for:
+            duty.waits_for = missing
 
 
 def _dismissals(

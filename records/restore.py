@@ -1,4 +1,4 @@
-"""What SQL remembers of a case: enough to start its workflow, for the first time or after it was lost."""
+"""What SQL knows of a case: enough to start its workflow, for the first time or after it was lost."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from cases.messages import NoticePolicy
-from cases.state import BreachState, OpenProposal
+from cases.state import CaseState, NoticePolicy, OpenProposal
 from models.enums import BatchStatus, CaseStatus
 from models.tables import Batch, Case, Hold, Notice, Proposal
-from records.duties import current_anchors
+from records.anchors import current_anchors
+
+RELEASED = (BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.PUT_OFF)
 
 
-def restore_state(session: Session, case_id: UUID, policy: NoticePolicy) -> BreachState:
-    """The memory of a case as its workflow would have it before it has computed; what it has computed it computes anew.
+def restore_state(session: Session, case_id: UUID, policy: NoticePolicy) -> CaseState:
+    """The state of a case as its workflow would have it before duties are computed; those it computes anew.
 
-    Batches that were being sent when it was lost go again as they were released: what they have given stays given.
+    Batches that an officer released go as they were released, also those that were being sent: what they have given
+    stays given.
     """
-    return BreachState(
+    return CaseState(
         anchors=current_anchors(session, case_id),
         dismissed=session.get_one(Case, case_id).status is CaseStatus.DISMISSED,
         holds=_holds(session, case_id),
@@ -41,7 +43,7 @@ def _proposals(session: Session, case_id: UUID) -> dict[UUID, OpenProposal]:
 
 def _released(session: Session, case_id: UUID) -> dict[UUID, str]:
     rows = session.exec(
-        select(Batch.id, Batch.released_by).where(Batch.case_id == case_id, Batch.status == BatchStatus.SENDING)
+        select(Batch.id, Batch.released_by).where(Batch.case_id == case_id, col(Batch.status).in_(RELEASED))
     )
     return {batch_id: released_by for batch_id, released_by in rows if released_by}
 

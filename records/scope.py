@@ -122,13 +122,74 @@ def _pin(session: Session, case_id: UUID, terms_hash: str, agreements: list[UUID
     )
     append(
         session,
-        Entry(
-            case_id=case_id,
-            kind=EvidenceKind.TERMS_PINNED,
-            subject=terms_hash,
-            actor=ENGINE,
-            at=now,
-            body={"terms_hash": terms_hash, "agreements": [str(agreement) for agreement in agreements]},
-            key=f"terms-pinned:{case_id}:{terms_hash}:{agreements[0]}:{now.isoformat()}",
-        ),
+        TermsPinned(case_id=case_id, actor=ENGINE, at=now, terms_hash=terms_hash, agreements=tuple(agreements)),
     )
+
+
+def affected_agreements(session: Session, references: Iterable[str], *, where: str = "agreements") -> list[UUID]:
+    """The ids of the agreements named, each once.
+
+    Raises:
+        InvalidFields: a reference is unknown, or nobody can be written to under it.
+    """
+    wanted = set(references)
+    found: dict[str, UUID] = {}
+    for some in _in_parts(sorted(wanted)):
+        rows = session.exec(select(Agreement.reference, Agreement.id).where(col(Agreement.reference).in_(some)))
+        found.update(rows.all())
+    reachable = set(
+        session.exec(
+            select(AgreementContact.agreement_id)
+            .where(AgreementContact.role != ContactRole.COPY_TO, col(AgreementContact.case_id).is_(None))
+            .distinct()
+        )
+    )
+    problems = [
+        InvalidInput(f"There is no agreement {reference}.", where=where, next_step="Import it first.")
+        for reference in sorted(wanted - set(found))
+    ]
+    problems += [
+        InvalidInput(
+            f"Agreement {reference} names no contact, so its LEA cannot be told.",
+            where=where,
+            next_step="Import the agreement again with a general contact.",
+        )
+        for reference, agreement in sorted(found.items())
+        if agreement not in reachable
+    ]
+    if problems:
+        raise InvalidFields(tuple(problems))
+    return sorted(found.values())
+
+
+def _in_parts(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Parts below the number of parameters that SQLite and PostgreSQL take."""
+    for start in range(0, len(items), 5_000):
+        yield items[start : start + 5_000]
+
+
+def extend_scope(session: Session, case_id: UUID, references: Iterable[str], now: datetime) -> list[UUID]:
+    """Add agreements to a case; return their ids.
+
+    Raises:
+        InvalidFields: one of them is unknown, or nobody can be written to under it.
+        InvalidInput: none is named.
+        Refused: one of them is in the case already.
+    """
+    agreements = affected_agreements(session, references)
+    if not agreements:
+        raise InvalidInput(
+            "This names no agreement that could be added.",
+            where="agreements",
+            next_step="Give references, or a state or form of which agreements are not in the case yet.",
+        )
+    there = set(session.exec(select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case_id)))
+    if again := there.intersection(agreements):
+        raise Refused(
+            f"{len(again)} of these agreements are in this case already.",
+            where="agreements",
+            next_step="Leave them out.",
+        )
+    session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
+    session.flush()
+    return agreements

@@ -37,6 +37,11 @@ def summarise(session: Session, case_id: UUID) -> CaseSummary:
         lacking_notices=_count(session, Duty, in_case, Duty.lacking_count > 0),
         unacknowledged=_count(session, Notice, *notices, given, col(Notice.acknowledged_at).is_(None)),
         due_instants=tuple(sorted(due)),
+        elapses_at=session.exec(
+            select(func.min(Duty.due_at)).where(
+                in_case, Duty.status == DutyStatus.RUNNING, Duty.performed_by == PerformedBy.TIME
+            )
+        ).one(),
     )
 
 

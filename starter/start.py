@@ -1,4 +1,4 @@
-"""Starting the workflow of a case: when it is reported, and again should it be lost."""
+"""Starting the workflow of a case: when it is opened, and again should it be lost."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from cases.messages import NoticePolicy
-from cases.state import BreachInput
+from cases.kinds import kind_named
+from cases.state import CaseInput, NoticePolicy
 from config.database import Database
 from config.settings import Settings
 from models import identifiers
-from models.enums import CaseKind
 from models.search_attributes import CASE_KIND
 from models.tables import Case
 from records.restore import restore_state
@@ -33,23 +32,25 @@ def notice_policy(settings: Settings) -> NoticePolicy:
 
 
 async def start_case(client: Client, database: Database, case_id: UUID, policy: NoticePolicy, now: datetime) -> bool:
-    """Start a case's workflow with what SQL remembers of it, unless it runs or came to its end.
+    """Start a case's workflow with what SQL knows of it, unless it runs or came to its end.
 
     Returns whether it was started.
 
     Raises:
+        NotFound: this installation does not know the case's kind.
         RPCError: Temporal does not answer; the case is kept, and can be started later.
     """
-    message = await asyncio.to_thread(_beginning, database, case_id, policy)
+    name, message = await asyncio.to_thread(_beginning, database, case_id, policy)
+    kind = kind_named(name)
     try:
         await client.start_workflow(
-            CaseKind.BREACH.value,
+            kind.name,
             message,
-            id=identifiers.workflow_id(CaseKind.BREACH, case_id),
+            id=identifiers.workflow_id(kind.name, case_id),
             task_queue=identifiers.TASK_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            search_attributes=TypedSearchAttributes([SearchAttributePair(CASE_KIND, CaseKind.BREACH.value)]),
-            static_summary="breach case",
+            search_attributes=TypedSearchAttributes([SearchAttributePair(CASE_KIND, kind.name)]),
+            static_summary=f"{kind.label} case",
         )
     except WorkflowAlreadyStartedError:
         started = False
@@ -59,9 +60,10 @@ async def start_case(client: Client, database: Database, case_id: UUID, policy: 
     return started
 
 
-def _beginning(database: Database, case_id: UUID, policy: NoticePolicy) -> BreachInput:
+def _beginning(database: Database, case_id: UUID, policy: NoticePolicy) -> tuple[str, CaseInput]:
     with database.reading() as session:
-        return BreachInput(case_id=case_id, policy=policy, state=restore_state(session, case_id, policy))
+        kind = session.get_one(Case, case_id).kind
+        return kind, CaseInput(case_id=case_id, policy=policy, state=restore_state(session, case_id, policy))
 
 
 def _note_start(database: Database, case_id: UUID, now: datetime) -> None:

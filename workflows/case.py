@@ -1,7 +1,14 @@
-"""The one clock of any case, whatever its kind: a kind's own workflow is a subclass that adds nothing to when.
+"""The one clock of any case, whatever its kind.
 
-It asks for its duties to be computed whenever a fact arrives, lets each batch of notices
-go when an officer releases it or at the last safe moment before it is due, and ends when nothing is open.
+It asks for duties to be computed whenever a fact arrives, lets each batch of notices go when an officer releases it or
+at the last safe moment before it is due, and ends when its kind says that the matter is decided and nothing is open.
+
+What keeps it sound, at each hazard once more:
+
+- *Recorded, then believed.* An act is validated, recorded in SQL and in the ledger, and only then taken into memory.
+- *Moments are compared, never counted.* Whatever was missed while no worker ran is caught up at the next turn.
+- *One order of commands.* Each turn of the loop gives its commands in the order of ``keep_clocks``; another order is a
+  change to running workflows (see CONTRIBUTING).
 """
 
 from __future__ import annotations
@@ -10,42 +17,41 @@ import asyncio
 from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import (
-        CHASE_ACKNOWLEDGEMENTS,
-        CLOSE_CASE,
-        COMPUTE_DUTIES,
-        OPEN_CASE,
-        RAISE_OVERDUE,
-        RECORD_ACT,
-        REMIND_OFFICER,
-        SUMMARISE_CASE,
+        MAIL_TO_PEOPLE,
+        ONE_TRANSACTION,
+        WHOLE_CASE,
+        CaseContract,
+        DutyContract,
+        ReminderContract,
+        Refusal,
+        refusal,
     )
+    from cases.acts import TakeAct
+    from cases.kind import Kind
     from cases.messages import (
-        BatchPlan,
-        CaseAct,
-        CaseSummary,
+        BatchOutcome,
         ChaseAcknowledgements,
         CloseCase,
         ComputeDuties,
-        DocumentsChanged,
-        ExtendScope,
         OpenCase,
         RaiseOverdue,
         RecordAct,
-        ReleaseNotices,
         RemindOfficer,
         SendBatch,
         SummariseCase,
     )
-    from cases.state import BreachInput, check, take_act
+    from cases.rules import check, take
+    from cases.state import BatchPlan, CaseInput, CaseSummary, PutOff
     from models import identifiers
     from models.enums import CaseStatus
-    from models.errors import DuenoticeError
+    from models.errors import DuenoticeError, Refused
     from models.search_attributes import CASE_STATUS, NEXT_DUE, OPEN_DUTIES
     from workflows.notice_batch import NoticeBatchWorkflow
 
@@ -55,28 +61,35 @@ WINDOW = 20
 AFTER_A_LOST_BATCH = timedelta(minutes=1)
 """How long to wait before a batch whose workflow was ended from outside is sent again."""
 
-KEPT_ELSEWHERE = (ReleaseNotices, ExtendScope, DocumentsChanged)
-"""Acts whose evidence is written with the notices released, the agreements added, the documents kept."""
-
 
 class CaseWorkflow:
     """One case, across every agreement it touches.
 
-    A subclass is decorated with ``workflow.defn`` and has ``workflow.init`` and ``workflow.run`` of its own, which must
-    stand on each class; updates, validators and queries are inherited.
+    A subclass names its kind, is decorated with ``workflow.defn``, and has ``workflow.init`` and ``workflow.run`` of its
+    own, which must stand on each class; signals and queries are inherited, and updates are made from the kind's acts.
     """
 
-    def __init__(self, message: BreachInput) -> None:
-        """Start from what is remembered of the case."""
+    kind: ClassVar[Kind]
+
+    def __init__(self, message: CaseInput) -> None:
+        """Start from what is known of the case, and offer one update for each act of its kind."""
         self._case_id = message.case_id
         self._policy = message.policy
         self._state = message.state
         self._background: set[asyncio.Task[None]] = set()
+        self._recording = asyncio.Lock()
+        for act in self.kind.all_acts:
+            workflow.set_update_handler(act.act_name(), self._take, validator=self._check_update)
 
-    async def keep_clocks(self, message: BreachInput) -> CaseSummary:
-        """Keep the case's clocks until nothing is open; answer how it stood at its end."""
+    async def keep_clocks(self, message: CaseInput) -> CaseSummary:
+        """Keep the case's clocks until it is over; answer how it stood at its end."""
         if not self._state.opened:
-            await OPEN_CASE(OpenCase(case_id=self._case_id), summary="pin the terms of the affected agreements")
+            await workflow.execute_activity_method(
+                CaseContract.open_case,
+                OpenCase(case_id=self._case_id),
+                **WHOLE_CASE,
+                summary="pin the terms of the affected agreements",
+            )
             self._state.opened = True
         while not self._is_done():
             await self._catch_up()
@@ -86,118 +99,178 @@ class CaseWorkflow:
             self._chase()
             await self._wait_for_the_next_event()
             self._continue_as_new_if_long(message)
+        # From here on the validators refuse every act: nothing can be recorded that no loop would see.
         self._state.closing = True
-        self._state.summary = await CLOSE_CASE(CloseCase(case_id=self._case_id), summary="close the case")
+        self._state.summary = await workflow.execute_activity_method(
+            CaseContract.close_case, CloseCase(case_id=self._case_id), **ONE_TRANSACTION, summary="close the case"
+        )
         self._state.closed = True
         self._show_summary(CaseStatus.DISMISSED if self._state.dismissed else CaseStatus.CLOSED)
         return self._state.summary
 
-    @workflow.update
-    async def act(self, message: CaseAct) -> CaseSummary:
-        """Do what a person decided, keep the evidence, and answer once the case has computed with it."""
-        take_act(message, self._state)
-        self._state.overtaken |= bool(self._state.leaving)
-        if not isinstance(message, KEPT_ELSEWHERE):
-            taken = RecordAct(case_id=self._case_id, act=message, at=workflow.now())
-            await RECORD_ACT(taken, summary=f"record the act: {message.act}")
+    @workflow.signal
+    def look_again(self) -> None:
+        """SQL holds something that this case has not heard of: compute its duties once more."""
         self._state.facts += 1
-        wanted = self._state.facts
-        await workflow.wait_condition(lambda: self._state.computed >= wanted)
-        return self._state.summary
-
-    @act.validator
-    def _makes_sense(self, message: CaseAct) -> None:
-        try:
-            check(message, self._state, workflow.now())
-        except DuenoticeError as error:
-            raise ApplicationError(str(error), type=error.code, non_retryable=True) from error
 
     @workflow.query
-    def standing(self) -> CaseSummary:
-        """How the case stood at its last due_date."""
-        return self._state.summary
+    def summary(self) -> CaseSummary:
+        """How the case stands, as far as it is computed."""
+        return self._state.reported()
+
+    @workflow.query
+    def refusal_of(self, message: TakeAct) -> Refusal | None:
+        """Why an act would be refused now, or None: asked before what a person gave with it is kept."""
+        try:
+            check(self.kind, message, self._state, workflow.now())
+        except DuenoticeError as error:
+            return Refusal.of(error)
+        return None
 
     @workflow.query
     def is_busy(self) -> bool:
         """Whether the case is at work rather than waiting for a fact, an act or a due instant."""
         state = self._state
         under_way = bool(state.leaving or self._background or self._ready()) or state.is_behind()
-        return not state.closed and (not state.opened or under_way or state.is_over())
+        return not state.closed and (not state.opened or under_way or self.kind.is_over(state))
+
+    def _check_update(self, message: TakeAct) -> None:
+        """Refuse an act that makes no sense, or that another act's update brings; it leaves nothing in the history."""
+        update = workflow.current_update_info()
+        if update is None or update.name != message.act.act:
+            raise refusal(Refused(f"The act {message.act.act!r} is not taken by another act's update."))
+        self._check(message)
+
+    def _check(self, message: TakeAct) -> None:
+        """Raise the refusal of an act that makes no sense."""
+        try:
+            check(self.kind, message, self._state, workflow.now())
+        except DuenoticeError as error:
+            raise refusal(error) from error
+
+    async def _take(self, message: TakeAct) -> CaseSummary:
+        """Record what a person did, then believe it; answer at once, since duties may take long to compute.
+
+        One act at a time: between a validator and here, another act may have been taken that makes this one senseless.
+        What can never be recorded fails the update with its sentence, and memory is as it was.
+        """
+        async with self._recording:
+            self._check(message)
+            await self._record(message)
+            take(self.kind, message, self._state)
+            # Notices that are leaving now may have been written before this was known.
+            self._state.overtaken |= bool(self._state.leaving)
+            self._state.facts += 1
+        return self._state.reported()
+
+    async def _record(self, message: TakeAct) -> None:
+        recorded = RecordAct(
+            case_id=self._case_id, act=message.act, actor=message.actor, act_id=message.act_id, at=workflow.now()
+        )
+        try:
+            await workflow.execute_activity_method(
+                CaseContract.record_act, recorded, **ONE_TRANSACTION, summary=f"record the act: {message.act.act}"
+            )
+        except ActivityError as error:
+            cause = error.cause
+            if not isinstance(cause, ApplicationError):
+                raise
+            raise ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True) from error
 
     def _is_done(self) -> bool:
-        """Whether nothing is open, and every act that was taken has been answered; later ones are refused."""
-        return self._state.is_over() and workflow.all_handlers_finished()
+        """Whether the case is over, and every act that was taken has been answered; later ones are refused."""
+        return self.kind.is_over(self._state) and workflow.all_handlers_finished()
 
     async def _catch_up(self) -> None:
+        """Bring duties and summary up to what happened; what happens meanwhile is caught up at the next turn."""
         state = self._state
         if state.computed < state.facts:
             facts = state.facts
-            found = await COMPUTE_DUTIES(
-                ComputeDuties(case_id=self._case_id, policy=self._policy), summary="compute every duty"
+            found = await workflow.execute_activity_method(
+                DutyContract.compute_duties,
+                ComputeDuties(case_id=self._case_id, policy=self._policy),
+                **WHOLE_CASE,
+                summary="compute every duty",
             )
-            state.waiting = {plan.batch_id: plan for plan in found.batches if plan.batch_id not in state.leaving}
+            here = state.leaving.keys() | state.put_off.keys()
+            state.waiting = {plan.batch_id: plan for plan in found.batches if plan.batch_id not in here}
             state.withheld = {key for key, plan in state.waiting.items() if plan.withheld}
             state.raised_until = None
             state.summary, state.vocabulary, state.computed = found.summary, found.vocabulary, facts
         elif state.is_behind():
             outcomes = state.outcomes
-            state.summary = await SUMMARISE_CASE(
-                SummariseCase(case_id=self._case_id), summary="read how the case stands"
+            state.summary = await workflow.execute_activity_method(
+                CaseContract.summarise_case,
+                SummariseCase(case_id=self._case_id),
+                **ONE_TRANSACTION,
+                summary="read how the case stands",
             )
             state.outcomes_seen = outcomes
         else:
             return
         self._show_summary(CaseStatus.OPEN)
 
-    def _ready(self) -> list[BatchPlan]:
-        """The waiting batches that may go now: released, or at their last safe moment and not withheld."""
+    def _ready(self) -> list[PutOff]:
+        """The batches that may go now: released, at their last safe moment and not withheld, or put off till now."""
         state, now = self._state, workflow.now()
-        return [
-            plan
+        begin = [
+            PutOff(plan=plan, released_by=state.released.get(key), again_at=plan.due_at or plan.leaves_at)
             for key, plan in state.waiting.items()
             if key in state.released or (now >= plan.leaves_at and key not in state.withheld)
         ]
+        return begin + [batch for batch in state.put_off.values() if batch.again_at <= now]
 
-    def _next_to_leave(self) -> list[BatchPlan]:
+    def _next_to_leave(self) -> list[PutOff]:
         """Those of the ready batches that find a place in the window, the first due before the others."""
         places = 0 if self._is_long() else WINDOW - len(self._state.leaving)
-        ready = sorted(self._ready(), key=lambda plan: (plan.due_at or plan.leaves_at, plan.batch_id))
+        ready = sorted(self._ready(), key=lambda batch: (batch.again_at, batch.plan.batch_id))
         return ready[:places]
 
     def _let_go(self) -> None:
         state = self._state
-        for plan in self._next_to_leave():
-            state.leaving[plan.batch_id] = state.waiting.pop(plan.batch_id)
-            self._in_background(self._send(plan, state.released.pop(plan.batch_id, None)))
+        for batch in self._next_to_leave():
+            key = batch.plan.batch_id
+            state.waiting.pop(key, None)
+            state.put_off.pop(key, None)
+            state.released.pop(key, None)
+            state.leaving[key] = batch.plan
+            self._in_background(self._send(batch))
 
-    async def _send(self, plan: BatchPlan, released_by: str | None) -> None:
-        await self._send_until_done(plan, released_by)
+    async def _send(self, batch: PutOff) -> None:
+        """Send a batch and give its place in the window back, even if some of its letters could not leave yet.
+
+        One recipient's full mailbox must not keep the next batch waiting: what is put off has a moment of its own.
+        """
+        outcome = await self._send_until_answered(batch)
         state = self._state
-        del state.leaving[plan.batch_id]
+        del state.leaving[batch.plan.batch_id]
+        if outcome.again_at:
+            put_off = batch.model_copy(update={"again_at": outcome.again_at})
+            state.put_off[batch.plan.batch_id] = put_off
         state.outcomes += 1
         if state.overtaken and not state.leaving:
             state.overtaken, state.facts = False, state.facts + 1
-        # Whole minutes, so that the batches of one wave are chased together.
-        sent = workflow.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
-        chases = {sent + timedelta(hours=hours) for hours in self._policy.chase_hours}
-        state.chases = sorted(chases.union(state.chases))
+        if outcome.given:
+            # Whole minutes, so that the batches of one wave are chased together.
+            sent = workflow.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+            chases = {sent + timedelta(hours=hours) for hours in self._policy.chase_hours}
+            state.chases = sorted(chases.union(state.chases))
+        if outcome.undelivered or outcome.late or outcome.refused:
+            await self._raise()
 
-    async def _send_until_done(self, plan: BatchPlan, released_by: str | None) -> None:
+    async def _send_until_answered(self, batch: PutOff) -> BatchOutcome:
+        plan = batch.plan
         while True:
             try:
-                outcome = await workflow.execute_child_workflow(
+                return await workflow.execute_child_workflow(
                     NoticeBatchWorkflow.run,
-                    SendBatch(batch_id=plan.batch_id, released_by=released_by),
+                    SendBatch(batch_id=plan.batch_id, released_by=batch.released_by),
                     id=identifiers.batch_workflow_id(plan.batch_id),
                     static_summary=f"{plan.size} notices under {plan.clause}",
                 )
             except ChildWorkflowError:
                 workflow.logger.warning("a batch ended without an outcome; it is sent again")
                 await workflow.sleep(AFTER_A_LOST_BATCH)
-            else:
-                if outcome.undelivered or outcome.late or outcome.refused:
-                    await self._raise()
-                return
 
     def _reminders(self) -> Iterator[tuple[datetime, BatchPlan, str, int]]:
         """The next reminder of each cohort that waits for an officer: when, of what, its key and its place.
@@ -227,7 +300,13 @@ class CaseWorkflow:
                 due_at=plan.due_at,
                 fraction=self._policy.reminder_fractions[place],
             )
-            self._in_background(self._forgiving(REMIND_OFFICER(message, summary="remind the officer")))
+            self._in_background(
+                self._forgiving(
+                    workflow.execute_activity_method(
+                        ReminderContract.remind_officer, message, **MAIL_TO_PEOPLE, summary="remind the officer"
+                    )
+                )
+            )
 
     def _next_overdue(self) -> datetime | None:
         until = self._state.raised_until
@@ -240,7 +319,14 @@ class CaseWorkflow:
             self._in_background(self._raise())
 
     async def _raise(self) -> None:
-        await self._forgiving(RAISE_OVERDUE(RaiseOverdue(case_id=self._case_id), summary="raise what is overdue"))
+        await self._forgiving(
+            workflow.execute_activity_method(
+                ReminderContract.raise_overdue,
+                RaiseOverdue(case_id=self._case_id),
+                **MAIL_TO_PEOPLE,
+                summary="raise what is overdue",
+            )
+        )
 
     def _chase(self) -> None:
         state = self._state
@@ -250,7 +336,12 @@ class CaseWorkflow:
 
     async def _ask_for_acknowledgements(self) -> None:
         message = ChaseAcknowledgements(case_id=self._case_id, chase_hours=self._policy.chase_hours)
-        await self._forgiving(CHASE_ACKNOWLEDGEMENTS(message, summary="ask for acknowledgements"))
+        with suppress(ActivityError):  # the next chase makes up for it
+            chased = await workflow.execute_activity_method(
+                ReminderContract.chase_acknowledgements, message, **MAIL_TO_PEOPLE, summary="ask for acknowledgements"
+            )
+            if chased.again_at:
+                self._state.chases = sorted({*self._state.chases, chased.again_at})
         self._state.outcomes += 1
 
     async def _forgiving(self, work: Awaitable[object]) -> None:
@@ -261,6 +352,7 @@ class CaseWorkflow:
             workflow.logger.warning("a reminder could not be given")
 
     def _in_background(self, work: Awaitable[None]) -> None:
+        # The set keeps the task alive: the event loop itself holds tasks only weakly.
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -270,13 +362,7 @@ class CaseWorkflow:
         if self._is_done():
             return
         now = workflow.now()
-        leaving = (plan.leaves_at for key, plan in state.waiting.items() if key not in state.withheld)
-        moments = [instant for instant in leaving if instant > now]
-        moments += [reminder[0] for reminder in self._reminders()]
-        moments += [until for until in state.holds.values() if until]
-        moments += state.chases[:1]
-        if overdue := self._next_overdue():
-            moments.append(overdue + timedelta(milliseconds=1))
+        moments = [moment for moment in self._moments() if moment > now]
         timeout = max(min(moments) - now, timedelta()) if moments else None
         with suppress(asyncio.TimeoutError):
             await workflow.wait_condition(
@@ -285,6 +371,23 @@ class CaseWorkflow:
                 timeout_summary="the next moment at which something is to be done",
             )
         self._end_expired_holds()
+        if state.summary.elapses_at and state.summary.elapses_at <= workflow.now():
+            state.summary = state.summary.model_copy(update={"elapses_at": None})
+            state.facts += 1
+
+    def _moments(self) -> Iterator[datetime]:
+        """Every instant at which this clock has something to do."""
+        state, now = self._state, workflow.now()
+        yield from (plan.leaves_at for key, plan in state.waiting.items() if key not in state.withheld)
+        yield from (batch.again_at for batch in state.put_off.values())
+        # A reminder whose time has passed is given at once.
+        yield from (max(reminder[0], now + timedelta(milliseconds=1)) for reminder in self._reminders())
+        yield from (until for until in state.holds.values() if until)
+        yield from state.chases[:1]
+        if overdue := self._next_overdue():
+            yield overdue + timedelta(milliseconds=1)
+        if state.summary.elapses_at:
+            yield state.summary.elapses_at
 
     def _has_something_to_do(self) -> bool:
         return self._state.is_behind() or self._is_done() or bool(self._next_to_leave()) or self._may_begin_anew()
@@ -299,14 +402,15 @@ class CaseWorkflow:
         """Whether the history is long enough to begin a new one; until it does, no further batch leaves."""
         return workflow.info().is_continue_as_new_suggested()
 
-    def _continue_as_new_if_long(self, message: BreachInput) -> None:
+    def _continue_as_new_if_long(self, message: CaseInput) -> None:
         if self._may_begin_anew():
             workflow.continue_as_new(message.model_copy(update={"state": self._state}))
 
     def _may_begin_anew(self) -> bool:
         """Whether the history is long and the case has come to rest, so that its state is all there is to hand on."""
         state = self._state
-        at_rest = not (state.leaving or self._background or state.is_behind() or state.is_over())
+        at_rest = not (state.leaving or self._background or state.is_behind() or self.kind.is_over(state))
+        # A handler that has not answered would be lost with the run.
         return self._is_long() and at_rest and workflow.all_handlers_finished()
 
     def _show_summary(self, status: CaseStatus) -> None:

@@ -1,11 +1,11 @@
-"""One batch of notices, from its first send until each notice is given or no contact is left to try."""
+"""One batch of notices: each is given, put off, or has no contact left to try."""
 
 from __future__ import annotations
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import SEND_BATCH
+    from activities.contracts import ONE_BATCH, NoticeContract
     from cases.messages import BatchOutcome, SendBatch
 
 
@@ -15,5 +15,7 @@ class NoticeBatchWorkflow:
 
     @workflow.run
     async def run(self, message: SendBatch) -> BatchOutcome:
-        """Give every notice of the batch; the mail server being down only makes it wait."""
-        return await SEND_BATCH(message, summary="give the batch's notices")
+        """Give every notice of the batch that can be given; the mail server being down only makes it wait."""
+        return await workflow.execute_activity_method(
+            NoticeContract.send_batch, message, **ONE_BATCH, summary="give the batch's notices"
+        )

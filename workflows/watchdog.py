@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import SWEEP
+    from activities.contracts import ONE_SWEEP, WatchdogContract
     from cases.messages import Sweep, Swept
 
 
@@ -16,4 +16,6 @@ class WatchdogWorkflow:
     @workflow.run
     async def run(self, message: Sweep) -> Swept:
         """Sweep once; what could not be done is left to the next sweep."""
-        return await SWEEP(message, summary="look for what was overlooked")
+        return await workflow.execute_activity_method(
+            WatchdogContract.sweep, message, **ONE_SWEEP, summary="look for what was overlooked"
+        )

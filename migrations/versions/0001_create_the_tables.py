@@ -39,17 +39,20 @@ def upgrade() -> None:
     op.create_table(
         "duenotice_case",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=60), nullable=False),
+        sa.Column("event", sa.String(length=60), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("title", sa.LargeBinary(), nullable=False),
-        sa.Column("subprocessor", sa.LargeBinary(), nullable=True),
         sa.Column("report_digest", sa.String(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("report_digest"),
     )
+    op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
     op.create_table(
@@ -105,6 +108,8 @@ def upgrade() -> None:
         "agreement_contact",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("party", sa.String(length=32), nullable=False),
         sa.Column("role", sa.String(length=32), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("name", sa.LargeBinary(), nullable=False),
@@ -114,9 +119,14 @@ def upgrade() -> None:
             ["agreement_id"],
             ["agreement.id"],
         ),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_agreement_contact_agreement_id"), "agreement_contact", ["agreement_id"], unique=False)
+    op.create_index(op.f("ix_agreement_contact_case_id"), "agreement_contact", ["case_id"], unique=False)
     op.create_table(
         "batch",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -128,6 +138,8 @@ def upgrade() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("released_by", sa.String(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("trouble", sa.String(), nullable=True),
         sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -141,6 +153,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_batch_case_id"), "batch", ["case_id"], unique=False)
+    op.create_table(
+        "case_act",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("act", sa.String(length=60), nullable=False),
+        sa.Column("clause", sa.String(), nullable=True),
+        sa.Column("reason_sha256", sa.String(), nullable=True),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["reason_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_case_act_case_id"), "case_act", ["case_id"], unique=False)
     op.create_table(
         "case_agreement",
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -263,8 +295,10 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("agreement_id", sa.Uuid(), nullable=False),
         sa.Column("clause", sa.String(), nullable=False),
+        sa.Column("occurrence", sa.Integer(), nullable=False),
         sa.Column("owed_by", sa.String(length=32), nullable=False),
         sa.Column("owed_to", sa.String(length=32), nullable=False),
+        sa.Column("performed_by", sa.String(length=32), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("due_date_id", sa.String(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
@@ -272,6 +306,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(length=32), nullable=True),
         sa.Column("lacking", sa.JSON(), nullable=False),
         sa.Column("lacking_count", sa.Integer(), nullable=False),
+        sa.Column("waits_for", sa.JSON(), nullable=False),
         sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
@@ -375,6 +410,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_school_calendar_agreement_id"), "school_calendar", ["agreement_id"], unique=False)
+    op.create_table(
+        "confirmation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("duty_id", sa.Uuid(), nullable=False),
+        sa.Column("contact_id", sa.Uuid(), nullable=True),
+        sa.Column("particulars_sha256", sa.String(), nullable=False),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_by", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["duty_id"],
+            ["duty.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["particulars_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_confirmation_case_id"), "confirmation", ["case_id"], unique=False)
+    op.create_index(op.f("ix_confirmation_duty_id"), "confirmation", ["duty_id"], unique=False)
     op.create_table(
         "notice",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -1,0 +1,306 @@
+"""Every act that any kind of case knows: one class and one name for each, whatever face it comes from.
+
+The class is the act: command line, page, JSON and rehearsals read it from what a person gives; the workflow takes it as
+an update of the same name; SQL and the ledger keep it under that name. What a kind adds stands in ``cases/<kind>.py``.
+
+``cases/rules.py`` says when an act makes sense and what it changes in a case's state, ``records/acts.py`` what it
+changes in SQL.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from uuid import UUID, uuid5
+
+from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+
+from cases.values import (
+    Actor,
+    AgreementName,
+    AnchorValue,
+    Day,
+    Instant,
+    KeptFile,
+    KeptReferences,
+    KeptText,
+    Line,
+    Message,
+)
+from models.errors import InvalidFields, InvalidInput
+
+Clause = Annotated[Line, Field(title="Clause", json_schema_extra={"choice": "clauses"})]
+Element = Annotated[Line, Field(title="Element", json_schema_extra={"choice": "elements"})]
+Ground = Annotated[Line, Field(title="Ground", json_schema_extra={"choice": "grounds"})]
+DateName = Annotated[Line, Field(title="Which date", json_schema_extra={"choice": "dates"})]
+Reason = Annotated[KeptText, Field(title="Reason", description="Why, in a sentence; it is kept as evidence.")]
+
+
+class Act(Message):
+    """What a person does in a case; the first line of a subclass's docstring says it to people."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, str_max_length=20_000)
+
+    known: ClassVar[dict[str, type[Act]]] = {}
+    """Every act of every kind that was imported, by its name."""
+
+    act: str
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Enter the act under its name, which no other act may have."""
+        name = cls.act_name()
+        if name in Act.known and Act.known[name].__qualname__ != cls.__qualname__:
+            raise TypeError(f"{cls.__name__} and {Act.known[name].__name__} are both called {name!r}")
+        Act.known[name] = cls
+
+    @classmethod
+    def act_name(cls) -> str:
+        """The act's one name: of its update, its command, its page, its JSON and its evidence."""
+        name: str = cls.model_fields["act"].default
+        return name
+
+    @classmethod
+    def says(cls) -> str:
+        """What the act does, in a sentence."""
+        return (cls.__doc__ or "").partition("\n")[0]
+
+
+class SetDate(Act):
+    """Give a dated fact, or correct one, which takes a reason; for one agreement only, if it is named.
+
+    It is an instant with its offset, or a day where its clauses count days. A fact that starts no clock may also be a
+    range of days, or, with none of the three, unknown.
+    """
+
+    act: Literal["date"] = "date"
+    name: DateName
+    instant: Instant | None = None
+    first_day: Day | None = None
+    last_day: Day | None = None
+    reason: KeptText | None = None
+    agreement: AgreementName | None = None
+
+    @property
+    def anchor(self) -> AnchorValue:
+        """The dated fact."""
+        return AnchorValue(name=self.name, instant=self.instant, first_day=self.first_day, last_day=self.last_day)
+
+
+class Learn(Act):
+    """Say what a content element is; LEAs that were told without it get a supplement."""
+
+    act: Literal["learn"] = "learn"
+    element: Element
+    value: KeptText
+
+
+class Impossible(Act):
+    """Declare that a content element cannot be determined, so that nobody waits for it."""
+
+    act: Literal["impossible"] = "impossible"
+    element: Element
+
+
+class Release(Act):
+    """Let waiting and withheld notices go now: of one clause, or all."""
+
+    act: Literal["release"] = "release"
+    clause: Clause | None = None
+
+
+class Withhold(Act):
+    """Keep waiting notices back, even at their last safe moment: of one clause, or all."""
+
+    act: Literal["withhold"] = "withhold"
+    reason: Reason
+    clause: Clause | None = None
+
+
+class Propose(Act):
+    """Propose that a clause asks for no notice, on one of its grounds; for all agreements if none is named."""
+
+    act: Literal["propose"] = "propose"
+    clause: Clause
+    ground: Ground
+    reason: Reason
+    agreements: tuple[AgreementName, ...] = Field(default=(), max_length=1_000)
+
+
+class Approve(Act):
+    """Approve somebody else's proposal: its duties are closed as not required."""
+
+    act: Literal["approve"] = "approve"
+    proposal_id: UUID
+
+
+class Decline(Act):
+    """Decline a proposal: its duties stay as they are."""
+
+    act: Literal["decline"] = "decline"
+    proposal_id: UUID
+
+
+class Hold(Act):
+    """Record that law enforcement asks for notices to be held back: for one agreement, or for the case.
+
+    It stops only clocks whose clause allows that. ``particulars`` are the agency, its reference and who asked;
+    ``shareable`` is whether LEAs may be told.
+    """
+
+    act: Literal["hold"] = "hold"
+    particulars: KeptText
+    begins_at: Instant
+    until: Instant | None = None
+    agreement: AgreementName | None = None
+    shareable: bool = True
+
+
+class Lift(Act):
+    """End a law-enforcement hold: what it stopped is due a reasonable time later."""
+
+    act: Literal["lift"] = "lift"
+    hold_id: UUID
+
+
+class Done(Act):
+    """Record that the duties under a clause were done, with the proof; never those that a notice performs."""
+
+    act: Literal["done"] = "done"
+    clause: Clause
+    proof: KeptFile
+
+
+class ConfirmDone(Act):
+    """Record a party's own word that it did what a clause asks: who says so, and the particulars."""
+
+    act: Literal["confirm-done"] = "confirm-done"
+    clause: Clause
+    agreement: AgreementName
+    holder: Line | None = Field(default=None, description="A subprocessor by name; else the party that owes the duty.")
+    particulars: KeptText
+
+
+class AdoptTerms(Act):
+    """Let the case follow the clauses as they are now instead of those that it pinned."""
+
+    act: Literal["adopt-terms"] = "adopt-terms"
+    reason: Reason
+
+
+class Add(Act):
+    """Add agreements that the matter touches after all: those named, and all others of a state, on a form, or both.
+
+    They are due by the case's own dates, unless ``involved_at`` says, with a reason, when it was confirmed that they
+    are touched.
+    """
+
+    act: Literal["add"] = "add"
+    agreements: KeptReferences = Field(default_factory=lambda: KeptReferences.model_validate(()), validate_default=True)
+    state: Annotated[str, Field(pattern=r"^([A-Za-z]{2})?$")] = ""
+    form: Annotated[str, Field(max_length=60)] = ""
+    involved_at: Instant | None = None
+    reason: KeptText | None = None
+
+
+CommonAct: TypeAlias = (
+    SetDate
+    | Learn
+    | Impossible
+    | Release
+    | Withhold
+    | Propose
+    | Approve
+    | Decline
+    | Hold
+    | Lift
+    | Done
+    | ConfirmDone
+    | AdoptTerms
+    | Add
+)
+"""What can be done in a case of any kind."""
+
+COMMON_ACTS: tuple[type[Act], ...] = (
+    SetDate,
+    Learn,
+    Impossible,
+    Release,
+    Withhold,
+    Propose,
+    Approve,
+    Decline,
+    Hold,
+    Lift,
+    Done,
+    ConfirmDone,
+    AdoptTerms,
+    Add,
+)
+
+
+def parse_act(given: object) -> Act:
+    """Read an act from plain values, as a form, a command, JSON or a history gives them.
+
+    Raises:
+        InvalidInput: there is no such act; ``where`` is ``act``.
+        InvalidFields: a value is missing, unknown or not of its kind; each problem names its field.
+    """
+    if isinstance(given, Act):
+        return given
+    name = given.get("act") if isinstance(given, dict) else None
+    found = Act.known.get(str(name))
+    if found is None:
+        raise InvalidInput(
+            f"There is no act {name!r}.", where="act", next_step=f"There are {', '.join(sorted(Act.known))}."
+        )
+    try:
+        return found.model_validate(given)
+    except ValidationError as error:
+        raise InvalidFields(problems_of(error)) from None
+
+
+def problems_of(error: ValidationError) -> tuple[InvalidInput, ...]:
+    """What pydantic found wrong, as sentences that name the field."""
+    return tuple(_explained(problem) for problem in error.errors(include_input=False, include_url=False))
+
+
+def _explained(problem: Any) -> InvalidInput:
+    where = ".".join(str(part) for part in problem["loc"]) or "act"
+    kind, message = problem["type"], str(problem["msg"]).removeprefix("Value error, ")
+    match kind:
+        case "missing" | "string_too_short" | "too_short":
+            return InvalidInput("It is empty.", where=where, next_step="Fill it in.")
+        case "extra_forbidden":
+            return InvalidInput("There is no such field.", where=where, next_step="Leave it out.")
+        case "timezone_aware":
+            return InvalidInput(
+                "The time has no zone, so it names no instant.",
+                where=where,
+                next_step="Choose the time zone, or write the offset, as in 2026-03-07T22:15-05:00.",
+            )
+        case _:
+            sentence, _, advice = message.partition(": ")
+            return InvalidInput(
+                f"{sentence[0].upper()}{sentence[1:]}.",
+                where=where,
+                next_step=f"{advice[0].upper()}{advice[1:]}." if advice else "Correct it.",
+            )
+
+
+AnyAct: TypeAlias = Annotated[SerializeAsAny[Act], BeforeValidator(parse_act)]
+"""An act of any kind, read by its name."""
+
+class TakeAct(Message):
+    """One act as it reaches a case: what, and by whom. ``act_id`` names it, so that a retry is the same act."""
+
+    act: AnyAct
+    actor: Actor
+    act_id: UUID
+
+    def made_id(self, what: str) -> UUID:
+        """The id of what the act makes: a hold, a proposal."""
+        return uuid5(self.act_id, what)
+
+
+COMMON_MAKES = {Hold: "hold", Propose: "proposal"}
+"""What the acts that make something make; its id is derived from the act's."""

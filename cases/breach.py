@@ -1,0 +1,265 @@
+"""A breach of student data: what is reported, confirming or dismissing it, and when such a case is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias, assert_never, cast
+
+from pydantic import Field
+
+from cases.acts import Act, Reason, SetDate, TakeAct
+from cases.anchors import check_days, check_instant, earliest_instant, earliest_of
+from cases.intake import Frozen, Intake, Person, Text, person_problems
+from cases.kind import Kind
+from cases.state import CaseState
+from cases.values import AnchorValue, Day, Instant
+from models.enums import NoticeKind
+from models.errors import InvalidInput, Refused
+
+OCCURRED = "occurred"
+REASONABLY_EXPECTED = "reasonably_expected"
+DISCOVERED = "discovered"
+CONFIRMED = "confirmed"
+
+REPORTER = "reporter"
+"""The fact that names who reported; no clause asks for it."""
+
+
+class Occurrence(Frozen):
+    """When the breach occurred, as precisely as is known.
+
+    ``at`` is set for an instant; ``first_day`` for a date; ``first_day`` and ``last_day`` for a range.
+    """
+
+    kind: Literal["instant", "date", "range", "unknown"]
+    at: Instant | None = None
+    first_day: Day | None = None
+    last_day: Day | None = None
+
+    @property
+    def anchor(self) -> AnchorValue:
+        """The occurrence as a dated fact."""
+        return AnchorValue(name=OCCURRED, instant=self.at, first_day=self.first_day, last_day=self.last_day)
+
+
+class IncidentReport(Intake):
+    """The facts of a suspected breach as its reporter knows them.
+
+    ``subprocessor`` names the one at whom it happened, if it was not at the provider itself.
+    """
+
+    occurred: Occurrence
+    reasonably_expected_at: Instant | None = None
+    discovered_at: Instant
+    confirmed_at: Instant | None = None
+    description: Text
+    data_types: tuple[str, ...] = Field(min_length=1)
+    reporter: Person
+    point_of_contact: Person
+    subprocessor: str | None = Field(default=None, max_length=200)
+
+    def anchors(self) -> tuple[AnchorValue, ...]:
+        """Every dated fact of the report; what is not yet known is left out, save the occurrence."""
+        instants = {
+            REASONABLY_EXPECTED: self.reasonably_expected_at,
+            DISCOVERED: self.discovered_at,
+            CONFIRMED: self.confirmed_at,
+        }
+        given = (AnchorValue(name=name, instant=instant) for name, instant in instants.items() if instant)
+        return (self.occurred.anchor, *given)
+
+    def facts(self) -> Mapping[str, str]:
+        """What the report makes known of each content element."""
+        types = "\n".join(self.data_types)
+        return {
+            "description": self._whole_description(),
+            "data_types": types,
+            "data_description": types,
+            "provider_point_of_contact": str(self.point_of_contact),
+            REPORTER: str(self.reporter),
+        }
+
+    def _whole_description(self) -> str:
+        if self.subprocessor is None:
+            return self.description
+        return f"{self.description}\n\nIt happened at a subprocessor: {self.subprocessor}."
+
+    def same_as(self) -> Intake:
+        """The report with its agreements in order and its instants in UTC: the same in whichever zone it is written."""
+
+        def utc(instant: datetime | None) -> datetime | None:
+            return instant.astimezone(UTC) if instant else None
+
+        return (
+            super()
+            .same_as()
+            .model_copy(
+                update={
+                    "occurred": self.occurred.model_copy(update={"at": utc(self.occurred.at)}),
+                    "reasonably_expected_at": utc(self.reasonably_expected_at),
+                    "discovered_at": utc(self.discovered_at),
+                    "confirmed_at": utc(self.confirmed_at),
+                }
+            )
+        )
+
+    def problems(self, now: datetime) -> Iterator[InvalidInput]:
+        """Everything that cannot be as it is said."""
+        yield from _occurrence_problems(self.occurred, now)
+        yield from self._instant_problems(now)
+        yield from super().problems(now)
+        yield from person_problems(reporter=self.reporter, point_of_contact=self.point_of_contact)
+
+    def _instant_problems(self, now: datetime) -> Iterator[InvalidInput]:
+        named = {
+            "reasonably_expected_at": self.reasonably_expected_at,
+            "discovered_at": self.discovered_at,
+            "confirmed_at": self.confirmed_at,
+        }
+        earliest = earliest_instant(self.occurred.at, self.occurred.first_day)
+        for where, instant in named.items():
+            if instant is None:
+                continue
+            if problem := check_instant(where, instant, now):
+                yield problem
+            elif earliest and instant < earliest:
+                yield InvalidInput(
+                    f"It is dated {instant.isoformat()}, before the breach occurred ({earliest.isoformat()}).",
+                    where=where,
+                    next_step="Correct this time, or when the breach occurred.",
+                )
+
+
+def _occurrence_problems(occurred: Occurrence, now: datetime) -> Iterator[InvalidInput]:
+    match occurred.kind:
+        case "instant":
+            needed: tuple[object, ...] = (occurred.at,)
+        case "date":
+            needed = (occurred.first_day,)
+        case "range":
+            needed = (occurred.first_day, occurred.last_day)
+        case "unknown":
+            needed = ()
+        case _:
+            assert_never(occurred.kind)
+    if any(value is None for value in needed):
+        yield InvalidInput(
+            f"It is said to have occurred at a known {occurred.kind}, but that is not given.",
+            where=OCCURRED,
+            next_step="Fill it in, or choose unknown.",
+        )
+        return
+    problem = (
+        check_instant(OCCURRED, occurred.at, now)
+        if occurred.at
+        else check_days(OCCURRED, occurred.first_day, occurred.last_day, now)
+    )
+    if problem:
+        yield problem
+
+
+class Confirm(Act):
+    """Confirm a suspected breach, which starts the clocks that run from confirmation."""
+
+    act: Literal["confirm"] = "confirm"
+    confirmed_at: Instant = Field(title="Confirmed at", description="When it was confirmed, with its offset.")
+
+
+class Dismiss(Act):
+    """Find that there was no breach: what has not left is cancelled, LEAs already told are told so."""
+
+    act: Literal["dismiss"] = "dismiss"
+    reason: Reason
+
+
+BreachAct: TypeAlias = Confirm | Dismiss
+"""What can be done in a breach case alone."""
+
+
+def check(message: TakeAct, state: CaseState, now: datetime) -> None:
+    """What makes an act senseless in a breach case."""
+    match message.act:
+        case Confirm(confirmed_at=confirmed_at):
+            check_confirmation(state, confirmed_at, now)
+        case Dismiss() if CONFIRMED in state.anchors:
+            raise Refused(
+                "This breach is confirmed, so it cannot be dismissed.",
+                next_step="Propose that no notice is required, on a ground of the clause.",
+            )
+        case SetDate(anchor=anchor) if anchor.name in (CONFIRMED, OCCURRED):
+            _check_order(anchor, state)
+        case _:
+            return
+
+
+def _check_order(anchor: AnchorValue, state: CaseState) -> None:
+    if anchor.name == CONFIRMED and CONFIRMED not in state.anchors:
+        raise Refused("This breach is not confirmed yet.", next_step="Confirm it instead.")
+    occurred = anchor if anchor.name == OCCURRED else state.anchors.get(OCCURRED)
+    confirmed = anchor if anchor.name == CONFIRMED else state.anchors.get(CONFIRMED)
+    began = earliest_of(occurred)
+    if began and confirmed and confirmed.instant and confirmed.instant < began:
+        raise InvalidInput("The confirmation would be before the breach occurred.", where=anchor.name)
+
+
+def check_confirmation(state: CaseState, confirmed_at: datetime, now: datetime) -> None:
+    """Raise ``Refused`` or ``InvalidInput`` where a breach cannot be confirmed as of ``confirmed_at``."""
+    if CONFIRMED in state.anchors:
+        raise Refused(
+            "This breach is already confirmed.",
+            next_step="If the recorded time is wrong, correct it instead of confirming again.",
+        )
+    if problem := check_instant("confirmed_at", confirmed_at, now):
+        raise problem
+    occurred = earliest_of(state.anchors.get(OCCURRED))
+    if occurred and confirmed_at < occurred:
+        raise InvalidInput(
+            f"The confirmation ({confirmed_at.isoformat()}) is before the breach occurred ({occurred.isoformat()}).",
+            where="confirmed_at",
+            next_step="Give the time of the confirmation, or correct when the breach occurred.",
+        )
+
+
+def take(message: TakeAct, state: CaseState) -> None:
+    """Change the state as one of this kind's own acts does."""
+    act = cast(BreachAct, message.act)
+    match act:
+        case Confirm(confirmed_at=confirmed_at):
+            state.anchors[CONFIRMED] = AnchorValue(name=CONFIRMED, instant=confirmed_at)
+        case Dismiss():
+            state.dismissed = True
+        case _:
+            assert_never(act)
+
+
+def is_decided(state: CaseState) -> bool:
+    """A suspicion stays open until somebody confirms or dismisses it."""
+    return state.dismissed or CONFIRMED in state.anchors
+
+
+def awaits(state: CaseState) -> frozenset[str]:
+    """A suspected breach awaits its confirmation; an expectation may still be dated."""
+    return frozenset() if is_decided(state) else frozenset({REASONABLY_EXPECTED, CONFIRMED})
+
+
+BREACH = Kind(
+    name="breach",
+    label="breach",
+    event="breach",
+    intake=IncidentReport,
+    opening="report",
+    acts=(Confirm, Dismiss),
+    check=check,
+    take=take,
+    is_decided=is_decided,
+    awaits=awaits,
+    involvement=CONFIRMED,
+    templates={
+        NoticeKind.NOTICE: "breach_notice",
+        NoticeKind.SUPPLEMENT: "supplement",
+        NoticeKind.DISMISSAL: "dismissal",
+    },
+    workflow="workflows.breach:BreachWorkflow",
+    records="records.breach",
+)

@@ -1,0 +1,113 @@
+"""What is asked when a case is opened, whatever its kind: who, what, which agreements, and the dated facts known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from cases.acts import problems_of
+from cases.values import UNPRINTABLE, AnchorValue
+from models.errors import InvalidFields, InvalidInput
+
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
+
+
+class Frozen(BaseModel):
+    """Base of what people report: unknown fields are errors, values do not change, blanks around texts do not count."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+
+
+class Person(Frozen):
+    """Someone a case names: who reports it, or whom districts may ask."""
+
+    name: str = Field(min_length=1, max_length=200)
+    email: str = Field(min_length=3, max_length=320)
+    phone: str | None = Field(default=None, max_length=60)
+
+    def __str__(self) -> str:
+        """The person in one line."""
+        return ", ".join(part for part in (self.name, self.email, self.phone) if part)
+
+
+class Intake(Frozen):
+    """What opens a case. A kind's own intake adds its fields and says what they make known.
+
+    ``agreements`` are references of the agreements that the matter touches.
+    """
+
+    title: Title
+    agreements: tuple[str, ...]
+
+    def event(self) -> str | None:
+        """The event of the case, as the clauses name it, where the kind serves several; else None."""
+        return None
+
+    def anchors(self) -> tuple[AnchorValue, ...]:
+        """The dated facts that are known from the start."""
+        return ()
+
+    def facts(self) -> Mapping[str, str]:
+        """What is known from the start of each content element, by its id."""
+        return {}
+
+    def same_as(self) -> Intake:
+        """The intake in the form in which two of the same matter are equal."""
+        return self.model_copy(update={"agreements": tuple(sorted(set(self.agreements)))})
+
+    def problems(self, now: datetime) -> Iterator[InvalidInput]:
+        """Everything that cannot be as it is said, at ``now``; each names its field."""
+        if not self.agreements:
+            yield InvalidInput(
+                "No affected agreement is chosen.",
+                where="agreements",
+                next_step="Choose at least one agreement, or import it first.",
+            )
+        for where, text in _texts(self.model_dump(mode="json")):
+            if UNPRINTABLE.search(text):
+                yield InvalidInput(
+                    "It holds a control character.", where=where, next_step="Paste it as plain text."
+                )
+
+
+def _texts(value: object, where: str = "") -> Iterator[tuple[str, str]]:
+    match value:
+        case str():
+            yield where, value
+        case dict():
+            for name, member in value.items():
+                yield from _texts(member, f"{where}.{name}" if where else name)
+        case list() | tuple():
+            for member in value:
+                yield from _texts(member, where)
+
+
+def person_problems(**people: Person) -> Iterator[InvalidInput]:
+    """Say whose address cannot be written to, by the field that names them."""
+    for where, person in people.items():
+        if "@" not in person.email:
+            yield InvalidInput(
+                "The e-mail address has no @.", where=where, next_step="Give an address that can be written to."
+            )
+
+
+def check_intake(intake: Intake, now: datetime) -> None:
+    """Raise ``InvalidFields`` with every reason why an intake's facts cannot all be true at ``now``."""
+    if problems := tuple(intake.problems(now)):
+        raise InvalidFields(problems)
+
+
+def parse_intake(of: type[Intake], given: object) -> Intake:
+    """Read an intake from plain values, as a form, a file or a request gives them.
+
+    Raises:
+        InvalidFields: a value is missing or not of its kind; each problem names its field.
+    """
+    try:
+        return of.model_validate(given)
+    except ValidationError as error:
+        raise InvalidFields(problems_of(error)) from None

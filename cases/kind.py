@@ -1,0 +1,74 @@
+"""What a kind of case is: everything in which it differs from others, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cases.acts import COMMON_ACTS, Act, TakeAct
+from cases.intake import Intake
+from cases.state import CaseState
+from models.enums import NoticeKind
+
+
+def _allows(message: TakeAct, state: CaseState, now: datetime) -> None:
+    """A kind without rules of its own refuses nothing."""
+
+
+def _takes(message: TakeAct, state: CaseState) -> None:
+    """A kind without acts of its own has nothing to take into memory."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of case.
+
+    Attributes:
+        name: its one name: of its workflow type, its command group and its pages, in ``kebab-case``.
+        label: what people call one such case.
+        event: the event of its clauses (the part of their ids before the dot); an intake may name another.
+        intake: what is asked when a case is opened.
+        opening: the name of the command and page that open one, as in ``report``.
+        acts: its own acts, besides those that every kind knows.
+        check: raises ``Refused`` or ``InvalidInput`` where an act makes no sense in a case of this kind. It sees every
+            act, after the rules that hold for all kinds.
+        take: changes the state as one of its own acts does.
+        is_decided: whether nothing is awaited any more, so that a case at rest is over.
+        awaits: the dated facts that the case still waits for: a clause that only they can start is opened as pending,
+            any other that nothing starts is not opened at all.
+        uses_agreement_dates: whether the dates of the agreement itself start clocks in such a case.
+        involvement: the dated fact that an agreement added later may have for itself; None where there is none.
+        recurs: whether what recurs comes round again within the case.
+        ahead: the dated facts that may lie in the future.
+        templates: the names of its notices' templates in ``config/notices/``.
+        workflow: its workflow class, as ``module:name``.
+        records: the module that stores its own acts; None where it has none.
+    """
+
+    name: str
+    label: str
+    event: str
+    intake: type[Intake]
+    workflow: str
+    opening: str = "open"
+    acts: tuple[type[Act], ...] = ()
+    check: Callable[[TakeAct, CaseState, datetime], None] = _allows
+    take: Callable[[TakeAct, CaseState], None] = _takes
+    is_decided: Callable[[CaseState], bool] = lambda state: True
+    awaits: Callable[[CaseState], frozenset[str]] = lambda state: frozenset()
+    uses_agreement_dates: bool = False
+    involvement: str | None = None
+    recurs: bool = False
+    ahead: frozenset[str] = frozenset()
+    templates: Mapping[NoticeKind, str] = field(default_factory=dict)
+    records: str | None = None
+
+    @property
+    def all_acts(self) -> tuple[type[Act], ...]:
+        """Every act that can be done in such a case."""
+        return (*self.acts, *COMMON_ACTS)
+
+    def is_over(self, state: CaseState) -> bool:
+        """Whether a case in this state has come to its end."""
+        return self.is_decided(state) and state.is_at_rest()

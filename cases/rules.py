@@ -1,0 +1,226 @@
+"""When an act makes sense, and what it changes in a case's state: the rules that hold for every kind of case.
+
+Pure functions: the workflow calls them in an update's validator and once more before the act is recorded, and plain
+tests call them without any server.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never, cast
+
+from cases.acts import (
+    Act,
+    Add,
+    AdoptTerms,
+    Approve,
+    CommonAct,
+    ConfirmDone,
+    Decline,
+    Done,
+    Hold,
+    Impossible,
+    Learn,
+    Lift,
+    Propose,
+    Release,
+    SetDate,
+    TakeAct,
+    Withhold,
+)
+from cases.anchors import check_anchor, check_instant
+from cases.kind import Kind
+from cases.state import CaseState, OpenProposal
+from models.errors import InvalidInput, Refused
+
+
+def check(kind: Kind, message: TakeAct, state: CaseState, now: datetime) -> None:
+    """Change nothing; return where the act makes sense in a case of this kind and state.
+
+    Raises:
+        Refused: it makes no sense now.
+        InvalidInput: something in it cannot be used; ``where`` names the field.
+    """
+    if state.closing:
+        raise Refused("This case is closed.", next_step="Open a new case if there is something new.")
+    if state.dismissed:
+        _check_dismissed(message.act)
+    if type(message.act) not in kind.acts:
+        _check_common(kind, cast(CommonAct, message.act), message, state, now)
+    kind.check(message, state, now)
+
+
+def take(kind: Kind, message: TakeAct, state: CaseState) -> None:
+    """Change the state as an act does that was found to make sense and is recorded."""
+    if type(message.act) in kind.acts:
+        kind.take(message, state)
+    else:
+        _take_common(cast(CommonAct, message.act), message, state)
+
+
+def _check_dismissed(act: Act) -> None:
+    """In a dismissed case, only the notices that say so are still decided about, and agreements' terms kept right."""
+    if not isinstance(act, Release | Withhold | Lift):
+        raise Refused("This suspicion was dismissed.", next_step="Report a new incident if there is one.")
+
+
+def _check_common(  # noqa: C901 (one case an act)
+    kind: Kind, act: CommonAct, message: TakeAct, state: CaseState, now: datetime
+) -> None:
+    match act:
+        case SetDate():
+            _check_date(kind, act, state, now)
+        case Learn(element=element) | Impossible(element=element):
+            _check_element(element, state)
+        case Release(clause=clause):
+            if not state.waiting_of(clause):
+                raise Refused("No such notice of this case waits for release.", next_step="There is nothing to do.")
+        case Withhold(clause=clause):
+            _check_withholding(clause, state)
+        case Propose(clause=clause, ground=ground):
+            _check_proposal(clause, ground, state)
+            if message.made_id("proposal") in state.proposals:
+                raise Refused("This is proposed already.", next_step="A second person decides it.")
+        case Approve(proposal_id=proposal_id) | Decline(proposal_id=proposal_id):
+            proposal = state.proposals.get(proposal_id)
+            if proposal is None:
+                raise Refused("No such proposal waits for a decision.", next_step="Look at the case's page.")
+            if isinstance(act, Approve) and proposal.proposed_by == message.actor:
+                raise Refused("Nobody approves a proposal of their own.", next_step="Ask a second person to decide it.")
+        case Hold():
+            _check_hold(act, now)
+        case Lift(hold_id=hold_id):
+            if hold_id not in state.holds:
+                raise Refused("No such law-enforcement hold is in place.", next_step="Look at the case's page.")
+        case Done(clause=clause):
+            _check_done(clause, state)
+        case ConfirmDone(clause=clause):
+            _check_clause(clause, state)
+            if clause not in state.vocabulary.by_confirmation:
+                raise Refused(
+                    f"What {clause} asks for is not performed by a party's word.",
+                    where="clause",
+                    next_step="Record that it was done, with the proof.",
+                )
+        case AdoptTerms():
+            return
+        case Add(involved_at=involved_at, reason=reason):
+            if involved_at and reason is None:
+                raise InvalidInput("It is empty.", where="reason", next_step="Say why the date is another one.")
+            if involved_at and (problem := check_instant("involved_at", involved_at, now)):
+                raise problem
+        case _:
+            assert_never(act)
+
+
+def _check_date(kind: Kind, act: SetDate, state: CaseState, now: datetime) -> None:
+    _refuse_unopened(state)
+    anchor = act.anchor
+    check_anchor(anchor, state.vocabulary, now, ahead=anchor.name in kind.ahead)
+    known = state.anchors.get(anchor.name)
+    if known == anchor and act.agreement is None:
+        raise Refused(f"{anchor.name} already has this value.", next_step="There is nothing to correct.")
+    if (known or act.agreement) and act.reason is None:
+        raise InvalidInput("A correction needs a reason.", where="reason", next_step="Say why the date changes.")
+
+
+def _check_element(element: str, state: CaseState) -> None:
+    _refuse_unopened(state)
+    if element not in state.vocabulary.elements:
+        raise InvalidInput(
+            f"The terms of this case's agreements know no element {element!r}.",
+            where="element",
+            next_step=f"They know {', '.join(state.vocabulary.elements)}.",
+        )
+
+
+def _check_withholding(clause: str | None, state: CaseState) -> None:
+    waiting = [plan for plan in state.waiting_of(clause) if plan.batch_id not in state.released]
+    if not waiting:
+        raise Refused(
+            "No such notice of this case waits: what has been sent cannot be withheld.",
+            next_step="Send a correction to the LEAs instead.",
+        )
+    if all(plan.batch_id in state.withheld for plan in waiting):
+        raise Refused("These notices are withheld already.", next_step="There is nothing to do.")
+
+
+def _check_proposal(clause: str, ground: str, state: CaseState) -> None:
+    _check_clause(clause, state)
+    if ground not in state.vocabulary.grounds:
+        raise InvalidInput(
+            f"The terms know no ground {ground!r}.",
+            where="ground",
+            next_step=f"They know {', '.join(state.vocabulary.grounds)}.",
+        )
+
+
+def _check_hold(act: Hold, now: datetime) -> None:
+    if problem := check_instant("begins_at", act.begins_at, now):
+        raise problem
+    if act.until and act.until <= max(now, act.begins_at):
+        raise InvalidInput(
+            "The hold would end before it begins to count.", where="until", next_step="Give a later time."
+        )
+
+
+def _check_done(clause: str, state: CaseState) -> None:
+    """What a notice or a holder's word performs is never performed by somebody's saying so (assumption: no false proof)."""
+    _check_clause(clause, state)
+    vocabulary = state.vocabulary
+    if clause in vocabulary.by_notice:
+        raise Refused(
+            f"What {clause} asks for is performed by its notice, so it cannot be recorded as done.",
+            where="clause",
+            next_step="Release the notice, or propose that none is required.",
+        )
+    if clause in vocabulary.by_confirmation:
+        raise Refused(
+            f"What {clause} asks for is performed once each holder has confirmed it.",
+            where="clause",
+            next_step="Record each holder's confirmation.",
+        )
+    if clause in vocabulary.by_time:
+        raise Refused(
+            f"What {clause} says happens by the passing of time.", where="clause", next_step="There is nothing to do."
+        )
+
+
+def _check_clause(clause: str, state: CaseState) -> None:
+    _refuse_unopened(state)
+    if clause not in state.vocabulary.clauses:
+        raise InvalidInput(
+            f"No duty of this case is under {clause!r}.",
+            where="clause",
+            next_step=f"There are {', '.join(state.vocabulary.clauses)}.",
+        )
+
+
+def _refuse_unopened(state: CaseState) -> None:
+    if state.computed == 0:
+        raise Refused("The case is still being opened.", next_step="Try again in a moment.")
+
+
+def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
+    match act:
+        case SetDate(agreement=None):
+            state.anchors[act.anchor.name] = act.anchor
+        case Release(clause=clause):
+            for plan in state.waiting_of(clause):
+                state.released[plan.batch_id] = message.actor
+                state.withheld.discard(plan.batch_id)
+        case Withhold(clause=clause):
+            waiting = state.waiting_of(clause)
+            state.withheld.update(plan.batch_id for plan in waiting if plan.batch_id not in state.released)
+        case Propose(clause=clause):
+            state.proposals[message.made_id("proposal")] = OpenProposal(clause=clause, proposed_by=message.actor)
+        case Approve(proposal_id=proposal_id) | Decline(proposal_id=proposal_id):
+            del state.proposals[proposal_id]
+        case Hold(until=until):
+            state.holds[message.made_id("hold")] = until
+        case Lift(hold_id=hold_id):
+            del state.holds[hold_id]
+        case SetDate() | Learn() | Impossible() | Done() | ConfirmDone() | AdoptTerms() | Add():
+            return  # what they change is in SQL alone
+        case _:
+            assert_never(act)

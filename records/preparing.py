@@ -1,0 +1,86 @@
+"""What is checked and kept of an act before it is sent to its case: references, grounds, texts and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from cases.acts import Act, Add, Propose
+from cases.values import AgreementName, KeptReferences
+from ledger.artifacts import store
+from models.errors import InvalidInput
+from models.tables import Artifact, Case, CaseAgreement
+from records.acts import kept_in
+from records.queries.agreements import EVERY_AGREEMENT, AgreementFilter, references_to_add
+from records.terms import agreements_knowing
+
+
+def complete(session: Session, case: Case, act: Act) -> Act:
+    """The act with everything that SQL knows of what it names; nothing is written.
+
+    Raises:
+        InvalidInput: an agreement is not in the case, or its terms do not know the ground, or none could be added.
+    """
+    for where, agreement in _agreements_in(act):
+        if session.get(CaseAgreement, (case.id, agreement.id)) is None:
+            raise InvalidInput(
+                f"Agreement {agreement.reference or agreement.id} is not in this case.",
+                where=where,
+                next_step="Add it to the case first.",
+            )
+    match act:
+        case Propose():
+            _check_ground(session, case, act)
+        case Add():
+            return _with_all_agreements(session, case, act)
+        case _:
+            pass
+    return act
+
+
+def keep(session: Session, act: Act, now: datetime) -> None:
+    """Keep the texts and files of an act as artifacts, so that only their SHA-256 travels.
+
+    Raises:
+        InvalidInput: it names something by its SHA-256 that is not kept here.
+    """
+    for kept in kept_in(act):
+        if kept.content is not None:
+            store(session, kept.content, kept.media_type, now)
+        elif session.exec(select(Artifact.sha256).where(Artifact.sha256 == kept.sha256)).first() is None:
+            raise InvalidInput("What this names is not kept here.", where=act.act, next_step="Give the text itself.")
+
+
+def _agreements_in(act: Act) -> Iterator[tuple[str, AgreementName]]:
+    for name in type(act).model_fields:
+        value = getattr(act, name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, AgreementName):
+                yield name, one
+
+
+def _check_ground(session: Session, case: Case, act: Propose) -> None:
+    knowing = agreements_knowing(session, case.id, act.ground)
+    without = sorted(str(one.reference or one.id) for one in act.agreements if one.id not in knowing)
+    if without:
+        raise InvalidInput(
+            f"The terms of {', '.join(without)} know no ground {act.ground!r}.",
+            where="ground",
+            next_step="Leave these agreements out, or choose a ground that their terms know.",
+        )
+
+
+def _with_all_agreements(session: Session, case: Case, act: Add) -> Act:
+    """An addition with the reference of each agreement, so that what is recorded does not depend on when."""
+    which = AgreementFilter(state=act.state.upper(), form=act.form)
+    others = references_to_add(session, case.id, which) if which != EVERY_AGREEMENT else ()
+    found = tuple(dict.fromkeys((*act.agreements.references, *others)))
+    if not found and act.agreements.content is not None:
+        raise InvalidInput(
+            "This names no agreement that could be added.",
+            where="agreements",
+            next_step="Give references, or a state or form of which agreements are not in the case yet.",
+        )
+    return act.model_copy(update={"agreements": KeptReferences.model_validate(found)})
