@@ -20,8 +20,8 @@ from activities.contracts import SEND_BATCH
 from cases.messages import BatchOutcome, SendBatch
 from config.database import Database
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import NoticeReleased
 from mail.transport import (
     DeliveryDeferred,
     MailServerUnavailable,
@@ -30,7 +30,7 @@ from mail.transport import (
 )
 from models.enums import BatchStatus, DeliveryStatus
 from models.tables import Batch, Delivery, Duty, Notice
-from records.deliveries import Answer, Handed, released_key, settle
+from records.deliveries import Answer, Handed, settle
 from records.outbox import NoticeWriter, OutgoingMessage
 
 CHUNK = 50
@@ -90,17 +90,18 @@ class NoticeActivities:
             if batch.status is BatchStatus.SENT:
                 return
             batch.status, batch.released_by = BatchStatus.SENDING, message.released_by
+            batch.began_at = batch.began_at or now
             session.add(batch)
             append(
                 session,
-                Entry(
+                NoticeReleased(
                     case_id=batch.case_id,
-                    kind=EvidenceKind.NOTICE_RELEASED,
-                    subject=str(batch.id),
                     actor=message.released_by or ENGINE,
                     at=now,
-                    body={"clause": batch.clause, "notices": batch.size, "released": message.released_by is not None},
-                    key=released_key(batch.id),
+                    batch_id=batch.id,
+                    clause=batch.clause,
+                    notices=batch.size,
+                    released=message.released_by is not None,
                 ),
             )
 

@@ -16,8 +16,8 @@ from activities.contracts import CHASE_ACKNOWLEDGEMENTS, RAISE_OVERDUE, REMIND_O
 from cases.messages import CaseSummary, ChaseAcknowledgements, RaiseOverdue, RemindOfficer
 from config.database import Database
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import AcknowledgementAsked, ReminderSent
 from mail.compose import utc_instant
 from mail.facts import Mailbox
 from mail.links import notice_link
@@ -179,15 +179,14 @@ class ReminderActivities:
         with self._database.writing() as session:
             append(
                 session,
-                Entry(
+                ReminderSent(
                     case_id=message.case_id,
-                    kind=EvidenceKind.REMINDER_SENT,
-                    subject=message.clause,
                     actor=ENGINE,
                     at=now,
-                    body={"due_at": message.due_at.isoformat(), "part": str(message.fraction), "waiting": waiting},
-                    key=f"reminder-sent:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:"
-                    f"{message.fraction}",
+                    clause=message.clause,
+                    due_at=message.due_at,
+                    part=str(message.fraction),
+                    waiting=waiting,
                 ),
             )
 
@@ -231,14 +230,13 @@ class ReminderActivities:
             session.add(notice)
             append(
                 session,
-                Entry(
+                AcknowledgementAsked(
                     case_id=case_id,
-                    kind=EvidenceKind.REMINDER_SENT,
-                    subject=str(chase.notice_id),
                     actor=ENGINE,
                     at=now,
-                    body={"acknowledgement": True, "reminder": notice.reminders, "rejected": rejected},
-                    key=f"chased:{chase.notice_id}:{notice.reminders}",
+                    notice_id=chase.notice_id,
+                    reminder=notice.reminders,
+                    rejected=rejected,
                 ),
             )
 

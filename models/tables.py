@@ -150,6 +150,7 @@ class Case(SQLModel, table=True):
     opened_at: datetime = _instant(index=True)
     workflow_started_at: datetime | None = _instant_or_none()
     closed_at: datetime | None = _instant_or_none()
+    dismissal_reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
 
 
 class CaseAnchor(SQLModel, table=True):
@@ -228,7 +229,10 @@ class Duty(SQLModel, table=True):
 
 
 class Batch(SQLModel, table=True):
-    """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow."""
+    """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow.
+
+    ``began_at`` is when its notices first began to leave; ``raised_at`` when an officer was last told that it is stuck.
+    """
 
     __tablename__ = "batch"
 
@@ -240,6 +244,8 @@ class Batch(SQLModel, table=True):
     status: BatchStatus = _word(BatchStatus)
     size: int
     leaves_at: datetime = _instant()
+    began_at: datetime | None = _instant_or_none()
+    raised_at: datetime | None = _instant_or_none()
     released_by: str | None = None
     trouble: str | None = None
     trouble_since: datetime | None = _instant_or_none()
@@ -267,7 +273,8 @@ class Notice(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """The outbox: one notice to one contact, reserved before the send, settled with the server's answer.
 
-    Copies share the message, and so the Message-ID, of the contact they are copies for.
+    Copies share the message, and so the Message-ID, of the contact they are copies for. ``raised_at`` is when it
+    was raised to an officer that the contact refused it.
     """
 
     __tablename__ = "delivery"
@@ -282,6 +289,7 @@ class Delivery(SQLModel, table=True):
     reserved_at: datetime = _instant()
     attempted_at: datetime | None = _instant_or_none()
     settled_at: datetime | None = _instant_or_none()
+    raised_at: datetime | None = _instant_or_none()
     answer: str | None = _sealed_or_none("delivery.answer")
 
 
@@ -301,6 +309,21 @@ class Hold(SQLModel, table=True):
     placed_at: datetime = _instant()
     lifted_by: str | None = None
     lifted_at: datetime | None = _instant_or_none()
+
+
+class Withholding(SQLModel, table=True):
+    """A decision that notices which wait do not leave: those under one clause, or all of the case."""
+
+    __tablename__ = "withholding"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    clause: str | None = None
+    reason_sha256: str = Field(foreign_key="artifact.sha256")
+    decided_by: str
+    decided_at: datetime = _instant()
+    ended_at: datetime | None = _instant_or_none()
+    ended_by: str | None = None
 
 
 class Proposal(SQLModel, table=True):

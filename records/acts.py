@@ -26,11 +26,23 @@ from cases.messages import (
     SetAnchor,
     WithholdNotices,
 )
-from ledger.append import Entry, append
+from ledger.act_entries import (
+    AnchorCorrected,
+    AnchorRecorded,
+    CaseDismissed,
+    DutyPerformed,
+    FactRecorded,
+    HoldLifted,
+    HoldPlaced,
+    NoticeWithheld,
+    NotRequiredDecided,
+    NotRequiredProposed,
+    TermsAdopted,
+)
+from ledger.append import append
 from ledger.artifacts import fetch
-from ledger.kinds import EvidenceKind
 from models.enums import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, Verdict
-from models.tables import Batch, Case, CaseAnchor, CaseFact, Duty, Hold, Proposal
+from models.tables import Batch, Case, CaseAnchor, CaseFact, Duty, Hold, Proposal, Withholding
 from records.terms import agreements_knowing
 
 
@@ -54,14 +66,14 @@ def _(act: SetAnchor, session: Session, case_id: UUID, now: datetime) -> None:
 @record_act.register
 def _(act: DismissBreach, session: Session, case_id: UUID, now: datetime) -> None:
     case = session.get_one(Case, case_id)
-    case.status = CaseStatus.DISMISSED
+    case.status, case.dismissal_reason_sha256 = CaseStatus.DISMISSED, act.reason_sha256
     session.add(case)
     in_case = col(Duty.case_id) == case_id
     session.execute(
         update(Duty).where(in_case, col(Duty.status).in_(OPEN_STATUSES)).values(status=DutyStatus.CANCELLED)
     )
     session.execute(update(Duty).where(in_case).values(lacking=[], lacking_count=0))
-    _leave(session, EvidenceKind.CASE_DISMISSED, case_id, act.actor, now, artifacts=(act.reason_sha256,))
+    append(session, CaseDismissed(case_id=case_id, actor=act.actor, at=now, reason_sha256=act.reason_sha256))
 
 
 @record_act.register
@@ -80,15 +92,16 @@ def _(act: LearnElement, session: Session, case_id: UUID, now: datetime) -> None
             superseded_at=None,
         )
     )
-    _leave(
+    append(
         session,
-        EvidenceKind.FACT_RECORDED,
-        case_id,
-        act.actor,
-        now,
-        subject=act.element,
-        body={"element": act.element, "status": act.status.value},
-        artifacts=(act.value_sha256,) if act.value_sha256 else (),
+        FactRecorded(
+            case_id=case_id,
+            actor=act.actor,
+            at=now,
+            element=act.element,
+            status=act.status,
+            value_sha256=act.value_sha256,
+        ),
     )
 
 
@@ -98,14 +111,19 @@ def _(act: WithholdNotices, session: Session, case_id: UUID, now: datetime) -> N
     if act.clause:
         waiting.append(col(Batch.clause) == act.clause)
     session.execute(update(Batch).where(*waiting).values(status=BatchStatus.WITHHELD))
-    _leave(
+    session.merge(
+        Withholding(
+            id=uuid5(case_id, f"withholding:{act.clause}:{now.isoformat()}"),
+            case_id=case_id,
+            clause=act.clause,
+            reason_sha256=act.reason_sha256,
+            decided_by=act.actor,
+            decided_at=now,
+        )
+    )
+    append(
         session,
-        EvidenceKind.NOTICE_WITHHELD,
-        case_id,
-        act.actor,
-        now,
-        body={"clause": act.clause},
-        artifacts=(act.reason_sha256,),
+        NoticeWithheld(case_id=case_id, actor=act.actor, at=now, clause=act.clause, reason_sha256=act.reason_sha256),
     )
 
 
@@ -123,15 +141,18 @@ def _(act: ProposeNotRequired, session: Session, case_id: UUID, now: datetime) -
             proposed_at=now,
         )
     )
-    _leave(
+    append(
         session,
-        EvidenceKind.NOT_REQUIRED_PROPOSED,
-        case_id,
-        act.actor,
-        now,
-        subject=str(act.proposal_id),
-        body={"clause": act.clause, "ground": act.ground, "agreements": [str(key) for key in act.agreements]},
-        artifacts=(act.reason_sha256,),
+        NotRequiredProposed(
+            case_id=case_id,
+            actor=act.actor,
+            at=now,
+            proposal_id=act.proposal_id,
+            clause=act.clause,
+            ground=act.ground,
+            agreements=tuple(act.agreements),
+            reason_sha256=act.reason_sha256,
+        ),
     )
 
 
@@ -149,21 +170,20 @@ def _(act: DecideProposal, session: Session, case_id: UUID, now: datetime) -> No
     for duty in duties:
         duty.status = DutyStatus.NOT_REQUIRED
     session.add_all(duties)
-    _leave(
+    append(
         session,
-        EvidenceKind.NOT_REQUIRED_DECIDED,
-        case_id,
-        act.actor,
-        now,
-        subject=str(act.proposal_id),
-        body={
-            "approved": act.approve,
-            "proposed_by": proposal.proposed_by,
-            "clause": proposal.clause,
-            "ground": proposal.ground,
-            "duties": [str(duty.id) for duty in duties],
-        },
-        artifacts=(proposal.reason_sha256,),
+        NotRequiredDecided(
+            case_id=case_id,
+            actor=act.actor,
+            at=now,
+            proposal_id=act.proposal_id,
+            approved=act.approve,
+            proposed_by=proposal.proposed_by,
+            clause=proposal.clause,
+            ground=proposal.ground,
+            duties=tuple(duty.id for duty in duties),
+            reason_sha256=proposal.reason_sha256,
+        ),
     )
 
 
@@ -182,20 +202,19 @@ def _(act: PlaceHold, session: Session, case_id: UUID, now: datetime) -> None:
             placed_at=now,
         )
     )
-    _leave(
+    append(
         session,
-        EvidenceKind.HOLD_PLACED,
-        case_id,
-        act.actor,
-        now,
-        subject=str(act.hold_id),
-        body={
-            "agreement": str(act.agreement_id) if act.agreement_id else None,
-            "begins_at": act.begins_at.isoformat(),
-            "until": act.until.isoformat() if act.until else None,
-            "shareable": act.shareable,
-        },
-        artifacts=(act.particulars_sha256,),
+        HoldPlaced(
+            case_id=case_id,
+            actor=act.actor,
+            at=now,
+            hold_id=act.hold_id,
+            agreement=act.agreement_id,
+            begins_at=act.begins_at,
+            until=act.until,
+            shareable=act.shareable,
+            particulars_sha256=act.particulars_sha256,
+        ),
     )
 
 
@@ -204,7 +223,7 @@ def _(act: LiftHold, session: Session, case_id: UUID, now: datetime) -> None:
     hold = session.get_one(Hold, act.hold_id)
     hold.lifted_by, hold.lifted_at = act.actor, hold.lifted_at or now
     session.add(hold)
-    _leave(session, EvidenceKind.HOLD_LIFTED, case_id, act.actor, now, subject=str(act.hold_id))
+    append(session, HoldLifted(case_id=case_id, actor=act.actor, at=now, hold_id=act.hold_id))
 
 
 @record_act.register
@@ -214,21 +233,22 @@ def _(act: RecordPerformance, session: Session, case_id: UUID, now: datetime) ->
         duty.status, duty.performed_at = DutyStatus.PERFORMED, now
         duty.verdict = Verdict.LATE if duty.due_at and now > duty.due_at else Verdict.ON_TIME
     session.add_all(duties)
-    _leave(
+    append(
         session,
-        EvidenceKind.DUTY_PERFORMED,
-        case_id,
-        act.actor,
-        now,
-        subject=act.clause,
-        body={"clause": act.clause, "duties": {str(duty.id): str(duty.verdict) for duty in duties}},
-        artifacts=(act.proof_sha256,),
+        DutyPerformed(
+            case_id=case_id,
+            actor=act.actor,
+            at=now,
+            clause=act.clause,
+            duties={duty.id: duty.verdict for duty in duties},
+            proof_sha256=act.proof_sha256,
+        ),
     )
 
 
 @record_act.register
 def _(act: AdoptTerms, session: Session, case_id: UUID, now: datetime) -> None:
-    _leave(session, EvidenceKind.TERMS_ADOPTED, case_id, act.actor, now, artifacts=(act.reason_sha256,))
+    append(session, TermsAdopted(case_id=case_id, actor=act.actor, at=now, reason_sha256=act.reason_sha256))
 
 
 def _keep_anchor(session: Session, case_id: UUID, act: SetAnchor, now: datetime) -> None:
@@ -263,15 +283,19 @@ def _keep_anchor(session: Session, case_id: UUID, act: SetAnchor, now: datetime)
             superseded_at=None,
         )
     )
-    body: dict[str, Any] = {
-        "anchor": value,
-        "before": [old.model_dump(mode="json", exclude_none=True) for old in before],
-    }
-    if act.agreement_id:
-        body["agreement"] = str(act.agreement_id)
-    kind = EvidenceKind.ANCHOR_CORRECTED if before else EvidenceKind.ANCHOR_RECORDED
-    reasons = (act.reason_sha256,) if act.reason_sha256 else ()
-    _leave(session, kind, case_id, act.actor, now, subject=anchor.name, body=body, artifacts=reasons)
+    of = AnchorCorrected if before else AnchorRecorded
+    append(
+        session,
+        of(
+            case_id=case_id,
+            actor=act.actor,
+            at=now,
+            anchor=anchor,
+            before=tuple(before),
+            agreement=act.agreement_id,
+            reason_sha256=act.reason_sha256,
+        ),
+    )
 
 
 def _supersede(session: Session, table: type[CaseAnchor] | type[CaseFact], same: Sequence[Any], now: datetime) -> None:
@@ -288,30 +312,3 @@ def _duties_under(session: Session, case_id: UUID, clause: str, agreements: list
         )
         if not wanted or str(duty.agreement_id) in wanted
     ]
-
-
-def _leave(
-    session: Session,
-    kind: EvidenceKind,
-    case_id: UUID,
-    actor: str,
-    now: datetime,
-    *,
-    subject: str | None = None,
-    body: dict[str, Any] | None = None,
-    artifacts: tuple[str, ...] = (),
-) -> None:
-    body = body or {}
-    append(
-        session,
-        Entry(
-            case_id=case_id,
-            kind=kind,
-            subject=subject,
-            actor=actor,
-            at=now,
-            body=body,
-            artifacts=artifacts,
-            key=f"{kind.value}:{case_id}:{subject}:{body.get('agreement')}:{now.isoformat()}",
-        ),
-    )

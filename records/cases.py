@@ -10,8 +10,8 @@ from sqlmodel import Session, col, select
 
 from cases.messages import CaseSummary
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import CaseClosed
 from models.enums import CaseStatus
 from models.tables import Case, Duty
 from records.summary import summarise
@@ -30,13 +30,11 @@ def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
     ).all()
     append(
         session,
-        Entry(
+        CaseClosed(
             case_id=case_id,
-            kind=EvidenceKind.CASE_CLOSED,
             actor=ENGINE,
             at=now,
-            body={"duties": {f"{verdict or status}": count for status, verdict, count in verdicts}},
-            key=f"case-closed:{case_id}",
+            duties={f"{verdict or status}": count for status, verdict, count in verdicts},
         ),
     )
     return summarise(session, case_id)

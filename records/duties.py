@@ -15,8 +15,8 @@ from sqlmodel import Session, col, insert, select, update
 from cases.anchors import clock_anchors
 from cases.messages import AnchorValue, Vocabulary
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import DutyComputed
 from models import identifiers
 from models.defaults import Defaults
 from models.enums import OPEN_STATUSES, DutyStatus, Party
@@ -254,15 +254,14 @@ def _leave_evidence(session: Session, case_id: UUID, changed: list[ComputedDuty]
     append(
         session,
         *(
-            Entry(
+            DutyComputed(
                 case_id=case_id,
-                kind=EvidenceKind.DUTY_COMPUTED,
-                subject=due_date_id,
                 actor=ENGINE,
                 at=now,
-                body=items[0].body
-                | {"status": items[0].status.value, "agreements": [str(item.agreement_id) for item in items]},
-                key=f"duty-computed:{case_id}:{due_date_id}:{items[0].agreement_id}:{now.isoformat()}",
+                due_date_id=due_date_id,
+                due_date=items[0].body,
+                status=items[0].status,
+                agreements=tuple(item.agreement_id for item in items),
             )
             for due_date_id, items in cohorts.items()
         ),

@@ -13,9 +13,9 @@ from sqlmodel import Session, col, select
 
 from cases.messages import AnchorValue
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
+from ledger.append import append
 from ledger.artifacts import Content, fetch, store_many
-from ledger.kinds import EvidenceKind
+from ledger.entries import Attempt, DeliveryUnknown, NoticeComposed
 from mail.compose import Addressing, compose
 from mail.contacts import choose_recipients
 from mail.contents import Delay, Knowledge, KnownFact, element_values
@@ -28,12 +28,12 @@ from models.grouping import grouped
 from models.tables import (
     Agreement,
     AgreementContact,
+    Case,
     CaseAgreement,
     CaseFact,
     Delivery,
     DueDate,
     Duty,
-    EvidenceEntry,
     Hold,
     Notice,
 )
@@ -287,17 +287,16 @@ class NoticeWriter:
         )
 
 
-def _composed(context: NoticeContext, sha256: str, now: datetime) -> Entry:
+def _composed(context: NoticeContext, sha256: str, now: datetime) -> NoticeComposed:
     notice = context.notice
-    return Entry(
+    return NoticeComposed(
         case_id=notice.case_id,
-        kind=EvidenceKind.NOTICE_COMPOSED,
-        subject=str(notice.id),
         actor=ENGINE,
         at=now,
-        body={"given": notice.given, "lacking": notice.lacking},
-        artifacts=(sha256,),
-        key=f"notice-composed:{notice.id}:{sha256}",
+        notice_id=notice.id,
+        given=tuple(notice.given),
+        lacking=tuple(notice.lacking),
+        message_sha256=sha256,
     )
 
 
@@ -315,12 +314,8 @@ def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeCont
 
 
 def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
-    entry = session.exec(
-        select(EvidenceEntry).where(
-            EvidenceEntry.case_id == case_id, EvidenceEntry.kind == EvidenceKind.CASE_DISMISSED.value
-        )
-    ).one_or_none()
-    return fetch(session, entry.artifacts[0]).decode() if entry else None
+    sha256 = session.get_one(Case, case_id).dismissal_reason_sha256
+    return fetch(session, sha256).decode() if sha256 else None
 
 
 def _earlier(session: Session, duties: Sequence[UUID]) -> dict[UUID, EarlierNotice]:
@@ -345,28 +340,23 @@ def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
     return {row.element: KnownFact(row.status, row.value) for row in rows}
 
 
-def _broken_off(contexts: Sequence[NoticeContext], now: datetime) -> Iterator[Entry]:
+def _broken_off(contexts: Sequence[NoticeContext], now: datetime) -> Iterator[DeliveryUnknown]:
     """The evidence of sends whose sender stopped before the answer: what became of them is unknown."""
     for context in contexts:
         for delivery in context.unsettled:
             if delivery.status is DeliveryStatus.RESERVED and delivery.attempted_at is not None:
-                yield delivery_entry(EvidenceKind.DELIVERY_UNKNOWN, context.notice.case_id, delivery, now)
+                case_id = context.notice.case_id
+                yield DeliveryUnknown(case_id=case_id, actor=ENGINE, at=now, attempt=attempt_of(delivery))
 
 
-def delivery_entry(
-    kind: EvidenceKind, case_id: UUID, delivery: Delivery, at: datetime, body: Mapping[str, object] | None = None
-) -> Entry:
-    """The evidence of what became of one attempt to deliver; the same attempt always gives the same key."""
-    attempt = {"delivery": str(delivery.id), "contact": str(delivery.contact_id), "attempt": delivery.attempts}
-    return Entry(
-        case_id=case_id,
-        kind=kind,
-        subject=str(delivery.notice_id),
-        actor=ENGINE,
-        at=at,
-        body=attempt | dict(body or {}),
-        artifacts=(delivery.message_sha256,),
-        key=f"{kind.value}:{delivery.id}:{delivery.attempts}",
+def attempt_of(delivery: Delivery) -> Attempt:
+    """The latest attempt to deliver, as evidence names it."""
+    return Attempt(
+        notice_id=delivery.notice_id,
+        delivery=delivery.id,
+        contact=delivery.contact_id,
+        attempt=delivery.attempts,
+        message_sha256=delivery.message_sha256,
     )
 
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlmodel import Session, col, select, update
 
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import TermsPinned
 from models.errors import InvalidInput, NotFound
 from models.tables import Agreement, Case, CaseAgreement, TermsSnapshot
 from records.terms import exhibit_h_changes
@@ -122,13 +122,5 @@ def _pin(session: Session, case_id: UUID, terms_hash: str, agreements: list[UUID
     )
     append(
         session,
-        Entry(
-            case_id=case_id,
-            kind=EvidenceKind.TERMS_PINNED,
-            subject=terms_hash,
-            actor=ENGINE,
-            at=now,
-            body={"terms_hash": terms_hash, "agreements": [str(agreement) for agreement in agreements]},
-            key=f"terms-pinned:{case_id}:{terms_hash}:{agreements[0]}:{now.isoformat()}",
-        ),
+        TermsPinned(case_id=case_id, actor=ENGINE, at=now, terms_hash=terms_hash, agreements=tuple(agreements)),
     )

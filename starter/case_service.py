@@ -38,9 +38,9 @@ from cases.messages import (
     WithholdNotices,
 )
 from config.logging import get_logger
-from ledger.append import Entry, append
+from ledger.append import append
 from ledger.artifacts import store
-from ledger.kinds import EvidenceKind
+from ledger.entries import CaseOpened, ScopeAdded
 from models import identifiers
 from models.enums import CaseKind, CaseStatus, ContactRole, FactStatus
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, NotFound, Refused, Unavailable
@@ -270,7 +270,7 @@ class CaseService:
             session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
             session.add_all(_anchor_rows(case_id, report, actor, now))
             session.add_all(_fact_rows(case_id, report, actor, now))
-            append(session, _opening_entry(session, case_id, report, agreements, actor, now))
+            append(session, _opening(session, case_id, report, agreements, actor, now))
         return case_id, False
 
     def _digest(self, report: IncidentReport) -> str:
@@ -360,15 +360,8 @@ class CaseService:
                     next_step="Leave them out.",
                 )
             session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
-            entry = Entry(
-                case_id=case_id,
-                kind=EvidenceKind.SCOPE_ADDED,
-                actor=actor,
-                at=now,
-                body={"agreements": [str(key) for key in agreements]},
-                key=f"scope-added:{case_id}:{agreements[0]}:{len(there)}",
-            )
-            append(session, entry)
+            added = ScopeAdded(case_id=case_id, actor=actor, at=now, agreements=tuple(agreements), already=len(there))
+            append(session, added)
             if involved:
                 for key in agreements:
                     record_act(involved.model_copy(update={"agreement_id": key}), session, case_id, now)
@@ -486,20 +479,16 @@ def _person(person: Person) -> str:
     return ", ".join(part for part in (person.name, person.email, person.phone) if part)
 
 
-def _opening_entry(
+def _opening(
     session: Session, case_id: UUID, report: IncidentReport, agreements: list[UUID], actor: str, now: datetime
-) -> Entry:
+) -> CaseOpened:
     sha256 = store(session, report.model_dump_json(indent=2).encode(), "application/json", now)
-    return Entry(
+    return CaseOpened(
         case_id=case_id,
-        kind=EvidenceKind.CASE_OPENED,
         actor=actor,
         at=now,
-        body={
-            "kind": CaseKind.BREACH.value,
-            "anchors": [anchor.model_dump(mode="json", exclude_none=True) for anchor in report_anchors(report)],
-            "agreements": [str(agreement) for agreement in agreements],
-        },
-        artifacts=(sha256,),
-        key=f"case-opened:{case_id}",
+        case_kind=CaseKind.BREACH,
+        anchors=tuple(report_anchors(report)),
+        agreements=tuple(agreements),
+        report_sha256=sha256,
     )

@@ -18,7 +18,6 @@ from cases.anchors import CONFIRMED
 from cases.incident import REPORTER
 from config.database import Database
 from ledger.artifacts import fetch
-from ledger.kinds import EvidenceKind
 from mail.contents import KnownFact
 from models.enums import (
     OPEN_STATUSES,
@@ -46,6 +45,7 @@ from models.tables import (
     Hold,
     Notice,
     Proposal,
+    Withholding,
 )
 from records.duties import current_anchors
 from records.notices import NOT_BEGUN, NOT_SENT
@@ -667,16 +667,16 @@ def _withheld(session: Session, case_id: UUID) -> int:
 
 def _withholdings(session: Session, case_id: UUID) -> tuple[WithholdingView, ...]:
     rows = session.exec(
-        select(EvidenceEntry)
-        .where(EvidenceEntry.case_id == case_id, EvidenceEntry.kind == EvidenceKind.NOTICE_WITHHELD.value)
-        .order_by(col(EvidenceEntry.number))
+        select(Withholding)
+        .where(Withholding.case_id == case_id, col(Withholding.ended_at).is_(None))
+        .order_by(col(Withholding.decided_at))
     )
     return tuple(
         WithholdingView(
-            clause=row.body["clause"],
-            reason=fetch(session, row.artifacts[0]).decode(),
-            decided_by=row.actor,
-            decided_at=row.at,
+            clause=row.clause,
+            reason=fetch(session, row.reason_sha256).decode(),
+            decided_by=row.decided_by,
+            decided_at=row.decided_at,
         )
         for row in rows
     )
