@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib import import_module
 
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.cases import CaseActivities
-from activities.contracts import HEARTBEAT_INTERVAL
-from activities.duties import TermsActivities
+from activities.duties import DutyActivities
+from activities.heartbeat import HEARTBEAT_INTERVAL
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
 from activities.watchdog import WatchdogActivities
+from cases.kind import Kind
+from cases.kinds import KINDS
 from config.keyring import Keyring
 from config.logging import configure_logging, get_logger
 from config.settings import Settings, load_settings
@@ -26,11 +30,11 @@ from records.outbox import NoticeWriter
 from starter.resources import Resources, connect
 from starter.schedules import keep_watchdog
 from starter.start import notice_policy, start_case
-from workflows.breach import BreachWorkflow
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.watchdog import WatchdogWorkflow
 
-WORKFLOWS = (BreachWorkflow, NoticeBatchWorkflow, WatchdogWorkflow)
+DATABASE_THREADS = 8
+"""How many activities of one worker may be in SQL at once; the database itself lets one write at a time."""
 
 DRAIN = timedelta(seconds=10)
 """How long running activities may take to finish once the worker is told to stop."""
@@ -47,6 +51,24 @@ PASSED_THROUGH = (
 """Modules that workflows share with the worker instead of importing anew: pure, and slow to import."""
 
 
+def all_workflows() -> tuple[type, ...]:
+    """The workflow class of every kind of case, and those that serve every kind."""
+    return (*(_workflow_of(kind) for kind in KINDS.values()), NoticeBatchWorkflow, WatchdogWorkflow)
+
+
+def _workflow_of(kind: Kind) -> type:
+    module, _, name = kind.workflow.partition(":")
+    found: type = getattr(import_module(module), name)
+    return found
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """The workflow sandbox: what is pure is shared with the worker, the modules of every kind included."""
+    kinds = (kind.intake.__module__ for kind in KINDS.values())
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH, *kinds)
+    return SandboxedWorkflowRunner(restrictions=restrictions)
+
+
 def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worker:
     """Make the worker that runs every workflow and activity of this installation.
 
@@ -54,7 +76,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     """
     settings, database = resources.settings, resources.database
     cases = CaseActivities(database, resources.catalogue)
-    terms = TermsActivities(database, resources.catalogue, settings.defaults, settings.side)
+    duties = DutyActivities(database, resources.catalogue, settings.defaults, settings.side)
     transport, letters = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
     notices = NoticeActivities(database, transport, letters)
     reminders = ReminderActivities(database, transport, letters)
@@ -68,22 +90,21 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     return Worker(
         resources.client,
         task_queue=TASK_QUEUE,
-        workflows=WORKFLOWS,
+        workflows=all_workflows(),
         activities=[
             cases.open_case,
             cases.record_act,
-            cases.summarise,
+            cases.summarise_case,
             cases.close_case,
-            terms.compute_duties,
+            duties.compute_duties,
             notices.send_batch,
             reminders.remind_officer,
             reminders.raise_overdue,
             reminders.chase_acknowledgements,
             watchdog.sweep,
         ],
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-        ),
+        activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),
+        workflow_runner=sandbox(),
         max_cached_workflows=cached_workflows,
         max_heartbeat_throttle_interval=HEARTBEAT_INTERVAL,
         graceful_shutdown_timeout=DRAIN,

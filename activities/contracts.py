@@ -187,7 +187,9 @@ class Refusal(Message):
     def error(self) -> DuenoticeError:
         """The error that was told of; one of unknown code is ``Refused``."""
         if self.code == InvalidFields.code:
-            return InvalidFields(tuple(InvalidInput(one.message, where=one.where, next_step=one.next_step) for one in self.problems))
+            return InvalidFields(
+                tuple(InvalidInput(one.message, where=one.where, next_step=one.next_step) for one in self.problems)
+            )
         first = self.problems[0]
         kind = next((kind for kind in (InvalidInput, NotFound, NotAllowed) if kind.code == self.code), Refused)
         return kind(first.message, where=first.where, next_step=first.next_step)

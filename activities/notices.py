@@ -69,7 +69,9 @@ class NoticeActivities(NoticeContract):
         for item in handed:
             if isinstance(item.answer, MailServerUnavailable) and not isinstance(item.answer, DeliveryDeferred):
                 raise ApplicationError(str(item.answer), type=item.answer.code)
-        return {item.outgoing.notice_id for item in handed if isinstance(item.answer, DeliveryDeferred | OutcomeUnknown)}
+        return {
+            item.outgoing.notice_id for item in handed if isinstance(item.answer, DeliveryDeferred | OutcomeUnknown)
+        }
 
     async def _hand_over(self, outgoing: OutgoingMessage, now: Callable[[], datetime]) -> Handed:
         answer: Answer

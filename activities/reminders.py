@@ -12,23 +12,29 @@ from sqlmodel import col, select
 from temporalio import activity
 
 from activities.clock import activity_clock
-from activities.contracts import CHASE_ACKNOWLEDGEMENTS, RAISE_OVERDUE, REMIND_OFFICER
-from cases.messages import CaseSummary, ChaseAcknowledgements, RaiseOverdue, RemindOfficer
+from activities.contracts import ReminderContract
+from activities.heartbeat import beating
+from cases.messages import ChaseAcknowledgements, Chased, RaiseOverdue, RemindOfficer
 from config.database import Database
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import AcknowledgementAsked, ReminderSent
 from mail.compose import utc_instant
 from mail.facts import Mailbox
 from mail.links import notice_link
 from mail.plain import compose_plain_mail
-from mail.transport import Rejected, SmtpTransport
+from mail.transport import DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
 from models.enums import BatchStatus, ContactRole, DeliveryStatus
 from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
 from records.escalations import raise_contacts, raise_duties, raised_since
 from records.outbox import NoticeWriter
-from records.summary import summarise
+
+ASK_AGAIN = timedelta(minutes=30)
+"""When mailboxes that took no mail are asked to acknowledge again."""
+
+LONGEST_SEND = timedelta(minutes=10)
+"""How long one message may take to be handed over, its connection included."""
 
 LISTED = 20
 """How many LEAs a message to the officer names; the case's page names all."""
@@ -45,7 +51,7 @@ class Chase:
     reminders: int
 
 
-class ReminderActivities:
+class ReminderActivities(ReminderContract):
     """The activities that remind people."""
 
     def __init__(self, database: Database, transport: SmtpTransport, notice_writer: NoticeWriter) -> None:
@@ -53,8 +59,8 @@ class ReminderActivities:
         self._transport = transport
         self._notice_writer = notice_writer
 
-    @REMIND_OFFICER.implements
-    async def remind_officer(self, message: RemindOfficer) -> CaseSummary:
+    @activity.defn
+    async def remind_officer(self, message: RemindOfficer) -> None:
         """Write to the officer about notices under one clause that wait for release."""
         now = activity_clock()
         waiting = await asyncio.to_thread(self._waiting, message)
@@ -74,10 +80,9 @@ class ReminderActivities:
                 at=now(),
             )
             await asyncio.to_thread(self._note_reminder, message, len(waiting), now())
-        return await asyncio.to_thread(self._summary, message.case_id)
 
-    @RAISE_OVERDUE.implements
-    async def raise_overdue(self, message: RaiseOverdue) -> CaseSummary:
+    @activity.defn
+    async def raise_overdue(self, message: RaiseOverdue) -> None:
         """Raise each duty that is overdue, late or undelivered, and each contact that failed, once.
 
         It is written in evidence first, then to the officer; a further attempt, as when the mail server was down,
@@ -111,16 +116,22 @@ class ReminderActivities:
                 key=f"escalation:{message.case_id}:{now().isoformat()}",
                 at=now(),
             )
-        return await asyncio.to_thread(self._summary, message.case_id)
 
-    @CHASE_ACKNOWLEDGEMENTS.implements
-    async def chase_acknowledgements(self, message: ChaseAcknowledgements) -> CaseSummary:
-        """Ask each LEA whose notice has gone unacknowledged for a further step of the ladder."""
+    @activity.defn
+    async def chase_acknowledgements(self, message: ChaseAcknowledgements) -> Chased:
+        """Ask each LEA whose notice has gone unacknowledged for a further step of the ladder.
+
+        One mailbox that takes no mail for now keeps nobody else from being asked; it is tried again later.
+        """
         now = activity_clock()
-        chases = await asyncio.to_thread(self._to_chase, message, now())
-        for chase in chases:
-            await self._ask(message.case_id, chase, now)
-        return await asyncio.to_thread(self._summary, message.case_id)
+        put_off = 0
+        for chase in await asyncio.to_thread(self._to_chase, message, now()):
+            activity.heartbeat()
+            try:
+                await self._ask(message.case_id, chase, now)
+            except (DeliveryDeferred, OutcomeUnknown):
+                put_off += 1
+        return Chased(put_off=put_off, again_at=now() + ASK_AGAIN if put_off else None)
 
     async def _ask(self, case_id: UUID, chase: Chase, now: Callable[[], datetime]) -> None:
         reference = identifiers.case_reference(case_id)
@@ -137,7 +148,8 @@ class ReminderActivities:
             message_id=self._message_id(f"chase:{chase.notice_id}:{chase.reminders}"),
             at=now(),
         )
-        answer = await self._transport.send(raw, self._notice_writer.sender.email, chase.to.email)
+        async with beating(LONGEST_SEND):
+            answer = await self._transport.send(raw, self._notice_writer.sender.email, chase.to.email)
         await asyncio.to_thread(self._note_chase, case_id, chase, isinstance(answer, Rejected), now())
 
     async def write_to_officer(self, subject: str, paragraphs: Sequence[str], *, key: str, at: datetime) -> None:
@@ -147,7 +159,8 @@ class ReminderActivities:
         raw = compose_plain_mail(
             subject, paragraphs, sender=self._notice_writer.sender, to=to, message_id=self._message_id(key), at=at
         )
-        await self._transport.send(raw, self._notice_writer.sender.email, to.email)
+        async with beating(LONGEST_SEND):
+            await self._transport.send(raw, self._notice_writer.sender.email, to.email)
 
     def case_page(self, case_id: UUID) -> str:
         """Where the officer finds a case."""
@@ -179,21 +192,16 @@ class ReminderActivities:
         with self._database.writing() as session:
             append(
                 session,
-                Entry(
+                ReminderSent(
                     case_id=message.case_id,
-                    kind=EvidenceKind.REMINDER_SENT,
-                    subject=message.clause,
                     actor=ENGINE,
                     at=now,
-                    body={"due_at": message.due_at.isoformat(), "part": str(message.fraction), "waiting": waiting},
-                    key=f"reminder-sent:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:"
-                    f"{message.fraction}",
+                    clause=message.clause,
+                    due_at=message.due_at,
+                    part=str(message.fraction),
+                    waiting=waiting,
                 ),
             )
-
-    def _summary(self, case_id: UUID) -> CaseSummary:
-        with self._database.reading() as session:
-            return summarise(session, case_id)
 
     def _escalate(self, case_id: UUID, now: datetime, since: datetime | None) -> tuple[list[str], list[str]]:
         with self._database.writing() as session:
@@ -231,14 +239,13 @@ class ReminderActivities:
             session.add(notice)
             append(
                 session,
-                Entry(
+                AcknowledgementAsked(
                     case_id=case_id,
-                    kind=EvidenceKind.REMINDER_SENT,
-                    subject=str(chase.notice_id),
                     actor=ENGINE,
                     at=now,
-                    body={"acknowledgement": True, "reminder": notice.reminders, "rejected": rejected},
-                    key=f"chased:{chase.notice_id}:{notice.reminders}",
+                    notice_id=chase.notice_id,
+                    reminder=notice.reminders,
+                    rejected=rejected,
                 ),
             )
 

@@ -7,25 +7,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import col, select
+from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.clock import activity_clock
-from activities.contracts import SWEEP
+from activities.contracts import WatchdogContract
 from activities.reminders import ReminderActivities
 from cases.messages import RaiseOverdue, Sweep, Swept
 from config.database import Database
-from ledger.append import append
-from ledger.kinds import EvidenceKind
 from models import identifiers
-from models.enums import CaseKind
 from models.grouping import grouped
-from models.tables import EvidenceEntry
-from records.overlooked import Finding, Suspects, entry_of, look, stayed, stopped
+from records.overlooked import Finding, Suspects, keep_findings, look, restarted, stayed, stopped
 
 
-class WatchdogActivities:
+class WatchdogActivities(WatchdogContract):
     """The activity behind the watchdog."""
 
     def __init__(
@@ -40,24 +36,24 @@ class WatchdogActivities:
         self._reminders = reminders
         self._start = start
 
-    @SWEEP.implements
+    @activity.defn
     async def sweep(self, message: Sweep) -> Swept:
         """Start lost cases again, report batches that are stuck, and raise what is overdue; each once."""
         now = activity_clock()
         suspects = await asyncio.to_thread(self._look, now() - timedelta(minutes=message.grace_minutes))
         lost = [case_id for case_id in suspects.cases if not await self._runs(_case_workflow(case_id))]
-        restarted = [finding for case_id in lost for finding in await self._restart(case_id, now())]
-        stuck = [stayed(batch) for batch in suspects.stayed]
+        begun = [finding for case_id in lost for finding in await self._restart(case_id, now())]
+        stuck = [stayed(batch, now()) for batch in suspects.stayed]
         for batch in suspects.sending:
             if not await self._runs(identifiers.batch_workflow_id(batch.id)):
-                stuck.append(stopped(batch))
-        again = {finding.case_id for finding in restarted}
-        stuck = await asyncio.to_thread(self._unraised, [item for item in stuck if item.case_id not in again])
-        for case_id, findings in grouped([*restarted, *stuck], lambda finding: finding.case_id).items():
+                stuck.append(stopped(batch, now()))
+        again = {finding.case_id for finding in begun}
+        stuck = [finding for finding in stuck if finding.case_id not in again]
+        for case_id, findings in grouped([*begun, *stuck], lambda finding: finding.case_id).items():
             await self._tell(case_id, findings, now())
         for case_id in suspects.overdue:
             await self._reminders.raise_overdue(RaiseOverdue(case_id=case_id))
-        return Swept(restarted=len(restarted), stuck=len(stuck), overdue=len(suspects.overdue))
+        return Swept(restarted=len(begun), stuck=len(stuck), overdue=len(suspects.overdue))
 
     def _look(self, before: datetime) -> Suspects:
         with self._database.reading() as session:
@@ -76,14 +72,8 @@ class WatchdogActivities:
         """Start a case again, with evidence at once: it cannot be found a second time."""
         if not await self._start(case_id, now):
             return []
-        finding = Finding(
-            case_id=case_id,
-            kind=EvidenceKind.CASE_RESTARTED,
-            subject=str(case_id),
-            says="Its clocks had stopped, since its workflow was gone. They run again, from what the database knows.",
-            key=f"case-restarted:{case_id}:{now.isoformat()}",
-        )
-        await asyncio.to_thread(self._keep, [finding], now)
+        finding = restarted(case_id, now)
+        await asyncio.to_thread(self._keep, [finding])
         return [finding]
 
     async def _tell(self, case_id: UUID, findings: Sequence[Finding], now: datetime) -> None:
@@ -93,23 +83,17 @@ class WatchdogActivities:
             f"Case {reference} was found stuck",
             (
                 f"The watchdog found in case {reference}:",
-                *(finding.says for finding in findings),
+                *(finding.finding for finding in findings),
                 self._reminders.case_page(case_id),
             ),
             key="\n".join(finding.key for finding in findings),
             at=now,
         )
-        await asyncio.to_thread(self._keep, findings, now)
+        await asyncio.to_thread(self._keep, findings)
 
-    def _unraised(self, findings: Sequence[Finding]) -> list[Finding]:
-        keys = [finding.key for finding in findings]
-        with self._database.reading() as session:
-            raised = set(session.exec(select(EvidenceEntry.key).where(col(EvidenceEntry.key).in_(keys))))
-        return [finding for finding in findings if finding.key not in raised]
-
-    def _keep(self, findings: Sequence[Finding], now: datetime) -> None:
+    def _keep(self, findings: Sequence[Finding]) -> None:
         with self._database.writing() as session:
-            append(session, *(entry_of(finding, now) for finding in findings))
+            keep_findings(session, findings)
 
 
 def _case_workflow(case_id: UUID) -> str:

@@ -23,12 +23,12 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from uuid import UUID
 
+from cases.incident import IncidentReport, Occurrence, Person
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlmodel import col, func, select
 from temporalio.api.enums.v1 import EventType
 
 from bench.mail import catch, plain_loop, rate
-from cases.incident import IncidentReport, Occurrence, Person
 from config.keyring import Keyring
 from config.logging import configure_logging
 from config.settings import Settings

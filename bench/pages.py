@@ -21,8 +21,9 @@ from config.database import Database
 from config.keyring import Keyring
 from config.logging import configure_logging
 from config.settings import Settings
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import Attempt, NoticeGiven
+from models.enums import NoticeKind, Verdict
 from records.agreements import import_agreements
 from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
@@ -46,18 +47,23 @@ def leave_evidence(database: Database, given: GivenNotices) -> None:
     notices = list(given.notices.values())
     for start in range(0, len(notices), ENTRIES_AT_ONCE):
         with database.writing() as session:
-            append(session, *(_entry(given.case_id, notice) for notice in notices[start : start + ENTRIES_AT_ONCE]))
+            append(session, *(_given(given.case_id, notice) for notice in notices[start : start + ENTRIES_AT_ONCE]))
 
 
-def _entry(case_id: UUID, notice: UUID) -> Entry:
-    return Entry(
+def _given(case_id: UUID, notice: UUID) -> NoticeGiven:
+    return NoticeGiven(
         case_id=case_id,
-        kind=EvidenceKind.NOTICE_GIVEN,
-        subject=str(notice),
         actor="bench",
         at=utc_now(),
-        body={"duty": str(notice), "verdict": "on_time", "given": ["description"], "lacking": []},
-        key=f"bench:{notice}",
+        attempt=Attempt(notice_id=notice, delivery=notice, contact=notice, attempt=1, message_sha256="0" * 64),
+        code=250,
+        duty=notice,
+        clause="breach.notice",
+        due_at=None,
+        notice_kind=NoticeKind.NOTICE,
+        verdict=Verdict.ON_TIME,
+        given=("description",),
+        lacking=(),
     )
 
 

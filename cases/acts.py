@@ -74,11 +74,13 @@ class SetDate(Act):
 
     act: Literal["date"] = "date"
     name: DateName
-    instant: Instant | None = None
-    first_day: Day | None = None
-    last_day: Day | None = None
-    reason: KeptText | None = None
-    agreement: AgreementName | None = None
+    instant: Instant | None = Field(default=None, title="At")
+    first_day: Day | None = Field(default=None, description="A day instead, where no clock counts hours from it.")
+    last_day: Day | None = Field(default=None, description="Where it is a range of days.")
+    reason: KeptText | None = Field(default=None, description="A correction needs one.")
+    agreement: AgreementName | None = Field(
+        default=None, description="The reference of the one agreement for which the date differs."
+    )
 
     @property
     def anchor(self) -> AnchorValue:
@@ -91,7 +93,7 @@ class Learn(Act):
 
     act: Literal["learn"] = "learn"
     element: Element
-    value: KeptText
+    value: KeptText = Field(title="What it is", json_schema_extra={"positional": True})
 
 
 class Impossible(Act):
@@ -123,21 +125,26 @@ class Propose(Act):
     clause: Clause
     ground: Ground
     reason: Reason
-    agreements: tuple[AgreementName, ...] = Field(default=(), max_length=1_000)
+    agreements: tuple[AgreementName, ...] = Field(
+        default=(),
+        max_length=1_000,
+        title="References of the agreements",
+        description="Left empty, it is for every agreement whose terms know the ground.",
+    )
 
 
 class Approve(Act):
     """Approve somebody else's proposal: its duties are closed as not required."""
 
     act: Literal["approve"] = "approve"
-    proposal_id: UUID
+    proposal_id: UUID = Field(title="Proposal", json_schema_extra={"choice": "proposals"})
 
 
 class Decline(Act):
     """Decline a proposal: its duties stay as they are."""
 
     act: Literal["decline"] = "decline"
-    proposal_id: UUID
+    proposal_id: UUID = Field(title="Proposal", json_schema_extra={"choice": "proposals"})
 
 
 class Hold(Act):
@@ -148,18 +155,20 @@ class Hold(Act):
     """
 
     act: Literal["hold"] = "hold"
-    particulars: KeptText
-    begins_at: Instant
-    until: Instant | None = None
-    agreement: AgreementName | None = None
-    shareable: bool = True
+    particulars: KeptText = Field(title="Agency, its reference, and who asked")
+    begins_at: Instant = Field(title="Since")
+    until: Instant | None = Field(default=None, description="If that is known.")
+    agreement: AgreementName | None = Field(
+        default=None, description="The reference of one agreement; left empty, it is for the whole case."
+    )
+    shareable: bool = Field(default=True, title="LEAs may be told of it")
 
 
 class Lift(Act):
     """End a law-enforcement hold: what it stopped is due a reasonable time later."""
 
     act: Literal["lift"] = "lift"
-    hold_id: UUID
+    hold_id: UUID = Field(title="Hold", json_schema_extra={"choice": "holds"})
 
 
 class Done(Act):
@@ -167,7 +176,7 @@ class Done(Act):
 
     act: Literal["done"] = "done"
     clause: Clause
-    proof: KeptFile
+    proof: KeptFile = Field(title="What proves it")
 
 
 class ConfirmDone(Act):
@@ -195,11 +204,15 @@ class Add(Act):
     """
 
     act: Literal["add"] = "add"
-    agreements: KeptReferences = Field(default_factory=lambda: KeptReferences.model_validate(()), validate_default=True)
-    state: Annotated[str, Field(pattern=r"^([A-Za-z]{2})?$")] = ""
-    form: Annotated[str, Field(max_length=60)] = ""
-    involved_at: Instant | None = None
-    reason: KeptText | None = None
+    agreements: KeptReferences = Field(
+        default_factory=lambda: KeptReferences.model_validate(()), title="References", description="One a line."
+    )
+    state: str = Field(default="", pattern=r"^([A-Za-z]{2})?$", title="Or all others of a state")
+    form: str = Field(default="", max_length=60, title="Or all others on a form")
+    involved_at: Instant | None = Field(
+        default=None, title="When their involvement was confirmed", description="If that is later than for the others."
+    )
+    reason: KeptText | None = Field(default=None, title="Reason for that date")
 
 
 CommonAct: TypeAlias = (
@@ -289,6 +302,7 @@ def _explained(problem: Any) -> InvalidInput:
 
 AnyAct: TypeAlias = Annotated[SerializeAsAny[Act], BeforeValidator(parse_act)]
 """An act of any kind, read by its name."""
+
 
 class TakeAct(Message):
     """One act as it reaches a case: what, and by whom. ``act_id`` names it, so that a retry is the same act."""

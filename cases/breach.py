@@ -255,6 +255,12 @@ BREACH = Kind(
     is_decided=is_decided,
     awaits=awaits,
     involvement=CONFIRMED,
+    shown={
+        "description": "What happened",
+        "data_types": "Types of data",
+        REPORTER: "Reported by",
+        "provider_point_of_contact": "Whom districts may ask",
+    },
     templates={
         NoticeKind.NOTICE: "breach_notice",
         NoticeKind.SUPPLEMENT: "supplement",

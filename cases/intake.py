@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -69,9 +69,7 @@ class Intake(Frozen):
             )
         for where, text in _texts(self.model_dump(mode="json")):
             if UNPRINTABLE.search(text):
-                yield InvalidInput(
-                    "It holds a control character.", where=where, next_step="Paste it as plain text."
-                )
+                yield InvalidInput("It holds a control character.", where=where, next_step="Paste it as plain text.")
 
 
 def _texts(value: object, where: str = "") -> Iterator[tuple[str, str]]:
@@ -101,7 +99,10 @@ def check_intake(intake: Intake, now: datetime) -> None:
         raise InvalidFields(problems)
 
 
-def parse_intake(of: type[Intake], given: object) -> Intake:
+I = TypeVar("I", bound=Intake)
+
+
+def parse_intake(of: type[I], given: object) -> I:
     """Read an intake from plain values, as a form, a file or a request gives them.
 
     Raises:

@@ -41,6 +41,7 @@ class Kind:
         involvement: the dated fact that an agreement added later may have for itself; None where there is none.
         recurs: whether what recurs comes round again within the case.
         ahead: the dated facts that may lie in the future.
+        shown: the content elements that its page shows first, with what people call them.
         templates: the names of its notices' templates in ``config/notices/``.
         workflow: its workflow class, as ``module:name``.
         records: the module that stores its own acts; None where it has none.
@@ -61,6 +62,7 @@ class Kind:
     involvement: str | None = None
     recurs: bool = False
     ahead: frozenset[str] = frozenset()
+    shown: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[NoticeKind, str] = field(default_factory=dict)
     records: str | None = None
 

@@ -16,9 +16,9 @@ import structlog
 from structlog.typing import EventDict, Processor
 from temporalio import activity, workflow
 
+from cases.kinds import KINDS
 from config.personal_data import without_addresses
 from config.settings import Settings
-from models.enums import CaseKind
 
 PERSONAL_KEYS = frozenset(
     {
@@ -97,7 +97,7 @@ def remove_personal_data(_logger: object, _method: str, event: EventDict) -> Eve
 def _bind(event: MutableMapping[str, Any], workflow_id: str | None, workflow_type: str | None) -> None:
     event.update(workflow_id=workflow_id, workflow_type=workflow_type)
     kind, _, case = (workflow_id or "").partition(":")
-    if kind in set(CaseKind):
+    if kind in KINDS:
         event.setdefault("case_id", case)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -11,8 +11,8 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
 from config.personal_data import holds_address
-from ledger.chain import Body, Fields, entry_hash
-from ledger.kinds import EvidenceKind
+from ledger.chain import Fields, entry_hash
+from ledger.entries import Event, JsonObject
 from models.errors import ConfigurationError, InvalidInput, Refused
 from models.tables import EvidenceEntry, LedgerHead
 
@@ -23,52 +23,26 @@ _KEYS_A_QUERY = 5_000
 """Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """What happened, before it has a number.
+def append(session: Session, *events: Event) -> tuple[EvidenceEntry, ...]:
+    """Add an entry for each event in the session's transaction; return them as stored, in the order given.
 
-    Attributes:
-        kind: what the entry attests.
-        actor: who did it, by role or id (``system``, ``officer``), never by e-mail address.
-        at: when it happened; an instant with a zone.
-        key: names the happening, so that a retry adds nothing (``delivery_settled:<delivery id>:1``).
-        case_id: the case it belongs to, or None.
-        subject: the id of the thing it is about (a duty, a notice, a delivery), or None.
-        body: the particulars as a JSON object, free of personal data: that goes into artifacts.
-        artifacts: SHA-256 of each artifact that it points to, in hexadecimal.
-    """
-
-    kind: EvidenceKind
-    actor: str
-    at: datetime
-    key: str
-    case_id: UUID | None = None
-    subject: str | None = None
-    body: Body = field(default_factory=dict)
-    artifacts: tuple[str, ...] = ()
-
-
-def append(session: Session, *entries: Entry) -> tuple[EvidenceEntry, ...]:
-    """Add entries to the ledger in the session's transaction; return them as stored, in the order given.
-
-    An entry whose key is there already is not added again; the stored one is returned in its place. Writers wait for
+    An event whose key is there already is not added again; the stored entry is returned in its place. Writers wait for
     each other at the head row, so the chain has no forks and no gaps.
 
     Args:
         session: a session of ``Database.writing()``.
-        entries: any number; many at once are much cheaper than one at a time.
+        events: any number; many at once are much cheaper than one at a time.
 
     Raises:
-        InvalidInput: an entry holds an e-mail address, has an instant without a zone, or its body is not JSON.
-        Refused: an entry's key was used for something else.
+        InvalidInput: an event holds an e-mail address, has an instant without a zone, or its body is not JSON.
+        Refused: an event's key was used for something else.
         ConfigurationError: the database was never migrated.
     """
-    for entry in entries:
-        _refuse_unfit(entry)
+    unnumbered = [_fit(event) for event in events]
     length, last_hash = _lock_head(session)
-    stored = _stored(session, [entry.key for entry in entries])
+    stored = _stored(session, [entry.key for entry in unnumbered])
     rows: list[_Row] = []
-    for entry in entries:
+    for entry in unnumbered:
         if entry.key in stored:
             _refuse_other(entry, stored[entry.key])
             continue
@@ -79,7 +53,21 @@ def append(session: Session, *entries: Entry) -> tuple[EvidenceEntry, ...]:
         session.execute(insert(EvidenceEntry), rows)
         head = {"length": length + len(rows), "hash": rows[-1]["hash"]}
         session.execute(update(LedgerHead).where(col(LedgerHead.id) == _HEAD).values(head))
-    return tuple(stored[entry.key] for entry in entries)
+    return tuple(stored[entry.key] for entry in unnumbered)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unnumbered:
+    """An event as its entry will hold it, before it has a number."""
+
+    kind: str
+    case_id: UUID | None
+    subject: str | None
+    actor: str
+    at: datetime
+    body: JsonObject
+    artifacts: tuple[str, ...]
+    key: str
 
 
 class _Row(Fields):
@@ -109,28 +97,26 @@ def _stored(session: Session, keys: Sequence[str]) -> dict[str, EvidenceEntry]:
     return found
 
 
-def _chained(entry: Entry, number: int, previous_hash: str) -> _Row:
+def _chained(entry: _Unnumbered, number: int, previous_hash: str) -> _Row:
     fields: Fields = {
         "number": number,
         "previous_hash": previous_hash,
         "at": entry.at,
         "case_id": entry.case_id,
-        "kind": entry.kind.value,
+        "kind": entry.kind,
         "subject": entry.subject,
         "actor": entry.actor,
-        "body": dict(entry.body),
+        "body": entry.body,
         "artifacts": list(entry.artifacts),
         "key": entry.key,
     }
     try:
         return {**fields, "hash": entry_hash(fields)}
     except ValueError as error:
-        raise InvalidInput(
-            f"The particulars are not JSON that can be hashed: {error}.", where=f"evidence {entry.kind}"
-        ) from None
+        raise _not_json(entry.kind, error) from None
 
 
-def _refuse_other(entry: Entry, stored: EvidenceEntry) -> None:
+def _refuse_other(entry: _Unnumbered, stored: EvidenceEntry) -> None:
     """Let a retry pass, and nothing else: evidence that is quietly dropped is worse than an error."""
     if (entry.kind, entry.case_id, entry.subject) != (stored.kind, stored.case_id, stored.subject):
         raise Refused(
@@ -140,15 +126,26 @@ def _refuse_other(entry: Entry, stored: EvidenceEntry) -> None:
         )
 
 
-def _refuse_unfit(entry: Entry) -> None:
-    if entry.at.tzinfo is None:
-        raise InvalidInput("The ledger takes no instant without a zone.", where=f"evidence {entry.kind}")
-    if any(holds_address(text) for text in _texts([entry.actor, entry.subject, entry.key, entry.body])):
+def _fit(event: Event) -> _Unnumbered:
+    """The event as its entry will hold it, if the ledger may take it."""
+    kind = event.stored_kind
+    if event.at.tzinfo is None:
+        raise InvalidInput("The ledger takes no instant without a zone.", where=f"evidence {kind}")
+    try:
+        body = event.body
+    except ValueError as error:
+        raise _not_json(kind, error) from None
+    if any(holds_address(text) for text in _texts([event.actor, event.subject, event.key, body])):
         raise InvalidInput(
             "The ledger takes no e-mail address.",
-            where=f"evidence {entry.kind}",
+            where=f"evidence {kind}",
             next_step="Name people by their ids, and put personal data into an artifact.",
         )
+    return _Unnumbered(kind, event.case_id, event.subject, event.actor, event.at, body, event.artifacts, event.key)
+
+
+def _not_json(kind: str, error: ValueError) -> InvalidInput:
+    return InvalidInput(f"The particulars are not JSON that can be hashed: {error}.", where=f"evidence {kind}")
 
 
 def _texts(value: object) -> Iterator[str]:

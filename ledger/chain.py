@@ -9,18 +9,14 @@ chain from this description, without this code.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, TypedDict, cast
+from typing import Any, TypedDict, cast
 from uuid import UUID
 
 import rfc8785
 
 GENESIS = hashlib.sha256(b"duenotice ledger 1").hexdigest()
 """The ``previous_hash`` of entry 1; it names this description's version."""
-
-Body: TypeAlias = Mapping[str, object]
-"""A JSON object (RFC 8259) of integers below 2**53, finite numbers, text, booleans, nulls, lists and objects."""
 
 
 class Fields(TypedDict):

@@ -42,27 +42,29 @@ class Recipients(Generic[C]):
     copies: tuple[C, ...]
 
 
-def choose_recipients(contacts: Iterable[C], *, security: bool) -> Recipients[C]:
-    """Choose the recipients of one notice under one agreement.
+def choose_recipients(contacts: Iterable[C], roles: Addressees) -> Recipients[C]:
+    """Choose the recipients of one notice, by what its clause says of their roles.
 
-    A security notice goes to the security contacts where the agreement names them, and to the general ones where it
-    does not or no security contact can be reached; any other notice goes to the general contacts. Nobody is written
-    to twice: of equal addresses the first stays.
+    The roles tried first are tried in order, so that a later one is told where an earlier one names nobody or cannot be
+    reached. Those told besides and those copied get a copy. Nobody is written to twice: of equal addresses the first
+    stays.
 
     Raises:
-        InvalidInput: the agreement names nobody for this kind of notice.
+        InvalidInput: nobody is named for this kind of notice.
     """
     ranked = sorted(contacts, key=lambda contact: contact.rank)
-    of_role = {role: [c for c in ranked if c.role is role] for role in ContactRole}
-    chosen = (of_role[ContactRole.SECURITY] if security else []) + of_role[ContactRole.GENERAL]
-    if not chosen:
+
+    def named(of: Iterable[ContactRole]) -> tuple[C, ...]:
+        return _first_of_each_address([contact for role in of for contact in ranked if contact.role is role])
+
+    to = named(roles.first)
+    if not to:
         raise InvalidInput(
             "The agreement names no contact who may receive this notice.",
             next_step="Add a general contact to the agreement.",
         )
-    to = _first_of_each_address(chosen)
     written_to = {contact.email.casefold() for contact in to}
-    copies = _first_of_each_address(of_role[ContactRole.COPY_TO])
+    copies = named((*roles.also, *roles.copies))
     return Recipients(to=to, copies=tuple(copy for copy in copies if copy.email.casefold() not in written_to))
 
 

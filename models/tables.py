@@ -87,7 +87,8 @@ class AgreementContact(SQLModel, table=True):
     """One person or office that a party names for notices; rank 0 is tried first within its role.
 
     Most are the other side's, named in the agreement. A case may add contacts of further parties under an agreement,
-    such as the subprocessors that hold its data, or the parent who asks; those belong to that case alone.
+    such as the subprocessors that hold its data, or the parent who asks; those belong to that case alone. ``party`` is
+    None for the other side of the agreement, whichever side this installation stands on.
     """
 
     __tablename__ = "agreement_contact"
@@ -95,7 +96,7 @@ class AgreementContact(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
     case_id: UUID | None = Field(default=None, foreign_key="duenotice_case.id", index=True)
-    party: Party = _word(Party)
+    party: Party | None = _word_or_none(Party)
     role: ContactRole = _word(ContactRole)
     rank: int = 0
     name: str = _sealed("agreement_contact.name")
@@ -160,6 +161,7 @@ class Case(SQLModel, table=True):
     opened_at: datetime = _instant(index=True)
     workflow_started_at: datetime | None = _instant_or_none()
     closed_at: datetime | None = _instant_or_none()
+    dismissal_reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     changed_at: datetime | None = _instant_or_none(index=True)
     computed_at: datetime | None = _instant_or_none()
 
@@ -261,7 +263,10 @@ class Duty(SQLModel, table=True):
 
 
 class Batch(SQLModel, table=True):
-    """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow."""
+    """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow.
+
+    ``began_at`` is when its notices first began to leave; ``raised_at`` when an officer was last told that it is stuck.
+    """
 
     __tablename__ = "batch"
 
@@ -273,6 +278,8 @@ class Batch(SQLModel, table=True):
     status: BatchStatus = _word(BatchStatus)
     size: int
     leaves_at: datetime = _instant()
+    began_at: datetime | None = _instant_or_none()
+    raised_at: datetime | None = _instant_or_none()
     released_by: str | None = None
     tries: int = 0
     again_at: datetime | None = _instant_or_none()
@@ -302,7 +309,8 @@ class Notice(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """The outbox: one notice to one contact, reserved before the send, settled with the server's answer.
 
-    Copies share the message, and so the Message-ID, of the contact they are copies for.
+    Copies share the message, and so the Message-ID, of the contact they are copies for. ``raised_at`` is when it
+    was raised to an officer that the contact refused it.
     """
 
     __tablename__ = "delivery"
@@ -317,6 +325,7 @@ class Delivery(SQLModel, table=True):
     reserved_at: datetime = _instant()
     attempted_at: datetime | None = _instant_or_none()
     settled_at: datetime | None = _instant_or_none()
+    raised_at: datetime | None = _instant_or_none()
     answer: str | None = _sealed_or_none("delivery.answer")
 
 

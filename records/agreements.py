@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, insert, select
 
 from config.database import Database
-from ledger.append import Entry, append
+from ledger.append import append
 from ledger.artifacts import store
-from ledger.kinds import EvidenceKind
+from ledger.entries import AgreementImported
 from mail.facts import checked_address
 from models import identifiers
 from models.enums import ContactRole
@@ -114,7 +114,7 @@ def import_agreements(
         for row in changed:
             _replace(session, row, now)
         sha256 = store(session, text.encode(), "text/csv", now)
-        append(session, *_entries([*new, *changed], sha256, actor, now))
+        append(session, *_events([*new, *changed], sha256, actor, now))
     return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed))
 
 
@@ -340,16 +340,15 @@ def _replace(session: Session, row: AgreementRow, now: datetime) -> None:
         session.add(former)
 
 
-def _entries(rows: Sequence[AgreementRow], sha256: str, actor: str, now: datetime) -> list[Entry]:
+def _events(rows: Sequence[AgreementRow], sha256: str, actor: str, now: datetime) -> list[AgreementImported]:
     return [
-        Entry(
-            kind=EvidenceKind.AGREEMENT_IMPORTED,
-            subject=str(identifiers.agreement_id(row.reference)),
+        AgreementImported(
             actor=actor,
             at=now,
-            body={"form": row.form, "state": row.state},
-            artifacts=(sha256,),
-            key=f"agreement-imported:{identifiers.agreement_id(row.reference)}:{sha256}:{now.isoformat()}",
+            agreement_id=identifiers.agreement_id(row.reference),
+            form=row.form,
+            state=row.state,
+            file_sha256=sha256,
         )
         for row in rows
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -16,9 +16,9 @@ import rfc8785
 from sqlmodel import Session, col, func, insert, select, update
 
 from config.database import Database
-from ledger.append import Entry, append
+from ledger.append import append
 from ledger.artifacts import Content, store_many
-from ledger.kinds import EvidenceKind
+from ledger.entries import AnswerSettled, ContactAdopted, ContactNamed, NoticeAcknowledged, QuestionAsked
 from mail.facts import checked_address, clean_block, clean_line
 from models import identifiers
 from models.enums import AnswerKind, ContactRole, NoticeKind
@@ -36,10 +36,10 @@ LONGEST_QUESTION = 10_000
 MOST_AT_ONCE = 500
 """How many answers one transaction keeps, so that none waits long for those after it."""
 
-_EVIDENCE_OF = {
-    AnswerKind.ACKNOWLEDGED: EvidenceKind.NOTICE_ACKNOWLEDGED,
-    AnswerKind.QUESTION: EvidenceKind.QUESTION_ASKED,
-    AnswerKind.OTHER_CONTACT: EvidenceKind.CONTACT_NAMED,
+_EVENT_OF: Mapping[AnswerKind, type[NoticeAcknowledged | QuestionAsked | ContactNamed]] = {
+    AnswerKind.ACKNOWLEDGED: NoticeAcknowledged,
+    AnswerKind.QUESTION: QuestionAsked,
+    AnswerKind.OTHER_CONTACT: ContactNamed,
 }
 
 
@@ -178,19 +178,17 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
     )
     acknowledged = [answer.notice_id for answer in named.values() if answer.kind is AnswerKind.ACKNOWLEDGED]
     session.execute(update(Notice).where(col(Notice.id).in_(acknowledged)).values(acknowledged_at=now))
-    artifacts = _keep_what_was_said(session, named, now)
+    said = _keep_what_was_said(session, named, now)
     append(
         session,
         *(
-            Entry(
+            _EVENT_OF[answer.kind](
                 case_id=case_of[answer.notice_id],
-                kind=_EVIDENCE_OF[answer.kind],
-                subject=str(answer.notice_id),
                 actor=answer.actor,
                 at=now,
-                body={"answer": str(answer_id)},
-                artifacts=artifacts.get(answer_id, ()),
-                key=f"answered:{answer_id}",
+                notice_id=answer.notice_id,
+                answer=answer_id,
+                said_sha256=said.get(answer_id),
             )
             for answer_id, answer in named.items()
         ),
@@ -216,7 +214,7 @@ def _answer_id(answer: GivenAnswer, key: bytes) -> UUID:
     return uuid5(answer.notice_id, hmac.new(key, said, sha256).hexdigest())
 
 
-def _keep_what_was_said(session: Session, named: dict[UUID, GivenAnswer], now: datetime) -> dict[UUID, tuple[str, ...]]:
+def _keep_what_was_said(session: Session, named: dict[UUID, GivenAnswer], now: datetime) -> dict[UUID, str]:
     """Keep names, addresses and questions as artifacts; salted, since the hash of a bare address would tell it."""
     said = {
         answer_id: {"name": answer.name, "email": answer.email, "text": answer.text, "salt": secrets.token_hex(16)}
@@ -224,7 +222,7 @@ def _keep_what_was_said(session: Session, named: dict[UUID, GivenAnswer], now: d
         if answer.name or answer.email or answer.text
     }
     hashes = store_many(session, (Content(rfc8785.dumps(one), "application/json") for one in said.values()), now)
-    return {answer_id: (sha256,) for answer_id, sha256 in zip(said, hashes, strict=True)}
+    return dict(zip(said, hashes, strict=True))
 
 
 _Waiting: TypeAlias = tuple[GivenAnswer, asyncio.Future[None]]
@@ -310,7 +308,7 @@ def read_linked_notice(database: Database, notice_id: UUID) -> LinkedNotice:
             lea_name=agreement.lea_name,
             time_zone=agreement.time_zone,
             kind=notice.kind,
-            clause_title=due_date.body["title"],
+            clause_title=read_due_date(due_date).title,
             given_at=notice.given_at,
             due_at=duty.due_at if notice.kind is NoticeKind.NOTICE else None,
             acknowledged_at=notice.acknowledged_at,
@@ -360,7 +358,7 @@ def _unacknowledged(session: Session, case_id: UUID, listed: int | None) -> tupl
         UnacknowledgedView(
             lea_name=agreement.lea_name,
             agreement_reference=agreement.reference,
-            clause_title=due_date.body["title"],
+            clause_title=read_due_date(due_date).title,
             given_at=notice.given_at,
             reminders=notice.reminders,
         )
@@ -419,14 +417,14 @@ def adopt_contact(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
         session.add(contact)
         append(
             session,
-            Entry(
+            ContactAdopted(
                 case_id=case_id,
-                kind=EvidenceKind.CONTACT_ADOPTED,
-                subject=str(agreement_id),
                 actor=actor,
                 at=now,
-                body={"answer": str(answer_id), "contact": str(contact.id), "role": contact.role.value},
-                key=f"contact-adopted:{answer_id}",
+                agreement_id=agreement_id,
+                answer=answer_id,
+                contact=contact.id,
+                role=contact.role,
             ),
         )
         _close(session, answer, actor, now)
@@ -468,13 +466,5 @@ def _close(session: Session, answer: Answer, actor: str, now: datetime) -> None:
     session.add(answer)
     append(
         session,
-        Entry(
-            case_id=answer.case_id,
-            kind=EvidenceKind.ANSWER_SETTLED,
-            subject=str(answer.notice_id),
-            actor=actor,
-            at=now,
-            body={"answer": str(answer.id)},
-            key=f"answer-settled:{answer.id}",
-        ),
+        AnswerSettled(case_id=answer.case_id, actor=actor, at=now, notice_id=answer.notice_id, answer=answer.id),
     )

@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlmodel import Session, col, func, select
 
 from config.database import Database
-from ledger.append import Entry, append
+from ledger.append import append
 from ledger.artifacts import fetch, store
-from ledger.kinds import EvidenceKind
+from ledger.entries import CostRecorded
 from mail.facts import clean_block
 from models.enums import Party
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
@@ -133,15 +133,15 @@ def record_cost(
         )
         append(
             session,
-            Entry(
+            CostRecorded(
                 case_id=case_id,
-                kind=EvidenceKind.COST_RECORDED,
-                subject=str(found.id),
                 actor=actor,
                 at=now,
-                body={"cost": str(cost_id), "cents": cents, "currency": "USD"},
-                artifacts=(sha256,) if sha256 else (),
-                key=f"cost-recorded:{cost_id}",
+                agreement_id=found.id,
+                cost=cost_id,
+                cents=cents,
+                currency="USD",
+                receipt_sha256=sha256,
             ),
         )
 

@@ -11,8 +11,15 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import (
+    CaseEvent,
+    CopyGiven,
+    DeliveryRejected,
+    DeliveryTroubled,
+    DeliveryUnknown,
+    NoticeGiven,
+)
 from mail.transport import (
     Accepted,
     MailServerUnavailable,
@@ -20,9 +27,9 @@ from mail.transport import (
     Rejected,
     SendResult,
 )
-from models.enums import DeliveryStatus, DutyStatus, NoticeKind, Verdict
+from models.enums import DeliveryStatus, DutyStatus, NoticeKind
 from models.tables import AgreementContact, Batch, Delivery, Duty, Notice
-from records.outbox import OutgoingMessage, delivery_entry
+from records.outbox import OutgoingMessage, attempt_of
 
 Answer: TypeAlias = SendResult | MailServerUnavailable | OutcomeUnknown
 
@@ -36,19 +43,15 @@ class Handed:
     at: datetime
 
 
-def released_key(batch_id: UUID) -> str:
-    """The key of the evidence that a batch began to leave."""
-    return f"notice-released:{batch_id}"
-
-
 def settle(session: Session, batch_id: UUID, handed: Sequence[Handed], now: datetime) -> None:
     """Write what the mail server answered into the outbox, with the evidence of it."""
     batch = session.get_one(Batch, batch_id)
     outbox = _outbox(session, [item.outgoing.delivery_id for item in handed])
-    entries = [entry for item in handed for entry in _settle(session, batch, outbox, item)]
-    entries += _note_trouble(batch, handed, now)
+    due_dates = read_due_dates(session, {duty.due_date_id for _, _, duty in outbox.values()})
+    events = [event for item in handed for event in _settle(session, batch, outbox, due_dates, item)]
+    events += _note_trouble(batch, handed, now)
     session.add(batch)
-    append(session, *entries)
+    append(session, *events)
 
 
 def _outbox(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, tuple[Delivery, Notice, Duty]]:
@@ -62,60 +65,67 @@ def _outbox(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, tuple[De
 
 
 def _settle(
-    session: Session, batch: Batch, outbox: Mapping[UUID, tuple[Delivery, Notice, Duty]], handed: Handed
-) -> list[Entry]:
+    session: Session,
+    batch: Batch,
+    outbox: Mapping[UUID, tuple[Delivery, Notice, Duty]],
+    due_dates: Mapping[str, StoredDueDate],
+    handed: Handed,
+) -> list[CaseEvent]:
     """Write one answer into the outbox; the first acceptance by a contact performs the duty."""
     outgoing, answer = handed.outgoing, handed.answer
     delivery, notice, duty = outbox[outgoing.delivery_id]
+    attempt = attempt_of(delivery)
     if isinstance(answer, MailServerUnavailable):
         delivery.attempted_at = None
         return []
     if isinstance(answer, OutcomeUnknown):
         delivery.status = DeliveryStatus.UNKNOWN
-        return [delivery_entry(EvidenceKind.DELIVERY_UNKNOWN, batch.case_id, delivery, handed.at)]
+        return [DeliveryUnknown(case_id=batch.case_id, actor=ENGINE, at=handed.at, attempt=attempt)]
     delivery.settled_at, delivery.answer = handed.at, f"{answer.code} {answer.text}"
     if isinstance(answer, Rejected):
         delivery.status = DeliveryStatus.REJECTED
         contact = session.get_one(AgreementContact, delivery.contact_id)
         contact.failing_since = contact.failing_since or handed.at
         session.add(contact)
-        return [
-            delivery_entry(EvidenceKind.DELIVERY_REJECTED, batch.case_id, delivery, handed.at, {"code": answer.code})
-        ]
+        return [DeliveryRejected(case_id=batch.case_id, actor=ENGINE, at=handed.at, attempt=attempt, code=answer.code)]
     delivery.status = DeliveryStatus.ACCEPTED
-    accepted: dict[str, object] = {"code": answer.code}
     if outgoing.copy:
-        return [delivery_entry(EvidenceKind.COPY_GIVEN, batch.case_id, delivery, handed.at, accepted)]
+        return [CopyGiven(case_id=batch.case_id, actor=ENGINE, at=handed.at, attempt=attempt, code=answer.code)]
+    _give(notice, duty, due_dates[duty.due_date_id], handed.at)
     return [
-        delivery_entry(
-            EvidenceKind.NOTICE_GIVEN,
-            batch.case_id,
-            delivery,
-            handed.at,
-            accepted | _performance(notice, duty, handed.at),
+        NoticeGiven(
+            case_id=batch.case_id,
+            actor=ENGINE,
+            at=handed.at,
+            attempt=attempt,
+            code=answer.code,
+            duty=duty.id,
+            clause=duty.clause,
+            due_at=duty.due_at,
+            notice_kind=notice.kind,
+            verdict=duty.verdict,
+            given=tuple(notice.given),
+            lacking=tuple(notice.lacking),
         )
     ]
 
 
-def _performance(notice: Notice, duty: Duty, at: datetime) -> dict[str, object]:
+def _give(notice: Notice, duty: Duty, due_date: StoredDueDate, at: datetime) -> None:
+    """Note that a notice was given, and what that means for its duty.
+
+    It performs the duty only where the clause says that a notice does, and where nothing that the clause requires at
+    once was missing, unless the clause lets the notice go with what is known.
+    """
     notice.given_at = at
-    if notice.kind is not NoticeKind.DISMISSAL:
-        duty.lacking, duty.lacking_count = notice.lacking, len(notice.lacking)
-    if duty.status is DutyStatus.RUNNING:
-        duty.status, duty.performed_at = DutyStatus.PERFORMED, at
-        duty.verdict = Verdict.LATE if duty.due_at and at > duty.due_at else Verdict.ON_TIME
-    return {
-        "duty": str(duty.id),
-        "clause": duty.clause,
-        "due_at": duty.due_at.isoformat() if duty.due_at else None,
-        "kind": notice.kind.value,
-        "verdict": duty.verdict,
-        "given": notice.given,
-        "lacking": notice.lacking,
-    }
+    if notice.kind is NoticeKind.DISMISSAL:
+        return
+    duty.lacking, duty.lacking_count = notice.lacking, len(notice.lacking)
+    complete = due_date.incomplete == "goes" or not set(due_date.at_once).intersection(notice.lacking)
+    if duty.status is DutyStatus.RUNNING and duty.performed_by is PerformedBy.NOTICE and complete:
+        perform(duty, at)
 
 
-def _note_trouble(batch: Batch, handed: Sequence[Handed], now: datetime) -> list[Entry]:
+def _note_trouble(batch: Batch, handed: Sequence[Handed], now: datetime) -> list[DeliveryTroubled]:
     """Keep on the batch what holds its notices back, since when; it is cleared by the first acceptance."""
     troubles = [item.answer for item in handed if isinstance(item.answer, MailServerUnavailable | OutcomeUnknown)]
     if not troubles:
@@ -126,14 +136,4 @@ def _note_trouble(batch: Batch, handed: Sequence[Handed], now: datetime) -> list
     if batch.trouble == code:
         return []
     batch.trouble, batch.trouble_since = code, now
-    return [
-        Entry(
-            case_id=batch.case_id,
-            kind=EvidenceKind.DELIVERY_TROUBLED,
-            subject=str(batch.id),
-            actor=ENGINE,
-            at=now,
-            body={"trouble": code},
-            key=f"delivery-troubled:{batch.id}:{code}:{now.isoformat()}",
-        )
-    ]
+    return [DeliveryTroubled(case_id=batch.case_id, actor=ENGINE, at=now, batch_id=batch.id, trouble=code)]

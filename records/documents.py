@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from cases.messages import AnchorValue
 from config.database import Database
-from ledger.append import Entry, append
+from ledger.append import append
 from ledger.artifacts import fetch, store
-from ledger.kinds import EvidenceKind
+from ledger.entries import DocumentAdded, DocumentFetched, DocumentWithdrawn
 from models import identifiers
 from models.enums import FactStatus, Party
 from models.errors import InvalidFields, InvalidInput, NotFound
@@ -120,7 +120,7 @@ def add_documents(
         for known in session.exec(select(CaseDocument.id).where(CaseDocument.case_id == case_id)):
             rows.pop(known, None)
         session.add_all(rows.values())
-        append(session, *(_entry(EvidenceKind.DOCUMENT_ADDED, row, actor, now) for row in rows.values()))
+        append(session, *(_event(DocumentAdded, row, actor, now) for row in rows.values()))
         return len(rows)
 
 
@@ -158,7 +158,7 @@ def withdraw_document(database: Database, case_id: UUID, document_id: UUID, *, a
     """
     with database.writing() as session:
         document = _document(session, case_id, document_id)
-        append(session, _entry(EvidenceKind.DOCUMENT_WITHDRAWN, document, actor, now))
+        append(session, _event(DocumentWithdrawn, document, actor, now))
         session.delete(document)
 
 
@@ -224,7 +224,17 @@ def fetch_document(
         document = _document(session, notice.case_id, document_id)
         if document.agreement_id not in (None, notice.agreement_id):
             raise _no_document()
-        append(session, _entry(EvidenceKind.DOCUMENT_FETCHED, document, actor, now, notice=str(notice.id)))
+        fetched = DocumentFetched(
+            case_id=document.case_id,
+            actor=actor,
+            at=now,
+            document_id=document.id,
+            element=document.element,
+            agreement=document.agreement_id,
+            content_sha256=document.content_sha256,
+            notice=notice.id,
+        )
+        append(session, fetched)
         return UploadedFile(document.file_name, fetch(session, document.content_sha256))
 
 
@@ -293,19 +303,15 @@ def _together(elements: Iterable[dict[str, str]]) -> dict[str, str]:
     return {element: label for some in elements for element, label in some.items()}
 
 
-def _entry(kind: EvidenceKind, document: CaseDocument, actor: str, now: datetime, **more: str) -> Entry:
-    """Evidence about a document; each adding, fetching and withdrawing is a happening of its own."""
-    return Entry(
+def _event(
+    of: type[DocumentAdded | DocumentWithdrawn], document: CaseDocument, actor: str, now: datetime
+) -> DocumentAdded | DocumentWithdrawn:
+    return of(
         case_id=document.case_id,
-        kind=kind,
-        subject=str(document.id),
         actor=actor,
         at=now,
-        body={
-            "element": document.element,
-            **({"agreement": str(document.agreement_id)} if document.agreement_id else {}),
-            **more,
-        },
-        artifacts=(document.content_sha256,),
-        key=f"{kind.value}:{document.id}:{uuid4()}",
+        document_id=document.id,
+        element=document.element,
+        agreement=document.agreement_id,
+        content_sha256=document.content_sha256,
     )

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import ContactEscalated, DutyEscalated
 from models.enums import BatchStatus, DutyStatus, NoticeKind, Verdict
-from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, EvidenceEntry, Notice
+from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
 from records.outbox import FAILED
 
 
@@ -41,76 +41,56 @@ def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
         )
         .order_by(col(Agreement.lea_name))
     ).all()
-    entries = []
+    events = []
     for duty, _ in rows:
         duty.escalated_at = now
         session.add(duty)
-        entries.append(
-            Entry(
-                case_id=case_id,
-                kind=EvidenceKind.ESCALATED,
-                subject=str(duty.id),
-                actor=ENGINE,
-                at=now,
-                body={"clause": duty.clause, "overdue": bool(duty.due_at and duty.due_at < now)},
-                key=f"escalated:{duty.id}",
-            )
+        overdue = bool(duty.due_at and duty.due_at < now)
+        events.append(
+            DutyEscalated(case_id=case_id, actor=ENGINE, at=now, duty_id=duty.id, clause=duty.clause, overdue=overdue)
         )
-    append(session, *entries)
+    append(session, *events)
     return [lea for _, lea in rows]
 
 
 def raise_contacts(session: Session, case_id: UUID, now: datetime) -> list[str]:
     """Note each contact of a case that refused a notice and was not raised before; return the names of their LEAs."""
     rows = session.exec(
-        select(Delivery.id, Delivery.contact_id, Agreement.lea_name)
+        select(Delivery, Agreement.lea_name)
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
         .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
         .join(Agreement, col(Agreement.id) == col(AgreementContact.agreement_id))
-        .where(Notice.case_id == case_id, col(Delivery.status).in_(FAILED))
+        .where(Notice.case_id == case_id, col(Delivery.status).in_(FAILED), col(Delivery.raised_at).is_(None))
         .order_by(col(Agreement.lea_name), col(Delivery.id))
     ).all()
-    known = set(
-        session.exec(
-            select(EvidenceEntry.subject).where(
-                EvidenceEntry.case_id == case_id, EvidenceEntry.kind == EvidenceKind.ESCALATED.value
+    events = []
+    for delivery, _ in rows:
+        delivery.raised_at = now
+        session.add(delivery)
+        events.append(
+            ContactEscalated(
+                case_id=case_id, actor=ENGINE, at=now, delivery_id=delivery.id, contact=delivery.contact_id
             )
         )
-    )
-    new = [row for row in rows if str(row[0]) not in known]
-    append(
-        session,
-        *(
-            Entry(
-                case_id=case_id,
-                kind=EvidenceKind.ESCALATED,
-                subject=str(delivery),
-                actor=ENGINE,
-                at=now,
-                body={"contact": str(contact)},
-                key=f"escalated:{delivery}",
-            )
-            for delivery, contact, _ in new
-        ),
-    )
-    return [lea for _, _, lea in new]
+    append(session, *events)
+    return [lea for _, lea in rows]
 
 
 def raised_since(session: Session, case_id: UUID, since: datetime) -> tuple[list[str], list[str]]:
     """The LEAs whose duties, and those whose contacts, were raised in a case from an instant on."""
-    subjects = session.exec(
-        select(EvidenceEntry.subject).where(
-            EvidenceEntry.case_id == case_id,
-            EvidenceEntry.kind == EvidenceKind.ESCALATED.value,
-            EvidenceEntry.at >= since,
-        )
-    )
-    raised = {UUID(subject) for subject in subjects if subject}
-    leas = select(Agreement.lea_name).join(Duty, col(Duty.agreement_id) == col(Agreement.id))
-    of_notices = leas.join(Notice, col(Notice.duty_id) == col(Duty.id))
-    of_contacts = of_notices.join(Delivery, col(Delivery.notice_id) == col(Notice.id))
     in_order = col(Agreement.lea_name)
-    return (
-        list(session.exec(leas.where(col(Duty.id).in_(raised)).order_by(in_order))),
-        list(session.exec(of_contacts.where(col(Delivery.id).in_(raised)).order_by(in_order))),
+    of_duties = (
+        select(Agreement.lea_name)
+        .join(Duty, col(Duty.agreement_id) == col(Agreement.id))
+        .where(Duty.case_id == case_id, col(Duty.escalated_at) >= since)
+        .order_by(in_order)
     )
+    of_contacts = (
+        select(Agreement.lea_name)
+        .join(Duty, col(Duty.agreement_id) == col(Agreement.id))
+        .join(Notice, col(Notice.duty_id) == col(Duty.id))
+        .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
+        .where(Notice.case_id == case_id, col(Delivery.raised_at) >= since)
+        .order_by(in_order)
+    )
+    return list(session.exec(of_duties)), list(session.exec(of_contacts))

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, insert, select
 from cases.messages import BatchPlan, NoticePolicy
 from models import identifiers
 from models.enums import BatchStatus, CaseStatus, DeliveryStatus, DutyStatus, FactStatus, NoticeKind
-from models.tables import Batch, Case, CaseFact, Delivery, DueDate, Duty, Notice
+from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice
 from records.documents_at_hand import documents_at_hand
 
 BATCH_SIZE = 200

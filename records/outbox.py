@@ -13,9 +13,9 @@ from sqlmodel import Session, col, select
 
 from cases.messages import AnchorValue
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
+from ledger.append import append
 from ledger.artifacts import Content, fetch, store_many
-from ledger.kinds import EvidenceKind
+from ledger.entries import Attempt, DeliveryUnknown, NoticeComposed
 from mail.compose import Addressing, compose
 from mail.contacts import choose_recipients
 from mail.contents import Delay, Knowledge, KnownFact, element_values
@@ -28,12 +28,11 @@ from models.grouping import grouped
 from models.tables import (
     Agreement,
     AgreementContact,
+    Case,
     CaseAgreement,
     CaseFact,
     Delivery,
-    DueDate,
     Duty,
-    EvidenceEntry,
     Hold,
     Notice,
 )
@@ -67,8 +66,9 @@ class NoticeContext:
     notice: Notice
     duty: Duty
     agreement: Agreement
-    due_date: DueDate
+    due_date: StoredDueDate
     terms_hash: str
+    roles: Addressees
     contacts: tuple[AgreementContact, ...]
     deliveries: list[Delivery]
 
@@ -118,10 +118,16 @@ class NoticeContext:
 
     def _recipients(self) -> tuple[tuple[AgreementContact, ...], tuple[AgreementContact, ...]]:
         try:
-            chosen = choose_recipients((contact for contact in self.contacts if contact.rank >= 0), security=True)
+            chosen = choose_recipients((contact for contact in self.contacts if self._may_be_told(contact)), self.roles)
         except InvalidInput:
             return (), ()
         return chosen.to, chosen.copies
+
+    def _may_be_told(self, contact: AgreementContact) -> bool:
+        """Whether a contact is one of the party that the duty is owed to; a party's former contacts have no rank."""
+        of_the_other_side = contact.party is None and self.duty.owed_to in (Party.PROVIDER, Party.LEA)
+        in_the_case = contact.case_id in (None, self.notice.case_id)
+        return contact.rank >= 0 and in_the_case and (of_the_other_side or contact.party is self.duty.owed_to)
 
 
 BEHIND_THE_LINK = KnownFact(FactStatus.KNOWN, "It is among the documents behind the link in this notice.")
@@ -157,7 +163,7 @@ class CaseContext:
     def delay(self, context: NoticeContext) -> Delay:
         """What may be said of law enforcement having delayed a notice; one that no hold suspends was not delayed."""
         holds = [hold for hold in self.holds if hold.agreement_id in (None, context.agreement.id)]
-        if not holds or not context.due_date.body["suspendable_by_law_enforcement"]:
+        if not holds or not context.due_date.suspendable_by_law_enforcement:
             return Delay.NONE
         return Delay.TOLD if all(hold.shareable for hold in holds) else Delay.WITHHELD
 
@@ -258,8 +264,8 @@ class NoticeWriter:
         unreleased: bool,
         now: datetime,
     ) -> NoticeFacts:
-        reasons = context.due_date.body
-        last_step = reasons["trail"][-1]
+        reasons = context.due_date
+        last_step = reasons.trail[-1]
         kind = context.notice.kind
         settled = tuple(element.id for element in elements if element.status is not ElementStatus.NOT_YET_KNOWN)
         return NoticeFacts(
@@ -270,8 +276,8 @@ class NoticeWriter:
             form=context.agreement.form,
             clause=Clause(
                 id=context.duty.clause,
-                title=reasons["title"],
-                citation=f"{last_step['document']}, {last_step['clause']}: {last_step['says']}",
+                title=reasons.title,
+                citation=f"{last_step.document}, {last_step.clause}: {last_step.says}",
             ),
             due_at=context.duty.due_at if kind is NoticeKind.NOTICE else None,
             noticed_at=now,
@@ -279,7 +285,7 @@ class NoticeWriter:
             case_reference=identifiers.case_reference(context.notice.case_id),
             elements=elements,
             added=settled if kind is NoticeKind.SUPPLEMENT else (),
-            why=tuple(reasons["why"]) if kind is NoticeKind.NOTICE else (),
+            why=reasons.why if kind is NoticeKind.NOTICE else (),
             reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
             follows=None if kind is NoticeKind.NOTICE else known.earlier.get(context.duty.id),
             acknowledge_url=HttpUrl(notice_link(self.public_url, self.link_key, context.notice.id)),
@@ -287,17 +293,16 @@ class NoticeWriter:
         )
 
 
-def _composed(context: NoticeContext, sha256: str, now: datetime) -> Entry:
+def _composed(context: NoticeContext, sha256: str, now: datetime) -> NoticeComposed:
     notice = context.notice
-    return Entry(
+    return NoticeComposed(
         case_id=notice.case_id,
-        kind=EvidenceKind.NOTICE_COMPOSED,
-        subject=str(notice.id),
         actor=ENGINE,
         at=now,
-        body={"given": notice.given, "lacking": notice.lacking},
-        artifacts=(sha256,),
-        key=f"notice-composed:{notice.id}:{sha256}",
+        notice_id=notice.id,
+        given=tuple(notice.given),
+        lacking=tuple(notice.lacking),
+        message_sha256=sha256,
     )
 
 
@@ -315,12 +320,8 @@ def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeCont
 
 
 def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
-    entry = session.exec(
-        select(EvidenceEntry).where(
-            EvidenceEntry.case_id == case_id, EvidenceEntry.kind == EvidenceKind.CASE_DISMISSED.value
-        )
-    ).one_or_none()
-    return fetch(session, entry.artifacts[0]).decode() if entry else None
+    sha256 = session.get_one(Case, case_id).dismissal_reason_sha256
+    return fetch(session, sha256).decode() if sha256 else None
 
 
 def _earlier(session: Session, duties: Sequence[UUID]) -> dict[UUID, EarlierNotice]:
@@ -345,28 +346,23 @@ def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
     return {row.element: KnownFact(row.status, row.value) for row in rows}
 
 
-def _broken_off(contexts: Sequence[NoticeContext], now: datetime) -> Iterator[Entry]:
+def _broken_off(contexts: Sequence[NoticeContext], now: datetime) -> Iterator[DeliveryUnknown]:
     """The evidence of sends whose sender stopped before the answer: what became of them is unknown."""
     for context in contexts:
         for delivery in context.unsettled:
             if delivery.status is DeliveryStatus.RESERVED and delivery.attempted_at is not None:
-                yield delivery_entry(EvidenceKind.DELIVERY_UNKNOWN, context.notice.case_id, delivery, now)
+                case_id = context.notice.case_id
+                yield DeliveryUnknown(case_id=case_id, actor=ENGINE, at=now, attempt=attempt_of(delivery))
 
 
-def delivery_entry(
-    kind: EvidenceKind, case_id: UUID, delivery: Delivery, at: datetime, body: Mapping[str, object] | None = None
-) -> Entry:
-    """The evidence of what became of one attempt to deliver; the same attempt always gives the same key."""
-    attempt = {"delivery": str(delivery.id), "contact": str(delivery.contact_id), "attempt": delivery.attempts}
-    return Entry(
-        case_id=case_id,
-        kind=kind,
-        subject=str(delivery.notice_id),
-        actor=ENGINE,
-        at=at,
-        body=attempt | dict(body or {}),
-        artifacts=(delivery.message_sha256,),
-        key=f"{kind.value}:{delivery.id}:{delivery.attempts}",
+def attempt_of(delivery: Delivery) -> Attempt:
+    """The latest attempt to deliver, as evidence names it."""
+    return Attempt(
+        notice_id=delivery.notice_id,
+        delivery=delivery.id,
+        contact=delivery.contact_id,
+        attempt=delivery.attempts,
+        message_sha256=delivery.message_sha256,
     )
 
 
@@ -401,18 +397,17 @@ def _take_up(
 
 def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
     rows = session.exec(
-        select(Notice, Duty, Agreement, DueDate)
+        select(Notice, Duty, Agreement)
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-        .join(DueDate, col(DueDate.id) == col(Duty.due_date_id))
         .where(col(Notice.id).in_(notices))
         .order_by(col(Notice.id))
     ).all()
-    agreements = {agreement.id for _, _, agreement, _ in rows}
+    agreements = {agreement.id for _, _, agreement in rows}
     pinned = session.exec(
         select(CaseAgreement).where(
             col(CaseAgreement.agreement_id).in_(agreements),
-            col(CaseAgreement.case_id).in_({notice.case_id for notice, _, _, _ in rows}),
+            col(CaseAgreement.case_id).in_({notice.case_id for notice, _, _ in rows}),
         )
     )
     terms_hashes = {(row.case_id, row.agreement_id): row.terms_hash or "" for row in pinned}
@@ -424,18 +419,29 @@ def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
         session.exec(select(Delivery).where(col(Delivery.notice_id).in_(notices)).order_by(col(Delivery.id))),
         lambda delivery: delivery.notice_id,
     )
+    due_dates = read_due_dates(session, {duty.due_date_id for _, duty, _ in rows})
+    terms: dict[str, EffectiveTerms] = {}
+    for case_id in {notice.case_id for notice, _, _ in rows}:
+        terms |= pinned_terms(session, case_id)
     return [
         NoticeContext(
             notice=notice,
             duty=duty,
             agreement=agreement,
-            due_date=due_date,
+            due_date=due_dates[duty.due_date_id],
             terms_hash=terms_hashes[notice.case_id, agreement.id],
+            roles=_roles(terms[terms_hashes[notice.case_id, agreement.id]], duty.clause),
             contacts=tuple(contacts[agreement.id]),
             deliveries=deliveries[notice.id],
         )
-        for notice, duty, agreement, due_date in rows
+        for notice, duty, agreement in rows
     ]
+
+
+def _roles(terms: EffectiveTerms, clause: str) -> Addressees:
+    contacts = terms.clause(clause).contacts
+    assert contacts is not None, "a duty's clause says which contacts are told"
+    return contacts
 
 
 def _mailbox(contact: AgreementContact) -> Mailbox:

@@ -5,28 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from ledger.actors import ENGINE
-from ledger.append import Entry
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import CaseRestarted, WatchdogRaised
 from mail.compose import utc_instant
 from models.enums import BatchStatus, DutyStatus
-from models.tables import Batch, Case, Duty, EvidenceEntry
-from records.deliveries import released_key
+from models.tables import Batch, Case, Duty
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was overlooked; ``key`` names it, so that it is raised once."""
-
-    case_id: UUID
-    kind: EvidenceKind
-    subject: str
-    says: str
-    key: str
+Finding: TypeAlias = CaseRestarted | WatchdogRaised
+"""One thing that was overlooked, as the officer is told of it and as the ledger attests it."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +27,8 @@ class Suspects:
 
     Attributes:
         cases: those that are not closed, whose workflow should run.
-        sending: batches that began to be sent a while ago and are not through.
-        stayed: batches that should have left and were not withheld.
+        sending: batches that began to be sent a while ago, are not through, and were not raised since.
+        stayed: batches that should have left, were not withheld, and were not raised.
         overdue: cases with overdue duties that nobody was told of.
     """
 
@@ -46,47 +38,54 @@ class Suspects:
     overdue: Sequence[UUID]
 
 
-def _released_before(session: Session, batches: Sequence[Batch], before: datetime) -> list[Batch]:
-    keys = {released_key(batch.id): batch for batch in batches}
-    entry = EvidenceEntry
-    return [keys[key] for key in session.exec(select(entry.key).where(col(entry.key).in_(keys), entry.at < before))]
+def stayed(batch: Batch, now: datetime) -> WatchdogRaised:
+    """The finding that a batch should have left by now."""
+    return _of_batch(batch, f"were to leave at {utc_instant(batch.leaves_at)}, and have not begun to", now)
 
 
-def stayed(batch: Batch) -> Finding:
-    return _of_batch(batch, f"were to leave at {utc_instant(batch.leaves_at)}, and have not begun to")
+def stopped(batch: Batch, now: datetime) -> WatchdogRaised:
+    """The finding that nobody sends a batch any more."""
+    return _of_batch(batch, "began to leave, and nothing goes on with them", now)
 
 
-def stopped(batch: Batch) -> Finding:
-    return _of_batch(batch, "began to leave, and nothing goes on with them")
-
-
-def _of_batch(batch: Batch, what: str) -> Finding:
-    return Finding(
+def _of_batch(batch: Batch, what: str, now: datetime) -> WatchdogRaised:
+    return WatchdogRaised(
         case_id=batch.case_id,
-        kind=EvidenceKind.WATCHDOG_RAISED,
-        subject=str(batch.id),
-        says=f"{batch.size} notices under {batch.clause} {what}.",
-        key=f"watchdog-raised:{batch.id}:{batch.status.value}",
-    )
-
-
-def entry_of(finding: Finding, now: datetime) -> Entry:
-    return Entry(
-        case_id=finding.case_id,
-        kind=finding.kind,
-        subject=finding.subject,
         actor=ENGINE,
         at=now,
-        body={"finding": finding.says},
-        key=finding.key,
+        batch_id=batch.id,
+        status=batch.status,
+        finding=f"{batch.size} notices under {batch.clause} {what}.",
     )
+
+
+def restarted(case_id: UUID, now: datetime) -> CaseRestarted:
+    """The finding that a case's workflow was gone, and was started again."""
+    return CaseRestarted(
+        case_id=case_id,
+        actor=ENGINE,
+        at=now,
+        finding="Its clocks had stopped, since its workflow was gone. They run again, from what the database knows.",
+    )
+
+
+def keep_findings(session: Session, findings: Sequence[Finding]) -> None:
+    """Note what an officer was told of, with the evidence of it, so that it is raised once."""
+    append(session, *findings)
+    for finding in findings:
+        if isinstance(finding, WatchdogRaised):
+            session.execute(update(Batch).where(col(Batch.id) == finding.batch_id).values(raised_at=finding.at))
 
 
 def look(session: Session, before: datetime) -> Suspects:
     """What makes SQL suspicious of the time before an instant."""
     unclosed = col(Case.closed_at).is_(None), col(Case.opened_at) < before
-    sending = session.exec(select(Batch).where(Batch.status == BatchStatus.SENDING)).all()
-    stayed = select(Batch).where(Batch.status == BatchStatus.WAITING, col(Batch.leaves_at) < before)
+    # A batch that was raised while it waited is raised once more if its sending stops.
+    unraised = col(Batch.raised_at).is_(None) | (col(Batch.raised_at) < col(Batch.began_at))
+    sending = select(Batch).where(Batch.status == BatchStatus.SENDING, col(Batch.began_at) < before, unraised)
+    stayed = select(Batch).where(
+        Batch.status == BatchStatus.WAITING, col(Batch.leaves_at) < before, col(Batch.raised_at).is_(None)
+    )
     overdue = (
         select(Duty.case_id)
         .join(Case, col(Case.id) == col(Duty.case_id))
@@ -95,7 +94,7 @@ def look(session: Session, before: datetime) -> Suspects:
     )
     return Suspects(
         cases=session.exec(select(Case.id).where(*unclosed)).all(),
-        sending=_released_before(session, sending, before),
+        sending=session.exec(sending).all(),
         stayed=session.exec(stayed).all(),
         overdue=session.exec(overdue.distinct()).all(),
     )

@@ -13,7 +13,7 @@ from ledger.artifacts import store
 from models.errors import InvalidInput
 from models.tables import Artifact, Case, CaseAgreement
 from records.acts import kept_in
-from records.queries.agreements import EVERY_AGREEMENT, AgreementFilter, references_to_add
+from records.queries.cases import EVERY_AGREEMENT, AgreementFilter, references_to_add
 from records.terms import agreements_knowing
 
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlmodel import Session, col, select, update
 
 from ledger.actors import ENGINE
-from ledger.append import Entry, append
-from ledger.kinds import EvidenceKind
+from ledger.append import append
+from ledger.entries import TermsPinned
 from models.errors import InvalidInput, NotFound
 from models.tables import Agreement, Case, CaseAgreement, TermsSnapshot
 from records.terms import exhibit_h_changes

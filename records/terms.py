@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 from sqlmodel import Session, col, select
 
 from config.database import Database
-from ledger.append import Entry, append
+from ledger.append import append
 from ledger.artifacts import store
-from ledger.kinds import EvidenceKind
+from ledger.entries import AgreementAmended, CalendarImported
 from models import tables
 from models.errors import NotFound
 from models.grouping import grouped
@@ -126,7 +126,8 @@ def store_amendments(
                 )
             )
         if new:
-            _leave_evidence(session, agreement, EvidenceKind.AGREEMENT_AMENDED, file, "application/yaml", actor, now)
+            sha256 = store(session, file, "application/yaml", now)
+            append(session, AgreementAmended(actor=actor, at=now, agreement_id=agreement.id, file_sha256=sha256))
         return terms
 
 
@@ -151,33 +152,9 @@ def store_calendar(
                 imported_at=now,
             )
         )
-        _leave_evidence(
-            session, agreement, EvidenceKind.CALENDAR_IMPORTED, file, "application/octet-stream", actor, now
-        )
+        sha256 = store(session, file, "application/octet-stream", now)
+        append(session, CalendarImported(actor=actor, at=now, agreement_id=agreement.id, file_sha256=sha256))
         return agreement.lea_name
-
-
-def _leave_evidence(
-    session: Session,
-    agreement: tables.Agreement,
-    kind: EvidenceKind,
-    file: bytes,
-    media_type: str,
-    actor: str,
-    now: datetime,
-) -> None:
-    sha256 = store(session, file, media_type, now)
-    append(
-        session,
-        Entry(
-            kind=kind,
-            subject=str(agreement.id),
-            actor=actor,
-            at=now,
-            artifacts=(sha256,),
-            key=f"{kind.value}:{agreement.id}:{sha256}:{now.isoformat()}",
-        ),
-    )
 
 
 def _agreement(session: Session, reference: str) -> tables.Agreement:

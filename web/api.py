@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict
 
-from cases.incident import IncidentReport
-from cases.messages import CaseSummary
+from cases.acts import AnyAct
+from cases.breach import BREACH, IncidentReport
+from cases.state import CaseSummary
 from models.enums import DutyStatus
 from records.queries.cases import (
     DutyFilter,
@@ -24,7 +24,6 @@ from records.queries.cases import (
     read_progress,
 )
 from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
-from starter.acts import AnyAct, Carried, carry_out
 from web.site import SignedIn, TheSite
 
 router = APIRouter(prefix="/api")
@@ -48,18 +47,10 @@ class Part(BaseModel, Generic[Item]):
     total: int
 
 
-class Confirmation(BaseModel):
-    """When the breach was confirmed, with its offset."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    confirmed_at: datetime
-
-
 @router.post("/incidents", status_code=HTTPStatus.CREATED)
 async def report_incident(site: TheSite, session: SignedIn, report: IncidentReport, response: Response) -> Reported:
     """Open a case for a suspected breach: 201, or 200 with the same case if it was reported before."""
-    reported = await site.to_the_end(site.service.report_breach(report, actor=session.actor))
+    reported = await site.to_the_end(site.service.open_case(BREACH, report, actor=session.actor))
     if reported.existed:
         response.status_code = HTTPStatus.OK
     response.headers["Location"] = f"/api/cases/{reported.case_id}"
@@ -118,19 +109,27 @@ def progress(site: TheSite, case_id: UUID) -> tuple[ProgressView, ...]:
     return read_progress(site.resources.database, case_id)
 
 
+class Carried(BaseModel):
+    """An act that was carried out: ``id`` is what it made (a proposal, a hold), ``summary`` how the case stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    act_id: UUID
+    id: UUID | None = None
+    summary: CaseSummary
+
+
 @router.post("/cases/{case_id}/acts")
-async def act(site: TheSite, session: SignedIn, case_id: UUID, asked: AnyAct) -> Carried:
-    """Do what an officer decides; every act of the pages and of the command line is one of these."""
-    return await site.to_the_end(carry_out(site.service, site.resources.database, case_id, asked, actor=session.actor))
+async def act(
+    site: TheSite,
+    session: SignedIn,
+    case_id: UUID,
+    asked: AnyAct,
+    idempotency_key: Annotated[UUID | None, Header()] = None,
+) -> Carried:
+    """Do what an officer decides; every act of the pages and of the command line is one of these.
 
-
-@router.post("/cases/{case_id}/confirm")
-async def confirm(site: TheSite, session: SignedIn, case_id: UUID, confirmation: Confirmation) -> CaseSummary:
-    """Confirm the breach, which starts the clocks that run from confirmation."""
-    return await site.to_the_end(site.service.confirm_breach(case_id, confirmation.confirmed_at, actor=session.actor))
-
-
-@router.post("/cases/{case_id}/release")
-async def release(site: TheSite, session: SignedIn, case_id: UUID) -> CaseSummary:
-    """Release every notice of the case that waits for an officer."""
-    return await site.to_the_end(site.service.release_notices(case_id, actor=session.actor))
+    With an ``Idempotency-Key`` (a UUID) the same act sent again is done once.
+    """
+    done = await site.to_the_end(site.service.take(case_id, asked, actor=session.actor, act_id=idempotency_key))
+    return Carried(act_id=done.act_id, id=done.made_id, summary=done.summary)

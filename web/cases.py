@@ -10,9 +10,9 @@ from http import HTTPStatus
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from models.errors import DuenoticeError, InvalidInput
+from models.errors import DuenoticeError
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
@@ -29,8 +29,8 @@ from records.queries.views import CohortView
 from web.failures import status_of
 from web.pages import problems_of
 from web.paging import read_page
-from web.site import CheckedForm, SignedIn, Site, TheSite, text_of
-from web.times import read_instant, zone_names
+from web.site import Site, TheSite, text_of
+from web.times import zone_names
 
 router = APIRouter(include_in_schema=False)
 
@@ -76,32 +76,6 @@ def case_page(request: Request, site: TheSite, case_id: UUID) -> Response:
     return _show(request, site, case_id)
 
 
-@router.post("/cases/{case_id}/confirm")
-async def confirm(request: Request, site: TheSite, session: SignedIn, case_id: UUID, form: CheckedForm) -> Response:
-    """Confirm the breach as of an instant, which starts the clocks that run from confirmation."""
-    try:
-        confirmed_at = read_instant(text_of(form, "confirmed_at"), text_of(form, "zone"), "confirmed_at")
-        if confirmed_at is None:
-            raise InvalidInput(
-                "Nothing says when it was confirmed.", where="confirmed_at", next_step="Give the date and time."
-            )
-        await site.to_the_end(site.service.confirm_breach(case_id, confirmed_at, actor=session.actor))
-    except DuenoticeError as error:
-        return await show_refusal(request, site, case_id, error)
-    return RedirectResponse(f"/cases/{case_id}?done=confirmed", HTTPStatus.SEE_OTHER)
-
-
-@router.post("/cases/{case_id}/release")
-async def release(request: Request, site: TheSite, session: SignedIn, case_id: UUID, form: CheckedForm) -> Response:
-    """Release the notices of the case that wait for an officer, of one clause or all."""
-    try:
-        clause = text_of(form, "clause") or None
-        await site.to_the_end(site.service.release_notices(case_id, actor=session.actor, clause=clause))
-    except DuenoticeError as error:
-        return await show_refusal(request, site, case_id, error)
-    return RedirectResponse(f"/cases/{case_id}?done=released", HTTPStatus.SEE_OTHER)
-
-
 async def show_refusal(request: Request, site: Site, case_id: UUID, error: DuenoticeError) -> Response:
     """The case page again, with the reason and with what was typed."""
     form = await request.form()
@@ -142,6 +116,8 @@ def _show(
         documents=read_documents(database, case_id, listed=DOCUMENTS_SHOWN),
         costs=read_costs(database, case_id),
         new_cost_id=uuid4(),
+        act_forms={act.act_name(): act_form(act) for act in kind_named(case.kind).all_acts},
+        new_id=uuid4,
         kept=kept or Kept(),
         zones=zone_names(),
     )

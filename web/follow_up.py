@@ -48,7 +48,7 @@ async def add_to_documents(
         await asyncio.to_thread(
             add_documents, site.resources.database, case_id, documents, actor=session.actor, now=site.clock()
         )
-        await site.service.documents_changed(case_id, actor=session.actor)
+        await site.service.look_again(case_id)
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
     return _back(case_id, "documents", "documents")

@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from starlette.datastructures import FormData
 
-from cases.incident import IncidentReport, Occurrence, Person, check_report, parse_report
+from cases.breach import IncidentReport, Occurrence
+from cases.intake import Person, check_intake, parse_intake
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from web.choice import Choice
 from web.site import text_of, texts_of
@@ -114,7 +115,7 @@ class IncidentForm:
         problems = [*times.problems, *_problems_of_facts(drafted, now, times.unread)]
         if problems:
             raise InvalidFields(in_form_order(problems))
-        return parse_report(drafted.model_dump(exclude_none=True))
+        return parse_intake(IncidentReport, drafted.model_dump(exclude_none=True))
 
     def _occurrence(self, times: _Times) -> Occurrence:
         where = "occurred"
@@ -180,12 +181,12 @@ def _problems_of_facts(drafted: IncidentReport, now: datetime, unread: set[str])
     """What is wrong with an unvalidated report, apart from the fields in ``unread``; shape comes before sense."""
     problems: list[InvalidInput] = []
     try:
-        parse_report(drafted.model_dump(exclude_none=True, warnings=False))
+        parse_intake(IncidentReport, drafted.model_dump(exclude_none=True, warnings=False))
     except InvalidFields as error:
         problems += error.problems
     misshapen = {field_of(problem) for problem in problems}
     try:
-        check_report(drafted, now)
+        check_intake(drafted, now)
     except InvalidFields as error:
         problems += [problem for problem in error.problems if field_of(problem) not in misshapen]
     return [problem for problem in problems if field_of(problem) not in unread]

@@ -38,7 +38,7 @@ async def report_incident(request: Request, site: TheSite, session: SignedIn, po
         return await asyncio.to_thread(_show, request, site, form, act=act)
     try:
         report = form.report(site.clock())
-        reported = await site.to_the_end(site.service.report_breach(report, actor=session.actor))
+        reported = await site.to_the_end(site.service.open_case(BREACH, report, actor=session.actor))
     except DuenoticeError as error:
         return await asyncio.to_thread(_show, request, site, form, error=error)
     done = "already" if reported.existed else "reported"

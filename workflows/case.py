@@ -29,8 +29,8 @@ with workflow.unsafe.imports_passed_through():
         WHOLE_CASE,
         CaseContract,
         DutyContract,
-        ReminderContract,
         Refusal,
+        ReminderContract,
         refusal,
     )
     from cases.acts import TakeAct

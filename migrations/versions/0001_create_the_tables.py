@@ -49,8 +49,10 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("computed_at", sa.DateTime(timezone=True), nullable=True),
+        "due_date",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("report_digest"),
     )
     op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
@@ -78,12 +80,6 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("length", sa.Integer(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_table(
-        "due_date",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("body", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -128,6 +124,58 @@ def upgrade() -> None:
     op.create_index(op.f("ix_agreement_contact_agreement_id"), "agreement_contact", ["agreement_id"], unique=False)
     op.create_index(op.f("ix_agreement_contact_case_id"), "agreement_contact", ["case_id"], unique=False)
     op.create_table(
+        "duenotice_case",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("title", sa.LargeBinary(), nullable=False),
+        sa.Column("subprocessor", sa.LargeBinary(), nullable=True),
+        sa.Column("report_digest", sa.String(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dismissal_reason_sha256", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["dismissal_reason_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("report_digest"),
+    )
+    op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
+    op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
+    op.create_table(
+        "exhibit_h_change",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("effective_on", sa.Date(), nullable=False),
+        sa.Column("entered_by", sa.String(), nullable=False),
+        sa.Column("entered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("operation", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["agreement_id"],
+            ["agreement.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_exhibit_h_change_agreement_id"), "exhibit_h_change", ["agreement_id"], unique=False)
+    op.create_table(
+        "school_calendar",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("first_day", sa.Date(), nullable=False),
+        sa.Column("last_day", sa.Date(), nullable=False),
+        sa.Column("closed_days", sa.JSON(), nullable=False),
+        sa.Column("source_sha256", sa.String(), nullable=False),
+        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["agreement_id"],
+            ["agreement.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_school_calendar_agreement_id"), "school_calendar", ["agreement_id"], unique=False)
+    op.create_table(
         "batch",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -137,6 +185,8 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("released_by", sa.String(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
@@ -328,21 +378,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_duty_due_at"), "duty", ["due_at"], unique=False)
     op.create_index(op.f("ix_duty_due_date_id"), "duty", ["due_date_id"], unique=False)
     op.create_table(
-        "exhibit_h_change",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("agreement_id", sa.Uuid(), nullable=False),
-        sa.Column("effective_on", sa.Date(), nullable=False),
-        sa.Column("entered_by", sa.String(), nullable=False),
-        sa.Column("entered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("operation", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["agreement_id"],
-            ["agreement.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(op.f("ix_exhibit_h_change_agreement_id"), "exhibit_h_change", ["agreement_id"], unique=False)
-    op.create_table(
         "hold",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -395,21 +430,26 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_proposal_case_id"), "proposal", ["case_id"], unique=False)
     op.create_table(
-        "school_calendar",
+        "withholding",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("agreement_id", sa.Uuid(), nullable=False),
-        sa.Column("first_day", sa.Date(), nullable=False),
-        sa.Column("last_day", sa.Date(), nullable=False),
-        sa.Column("closed_days", sa.JSON(), nullable=False),
-        sa.Column("source_sha256", sa.String(), nullable=False),
-        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("clause", sa.String(), nullable=True),
+        sa.Column("reason_sha256", sa.String(), nullable=False),
+        sa.Column("decided_by", sa.String(), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["agreement_id"],
-            ["agreement.id"],
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["reason_sha256"],
+            ["artifact.sha256"],
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_school_calendar_agreement_id"), "school_calendar", ["agreement_id"], unique=False)
+    op.create_index(op.f("ix_withholding_case_id"), "withholding", ["case_id"], unique=False)
     op.create_table(
         "confirmation",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -506,6 +546,7 @@ def upgrade() -> None:
         sa.Column("reserved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answer", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(
             ["contact_id"],

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, case, cast, true
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
-from cases.anchors import CONFIRMED
-from cases.incident import REPORTER
 from config.database import Database
 from ledger.artifacts import fetch
-from ledger.kinds import EvidenceKind
 from mail.contents import KnownFact
 from models.enums import (
     OPEN_STATUSES,
     BatchStatus,
-    CaseKind,
     CaseStatus,
     ContactRole,
     DutyStatus,
@@ -291,10 +286,20 @@ def read_progress(database: Database, case_id: UUID) -> tuple[ProgressView, ...]
         return _progress(session, require_case(session, case_id).id)
 
 
+def kind_of_case(database: Database, case_id: UUID) -> Kind:
+    """The kind of a case.
+
+    Raises:
+        NotFound: there is no such case.
+    """
+    with database.reading() as session:
+        return kind_named(require_case(session, case_id).kind)
+
+
 def known_dates(database: Database, case_id: UUID) -> dict[str, str]:
     """The names of the dated facts that a case's terms know, each with its words."""
     with database.reading() as session:
-        return _dates(pinned_terms(session, case_id).values())
+        return _dates(pinned_terms(session, case_id).values(), session.get_one(Case, case_id).event)
 
 
 def notices_left(database: Database, case_id: UUID, clause: str | None = None) -> int:
@@ -332,22 +337,22 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
     facts = current_facts(session, case.id)
     summary = summarise(session, case.id)
     due_dates = _due_dates(session, case.id)
+    kind = kind_named(case.kind)
+    state = CaseState(anchors=anchors, dismissed=case.status is CaseStatus.DISMISSED)
     withheld = _withheld(session, case.id)
     ended = case.status in (CaseStatus.CLOSED, CaseStatus.DISMISSED)
     terms = tuple(pinned_terms(session, case.id).values())
-    clauses = {str(body["clause"]): str(body["title"]) for body in due_dates}
+    clauses = {due_date.clause: due_date.title for due_date in due_dates}
     return CaseHead(
         **case.model_dump(include={"id", "title", "status", "opened_at", "closed_at"}),
         anchors=tuple(anchors.values()),
-        description=_value(facts, "description"),
-        data_types=_value(facts, "data_types"),
-        reporter=_value(facts, REPORTER),
-        point_of_contact=_value(facts, "provider_point_of_contact"),
+        kind=kind.name,
+        shown={label: _value(facts, element) for element, label in kind.shown.items()},
         agreements=session.exec(select(func.count()).where(CaseAgreement.case_id == case.id)).one(),
-        zones=tuple(sorted({str(body["time_zone"]) for body in due_dates})),
+        zones=tuple(sorted({due_date.time_zone for due_date in due_dates})),
         clauses=dict(sorted(clauses.items())),
         grounds=_grounds(terms, clauses),
-        dates=_dates(terms),
+        dates=_dates(terms, case.event),
         facts=_facts(session, case.id, due_dates),
         holds=_holds(session, case.id, now),
         proposals=_proposals(session, case.id),
@@ -357,9 +362,17 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         open_duties=summary.open_duties,
         waiting_notices=summary.waiting_notices,
         withheld_notices=withheld,
-        can_confirm=CONFIRMED not in anchors and not ended,
+        computing=case.computed_at is None or (case.changed_at or case.opened_at) > case.computed_at,
+        offered=() if ended else _offered(summary.waiting_notices > 0),
+        own_acts=() if ended or kind.is_decided(state) else tuple(act.act_name() for act in kind.acts),
         can_release=summary.waiting_notices + withheld > 0,
     )
+
+
+def _offered(waiting: bool) -> tuple[str, ...]:
+    """The acts that a case's page offers as forms of their own; the others stand beside what they are about."""
+    offered = (SetDate, Add, *((Withhold,) if waiting else ()), Propose, Hold, Done, ConfirmDone, AdoptTerms)
+    return tuple(act.act_name() for act in offered)
 
 
 def _value(facts: dict[str, KnownFact], element: str) -> str:
@@ -436,7 +449,7 @@ def _duty_view(
     labels: dict[str, str],
     now: datetime,
 ) -> DutyView:
-    reasons = due_date.body
+    reasons = read_due_date(due_date)
     running = duty.status is DutyStatus.RUNNING
     shown = ("title", "anchor", "starts_at", "due_local", "limit", "why", "flags", "trail", "terms_hash")
     return DutyView(
@@ -446,11 +459,12 @@ def _duty_view(
         form=agreement.form,
         time_zone=agreement.time_zone,
         overdue=running and duty.due_at is not None and duty.due_at < now,
-        suspendable=reasons["suspendable_by_law_enforcement"],
+        suspendable=reasons.suspendable_by_law_enforcement,
         lacking=tuple(labels.get(element, element) for element in duty.lacking),
         notices=tuple(notices),
-        **{name: reasons[name] for name in shown},
-        **duty.model_dump(exclude={"case_id", "due_date_id", "lacking"}),
+        waits_for=tuple(labels.get(element, element) for element in duty.waits_for),
+        **{name: getattr(reasons, name) for name in shown},
+        **duty.model_dump(exclude={"case_id", "due_date_id", "lacking", "waits_for"}),
     )
 
 
@@ -524,10 +538,10 @@ def _troubles(session: Session, case: Case) -> tuple[TroubleView, ...]:
     return tuple(troubles)
 
 
-def _due_dates(session: Session, case_id: UUID) -> list[Mapping[str, Any]]:
+def _due_dates(session: Session, case_id: UUID) -> list[StoredDueDate]:
     """The distinct reasons of a case's duties: a few for each clause and state, however many agreements there are."""
     used = select(Duty.due_date_id).where(Duty.case_id == case_id).distinct()
-    return list(session.exec(select(DueDate.body).where(col(DueDate.id).in_(used))))
+    return [read_due_date(row) for row in session.exec(select(DueDate).where(col(DueDate.id).in_(used)))]
 
 
 def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView, ...]:
@@ -538,7 +552,7 @@ def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView
         .group_by(*cohort)
     ).all()
     reasons = {row[5] for row in rows}
-    bodies = dict(session.exec(select(DueDate.id, DueDate.body).where(col(DueDate.id).in_(reasons))).all())
+    due_dates = read_due_dates(session, reasons)
     batches = _batches(session, case_id)
     found = []
     for (clause, due_at), members in grouped(rows, lambda row: (row[0], row[1])).items():
@@ -546,17 +560,17 @@ def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView
         for _, _, status, _, count, _ in members:
             statuses[status] += count
         overdue = statuses[DutyStatus.RUNNING] if due_at and due_at < now else 0
-        body, here = bodies[members[0][5]], batches[clause, due_at]
+        due_date, here = due_dates[members[0][5]], batches[clause, due_at]
         waiting = [batch for batch in here if batch.status is BatchStatus.WAITING]
         found.append(
             CohortView(
                 clause=clause,
-                title=body["title"],
+                title=due_date.title,
                 due_at=due_at,
                 statuses=statuses,
                 overdue=overdue,
                 late=overdue + sum(row[4] for row in members if row[3] is Verdict.LATE),
-                suspendable=body["suspendable_by_law_enforcement"],
+                suspendable=due_date.suspendable_by_law_enforcement,
                 waiting=sum(batch.size for batch in waiting),
                 withheld=sum(batch.size for batch in here if batch.status is BatchStatus.WITHHELD),
                 leaves_at=min((batch.leaves_at for batch in waiting), default=None),
@@ -570,22 +584,20 @@ def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView
 def _batches(session: Session, case_id: UUID) -> dict[tuple[str, datetime | None], list[Batch]]:
     """The first notices that have not left, by clause and due instant."""
     rows = session.exec(
-        select(Batch, DueDate.body)
-        .join(DueDate, col(DueDate.id) == col(Batch.due_date_id))
-        .where(Batch.case_id == case_id, Batch.kind == NoticeKind.NOTICE, col(Batch.status).in_(NOT_BEGUN))
-    )
-    by_cohort = grouped(rows, lambda row: (row[0].clause, datetime.fromisoformat(row[1]["due_at"])))
-    return defaultdict(list, {cohort: [batch for batch, _ in found] for cohort, found in by_cohort.items()})
+        select(Batch).where(Batch.case_id == case_id, Batch.kind == NoticeKind.NOTICE, col(Batch.status).in_(NOT_BEGUN))
+    ).all()
+    due_dates = read_due_dates(session, {batch.due_date_id for batch in rows})
+    return defaultdict(list, grouped(rows, lambda batch: (batch.clause, due_dates[batch.due_date_id].due_at)))
 
 
-def _facts(session: Session, case_id: UUID, due_dates: list[Mapping[str, Any]]) -> tuple[FactView, ...]:
+def _facts(session: Session, case_id: UUID, due_dates: list[StoredDueDate]) -> tuple[FactView, ...]:
     known = {
         row.element: row
         for row in session.exec(
             select(CaseFact).where(CaseFact.case_id == case_id, col(CaseFact.superseded_at).is_(None))
         )
     }
-    asked = {element for body in due_dates for element in body["contents"]}
+    asked = {element for due_date in due_dates for element in due_date.contents}
     lacking = _lacking(session, case_id)
     views = []
     for element, text in load_catalogue().words.contents.items():
@@ -667,14 +679,12 @@ def _withheld(session: Session, case_id: UUID) -> int:
 
 def _withholdings(session: Session, case_id: UUID) -> tuple[WithholdingView, ...]:
     rows = session.exec(
-        select(EvidenceEntry)
-        .where(EvidenceEntry.case_id == case_id, EvidenceEntry.kind == EvidenceKind.NOTICE_WITHHELD.value)
-        .order_by(col(EvidenceEntry.number))
+        select(CaseAct).where(CaseAct.case_id == case_id, CaseAct.act == Withhold.act_name()).order_by(col(CaseAct.at))
     )
     return tuple(
         WithholdingView(
-            clause=row.body["clause"],
-            reason=fetch(session, row.artifacts[0]).decode(),
+            clause=row.clause,
+            reason=fetch(session, row.reason_sha256).decode() if row.reason_sha256 else "",
             decided_by=row.actor,
             decided_at=row.at,
         )
@@ -692,7 +702,9 @@ def _progress(session: Session, case_id: UUID) -> tuple[ProgressView, ...]:
     views = []
     for clause, kind in moving:
         alike = (Batch.case_id == case_id, Batch.clause == clause, Batch.kind == kind)
-        counted = col(Batch.status).in_((BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.SENT))
+        counted = col(Batch.status).in_(
+            (BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.PUT_OFF, BatchStatus.SENT)
+        )
         given = session.exec(
             select(func.count(col(Notice.given_at))).join(Batch, col(Batch.id) == col(Notice.batch_id)).where(*alike)
         ).one()
@@ -713,11 +725,11 @@ def _grounds(terms: Iterable[EffectiveTerms], clauses: Iterable[str]) -> dict[st
     }
 
 
-def _dates(terms: Iterable[EffectiveTerms]) -> dict[str, str]:
-    """The dated facts that the terms know of a breach, save for the one that lifting a hold records."""
+def _dates(terms: Iterable[EffectiveTerms], event: str) -> dict[str, str]:
+    """The dated facts that the terms know of an event, save for the one that lifting a hold records."""
     return {
         name: effective.anchors[name]
         for effective in terms
-        for name in effective.events.get(CaseKind.BREACH.value, ())
+        for name in effective.events.get(event, ())
         if name != HOLD_LIFTED
     }

@@ -94,9 +94,10 @@ class NoticeView(View):
 class DutyView(View):
     """One duty with its due instant and why it is due then.
 
-    ``trail`` items have the keys ``document``, ``clause``, ``operation`` and ``says``; ``due_local`` is the due
+    ``due_local`` is the due
     instant in the LEA's zone; ``overdue`` is computed at the moment of reading; ``suspendable`` is whether a
-    law-enforcement hold stops its clock; ``lacking`` holds the labels of what the LEA is still to be told.
+    law-enforcement hold stops its clock; ``lacking`` holds the labels of what the LEA is still to be told,
+    ``waits_for`` those of what is required at once and missing, so that it cannot be performed yet.
     """
 
     id: UUID
@@ -118,8 +119,11 @@ class DutyView(View):
     limit: str
     why: tuple[str, ...]
     flags: tuple[str, ...]
-    trail: tuple[dict[str, Any], ...]
+    trail: tuple[TrailStep, ...]
     terms_hash: str
+    occurrence: int
+    performed_by: PerformedBy
+    waits_for: tuple[str, ...]
     performed_at: datetime | None
     verdict: Verdict | None
     overdue: bool
@@ -269,8 +273,10 @@ class CohortView(View):
 class CaseHead(View):
     """One case without its duties and its evidence: what is known, decided and under way.
 
-    ``clauses`` and ``grounds`` are what its terms know, each with its text; ``dates`` are the names of the dated
-    facts that its clocks and notices can use.
+    ``shown`` are the facts that its kind shows first, by what people call them. ``clauses`` and ``grounds`` are what its
+    terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use.
+    ``computing`` is whether something recorded is not yet in its duties; ``own_acts`` are the acts of its kind alone
+    that make sense now, ``offered`` the others that its page offers as forms.
     """
 
     id: UUID
@@ -278,11 +284,9 @@ class CaseHead(View):
     status: CaseStatus
     opened_at: datetime
     closed_at: datetime | None
+    kind: str
     anchors: tuple[AnchorValue, ...]
-    description: str
-    data_types: str
-    reporter: str
-    point_of_contact: str
+    shown: dict[str, str]
     agreements: int
     zones: tuple[str, ...]
     clauses: dict[str, str]
@@ -297,8 +301,16 @@ class CaseHead(View):
     open_duties: int
     waiting_notices: int
     withheld_notices: int
-    can_confirm: bool
+    computing: bool
+    own_acts: tuple[str, ...]
+    offered: tuple[str, ...]
     can_release: bool
+
+    @property
+    def choices(self) -> dict[str, dict[str, str]]:
+        """What an act's fields are chosen from, by the name of the choice: each word with its text."""
+        elements = {fact.element: fact.label for fact in self.facts if fact.told_by_officer}
+        return {"clauses": self.clauses, "grounds": self.grounds, "dates": self.dates, "elements": elements}
 
     @property
     def is_over(self) -> bool:

@@ -94,6 +94,18 @@ def parse_instant(text: str, where: str) -> datetime:
     return instant
 
 
+def parse_date(text: str, where: str) -> date:
+    """A day.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(f"{text} is not a date.", where=where, next_step="Write it as 2026-03-07.") from None
+
+
 def parse_when(text: str, where: str) -> dict[str, datetime | date]:
     """An instant, a day, or FIRST..LAST, by the names of an anchor's fields; nothing for ``unknown``.
 

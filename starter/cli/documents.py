@@ -47,7 +47,7 @@ def add(
 
 def _tell(case_id: UUID) -> None:
     try:
-        with_case_service(lambda service: service.documents_changed(case_id, actor=actor()))
+        with_case_service(lambda service: service.look_again(case_id))
     except Unavailable:
         console.print(
             "Temporal does not answer: what was added is kept, and LEAs that lacked it are told when it does."

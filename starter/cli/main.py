@@ -11,6 +11,7 @@ from importlib import import_module
 
 import typer
 
+from cases.kinds import KINDS
 from models.errors import DuenoticeError, InvalidFields
 
 COMMANDS = {
@@ -23,7 +24,6 @@ COMMANDS = {
     "due": ("terms", "Say what is due under an agreement, and why."),
     "terms": ("terms", "Read and check the clauses."),
     "calendars": ("calendars", "School calendars of the LEAs."),
-    "breach": ("breach", "Report and show breaches, and act on them."),
     "answers": ("answers", "What the LEAs of a case answered."),
     "documents": ("documents", "Documents for families, behind the links of notices."),
     "costs": ("costs", "What a breach costs where agreements make the provider pay."),
@@ -32,10 +32,12 @@ COMMANDS = {
 }
 """Each command with the module of ``starter.cli.main`` that adds it, and what it does.
 
-A module is imported once its command is asked for: some bring Temporal's client and the database along, which takes
+Each kind of case has a command group of its own besides (``cases.kinds``). A module is imported once its command is asked for: some bring Temporal's client and the database along, which takes
 longer than most commands that do without them.
 """
 
+
+COMMANDS |= {kind.name: ("cases", f"Open and show each {kind.label} case, and act on it.") for kind in KINDS.values()}
 
 UNFORESEEN = 70
 """The exit code of a fault in the program itself (``EX_SOFTWARE`` of BSD's sysexits)."""

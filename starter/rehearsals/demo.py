@@ -8,14 +8,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cases.incident import IncidentReport, Occurrence, Person
+from cases.breach import BREACH, Confirm, IncidentReport, Occurrence
+from cases.intake import Person
 from config.logging import configure_logging
 from config.settings import load_settings
 from models.enums import Verdict
 from records.agreements import DEMO_FILE, import_agreements
 from records.queries.cases import read_case
 from records.queries.views import CaseView
-from starter.cli.breach import duty_table
+from starter.cli.cases import duty_table
 from starter.cli.console import wide_console
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
@@ -52,12 +53,12 @@ async def _play(engine: VirtualEngine, console: Console) -> CaseView:
         now=utc_now(),
         actor=ACTOR,
     )
-    case = await engine.service.report_breach(_report(), actor=ACTOR)
+    case = await engine.service.open_case(BREACH, _report(), actor=ACTOR)
     case_id = case.case_id
     await engine.settle(case_id)
     _say(console, await engine.now(case_id), "a suspected breach is reported: clocks from suspicion run")
     now = await engine.advance(case_id, CONFIRMED_AFTER)
-    await engine.service.confirm_breach(case_id, now, actor=ACTOR)
+    await engine.service.take(case_id, Confirm(confirmed_at=now), actor=ACTOR)
     _say(console, now, "the breach is confirmed: clocks from confirmation run")
     now = await engine.advance(case_id, UNTIL_ALL_IS_DUE)
     _say(console, now, "nobody released the notices, so each left at its last safe moment\n")

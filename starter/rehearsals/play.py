@@ -27,10 +27,10 @@ from starter.rehearsals.scenario import (
     Date,
     Decide,
     Dismiss,
+    Done,
     Hold,
     Learn,
     Lift,
-    Performance,
     Propose,
     Release,
     Report,
@@ -138,7 +138,7 @@ class _Stage:
         self._cast = cast
         self._years = years
         self._now = scenario.begins
-        self._office = CaseService(engine.resources, clock=lambda: self._now)
+        self._service = CaseService(engine.resources, clock=lambda: self._now)
         self._case_id = UUID(int=0)
         self._played = 0
         self._named: dict[str, UUID] = {}
@@ -173,48 +173,53 @@ class _Stage:
             raise Refused(error.message, where=f"{act.act} at {at}", next_step=error.next_step) from error
         await self._engine.settle(self._case_id)
 
-    async def _carry_out(self, act: Act) -> None:
-        service, case_id = self._office, self._case_id
-        match act:
-            case Report():
-                report = self._scenario.incident.model_copy(update={"agreements": self._cast.groups[0]})
-                self._case_id = await self._engine.report_at(act.at, report, actor=act.by)
+    async def _carry_out(self, step: Act) -> None:
+        if isinstance(step, Report):
+            report = self._scenario.incident.model_copy(update={"agreements": self._cast.groups[0]})
+            self._case_id = await self._engine.open_at(step.at, BREACH, report, actor=step.by)
+        elif not isinstance(step, Wait):
+            done = await self._service.take(self._case_id, parse_act(self._act_of(step)), actor=step.by)
+            if isinstance(step, Propose | Hold) and done.made_id:
+                self._named[step.name] = done.made_id
+
+    def _act_of(self, step: Act) -> dict[str, object]:
+        """The act of the engine that a step of the time line is, as the engine reads it."""
+        match step:
             case Confirm():
-                await service.confirm_breach(case_id, act.as_of or act.at, actor=act.by)
+                return {"act": "confirm", "confirmed_at": step.as_of or step.at}
             case Dismiss():
-                await service.dismiss_breach(case_id, act.says, actor=act.by)
+                return {"act": "dismiss", "reason": step.says}
             case Date():
-                await service.set_anchor(case_id, act.fact, actor=act.by, reason=act.says, agreement=act.district)
+                return {"act": "date", **dict(step.fact), "reason": step.says, "agreement": step.district}
+            case Learn(value=None):
+                return {"act": "impossible", "element": step.element}
             case Learn():
-                await service.learn(case_id, act.element, act.value, actor=act.by)
+                return {"act": "learn", "element": step.element, "value": step.value}
             case Release():
-                await service.release_notices(case_id, actor=act.by, clause=act.clause)
+                return {"act": "release", "clause": step.clause}
             case Withhold():
-                await service.withhold_notices(case_id, act.says, actor=act.by, clause=act.clause)
+                return {"act": "withhold", "reason": step.says, "clause": step.clause}
             case Propose():
-                self._named[act.name] = await service.propose_not_required(
-                    case_id, act.clause, act.ground, act.says, actor=act.by, agreements=act.districts
-                )
+                named = {"clause": step.clause, "ground": step.ground, "agreements": step.districts}
+                return {"act": "propose", **named, "reason": step.says}
             case Decide():
-                await service.decide_proposal(case_id, self._named[act.proposal], approve=act.approve, actor=act.by)
+                return {
+                    "act": "approve" if step.approve else "decline",
+                    "proposal_id": self._named[step.proposal],
+                }
             case Hold():
-                self._named[act.name] = await service.place_hold(
-                    case_id,
-                    act.says,
-                    begins_at=act.at,
-                    actor=act.by,
-                    until=act.until,
-                    agreement=act.district,
-                    shareable=act.shareable,
-                )
+                given = {"begins_at": step.at, "until": step.until, "shareable": step.shareable}
+                return {"act": "hold", "particulars": step.says, "agreement": step.district, **given}
             case Lift():
-                await service.lift_hold(case_id, self._named[act.hold], actor=act.by)
+                return {"act": "lift", "hold_id": self._named[step.hold]}
             case Add():
-                await service.add_agreements(case_id, next(self._still_to_add), actor=act.by)
-            case Performance():
-                await service.record_performance(case_id, act.clause, act.says.encode(), actor=act.by)
-            case Wait():
-                pass
+                return {"act": "add", "agreements": next(self._still_to_add)}
+            case Done():
+                return {"act": "done", "clause": step.clause, "proof": step.says}
+            case Report() | Wait():
+                return {}
+            case _:
+                assert_never(step)
 
     @asynccontextmanager
     async def watched(self, watch: Callable[[Scene], None]) -> AsyncIterator[None]:

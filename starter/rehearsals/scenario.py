@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from cases.incident import IncidentReport
-from cases.messages import AnchorValue, NoticePolicy
+from cases.breach import IncidentReport
+from cases.state import NoticePolicy
+from cases.values import AnchorValue
 from models.defaults import Defaults
 from models.errors import InvalidInput, NotFound
 from starter.rehearsals.districts import Counts
@@ -176,10 +177,10 @@ class Add(_Act):
     counts: Counts
 
 
-class Performance(_Act):
+class Done(_Act):
     """The duties under a clause that no notice performs were done; ``says`` is the proof."""
 
-    act: Literal["performance"]
+    act: Literal["done"]
     clause: str
 
 
@@ -190,20 +191,7 @@ class Wait(_Act):
 
 
 Act: TypeAlias = Annotated[
-    Report
-    | Confirm
-    | Dismiss
-    | Date
-    | Learn
-    | Release
-    | Withhold
-    | Propose
-    | Decide
-    | Hold
-    | Lift
-    | Add
-    | Performance
-    | Wait,
+    Report | Confirm | Dismiss | Date | Learn | Release | Withhold | Propose | Decide | Hold | Lift | Add | Done | Wait,
     Field(discriminator="act"),
 ]
 

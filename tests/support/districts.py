@@ -15,7 +15,7 @@ from bench.fanout import agreements
 from config.converter import data_converter
 from config.keyring import Keyring
 from config.settings import Settings
-from ledger.kinds import EvidenceKind
+from ledger.entries import NoticeGiven
 from ledger.verify import verify_ledger
 from mail.catcher import start_catcher
 from models.enums import DeliveryStatus, DutyStatus
@@ -89,7 +89,7 @@ def check_each_given_once(resources: Resources, case_id: UUID) -> int:
     with resources.database.reading() as session:
         notices = session.exec(select(Notice.id).where(Notice.case_id == case_id)).all()
         accepted = session.exec(select(Delivery.notice_id).where(Delivery.status == DeliveryStatus.ACCEPTED)).all()
-        told = _subjects(session, case_id, EvidenceKind.NOTICE_GIVEN)
+        told = _subjects(session, case_id, NoticeGiven.kind)
         untold = select(Duty.id).where(Duty.case_id == case_id, Duty.clause != AUDIT, col(Duty.due_at).is_not(None))
         assert sorted(accepted) == sorted(notices)
         assert sorted(told) == sorted(str(notice) for notice in notices)
@@ -98,8 +98,8 @@ def check_each_given_once(resources: Resources, case_id: UUID) -> int:
     return len(notices)
 
 
-def _subjects(session: Session, case_id: UUID, kind: EvidenceKind) -> list[str]:
+def _subjects(session: Session, case_id: UUID, kind: str) -> list[str]:
     rows = session.exec(
-        select(EvidenceEntry.subject).where(EvidenceEntry.case_id == case_id, EvidenceEntry.kind == kind.value)
+        select(EvidenceEntry.subject).where(EvidenceEntry.case_id == case_id, EvidenceEntry.kind == kind)
     )
     return [subject for subject in rows if subject]

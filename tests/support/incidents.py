@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from uuid import UUID
 
 from cases.incident import IncidentReport, Occurrence, Person
+
 from records.queries.cases import read_case, read_message
 from records.queries.views import CaseView, DutyView, NoticeView
 from starter.case_service import CaseService

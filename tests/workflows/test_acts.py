@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from cases.incident import Occurrence
+
 from models.enums import DutyStatus
 from models.errors import InvalidInput, NotFound, Refused
 from starter.rehearsals.virtual_time import VirtualEngine

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import pytest
 import typer
+from cases.incident import Occurrence
 from typer.testing import CliRunner
 
-from cases.incident import Occurrence
 from config.keyring import Keyring
 from models.columns import bind_sealer
 from records.agreements import DEMO_FILE

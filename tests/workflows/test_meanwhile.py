@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from cases.incident import IncidentReport, Occurrence
+
 from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine

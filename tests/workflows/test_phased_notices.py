@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from cases.incident import Occurrence
+
 from cases.messages import AnchorValue
 from models.enums import CaseStatus, NoticeKind
 from starter.rehearsals.virtual_time import VirtualEngine

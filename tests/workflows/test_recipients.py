@@ -35,7 +35,7 @@ async def test_a_contact_that_fails_is_followed_by_the_next_the_officer_told_and
             assert b"1 contacts refused a notice" in memo
             assert b"Cumberland Hollow Schools" in memo
             assert b"office@cumberlandhollow.example.org" in notice
-            raised = [entry for entry in case(engine, case_id).evidence if entry.kind == "escalated"]
+            raised = [entry for entry in case(engine, case_id).evidence if entry.kind == "contact_escalated"]
             assert len(raised) == 1
             assert "@" not in str(raised)
 

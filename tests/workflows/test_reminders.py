@@ -103,7 +103,7 @@ async def test_leas_that_have_not_acknowledged_are_asked_on_the_ladder_and_other
     await engine.advance(case_id, 48 * HOUR)
     assert len(memos(engine, case_id, CHASE)) == 2
     assert case(engine, case_id).status is CaseStatus.CLOSED
-    noted = [entry.body for entry in case(engine, case_id).evidence if entry.kind == "reminder_sent"]
+    noted = [entry.body for entry in case(engine, case_id).evidence if entry.kind == "acknowledgement_asked"]
     assert [body["reminder"] for body in noted] == [1, 2]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from email.utils import parseaddr
 from pathlib import Path
 from time import sleep
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -18,7 +19,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cases.incident import parse_report
+from cases.breach import Occurrence
+from cases.fields import ActField, Shape, fields_of
+from cases.intake import Person, parse_intake
+from cases.kind import Kind
+from cases.kinds import KINDS
 from config.database import Database
 from models import identifiers
 from models.enums import DutyStatus
@@ -33,6 +38,7 @@ from starter.cli.console import (
     find_case,
     local_text,
     open_installation,
+    parse_date,
     parse_instant,
     parse_when,
     utc_text,
@@ -45,58 +51,67 @@ MOST_DUTIES = 60
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    group = typer.Typer(no_args_is_help=True, help="Report and show breaches, and act on them.")
-    group.command()(report)
-    group.command()(show)
-    acts.register(group)
-    app.add_typer(group, name="breach")
+    """Add a group of commands for each kind of case."""
+    for kind in KINDS.values():
+        group = typer.Typer(no_args_is_help=True, help=f"Open and show each {kind.label} case, and act on it.")
+        group.command(kind.opening, help=f"Open a {kind.label} case; the same given twice is one case.")(_opening(kind))
+        group.command()(show)
+        acts.register(group, kind)
+        app.add_typer(group, name=kind.name)
 
 
-def report(
-    file: Annotated[
-        Path | None,
-        typer.Option(help="A YAML or JSON file with the whole report; the other options are then left out."),
-    ] = None,
-    title: Annotated[str, typer.Option(help="A short name for the incident.")] = "",
-    occurred: Annotated[
-        str, typer.Option(help="When it occurred: an instant, a date, FIRST..LAST, or unknown.")
-    ] = "unknown",
-    expected: Annotated[str, typer.Option(help="When a breach was reasonably expected.")] = "",
-    discovered: Annotated[str, typer.Option(help="When it was discovered.")] = "",
-    confirmed: Annotated[str, typer.Option(help="When it was confirmed, if it is.")] = "",
-    description: Annotated[str, typer.Option(help="What happened.")] = "",
-    data_type: Annotated[list[str] | None, typer.Option(help="A type of data affected; give it for each.")] = None,
-    agreement: Annotated[list[str] | None, typer.Option(help="A reference of an affected agreement; for each.")] = None,
-    reporter: Annotated[str, typer.Option(help='Who reports: "Name <address>".')] = "",
-    contact: Annotated[str, typer.Option(help='Whom LEAs may ask: "Name <address>"; else the reporter.')] = "",
-    subprocessor: Annotated[
-        str, typer.Option(help="The subprocessor at whom it happened, if it was not at the provider itself.")
-    ] = "",
-) -> None:
-    """Report a suspected breach; the same report twice is one case."""
-    if file is not None:
-        given = _read_report(file)
-    else:
-        given = {
-            "title": title,
-            "occurred": parse_occurrence(occurred),
-            "reasonably_expected_at": parse_instant(expected, "--expected") if expected else None,
-            "discovered_at": parse_instant(discovered, "--discovered") if discovered else None,
-            "confirmed_at": parse_instant(confirmed, "--confirmed") if confirmed else None,
-            "description": description,
-            "data_types": data_type or (),
-            "agreements": agreement or (),
-            "reporter": _person(reporter, "--reporter"),
-            "point_of_contact": _person(contact or reporter, "--contact"),
-            "subprocessor": subprocessor or None,
-        }
-    checked = parse_report(given)
-    case = with_case_service(lambda service: service.report_breach(checked, actor=actor()))
-    state = "was reported before; this is its case" if case.existed else "is reported"
-    console.print(f"Case {identifiers.case_reference(case.case_id)} {state}: {case.case_id}")
-    if not case.clocks_run:
-        console.print("Temporal does not answer: the report is kept, and its clocks start when it does.")
+def _opening(kind: Kind) -> Callable[..., None]:
+    """The command that opens a case: an option for each field of its intake, or one file with all of them."""
+    fields = fields_of(kind.intake)
+
+    def open_(file: Path | None = None, **given: Any) -> None:
+        values = (
+            _read_report(file)
+            if file
+            else {field.name: value for field in fields if (value := _value(field, given[field.name])) is not None}
+        )
+        intake = parse_intake(kind.intake, values)
+        case = with_case_service(lambda service: service.open_case(kind, intake, actor=actor()))
+        state = "was reported before; this is its case" if case.existed else "is reported"
+        console.print(f"Case {identifiers.case_reference(case.case_id)} {state}: {case.case_id}")
+        if not case.clocks_run:
+            console.print("Temporal does not answer: the report is kept, and its clocks start when it does.")
+
+    whole = typer.Option(help="A YAML or JSON file with the whole report; the other options are then left out.")
+    parameters = [_parameter("file", Path | None, whole, None)]
+    for field in fields:
+        says, many = f"{field.label}. {field.hint}".strip(), field.shape is Shape.LINES
+        option = f"--{field.name.replace('_', '-')}"
+        option = option.removesuffix("s") if many else option
+        default: Any = None if many else ""
+        parameters.append(
+            _parameter(field.name, list[str] | None if many else str, typer.Option(option, help=says), default)
+        )
+    open_.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return open_
+
+
+def _parameter(name: str, kind: Any, info: Any, default: Any) -> inspect.Parameter:
+    annotated = Annotated[kind, info]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotated)
+
+
+def _value(field: ActField, text: Any) -> object:
+    """What the command line gave for a field of an intake; None for nothing, so that the intake says what is missing."""
+    where = f"--{field.name.replace('_', '-')}"
+    match field.shape:
+        case Shape.LINES:
+            return text or ()
+        case Shape.INSTANT:
+            return parse_instant(text, where) if text else None
+        case Shape.DAY:
+            return parse_date(text, where) if text else None
+        case Shape.PART if field.model is Person:
+            return _person(text, where) if text else None
+        case Shape.PART if field.model is Occurrence:
+            return parse_occurrence(text or "unknown")
+        case _:
+            return text or (None if not field.required else "")
 
 
 def show(

@@ -1,0 +1,732 @@
+"""What the ledger can attest: one class an event, its particulars the class's fields.
+
+An event says who did what and when (its envelope), what it is about (its subject), and the particulars that its entry
+holds in ``body``. Where a field goes is said once, by the field's own annotation:
+
+- ``Subject[...]``: the id of the thing that the event is about; the entry's ``subject``.
+- ``Kept[...]``: the SHA-256 of an artifact; one of the entry's ``artifacts``.
+- ``Apart[...]``: a column of its own, or used for the key alone.
+- anything else is a member of the entry's ``body``, under the field's name.
+
+Bodies are free of personal data and of free text: what people wrote is an artifact. A kind, once used, keeps its
+meaning; new ones are added freely. To add one, write a class; ``ledger.append.append`` takes it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from enum import Enum, auto
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from cases.values import AnchorValue
+from models.enums import BatchStatus, ContactRole, DutyStatus, NoticeKind, Verdict
+
+JsonObject: TypeAlias = dict[str, Any]
+"""A JSON object (RFC 8259) of integers below 2**53, finite numbers, text, booleans, nulls, lists and objects."""
+
+
+class _Place(Enum):
+    """Where in an entry a field goes that is no member of its body."""
+
+    SUBJECT = auto()
+    ARTIFACT = auto()
+
+
+_T = TypeVar("_T")
+Apart = Annotated[_T, Field(exclude=True)]
+Subject = Annotated[_T, Field(exclude=True), _Place.SUBJECT]
+Kept = Annotated[_T, Field(exclude=True), _Place.ARTIFACT]
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+IfAny = Annotated[_T, Field(exclude_if=_is_none)]
+"""A member of the body that is left out where there is none."""
+
+DatedFact = Annotated[
+    AnchorValue, PlainSerializer(lambda anchor: anchor.model_dump(mode="json", exclude_none=True), return_type=dict)
+]
+"""A dated fact, of which the body holds only what is known."""
+
+
+class Event(BaseModel, ABC):
+    """Something that happened, before it has a number in the ledger.
+
+    Attributes:
+        kind: the word for it, in the past tense.
+        case_id: the case it belongs to, or None.
+        actor: who did it, by role or id (``ledger.actors.ENGINE``, ``officer``), never by e-mail address.
+        at: when it happened; an instant with a zone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: ClassVar[str]
+    case_id: Apart[UUID | None] = None
+    actor: Apart[str]
+    at: Apart[datetime]
+
+    @property
+    @abstractmethod
+    def key(self) -> str:
+        """What names the happening, so that a retry adds nothing: the same happening always gives the same key."""
+
+    @property
+    def stored_kind(self) -> str:
+        """The word that its entry bears: the class's, unless one class stands for several."""
+        return self.kind
+
+    @property
+    def subject(self) -> str | None:
+        """The id of the thing it is about, or None."""
+        return next(iter(self._at(_Place.SUBJECT)), None)
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        """The SHA-256, in hexadecimal, of each artifact that it points to."""
+        return self._at(_Place.ARTIFACT)
+
+    @property
+    def body(self) -> JsonObject:
+        """The particulars, as a JSON object."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def _at(self, place: _Place) -> tuple[str, ...]:
+        values = (getattr(self, name) for name, field in type(self).model_fields.items() if place in field.metadata)
+        return tuple(str(value) for value in values if value is not None)
+
+
+class CaseEvent(Event):
+    """Something that happened in a case."""
+
+    case_id: Apart[UUID]
+
+
+# Agreements
+
+
+class AgreementImported(Event):
+    """An agreement was imported, for the first time or again.
+
+    Attributes:
+        agreement_id: the agreement.
+        form: the form it was signed on.
+        state: the state whose supplement it has.
+        file_sha256: the file that it came in.
+    """
+
+    kind = "agreement_imported"
+    agreement_id: Subject[UUID]
+    form: str
+    state: str
+    file_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"agreement-imported:{self.agreement_id}:{self.file_sha256}:{self.at.isoformat()}"
+
+
+class _AgreementFile(Event):
+    """A file was taken in for one agreement.
+
+    Attributes:
+        agreement_id: the agreement.
+        file_sha256: the file.
+    """
+
+    agreement_id: Subject[UUID]
+    file_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.agreement_id}:{self.file_sha256}:{self.at.isoformat()}"
+
+
+class AgreementAmended(_AgreementFile):
+    """Changes that the parties agreed for one agreement (Exhibit H) were entered."""
+
+    kind = "agreement_amended"
+
+
+class CalendarImported(_AgreementFile):
+    """A school calendar was taken in for an agreement."""
+
+    kind = "calendar_imported"
+
+
+# The course of a case
+
+
+class CaseOpened(CaseEvent):
+    """A case was reported.
+
+    Attributes:
+        case_kind: the matter; ``kind`` in the body.
+        anchors: its dated facts as reported.
+        agreements: those that it touches.
+        report_sha256: the report as it was given.
+    """
+
+    kind = "case_opened"
+    case_kind: Annotated[str, Field(serialization_alias="kind")]
+    anchors: tuple[DatedFact, ...]
+    agreements: tuple[UUID, ...]
+    report_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"case-opened:{self.case_id}"
+
+
+class ScopeAdded(CaseEvent):
+    """Further agreements were found to be touched by a case.
+
+    Attributes:
+        agreements: those that were added.
+        already: how many the case touched before.
+    """
+
+    kind = "scope_added"
+    agreements: tuple[UUID, ...]
+    already: Apart[int]
+
+    @property
+    def key(self) -> str:
+        return f"scope-added:{self.case_id}:{self.agreements[0]}:{self.already}"
+
+
+class TermsPinned(CaseEvent):
+    """A case pinned the effective terms of some agreements.
+
+    Attributes:
+        terms_hash: the terms, by the SHA-256 of their canonical JSON; the subject too.
+        agreements: whose terms they are.
+    """
+
+    kind = "terms_pinned"
+    terms_hash: str
+    agreements: tuple[UUID, ...]
+
+    @property
+    def subject(self) -> str:
+        return self.terms_hash
+
+    @property
+    def key(self) -> str:
+        return f"terms-pinned:{self.case_id}:{self.terms_hash}:{self.agreements[0]}:{self.at.isoformat()}"
+
+
+class DutyComputed(CaseEvent):
+    """The due date of a duty was computed, for the first time or again, alike for some agreements.
+
+    Attributes:
+        due_date_id: names the due date with its reasons.
+        due_date: the reasons: the limit, the anchor, what each document says of it. Its members stand in the body.
+        status: where the duties stand by it.
+        agreements: whose duties they are.
+    """
+
+    kind = "duty_computed"
+    due_date_id: Subject[str]
+    due_date: JsonObject
+    status: DutyStatus
+    agreements: tuple[UUID, ...]
+
+    @property
+    def body(self) -> JsonObject:
+        return {**self.due_date, **self.model_dump(mode="json", exclude={"due_date"})}
+
+    @property
+    def key(self) -> str:
+        return f"duty-computed:{self.case_id}:{self.due_date_id}:{self.agreements[0]}:{self.at.isoformat()}"
+
+
+class CaseClosed(CaseEvent):
+    """Nothing more is to be done in a case.
+
+    Attributes:
+        duties: how many ended how: by verdict, or by status where there is none.
+    """
+
+    kind = "case_closed"
+    duties: dict[str, int]
+
+    @property
+    def key(self) -> str:
+        return f"case-closed:{self.case_id}"
+
+
+# What people do in a case
+
+
+class ActRecorded(CaseEvent):
+    """A person did something in a case; its kind is ``act.`` and the name of the act.
+
+    Attributes:
+        act: the act's one name.
+        act_id: names this doing of it, so that a retry is the same; None where the instant does.
+        particulars: what was decided, free of personal data and of free text.
+        kept_sha256: what the person wrote or gave: reasons, proofs, files.
+    """
+
+    kind = "act"
+    act: str
+    act_id: UUID | None
+    particulars: JsonObject
+    kept_sha256: Kept[tuple[str, ...]] = ()
+
+    @property
+    def stored_kind(self) -> str:
+        return f"{self.kind}.{self.act}"
+
+    @property
+    def subject(self) -> str | None:
+        return str(self.act_id) if self.act_id else None
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        return self.kept_sha256
+
+    @property
+    def key(self) -> str:
+        return f"act:{self.act_id}" if self.act_id else f"act:{self.case_id}:{self.act}:{self.at.isoformat()}"
+
+
+# Notices on their way
+
+
+class NoticeComposed(CaseEvent):
+    """A notice was written.
+
+    Attributes:
+        notice_id: the notice.
+        given: the content elements that it gives.
+        lacking: those that it says will follow.
+        message_sha256: the message as written.
+    """
+
+    kind = "notice_composed"
+    notice_id: Subject[UUID]
+    given: tuple[str, ...]
+    lacking: tuple[str, ...]
+    message_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"notice-composed:{self.notice_id}:{self.message_sha256}"
+
+
+class NoticeReleased(CaseEvent):
+    """A batch of notices began to leave.
+
+    Attributes:
+        batch_id: the batch.
+        clause: the clause they are under.
+        notices: how many they are.
+        released: whether a person released them; they go at the last safe moment otherwise.
+    """
+
+    kind = "notice_released"
+    batch_id: Subject[UUID]
+    clause: str
+    notices: int
+    released: bool
+
+    @property
+    def key(self) -> str:
+        return f"notice-released:{self.batch_id}"
+
+
+class Attempt(BaseModel):
+    """One attempt to deliver a notice to one contact.
+
+    Attributes:
+        notice_id: the notice.
+        delivery: the place in the outbox.
+        contact: the contact it was for.
+        attempt: which attempt it was, from 1.
+        message_sha256: the message as sent.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    notice_id: Apart[UUID]
+    delivery: UUID
+    contact: UUID
+    attempt: int
+    message_sha256: Apart[str]
+
+
+class DeliveryEvent(CaseEvent):
+    """Something became of an attempt to deliver.
+
+    Attributes:
+        attempt: the attempt. Its members stand in the body, the notice is the subject, the message the artifact.
+    """
+
+    attempt: Attempt
+
+    @property
+    def subject(self) -> str:
+        return str(self.attempt.notice_id)
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        return (self.attempt.message_sha256,)
+
+    @property
+    def body(self) -> JsonObject:
+        particulars = self.model_dump(mode="json", by_alias=True, exclude={"attempt"})
+        return {**self.attempt.model_dump(mode="json"), **particulars}
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.attempt.delivery}:{self.attempt.attempt}"
+
+
+class NoticeGiven(DeliveryEvent):
+    """A contact's mail server accepted a notice.
+
+    Attributes:
+        code: its reply code (RFC 5321, 4.2).
+        duty: the duty that the notice is about.
+        clause: the clause that sets it.
+        due_at: when it was due, or None where no clock ran.
+        notice_kind: what the notice is; ``kind`` in the body.
+        verdict: how the duty was met, or None where it was not performed by this.
+        given: the content elements that the notice gave.
+        lacking: those that it said would follow.
+    """
+
+    kind = "notice_given"
+    code: int
+    duty: UUID
+    clause: str
+    due_at: datetime | None
+    notice_kind: Annotated[NoticeKind, Field(serialization_alias="kind")]
+    verdict: Verdict | None
+    given: tuple[str, ...]
+    lacking: tuple[str, ...]
+
+
+class CopyGiven(DeliveryEvent):
+    """The mail server of somebody whom the agreement wants copied accepted a notice; that performs nothing.
+
+    Attributes:
+        code: its reply code (RFC 5321, 4.2).
+    """
+
+    kind = "copy_given"
+    code: int
+
+
+class DeliveryRejected(DeliveryEvent):
+    """A contact's mail server refused a notice for good.
+
+    Attributes:
+        code: its reply code (RFC 5321, 4.2).
+    """
+
+    kind = "delivery_rejected"
+    code: int
+
+
+class DeliveryUnknown(DeliveryEvent):
+    """The connection broke, or the sender stopped, before the answer: nobody can say whether the notice arrived."""
+
+    kind = "delivery_unknown"
+
+
+class DeliveryBounced(DeliveryEvent):
+    """A notice that was accepted came back."""
+
+    kind = "delivery_bounced"
+
+
+class DeliveryTroubled(CaseEvent):
+    """Something holds the notices of a batch back.
+
+    Attributes:
+        batch_id: the batch.
+        trouble: what it is, by its error's code.
+    """
+
+    kind = "delivery_troubled"
+    batch_id: Subject[UUID]
+    trouble: str
+
+    @property
+    def key(self) -> str:
+        return f"delivery-troubled:{self.batch_id}:{self.trouble}:{self.at.isoformat()}"
+
+
+# What people are told of
+
+
+class ReminderSent(CaseEvent):
+    """An officer was reminded of notices that wait for release.
+
+    Attributes:
+        clause: the clause they are under.
+        due_at: when they are due.
+        part: which part of their time was over.
+        waiting: how many they are.
+    """
+
+    kind = "reminder_sent"
+    clause: Subject[str]
+    due_at: datetime
+    part: str
+    waiting: int
+
+    @property
+    def key(self) -> str:
+        return f"reminder-sent:{self.case_id}:{self.clause}:{self.due_at.isoformat()}:{self.part}"
+
+
+class AcknowledgementAsked(CaseEvent):
+    """An LEA was asked to acknowledge a notice that it was given.
+
+    Attributes:
+        notice_id: the notice.
+        reminder: how many times it has been asked now.
+        rejected: whether its mail server refused the message.
+    """
+
+    kind = "acknowledgement_asked"
+    notice_id: Subject[UUID]
+    reminder: int
+    rejected: bool
+
+    @property
+    def key(self) -> str:
+        return f"acknowledgement-asked:{self.notice_id}:{self.reminder}"
+
+
+class DutyEscalated(CaseEvent):
+    """A duty that was not met in time, or whose notice no contact took, was raised to an officer.
+
+    Attributes:
+        duty_id: the duty.
+        clause: the clause that sets it.
+        overdue: whether its due instant had passed.
+    """
+
+    kind = "escalated"
+    duty_id: Subject[UUID]
+    clause: str
+    overdue: bool
+
+    @property
+    def key(self) -> str:
+        return f"escalated:{self.duty_id}"
+
+
+class ContactEscalated(CaseEvent):
+    """A contact that refused a notice was raised to an officer.
+
+    Attributes:
+        delivery_id: the delivery that was refused.
+        contact: the contact.
+    """
+
+    kind = "contact_escalated"
+    delivery_id: Subject[UUID]
+    contact: UUID
+
+    @property
+    def key(self) -> str:
+        return f"contact-escalated:{self.delivery_id}"
+
+
+class CaseRestarted(CaseEvent):
+    """The watchdog found that a case's workflow was gone, and started it again.
+
+    Attributes:
+        finding: what it found, as the officer is told.
+    """
+
+    kind = "case_restarted"
+    finding: str
+
+    @property
+    def subject(self) -> str:
+        return str(self.case_id)
+
+    @property
+    def key(self) -> str:
+        return f"case-restarted:{self.case_id}:{self.at.isoformat()}"
+
+
+class WatchdogRaised(CaseEvent):
+    """The watchdog found a batch of notices stuck, and told an officer.
+
+    Attributes:
+        batch_id: the batch.
+        status: in which status it was stuck; each is raised once.
+        finding: what it found, as the officer is told.
+    """
+
+    kind = "watchdog_raised"
+    batch_id: Subject[UUID]
+    status: BatchStatus
+    finding: str
+
+    @property
+    def key(self) -> str:
+        return f"watchdog-raised:{self.batch_id}:{self.status.value}"
+
+
+# What LEAs answer
+
+
+class AnswerEvent(CaseEvent):
+    """An LEA answered a notice through its link.
+
+    Attributes:
+        notice_id: the notice.
+        answer: the answer as SQL keeps it.
+        said_sha256: what it said, with a salt; None where it said nothing of its own.
+    """
+
+    notice_id: Subject[UUID]
+    answer: UUID
+    said_sha256: Kept[str | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"answered:{self.answer}"
+
+
+class NoticeAcknowledged(AnswerEvent):
+    """An LEA acknowledged a notice."""
+
+    kind = "notice_acknowledged"
+
+
+class QuestionAsked(AnswerEvent):
+    """An LEA asked a question about a notice."""
+
+    kind = "question_asked"
+
+
+class ContactNamed(AnswerEvent):
+    """An LEA named another contact for notices."""
+
+    kind = "contact_named"
+
+
+class ContactAdopted(CaseEvent):
+    """A contact that an LEA named was taken into its agreement.
+
+    Attributes:
+        agreement_id: the agreement.
+        answer: the answer that named it.
+        contact: the new contact.
+        role: what it is a contact for.
+    """
+
+    kind = "contact_adopted"
+    agreement_id: Subject[UUID]
+    answer: UUID
+    contact: UUID
+    role: ContactRole
+
+    @property
+    def key(self) -> str:
+        return f"contact-adopted:{self.answer}"
+
+
+class AnswerSettled(CaseEvent):
+    """An officer dealt with an answer.
+
+    Attributes:
+        notice_id: the notice that was answered.
+        answer: the answer.
+    """
+
+    kind = "answer_settled"
+    notice_id: Subject[UUID]
+    answer: UUID
+
+    @property
+    def key(self) -> str:
+        return f"answer-settled:{self.answer}"
+
+
+# Documents for families, and costs
+
+
+class DocumentEvent(CaseEvent):
+    """Something was done with a document for families.
+
+    Attributes:
+        document_id: the document.
+        element: the content element that it gives.
+        agreement: whose it is; left out where it is for all.
+        content_sha256: the file.
+        occurrence: names this occurrence: the same document can be added, fetched and withdrawn many times, and no
+            activity that is tried again does so.
+    """
+
+    document_id: Subject[UUID]
+    element: str
+    agreement: IfAny[UUID | None]
+    content_sha256: Kept[str]
+    occurrence: Apart[UUID] = Field(default_factory=uuid4)
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.document_id}:{self.occurrence}"
+
+
+class DocumentAdded(DocumentEvent):
+    """A document for families was added."""
+
+    kind = "document_added"
+
+
+class DocumentWithdrawn(DocumentEvent):
+    """A document for families was withdrawn: no link leads to it any more."""
+
+    kind = "document_withdrawn"
+
+
+class DocumentFetched(DocumentEvent):
+    """The holder of a notice's link fetched a document.
+
+    Attributes:
+        notice: the notice whose link it was.
+    """
+
+    kind = "document_fetched"
+    notice: UUID
+
+
+class CostRecorded(CaseEvent):
+    """An amount was recorded that an agreement makes the provider bear.
+
+    Attributes:
+        agreement_id: the agreement.
+        cost: the amount as SQL keeps it.
+        cents: how much, in hundredths of the currency; negative where an amount is taken back.
+        currency: by its code (ISO 4217).
+        receipt_sha256: the receipt, if there is one.
+    """
+
+    kind = "cost_recorded"
+    agreement_id: Subject[UUID]
+    cost: UUID
+    cents: int
+    currency: str
+    receipt_sha256: Kept[str | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"cost-recorded:{self.cost}"
