@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     defaults: Defaults = Defaults()
     """The time limits that no clause gives; every duty that uses one says so."""
 
-    side: Party = Party.PROVIDER
+    side: Literal[Party.PROVIDER, Party.LEA] = Party.PROVIDER
     """On which side of its agreements the installation stands: whose duties it keeps, and who its contacts are not."""
     release: Literal["officer", "immediate"] = "officer"
     """Whether a drafted notice waits for an officer to release it."""

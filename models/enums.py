@@ -9,10 +9,33 @@ from enum import StrEnum
 
 
 class Party(StrEnum):
-    """The two sides of an agreement."""
+    """Who owes a duty, is owed one, or has to confirm one: the two sides of an agreement, and those around them.
+
+    A subprocessor holds student data for the provider. A parent stands for a guardian and an eligible student too; an
+    agency is a public body other than the LEA; families are all the students, parents and guardians concerned.
+    """
 
     PROVIDER = "provider"
     LEA = "lea"
+    SUBPROCESSOR = "subprocessor"
+    PARENT = "parent"
+    AGENCY = "agency"
+    FAMILIES = "families"
+
+
+class PerformedBy(StrEnum):
+    """What performs a duty, as its clause has it: what has to happen before the duty may be called performed."""
+
+    NOTICE = "notice"
+    """A notice sent: the clause asks that somebody be told, and no more."""
+    CONFIRMATION = "confirmation"
+    """The word of each holder of the data that it was done; what is merely sent performs nothing."""
+    DOCUMENT = "document"
+    """A document given: a list, a report, a signed assurance."""
+    ACT = "act"
+    """Something done, recorded with proof of it."""
+    TIME = "time"
+    """The passing of time: at the due instant what the clause says comes about by itself."""
 
 
 class ContactRole(StrEnum):

@@ -32,10 +32,14 @@ Problem = tuple[Place, str]
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words that clauses may use: content elements, anchors, events and grounds, each with its label."""
+    """The words that clauses may use: content elements, anchors, events and grounds, each with its label.
+
+    ``agreement_dates`` names the anchors that are dates of the agreement itself.
+    """
 
     contents: Mapping[str, ElementText]
     anchors: Mapping[str, str]
+    agreement_dates: tuple[str, ...]
     events: Mapping[str, EventText]
     grounds: Mapping[str, str]
 
@@ -103,6 +107,11 @@ class Catalogue:
         """What can happen, with the dated facts that each event knows."""
         return self.words.events
 
+    @property
+    def agreement_dates(self) -> tuple[str, ...]:
+        """The anchors that are dates of an agreement itself, which a case finds there."""
+        return self.words.agreement_dates
+
 
 def load_catalogue(folder: Path | None = None) -> Catalogue:
     """Load and check every clause file under ``folder``, by default the one that ships; once per process.
@@ -146,7 +155,7 @@ class _Reading:
         anchors = self._file(folder / "anchors.yaml", AnchorsFile, _anchor_problems)
         if contents is None or grounds is None or anchors is None:
             return None
-        return Words(contents.contents, anchors.anchors, anchors.events, grounds.grounds)
+        return Words(contents.contents, anchors.anchors, anchors.agreement_dates, anchors.events, grounds.grounds)
 
     def form(self, folder: Path, words: Words) -> Form | None:
         standard = self._file(folder / STANDARD, StandardFile, partial(_standard_problems, words=words))
@@ -178,6 +187,9 @@ class _Reading:
 
 
 def _anchor_problems(anchors: AnchorsFile) -> Iterator[Problem]:
+    for n, anchor in enumerate(anchors.agreement_dates):
+        if anchor not in anchors.anchors:
+            yield ("agreement_dates", n), f"no anchor is named {anchor!r}: add it under anchors."
     for event, text in anchors.events.items():
         for n, anchor in enumerate(text.anchors):
             if anchor not in anchors.anchors:

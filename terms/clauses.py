@@ -7,12 +7,13 @@ Both are keyed by when they hold: ``as-signed``, the form's own text, or an ISO 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from models.enums import ContactRole, Party, PerformedBy
 from terms.limits import LIMIT_PATTERN, parse_limit
 
 AS_SIGNED = "as-signed"
@@ -21,8 +22,13 @@ T = TypeVar("T")
 Kind = Literal["duty", "right", "rule", "definition", "cost", "absent"]
 """What a clause is. A ``duty`` with a limit is dated; ``absent`` is a standard clause that a supplement takes away."""
 
-Debtor = Literal["provider", "lea", "families"]
 Required = Literal["at_once", "if_possible", "as_available"]
+Incomplete = Literal["goes", "waits"]
+"""What becomes of a duty at its due instant while something required at once is missing.
+
+What performs it ``goes`` with what is known, or ``waits`` for the rest, and the duty becomes overdue meanwhile.
+"""
+
 Operation = Literal["standard", "adds", "replaces", "amends"]
 Layer = Literal["standard", "supplement", "amendment"]
 
@@ -51,6 +57,28 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Addressees(Frozen):
+    """Which contacts of the party that is owed the duty are told, by what the agreement names them for.
+
+    Attributes:
+        first: tried in order: the first role that names a contact is told, and a later one where none before it can be
+            reached.
+        also: told besides, where the agreement names them.
+        copies: sent a copy, where the agreement names them.
+    """
+
+    first: Annotated[tuple[ContactRole, ...], Field(min_length=1)]
+    also: tuple[ContactRole, ...] = ()
+    copies: tuple[ContactRole, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        roles = (*self.first, *self.also, *self.copies)
+        if twice := next((role for role in roles if roles.count(role) > 1), None):
+            raise ValueError(f"the contacts named {twice} are told twice: name them once.")
+        return self
+
+
 class Content(Frozen):
     """One content element that a notice must give, as one clause demands it.
 
@@ -76,8 +104,11 @@ class Change(Frozen):
     says: Sentence
     title: str | None = None
     kind: Kind | None = None
-    owed_by: Debtor | None = None
-    owed_to: Debtor | None = None
+    owed_by: Party | None = None
+    owed_to: Party | None = None
+    performed_by: PerformedBy | None = None
+    incomplete: Incomplete | None = None
+    contacts: Addressees | None = None
     anchors: tuple[Name, ...] | None = None
     anchor_from: ClauseId | None = None
     limit: LimitText | None = None
@@ -98,6 +129,55 @@ def check_dated(kind: Kind, limit: str | None, anchors: tuple[str, ...]) -> None
         raise ValueError("an anchor without a limit starts no clock: give a limit, or remove the anchors.")
 
 
+def check_recurring(recurs: bool, limit: str | None, or_sooner: Iterable[OtherLimit]) -> None:
+    """Raise ``ValueError`` unless a clause that recurs has limits that lead on from each due date to the next."""
+    if not recurs:
+        return
+    if limit is None:
+        raise ValueError("a duty that recurs needs a limit, so that the next one has a date.")
+    if any(parse_limit(text).before for text in (limit, *(other.limit for other in or_sooner)) if text):
+        raise ValueError("a duty that recurs is counted from each due date to the next, so its limit is not before.")
+
+
+MAY_LACK_CONTENTS = (PerformedBy.NOTICE, PerformedBy.CONFIRMATION, PerformedBy.DOCUMENT)
+"""What performs a duty by giving contents, so that some of them can be missing at the due instant."""
+
+
+def check_performance(
+    kind: Kind, performed_by: PerformedBy | None, incomplete: Incomplete | None, required: Iterable[Required]
+) -> None:
+    """Raise ``ValueError`` unless a duty, and nothing else, says how it is performed and what happens if that lacks.
+
+    Args:
+        kind: what the clause is.
+        performed_by: what performs it.
+        incomplete: what happens at the due instant while something required at once is missing.
+        required: how firmly each of its content elements is required.
+    """
+    if kind != "duty":
+        if performed_by or incomplete:
+            raise ValueError(f"only a duty is performed, and this is a {kind}: leave out performed_by and incomplete.")
+        return
+    if performed_by is None:
+        raise ValueError(f"a duty says how it is performed: give performed_by, one of {', '.join(PerformedBy)}.")
+    firmness = tuple(required)
+    if incomplete and (performed_by not in MAY_LACK_CONTENTS or not firmness):
+        raise ValueError("incomplete is about contents that are missing, and nothing here gives any: it must be null.")
+    if incomplete == "goes" and performed_by is not PerformedBy.NOTICE:
+        raise ValueError(f"only a notice goes with something missing; a duty performed by {performed_by} waits.")
+    if incomplete is None and performed_by in MAY_LACK_CONTENTS and "at_once" in firmness:
+        raise ValueError(
+            f"something is required at once, so say what happens when it is missing at the due instant: incomplete: "
+            f"{'goes or waits' if performed_by is PerformedBy.NOTICE else 'waits'}."
+        )
+
+
+def check_addressed(kind: Kind, contacts: Addressees | None) -> None:
+    """Raise ``ValueError`` if what is no duty names contacts."""
+    if contacts and kind != "duty":
+        raise ValueError(f"only a duty is addressed to contacts, and this is a {kind}: leave out contacts.")
+
+
 class Clause(Frozen):
     """One whole clause.
 
@@ -105,12 +185,18 @@ class Clause(Frozen):
         title: the duty or rule in plain words.
         citation: where the document says it.
         says: what it says, in our own words.
+        owed_by: the party that has to do what the clause says.
+        owed_to: the party that it has to be done towards, and that is told.
+        performed_by: what performs a duty; None for what is no duty.
+        incomplete: what happens at the due instant while an element required at once is missing; None where nothing is
+            required at once.
+        contacts: which contacts are told; None for those that the form names.
         anchors: dated facts that start its clock; the first to occur wins.
         anchor_from: the clause whose due date is the anchor while no anchor is given.
         limit: the time allowed, see ``terms.limits``.
         or_sooner: limits from elsewhere; the soonest wins.
         after_hold: the time allowed once a law-enforcement hold is lifted; None where no hold can delay the duty.
-        recurs: whether it is owed again each time it has been performed.
+        recurs: whether it comes round again, each time counted from the due date before.
         contents: the elements that its notice must give.
         tells: the elements that its notice gives although the clause asks for none, so that it can be acted on.
         grounds: why a breach may need no notice under this clause.
@@ -120,8 +206,11 @@ class Clause(Frozen):
     citation: Citation
     says: Sentence
     kind: Kind = "duty"
-    owed_by: Debtor = "provider"
-    owed_to: Debtor = "lea"
+    owed_by: Party = Party.PROVIDER
+    owed_to: Party = Party.LEA
+    performed_by: PerformedBy | None = None
+    incomplete: Incomplete | None = None
+    contacts: Addressees | None = None
     anchors: tuple[Name, ...] = ()
     anchor_from: ClauseId | None = None
     limit: LimitText | None = None
@@ -133,8 +222,13 @@ class Clause(Frozen):
     grounds: tuple[Name, ...] = ()
 
     @model_validator(mode="after")
-    def _dated_or_not(self) -> Self:
+    def _makes_sense(self) -> Self:
         check_dated(self.kind, self.limit, self.anchors)
+        check_recurring(self.recurs, self.limit, self.or_sooner)
+        check_addressed(self.kind, self.contacts)
+        check_performance(
+            self.kind, self.performed_by, self.incomplete, (content.required for content in self.contents.values())
+        )
         return self
 
 
@@ -194,12 +288,14 @@ class FormHeader(Frozen):
     """What a form is called, what its agreements' own changes are called, and how it is cited.
 
     ``precedence`` is the order in which its documents apply: a later one controls over those before it.
+    ``contacts`` are told of a duty where its clause names no others.
     """
 
     name: str
     amendments: str
     precedence: tuple[Layer, ...]
     precedence_citation: str
+    contacts: Addressees
     citations: CitationShapes
 
 
@@ -254,9 +350,14 @@ class ContentsFile(Frozen):
 
 
 class AnchorsFile(Frozen):
-    """``anchors.yaml``: each anchor's label, and the events with the anchors they know."""
+    """``anchors.yaml``: each anchor's label, and the events with the anchors they know.
+
+    ``agreement_dates`` are those anchors that are dates of the agreement itself: nobody reports them, the agreement
+    has them.
+    """
 
     anchors: dict[Name, str]
+    agreement_dates: tuple[Name, ...]
     events: dict[Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")], EventText]
 
 

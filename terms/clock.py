@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -142,6 +142,8 @@ def _end_of(limit: Limit, day: date, zone: ZoneInfo, *, first: date | None = Non
 
 
 def _anniversary(day: date, years: int) -> date:
+    if not MINYEAR <= day.year + years <= MAXYEAR:
+        raise OverflowError(f"the year {day.year + years} cannot be counted")
     try:
         return day.replace(year=day.year + years)
     except ValueError:
@@ -149,6 +151,8 @@ def _anniversary(day: date, years: int) -> date:
 
 
 def _next_of(yearly: tuple[tuple[int, int], ...], after: date) -> date:
+    if after.year == MAXYEAR:
+        raise OverflowError(f"the year {MAXYEAR + 1} cannot be counted")
     days = (date(year, month, day) for year in (after.year, after.year + 1) for month, day in yearly)
     return min(day for day in days if day > after)
 

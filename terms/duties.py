@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
 from models.defaults import Defaults
+from models.enums import Party, PerformedBy
 from models.errors import InvalidInput
 from terms.calendars import SchoolCalendar
-from terms.clauses import Debtor
+from terms.clauses import Incomplete
 from terms.clock import NO_SCHOOL_CALENDAR, Due, day_of, due, instant_of, zone_of
 from terms.effective import EffectiveClause, EffectiveTerms, TrailStep
 from terms.errors import InstantNeeded, UnknownAnchor
 from terms.limits import STANDARD_DEFAULTS, Limit, parse_limit
-from terms.trace import arithmetic_sentence, pending_sentence, trail_sentences
+from terms.trace import arithmetic_sentence, occurrence_sentence, pending_sentence, trail_sentences
 
 OVERDUE = "overdue"
 """Flag: the duty was due before the given ``now``."""
@@ -33,6 +35,12 @@ HOLD_LIFTED = "hold_lifted"
 
 Anchors = Mapping[str, datetime | date]
 
+ONCE: Mapping[str, int] = MappingProxyType({})
+"""No clause is asked for more than its first occurrence."""
+
+PREVIOUS_DUE_DATE = "due date before"
+"""How a person calls what a later occurrence is counted from."""
+
 
 class DueDuty(BaseModel):
     """One dated duty under one clause.
@@ -40,26 +48,34 @@ class DueDuty(BaseModel):
     Attributes:
         clause: id of the clause.
         title: the duty in plain words.
+        performed_by: what performs the duty.
+        incomplete: whether what performs it goes at the due instant although something required at once is missing.
+        at_once: ids of the elements that must be in the first thing given.
         anchor: the dated fact that started the clock, or None while the duty is pending.
-        starts_at: that fact's instant (UTC); a date begins at local midnight.
+        starts_at: that fact's instant (UTC); a date begins at local midnight. Of a later occurrence, the instant at
+            which the one before it is due.
         due_at: the last instant at which the duty is performed on time (UTC).
         due_local: the same in the LEA's zone, ISO 8601 with offset.
         limit: the limit that won, in words.
         contents: ids of the elements that its notice must give.
-        by_notice: whether a notice performs the duty.
+        by_notice: whether its notice has anything to say; what performs the duty is ``performed_by``.
         trail: the documents' steps that made the clause.
         why: sentences that explain the due instant.
         flags: what a person should know: defaults used, calendars missing, overdue.
         suspendable_by_law_enforcement: whether a law-enforcement request may hold the notice back.
         recurs: whether it is owed again; the next one is counted from this one's due instant.
+        occurrence: which one this is of a duty that recurs, counted from 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     clause: str
     title: str
-    owed_by: Debtor
-    owed_to: Debtor
+    owed_by: Party
+    owed_to: Party
+    performed_by: PerformedBy
+    incomplete: Incomplete = "waits"
+    at_once: tuple[str, ...] = ()
     anchor: str | None = None
     starts_at: datetime | None = None
     due_at: datetime | None = None
@@ -73,6 +89,7 @@ class DueDuty(BaseModel):
     by_notice: bool = False
     suspendable_by_law_enforcement: bool = False
     recurs: bool = False
+    occurrence: int = 1
 
 
 def duties_for(
@@ -84,6 +101,7 @@ def duties_for(
     calendar: SchoolCalendar | None = None,
     now: datetime | None = None,
     defaults: Defaults = STANDARD_DEFAULTS,
+    occurrences: Mapping[str, int] = ONCE,
 ) -> tuple[DueDuty, ...]:
     """Every dated duty that an event sets under one agreement, in the order of clause ids.
 
@@ -98,13 +116,19 @@ def duties_for(
         calendar: the LEA's school calendar, if it is loaded.
         now: the instant against which a duty is overdue; None leaves that open.
         defaults: the limits that no clause gives.
+        occurrences: by clause id, how many occurrences of a duty that recurs are wanted, the first of which is counted
+            from its anchor and each other from the due instant before it. By default one; a duty that does not recur
+            has one whatever is asked.
 
     Raises:
         UnknownAnchor: the event does not know an anchor.
         InstantNeeded: a date where hours are counted, or an instant without an offset.
         UnknownZone, CalendarTooShort: as their names say.
+        InvalidInput: fewer than one occurrence is asked for, or the count leaves the calendar.
     """
-    duties = _duties(terms, event, tuple(sorted(anchors.items(), key=_name)), zone, calendar, defaults)
+    _check_occurrences(occurrences)
+    given = tuple(sorted(anchors.items(), key=_name))
+    duties = _duties(terms, event, given, zone, calendar, defaults, tuple(sorted(occurrences.items())))
     if now is None:
         return duties
     return tuple(_with_overdue(duty, now) for duty in duties)
@@ -128,21 +152,34 @@ def _duties(
     zone: str,
     calendar: SchoolCalendar | None,
     defaults: Defaults,
+    occurrences: tuple[tuple[str, int], ...],
 ) -> tuple[DueDuty, ...]:
     if event not in terms.events:
         return ()
     given = dict(anchors)
     _check_anchors(terms, event, given)
     count = _Count(terms, given, zone_of(zone), calendar, defaults)
-    dated = (clause for clause in terms.clauses.values() if clause.event == event and clause.dated)
+    wanted = dict(occurrences)
     try:
-        return tuple(count.duty(clause) for clause in dated)
+        return tuple(
+            duty for clause in terms.dated.get(event, ()) for duty in count.duties(clause, wanted.get(clause.id, 1))
+        )
     except OverflowError:
         raise InvalidInput(
             "An anchor is too near the first or the last year that can be counted.",
             where="at",
             next_step="Give the date of the fact itself.",
         ) from None
+
+
+def _check_occurrences(occurrences: Mapping[str, int]) -> None:
+    for clause, wanted in occurrences.items():
+        if wanted < 1:
+            raise InvalidInput(
+                f"{wanted} occurrences of {clause} were asked for.",
+                where="occurrences",
+                next_step="Ask for one or more: a duty is owed at least once.",
+            )
 
 
 def _check_anchors(terms: EffectiveTerms, event: str, anchors: Anchors) -> None:
@@ -162,6 +199,16 @@ def _check_anchors(terms: EffectiveTerms, event: str, anchors: Anchors) -> None:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a clock is counted from: the fact's name, its date, how a person calls it, and why it is that one."""
+
+    anchor: str
+    value: datetime | date
+    label: str
+    why: tuple[str, ...] = ()
+
+
 class _Count:
     """Counts the duties of one agreement from one set of anchors."""
 
@@ -179,40 +226,53 @@ class _Count:
         self._calendar = calendar
         self._defaults = defaults
 
-    def duty(self, clause: EffectiveClause) -> DueDuty:
+    def duties(self, clause: EffectiveClause, wanted: int) -> Iterator[DueDuty]:
+        """A clause's duty and, where it recurs, as many occurrences as are wanted."""
+        last = self.duty(clause)
+        yield last
+        for _ in range(1, wanted if clause.recurs else 1):
+            last = self.duty(clause, last)
+            yield last
+
+    def duty(self, clause: EffectiveClause, previous: DueDuty | None = None) -> DueDuty:
+        """The duty that a clause sets, or the occurrence of it that follows ``previous``."""
+        occurrence = previous.occurrence + 1 if previous else 1
         limits = self._limits(clause)
         flags = tuple(flag for limit, _ in limits for flag in _default_flags(limit))
         if len(limits) <= len(clause.or_sooner):
             flags = (*flags, SOONER_LIMIT_NOT_RECORDED)
-        anchor = self._anchor(clause)
+        start = self._start(clause, previous)
         why = trail_sentences(clause)
-        if anchor is None:
+        if previous:
+            why = (*why, occurrence_sentence(occurrence))
+        if start is None:
             return _duty(
                 clause,
                 limit=" or ".join(str(limit) for limit, _ in limits),
                 status="pending",
                 why=(*why, pending_sentence(clause, self._terms.anchors)),
                 flags=flags,
+                occurrence=occurrence,
             )
-        name, value = anchor
-        counts = [(self._due(clause, limit, name, value), source) for limit, source in limits]
+        counts = [(self._due(clause, limit, start), source) for limit, source in limits]
         soonest = min((count for count, _ in counts), key=lambda count: count.due_at)
-        reasons = self._reasons(clause, name, value, counts, soonest)
-        if (held := self._after_hold(clause)) and held.due_at > soonest.due_at:
-            name, value, soonest = HOLD_LIFTED, self._anchors[HOLD_LIFTED], held
-            reasons.append(self._arithmetic(name, value, held))
+        reasons = self._reasons(clause, start, counts, soonest)
+        if (lifted := self._hold_lifted(clause)) and (held := self._after_hold(clause, lifted)).due_at > soonest.due_at:
+            start, soonest = lifted, held
+            reasons.append(self._arithmetic(lifted, held))
             reasons += _default_sentences(held)
             flags = (*flags, *_default_flags(held.limit))
         return _duty(
             clause,
-            anchor=name,
-            starts_at=instant_of(value, self._zone),
+            anchor=start.anchor,
+            starts_at=instant_of(start.value, self._zone),
             due_at=soonest.due_at,
             due_local=soonest.due_at.astimezone(self._zone).isoformat(),
             limit=str(soonest.limit),
             status="running",
             why=(*why, *reasons),
             flags=tuple(dict.fromkeys((*flags, *(flag for count, _ in counts for flag in count.flags)))),
+            occurrence=occurrence,
         )
 
     def _limits(self, clause: EffectiveClause) -> list[tuple[Limit, str | None]]:
@@ -221,48 +281,59 @@ class _Count:
         other = [(parse_limit(o.limit, self._defaults), o.source) for o in clause.or_sooner if o.limit]
         return [(parse_limit(clause.limit, self._defaults), None), *other]
 
-    def _anchor(self, clause: EffectiveClause) -> tuple[str, datetime | date] | None:
-        """The first of the clause's anchors to occur, or the due date of the clause that stands in for it."""
+    def _start(self, clause: EffectiveClause, previous: DueDuty | None) -> _Start | None:
+        """Where the clock of a clause starts: at the due date before, or at the first of its anchors to occur.
+
+        While no anchor is given, the due date of the clause that stands in for it; None if there is none either.
+        """
+        if previous is not None:
+            return self._after(previous)
         given = [(name, self._anchors[name]) for name in clause.anchors if name in self._anchors]
         if given:
-            return min(given, key=lambda item: instant_of(item[1], self._zone))
+            name, value = min(given, key=lambda item: instant_of(item[1], self._zone))
+            first = f"It is counted from the first to occur of {', '.join(clause.anchors)}: {name}."
+            return self._at(name, value, first if len(clause.anchors) > 1 else None)
         if clause.anchor_from and (other := self._terms.clauses.get(clause.anchor_from)) and other.dated:
-            ends = self.duty(other).due_at
-            return (clause.anchors[0], day_of(ends, self._zone)) if ends else None
+            name, ends = clause.anchors[0], self.duty(other).due_at
+            why = f"No {name} date is given, so the due date of {clause.anchor_from} stands in for it."
+            return self._at(name, day_of(ends, self._zone), why) if ends else None
         return None
 
-    def _after_hold(self, clause: EffectiveClause) -> Due | None:
-        """When a duty is due that a lifted hold had suspended; None where no hold was lifted or none may delay it."""
+    def _at(self, name: str, value: datetime | date, why: str | None = None) -> _Start:
+        return _Start(name, value, self._terms.anchors[name], (why,) if why else ())
+
+    def _after(self, previous: DueDuty) -> _Start | None:
+        if previous.anchor is None or previous.due_at is None:
+            return None
+        return _Start(previous.anchor, previous.due_at, PREVIOUS_DUE_DATE)
+
+    def _hold_lifted(self, clause: EffectiveClause) -> _Start | None:
+        """When a hold was lifted that had suspended a clause's duty; None where none was or none may delay it."""
         if clause.after_hold is None or HOLD_LIFTED not in self._anchors:
             return None
-        return self._due(
-            clause, parse_limit(clause.after_hold, self._defaults), HOLD_LIFTED, self._anchors[HOLD_LIFTED]
-        )
+        return self._at(HOLD_LIFTED, self._anchors[HOLD_LIFTED])
 
-    def _arithmetic(self, name: str, value: datetime | date, count: Due) -> str:
-        return arithmetic_sentence(self._terms.anchors[name], value, count, self._zone)
+    def _after_hold(self, clause: EffectiveClause, lifted: _Start) -> Due:
+        assert clause.after_hold is not None, "only a clause that a hold may delay is counted from its lifting"
+        return self._due(clause, parse_limit(clause.after_hold, self._defaults), lifted)
 
-    def _due(self, clause: EffectiveClause, limit: Limit, name: str, value: datetime | date) -> Due:
+    def _arithmetic(self, start: _Start, count: Due) -> str:
+        return arithmetic_sentence(start.label, start.value, count, self._zone)
+
+    def _due(self, clause: EffectiveClause, limit: Limit, start: _Start) -> Due:
         try:
-            return due(limit, value, self._zone, state=self._terms.state, calendar=self._calendar)
+            return due(limit, start.value, self._zone, state=self._terms.state, calendar=self._calendar)
         except InstantNeeded as error:
-            raise InstantNeeded(f"{clause.id}: {error.message}", where=name, next_step=error.next_step) from None
+            raise InstantNeeded(
+                f"{clause.id}: {error.message}", where=start.anchor, next_step=error.next_step
+            ) from None
 
     def _reasons(
-        self,
-        clause: EffectiveClause,
-        name: str,
-        value: datetime | date,
-        counts: list[tuple[Due, str | None]],
-        soonest: Due,
+        self, clause: EffectiveClause, start: _Start, counts: list[tuple[Due, str | None]], soonest: Due
     ) -> list[str]:
-        said = []
-        if name not in self._anchors:
-            said.append(f"No {name} date is given, so the due date of {clause.anchor_from} stands in for it.")
-        elif len(clause.anchors) > 1:
-            said.append(f"It is counted from the first to occur of {', '.join(clause.anchors)}: {name}.")
+        said = list(start.why)
         for count, source in counts:
-            sentence = self._arithmetic(name, value, count)
+            sentence = self._arithmetic(start, count)
             said.append(f"{source[0].upper()}{source[1:]}: {sentence}" if source else sentence)
             said += _default_sentences(count)
         if len(counts) > 1:
@@ -297,12 +368,17 @@ def _duty(
     starts_at: datetime | None = None,
     due_at: datetime | None = None,
     due_local: str | None = None,
+    occurrence: int,
 ) -> DueDuty:
+    assert clause.performed_by is not None, "a dated clause is a duty, and a duty says how it is performed"
     return DueDuty(
         clause=clause.id,
         title=clause.title,
         owed_by=clause.owed_by,
         owed_to=clause.owed_to,
+        performed_by=clause.performed_by,
+        incomplete=clause.incomplete or "waits",
+        at_once=clause.at_once,
         anchor=anchor,
         starts_at=starts_at,
         due_at=due_at,
@@ -316,4 +392,5 @@ def _duty(
         flags=flags,
         suspendable_by_law_enforcement=clause.after_hold is not None,
         recurs=clause.recurs,
+        occurrence=occurrence,
     )

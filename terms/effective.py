@@ -7,26 +7,32 @@ bytes is enough to compute every duty later, whatever has happened to the files 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
-from typing import Self
+from typing import Any, Self
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from models.enums import Party, PerformedBy
 from terms.catalogue import Catalogue, Form, order_problem, text_problems
 from terms.clauses import (
+    Addressees,
     Change,
     Clause,
     ClauseId,
-    Debtor,
+    Incomplete,
     Kind,
     LimitText,
     Operation,
     OtherLimit,
     Step,
+    check_addressed,
     check_dated,
+    check_performance,
+    check_recurring,
     in_force,
 )
 from terms.contents import ContentElement
@@ -51,13 +57,19 @@ class TrailStep(Frozen):
 
 
 class EffectiveClause(Frozen):
-    """One clause as it stands for one agreement; the fields are those of ``terms.clauses.Clause``."""
+    """One clause as it stands for one agreement; the fields are those of ``terms.clauses.Clause``.
+
+    ``contacts`` are those of the form where the clause names no others; only a duty has any.
+    """
 
     id: str
     title: str
     kind: Kind
-    owed_by: Debtor
-    owed_to: Debtor
+    owed_by: Party
+    owed_to: Party
+    performed_by: PerformedBy | None = None
+    incomplete: Incomplete | None = None
+    contacts: Addressees | None = None
     anchors: tuple[str, ...] = ()
     anchor_from: str | None = None
     limit: LimitText | None = None
@@ -70,8 +82,13 @@ class EffectiveClause(Frozen):
     trail: tuple[TrailStep, ...]
 
     @model_validator(mode="after")
-    def _dated_or_not(self) -> Self:
+    def _makes_sense(self) -> Self:
         check_dated(self.kind, self.limit, self.anchors)
+        check_recurring(self.recurs, self.limit, self.or_sooner)
+        check_addressed(self.kind, self.contacts)
+        check_performance(
+            self.kind, self.performed_by, self.incomplete, (element.required for element in self.contents)
+        )
         return self
 
     @property
@@ -86,6 +103,11 @@ class EffectiveClause(Frozen):
         A duty for which there is neither is not performed by a notice.
         """
         return self.contents or self.tells
+
+    @property
+    def at_once(self) -> tuple[str, ...]:
+        """The elements that must be in the first thing given, by id."""
+        return tuple(element.id for element in self.contents if element.required == "at_once")
 
     @property
     def dated(self) -> bool:
@@ -111,12 +133,16 @@ class Amendment(Frozen):
 
 
 class EffectiveTerms(Frozen):
-    """All clauses in force for one agreement, with the words needed to explain them."""
+    """All clauses in force for one agreement, with the words needed to explain them.
+
+    ``agreement_dates`` names the anchors that are dates of the agreement itself, so that nobody has to report them.
+    """
 
     form: str
     state: str | None = None
     clauses: Mapping[str, EffectiveClause]
     anchors: Mapping[str, str]
+    agreement_dates: tuple[str, ...] = ()
     events: Mapping[str, tuple[str, ...]]
     grounds: Mapping[str, str]
 
@@ -133,6 +159,15 @@ class EffectiveTerms(Frozen):
     def from_snapshot(cls, body: bytes) -> EffectiveTerms:
         """The terms of a snapshot; their hash is the snapshot's SHA-256."""
         return cls.model_validate_json(body)
+
+    @cached_property
+    def dated(self) -> Mapping[str, tuple[EffectiveClause, ...]]:
+        """By event, the clauses that set a duty with a due instant, in the order of their ids."""
+        found: dict[str, list[EffectiveClause]] = defaultdict(list)
+        for clause in self.clauses.values():
+            if clause.dated:
+                found[clause.event].append(clause)
+        return {event: tuple(clauses) for event, clauses in found.items()}
 
     def clause(self, clause_id: str) -> EffectiveClause:
         """The clause of this id.
@@ -193,7 +228,7 @@ def _resolve(
     catalogue: Catalogue, form_id: str, state: str | None, amendments: tuple[Amendment, ...], on: date
 ) -> EffectiveTerms:
     form = catalogue.form(form_id)
-    resolution = _Resolution(catalogue)
+    resolution = _Resolution(catalogue, form)
     for layer in form.standard.form.precedence:
         match layer:
             case "standard":
@@ -210,8 +245,9 @@ def _resolve(
 class _Resolution:
     """Applies the steps of each document in order of precedence."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, form: Form) -> None:
         self._words = catalogue.words
+        self._contacts = form.standard.form.contacts
         self._clauses: dict[str, EffectiveClause] = {}
 
     def take_standard(self, form: Form, on: date) -> None:
@@ -252,6 +288,7 @@ class _Resolution:
             state=state,
             clauses=clauses,
             anchors=anchors,
+            agreement_dates=tuple(anchor for anchor in self._words.agreement_dates if anchor in anchors),
             events=known,
             grounds={ground: self._words.grounds[ground] for ground in sorted(grounds)},
         )
@@ -271,7 +308,7 @@ class _Resolution:
             contents=self._elements(clause, document),
             tells=self._unasked(clause),
             trail=(*before.trail, step) if before else (step,),
-            **_fields(clause),
+            **self._addressed(_fields(clause)),
         )
 
     def _amend(self, clause_id: str, change: Change, document: str) -> None:
@@ -286,7 +323,7 @@ class _Resolution:
             "trail": (*before.trail, step),
         }
         try:
-            self._clauses[clause_id] = EffectiveClause.model_validate(fields)
+            self._clauses[clause_id] = EffectiveClause.model_validate(self._addressed(fields))
         except ValidationError as error:
             reason = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise AmendmentError(
@@ -294,6 +331,11 @@ class _Resolution:
                 where=f"{document}, {clause_id}",
                 next_step=CORRECT_THE_CHANGE,
             ) from None
+
+    def _addressed(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a clause, with the form's contacts if it is a duty and names none itself."""
+        named = fields["contacts"] if fields["contacts"] != self._contacts else None
+        return fields | {"contacts": named or (self._contacts if fields["kind"] == "duty" else None)}
 
     def _unasked(self, clause: Clause) -> tuple[ContentElement, ...]:
         return tuple(
@@ -325,7 +367,7 @@ NOT_COPIED = {"citation", "says", "contents", "tells"}
 """What of a clause's text becomes its trail and its content elements instead."""
 
 
-def _fields(text: Clause | Change) -> dict[str, object]:
+def _fields(text: Clause | Change) -> dict[str, Any]:
     """The fields of a text that an effective clause takes over as they are; of a change, only those it sets."""
     names = text.model_fields_set if isinstance(text, Change) else set(type(text).model_fields)
     return {name: getattr(text, name) for name in names - NOT_COPIED}

@@ -103,7 +103,7 @@ class _Reading:
 
 
 def _sentence(error: ErrorDetails) -> str:
-    key = error["loc"][-1] if error["loc"] else ""
+    key = next((part for part in reversed(error["loc"]) if isinstance(part, str)), "")
     match error["type"]:
         case "extra_forbidden":
             return f"the key {key!r} is not known here."

@@ -32,6 +32,11 @@ def pending_sentence(clause: EffectiveClause, labels: Mapping[str, str]) -> str:
     return f"The clock has not started: no date is given for {facts}."
 
 
+def occurrence_sentence(occurrence: int) -> str:
+    """From what a later occurrence of a duty that recurs is counted."""
+    return f"This is occurrence {occurrence} of a duty that recurs, counted from the due date of the one before it."
+
+
 def arithmetic_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo) -> str:
     """The count from the anchor to the due instant, such as:
 
