@@ -41,7 +41,7 @@ class WatchdogActivities(WatchdogContract):
         """Start lost cases again, report batches that are stuck, and raise what is overdue; each once."""
         now = activity_clock()
         suspects = await asyncio.to_thread(self._look, now() - timedelta(minutes=message.grace_minutes))
-        lost = [case_id for case_id in suspects.cases if not await self._runs(_case_workflow(case_id))]
+        lost = [case_id for case_id, kind in suspects.cases if not await self._runs(_case_workflow(case_id, kind))]
         begun = [finding for case_id in lost for finding in await self._restart(case_id, now())]
         stuck = [stayed(batch, now()) for batch in suspects.stayed]
         for batch in suspects.sending:
@@ -96,5 +96,5 @@ class WatchdogActivities(WatchdogContract):
             keep_findings(session, findings)
 
 
-def _case_workflow(case_id: UUID) -> str:
-    return identifiers.workflow_id(CaseKind.BREACH, case_id)
+def _case_workflow(case_id: UUID, kind: str) -> str:
+    return identifiers.workflow_id(kind, case_id)

@@ -23,18 +23,19 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from uuid import UUID
 
-from cases.incident import IncidentReport, Occurrence, Person
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlmodel import col, func, select
 from temporalio.api.enums.v1 import EventType
 
 from bench.mail import catch, plain_loop, rate
+from cases.breach import BREACH, IncidentReport, Occurrence
+from cases.intake import Person
 from config.keyring import Keyring
 from config.logging import configure_logging
 from config.settings import Settings
 from ledger.verify import verify_ledger
 from models import identifiers
-from models.enums import CaseKind, DeliveryStatus
+from models.enums import DeliveryStatus
 from models.tables import Batch, Delivery, Notice
 from records.agreements import import_agreements
 from starter.case_service import CaseService
@@ -159,7 +160,7 @@ def _counts(resources: Resources) -> tuple[int, int]:
 
 async def phases(resources: Resources, case_id: UUID) -> Phases:
     """Read the case's own history."""
-    handle = resources.client.get_workflow_handle(identifiers.workflow_id(CaseKind.BREACH, case_id))
+    handle = resources.client.get_workflow_handle(identifiers.workflow_id(BREACH.name, case_id))
     events = (await handle.fetch_history()).events
     at = {event.event_id: event.event_time.ToNanoseconds() / 1e9 for event in events}
     spent: dict[str, float] = {}
@@ -223,7 +224,7 @@ async def measure(home: Path, wanted: int) -> int:
             )
             imported = perf_counter()
             references = tuple(line.partition(",")[0] for line in text.splitlines()[1:])
-            reported = await CaseService(resources).report_breach(incident(references), actor=ACTOR)
+            reported = await CaseService(resources).open_case(BREACH, incident(references), actor=ACTOR)
             kept = perf_counter()
             notices = await until_given(resources)
             end = perf_counter()

@@ -76,7 +76,7 @@ def _field(name: str, info: FieldInfo) -> ActField:
         name=name,
         label=label,
         hint=info.description or "",
-        shape=_shape(kind, info.annotation, choice),
+        shape=_shape(kind, choice),
         required=info.is_required(),
         choice=str(choice) if choice else None,
         positional=bool(extra.get("positional")),
@@ -126,7 +126,7 @@ _SHAPES: dict[object, Shape] = {
 }
 
 
-def _shape(kind: Any, annotation: Any, choice: object) -> Shape:
+def _shape(kind: Any, choice: object) -> Shape:
     if choice and kind is str:
         return Shape.CHOICE
     if get_origin(kind) is tuple:

@@ -99,10 +99,10 @@ def check_intake(intake: Intake, now: datetime) -> None:
         raise InvalidFields(problems)
 
 
-I = TypeVar("I", bound=Intake)
+AnyIntake = TypeVar("AnyIntake", bound=Intake)
 
 
-def parse_intake(of: type[I], given: object) -> I:
+def parse_intake(of: type[AnyIntake], given: object) -> AnyIntake:
     """Read an intake from plain values, as a form, a file or a request gives them.
 
     Raises:

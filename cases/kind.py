@@ -20,6 +20,16 @@ def _takes(message: TakeAct, state: CaseState) -> None:
     """A kind without acts of its own has nothing to take into memory."""
 
 
+def _is_decided(_: CaseState) -> bool:
+    """A case about which nobody has to decide anything is over once its duties are."""
+    return True
+
+
+def _awaits(_: CaseState) -> frozenset[str]:
+    """Nothing more is awaited than what is known."""
+    return frozenset()
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of case.
@@ -56,8 +66,8 @@ class Kind:
     acts: tuple[type[Act], ...] = ()
     check: Callable[[TakeAct, CaseState, datetime], None] = _allows
     take: Callable[[TakeAct, CaseState], None] = _takes
-    is_decided: Callable[[CaseState], bool] = lambda state: True
-    awaits: Callable[[CaseState], frozenset[str]] = lambda state: frozenset()
+    is_decided: Callable[[CaseState], bool] = _is_decided
+    awaits: Callable[[CaseState], frozenset[str]] = _awaits
     uses_agreement_dates: bool = False
     involvement: str | None = None
     recurs: bool = False

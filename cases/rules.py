@@ -30,7 +30,7 @@ from cases.acts import (
 )
 from cases.anchors import check_anchor, check_instant
 from cases.kind import Kind
-from cases.state import CaseState, OpenProposal
+from cases.state import CaseState, LastingHold, OpenProposal
 from models.errors import InvalidInput, Refused
 
 
@@ -64,9 +64,7 @@ def _check_dismissed(act: Act) -> None:
         raise Refused("This suspicion was dismissed.", next_step="Report a new incident if there is one.")
 
 
-def _check_common(  # noqa: C901 (one case an act)
-    kind: Kind, act: CommonAct, message: TakeAct, state: CaseState, now: datetime
-) -> None:
+def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState, now: datetime) -> None:
     match act:
         case SetDate():
             _check_date(kind, act, state, now)
@@ -77,10 +75,8 @@ def _check_common(  # noqa: C901 (one case an act)
                 raise Refused("No such notice of this case waits for release.", next_step="There is nothing to do.")
         case Withhold(clause=clause):
             _check_withholding(clause, state)
-        case Propose(clause=clause, ground=ground):
-            _check_proposal(clause, ground, state)
-            if message.made_id("proposal") in state.proposals:
-                raise Refused("This is proposed already.", next_step="A second person decides it.")
+        case Propose():
+            _check_proposal(act, state)
         case Approve(proposal_id=proposal_id) | Decline(proposal_id=proposal_id):
             proposal = state.proposals.get(proposal_id)
             if proposal is None:
@@ -88,7 +84,7 @@ def _check_common(  # noqa: C901 (one case an act)
             if isinstance(act, Approve) and proposal.proposed_by == message.actor:
                 raise Refused("Nobody approves a proposal of their own.", next_step="Ask a second person to decide it.")
         case Hold():
-            _check_hold(act, now)
+            _check_hold(act, state, now)
         case Lift(hold_id=hold_id):
             if hold_id not in state.holds:
                 raise Refused("No such law-enforcement hold is in place.", next_step="Look at the case's page.")
@@ -145,17 +141,25 @@ def _check_withholding(clause: str | None, state: CaseState) -> None:
         raise Refused("These notices are withheld already.", next_step="There is nothing to do.")
 
 
-def _check_proposal(clause: str, ground: str, state: CaseState) -> None:
-    _check_clause(clause, state)
-    if ground not in state.vocabulary.grounds:
+def _check_proposal(act: Propose, state: CaseState) -> None:
+    _check_clause(act.clause, state)
+    if act.ground not in state.vocabulary.grounds:
         raise InvalidInput(
-            f"The terms know no ground {ground!r}.",
+            f"The terms know no ground {act.ground!r}.",
             where="ground",
             next_step=f"They know {', '.join(state.vocabulary.grounds)}.",
         )
+    agreements = tuple(agreement.id for agreement in act.agreements)
+    for known in state.proposals.values():
+        if (known.clause, known.ground, known.agreements) == (act.clause, act.ground, agreements):
+            raise Refused("This is proposed already.", next_step="A second person decides it.")
 
 
-def _check_hold(act: Hold, now: datetime) -> None:
+def _check_hold(act: Hold, state: CaseState, now: datetime) -> None:
+    agreement = act.agreement.id if act.agreement else None
+    for known in state.holds.values():
+        if (known.particulars_sha256, known.agreement_id) == (act.particulars.sha256, agreement):
+            raise Refused("This hold is in place already.", next_step="There is nothing to do.")
     if problem := check_instant("begins_at", act.begins_at, now):
         raise problem
     if act.until and act.until <= max(now, act.begins_at):
@@ -212,12 +216,21 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
         case Withhold(clause=clause):
             waiting = state.waiting_of(clause)
             state.withheld.update(plan.batch_id for plan in waiting if plan.batch_id not in state.released)
-        case Propose(clause=clause):
-            state.proposals[message.made_id("proposal")] = OpenProposal(clause=clause, proposed_by=message.actor)
+        case Propose(clause=clause, ground=ground, agreements=agreements):
+            state.proposals[message.made_id("proposal")] = OpenProposal(
+                clause=clause,
+                ground=ground,
+                agreements=tuple(agreement.id for agreement in agreements),
+                proposed_by=message.actor,
+            )
         case Approve(proposal_id=proposal_id) | Decline(proposal_id=proposal_id):
             del state.proposals[proposal_id]
-        case Hold(until=until):
-            state.holds[message.made_id("hold")] = until
+        case Hold(particulars=particulars, agreement=agreement, until=until):
+            state.holds[message.made_id("hold")] = LastingHold(
+                particulars_sha256=particulars.sha256,
+                agreement_id=agreement.id if agreement else None,
+                until=until,
+            )
         case Lift(hold_id=hold_id):
             del state.holds[hold_id]
         case SetDate() | Learn() | Impossible() | Done() | ConfirmDone() | AdoptTerms() | Add():

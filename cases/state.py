@@ -90,11 +90,21 @@ class CaseSummary(Message):
     computing: bool = False
 
 
-class OpenProposal(BaseModel):
-    """A proposal that waits for a second person."""
+class OpenProposal(Message):
+    """A proposal that waits for a second person; ``agreements`` is empty where it is for all."""
 
     clause: str
+    ground: str
+    agreements: tuple[UUID, ...]
     proposed_by: str
+
+
+class LastingHold(Message):
+    """A law-enforcement hold that lasts: what was said of it, for which agreement, and when it ends by itself."""
+
+    particulars_sha256: str
+    agreement_id: UUID | None
+    until: datetime | None
 
 
 class CaseState(BaseModel):
@@ -108,7 +118,7 @@ class CaseState(BaseModel):
         released: who released a waiting batch.
         withheld: batches that an officer decided to keep back.
         proposals: those that wait for a second person.
-        holds: law-enforcement holds that last, each with when it ends by itself.
+        holds: law-enforcement holds that last.
         reminded: how many reminders there were for each clause and due instant.
         raised_until: up to which due instant overdue duties were raised.
         chases: when LEAs that have not acknowledged are asked again.
@@ -128,7 +138,7 @@ class CaseState(BaseModel):
     released: dict[UUID, str] = Field(default_factory=dict)
     withheld: set[UUID] = Field(default_factory=set)
     proposals: dict[UUID, OpenProposal] = Field(default_factory=dict)
-    holds: dict[UUID, datetime | None] = Field(default_factory=dict)
+    holds: dict[UUID, LastingHold] = Field(default_factory=dict)
     reminded: dict[str, int] = Field(default_factory=dict)
     raised_until: datetime | None = None
     chases: list[datetime] = Field(default_factory=list)

@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from models.enums import ContactRole
 from models.errors import InvalidInput
+from terms.clauses import Addressees
 
 
 class Contact(Protocol):

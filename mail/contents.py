@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import Enum
 from zoneinfo import ZoneInfo
 
-from cases.messages import AnchorValue
+from cases.values import AnchorValue
 from mail.compose import local_instant, utc_instant
 from mail.facts import ElementStatus, ElementValue, Sender
 from models.enums import FactStatus

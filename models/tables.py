@@ -329,7 +329,7 @@ class Delivery(SQLModel, table=True):
     answer: str | None = _sealed_or_none("delivery.answer")
 
 
-class Hold(SQLModel, table=True):
+class LawEnforcementHold(SQLModel, table=True):
     """A law-enforcement request to hold notices back: for a case, or for one agreement in it."""
 
     __tablename__ = "hold"

@@ -190,7 +190,7 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
         case Hold():
             return _hold(recording, act)
         case Lift(hold_id=hold_id):
-            hold = session.get_one(tables.Hold, hold_id)
+            hold = session.get_one(tables.LawEnforcementHold, hold_id)
             hold.lifted_by, hold.lifted_at = recording.actor, hold.lifted_at or recording.at
             return {}
         case Done(clause=clause):
@@ -324,7 +324,7 @@ def _decide(recording: Recording, proposal_id: UUID, *, approve: bool) -> JsonOb
 def _hold(recording: Recording, act: Hold) -> JsonObject:
     hold_id = recording.made_id("hold")
     recording.session.add(
-        tables.Hold(
+        tables.LawEnforcementHold(
             id=hold_id,
             case_id=recording.case.id,
             agreement_id=act.agreement.id if act.agreement else None,

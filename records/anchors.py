@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from cases.values import AnchorValue
-from models.tables import CaseAnchor, Hold
+from models.tables import CaseAnchor, LawEnforcementHold
 
 
 def current_anchors(session: Session, case_id: UUID) -> dict[str, AnchorValue]:
@@ -40,7 +40,7 @@ class Suspension:
 def suspensions(session: Session, case_id: UUID, now: datetime) -> dict[UUID | None, Suspension]:
     """The holds of a case by agreement, those of the whole case under None."""
     found: dict[UUID | None, Suspension] = {}
-    for hold in session.exec(select(Hold).where(Hold.case_id == case_id)):
+    for hold in session.exec(select(LawEnforcementHold).where(LawEnforcementHold.case_id == case_id)):
         before = found.get(hold.agreement_id, Suspension())
         ends = min(filter(None, (hold.lifted_at, hold.until)), default=None)
         lasts = ends is None or ends > now

@@ -24,6 +24,7 @@ from models import identifiers
 from models.enums import AnswerKind, ContactRole, NoticeKind
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.tables import Agreement, AgreementContact, Answer, DueDate, Duty, Notice
+from records.due_dates import read_due_date
 from records.queries.views import View
 from records.scope import require_case
 

@@ -27,8 +27,10 @@ from mail.transport import (
     Rejected,
     SendResult,
 )
-from models.enums import DeliveryStatus, DutyStatus, NoticeKind
+from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy
 from models.tables import AgreementContact, Batch, Delivery, Duty, Notice
+from records.due_dates import StoredDueDate, read_due_dates
+from records.duties import perform
 from records.outbox import OutgoingMessage, attempt_of
 
 Answer: TypeAlias = SendResult | MailServerUnavailable | OutcomeUnknown

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
-from cases.messages import AnchorValue
+from cases.values import AnchorValue
 from config.database import Database
 from ledger.append import append
 from ledger.artifacts import fetch, store
@@ -23,8 +23,8 @@ from models import identifiers
 from models.enums import FactStatus, Party
 from models.errors import InvalidFields, InvalidInput, NotFound
 from models.tables import Agreement, Artifact, Case, CaseDocument, Notice
+from records.anchors import current_anchors
 from records.answers import LinkedNotice
-from records.duties import current_anchors
 from records.outbox import current_facts
 from records.queries.views import View
 from records.scope import agreement_in_scope, clauses_of_agreement, pinned_clauses, require_case

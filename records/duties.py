@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, insert, select, update
 
 from cases.anchors import clock_anchors
@@ -25,8 +26,9 @@ from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, Performed
 from models.tables import Agreement, Case, CaseAgreement, Duty
 from records.anchors import Suspension, anchors_by_agreement, current_anchors, suspensions
 from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
+from terms.anchors import needs_instant
 from terms.calendars import SchoolCalendar
-from terms.duties import HOLD_LIFTED, duties_for, needs_instant
+from terms.duties import HOLD_LIFTED, duties_for
 from terms.effective import EffectiveClause, EffectiveTerms
 
 
@@ -166,17 +168,17 @@ _Computed = list[tuple[str, StoredDueDate, DutyStatus]]
 
 def _compute_scope(session: Session, matter: _Matter) -> Iterator[ComputedDuty]:
     """Every duty of every agreement in scope; agreements with equal terms, zone and dates share the arithmetic."""
-    scope = session.exec(
-        select(
-            Agreement.id,
-            Agreement.time_zone,
-            CaseAgreement.terms_hash,
-            Agreement.executed_on,
-            Agreement.expires_on,
-            Agreement.terminated_on,
+    scope = session.execute(
+        select_columns(
+            col(Agreement.id),
+            col(Agreement.time_zone),
+            col(CaseAgreement.terms_hash),
+            col(Agreement.executed_on),
+            col(Agreement.expires_on),
+            col(Agreement.terminated_on),
         )
         .join(CaseAgreement, col(CaseAgreement.agreement_id) == col(Agreement.id))
-        .where(CaseAgreement.case_id == matter.case.id)
+        .where(col(CaseAgreement.case_id) == matter.case.id)
         .order_by(col(Agreement.id))
     ).all()
     shared: dict[tuple[object, ...], _Computed] = {}
@@ -184,11 +186,12 @@ def _compute_scope(session: Session, matter: _Matter) -> Iterator[ComputedDuty]:
         if terms_hash is None:
             continue
         dates = {"executed": executed, "expires": expires, "terminated": terminated}
-        own = dates if matter.kind.uses_agreement_dates else {}
+        terms = matter.terms[terms_hash]
+        own = {name: dates[name] for name in terms.agreement_dates} if matter.kind.uses_agreement_dates else {}
         alone = agreement_id in matter.anchors or agreement_id in matter.holds or agreement_id in matter.closed
         key = (agreement_id if alone else None, terms_hash, zone, *own.values())
         if key not in shared:
-            shared[key] = _compute_one(matter, agreement_id, matter.terms[terms_hash], zone, own)
+            shared[key] = _compute_one(matter, agreement_id, terms, zone, own)
         for due_date_id, due_date, status in shared[key]:
             yield ComputedDuty(agreement_id, due_date_id, due_date, status)
 
@@ -212,7 +215,7 @@ def _compute_one(
     found: _Computed = []
     for duty in duties_for(terms, event, given, zone=zone, defaults=matter.defaults, occurrences=rounds):
         status = DutyStatus(duty.status)
-        if duty.owed_by != matter.side:
+        if duty.owed_by is not matter.side:
             continue
         if status is DutyStatus.PENDING and awaited.isdisjoint(terms.clauses[duty.clause].anchors):
             continue  # nothing that this case awaits could start it
@@ -235,13 +238,15 @@ def _as_dated_by(side: Party, given: dict[str, datetime | date], known: tuple[st
 
 def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty]) -> list[ComputedDuty]:
     """Insert new duties and update the open ones that changed; return both. A performed duty is never touched."""
-    kept = {
-        duty_id: (due_date_id, status)
+    kept: dict[UUID, tuple[str, DutyStatus]] = {
+        duty_id: (due_date_id, DutyStatus(status))
         for duty_id, due_date_id, status in session.exec(
             select(Duty.id, Duty.due_date_id, Duty.status).where(Duty.case_id == case_id)
         )
     }
-    new, moved, changed = [], [], []
+    new: list[dict[str, Any]] = []
+    moved: list[dict[str, Any]] = []
+    changed: list[ComputedDuty] = []
     for item in computed:
         due = item.due_date
         duty_id = identifiers.duty_id(case_id, item.agreement_id, due.clause, due.occurrence)
@@ -260,12 +265,12 @@ def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty])
             continue
         changed.append(item)
     given_up = [duty_id for duty_id, (_, status) in kept.items() if status is DutyStatus.PENDING]
-    moved += [{"id": duty_id, "status": DutyStatus.CANCELLED} for duty_id in given_up]
     if new:
         session.execute(insert(Duty), new)
-    for row in ([row for row in moved if len(row) > 2], [row for row in moved if len(row) == 2]):
-        if row:
-            session.execute(update(Duty), row)
+    if moved:
+        session.execute(update(Duty), moved)
+    if given_up:
+        session.execute(update(Duty), [{"id": duty_id, "status": DutyStatus.CANCELLED} for duty_id in given_up])
     return changed
 
 

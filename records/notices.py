@@ -10,11 +10,21 @@ from uuid import UUID
 
 from sqlmodel import Session, col, insert, select
 
-from cases.messages import BatchPlan, NoticePolicy
+from cases.state import BatchPlan, NoticePolicy
 from models import identifiers
-from models.enums import BatchStatus, CaseStatus, DeliveryStatus, DutyStatus, FactStatus, NoticeKind
+from models.enums import (
+    OPEN_STATUSES,
+    BatchStatus,
+    CaseStatus,
+    DeliveryStatus,
+    DutyStatus,
+    FactStatus,
+    NoticeKind,
+    PerformedBy,
+)
 from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice
 from records.documents_at_hand import documents_at_hand
+from records.due_dates import StoredDueDate, read_due_dates
 
 BATCH_SIZE = 200
 """How many notices one batch holds at most: what one activity sends, and what the case waits for at once."""

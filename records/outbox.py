@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import HttpUrl
 from sqlmodel import Session, col, select
 
-from cases.messages import AnchorValue
+from cases.values import AnchorValue
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import Content, fetch, store_many
@@ -22,7 +22,7 @@ from mail.contents import Delay, Knowledge, KnownFact, element_values
 from mail.facts import Clause, EarlierNotice, ElementStatus, ElementValue, Mailbox, NoticeFacts, Sender
 from mail.links import notice_link
 from models import identifiers
-from models.enums import ContactRole, DeliveryStatus, FactStatus, NoticeKind
+from models.enums import ContactRole, DeliveryStatus, FactStatus, NoticeKind, Party
 from models.errors import InvalidInput
 from models.grouping import grouped
 from models.tables import (
@@ -33,12 +33,14 @@ from models.tables import (
     CaseFact,
     Delivery,
     Duty,
-    Hold,
+    LawEnforcementHold,
     Notice,
 )
+from records.anchors import current_anchors
 from records.documents_at_hand import documents_at_hand
-from records.duties import current_anchors
+from records.due_dates import StoredDueDate, read_due_dates
 from records.terms import pinned_terms
+from terms.clauses import Addressees
 from terms.effective import EffectiveTerms
 
 UNSETTLED = (DeliveryStatus.RESERVED, DeliveryStatus.UNKNOWN)
@@ -152,7 +154,7 @@ class CaseContext:
     anchors: Mapping[str, AnchorValue]
     facts: Mapping[str, KnownFact]
     at_hand: Mapping[UUID, Set[str]]
-    holds: Sequence[Hold]
+    holds: Sequence[LawEnforcementHold]
     earlier: Mapping[UUID, EarlierNotice]
     dismissal_reason: str | None
 
@@ -313,7 +315,7 @@ def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeCont
         anchors=current_anchors(session, case_id),
         facts=current_facts(session, case_id),
         at_hand=documents_at_hand(session, case_id),
-        holds=session.exec(select(Hold).where(Hold.case_id == case_id)).all(),
+        holds=session.exec(select(LawEnforcementHold).where(LawEnforcementHold.case_id == case_id)).all(),
         earlier=_earlier(session, following),
         dismissal_reason=_dismissal_reason(session, case_id),
     )

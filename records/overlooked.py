@@ -26,13 +26,13 @@ class Suspects:
     """What SQL makes suspicious, before Temporal is asked.
 
     Attributes:
-        cases: those that are not closed, whose workflow should run.
+        cases: those that are not closed, whose workflow should run, each with its kind.
         sending: batches that began to be sent a while ago, are not through, and were not raised since.
         stayed: batches that should have left, were not withheld, and were not raised.
         overdue: cases with overdue duties that nobody was told of.
     """
 
-    cases: Sequence[UUID]
+    cases: Sequence[tuple[UUID, str]]
     sending: Sequence[Batch]
     stayed: Sequence[Batch]
     overdue: Sequence[UUID]
@@ -93,7 +93,7 @@ def look(session: Session, before: datetime) -> Suspects:
         .where(col(Duty.due_at) < before, col(Duty.escalated_at).is_(None))
     )
     return Suspects(
-        cases=session.exec(select(Case.id).where(*unclosed)).all(),
+        cases=session.exec(select(Case.id, Case.kind).where(*unclosed)).all(),
         sending=session.exec(sending).all(),
         stayed=session.exec(stayed).all(),
         overdue=session.exec(overdue.distinct()).all(),

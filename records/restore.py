@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from cases.state import CaseState, NoticePolicy, OpenProposal
+from cases.state import CaseState, LastingHold, NoticePolicy, OpenProposal
 from models.enums import BatchStatus, CaseStatus
-from models.tables import Batch, Case, Hold, Notice, Proposal
+from models.tables import Batch, Case, LawEnforcementHold, Notice, Proposal
 from records.anchors import current_anchors
 
 RELEASED = (BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.PUT_OFF)
@@ -31,14 +31,29 @@ def restore_state(session: Session, case_id: UUID, policy: NoticePolicy) -> Case
     )
 
 
-def _holds(session: Session, case_id: UUID) -> dict[UUID, datetime | None]:
-    rows = session.exec(select(Hold.id, Hold.until).where(Hold.case_id == case_id, col(Hold.lifted_at).is_(None)))
-    return dict(rows.all())
+def _holds(session: Session, case_id: UUID) -> dict[UUID, LastingHold]:
+    rows = session.exec(
+        select(LawEnforcementHold).where(
+            LawEnforcementHold.case_id == case_id, col(LawEnforcementHold.lifted_at).is_(None)
+        )
+    )
+    return {
+        row.id: LastingHold(particulars_sha256=row.particulars_sha256, agreement_id=row.agreement_id, until=row.until)
+        for row in rows
+    }
 
 
 def _proposals(session: Session, case_id: UUID) -> dict[UUID, OpenProposal]:
     rows = session.exec(select(Proposal).where(Proposal.case_id == case_id, col(Proposal.decided_at).is_(None)))
-    return {row.id: OpenProposal(clause=row.clause, proposed_by=row.proposed_by) for row in rows}
+    return {
+        row.id: OpenProposal(
+            clause=row.clause,
+            ground=row.ground,
+            agreements=tuple(UUID(agreement) for agreement in row.agreements),
+            proposed_by=row.proposed_by,
+        )
+        for row in rows
+    }
 
 
 def _released(session: Session, case_id: UUID) -> dict[UUID, str]:

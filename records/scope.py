@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
@@ -11,8 +12,9 @@ from sqlmodel import Session, col, select, update
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import TermsPinned
-from models.errors import InvalidInput, NotFound
-from models.tables import Agreement, Case, CaseAgreement, TermsSnapshot
+from models.enums import ContactRole
+from models.errors import InvalidFields, InvalidInput, NotFound, Refused
+from models.tables import Agreement, AgreementContact, Case, CaseAgreement, TermsSnapshot
 from records.terms import exhibit_h_changes
 from terms.catalogue import Catalogue
 from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
@@ -56,7 +58,7 @@ def pinned_clauses(session: Session, case: Case) -> dict[str, tuple[EffectiveCla
         CaseAgreement.case_id == case.id, col(CaseAgreement.terms_hash) == col(TermsSnapshot.hash)
     )
     snapshots = session.exec(select(TermsSnapshot.hash, TermsSnapshot.body).where(pinned.exists()))
-    return {terms_hash: _clauses(body, case.kind.value) for terms_hash, body in snapshots}
+    return {terms_hash: _clauses(body, case.event) for terms_hash, body in snapshots}
 
 
 def clauses_of_agreement(session: Session, case_id: UUID, agreement_id: UUID) -> tuple[EffectiveClause, ...]:

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
-from cases.messages import CaseSummary
-from models.enums import OPEN_STATUSES, BatchStatus
+from cases.state import CaseSummary
+from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, PerformedBy
 from models.tables import Batch, Duty, Notice
 
 

@@ -26,7 +26,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import Refusal, from_refusal
+from activities.contracts import Prospect, from_refusal
 from cases.acts import COMMON_MAKES, Act, TakeAct
 from cases.intake import Intake, check_intake
 from cases.kind import Kind
@@ -137,9 +137,9 @@ class CaseService:
         handle = self._handle(kind, case_id)
         try:
             # Asked first, so that what is refused keeps no text and no file.
-            refused: Refusal | None = await handle.query("refusal_of", message, result_type=Refusal | None)
-            if refused:
-                raise refused.error()
+            prospect: Prospect = await handle.query("would_take", message, result_type=Prospect)
+            if prospect.refusal:
+                raise prospect.refusal.error()
             await asyncio.to_thread(self._keep, message.act)
             await handle.execute_update(message.act.act, message, id=str(message.act_id), result_type=CaseSummary)
         except WorkflowUpdateFailedError as error:

@@ -50,7 +50,7 @@ async def read_act(act: type[Act], form: FormData) -> Act:
     return parse_act(given)
 
 
-async def _value(field: ActField, form: FormData) -> object:  # noqa: C901 (one case a shape)
+async def _value(field: ActField, form: FormData) -> object:
     """What a form gives for a field, or None where it gives nothing."""
     text = text_of(form, field.name)
     match field.shape:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from cases.kinds import kind_named
 from models.errors import DuenoticeError
 from records.answers import read_answers
 from records.costs import read_costs
@@ -26,6 +27,7 @@ from records.queries.cases import (
     read_evidence,
 )
 from records.queries.views import CohortView
+from web.act_forms import act_form
 from web.failures import status_of
 from web.pages import problems_of
 from web.paging import read_page

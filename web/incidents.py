@@ -8,6 +8,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from cases.breach import BREACH
 from models.errors import DuenoticeError
 from records.queries.cases import agreement_kinds
 from web.failures import status_of

@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         WHOLE_CASE,
         CaseContract,
         DutyContract,
+        Prospect,
         Refusal,
         ReminderContract,
         refusal,
@@ -119,13 +120,13 @@ class CaseWorkflow:
         return self._state.reported()
 
     @workflow.query
-    def refusal_of(self, message: TakeAct) -> Refusal | None:
-        """Why an act would be refused now, or None: asked before what a person gave with it is kept."""
+    def would_take(self, message: TakeAct) -> Prospect:
+        """Whether an act would be refused now, and why: asked before what a person gave with it is kept."""
         try:
             check(self.kind, message, self._state, workflow.now())
         except DuenoticeError as error:
-            return Refusal.of(error)
-        return None
+            return Prospect(refusal=Refusal.of(error))
+        return Prospect()
 
     @workflow.query
     def is_busy(self) -> bool:
@@ -382,7 +383,7 @@ class CaseWorkflow:
         yield from (batch.again_at for batch in state.put_off.values())
         # A reminder whose time has passed is given at once.
         yield from (max(reminder[0], now + timedelta(milliseconds=1)) for reminder in self._reminders())
-        yield from (until for until in state.holds.values() if until)
+        yield from (hold.until for hold in state.holds.values() if hold.until)
         yield from state.chases[:1]
         if overdue := self._next_overdue():
             yield overdue + timedelta(milliseconds=1)
@@ -393,7 +394,7 @@ class CaseWorkflow:
         return self._state.is_behind() or self._is_done() or bool(self._next_to_leave()) or self._may_begin_anew()
 
     def _end_expired_holds(self) -> None:
-        ended = [key for key, until in self._state.holds.items() if until and until <= workflow.now()]
+        ended = [key for key, hold in self._state.holds.items() if hold.until and hold.until <= workflow.now()]
         for key in ended:
             del self._state.holds[key]
             self._state.facts += 1

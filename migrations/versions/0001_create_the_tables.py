@@ -37,26 +37,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sha256"),
     )
     op.create_table(
-        "duenotice_case",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.String(length=60), nullable=False),
-        sa.Column("event", sa.String(length=60), nullable=False),
-        sa.Column("status", sa.String(length=32), nullable=False),
-        sa.Column("title", sa.LargeBinary(), nullable=False),
-        sa.Column("report_digest", sa.String(), nullable=False),
-        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=True),
         "due_date",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
-    op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
-    op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
     op.create_table(
         "evidence",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
@@ -101,40 +86,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash"),
     )
     op.create_table(
-        "agreement_contact",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("agreement_id", sa.Uuid(), nullable=False),
-        sa.Column("case_id", sa.Uuid(), nullable=True),
-        sa.Column("party", sa.String(length=32), nullable=False),
-        sa.Column("role", sa.String(length=32), nullable=False),
-        sa.Column("rank", sa.Integer(), nullable=False),
-        sa.Column("name", sa.LargeBinary(), nullable=False),
-        sa.Column("email", sa.LargeBinary(), nullable=False),
-        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["agreement_id"],
-            ["agreement.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["case_id"],
-            ["duenotice_case.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(op.f("ix_agreement_contact_agreement_id"), "agreement_contact", ["agreement_id"], unique=False)
-    op.create_index(op.f("ix_agreement_contact_case_id"), "agreement_contact", ["case_id"], unique=False)
-    op.create_table(
         "duenotice_case",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=60), nullable=False),
+        sa.Column("event", sa.String(length=60), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("title", sa.LargeBinary(), nullable=False),
-        sa.Column("subprocessor", sa.LargeBinary(), nullable=True),
         sa.Column("report_digest", sa.String(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("dismissal_reason_sha256", sa.String(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["dismissal_reason_sha256"],
             ["artifact.sha256"],
@@ -142,6 +106,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("report_digest"),
     )
+    op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
     op.create_table(
@@ -175,6 +140,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_school_calendar_agreement_id"), "school_calendar", ["agreement_id"], unique=False)
+    op.create_table(
+        "agreement_contact",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("party", sa.String(length=32), nullable=True),
+        sa.Column("role", sa.String(length=32), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("email", sa.LargeBinary(), nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agreement_id"],
+            ["agreement.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_agreement_contact_agreement_id"), "agreement_contact", ["agreement_id"], unique=False)
+    op.create_index(op.f("ix_agreement_contact_case_id"), "agreement_contact", ["case_id"], unique=False)
     op.create_table(
         "batch",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -429,27 +417,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_proposal_case_id"), "proposal", ["case_id"], unique=False)
-    op.create_table(
-        "withholding",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("clause", sa.String(), nullable=True),
-        sa.Column("reason_sha256", sa.String(), nullable=False),
-        sa.Column("decided_by", sa.String(), nullable=False),
-        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_by", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["case_id"],
-            ["duenotice_case.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["reason_sha256"],
-            ["artifact.sha256"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(op.f("ix_withholding_case_id"), "withholding", ["case_id"], unique=False)
     op.create_table(
         "confirmation",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -13,6 +13,10 @@ from sqlalchemy import ColumnElement, Text, case, cast, true
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
+from cases.acts import Add, AdoptTerms, ConfirmDone, Done, Propose, SetDate, Withhold
+from cases.kind import Kind
+from cases.kinds import kind_named
+from cases.state import CaseState
 from config.database import Database
 from ledger.artifacts import fetch
 from mail.contents import KnownFact
@@ -32,17 +36,19 @@ from models.tables import (
     AgreementContact,
     Batch,
     Case,
+    CaseAct,
     CaseAgreement,
     CaseFact,
     Delivery,
     DueDate,
     Duty,
     EvidenceEntry,
-    Hold,
+    LawEnforcementHold,
     Notice,
     Proposal,
 )
-from records.duties import current_anchors
+from records.anchors import current_anchors
+from records.due_dates import StoredDueDate, read_due_date, read_due_dates
 from records.notices import NOT_BEGUN, NOT_SENT
 from records.outbox import current_facts
 from records.queries.views import (
@@ -319,17 +325,16 @@ def notices_left(database: Database, case_id: UUID, clause: str | None = None) -
         ).one()
 
 
-def references_to_add(database: Database, case_id: UUID, which: AgreementFilter) -> tuple[str, ...]:
+def references_to_add(session: Session, case_id: UUID, which: AgreementFilter) -> tuple[str, ...]:
     """The references of the matching agreements that a case does not touch yet."""
-    with database.reading() as session:
-        there = select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case_id)
-        return tuple(
-            session.exec(
-                select(Agreement.reference)
-                .where(*which.conditions(), col(Agreement.id).not_in(there))
-                .order_by(col(Agreement.reference))
-            )
+    there = select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case_id)
+    return tuple(
+        session.exec(
+            select(Agreement.reference)
+            .where(*which.conditions(), col(Agreement.id).not_in(there))
+            .order_by(col(Agreement.reference))
         )
+    )
 
 
 def _head(session: Session, case: Case, now: datetime) -> CaseHead:
@@ -371,7 +376,16 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
 
 def _offered(waiting: bool) -> tuple[str, ...]:
     """The acts that a case's page offers as forms of their own; the others stand beside what they are about."""
-    offered = (SetDate, Add, *((Withhold,) if waiting else ()), Propose, Hold, Done, ConfirmDone, AdoptTerms)
+    offered = (
+        SetDate,
+        Add,
+        *((Withhold,) if waiting else ()),
+        Propose,
+        LawEnforcementHold,
+        Done,
+        ConfirmDone,
+        AdoptTerms,
+    )
     return tuple(act.act_name() for act in offered)
 
 
@@ -635,7 +649,11 @@ def _lacking(session: Session, case_id: UUID) -> Counter[str]:
 
 
 def _holds(session: Session, case_id: UUID, now: datetime) -> tuple[HoldView, ...]:
-    holds = session.exec(select(Hold).where(Hold.case_id == case_id).order_by(col(Hold.placed_at))).all()
+    holds = session.exec(
+        select(LawEnforcementHold)
+        .where(LawEnforcementHold.case_id == case_id)
+        .order_by(col(LawEnforcementHold.placed_at))
+    ).all()
     bound = {
         row.id: row
         for row in session.exec(select(Agreement).where(col(Agreement.id).in_({hold.agreement_id for hold in holds})))

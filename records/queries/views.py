@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from cases.messages import AnchorValue
+from cases.values import AnchorValue
 from models.enums import (
     OPEN_STATUSES,
     BatchStatus,
@@ -18,8 +18,10 @@ from models.enums import (
     FactStatus,
     NoticeKind,
     Party,
+    PerformedBy,
     Verdict,
 )
+from terms.effective import TrailStep
 
 
 class View(BaseModel):

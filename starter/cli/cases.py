@@ -199,7 +199,7 @@ def _person(text: str, where: str) -> dict[str, str]:
 
 def _read_report(file: Path) -> object:
     try:
-        return yaml.load(file.read_text("utf-8"), Loader=_TextLoader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(file.read_text("utf-8"), Loader=_TextLoader)
     except OSError as error:
         raise InvalidInput(f"The file cannot be read: {error.strerror}.", where=str(file)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -283,7 +283,7 @@ def _lacking(case: CaseHead) -> Iterator[str]:
 
 def _reason(duty: DutyView) -> str:
     source = duty.trail[-1]
-    return f"{duty.limit} from {(duty.anchor or 'an anchor not yet known').replace('_', ' ')} ({source['clause']})"
+    return f"{duty.limit} from {(duty.anchor or 'an anchor not yet known').replace('_', ' ')} ({source.clause})"
 
 
 def _sent(duty: DutyView) -> str:

@@ -9,10 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import assert_never
 from uuid import UUID
 
 from sqlmodel import col, func, select
 
+from cases.acts import parse_act
+from cases.breach import BREACH
 from config.keyring import Keyring
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Notice

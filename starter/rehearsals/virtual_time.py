@@ -39,6 +39,7 @@ from models import identifiers
 from models.errors import Unavailable
 from models.search_attributes import REGISTRY
 from models.tables import LedgerHead
+from records.queries.cases import kind_of_case
 from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli
 from starter.resources import Resources, open_database, utc_now
@@ -136,11 +137,12 @@ class VirtualEngine:
 
     async def _is_busy(self, case_id: UUID) -> bool:
         try:
-            return await self.case(case_id).query("is_busy", result_type=bool)
+            busy: bool = await self.case(case_id).query("is_busy", result_type=bool)
         except RPCError as error:
             if error.status is not RPCStatusCode.FAILED_PRECONDITION:  # what one answers that has yet to begin
                 raise
             return True
+        return busy
 
     async def _lives(self, case_id: UUID) -> bool:
         return (await self.case(case_id).describe()).status is WorkflowExecutionStatus.RUNNING

@@ -10,7 +10,7 @@ from sqlmodel import select
 from temporalio.testing import ActivityEnvironment
 
 from activities.cases import CaseActivities
-from activities.duties import TermsActivities
+from activities.duties import DutyActivities
 from cases.messages import ComputeDuties, OpenCase
 from models import identifiers
 from models.tables import CaseAgreement, TermsSnapshot
@@ -27,9 +27,9 @@ def pinned(engine: VirtualEngine, case_id: UUID) -> dict[UUID, str | None]:
         return {row.agreement_id: row.terms_hash for row in rows}
 
 
-def computation(engine: VirtualEngine, catalogue: Catalogue) -> TermsActivities:
+def computation(engine: VirtualEngine, catalogue: Catalogue) -> DutyActivities:
     settings = engine.resources.settings
-    return TermsActivities(engine.resources.database, catalogue, settings.defaults, settings.side)
+    return DutyActivities(engine.resources.database, catalogue, settings.defaults, settings.side)
 
 
 def changed_catalogue(folder: Path) -> Catalogue:
@@ -65,8 +65,8 @@ async def test_changed_clause_files_do_not_change_an_open_case(engine: VirtualEn
     assert effective_terms(changed, "ndpa-v1", "VA", on=utc_now().date()).hash not in before.values()
 
     database = engine.resources.database
-    await ActivityEnvironment().run(CaseActivities(database, changed).open_case, OpenCase(case_id=case_id))
-    await ActivityEnvironment().run(computation(engine, changed).compute_duties, ComputeDuties(case_id=case_id))
+    ActivityEnvironment().run(CaseActivities(database, changed).open_case, OpenCase(case_id=case_id))
+    ActivityEnvironment().run(computation(engine, changed).compute_duties, ComputeDuties(case_id=case_id))
 
     assert pinned(engine, case_id) == before
     assert duties(engine, case_id, "VA")[INITIAL].due_at == due_at
@@ -76,7 +76,7 @@ async def test_computation_again_without_a_new_fact_changes_nothing(engine: Virt
     case_id = await open_case(engine, incident("VA-001", "IL-001", expected=utc_now(), confirmed=utc_now()))
     before = case(engine, case_id)
     activities = computation(engine, engine.resources.catalogue)
-    again = await ActivityEnvironment().run(activities.compute_duties, ComputeDuties(case_id=case_id))
+    again = ActivityEnvironment().run(activities.compute_duties, ComputeDuties(case_id=case_id))
     after = case(engine, case_id)
     assert (after.duties, after.evidence) == (before.duties, before.evidence)
     assert sum(batch.size for batch in again.batches) == 3

@@ -22,7 +22,6 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from config.logging import PERSONAL_KEYS, configure_logging, get_logger, remove_personal_data
 from config.settings import Settings
 from models import identifiers
-from models.enums import CaseKind
 
 CASE = UUID("11111111-2222-5333-8444-555555555555")
 
@@ -89,7 +88,7 @@ def test_inside_an_activity_a_line_says_which_case_and_workflow(lines: LogLines)
         activity.logger.info("pinned too")
 
     environment = ActivityEnvironment()
-    workflow_id = identifiers.workflow_id(CaseKind.BREACH, CASE)
+    workflow_id = identifiers.workflow_id("breach", CASE)
     environment.info = dataclasses.replace(environment.info, workflow_id=workflow_id)
     environment.run(pin_terms)
     for line, said in zip(lines.read(), ("pinned", "pinned too"), strict=True):
@@ -98,7 +97,7 @@ def test_inside_an_activity_a_line_says_which_case_and_workflow(lines: LogLines)
 
 
 async def test_inside_a_workflow_a_line_says_so_too(lines: LogLines, temporal_cli: str) -> None:
-    workflow_id = identifiers.workflow_id(CaseKind.BREACH, CASE)
+    workflow_id = identifiers.workflow_id("breach", CASE)
     async with (
         await WorkflowEnvironment.start_local(dev_server_existing_path=temporal_cli) as environment,
         Worker(

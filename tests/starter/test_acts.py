@@ -8,11 +8,11 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from starter.acts import read_references
 
 from models.enums import DutyStatus, NoticeKind
 from records.queries.cases import read_case
 from records.queries.views import CaseView
+from records.references import references_in_csv
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.starter.test_cli import Shell, home, installed, shell
@@ -180,6 +180,6 @@ async def test_a_sign_in_link_can_be_made_for_another_officer(installed: Virtual
 
 
 def test_references_come_from_the_column_of_that_name_or_the_first() -> None:
-    assert read_references("LEA,reference\nOne,A-1\nTwo, A-2 \nTwo,A-2\n\n") == ("A-1", "A-2")
-    assert read_references("\ufeffA-1\nA-2,whatever\n") == ("A-1", "A-2")
-    assert read_references("") == ()
+    assert references_in_csv("LEA,reference\nOne,A-1\nTwo, A-2 \nTwo,A-2\n\n") == ("A-1", "A-2")
+    assert references_in_csv("\ufeffA-1\nA-2,whatever\n") == ("A-1", "A-2")
+    assert references_in_csv("") == ()

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
-from cases.incident import IncidentReport, Occurrence
 from sqlmodel import func, select
 from temporalio.client import Client
 from temporalio.service import RetryConfig
 from temporalio.testing import WorkflowEnvironment
 
+from cases.breach import IncidentReport, Occurrence
 from config.converter import data_converter
 from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus
@@ -24,6 +24,7 @@ from starter.local.temporal_server import find_cli
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, OFFICER, case, duties, incident
+from tests.support.officers import officer
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BACKWARDS = Occurrence(kind="range", first_day=date(2026, 3, 7), last_day=date(2026, 3, 6))
@@ -69,8 +70,8 @@ def in_another_zone(report: IncidentReport) -> IncidentReport:
 async def test_the_same_incident_posted_twice_is_one_case(engine: VirtualEngine) -> None:
     report = incident("VA-001", "OR-001", expected=utc_now())
     before = cases(engine)
-    first = await engine.service.report_breach(report, actor=OFFICER)
-    again = await engine.service.report_breach(report, actor="somebody else")
+    first = await officer(engine).report_breach(report, actor=OFFICER)
+    again = await officer(engine).report_breach(report, actor="somebody else")
     assert (first.existed, again.existed) == (False, True)
     assert first.case_id == again.case_id
     assert cases(engine) == before + 1
@@ -80,27 +81,27 @@ async def test_the_same_incident_posted_twice_is_one_case(engine: VirtualEngine)
 
 async def test_the_same_incident_posted_twice_at_once_is_one_case(engine: VirtualEngine) -> None:
     report = incident("VA-001")
-    posted = await asyncio.gather(*(engine.service.report_breach(report, actor=OFFICER) for _ in range(4)))
+    posted = await asyncio.gather(*(officer(engine).report_breach(report, actor=OFFICER) for _ in range(4)))
     assert len({one.case_id for one in posted}) == 1
     assert sorted(one.existed for one in posted) == [False, True, True, True]
 
 
 async def test_an_incident_written_in_another_zone_or_order_is_the_same(engine: VirtualEngine) -> None:
     report = incident("VA-001", "OR-001", expected=utc_now())
-    first = await engine.service.report_breach(report, actor=OFFICER)
+    first = await officer(engine).report_breach(report, actor=OFFICER)
     for same in (
         in_another_zone(report),
         report.model_copy(update={"agreements": ("OR-001", "VA-001")}),
         report.model_copy(update={"agreements": ("OR-001", "VA-001", "OR-001")}),
     ):
-        again = await engine.service.report_breach(same, actor=OFFICER)
+        again = await officer(engine).report_breach(same, actor=OFFICER)
         assert (again.case_id, again.existed) == (first.case_id, True)
 
 
 async def test_an_incident_with_another_fact_is_another_case(engine: VirtualEngine) -> None:
     report = incident("VA-001")
-    first = await engine.service.report_breach(report, actor=OFFICER)
-    other = await engine.service.report_breach(report.model_copy(update={"description": "Otherwise."}), actor=OFFICER)
+    first = await officer(engine).report_breach(report, actor=OFFICER)
+    other = await officer(engine).report_breach(report.model_copy(update={"description": "Otherwise."}), actor=OFFICER)
     assert other.case_id != first.case_id
 
 
@@ -108,7 +109,7 @@ async def test_a_report_is_kept_while_temporal_does_not_answer_and_its_clocks_st
     engine: VirtualEngine, unanswering: Client
 ) -> None:
     expected = utc_now() - HOUR
-    reported = await without_temporal(engine, unanswering).report_breach(
+    reported = await officer(without_temporal(engine, unanswering)).report_breach(
         incident("VA-001", expected=expected), actor=OFFICER
     )
     assert (reported.existed, reported.clocks_run) == (False, False)
@@ -126,18 +127,18 @@ async def test_a_report_is_kept_while_temporal_does_not_answer_and_its_clocks_st
 async def test_an_act_while_temporal_does_not_answer_changes_nothing_and_says_so(
     engine: VirtualEngine, unanswering: Client
 ) -> None:
-    reported = await engine.service.report_breach(incident("TN-001"), actor=OFFICER)
+    reported = await officer(engine).report_breach(incident("TN-001"), actor=OFFICER)
     await engine.settle(reported.case_id)
     with pytest.raises(Unavailable, match="does not answer"):
-        await without_temporal(engine, unanswering).confirm_breach(reported.case_id, utc_now(), actor=OFFICER)
-    assert case(engine, reported.case_id).can_confirm
+        await officer(without_temporal(engine, unanswering)).confirm_breach(reported.case_id, utc_now(), actor=OFFICER)
+    assert "confirm" in case(engine, reported.case_id).own_acts
     assert {duty.status for duty in case(engine, reported.case_id).duties} == {DutyStatus.PENDING}
 
 
 async def test_an_act_on_a_case_that_has_not_started_is_refused(engine: VirtualEngine, unanswering: Client) -> None:
-    reported = await without_temporal(engine, unanswering).report_breach(incident("TN-001"), actor=OFFICER)
+    reported = await officer(without_temporal(engine, unanswering)).report_breach(incident("TN-001"), actor=OFFICER)
     with pytest.raises(Refused, match="not yet started"):
-        await engine.service.confirm_breach(reported.case_id, utc_now(), actor=OFFICER)
+        await officer(engine).confirm_breach(reported.case_id, utc_now(), actor=OFFICER)
     assert await engine.service.start_unstarted_cases() == 1
 
 
@@ -157,7 +158,7 @@ async def test_a_report_that_cannot_be_true_is_refused_with_its_field_and_nothin
 ) -> None:
     before = cases(engine)
     with pytest.raises(InvalidFields) as caught:
-        await engine.service.report_breach(incident("TN-001").model_copy(update=changed), actor=OFFICER)
+        await officer(engine).report_breach(incident("TN-001").model_copy(update=changed), actor=OFFICER)
     assert [problem.where for problem in caught.value.problems] == [field]
     assert says in str(caught.value)
     assert cases(engine) == before

@@ -20,6 +20,7 @@ from starter.cli.main import run
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, duties, incident, open_case
+from tests.support.officers import officer
 
 HOUR = timedelta(hours=1)
 
@@ -123,7 +124,7 @@ async def test_breach_report_reads_a_whole_report_from_a_file(
     file.write_text(report.model_dump_json(), "utf-8")
     said = await shell("breach", "report", "--file", str(file))
     assert "is reported" in said.out
-    reported = await installed.service.report_breach(report, actor="officer")
+    reported = await officer(installed).report_breach(report, actor="officer")
     assert reported.existed, "a file and a form that say the same are the same report"
     await installed.settle(reported.case_id)
     found = duties(installed, reported.case_id, "VA")

@@ -17,7 +17,7 @@ from config.database import Database
 from ledger.verify import verify_ledger
 from mail.links import LINK_PURPOSE, notice_token
 from models import identifiers
-from models.enums import BatchStatus, CaseKind, CaseStatus, DutyStatus, FactStatus, NoticeKind, Party, Verdict
+from models.enums import BatchStatus, CaseStatus, DutyStatus, FactStatus, NoticeKind, Party, Verdict
 from models.tables import (
     Agreement,
     Answer,
@@ -73,12 +73,14 @@ def give_notices(database: Database, catalogue: Catalogue, now: datetime) -> Giv
         session.add(
             Case(
                 id=case_id,
-                kind=CaseKind.BREACH,
+                kind="breach",
+                event="breach",
                 status=CaseStatus.OPEN,
                 title="Rosters were readable",
                 report_digest=str(case_id),
                 opened_at=now - timedelta(hours=2),
                 workflow_started_at=now - timedelta(hours=2),
+                computed_at=now,
             )
         )
         session.flush()

@@ -10,13 +10,14 @@ from email import policy
 from email.message import EmailMessage
 from uuid import UUID
 
-from cases.incident import IncidentReport, Occurrence, Person
-
+from cases.breach import IncidentReport, Occurrence
+from cases.intake import Person
 from records.queries.cases import read_case, read_message
 from records.queries.views import CaseView, DutyView, NoticeView
 from starter.case_service import CaseService
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
+from tests.support.officers import officer
 
 OFFICER = "officer"
 TITLE = "Sealed words of a title"
@@ -56,7 +57,7 @@ async def open_case(engine: VirtualEngine, report: IncidentReport, **settings: o
     """Report an incident, quietly save for the settings given, and let its case come to rest."""
     changed = engine.resources.settings.model_copy(update=QUIET | settings)
     service = CaseService(replace(engine.resources, settings=changed))
-    reported = await service.report_breach(report, actor=OFFICER)
+    reported = await officer(service).report_breach(report, actor=OFFICER)
     assert not reported.existed
     assert reported.clocks_run
     await engine.settle(reported.case_id)

@@ -12,6 +12,7 @@ from starter.rehearsals.virtual_time import virtual_engine
 from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
 from tests.support.incidents import OFFICER, incident, open_case
+from tests.support.officers import officer
 
 
 async def play(folder: Path) -> None:
@@ -20,8 +21,8 @@ async def play(folder: Path) -> None:
         configure_logging(engine.resources.settings.model_copy(update={"log_level": "debug"}))
         know_demo_agreements(engine)
         case_id = await open_case(engine, incident("VA-001", "OR-001", expected=utc_now()))
-        await engine.service.confirm_breach(case_id, utc_now(), actor=OFFICER)
-        await engine.service.release_notices(case_id, actor=OFFICER)
+        await officer(engine).confirm_breach(case_id, utc_now(), actor=OFFICER)
+        await officer(engine).release_notices(case_id, actor=OFFICER)
         await engine.settle(case_id)
         print(case_id)
 

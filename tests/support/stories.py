@@ -19,6 +19,7 @@ from models.identifiers import batch_workflow_id
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import NOTICE, OFFICER, case, incident, open_case
+from tests.support.officers import officer
 
 HISTORIES = Path(__file__).parents[1] / "workflows" / "histories"
 FINGERPRINTS = HISTORIES.with_name("fingerprints")
@@ -32,7 +33,7 @@ async def suspected_then_confirmed(engine: VirtualEngine) -> UUID:
     """Nobody releases: each notice leaves at its last safe moment, the later ones after the confirmation."""
     case_id = await open_case(engine, incident("VA-001", "MO-001", expected=utc_now()))
     confirmed = await engine.advance(case_id, 30 * HOUR)
-    await engine.service.confirm_breach(case_id, confirmed, actor=OFFICER)
+    await officer(engine).confirm_breach(case_id, confirmed, actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
     return case_id
 
@@ -41,7 +42,7 @@ async def released_by_an_officer(engine: VirtualEngine) -> UUID:
     """Everything is known from the start, and an officer lets all notices go."""
     now = utc_now()
     case_id = await open_case(engine, incident("VA-001", "IL-001", "OR-001", expected=now, confirmed=now))
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     return case_id
 
@@ -58,18 +59,20 @@ async def acted_upon(engine: VirtualEngine) -> UUID:
     case_id = await open_case(engine, incident("VA-001", "IL-001", "OR-001", expected=utc_now()))
     service = engine.service
     now = await engine.advance(case_id, HOUR)
-    await service.confirm_breach(case_id, now, actor=OFFICER)
-    hold = await service.place_hold(case_id, "Agency A, reference 1", begins_at=now, actor=OFFICER, agreement="OR-001")
-    proposal = await service.propose_not_required(
+    await officer(service).confirm_breach(case_id, now, actor=OFFICER)
+    hold = await officer(service).place_hold(
+        case_id, "Agency A, reference 1", begins_at=now, actor=OFFICER, agreement="OR-001"
+    )
+    proposal = await officer(service).propose_not_required(
         case_id, NOTICE, "no_student_data", "None of theirs was stored.", actor=OFFICER, agreements=("IL-001",)
     )
-    await service.decide_proposal(case_id, proposal, approve=True, actor="another officer")
-    await service.withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
-    await service.learn(case_id, "description", "A copied key opened the roster service.", actor=OFFICER)
-    await service.lift_hold(case_id, hold, actor=OFFICER)
-    await service.release_notices(case_id, actor=OFFICER)
+    await officer(service).decide_proposal(case_id, proposal, approve=True, actor="another officer")
+    await officer(service).withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
+    await officer(service).learn(case_id, "description", "A copied key opened the roster service.", actor=OFFICER)
+    await officer(service).lift_hold(case_id, hold, actor=OFFICER)
+    await officer(service).release_notices(case_id, actor=OFFICER)
     await engine.advance(case_id, 2 * HOUR)
-    await service.learn(case_id, "impacted_individuals", "Twelve students of grade 4.", actor=OFFICER)
+    await officer(service).learn(case_id, "impacted_individuals", "Twelve students of grade 4.", actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
     return case_id
 

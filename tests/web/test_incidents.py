@@ -171,14 +171,14 @@ async def test_a_browser_that_goes_away_leaves_a_whole_report(
     installation: Installation, officer: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, go_on = asyncio.Event(), asyncio.Event()
-    keep = CaseService.report_breach
+    keep = CaseService.open_case
 
     async def slowly(self: CaseService, *args: object, **named: object) -> object:
         held.set()
         await go_on.wait()
         return await keep(self, *args, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(CaseService, "report_breach", slowly)
+    monkeypatch.setattr(CaseService, "open_case", slowly)
     posting = asyncio.create_task(report(officer, incident("The browser goes away")))
     await held.wait()
     posting.cancel()

@@ -13,6 +13,7 @@ from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from terms.effective import Amendment
 from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.officers import officer
 
 REFERENCE = "OR-900"
 AGREEMENT = (
@@ -57,15 +58,15 @@ async def test_an_open_case_follows_changed_terms_only_once_an_officer_adopts_th
     )
     case_id = await open_case(engine, incident(REFERENCE, confirmed=confirmed))
     agree_on_48_hours(engine)
-    await engine.service.learn(case_id, "impacted_individuals", "Forty pupils of one school", actor=OFFICER)
+    await officer(engine).learn(case_id, "impacted_individuals", "Forty pupils of one school", actor=OFFICER)
     pinned = duties(engine, case_id, "OR")[NOTICE]
     assert pinned.due_at == confirmed + timedelta(hours=72)
 
-    await engine.service.adopt_terms(case_id, "The parties agreed on 48 hours.", actor=OFFICER)
+    await officer(engine).adopt_terms(case_id, "The parties agreed on 48 hours.", actor=OFFICER)
     adopted = duties(engine, case_id, "OR")[NOTICE]
     assert adopted.due_at == confirmed + timedelta(hours=48)
     assert adopted.terms_hash != pinned.terms_hash
-    assert [step["operation"] for step in adopted.trail] == ["standard", "amends"]
+    assert [step.operation for step in adopted.trail] == ["standard", "amends"]
 
     (decision,) = [entry for entry in case(engine, case_id).evidence if entry.kind == "terms_adopted"]
     assert decision.actor == OFFICER

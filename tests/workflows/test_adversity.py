@@ -13,6 +13,7 @@ from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
 from tests.support.incidents import INITIAL, OFFICER, case, duties, incident, only_notice, open_case
+from tests.support.officers import officer
 from tests.support.scripted_server import HANG_UP, scripted_server
 from worker import build_worker
 
@@ -22,9 +23,9 @@ HOUR = timedelta(hours=1)
 async def troubled(engine: VirtualEngine) -> str:
     """Report a breach whose notice leaves at once, and wait until its case tells of a trouble; return that."""
     report = incident("VA-001", expected=utc_now())
-    reported = await engine.service.report_breach(report, actor=OFFICER)
+    reported = await officer(engine).report_breach(report, actor=OFFICER)
     async with asyncio.timeout(10):
-        while not (found := case(engine, reported.case_id)).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
+        while not (found := case(engine, reported.case_id)).troubles:
             await asyncio.sleep(0.02)
     assert [duty.performed_at for duty in found.duties] == [None, None]
     await engine.settle(reported.case_id)
@@ -56,7 +57,7 @@ async def test_a_case_goes_on_with_a_worker_that_remembers_nothing(keyring: Keyr
         know_demo_agreements(engine)
         case_id = await open_case(engine, incident("VA-001", "TN-001", expected=utc_now()))
         now = await engine.advance(case_id, 25 * HOUR)
-        await engine.service.confirm_breach(case_id, now, actor=OFFICER)
+        await officer(engine).confirm_breach(case_id, now, actor=OFFICER)
         await engine.advance(case_id, 73 * HOUR)
         assert [duty.verdict for duty in case(engine, case_id).duties] == [Verdict.ON_TIME] * 3
         assert len(list(engine.mail.glob("*.eml"))) == 3

@@ -6,12 +6,13 @@ from datetime import UTC, date, timedelta
 
 import pytest
 
-from cases.messages import AnchorValue
+from cases.values import AnchorValue
 from models.enums import BatchStatus, CaseStatus, DutyStatus, Verdict
 from models.errors import InvalidInput, Refused
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import AUDIT, INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.officers import officer
 from tests.support.refusing import leaving_no_trace, refusal
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -23,7 +24,7 @@ async def test_a_corrected_confirmation_moves_the_notice_that_waits(engine: Virt
     confirmed = utc_now() - 20 * HOUR
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed))
     corrected = AnchorValue(name="confirmed", instant=confirmed + by)
-    summary = await engine.service.set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
+    summary = await officer(engine).set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
     assert summary.next_due_at == confirmed + by + 72 * HOUR
     assert summary.waiting_notices == 1
     duty = duties(engine, case_id, "TN")[NOTICE]
@@ -39,7 +40,7 @@ async def test_evidence_holds_the_old_date_the_new_one_and_the_reason(engine: Vi
     confirmed = (utc_now() - 20 * HOUR).replace(microsecond=0)
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed))
     corrected = AnchorValue(name="confirmed", instant=confirmed + HOUR)
-    await engine.service.set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
+    await officer(engine).set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
     (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "anchor_corrected")
     assert entry.body["before"] == [{"name": "confirmed", "instant": f"{confirmed.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}]
     assert entry.body["anchor"]["instant"] == f"{(confirmed + HOUR).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -54,7 +55,7 @@ async def test_the_verdict_of_a_performed_duty_is_frozen(engine: VirtualEngine) 
     before = duties(engine, case_id, "TN")[NOTICE]
     assert before.verdict is Verdict.LATE
     corrected = AnchorValue(name="confirmed", instant=utc_now() - HOUR)
-    await engine.service.set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
+    await officer(engine).set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
     assert duties(engine, case_id, "TN")[NOTICE] == before
     assert duties(engine, case_id, "OR")[AUDIT].starts_at == corrected.instant
 
@@ -63,7 +64,7 @@ async def test_an_expectation_that_is_recorded_later_starts_virginias_clock(engi
     case_id = await open_case(engine, incident("VA-001", "TN-001"))
     assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.PENDING
     expected = AnchorValue(name="reasonably_expected", instant=utc_now() - HOUR)
-    await engine.service.set_anchor(case_id, expected, actor=OFFICER)
+    await officer(engine).set_anchor(case_id, expected, actor=OFFICER)
     found = duties(engine, case_id, "VA")
     assert expected.instant is not None
     assert (found[INITIAL].status, found[INITIAL].due_at) == (DutyStatus.RUNNING, expected.instant + DAY)
@@ -75,7 +76,7 @@ async def test_a_correction_needs_a_reason(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now() - 20 * HOUR))
     corrected = AnchorValue(name="confirmed", instant=utc_now() - 10 * HOUR)
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.service.set_anchor(case_id, corrected, actor=OFFICER))
+        error = await refusal(officer(engine).set_anchor(case_id, corrected, actor=OFFICER))
     assert isinstance(error, InvalidInput)
     assert "needs a reason" in str(error)
 
@@ -85,7 +86,7 @@ async def test_a_correction_that_changes_nothing_is_refused(engine: VirtualEngin
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed))
     same = AnchorValue(name="confirmed", instant=confirmed)
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.service.set_anchor(case_id, same, actor=OFFICER, reason=REASON))
+        error = await refusal(officer(engine).set_anchor(case_id, same, actor=OFFICER, reason=REASON))
     assert isinstance(error, Refused)
 
 
@@ -106,7 +107,7 @@ async def test_a_correction_that_changes_nothing_is_refused(engine: VirtualEngin
 async def test_a_date_that_no_clock_can_take_is_refused(engine: VirtualEngine, anchor: AnchorValue, says: str) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now() - 20 * HOUR))
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.service.set_anchor(case_id, anchor, actor=OFFICER, reason=REASON))
+        error = await refusal(officer(engine).set_anchor(case_id, anchor, actor=OFFICER, reason=REASON))
     assert isinstance(error, InvalidInput)
     assert says in str(error)
     assert case(engine, case_id).status is CaseStatus.OPEN

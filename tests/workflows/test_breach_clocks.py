@@ -19,6 +19,7 @@ from tests.support.incidents import (
     open_case,
     text,
 )
+from tests.support.officers import officer
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LAST_SAFE = timedelta(minutes=60)
@@ -41,7 +42,7 @@ async def test_virginia_initial_notice_is_due_24_hours_after_confirmation_when_n
     case_id = await open_case(engine, incident("VA-001"))
     assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.PENDING
     confirmed = utc_now()
-    await engine.service.confirm_breach(case_id, confirmed, actor=OFFICER)
+    await officer(engine).confirm_breach(case_id, confirmed, actor=OFFICER)
     duty = duties(engine, case_id, "VA")[INITIAL]
     assert (duty.anchor, duty.due_at) == ("confirmed", confirmed + DAY)
 
@@ -107,9 +108,9 @@ async def test_a_later_confirmation_starts_the_72_hours(engine: VirtualEngine) -
     case_id = await open_case(engine, incident("TN-001", "OR-001", expected=utc_now()))
     assert {duty.status for duty in case(engine, case_id).duties if duty.clause == NOTICE} == {DutyStatus.PENDING}
     confirmed = await engine.advance(case_id, 30 * HOUR)
-    summary = await engine.service.confirm_breach(case_id, confirmed, actor=OFFICER)
+    summary = await officer(engine).confirm_breach(case_id, confirmed, actor=OFFICER)
     assert summary.next_due_at == confirmed + 72 * HOUR
-    assert case(engine, case_id).can_confirm is False
+    assert case(engine, case_id).own_acts == ()
     for state in ("TN", "OR"):
         duty = duties(engine, case_id, state)[NOTICE]
         assert (duty.status, duty.due_at) == (DutyStatus.RUNNING, confirmed + 72 * HOUR)

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import pytest
 import typer
-from cases.incident import Occurrence
 from typer.testing import CliRunner
 
+from cases.breach import Occurrence
 from config.keyring import Keyring
 from models.columns import bind_sealer
 from records.agreements import DEMO_FILE
@@ -21,6 +21,7 @@ from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
 from tests.support.incidents import OFFICER, duties, incident, open_case, text
+from tests.support.officers import officer
 from tests.support.post import letters
 
 STATES = tuple(line.split(",")[3] for line in DEMO_FILE.read_text("utf-8").splitlines()[1:])
@@ -79,8 +80,8 @@ async def tell(engine: VirtualEngine, *, occurred: Occurrence | None = None, lea
     report = incident(*(f"{state}-001" for state in STATES), confirmed=utc_now(), occurred=occurred)
     case_id = await open_case(engine, report)
     for element in learnt:
-        await engine.service.learn(case_id, element, f"What is known of {element}", actor=OFFICER)
-    await engine.service.release_notices(case_id, actor=OFFICER)
+        await officer(engine).learn(case_id, element, f"What is known of {element}", actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     return Told(engine, case_id)
 

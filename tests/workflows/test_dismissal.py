@@ -7,6 +7,7 @@ from models.errors import InvalidInput, Refused
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, caught, duties, incident, open_case, text
+from tests.support.officers import officer
 from tests.support.post import letters
 from tests.support.refusing import leaving_no_trace, refusal
 
@@ -15,9 +16,9 @@ REASON = "The copy was made by our own backup, as planned."
 
 async def test_only_leas_that_were_told_are_told_of_the_dismissal(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", "TN-001", "OR-001", expected=utc_now()))
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
-    await engine.service.dismiss_breach(case_id, REASON, actor=OFFICER)
+    await officer(engine).dismiss_breach(case_id, REASON, actor=OFFICER)
     await engine.case(case_id).result()
     told = duties(engine, case_id, "VA")[INITIAL]
     first, dismissal = letters(engine, case_id, told)
@@ -33,7 +34,7 @@ async def test_only_leas_that_were_told_are_told_of_the_dismissal(engine: Virtua
 async def test_a_dismissal_cancels_what_is_open_and_closes_the_case(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", "TN-001", expected=utc_now()))
     assert case(engine, case_id).waiting_notices == 1
-    await engine.service.dismiss_breach(case_id, REASON, actor=OFFICER)
+    await officer(engine).dismiss_breach(case_id, REASON, actor=OFFICER)
     await engine.case(case_id).result()
     found = case(engine, case_id)
     assert found.status is CaseStatus.DISMISSED
@@ -46,7 +47,7 @@ async def test_a_dismissal_cancels_what_is_open_and_closes_the_case(engine: Virt
 async def test_what_was_performed_before_the_dismissal_stays_performed(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", expected=utc_now()), release="immediate")
     before = duties(engine, case_id, "VA")[INITIAL]
-    await engine.service.dismiss_breach(case_id, REASON, actor=OFFICER)
+    await officer(engine).dismiss_breach(case_id, REASON, actor=OFFICER)
     await engine.case(case_id).result()
     after = duties(engine, case_id, "VA")
     assert (after[INITIAL].status, after[INITIAL].verdict) == (DutyStatus.PERFORMED, before.verdict)
@@ -56,12 +57,12 @@ async def test_what_was_performed_before_the_dismissal_stays_performed(engine: V
 async def test_a_dismissal_needs_a_reason(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", expected=utc_now()))
     async with leaving_no_trace(engine, case_id):
-        assert isinstance(await refusal(engine.service.dismiss_breach(case_id, " ", actor=OFFICER)), InvalidInput)
+        assert isinstance(await refusal(officer(engine).dismiss_breach(case_id, " ", actor=OFFICER)), InvalidInput)
 
 
 async def test_a_confirmed_breach_is_not_dismissed(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", confirmed=utc_now()))
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.service.dismiss_breach(case_id, REASON, actor=OFFICER))
+        error = await refusal(officer(engine).dismiss_breach(case_id, REASON, actor=OFFICER))
     assert isinstance(error, Refused)
     assert "is confirmed" in str(error)

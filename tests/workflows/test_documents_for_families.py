@@ -25,7 +25,7 @@ async def test_a_list_of_students_ends_the_lack_of_it_for_its_lea_alone(engine: 
     document = NewDocument(UploadedFile("students.csv", STUDENTS), "students_involved", "IL-001")
     database = engine.resources.database
     assert add_documents(database, case_id, [document], actor=OFFICER, now=utc_now()) == 1
-    await engine.service.documents_changed(case_id, actor=OFFICER)
+    await engine.service.look_again(case_id)
     await engine.settle(case_id)
 
     first, supplement = duties(engine, case_id, "IL")[NOTICE].notices

@@ -23,6 +23,7 @@ from models.search_attributes import REGISTRY
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import DESCRIPTION, OFFICER, REPORTER, TITLE, case, incident, open_case
+from tests.support.officers import officer
 
 ADDRESSES = ("office@blueridge.example.org", "security@blueridge.example.org", "security@cascademeadow.example.org")
 WITH_SEARCH_ATTRIBUTES = (
@@ -40,8 +41,8 @@ async def played(running_engine: VirtualEngine, keyring: Keyring) -> UUID:
     """A case played to its end."""
     bind_sealer(keyring)
     case_id = await open_case(running_engine, incident("VA-001", "OR-001", expected=utc_now()))
-    await running_engine.service.confirm_breach(case_id, utc_now(), actor=OFFICER)
-    await running_engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(running_engine).confirm_breach(case_id, utc_now(), actor=OFFICER)
+    await officer(running_engine).release_notices(case_id, actor=OFFICER)
     await running_engine.settle(case_id)
     return case_id
 

@@ -10,6 +10,7 @@ from models.errors import InvalidInput, Refused
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.officers import officer
 from tests.support.post import facts_of, letters
 from tests.support.refusing import leaving_no_trace, refusal
 
@@ -29,7 +30,7 @@ async def hold(
     agreement: str | None = None,
     shareable: bool = True,
 ) -> UUID:
-    return await engine.service.place_hold(
+    return await officer(engine).place_hold(
         case_id,
         PARTICULARS,
         begins_at=utc_now() - HOUR,
@@ -59,7 +60,7 @@ async def test_a_hold_suspends_the_72_hours_but_not_virginias_initial_notice(eng
 async def test_virginias_initial_notice_does_not_claim_a_delay(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", expected=utc_now()))
     await hold(engine, case_id)
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     (notice,) = letters(engine, case_id, duties(engine, case_id, "VA")[INITIAL])
     assert f"{DELAYED} No. This notice was not delayed" in facts_of(notice)
@@ -70,7 +71,7 @@ async def test_a_hold_for_one_lea_suspends_its_duty_alone(engine: VirtualEngine)
     await hold(engine, case_id, agreement="MA-001")
     assert duties(engine, case_id, "MA")[NOTICE].status is DutyStatus.SUSPENDED
     assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.RUNNING
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     (told,) = letters(engine, case_id, duties(engine, case_id, "TN")[NOTICE])
     assert f"{DELAYED} No." in facts_of(told)
@@ -80,7 +81,7 @@ async def test_a_lifted_hold_leaves_a_reasonable_time_shown_as_a_default(engine:
     case_id = await open_case(engine, incident("TN-001", "OR-001", confirmed=utc_now() - 60 * HOUR))
     hold_id = await hold(engine, case_id)
     lifted = await engine.advance(case_id, 30 * HOUR)
-    await engine.service.lift_hold(case_id, hold_id, actor=OFFICER)
+    await officer(engine).lift_hold(case_id, hold_id, actor=OFFICER)
     for state in ("TN", "OR"):
         duty = duties(engine, case_id, state)[NOTICE]
         assert (duty.status, duty.anchor) == (DutyStatus.RUNNING, "hold_lifted")
@@ -94,7 +95,7 @@ async def test_a_hold_that_ends_early_leaves_the_original_time(engine: VirtualEn
     confirmed = utc_now()
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed))
     hold_id = await hold(engine, case_id)
-    await engine.service.lift_hold(case_id, hold_id, actor=OFFICER)
+    await officer(engine).lift_hold(case_id, hold_id, actor=OFFICER)
     duty = duties(engine, case_id, "TN")[NOTICE]
     assert (duty.status, duty.anchor, duty.due_at) == (DutyStatus.RUNNING, "confirmed", confirmed + 72 * HOUR)
     assert case(engine, case_id).waiting_notices == 1
@@ -114,15 +115,15 @@ async def test_a_hold_with_an_end_ends_by_itself(engine: VirtualEngine) -> None:
 async def test_a_suspicion_may_be_held_before_it_is_confirmed(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001"))
     await hold(engine, case_id)
-    await engine.service.confirm_breach(case_id, utc_now(), actor=OFFICER)
+    await officer(engine).confirm_breach(case_id, utc_now(), actor=OFFICER)
     assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.SUSPENDED
 
 
 async def test_a_delayed_notice_says_so(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", "OR-001", confirmed=utc_now()))
     hold_id = await hold(engine, case_id)
-    await engine.service.lift_hold(case_id, hold_id, actor=OFFICER)
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).lift_hold(case_id, hold_id, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     for state in ("TN", "OR"):
         (notice,) = letters(engine, case_id, duties(engine, case_id, state)[NOTICE])
@@ -132,8 +133,8 @@ async def test_a_delayed_notice_says_so(engine: VirtualEngine) -> None:
 async def test_what_may_not_be_shared_is_withheld(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("OR-001", confirmed=utc_now()))
     hold_id = await hold(engine, case_id, shareable=False)
-    await engine.service.lift_hold(case_id, hold_id, actor=OFFICER)
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).lift_hold(case_id, hold_id, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     (notice,) = letters(engine, case_id, duties(engine, case_id, "OR")[NOTICE])
     assert f"{DELAYED} Withheld, because sharing it is not permitted at present." in facts_of(notice)
@@ -143,7 +144,7 @@ async def test_what_may_not_be_shared_is_withheld(engine: VirtualEngine) -> None
 async def test_evidence_holds_the_hold_and_its_lifting_but_names_nobody(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     hold_id = await hold(engine, case_id)
-    await engine.service.lift_hold(case_id, hold_id, actor="counsel")
+    await officer(engine).lift_hold(case_id, hold_id, actor="counsel")
     placed, lifted = (e for e in case(engine, case_id).evidence if e.kind in ("hold_placed", "hold_lifted"))
     assert (placed.actor, lifted.actor) == (OFFICER, "counsel")
     assert placed.subject == lifted.subject == str(hold_id)
@@ -156,7 +157,7 @@ async def test_a_hold_that_makes_no_sense_is_refused(engine: VirtualEngine) -> N
     async with leaving_no_trace(engine, case_id):
         ended = await refusal(hold(engine, case_id, until=utc_now() - HOUR))
         elsewhere = await refusal(hold(engine, case_id, agreement="MA-001"))
-        none_there = await refusal(engine.service.lift_hold(case_id, UUID(int=1), actor=OFFICER))
+        none_there = await refusal(officer(engine).lift_hold(case_id, UUID(int=1), actor=OFFICER))
     assert isinstance(ended, InvalidInput)
     assert isinstance(elsewhere, InvalidInput)
     assert "is not in this case" in str(elsewhere)

@@ -14,6 +14,7 @@ from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
 from tests.support.incidents import OFFICER, duties, incident, letter, open_case, text
+from tests.support.officers import officer
 
 LEA_NOTICE = "breach.lea-notice"
 
@@ -34,7 +35,7 @@ async def test_v2_gives_the_lea_72_hours_from_its_own_confirmation_and_nothing_e
     assert duties(district, case_id, "OR")[LEA_NOTICE].status is DutyStatus.PENDING
 
     confirmed = utc_now()
-    await district.service.confirm_breach(case_id, confirmed, actor=OFFICER)
+    await officer(district).confirm_breach(case_id, confirmed, actor=OFFICER)
     await district.settle(case_id)
     found = duties(district, case_id, "OR")
     assert set(found) == {LEA_NOTICE}

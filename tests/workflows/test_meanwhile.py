@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from cases.incident import IncidentReport, Occurrence
-
+from cases.breach import IncidentReport, Occurrence
 from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, QUIET, case, duties, incident
+from tests.support.officers import officer
 from tests.support.post import facts_of, letters
 from tests.support.scripted_server import HANG_UP, ScriptedServer, scripted_server
 
@@ -32,9 +32,9 @@ async def leaving(
         settings = QUIET | {"smtp": smtp, "release": "immediate"}
         async with virtual_engine(folder, keyring=keyring, overrides=settings) as engine:
             know_demo_agreements(engine)
-            reported = await engine.service.report_breach(report, actor=OFFICER)
+            reported = await officer(engine).report_breach(report, actor=OFFICER)
             async with asyncio.timeout(10):
-                while not case(engine, reported.case_id).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
+                while not case(engine, reported.case_id).troubles:
                     await asyncio.sleep(0.02)
             yield engine, server, reported.case_id
 
@@ -42,7 +42,7 @@ async def leaving(
 async def test_what_is_learnt_while_the_mail_server_is_down_is_in_the_notice(keyring: Keyring, tmp_path: Path) -> None:
     report = incident("IL-001", confirmed=utc_now())
     async with leaving(keyring, tmp_path, report, MAIL=[DOWN]) as (engine, _, case_id):
-        await engine.service.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+        await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
         await engine.settle(case_id)
         (notice,) = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
         assert "Sam Example, 555 0110" in facts_of(notice)
@@ -53,7 +53,7 @@ async def test_what_is_learnt_while_a_letter_may_be_on_its_way_follows_in_a_supp
 ) -> None:
     report = incident("IL-001", confirmed=utc_now())
     async with leaving(keyring, tmp_path, report, CONTENT=[HANG_UP]) as (engine, _, case_id):
-        await engine.service.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+        await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
         await engine.settle(case_id)
         notice, supplement = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
         assert "Sam Example" not in facts_of(notice)
@@ -65,7 +65,7 @@ async def test_a_suspicion_dismissed_while_the_mail_server_is_down_is_told_to_no
 ) -> None:
     report = incident("VA-001", expected=utc_now())
     async with leaving(keyring, tmp_path, report, MAIL=[DOWN]) as (engine, server, case_id):
-        await engine.service.dismiss_breach(case_id, "It was our own backup.", actor=OFFICER)
+        await officer(engine).dismiss_breach(case_id, "It was our own backup.", actor=OFFICER)
         await engine.case(case_id).result()
         assert not server.messages
         assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.CANCELLED
@@ -76,7 +76,7 @@ async def test_a_suspicion_dismissed_while_its_notice_may_be_on_its_way_is_taken
 ) -> None:
     report = incident("VA-001", expected=utc_now(), occurred=Occurrence(kind="unknown"))
     async with leaving(keyring, tmp_path, report, CONTENT=[HANG_UP]) as (engine, _, case_id):
-        await engine.service.dismiss_breach(case_id, "It was our own backup.", actor=OFFICER)
+        await officer(engine).dismiss_breach(case_id, "It was our own backup.", actor=OFFICER)
         await engine.case(case_id).result()
         notice, dismissal = letters(engine, case_id, duties(engine, case_id, "VA")[INITIAL])
         assert dismissal["In-Reply-To"] == notice["Message-ID"]

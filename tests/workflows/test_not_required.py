@@ -12,6 +12,7 @@ from models.errors import InvalidInput, Refused
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.officers import officer
 from tests.support.post import letters
 from tests.support.refusing import leaving_no_trace, refusal
 
@@ -23,7 +24,7 @@ NOT_OURS = "no_student_data"
 async def propose(
     engine: VirtualEngine, case_id: UUID, ground: str = NOT_OURS, agreements: tuple[str, ...] = ()
 ) -> UUID:
-    return await engine.service.propose_not_required(
+    return await officer(engine).propose_not_required(
         case_id, NOTICE, ground, REASON, actor=OFFICER, agreements=agreements
     )
 
@@ -32,7 +33,7 @@ async def test_a_second_person_approves_and_nothing_is_sent(engine: VirtualEngin
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     proposal = await propose(engine, case_id)
     assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.RUNNING, "a proposal changes nothing"
-    summary = await engine.service.decide_proposal(case_id, proposal, approve=True, actor=COUNSEL)
+    summary = await officer(engine).decide_proposal(case_id, proposal, approve=True, actor=COUNSEL)
     assert (summary.open_duties, summary.waiting_notices) == (0, 0)
     await engine.case(case_id).result()
     duty = duties(engine, case_id, "TN")[NOTICE]
@@ -44,7 +45,7 @@ async def test_a_second_person_approves_and_nothing_is_sent(engine: VirtualEngin
 async def test_evidence_names_both_people_the_ground_and_the_reason(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     proposal = await propose(engine, case_id)
-    await engine.service.decide_proposal(case_id, proposal, approve=True, actor=COUNSEL)
+    await officer(engine).decide_proposal(case_id, proposal, approve=True, actor=COUNSEL)
     decided = [e for e in case(engine, case_id).evidence if e.kind in ("not_required_proposed", "not_required_decided")]
     assert [entry.actor for entry in decided] == [OFFICER, COUNSEL]
     assert {entry.body["ground"] for entry in decided} == {NOT_OURS}
@@ -56,7 +57,7 @@ async def test_nobody_approves_a_proposal_of_their_own(engine: VirtualEngine) ->
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     proposal = await propose(engine, case_id)
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.service.decide_proposal(case_id, proposal, approve=True, actor=OFFICER))
+        error = await refusal(officer(engine).decide_proposal(case_id, proposal, approve=True, actor=OFFICER))
     assert isinstance(error, Refused)
     assert "second person" in str(error)
     assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.RUNNING
@@ -65,19 +66,19 @@ async def test_nobody_approves_a_proposal_of_their_own(engine: VirtualEngine) ->
 async def test_a_proposal_that_is_declined_leaves_the_duty_running(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     proposal = await propose(engine, case_id)
-    await engine.service.decide_proposal(case_id, proposal, approve=False, actor=COUNSEL)
+    await officer(engine).decide_proposal(case_id, proposal, approve=False, actor=COUNSEL)
     assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.RUNNING
     assert case(engine, case_id).waiting_notices == 1
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.service.decide_proposal(case_id, proposal, approve=True, actor=COUNSEL))
+        error = await refusal(officer(engine).decide_proposal(case_id, proposal, approve=True, actor=COUNSEL))
     assert "No such proposal" in str(error)
 
 
 async def test_it_may_concern_some_agreements_only(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", "MA-001", confirmed=utc_now()))
     proposal = await propose(engine, case_id, agreements=("MA-001",))
-    await engine.service.decide_proposal(case_id, proposal, approve=True, actor=COUNSEL)
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).decide_proposal(case_id, proposal, approve=True, actor=COUNSEL)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.case(case_id).result()
     assert duties(engine, case_id, "MA")[NOTICE].status is DutyStatus.NOT_REQUIRED
     assert not letters(engine, case_id, duties(engine, case_id, "MA")[NOTICE])
@@ -88,7 +89,7 @@ async def test_it_may_concern_some_agreements_only(engine: VirtualEngine) -> Non
 async def test_missouris_ground_closes_missouris_duty_and_no_other(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", "MO-001", confirmed=utc_now()))
     proposal = await propose(engine, case_id, ground="data_unreadable")
-    await engine.service.decide_proposal(case_id, proposal, approve=True, actor=COUNSEL)
+    await officer(engine).decide_proposal(case_id, proposal, approve=True, actor=COUNSEL)
     assert duties(engine, case_id, "MO")[NOTICE].status is DutyStatus.NOT_REQUIRED
     assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.RUNNING
 
@@ -120,10 +121,10 @@ async def test_the_grounds_are_those_of_the_terms(engine: VirtualEngine, state: 
 async def test_a_duty_that_is_no_longer_open_stays_as_it_is(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("OR-001", confirmed=utc_now()))
     proposal = await propose(engine, case_id)
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     before = duties(engine, case_id, "OR")[NOTICE]
-    await engine.service.decide_proposal(case_id, proposal, approve=True, actor=COUNSEL)
+    await officer(engine).decide_proposal(case_id, proposal, approve=True, actor=COUNSEL)
     assert duties(engine, case_id, "OR")[NOTICE] == before
 
 

@@ -26,6 +26,7 @@ from tests.support.incidents import (
     open_case,
     text,
 )
+from tests.support.officers import officer
 
 V1 = (
     "Name and contact of the LEA",
@@ -58,7 +59,7 @@ async def _released(running_engine: VirtualEngine, keyring: Keyring) -> Released
     now = utc_now()
     report = incident("VA-001", "MO-001", "IL-001", "OR-001", expected=now, confirmed=now)
     case_id = await open_case(running_engine, report)
-    await running_engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(running_engine).release_notices(case_id, actor=OFFICER)
     await running_engine.settle(case_id)
     return Released(running_engine, case_id)
 

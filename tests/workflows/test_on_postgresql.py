@@ -17,6 +17,7 @@ from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
 from tests.support.incidents import NOTICE, OFFICER, duties, incident, open_case
+from tests.support.officers import officer
 
 AUDIT = "breach.security-audit"
 
@@ -35,20 +36,22 @@ async def installed(keyring: Keyring, postgresql_url: str, tmp_path: Path) -> As
 async def test_a_breach_from_report_to_supplement(installed: VirtualEngine) -> None:
     service, database = installed.service, installed.resources.database
     case_id = await open_case(installed, incident("VA-001", "OR-001", expected=utc_now()), release="immediate")
-    await service.confirm_breach(case_id, utc_now(), actor=OFFICER)
+    await officer(service).confirm_breach(case_id, utc_now(), actor=OFFICER)
     await installed.settle(case_id)
     assert {duty.verdict for state in ("VA", "OR") for duty in duties(installed, case_id, state).values()} == {
         Verdict.ON_TIME,
         None,
     }
 
-    proposal = await service.propose_not_required(case_id, AUDIT, "no_student_data", "None of it.", actor=OFFICER)
+    proposal = await officer(service).propose_not_required(
+        case_id, AUDIT, "no_student_data", "None of it.", actor=OFFICER
+    )
     with pytest.raises(Refused, match="of their own"):
-        await service.decide_proposal(case_id, proposal, approve=True, actor=OFFICER)
-    await service.decide_proposal(case_id, proposal, approve=True, actor="counsel")
+        await officer(service).decide_proposal(case_id, proposal, approve=True, actor=OFFICER)
+    await officer(service).decide_proposal(case_id, proposal, approve=True, actor="counsel")
     assert duties(installed, case_id, "OR")[AUDIT].status is DutyStatus.NOT_REQUIRED
 
-    await service.learn(case_id, "impacted_individuals", "Forty pupils of one school", actor=OFFICER)
+    await officer(service).learn(case_id, "impacted_individuals", "Forty pupils of one school", actor=OFFICER)
     await installed.settle(case_id)
     kinds = [notice.kind for notice in duties(installed, case_id, "OR")[NOTICE].notices]
     assert kinds == [NoticeKind.NOTICE, NoticeKind.SUPPLEMENT]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 from uuid import UUID
 
-from cases.incident import Occurrence
-
-from cases.messages import AnchorValue
+from cases.breach import Occurrence
+from cases.values import AnchorValue
 from models.enums import CaseStatus, NoticeKind
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, open_case, text
+from tests.support.officers import officer
 from tests.support.post import facts_of, letters
 
 GATHERING = timedelta(minutes=61)
@@ -21,14 +21,14 @@ GATHERING = timedelta(minutes=61)
 async def notified(engine: VirtualEngine, *agreements: str, occurred: Occurrence | None = None) -> UUID:
     """A confirmed breach whose first notices are given."""
     case_id = await open_case(engine, incident(*agreements, confirmed=utc_now(), occurred=occurred))
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     return case_id
 
 
 async def test_a_supplement_goes_to_those_whose_terms_lacked_the_element(engine: VirtualEngine) -> None:
     case_id = await notified(engine, "IL-001", "NY-001", "TN-001")
-    await engine.service.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
     await engine.advance(case_id, GATHERING)
     first, supplement = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
     assert supplement["To"] == first["To"]
@@ -39,7 +39,7 @@ async def test_a_supplement_goes_to_those_whose_terms_lacked_the_element(engine:
 
 async def test_a_supplement_says_what_it_adds_and_repeats_nothing(engine: VirtualEngine) -> None:
     case_id = await notified(engine, "IL-001", "TN-001")
-    await engine.service.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
     await engine.advance(case_id, GATHERING)
     _, supplement = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
     assert "It adds: - Employee whom parents may contact" in text(supplement)
@@ -54,9 +54,9 @@ async def test_a_supplement_says_what_it_adds_and_repeats_nothing(engine: Virtua
 
 async def test_facts_that_come_together_make_one_supplement(engine: VirtualEngine) -> None:
     case_id = await notified(engine, "NY-001")
-    await engine.service.learn(case_id, "records_count", "1,204", actor=OFFICER)
+    await officer(engine).learn(case_id, "records_count", "1,204", actor=OFFICER)
     await engine.advance(case_id, timedelta(minutes=30))
-    await engine.service.learn(case_id, "investigation", "The server was isolated.", actor=OFFICER)
+    await officer(engine).learn(case_id, "investigation", "The server was isolated.", actor=OFFICER)
     await engine.advance(case_id, timedelta(minutes=31))
     found = duties(engine, case_id, "NY")[NOTICE]
     _, supplement = letters(engine, case_id, found)
@@ -67,16 +67,16 @@ async def test_facts_that_come_together_make_one_supplement(engine: VirtualEngin
 
 async def test_an_officer_may_release_a_supplement_at_once(engine: VirtualEngine) -> None:
     case_id = await notified(engine, "IL-001")
-    await engine.service.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     assert len(letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])) == 2
 
 
 async def test_what_is_impossible_to_determine_is_lacking_no_more(engine: VirtualEngine) -> None:
     case_id = await notified(engine, "NY-001")
-    await engine.service.learn(case_id, "records_count", None, actor="counsel")
-    summary = await engine.service.learn(case_id, "investigation", None, actor="counsel")
+    await officer(engine).learn(case_id, "records_count", None, actor="counsel")
+    summary = await officer(engine).learn(case_id, "investigation", None, actor="counsel")
     assert summary.lacking_notices == 0
     await engine.case(case_id).result()
     found = case(engine, case_id)
@@ -90,8 +90,8 @@ async def test_a_first_notice_says_what_could_not_be_determined(engine: VirtualE
         engine, incident("NY-001", "TN-001", confirmed=utc_now(), occurred=Occurrence(kind="unknown"))
     )
     for element in ("records_count", "investigation", "breach_date"):
-        await engine.service.learn(case_id, element, None, actor=OFFICER)
-    await engine.service.release_notices(case_id, actor=OFFICER)
+        await officer(engine).learn(case_id, element, None, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.case(case_id).result()
     (notice,) = letters(engine, case_id, duties(engine, case_id, "NY")[NOTICE])
     assert "Number of records affected Could not be determined." in facts_of(notice)
@@ -104,7 +104,7 @@ async def test_the_date_of_the_breach_follows_once_it_is_found(engine: VirtualEn
     duty = duties(engine, case_id, "TN")[NOTICE]
     assert duty.notices[0].lacking == ("Date, estimated date or date range of the breach",)
     found = AnchorValue(name="occurred", first_day=date(2026, 11, 2), last_day=date(2026, 11, 4))
-    await engine.service.set_anchor(case_id, found, actor=OFFICER, reason="The logs of the gateway.")
+    await officer(engine).set_anchor(case_id, found, actor=OFFICER, reason="The logs of the gateway.")
     await engine.advance(case_id, GATHERING)
     _, supplement = letters(engine, case_id, duties(engine, case_id, "TN")[NOTICE])
     assert "(new) Monday, November 2, 2026 to Wednesday, November 4, 2026" in facts_of(supplement)
@@ -113,7 +113,7 @@ async def test_the_date_of_the_breach_follows_once_it_is_found(engine: VirtualEn
 
 async def test_a_date_may_be_told_in_words(engine: VirtualEngine) -> None:
     case_id = await notified(engine, "TN-001", occurred=Occurrence(kind="unknown"))
-    await engine.service.learn(case_id, "breach_date", "Some night in early autumn", actor=OFFICER)
+    await officer(engine).learn(case_id, "breach_date", "Some night in early autumn", actor=OFFICER)
     await engine.advance(case_id, GATHERING)
     _, supplement = letters(engine, case_id, duties(engine, case_id, "TN")[NOTICE])
     assert "(new) Some night in early autumn" in facts_of(supplement)
@@ -121,8 +121,8 @@ async def test_a_date_may_be_told_in_words(engine: VirtualEngine) -> None:
 
 async def test_a_fact_that_is_taken_back_makes_no_supplement(engine: VirtualEngine) -> None:
     case_id = await notified(engine, "IL-001")
-    await engine.service.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
-    await engine.service.learn(case_id, "parent_contact", None, actor=OFFICER)
+    await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await officer(engine).learn(case_id, "parent_contact", None, actor=OFFICER)
     await engine.advance(case_id, GATHERING)
     assert len(letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])) == 1
     assert case(engine, case_id).status is CaseStatus.OPEN, "the students are still to be told"
@@ -130,9 +130,9 @@ async def test_a_fact_that_is_taken_back_makes_no_supplement(engine: VirtualEngi
 
 async def test_an_element_that_is_known_by_its_release_needs_no_supplement(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("IL-001", confirmed=utc_now()))
-    await engine.service.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
-    await engine.service.learn(case_id, "students_involved", "They are in the list behind the link.", actor=OFFICER)
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await officer(engine).learn(case_id, "students_involved", "They are in the list behind the link.", actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.case(case_id).result()
     (notice,) = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
     assert "Sam Example, 555 0110" in facts_of(notice)
@@ -141,6 +141,6 @@ async def test_an_element_that_is_known_by_its_release_needs_no_supplement(engin
 
 async def test_where_notices_leave_at_once_supplements_do_too(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("IL-001", confirmed=utc_now()), release="immediate")
-    await engine.service.learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
     await engine.settle(case_id)
     assert len(letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])) == 2

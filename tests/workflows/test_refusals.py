@@ -7,12 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from cases.messages import AnchorValue
+from cases.values import AnchorValue
 from models.enums import DutyStatus
 from models.errors import InvalidInput, Refused
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import AUDIT, NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.officers import officer
 from tests.support.refusing import leaving_no_trace, refusal
 
 HOUR = timedelta(hours=1)
@@ -21,9 +22,9 @@ REASON = "Counsel advises so."
 
 async def test_a_breach_is_not_confirmed_twice(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001"))
-    await engine.service.confirm_breach(case_id, utc_now(), actor=OFFICER)
+    await officer(engine).confirm_breach(case_id, utc_now(), actor=OFFICER)
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.service.confirm_breach(case_id, utc_now(), actor=OFFICER))
+        error = await refusal(officer(engine).confirm_breach(case_id, utc_now(), actor=OFFICER))
     assert isinstance(error, Refused)
     assert "correct it instead" in str(error)
 
@@ -31,11 +32,11 @@ async def test_a_breach_is_not_confirmed_twice(engine: VirtualEngine) -> None:
 async def test_a_hold_that_is_not_there_is_not_lifted(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     begins = utc_now() - HOUR
-    hold = await engine.service.place_hold(case_id, "An agency", begins_at=begins, actor=OFFICER)
-    await engine.service.lift_hold(case_id, hold, actor=OFFICER)
+    hold = await officer(engine).place_hold(case_id, "An agency", begins_at=begins, actor=OFFICER)
+    await officer(engine).lift_hold(case_id, hold, actor=OFFICER)
     async with leaving_no_trace(engine, case_id):
         for absent in (hold, UUID(int=7)):
-            error = await refusal(engine.service.lift_hold(case_id, absent, actor=OFFICER))
+            error = await refusal(officer(engine).lift_hold(case_id, absent, actor=OFFICER))
             assert isinstance(error, Refused)
             assert "No such law-enforcement hold" in str(error)
 
@@ -43,34 +44,34 @@ async def test_a_hold_that_is_not_there_is_not_lifted(engine: VirtualEngine) -> 
 async def test_the_same_hold_is_not_placed_twice(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     begins = utc_now() - HOUR
-    await engine.service.place_hold(case_id, "An agency", begins_at=begins, actor=OFFICER)
+    await officer(engine).place_hold(case_id, "An agency", begins_at=begins, actor=OFFICER)
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.service.place_hold(case_id, "An agency", begins_at=begins, actor=OFFICER))
+        error = await refusal(officer(engine).place_hold(case_id, "An agency", begins_at=begins, actor=OFFICER))
     assert "in place already" in str(error)
 
 
 async def test_what_has_been_sent_is_not_withheld(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("OR-001", confirmed=utc_now()), release="immediate")
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.service.withhold_notices(case_id, REASON, actor=OFFICER))
+        error = await refusal(officer(engine).withhold_notices(case_id, REASON, actor=OFFICER))
     assert isinstance(error, Refused)
     assert "cannot be withheld" in str(error)
 
 
 async def test_what_is_withheld_is_not_withheld_again(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
-    await engine.service.withhold_notices(case_id, REASON, actor=OFFICER)
+    await officer(engine).withhold_notices(case_id, REASON, actor=OFFICER)
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.service.withhold_notices(case_id, REASON, actor=OFFICER))
+        error = await refusal(officer(engine).withhold_notices(case_id, REASON, actor=OFFICER))
     assert "withheld already" in str(error)
 
 
 async def test_an_element_that_the_terms_do_not_know_is_not_learnt(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     async with leaving_no_trace(engine, case_id):
-        unknown = await refusal(engine.service.learn(case_id, "shoe_size", "43", actor=OFFICER))
-        another_states = await refusal(engine.service.learn(case_id, "records_count", "12", actor=OFFICER))
-        empty = await refusal(engine.service.learn(case_id, "description", "  ", actor=OFFICER))
+        unknown = await refusal(officer(engine).learn(case_id, "shoe_size", "43", actor=OFFICER))
+        another_states = await refusal(officer(engine).learn(case_id, "records_count", "12", actor=OFFICER))
+        empty = await refusal(officer(engine).learn(case_id, "description", "  ", actor=OFFICER))
     assert {type(error) for error in (unknown, another_states, empty)} == {InvalidInput}
     assert "They know" in str(unknown)
     assert "description" in str(unknown)
@@ -80,12 +81,12 @@ async def test_an_element_that_the_terms_do_not_know_is_not_learnt(engine: Virtu
 async def test_what_the_engine_knows_by_itself_is_not_learnt(engine: VirtualEngine, element: str) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     async with leaving_no_trace(engine, case_id):
-        assert isinstance(await refusal(engine.service.learn(case_id, element, "x", actor=OFFICER)), InvalidInput)
+        assert isinstance(await refusal(officer(engine).learn(case_id, element, "x", actor=OFFICER)), InvalidInput)
 
 
 async def test_a_ground_or_a_clause_that_the_terms_do_not_know_is_not_proposed(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
-    propose = engine.service.propose_not_required
+    propose = officer(engine).propose_not_required
     async with leaving_no_trace(engine, case_id):
         ground = await refusal(propose(case_id, NOTICE, "nobody_noticed", REASON, actor=OFFICER))
         missouris = await refusal(propose(case_id, NOTICE, "data_unreadable", REASON, actor=OFFICER))
@@ -97,27 +98,27 @@ async def test_a_ground_or_a_clause_that_the_terms_do_not_know_is_not_proposed(e
 
 async def test_a_proposal_is_not_approved_by_who_made_it_nor_made_twice(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
-    propose = engine.service.propose_not_required
+    propose = officer(engine).propose_not_required
     proposal = await propose(case_id, NOTICE, "no_student_data", REASON, actor=OFFICER)
     async with leaving_no_trace(engine, case_id):
-        own = await refusal(engine.service.decide_proposal(case_id, proposal, approve=True, actor=OFFICER))
+        own = await refusal(officer(engine).decide_proposal(case_id, proposal, approve=True, actor=OFFICER))
         again = await refusal(propose(case_id, NOTICE, "no_student_data", REASON, actor=OFFICER))
-        absent = await refusal(engine.service.decide_proposal(case_id, UUID(int=3), approve=True, actor="counsel"))
+        absent = await refusal(officer(engine).decide_proposal(case_id, UUID(int=3), approve=True, actor="counsel"))
     assert {type(error) for error in (own, again, absent)} == {Refused}
 
 
 async def test_a_duty_that_is_not_there_is_not_performed(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(engine.service.record_performance(case_id, AUDIT, b"report", actor=OFFICER))
+        error = await refusal(officer(engine).record_done(case_id, AUDIT, b"report", actor=OFFICER))
     assert isinstance(error, InvalidInput)
     assert "There are breach.notice" in str(error)
 
 
 async def test_an_audit_is_performed_with_its_proof(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("OR-001", confirmed=utc_now()), release="immediate")
-    await engine.service.learn(case_id, "impacted_individuals", "They are in the list behind the link.", actor=OFFICER)
-    await engine.service.record_performance(case_id, AUDIT, b"The report of the audit", actor=OFFICER)
+    await officer(engine).learn(case_id, "impacted_individuals", "They are in the list behind the link.", actor=OFFICER)
+    await officer(engine).record_done(case_id, AUDIT, b"The report of the audit", actor=OFFICER)
     await engine.case(case_id).result()
     assert duties(engine, case_id, "OR")[AUDIT].status is DutyStatus.PERFORMED
     (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "duty_performed")
@@ -128,26 +129,26 @@ async def test_nothing_is_done_in_a_case_that_was_dismissed(engine: VirtualEngin
     """It stays open for a while, since the LEAs that were told are asked to acknowledge."""
     case_id = await open_case(engine, incident("VA-001", expected=utc_now()), release="immediate", chase_hours=(24,))
     service = engine.service
-    proposal = await service.propose_not_required(case_id, NOTICE, "no_student_data", REASON, actor=OFFICER)
-    await service.dismiss_breach(case_id, REASON, actor=OFFICER)
+    proposal = await officer(service).propose_not_required(case_id, NOTICE, "no_student_data", REASON, actor=OFFICER)
+    await officer(service).dismiss_breach(case_id, REASON, actor=OFFICER)
     await engine.settle(case_id)
     expected = AnchorValue(name="reasonably_expected", instant=utc_now() - HOUR)
     async with leaving_no_trace(engine, case_id):
         refused = [
             await refusal(act)
             for act in (
-                service.confirm_breach(case_id, utc_now(), actor=OFFICER),
-                service.dismiss_breach(case_id, REASON, actor=OFFICER),
-                service.set_anchor(case_id, expected, actor=OFFICER, reason=REASON),
-                service.learn(case_id, "description", "More is known.", actor=OFFICER),
-                service.propose_not_required(case_id, NOTICE, "outside_definition", REASON, actor=OFFICER),
-                service.decide_proposal(case_id, proposal, approve=True, actor="counsel"),
-                service.place_hold(case_id, "An agency", begins_at=utc_now() - HOUR, actor=OFFICER),
-                service.record_performance(case_id, NOTICE, b"proof", actor=OFFICER),
-                service.release_notices(case_id, actor=OFFICER),
-                service.withhold_notices(case_id, REASON, actor=OFFICER),
-                service.adopt_terms(case_id, REASON, actor=OFFICER),
-                service.add_agreements(case_id, ("TN-001",), actor=OFFICER),
+                officer(service).confirm_breach(case_id, utc_now(), actor=OFFICER),
+                officer(service).dismiss_breach(case_id, REASON, actor=OFFICER),
+                officer(service).set_anchor(case_id, expected, actor=OFFICER, reason=REASON),
+                officer(service).learn(case_id, "description", "More is known.", actor=OFFICER),
+                officer(service).propose_not_required(case_id, NOTICE, "outside_definition", REASON, actor=OFFICER),
+                officer(service).decide_proposal(case_id, proposal, approve=True, actor="counsel"),
+                officer(service).place_hold(case_id, "An agency", begins_at=utc_now() - HOUR, actor=OFFICER),
+                officer(service).record_done(case_id, NOTICE, b"proof", actor=OFFICER),
+                officer(service).release_notices(case_id, actor=OFFICER),
+                officer(service).withhold_notices(case_id, REASON, actor=OFFICER),
+                officer(service).adopt_terms(case_id, REASON, actor=OFFICER),
+                officer(service).add_agreements(case_id, ("TN-001",), actor=OFFICER),
             )
         ]
     assert {type(error) for error in refused} == {Refused}

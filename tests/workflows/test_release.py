@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from cases.messages import AnchorValue
+from cases.values import AnchorValue
 from models.enums import BatchStatus, CaseStatus, DutyStatus, Verdict
 from models.errors import InvalidInput
 from starter.rehearsals.virtual_time import VirtualEngine
@@ -23,6 +23,7 @@ from tests.support.incidents import (
     open_case,
     text,
 )
+from tests.support.officers import officer
 from tests.support.post import letters, memos
 from tests.support.refusing import leaving_no_trace, refusal
 
@@ -61,7 +62,7 @@ async def test_where_no_release_is_needed_notices_leave_at_once(engine: VirtualE
 
 async def test_only_the_released_clauses_notices_leave(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", confirmed=utc_now()))
-    await engine.service.release_notices(case_id, actor=OFFICER, clause=INITIAL)
+    await officer(engine).release_notices(case_id, actor=OFFICER, clause=INITIAL)
     await engine.settle(case_id)
     found = duties(engine, case_id, "VA")
     assert (found[INITIAL].status, found[NOTICE].status) == (DutyStatus.PERFORMED, DutyStatus.RUNNING)
@@ -69,7 +70,7 @@ async def test_only_the_released_clauses_notices_leave(engine: VirtualEngine) ->
 
 async def test_what_an_officer_withholds_does_not_leave_and_is_escalated_once(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", "MA-001", confirmed=utc_now()))
-    await engine.service.withhold_notices(case_id, REASON, actor=OFFICER)
+    await officer(engine).withhold_notices(case_id, REASON, actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
     duty = duties(engine, case_id, "TN")[NOTICE]
     assert (duty.status, duty.overdue, only_notice(duty).batch_status) == (
@@ -89,9 +90,9 @@ async def test_what_an_officer_withholds_does_not_leave_and_is_escalated_once(en
 
 async def test_a_withheld_notice_leaves_once_it_is_released(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
-    await engine.service.withhold_notices(case_id, REASON, actor=OFFICER)
+    await officer(engine).withhold_notices(case_id, REASON, actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
-    await engine.service.release_notices(case_id, actor="head")
+    await officer(engine).release_notices(case_id, actor="head")
     await engine.case(case_id).result()
     duty = duties(engine, case_id, "TN")[NOTICE]
     assert (duty.verdict, only_notice(duty).released_by) == (Verdict.LATE, "head")
@@ -102,7 +103,7 @@ async def test_a_withheld_notice_leaves_once_it_is_released(engine: VirtualEngin
 
 async def test_only_the_withheld_clauses_notices_are_kept_back(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", confirmed=utc_now()))
-    await engine.service.withhold_notices(case_id, REASON, actor=OFFICER, clause=NOTICE)
+    await officer(engine).withhold_notices(case_id, REASON, actor=OFFICER, clause=NOTICE)
     await engine.advance(case_id, 72 * HOUR)
     found = duties(engine, case_id, "VA")
     assert (found[INITIAL].status, found[NOTICE].status) == (DutyStatus.PERFORMED, DutyStatus.RUNNING)
@@ -111,9 +112,9 @@ async def test_only_the_withheld_clauses_notices_are_kept_back(engine: VirtualEn
 async def test_a_decision_to_withhold_outlives_a_corrected_date(engine: VirtualEngine) -> None:
     confirmed = utc_now() - 2 * HOUR
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed))
-    await engine.service.withhold_notices(case_id, REASON, actor=OFFICER)
+    await officer(engine).withhold_notices(case_id, REASON, actor=OFFICER)
     corrected = AnchorValue(name="confirmed", instant=confirmed + HOUR)
-    await engine.service.set_anchor(case_id, corrected, actor=OFFICER, reason="The log says so.")
+    await officer(engine).set_anchor(case_id, corrected, actor=OFFICER, reason="The log says so.")
     await engine.advance(case_id, 80 * HOUR)
     assert not letters(engine, case_id, duties(engine, case_id, "TN")[NOTICE])
 
@@ -121,4 +122,4 @@ async def test_a_decision_to_withhold_outlives_a_corrected_date(engine: VirtualE
 async def test_withholding_needs_a_reason(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     async with leaving_no_trace(engine, case_id):
-        assert isinstance(await refusal(engine.service.withhold_notices(case_id, "", actor=OFFICER)), InvalidInput)
+        assert isinstance(await refusal(officer(engine).withhold_notices(case_id, "", actor=OFFICER)), InvalidInput)

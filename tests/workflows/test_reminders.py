@@ -13,6 +13,7 @@ from models.tables import Notice
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, only_notice, open_case
+from tests.support.officers import officer
 from tests.support.post import memos
 
 HOUR = timedelta(hours=1)
@@ -74,9 +75,9 @@ async def test_of_reminders_that_are_past_already_only_the_last_is_given(engine:
 
 async def test_nobody_is_reminded_of_what_is_released_or_withheld(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("OR-001", confirmed=utc_now()), reminder_fractions=(0.5,))
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     other = await open_case(engine, incident("OR-001", confirmed=utc_now()), reminder_fractions=(0.5,))
-    await engine.service.withhold_notices(other, "The court decides tomorrow.", actor=OFFICER)
+    await officer(engine).withhold_notices(other, "The court decides tomorrow.", actor=OFFICER)
     for each in (case_id, other):
         await engine.advance(each, 40 * HOUR)
         assert not memos(engine, each, WAITING)

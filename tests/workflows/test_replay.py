@@ -15,13 +15,13 @@ from temporalio import workflow
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from cases.messages import CaseSummary
+from cases.state import CaseSummary
 from config.converter import data_converter
 from config.keyring import Keyring
 from starter.rehearsals.virtual_time import virtual_engine
 from tests.conftest import know_demo_agreements
 from tests.support.stories import HISTORIES, STORIES, histories, keep, kept, story_keyring
-from worker import PASSED_THROUGH, WORKFLOWS
+from worker import PASSED_THROUGH, all_workflows
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ async def _histories(
 @pytest.mark.parametrize("kind", ["breach", "notice-batch"])
 async def test_a_kept_history_replays(story: str, kind: str, sealed_under: Keyring) -> None:
     replayer = Replayer(
-        workflows=WORKFLOWS,
+        workflows=all_workflows(),
         data_converter=data_converter(sealed_under),
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)

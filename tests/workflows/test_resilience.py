@@ -19,6 +19,7 @@ from starter.resources import Resources, utc_now
 from tests.support.districts import PATIENCE, check_each_given_once, installation, many_agreements, until_given
 from tests.support.incidents import OFFICER, incident
 from tests.support.local_engine import PROJECT, started
+from tests.support.officers import officer
 
 DISTRICTS = 400
 WORKER = (sys.executable, "worker.py")
@@ -40,7 +41,7 @@ def environment(resources: Resources, keyring_file: Path) -> dict[str, str]:
 async def until_caught(mail: Path, count: int) -> None:
     """Wait until the mail server has so many messages."""
     async with asyncio.timeout(PATIENCE):
-        while sum(1 for _ in mail.glob("*.eml")) < count:  # noqa: ASYNC110, ASYNC240 (a folder tells nobody)
+        while sum(1 for _ in mail.glob("*.eml")) < count:
             await asyncio.sleep(0.01)
 
 
@@ -50,7 +51,9 @@ async def test_no_notice_is_lost_or_counted_twice_when_a_worker_is_killed_while_
     mail = tmp_path / "mail"
     async with installation(tmp_path, keyring) as resources:
         references, variables = many_agreements(resources, DISTRICTS), environment(resources, keyring_file)
-        reported = await CaseService(resources).report_breach(incident(*references, confirmed=utc_now()), actor=OFFICER)
+        reported = await officer(CaseService(resources)).report_breach(
+            incident(*references, confirmed=utc_now()), actor=OFFICER
+        )
         with started(WORKER, tmp_path, folder=PROJECT, **variables) as worker:
             await until_caught(mail, DISTRICTS // 4)
             os.killpg(worker.process.pid, signal.SIGKILL)

@@ -11,13 +11,13 @@ from temporalio.api.enums.v1 import EventType
 
 from config.keyring import Keyring
 from models import identifiers
-from models.enums import CaseKind
 from records import notices as planning
 from records.queries.cases import read_case
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
 from tests.support.districts import check_each_given_once, installation, many_agreements, until_begun, until_given
 from tests.support.incidents import OFFICER, incident
+from tests.support.officers import officer
 from worker import build_worker
 
 LONG = 60
@@ -29,7 +29,7 @@ MOST_EVENTS = 600
 
 async def runs(resources: Resources, case_id: UUID) -> list[int]:
     """How many events each history of a case holds, the newest first."""
-    workflow_id = identifiers.workflow_id(CaseKind.BREACH, case_id)
+    workflow_id = identifiers.workflow_id("breach", case_id)
     run_id, lengths = (await resources.client.get_workflow_handle(workflow_id).describe()).run_id, []
     while run_id:
         events = (await resources.client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()).events
@@ -47,14 +47,16 @@ async def test_nothing_is_lost_between_two_histories_of_a_case(
     async with installation(tmp_path, keyring, "--dynamic-config-value", suggest) as resources:
         references, service = many_agreements(resources, 240), CaseService(resources)
         async with build_worker(resources):
-            reported = await service.report_breach(incident(*references, confirmed=utc_now()), actor=OFFICER)
+            reported = await officer(service).report_breach(incident(*references, confirmed=utc_now()), actor=OFFICER)
             case_id = reported.case_id
             await until_begun(resources, case_id)
             for number in range(12):
-                await service.learn(case_id, "description", f"What is known after {number} hours.", actor=OFFICER)
+                await officer(service).learn(
+                    case_id, "description", f"What is known after {number} hours.", actor=OFFICER
+                )
                 await asyncio.sleep(0.1)
             await until_given(resources, case_id)
-            await service.learn(case_id, "description", "What is known in the end.", actor=OFFICER)
+            await officer(service).learn(case_id, "description", "What is known in the end.", actor=OFFICER)
             lengths = await runs(resources, case_id)
         assert check_each_given_once(resources, case_id) >= len(references) * 11 / 12
         recorded = read_case(resources.database, case_id, utc_now()).evidence

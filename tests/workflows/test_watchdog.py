@@ -8,14 +8,17 @@ from uuid import UUID, uuid4
 from sqlmodel import col, update
 from temporalio.client import WorkflowExecutionStatus
 
+from cases.breach import BREACH
 from cases.messages import Sweep, Swept
 from models import identifiers
 from models.enums import BatchStatus, CaseStatus, DutyStatus
 from models.tables import Batch, Case, Duty
+from records.intake import keep_intake
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from starter.schedules import WATCHDOG, keep_watchdog
 from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, only_notice, open_case
+from tests.support.officers import officer
 from workflows.watchdog import WatchdogWorkflow
 
 DAY = timedelta(days=1)
@@ -52,19 +55,19 @@ def alter(engine: VirtualEngine, table: type[Batch] | type[Duty] | type[Case], c
 
 async def test_a_case_whose_workflow_was_ended_goes_on_where_it_stood(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", "OR-001", confirmed=utc_now()))
-    proposal = await engine.service.propose_not_required(
+    proposal = await officer(engine).propose_not_required(
         case_id, NOTICE, "no_student_data", "Nothing of theirs was stored.", actor=OFFICER, agreements=("OR-001",)
     )
-    hold = await engine.service.place_hold(case_id, "Agency A", begins_at=utc_now(), actor=OFFICER, agreement="TN-001")
+    hold = await officer(engine).place_hold(case_id, "Agency A", begins_at=utc_now(), actor=OFFICER, agreement="TN-001")
     await engine.case(case_id).terminate()
 
     await sweep(engine)
     await engine.settle(case_id)
     assert (await engine.case(case_id).describe()).status is WorkflowExecutionStatus.RUNNING
     assert raised(engine, case_id, "case_restarted") == told(engine, case_id, "Its clocks had stopped") == 1
-    await engine.service.decide_proposal(case_id, proposal, approve=True, actor="another")
-    await engine.service.lift_hold(case_id, hold, actor=OFFICER)
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).decide_proposal(case_id, proposal, approve=True, actor="another")
+    await officer(engine).lift_hold(case_id, hold, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     assert duties(engine, case_id, "OR")[NOTICE].status is DutyStatus.NOT_REQUIRED
     assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.PERFORMED
@@ -88,7 +91,7 @@ async def test_a_closed_case_is_not_started_again(engine: VirtualEngine) -> None
 
 async def test_withheld_notices_stay_withheld_when_their_case_is_started_again(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
-    await engine.service.withhold_notices(case_id, "Counsel asks for it.", actor=OFFICER)
+    await officer(engine).withhold_notices(case_id, "Counsel asks for it.", actor=OFFICER)
     await engine.case(case_id).terminate()
     await sweep(engine)
     await engine.advance(case_id, timedelta(hours=71, minutes=30))
@@ -139,7 +142,9 @@ async def test_an_overdue_duty_that_nobody_was_told_of_is_escalated_once(engine:
 
 
 async def test_a_report_whose_clocks_could_not_be_started_is_started(engine: VirtualEngine) -> None:
-    case_id, _ = engine.service._keep_report(incident("TN-001", confirmed=utc_now()), OFFICER, utc_now())
+    with engine.resources.database.writing() as session:
+        report, now = incident("TN-001", confirmed=utc_now()), utc_now()
+        case_id, _ = keep_intake(session, BREACH, report, "a digest of its own", actor=OFFICER, now=now)
     await sweep(engine)
     await engine.settle(case_id)
     assert duties(engine, case_id, "TN")[NOTICE].due_at

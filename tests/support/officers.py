@@ -1,0 +1,119 @@
+"""What officers do in a breach case, as short calls: each makes the act and has the case service carry it out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from cases.acts import (
+    Act,
+    Add,
+    AdoptTerms,
+    Approve,
+    Decline,
+    Done,
+    Hold,
+    Impossible,
+    Learn,
+    Lift,
+    Propose,
+    Release,
+    SetDate,
+    Withhold,
+)
+from cases.breach import BREACH, Confirm, Dismiss, IncidentReport
+from cases.state import CaseSummary
+from cases.values import AnchorValue
+from starter.case_service import CaseService, OpenedCase
+from starter.rehearsals.virtual_time import VirtualEngine
+
+
+def officer(of: VirtualEngine | CaseService) -> Officer:
+    """Somebody at an engine's case service."""
+    return Officer(of if isinstance(of, CaseService) else of.service)
+
+
+class Officer:
+    """Does acts under the name that each call gives; a value that cannot be used raises as it does for everybody."""
+
+    def __init__(self, service: CaseService) -> None:
+        self._service = service
+
+    async def report_breach(self, report: IncidentReport, *, actor: str) -> OpenedCase:
+        return await self._service.open_case(BREACH, report, actor=actor)
+
+    async def do(self, case_id: UUID, act: type[Act], actor: str, **given: object) -> CaseSummary:
+        return (await self._service.take(case_id, act.model_validate(given), actor=actor)).summary
+
+    async def make(self, case_id: UUID, act: type[Act], actor: str, **given: object) -> UUID:
+        made = (await self._service.take(case_id, act.model_validate(given), actor=actor)).made_id
+        assert made is not None
+        return made
+
+    async def confirm_breach(self, case_id: UUID, confirmed_at: datetime, *, actor: str) -> CaseSummary:
+        return await self.do(case_id, Confirm, actor, confirmed_at=confirmed_at)
+
+    async def dismiss_breach(self, case_id: UUID, reason: str, *, actor: str) -> CaseSummary:
+        return await self.do(case_id, Dismiss, actor, reason=reason)
+
+    async def set_anchor(
+        self, case_id: UUID, anchor: AnchorValue, *, actor: str, reason: str | None = None, agreement: str | None = None
+    ) -> CaseSummary:
+        return await self.do(case_id, SetDate, actor, **dict(anchor), reason=reason, agreement=agreement)
+
+    async def learn(self, case_id: UUID, element: str, value: str | None, *, actor: str) -> CaseSummary:
+        if value is None:
+            return await self.do(case_id, Impossible, actor, element=element)
+        return await self.do(case_id, Learn, actor, element=element, value=value)
+
+    async def release_notices(self, case_id: UUID, *, actor: str, clause: str | None = None) -> CaseSummary:
+        return await self.do(case_id, Release, actor, clause=clause)
+
+    async def withhold_notices(
+        self, case_id: UUID, reason: str, *, actor: str, clause: str | None = None
+    ) -> CaseSummary:
+        return await self.do(case_id, Withhold, actor, reason=reason, clause=clause)
+
+    async def propose_not_required(
+        self, case_id: UUID, clause: str, ground: str, reason: str, *, actor: str, agreements: tuple[str, ...] = ()
+    ) -> UUID:
+        given = {"clause": clause, "ground": ground, "reason": reason, "agreements": agreements}
+        return await self.make(case_id, Propose, actor, **given)
+
+    async def decide_proposal(self, case_id: UUID, proposal_id: UUID, *, approve: bool, actor: str) -> CaseSummary:
+        return await self.do(case_id, Approve if approve else Decline, actor, proposal_id=proposal_id)
+
+    async def place_hold(
+        self,
+        case_id: UUID,
+        particulars: str,
+        *,
+        begins_at: datetime,
+        actor: str,
+        until: datetime | None = None,
+        agreement: str | None = None,
+        shareable: bool = True,
+    ) -> UUID:
+        given = {"particulars": particulars, "begins_at": begins_at, "until": until}
+        return await self.make(case_id, Hold, actor, agreement=agreement, shareable=shareable, **given)
+
+    async def lift_hold(self, case_id: UUID, hold_id: UUID, *, actor: str) -> CaseSummary:
+        return await self.do(case_id, Lift, actor, hold_id=hold_id)
+
+    async def record_done(self, case_id: UUID, clause: str, proof: bytes, *, actor: str) -> CaseSummary:
+        return await self.do(case_id, Done, actor, clause=clause, proof=proof)
+
+    async def adopt_terms(self, case_id: UUID, reason: str, *, actor: str) -> CaseSummary:
+        return await self.do(case_id, AdoptTerms, actor, reason=reason)
+
+    async def add_agreements(
+        self,
+        case_id: UUID,
+        references: tuple[str, ...],
+        *,
+        actor: str,
+        confirmed_at: datetime | None = None,
+        reason: str | None = None,
+    ) -> CaseSummary:
+        given = {"agreements": references, "involved_at": confirmed_at, "reason": reason}
+        return await self.do(case_id, Add, actor, **given)
