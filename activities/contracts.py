@@ -195,12 +195,6 @@ class Refusal(Message):
         return kind(first.message, where=first.where, next_step=first.next_step)
 
 
-class Prospect(Message):
-    """Whether an act would be taken: ``refusal`` is None if it would."""
-
-    refusal: Refusal | None = None
-
-
 def refusal(error: DuenoticeError) -> ApplicationError:
     """An error as an activity or update raises it: not retryable, ``where`` and ``next_step`` in its details."""
     return ApplicationError(str(error), Refusal.of(error), type=error.code, non_retryable=True)

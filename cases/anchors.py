@@ -59,7 +59,11 @@ def check_anchor(anchor: AnchorValue, known: CaseVocabulary, now: datetime, *, a
 
 def _check_shape(anchor: AnchorValue) -> None:
     first, last = anchor.first_day, anchor.last_day
-    if (anchor.instant and first) or (last and (first is None or last < first)):
+    if first and last and last < first:
+        raise InvalidInput(
+            "The range ends before it begins.", where="last_day", next_step="Give the earlier date first."
+        )
+    if (anchor.instant and first) or (last and first is None):
         raise InvalidInput(
             "This is neither an instant, nor a day, nor a range of days.",
             where="last_day" if last else "instant",

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field
 
-from cases.acts import Act, Reason, SetDate, TakeAct
+from cases.acts import Act, Add, Reason, SetDate, TakeAct
 from cases.anchors import check_days, check_instant, earliest_instant, earliest_of
 from cases.intake import Frozen, Intake, Person, Text, person_problems
 from cases.kind import Kind
@@ -187,6 +187,12 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
                 "This breach is confirmed, so it cannot be dismissed.",
                 next_step="Propose that no notice is required, on a ground of the clause.",
             )
+        case Add(involved_at=involved_at) if involved_at:
+            if CONFIRMED not in state.anchors:
+                raise Refused(
+                    "This breach is not confirmed yet.", next_step="Confirm it first, or leave out this date."
+                )
+            _check_after_occurrence(state, involved_at, "involved_at")
         case SetDate(anchor=anchor) if anchor.name in (CONFIRMED, OCCURRED):
             _check_order(anchor, state)
         case _:
@@ -212,11 +218,15 @@ def check_confirmation(state: CaseState, confirmed_at: datetime, now: datetime) 
         )
     if problem := check_instant("confirmed_at", confirmed_at, now):
         raise problem
+    _check_after_occurrence(state, confirmed_at, "confirmed_at")
+
+
+def _check_after_occurrence(state: CaseState, confirmed_at: datetime, where: str) -> None:
     occurred = earliest_of(state.anchors.get(OCCURRED))
     if occurred and confirmed_at < occurred:
         raise InvalidInput(
             f"The confirmation ({confirmed_at.isoformat()}) is before the breach occurred ({occurred.isoformat()}).",
-            where="confirmed_at",
+            where=where,
             next_step="Give the time of the confirmation, or correct when the breach occurred.",
         )
 

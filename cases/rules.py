@@ -169,7 +169,7 @@ def _check_hold(act: Hold, state: CaseState, now: datetime) -> None:
 
 
 def _check_done(clause: str, state: CaseState) -> None:
-    """What a notice or a holder's word performs is never performed by somebody's saying so (assumption: no false proof)."""
+    """What a notice or a holder's word performs is never performed by somebody else's saying so."""
     _check_clause(clause, state)
     vocabulary = state.vocabulary
     if clause in vocabulary.by_notice:

@@ -25,16 +25,24 @@ class Content(NamedTuple):
     media_type: str
 
 
-def store(session: Session, content: bytes, media_type: str, at: datetime) -> str:
-    """Keep some bytes and return their SHA-256 in hexadecimal; bytes that are kept already stay as they are."""
-    return store_many(session, [Content(content, media_type)], at)[0]
+def store(session: Session, content: bytes, media_type: str, at: datetime, *, claimed: bool = True) -> str:
+    """Keep some bytes and return their SHA-256 in hexadecimal; bytes that are kept already stay as they are.
+
+    What is not ``claimed`` came with something that is not recorded yet, and may be let go of again.
+    """
+    return store_many(session, [Content(content, media_type)], at, claimed=claimed)[0]
 
 
-def store_many(session: Session, contents: Iterable[Content], at: datetime) -> tuple[str, ...]:
+def store_many(session: Session, contents: Iterable[Content], at: datetime, *, claimed: bool = True) -> tuple[str, ...]:
     """Keep many artifacts and return their SHA-256, in the order given, holding a few hundred in memory at a time."""
-    # Two writers may bring the same bytes at once: on conflict, the first stays.
+    # Two writers may bring the same bytes at once: on conflict, the first stays, and is claimed if either claims it.
     insert = insert_sqlite if session.get_bind().dialect.name == "sqlite" else insert_postgresql
-    statement = insert(Artifact).on_conflict_do_nothing()
+    statement = insert(Artifact)
+    statement = (
+        statement.on_conflict_do_update(index_elements=["sha256"], set_={"claimed": True})
+        if claimed
+        else statement.on_conflict_do_nothing()
+    )
     hashes: list[str] = []
     remaining = iter(contents)
     while some := list(islice(remaining, _ARTIFACTS_A_STATEMENT)):
@@ -45,6 +53,7 @@ def store_many(session: Session, contents: Iterable[Content], at: datetime) -> t
                 "size": len(content),
                 "content": content,
                 "stored_at": at,
+                "claimed": claimed,
             }
             for content, media_type in some
         ]

@@ -25,7 +25,7 @@ class CatcherHandler:
         self._folder = folder
         self._numbers = count(1)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's)
         """Keep the message, and only then take responsibility for it."""
         assert isinstance(envelope.original_content, bytes)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{next(self._numbers):06d}.eml"
@@ -50,7 +50,7 @@ class _Session(SMTP):
 
     line_length_limit = 2**25  # Also the most that one read may return.
 
-    async def smtp_DATA(self, arg: str | None) -> None:
+    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 (aiosmtpd's)
         """Take the content up to the closing dot (RFC 5321, 4.1.1.4 and 4.5.2)."""
         if arg or self.session is None or self.envelope is None or not self.envelope.rcpt_tos:
             await super().smtp_DATA(arg)

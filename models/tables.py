@@ -234,7 +234,7 @@ class DueDate(SQLModel, table=True):
 
 
 class Duty(SQLModel, table=True):
-    """One dated thing that one party owes another under one clause in one case; what recurs has an occurrence each time.
+    """One dated thing that one party owes another under one clause in one case, each time it comes round.
 
     ``lacking`` is what its notice said would follow; ``waits_for`` what is required at once and missing, so that it
     cannot be performed yet.
@@ -431,13 +431,17 @@ class CaseDocument(SQLModel, table=True):
 
 
 class Artifact(SQLModel, table=True):
-    """Bytes that evidence points to by the SHA-256 of their plain content; sealed at rest."""
+    """Bytes that evidence points to by the SHA-256 of their plain content; sealed at rest.
+
+    ``claimed`` is False while nothing recorded points to them: they came with an act that is not recorded yet.
+    """
 
     __tablename__ = "artifact"
 
     sha256: str = Field(primary_key=True, max_length=64)
     media_type: str
     size: int
+    claimed: bool = True
     content: bytes = Field(sa_column=Column(SealedBytes("artifact.content"), nullable=False))
     stored_at: datetime = _instant()
 

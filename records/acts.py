@@ -43,8 +43,8 @@ from ledger.artifacts import fetch
 from ledger.entries import ActRecorded, JsonObject
 from models import tables
 from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, FactStatus
-from models.errors import InvalidInput, Refused
-from models.tables import Batch, Case, CaseAct, CaseAnchor, CaseFact, Duty, Proposal
+from models.errors import InvalidInput, NotFound, Refused
+from models.tables import Artifact, Batch, Case, CaseAct, CaseAnchor, CaseFact, Duty, Proposal
 from records.confirmations import confirm_done
 from records.duties import perform
 from records.scope import extend_scope, pin_terms, unpin_terms
@@ -103,6 +103,7 @@ def record_act(session: Session, catalogue: Catalogue, message: RecordAct) -> No
     effect = _store(kind_named(case.kind), recording)
     case.changed_at = message.at
     act = message.act
+    _claim(session, act)
     session.add(
         CaseAct(
             id=message.act_id,
@@ -126,6 +127,15 @@ def record_act(session: Session, catalogue: Catalogue, message: RecordAct) -> No
             kept_sha256=tuple(kept.sha256 for kept in kept_in(act)),
         ),
     )
+
+
+def _claim(session: Session, act: Act) -> None:
+    """Mark what came with an act as evidence, so that nothing lets go of it any more."""
+    names = {kept.sha256 for kept in kept_in(act)}
+    there = set(session.exec(select(Artifact.sha256).where(col(Artifact.sha256).in_(names))))
+    if there != names:
+        raise NotFound("What was given with this act is not kept any more.", next_step="Give it again.")
+    session.execute(update(Artifact).where(col(Artifact.sha256).in_(names)).values(claimed=True))
 
 
 def kept_in(act: Act) -> tuple[Kept, ...]:
@@ -210,7 +220,7 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
 def set_anchor(
     recording: Recording, anchor: AnchorValue, agreement_id: UUID | None = None, reason: Kept | None = None
 ) -> JsonObject:
-    """Give a case, or one agreement in it, a dated fact; the one before it is kept, superseded, and named in evidence."""
+    """Give a case, or one agreement in it, a dated fact; the one before it is kept and named in evidence."""
     session, case_id = recording.session, recording.case.id
     same = (
         col(CaseAnchor.case_id) == case_id,
@@ -317,6 +327,7 @@ def _decide(recording: Recording, proposal_id: UUID, *, approve: bool) -> JsonOb
         "proposed_by": proposal.proposed_by,
         "clause": proposal.clause,
         "ground": proposal.ground,
+        "reason_sha256": proposal.reason_sha256,
         "duties": [str(duty.id) for duty in duties],
     }
 

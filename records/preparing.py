@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, delete, select
 
 from cases.acts import Act, Add, Propose
 from cases.values import AgreementName, KeptReferences
@@ -14,6 +14,7 @@ from models.errors import InvalidInput
 from models.tables import Artifact, Case, CaseAgreement
 from records.acts import kept_in
 from records.queries.cases import EVERY_AGREEMENT, AgreementFilter, references_to_add
+from records.scope import agreements_to_add
 from records.terms import agreements_knowing
 
 
@@ -48,9 +49,15 @@ def keep(session: Session, act: Act, now: datetime) -> None:
     """
     for kept in kept_in(act):
         if kept.content is not None:
-            store(session, kept.content, kept.media_type, now)
+            store(session, kept.content, kept.media_type, now, claimed=False)
         elif session.exec(select(Artifact.sha256).where(Artifact.sha256 == kept.sha256)).first() is None:
             raise InvalidInput("What this names is not kept here.", where=act.act, next_step="Give the text itself.")
+
+
+def let_go(session: Session, act: Act) -> None:
+    """Remove what was kept of an act that was refused, unless something recorded points to it."""
+    names = [kept.sha256 for kept in kept_in(act)]
+    session.execute(delete(Artifact).where(col(Artifact.sha256).in_(names), col(Artifact.claimed).is_(False)))
 
 
 def _agreements_in(act: Act) -> Iterator[tuple[str, AgreementName]]:
@@ -77,10 +84,5 @@ def _with_all_agreements(session: Session, case: Case, act: Add) -> Act:
     which = AgreementFilter(state=act.state.upper(), form=act.form)
     others = references_to_add(session, case.id, which) if which != EVERY_AGREEMENT else ()
     found = tuple(dict.fromkeys((*act.agreements.references, *others)))
-    if not found and act.agreements.content is not None:
-        raise InvalidInput(
-            "This names no agreement that could be added.",
-            where="agreements",
-            next_step="Give references, or a state or form of which agreements are not in the case yet.",
-        )
+    agreements_to_add(session, case.id, found)
     return act.model_copy(update={"agreements": KeptReferences.model_validate(found)})

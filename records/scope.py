@@ -173,6 +173,17 @@ def _in_parts(items: Sequence[str]) -> Iterator[Sequence[str]]:
 def extend_scope(session: Session, case_id: UUID, references: Iterable[str], now: datetime) -> list[UUID]:
     """Add agreements to a case; return their ids.
 
+    Raises: as ``agreements_to_add``.
+    """
+    agreements = agreements_to_add(session, case_id, references)
+    session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
+    session.flush()
+    return agreements
+
+
+def agreements_to_add(session: Session, case_id: UUID, references: Iterable[str]) -> list[UUID]:
+    """The ids of agreements that could be added to a case.
+
     Raises:
         InvalidFields: one of them is unknown, or nobody can be written to under it.
         InvalidInput: none is named.
@@ -192,6 +203,4 @@ def extend_scope(session: Session, case_id: UUID, references: Iterable[str], now
             where="agreements",
             next_step="Leave them out.",
         )
-    session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
-    session.flush()
     return agreements

@@ -1,7 +1,8 @@
 """Opening cases and doing acts in them, for the command line, the web and rehearsals alike.
 
-An act is checked for what only SQL knows, asked about at its case's workflow, kept, and sent as the update of its name;
-the workflow records it before it believes it. So a refusal leaves nothing behind, wherever it comes from.
+An act is checked for what only SQL knows and sent to its case's workflow as the update of its name; the workflow
+records it before it believes it. A refusal leaves nothing behind, wherever it comes from: what a person gave with the
+act is let go of again.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import Prospect, from_refusal
+from activities.contracts import from_refusal
 from cases.acts import COMMON_MAKES, Act, TakeAct
 from cases.intake import Intake, check_intake
 from cases.kind import Kind
@@ -38,7 +39,7 @@ from models import identifiers
 from models.errors import DuenoticeError, InvalidInput, NotFound, Refused, Unavailable
 from models.tables import Case, CaseAct
 from records.intake import intake_digest, keep_intake
-from records.preparing import complete, keep
+from records.preparing import complete, keep, let_go
 from records.summary import summarise
 from starter.resources import Resources, utc_now
 from starter.start import notice_policy, start_case
@@ -95,7 +96,7 @@ class CaseService:
         return OpenedCase(case_id, existed, await self._start(case_id))
 
     async def take(self, case_id: UUID, act: Act, *, actor: str, act_id: UUID | None = None) -> TakenAct:
-        """Do an act in a case. ``act_id`` names it: the same act with the same id is done once, however often it is sent.
+        """Do an act in a case. ``act_id`` names it: sent again with the same id, it is still done once.
 
         Raises:
             NotFound: there is no such case.
@@ -136,19 +137,11 @@ class CaseService:
     async def _send(self, kind: Kind, case_id: UUID, message: TakeAct) -> None:
         handle = self._handle(kind, case_id)
         try:
-            # Asked first, so that what is refused keeps no text and no file.
-            prospect: Prospect = await handle.query("would_take", message, result_type=Prospect)
-            if prospect.refusal:
-                raise prospect.refusal.error()
             await asyncio.to_thread(self._keep, message.act)
             await handle.execute_update(message.act.act, message, id=str(message.act_id), result_type=CaseSummary)
         except WorkflowUpdateFailedError as error:
+            await asyncio.to_thread(self._let_go, message.act)
             raise _refusal(error.cause) from error
-        except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as error:
-            raise Unavailable(
-                "No worker answers for this case, so nothing was changed.",
-                next_step="Look whether a worker runs; its log says why it cannot read the case.",
-            ) from error
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise Unavailable(
                 "Temporal did not answer in time, so it is not known whether this was recorded.",
@@ -187,6 +180,10 @@ class CaseService:
     def _keep(self, act: Act) -> None:
         with self._database.writing() as session:
             keep(session, act, self._clock())
+
+    def _let_go(self, act: Act) -> None:
+        with self._database.writing() as session:
+            let_go(session, act)
 
     def _stored_summary(self, case_id: UUID) -> CaseSummary:
         with self._database.reading() as session:

@@ -29,8 +29,6 @@ with workflow.unsafe.imports_passed_through():
         WHOLE_CASE,
         CaseContract,
         DutyContract,
-        Prospect,
-        Refusal,
         ReminderContract,
         refusal,
     )
@@ -66,8 +64,9 @@ AFTER_A_LOST_BATCH = timedelta(minutes=1)
 class CaseWorkflow:
     """One case, across every agreement it touches.
 
-    A subclass names its kind, is decorated with ``workflow.defn``, and has ``workflow.init`` and ``workflow.run`` of its
-    own, which must stand on each class; signals and queries are inherited, and updates are made from the kind's acts.
+    A subclass names its kind, is decorated with ``workflow.defn``, and has ``workflow.init`` and ``workflow.run`` of
+    its own, which must stand on each class; signals and queries are inherited, and updates are made from the kind's
+    acts.
     """
 
     kind: ClassVar[Kind]
@@ -120,15 +119,6 @@ class CaseWorkflow:
         return self._state.reported()
 
     @workflow.query
-    def would_take(self, message: TakeAct) -> Prospect:
-        """Whether an act would be refused now, and why: asked before what a person gave with it is kept."""
-        try:
-            check(self.kind, message, self._state, workflow.now())
-        except DuenoticeError as error:
-            return Prospect(refusal=Refusal.of(error))
-        return Prospect()
-
-    @workflow.query
     def is_busy(self) -> bool:
         """Whether the case is at work rather than waiting for a fact, an act or a due instant."""
         state = self._state
@@ -160,7 +150,7 @@ class CaseWorkflow:
             await self._record(message)
             take(self.kind, message, self._state)
             # Notices that are leaving now may have been written before this was known.
-            self._state.overtaken |= bool(self._state.leaving)
+            self._state.overtaken |= bool(self._state.leaving or self._state.put_off)
             self._state.facts += 1
         return self._state.reported()
 
@@ -250,7 +240,7 @@ class CaseWorkflow:
             state.put_off[batch.plan.batch_id] = put_off
         state.outcomes += 1
         if state.overtaken and not state.leaving:
-            state.overtaken, state.facts = False, state.facts + 1
+            state.overtaken, state.facts = bool(state.put_off), state.facts + 1
         if outcome.given:
             # Whole minutes, so that the batches of one wave are chased together.
             sent = workflow.now().replace(second=0, microsecond=0) + timedelta(minutes=1)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Text, case, cast, true
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
-from cases.acts import Add, AdoptTerms, ConfirmDone, Done, Propose, SetDate, Withhold
+from cases.acts import Add, AdoptTerms, ConfirmDone, Done, Hold, Propose, SetDate, Withhold
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.state import CaseState
@@ -381,7 +381,7 @@ def _offered(waiting: bool) -> tuple[str, ...]:
         Add,
         *((Withhold,) if waiting else ()),
         Propose,
-        LawEnforcementHold,
+        Hold,
         Done,
         ConfirmDone,
         AdoptTerms,

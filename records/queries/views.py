@@ -275,8 +275,8 @@ class CohortView(View):
 class CaseHead(View):
     """One case without its duties and its evidence: what is known, decided and under way.
 
-    ``shown`` are the facts that its kind shows first, by what people call them. ``clauses`` and ``grounds`` are what its
-    terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use.
+    ``shown`` are the facts that its kind shows first, by what people call them. ``clauses`` and ``grounds`` are what
+    its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use.
     ``computing`` is whether something recorded is not yet in its duties; ``own_acts`` are the acts of its kind alone
     that make sense now, ``offered`` the others that its page offers as forms.
     """

@@ -97,7 +97,7 @@ def _parameter(name: str, kind: Any, info: Any, default: Any) -> inspect.Paramet
 
 
 def _value(field: ActField, text: Any) -> object:
-    """What the command line gave for a field of an intake; None for nothing, so that the intake says what is missing."""
+    """What the command line gave for a field of an intake; None for nothing, which the intake then says."""
     where = f"--{field.name.replace('_', '-')}"
     match field.shape:
         case Shape.LINES:
@@ -199,7 +199,7 @@ def _person(text: str, where: str) -> dict[str, str]:
 
 def _read_report(file: Path) -> object:
     try:
-        return yaml.load(file.read_text("utf-8"), Loader=_TextLoader)
+        return yaml.load(file.read_text("utf-8"), Loader=_TextLoader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
         raise InvalidInput(f"The file cannot be read: {error.strerror}.", where=str(file)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

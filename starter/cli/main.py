@@ -30,12 +30,11 @@ COMMANDS = {
     "agreements": ("agreements", "Import and list the agreements."),
     "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),
 }
-"""Each command with the module of ``starter.cli.main`` that adds it, and what it does.
+"""Each command with the module of ``starter.cli`` that adds it, and what it does.
 
-Each kind of case has a command group of its own besides (``cases.kinds``). A module is imported once its command is asked for: some bring Temporal's client and the database along, which takes
-longer than most commands that do without them.
+Each kind of case has a command group of its own besides (``cases.kinds``). A module is imported once its command is
+asked for: some bring Temporal's client and the database along, which takes longer than most commands that do without.
 """
-
 
 COMMANDS |= {kind.name: ("cases", f"Open and show each {kind.label} case, and act on it.") for kind in KINDS.values()}
 

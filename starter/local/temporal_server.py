@@ -127,7 +127,7 @@ async def stop_left_behind(pid: int, home: Path) -> bool:
         return False
     os.kill(pid, signal.SIGTERM)
     async with asyncio.timeout(STOP_SECONDS):
-        while await _serves(pid, home):
+        while await _serves(pid, home):  # noqa: ASYNC110 (a process that is not our child ends without an event)
             await asyncio.sleep(0.1)
     return True
 

@@ -166,7 +166,7 @@ async def test_a_dismissed_case_is_watched_to_its_end(installed: VirtualEngine, 
     assert "dismissed" in (await shell("breach", "show", str(case_id), "--watch")).out
     assert "is closed" in await shell.refuses("breach", "adopt-terms", str(case_id), "--reason", "New clauses.")
     kinds = [entry.kind for entry in case(installed, case_id).evidence]
-    assert "case_dismissed" in kinds
+    assert "act.dismiss" in kinds
 
 
 async def test_an_empty_reason_is_refused(installed: VirtualEngine, shell: Shell) -> None:

@@ -20,6 +20,7 @@ from cases.acts import (
     Release,
     SetDate,
     Withhold,
+    parse_act,
 )
 from cases.breach import BREACH, Confirm, Dismiss, IncidentReport
 from cases.state import CaseSummary
@@ -43,10 +44,10 @@ class Officer:
         return await self._service.open_case(BREACH, report, actor=actor)
 
     async def do(self, case_id: UUID, act: type[Act], actor: str, **given: object) -> CaseSummary:
-        return (await self._service.take(case_id, act.model_validate(given), actor=actor)).summary
+        return (await self._service.take(case_id, parse_act({"act": act.act_name(), **given}), actor=actor)).summary
 
     async def make(self, case_id: UUID, act: type[Act], actor: str, **given: object) -> UUID:
-        made = (await self._service.take(case_id, act.model_validate(given), actor=actor)).made_id
+        made = (await self._service.take(case_id, parse_act({"act": act.act_name(), **given}), actor=actor)).made_id
         assert made is not None
         return made
 

@@ -107,7 +107,7 @@ class TestAcknowledging:
 
 
 class TestAskingAndNaming:
-    ASKED: dict[str, str] = {
+    ASKED: dict[str, str] = {  # noqa: RUF012 - a constant
         "kind": "question",
         "name": "Robin Example",
         "email": "robin@d1.example.org",

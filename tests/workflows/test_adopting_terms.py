@@ -68,7 +68,7 @@ async def test_an_open_case_follows_changed_terms_only_once_an_officer_adopts_th
     assert adopted.terms_hash != pinned.terms_hash
     assert [step.operation for step in adopted.trail] == ["standard", "amends"]
 
-    (decision,) = [entry for entry in case(engine, case_id).evidence if entry.kind == "terms_adopted"]
+    (decision,) = [entry for entry in case(engine, case_id).evidence if entry.kind == "act.adopt-terms"]
     assert decision.actor == OFFICER
     with resources.database.reading() as session:
         assert fetch(session, decision.artifacts[0]) == b"The parties agreed on 48 hours."

@@ -41,9 +41,11 @@ async def test_evidence_holds_the_old_date_the_new_one_and_the_reason(engine: Vi
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed))
     corrected = AnchorValue(name="confirmed", instant=confirmed + HOUR)
     await officer(engine).set_anchor(case_id, corrected, actor=OFFICER, reason=REASON)
-    (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "anchor_corrected")
-    assert entry.body["before"] == [{"name": "confirmed", "instant": f"{confirmed.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}]
-    assert entry.body["anchor"]["instant"] == f"{(confirmed + HOUR).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "act.date")
+    assert entry.body["particulars"]["before"] == [
+        {"name": "confirmed", "instant": f"{confirmed.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    ]
+    assert entry.body["particulars"]["anchor"]["instant"] == f"{(confirmed + HOUR).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     assert len(entry.artifacts) == 1
     dues = [e.body["due_at"] for e in case(engine, case_id).evidence if e.kind == "duty_computed"]
     assert len(set(dues)) == 2, "both due instants stay in the ledger"
@@ -95,10 +97,10 @@ async def test_a_correction_that_changes_nothing_is_refused(engine: VirtualEngin
     [
         (AnchorValue(name="guessed", instant=utc_now() - HOUR), "know no date"),
         (AnchorValue(name="hold_lifted", instant=utc_now() - HOUR), "know no date"),
-        (AnchorValue(name="confirmed", first_day=date(2026, 1, 5)), "the hour counts"),
-        (AnchorValue(name="reasonably_expected"), "the hour counts"),
+        (AnchorValue(name="confirmed", first_day=date(2026, 1, 5)), "needs an instant"),
+        (AnchorValue(name="reasonably_expected"), "needs an instant"),
         (AnchorValue(name="occurred", instant=utc_now() + DAY), "in the future"),
-        (AnchorValue(name="occurred", first_day=date(2999, 1, 1)), "in the future"),
+        (AnchorValue(name="occurred", first_day=date(2199, 1, 1)), "in the future"),
         (AnchorValue(name="occurred", first_day=date(2026, 1, 2), last_day=date(2026, 1, 1)), "ends before it begins"),
         (AnchorValue(name="occurred", instant=utc_now() - HOUR), "before the breach occurred"),
     ],

@@ -41,7 +41,7 @@ async def test_a_dismissal_cancels_what_is_open_and_closes_the_case(engine: Virt
     assert {duty.status for duty in found.duties} == {DutyStatus.CANCELLED}
     assert not letters(engine, case_id, duties(engine, case_id, "VA")[INITIAL])
     kinds = [entry.kind for entry in found.evidence]
-    assert kinds.index("case_dismissed") < kinds.index("case_closed")
+    assert kinds.index("act.dismiss") < kinds.index("case_closed")
 
 
 async def test_what_was_performed_before_the_dismissal_stays_performed(engine: VirtualEngine) -> None:

@@ -68,7 +68,7 @@ def test_evidence_tells_the_case_in_order(engine: VirtualEngine, case_id: UUID) 
         "case_opened",
         "terms_pinned",
         "duty_computed",
-        "anchor_recorded",
+        "act.confirm",
         "notice_released",
         "notice_composed",
         "notice_given",

@@ -145,9 +145,9 @@ async def test_evidence_holds_the_hold_and_its_lifting_but_names_nobody(engine: 
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     hold_id = await hold(engine, case_id)
     await officer(engine).lift_hold(case_id, hold_id, actor="counsel")
-    placed, lifted = (e for e in case(engine, case_id).evidence if e.kind in ("hold_placed", "hold_lifted"))
+    placed, lifted = (e for e in case(engine, case_id).evidence if e.kind in ("act.hold", "act.lift"))
     assert (placed.actor, lifted.actor) == (OFFICER, "counsel")
-    assert placed.subject == lifted.subject == str(hold_id)
+    assert placed.body["particulars"]["hold_id"] == lifted.body["particulars"]["hold_id"] == str(hold_id)
     assert len(placed.artifacts) == 1
     assert "Agent" not in str(placed.body)
 

@@ -46,11 +46,11 @@ async def test_evidence_names_both_people_the_ground_and_the_reason(engine: Virt
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     proposal = await propose(engine, case_id)
     await officer(engine).decide_proposal(case_id, proposal, approve=True, actor=COUNSEL)
-    decided = [e for e in case(engine, case_id).evidence if e.kind in ("not_required_proposed", "not_required_decided")]
+    decided = [e for e in case(engine, case_id).evidence if e.kind in ("act.propose", "act.approve", "act.decline")]
     assert [entry.actor for entry in decided] == [OFFICER, COUNSEL]
-    assert {entry.body["ground"] for entry in decided} == {NOT_OURS}
-    assert decided[1].body["approved"] is True
-    assert decided[0].artifacts == decided[1].artifacts
+    assert {entry.body["particulars"]["ground"] for entry in decided} == {NOT_OURS}
+    assert decided[1].body["particulars"]["approved"] is True
+    assert decided[0].artifacts == (decided[1].body["particulars"]["reason_sha256"],)
 
 
 async def test_nobody_approves_a_proposal_of_their_own(engine: VirtualEngine) -> None:

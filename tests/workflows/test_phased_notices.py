@@ -81,8 +81,8 @@ async def test_what_is_impossible_to_determine_is_lacking_no_more(engine: Virtua
     await engine.case(case_id).result()
     found = case(engine, case_id)
     assert found.status is CaseStatus.CLOSED
-    declared = [entry for entry in found.evidence if entry.kind == "fact_recorded"]
-    assert {(entry.body["status"], entry.actor) for entry in declared} == {("impossible", "counsel")}
+    declared = [entry for entry in found.evidence if entry.kind == "act.impossible"]
+    assert {(entry.body["particulars"]["status"], entry.actor) for entry in declared} == {("impossible", "counsel")}
 
 
 async def test_a_first_notice_says_what_could_not_be_determined(engine: VirtualEngine) -> None:

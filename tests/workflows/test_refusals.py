@@ -121,7 +121,7 @@ async def test_an_audit_is_performed_with_its_proof(engine: VirtualEngine) -> No
     await officer(engine).record_done(case_id, AUDIT, b"The report of the audit", actor=OFFICER)
     await engine.case(case_id).result()
     assert duties(engine, case_id, "OR")[AUDIT].status is DutyStatus.PERFORMED
-    (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "duty_performed")
+    (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "act.done")
     assert len(entry.artifacts) == 1
 
 

@@ -79,7 +79,7 @@ async def test_what_an_officer_withholds_does_not_leave_and_is_escalated_once(en
         BatchStatus.WITHHELD,
     )
     evidence = case(engine, case_id).evidence
-    (withheld,) = (entry for entry in evidence if entry.kind == "notice_withheld")
+    (withheld,) = (entry for entry in evidence if entry.kind == "act.withhold")
     assert (withheld.actor, len(withheld.artifacts)) == (OFFICER, 1)
     escalated = [entry.subject for entry in evidence if entry.kind == "escalated"]
     assert len(escalated) == len(set(escalated)) == 2

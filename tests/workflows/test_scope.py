@@ -26,9 +26,9 @@ async def test_an_lea_found_later_is_due_by_the_incidents_confirmation(engine: V
     await officer(engine).add_agreements(case_id, ("MA-001", "VA-001"), actor=OFFICER)
     assert duties(engine, case_id, "MA")[NOTICE].due_at == confirmed + 72 * HOUR
     assert duties(engine, case_id, "VA")[INITIAL].due_at == confirmed + 24 * HOUR
-    (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "scope_added")
+    (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "act.add")
     assert entry.actor == OFFICER
-    assert len(entry.body["agreements"]) == 2
+    assert len(entry.body["particulars"]["agreements"]) == 2
 
 
 async def test_what_is_overdue_by_it_is_sent_at_once_shown_as_late_and_escalated(engine: VirtualEngine) -> None:
@@ -67,9 +67,9 @@ async def test_an_lea_may_be_added_with_the_date_of_its_own_involvement_and_the_
     await engine.settle(case_id)
     duty = duties(engine, case_id, "MA")[NOTICE]
     assert (duty.status, duty.starts_at, duty.due_at) == (DutyStatus.RUNNING, involved, involved + 72 * HOUR)
-    (entry,) = (e for e in case(engine, case_id).evidence if e.kind == "anchor_recorded" and "agreement" in e.body)
-    assert entry.body["agreement"] == str(duty.agreement_id)
-    assert len(entry.artifacts) == 1
+    (entry,) = (e for e in case(engine, case_id).evidence if e.kind == "act.add")
+    assert entry.body["particulars"]["agreements"] == [str(duty.agreement_id)]
+    assert len(entry.artifacts) == 2, "the list of references, and the reason"
     assert "escalated" not in [e.kind for e in case(engine, case_id).evidence if e.subject == str(duty.id)]
 
 

@@ -60,6 +60,6 @@ async def test_nothing_is_lost_between_two_histories_of_a_case(
             lengths = await runs(resources, case_id)
         assert check_each_given_once(resources, case_id) >= len(references) * 11 / 12
         recorded = read_case(resources.database, case_id, utc_now()).evidence
-        assert sum(entry.kind == "fact_recorded" for entry in recorded) == 13
+        assert sum(entry.kind == "act.learn" for entry in recorded) == 13
     assert len(lengths) >= 3
     assert max(lengths) < MOST_EVENTS
