@@ -23,6 +23,10 @@ class Party(StrEnum):
     FAMILIES = "families"
 
 
+SIDES = frozenset({Party.PROVIDER, Party.LEA})
+"""The parties that sign an agreement, and whose contacts it names."""
+
+
 class PerformedBy(StrEnum):
     """What performs a duty, as its clause has it: what has to happen before the duty may be called performed."""
 

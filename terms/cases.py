@@ -41,6 +41,7 @@ class Case(Frozen):
         on: the day for which texts are chosen, by default the day on which the form was last checked.
         due: the last good second of every duty whose clock runs; one second later it is overdue.
         limits: the limit that won, where the case is about that.
+        later: when the later occurrences of a duty that recurs are due, in order, where the case is about that.
         contents: the elements a notice must give, where the case is about that.
         flags: every flag that the running duties carry.
     """
@@ -54,6 +55,7 @@ class Case(Frozen):
     amendments: tuple[Amendment, ...] = ()
     calendar: CaseCalendar | None = None
     due: dict[ClauseId, datetime]
+    later: dict[ClauseId, tuple[datetime, ...]] = Field(default_factory=dict)
     limits: dict[ClauseId, str] = Field(default_factory=dict)
     contents: dict[ClauseId, tuple[str, ...]] = Field(default_factory=dict)
     flags: tuple[str, ...] = ()
@@ -78,7 +80,8 @@ def case_files(catalogue: Catalogue) -> Iterator[tuple[str, ClauseFile[CaseConte
 
 def disagreements(catalogue: Catalogue, form: str, case: Case) -> tuple[str, ...]:
     """Sentences on where the clauses give something else than the case says; none where they agree."""
-    running = {duty.clause: duty for duty in _duties(catalogue, form, case) if duty.due_at}
+    every = _duties(catalogue, form, case)
+    running = {duty.clause: duty for duty in every if duty.due_at and duty.occurrence == 1}
     found = [
         f"{clause} is due {running[clause].due_local if clause in running else 'not yet'}, not {due.isoformat()}."
         for clause, due in case.due.items()
@@ -90,12 +93,20 @@ def disagreements(catalogue: Catalogue, form: str, case: Case) -> tuple[str, ...
             found.append(f"the limit of {clause} is {duty.limit}, not {limit}.")
         if case.contents.get(clause, duty.contents) != duty.contents:
             found.append(f"{clause} must give {', '.join(duty.contents)}.")
+    found += _later_disagreements(case, every)
     flags = {flag for duty in running.values() for flag in duty.flags}
     if flags != set(case.flags):
         found.append(f"the flags are {', '.join(sorted(flags)) or 'none'}.")
-    for due in case.due.values():
+    for due in (*case.due.values(), *(due for dues in case.later.values() for due in dues)):
         found += _boundary(catalogue, form, case, due)
     return tuple(found)
+
+
+def _later_disagreements(case: Case, duties: tuple[DueDuty, ...]) -> Iterator[str]:
+    for clause, dues in case.later.items():
+        counted = [duty.due_local for duty in duties if duty.clause == clause and duty.occurrence > 1]
+        if counted != [due.isoformat() for due in dues]:
+            yield f"{clause} is due again {', '.join(filter(None, counted)) or 'never'}."
 
 
 def _boundary(catalogue: Catalogue, form: str, case: Case, due: datetime) -> list[str]:
@@ -115,7 +126,8 @@ def _duties(catalogue: Catalogue, form: str, case: Case, now: datetime | None = 
     if zone is None:
         raise UnknownZone("The case has neither a zone nor a state.", where=case.case, next_step="Give it one of them.")
     calendar = case.calendar.as_calendar() if case.calendar else None
-    return duties_for(terms, case.event, case.at, zone=zone, calendar=calendar, now=now)
+    wanted = {clause: 1 + len(dues) for clause, dues in case.later.items()}
+    return duties_for(terms, case.event, case.at, zone=zone, calendar=calendar, now=now, occurrences=wanted)
 
 
 def case_problems(catalogue: Catalogue) -> Iterator[tuple[Path, int, str]]:

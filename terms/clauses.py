@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from models.enums import ContactRole, Party, PerformedBy
+from models.enums import SIDES, ContactRole, Party, PerformedBy
 from terms.limits import LIMIT_PATTERN, parse_limit
 
 AS_SIGNED = "as-signed"
@@ -172,10 +172,18 @@ def check_performance(
         )
 
 
-def check_addressed(kind: Kind, contacts: Addressees | None) -> None:
-    """Raise ``ValueError`` if what is no duty names contacts."""
-    if contacts and kind != "duty":
+def is_addressed(kind: Kind, owed_to: Party) -> bool:
+    """Whether a clause has contacts to tell: it is a duty, owed to a side whose contacts the agreement names."""
+    return kind == "duty" and owed_to in SIDES
+
+
+def check_addressed(kind: Kind, owed_to: Party, contacts: Addressees | None) -> None:
+    """Raise ``ValueError`` if a clause names contacts and there can be none."""
+    if contacts is None or is_addressed(kind, owed_to):
+        return
+    if kind != "duty":
         raise ValueError(f"only a duty is addressed to contacts, and this is a {kind}: leave out contacts.")
+    raise ValueError(f"an agreement names the contacts of its two sides, and none of {owed_to}: leave out contacts.")
 
 
 class Clause(Frozen):
@@ -190,7 +198,7 @@ class Clause(Frozen):
         performed_by: what performs a duty; None for what is no duty.
         incomplete: what happens at the due instant while an element required at once is missing; None where nothing is
             required at once.
-        contacts: which contacts are told; None for those that the form names.
+        contacts: which contacts of the side that is owed the duty are told; None for those that the form names.
         anchors: dated facts that start its clock; the first to occur wins.
         anchor_from: the clause whose due date is the anchor while no anchor is given.
         limit: the time allowed, see ``terms.limits``.
@@ -225,7 +233,7 @@ class Clause(Frozen):
     def _makes_sense(self) -> Self:
         check_dated(self.kind, self.limit, self.anchors)
         check_recurring(self.recurs, self.limit, self.or_sooner)
-        check_addressed(self.kind, self.contacts)
+        check_addressed(self.kind, self.owed_to, self.contacts)
         check_performance(
             self.kind, self.performed_by, self.incomplete, (content.required for content in self.contents.values())
         )

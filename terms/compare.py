@@ -49,3 +49,13 @@ def value_of(clause: EffectiveClause | None) -> str:
     link = " of" if limit.in_advance else "" if limit.before else " after"
     sooner = ", or sooner elsewhere" if clause.or_sooner else ""
     return f"{limit}{link} {' or '.join(clause.anchors)}{sooner}"
+
+
+def contacts_of(clause: EffectiveClause) -> str:
+    """Which contacts a clause has told, in a few words."""
+    if clause.contacts is None:
+        return "–"
+    told = [", or else ".join(clause.contacts.first)]
+    told += [f"also {role}" for role in clause.contacts.also]
+    told += [f"copies to {role}" for role in clause.contacts.copies]
+    return "; ".join(told)

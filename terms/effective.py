@@ -34,6 +34,7 @@ from terms.clauses import (
     check_performance,
     check_recurring,
     in_force,
+    is_addressed,
 )
 from terms.contents import ContentElement
 from terms.errors import AmendmentError, UnknownClause
@@ -59,7 +60,8 @@ class TrailStep(Frozen):
 class EffectiveClause(Frozen):
     """One clause as it stands for one agreement; the fields are those of ``terms.clauses.Clause``.
 
-    ``contacts`` are those of the form where the clause names no others; only a duty has any.
+    ``contacts`` are those of the form where the clause names no others; None where nobody is told whose contacts the
+    agreement names: for what is no duty, and for duties owed to others than its two sides.
     """
 
     id: str
@@ -85,7 +87,7 @@ class EffectiveClause(Frozen):
     def _makes_sense(self) -> Self:
         check_dated(self.kind, self.limit, self.anchors)
         check_recurring(self.recurs, self.limit, self.or_sooner)
-        check_addressed(self.kind, self.contacts)
+        check_addressed(self.kind, self.owed_to, self.contacts)
         check_performance(
             self.kind, self.performed_by, self.incomplete, (element.required for element in self.contents)
         )
@@ -333,9 +335,10 @@ class _Resolution:
             ) from None
 
     def _addressed(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """The fields of a clause, with the form's contacts if it is a duty and names none itself."""
+        """The fields of a clause, with the form's contacts where it is addressed to contacts and names none itself."""
         named = fields["contacts"] if fields["contacts"] != self._contacts else None
-        return fields | {"contacts": named or (self._contacts if fields["kind"] == "duty" else None)}
+        usual = self._contacts if is_addressed(fields["kind"], fields["owed_to"]) else None
+        return fields | {"contacts": named or usual}
 
     def _unasked(self, clause: Clause) -> tuple[ContentElement, ...]:
         return tuple(

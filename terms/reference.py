@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from terms.cases import CaseContext
 from terms.catalogue import Catalogue
 from terms.clauses import AnchorsFile, ContentsFile, GroundsFile, StandardFile, SupplementFile
-from terms.compare import governing, value_of
+from terms.compare import contacts_of, governing, value_of
 from terms.effective import EffectiveClause, EffectiveTerms, effective_terms
 from terms.limits import STANDARD_DEFAULTS
 
@@ -31,6 +31,14 @@ What the agreements oblige, clause by clause and state by state. Generated from 
 `duenotice terms generate`; a test fails when it is out of date. Each value stands over the provision that set it:
 where a state's supplement changes nothing, that is the standard clause. Limits marked *default* are settings of the
 installation, since no clause gives a number.
+"""
+
+
+PERFORMANCE = """A *notice* sent performs a duty only where its clause asks for no more than that somebody be told; a
+*confirmation* is the word of each holder of the data, a *document* is given, an *act* is recorded with proof, and *time*
+passes. Where something required at once is missing at the due instant, the notice *goes* with what is known, or
+everything *waits* and the duty becomes overdue. The contacts are those that the agreement names of the side that is owed
+the duty.
 """
 
 
@@ -69,6 +77,9 @@ def _form(catalogue: Catalogue, form_id: str) -> str:
             ),
             "### Dated duties\n",
             _matrix(terms, dated),
+            "### How duties are performed\n",
+            PERFORMANCE,
+            _performance(terms, ids),
             *_breach_contents(terms),
             "### Rules, rights, definitions and duties without a time\n",
             _matrix(terms, [clause for clause in ids if clause not in dated]),
@@ -90,6 +101,24 @@ def _breach_contents(terms: Mapping[str, EffectiveTerms]) -> list[str]:
 def _matrix(terms: Mapping[str, EffectiveTerms], clauses: Iterable[str]) -> str:
     rows = ((f"`{clause}`", *(_cell(of.clauses.get(clause)) for of in terms.values())) for clause in clauses)
     return _table(("clause", *terms), rows)
+
+
+def _performance(terms: Mapping[str, EffectiveTerms], clauses: Iterable[str]) -> str:
+    """One row for each way in which a duty is performed under one clause, with the columns it holds for."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for clause_id in clauses:
+        for column, of in terms.items():
+            clause = of.clauses.get(clause_id)
+            if clause and clause.performed_by:
+                rows.setdefault(_performance_row(clause), []).append(column)
+    where = {row: "everywhere" if len(found) == len(terms) else ", ".join(found) for row, found in rows.items()}
+    header = ("clause", "owed", "performed by", "while incomplete", "contacts", "where")
+    return _table(header, ((*row, columns) for row, columns in where.items()))
+
+
+def _performance_row(clause: EffectiveClause) -> tuple[str, ...]:
+    owed = f"{clause.owed_by} → {clause.owed_to}"
+    return (f"`{clause.id}`", owed, str(clause.performed_by), clause.incomplete or "–", contacts_of(clause))
 
 
 def _cell(clause: EffectiveClause | None) -> str:

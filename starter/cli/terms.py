@@ -22,7 +22,7 @@ from terms.calendars import SchoolCalendar, parse_calendar
 from terms.cases import case_problems
 from terms.catalogue import CLAUSES_FOLDER, Catalogue, check_catalogue, load_catalogue
 from terms.clock import zone_of
-from terms.compare import differences, governing, value_of
+from terms.compare import contacts_of, differences, governing, value_of
 from terms.duties import DueDuty, duties_for
 from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
 from terms.errors import UnknownEvent, UnknownZone
@@ -189,6 +189,11 @@ def diff(form: FormOption, state: Annotated[str, typer.Option("--state", help="S
 
 def _print_clause(console: Console, clause: EffectiveClause) -> None:
     console.print(f"{clause.title} ({clause.owed_by} → {clause.owed_to})", style="bold", highlight=False)
+    if clause.performed_by:
+        incomplete = f", {clause.incomplete} while something required at once is missing" if clause.incomplete else ""
+        console.print(
+            f"  Performed by {clause.performed_by}{incomplete}; contacts: {contacts_of(clause)}.", highlight=False
+        )
     for sentence in trail_sentences(clause):
         console.print(f"  {sentence}", highlight=False, markup=False)
     for element in clause.contents:
