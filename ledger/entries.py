@@ -65,7 +65,8 @@ class Event(BaseModel, ABC):
         at: when it happened; an instant with a zone.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # A number that JSON cannot write stays what it is, so that hashing refuses it, rather than becoming null.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, ser_json_inf_nan="constants")
 
     kind: ClassVar[str]
     case_id: Apart[UUID | None] = None

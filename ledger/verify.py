@@ -1,24 +1,65 @@
-"""Checking the ledger: that every entry is what it was when written, in its place, and none is missing."""
+"""Checking the ledger, in five numbered steps; the first thing that is wrong ends the check, named by its step.
+
+1. **Order**: entries are numbered from 1, and none is missing.
+2. **Chain**: each entry's ``previous_hash`` is the hash of the entry before it; the first one's is ``GENESIS``.
+3. **Content**: each entry's ``hash`` is that of what it holds, as ``ledger/chain.py`` describes it.
+4. **Head**: the head row says how many entries there are, and the hash of the last one.
+5. **Artifacts**: every artifact that an entry points to is kept, opens, and has the SHA-256 by which it is named.
+
+What this cannot show: somebody with full rights over the database could remove the newest entries and set the head row
+back, or write every entry anew from some entry on. What is left is a sound ledger, only a shorter or another one. Both
+show against a length and head that somebody noted elsewhere, and against nothing that lies in the same database.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, TypeAlias
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
+from ledger.artifacts import fetch
 from ledger.chain import GENESIS, Fields, entry_hash
+from models.errors import ConfigurationError, IntegrityError, NotFound
 from models.tables import EvidenceEntry, LedgerHead
 
 _ENTRIES_A_FETCH = 1_000
 
+_UNREADABLE = (ValueError, TypeError, AttributeError)
+"""What is raised where a row no longer holds what its columns can hold."""
+
+Watch: TypeAlias = Callable[[Iterable[Any], str, int], Iterable[Any]]
+"""Hands on what it is given, counting along: the things, what they are called, and how many there will be."""
+
+
+class Step(IntEnum):
+    """The steps of the check, by their numbers."""
+
+    ORDER = 1
+    CHAIN = 2
+    CONTENT = 3
+    HEAD = 4
+    ARTIFACTS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """The first place where the ledger is not what it was: the number that should stand there, and what is wrong."""
+    """The first place where the ledger is not what it was.
 
+    Attributes:
+        step: the step that found it.
+        number: the number of the entry that is not what it was, or that is missing.
+        reason: what is wrong, in a sentence.
+        artifact: the SHA-256 of the artifact that is not what it was, if that is what is wrong.
+    """
+
+    step: Step
     number: int
     reason: str
+    artifact: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +70,13 @@ class Verification:
         length: how many entries, from the first on, are sound.
         head: the hash of the last sound entry (``GENESIS`` if there is none).
         flaw: the first flaw, or None if everything given is sound.
+        artifacts: how many artifacts were found to be what was stored.
     """
 
     length: int
     head: str
     flaw: Flaw | None = None
+    artifacts: int = 0
 
     @property
     def sound(self) -> bool:
@@ -42,40 +85,68 @@ class Verification:
 
 
 def verify(entries: Iterable[EvidenceEntry]) -> Verification:
-    """Check a chain from its first entry on, holding one entry at a time; stop at the first flaw."""
+    """Check a chain from its first entry on (steps 1 to 3), holding one entry at a time; stop at the first flaw."""
     length, head = 0, GENESIS
     try:
         for entry in entries:
-            reason = _reason(entry, length + 1, head)
-            if reason:
-                return Verification(length, head, Flaw(length + 1, reason))
+            flaw = _flaw(entry, length + 1, head)
+            if flaw:
+                return Verification(length, head, flaw)
             length, head = entry.number, entry.hash
-    except (ValueError, TypeError) as error:  # the row no longer holds what its columns can hold
-        return Verification(length, head, Flaw(length + 1, f"An entry cannot be read ({type(error).__name__})."))
+    except _UNREADABLE as error:
+        reason = f"An entry cannot be read ({type(error).__name__})."
+        return Verification(length, head, Flaw(Step.CONTENT, length + 1, reason))
     return Verification(length, head)
 
 
 def verify_ledger(session: Session) -> Verification:
-    """Check the whole ledger of a database against its head, so that entries cut off at the end are noticed too.
+    """Check all entries, and that the head row agrees with them (steps 1 to 4).
 
     Args:
         session: a session of ``Database.reading()``, which sees one moment of it.
     """
-    found = verify(stream(session))
-    head = session.exec(select(LedgerHead)).one_or_none()
+    return _with_head(session, verify(stream(session)))
+
+
+def verify_all(session: Session, watch: Watch | None = None) -> Verification:
+    """Check all entries, the head row, and every artifact that an entry points to (steps 1 to 5).
+
+    Args:
+        session: a session of ``Database.reading()``, which sees one moment of it.
+        watch: counts along.
+    """
+    watched = watch or _unwatched
+    named: dict[str, int] = {}
+    count = session.exec(select(func.count()).select_from(EvidenceEntry)).one()
+    found = _with_head(session, verify(_noting(watched(stream(session), "entries", count), named)))
     if not found.sound:
         return found
-    if head is None or (head.length, head.hash) != (found.length, found.head):
-        claimed = "is missing" if head is None else f"says that there are {head.length} entries"
-        reason = f"The ledger's head {claimed}, and does not agree with the {found.length} that are there."
-        return Verification(found.length, found.head, Flaw(found.length + 1, reason))
-    return found
+    sound = 0
+    for sha256 in watched(named, "artifacts", len(named)):
+        reason = _artifact_reason(session, sha256)
+        if reason:
+            return Verification(found.length, found.head, Flaw(Step.ARTIFACTS, named[sha256], reason, sha256), sound)
+        sound += 1
+    return Verification(found.length, found.head, artifacts=sound)
 
 
 def stream(session: Session, *, after: int = 0) -> Iterator[EvidenceEntry]:
-    """Give the entries that follow number ``after``, in order, a thousand in memory at a time."""
+    """Give the entries that follow number ``after``, in order, a thousand in memory at a time.
+
+    Raises:
+        ValueError, TypeError, AttributeError: the next entry cannot be read.
+    """
+    try:
+        for entry in _fetched(session, after, _ENTRIES_A_FETCH):
+            after = entry.number
+            yield entry
+    except _UNREADABLE:  # one of the thousand: those before it are still to be given
+        yield from _fetched(session, after, 1)
+
+
+def _fetched(session: Session, after: int, at_once: int) -> Iterator[EvidenceEntry]:
     query = select(EvidenceEntry).where(col(EvidenceEntry.number) > after).order_by(col(EvidenceEntry.number))
-    for entry in session.exec(query.execution_options(yield_per=_ENTRIES_A_FETCH)):
+    for entry in session.exec(query.execution_options(yield_per=at_once)):
         yield entry
         session.expunge(entry)
 
@@ -96,11 +167,54 @@ def fields_of(entry: EvidenceEntry) -> Fields:
     }
 
 
-def _reason(entry: EvidenceEntry, number: int, previous_hash: str) -> str | None:
+def _flaw(entry: EvidenceEntry, number: int, previous_hash: str) -> Flaw | None:
     """Say why this is not the sound entry that should follow, or None if it is."""
     if entry.number != number:
-        return f"Entry {number} is missing; entry {entry.number} stands in its place."
+        reason = f"Entry {number} is missing; entry {entry.number} stands in its place."
+        return Flaw(Step.ORDER, number, reason)
     if entry.previous_hash != previous_hash:
-        return "The entry does not continue from the one before it."
-    computed = entry_hash(fields_of(entry))
-    return None if computed == entry.hash else "The entry's hash is not that of what it holds: it was changed."
+        return Flaw(Step.CHAIN, number, "The entry does not continue from the one before it.")
+    if entry_hash(fields_of(entry)) != entry.hash:
+        return Flaw(Step.CONTENT, number, "The entry's hash is not that of what it holds: it was changed.")
+    return None
+
+
+def _with_head(session: Session, found: Verification) -> Verification:
+    """Step 4, once the entries are sound."""
+    if not found.sound:
+        return found
+    head = session.exec(select(LedgerHead)).one_or_none()
+    if head is None or (head.length, head.hash) != (found.length, found.head):
+        claimed = "is missing" if head is None else _claim(head)
+        reason = f"The ledger's head {claimed}, and does not agree with the {found.length} that are there."
+        return Verification(found.length, found.head, Flaw(Step.HEAD, found.length + 1, reason))
+    return found
+
+
+def _claim(head: LedgerHead) -> str:
+    return f"says that there are {head.length} entries, the last one with the hash {head.hash}"
+
+
+def _noting(entries: Iterable[EvidenceEntry], named: dict[str, int]) -> Iterator[EvidenceEntry]:
+    """Hand on the entries, and note each artifact with the number of the first that points to it."""
+    for entry in entries:
+        yield entry
+        for sha256 in entry.artifacts:
+            named.setdefault(sha256, entry.number)
+
+
+def _artifact_reason(session: Session, sha256: str) -> str | None:
+    """Step 5 for one artifact: say why it is not what was stored, or None if it is."""
+    try:
+        fetch(session, sha256)
+    except NotFound:
+        return "An artifact that the entry points to is no longer kept."
+    except (IntegrityError, ConfigurationError) as error:
+        return f"An artifact that the entry points to is not what was stored: {error.message}"
+    except zlib.error:
+        return "An artifact that the entry points to is not what was stored: it cannot be unpacked."
+    return None
+
+
+def _unwatched(things: Iterable[Any], _: str, __: int) -> Iterable[Any]:
+    return things

@@ -1,4 +1,4 @@
-"""The rooms' boundaries: what may import what (contracts in ``pyproject.toml``), and who may write evidence."""
+"""The rooms' boundaries: what may import what (contracts in ``pyproject.toml``); who may write and read evidence."""
 
 from __future__ import annotations
 
@@ -56,3 +56,28 @@ def test_the_ledger_has_one_way_in() -> None:
             if makes or changes:
                 writers.add(path)
     assert writers == {Path("ledger/append.py")}
+
+
+def test_nothing_reads_the_ledger_to_run() -> None:
+    """Evidence is for auditors, pages and rehearsals: what decides anything stands in tables of its own."""
+    readers = {
+        path
+        for path, module in sources(*ROOMS)
+        for node in ast.walk(module)
+        if (isinstance(node, ast.Name) and node.id in {"EvidenceEntry", "LedgerHead"})
+        or (isinstance(node, ast.Attribute) and node.attr in {"EvidenceEntry", "LedgerHead"})
+    }
+    allowed = [Path("ledger"), Path("records/queries"), Path("starter/rehearsals")]
+    assert readers
+    assert not [path for path in readers if not any(path.is_relative_to(room) for room in allowed)]
+
+
+def test_nothing_that_runs_reads_what_reads_the_ledger() -> None:
+    """Nor by a detour: no module that runs a case asks what shows evidence, or what checks it."""
+    detours = {
+        (path, node.module)
+        for path, module in sources("activities", "workflows", "cases", "mail", "terms")
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("records.queries", "ledger.verify"))
+    }
+    assert not detours

@@ -28,6 +28,7 @@ COMMANDS = {
     "documents": ("documents", "Documents for families, behind the links of notices."),
     "costs": ("costs", "What a breach costs where agreements make the provider pay."),
     "agreements": ("agreements", "Import and list the agreements."),
+    "ledger": ("ledger", "Check that the evidence is what it was when it was written."),
     "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),
 }
 """Each command with the module of ``starter.cli`` that adds it, and what it does.

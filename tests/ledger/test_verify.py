@@ -192,11 +192,11 @@ def test_a_change_behind_our_back_is_found(tampered: Database, statement: str, n
 @pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
 def test_an_entry_that_can_no_longer_be_read_is_found(tampered: Database) -> None:
     with tampered.writing() as session:
-        session.execute(text("UPDATE evidence SET body = 'not json' WHERE number = 1"))
+        session.execute(text("UPDATE evidence SET body = 'not json' WHERE number = 3"))
     with tampered.reading() as session:
         flaw = verify_ledger(session).flaw
     assert flaw is not None
-    assert "cannot be read" in flaw.reason
+    assert (flaw.number, "cannot be read" in flaw.reason) == (3, True), flaw
 
 
 @pytest.mark.parametrize(

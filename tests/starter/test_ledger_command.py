@@ -1,0 +1,222 @@
+"""``duenotice ledger verify`` against a real database that somebody with full rights has tampered with."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from rich.console import Console
+
+from config.database import Database
+from config.keyring import Keyring
+from ledger.append import append
+from ledger.artifacts import store
+from ledger.chain import GENESIS
+from ledger.entries import ActRecorded
+from models.errors import IntegrityError
+from starter.cli.main import run
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CASE = UUID(int=1)
+REASON, PROOF = b"Counsel asks for it.", b"A signed receipt."
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An installation with five entries, the second and third of which point to one artifact, the fourth to another."""
+
+    file: Path
+    keyring: Keyring
+    hashes: tuple[str, ...]
+    reason: str
+    proof: str
+
+    def tamper(self, *statements: str, **values: object) -> None:
+        """Change the database as its owner can: past the triggers, and past this program."""
+        with closing(sqlite3.connect(self.file)) as connection, connection:
+            for trigger in ("changed", "removed", "replaced"):
+                connection.execute(f"DROP TRIGGER IF EXISTS evidence_is_never_{trigger}")
+            for statement in statements:
+                connection.execute(statement, values)
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    monkeypatch.setenv("DUENOTICE_HOME", str(tmp_path))
+    monkeypatch.setenv("DUENOTICE_LOG_LEVEL", "error")
+    file, keyring = tmp_path / "duenotice.sqlite3", Keyring.create(tmp_path / "keyring.json")
+    database = Database(f"sqlite:///{file}", keyring)
+    database.migrate()
+    with database.writing() as session:
+        reason, proof = store(session, REASON, "text/plain", NOON), store(session, PROOF, "text/plain", NOON)
+        pointing = ((), (reason,), (reason,), (proof,), ())
+        entries = append(session, *(act(number, files) for number, files in enumerate(pointing, start=1)))
+    database.close()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield Kept(file, keyring, tuple(entry.hash for entry in entries), reason, proof)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def act(number: int, files: tuple[str, ...]) -> ActRecorded:
+    return ActRecorded(
+        case_id=CASE,
+        actor="officer",
+        at=NOON,
+        act="note",
+        act_id=UUID(int=number),
+        particulars={"number": number},
+        kept_sha256=files,
+    )
+
+
+def refused(capture: pytest.CaptureFixture[str]) -> str:
+    """What the command says of a ledger that is not what it was: one sentence, and the exit code that goes with it."""
+    capture.readouterr()
+    assert run(["ledger", "verify"]) == IntegrityError.exit_code == 6
+    said = capture.readouterr()
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    assert len(said.err.splitlines()) == 1
+    return said.err
+
+
+def test_a_sound_ledger_is_called_so_in_one_sentence(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ledger", "verify"]) == 0
+    said = capsys.readouterr()
+    assert said.out == (
+        "5 entries are unchanged and in order, and all 2 artifacts they point to are what was stored; "
+        f"head {kept.hashes[-1]}.\n"
+    )
+    assert said.err == "", "a progress bar is for terminals"
+
+
+def test_a_terminal_shows_how_far_it_is(
+    kept: Kept, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("starter.cli.ledger.Console", lambda stderr: Console(stderr=stderr, force_terminal=True))
+    assert run(["ledger", "verify"]) == 0
+    said = capsys.readouterr()
+    assert "entries" in said.err
+    assert "artifacts" in said.err
+    assert said.out.count("\n") == 1
+
+
+def test_an_empty_ledger_is_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DUENOTICE_HOME", str(tmp_path))
+    Keyring.create(tmp_path / "keyring.json")
+    assert run(["ledger", "verify"]) == 0
+    assert capsys.readouterr().out == f"The ledger holds no entry yet, and its head says so; head {GENESIS}.\n"
+
+
+EDIT = "UPDATE evidence SET body = replace(body, ':', ' : '), actor = 'another' WHERE number = 3"
+CUT = "DELETE FROM evidence WHERE number = 5"
+
+
+@pytest.mark.parametrize(
+    ("statements", "step", "number", "says"),
+    [
+        ((EDIT,), 3, 3, "entry 3 of the ledger: The entry's hash is not that of what it holds: it was changed."),
+        (("UPDATE evidence SET at = 5 WHERE number = 2",), 3, 2, "entry 2 of the ledger: An entry cannot be read"),
+        (("DELETE FROM evidence WHERE number = 2",), 1, 2, "entry 2 of the ledger: Entry 2 is missing"),
+        (
+            (
+                "UPDATE evidence SET number = 9 WHERE number = 2",
+                "UPDATE evidence SET number = 2 WHERE number = 3",
+                "UPDATE evidence SET number = 3 WHERE number = 9",
+            ),
+            2,
+            2,
+            "entry 2 of the ledger: The entry does not continue from the one before it.",
+        ),
+        ((CUT,), 4, 5, "the head of the ledger: The ledger's head says that there are 5 entries"),
+        (
+            ("UPDATE ledger_head SET length = 4",),
+            4,
+            6,
+            "The ledger's head says that there are 4 entries",
+        ),
+        (("UPDATE ledger_head SET hash = 'f'",), 4, 6, "the last one with the hash f,"),
+        (("DELETE FROM ledger_head",), 4, 6, "the head of the ledger: The ledger's head is missing"),
+    ],
+)
+def test_the_first_bad_record_is_named(
+    kept: Kept, capsys: pytest.CaptureFixture[str], statements: tuple[str, ...], step: int, number: int, says: str
+) -> None:
+    kept.tamper(*statements)
+    assert says in refused(capsys)
+    assert run(["ledger", "verify", "--json"]) == 6
+    found = json.loads(capsys.readouterr().out)
+    assert (found["sound"], found["flaw"]["step"], found["flaw"]["number"]) == (False, step, number)
+
+
+def test_newest_entries_cut_off_with_the_head_set_back_do_not_show(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the help says: only somebody who noted the five entries, or their head, can tell."""
+    kept.tamper(CUT, "UPDATE ledger_head SET length = 4, hash = :hash", hash=kept.hashes[3])
+    assert run(["ledger", "verify"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("4 entries are unchanged")
+    assert kept.hashes[3] in said
+    assert run(["ledger", "verify", "--help"]) == 0
+    assert "cannot show that the newest entries were removed" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_artifact_that_is_gone_is_found_at_the_first_entry_that_points_to_it(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.tamper("DELETE FROM artifact WHERE sha256 = :name", name=kept.reason)
+    assert (
+        f"entry 2 of the ledger, artifact {kept.reason}: An artifact that the entry points to is no longer kept."
+        in (refused(capsys))
+    )
+
+
+@pytest.mark.parametrize("forgery", ["garbage", "another's bytes", "bytes under an unknown key", "bytes not packed"])
+def test_an_artifact_that_was_replaced_is_found(
+    kept: Kept, capsys: pytest.CaptureFixture[str], tmp_path: Path, forgery: str
+) -> None:
+    other = Keyring.create(tmp_path / "other.json")
+    sealed = {
+        "garbage": b"DNS1 something else",
+        "another's bytes": kept.keyring.seal(zlib.compress(REASON), b"artifact.content"),
+        "bytes under an unknown key": other.seal(zlib.compress(PROOF), b"artifact.content"),
+        "bytes not packed": kept.keyring.seal(PROOF, b"artifact.content"),
+    }
+    kept.tamper("UPDATE artifact SET content = :sealed WHERE sha256 = :name", sealed=sealed[forgery], name=kept.proof)
+    said = refused(capsys)
+    assert said.startswith(f"entry 4 of the ledger, artifact {kept.proof}: An artifact that")
+    assert "is not what was stored" in said
+
+
+def test_json_says_what_was_found(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ledger", "verify", "--json"]) == 0
+    sound = {"sound": True, "length": 5, "head": kept.hashes[-1], "artifacts": 2, "flaw": None}
+    assert json.loads(capsys.readouterr().out) == sound
+    kept.tamper("DELETE FROM artifact WHERE sha256 = :name", name=kept.proof)
+    assert run(["ledger", "verify", "--json"]) == 6
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert json.loads(said.out) == sound | {
+        "sound": False,
+        "artifacts": 1,
+        "flaw": {
+            "step": 5,
+            "number": 4,
+            "artifact": kept.proof,
+            "reason": "An artifact that the entry points to is no longer kept.",
+        },
+    }
