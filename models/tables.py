@@ -137,9 +137,14 @@ class TermsSnapshot(SQLModel, table=True):
 
 
 class Case(SQLModel, table=True):
-    """One matter with one Temporal workflow; ``report_digest`` makes the same report the same case."""
+    """One matter with one Temporal workflow; ``report_digest`` makes the same report the same case.
+
+    ``changed_at`` is when something was last recorded that its duties depend on, ``computed_at`` when they were last
+    computed. ``trouble`` names what keeps it from going on, since ``trouble_since``, as the watchdog found it.
+    """
 
     __tablename__ = "duenotice_case"
+    __table_args__ = (Index("duenotice_case_open", "closed_at", "kind", "id"),)
 
     id: UUID = Field(primary_key=True)
     kind: CaseKind = _word(CaseKind)
@@ -149,6 +154,10 @@ class Case(SQLModel, table=True):
     report_digest: str = Field(unique=True)
     opened_at: datetime = _instant(index=True)
     workflow_started_at: datetime | None = _instant_or_none()
+    changed_at: datetime | None = _instant_or_none()
+    computed_at: datetime | None = _instant_or_none()
+    trouble: str | None = None
+    trouble_since: datetime | None = _instant_or_none()
     closed_at: datetime | None = _instant_or_none()
 
 
@@ -209,7 +218,10 @@ class Duty(SQLModel, table=True):
     """One dated thing that one party owes the other under one clause in one case."""
 
     __tablename__ = "duty"
-    __table_args__ = (Index("duty_case_status", "case_id", "status"),)
+    __table_args__ = (
+        Index("duty_case_status", "case_id", "status"),
+        Index("duty_status_due", "status", "due_at", "case_id"),
+    )
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
@@ -219,7 +231,7 @@ class Duty(SQLModel, table=True):
     owed_to: Party = _word(Party)
     status: DutyStatus = _word(DutyStatus)
     due_date_id: str = Field(foreign_key="due_date.id", index=True)
-    due_at: datetime | None = _instant_or_none(index=True)
+    due_at: datetime | None = _instant_or_none()
     performed_at: datetime | None = _instant_or_none()
     verdict: Verdict | None = _word_or_none(Verdict)
     lacking: list[str] = Field(default_factory=list, sa_type=JSON)
@@ -231,6 +243,7 @@ class Batch(SQLModel, table=True):
     """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow."""
 
     __tablename__ = "batch"
+    __table_args__ = (Index("batch_status_id", "status", "id"),)
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)

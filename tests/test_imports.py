@@ -56,3 +56,34 @@ def test_the_ledger_has_one_way_in() -> None:
             if makes or changes:
                 writers.add(path)
     assert writers == {Path("ledger/append.py")}
+
+
+def test_bench_and_tests_do_not_import_one_another() -> None:
+    crossing = [
+        (path, module)
+        for path, module in imported("bench", "tests")
+        if {path.parts[0], module.partition(".")[0]} == {"bench", "tests"}
+    ]
+    assert crossing == []
+
+
+def test_suites_share_only_what_stands_in_support() -> None:
+    """Nothing imports a module of tests: what two suites need is ``tests.support``, ``tests.plugins`` or a fixture."""
+    shared = ("tests.support", "tests.plugins")
+    crossing = [
+        (path, module)
+        for path, module in imported("tests")
+        if module.partition(".")[0] == "tests" and not module.startswith(shared)
+    ]
+    assert crossing == []
+
+
+def imported(*rooms: str) -> Iterator[tuple[Path, str]]:
+    """Every module that some rooms import, by the module that does."""
+    for path, module in sources(*rooms):
+        for node in ast.walk(module):
+            match node:
+                case ast.ImportFrom(module=str() as name):
+                    yield path, name
+                case ast.Import(names=aliases):
+                    yield from ((path, alias.name) for alias in aliases)

@@ -46,10 +46,15 @@ def upgrade() -> None:
         sa.Column("report_digest", sa.String(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble", sa.String(), nullable=True),
+        sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("report_digest"),
     )
+    op.create_index("duenotice_case_open", "duenotice_case", ["closed_at", "kind", "id"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
     op.create_table(
@@ -140,6 +145,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("batch_status_id", "batch", ["status", "id"], unique=False)
     op.create_index(op.f("ix_batch_case_id"), "batch", ["case_id"], unique=False)
     op.create_table(
         "case_agreement",
@@ -288,9 +294,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("duty_case_status", "duty", ["case_id", "status"], unique=False)
+    op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
     op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
     op.create_index(op.f("ix_duty_case_id"), "duty", ["case_id"], unique=False)
-    op.create_index(op.f("ix_duty_due_at"), "duty", ["due_at"], unique=False)
     op.create_index(op.f("ix_duty_due_date_id"), "duty", ["due_date_id"], unique=False)
     op.create_table(
         "exhibit_h_change",
