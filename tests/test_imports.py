@@ -69,7 +69,7 @@ def test_bench_and_tests_do_not_import_one_another() -> None:
 
 def test_suites_share_only_what_stands_in_support() -> None:
     """Nothing imports a module of tests: what two suites need is ``tests.support``, ``tests.plugins`` or a fixture."""
-    shared = ("tests.support", "tests.plugins")
+    shared = ("tests.support", "tests.plugins", "tests.conftest")
     crossing = [
         (path, module)
         for path, module in imported("tests")

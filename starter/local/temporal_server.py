@@ -32,9 +32,6 @@ STOP_SECONDS = 10
 PRAGMAS = ("journal_mode=wal", "synchronous=1")
 """SQLite as the server uses it: 90 instead of 35 workflows a second, and nothing lost when the process is killed."""
 
-REPORTING = ("--dynamic-config-value", "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2")
-"""Lets the server report a workflow as stuck once two of its tasks in a row have failed; the watchdog asks for those."""
-
 
 @dataclass(frozen=True)
 class TemporalServer:
@@ -103,7 +100,6 @@ async def temporal_server(cli: Path, home: Path, port: int, ui_port: int) -> Asy
     """
     arguments = ["server", "start-dev", "--ip", LOOPBACK, "--port", str(port), "--ui-port", str(ui_port)]
     arguments += ["--db-filename", str(_database(home))]
-    arguments += REPORTING
     arguments += [word for pragma in PRAGMAS for word in ("--sqlite-pragma", pragma)]
     log, made_by = home / "temporal.log", home / "temporal.version"
     version = await _version(cli)

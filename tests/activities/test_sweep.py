@@ -31,11 +31,13 @@ from records.overlooked import ALL_IDS, place_of
 from records.queries.cases import list_cases, read_case_head
 from records.troubles import WORKFLOW_STUCK, failing_activity
 from starter.case_service import CaseService
-from starter.local.temporal_server import REPORTING
 from starter.resources import Resources, utc_now
 from tests.support.districts import PATIENCE, installation, many_agreements
 from tests.support.incidents import OFFICER, incident
 from worker import build_worker, notice_writer, smtp_server
+
+REPORTING = ("--dynamic-config-value", "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2")
+"""Lets the server report a workflow as stuck after two failures in a row rather than five, which take a minute."""
 
 NOTHING_BUT_COUNTS = SweepBounds(suspicious=0, in_turn=0, part=4, parts=3)
 HOUR = timedelta(hours=1)
