@@ -1,24 +1,85 @@
-"""The watchdog: finds in SQL what the clocks should have seen to and have not, and raises each once."""
+"""The watchdog: finds in SQL and in Temporal what the clocks should have seen to and have not, and raises each once.
+
+A sweep costs about the same however many cases are open: it compares counts, and looks closely only at what is
+suspicious and at a few cases that are merely their turn.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.clock import activity_clock
 from activities.contracts import WatchdogContract
 from activities.reminders import ReminderActivities
+from activities.running_workflows import BATCH, Health, RunningWorkflows
 from cases.messages import RaiseOverdue, Sweep, Swept
 from config.database import Database
+from config.logging import get_logger
+from mail.transport import MailServerUnavailable, OutcomeUnknown
 from models import identifiers
-from models.grouping import grouped
-from records.overlooked import Finding, Suspects, keep_findings, look, restarted, stayed, stopped
+from models.tables import Batch
+from records.overlooked import (
+    ALL_IDS,
+    Finding,
+    IdRange,
+    OpenCase,
+    Suspects,
+    cases_of_batches,
+    count_open,
+    keep_findings,
+    look,
+    open_cases,
+    open_counts,
+    place_of,
+    restarted,
+    stayed,
+    stopped,
+    troubles,
+)
+from records.troubles import WORKFLOW_STUCK, keep_troubles
+
+_log = get_logger("watchdog")
+
+LOOK_AGAIN = "look_again"
+"""The signal that makes a case compute with what SQL holds by now."""
+
+LISTED = 20
+"""How many findings a message to the officer tells; each case's page tells its own."""
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class SweepBounds:
+    """How much one sweep looks at.
+
+    Attributes:
+        suspicious: cases that SQL, or the server, makes suspicious; batches of each sort.
+        in_turn: cases of each kind that nothing makes suspicious: in time it is every case's turn.
+        restarts: lost cases that are started again.
+        part: a range of ids with fewer cases than this is compared id by id.
+        parts: how many ranges one is cut into where SQL and Temporal do not agree.
+        attempts: a step that was begun so often without success is a trouble: half a minute to three minutes.
+        at_once: how many questions Temporal is asked at a time.
+    """
+
+    suspicious: int = 200
+    in_turn: int = 50
+    restarts: int = 5_000
+    part: int = 100
+    parts: int = 16
+    attempts: int = 6
+    at_once: int = 20
 
 
 class WatchdogActivities(WatchdogContract):
@@ -30,43 +91,96 @@ class WatchdogActivities(WatchdogContract):
         database: Database,
         reminders: ReminderActivities,
         start: Callable[[UUID, datetime], Awaitable[bool]],
+        bounds: SweepBounds | None = None,
     ) -> None:
+        self._bounds = bounds or SweepBounds()
         self._client = client
+        self._temporal = RunningWorkflows(client, self._bounds.attempts)
         self._database = database
         self._reminders = reminders
         self._start = start
 
     @activity.defn
     async def sweep(self, message: Sweep) -> Swept:
-        """Start lost cases again, report batches that are stuck, and raise what is overdue; each once."""
+        """Start lost cases again, hand on what a case has not heard of, and raise what is stuck or overdue, once."""
         now = activity_clock()
-        suspects = await asyncio.to_thread(self._look, now() - timedelta(minutes=message.grace_minutes))
-        lost = [case_id for case_id, kind in suspects.cases if not await self._runs(_case_workflow(case_id, kind))]
-        begun = [finding for case_id in lost for finding in await self._restart(case_id, now())]
-        stuck = [stayed(batch, now()) for batch in suspects.stayed]
-        for batch in suspects.sending:
-            if not await self._runs(identifiers.batch_workflow_id(batch.id)):
-                stuck.append(stopped(batch, now()))
-        again = {finding.case_id for finding in begun}
-        stuck = [finding for finding in stuck if finding.case_id not in again]
-        for case_id, findings in grouped([*begun, *stuck], lambda finding: finding.case_id).items():
-            await self._tell(case_id, findings, now())
+        before, place = now() - timedelta(minutes=message.grace_minutes), place_of(now())
+        suspects = await asyncio.to_thread(self._look, before, place)
+        looked_at = await self._each(suspects.cases, lambda case: self._temporal.case_health(case.kind, case.id))
+        gone = {case.id: case.kind for case, health in looked_at if not health.runs} | await self._lost(before)
+        restarts = await self._restart_all(gone, now)
+        troubled = await self._keep_troubles(looked_at, await self._stuck(place), now())
+        handed_on = await self._hand_on(
+            [case for case, health in looked_at if case.is_behind and health.runs], troubled
+        )
+        found = await self._stopped(suspects.sending, now()) + [stayed(batch, now()) for batch in suspects.stayed]
+        again = {finding.case_id for finding in restarts}
+        raised = [item for item in found if item.case_id not in again]
+        raised += await asyncio.to_thread(self._troubles, troubled, now())
+        await self._tell([*restarts, *raised], now())
         for case_id in suspects.overdue:
             await self._reminders.raise_overdue(RaiseOverdue(case_id=case_id))
-        return Swept(restarted=len(begun), stuck=len(stuck), overdue=len(suspects.overdue))
+        return Swept(
+            restarted=len(restarts),
+            stuck=len(raised),
+            overdue=len(suspects.overdue),
+            troubled=len(troubled),
+            handed_on=handed_on,
+        )
 
-    def _look(self, before: datetime) -> Suspects:
+    def _look(self, before: datetime, place: UUID) -> Suspects:
+        bounds = self._bounds
         with self._database.reading() as session:
-            return look(session, before)
+            return look(session, before, place, suspicious=bounds.suspicious, in_turn=bounds.in_turn)
 
-    async def _runs(self, workflow_id: str) -> bool:
-        try:
-            found = await self._client.get_workflow_handle(workflow_id).describe()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return False
-        return found.status is WorkflowExecutionStatus.RUNNING
+    async def _each(
+        self, asked: Iterable[Asked], ask: Callable[[Asked], Awaitable[Answer]]
+    ) -> list[tuple[Asked, Answer]]:
+        """The answer of each, a few asked at a time."""
+        places = asyncio.Semaphore(self._bounds.at_once)
+
+        async def one(item: Asked) -> tuple[Asked, Answer]:
+            async with places:
+                return item, await ask(item)
+
+        return await asyncio.gather(*(one(item) for item in asked))
+
+    async def _lost(self, before: datetime) -> dict[UUID, str]:
+        """The open cases of which Temporal runs no workflow, as far as counts tell, each with its kind."""
+        counts = await asyncio.to_thread(self._open_counts)
+        found: dict[UUID, str] = {}
+        for kind, count in counts.items():
+            await self._compare(kind, ALL_IDS, count, before, found)
+        return found
+
+    async def _compare(self, kind: str, ids: IdRange, count: int, before: datetime, found: dict[UUID, str]) -> None:
+        """Add the lost cases of a range; a range in which Temporal runs as many as are open is passed over."""
+        if count <= await self._temporal.count(kind, ids) or len(found) >= self._bounds.restarts:
+            return
+        if count > self._bounds.part:
+            for part in ids.split(self._bounds.parts):
+                await self._compare(kind, part, await asyncio.to_thread(self._count, kind, part), before, found)
+            return
+        running = await self._temporal.ids(kind, ids)
+        for case_id in await asyncio.to_thread(self._open_cases, kind, ids, before):
+            if case_id not in running and not (await self._temporal.health(f"{kind}:{case_id}")).runs:
+                found[case_id] = kind
+
+    def _open_counts(self) -> dict[str, int]:
+        with self._database.reading() as session:
+            return open_counts(session)
+
+    def _count(self, kind: str, ids: IdRange) -> int:
+        with self._database.reading() as session:
+            return count_open(session, kind, ids)
+
+    def _open_cases(self, kind: str, ids: IdRange, before: datetime) -> list[UUID]:
+        with self._database.reading() as session:
+            return open_cases(session, kind, ids, before)
+
+    async def _restart_all(self, gone: Iterable[UUID], now: Callable[[], datetime]) -> list[Finding]:
+        answers = await self._each(gone, lambda case_id: self._restart(case_id, now()))
+        return [finding for _, findings in answers for finding in findings]
 
     async def _restart(self, case_id: UUID, now: datetime) -> list[Finding]:
         """Start a case again, with evidence at once: it cannot be found a second time."""
@@ -76,25 +190,83 @@ class WatchdogActivities(WatchdogContract):
         await asyncio.to_thread(self._keep, [finding])
         return [finding]
 
-    async def _tell(self, case_id: UUID, findings: Sequence[Finding], now: datetime) -> None:
+    async def _stuck(self, place: UUID) -> set[UUID]:
+        """The cases that the server itself reports as stuck, or a batch of theirs."""
+        limit = self._bounds.suspicious
+        batches = await self._temporal.stuck(BATCH, place, limit)
+        found = await asyncio.to_thread(self._cases_of, batches) if batches else set()
+        for kind in await asyncio.to_thread(self._open_counts):
+            found |= await self._temporal.stuck(kind, place, limit)
+        return found
+
+    def _cases_of(self, batches: set[UUID]) -> set[UUID]:
+        with self._database.reading() as session:
+            return cases_of_batches(session, list(batches))
+
+    async def _keep_troubles(
+        self, looked_at: Sequence[tuple[OpenCase, Health]], stuck: set[UUID], now: datetime
+    ) -> list[UUID]:
+        """Keep what was found on the cases, and clear what has healed; return the cases that do not go on.
+
+        What a case's own description says is newer than what the server reports in bulk.
+        """
+        seen = {case.id: health.trouble for case, health in looked_at if health.runs}
+        found = dict.fromkeys(stuck - seen.keys(), WORKFLOW_STUCK)
+        found |= {case_id: trouble for case_id, trouble in seen.items() if trouble}
+        before = {case.id: case.trouble for case, _ in looked_at}
+        healthy = [case_id for case_id, trouble in seen.items() if not trouble and before[case_id]]
+        if found or healthy:
+            await asyncio.to_thread(self._note_troubles, found, healthy, now)
+        return list(found)
+
+    def _note_troubles(self, found: dict[UUID, str], healthy: Sequence[UUID], now: datetime) -> None:
+        with self._database.writing() as session:
+            keep_troubles(session, found, healthy, now)
+
+    async def _hand_on(self, behind: Sequence[OpenCase], troubled: Sequence[UUID]) -> int:
+        """Tell the cases that have not computed with what SQL holds; one that does not go on could not hear it."""
+        told = [case for case in behind if case.id not in troubled]
+        return sum([heard for _, heard in await self._each(told, self._signal)])
+
+    async def _signal(self, case: OpenCase) -> bool:
+        try:
+            await self._client.get_workflow_handle(f"{case.kind}:{case.id}").signal(LOOK_AGAIN)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:  # what one that has just ended answers
+                raise
+            return False
+        return True
+
+    async def _stopped(self, sending: Sequence[Batch], now: datetime) -> list[Finding]:
+        answers = await self._each(sending, lambda batch: self._temporal.batch_runs(batch.id))
+        return [stopped(batch, now) for batch, runs in answers if not runs]
+
+    async def _tell(self, findings: Sequence[Finding], now: datetime) -> None:
         """Write to the officer first: what could not be told is found again by the next sweep."""
-        reference = identifiers.case_reference(case_id)
-        await self._reminders.write_to_officer(
-            f"Case {reference} was found stuck",
-            (
-                f"The watchdog found in case {reference}:",
-                *(finding.finding for finding in findings),
-                self._reminders.case_page(case_id),
-            ),
-            key="\n".join(finding.key for finding in findings),
-            at=now,
-        )
+        if not findings:
+            return
+        cases = list(dict.fromkeys(finding.case_id for finding in findings))
+        whose = f"Case {identifiers.case_reference(cases[0])} was" if len(cases) == 1 else f"{len(cases)} cases were"
+        lines = [f"Case {identifiers.case_reference(item.case_id)}: {item.finding}" for item in findings[:LISTED]]
+        more = len(findings) - LISTED
+        lines += [f"And {more} more; each case's page says what holds it up."] if more > 0 else []
+        pages = [self._reminders.case_page(case_id) for case_id in cases[:LISTED]]
+        try:
+            await self._reminders.write_to_officer(
+                f"{whose} found stuck",
+                ("The watchdog found:", *lines, "\n".join(pages)),
+                key="\n".join(finding.key for finding in findings),
+                at=now,
+            )
+        except (MailServerUnavailable, OutcomeUnknown) as error:
+            _log.warning("findings not told", findings=len(findings), code=error.code)
+            return
         await asyncio.to_thread(self._keep, findings)
+
+    def _troubles(self, troubled: Sequence[UUID], now: datetime) -> list[Finding]:
+        with self._database.reading() as session:
+            return troubles(session, troubled, now)
 
     def _keep(self, findings: Sequence[Finding]) -> None:
         with self._database.writing() as session:
             keep_findings(session, findings)
-
-
-def _case_workflow(case_id: UUID, kind: str) -> str:
-    return identifiers.workflow_id(kind, case_id)

@@ -18,18 +18,16 @@ from uuid import UUID
 import httpx
 from temporalio.client import Client
 
+from bench.support import ORIGIN, CaseKeeper, know_districts
 from config.database import Database
 from config.keyring import Keyring
 from config.logging import configure_logging
 from config.settings import Settings
 from ledger.verify import verify_ledger
 from models.enums import AnswerKind
-from records.agreements import import_agreements
 from records.answers import LEA, GivenAnswer, read_answers, record_answers
 from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
-from tests.support.given_notices import give_notices
-from tests.support.installation import ORIGIN, demo_agreements
 from web.app import create_app
 
 IN_FLIGHT = 200
@@ -38,13 +36,6 @@ SAMPLE = 1_000
 
 LIMIT_PER_SECOND = 300
 """18,000 in the same minute."""
-
-
-def agreements(count: int) -> str:
-    """A file of ``count`` fictional districts."""
-    header, first, *_ = demo_agreements().splitlines()
-    rest = first.split(",", 1)[1]
-    return "\n".join([header, *(f"B-{number:05},{rest}" for number in range(count))])
 
 
 async def many(count: int, visit: Callable[[int], Awaitable[None]]) -> float:
@@ -89,8 +80,9 @@ async def measure(home: Path, count: int) -> int:
     settings = Settings.model_validate({"home": home, "public_url": ORIGIN, "log_level": "error"})
     configure_logging(settings)
     database, catalogue = open_database(settings, keyring), load_catalogue()
-    import_agreements(database, catalogue, agreements(count), file_name="many.csv", now=utc_now(), actor="bench")
-    first, second, apart = (give_notices(database, catalogue, utc_now()) for _ in range(3))
+    know_districts(database, catalogue, count)
+    keeper = CaseKeeper(database, catalogue, given=True)
+    first, second, apart = (keeper.one_of_all() for _ in range(3))
     sample = min(count, SAMPLE)
     client = await Client.connect("127.0.0.1:1", lazy=True)
     resources = Resources(settings, keyring, database, catalogue, client)

@@ -28,6 +28,7 @@ from sqlmodel import col, func, select
 from temporalio.api.enums.v1 import EventType
 
 from bench.mail import catch, plain_loop, rate
+from bench.support import ACTOR, district_file
 from cases.breach import BREACH, IncidentReport, Occurrence
 from cases.intake import Person
 from config.keyring import Keyring
@@ -41,7 +42,6 @@ from records.agreements import import_agreements
 from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli, register_search_attributes, temporal_server
 from starter.resources import Resources, connect, utc_now
-from terms.catalogue import Catalogue
 from worker import build_worker
 
 AGREEMENTS = 18_000
@@ -52,23 +52,7 @@ EVENTS_LIMIT = 4_096
 PLAIN = 1_000
 """How many notices the plain loop sends."""
 
-ACTOR = "bench"
-COLUMNS = "reference,form,lea_name,state,time_zone,executed_on,general_name,general_email,security_name,security_email"
 PERSON = Person(name="Robin Example", email="robin@provider.example.org", phone="+1 555 0102")
-
-
-def agreements(catalogue: Catalogue, count: int) -> str:
-    """A file of ``count`` fictional districts, in turn from every state that a form has a supplement for."""
-    places = [(form, state) for form in catalogue.forms for state in catalogue.states(form)]
-    lines = [COLUMNS]
-    for number in range(count):
-        form, state = places[number % len(places)]
-        zone, host = catalogue.state(form, state).zone, f"d{number}.example.org"
-        lines.append(
-            f"B-{number:05},{form},District {number},{state},{zone},2025-01-12,"
-            f"Office,office@{host},Security,security@{host}"
-        )
-    return "\n".join(lines)
 
 
 def incident(references: tuple[str, ...]) -> IncidentReport:
@@ -212,7 +196,7 @@ async def measure(home: Path, wanted: int) -> int:
     with catcher(mail) as port:
         async with installation(home, port) as resources:
             begun = perf_counter()
-            text = agreements(resources.catalogue, wanted)
+            text = district_file(resources.catalogue, wanted)
             await asyncio.to_thread(
                 import_agreements,
                 resources.database,

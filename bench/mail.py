@@ -16,38 +16,31 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import NAMESPACE_URL, uuid5
 
+from bench.support import NOTICE, SENDER, addressed
 from mail.catcher import start_catcher
 from mail.compose import Addressing, compose
-from mail.facts import Mailbox
 from mail.transport import Accepted, Security, SmtpServer, SmtpTransport
-from tests.support.sample_notices import ADDRESSING, CONFIRMED_NOTICE
 
-SENDER = ADDRESSING.sender.email
+FROM = SENDER.email
 
 
 def addressings(count: int) -> Iterator[Addressing]:
     """Return who ``count`` notices go to: one fictional district each."""
-    for number in range(count):
-        yield Addressing(
-            message_id=f"<{uuid5(NAMESPACE_URL, str(number))}@provider.test>",
-            sender=ADDRESSING.sender,
-            to=(Mailbox(name=f"District {number}", email=f"security@d{number}.example.org"),),
-        )
+    yield from map(addressed, range(count))
 
 
 def compose_only(count: int) -> None:
     """Compose without sending."""
     for addressing in addressings(count):
-        compose(CONFIRMED_NOTICE, addressing)
+        compose(NOTICE, addressing)
 
 
 def plain_loop(port: int, count: int) -> None:
     """Compose and send with ``smtplib``, one message after another."""
     with smtplib.SMTP("127.0.0.1", port, local_hostname="localhost") as client:
         for addressing in addressings(count):
-            client.sendmail(SENDER, [addressing.to[0].email], compose(CONFIRMED_NOTICE, addressing).raw)
+            client.sendmail(FROM, [addressing.to[0].email], compose(NOTICE, addressing).raw)
 
 
 def transport(port: int, count: int, connections: int) -> None:
@@ -65,8 +58,8 @@ def transport(port: int, count: int, connections: int) -> None:
 
         async def send_some(smtp: SmtpTransport) -> None:
             for addressing in waiting:
-                raw = compose(CONFIRMED_NOTICE, addressing).raw
-                answer = await smtp.send(raw, SENDER, addressing.to[0].email)
+                raw = compose(NOTICE, addressing).raw
+                answer = await smtp.send(raw, FROM, addressing.to[0].email)
                 assert isinstance(answer, Accepted)
 
         async with SmtpTransport(server) as smtp:

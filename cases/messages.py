@@ -116,8 +116,14 @@ class Sweep(Message):
 
 
 class Swept(Message):
-    """What a sweep found: cases started again, batches that are stuck, and cases with overdue duties not yet raised."""
+    """What a sweep found.
+
+    ``restarted`` counts cases started again, ``stuck`` what was raised anew, ``overdue`` cases with overdue duties not
+    yet raised, ``troubled`` cases seen that do not go on, ``handed_on`` cases told to look at what SQL holds.
+    """
 
     restarted: int = 0
     stuck: int = 0
     overdue: int = 0
+    troubled: int = 0
+    handed_on: int = 0

@@ -584,6 +584,29 @@ class WatchdogRaised(CaseEvent):
         return f"watchdog-raised:{self.batch_id}:{self.status.value}"
 
 
+class TroubleRaised(CaseEvent):
+    """The watchdog found a case that does not go on, and told an officer.
+
+    Attributes:
+        trouble: what keeps it from going on.
+        since: since when it was found so; each trouble is raised once.
+        finding: what it found, as the officer is told.
+    """
+
+    kind = "trouble_raised"
+    trouble: str
+    since: datetime
+    finding: str
+
+    @property
+    def subject(self) -> str | None:
+        return str(self.case_id)
+
+    @property
+    def key(self) -> str:
+        return f"watchdog-raised:{self.case_id}:{self.trouble}:{self.since.isoformat()}"
+
+
 # What LEAs answer
 
 

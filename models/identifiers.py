@@ -33,6 +33,16 @@ def case_reference(case: UUID) -> str:
     return str(case)[:8].upper()
 
 
+def ids_of_case(name: str) -> tuple[UUID, UUID] | None:
+    """The first and the last id of a case that is called so, by its id or its short name; None for another text."""
+    try:
+        if len(name) == len(case_reference(UUID(int=0))):
+            return UUID(f"{name}{'0' * 24}"), UUID(f"{name}{'f' * 24}")
+        return UUID(name), UUID(name)
+    except ValueError:
+        return None
+
+
 def agreement_id(reference: str) -> UUID:
     """The agreement that the installation knows under ``reference``."""
     return _derived("agreement", reference)

@@ -147,10 +147,12 @@ class Case(SQLModel, table=True):
     """One matter of one kind, about one event, with one Temporal workflow.
 
     ``report_digest`` makes the same report the same case. Duties are computed up to what was recorded at ``changed_at``
-    once ``computed_at`` is not earlier.
+    once ``computed_at`` is not earlier. ``trouble`` names what keeps it from going on, since ``trouble_since``, as the
+    watchdog found it, and ``trouble_raised_at`` when an officer was told.
     """
 
     __tablename__ = "duenotice_case"
+    __table_args__ = (Index("duenotice_case_open", "closed_at", "kind", "id"),)
 
     id: UUID = Field(primary_key=True)
     kind: str = Field(max_length=60)
@@ -160,6 +162,9 @@ class Case(SQLModel, table=True):
     report_digest: str = Field(unique=True)
     opened_at: datetime = _instant(index=True)
     workflow_started_at: datetime | None = _instant_or_none()
+    trouble: str | None = None
+    trouble_since: datetime | None = _instant_or_none()
+    trouble_raised_at: datetime | None = _instant_or_none()
     closed_at: datetime | None = _instant_or_none()
     dismissal_reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     changed_at: datetime | None = _instant_or_none(index=True)
@@ -241,7 +246,10 @@ class Duty(SQLModel, table=True):
     """
 
     __tablename__ = "duty"
-    __table_args__ = (Index("duty_case_status", "case_id", "status"),)
+    __table_args__ = (
+        Index("duty_case_status", "case_id", "status"),
+        Index("duty_status_due", "status", "due_at", "case_id"),
+    )
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
@@ -253,7 +261,7 @@ class Duty(SQLModel, table=True):
     performed_by: PerformedBy = _word(PerformedBy)
     status: DutyStatus = _word(DutyStatus)
     due_date_id: str = Field(foreign_key="due_date.id", index=True)
-    due_at: datetime | None = _instant_or_none(index=True)
+    due_at: datetime | None = _instant_or_none()
     performed_at: datetime | None = _instant_or_none()
     verdict: Verdict | None = _word_or_none(Verdict)
     lacking: list[str] = Field(default_factory=list, sa_type=JSON)
@@ -269,6 +277,7 @@ class Batch(SQLModel, table=True):
     """
 
     __tablename__ = "batch"
+    __table_args__ = (Index("batch_status_id", "status", "id"),)
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)

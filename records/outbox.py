@@ -441,9 +441,8 @@ def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
 
 
 def _roles(terms: EffectiveTerms, clause: str) -> Addressees:
-    contacts = terms.clause(clause).contacts
-    assert contacts is not None, "a duty's clause says which contacts are told"
-    return contacts
+    """Which contacts a clause tells; a party that only a case names has general contacts alone."""
+    return terms.clause(clause).contacts or Addressees(first=(ContactRole.GENERAL,))
 
 
 def _mailbox(contact: AgreementContact) -> Mailbox:

@@ -81,3 +81,34 @@ def test_nothing_that_runs_reads_what_reads_the_ledger() -> None:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("records.queries", "ledger.verify"))
     }
     assert not detours
+
+
+def test_bench_and_tests_do_not_import_one_another() -> None:
+    crossing = [
+        (path, module)
+        for path, module in imported("bench", "tests")
+        if {path.parts[0], module.partition(".")[0]} == {"bench", "tests"}
+    ]
+    assert crossing == []
+
+
+def test_suites_share_only_what_stands_in_support() -> None:
+    """Nothing imports a module of tests: what two suites need is ``tests.support``, ``tests.plugins`` or a fixture."""
+    shared = ("tests.support", "tests.plugins", "tests.conftest")
+    crossing = [
+        (path, module)
+        for path, module in imported("tests")
+        if module.partition(".")[0] == "tests" and not module.startswith(shared)
+    ]
+    assert crossing == []
+
+
+def imported(*rooms: str) -> Iterator[tuple[Path, str]]:
+    """Every module that some rooms import, by the module that does."""
+    for path, module in sources(*rooms):
+        for node in ast.walk(module):
+            match node:
+                case ast.ImportFrom(module=str() as name):
+                    yield path, name
+                case ast.Import(names=aliases):
+                    yield from ((path, alias.name) for alias in aliases)

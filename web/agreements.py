@@ -14,7 +14,7 @@ from records.agreements import ImportResult, import_agreements
 from records.queries.cases import AgreementFilter, agreement_kinds, find_agreements
 from web.failures import status_of
 from web.pages import problems_of
-from web.paging import read_page
+from web.paging import asked_text, read_page
 from web.site import CheckedForm, SignedIn, Site, TheSite
 
 router = APIRouter(include_in_schema=False)
@@ -65,7 +65,7 @@ def _show(request: Request, site: Site, error: DuenoticeError | None = None) -> 
     asked = request.query_params
     database = site.resources.database
     kinds = agreement_kinds(database)
-    wanted = AgreementFilter(asked.get("find", ""), asked.get("state", ""), asked.get("form", ""))
+    wanted = AgreementFilter(*(asked_text(asked, name) for name in ("find", "state", "form")))
     return site.pages.show(
         request,
         "agreements.html",

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict
 from cases.acts import AnyAct
 from cases.breach import BREACH, IncidentReport
 from cases.state import CaseSummary
-from models.enums import DutyStatus
+from models.enums import CaseStatus, DutyStatus
 from records.queries.cases import (
+    CaseFilter,
     DutyFilter,
     list_cases,
     read_case,
@@ -24,13 +25,16 @@ from records.queries.cases import (
     read_progress,
 )
 from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
+from web.paging import LAST_OFFSET
 from web.site import SignedIn, TheSite
 
 router = APIRouter(prefix="/api")
 
 Item = TypeVar("Item")
-Offset: TypeAlias = Annotated[int, Query(ge=0)]
+Offset: TypeAlias = Annotated[int, Query(ge=0, le=LAST_OFFSET)]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000)]
+Word: TypeAlias = Annotated[str | None, Query(pattern=r"^[\w-]*$")]
+"""One of a set of words that the data decide on, such as a state."""
 
 
 class Reported(BaseModel):
@@ -58,9 +62,13 @@ async def report_incident(site: TheSite, session: SignedIn, report: IncidentRepo
 
 
 @router.get("/cases")
-def all_cases(site: TheSite) -> tuple[CaseRow, ...]:
-    """Every case."""
-    return list_cases(site.resources.database, site.clock())
+def cases(
+    site: TheSite, status: CaseStatus | None = None, kind: Word = None, offset: Offset = 0, limit: Limit = 100
+) -> Part[CaseRow]:
+    """Some of the cases, what is due soonest first: in one status, of one kind, or all."""
+    which = CaseFilter(status=status, kind=kind)
+    items, total = list_cases(site.resources.database, site.clock(), which, offset=offset, limit=limit)
+    return Part(items=items, total=total)
 
 
 @router.get("/cases/{case_id}")
@@ -85,7 +93,7 @@ def cohorts(site: TheSite, case_id: UUID) -> tuple[CohortView, ...]:
 def duties(
     site: TheSite,
     case_id: UUID,
-    state: str | None = None,
+    state: Word = None,
     status: DutyStatus | None = None,
     offset: Offset = 0,
     limit: Limit = 100,

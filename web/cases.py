@@ -13,13 +13,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from cases.kinds import kind_named
+from models.enums import CaseStatus
 from models.errors import DuenoticeError
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
 from records.queries.cases import (
+    CaseFilter,
     DutyFilter,
     agreement_kinds,
+    case_kinds,
     list_cases,
     read_case_head,
     read_cohorts,
@@ -30,12 +33,13 @@ from records.queries.views import CohortView
 from web.act_forms import act_form
 from web.failures import status_of
 from web.pages import problems_of
-from web.paging import read_page
+from web.paging import asked_text, read_page
 from web.site import Site, TheSite, text_of
 from web.times import zone_names
 
 router = APIRouter(include_in_schema=False)
 
+CASES_SHOWN = 50
 DUTIES_SHOWN = 50
 EVIDENCE_SHOWN = 100
 UNACKNOWLEDGED_SHOWN = 50
@@ -61,14 +65,25 @@ def key_of(cohort: CohortView) -> str:
 
 @router.get("/")
 def what_is_due(request: Request, site: TheSite) -> Response:
-    """Every case, what is due next first; on a new installation, what to do first."""
-    database = site.resources.database
-    cases = list_cases(database, site.clock())
+    """The cases, what is due next first; on a new installation, what to do first."""
+    asked, database, now = request.query_params, site.resources.database, site.clock()
+    kinds = case_kinds(database)
+    statuses = {status.value: status for status in CaseStatus}
+    which = CaseFilter(
+        status=statuses.get(asked.get("status", "")), kind=next((k for k in kinds if k == asked.get("kind")), None)
+    )
     return site.pages.show(
         request,
         "cases.html",
-        cases=cases,
-        has_agreements=bool(cases) or agreement_kinds(database).total > 0,
+        shown=read_page(
+            lambda offset, limit: list_cases(database, now, which, offset=offset, limit=limit),
+            asked.get("page", "1"),
+            CASES_SHOWN,
+        ),
+        which=which,
+        kinds=kinds,
+        statuses=tuple(statuses),
+        has_agreements=bool(kinds) or agreement_kinds(database).total > 0,
     )
 
 
@@ -93,7 +108,9 @@ def _show(
     case = read_case_head(database, case_id, now)
     cohorts = read_cohorts(database, case_id, now)
     chosen = next((cohort for cohort in cohorts if key_of(cohort) == asked.get("cohort")), None)
-    which = DutyFilter(cohort=(chosen.clause, chosen.due_at) if chosen else None, state=asked.get("state") or None)
+    which = DutyFilter(
+        cohort=(chosen.clause, chosen.due_at) if chosen else None, state=asked_text(asked, "state") or None
+    )
     return site.pages.show(
         request,
         "case.html",

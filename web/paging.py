@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,6 +10,14 @@ Item = TypeVar("Item")
 
 MOST_DIGITS = 10
 """A number longer than this is no page's."""
+
+LAST_OFFSET = 10**9
+"""The last place of a list that a program can ask for; no list is so long."""
+
+
+def asked_text(asked: Mapping[str, str], name: str) -> str:
+    """What an address asks for by a name, blank if it does not; without NUL, which no stored text can hold."""
+    return asked.get(name, "").replace("\0", "")
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ CheckedForm = Annotated[FormData, OWN_FORM]
 def text_of(form: FormData, name: str) -> str:
     """The text that a form gives for ``name``, stripped; blank if it gives none."""
     value = form.get(name, "")
-    return value.strip() if isinstance(value, str) else ""
+    return value.replace("\0", "").strip() if isinstance(value, str) else ""
 
 
 def texts_of(form: FormData, name: str) -> tuple[str, ...]:

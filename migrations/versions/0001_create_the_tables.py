@@ -96,6 +96,9 @@ def upgrade() -> None:
         sa.Column("report_digest", sa.String(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble", sa.String(), nullable=True),
+        sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble_raised_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("dismissal_reason_sha256", sa.String(), nullable=True),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
@@ -107,6 +110,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("report_digest"),
     )
+    op.create_index("duenotice_case_open", "duenotice_case", ["closed_at", "kind", "id"], unique=False)
     op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
@@ -191,6 +195,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("batch_status_id", "batch", ["status", "id"], unique=False)
     op.create_index(op.f("ix_batch_case_id"), "batch", ["case_id"], unique=False)
     op.create_table(
         "case_act",
@@ -362,9 +367,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("duty_case_status", "duty", ["case_id", "status"], unique=False)
+    op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
     op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
     op.create_index(op.f("ix_duty_case_id"), "duty", ["case_id"], unique=False)
-    op.create_index(op.f("ix_duty_due_at"), "duty", ["due_at"], unique=False)
     op.create_index(op.f("ix_duty_due_date_id"), "duty", ["due_date_id"], unique=False)
     op.create_table(
         "hold",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -72,6 +72,7 @@ from records.queries.views import (
 from records.scope import require_case
 from records.summary import summarise
 from records.terms import pinned_terms
+from records.troubles import trouble_sentence
 from terms.catalogue import Catalogue, load_catalogue
 from terms.duties import HOLD_LIFTED
 from terms.effective import EffectiveTerms
@@ -139,26 +140,58 @@ class AgreementFilter:
 EVERY_AGREEMENT = AgreementFilter()
 
 
-def list_cases(database: Database, now: datetime) -> tuple[CaseRow, ...]:
-    """Every case, the one with the earliest open duty first, then the newest."""
+@dataclass(frozen=True)
+class CaseFilter:
+    """Which cases to read; each condition that is None leaves it open. Titles are sealed, so nothing searches them."""
+
+    status: CaseStatus | None = None
+    kind: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The conditions as SQL."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.status:
+            conditions.append(col(Case.status) == self.status)
+        if self.kind:
+            conditions.append(col(Case.kind) == self.kind)
+        return conditions
+
+
+EVERY_CASE = CaseFilter()
+
+
+def list_cases(
+    database: Database, now: datetime, which: CaseFilter = EVERY_CASE, *, offset: int, limit: int
+) -> tuple[tuple[CaseRow, ...], int]:
+    """Some of the cases, and how many there are: what is due soonest first, which is overdue, if anything is.
+
+    Those without a due date follow, the newest first.
+    """
+    wanted = which.conditions()
     with database.reading() as session:
-        duties = _summaries(session, now)
-        scope = dict(
-            session.exec(select(CaseAgreement.case_id, func.count()).group_by(col(CaseAgreement.case_id))).all()
-        )
-        rows = [
-            CaseRow(
-                id=case.id,
-                title=case.title,
-                status=case.status,
-                opened_at=case.opened_at,
-                agreements=scope.get(case.id, 0),
-                **duties.get(case.id, {"open_duties": 0, "overdue_duties": 0, "next_due_at": None}),
-            )
-            for case in session.exec(select(Case).order_by(col(Case.opened_at).desc()))
-        ]
-    dated = sorted((row for row in rows if row.next_due_at), key=lambda row: (row.next_due_at, row.id))
-    return (*dated, *(row for row in rows if not row.next_due_at))
+        total = session.exec(select(func.count()).select_from(Case).where(*wanted)).one()
+        dated = session.exec(
+            select(func.count(col(Duty.case_id).distinct()))
+            .join(Case, col(Case.id) == col(Duty.case_id))
+            .where(*_DATED, *wanted)
+        ).one()
+        cases = _dated_cases(session, wanted, offset, limit) if offset < dated else []
+        if len(cases) < limit:
+            cases += _undated_cases(session, wanted, max(offset - dated, 0), limit - len(cases))
+        return _case_rows(session, cases, now), total
+
+
+def case_kinds(database: Database) -> tuple[str, ...]:
+    """The kinds of case that there are."""
+    with database.reading() as session:
+        return tuple(sorted(f"{kind}" for kind in session.exec(select(Case.kind).distinct())))
+
+
+def cases_between(database: Database, first: UUID, last: UUID, *, limit: int) -> tuple[UUID, ...]:
+    """Some of the cases whose ids lie from ``first`` to ``last``, both included."""
+    with database.reading() as session:
+        found = select(Case.id).where(col(Case.id).between(first, last)).order_by(col(Case.id)).limit(limit)
+        return tuple(session.exec(found))
 
 
 def list_agreements(database: Database) -> tuple[AgreementView, ...]:
@@ -394,11 +427,70 @@ def _value(facts: dict[str, KnownFact], element: str) -> str:
     return fact.value or "" if fact else ""
 
 
-def _summaries(session: Session, now: datetime) -> dict[UUID, dict[str, object]]:
-    open_duties = col(Duty.status).in_(OPEN_STATUSES)
+_DATED = (col(Duty.status).in_(OPEN_STATUSES), col(Duty.due_at).is_not(None))
+"""What makes an open duty one that a list of cases goes by."""
+
+
+def _dated_cases(session: Session, wanted: list[ColumnElement[bool]], offset: int, limit: int) -> list[Case]:
+    """Cases with a dated open duty, the one that is due soonest first."""
+    due = select(Duty.case_id, func.min(Duty.due_at).label("due_at")).where(*_DATED).group_by(col(Duty.case_id))
+    soonest = due.subquery()
+    # Which ones first: sorting whole rows takes several times as long.
+    keys = (
+        select(Case.id)
+        .join(soonest, soonest.c.case_id == Case.id)
+        .where(*wanted)
+        .order_by(soonest.c.due_at, col(Case.id))
+        .offset(offset)
+        .limit(limit)
+    )
+    return _in_order(session, session.exec(keys).all())
+
+
+def _undated_cases(session: Session, wanted: list[ColumnElement[bool]], offset: int, limit: int) -> list[Case]:
+    """Cases without a dated open duty, the newest first."""
+    has_date = select(Duty.id).where(Duty.case_id == Case.id, *_DATED).exists()
+    keys = (
+        select(Case.id)
+        .where(*wanted, ~has_date)
+        .order_by(col(Case.opened_at).desc(), col(Case.id))
+        .offset(offset)
+        .limit(limit)
+    )
+    return _in_order(session, session.exec(keys).all())
+
+
+def _in_order(session: Session, keys: Sequence[UUID]) -> list[Case]:
+    rows = {row.id: row for row in session.exec(select(Case).where(col(Case.id).in_(keys)))}
+    return [rows[key] for key in keys]
+
+
+def _case_rows(session: Session, cases: Sequence[Case], now: datetime) -> tuple[CaseRow, ...]:
+    keys = [case.id for case in cases]
+    summaries = _summaries(session, keys, now)
+    scope = dict(
+        session.exec(
+            select(CaseAgreement.case_id, func.count())
+            .where(col(CaseAgreement.case_id).in_(keys))
+            .group_by(col(CaseAgreement.case_id))
+        ).all()
+    )
+    none = {"open_duties": 0, "overdue_duties": 0, "next_due_at": None}
+    return tuple(
+        CaseRow(
+            **case.model_dump(include={"id", "kind", "title", "status", "opened_at"}),
+            agreements=scope.get(case.id, 0),
+            troubled=case.trouble is not None and case.closed_at is None,
+            **summaries.get(case.id, none),
+        )
+        for case in cases
+    )
+
+
+def _summaries(session: Session, cases: Sequence[UUID], now: datetime) -> dict[UUID, dict[str, object]]:
     rows = session.exec(
         select(Duty.case_id, func.count(), func.count().filter(col(Duty.due_at) < now), func.min(Duty.due_at))
-        .where(open_duties)
+        .where(col(Duty.case_id).in_(cases), col(Duty.status).in_(OPEN_STATUSES))
         .group_by(col(Duty.case_id))
     )
     return {
@@ -547,6 +639,9 @@ def _troubles(session: Session, case: Case) -> tuple[TroubleView, ...]:
         TroubleView(sentence=TROUBLES.get(code or "", f"Notices are held up: {code}."), since=since, notices=size)
         for code, since, size in found
     ]
+    if case.trouble and case.closed_at is None:
+        since = case.trouble_since or case.opened_at
+        troubles.insert(0, TroubleView(sentence=trouble_sentence(case.trouble), since=since, notices=0))
     if case.workflow_started_at is None:
         troubles.insert(0, TroubleView(sentence=NOT_STARTED, since=case.opened_at, notices=0))
     return tuple(troubles)

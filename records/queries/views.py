@@ -55,9 +55,10 @@ class AgreementKinds(View):
 
 
 class CaseRow(View):
-    """One case in the list of cases."""
+    """One case in the list of cases; ``troubled`` is whether the watchdog found that it does not go on."""
 
     id: UUID
+    kind: str
     title: str
     status: CaseStatus
     opened_at: datetime
@@ -65,6 +66,7 @@ class CaseRow(View):
     open_duties: int
     overdue_duties: int
     next_due_at: datetime | None
+    troubled: bool
 
 
 class DeliveryView(View):

@@ -26,9 +26,9 @@ from cases.kind import Kind
 from cases.kinds import KINDS
 from config.database import Database
 from models import identifiers
-from models.enums import DutyStatus
-from models.errors import InvalidInput
-from records.queries.cases import list_cases, read_case, read_case_head, read_cohorts
+from models.enums import CaseStatus, DutyStatus
+from models.errors import InvalidInput, NotFound
+from records.queries.cases import CaseFilter, list_cases, read_case, read_case_head, read_cohorts
 from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView
 from starter.cli import acts
 from starter.cli.acts import LOOK_AGAIN_SECONDS
@@ -45,6 +45,12 @@ from starter.cli.console import (
     with_case_service,
 )
 from starter.resources import utc_now
+
+CASES_SHOWN = 50
+"""How many cases a page of their list has."""
+
+LAST_PAGE = 1_000_000
+"""The last page that can be asked for."""
 
 MOST_DUTIES = 60
 """How many duties a case may have for each to be shown without being asked for."""
@@ -119,11 +125,13 @@ def show(
     why: Annotated[bool, typer.Option("--why", help="Say for each duty why it is due then.")] = False,
     whole: Annotated[bool, typer.Option("--whole", help="Show each duty, however many there are.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Keep looking, until the case is over or Ctrl-C.")] = False,
+    page: Annotated[int, typer.Option(min=1, max=LAST_PAGE, help="Which page of the list of cases.")] = 1,
+    status: Annotated[CaseStatus | None, typer.Option(help="Only the cases in this status.")] = None,
 ) -> None:
-    """Show the cases, or one with its duties, notices and what was decided."""
+    """Show the cases, what is due soonest first, or one with its duties, notices and what was decided."""
     _, database = open_installation()
     if case is None:
-        _show_cases(list_cases(database, utc_now()))
+        _show_cases(database, CaseFilter(status=status), page)
         return
     case_id = find_case(database, case)
     if watch:
@@ -216,16 +224,31 @@ _TextLoader.yaml_implicit_resolvers = {
 }
 
 
-def _show_cases(cases: tuple[CaseRow, ...]) -> None:
-    if not cases:
-        console.print("No case. `duenotice breach report --help` says how to report one.")
+def _show_cases(database: Database, which: CaseFilter, page: int) -> None:
+    offset = (page - 1) * CASES_SHOWN
+    cases, total = list_cases(database, utc_now(), which, offset=offset, limit=CASES_SHOWN)
+    if not total:
+        none = "No case. `duenotice breach report --help` says how to report one."
+        console.print(none if which.status is None else f"No case is {which.status}.")
         return
+    pages = -(-total // CASES_SHOWN)
+    if page > pages:
+        raise NotFound(f"There is no page {page}.", where="--page", next_step=f"The last one is {pages}.")
+    console.print(case_table(cases))
+    if pages > 1:
+        more = f"; --page {page + 1} shows the next" if page < pages else ""
+        console.print(f"{offset + 1:,} to {offset + len(cases):,} of {total:,} cases{more}.", soft_wrap=True)
+
+
+def case_table(cases: tuple[CaseRow, ...]) -> Table:
+    """A page of cases; an exclamation mark stands by one that does not go on."""
     table = Table("case", "status", "title", "agreements", "open", "overdue", "next due", box=None, pad_edge=False)
     for case in cases:
         counts = (str(case.agreements), str(case.open_duties), str(case.overdue_duties))
         reference = identifiers.case_reference(case.id)
-        table.add_row(reference, case.status, Text(case.title), *counts, utc_text(case.next_due_at))
-    console.print(table)
+        status = f"{case.status} !" if case.troubled else case.status
+        table.add_row(reference, status, Text(case.title), *counts, utc_text(case.next_due_at))
+    return table
 
 
 def _title(case: CaseHead) -> Text:

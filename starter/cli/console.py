@@ -11,7 +11,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
-from sqlmodel import select
 
 from config.database import Database
 from config.keyring import Keyring
@@ -19,7 +18,7 @@ from config.logging import configure_logging
 from config.settings import Settings, load_settings
 from models import identifiers
 from models.errors import InvalidInput, NotFound
-from models.tables import Case
+from records.queries.cases import cases_between
 from starter.local.running import read_running
 from starter.resources import connect, open_database
 
@@ -135,16 +134,12 @@ def find_case(database: Database, name: str) -> UUID:
     Raises:
         NotFound: there is none, or the reference could mean several.
     """
-    with database.reading() as session:
-        found = [key for key in session.exec(select(Case.id)) if name.lower() in (str(key), _reference(key))]
+    ids = identifiers.ids_of_case(name)
+    found = cases_between(database, *ids, limit=2) if ids else ()
     if len(found) != 1:
         says = "There is no case" if not found else "Several cases are called"
         raise NotFound(f"{says} {name}.", next_step="`duenotice breach show` lists the cases with their ids.")
     return found[0]
-
-
-def _reference(case_id: UUID) -> str:
-    return identifiers.case_reference(case_id).lower()
 
 
 def utc_text(instant: datetime | None) -> str:

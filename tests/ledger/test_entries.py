@@ -11,9 +11,8 @@ from uuid import UUID
 
 import pytest
 
-import ledger.act_entries
 import ledger.entries
-from cases.messages import AnchorValue
+from cases.values import AnchorValue
 from config.database import Database
 from ledger.append import append
 from ledger.entries import (
@@ -26,7 +25,7 @@ from ledger.entries import (
     NoticeGiven,
     TermsPinned,
 )
-from models.enums import CaseKind, DutyStatus, NoticeKind, Verdict
+from models.enums import DutyStatus, NoticeKind, Verdict
 from models.errors import InvalidInput
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -35,10 +34,9 @@ NAME = "0" * 64
 
 
 def _classes() -> Iterator[type[Event]]:
-    for module in (ledger.entries, ledger.act_entries):
-        for _, found in inspect.getmembers(module, inspect.isclass):
-            if issubclass(found, Event) and found.__module__ == module.__name__ and "kind" in vars(found):
-                yield found
+    for _, found in inspect.getmembers(ledger.entries, inspect.isclass):
+        if issubclass(found, Event) and found.__module__ == ledger.entries.__name__ and "kind" in vars(found):
+            yield found
 
 
 EVENTS = sorted(_classes(), key=lambda event: event.__name__)
@@ -82,7 +80,7 @@ OPENED = CaseOpened(
     case_id=CASE,
     actor="officer",
     at=NOON,
-    case_kind=CaseKind.BREACH,
+    case_kind="breach",
     anchors=(AnchorValue(name="discovered", instant=NOON),),
     agreements=(FIRST, SECOND),
     report_sha256=NAME,
@@ -148,6 +146,7 @@ ACT = ActRecorded(
             [NAME],
             {
                 "kind": "breach",
+                "event": "breach",
                 "anchors": [{"name": "discovered", "instant": "2026-03-01T12:00:00Z"}],
                 "agreements": [str(FIRST), str(SECOND)],
             },

@@ -15,10 +15,8 @@ from records.queries.views import CaseView
 from records.references import references_in_csv
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from tests.starter.test_cli import Shell, home, installed, shell
 from tests.support.incidents import INITIAL, NOTICE, duties, incident, open_case
-
-__all__ = ["home", "installed", "shell"]
+from tests.support.shell import Shell
 
 HOUR = timedelta(hours=1)
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,70 +12,13 @@ import pytest
 
 from models.enums import DutyStatus
 from records.agreements import DEMO_FILE
-from starter.cli.main import run
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, duties, incident, open_case
 from tests.support.officers import officer
+from tests.support.shell import Shell
 
 HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command printed, on one line each, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
-class Shell:
-    """Runs commands in this process, beside the engine that they reach over the network."""
-
-    capture: pytest.CaptureFixture[str]
-
-    async def __call__(self, *arguments: str) -> Said:
-        self.capture.readouterr()
-        code = await asyncio.to_thread(run, arguments)
-        printed = self.capture.readouterr()
-        return Said(code, " ".join(printed.out.split()), printed.err)
-
-    async def refuses(self, *arguments: str) -> str:
-        """The sentences of a refusal: nothing on standard output, no traceback, exit code 2."""
-        said = await self(*arguments)
-        assert (said.code, said.out) == (2, "")
-        assert "Traceback" not in said.err
-        return said.err
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installation in which nothing has happened yet."""
-    monkeypatch.setenv("DUENOTICE_HOME", str(tmp_path))
-    monkeypatch.setenv("DUENOTICE_LOG_LEVEL", "error")
-    monkeypatch.setenv("COLUMNS", "250")
-    return tmp_path
-
-
-@pytest.fixture
-def installed(home: Path, engine: VirtualEngine, keyring_file: Path, monkeypatch: pytest.MonkeyPatch) -> VirtualEngine:
-    """The commands' environment names the running engine."""
-    settings = engine.resources.settings
-    monkeypatch.setenv("DUENOTICE_HOME", str(settings.home))
-    monkeypatch.setenv("DUENOTICE_KEYRING", str(keyring_file))
-    monkeypatch.setenv("TEMPORAL_ADDRESS", engine.resources.client.service_client.config.target_host)
-    return engine
-
-
-@pytest.fixture
-def shell(home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield Shell(capsys)
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 REPORT = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 from temporalio.testing import WorkflowEnvironment
 
-from bench.fanout import agreements
 from config.converter import data_converter
 from config.keyring import Keyring
 from config.settings import Settings
@@ -23,6 +23,7 @@ from models.search_attributes import REGISTRY
 from models.tables import Delivery, Duty, EvidenceEntry, Notice
 from records.agreements import import_agreements
 from starter.local.temporal_server import LOOPBACK, find_cli
+from starter.rehearsals.districts import Counts, cast_districts, scaled
 from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
 from tests.support.incidents import AUDIT, OFFICER
@@ -32,10 +33,12 @@ PATIENCE = 60
 
 
 def many_agreements(resources: Resources, count: int) -> tuple[str, ...]:
-    """Import so many fictional districts, of every state in turn; return their references."""
-    text = agreements(resources.catalogue, count)
-    import_agreements(resources.database, resources.catalogue, text, file_name="many.csv", now=utc_now(), actor=OFFICER)
-    return tuple(line.partition(",")[0] for line in text.splitlines()[1:])
+    """Import so many fictional districts, of each state as many as of the others; return their references."""
+    catalogue = resources.catalogue
+    of_each: Counts = {form: dict.fromkeys(catalogue.states(form), 1) for form in catalogue.forms}
+    cast = cast_districts(catalogue, (scaled(of_each, count),), signed=date(2025, 1, 12))
+    import_agreements(resources.database, catalogue, cast.file, file_name="many.csv", now=utc_now(), actor=OFFICER)
+    return cast.groups[0]
 
 
 @asynccontextmanager

@@ -16,8 +16,8 @@ from sqlmodel import select
 from models.enums import BatchStatus
 from models.tables import Batch
 from starter.resources import utc_now
+from tests.support.incident_form import NOW, opened, shows
 from tests.support.installation import Installation, Visitor
-from tests.web.test_cases import NOW, opened, shows
 
 SAID = HTTPStatus.SEE_OTHER
 PROPOSAL = {"clause": "breach.notice", "ground": "no_student_data", "reason": "Not its data."}

@@ -14,31 +14,12 @@ from sqlmodel import select
 
 from models.tables import Batch
 from starter.resources import utc_now
-from tests.support.installation import Installation, Visitor, demo_agreements, eventually
-from tests.web.test_incidents import incident, report
-
-
-async def shows(officer: Visitor, page: str, words: str) -> str:
-    """The page's text, once it holds some words."""
-
-    async def look() -> str | None:
-        text = html.unescape((await officer.get(page)).text)
-        return text if words in text else None
-
-    return await eventually(look)
-
-
-async def opened(officer: Visitor, title: str, **changed: object) -> str:
-    """The address of a case that a report has opened."""
-    location: str = (await report(officer, incident(title, **changed))).headers["location"]
-    return location.split("?")[0]
+from tests.support.incident_form import NOW, opened, shows
+from tests.support.installation import Installation, Visitor, demo_agreements
 
 
 async def confirm(officer: Visitor, case: str, confirmed_at: str, zone: str = "UTC") -> httpx.Response:
     return await officer.send(case, f"{case}/confirm", {"confirmed_at": confirmed_at, "zone": zone})
-
-
-NOW = f"{utc_now():%Y-%m-%dT%H:%M}"
 
 
 class TestBeforeAnythingHappened:
@@ -179,7 +160,9 @@ class TestForPrograms:
         assert first.json()["case_id"] == second.json()["case_id"]
         case = await officer.get(first.headers["location"])
         assert case.json()["title"] == "Posted by a program"
-        assert first.json()["case_id"] in [row["id"] for row in (await officer.get("/api/cases")).json()]
+        assert first.json()["case_id"] in [
+            row["id"] for row in (await officer.get("/api/cases?limit=1000")).json()["items"]
+        ]
 
     async def test_a_confirmation_answers_how_the_case_stands(self, officer: Visitor) -> None:
         reported = await officer.http.post("/api/incidents", json={**self.REPORT, "title": "To be confirmed"})

@@ -10,9 +10,20 @@ import pytest
 from config.keyring import Keyring
 from ledger.verify import verify_ledger
 from models.columns import bind_sealer
-from models.enums import DutyStatus, NoticeKind, Verdict
+from models.enums import CaseStatus, DutyStatus, NoticeKind, Verdict
 from models.errors import Refused
-from records.queries.cases import DutyFilter, read_case_head, read_cohorts, read_duties, read_evidence, read_progress
+from records.overlooked import ALL_IDS, OpenCase, count_open, look, open_cases, open_counts, place_of
+from records.queries.cases import (
+    CaseFilter,
+    DutyFilter,
+    cases_between,
+    list_cases,
+    read_case_head,
+    read_cohorts,
+    read_duties,
+    read_evidence,
+    read_progress,
+)
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
@@ -63,5 +74,13 @@ async def test_a_breach_from_report_to_supplement(installed: VirtualEngine) -> N
     assert (len(shown), found) == (1, 2)
     assert read_progress(database, case_id) == (), "nothing is being sent any more"
     assert read_evidence(database, case_id, offset=0, limit=5)
+    (row,), listed = list_cases(database, now, CaseFilter(status=CaseStatus.OPEN), offset=0, limit=5)
+    assert (row.id, row.agreements, listed) == (case_id, 2, 1)
+    assert cases_between(database, case_id, case_id, limit=2) == (case_id,)
     with database.reading() as session:
+        assert look(session, now, place_of(now), suspicious=5, in_turn=5).cases == [
+            OpenCase(case_id, row.kind, trouble=None, is_behind=False)
+        ]
+        assert open_counts(session)[row.kind] == count_open(session, row.kind, ALL_IDS) == 1
+        assert open_cases(session, row.kind, ALL_IDS, now) == [case_id]
         assert verify_ledger(session).sound

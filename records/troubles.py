@@ -1,0 +1,51 @@
+"""What keeps a case from going on, as the watchdog found it: kept on the case until it heals."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from models.tables import Case
+
+WORKFLOW_STUCK = "workflow-stuck"
+ACTIVITY_FAILS = "activity-fails"
+
+_MEANINGS = {
+    WORKFLOW_STUCK: "The clocks of this case stand still: the worker fails at its next step again and again, so "
+    "nothing leaves in time and what you decide waits. Most likely the worker that runs does not fit what this case "
+    "has been through, or has a fault. Start the worker in the version that ran before, or in a repaired one; its log "
+    "says why it fails. The case then goes on by itself.",
+    ACTIVITY_FAILS: "One step of this case{step} fails again and again. It is tried again about every minute, and what "
+    "comes after it waits. The worker's log says why it fails: often a disk is full, or a server that it needs does "
+    "not answer. Once that is mended, the case goes on by itself.",
+}
+
+
+def failing_activity(name: str) -> str:
+    """The trouble that an activity of this name fails again and again."""
+    return f"{ACTIVITY_FAILS}:{name}"
+
+
+def trouble_sentence(trouble: str) -> str:
+    """What a trouble of a case means to people, and what they can do."""
+    code, _, step = trouble.partition(":")
+    meaning = _MEANINGS.get(code, f"This case is held up: {trouble}.")
+    return meaning.replace("{step}", f" ({step.replace('_', ' ')})" if step else "")
+
+
+def keep_troubles(session: Session, found: Mapping[UUID, str], healthy: Collection[UUID], now: datetime) -> None:
+    """Note what was found of open cases, each with when it began, and clear what has healed.
+
+    A trouble that lasts keeps its beginning; another one in its place begins now.
+    """
+    for case in session.exec(select(Case).where(col(Case.id).in_(found), col(Case.closed_at).is_(None))):
+        if case.trouble != found[case.id]:
+            case.trouble, case.trouble_since = found[case.id], now
+            session.add(case)
+    healed = col(Case.id).in_(set(healthy).difference(found))
+    for case in session.exec(select(Case).where(healed, col(Case.trouble).is_not(None))):
+        case.trouble = case.trouble_since = None
+        session.add(case)
