@@ -160,3 +160,20 @@ async def test_a_file_too_must_give_every_instant_its_zone(
     file = tmp_path / "report.json"
     file.write_text(json.dumps(report), "utf-8")
     assert "discovered_at: The time has no zone" in await shell.refuses("breach", "report", "--file", str(file))
+
+
+async def test_the_list_of_cases_is_shown_a_page_at_a_time(
+    installed: VirtualEngine, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("starter.cli.breach.CASES_SHOWN", 1)
+    for _ in range(2):
+        await open_case(installed, incident("TN-001", confirmed=utc_now()))
+    first, second = [(await shell("breach", "show", "--page", page)).out for page in ("1", "2")]
+    assert re.search(r"1 to 1 of \d+ cases; --page 2 shows the next\.", first)
+    assert re.search(r"2 to 2 of \d+ cases", second)
+    shown = [re.search(r"\b[0-9A-F]{8}\b", page) for page in (first, second)]
+    assert len({found[0] for found in shown if found}) == 2, "each page shows another case"
+    assert "There is no page 999999" in await shell.refuses("breach", "show", "--page", "999999")
+    for wrong in ("0", "-1", "1000000000000000000000", "one"):
+        assert "--page" in await shell.refuses("breach", "show", "--page", wrong)
+    assert " open " in (await shell("breach", "show", "--status", "open")).out

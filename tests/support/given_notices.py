@@ -17,7 +17,7 @@ from config.database import Database
 from ledger.verify import verify_ledger
 from mail.links import LINK_PURPOSE, notice_token
 from models import identifiers
-from models.enums import BatchStatus, CaseStatus, DutyStatus, FactStatus, NoticeKind, Party, Verdict
+from models.enums import BatchStatus, CaseStatus, DutyStatus, FactStatus, NoticeKind, Party, PerformedBy, Verdict
 from models.tables import (
     Agreement,
     Answer,
@@ -158,6 +158,7 @@ def _notice(
             clause=CLAUSE,
             owed_by=Party.PROVIDER,
             owed_to=Party.LEA,
+            performed_by=PerformedBy.NOTICE,
             status=DutyStatus.PERFORMED,
             due_date_id=batch.due_date_id,
             due_at=at + timedelta(hours=72),

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import select
 
-from models.enums import CaseStatus, DutyStatus, Party
+from models.enums import CaseStatus, DutyStatus, Party, PerformedBy
 from models.errors import NotFound
 from models.tables import Agreement, Case, CaseAgreement, DueDate, Duty
 from records.agreements import import_agreements
@@ -65,6 +65,7 @@ class Listed:
                     clause=f"clause-{number}",
                     owed_by=Party.PROVIDER,
                     owed_to=Party.LEA,
+                    performed_by=PerformedBy.NOTICE,
                     status=duties,
                     due_date_id="0" * 64,
                     due_at=instant,

@@ -24,11 +24,13 @@ from records.queries.cases import (
     read_evidence,
     read_progress,
 )
+from records.troubles import WORKFLOW_STUCK, keep_troubles, trouble_sentence
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
 from tests.support.incidents import NOTICE, OFFICER, duties, incident, open_case
 from tests.support.officers import officer
+from web.paging import LAST_OFFSET
 
 AUDIT = "breach.security-audit"
 
@@ -74,13 +76,26 @@ async def test_a_breach_from_report_to_supplement(installed: VirtualEngine) -> N
     assert (len(shown), found) == (1, 2)
     assert read_progress(database, case_id) == (), "nothing is being sent any more"
     assert read_evidence(database, case_id, offset=0, limit=5)
+    with database.reading() as session:
+        assert verify_ledger(session).sound
+
+
+async def test_the_list_of_cases_and_what_a_sweep_reads(installed: VirtualEngine) -> None:
+    database = installed.resources.database
+    case_id = await open_case(installed, incident("TN-001", "OR-001", confirmed=utc_now()), release="officer")
+    now = utc_now()
     (row,), listed = list_cases(database, now, CaseFilter(status=CaseStatus.OPEN), offset=0, limit=5)
     assert (row.id, row.agreements, listed) == (case_id, 2, 1)
+    assert list_cases(database, now, CaseFilter(kind=row.kind), offset=1, limit=5) == ((), 1)
+    assert list_cases(database, now, offset=LAST_OFFSET, limit=5) == ((), 1)
     assert cases_between(database, case_id, case_id, limit=2) == (case_id,)
     with database.reading() as session:
-        assert look(session, now, place_of(now), suspicious=5, in_turn=5).cases == [
-            OpenCase(case_id, row.kind, trouble=None, is_behind=False)
-        ]
+        suspects = look(session, now, place_of(now), suspicious=5, in_turn=5)
+        assert suspects.cases == [OpenCase(case_id, row.kind, trouble=None, is_behind=False)]
         assert open_counts(session)[row.kind] == count_open(session, row.kind, ALL_IDS) == 1
         assert open_cases(session, row.kind, ALL_IDS, now) == [case_id]
-        assert verify_ledger(session).sound
+    with database.writing() as session:
+        keep_troubles(session, {case_id: WORKFLOW_STUCK}, [], now)
+    assert trouble_sentence(WORKFLOW_STUCK) in [
+        item.sentence for item in read_case_head(database, case_id, now).troubles
+    ]
