@@ -7,17 +7,18 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlmodel import col, update
+from sqlmodel import col, select, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.reminders import ReminderActivities
 from cases.messages import RaiseOverdue
 from mail.transport import MailServerUnavailable, Security, SmtpServer, SmtpTransport
 from models import identifiers
-from models.tables import Duty
+from models.enums import DeliveryStatus
+from models.tables import Delivery, Duty
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from tests.support.incidents import case, incident, open_case
+from tests.support.incidents import NOTICE, case, duties, incident, only_notice, open_case
 from tests.support.scripted_server import scripted_server
 from worker import notice_writer
 
@@ -50,3 +51,23 @@ async def test_what_was_raised_while_the_mail_server_was_down_is_told_when_it_is
     assert identifiers.case_reference(case_id) in str(server.messages)
     assert len(server.messages) == 1
     assert sum(entry.kind == "escalated" for entry in case(engine, case_id).evidence) == 1
+
+
+async def test_a_contact_raised_while_the_mail_server_was_down_is_told_of_when_it_is_back_and_once(
+    engine: VirtualEngine,
+) -> None:
+    case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()), release="immediate")
+    notice = only_notice(duties(engine, case_id, "TN")[NOTICE])
+    with engine.resources.database.writing() as session:
+        delivery = session.exec(select(Delivery).where(Delivery.notice_id == notice.id)).one()
+        delivery.status = DeliveryStatus.REJECTED
+        session.add(delivery)
+    with pytest.raises(MailServerUnavailable):
+        await attempt(engine, case_id, port=1, number=1)
+    async with scripted_server() as server:
+        await attempt(engine, case_id, server.port, number=2)
+        assert "1 contacts refused a notice" in str(server.messages)
+        await attempt(engine, case_id, server.port, number=1)
+    assert len(server.messages) == 1
+    raised = [entry for entry in case(engine, case_id).evidence if entry.kind == "contact_escalated"]
+    assert [entry.subject for entry in raised] == [str(delivery.id)]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
@@ -22,6 +22,7 @@ from models.tables import EvidenceEntry
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LENGTH = 4
+UNHURRIED = settings(deadline=None)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 json_values = st.recursive(
@@ -100,6 +101,7 @@ def test_the_hash_is_what_the_description_says() -> None:
 
 @pytest.mark.parametrize("field", sorted(other_values))
 def test_a_change_of_any_field_of_any_entry_is_found(field: str) -> None:
+    @UNHURRIED
     @given(place=st.integers(0, LENGTH - 1), value=other_values[field])
     def change(place: int, value: object) -> None:
         entries = chain()
@@ -113,6 +115,7 @@ def test_a_change_of_any_field_of_any_entry_is_found(field: str) -> None:
     change()
 
 
+@UNHURRIED
 @given(place=st.integers(0, LENGTH - 2))
 def test_a_missing_entry_is_found(place: int) -> None:
     entries = chain()
@@ -122,12 +125,14 @@ def test_a_missing_entry_is_found(place: int) -> None:
     assert (flaw.number, "is missing" in flaw.reason) == (place + 1, True)
 
 
+@UNHURRIED
 @given(order=st.permutations(range(LENGTH)))
 def test_entries_out_of_order_are_found(order: list[int]) -> None:
     entries = chain()
     assert verify([entries[place] for place in order]).sound == (order == list(range(LENGTH)))
 
 
+@UNHURRIED
 @given(place=st.integers(0, LENGTH - 1))
 def test_a_change_whose_hash_was_made_good_is_found_at_the_next_entry(place: int) -> None:
     entries = chain()
@@ -139,6 +144,7 @@ def test_a_change_whose_hash_was_made_good_is_found_at_the_next_entry(place: int
     assert found.sound == (place == LENGTH - 1)  # the last one is the head's matter
 
 
+@UNHURRIED
 @given(bodies)
 def test_a_body_s_hash_outlives_storage_as_json(body: dict[str, object]) -> None:
     fields: Fields = {**fields_of(chain()[0]), "body": body}

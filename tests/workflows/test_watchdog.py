@@ -133,6 +133,19 @@ async def test_a_batch_that_nobody_sends_any_more_is_raised_once(engine: Virtual
     assert raised(engine, case_id, "watchdog_raised") == told(engine, case_id, "nothing goes on with them") == 1
 
 
+async def test_a_batch_raised_while_it_waited_is_raised_once_more_if_its_sending_stops(engine: VirtualEngine) -> None:
+    case_id = await open_case(engine, incident("OR-001", confirmed=utc_now()))
+    alter(engine, Batch, case_id, leaves_at=utc_now() - DAY)
+    await sweep(engine)
+    await engine.service.release_notices(case_id, actor=OFFICER)
+    await engine.settle(case_id)
+    alter(engine, Batch, case_id, status=BatchStatus.SENDING)
+    for _ in range(2):
+        await sweep(engine)
+    assert raised(engine, case_id, "watchdog_raised") == 2
+    assert told(engine, case_id, "have not begun to") == told(engine, case_id, "nothing goes on with them") == 1
+
+
 async def test_an_overdue_duty_that_nobody_was_told_of_is_escalated_once(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     alter(engine, Duty, case_id, due_at=utc_now() - DAY)
