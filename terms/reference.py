@@ -34,11 +34,11 @@ installation, since no clause gives a number.
 """
 
 
-PERFORMANCE = """A *notice* sent performs a duty only where its clause asks for no more than that somebody be told; a
-*confirmation* is the word of each holder of the data, a *document* is given, an *act* is recorded with proof, and *time*
+PERFORMANCE = """A *notice* sent performs a duty only where its clause asks for no more than that somebody be told. A
+*confirmation* is the word of each holder of the data; a *document* is given; an *act* is recorded with proof; *time*
 passes. Where something required at once is missing at the due instant, the notice *goes* with what is known, or
-everything *waits* and the duty becomes overdue. The contacts are those that the agreement names of the side that is owed
-the duty.
+everything *waits* and the duty becomes overdue. The contacts are those that the agreement names of the side that is
+owed the duty.
 """
 
 

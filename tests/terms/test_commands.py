@@ -142,6 +142,7 @@ def test_due_starts_without_the_engine() -> None:
 def test_terms_show_check_and_diff() -> None:
     shown = run("terms", "show", "--form", "ndpa-v1", "--state", "MO", "--clause", "breach.notice")
     assert "discovery_date (at once)" in shown.stdout
+    assert "Performed by notice, goes while something required at once is missing" in " ".join(shown.stdout.split())
     assert "every case agrees" in run("terms", "check").stdout
     changes = run("terms", "diff", "--form", "ndpa-v1", "--state", "VA").stdout
     assert "breach.initial-notice: – → 24 hours after reasonably_expected or confirmed" in changes
