@@ -274,10 +274,11 @@ def parse_act(given: object) -> Act:
 
 def problems_of(error: ValidationError) -> tuple[InvalidInput, ...]:
     """What pydantic found wrong, as sentences that name the field."""
-    return tuple(_explained(problem) for problem in error.errors(include_input=False, include_url=False))
+    return tuple(explained(problem) for problem in error.errors(include_input=False, include_url=False))
 
 
-def _explained(problem: Any) -> InvalidInput:
+def explained(problem: Any) -> InvalidInput:
+    """One of pydantic's findings as a sentence at its field; what was given is not repeated."""
     where = ".".join(str(part) for part in problem["loc"]) or "act"
     kind, message = problem["type"], str(problem["msg"]).removeprefix("Value error, ")
     match kind:

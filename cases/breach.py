@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias, assert_never, cast
+from typing import Any, Literal, TypeAlias, assert_never, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cases.acts import Act, Add, Reason, SetDate, TakeAct
 from cases.anchors import check_days, check_instant, earliest_instant, earliest_of
@@ -46,7 +46,8 @@ class Occurrence(Frozen):
 class IncidentReport(Intake):
     """The facts of a suspected breach as its reporter knows them.
 
-    ``subprocessor`` names the one at whom it happened, if it was not at the provider itself.
+    ``subprocessor`` names the one at whom it happened, if it was not at the provider itself; ``point_of_contact`` is whom
+    districts may ask, else the reporter.
     """
 
     occurred: Occurrence
@@ -58,6 +59,14 @@ class IncidentReport(Intake):
     reporter: Person
     point_of_contact: Person
     subprocessor: str | None = Field(default=None, max_length=200)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _districts_ask_the_reporter(cls, given: Any) -> Any:
+        """Districts ask the reporter where nobody else is named."""
+        if isinstance(given, dict) and given.get("point_of_contact") is None and "reporter" in given:
+            return given | {"point_of_contact": given["reporter"]}
+        return given
 
     def anchors(self) -> tuple[AnchorValue, ...]:
         """Every dated fact of the report; what is not yet known is left out, save the occurrence."""

@@ -9,7 +9,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
 from cases.values import AgreementName, KeptFile, KeptReferences, KeptText
@@ -117,6 +117,7 @@ _SHAPES: dict[object, Shape] = {
     str: Shape.LINE,
     bool: Shape.TICK,
     datetime: Shape.INSTANT,
+    AwareDatetime: Shape.INSTANT,
     date: Shape.DAY,
     UUID: Shape.MADE,
     KeptText: Shape.TEXT,

@@ -168,7 +168,8 @@ class CaseOpened(CaseEvent):
     """A case was reported.
 
     Attributes:
-        case_kind: the matter; ``kind`` in the body.
+        case_kind: the kind of case; ``kind`` in the body.
+        event: the event that it is about, as the clauses name it.
         anchors: its dated facts as reported.
         agreements: those that it touches.
         report_sha256: the report as it was given.
@@ -176,6 +177,7 @@ class CaseOpened(CaseEvent):
 
     kind = "case_opened"
     case_kind: Annotated[str, Field(serialization_alias="kind")]
+    event: str
     anchors: tuple[DatedFact, ...]
     agreements: tuple[UUID, ...]
     report_sha256: Kept[str]

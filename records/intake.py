@@ -61,6 +61,7 @@ def keep_intake(
             actor=actor,
             at=now,
             case_kind=kind.name,
+            event=intake.event() or kind.event,
             anchors=intake.anchors(),
             agreements=tuple(agreements),
             report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),

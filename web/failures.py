@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cases.acts import explained
+
 import secrets
 import traceback
 from http import HTTPStatus
@@ -135,7 +137,8 @@ def explain(problem: ErrorDetails) -> InvalidInput:
         case "extra_forbidden":
             said, next_step = "There is no such field.", "Leave it out."
         case _:
-            said, next_step = f"This cannot be used: {problem['msg']}.", "Correct it."
+            found = explained(problem)
+            said, next_step = found.message, found.next_step or "Correct it."
     return InvalidInput(said, where=where or None, next_step=next_step)
 
 

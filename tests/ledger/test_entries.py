@@ -81,6 +81,7 @@ OPENED = CaseOpened(
     actor="officer",
     at=NOON,
     case_kind="breach",
+    event="breach",
     anchors=(AnchorValue(name="discovered", instant=NOON),),
     agreements=(FIRST, SECOND),
     report_sha256=NAME,

@@ -120,19 +120,21 @@ async def test_a_date_is_corrected_with_a_reason(installed: VirtualEngine, shell
     confirmed = utc_now() - 2 * HOUR
     case_id = str(await open_case(installed, incident("TN-001", "OH-001", confirmed=confirmed)))
     moved = (confirmed + HOUR).isoformat()
-    assert "A correction needs a reason." in await shell.refuses("breach", "date", case_id, "confirmed", moved)
+    assert "A correction needs a reason." in await shell.refuses(
+        "breach", "date", case_id, "confirmed", "--instant", moved
+    )
     for name, when, says in (
-        ("confirmed", "2026-03-07", "needs an instant"),
-        ("birthday", moved, "know no date 'birthday'"),
-        ("confirmed", "soon", "is not an instant"),
+        ("confirmed", ("--first-day", "2026-03-07"), "needs an instant"),
+        ("birthday", ("--instant", moved), "know no date 'birthday'"),
+        ("confirmed", ("--instant", "soon"), "is not an instant"),
     ):
-        assert says in await shell.refuses("breach", "date", case_id, name, when, "--reason", "The log says so.")
+        assert says in await shell.refuses("breach", "date", case_id, name, *when, "--reason", "The log says so.")
 
     only_one = ("--reason", "Its data was found later.", "--agreement", "OH-001")
-    assert (await shell("breach", "date", case_id, "confirmed", moved, *only_one)).code == 0
+    assert (await shell("breach", "date", case_id, "confirmed", "--instant", moved, *only_one)).code == 0
     assert duties(installed, UUID(case_id), "OH")[NOTICE].starts_at == confirmed + HOUR
     assert duties(installed, UUID(case_id), "TN")[NOTICE].starts_at == confirmed
-    days = ("occurred", "2026-10-01..2026-10-03", "--reason", "The log says so.")
+    days = ("occurred", "--first-day", "2026-10-01", "--last-day", "2026-10-03", "--reason", "The log says so.")
     assert (await shell("breach", "date", case_id, *days)).code == 0
     anchors = {anchor.name: anchor for anchor in case(installed, UUID(case_id)).anchors}
     assert anchors["occurred"].last_day == date(2026, 10, 3)
@@ -144,7 +146,7 @@ async def test_agreements_are_added_by_reference_by_state_and_from_a_file(
     case_id = str(await open_case(installed, incident("TN-001", confirmed=utc_now())))
     file = tmp_path / "later.csv"
     file.write_text("LEA,Reference\nGreen Mountain,VT-001\n", "utf-8")
-    said = await shell("breach", "add", case_id, "NH-001", "--state", "mo", "--file", str(file))
+    said = await shell("breach", "add", case_id, "--agreement", "NH-001", "--state", "mo", "--file", str(file))
     assert said.code == 0, said.err
     assert {duty.reference for duty in case(installed, UUID(case_id)).duties} == {
         "TN-001",
@@ -152,7 +154,7 @@ async def test_agreements_are_added_by_reference_by_state_and_from_a_file(
         "MO-001",
         "VT-001",
     }
-    assert "in this case already" in await shell.refuses("breach", "add", case_id, "NH-001")
+    assert "in this case already" in await shell.refuses("breach", "add", case_id, "--agreement", "NH-001")
     assert "names no agreement" in await shell.refuses("breach", "add", case_id, "--state", "MO")
     assert "cannot be read" in await shell.refuses("breach", "add", case_id, "--file", "/nowhere.csv")
 

@@ -31,7 +31,7 @@ async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, 
     now = utc_now()
     expected = (now - HOUR).isoformat()
     options = ("--agreement", "VA-001", "--subprocessor", "Example Hosting LLC")
-    command = (*REPORT, "--expected", expected, "--discovered", expected, *options)
+    command = (*REPORT, "--reasonably-expected-at", expected, "--discovered-at", expected, *options)
     said = await shell(*command)
     found = re.search(r"Case (\w{8}) is reported: (\S+)", said.out)
     assert said.code == 0
@@ -41,7 +41,7 @@ async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, 
     again = await shell(*command)
     assert f"Case {reference} was reported before; this is its case" in again.out
 
-    said = await shell("breach", "confirm", reference, "--at", now.isoformat())
+    said = await shell("breach", "confirm", reference, "--confirmed-at", now.isoformat())
     assert said.code == 0
     assert said.out.startswith("2 duties open, 2 notices waiting; next due ")
 
@@ -73,9 +73,12 @@ async def test_breach_report_reads_a_whole_report_from_a_file(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--discovered", "2026-03-07T22:15"), "--discovered: 2026-03-07T22:15 has no zone"),
-        (("--discovered", "yesterday"), "--discovered: yesterday is not an instant."),
-        (("--discovered", "2999-01-01T00:00Z"), "discovered_at: The time 2999-01-01T00:00:00+00:00 is in the future."),
+        (("--discovered-at", "2026-03-07T22:15"), "--discovered-at: 2026-03-07T22:15 has no zone"),
+        (("--discovered-at", "yesterday"), "--discovered-at: yesterday is not an instant."),
+        (
+            ("--discovered-at", "2099-01-01T00:00Z"),
+            "discovered_at: The time 2099-01-01T00:00:00+00:00 is in the future.",
+        ),
         (("--occurred", "7 March"), "--occurred: "),
         (("--occurred", "2026-03-07..2026-03-01"), "The range ends before it begins."),
         (("--reporter", "nobody"), "--reporter: It needs a name and an address."),
@@ -88,12 +91,12 @@ async def test_breach_report_reads_a_whole_report_from_a_file(
 async def test_a_report_that_cannot_be_used_is_refused_in_a_sentence(
     installed: VirtualEngine, shell: Shell, options: tuple[str, ...], says: str
 ) -> None:
-    discovered = () if "--discovered" in options else ("--discovered", "2026-03-07T22:15-05:00")
+    discovered = () if "--discovered-at" in options else ("--discovered-at", "2026-03-07T22:15-05:00")
     assert says in await shell.refuses(*REPORT, *discovered, *options)
 
 
 async def test_a_report_without_an_agreement_is_refused(installed: VirtualEngine, shell: Shell) -> None:
-    said = await shell.refuses(*REPORT, "--discovered", "2026-03-07T22:15-05:00")
+    said = await shell.refuses(*REPORT, "--discovered-at", "2026-03-07T22:15-05:00")
     assert said.startswith("agreements: No affected agreement is chosen.")
 
 
@@ -165,7 +168,7 @@ async def test_a_file_too_must_give_every_instant_its_zone(
 async def test_the_list_of_cases_is_shown_a_page_at_a_time(
     installed: VirtualEngine, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("starter.cli.breach.CASES_SHOWN", 1)
+    monkeypatch.setattr("starter.cli.cases.CASES_SHOWN", 1)
     for _ in range(2):
         await open_case(installed, incident("TN-001", confirmed=utc_now()))
     first, second = [(await shell("breach", "show", "--page", page)).out for page in ("1", "2")]

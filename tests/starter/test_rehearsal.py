@@ -184,7 +184,7 @@ async def test_every_act_reaches_the_case(written: Path, keyring: Keyring) -> No
         act("learn", "06T12:00", element="students_involved", value="All students of grade 7."),
         act("learn", "06T12:05", element="parent_contact", value="Privacy Office"),
         act("learn", "06T12:10", element="impacted_individuals"),
-        act("performance", "06T14:00", clause="breach.security-audit"),
+        act("done", "06T14:00", clause="breach.security-audit"),
     )
     played = await play(written, keyring, scenario)
     assert [happening.act for happening in played.happenings if happening.act] == [

@@ -92,7 +92,7 @@ async def test_withheld_notices_wait_for_a_release(officer: Visitor, installatio
     assert "Counsel reads it first." in part(page, "acts")
     assert "1 notice is withheld" in page
     assert "Withhold notices…" not in page
-    answer = await officer.send(case, f"{case}/release", {"clause": "breach.notice"})
+    answer = await officer.send(case, f"{case}/acts/release", {"clause": "breach.notice"})
     assert answer.status_code == SAID
     page = await shows(officer, case, "on time")
     assert "Counsel reads it first." not in page
@@ -101,11 +101,9 @@ async def test_withheld_notices_wait_for_a_release(officer: Visitor, installatio
 async def test_facts_become_known_or_impossible(officer: Visitor) -> None:
     case = await confirmed(officer, "Facts", "IL-001")
     assert "not known yet" in part((await officer.get(case)).text, "facts")
-    known = {"element": "parent_contact", "value": "Kim Example", "how": "known"}
+    known = {"element": "parent_contact", "value": "Kim Example"}
     assert (await decide(officer, case, "learn", known)).status_code == SAID
-    assert (
-        await decide(officer, case, "learn", {"element": "students_involved", "how": "impossible"})
-    ).status_code == SAID
+    assert (await decide(officer, case, "impossible", {"element": "students_involved"})).status_code == SAID
     facts = part((await officer.get(case)).text, "facts")
     assert "Kim Example" in facts
     assert "impossible" in facts
@@ -145,14 +143,14 @@ async def test_a_dismissed_case_takes_no_more_decisions(officer: Visitor) -> Non
 @pytest.mark.parametrize(
     ("act", "values", "says"),
     [
-        ("hold", {"particulars": "Sealed order 9", "begins_at": ""}, "Nothing says since when."),
+        ("hold", {"particulars": "Sealed order 9", "begins_at": ""}, "Nothing is given for: Since."),
         ("hold", {"particulars": "Sealed order 9", "begins_at": NOW}, "no time zone"),
         ("hold", {"particulars": "", "begins_at": NOW, "zone": "UTC"}, "It is empty."),
-        ("date", {"name": "", "reason": "Typed before"}, "Which date it is is not chosen."),
+        ("date", {"name": "", "reason": "Typed before"}, "Which date: nothing is chosen."),
         ("date", {"name": "confirmed", "reason": "Typed before"}, "needs an instant"),
         ("date", {"name": "occurred", "last_day": "2026-10-03", "reason": "Typed before"}, "neither an instant"),
         ("learn", {"element": "weather", "value": "Rain all day"}, "know no element"),
-        ("propose", {"clause": "", "reason": "Good faith"}, "The clause is not chosen."),
+        ("propose", {"clause": "", "reason": "Good faith"}, "Clause: nothing is chosen."),
         ("propose", {"clause": "breach.notice", "ground": "no_student_data", "reason": ""}, "It is empty."),
         ("propose", PROPOSAL | {"agreements": "XX-9"}, "not in this case"),
         ("propose", PROPOSAL | {"ground": "data_unreadable"}, "know no ground"),

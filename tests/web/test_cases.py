@@ -19,7 +19,7 @@ from tests.support.installation import Installation, Visitor, demo_agreements
 
 
 async def confirm(officer: Visitor, case: str, confirmed_at: str, zone: str = "UTC") -> httpx.Response:
-    return await officer.send(case, f"{case}/confirm", {"confirmed_at": confirmed_at, "zone": zone})
+    return await officer.send(case, f"{case}/acts/confirm", {"confirmed_at": confirmed_at, "zone": zone})
 
 
 class TestBeforeAnythingHappened:
@@ -56,7 +56,7 @@ class TestOneCase:
         case = await opened(officer, "Confirmed later", chosen="MO-001")
         await shows(officer, case, "not dated yet")
         answer = await confirm(officer, case, NOW)
-        assert (answer.status_code, answer.headers["location"]) == (303, f"{case}?done=confirmed")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{case}?done=confirm#acts")
         page = await shows(officer, case, "2 d 23 h left")
         assert "Confirm the breach" not in page
 
@@ -64,7 +64,7 @@ class TestOneCase:
         case = await opened(officer, "Refusals", chosen="MO-001")
         await shows(officer, case, "breach.notice")
         for typed, zone, says in (
-            ("", "UTC", "Nothing says when it was confirmed."),
+            ("", "UTC", "Nothing is given for: Confirmed at."),
             (NOW, "", "The times have no time zone"),
             ("2999-01-01T00:00", "UTC", "in the future"),
             ("2001-01-01T00:00", "UTC", "before the breach occurred"),
@@ -87,8 +87,8 @@ class TestOneCase:
         await shows(officer, case, "breach.notice")
         await confirm(officer, case, NOW)
         await shows(officer, case, "Release 1 waiting notice")
-        answer = await officer.send(case, f"{case}/release", {})
-        assert answer.headers["location"] == f"{case}?done=released"
+        answer = await officer.send(case, f"{case}/acts/release", {})
+        assert answer.headers["location"] == f"{case}?done=release#acts"
         page = await shows(officer, case, "on time")
         assert "released by officer" in page
         assert "Not yet known" in page
@@ -103,7 +103,7 @@ class TestOneCase:
         assert stored.headers["content-type"] == "message/rfc822"
         assert message_from_bytes(stored.content)["Message-ID"]
 
-        nothing_left = await officer.send(case, f"{case}/release", {})
+        nothing_left = await officer.send(case, f"{case}/acts/release", {})
         assert nothing_left.status_code == 409
 
     async def test_a_mail_server_that_is_down_is_said_so(self, officer: Visitor, installation: Installation) -> None:
@@ -166,10 +166,13 @@ class TestForPrograms:
 
     async def test_a_confirmation_answers_how_the_case_stands(self, officer: Visitor) -> None:
         reported = await officer.http.post("/api/incidents", json={**self.REPORT, "title": "To be confirmed"})
-        path = f"/api/cases/{reported.json()['case_id']}/confirm"
-        answer = await officer.http.post(path, json={"confirmed_at": utc_now().isoformat()})
-        assert answer.status_code == 200
-        assert answer.json()["open_duties"] == 1
+        path = f"/api/cases/{reported.json()['case_id']}/acts"
+        confirmation = {"act": "confirm", "confirmed_at": utc_now().isoformat()}
+        again = {"Idempotency-Key": str(uuid4())}
+        for _ in range(2):
+            answer = await officer.http.post(path, json=confirmation, headers=again)
+            assert answer.status_code == 200, "the same request is done once, however often it is sent"
+            assert answer.json()["summary"]["open_duties"] == 1
 
     async def test_every_problem_names_its_field(self, officer: Visitor) -> None:
         answer = await officer.http.post("/api/incidents", json={**self.REPORT, "title": "", "extra": 1})

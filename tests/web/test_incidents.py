@@ -65,7 +65,7 @@ async def test_an_empty_form_lists_everything_it_needs_at_once(officer: Visitor)
     ("changed", "says"),
     [
         ({"zone": ""}, "The times have no time zone, so they name no instants."),
-        ({"discovered_at": "2999-01-01T10:00"}, "is in the future."),
+        ({"discovered_at": "2099-01-01T10:00"}, "is in the future."),
         (
             {"confirmed_at": f"{YESTERDAY - timedelta(hours=1):%Y-%m-%dT%H:%M}"},
             "before the breach occurred",
