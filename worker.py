@@ -77,9 +77,9 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     settings, database = resources.settings, resources.database
     cases = CaseActivities(database, resources.catalogue)
     duties = DutyActivities(database, resources.catalogue, settings.defaults, settings.side)
-    transport, letters = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
-    notices = NoticeActivities(database, transport, letters)
-    reminders = ReminderActivities(database, transport, letters)
+    transport, writer = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
+    notices = NoticeActivities(database, transport, writer)
+    reminders = ReminderActivities(database, transport, writer)
     policy = notice_policy(settings)
     watchdog = WatchdogActivities(
         resources.client,
@@ -127,7 +127,7 @@ def smtp_server(settings: Settings) -> SmtpServer:
 
 
 def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
-    """The notice_writer that writes letters in the organisation's name."""
+    """What writes notices in the organisation's name."""
     organisation, smtp = settings.organisation, settings.smtp
     contact = organisation.security_contact
     return NoticeWriter(

@@ -17,7 +17,7 @@ def _allows(message: TakeAct, state: CaseState, now: datetime) -> None:
 
 
 def _takes(message: TakeAct, state: CaseState) -> None:
-    """A kind without acts of its own has nothing to take into memory."""
+    """A kind without acts of its own has nothing to change in the state."""
 
 
 def _is_decided(_: CaseState) -> bool:

@@ -62,7 +62,7 @@ class BatchOutcome(Message):
     """What became of a batch.
 
     ``late`` counts the notices given late, ``undelivered`` those for which no contact is left, ``refused`` the contacts
-    that refused. ``again_at`` is when to take the batch up again for the ``put_off`` letters that were deferred, or of
+    that refused. ``again_at`` is when to take the batch up again for the ``put_off`` messages that were deferred, or of
     which nobody can say whether they arrived; None when there are none.
     """
 

@@ -46,7 +46,7 @@ class BatchPlan(Message):
 
 
 class PutOff(Message):
-    """A batch of which some letters were deferred, or may have been lost: it is taken up again at ``again_at``."""
+    """A batch of which some messages were deferred, or may have been lost: it is taken up again at ``again_at``."""
 
     plan: BatchPlan
     released_by: str | None
@@ -108,13 +108,13 @@ class LastingHold(Message):
 
 
 class CaseState(BaseModel):
-    """The case's memory. It is handed on when the workflow continues as new, and restored from SQL if it was lost.
+    """What a case keeps in mind: handed on when the workflow continues as new, restored from SQL if it was lost.
 
     Attributes:
         anchors: the dated facts of the case.
         waiting: batches that are planned and have not left, by id.
         leaving: batches that are being sent.
-        put_off: batches that left some letters behind, which are tried again.
+        put_off: batches of which some messages could not leave, which are tried again.
         released: who released a waiting batch.
         withheld: batches that an officer decided to keep back.
         proposals: those that wait for a second person.

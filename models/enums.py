@@ -96,7 +96,7 @@ class BatchStatus(StrEnum):
     WAITING = "waiting"
     SENDING = "sending"
     PUT_OFF = "put_off"
-    """Some of its letters were deferred, or may have been lost; they are tried again at a moment of their own."""
+    """Some of its messages were deferred, or may have been lost; they are tried again at a moment of their own."""
     SENT = "sent"
     WITHHELD = "withheld"
     CANCELLED = "cancelled"

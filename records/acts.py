@@ -1,7 +1,7 @@
 """What a person's act changes in SQL, with the evidence of it: one branch for each act that every kind of case knows.
 
 The acts of one kind alone are stored by ``records/<kind>.py``. Recording happens in one transaction, before the case
-takes the act into its memory; what is refused here leaves nothing behind, and recording again changes nothing.
+takes the act into its state; what is refused here leaves nothing behind, and recording again changes nothing.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from models.enums import BatchStatus, DeliveryStatus
 from models.tables import Batch, Delivery, Duty, Notice
 
 PUT_OFF_MINUTES = (1, 2, 5, 10, 15)
-"""After how many minutes a batch is taken up again for letters that were put off, each time; the last one stays."""
+"""After how many minutes a batch is taken up again for messages that were put off, each time; the last one stays."""
 
 
 def begin_batch(session: Session, message: SendBatch, now: datetime) -> None:
@@ -40,7 +40,7 @@ def begin_batch(session: Session, message: SendBatch, now: datetime) -> None:
 
 
 def finish_batch(session: Session, batch_id: UUID, put_off: int, now: datetime) -> BatchOutcome:
-    """Note that a batch was gone through: sent, or put off for the letters that are to be tried again."""
+    """Note that a batch was gone through: sent, or put off for the messages that are to be tried again."""
     batch = session.get_one(Batch, batch_id)
     if put_off:
         minutes = PUT_OFF_MINUTES[min(batch.tries, len(PUT_OFF_MINUTES) - 1)]

@@ -38,7 +38,7 @@ Answer: TypeAlias = SendResult | MailServerUnavailable | OutcomeUnknown
 
 @dataclass(frozen=True)
 class Handed:
-    """One letter with what the mail server answered."""
+    """One outgoing message with what the mail server answered."""
 
     outgoing: OutgoingMessage
     answer: Answer

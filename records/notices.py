@@ -188,7 +188,7 @@ def _live(session: Session, case_id: UUID) -> set[UUID]:
 def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: _Known, *, dismissed: bool) -> set[UUID]:
     """Drop the notices that no longer stand; return the duties whose notice had been withheld.
 
-    A letter that may be on its way is left to arrive; the case computes again once it has.
+    A message that may be on its way is left to arrive; the case computes again once it has.
     """
     withheld: set[UUID] = set()
     on_its_way = _on_its_way(session, case_id)

@@ -1,4 +1,4 @@
-"""The notice_writer where notices become letters: what each is to say, to whom it goes, and its place in the outbox."""
+"""Where notices become mail: what each is to say, to whom it goes, and its place in the outbox."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class OutgoingMessage:
 
 @dataclass(frozen=True)
 class NoticeContext:
-    """Everything about one notice that its letter is written from."""
+    """Everything about one notice that its message is written from."""
 
     notice: Notice
     duty: Duty
@@ -76,7 +76,7 @@ class NoticeContext:
 
     @property
     def interrupted(self) -> bool:
-        """Whether a letter was under way when its sender stopped, so that nobody can say whether it arrived."""
+        """Whether a message was under way when its sender stopped, so that nobody can say whether it arrived."""
         return any(delivery.attempted_at is not None for delivery in self.unsettled)
 
     @property
@@ -91,14 +91,14 @@ class NoticeContext:
         return min(left, key=lambda contact: contact.failing_since is not None, default=None)
 
     def addressees(self) -> tuple[AgreementContact, ...]:
-        """Whom the next letter is for: the contact whose turn it is, then those that the agreement wants copied."""
+        """Whom the next message is for: the contact whose turn it is, then those that the agreement wants copied."""
         primary = self.next_contact()
         if primary is None:
-            raise ValueError("a notice without a contact left to try has no letter")
+            raise ValueError("a notice without a contact left to try has no message")
         return primary, *self._recipients()[1]
 
     def reserve(self, message_id: str, sha256: str, now: datetime) -> None:
-        """Give each addressee a place in the outbox for a message, once; a letter written anew takes the old one's."""
+        """Give each addressee a place in the outbox for a message, once; one written anew takes the old one's."""
         taken = {delivery.contact_id: delivery for delivery in self.deliveries}
         for contact in self.addressees():
             place = taken.get(contact.id)
@@ -138,7 +138,7 @@ BEHIND_THE_LINK = KnownFact(FactStatus.KNOWN, "It is among the documents behind 
 
 @dataclass(frozen=True)
 class CaseContext:
-    """What a case knows while some of its letters are written, read once for all of them.
+    """What a case knows while some of its messages are written, read once for all of them.
 
     Attributes:
         terms: the pinned terms, by hash.
@@ -172,7 +172,7 @@ class CaseContext:
 
 @dataclass(frozen=True)
 class NoticeWriter:
-    """Writes letters in the name of one organisation.
+    """Writes notices in the name of one organisation.
 
     Attributes:
         sender: the mailbox in From, to which bounces return.
@@ -204,9 +204,9 @@ class NoticeWriter:
     def reserve(
         self, session: Session, case_id: UUID, notices: Sequence[UUID], *, released: bool, now: datetime
     ) -> list[OutgoingMessage]:
-        """Write the letters of some notices of a case and reserve their places in the outbox, marked as under way.
+        """Write the messages of some notices of a case and reserve their places in the outbox, marked as under way.
 
-        A letter whose fate is unknown is taken up again as it is; one that is known not to have left is written anew,
+        A message whose fate is unknown is taken up again as it is; one that is known not to have left is written anew,
         so that it bears the date on which it goes.
         """
         contexts = [context for context in _contexts(session, notices) if not context.notice.dropped]
@@ -371,10 +371,10 @@ def attempt_of(delivery: Delivery) -> Attempt:
 def _take_up(
     session: Session, contexts: Sequence[NoticeContext], written: Mapping[str, bytes], now: datetime
 ) -> list[OutgoingMessage]:
-    """Mark every unsettled delivery as under way, and give its letter; ``written`` are those just written, by name."""
+    """Mark every unsettled delivery as under way, and give its message; ``written`` are those just written, by name."""
     unsettled = {delivery.message_sha256 for context in contexts for delivery in context.unsettled}
     raw = dict(written) | {name: fetch(session, name) for name in unsettled.difference(written)}
-    letters = []
+    messages = []
     for context in contexts:
         addresses = {contact.id: contact for contact in context.contacts}
         for delivery in context.unsettled:
@@ -382,7 +382,7 @@ def _take_up(
             delivery.attempted_at = now
             session.add(delivery)
             contact = addresses[delivery.contact_id]
-            letters.append(
+            messages.append(
                 OutgoingMessage(
                     notice_id=delivery.notice_id,
                     delivery_id=delivery.id,
@@ -394,7 +394,7 @@ def _take_up(
                     raw=raw[delivery.message_sha256],
                 )
             )
-    return letters
+    return messages
 
 
 def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:

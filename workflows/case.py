@@ -5,7 +5,7 @@ at the last safe moment before it is due, and ends when its kind says that the m
 
 What keeps it sound, at each hazard once more:
 
-- *Recorded, then believed.* An act is validated, recorded in SQL and in the ledger, and only then taken into memory.
+- *Recorded, then believed.* An act is validated, recorded in SQL and in the ledger, and only then taken into the state.
 - *Moments are compared, never counted.* Whatever was missed while no worker ran is caught up at the next turn.
 - *One order of commands.* Each turn of the loop gives its commands in the order of ``keep_clocks``; another order is a
   change to running workflows (see CONTRIBUTING).
@@ -143,7 +143,7 @@ class CaseWorkflow:
         """Record what a person did, then believe it; answer at once, since duties may take long to compute.
 
         One act at a time: between a validator and here, another act may have been taken that makes this one senseless.
-        What can never be recorded fails the update with its sentence, and memory is as it was.
+        What can never be recorded fails the update with its sentence, and the state is as it was.
         """
         async with self._recording:
             self._check(message)
@@ -228,7 +228,7 @@ class CaseWorkflow:
             self._in_background(self._send(batch))
 
     async def _send(self, batch: PutOff) -> None:
-        """Send a batch and give its place in the window back, even if some of its letters could not leave yet.
+        """Send a batch and give its place in the window back, even if some of its messages could not leave yet.
 
         One recipient's full mailbox must not keep the next batch waiting: what is put off has a moment of its own.
         """

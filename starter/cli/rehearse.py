@@ -23,7 +23,7 @@ from models.durations import span
 from models.enums import Verdict
 from models.errors import InvalidInput
 from starter.cli.console import wide_console
-from starter.rehearsals.play import Play, Scene
+from starter.rehearsals.play import Play, RehearsalProgress
 from starter.rehearsals.play import rehearse as play_scenario
 from starter.rehearsals.scenario import find_scenarios, read_scenario
 from starter.rehearsals.verdicts import ClauseTotal, Happening
@@ -66,19 +66,19 @@ async def _play(name: str, districts: int | None) -> Play:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Scene], None]]:
+def _progress() -> Iterator[Callable[[RehearsalProgress], None]]:
     """A progress bar on standard error, and what moves it."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[given]}")
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting the engine", total=None, given="")
 
-        def watch(scene: Scene) -> None:
+        def watch(progress: RehearsalProgress) -> None:
             bar.update(
                 task,
-                description=f"{scene.at:%Y-%m-%d %H:%M} {scene.says:.60}",
-                completed=scene.played,
-                total=scene.of,
-                given=f"{scene.given:,} notices given",
+                description=f"{progress.at:%Y-%m-%d %H:%M} {progress.says:.60}",
+                completed=progress.played,
+                total=progress.of,
+                given=f"{progress.given:,} notices given",
             )
 
         yield watch

@@ -22,14 +22,14 @@ Counts: TypeAlias = dict[str, dict[str, PositiveInt]]
 
 
 @dataclass(frozen=True)
-class Cast:
+class FictionalDistricts:
     """Districts by group, as the references of their agreements, and the file (CSV) that these are imported from."""
 
     groups: tuple[tuple[str, ...], ...]
     file: str
 
 
-def cast_districts(catalogue: Catalogue, groups: Sequence[Counts], signed: date) -> Cast:
+def make_districts(catalogue: Catalogue, groups: Sequence[Counts], signed: date) -> FictionalDistricts:
     """Make the districts of each group, numbered through within each state, where they take its zone.
 
     Raises:
@@ -37,7 +37,7 @@ def cast_districts(catalogue: Catalogue, groups: Sequence[Counts], signed: date)
     """
     numbers: Counter[str] = Counter()
     rows = [[_row(*kind, numbers, signed) for kind in _kinds(catalogue, counts)] for counts in groups]
-    return Cast(
+    return FictionalDistricts(
         groups=tuple(tuple(row["reference"] for row in group) for group in rows),
         file=_file([row for group in rows for row in group]),
     )

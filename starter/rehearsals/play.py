@@ -22,7 +22,7 @@ from models.tables import Notice
 from records.agreements import import_agreements
 from records.queries.views import View
 from starter.case_service import CaseService
-from starter.rehearsals.districts import Cast, Counts, cast_districts, scaled
+from starter.rehearsals.districts import Counts, FictionalDistricts, make_districts, scaled
 from starter.rehearsals.scenario import (
     Act,
     Add,
@@ -79,7 +79,7 @@ class Play(View):
 
 
 @dataclass(frozen=True)
-class Scene:
+class RehearsalProgress:
     """How far a play has come: the acts played, the moment played, and how many notices were given so far."""
 
     played: int
@@ -96,7 +96,7 @@ async def rehearse(
     districts: int | None = None,
     cli: Path | None = None,
     keyring: Keyring | None = None,
-    watch: Callable[[Scene], None] | None = None,
+    watch: Callable[[RehearsalProgress], None] | None = None,
 ) -> Play:
     """Play a scenario on an engine of its own, with all its files in ``folder``.
 
@@ -109,7 +109,7 @@ async def rehearse(
         watch: is told now and then how far the play has come.
 
     Raises:
-        InvalidInput: the scenario cannot be cast or dated.
+        InvalidInput: the scenario's districts cannot be made, or it cannot be dated.
         Refused: an act of its time line makes no sense when its turn comes.
         Unavailable: Temporal's command line is not to be had, or the case does not come to rest.
     """
@@ -120,32 +120,32 @@ async def rehearse(
         catalogue.state(form, state).zone for group in groups for form, states in group.items() for state in states
     }
     played, years = moved(scenario, zones, utc_now())
-    cast = cast_districts(catalogue, groups, played.districts.signed)
+    fictional = make_districts(catalogue, groups, played.districts.signed)
     async with virtual_engine(folder, cli=cli, keyring=keyring, overrides=played.settings()) as engine:
-        stage = _Stage(engine, played, cast, years)
-        async with stage.watched(watch or _unseen):
-            await stage.play()
-        return stage.outcome(groups)
+        rehearsal = _Rehearsal(engine, played, fictional, years)
+        async with rehearsal.watched(watch or _unseen):
+            await rehearsal.play()
+        return rehearsal.outcome(groups)
 
 
-def _unseen(_: Scene) -> None:
+def _unseen(_: RehearsalProgress) -> None:
     """Nobody watches."""
 
 
-class _Stage:
-    """The engine with the case on it, while the time line is played."""
+class _Rehearsal:
+    """The engine and the case, while the time line is played."""
 
-    def __init__(self, engine: VirtualEngine, scenario: Scenario, cast: Cast, years: int) -> None:
+    def __init__(self, engine: VirtualEngine, scenario: Scenario, districts: FictionalDistricts, years: int) -> None:
         self._engine = engine
         self._scenario = scenario
-        self._cast = cast
+        self._districts = districts
         self._years = years
         self._now = scenario.begins
         self._service = CaseService(engine.resources, clock=lambda: self._now)
         self._case_id = UUID(int=0)
         self._played = 0
         self._named: dict[str, UUID] = {}
-        self._still_to_add = iter(cast.groups[1:])
+        self._still_to_add = iter(districts.groups[1:])
         self._acts: list[Happening] = []
 
     async def play(self) -> None:
@@ -154,7 +154,7 @@ class _Stage:
             import_agreements,
             resources.database,
             resources.catalogue,
-            self._cast.file,
+            self._districts.file,
             file_name="districts.csv",
             now=self._now,
             actor=PRODUCER,
@@ -178,7 +178,7 @@ class _Stage:
 
     async def _carry_out(self, step: Act) -> None:
         if isinstance(step, Report):
-            report = self._scenario.incident.model_copy(update={"agreements": self._cast.groups[0]})
+            report = self._scenario.incident.model_copy(update={"agreements": self._districts.groups[0]})
             self._case_id = await self._engine.open_at(step.at, BREACH, report, actor=step.by)
         elif not isinstance(step, Wait):
             done = await self._service.take(self._case_id, parse_act(self._act_of(step)), actor=step.by)
@@ -225,12 +225,12 @@ class _Stage:
                 assert_never(step)
 
     @asynccontextmanager
-    async def watched(self, watch: Callable[[Scene], None]) -> AsyncIterator[None]:
+    async def watched(self, watch: Callable[[RehearsalProgress], None]) -> AsyncIterator[None]:
         """Tell whoever watches how far it is, until the end of the block."""
 
         async def look() -> None:
             while True:
-                watch(await asyncio.to_thread(self._scene))
+                watch(await asyncio.to_thread(self._progress))
                 await asyncio.sleep(GLANCE)
 
         looking = asyncio.create_task(look())
@@ -238,14 +238,14 @@ class _Stage:
             yield
         finally:
             looking.cancel()
-        watch(await asyncio.to_thread(self._scene))
+        watch(await asyncio.to_thread(self._progress))
 
-    def _scene(self) -> Scene:
+    def _progress(self) -> RehearsalProgress:
         timeline = self._scenario.timeline
         says = timeline[self._played].says if self._played < len(timeline) else "to the end"
         with self._engine.resources.database.reading() as session:
             given = session.exec(select(func.count(col(Notice.given_at)))).one()
-        return Scene(self._played, len(timeline), later(self._now, -self._years), says, given)
+        return RehearsalProgress(self._played, len(timeline), later(self._now, -self._years), says, given)
 
     def outcome(self, groups: Sequence[Counts]) -> Play:
         """What became of the case, back in the scenario's own time."""

@@ -19,7 +19,7 @@ from models.errors import InvalidInput, NotFound, Refused
 from starter.cli.main import run
 from starter.cli.rehearse import show
 from starter.rehearsals.districts import scaled
-from starter.rehearsals.play import Play, Scene, rehearse
+from starter.rehearsals.play import Play, RehearsalProgress, rehearse
 from starter.rehearsals.scenario import Scenario, find_scenarios, moved, read_scenario
 from starter.rehearsals.verdicts import ClauseTotal, Happening
 from starter.resources import utc_now
@@ -87,12 +87,12 @@ def told(play: Play, words: str) -> list[Happening]:
 
 
 @pytest.fixture(scope="module")
-def scenes() -> list[Scene]:
+def scenes() -> list[RehearsalProgress]:
     return []
 
 
 @pytest.fixture(scope="module")
-async def played(keyring: Keyring, tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Play:
+async def played(keyring: Keyring, tmp_path_factory: pytest.TempPathFactory, scenes: list[RehearsalProgress]) -> Play:
     return await rehearse(
         read_scenario("powerschool-2024"),
         tmp_path_factory.mktemp("rehearsal"),
@@ -144,7 +144,7 @@ def test_the_time_line_is_in_order_and_in_the_days_of_the_scenario(played: Play)
     assert [happening.act for happening in played.happenings if happening.act] == ["report", "withhold", "release"]
 
 
-def test_whoever_watches_sees_every_act_and_the_notices_given(played: Play, scenes: list[Scene]) -> None:
+def test_whoever_watches_sees_every_act_and_the_notices_given(played: Play, scenes: list[RehearsalProgress]) -> None:
     assert [scene.played for scene in scenes] == sorted(scene.played for scene in scenes)
     assert (scenes[-1].played, scenes[-1].of) == (3, 3)
     assert scenes[-1].given == 24 + played.districts["VA"]

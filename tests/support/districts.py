@@ -23,7 +23,7 @@ from models.search_attributes import REGISTRY
 from models.tables import Delivery, Duty, EvidenceEntry, Notice
 from records.agreements import import_agreements
 from starter.local.temporal_server import LOOPBACK, find_cli
-from starter.rehearsals.districts import Counts, cast_districts, scaled
+from starter.rehearsals.districts import Counts, make_districts, scaled
 from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
 from tests.support.incidents import AUDIT, OFFICER
@@ -36,9 +36,9 @@ def many_agreements(resources: Resources, count: int) -> tuple[str, ...]:
     """Import so many fictional districts, of each state as many as of the others; return their references."""
     catalogue = resources.catalogue
     of_each: Counts = {form: dict.fromkeys(catalogue.states(form), 1) for form in catalogue.forms}
-    cast = cast_districts(catalogue, (scaled(of_each, count),), signed=date(2025, 1, 12))
-    import_agreements(resources.database, catalogue, cast.file, file_name="many.csv", now=utc_now(), actor=OFFICER)
-    return cast.groups[0]
+    made = make_districts(catalogue, (scaled(of_each, count),), signed=date(2025, 1, 12))
+    import_agreements(resources.database, catalogue, made.file, file_name="many.csv", now=utc_now(), actor=OFFICER)
+    return made.groups[0]
 
 
 @asynccontextmanager
