@@ -64,6 +64,7 @@ FACTS = {
 SENDER = Mailbox(name="Example Learning, Inc.", email="notices@provider.test")
 NOTICE = NoticeFacts(
     kind=NoticeKind.NOTICE,
+    template="breach_notice",
     lea_name="Example District",
     time_zone="America/New_York",
     agreement_reference="B-00001",

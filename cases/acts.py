@@ -269,7 +269,8 @@ def parse_act(given: object) -> Act:
     try:
         return found.model_validate(given)
     except ValidationError as error:
-        raise InvalidFields(problems_of(error)) from None
+        problems = problems_of(error)
+        raise problems[0] if len(problems) == 1 else InvalidFields(problems) from None
 
 
 def problems_of(error: ValidationError) -> tuple[InvalidInput, ...]:

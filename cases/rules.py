@@ -114,6 +114,8 @@ def _check_date(kind: Kind, act: SetDate, state: CaseState, now: datetime) -> No
     anchor = act.anchor
     check_anchor(anchor, state.vocabulary, now, ahead=anchor.name in kind.ahead)
     known = state.anchors.get(anchor.name)
+    if known is None and not (anchor.instant or anchor.first_day):
+        raise InvalidInput("No date is given.", where="instant", next_step="Give the date, or an instant.")
     if known == anchor and act.agreement is None:
         raise Refused(f"{anchor.name} already has this value.", next_step="There is nothing to correct.")
     if (known or act.agreement) and act.reason is None:

@@ -26,11 +26,6 @@ from models.enums import NoticeKind
 TEMPLATES = Path(__file__).resolve().parent.parent / "config" / "notices"
 """Where the templates are: one ``.txt.j2`` and one ``.html.j2`` for each kind of notice, over a shared base."""
 
-_TEMPLATE_OF = {
-    NoticeKind.NOTICE: "breach_notice",
-    NoticeKind.SUPPLEMENT: "supplement",
-    NoticeKind.DISMISSAL: "dismissal",
-}
 _TITLE_OF = {
     NoticeKind.NOTICE: "{}",
     NoticeKind.SUPPLEMENT: "Supplement: {}",
@@ -89,7 +84,7 @@ def _render(facts: NoticeFacts, title: str, subject: str, suffix: str) -> str:
 
     return (
         _TEMPLATES[suffix]
-        .get_template(f"{_TEMPLATE_OF[facts.kind]}.{suffix}.j2")
+        .get_template(f"{facts.template}.{suffix}.j2")
         .render(
             facts=facts,
             title=title,
@@ -210,9 +205,19 @@ def _filled(line: str, margin: str) -> str:
     )
 
 
+_FOLDERS = [str(TEMPLATES)]
+
+
+def add_templates(folder: Path) -> None:
+    """Look for the templates of notices in a further folder too, after those that ship; for kinds that are not built in."""
+    assert isinstance(_HTML.loader, FileSystemLoader)
+    if str(folder) not in _HTML.loader.searchpath:
+        _HTML.loader.searchpath.append(str(folder))
+
+
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(_FOLDERS),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

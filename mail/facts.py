@@ -157,6 +157,7 @@ class NoticeFacts(_Value):
     """Everything one notice to one LEA says.
 
     Attributes:
+        template: the name of its templates in ``config/notices/``.
         due_at: when the duty is due; None where nothing is due (a dismissal).
         noticed_at: the instant of the notice, which is also its Date header.
         case_reference: a short name for the case that both sides can quote; no personal data.
@@ -166,10 +167,10 @@ class NoticeFacts(_Value):
         reason: why a suspicion was dismissed.
         follows: the notice that this one supplements or takes back.
         unreleased: it goes out because time ran out, before an officer released it.
-        resend_of: when the same notice was first sent, if it is not known whether that one arrived.
     """
 
     kind: NoticeKind
+    template: Annotated[str, Field(pattern=r"^[a-z_]+$")]
     lea_name: Line
     time_zone: ZoneName
     agreement_reference: Line
@@ -186,7 +187,6 @@ class NoticeFacts(_Value):
     follows: EarlierNotice | None = None
     acknowledge_url: HttpUrl | None = None
     unreleased: bool = False
-    resend_of: AwareDatetime | None = None
 
     @model_validator(mode="after")
     def _kind_fits_content(self) -> Self:

@@ -1,4 +1,4 @@
-"""What a breach costs where an agreement makes the provider bear it: amounts with receipts, kept for good."""
+"""What a case costs where an agreement makes the provider bear it: amounts with receipts, kept for good."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CostView(View):
 
 
 class BorneView(View):
-    """What one agreement's breach has cost so far, in US cents."""
+    """What one agreement's part of a case has cost so far, in US cents."""
 
     agreement_reference: str
     lea_name: str

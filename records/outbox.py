@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import HttpUrl
 from sqlmodel import Session, col, select
 
+from cases.kinds import kind_named
 from cases.values import AnchorValue
 from ledger.actors import ENGINE
 from ledger.append import append
@@ -148,6 +149,7 @@ class CaseContext:
         holds: every law-enforcement hold there was.
         earlier: the first notice given under each duty that a supplement or dismissal follows.
         dismissal_reason: why the suspicion was dismissed.
+        templates: the names of its kind's templates.
     """
 
     terms: Mapping[str, EffectiveTerms]
@@ -157,6 +159,7 @@ class CaseContext:
     holds: Sequence[LawEnforcementHold]
     earlier: Mapping[UUID, EarlierNotice]
     dismissal_reason: str | None
+    templates: Mapping[NoticeKind, str]
 
     def documents(self, agreement_id: UUID) -> dict[str, KnownFact]:
         """The elements that a document gives: never by e-mail, only behind the notice's own link."""
@@ -272,6 +275,7 @@ class NoticeWriter:
         settled = tuple(element.id for element in elements if element.status is not ElementStatus.NOT_YET_KNOWN)
         return NoticeFacts(
             kind=kind,
+            template=known.templates[kind],
             lea_name=context.agreement.lea_name,
             time_zone=context.agreement.time_zone,
             agreement_reference=context.agreement.reference,
@@ -318,6 +322,7 @@ def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeCont
         holds=session.exec(select(LawEnforcementHold).where(LawEnforcementHold.case_id == case_id)).all(),
         earlier=_earlier(session, following),
         dismissal_reason=_dismissal_reason(session, case_id),
+        templates=kind_named(session.get_one(Case, case_id).kind).templates,
     )
 
 

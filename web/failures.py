@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from cases.acts import explained
-
 import secrets
 import traceback
 from http import HTTPStatus
@@ -14,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from cases.acts import explained
 from config.logging import get_logger
 from mail.links import LINK_FOLDER
 from models.errors import (

@@ -1,4 +1,4 @@
-"""``duenotice breach``: report and show breach cases; ``starter.cli.acts`` holds what can be done in one."""
+"""One group of commands for each kind of case: opening one, showing it, and its acts."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def _show_cases(database: Database, which: CaseFilter, page: int) -> None:
     offset = (page - 1) * CASES_SHOWN
     cases, total = list_cases(database, utc_now(), which, offset=offset, limit=CASES_SHOWN)
     if not total:
-        none = "No case. `duenotice breach report --help` says how to report one."
+        none = "No case. `duenotice --help` lists the kinds of case that can be opened."
         console.print(none if which.status is None else f"No case is {which.status}.")
         return
     pages = -(-total // CASES_SHOWN)
@@ -276,7 +276,9 @@ def _show_head(case: CaseHead) -> None:
     for bar in _progress_lines(case):
         console.print(bar)
     if case.waiting_notices:
-        console.print(f"{case.waiting_notices:,} notices wait for release: `duenotice breach release` lets them go.")
+        console.print(
+            f"{case.waiting_notices:,} notices wait for release: `duenotice {case.kind} release` lets them go."
+        )
 
 
 def _decisions(case: CaseHead) -> Iterator[str]:

@@ -138,7 +138,7 @@ def find_case(database: Database, name: str) -> UUID:
     found = cases_between(database, *ids, limit=2) if ids else ()
     if len(found) != 1:
         says = "There is no case" if not found else "Several cases are called"
-        raise NotFound(f"{says} {name}.", next_step="`duenotice breach show` lists the cases with their ids.")
+        raise NotFound(f"{says} {name}.", next_step="`show` lists the cases with their ids.")
     return found[0]
 
 

@@ -132,7 +132,7 @@ async def test_the_same_trouble_is_told_once_however_often_it_is_met(engine: Vir
 
 async def test_a_greylisted_notice_is_put_off_and_sent_again(engine: VirtualEngine) -> None:
     async with posting(engine, FIRST, RCPT=["450 4.7.1 Greylisted"]) as mail:
-        assert await mail.fails() == "mail-deferred"
+        assert await mail.puts_off() == "mail-deferred"
         assert "put some notices off" in mail.case.troubles[0].sentence
         await mail.send()
         assert mail.statuses == [ACCEPTED]
@@ -143,7 +143,7 @@ async def test_a_connection_lost_after_data_is_unknown_and_sent_again_under_its_
     engine: VirtualEngine,
 ) -> None:
     async with posting(engine, FIRST, CONTENT=[HANG_UP]) as mail:
-        assert await mail.fails() == "mail-outcome-unknown"
+        assert await mail.puts_off() == "mail-outcome-unknown"
         assert mail.statuses == [DeliveryStatus.UNKNOWN]
         assert mail.duty.status is DutyStatus.RUNNING
         await mail.send()

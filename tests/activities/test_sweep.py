@@ -41,6 +41,7 @@ REPORTING = ("--dynamic-config-value", "system.numConsecutiveWorkflowTaskProblem
 """Lets the server report a workflow as stuck after two failures in a row rather than five, which take a minute."""
 
 NOTHING_BUT_COUNTS = SweepBounds(suspicious=0, in_turn=0, part=4, parts=3)
+KINDS_RAISED = ("watchdog_raised", "trouble_raised")
 HOUR = timedelta(hours=1)
 
 
@@ -141,7 +142,7 @@ class Watched:
 
     def raised(self, case_id: UUID) -> int:
         """How often something of a case was raised, as the ledger says."""
-        wanted = EvidenceEntry.case_id == case_id, EvidenceEntry.kind == "watchdog_raised"
+        wanted = EvidenceEntry.case_id == case_id, col(EvidenceEntry.kind).in_(KINDS_RAISED)
         with self.resources.database.reading() as session:
             return len(session.exec(select(EvidenceEntry.number).where(*wanted)).all())
 

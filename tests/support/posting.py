@@ -52,6 +52,14 @@ class Posting:
         assert caught.value.type
         return caught.value.type
 
+    async def puts_off(self) -> str | None:
+        """Run the activity once; it puts its one letter off. Return the kind of trouble that its batch is in."""
+        outcome = await self.send()
+        assert outcome.put_off == 1
+        assert outcome.again_at
+        with self.engine.resources.database.reading() as session:
+            return session.exec(select(Batch.trouble).where(Batch.case_id == self.case_id)).one()
+
     @property
     def case(self) -> CaseView:
         return case(self.engine, self.case_id)

@@ -11,6 +11,7 @@ from models.enums import NoticeKind
 CONFIRMED_NOTICE = NoticeFacts.model_validate(
     {
         "kind": NoticeKind.NOTICE,
+        "template": "breach_notice",
         "lea_name": "Blue Ridge Example School Division",
         "time_zone": "America/New_York",
         "agreement_reference": "DEMO-VA-001",
@@ -88,6 +89,7 @@ def _changed(**changes: object) -> NoticeFacts:
 
 SUPPLEMENT = _changed(
     kind=NoticeKind.SUPPLEMENT,
+    template="supplement",
     noticed_at=datetime(2026, 11, 4, 16, 0, tzinfo=UTC),
     elements=(
         ElementValue(
@@ -107,11 +109,11 @@ SUPPLEMENT = _changed(
     added=("breach_date",),
     follows=_EARLIER,
     unreleased=False,
-    resend_of=datetime(2026, 11, 4, 15, 30, tzinfo=UTC),
 )
 
 DISMISSAL = _changed(
     kind=NoticeKind.DISMISSAL,
+    template="dismissal",
     clause=Clause(
         id="breach.initial-notice",
         title="Initial notice of a suspected breach",

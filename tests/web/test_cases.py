@@ -66,7 +66,7 @@ class TestOneCase:
         for typed, zone, says in (
             ("", "UTC", "Nothing is given for: Confirmed at."),
             (NOW, "", "The times have no time zone"),
-            ("2999-01-01T00:00", "UTC", "in the future"),
+            ("2099-01-01T00:00", "UTC", "in the future"),
             ("2001-01-01T00:00", "UTC", "before the breach occurred"),
         ):
             answer = await confirm(officer, case, typed, zone)

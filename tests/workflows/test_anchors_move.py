@@ -98,7 +98,7 @@ async def test_a_correction_that_changes_nothing_is_refused(engine: VirtualEngin
         (AnchorValue(name="guessed", instant=utc_now() - HOUR), "know no date"),
         (AnchorValue(name="hold_lifted", instant=utc_now() - HOUR), "know no date"),
         (AnchorValue(name="confirmed", first_day=date(2026, 1, 5)), "needs an instant"),
-        (AnchorValue(name="reasonably_expected"), "needs an instant"),
+        (AnchorValue(name="reasonably_expected"), "No date is given"),
         (AnchorValue(name="occurred", instant=utc_now() + DAY), "in the future"),
         (AnchorValue(name="occurred", first_day=date(2199, 1, 1)), "in the future"),
         (AnchorValue(name="occurred", first_day=date(2026, 1, 2), last_day=date(2026, 1, 1)), "ends before it begins"),

@@ -137,7 +137,7 @@ async def test_a_batch_raised_while_it_waited_is_raised_once_more_if_its_sending
     case_id = await open_case(engine, incident("OR-001", confirmed=utc_now()))
     alter(engine, Batch, case_id, leaves_at=utc_now() - DAY)
     await sweep(engine)
-    await engine.service.release_notices(case_id, actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     alter(engine, Batch, case_id, status=BatchStatus.SENDING)
     for _ in range(2):
