@@ -46,8 +46,8 @@ class Occurrence(Frozen):
 class IncidentReport(Intake):
     """The facts of a suspected breach as its reporter knows them.
 
-    ``subprocessor`` names the one at whom it happened, if it was not at the provider itself; ``point_of_contact`` is whom
-    districts may ask, else the reporter.
+    ``subprocessor`` names the one at whom it happened, if it was not at the provider itself; ``point_of_contact`` is
+    whom districts may ask, else the reporter.
     """
 
     occurred: Occurrence

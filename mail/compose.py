@@ -209,7 +209,7 @@ _FOLDERS = [str(TEMPLATES)]
 
 
 def add_templates(folder: Path) -> None:
-    """Look for the templates of notices in a further folder too, after those that ship; for kinds that are not built in."""
+    """Look for the templates of notices in a further folder too, after those that ship: for kinds not built in."""
     assert isinstance(_HTML.loader, FileSystemLoader)
     if str(folder) not in _HTML.loader.searchpath:
         _HTML.loader.searchpath.append(str(folder))

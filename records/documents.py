@@ -25,6 +25,7 @@ from models.errors import InvalidFields, InvalidInput, NotFound
 from models.tables import Agreement, Artifact, Case, CaseDocument, Notice
 from records.anchors import current_anchors
 from records.answers import LinkedNotice
+from records.cases import note_change
 from records.outbox import current_facts
 from records.queries.views import View
 from records.scope import agreement_in_scope, clauses_of_agreement, pinned_clauses, require_case
@@ -121,6 +122,8 @@ def add_documents(
             rows.pop(known, None)
         session.add_all(rows.values())
         append(session, *(_event(DocumentAdded, row, actor, now) for row in rows.values()))
+        if rows:
+            note_change(session, case_id, now)
         return len(rows)
 
 
@@ -160,6 +163,7 @@ def withdraw_document(database: Database, case_id: UUID, document_id: UUID, *, a
         document = _document(session, case_id, document_id)
         append(session, _event(DocumentWithdrawn, document, actor, now))
         session.delete(document)
+        note_change(session, case_id, now)
 
 
 def read_documents(database: Database, case_id: UUID, *, listed: int | None = None) -> DocumentsView:
