@@ -95,7 +95,7 @@ def test_make_run_starts_everything_and_a_second_run_finds_the_open_case(checkou
 
     with started(MAKE_RUN, home, folder=checkout) as engine, signed_in(engine) as browser:
         assert "Installing" not in engine.printed
-        assert [case["id"] for case in browser.get("/api/cases").json()] == [case_id]
+        assert [case["id"] for case in browser.get("/api/cases").json()["items"]] == [case_id]
         assert running_dues(browser, case_id) == first_dues
         confirmed_at = datetime.now(UTC).replace(microsecond=0)
         answer = browser.post(f"/api/cases/{case_id}/confirm", json={"confirmed_at": confirmed_at.isoformat()})
