@@ -98,7 +98,8 @@ def test_make_run_starts_everything_and_a_second_run_finds_the_open_case(checkou
         assert [case["id"] for case in browser.get("/api/cases").json()["items"]] == [case_id]
         assert running_dues(browser, case_id) == first_dues
         confirmed_at = datetime.now(UTC).replace(microsecond=0)
-        answer = browser.post(f"/api/cases/{case_id}/confirm", json={"confirmed_at": confirmed_at.isoformat()})
+        act = {"act": "confirm", "confirmed_at": confirmed_at.isoformat()}
+        answer = browser.post(f"/api/cases/{case_id}/acts", json=act)
         assert answer.status_code == 200, answer.text
         wait_until(lambda: "breach.notice" in running_dues(browser, case_id))
         assert running_dues(browser, case_id)["breach.notice"] == confirmed_at + timedelta(hours=72)
