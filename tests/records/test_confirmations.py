@@ -113,7 +113,7 @@ def test_evidence_names_the_holder_by_its_id_and_never_by_name(database: Databas
     case = asked(database, WITH_HOLDERS)
     case.act(confirmed(WITH_HOLDERS, "Hosting Co"))
     with database.reading() as session:
-        entries = session.exec(select(EvidenceEntry).where(EvidenceEntry.kind == "act_recorded")).all()
+        entries = session.exec(select(EvidenceEntry).where(EvidenceEntry.kind == "act.confirm-done")).all()
         holder = session.exec(select(Confirmation.contact_id)).one()
     body = str([entry.body for entry in entries])
     assert str(holder) in body

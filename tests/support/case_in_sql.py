@@ -209,9 +209,7 @@ def keep(session: Session, given: Iterable[Kept], now: datetime) -> None:
 
 
 def _anchor(case_id: UUID, name: str, instant: datetime, now: datetime) -> CaseAnchor:
-    return CaseAnchor(
-        id=uuid4(), case_id=case_id, name=name, instant=instant, recorded_at=now, recorded_by="officer"
-    )
+    return CaseAnchor(id=uuid4(), case_id=case_id, name=name, instant=instant, recorded_at=now, recorded_by="officer")
 
 
 def open_in_sql(
@@ -241,9 +239,7 @@ def open_in_sql(
             )
         )
         session.flush()
-        session.add_all(
-            CaseAgreement(case_id=case_id, agreement_id=place.agreement, added_at=now) for place in places
-        )
+        session.add_all(CaseAgreement(case_id=case_id, agreement_id=place.agreement, added_at=now) for place in places)
     case = CaseInSql(database, case_id, now, side)
     case.give_dates(dates or {})
     return case
