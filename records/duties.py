@@ -120,7 +120,7 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
 
 
 def dated_elements(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms]) -> set[str]:
-    """The content elements that are known without being told: the case's dates, and what every notice says of itself."""
+    """The content elements that are known without being told: the case's dates, and what any notice can say."""
     known = {f"anchor:{name}" for name in clock_anchors(current_anchors(session, case_id))}
     clauses = (clause for effective in terms.values() for clause in effective.clauses.values())
     elements = (element for clause in clauses for element in clause.notice_contents)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from config.database import Database
-from models.enums import OPEN_STATUSES, DutyStatus, Party, PerformedBy
+from models.enums import DutyStatus, Party, PerformedBy
 from models.tables import Duty
 from terms.effective import EffectiveClause, EffectiveTerms, effective_terms
 from tests.support.case_in_sql import AGREEMENT_DATES, CATALOGUE, CaseInSql, Place, open_in_sql, standing_kind
