@@ -503,6 +503,7 @@ def test_a_case_is_not_over_while_anything_is_open(left: dict[str, object]) -> N
 
 
 SOME_CLAUSE = st.sampled_from([None, NOTICE, "breach.supplement", DELETION])
+DECISIONS: list[type[Act]] = [Approve, Decline, Lift]
 STEPS = st.one_of(
     SOME_CLAUSE.map(lambda clause: Release(clause=clause)),
     SOME_CLAUSE.map(lambda clause: Withhold(clause=clause, reason=text())),
@@ -510,7 +511,7 @@ STEPS = st.one_of(
     st.sampled_from([None, "IL-1"]).map(lambda reference: hold(agreement=reference)),
     st.just(Confirm(confirmed_at=NOW)),
     st.just(Dismiss(reason=text())),
-    st.sampled_from([Approve, Decline, Lift]),
+    st.sampled_from(DECISIONS),
 )
 ACTORS = st.sampled_from(["officer", "counsel"])
 
