@@ -120,10 +120,11 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
 
 
 def dated_elements(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms]) -> set[str]:
-    """The content elements that are a date, as far as the case's dates are known."""
+    """The content elements that are known without being told: the case's dates, and what any notice can say."""
     known = {f"anchor:{name}" for name in clock_anchors(current_anchors(session, case_id))}
     clauses = (clause for effective in terms.values() for clause in effective.clauses.values())
-    return {element.id for clause in clauses for element in clause.notice_contents if element.source in known}
+    elements = (element for clause in clauses for element in clause.notice_contents)
+    return {element.id for element in elements if element.source in known or not element.is_found_out}
 
 
 def _found_out(clauses: Iterable[EffectiveClause]) -> set[str]:

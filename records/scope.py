@@ -64,7 +64,7 @@ def pinned_clauses(session: Session, case: Case) -> dict[str, tuple[EffectiveCla
 def clauses_of_agreement(session: Session, case_id: UUID, agreement_id: UUID) -> tuple[EffectiveClause, ...]:
     """The clauses about a case's matter under the terms that the case pinned for one agreement; none before that."""
     found = session.exec(
-        select(TermsSnapshot.body, Case.kind)
+        select(TermsSnapshot.body, Case.event)
         .select_from(CaseAgreement)
         .join(TermsSnapshot, col(TermsSnapshot.hash) == col(CaseAgreement.terms_hash))
         .join(Case, col(Case.id) == col(CaseAgreement.case_id))

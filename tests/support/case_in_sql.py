@@ -1,0 +1,245 @@
+"""A case of any kind in SQL alone: its agreements, its dated facts, and its clock moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cache
+from uuid import UUID, uuid4
+
+from sqlmodel import Session, col, select
+
+from cases.acts import Act
+from cases.intake import Intake
+from cases.kind import Kind
+from cases.kinds import KINDS, register
+from cases.messages import RecordAct, SendBatch
+from cases.state import NoticePolicy
+from cases.values import Kept
+from config.database import Database
+from ledger.artifacts import store
+from mail.facts import Mailbox, Sender
+from mail.transport import Accepted
+from models.enums import BatchStatus, CaseStatus, ContactRole, DutyStatus, NoticeKind, Party
+from models.identifiers import agreement_id
+from models.tables import Agreement, AgreementContact, Batch, Case, CaseAgreement, CaseAnchor, Duty
+from records.acts import kept_in, record_act
+from records.batches import begin_batch, finish_batch
+from records.deliveries import Handed, settle
+from records.duties import compute_duties, dated_elements
+from records.escalations import raise_duties
+from records.notices import plan_notices
+from records.outbox import NoticeWriter
+from records.scope import pin_terms
+from records.terms import pinned_terms
+from terms.catalogue import load_catalogue
+from terms.limits import STANDARD_DEFAULTS
+
+CATALOGUE = load_catalogue()
+WRITER = NoticeWriter(
+    sender=Mailbox(name="Acme", email="notices@acme.example.com"),
+    organisation=Sender(organisation="Acme", contact="Sam Lee", email="security@acme.example.com"),
+    message_id_domain="acme.example.com",
+    public_url="https://notices.acme.example.com",
+    link_key=bytes(32),
+)
+AGREEMENT_DATES = ("executed", "expires", "terminated")
+
+
+@cache
+def standing_kind(event: str, *, awaits: frozenset[str] = frozenset(), recurs: bool = False) -> Kind:
+    """A kind of case about an event that differs in nothing else, known to the installation from now on."""
+    name = f"{event}-{len(KINDS)}"
+    kind = Kind(
+        name=name,
+        label=event,
+        event=event,
+        intake=Intake,
+        workflow="",
+        awaits=lambda _: awaits,
+        uses_agreement_dates=True,
+        recurs=recurs,
+        templates={NoticeKind.NOTICE: "breach_notice", NoticeKind.SUPPLEMENT: "supplement"},
+    )
+    register(kind)
+    return kind
+
+
+@dataclass(frozen=True)
+class Place:
+    """A form in a state, for which a case has one agreement."""
+
+    form: str
+    state: str
+    subprocessors: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """The reference of its agreement."""
+        return f"{self.form} {self.state} {len(self.subprocessors)}"
+
+    @property
+    def agreement(self) -> UUID:
+        """The id of its agreement."""
+        return agreement_id(self.reference)
+
+
+def keep_agreement(session: Session, place: Place, executed: date, now: datetime, *, ends: bool = False) -> None:
+    """Keep the agreement of a place, with one contact and its subprocessors, unless it is kept already."""
+    if session.get(Agreement, place.agreement) is not None:
+        return
+    end = executed + timedelta(days=365) if ends else None
+    session.add(
+        Agreement(
+            id=place.agreement,
+            reference=place.reference,
+            form=place.form,
+            state=place.state,
+            lea_name=f"District {place.reference}",
+            time_zone="America/Chicago",
+            executed_on=executed,
+            expires_on=end,
+            terminated_on=end,
+            imported_at=now,
+        )
+    )
+    session.flush()
+    people: list[tuple[str, Party | None]] = [("Office", None)]
+    people += [(name, Party.SUBPROCESSOR) for name in place.subprocessors]
+    session.add_all(
+        AgreementContact(
+            id=uuid4(),
+            agreement_id=place.agreement,
+            party=party,
+            role=ContactRole.GENERAL,
+            name=name,
+            email=f"{name.lower().replace(' ', '.')}@example.org",
+        )
+        for name, party in people
+    )
+
+
+@dataclass
+class CaseInSql:
+    """One case and the clock that its tests move.
+
+    Attributes:
+        database: where it is kept.
+        id: its id.
+        now: what time it is; tests move it.
+        side: the side of the agreement that this installation stands on.
+        policy: how its notices leave.
+    """
+
+    database: Database
+    id: UUID
+    now: datetime
+    side: Party = Party.PROVIDER
+    policy: NoticePolicy = field(default_factory=NoticePolicy)
+
+    def compute(self) -> None:
+        """What the activity does whenever something happened: pin terms, compute duties, plan notices."""
+        with self.database.writing() as session:
+            case = session.get_one(Case, self.id)
+            pin_terms(session, CATALOGUE, self.id, self.now)
+            terms = pinned_terms(session, self.id)
+            compute_duties(session, case, terms, STANDARD_DEFAULTS, self.side, self.now)
+            plan_notices(session, self.id, self.policy, self.now, dated_elements(session, self.id, terms))
+
+    def send_what_leaves(self) -> None:
+        """Give every notice that leaves by now, each accepted by the mail server."""
+        with self.database.writing() as session:
+            batches = session.exec(
+                select(Batch).where(
+                    Batch.case_id == self.id, Batch.status == BatchStatus.WAITING, col(Batch.leaves_at) <= self.now
+                )
+            ).all()
+            for batch in batches:
+                begin_batch(session, SendBatch(batch_id=batch.id, released_by=None), self.now)
+                pending = WRITER.pending(session, batch.id)
+                letters = WRITER.reserve(session, self.id, pending, released=False, now=self.now)
+                session.flush()
+                handed = [Handed(letter, Accepted(250, "2.0.0 Queued"), self.now) for letter in letters]
+                settle(session, batch.id, handed, self.now)
+                finish_batch(session, batch.id, 0, self.now)
+
+    def raise_overdue(self) -> None:
+        """Raise what was not met in time to an officer."""
+        with self.database.writing() as session:
+            raise_duties(session, self.id, self.now)
+
+    def act(self, act: Act, actor: str = "officer") -> None:
+        """Record what a person did, with what was given, and compute again."""
+        with self.database.writing() as session:
+            keep(session, kept_in(act), self.now)
+            message = RecordAct(case_id=self.id, act=act, actor=actor, act_id=uuid4(), at=self.now)
+            record_act(session, CATALOGUE, message)
+        self.compute()
+
+    def give_dates(self, dates: Mapping[str, datetime]) -> None:
+        """Make dated facts known without an act."""
+        with self.database.writing() as session:
+            session.add_all(_anchor(self.id, name, instant, self.now) for name, instant in dates.items())
+
+    @property
+    def duties(self) -> Sequence[Duty]:
+        """Every duty of the case, by agreement, clause and occurrence."""
+        with self.database.reading() as session:
+            return session.exec(
+                select(Duty)
+                .where(Duty.case_id == self.id)
+                .order_by(col(Duty.agreement_id), col(Duty.clause), col(Duty.occurrence))
+            ).all()
+
+    def duty(self, clause: str, occurrence: int = 1) -> Duty:
+        """The one duty under a clause."""
+        (found,) = (duty for duty in self.duties if (duty.clause, duty.occurrence) == (clause, occurrence))
+        return found
+
+    def statuses(self) -> dict[str, DutyStatus]:
+        """Where the duty under each clause stands."""
+        return {duty.clause: duty.status for duty in self.duties}
+
+
+def keep(session: Session, given: Iterable[Kept], now: datetime) -> None:
+    """Keep what a person gave, as the case service does before it tells the case."""
+    for kept in given:
+        store(session, kept.content or b"", kept.media_type, now, claimed=False)
+
+
+def _anchor(case_id: UUID, name: str, instant: datetime, now: datetime) -> CaseAnchor:
+    return CaseAnchor(id=uuid4(), case_id=case_id, name=name, instant=instant, recorded_at=now, recorded_by="officer")
+
+
+def open_in_sql(
+    database: Database,
+    kind: Kind,
+    places: Sequence[Place],
+    now: datetime,
+    dates: Mapping[str, datetime] | None = None,
+    *,
+    side: Party = Party.PROVIDER,
+    ends: bool = False,
+) -> CaseInSql:
+    """Open a case that touches the agreements of some places; ``ends`` is whether these expire and are terminated."""
+    case_id = uuid4()
+    with database.writing() as session:
+        for place in places:
+            keep_agreement(session, place, now.date(), now, ends=ends)
+        session.add(
+            Case(
+                id=case_id,
+                kind=kind.name,
+                event=kind.event,
+                status=CaseStatus.OPEN,
+                title="A matter",
+                report_digest=str(case_id),
+                opened_at=now,
+            )
+        )
+        session.flush()
+        session.add_all(CaseAgreement(case_id=case_id, agreement_id=place.agreement, added_at=now) for place in places)
+    case = CaseInSql(database, case_id, now, side)
+    case.give_dates(dates or {})
+    return case
