@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
 from uuid import UUID, uuid4
 
 from sqlmodel import Session, col, select
@@ -47,9 +46,8 @@ WRITER = NoticeWriter(
 AGREEMENT_DATES = ("executed", "expires", "terminated")
 
 
-@cache
 def standing_kind(event: str, *, awaits: frozenset[str] = frozenset(), recurs: bool = False) -> Kind:
-    """A kind of case about an event that differs in nothing else, known to the installation from now on."""
+    """A kind of case about an event that differs in nothing else, known to the installation until the test ends."""
     name = f"{event}-{len(KINDS)}"
     kind = Kind(
         name=name,
