@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
+from time import monotonic, sleep
 
 from alembic import command
 from alembic.config import Config
@@ -126,10 +127,24 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     assert isinstance(connection, sqlite3.Connection)
     connection.isolation_level = None  # Python's own implicit BEGIN would come too late and be of the wrong kind
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     # WAL's usual NORMAL may lose the last commits in a power cut: a notice would be out and its evidence gone.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Use a write-ahead log; SQLite does not itself wait where several processes turn a new file to it at once."""
+    until = monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+            sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
