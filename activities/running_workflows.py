@@ -81,7 +81,7 @@ class RunningWorkflows:
 
     async def case_health(self, kind: str, case_id: UUID) -> Health:
         """How the workflow of a case is, and with it the batches of notices that it sends."""
-        case = await self.health(f"{kind}:{case_id}")
+        case = await self.health(identifiers.workflow_id(kind, case_id))
         for child in case.children if case.trouble is None else ():
             if trouble := (await self.health(child)).trouble:
                 return Health(case.runs, trouble)

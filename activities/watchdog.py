@@ -163,7 +163,7 @@ class WatchdogActivities(WatchdogContract):
             return
         running = await self._temporal.ids(kind, ids)
         for case_id in await asyncio.to_thread(self._open_cases, kind, ids, before):
-            if case_id not in running and not (await self._temporal.health(f"{kind}:{case_id}")).runs:
+            if case_id not in running and not (await self._temporal.case_health(kind, case_id)).runs:
                 found[case_id] = kind
 
     def _open_counts(self) -> dict[str, int]:
@@ -230,7 +230,7 @@ class WatchdogActivities(WatchdogContract):
 
     async def _signal(self, case: OpenCase) -> bool:
         try:
-            await self._client.get_workflow_handle(f"{case.kind}:{case.id}").signal(LOOK_AGAIN)
+            await self._client.get_workflow_handle(identifiers.workflow_id(case.kind, case.id)).signal(LOOK_AGAIN)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:  # what one that has just ended answers
                 raise

@@ -80,7 +80,7 @@ async def run_all(client: Client, cases: Sequence[UUID]) -> None:
 
         async def start() -> None:
             for case_id in waiting:
-                await client.start_workflow(kind, id=f"{kind}:{case_id}", task_queue=NOBODY)
+                await client.start_workflow(kind, id=identifiers.workflow_id(kind, case_id), task_queue=NOBODY)
                 advance(1)
 
         await asyncio.gather(*(start() for _ in range(min(STARTS_AT_ONCE, len(cases)))))
@@ -144,7 +144,7 @@ class Sweeper:
 
         async def start(case_id: UUID, _: object) -> bool:
             kind = "breach"
-            await resources.client.start_workflow(kind, id=f"{kind}:{case_id}", task_queue=NOBODY)
+            await resources.client.start_workflow(kind, id=identifiers.workflow_id(kind, case_id), task_queue=NOBODY)
             return True
 
         async with SmtpTransport(smtp_server(resources.settings)) as transport:
