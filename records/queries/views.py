@@ -31,7 +31,10 @@ class View(BaseModel):
 
 
 class AgreementView(View):
-    """One agreement in a list; ``contacts`` counts those that can be written to, ``failing`` those known to fail."""
+    """One agreement in a list; ``contacts`` counts those that can be written to, ``failing`` those known to fail.
+
+    ``exhibit_h_note`` is what was noted of its Exhibit H when it was imported.
+    """
 
     id: UUID
     reference: str
@@ -41,6 +44,7 @@ class AgreementView(View):
     time_zone: str
     executed_on: date
     expires_on: date | None
+    exhibit_h_note: str | None
     contacts: int
     failing: int
 

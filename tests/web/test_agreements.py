@@ -66,3 +66,12 @@ async def test_no_file_at_all_is_said_so(fresh: Installation) -> None:
     answer = await officer.send("/agreements", "/agreements", {})
     assert answer.status_code == 422
     assert "No file is chosen." in answer.text
+
+
+async def test_what_was_noted_of_exhibit_h_is_shown_beside_the_agreement(fresh: Installation) -> None:
+    officer = await fresh.officer()
+    header, first, *_ = demo_agreements().splitlines()
+    row = first.replace("MA-001", "MA-NOTED").removesuffix(",")
+    await load(officer, f"{header}\n{row},Disposal in ten days <see counsel>\n".encode())
+    page = (await officer.get("/agreements?find=MA-NOTED")).text
+    assert "Exhibit H: Disposal in ten days &lt;see counsel&gt;" in page
