@@ -9,7 +9,7 @@ changes in SQL.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
 from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
@@ -35,6 +35,13 @@ DateName = Annotated[Line, Field(title="Which date", json_schema_extra={"choice"
 Reason = Annotated[KeptText, Field(title="Reason", description="Why, in a sentence; it is kept as evidence.")]
 
 
+class Made(NamedTuple):
+    """What an act makes: its name, from which its id is derived, and what is said of it to the one who acts."""
+
+    name: str
+    says: str
+
+
 class Act(Message):
     """What a person does in a case; the first line of a subclass's docstring says it to people."""
 
@@ -42,6 +49,9 @@ class Act(Message):
 
     known: ClassVar[dict[str, type[Act]]] = {}
     """Every act of every kind that was imported, by its name."""
+
+    makes: ClassVar[Made | None] = None
+    """What the act makes that a later act names by its id; None where it makes nothing."""
 
     act: str
 
@@ -121,6 +131,7 @@ class Withhold(Act):
 class Propose(Act):
     """Propose that a clause asks for no notice, on one of its grounds; for all agreements if none is named."""
 
+    makes = Made("proposal", "Proposal {id}: a second person decides it.")
     act: Literal["propose"] = "propose"
     clause: Clause
     ground: Ground
@@ -154,6 +165,7 @@ class Hold(Act):
     ``shareable`` is whether LEAs may be told.
     """
 
+    makes = Made("hold", "Hold {id} is in place.")
     act: Literal["hold"] = "hold"
     particulars: KeptText = Field(title="Agency, its reference, and who asked")
     begins_at: Instant = Field(title="Since")
@@ -313,10 +325,8 @@ class TakeAct(Message):
     actor: Actor
     act_id: UUID
 
-    def made_id(self, what: str) -> UUID:
-        """The id of what the act makes: a hold, a proposal."""
-        return uuid5(self.act_id, what)
-
-
-COMMON_MAKES = {Hold: "hold", Propose: "proposal"}
-"""What the acts that make something make; its id is derived from the act's."""
+    @property
+    def made_id(self) -> UUID:
+        """The id of what the act makes."""
+        assert self.act.makes, f"the act {self.act.act} makes nothing"
+        return uuid5(self.act_id, self.act.makes.name)

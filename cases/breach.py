@@ -190,7 +190,7 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
     """What makes an act senseless in a breach case."""
     match message.act:
         case Confirm(confirmed_at=confirmed_at):
-            check_confirmation(state, confirmed_at, now)
+            _check_confirmation(state, confirmed_at, now)
         case Dismiss() if CONFIRMED in state.anchors:
             raise Refused(
                 "This breach is confirmed, so it cannot be dismissed.",
@@ -218,7 +218,7 @@ def _check_order(anchor: AnchorValue, state: CaseState) -> None:
         raise InvalidInput("The confirmation would be before the breach occurred.", where=anchor.name)
 
 
-def check_confirmation(state: CaseState, confirmed_at: datetime, now: datetime) -> None:
+def _check_confirmation(state: CaseState, confirmed_at: datetime, now: datetime) -> None:
     """Raise ``Refused`` or ``InvalidInput`` where a breach cannot be confirmed as of ``confirmed_at``."""
     if CONFIRMED in state.anchors:
         raise Refused(
@@ -257,6 +257,11 @@ def is_decided(state: CaseState) -> bool:
     return state.dismissed or CONFIRMED in state.anchors
 
 
+def offers(state: CaseState) -> tuple[type[Act], ...]:
+    """Once a suspicion is decided, nobody confirms or dismisses it."""
+    return () if is_decided(state) else (Confirm, Dismiss)
+
+
 def awaits(state: CaseState) -> frozenset[str]:
     """A suspected breach awaits its confirmation; an expectation may still be dated."""
     return frozenset() if is_decided(state) else frozenset({REASONABLY_EXPECTED, CONFIRMED})
@@ -271,6 +276,7 @@ BREACH = Kind(
     acts=(Confirm, Dismiss),
     check=check,
     take=take,
+    offers=offers,
     is_decided=is_decided,
     awaits=awaits,
     involvement=CONFIRMED,

@@ -44,6 +44,7 @@ class Kind:
         check: raises ``Refused`` or ``InvalidInput`` where an act makes no sense in a case of this kind. It sees every
             act, after the rules that hold for all kinds.
         take: changes the state as one of its own acts does.
+        offers: which of its own acts its page offers in a state; all of them where the kind does not say.
         is_decided: whether nothing is awaited any more, so that a case at rest is over.
         awaits: the dated facts that the case still waits for: a clause that only they can start is opened as pending,
             any other that nothing starts is not opened at all.
@@ -66,6 +67,7 @@ class Kind:
     acts: tuple[type[Act], ...] = ()
     check: Callable[[TakeAct, CaseState, datetime], None] = _allows
     take: Callable[[TakeAct, CaseState], None] = _takes
+    offers: Callable[[CaseState], tuple[type[Act], ...]] | None = None
     is_decided: Callable[[CaseState], bool] = _is_decided
     awaits: Callable[[CaseState], frozenset[str]] = _awaits
     uses_agreement_dates: bool = False
@@ -80,6 +82,10 @@ class Kind:
     def all_acts(self) -> tuple[type[Act], ...]:
         """Every act that can be done in such a case."""
         return (*self.acts, *COMMON_ACTS)
+
+    def own_acts(self, state: CaseState) -> tuple[type[Act], ...]:
+        """Those of its own acts that its page offers in this state."""
+        return self.offers(state) if self.offers else self.acts
 
     def is_over(self, state: CaseState) -> bool:
         """Whether a case in this state has come to its end."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from cases.acts import AnyAct
+from cases.acts import TakeAct
 from cases.state import BatchPlan, CaseSummary, CaseVocabulary, NoticePolicy
-from cases.values import Actor, Message
+from cases.values import Message
 
 
 class OpenCase(Message):
@@ -20,13 +20,10 @@ class OpenCase(Message):
     case_id: UUID
 
 
-class RecordAct(Message):
+class RecordAct(TakeAct):
     """Store what a person did in a case, with evidence; ``at`` is when the case took the act, at every attempt."""
 
     case_id: UUID
-    act: AnyAct
-    actor: Actor
-    act_id: UUID
     at: datetime
 
 

@@ -59,7 +59,7 @@ def take(kind: Kind, message: TakeAct, state: CaseState) -> None:
 
 
 def _check_dismissed(act: Act) -> None:
-    """In a dismissed case, only the notices that say so are still decided about, and agreements' terms kept right."""
+    """In a dismissed case, only the notices that say so are still decided about, and a hold is still ended."""
     if not isinstance(act, Release | Withhold | Lift):
         raise Refused("This suspicion was dismissed.", next_step="Report a new incident if there is one.")
 
@@ -219,7 +219,7 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
             waiting = state.waiting_of(clause)
             state.withheld.update(plan.batch_id for plan in waiting if plan.batch_id not in state.released)
         case Propose(clause=clause, ground=ground, agreements=agreements):
-            state.proposals[message.made_id("proposal")] = OpenProposal(
+            state.proposals[message.made_id] = OpenProposal(
                 clause=clause,
                 ground=ground,
                 agreements=tuple(agreement.id for agreement in agreements),
@@ -228,7 +228,7 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
         case Approve(proposal_id=proposal_id) | Decline(proposal_id=proposal_id):
             del state.proposals[proposal_id]
         case Hold(particulars=particulars, agreement=agreement, until=until):
-            state.holds[message.made_id("hold")] = LastingHold(
+            state.holds[message.made_id] = LastingHold(
                 particulars_sha256=particulars.sha256,
                 agreement_id=agreement.id if agreement else None,
                 until=until,

@@ -31,7 +31,6 @@ from cases.acts import (
     Propose,
     Release,
     SetDate,
-    TakeAct,
     Withhold,
 )
 from cases.kind import Kind
@@ -78,9 +77,10 @@ class Recording:
         """When the case took it."""
         return self.message.at
 
-    def made_id(self, what: str) -> UUID:
+    @property
+    def made_id(self) -> UUID:
         """The id of what the act makes."""
-        return TakeAct(act=self.message.act, actor=self.actor, act_id=self.message.act_id).made_id(what)
+        return self.message.made_id
 
 
 class ActRecorder(Protocol):
@@ -264,7 +264,7 @@ def _learn(recording: Recording, element: str, status: FactStatus, value: str | 
     )
     session.add(
         CaseFact(
-            id=recording.made_id("fact"),
+            id=uuid5(recording.message.act_id, "fact"),
             case_id=case_id,
             element=element,
             status=status,
@@ -293,7 +293,7 @@ def _release(recording: Recording, clause: str | None) -> JsonObject:
 
 
 def _propose(recording: Recording, act: Propose) -> JsonObject:
-    proposal_id = recording.made_id("proposal")
+    proposal_id = recording.made_id
     recording.session.add(
         Proposal(
             id=proposal_id,
@@ -333,7 +333,7 @@ def _decide(recording: Recording, proposal_id: UUID, *, approve: bool) -> JsonOb
 
 
 def _hold(recording: Recording, act: Hold) -> JsonObject:
-    hold_id = recording.made_id("hold")
+    hold_id = recording.made_id
     recording.session.add(
         tables.LawEnforcementHold(
             id=hold_id,

@@ -402,7 +402,7 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         withheld_notices=withheld,
         computing=case.computed_at is None or (case.changed_at or case.opened_at) > case.computed_at,
         offered=() if ended else _offered(summary.waiting_notices > 0),
-        own_acts=() if ended or kind.is_decided(state) else tuple(act.act_name() for act in kind.acts),
+        own_acts=() if ended else tuple(act.act_name() for act in kind.own_acts(state)),
         can_release=summary.waiting_notices + withheld > 0,
     )
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cases.acts import Act, Hold, Propose, parse_act
+from cases.acts import Act, parse_act
 from cases.fields import ActField, Shape, fields_of
 from cases.kind import Kind
 from cases.state import CaseSummary
@@ -38,8 +38,6 @@ LOOK_AGAIN_SECONDS = 0.5
 """How often what is under way is looked at again."""
 
 Command = Callable[..., None]
-SAYS = {Propose: "Proposal {}: a second person decides it.", Hold: "Hold {} is in place."}
-"""What is said of the id that an act made."""
 
 
 def register(group: typer.Typer, kind: Kind) -> None:
@@ -170,8 +168,8 @@ def _carry_out(database: Database, case_id: UUID, asked: Act, wait: bool) -> Non
         bar.add_task("Recording it", total=None)
         done = with_case_service(lambda service: service.take(case_id, asked, actor=actor()))
     _say(done.summary)
-    if done.made_id:
-        console.print(SAYS[type(asked)].format(done.made_id))
+    if asked.makes:
+        console.print(asked.makes.says.format(id=done.made_id))
     if wait:
         _wait_for_notices(database, case_id, clause, total)
 

@@ -376,8 +376,8 @@ def test_a_second_person_decides_a_proposal_once() -> None:
 def test_what_an_act_makes_has_the_id_that_its_recording_gives_it() -> None:
     state = a_case()
     proposing, holding = done(state, proposal()), done(state, hold(until=NOW + DAY))
-    assert set(state.proposals) == {proposing.made_id("proposal")}
-    assert set(state.holds) == {holding.made_id("hold")}
+    assert set(state.proposals) == {proposing.made_id}
+    assert set(state.holds) == {holding.made_id}
 
 
 def test_the_same_hold_may_be_for_one_agreement_besides() -> None:
@@ -546,3 +546,14 @@ def test_whatever_acts_come_in_whatever_order_the_state_makes_sense(
         said = [(one.particulars_sha256, one.agreement_id) for one in state.holds.values()]
         assert len(said) == len(set(said)), "no hold is in place twice"
         assert CaseState.model_validate_json(state.model_dump_json()) == state, "it can be handed on at any time"
+
+
+def test_a_page_offers_a_kind_s_own_acts_unless_the_kind_says_when_they_make_no_sense_any_more() -> None:
+    """A kind about which nobody has to decide anything has acts of its own all the same."""
+    acting = replace(PLAIN, acts=(Confirm,))
+    assert acting.is_decided(a_case())
+    assert acting.own_acts(a_case()) == (Confirm,)
+    suspected, confirmed = a_case(), a_case()
+    confirmed.anchors["confirmed"] = AnchorValue(name="confirmed", instant=NOW)
+    assert BREACH.own_acts(suspected) == (Confirm, Dismiss)
+    assert BREACH.own_acts(confirmed) == ()
