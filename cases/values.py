@@ -42,6 +42,11 @@ UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff
 """Control characters, save tab and line feed: no page, mail or terminal shows them, and some databases refuse them."""
 
 
+def is_one_line(text: str) -> bool:
+    """Whether a text is printable and in one line, as what is kept one a line must be."""
+    return "\n" not in text and not UNPRINTABLE.search(text)
+
+
 class Message(BaseModel):
     """Base of all messages: frozen, and no input is repeated in an error, since errors are logged."""
 
@@ -161,7 +166,7 @@ class KeptReferences(Kept):
         if not isinstance(value, list | tuple):
             return value
         references = sorted({str(reference).strip() for reference in value} - {""})
-        if len(references) > MOST_LINES or any(UNPRINTABLE.search(reference) for reference in references):
+        if len(references) > MOST_LINES or not all(is_one_line(reference) for reference in references):
             raise ValueError("these are no references of agreements")
         return cls.of("\n".join(references).encode())
 
@@ -193,7 +198,7 @@ class AgreementName(Message):
         if not isinstance(value, str):
             return value
         reference = value.strip()
-        if not reference or UNPRINTABLE.search(reference):
+        if not reference or not is_one_line(reference):
             raise ValueError("this is no reference of an agreement")
         return {"id": identifiers.agreement_id(reference), "reference": reference}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from pydantic import TypeAdapter, ValidationError
 from sqlmodel import col, select
@@ -28,7 +28,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import from_refusal
-from cases.acts import COMMON_MAKES, Act, TakeAct
+from cases.acts import Act, TakeAct
 from cases.intake import Intake, check_intake
 from cases.kind import Kind
 from cases.kinds import KINDS, kind_named
@@ -36,10 +36,11 @@ from cases.state import CaseSummary
 from cases.values import Actor
 from config.logging import get_logger
 from models import identifiers
-from models.errors import DuenoticeError, InvalidInput, NotFound, Refused, Unavailable
+from models.errors import DuenoticeError, InvalidInput, Refused, Unavailable
 from models.tables import Case, CaseAct
 from records.intake import intake_digest, keep_intake
 from records.preparing import complete, keep, let_go
+from records.scope import require_case
 from records.summary import summarise
 from starter.resources import Resources, utc_now
 from starter.start import notice_policy, start_case
@@ -95,8 +96,10 @@ class CaseService:
         case_id, existed = await asyncio.to_thread(self._keep_intake, kind, intake, digest, actor, now)
         return OpenedCase(case_id, existed, await self._start(case_id))
 
-    async def take(self, case_id: UUID, act: Act, *, actor: str, act_id: UUID | None = None) -> TakenAct:
-        """Do an act in a case. ``act_id`` names it: sent again with the same id, it is still done once.
+    async def take(self, case_id: UUID, act: Act, *, actor: str, sent_as: UUID | None = None) -> TakenAct:
+        """Do an act in a case. ``sent_as`` names the sending: the same act sent again under it is still done once.
+
+        Another act under the same name is another act: nobody is told that something was done which was not.
 
         Raises:
             NotFound: there is no such case.
@@ -105,7 +108,7 @@ class CaseService:
             Unavailable: Temporal does not answer.
         """
         _check_actor(actor)
-        message = TakeAct(act=act, actor=actor, act_id=act_id or uuid4())
+        message = TakeAct(act=act, actor=actor, act_id=_act_id(sent_as or uuid4(), case_id, act, actor))
         kind, known = await asyncio.to_thread(self._find, case_id, message.act_id)
         if type(act) not in kind.all_acts:
             raise Refused(f"In a {kind.label} case there is no act {act.act!r}.", where="act")
@@ -113,9 +116,8 @@ class CaseService:
             completed = await asyncio.to_thread(self._complete, case_id, act)
             message = message.model_copy(update={"act": completed})
             await self._send(kind, case_id, message)
-        made = COMMON_MAKES.get(type(act))
         summary = await self._summary(kind, case_id)
-        return TakenAct(message.act_id, message.made_id(made) if made else None, summary)
+        return TakenAct(message.act_id, message.made_id if act.makes else None, summary)
 
     async def look_again(self, case_id: UUID) -> None:
         """Tell a case that SQL holds something new for it, such as a document.
@@ -148,6 +150,8 @@ class CaseService:
                 next_step="Look at the case; the same form sent again is done once.",
             ) from error
         except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                await asyncio.to_thread(self._let_go, message.act)
             raise _unreachable(error, case_id) from error
 
     async def _summary(self, kind: Kind, case_id: UUID) -> CaseSummary:
@@ -168,9 +172,7 @@ class CaseService:
     def _find(self, case_id: UUID, act_id: UUID) -> tuple[Kind, bool]:
         """The kind of a case, and whether an act of this id is recorded in it."""
         with self._database.reading() as session:
-            case = session.get(Case, case_id)
-            if case is None:
-                raise NotFound(f"There is no case {case_id}.", next_step="Choose one from the list of cases.")
+            case = require_case(session, case_id)
             return kind_named(case.kind), session.get(CaseAct, act_id) is not None
 
     def _complete(self, case_id: UUID, act: Act) -> Act:
@@ -209,6 +211,14 @@ class CaseService:
             _log.warning("case not started", case_id=str(case_id), status=error.status.name)
             return False
         return True
+
+
+def _act_id(sent_as: UUID, case_id: UUID, act: Act, actor: str) -> UUID:
+    """The id of an act as it was given: the same for the same sending of the same, another for anything else.
+
+    A browser that goes back sends a form, changed, under the name that it had; a program may use a key twice.
+    """
+    return uuid5(sent_as, "\n".join((str(case_id), actor, act.model_dump_json())))
 
 
 _ACTOR: TypeAdapter[str] = TypeAdapter(Actor)

@@ -29,15 +29,15 @@ async def act(
         raise NotFound("There is no such act.", next_step="Use the forms of the case's page.")
     try:
         asked = await read_act(found, form)
-        act_id = _act_id(text_of(form, "act_id"))
-        await site.to_the_end(site.service.take(case_id, asked, actor=session.actor, act_id=act_id))
+        sent_as = _sent_as(text_of(form, "sent_as"))
+        await site.to_the_end(site.service.take(case_id, asked, actor=session.actor, sent_as=sent_as))
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
     return RedirectResponse(f"/cases/{case_id}?done={act}#acts", HTTPStatus.SEE_OTHER)
 
 
-def _act_id(text: str) -> UUID | None:
-    """The id that the page gave its form, so that a form sent twice is one act."""
+def _sent_as(text: str) -> UUID | None:
+    """The name that the page gave its form, so that a form sent twice is one act."""
     try:
         return UUID(text)
     except ValueError:

@@ -137,7 +137,7 @@ async def act(
 ) -> Carried:
     """Do what an officer decides; every act of the pages and of the command line is one of these.
 
-    With an ``Idempotency-Key`` (a UUID) the same act sent again is done once.
+    With an ``Idempotency-Key`` (a UUID) the same act sent again is done once; another act under it is another one.
     """
-    done = await site.to_the_end(site.service.take(case_id, asked, actor=session.actor, act_id=idempotency_key))
+    done = await site.to_the_end(site.service.take(case_id, asked, actor=session.actor, sent_as=idempotency_key))
     return Carried(act_id=done.act_id, id=done.made_id, summary=done.summary)

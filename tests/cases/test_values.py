@@ -23,6 +23,7 @@ from cases.values import (
     KeptFile,
     KeptReferences,
     KeptText,
+    Message,
 )
 from models.errors import InvalidFields, InvalidInput
 from models.identifiers import agreement_id, sha256_hex
@@ -58,7 +59,7 @@ def text(given: str) -> KeptText:
     return KeptText.model_validate(given)
 
 
-def complaint(of: type[Kept], given: object) -> str:
+def complaint(of: type[Message], given: object) -> str:
     with pytest.raises(ValidationError) as caught:
         of.model_validate(given)
     return str(caught.value)
@@ -96,9 +97,14 @@ def test_references_are_kept_each_once_in_order() -> None:
     assert kept == KeptReferences.model_validate(("A", "B"))
 
 
-@pytest.mark.parametrize("given", [["A\x00"], [str(n) for n in range(MOST_LINES + 1)]])
+@pytest.mark.parametrize("given", [["A\x00"], ["A\nB"], [str(n) for n in range(MOST_LINES + 1)]])
 def test_what_is_no_list_of_references_is_refused(given: list[str]) -> None:
     assert "no references" in complaint(KeptReferences, given)
+
+
+@pytest.mark.parametrize("given", ["", " ", "A\nB", "A\x00"])
+def test_an_agreement_is_named_in_one_line(given: str) -> None:
+    assert "no reference" in complaint(AgreementName, given)
 
 
 SECRET = "The reporter is Jane Roe of 12 Elm Street."
@@ -234,8 +240,9 @@ def test_an_act_that_nobody_knows_is_told_by_those_there_are(given: object) -> N
 
 def test_what_an_act_makes_is_named_by_the_act() -> None:
     act = Propose.model_validate({"clause": "c", "ground": "g", "reason": "r"})
-    one, same = (TakeAct(act=act, actor="officer", act_id=UUID(SOME_ID)) for _ in range(2))
-    assert one.made_id("proposal") == same.made_id("proposal") != one.made_id("hold")
+    holding = parse_act({"act": "hold", "particulars": "p", "begins_at": NOON})
+    one, same, other = (TakeAct(act=made, actor="officer", act_id=UUID(SOME_ID)) for made in (act, act, holding))
+    assert one.made_id == same.made_id != other.made_id
 
 
 def test_an_instant_keeps_its_zone() -> None:

@@ -76,7 +76,9 @@ def test_with_nothing_supplied_only_notices_that_their_clause_lets_go_are_perfor
     database: Database, event: str, side: Party
 ) -> None:
     """A breach notice goes with what is known, and a plain notice that requires nothing at once is its own content."""
-    found = list(ended(run_out(database, event, side)))
+    case = run_out(database, event, side)
+    found = list(ended(case))
+    assert case.noticed() <= {item.duty.id for item in found if item.duty.performed_by is PerformedBy.NOTICE}
     for item in found:
         clause, duty = item.clause, item.duty
         where = f"{duty.clause} {duty.agreement_id}"

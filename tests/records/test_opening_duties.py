@@ -187,6 +187,7 @@ def test_a_notice_that_waits_for_something_is_not_sent_and_becomes_overdue(datab
     case.raise_overdue()
     duty = case.duty(CHANGE)
     assert (duty.status, duty.performed_at, duty.escalated_at) == (DutyStatus.RUNNING, None, case.now)
+    assert duty.id not in case.noticed(), "nothing leaves that does not say what is required at once"
 
 
 def test_a_notice_that_waited_leaves_once_what_it_requires_is_known(database: Database) -> None:

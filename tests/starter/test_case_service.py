@@ -17,7 +17,8 @@ from config.converter import data_converter
 from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus
 from models.errors import InvalidFields, Refused, Unavailable
-from models.tables import Case
+from models.identifiers import sha256_hex
+from models.tables import Artifact, Case
 from records.queries.cases import NOT_STARTED
 from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli
@@ -139,6 +140,10 @@ async def test_an_act_on_a_case_that_has_not_started_is_refused(engine: VirtualE
     reported = await officer(without_temporal(engine, unanswering)).report_breach(incident("TN-001"), actor=OFFICER)
     with pytest.raises(Refused, match="not yet started"):
         await officer(engine).confirm_breach(reported.case_id, utc_now(), actor=OFFICER)
+    with pytest.raises(Refused, match="not yet started"):
+        await officer(engine).dismiss_breach(reported.case_id, "Only said here.", actor=OFFICER)
+    with engine.resources.database.reading() as session:
+        assert session.get(Artifact, sha256_hex(b"Only said here.")) is None, "what was refused is let go of"
     assert await engine.service.start_unstarted_cases() == 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -15,21 +15,20 @@ from cases.kind import Kind
 from cases.kinds import KINDS, register
 from cases.messages import RecordAct, SendBatch
 from cases.state import NoticePolicy
-from cases.values import Kept
 from config.database import Database
-from ledger.artifacts import store
 from mail.facts import Mailbox, Sender
 from mail.transport import Accepted
 from models.enums import BatchStatus, CaseStatus, ContactRole, DutyStatus, NoticeKind, Party
 from models.identifiers import agreement_id
-from models.tables import Agreement, AgreementContact, Batch, Case, CaseAgreement, CaseAnchor, Duty
-from records.acts import kept_in, record_act
+from models.tables import Agreement, AgreementContact, Batch, Case, CaseAgreement, CaseAnchor, Duty, Notice
+from records.acts import record_act
 from records.batches import begin_batch, finish_batch
 from records.deliveries import Handed, settle
 from records.duties import compute_duties, dated_elements
 from records.escalations import raise_duties
 from records.notices import plan_notices
 from records.outbox import NoticeWriter
+from records.preparing import keep
 from records.scope import pin_terms
 from records.terms import pinned_terms
 from terms.catalogue import load_catalogue
@@ -170,7 +169,7 @@ class CaseInSql:
     def act(self, act: Act, actor: str = "officer") -> None:
         """Record what a person did, with what was given, and compute again."""
         with self.database.writing() as session:
-            keep(session, kept_in(act), self.now)
+            keep(session, act, self.now)
             message = RecordAct(case_id=self.id, act=act, actor=actor, act_id=uuid4(), at=self.now)
             record_act(session, CATALOGUE, message)
         self.compute()
@@ -190,6 +189,11 @@ class CaseInSql:
                 .order_by(col(Duty.agreement_id), col(Duty.clause), col(Duty.occurrence))
             ).all()
 
+    def noticed(self) -> set[UUID]:
+        """The duties of which a notice was ever planned."""
+        with self.database.reading() as session:
+            return set(session.exec(select(Notice.duty_id).where(Notice.case_id == self.id)))
+
     def duty(self, clause: str, occurrence: int = 1) -> Duty:
         """The one duty under a clause."""
         (found,) = (duty for duty in self.duties if (duty.clause, duty.occurrence) == (clause, occurrence))
@@ -198,12 +202,6 @@ class CaseInSql:
     def statuses(self) -> dict[str, DutyStatus]:
         """Where the duty under each clause stands."""
         return {duty.clause: duty.status for duty in self.duties}
-
-
-def keep(session: Session, given: Iterable[Kept], now: datetime) -> None:
-    """Keep what a person gave, as the case service does before it tells the case."""
-    for kept in given:
-        store(session, kept.content or b"", kept.media_type, now, claimed=False)
 
 
 def _anchor(case_id: UUID, name: str, instant: datetime, now: datetime) -> CaseAnchor:

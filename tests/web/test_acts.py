@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -96,6 +96,18 @@ async def test_withheld_notices_wait_for_a_release(officer: Visitor, installatio
     assert answer.status_code == SAID
     page = await shows(officer, case, "on time")
     assert "Counsel reads it first." not in page
+
+
+async def test_a_form_sent_twice_is_one_act_and_one_sent_again_with_other_words_is_another(officer: Visitor) -> None:
+    """A browser that goes back sends the form under the name that the page gave it, whatever was typed since."""
+    case = await confirmed(officer, "Sent again", "IL-001")
+    first = {"element": "parent_contact", "value": "Kim Example", "sent_as": str(uuid4())}
+    for values in (first, first, first | {"value": "Lee Example"}):
+        assert (await decide(officer, case, "learn", values)).status_code == SAID
+    page = (await officer.get(case)).text
+    assert "Lee Example" in part(page, "facts")
+    evidence = (await officer.get(f"/api{case}/evidence")).json()["items"]
+    assert [entry["kind"] for entry in evidence].count("act.learn") == 2
 
 
 async def test_facts_become_known_or_impossible(officer: Visitor) -> None:
