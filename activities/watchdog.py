@@ -24,6 +24,7 @@ from activities.running_workflows import BATCH, Health, RunningWorkflows
 from cases.messages import RaiseOverdue, Sweep, Swept
 from config.database import Database
 from config.logging import get_logger
+from ledger.artifacts import drop_unclaimed
 from mail.transport import MailServerUnavailable, OutcomeUnknown
 from models import identifiers
 from models.tables import Batch
@@ -51,6 +52,9 @@ _log = get_logger("watchdog")
 
 LOOK_AGAIN = "look_again"
 """The signal that makes a case compute with what SQL holds by now."""
+
+UNCLAIMED = timedelta(days=1)
+"""How long what came with an act is kept where Temporal did not say whether the act arrived."""
 
 LISTED = 20
 """How many findings a message to the officer tells; each case's page tells its own."""
@@ -102,8 +106,12 @@ class WatchdogActivities(WatchdogContract):
 
     @activity.defn
     async def sweep(self, message: Sweep) -> Swept:
-        """Start lost cases again, hand on what a case has not heard of, and raise what is stuck or overdue, once."""
+        """Start lost cases again, hand on what a case has not heard of, and raise what is stuck or overdue, once.
+
+        What came with an act that never arrived is dropped, since people wrote it and nothing holds it.
+        """
         now = activity_clock()
+        await asyncio.to_thread(self._drop_unclaimed, now() - UNCLAIMED)
         before, place = now() - timedelta(minutes=message.grace_minutes), place_of(now())
         suspects = await asyncio.to_thread(self._look, before, place)
         looked_at = await self._each(suspects.cases, lambda case: self._temporal.case_health(case.kind, case.id))
@@ -127,6 +135,10 @@ class WatchdogActivities(WatchdogContract):
             troubled=len(troubled),
             handed_on=handed_on,
         )
+
+    def _drop_unclaimed(self, before: datetime) -> None:
+        with self._database.writing() as session:
+            drop_unclaimed(session, before)
 
     def _look(self, before: datetime, place: UUID) -> Suspects:
         bounds = self._bounds

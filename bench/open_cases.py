@@ -88,7 +88,7 @@ async def run_all(client: Client, cases: Sequence[UUID]) -> None:
 
 async def until_counted(client: Client, count: int) -> None:
     """Wait until Temporal's lists count so many running cases."""
-    query = f"ExecutionStatus = 'Running' AND WorkflowType = '{'breach'}'"
+    query = "ExecutionStatus = 'Running' AND WorkflowType = 'breach'"
     async with asyncio.timeout(60):
         while (await client.count_workflows(query)).count != count:  # noqa: ASYNC110 (the server tells nobody)
             await asyncio.sleep(0.2)
@@ -156,7 +156,7 @@ class Sweeper:
     async def measure(self, cases: Sequence[UUID]) -> Figures:
         """A sweep that finds nothing, one that finds a lost case, and one with 500 cases that are behind."""
         idle = await seconds(self._idle)
-        lost = f"{'breach'}:{cases[-1]}"
+        lost = identifiers.workflow_id("breach", cases[-1])
         await self.resources.client.get_workflow_handle(lost).terminate()
         await until_counted(self.resources.client, len(cases) - 1)
         finding = await seconds(self._one_lost, times=1)

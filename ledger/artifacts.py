@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, select
 
 from models.errors import IntegrityError, NotFound
 from models.identifiers import sha256_hex
-from models.tables import Artifact
+from models.tables import UNCLAIMED, Artifact
 
 _ARTIFACTS_A_STATEMENT = 500
 
@@ -36,12 +36,15 @@ def store(session: Session, content: bytes, media_type: str, at: datetime, *, cl
 def store_many(session: Session, contents: Iterable[Content], at: datetime, *, claimed: bool = True) -> tuple[str, ...]:
     """Keep many artifacts and return their SHA-256, in the order given, holding a few hundred in memory at a time."""
     # Two writers may bring the same bytes at once: on conflict, the first stays, and is claimed if either claims it.
+    # What nothing claims yet waits anew, so that it is not dropped while an act that brings it again is recorded.
     insert = insert_sqlite if session.get_bind().dialect.name == "sqlite" else insert_postgresql
     statement = insert(Artifact)
     statement = (
         statement.on_conflict_do_update(index_elements=["sha256"], set_={"claimed": True})
         if claimed
-        else statement.on_conflict_do_nothing()
+        else statement.on_conflict_do_update(
+            index_elements=["sha256"], set_={"stored_at": at}, where=col(Artifact.claimed).is_(False)
+        )
     )
     hashes: list[str] = []
     remaining = iter(contents)
@@ -60,6 +63,11 @@ def store_many(session: Session, contents: Iterable[Content], at: datetime, *, c
         session.connection().execute(statement, rows)
         hashes += [str(row["sha256"]) for row in rows]
     return tuple(hashes)
+
+
+def drop_unclaimed(session: Session, before: datetime) -> None:
+    """Drop what was stored before an instant and nothing recorded points to: its act never arrived."""
+    session.execute(delete(Artifact).where(UNCLAIMED, col(Artifact.stored_at) < before))
 
 
 def fetch(session: Session, sha256: str) -> bytes:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Enum, Index
+from sqlalchemy import JSON, Column, Enum, Index, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
@@ -439,6 +439,10 @@ class CaseDocument(SQLModel, table=True):
     added_at: datetime = _instant()
 
 
+UNCLAIMED = text("NOT claimed")
+"""What an artifact is to which nothing recorded points; in these words, the index on it is used."""
+
+
 class Artifact(SQLModel, table=True):
     """Bytes that evidence points to by the SHA-256 of their plain content; sealed at rest.
 
@@ -446,6 +450,8 @@ class Artifact(SQLModel, table=True):
     """
 
     __tablename__ = "artifact"
+    # Few are unclaimed, and only for a moment: they are found without reading the contents of all others.
+    __table_args__ = (Index("artifact_unclaimed", "stored_at", sqlite_where=UNCLAIMED, postgresql_where=UNCLAIMED),)
 
     sha256: str = Field(primary_key=True, max_length=64)
     media_type: str

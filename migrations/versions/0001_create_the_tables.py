@@ -37,6 +37,14 @@ def upgrade() -> None:
         sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("sha256"),
     )
+    op.create_index(
+        "artifact_unclaimed",
+        "artifact",
+        ["stored_at"],
+        unique=False,
+        sqlite_where=sa.text("NOT claimed"),
+        postgresql_where=sa.text("NOT claimed"),
+    )
     op.create_table(
         "due_date",
         sa.Column("id", sa.String(length=64), nullable=False),

@@ -23,11 +23,12 @@ from activities.watchdog import LOOK_AGAIN, SweepBounds, WatchdogActivities
 from cases.breach import BREACH
 from cases.messages import Sweep, Swept
 from config.keyring import Keyring
+from ledger.artifacts import store
 from mail.transport import SmtpTransport
 from models import identifiers
 from models.columns import bind_sealer
 from models.enums import CaseStatus
-from models.tables import Case, EvidenceEntry
+from models.tables import Artifact, Case, EvidenceEntry
 from records.overlooked import ALL_IDS, place_of
 from records.queries.cases import list_cases, read_case_head
 from records.troubles import WORKFLOW_STUCK, failing_activity
@@ -64,7 +65,9 @@ class Watched:
     async def start(self, case_id: UUID, now: datetime) -> bool:
         """Start a workflow by the name of a case."""
         self.started.append(case_id)
-        await self.resources.client.start_workflow("breach", id=f"{'breach'}:{case_id}", task_queue="nobody")
+        await self.resources.client.start_workflow(
+            "breach", id=identifiers.workflow_id("breach", case_id), task_queue="nobody"
+        )
         return True
 
     async def sweep(self, bounds: SweepBounds, at: datetime | None = None) -> Swept:
@@ -108,7 +111,7 @@ class Watched:
 
     async def listed(self, count: int) -> None:
         """Wait until Temporal's visibility counts so many running cases."""
-        query = f"ExecutionStatus = 'Running' AND WorkflowType = '{'breach'}'"
+        query = "ExecutionStatus = 'Running' AND WorkflowType = 'breach'"
 
         async def agrees() -> bool:
             return (await self.resources.client.count_workflows(query)).count == count
@@ -117,7 +120,7 @@ class Watched:
 
     def handle(self, case_id: UUID) -> WorkflowHandle[object, object]:
         """The workflow of a case."""
-        return self.resources.client.get_workflow_handle(f"{'breach'}:{case_id}")
+        return self.resources.client.get_workflow_handle(identifiers.workflow_id("breach", case_id))
 
     async def signals(self, case_id: UUID) -> list[str]:
         """The signals that a case was sent."""
@@ -254,6 +257,16 @@ async def test_what_no_workflow_has_heard_of_is_handed_on(watched: Watched) -> N
     assert await watched.signals(computed) == await watched.signals(just_now) == []
 
 
+async def test_what_came_with_an_act_that_never_arrived_is_dropped_a_day_later(watched: Watched) -> None:
+    now, database = utc_now(), watched.resources.database
+    with database.writing() as session:
+        said = store(session, b"Nobody was told.", "text/plain", now, claimed=False)
+    for later, kept in ((timedelta(hours=23), True), (timedelta(hours=25), False)):
+        await watched.sweep(NOTHING_BUT_COUNTS, now + later)
+        with database.reading() as session:
+            assert (session.get(Artifact, said) is not None) is kept
+
+
 async def test_no_sweep_looks_at_more_suspects_than_it_may_and_all_come_to_their_turn(watched: Watched) -> None:
     cases = watched.keep(40, changed_at=utc_now() - HOUR)
     await watched.run(*cases)
@@ -365,5 +378,5 @@ async def retries(watched: Watched, case_id: UUID, attempts: int) -> bool:
 
 async def is_reported(watched: Watched, case_id: UUID) -> bool:
     """Whether the server's lists name the case as stuck."""
-    query = f"WorkflowId = '{'breach'}:{case_id}' AND TemporalReportedProblems IS NOT NULL"
+    query = f"WorkflowId = 'breach:{case_id}' AND TemporalReportedProblems IS NOT NULL"
     return (await watched.resources.client.count_workflows(query)).count == 1

@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from config.database import Database
 from config.keyring import Keyring
-from ledger.artifacts import Content, fetch, store, store_many
+from ledger.artifacts import Content, drop_unclaimed, fetch, store, store_many
 from models.errors import IntegrityError, NotFound
 from models.tables import Artifact
 
@@ -75,3 +75,18 @@ def test_another_artifact_s_bytes_are_not_handed_out(database: Database, keyring
         session.execute(text("UPDATE artifact SET content = :bytes"), {"bytes": other})
     with database.reading() as session, pytest.raises(IntegrityError, match="not what was stored"):
         fetch(session, name)
+
+
+def test_what_no_act_claimed_is_dropped_after_a_while_and_what_is_recorded_stays(database: Database) -> None:
+    hour = timedelta(hours=1)
+    with database.writing() as session:
+        recorded = store(session, b"recorded", "text/plain", NOON)
+        lost, sent_again = (store(session, given, "text/plain", NOON, claimed=False) for given in (b"lost", b"again"))
+        store(session, b"again", "text/plain", NOON + 2 * hour, claimed=False)
+        assert store(session, b"recorded", "text/plain", NOON + 2 * hour, claimed=False) == recorded
+    with database.writing() as session:
+        drop_unclaimed(session, NOON + hour)
+    with database.reading() as session:
+        assert set(session.exec(select(Artifact.sha256))) == {recorded, sent_again}
+        assert session.get_one(Artifact, recorded).stored_at == NOON
+        assert session.get(Artifact, lost) is None
