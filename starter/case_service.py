@@ -145,10 +145,7 @@ class CaseService:
             await asyncio.to_thread(self._let_go, message.act)
             raise _refusal(error.cause) from error
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            raise Unavailable(
-                "Temporal did not answer in time, so it is not known whether this was recorded.",
-                next_step="Look at the case; the same form sent again is done once.",
-            ) from error
+            raise _unanswered() from error
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 await asyncio.to_thread(self._let_go, message.act)
@@ -249,7 +246,12 @@ def _closed(case_id: UUID) -> DuenoticeError:
 def _unreachable(error: RPCError, case_id: UUID) -> DuenoticeError:
     if error.status is RPCStatusCode.NOT_FOUND:
         return _closed(case_id)
+    return _unanswered()
+
+
+def _unanswered() -> Unavailable:
+    """What is sent may have arrived although no answer came: nobody is told that it did, or that it did not."""
     return Unavailable(
-        "Temporal does not answer, so nothing was changed.",
-        next_step="Look whether the server runs, and try again.",
+        "Temporal does not answer, so it is not known whether this was recorded.",
+        next_step="Look whether the server runs, then at the case; the same form sent again is done once.",
     )

@@ -125,12 +125,12 @@ async def test_a_report_is_kept_while_temporal_does_not_answer_and_its_clocks_st
     assert await engine.service.start_unstarted_cases() == 0
 
 
-async def test_an_act_while_temporal_does_not_answer_changes_nothing_and_says_so(
+async def test_an_act_while_temporal_does_not_answer_changes_nothing_and_claims_nothing(
     engine: VirtualEngine, unanswering: Client
 ) -> None:
     reported = await officer(engine).report_breach(incident("TN-001"), actor=OFFICER)
     await engine.settle(reported.case_id)
-    with pytest.raises(Unavailable, match="does not answer"):
+    with pytest.raises(Unavailable, match="does not answer, so it is not known whether"):
         await officer(without_temporal(engine, unanswering)).confirm_breach(reported.case_id, utc_now(), actor=OFFICER)
     assert "confirm" in case(engine, reported.case_id).own_acts
     assert {duty.status for duty in case(engine, reported.case_id).duties} == {DutyStatus.PENDING}
