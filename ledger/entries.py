@@ -187,23 +187,6 @@ class CaseOpened(CaseEvent):
         return f"case-opened:{self.case_id}"
 
 
-class ScopeAdded(CaseEvent):
-    """Further agreements were found to be touched by a case.
-
-    Attributes:
-        agreements: those that were added.
-        already: how many the case touched before.
-    """
-
-    kind = "scope_added"
-    agreements: tuple[UUID, ...]
-    already: Apart[int]
-
-    @property
-    def key(self) -> str:
-        return f"scope-added:{self.case_id}:{self.agreements[0]}:{self.already}"
-
-
 class TermsPinned(CaseEvent):
     """A case pinned the effective terms of some agreements.
 

@@ -205,19 +205,9 @@ def _filled(line: str, margin: str) -> str:
     )
 
 
-_FOLDERS = [str(TEMPLATES)]
-
-
-def add_templates(folder: Path) -> None:
-    """Look for the templates of notices in a further folder too, after those that ship: for kinds not built in."""
-    assert isinstance(_HTML.loader, FileSystemLoader)
-    if str(folder) not in _HTML.loader.searchpath:
-        _HTML.loader.searchpath.append(str(folder))
-
-
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_FOLDERS),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

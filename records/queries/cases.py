@@ -335,12 +335,6 @@ def kind_of_case(database: Database, case_id: UUID) -> Kind:
         return kind_named(require_case(session, case_id).kind)
 
 
-def known_dates(database: Database, case_id: UUID) -> dict[str, str]:
-    """The names of the dated facts that a case's terms know, each with its words."""
-    with database.reading() as session:
-        return _dates(pinned_terms(session, case_id).values(), session.get_one(Case, case_id).event)
-
-
 def notices_left(database: Database, case_id: UUID, clause: str | None = None) -> int:
     """How many notices of a case are still to be given: of one clause, or all."""
     with database.reading() as session:
