@@ -35,6 +35,7 @@ _TEXT_WIDTH = 72
 _HEADER_WIDTH = 78
 _LONGEST_PLAIN = 60
 _BLANK_LINES = re.compile(r"\n{3,}")
+_ONLY_DASHES = re.compile(r"^-+$", re.MULTILINE)
 
 
 class Addressing(BaseModel):
@@ -186,9 +187,11 @@ def utc_instant(instant: datetime) -> str:
 def wrap(text: str, indent: int = 0, first: str = "") -> str:
     """Return ``text`` with its lines broken at 72 columns and indented; words, and so links, stay whole.
 
-    ``first`` stands in the margin of the first line: a bullet, or the name of a field.
+    ``first`` stands in the margin of the first line: a bullet, or the name of a field. A line of dashes alone stands off
+    the margin, since there it would make a heading of the line above it.
     """
     lines = "\n".join(_filled(line, " " * indent) for line in text.split("\n"))
+    lines = _ONLY_DASHES.sub(r" \g<0>", lines)
     return first.ljust(indent) + lines[indent:]
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -213,6 +213,8 @@ typed = st.one_of(
 
 
 @given(typed)
+@example("-")
+@example(f"{'long ' * 14}-----")
 @settings(max_examples=150, deadline=timedelta(seconds=5))
 def test_nothing_that_a_person_typed_breaks_out_of_its_place(text: str) -> None:
     composed = compose(
