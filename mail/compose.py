@@ -187,8 +187,8 @@ def utc_instant(instant: datetime) -> str:
 def wrap(text: str, indent: int = 0, first: str = "") -> str:
     """Return ``text`` with its lines broken at 72 columns and indented; words, and so links, stay whole.
 
-    ``first`` stands in the margin of the first line: a bullet, or the name of a field. A line of dashes alone stands off
-    the margin, since there it would make a heading of the line above it.
+    ``first`` stands in the margin of the first line: a bullet, or the name of a field. A line of dashes alone stands
+    off the margin, since there it would make a heading of the line above it.
     """
     lines = "\n".join(_filled(line, " " * indent) for line in text.split("\n"))
     lines = _ONLY_DASHES.sub(r" \g<0>", lines)

@@ -83,9 +83,12 @@ def started(command: Sequence[str], home: Path, *, folder: Path = PROJECT, **var
         text=True,
         start_new_session=True,
     )
+    engine = Engine(process)
     try:
-        yield Engine(process)
+        yield engine
     finally:
+        # A test that fails shows what the engine said, and whether it had ended.
+        print(f"ended: {process.poll()}\n{engine.printed}")
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
