@@ -38,11 +38,11 @@ class Posting:
     notices: NoticeActivities
 
     async def send(self, *, at: datetime | None = None) -> BatchOutcome:
-        """Run the activity once, as an attempt that starts at ``at``."""
-        environment = ActivityEnvironment()
-        environment.info = replace(environment.info, started_time=at or utc_now())
+        """Run the activity once, as an attempt that starts at ``at``: now, or when what was put off is due."""
         with self.engine.resources.database.reading() as session:
             batch = session.exec(select(Batch).where(Batch.case_id == self.case_id)).one()
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, started_time=at or batch.again_at or utc_now())
         return await environment.run(self.notices.send_batch, SendBatch(batch_id=batch.id, released_by="officer"))
 
     async def fails(self) -> str:
@@ -126,6 +126,9 @@ async def posting(
         smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=5)
         async with SmtpTransport(smtp) as transport:
             notices = NoticeActivities(
-                resources.database, transport, notice_writer(resources.settings, resources.keyring)
+                resources.database,
+                transport,
+                notice_writer(resources.settings, resources.keyring),
+                unknown_resends=resources.settings.unknown_resends,
             )
             yield Posting(engine, case_id, server, notices)
