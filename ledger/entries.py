@@ -429,10 +429,10 @@ class DeliveryUnknown(DeliveryEvent):
     kind = "delivery_unknown"
 
 
-class ContactPassedOver(DeliveryEvent):
+class DeliveryPassedOver(DeliveryEvent):
     """A contact's mail server put a notice off so often, or for so long, that the next contact is told instead."""
 
-    kind = "contact_passed_over"
+    kind = "delivery_passed_over"
 
 
 class DeliveryBounced(DeliveryEvent):

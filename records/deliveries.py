@@ -14,8 +14,8 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import (
     CaseEvent,
-    ContactPassedOver,
     CopyGiven,
+    DeliveryPassedOver,
     DeliveryRejected,
     DeliveryTroubled,
     DeliveryUnknown,
@@ -92,7 +92,7 @@ def _settle(
     if isinstance(answer, DeliveryDeferred):
         if not _defer(outgoing, delivery, notice, duty, handed.at, unknown_resends):
             return []
-        return [ContactPassedOver(case_id=batch.case_id, actor=ENGINE, at=handed.at, attempt=attempt)]
+        return [DeliveryPassedOver(case_id=batch.case_id, actor=ENGINE, at=handed.at, attempt=attempt)]
     if isinstance(answer, MailServerUnavailable):
         _note_not_sent(delivery)
         return []
