@@ -73,11 +73,11 @@ def send_again(session: Session, case: Case, act: SendAgain, *, at: datetime) ->
     for delivery, _, _, _ in found:
         delivery.again_at, delivery.raised_at = at, None
     batches = {notice.batch_id for _, notice, _, _ in found}
-    # One that still leaves, or is put off for others, takes them along.
+    # One that is leaving takes them along.
     session.execute(
         update(Batch)
-        .where(col(Batch.id).in_(batches), col(Batch.status) == BatchStatus.SENT)
-        .values(status=BatchStatus.WAITING, leaves_at=at)
+        .where(col(Batch.id).in_(batches), col(Batch.status).in_((BatchStatus.SENT, BatchStatus.PUT_OFF)))
+        .values(status=BatchStatus.PUT_OFF, again_at=at)
     )
     return {"deliveries": [str(delivery.id) for delivery, _, _, _ in found]}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -22,6 +24,7 @@ from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, QUIET, case, duties, incident, only_notice, open_case
+from tests.support.installation import ORIGIN, Installation
 from tests.support.officers import officer
 from tests.support.refusing import leaving_no_trace, refusal
 from tests.support.scripted_server import HANG_UP, ScriptedServer, scripted_server
@@ -39,7 +42,9 @@ async def posting_engine(
     """An engine whose notices go to a mail server that does as it is told."""
     async with scripted_server(**script) as server:
         smtp = {"host": "127.0.0.1", "port": server.port, "security": "none"}
-        async with virtual_engine(folder, keyring=keyring, overrides=QUIET | {"smtp": smtp}) as engine:
+        async with virtual_engine(
+            folder, keyring=keyring, overrides=QUIET | {"smtp": smtp, "public_url": ORIGIN}
+        ) as engine:
             know_demo_agreements(engine)
             yield engine, server
 
@@ -90,6 +95,12 @@ def notices(engine: VirtualEngine, case_id: UUID) -> tuple[int, int, int]:
             )
         ).one()
     return given, all_notices - given, asked
+
+
+async def page(engine: VirtualEngine, case_id: UUID) -> str:
+    """The case's page with its duties, as an officer reads it."""
+    visitor = await Installation(engine.resources).officer()
+    return html.unescape(re.sub(r"\s+", " ", (await visitor.get(f"/cases/{case_id}?clause={NOTICE}")).text))
 
 
 def batches(engine: VirtualEngine, case_id: UUID) -> list[BatchStatus]:
@@ -172,6 +183,9 @@ async def test_what_nobody_knows_is_shown_and_raised_once_and_keeps_the_case_ope
         (trouble,) = found.troubles
         assert "went to TN-001" in trouble.sentence
         assert {"send-again", "vouch"} <= set(found.offered)
+        shown = await page(engine, case_id)
+        assert trouble.sentence in shown
+        assert f"/cases/{case_id}/acts/vouch" in shown
         await engine.advance(case_id, 24 * HOUR)
         (memo,) = [raw for raw in server.messages[4:] if b"Nobody can say" in raw]
         assert b"TN-001" in memo
@@ -224,6 +238,9 @@ async def test_a_person_s_word_that_it_arrived_performs_the_duty_and_never_looks
         assert (notice.vouched, notice.given_at) == (True, arrived_at)
         (delivery,) = notice.deliveries
         assert (delivery.status, delivery.vouched_by) == (DeliveryStatus.VOUCHED, OFFICER)
+        shown = await page(engine, case_id)
+        assert f"vouched for by {OFFICER}" in shown
+        assert "as somebody vouches" in shown
         entries = {entry.kind: entry for entry in case(engine, case_id).evidence}
         assert "notice_given" not in entries
         assert entries["act.vouch"].actor == OFFICER
