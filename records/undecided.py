@@ -94,7 +94,7 @@ def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime)
     found = _undecided(session, case.id, act)
     due_dates = read_due_dates(session, {duty.due_date_id for _, _, duty, _ in found})
     for delivery, notice, duty, role in found:
-        if act.arrived_at < delivery.reserved_at:
+        if act.arrived_at < delivery.reserved_at.replace(second=0, microsecond=0):  # people give whole minutes
             raise InvalidInput(
                 "The notice was sent later than that.", where="arrived_at", next_step="Look at the case's page."
             )
