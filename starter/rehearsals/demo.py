@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cases.breach import BREACH, Confirm, IncidentReport, Occurrence
-from cases.intake import Person
+from cases.breach import BREACH, Confirm, IncidentReport
+from cases.intake import ApproximateTime, Person
 from config.logging import configure_logging
 from config.settings import load_settings
 from models.enums import Verdict
@@ -76,7 +76,7 @@ def _report() -> IncidentReport:
     officer = Person(name="Robin Example", email="robin@provider.example.org", phone="+1 555 0102")
     return IncidentReport(
         title="Credential stuffing against the quiz service",
-        occurred=Occurrence(
+        occurred=ApproximateTime(
             kind="range", first_day=(now - timedelta(days=3)).date(), last_day=(now - timedelta(days=2)).date()
         ),
         reasonably_expected_at=now - timedelta(hours=1),
