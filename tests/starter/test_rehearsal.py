@@ -19,7 +19,7 @@ from models.errors import InvalidInput, NotFound, Refused
 from starter.cli.main import run
 from starter.cli.rehearse import show
 from starter.rehearsals.districts import scaled
-from starter.rehearsals.play import Play, RehearsalProgress, rehearse
+from starter.rehearsals.run import RehearsalProgress, RehearsalResult, run_scenario
 from starter.rehearsals.scenario import Scenario, find_scenarios, moved, read_scenario
 from starter.rehearsals.verdicts import ClauseTotal, Happening
 from starter.resources import utc_now
@@ -36,15 +36,18 @@ SMALL: dict[str, Any] = {
     "about": "Every act has its turn.",
     "zone": "America/New_York",
     "districts": {"signed": "2023-07-01", "counts": {"ndpa-v1": {"VA": 2, "IL": 1, "MO": 1}}},
-    "incident": {
-        "title": "Records exported",
-        "occurred": {"kind": "date", "first_day": "2025-03-01"},
-        "reasonably_expected_at": "2025-03-03T09:00:00-05:00",
-        "discovered_at": "2025-03-03T09:00:00-05:00",
-        "description": "Records were exported by an account that should not have.",
-        "data_types": ["Student name"],
-        "reporter": {"name": "Security Office", "email": "security@provider.example.org"},
-        "point_of_contact": {"name": "Privacy Office", "email": "privacy@provider.example.org"},
+    "case": {
+        "kind": "breach",
+        "intake": {
+            "title": "Records exported",
+            "occurred": {"kind": "date", "first_day": "2025-03-01"},
+            "reasonably_expected_at": "2025-03-03T09:00:00-05:00",
+            "discovered_at": "2025-03-03T09:00:00-05:00",
+            "description": "Records were exported by an account that should not have.",
+            "data_types": ["Student name"],
+            "reporter": {"name": "Security Office", "email": "security@provider.example.org"},
+            "point_of_contact": {"name": "Privacy Office", "email": "privacy@provider.example.org"},
+        },
     },
     "policy": {"reminder_fractions": [], "chase_hours": []},
     "timeline": [{"at": "2025-03-03T10:00:00-05:00", "act": "report", "says": "It is reported."}],
@@ -57,8 +60,8 @@ def small(*acts: dict[str, Any], **changes: object) -> dict[str, Any]:
     return SMALL | {"timeline": [*SMALL["timeline"], *acts]} | changes
 
 
-def act(kind: str, at: str, **fields: object) -> dict[str, Any]:
-    return {"at": f"2025-03-{at}:00-05:00", "act": kind, "says": f"Now: {kind}."} | fields
+def act(name: str, moment: str, **fields: object) -> dict[str, Any]:
+    return {"at": f"2025-03-{moment}:00-05:00", "act": name, "says": f"Now: {name}."} | fields
 
 
 @pytest.fixture
@@ -72,82 +75,82 @@ def read(written: Path, scenario: dict[str, Any]) -> Scenario:
     return read_scenario(str(written))
 
 
-async def play(written: Path, keyring: Keyring, scenario: dict[str, Any]) -> Play:
-    return await rehearse(read(written, scenario), written.parent / "engine", keyring=keyring)
+async def rehearsed(written: Path, keyring: Keyring, scenario: dict[str, Any]) -> RehearsalResult:
+    return await run_scenario(read(written, scenario), written.parent / "engine", keyring=keyring)
 
 
-def total(play: Play, clause: str, state: str) -> ClauseTotal:
+def total(result: RehearsalResult, clause: str, state: str) -> ClauseTotal:
     """How the duties under a clause came off where it is owed to a state's districts."""
-    (found,) = (total for total in play.totals if total.clause == clause and state in total.states)
+    (found,) = (total for total in result.totals if total.clause == clause and state in total.states)
     return found
 
 
-def told(play: Play, words: str) -> list[Happening]:
-    return [happening for happening in play.happenings if words in happening.says]
+def told(result: RehearsalResult, words: str) -> list[Happening]:
+    return [happening for happening in result.happenings if words in happening.says]
 
 
 @pytest.fixture(scope="module")
-def scenes() -> list[RehearsalProgress]:
+def progress() -> list[RehearsalProgress]:
     return []
 
 
 @pytest.fixture(scope="module")
-async def played(keyring: Keyring, tmp_path_factory: pytest.TempPathFactory, scenes: list[RehearsalProgress]) -> Play:
-    return await rehearse(
+async def powerschool(keyring: Keyring, tmp_path_factory: pytest.TempPathFactory, progress: list[RehearsalProgress]) -> RehearsalResult:
+    return await run_scenario(
         read_scenario("powerschool-2024"),
         tmp_path_factory.mktemp("rehearsal"),
         districts=24,
         keyring=keyring,
-        watch=scenes.append,
+        watch=progress.append,
     )
 
 
-def test_virginia_s_24_hours_were_missed_by_nine_days(played: Play) -> None:
-    initial = total(played, INITIAL, "VA")
-    assert (initial.met, initial.missed, initial.unmet) == (0, played.districts["VA"], 0)
+def test_virginia_s_24_hours_were_missed_by_nine_days(powerschool: RehearsalResult) -> None:
+    initial = total(powerschool, INITIAL, "VA")
+    assert (initial.met, initial.missed, initial.unmet) == (0, powerschool.districts["VA"], 0)
     assert initial.due == (NOON_OF_THE_28TH + DAY,) * 2
     assert initial.late is not None
     assert 9 * DAY <= initial.late[0] <= initial.late[1] < 9 * DAY + HOUR
 
 
-def test_everybody_s_72_hours_were_missed_by_seven_days(played: Play) -> None:
-    full = [total for total in played.totals if total.clause == NOTICE]
-    assert sum(total.missed for total in full) == sum(played.districts.values()) == 24
-    assert {state for total in full for state in total.states} == set(played.districts)
+def test_everybody_s_72_hours_were_missed_by_seven_days(powerschool: RehearsalResult) -> None:
+    full = [total for total in powerschool.totals if total.clause == NOTICE]
+    assert sum(total.missed for total in full) == sum(powerschool.districts.values()) == 24
+    assert {state for total in full for state in total.states} == set(powerschool.districts)
     for found in full:
         assert found.due == (NOON_OF_THE_28TH + 72 * HOUR,) * 2
         assert found.late is not None
         assert 7 * DAY <= found.late[0] <= found.late[1] < 7 * DAY + HOUR
 
 
-def test_nobody_was_told_before_the_seventh(played: Play) -> None:
-    first = min(happening.at for happening in told(played, "told") if happening.verdict)
+def test_nobody_was_told_before_the_seventh(powerschool: RehearsalResult) -> None:
+    first = min(happening.at for happening in told(powerschool, "told") if happening.verdict)
     assert NOON_OF_THE_7TH <= first < NOON_OF_THE_7TH + HOUR
 
 
-def test_what_became_overdue_was_raised_at_once(played: Play) -> None:
-    raised = {happening.clause: happening.at for happening in told(played, "overdue")}
+def test_what_became_overdue_was_raised_at_once(powerschool: RehearsalResult) -> None:
+    raised = {happening.clause: happening.at for happening in told(powerschool, "overdue")}
     assert raised.keys() == {INITIAL, NOTICE}
     assert raised[INITIAL] - (NOON_OF_THE_28TH + DAY) < MINUTE
     assert raised[NOTICE] - (NOON_OF_THE_28TH + 72 * HOUR) < MINUTE
 
 
-def test_what_was_not_yet_due_is_still_open(played: Play) -> None:
-    audit = total(played, "breach.security-audit", "OR")
-    assert audit.other == {"running": played.districts["OR"]}
+def test_what_was_not_yet_due_is_still_open(powerschool: RehearsalResult) -> None:
+    audit = total(powerschool, "breach.security-audit", "OR")
+    assert audit.other == {"running": powerschool.districts["OR"]}
     assert (audit.met, audit.missed) == (0, 0)
 
 
-def test_the_time_line_is_in_order_and_in_the_days_of_the_scenario(played: Play) -> None:
-    assert all(before.at <= after.at for before, after in pairwise(played.happenings))
-    assert {happening.at.year for happening in played.happenings} == {2024, 2025}
-    assert [happening.act for happening in played.happenings if happening.act] == ["report", "withhold", "release"]
+def test_the_time_line_is_in_order_and_in_the_days_of_the_scenario(powerschool: RehearsalResult) -> None:
+    assert all(before.at <= after.at for before, after in pairwise(powerschool.happenings))
+    assert {happening.at.year for happening in powerschool.happenings} == {2024, 2025}
+    assert [happening.act for happening in powerschool.happenings if happening.act] == ["report", "withhold", "release"]
 
 
-def test_whoever_watches_sees_every_act_and_the_notices_given(played: Play, scenes: list[RehearsalProgress]) -> None:
+def test_whoever_watches_sees_every_act_and_the_notices_given(powerschool: RehearsalResult, progress: list[RehearsalProgress]) -> None:
     assert [scene.played for scene in scenes] == sorted(scene.played for scene in scenes)
     assert (scenes[-1].played, scenes[-1].of) == (3, 3)
-    assert scenes[-1].given == 24 + played.districts["VA"]
+    assert scenes[-1].given == 24 + powerschool.districts["VA"]
 
 
 async def test_virginia_s_districts_are_told_of_a_suspicion_within_24_hours_and_then_of_its_dismissal(
@@ -186,7 +189,7 @@ async def test_every_act_reaches_the_case(written: Path, keyring: Keyring) -> No
         act("learn", "06T12:10", element="impacted_individuals"),
         act("done", "06T14:00", clause="breach.security-audit"),
     )
-    played = await play(written, keyring, scenario)
+    played = await rehearsed(written, keyring, scenario)
     assert [happening.act for happening in played.happenings if happening.act] == [
         given["act"] for given in scenario["timeline"]
     ]
@@ -207,7 +210,7 @@ async def test_an_act_that_makes_no_sense_is_named_with_its_day_in_the_scenario(
     written: Path, keyring: Keyring
 ) -> None:
     with pytest.raises(Refused, match=r"^confirm at 2025-03-04T10:00:00-05:00: This breach is already confirmed"):
-        await play(written, keyring, small(act("confirm", "04T09:00"), act("confirm", "04T10:00")))
+        await rehearsed(written, keyring, small(act("confirm", "04T09:00"), act("confirm", "04T10:00")))
 
 
 def refusal(written: Path, scenario: dict[str, Any]) -> str:
@@ -239,7 +242,7 @@ def test_an_unknown_scenario_is_refused_with_the_names_of_those_that_ship() -> N
 async def test_a_district_of_a_state_that_its_form_does_not_cover_is_refused(written: Path, keyring: Keyring) -> None:
     districts = {"signed": "2023-07-01", "counts": {"ndpa-v2": {"VA": 1}}}
     with pytest.raises(InvalidInput, match="no supplement for 'VA'"):
-        await play(written, keyring, small(districts=districts))
+        await rehearsed(written, keyring, small(districts=districts))
 
 
 @pytest.mark.parametrize("name", find_scenarios())
