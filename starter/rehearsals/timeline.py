@@ -117,7 +117,7 @@ def _act_named(name: str, kind: Kind) -> type[Act]:
     acts = {act.act_name(): act for act in kind.all_acts}
     if name not in acts:
         raise InvalidInput(
-            f"In a {kind.label} case there is no act {name!r}.",
+            f"No {kind.label} case has an act {name!r}.",
             where="act",
             next_step=f"There are {', '.join(sorted((*acts, WAIT)))}.",
         )
