@@ -24,7 +24,7 @@ from records.queries.views import View
 from starter.case_service import CaseService
 from starter.rehearsals.districts import Counts, FictionalDistricts, make_districts, scaled
 from starter.rehearsals.scenario import Scenario, Source, all_later, later, moved
-from starter.rehearsals.timeline import WAIT, Step
+from starter.rehearsals.timeline import WAIT, TimelineEntry
 from starter.rehearsals.verdicts import ClauseTotal, Happening, clause_totals, happenings
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
@@ -60,7 +60,7 @@ class RehearsalResult(View):
 
 @dataclass(frozen=True)
 class RehearsalProgress:
-    """How far a rehearsal has come: the steps done, of how many, the moment, and how many notices were given so far."""
+    """How far a rehearsal has come: entries done, of how many, the moment, and how many notices were given so far."""
 
     done: int
     of: int
@@ -95,7 +95,7 @@ async def run_scenario(
     """
     catalogue = load_catalogue()
     counts = scenario.districts.counts if districts is None else scaled(scenario.districts.counts, districts)
-    groups = [counts, *(step.counts for step in scenario.timeline if step.counts)]
+    groups = [counts, *(entry.counts for entry in scenario.timeline if entry.counts)]
     zones = {
         catalogue.state(form, state).zone for group in groups for form, states in group.items() for state in states
     }
@@ -139,38 +139,38 @@ class _Rehearsal:
             now=self._now,
             actor=PRODUCER,
         )
-        for step in self._scenario.timeline:
-            await self._carry_out(step)
+        for entry in self._scenario.timeline:
+            await self._carry_out(entry)
             self._done += 1
         self._now = await self._engine.advance_to(self._case_id, self._scenario.until)
 
-    async def _carry_out(self, step: Step) -> None:
+    async def _carry_out(self, entry: TimelineEntry) -> None:
         if self._done:
-            self._now = max(step.at, await self._engine.advance_to(self._case_id, step.at))
-        by = None if step.name == WAIT else step.by
-        self._acts.append(Happening(at=self._now, by=by, act=step.name, says=step.says))
+            self._now = max(entry.at, await self._engine.advance_to(self._case_id, entry.at))
+        by = None if entry.name == WAIT else entry.by
+        self._acts.append(Happening(at=self._now, by=by, act=entry.name, says=entry.says))
         try:
             if not self._done:
-                await self._open_case(step)
-            elif step.act:
-                await self._take(step, step.act)
+                await self._open_case(entry)
+            elif entry.act:
+                await self._take(entry, entry.act)
         except (InvalidInput, NotFound, Refused) as error:
-            at = later(step.at, -self._years).isoformat()
-            raise Refused(error.message, where=f"{step.name} at {at}", next_step=error.next_step) from error
+            at = later(entry.at, -self._years).isoformat()
+            raise Refused(error.message, where=f"{entry.name} at {at}", next_step=error.next_step) from error
         await self._engine.settle(self._case_id)
 
-    async def _open_case(self, step: Step) -> None:
+    async def _open_case(self, entry: TimelineEntry) -> None:
         kind = kind_named(self._scenario.kind)
         intake = self._scenario.intake.model_copy(update={"agreements": self._districts.groups[0]})
-        self._case_id = await self._engine.open_at(step.at, kind, intake, actor=step.by)
+        self._case_id = await self._engine.open_at(entry.at, kind, intake, actor=entry.by)
 
-    async def _take(self, step: Step, act: Act) -> None:
-        known_now: dict[str, object] = {field: self._made[name] for field, name in step.uses.items()}
-        if step.counts:
+    async def _take(self, entry: TimelineEntry, act: Act) -> None:
+        known_now: dict[str, object] = {field: self._made[name] for field, name in entry.uses.items()}
+        if entry.counts:
             known_now["agreements"] = KeptReferences.model_validate(next(self._still_to_add))
-        taken = await self._service.take(self._case_id, act.model_copy(update=known_now), actor=step.by)
-        if step.makes and taken.made_id:
-            self._made[step.makes] = taken.made_id
+        taken = await self._service.take(self._case_id, act.model_copy(update=known_now), actor=entry.by)
+        if entry.makes and taken.made_id:
+            self._made[entry.makes] = taken.made_id
 
     @asynccontextmanager
     async def watched(self, watch: Callable[[RehearsalProgress], None]) -> AsyncIterator[None]:

@@ -22,7 +22,7 @@ from cases.state import NoticePolicy
 from models.defaults import Defaults
 from models.errors import InvalidFields, InvalidInput, NotFound
 from starter.rehearsals.districts import Counts
-from starter.rehearsals.timeline import WAIT, Entry, Step, step_with_act, step_without_act
+from starter.rehearsals.timeline import WAIT, TimelineEntry, WrittenEntry, entry_with_act, entry_without_act
 from terms.clock import zone_of
 from terms.errors import ClauseFileError, FileProblem
 from terms.files import ClauseFile, Place, read_clause_file
@@ -62,7 +62,7 @@ class Districts(_Part):
     counts: Counts
 
 
-class OpenedCase(_Part):
+class RehearsedCase(_Part):
     """Which kind of case it is, and the kind's own intake without the agreements: these are the districts'."""
 
     kind: str
@@ -75,7 +75,7 @@ class Policy(NoticePolicy):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Told(_Part):
+class _Common(_Part):
     """What a scenario says whatever its kind of case; ``zone`` is where the people of its time line are."""
 
     title: str
@@ -98,19 +98,19 @@ class _Told(_Part):
         return zone
 
 
-class ScenarioFile(_Told):
+class ScenarioFile(_Common):
     """A scenario as it is written: its kind of case says what its intake and its acts hold."""
 
-    case: OpenedCase
-    timeline: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    case: RehearsedCase
+    timeline: Annotated[tuple[WrittenEntry, ...], Field(min_length=1)]
 
 
-class Scenario(_Told):
-    """One scenario: the case is of ``kind`` and opened with ``intake`` in the first step of its time line."""
+class Scenario(_Common):
+    """One scenario: the case is of ``kind`` and opened with ``intake`` in the first entry of its time line."""
 
     kind: str
     intake: Intake
-    timeline: tuple[Step, ...]
+    timeline: tuple[TimelineEntry, ...]
 
     @property
     def begins(self) -> datetime:
@@ -168,21 +168,21 @@ class _Reader:
         self._check_order()
         if self._problems or kind is None or intake is None:
             raise ClauseFileError(self._file.path, tuple(self._problems))
-        told = {name: getattr(file, name) for name in file.model_fields_set & _Told.model_fields.keys()}
+        told = {name: getattr(file, name) for name in file.model_fields_set & _Common.model_fields.keys()}
         return Scenario(**told, kind=kind.name, intake=intake, timeline=timeline)
 
-    def _timeline(self, kind: Kind) -> tuple[Step, ...]:
-        steps: list[Step] = []
-        for n, entry in enumerate(self._file.content.timeline):
-            made = {step.makes for step in steps if step.makes}
-            step = self._noted(partial(_step, entry, kind, made, first=n == 0), "timeline", n)
-            steps += [step] if step else []
-        return tuple(steps)
+    def _timeline(self, kind: Kind) -> tuple[TimelineEntry, ...]:
+        entries: list[TimelineEntry] = []
+        for n, written in enumerate(self._file.content.timeline):
+            made = {earlier.makes for earlier in entries if earlier.makes}
+            entry = self._noted(partial(_entry, written, kind, made, first=n == 0), "timeline", n)
+            entries += [entry] if entry else []
+        return tuple(entries)
 
     def _check_order(self) -> None:
         file = self._file.content
         instants: list[tuple[Place, datetime]] = [
-            (("timeline", n, "at"), entry.at) for n, entry in enumerate(file.timeline)
+            (("timeline", n, "at"), written.at) for n, written in enumerate(file.timeline)
         ]
         for (_, before), (place, after) in pairwise([*instants, (("until",), file.until)]):
             if after < before:
@@ -206,16 +206,16 @@ def _intake(given: dict[str, object], kind: Kind) -> Intake:
     return parse_intake(kind.intake, given | {"agreements": ()})
 
 
-def _step(entry: Entry, kind: Kind, made: Collection[str], *, first: bool) -> Step:
-    if first != (entry.act == kind.opening):
+def _entry(written: WrittenEntry, kind: Kind, made: Collection[str], *, first: bool) -> TimelineEntry:
+    if first != (written.act == kind.opening):
         raise InvalidInput(
             f"The time line begins with its one {kind.opening}, which opens the case.",
             where="act",
             next_step="Open the case first, and once.",
         )
-    if first or entry.act == WAIT:
-        return step_without_act(entry)
-    return step_with_act(entry, kind, made)
+    if first or written.act == WAIT:
+        return entry_without_act(written)
+    return entry_with_act(written, kind, made)
 
 
 def moved(scenario: Scenario, zones: Iterable[str], now: datetime) -> tuple[Scenario, int]:
@@ -260,8 +260,8 @@ def _all_later(value: object, years: int) -> object:
             return all_later(value, years)
         case dict():
             return {key: _all_later(item, years) for key, item in value.items()}
-        case tuple():
-            return tuple(_all_later(item, years) for item in value)
+        case list() | tuple():
+            return type(value)(_all_later(item, years) for item in value)
         case _:
             return value
 

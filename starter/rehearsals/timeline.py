@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Annotated
 from uuid import UUID
 
@@ -20,11 +21,11 @@ WAIT = "wait"
 NOT_YET_MADE = UUID(int=0)
 """Stands in an act for the id of what an earlier act makes, until that one is done."""
 
-FROM_COUNTS = ("agreements", "state", "form")
+FROM_COUNTS = frozenset({"agreements", "state", "form"})
 """The fields of an addition that its ``counts`` stand for."""
 
 
-class Entry(BaseModel):
+class WrittenEntry(BaseModel):
     """One entry as it is written: whatever is not named here is a field of its act.
 
     ``says`` tells it in a sentence. ``counts`` are the districts that an addition brings.
@@ -44,7 +45,7 @@ class Entry(BaseModel):
         return dict(self.model_extra or {})
 
 
-class Step(BaseModel):
+class TimelineEntry(BaseModel):
     """One entry as it is carried out.
 
     Attributes:
@@ -70,17 +71,17 @@ class Step(BaseModel):
     counts: Counts | None = None
 
 
-def step_without_act(entry: Entry) -> Step:
+def entry_without_act(written: WrittenEntry) -> TimelineEntry:
     """The entry that opens the case, or in which nobody does anything.
 
     Raises:
         InvalidInput: it has a field of an act.
     """
-    _refuse_fields((*entry.given, *(("counts",) if entry.counts else ())))
-    return Step(at=entry.at, by=entry.by, says=entry.says, name=entry.act)
+    _refuse_fields(written.model_fields_set - {"at", "by", "says", "act"})
+    return TimelineEntry(at=written.at, by=written.by, says=written.says, name=written.act)
 
 
-def step_with_act(entry: Entry, kind: Kind, made: Collection[str]) -> Step:
+def entry_with_act(written: WrittenEntry, kind: Kind, made: Collection[str]) -> TimelineEntry:
     """The entry as an act of the kind, where earlier ones have made what is called ``made``.
 
     What the act requires and the entry does not give, it says itself: an instant is its own, and ``says`` is the first
@@ -90,8 +91,8 @@ def step_with_act(entry: Entry, kind: Kind, made: Collection[str]) -> Step:
         InvalidInput: the kind has no such act, or nothing is called as it says; ``where`` names the field.
         InvalidFields: a value is missing, unknown or not of its kind; each problem names its field.
     """
-    act = _act_named(entry.act, kind)
-    given = entry.given
+    act = _act_named(written.act, kind)
+    given = written.given
     makes = str(given.pop("name")) if act.makes and "name" in given else None
     uses = {
         field.name: str(given[field.name])
@@ -99,17 +100,17 @@ def step_with_act(entry: Entry, kind: Kind, made: Collection[str]) -> Step:
         if field.shape is Shape.MADE and field.name in given
     }
     _check_uses(uses, made)
-    _check_counts(entry, act)
-    values = _said_by(entry, act) | given | dict.fromkeys(uses, NOT_YET_MADE)
-    return Step(
-        at=entry.at,
-        by=entry.by,
-        says=entry.says,
-        name=entry.act,
-        act=parse_act(values | {"act": entry.act}),
+    _check_counts(written, act)
+    values = _said_by(written, act) | given | dict.fromkeys(uses, NOT_YET_MADE)
+    return TimelineEntry(
+        at=written.at,
+        by=written.by,
+        says=written.says,
+        name=written.act,
+        act=parse_act(values | {"act": written.act}),
         makes=makes,
         uses=uses,
-        counts=entry.counts,
+        counts=written.counts,
     )
 
 
@@ -124,12 +125,12 @@ def _act_named(name: str, kind: Kind) -> type[Act]:
     return acts[name]
 
 
-def _said_by(entry: Entry, act: type[Act]) -> dict[str, object]:
+def _said_by(written: WrittenEntry, act: type[Act]) -> dict[str, object]:
     """What the entry itself says of fields that its act requires."""
-    missing = [field for field in fields_of(act) if field.required and field.name not in entry.given]
-    instants = {field.name: entry.at for field in missing if field.shape is Shape.INSTANT}
+    missing = [field for field in fields_of(act) if field.required and field.name not in written.given]
+    instants = {field.name: written.at for field in missing if field.shape is Shape.INSTANT}
     texts = [field.name for field in missing if field.shape in (Shape.TEXT, Shape.FILE)]
-    return instants | dict.fromkeys(texts[:1], entry.says)
+    return instants | dict.fromkeys(texts[:1], written.says)
 
 
 def _check_uses(uses: Mapping[str, str], made: Collection[str]) -> None:
@@ -142,18 +143,18 @@ def _check_uses(uses: Mapping[str, str], made: Collection[str]) -> None:
             )
 
 
-def _check_counts(entry: Entry, act: type[Act]) -> None:
+def _check_counts(written: WrittenEntry, act: type[Act]) -> None:
     """Districts are added by how many there are, and by nothing else."""
     if act is not Add:
-        _refuse_fields(("counts",) if entry.counts else ())
+        _refuse_fields(written.model_fields_set & {"counts"})
         return
-    _refuse_fields(field for field in FROM_COUNTS if field in entry.given)
-    if not entry.counts:
+    _refuse_fields(written.model_fields_set & FROM_COUNTS)
+    if not written.counts:
         raise InvalidInput(
             "It is empty.", where="counts", next_step="Say how many districts of each form and state are added."
         )
 
 
-def _refuse_fields(names: Iterable[str]) -> None:
-    for name in names:
+def _refuse_fields(names: AbstractSet[str]) -> None:
+    for name in sorted(names):
         raise InvalidInput("There is no such field.", where=name, next_step="Leave it out.")

@@ -21,6 +21,7 @@ from config.keyring import Keyring
 from models.errors import InvalidInput, NotFound, Refused
 from starter.cli.main import run
 from starter.cli.rehearse import show
+from starter.rehearsals import timeline
 from starter.rehearsals.districts import scaled
 from starter.rehearsals.run import RehearsalProgress, RehearsalResult, run_scenario
 from starter.rehearsals.scenario import Scenario, find_scenarios, moved, read_scenario
@@ -244,6 +245,12 @@ async def test_a_kind_of_case_from_outside_is_rehearsed_with_its_own_intake_and_
     )
 
 
+def test_only_the_demonstration_names_a_kind_of_case() -> None:
+    modules = [path for path in Path(timeline.__file__).parent.glob("*.py") if path.name != "demo.py"]
+    assert len(modules) > 5
+    assert not [path for path in modules for name in KINDS if name in path.read_text("utf-8").lower()]
+
+
 async def test_an_act_that_makes_no_sense_is_named_with_its_day_in_the_scenario(
     written: Path, keyring: Keyring
 ) -> None:
@@ -294,7 +301,7 @@ def test_every_problem_of_the_case_and_its_acts_has_the_line_of_its_field(writte
 
 
 def acts_of(scenario: Scenario) -> list[Act | None]:
-    return [step.act for step in scenario.timeline]
+    return [entry.act for entry in scenario.timeline]
 
 
 def test_what_an_act_requires_its_entry_says(written: Path) -> None:
@@ -331,7 +338,7 @@ def test_the_time_line_in_the_documentation_is_one(written: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "rehearsals.md").read_text("utf-8")
     (example,) = re.findall(r"```yaml\n(timeline:.*?)```", page, flags=re.DOTALL)
     scenario = read(written, SMALL | yaml.safe_load(example))
-    assert [step.name for step in scenario.timeline] == ["report", "confirm", "propose", "approve"]
+    assert [entry.name for entry in scenario.timeline] == ["report", "confirm", "propose", "approve"]
 
 
 DISCOVERED = {"name": "discovered", "first_day": "2025-03-01", "last_day": "2025-03-02"}
