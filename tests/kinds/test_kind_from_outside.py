@@ -10,19 +10,23 @@ import json
 import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+import yaml
 from temporalio.worker import Replayer
 
 from cases import kinds
 from config.converter import data_converter
 from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus, Verdict
+from models.errors import InvalidInput
 from records.queries.cases import read_case
 from records.queries.views import CaseView, DutyView
+from starter.rehearsals.run import run_scenario
+from starter.rehearsals.scenario import read_scenario
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from terms import catalogue
@@ -218,3 +222,32 @@ async def test_it_is_played_to_its_end_and_proved(
     history = await recalling.case(case_id).fetch_history()
     replayer = Replayer(workflows=all_workflows(), data_converter=data_converter(keyring), workflow_runner=sandbox())
     await replayer.replay_workflow(history)
+
+
+async def test_it_is_rehearsed(keyring: Keyring, tmp_path: Path) -> None:
+    asked_at = datetime(2026, 3, 2, 15, tzinfo=UTC)
+    intake = {name: value for name, value in order("Swollen batteries", asked_at).items() if name != "agreements"}
+    scenario = {
+        "title": "A recall",
+        "about": "It is told in time and collected late.",
+        "zone": "America/New_York",
+        "districts": {"signed": "2025-07-01", "counts": {"ndpa-v1": {"VA": 1}}},
+        "case": {"kind": "recall", "intake": intake},
+        "timeline": [
+            {"at": "2026-03-02T16:00:00Z", "act": "order", "says": "The recall is ordered."},
+            {"at": "2026-03-20T16:00:00Z", "act": "collect", "says": "All came back."},
+        ],
+        "until": "2026-03-21T16:00:00Z",
+    }
+    written = tmp_path / "recall.yaml"
+    written.write_text(yaml.safe_dump(json.loads(json.dumps(scenario))), "utf-8")
+    result = await run_scenario(read_scenario(str(written)), tmp_path / "engine", keyring=keyring)
+    assert [happening.act for happening in result.happenings if happening.act] == ["order", "collect"]
+    came_off = {total.clause: (total.met, total.unmet) for total in result.totals}
+    assert came_off == {"recall.notice": (1, 0), "recall.return": (0, 1)}, "collecting is not yet the written word"
+    confirm = {"at": "2026-03-20T17:00:00Z", "act": "confirm", "says": "It is confirmed."}
+    written.write_text(
+        yaml.safe_dump(json.loads(json.dumps(scenario | {"timeline": [scenario["timeline"][0], confirm]})))
+    )
+    with pytest.raises(InvalidInput, match="No device recall case has an act 'confirm'"):
+        read_scenario(str(written))

@@ -29,7 +29,6 @@ from starter.rehearsals.verdicts import ClauseTotal, Happening
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
 from tests.support.incidents import INITIAL, NOTICE
-from tests.support.inspection import INSPECTION
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOON_OF_THE_28TH = datetime(2024, 12, 28, 20, tzinfo=UTC)
@@ -215,34 +214,6 @@ async def test_every_act_reaches_the_case(written: Path, keyring: Keyring) -> No
     )
     assert all(found.missed == 0 and found.lacking == 0 for found in result.totals)
     assert told(result, "the case is closed")
-
-
-async def test_a_kind_of_case_from_outside_is_rehearsed_with_its_own_intake_and_acts(
-    written: Path, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(KINDS, INSPECTION.name, INSPECTION)
-    inspector = {"name": "Robin Example", "email": "robin@provider.example.org"}
-    begun = {"title": "Yearly", "begun_at": "2025-03-03T09:00:00-05:00", "inspector": inspector}
-    scenario = small(
-        act("sign", "04T09:00"),
-        act("propose", "04T10:00", name="sealed", clause=NOTICE, ground="data_unreadable"),
-        act("approve", "04T11:00", proposal_id="sealed", by="second officer"),
-        case={"kind": "inspection", "intake": begun},
-    )
-    scenario["timeline"][0] = act("begin", "03T10:00")
-    result = await rehearsed(written, keyring, scenario)
-    assert [happening.act for happening in result.happenings if happening.act] == [
-        "begin",
-        "sign",
-        "propose",
-        "approve",
-    ]
-    assert total(result, NOTICE, "IL").met == 3
-    assert total(result, NOTICE, "IL").due == (datetime(2025, 3, 7, 14, tzinfo=UTC),) * 2, "72 hours from its signing"
-    assert total(result, NOTICE, "MO").other == {"not_required": 1}
-    assert "No inspection case has an act 'confirm'" in refusal(
-        written, scenario | {"timeline": [scenario["timeline"][0], act("confirm", "04T09:00")]}
-    )
 
 
 def test_only_the_demonstration_names_a_kind_of_case() -> None:
