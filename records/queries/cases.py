@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Text, case, cast, true
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
-from cases.acts import Add, AdoptTerms, ConfirmDone, Done, Hold, Propose, SendAgain, SetDate, Vouch, Withhold
+from cases.acts import COMMON_ACTS, SendAgain, Vouch, Withhold
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.state import CaseState
@@ -409,22 +409,13 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
 
 
 def _offered(*, ended: bool, waiting: bool, undecided: bool) -> tuple[str, ...]:
-    """The acts that a case's page offers as forms of their own; the others stand beside what they are about."""
+    """The common acts for which a case's page has forms.
+
+    Nothing is withheld where no notice waits; what nobody knows is decided about wherever there is any.
+    """
     decisions = (SendAgain, Vouch) if undecided else ()
-    if ended:
-        return tuple(act.act_name() for act in decisions)
-    offered = (
-        *decisions,
-        SetDate,
-        Add,
-        *((Withhold,) if waiting else ()),
-        Propose,
-        Hold,
-        Done,
-        ConfirmDone,
-        AdoptTerms,
-    )
-    return tuple(act.act_name() for act in offered)
+    alone = [act for act in COMMON_ACTS if act.stands_alone and (waiting or act is not Withhold)]
+    return tuple(act.act_name() for act in (*decisions, *(() if ended else alone)))
 
 
 def _value(facts: dict[str, KnownFact], element: str) -> str:
