@@ -63,7 +63,7 @@ def take(kind: Kind, message: TakeAct, state: CaseState) -> None:
 def _check_dismissed(act: Act) -> None:
     """In a dismissed case, only its notices are still decided about, and a hold is still ended."""
     if not isinstance(act, Release | Withhold | Lift | SendAgain | Vouch):
-        raise Refused("This suspicion was dismissed.", next_step="Report a new incident if there is one.")
+        raise Refused("This case was dismissed.", next_step="Open a new one if there is something after all.")
 
 
 def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState, now: datetime) -> None:

@@ -412,7 +412,7 @@ class Answer(SQLModel, table=True):
 
 
 class Cost(SQLModel, table=True):
-    """One amount that an agreement makes the provider bear after a breach, with its receipt."""
+    """One amount of a case that an agreement makes the provider bear, with its receipt."""
 
     __tablename__ = "cost"
 
