@@ -60,7 +60,8 @@ class BatchOutcome(Message):
 
     ``late`` counts the notices given late, ``undelivered`` those for which no contact is left, ``refused`` the contacts
     that refused. ``again_at`` is when to take the batch up again for the ``put_off`` messages that were deferred, or of
-    which nobody can say whether they arrived; None when there are none.
+    which nobody can say whether they arrived; None when there are none. ``ended_at`` is when the batch was gone
+    through; histories written before it was told have None.
     """
 
     given: int = 0
@@ -69,6 +70,7 @@ class BatchOutcome(Message):
     refused: int = 0
     put_off: int = 0
     again_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 class RemindOfficer(Message):

@@ -66,4 +66,5 @@ def finish_batch(session: Session, batch_id: UUID, put_off: int, now: datetime) 
         refused=refused,
         put_off=put_off,
         again_at=batch.again_at,
+        ended_at=now,
     )

@@ -242,8 +242,10 @@ class CaseWorkflow:
         if state.overtaken and not state.leaving:
             state.overtaken, state.facts = bool(state.put_off), state.facts + 1
         if outcome.given:
+            # Not when the case hears of it: a replay may put that at another task's time (sdk-python#1591).
+            ended = outcome.ended_at or workflow.now()
             # Whole minutes, so that the batches of one wave are chased together.
-            sent = workflow.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+            sent = ended.replace(second=0, microsecond=0) + timedelta(minutes=1)
             chases = {sent + timedelta(hours=hours) for hours in self._policy.chase_hours}
             state.chases = sorted(chases.union(state.chases))
         if outcome.undelivered or outcome.late or outcome.refused:
