@@ -32,11 +32,12 @@ from temporalio.worker import (
 
 from config.converter import data_converter
 from config.keyring import Keyring
+from models.enums import DutyStatus
 from models.errors import DuenoticeError
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import Resources, utc_now
 from tests.conftest import know_demo_agreements
-from tests.support.incidents import OFFICER, incident, open_case
+from tests.support.incidents import NOTICE, OFFICER, duties, incident, open_case
 from tests.support.officers import officer
 from worker import all_workflows, build_worker
 
@@ -273,3 +274,23 @@ def folds(history: WorkflowHistory) -> int:
     )
     names = [str(event.WhichOneof("attributes")).removesuffix("_event_attributes") for event in history.events]
     return sum(tuple(names[place : place + len(fold)]) == fold for place in range(len(names)))
+
+
+async def test_a_hold_that_ends_while_duties_are_computed_suspends_nothing_afterwards(
+    racing: tuple[VirtualEngine, Gate],
+) -> None:
+    engine, gate = racing
+    now = utc_now()
+    case_id = await open_case(engine, incident("OR-001", confirmed=now))
+    case, who = Race(engine, gate, case_id, Random(0)), officer(engine)
+    gate.closed = True
+    until = utc_now() + timedelta(seconds=2)
+    await case.act(who.place_hold(case_id, "Agency A, reference 1", begins_at=now, until=until, actor=OFFICER))
+    await case.end("record_act")
+    async with asyncio.timeout(PATIENCE):
+        while await engine.now(case_id) < until:  # noqa: ASYNC110 (a clock tells nobody)
+            await asyncio.sleep(LOOK_AGAIN)
+    gate.lift()
+    await asyncio.gather(*case.under_way)
+    await engine.settle(case_id)
+    assert duties(engine, case_id, "OR")[NOTICE].status is DutyStatus.RUNNING
