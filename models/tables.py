@@ -66,7 +66,11 @@ def _sealed_or_none(context: str) -> Any:
 
 
 class Agreement(SQLModel, table=True):
-    """One signed data privacy agreement with one LEA."""
+    """One signed data privacy agreement with one LEA.
+
+    ``originally_signed_on`` is set for an LEA that accepted a general offer of terms: when the agreement that it joins
+    was signed. ``choices`` are those of ``config/clauses/choices.yaml`` that its parties made.
+    """
 
     __tablename__ = "agreement"
 
@@ -77,9 +81,11 @@ class Agreement(SQLModel, table=True):
     lea_name: str
     time_zone: str
     executed_on: date
+    originally_signed_on: date | None = None
     expires_on: date | None = None
     terminated_on: date | None = None
     exhibit_h_note: str | None = _sealed_or_none("agreement.exhibit_h_note")
+    choices: list[str] = Field(default_factory=list, sa_type=JSON)
     imported_at: datetime = _instant()
 
 

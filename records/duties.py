@@ -175,6 +175,7 @@ def _compute_scope(session: Session, matter: _Matter) -> Iterator[ComputedDuty]:
             col(Agreement.time_zone),
             col(CaseAgreement.terms_hash),
             col(Agreement.executed_on),
+            col(Agreement.originally_signed_on),
             col(Agreement.expires_on),
             col(Agreement.terminated_on),
         )
@@ -183,10 +184,16 @@ def _compute_scope(session: Session, matter: _Matter) -> Iterator[ComputedDuty]:
         .order_by(col(Agreement.id))
     ).all()
     shared: dict[tuple[object, ...], _Computed] = {}
-    for agreement_id, zone, terms_hash, executed, expires, terminated in scope:
+    for agreement_id, zone, terms_hash, executed, original, expires, terminated in scope:
         if terms_hash is None:
             continue
-        dates = {"executed": executed, "expires": expires, "terminated": terminated}
+        dates = {
+            "executed": executed,
+            "originally_signed": original,
+            "subscribed": executed if original else None,
+            "expires": expires,
+            "terminated": terminated,
+        }
         terms = matter.terms[terms_hash]
         own = {name: dates[name] for name in terms.agreement_dates} if matter.kind.uses_agreement_dates else {}
         alone = agreement_id in matter.anchors or agreement_id in matter.holds or agreement_id in matter.closed

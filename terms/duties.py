@@ -347,7 +347,9 @@ class _Count:
         floor, after = parse_limit(clause.not_before.limit, self._defaults), clause.not_before.after
         label = self._terms.anchors[after]
         if after not in self._anchors:
-            said.why.append(f"Floor, and no deadline: not before {floor} after {label} ({after}), which has no date yet.")
+            said.why.append(
+                f"Floor, and no deadline: not before {floor} after {label} ({after}), which has no date yet."
+            )
             return None
         count = self._due(clause, floor, self._at(after, self._anchors[after]))
         said.why.append(floor_sentence(label, self._anchors[after], count, self._zone))

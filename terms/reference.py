@@ -30,9 +30,9 @@ HEADING = """# Terms
 
 What the agreements oblige, clause by clause and state by state. Generated from `config/clauses/` by
 `duenotice terms generate`; a test fails when it is out of date. Each value stands over the provision that set it:
-where a state's supplement changes nothing, that is the standard clause. Each provision leads to its place in the document:
-the line of the text that was read, whose digest (SHA-256) stands beside the document. Limits marked *default* are
-settings of the installation, since no clause gives a number.
+where a state's supplement changes nothing, that is the standard clause. Each provision leads to its place in the
+document: the line of the text that was read, whose digest (SHA-256) stands beside the document. Limits marked *default*
+are settings of the installation, since no clause gives a number.
 """
 
 

@@ -34,7 +34,8 @@ def pending_sentence(clause: EffectiveClause, labels: Mapping[str, str]) -> str:
 
 def cancelled_sentence(label: str, name: str, value: datetime | date, zone: ZoneInfo) -> str:
     """Why a clause has no date of its own any more."""
-    return f"{label[0].upper()}{label[1:]} {_moment(value, zone)} ({name}): with that the clause sets no date of its own."
+    fact = f"{label[0].upper()}{label[1:]} {_moment(value, zone)} ({name})"
+    return f"{fact}: with that the clause sets no date of its own."
 
 
 def floor_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo) -> str:

@@ -20,9 +20,11 @@ def upgrade() -> None:
         sa.Column("lea_name", sa.String(), nullable=False),
         sa.Column("time_zone", sa.String(), nullable=False),
         sa.Column("executed_on", sa.Date(), nullable=False),
+        sa.Column("originally_signed_on", sa.Date(), nullable=True),
         sa.Column("expires_on", sa.Date(), nullable=True),
         sa.Column("terminated_on", sa.Date(), nullable=True),
         sa.Column("exhibit_h_note", sa.LargeBinary(), nullable=True),
+        sa.Column("choices", sa.JSON(), nullable=False),
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
