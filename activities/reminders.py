@@ -25,7 +25,7 @@ from mail.links import notice_link
 from mail.plain import compose_plain_mail
 from mail.transport import DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
-from models.enums import BatchStatus, ContactRole, DeliveryStatus
+from models.enums import BatchStatus, DeliveryStatus
 from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
 from records.escalations import raise_contacts, raise_duties, raised_since
 from records.outbox import NoticeWriter
@@ -222,7 +222,7 @@ class ReminderActivities(ReminderContract):
                     col(Notice.acknowledged_at).is_(None),
                     Notice.reminders < len(message.chase_hours),
                     Delivery.status == DeliveryStatus.ACCEPTED,
-                    col(AgreementContact.role) != ContactRole.COPY_TO,
+                    col(Delivery.is_copy).is_(False),
                 )
                 .order_by(col(Notice.id))
             ).all()

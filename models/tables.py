@@ -324,8 +324,8 @@ class Notice(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """The outbox: one notice to one contact, reserved before the send, settled with the server's answer.
 
-    Copies share the message, and so the Message-ID, of the contact they are copies for. ``raised_at`` is when it
-    was raised to an officer that the contact refused it.
+    Copies share the message, and so the Message-ID, of the contact they are copies for; one that arrived performs
+    nothing. ``raised_at`` is when it was raised to an officer that the contact refused it.
     """
 
     __tablename__ = "delivery"
@@ -336,6 +336,7 @@ class Delivery(SQLModel, table=True):
     message_id: str = Field(index=True)
     status: DeliveryStatus = _word(DeliveryStatus, index=True)
     message_sha256: str = Field(foreign_key="artifact.sha256")
+    is_copy: bool = False
     attempts: int = 0
     reserved_at: datetime = _instant()
     attempted_at: datetime | None = _instant_or_none()

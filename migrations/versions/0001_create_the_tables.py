@@ -525,6 +525,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("message_sha256", sa.String(), nullable=False),
+        sa.Column("is_copy", sa.Boolean(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("reserved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),

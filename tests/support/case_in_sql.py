@@ -24,6 +24,7 @@ from models.tables import Agreement, AgreementContact, Batch, Case, CaseAgreemen
 from records.acts import record_act
 from records.batches import begin_batch, finish_batch
 from records.deliveries import Handed, settle
+from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import compute_duties, dated_elements
 from records.escalations import raise_duties
 from records.notices import plan_notices
@@ -42,10 +43,11 @@ WRITER = NoticeWriter(
     public_url="https://notices.acme.example.com",
     link_key=bytes(32),
 )
-AGREEMENT_DATES = ("executed", "expires", "terminated")
 
 
-def standing_kind(event: str, *, awaits: frozenset[str] = frozenset(), recurs: bool = False) -> Kind:
+def standing_kind(
+    event: str, *, awaits: frozenset[str] = frozenset(), ahead: frozenset[str] = frozenset(), recurs: bool = False
+) -> Kind:
     """A kind of case about an event that differs in nothing else, known to the installation until the test ends."""
     name = f"{event}-{len(KINDS)}"
     kind = Kind(
@@ -55,6 +57,7 @@ def standing_kind(event: str, *, awaits: frozenset[str] = frozenset(), recurs: b
         intake=Intake,
         workflow="",
         awaits=lambda _: awaits,
+        ahead=ahead,
         uses_agreement_dates=True,
         recurs=recurs,
         templates={NoticeKind.NOTICE: "breach_notice", NoticeKind.SUPPLEMENT: "supplement"},
@@ -70,11 +73,12 @@ class Place:
     form: str
     state: str
     subprocessors: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
         """The reference of its agreement."""
-        return f"{self.form} {self.state} {len(self.subprocessors)}"
+        return f"{self.form} {self.state} {len(self.subprocessors)} {len(self.choices)}"
 
     @property
     def agreement(self) -> UUID:
@@ -96,8 +100,10 @@ def keep_agreement(session: Session, place: Place, executed: date, now: datetime
             lea_name=f"District {place.reference}",
             time_zone="America/Chicago",
             executed_on=executed,
+            originally_signed_on=executed if ends else None,
             expires_on=end,
             terminated_on=end,
+            choices=list(place.choices),
             imported_at=now,
         )
     )
@@ -198,6 +204,12 @@ class CaseInSql:
         """The one duty under a clause."""
         (found,) = (duty for duty in self.duties if (duty.clause, duty.occurrence) == (clause, occurrence))
         return found
+
+    def due_date(self, clause: str) -> StoredDueDate:
+        """When the one duty under a clause is due, with the reasons."""
+        due_date_id = self.duty(clause).due_date_id
+        with self.database.reading() as session:
+            return read_due_dates(session, [due_date_id])[due_date_id]
 
     def statuses(self) -> dict[str, DutyStatus]:
         """Where the duty under each clause stands."""

@@ -283,7 +283,12 @@ GOES = "          incomplete: goes\n"
         ),
         ("ndpa-v1/standard.yaml", "owed_to: families", "owed_to: journalists", "'owed_to' has a wrong value"),
         ("ndpa-v1/va.yaml", "    item 4: 531\n", "", "the document has no place for 'item 4'"),
-        ("ndpa-v1/va.yaml", "limit: 24 hours", "limit: 24 hours before", "last_moment is about a limit after an anchor"),
+        (
+            "ndpa-v1/va.yaml",
+            "limit: 24 hours",
+            "limit: 24 hours before",
+            "last_moment is about a limit after an anchor",
+        ),
         (
             "ndpa-v1/oh.yaml",
             "          anchors: [expires, terminated, service_ended]\n          limit: 90 days\n",
