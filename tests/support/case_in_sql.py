@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -17,7 +17,7 @@ from cases.messages import RecordAct, SendBatch
 from cases.state import NoticePolicy
 from config.database import Database
 from mail.facts import Mailbox, Sender
-from mail.transport import Accepted
+from mail.transport import Accepted, SendResult
 from models.enums import BatchStatus, CaseStatus, ContactRole, DutyStatus, NoticeKind, Party
 from models.identifiers import agreement_id
 from models.tables import Agreement, AgreementContact, Batch, Case, CaseAgreement, CaseAnchor, Duty, Notice
@@ -28,7 +28,7 @@ from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import compute_duties, dated_elements
 from records.escalations import raise_duties
 from records.notices import plan_notices
-from records.outbox import NoticeWriter
+from records.outbox import NoticeWriter, OutgoingMessage
 from records.preparing import keep
 from records.scope import pin_terms
 from records.terms import pinned_terms
@@ -36,6 +36,7 @@ from terms.catalogue import load_catalogue
 from terms.limits import STANDARD_DEFAULTS
 
 CATALOGUE = load_catalogue()
+QUEUED = Accepted(250, "2.0.0 Queued")
 WRITER = NoticeWriter(
     sender=Mailbox(name="Acme", email="notices@acme.example.com"),
     organisation=Sender(organisation="Acme", contact="Sam Lee", email="security@acme.example.com"),
@@ -150,8 +151,8 @@ class CaseInSql:
             compute_duties(session, case, terms, STANDARD_DEFAULTS, self.side, self.now)
             plan_notices(session, self.id, self.policy, self.now, dated_elements(session, self.id, terms))
 
-    def send_what_leaves(self) -> None:
-        """Give every notice that leaves by now, each accepted by the mail server."""
+    def send_what_leaves(self, answer: Callable[[OutgoingMessage], SendResult] = lambda _: QUEUED) -> None:
+        """Send every notice that leaves by now; the mail server accepts each, or gives the answer asked for."""
         with self.database.writing() as session:
             batches = session.exec(
                 select(Batch).where(
@@ -163,7 +164,7 @@ class CaseInSql:
                 pending = WRITER.pending(session, batch.id)
                 letters = WRITER.reserve(session, self.id, pending, released=False, now=self.now)
                 session.flush()
-                handed = [Handed(letter, Accepted(250, "2.0.0 Queued"), self.now) for letter in letters]
+                handed = [Handed(letter, answer(letter), self.now) for letter in letters]
                 settle(session, batch.id, handed, self.now)
                 finish_batch(session, batch.id, 0, self.now)
 
