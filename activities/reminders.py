@@ -36,6 +36,14 @@ ASK_AGAIN = timedelta(minutes=30)
 LONGEST_SEND = timedelta(minutes=10)
 """How long one message may take to be handed over, its connection included."""
 
+AT_THE_LAST_SAFE_MOMENT = "If nobody acts, they go out by themselves at the last safe moment, marked as unreleased."
+
+AS_SOON_AS_THEY_CAN = (
+    "The agreement asks for them as soon as they can be given: that instant is the last moment and not the plan. "
+    "Please release them now. If nobody acts, they go out by themselves, marked as unreleased: some hours after they "
+    "were drafted if nothing required is lacking, at the last safe moment otherwise."
+)
+
 LISTED = 20
 """How many LEAs a message to the officer names; the case's page names all."""
 
@@ -66,13 +74,14 @@ class ReminderActivities(ReminderContract):
         waiting = await asyncio.to_thread(self._waiting, message)
         if waiting:
             reference = identifiers.case_reference(message.case_id)
+            by_themselves = AS_SOON_AS_THEY_CAN if message.last_moment else AT_THE_LAST_SAFE_MOMENT
             await self.write_to_officer(
                 f"{len(waiting)} notices of case {reference} wait for release",
                 (
                     f"Case {reference} has {len(waiting)} notices under {message.clause} that wait for an officer's "
                     f"release. They are due by {utc_instant(message.due_at)}; {message.fraction:.0%} of their time "
                     "is over.",
-                    "If nobody acts, they go out by themselves at the last safe moment, marked as unreleased.",
+                    by_themselves,
                     _named(waiting),
                     self.case_page(message.case_id),
                 ),

@@ -72,12 +72,16 @@ class BatchOutcome(Message):
 
 
 class RemindOfficer(Message):
-    """Tell the officer of notices under one clause that wait for release; ``due_at`` names the cohort."""
+    """Tell the officer of notices under one clause that wait for release; ``due_at`` names the cohort.
+
+    ``fraction`` of their time is over; ``last_moment`` is whether they are to leave as soon as they can.
+    """
 
     case_id: UUID
     clause: str
     due_at: datetime
     fraction: float
+    last_moment: bool = False
 
 
 class RaiseOverdue(Message):

@@ -19,6 +19,10 @@ class NoticePolicy(Message):
     ``last_safe_minutes`` is how long before the due instant a draft goes out unreleased; ``reminder_fractions`` are
     the parts of its time after which an officer is reminded of it; ``supplement_minutes`` is how long a supplement
     gathers further facts before it leaves; ``chase_hours`` after a notice its LEA is asked to acknowledge it.
+
+    Where a clause's limit is the last moment and not the plan, an officer is asked to release its notice at once and
+    then every ``last_moment_reminder_minutes`` (0: as of any other), and one that lacks nothing required leaves by
+    itself ``last_moment_hours`` after it was drafted (None: as any other).
     """
 
     release: Literal["officer", "immediate"] = "officer"
@@ -26,12 +30,15 @@ class NoticePolicy(Message):
     reminder_fractions: tuple[float, ...] = ()
     supplement_minutes: int = 60
     chase_hours: tuple[int, ...] = ()
+    last_moment_reminder_minutes: int = 0
+    last_moment_hours: int | None = None
 
 
 class BatchPlan(Message):
     """One batch of at most 200 notices that share clause, due instant and the moment at which they leave.
 
-    ``released_by`` is who released it, if somebody did before the case's workflow had to begin anew.
+    ``last_moment`` is whether the due instant is the last moment and not the plan. ``released_by`` is who released it,
+    if somebody did before the case's workflow had to begin anew.
     """
 
     batch_id: UUID
@@ -43,6 +50,7 @@ class BatchPlan(Message):
     size: int
     withheld: bool = False
     released_by: str | None = None
+    last_moment: bool = False
 
 
 class PutOff(Message):

@@ -279,7 +279,8 @@ class Duty(SQLModel, table=True):
 class Batch(SQLModel, table=True):
     """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow.
 
-    ``began_at`` is when its notices first began to leave; ``raised_at`` when an officer was last told that it is stuck.
+    ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
+    officer was last told that it is stuck.
     """
 
     __tablename__ = "batch"
@@ -292,6 +293,7 @@ class Batch(SQLModel, table=True):
     due_date_id: str = Field(foreign_key="due_date.id")
     status: BatchStatus = _word(BatchStatus)
     size: int
+    planned_at: datetime = _instant()
     leaves_at: datetime = _instant()
     began_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()

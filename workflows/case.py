@@ -272,24 +272,32 @@ class CaseWorkflow:
         waiting = (plan for batch_id, plan in state.waiting.items() if batch_id not in state.withheld)
         cohorts = {f"{plan.clause} {plan.due_at}": plan for plan in waiting if plan.due_at}
         for key, plan in cohorts.items():
-            assert plan.due_at is not None, "only dated cohorts are reminded of"
-            length = plan.due_at - plan.starts_at
-            moments = [plan.starts_at + length * fraction for fraction in self._policy.reminder_fractions]
+            moments = self._reminder_moments(plan)
             passed = sum(moment <= workflow.now() for moment in moments)
             place = max(state.reminded.get(key, 0), passed - 1)
             if place < len(moments):
                 yield moments[place], plan, key, place
 
+    def _reminder_moments(self, plan: BatchPlan) -> list[datetime]:
+        """When an officer is reminded of a draft: at parts of its time, or at once and again and again."""
+        assert plan.due_at is not None, "only dated cohorts are reminded of"
+        length = plan.due_at - plan.starts_at
+        if plan.last_moment and self._policy.last_moment_reminder_minutes:
+            every = timedelta(minutes=self._policy.last_moment_reminder_minutes)
+            return [plan.starts_at + every * place for place in range(-(-length // every))]
+        return [plan.starts_at + length * fraction for fraction in self._policy.reminder_fractions]
+
     def _remind(self) -> None:
         due = [reminder for reminder in self._reminders() if reminder[0] <= workflow.now()]
-        for _, plan, key, place in due:
+        for moment, plan, key, place in due:
             self._state.reminded[key] = place + 1
             assert plan.due_at is not None, "only dated cohorts are reminded of"
             message = RemindOfficer(
                 case_id=self._case_id,
                 clause=plan.clause,
                 due_at=plan.due_at,
-                fraction=self._policy.reminder_fractions[place],
+                fraction=round((moment - plan.starts_at) / (plan.due_at - plan.starts_at), 4),
+                last_moment=plan.last_moment,
             )
             self._in_background(
                 self._forgiving(

@@ -187,6 +187,7 @@ def upgrade() -> None:
         sa.Column("due_date_id", sa.String(), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
