@@ -29,8 +29,8 @@ from temporalio.api.enums.v1 import EventType
 
 from bench.mail import catch, plain_loop, rate
 from bench.support import ACTOR, district_file
-from cases.breach import BREACH, IncidentReport, Occurrence
-from cases.intake import Person
+from cases.breach import BREACH, IncidentReport
+from cases.intake import ApproximateTime, Person
 from config.keyring import Keyring
 from config.logging import configure_logging
 from config.settings import Settings
@@ -60,7 +60,7 @@ def incident(references: tuple[str, ...]) -> IncidentReport:
     now = utc_now()
     return IncidentReport(
         title="Everything was readable",
-        occurred=Occurrence(kind="instant", at=now - timedelta(days=9)),
+        occurred=ApproximateTime(kind="instant", at=now - timedelta(days=9)),
         discovered_at=now - timedelta(hours=2),
         confirmed_at=now - timedelta(minutes=1),
         description="Rosters of every district were copied by an account that should not have read them.",

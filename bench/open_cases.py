@@ -117,7 +117,7 @@ async def pages(resources: Resources, http: httpx.AsyncClient, count: int) -> Fi
         "cases in JSON, the last thousand": f"/api/cases?limit=1000&offset={max(count - 1000, 0)}",
         "a case": f"/cases/{row.id}",
         "agreements": "/agreements",
-        "the incident form": "/incidents/new",
+        "the incident form": "/cases/new/breach",
     }
 
     async def get(path: str) -> None:

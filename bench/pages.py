@@ -58,7 +58,7 @@ async def case_of(home: Path, keyring: Keyring, count: int) -> tuple[httpx.Async
         "its progress": f"/api{case}/progress",
         "what is due": "/",
         "agreements": "/agreements",
-        "the incident form": "/incidents/new",
+        "the incident form": "/cases/new/breach",
     }
     return http, pages, database
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field, model_validator
 
 from cases.acts import Act, Add, Reason, SetDate, TakeAct
-from cases.anchors import check_days, check_instant, earliest_instant, earliest_of
-from cases.intake import Frozen, Intake, Person, Text, person_problems
+from cases.anchors import check_instant, earliest_instant, earliest_of
+from cases.intake import ApproximateTime, Intake, Person, Text, person_problems
 from cases.kind import Kind
 from cases.state import CaseState
-from cases.values import AnchorValue, Day, Instant
+from cases.values import AnchorValue, Instant
 from models.enums import NoticeKind
 from models.errors import InvalidInput, Refused
 
@@ -26,23 +26,6 @@ REPORTER = "reporter"
 """The fact that names who reported; no clause asks for it."""
 
 
-class Occurrence(Frozen):
-    """When the breach occurred, as precisely as is known.
-
-    ``at`` is set for an instant; ``first_day`` for a date; ``first_day`` and ``last_day`` for a range.
-    """
-
-    kind: Literal["instant", "date", "range", "unknown"]
-    at: Instant | None = None
-    first_day: Day | None = None
-    last_day: Day | None = None
-
-    @property
-    def anchor(self) -> AnchorValue:
-        """The occurrence as a dated fact."""
-        return AnchorValue(name=OCCURRED, instant=self.at, first_day=self.first_day, last_day=self.last_day)
-
-
 class IncidentReport(Intake):
     """The facts of a suspected breach as its reporter knows them.
 
@@ -50,15 +33,42 @@ class IncidentReport(Intake):
     whom districts may ask, else the reporter.
     """
 
-    occurred: Occurrence
-    reasonably_expected_at: Instant | None = None
-    discovered_at: Instant
-    confirmed_at: Instant | None = None
-    description: Text
-    data_types: tuple[str, ...] = Field(min_length=1)
-    reporter: Person
-    point_of_contact: Person
-    subprocessor: str | None = Field(default=None, max_length=200)
+    description: Text = Field(
+        title="What happened?",
+        description="A general description. Every notice quotes it, so name no student, parent or employee.",
+    )
+    subprocessor: str | None = Field(
+        default=None,
+        max_length=200,
+        title="At which subprocessor?",
+        description="Leave it empty if it happened at the provider itself. Every notice names it.",
+    )
+    data_types: tuple[str, ...] = Field(
+        min_length=1,
+        title="Types of data",
+        description="Those that were, or are reasonably believed to have been, touched.",
+        json_schema_extra={"offered": "data_types"},
+    )
+    occurred: ApproximateTime = Field(title="When did it occur?")
+    discovered_at: Instant = Field(title="When was it discovered?", description="When somebody first noticed it.")
+    reasonably_expected_at: Instant | None = Field(
+        default=None,
+        title="When was a breach reasonably expected?",
+        description=(
+            "If before confirmation: when there was good reason to expect a breach. Some agreements count from here."
+        ),
+    )
+    confirmed_at: Instant | None = Field(
+        default=None,
+        title="When was it confirmed?",
+        description="Leave it empty while it is a suspicion; it can be confirmed later.",
+    )
+    reporter: Person = Field(title="Who reports this?", description="Who says so; kept as evidence.")
+    point_of_contact: Person = Field(
+        title="Whom may districts ask?",
+        description="Notices name this contact.",
+        json_schema_extra={"prefilled": True},
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -76,7 +86,7 @@ class IncidentReport(Intake):
             CONFIRMED: self.confirmed_at,
         }
         given = (AnchorValue(name=name, instant=instant) for name, instant in instants.items() if instant)
-        return (self.occurred.anchor, *given)
+        return (self.occurred.anchor(OCCURRED), *given)
 
     def facts(self) -> Mapping[str, str]:
         """What the report makes known of each content element."""
@@ -94,28 +104,10 @@ class IncidentReport(Intake):
             return self.description
         return f"{self.description}\n\nIt happened at a subprocessor: {self.subprocessor}."
 
-    def same_as(self) -> Intake:
-        """The report with its agreements in order and its instants in UTC: the same in whichever zone it is written."""
-
-        def utc(instant: datetime | None) -> datetime | None:
-            return instant.astimezone(UTC) if instant else None
-
-        return (
-            super()
-            .same_as()
-            .model_copy(
-                update={
-                    "occurred": self.occurred.model_copy(update={"at": utc(self.occurred.at)}),
-                    "reasonably_expected_at": utc(self.reasonably_expected_at),
-                    "discovered_at": utc(self.discovered_at),
-                    "confirmed_at": utc(self.confirmed_at),
-                }
-            )
-        )
-
     def problems(self, now: datetime) -> Iterator[InvalidInput]:
         """Everything that cannot be as it is said."""
-        yield from _occurrence_problems(self.occurred, now)
+        if problem := self.occurred.problem("occurred", now):
+            yield problem
         yield from self._instant_problems(now)
         yield from super().problems(now)
         yield from person_problems(reporter=self.reporter, point_of_contact=self.point_of_contact)
@@ -138,34 +130,6 @@ class IncidentReport(Intake):
                     where=where,
                     next_step="Correct this time, or when the breach occurred.",
                 )
-
-
-def _occurrence_problems(occurred: Occurrence, now: datetime) -> Iterator[InvalidInput]:
-    match occurred.kind:
-        case "instant":
-            needed: tuple[object, ...] = (occurred.at,)
-        case "date":
-            needed = (occurred.first_day,)
-        case "range":
-            needed = (occurred.first_day, occurred.last_day)
-        case "unknown":
-            needed = ()
-        case _:
-            assert_never(occurred.kind)
-    if any(value is None for value in needed):
-        yield InvalidInput(
-            f"It is said to have occurred at a known {occurred.kind}, but that is not given.",
-            where=OCCURRED,
-            next_step="Fill it in, or choose unknown.",
-        )
-        return
-    problem = (
-        check_instant(OCCURRED, occurred.at, now)
-        if occurred.at
-        else check_days(OCCURRED, occurred.first_day, occurred.last_day, now)
-    )
-    if problem:
-        yield problem
 
 
 class Confirm(Act):
@@ -273,6 +237,12 @@ BREACH = Kind(
     event="breach",
     intake=IncidentReport,
     opening="report",
+    opening_title="Report an incident",
+    opening_says=(
+        "When student data may have been released, seen or taken by somebody who should not have it, report it at "
+        "once, even before it is confirmed: some agreements count from the suspicion. Say what is known now; what is "
+        "not known yet can follow."
+    ),
     acts=(Confirm, Dismiss),
     check=check,
     take=take,

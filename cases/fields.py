@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
+from cases.intake import ApproximateTime, Person
 from cases.values import AgreementName, KeptFile, KeptReferences, KeptText
 
 
@@ -31,12 +32,14 @@ class Shape(StrEnum):
     LINES = "lines"
     MADE = "made"
     """The id of something that the case holds: a proposal, a law-enforcement hold."""
-    PART = "part"
-    """A model of its own; each face reads it in its own way."""
+    PERSON = "person"
+    """A name, an address and perhaps a telephone number."""
+    APPROXIMATE_TIME = "approximate-time"
+    """An instant, a day, a range of days, or unknown."""
 
 
 @dataclass(frozen=True)
-class ActField:
+class FormField:
     """One field.
 
     Attributes:
@@ -46,9 +49,11 @@ class ActField:
         shape: how its value is given.
         required: whether it must be given.
         choice: which words of the case it is chosen from, if it is.
+        options: the words that it is chosen from, where they are the same in every case.
+        offered: the file in ``config/`` with the lines that a page offers, if there is one.
         default: what it is when it is left out.
         positional: whether the command line takes it without an option.
-        model: the model of a part.
+        prefilled: whether a page begins with the provider's own security contact.
     """
 
     name: str
@@ -57,32 +62,53 @@ class ActField:
     shape: Shape
     required: bool
     choice: str | None = None
+    options: tuple[str, ...] = ()
+    offered: str | None = None
     default: object = None
     positional: bool = False
-    model: type[BaseModel] | None = None
+    prefilled: bool = False
+
+    @property
+    def help(self) -> str:
+        """The label and the hint, as one text."""
+        label = self.label if self.label.endswith("?") else f"{self.label}."
+        return f"{label} {self.hint}".strip()
+
+    @property
+    def named_options(self) -> tuple[tuple[str, str], ...]:
+        """Each option, and what people call it."""
+        return tuple((word, word.replace("-", " ").replace("_", " ").capitalize()) for word in self.options)
 
 
-def fields_of(model: type[BaseModel]) -> tuple[ActField, ...]:
+def fields_of(model: type[BaseModel]) -> tuple[FormField, ...]:
     """The fields of an act or intake that people give, in order."""
     return tuple(_field(name, info) for name, info in model.model_fields.items() if name != "act")
 
 
-def _field(name: str, info: FieldInfo) -> ActField:
+def _field(name: str, info: FieldInfo) -> FormField:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     choice = extra.get("choice") or _nested(info.annotation, "choice")
+    offered = extra.get("offered")
     kind = _bare(info.annotation)
+    options = tuple(str(word) for word in kind) if _is_enum(kind) else ()
     label = info.title or _nested_title(info.annotation) or name.replace("_", " ").capitalize()
-    return ActField(
+    return FormField(
         name=name,
         label=label,
         hint=info.description or "",
-        shape=_shape(kind, choice),
+        shape=_shape(kind, long=bool(extra.get("long")), chosen=bool(choice or options)),
         required=info.is_required(),
         choice=str(choice) if choice else None,
+        options=options,
+        offered=str(offered) if offered else None,
         positional=bool(extra.get("positional")),
+        prefilled=bool(extra.get("prefilled")),
         default=None if info.is_required() else info.get_default(call_default_factory=False),
-        model=kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None,
     )
+
+
+def _is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, StrEnum)
 
 
 def _bare(annotation: Any) -> Any:
@@ -124,12 +150,16 @@ _SHAPES: dict[object, Shape] = {
     KeptFile: Shape.FILE,
     KeptReferences: Shape.REFERENCES,
     AgreementName: Shape.AGREEMENT,
+    Person: Shape.PERSON,
+    ApproximateTime: Shape.APPROXIMATE_TIME,
 }
 
 
-def _shape(kind: Any, choice: object) -> Shape:
-    if choice and kind is str:
+def _shape(kind: Any, *, long: bool, chosen: bool) -> Shape:
+    if chosen and (kind is str or _is_enum(kind)):
         return Shape.CHOICE
+    if kind is str and long:
+        return Shape.TEXT
     if get_origin(kind) is tuple:
         return Shape.AGREEMENTS if _bare(get_args(kind)[0]) is AgreementName else Shape.LINES
-    return _SHAPES.get(kind, Shape.PART)
+    return _SHAPES[kind]

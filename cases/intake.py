@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from typing import Annotated, TypeVar
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import to_jsonable_python
 
 from cases.acts import problems_of
-from cases.values import UNPRINTABLE, AnchorValue
+from cases.anchors import check_past
+from cases.values import UNPRINTABLE, AnchorValue, Day, Instant
 from models.errors import InvalidFields, InvalidInput
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000),
+    Field(json_schema_extra={"long": True}),
+]
 
 
 class Frozen(BaseModel):
@@ -34,14 +40,53 @@ class Person(Frozen):
         return ", ".join(part for part in (self.name, self.email, self.phone) if part)
 
 
+class ApproximateTime(Frozen):
+    """When something happened, as precisely as is known.
+
+    ``at`` is set for an instant; ``first_day`` for a date; ``first_day`` and ``last_day`` for a range.
+    """
+
+    kind: Literal["instant", "date", "range", "unknown"]
+    at: Instant | None = None
+    first_day: Day | None = None
+    last_day: Day | None = None
+
+    def anchor(self, name: str) -> AnchorValue:
+        """The time as the dated fact ``name``."""
+        return AnchorValue(name=name, instant=self.at, first_day=self.first_day, last_day=self.last_day)
+
+    def problem(self, where: str, now: datetime) -> InvalidInput | None:
+        """Say why this cannot be when something happened, as field ``where`` says at ``now``, or return None."""
+        match self.kind:
+            case "instant":
+                needed: tuple[object, ...] = (self.at,)
+            case "date":
+                needed = (self.first_day,)
+            case "range":
+                needed = (self.first_day, self.last_day)
+            case "unknown":
+                needed = ()
+            case _:
+                assert_never(self.kind)
+        if any(value is None for value in needed):
+            return InvalidInput(
+                f"It is said to be a known {self.kind}, but that is not given.",
+                where=where,
+                next_step="Fill it in, or choose unknown.",
+            )
+        return check_past(self.anchor(where), now)
+
+
 class Intake(Frozen):
     """What opens a case. A kind's own intake adds its fields and says what they make known.
 
     ``agreements`` are references of the agreements that the matter touches.
     """
 
-    title: Title
-    agreements: tuple[str, ...]
+    title: Title = Field(
+        title="Title", description="A few words by which your colleagues know it. It is not sent to anybody."
+    )
+    agreements: tuple[str, ...] = Field(title="Affected agreements", description="Their references.")
 
     def event(self) -> str | None:
         """The event of the case, as the clauses name it, where the kind serves several; else None."""
@@ -55,9 +100,9 @@ class Intake(Frozen):
         """What is known from the start of each content element, by its id."""
         return {}
 
-    def same_as(self) -> Intake:
-        """The intake in the form in which two of the same matter are equal."""
-        return self.model_copy(update={"agreements": tuple(sorted(set(self.agreements)))})
+    def identity(self) -> Any:
+        """What two intakes of the same matter have in common, as JSON: in any order of agreements, in any zone."""
+        return to_jsonable_python(_in_utc(self.model_dump() | {"agreements": sorted(set(self.agreements))}))
 
     def problems(self, now: datetime) -> Iterator[InvalidInput]:
         """Everything that cannot be as it is said, at ``now``; each names its field."""
@@ -70,6 +115,18 @@ class Intake(Frozen):
         for where, text in _texts(self.model_dump(mode="json")):
             if UNPRINTABLE.search(text):
                 yield InvalidInput("It holds a control character.", where=where, next_step="Paste it as plain text.")
+
+
+def _in_utc(value: object) -> object:
+    match value:
+        case datetime():
+            return value.astimezone(UTC)
+        case dict():
+            return {name: _in_utc(member) for name, member in value.items()}
+        case list() | tuple():
+            return [_in_utc(member) for member in value]
+        case _:
+            return value
 
 
 def _texts(value: object, where: str = "") -> Iterator[tuple[str, str]]:

@@ -39,7 +39,9 @@ class Kind:
         label: what people call one such case.
         event: the event of its clauses (the part of their ids before the dot); an intake may name another.
         intake: what is asked when a case is opened.
-        opening: the name of the command and page that open one, as in ``report``.
+        opening: the name of the command that opens one, as in ``report``.
+        opening_title: what the page that opens one is called, and the links to it.
+        opening_says: when to open one and what to say, as its page and its command tell people.
         acts: its own acts, besides those that every kind knows.
         check: raises ``Refused`` or ``InvalidInput`` where an act makes no sense in a case of this kind. It sees every
             act, after the rules that hold for all kinds.
@@ -53,7 +55,7 @@ class Kind:
         recurs: whether what recurs comes round again within the case.
         ahead: the dated facts that may lie in the future.
         shown: the content elements that its page shows first, with what people call them.
-        templates: the names of its notices' templates in ``config/notices/``.
+        templates: the names of its notices' templates in ``config/notices/``, or as ``package:name`` in a package.
         workflow: its workflow class, as ``module:name``.
         records: the module that stores its own acts; None where it has none.
     """
@@ -64,6 +66,8 @@ class Kind:
     intake: type[Intake]
     workflow: str
     opening: str = "open"
+    opening_title: str = "Open a case"
+    opening_says: str = ""
     acts: tuple[type[Act], ...] = ()
     check: Callable[[TakeAct, CaseState, datetime], None] = _allows
     take: Callable[[TakeAct, CaseState], None] = _takes

@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field
 
 from mail.facts import ElementStatus, Mailbox, MessageId, NoticeFacts
@@ -208,9 +209,15 @@ def _filled(line: str, margin: str) -> str:
     )
 
 
+def _outside(name: str) -> str | None:
+    """The template ``package:file``, which stands in a package outside the project; None for any other name."""
+    package, colon, file = name.partition(":")
+    return files(package).joinpath(file).read_text("utf-8") if colon else None
+
+
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=ChoiceLoader([FileSystemLoader(TEMPLATES), FunctionLoader(_outside)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

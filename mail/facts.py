@@ -170,7 +170,7 @@ class NoticeFacts(_Value):
     """
 
     kind: NoticeKind
-    template: Annotated[str, Field(pattern=r"^[a-z_]+$")]
+    template: Annotated[str, Field(pattern=r"^([a-z_.]+:)?[a-z_]+$")]
     lea_name: Line
     time_zone: ZoneName
     agreement_reference: Line

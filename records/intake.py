@@ -23,7 +23,7 @@ from records.scope import affected_agreements
 
 def intake_digest(intake: Intake, key: bytes) -> str:
     """Name an intake by its content, under a key, so that the name tells nothing of the content."""
-    return hmac.new(key, rfc8785.dumps(intake.same_as().model_dump(mode="json")), hashlib.sha256).hexdigest()
+    return hmac.new(key, rfc8785.dumps(intake.identity()), hashlib.sha256).hexdigest()
 
 
 def keep_intake(

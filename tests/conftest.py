@@ -6,6 +6,7 @@ import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from config.keyring import Keyring
@@ -13,6 +14,10 @@ from models.columns import bind_sealer
 from records.agreements import DEMO_FILE, import_agreements
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
+
+# How long an example takes says how busy the machine is; what is slow is found in bench/.
+hypothesis.settings.register_profile("duenotice", deadline=None)
+hypothesis.settings.load_profile("duenotice")
 
 
 def pytest_collection_finish() -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
-from uuid import UUID
 
 from starlette.datastructures import FormData
 
 from cases.acts import Act, parse_act
-from cases.fields import ActField, Shape, fields_of
+from cases.fields import FormField, Shape, fields_of
 from models.errors import InvalidInput
 from records.references import references_in_csv
 from web.files import files_of
+from web.inputs import read_text
 from web.site import text_of
-from web.times import read_date, read_instant
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class ActForm:
 
     act: str
     says: str
-    fields: tuple[ActField, ...]
+    fields: tuple[FormField, ...]
 
     @property
     def has_instants(self) -> bool:
@@ -50,48 +48,18 @@ async def read_act(act: type[Act], form: FormData) -> Act:
     return parse_act(given)
 
 
-async def _value(field: ActField, form: FormData) -> object:
+async def _value(field: FormField, form: FormData) -> object:
     """What a form gives for a field, or None where it gives nothing."""
     text = text_of(form, field.name)
     match field.shape:
-        case Shape.INSTANT:
-            instant = read_instant(text, text_of(form, "zone"), field.name)
-            if instant is None and field.required:
-                raise InvalidInput(
-                    f"Nothing is given for: {field.label}.", where=field.name, next_step="Give the date and time."
-                )
-            return instant
-        case Shape.DAY:
-            return read_date(text, field.name)
-        case Shape.TICK:
-            return bool(text)
-        case Shape.CHOICE:
-            if not text and field.required:
-                raise InvalidInput(f"{field.label}: nothing is chosen.", where=field.name, next_step="Choose one.")
-            return text or None
-        case Shape.MADE:
-            return _id(text)
         case Shape.FILE:
             files = await files_of(form, field.name)
             if not files and field.required:
                 raise InvalidInput("No file is chosen.", where=field.name, next_step="Choose the one that is meant.")
             return files[0].content if files else None
-        case Shape.AGREEMENTS:
-            return text.split()
-        case Shape.LINES:
-            return text.splitlines()
         case Shape.REFERENCES:
             files = await files_of(form, "file")
             lists = (references_in_csv(file.content.decode("utf-8", "replace")) for file in files)
             return [*text.split(), *(reference for found in lists for reference in found)]
-        case Shape.LINE | Shape.TEXT | Shape.AGREEMENT | Shape.PART:
-            return text if text or field.required else None
         case _:
-            assert_never(field.shape)
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidInput("This form is incomplete.", next_step="Reload the page, and try again.") from None
+            return read_text(field, text, text_of(form, "zone"))

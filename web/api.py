@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Iterable
 from http import HTTPStatus
 from typing import Annotated, Generic, TypeAlias, TypeVar
 from uuid import UUID
@@ -10,7 +11,8 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from cases.acts import AnyAct
-from cases.breach import BREACH, IncidentReport
+from cases.intake import Intake
+from cases.kind import Kind
 from cases.state import CaseSummary
 from models.enums import CaseStatus, DutyStatus
 from records.queries.cases import (
@@ -37,7 +39,7 @@ Word: TypeAlias = Annotated[str | None, Query(pattern=r"^[\w-]*$")]
 """One of a set of words that the data decide on, such as a state."""
 
 
-class Reported(BaseModel):
+class Opened(BaseModel):
     """The case of a report; ``existed`` if the same report had opened it before."""
 
     case_id: UUID
@@ -51,14 +53,26 @@ class Part(BaseModel, Generic[Item]):
     total: int
 
 
-@router.post("/incidents", status_code=HTTPStatus.CREATED)
-async def report_incident(site: TheSite, session: SignedIn, report: IncidentReport, response: Response) -> Reported:
-    """Open a case for a suspected breach: 201, or 200 with the same case if it was reported before."""
-    reported = await site.to_the_end(site.service.open_case(BREACH, report, actor=session.actor))
-    if reported.existed:
-        response.status_code = HTTPStatus.OK
-    response.headers["Location"] = f"/api/cases/{reported.case_id}"
-    return Reported(case_id=reported.case_id, existed=reported.existed)
+def openings(kinds: Iterable[Kind]) -> APIRouter:
+    """One route for each kind of case, on which its intake opens one."""
+    opening = APIRouter(prefix="/api/cases/new")
+    for kind in kinds:
+        opening.add_api_route(f"/{kind.name}", _opening(kind), methods=["POST"], status_code=HTTPStatus.CREATED)
+    return opening
+
+
+def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened]]:
+    async def open_case(site: TheSite, session: SignedIn, intake: Intake, response: Response) -> Opened:
+        opened = await site.to_the_end(site.service.open_case(kind, intake, actor=session.actor))
+        if opened.existed:
+            response.status_code = HTTPStatus.OK
+        response.headers["Location"] = f"/api/cases/{opened.case_id}"
+        return Opened(case_id=opened.case_id, existed=opened.existed)
+
+    open_case.__name__ = f"open_{kind.name.replace('-', '_')}"
+    open_case.__doc__ = f"Open a {kind.label} case: 201, or 200 with the same case if it was reported before."
+    open_case.__annotations__["intake"] = kind.intake
+    return open_case
 
 
 @router.get("/cases")

@@ -13,19 +13,20 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
+from cases.kinds import KINDS
 from mail.links import LINK_PURPOSE
 from models.errors import DuenoticeError
 from records.answers import AnswerBox
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
-from web import access, acts, agreements, api, cases, follow_up, incidents, links, messages
+from web import access, acts, agreements, api, cases, follow_up, links, messages, openings
 from web.failures import Failures
 from web.guard import Guard
 from web.pages import Pages
 from web.sessions import Sessions
 from web.site import Site
 
-PARTS = (links, access, cases, acts, follow_up, messages, incidents, agreements, api)
+PARTS = (links, access, openings, cases, acts, follow_up, messages, agreements, api)
 """The modules of pages; each has a router."""
 
 
@@ -34,7 +35,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     settings = resources.settings
     address = urlsplit(settings.public_url)
     sessions = Sessions(resources.keyring.derive(b"web-session"), secure=address.scheme == "https")
-    pages = Pages(sessions, clock, settings.organisation.name)
+    pages = Pages(sessions, clock, settings.organisation.name, tuple(KINDS.values()))
     failures = Failures(pages)
     link_key = resources.keyring.derive(LINK_PURPOSE)
     answers = AnswerBox(resources.database, link_key, clock)
@@ -56,6 +57,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     app.state.site = site
     for part in PARTS:
         app.include_router(part.router)
+    app.include_router(api.openings(tuple(KINDS.values())))
     app.mount("/static", StaticFiles(directory=str(files("web").joinpath("static"))))
     app.add_middleware(
         Guard,

@@ -111,6 +111,8 @@ def _show(
     which = DutyFilter(
         cohort=(chosen.clause, chosen.due_at) if chosen else None, state=asked_text(asked, "state") or None
     )
+    forms = {act.act_name(): act_form(act) for act in kind_named(case.kind).all_acts}
+    refused = forms.get(kept.form) if kept else None
     return site.pages.show(
         request,
         "case.html",
@@ -135,7 +137,8 @@ def _show(
         documents=read_documents(database, case_id, listed=DOCUMENTS_SHOWN),
         costs=read_costs(database, case_id),
         new_cost_id=uuid4(),
-        act_forms={act.act_name(): act_form(act) for act in kind_named(case.kind).all_acts},
+        act_forms=forms,
+        labels={field.name: field.label for field in refused.fields} if refused else {},
         new_id=uuid4,
         kept=kept or Kept(),
         zones=zone_names(),

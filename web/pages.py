@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from cases.kind import Kind
 from models.errors import DuenoticeError, InvalidFields
 from records.costs import money
 from web import times
@@ -17,9 +18,11 @@ from web.sessions import Session, Sessions
 
 
 class Pages:
-    """The templates, and what all of them are given."""
+    """The templates, and what all of them are given; ``kinds`` are those of which a person can open a case."""
 
-    def __init__(self, sessions: Sessions, clock: Callable[[], datetime], organisation: str) -> None:
+    def __init__(
+        self, sessions: Sessions, clock: Callable[[], datetime], organisation: str, kinds: Sequence[Kind]
+    ) -> None:
         self._sessions = sessions
         self._clock = clock
         self._templates = Environment(
@@ -30,7 +33,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.globals.update(organisation=organisation, soon=times.SOON)
+        self._templates.globals.update(organisation=organisation, kinds_of_case=tuple(kinds), soon=times.SOON)
         self._templates.filters.update(
             iso=times.iso,
             utc=times.in_utc,

@@ -14,7 +14,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cases.acts import Act, parse_act
-from cases.fields import ActField, Shape, fields_of
+from cases.fields import FormField, Shape, fields_of
 from cases.kind import Kind
 from cases.state import CaseSummary
 from config.database import Database
@@ -69,9 +69,9 @@ def _parameter(name: str, kind: Any, info: Any, *, default: Any = inspect.Parame
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
 
 
-def _parameters(field: ActField) -> list[inspect.Parameter]:
+def _parameters(field: FormField) -> list[inspect.Parameter]:
     """A field as the command line takes it: an argument where it names something, else an option."""
-    says = f"{field.label}. {field.hint}".strip()
+    says = field.help
     option = f"--{field.name.replace('_', '-')}"
     match field.shape:
         case Shape.CHOICE if field.required:
@@ -86,7 +86,7 @@ def _parameters(field: ActField) -> list[inspect.Parameter]:
             both = f"{option}/--not-{field.name.replace('_', '-')}"
             return [_parameter(field.name, bool, typer.Option(both, help=says), default=bool(field.default))]
         case Shape.FILE:
-            path = typer.Option(option, help=f"{says}. It is kept as evidence.", show_default=False)
+            path = typer.Option(option, help=f"{says} It is kept as evidence.", show_default=False)
             return [_parameter(field.name, Path, path)]
         case Shape.AGREEMENTS | Shape.LINES | Shape.REFERENCES:
             many = typer.Option(option.removesuffix("s"), help=f"{says} Give it for each.", show_default=False)
@@ -106,7 +106,7 @@ def _parameters(field: ActField) -> list[inspect.Parameter]:
 
 
 def _values(
-    act: type[Act], fields: tuple[ActField, ...], given: dict[str, Any], database: Database, case_id: UUID
+    act: type[Act], fields: tuple[FormField, ...], given: dict[str, Any], database: Database, case_id: UUID
 ) -> dict[str, object]:
     values: dict[str, object] = {"act": act.act_name()}
     for field in fields:
@@ -116,7 +116,7 @@ def _values(
     return values
 
 
-def _value(field: ActField, given: dict[str, Any], database: Database, case_id: UUID) -> object:
+def _value(field: FormField, given: dict[str, Any], database: Database, case_id: UUID) -> object:
     """What the command line gave for a field, as the act reads it; None for nothing."""
     value = given[field.name]
     where = f"--{field.name.replace('_', '-')}"
@@ -139,13 +139,15 @@ def _value(field: ActField, given: dict[str, Any], database: Database, case_id: 
             return sys.stdin.read()
         case Shape.TICK:
             return value
-        case Shape.LINE | Shape.TEXT | Shape.CHOICE | Shape.AGREEMENT | Shape.PART:
+        case Shape.LINE | Shape.TEXT | Shape.CHOICE | Shape.AGREEMENT:
             return value if value or field.required else None
+        case Shape.PERSON | Shape.APPROXIMATE_TIME:
+            raise TypeError(f"An act asks for no {field.shape}: {field.name}.")
         case _:
             assert_never(field.shape)
 
 
-def _made(database: Database, case_id: UUID, field: ActField, name: str) -> UUID:
+def _made(database: Database, case_id: UUID, field: FormField, name: str) -> UUID:
     """The proposal or hold of the case whose id begins so, among those that are open."""
     head = read_case_head(database, case_id, utc_now())
     is_open = {

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from email.utils import parseaddr
 from pathlib import Path
 from time import sleep
-from typing import Annotated, Any
+from typing import Annotated, Any, assert_never
 from uuid import UUID
 
 import typer
@@ -19,9 +19,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cases.breach import Occurrence
-from cases.fields import ActField, Shape, fields_of
-from cases.intake import Person, parse_intake
+from cases.fields import FormField, Shape, fields_of
+from cases.intake import parse_intake
 from cases.kind import Kind
 from cases.kinds import KINDS
 from config.database import Database
@@ -60,7 +59,8 @@ def register(app: typer.Typer) -> None:
     """Add a group of commands for each kind of case."""
     for kind in KINDS.values():
         group = typer.Typer(no_args_is_help=True, help=f"Open and show each {kind.label} case, and act on it.")
-        group.command(kind.opening, help=f"Open a {kind.label} case; the same given twice is one case.")(_opening(kind))
+        says = f"Open a {kind.label} case; the same given twice is one case. {kind.opening_says}".strip()
+        group.command(kind.opening, help=says)(_opening(kind))
         group.command()(show)
         acts.register(group, kind)
         app.add_typer(group, name=kind.name)
@@ -86,15 +86,25 @@ def _opening(kind: Kind) -> Callable[..., None]:
     whole = typer.Option(help="A YAML or JSON file with the whole report; the other options are then left out.")
     parameters = [_parameter("file", Path | None, whole, None)]
     for field in fields:
-        says, many = f"{field.label}. {field.hint}".strip(), field.shape is Shape.LINES
-        option = f"--{field.name.replace('_', '-')}"
-        option = option.removesuffix("s") if many else option
-        default: Any = None if many else ""
-        parameters.append(
-            _parameter(field.name, list[str] | None if many else str, typer.Option(option, help=says), default)
-        )
+        parameters.append(_option(field))
     open_.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return open_
+
+
+def _option(field: FormField) -> inspect.Parameter:
+    option = f"--{field.name.replace('_', '-')}"
+    match field.shape:
+        case Shape.LINES:
+            return _parameter(
+                field.name, list[str] | None, typer.Option(option.removesuffix("s"), help=field.help), None
+            )
+        case Shape.TICK:
+            return _parameter(field.name, bool, typer.Option(option, help=field.help), bool(field.default))
+        case Shape.CHOICE:
+            says = f"{field.help} One of {', '.join(field.options)}."
+            return _parameter(field.name, str, typer.Option(option, help=says), str(field.default or ""))
+        case _:
+            return _parameter(field.name, str, typer.Option(option, help=field.help), "")
 
 
 def _parameter(name: str, kind: Any, info: Any, default: Any) -> inspect.Parameter:
@@ -102,7 +112,7 @@ def _parameter(name: str, kind: Any, info: Any, default: Any) -> inspect.Paramet
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotated)
 
 
-def _value(field: ActField, text: Any) -> object:
+def _value(field: FormField, text: Any) -> object:
     """What the command line gave for a field of an intake; None for nothing, which the intake then says."""
     where = f"--{field.name.replace('_', '-')}"
     match field.shape:
@@ -112,12 +122,18 @@ def _value(field: ActField, text: Any) -> object:
             return parse_instant(text, where) if text else None
         case Shape.DAY:
             return parse_date(text, where) if text else None
-        case Shape.PART if field.model is Person:
+        case Shape.PERSON:
             return _person(text, where) if text else None
-        case Shape.PART if field.model is Occurrence:
-            return parse_occurrence(text or "unknown")
+        case Shape.APPROXIMATE_TIME:
+            return _approximate_time(text or "unknown", where)
+        case Shape.TICK:
+            return text
+        case Shape.LINE | Shape.TEXT | Shape.CHOICE:
+            return text or ("" if field.required else None)
+        case Shape.FILE | Shape.AGREEMENT | Shape.AGREEMENTS | Shape.REFERENCES | Shape.MADE:
+            raise TypeError(f"An intake asks for no {field.shape}: {field.name}.")
         case _:
-            return text or (None if not field.required else "")
+            assert_never(field.shape)
 
 
 def show(
@@ -188,9 +204,9 @@ def duty_table(case: CaseView, *, local: bool = True) -> Table:
     return table
 
 
-def parse_occurrence(text: str) -> dict[str, object]:
-    """When it occurred, as a report holds it: ``unknown``, an instant, a date, or ``FIRST..LAST``."""
-    given = parse_when(text, "--occurred")
+def _approximate_time(text: str, where: str) -> dict[str, object]:
+    """When something happened, as an intake holds it: ``unknown``, an instant, a date, or ``FIRST..LAST``."""
+    given = parse_when(text, where)
     if not given:
         return {"kind": "unknown"}
     if "instant" in given:

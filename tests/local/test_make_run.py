@@ -47,7 +47,7 @@ def import_demo_agreements(browser: httpx.Client) -> None:
 def report_suspicion(browser: httpx.Client, expected_at: datetime) -> str:
     person = {"name": "Privacy Office", "email": "privacy@provider.example.org"}
     answer = browser.post(
-        "/api/incidents",
+        "/api/cases/new/breach",
         json={
             "title": "Unusual export from a support account",
             "occurred": {"kind": "unknown"},

@@ -12,7 +12,8 @@ from temporalio.client import Client
 from temporalio.service import RetryConfig
 from temporalio.testing import WorkflowEnvironment
 
-from cases.breach import IncidentReport, Occurrence
+from cases.breach import IncidentReport
+from cases.intake import ApproximateTime
 from config.converter import data_converter
 from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus
@@ -28,7 +29,7 @@ from tests.support.incidents import INITIAL, OFFICER, case, duties, incident
 from tests.support.officers import officer
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-BACKWARDS = Occurrence(kind="range", first_day=date(2026, 3, 7), last_day=date(2026, 3, 6))
+BACKWARDS = ApproximateTime(kind="range", first_day=date(2026, 3, 7), last_day=date(2026, 3, 6))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def elsewhere(instant: datetime | None) -> datetime | None:
 def in_another_zone(report: IncidentReport) -> IncidentReport:
     return report.model_copy(
         update={
-            "occurred": Occurrence(kind="instant", at=elsewhere(report.occurred.at)),
+            "occurred": ApproximateTime(kind="instant", at=elsewhere(report.occurred.at)),
             "reasonably_expected_at": elsewhere(report.reasonably_expected_at),
             "discovered_at": elsewhere(report.discovered_at),
         }

@@ -17,7 +17,7 @@ YESTERDAY = utc_now() - timedelta(days=1)
 def incident(title: str, **changed: object) -> dict[str, object]:
     """A form filled in well: two districts, discovered an hour after it occurred yesterday."""
     return {
-        "act": "report",
+        "act": "open",
         "title": title,
         "zone": "UTC",
         "occurred_kind": "instant",
@@ -25,7 +25,7 @@ def incident(title: str, **changed: object) -> dict[str, object]:
         "discovered_at": f"{YESTERDAY + timedelta(hours=1):%Y-%m-%dT%H:%M}",
         "description": "Rosters were exported by an account that should not have been able to.",
         "data_types": ["Student names", "Dates of birth"],
-        "other_data_types": "Lunch balances\n",
+        "data_types_other": "Lunch balances\n",
         "chosen": "VA-001\nMO-001",
         "reporter_name": "Robin Example",
         "reporter_email": "robin@provider.example.org",
@@ -36,7 +36,7 @@ def incident(title: str, **changed: object) -> dict[str, object]:
 
 
 async def report(officer: Visitor, values: dict[str, object]) -> httpx.Response:
-    return await officer.send("/incidents/new", "/incidents/new", values)
+    return await officer.send("/cases/new/breach", "/cases/new/breach", values)
 
 
 async def shows(officer: Visitor, page: str, words: str) -> str:

@@ -10,8 +10,8 @@ from email import policy
 from email.message import EmailMessage
 from uuid import UUID
 
-from cases.breach import IncidentReport, Occurrence
-from cases.intake import Person
+from cases.breach import IncidentReport
+from cases.intake import ApproximateTime, Person
 from records.queries.cases import read_case, read_message
 from records.queries.views import CaseView, DutyView, NoticeView
 from starter.case_service import CaseService
@@ -40,13 +40,13 @@ def incident(
     expected: datetime | None = None,
     confirmed: datetime | None = None,
     discovered: datetime | None = None,
-    occurred: Occurrence | None = None,
+    occurred: ApproximateTime | None = None,
 ) -> IncidentReport:
     """A report of something discovered two hours ago, unlike any other report."""
     now = utc_now()
     return IncidentReport(
         title=TITLE,
-        occurred=occurred or Occurrence(kind="instant", at=now - timedelta(days=9)),
+        occurred=occurred or ApproximateTime(kind="instant", at=now - timedelta(days=9)),
         reasonably_expected_at=expected,
         discovered_at=discovered or now - timedelta(hours=2),
         confirmed_at=confirmed,

@@ -155,14 +155,14 @@ async def test_a_dismissed_case_takes_no_more_decisions(officer: Visitor) -> Non
 @pytest.mark.parametrize(
     ("act", "values", "says"),
     [
-        ("hold", {"particulars": "Sealed order 9", "begins_at": ""}, "Nothing is given for: Since."),
+        ("hold", {"particulars": "Sealed order 9", "begins_at": ""}, "<strong>Since:</strong> It is empty."),
         ("hold", {"particulars": "Sealed order 9", "begins_at": NOW}, "no time zone"),
         ("hold", {"particulars": "", "begins_at": NOW, "zone": "UTC"}, "It is empty."),
-        ("date", {"name": "", "reason": "Typed before"}, "Which date: nothing is chosen."),
+        ("date", {"name": "", "reason": "Typed before"}, "<strong>Which date:</strong> Nothing is chosen."),
         ("date", {"name": "confirmed", "reason": "Typed before"}, "needs an instant"),
         ("date", {"name": "occurred", "last_day": "2026-10-03", "reason": "Typed before"}, "neither an instant"),
         ("learn", {"element": "weather", "value": "Rain all day"}, "know no element"),
-        ("propose", {"clause": "", "reason": "Good faith"}, "Clause: nothing is chosen."),
+        ("propose", {"clause": "", "reason": "Good faith"}, "<strong>Clause:</strong> Nothing is chosen."),
         ("propose", {"clause": "breach.notice", "ground": "no_student_data", "reason": ""}, "It is empty."),
         ("propose", PROPOSAL | {"agreements": "XX-9"}, "not in this case"),
         ("propose", PROPOSAL | {"ground": "data_unreadable"}, "know no ground"),

@@ -66,7 +66,7 @@ async def test_an_incident_from_the_link_to_the_case(installation: Installation,
         await page.get_by_label("Student names").check()
         await page.get_by_label("On a known date").check()
         await page.locator("#occurred_on").fill(f"{utc_now():%Y-%m-%d}")
-        await page.get_by_role("button", name="Report the incident").click()
+        await page.get_by_role("button", name="Report an incident").click()
 
         wrong = page.get_by_role("alert")
         await expect(wrong).to_contain_text("No affected agreement is chosen.")
@@ -84,7 +84,7 @@ async def test_an_incident_from_the_link_to_the_case(installation: Installation,
         await page.get_by_label("Blue Ridge Valley Public Schools").check()
         await page.locator("#reporter_name").fill("Robin Example")
         await page.locator("#reporter_email").fill("robin@provider.example.org")
-        await page.get_by_role("button", name="Report the incident").click()
+        await page.get_by_role("button", name="Report an incident").click()
 
         await expect(page.get_by_role("heading", name=title)).to_be_visible()
         await expect(page.locator("table.duties")).to_contain_text("breach.initial-notice")

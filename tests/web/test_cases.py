@@ -64,7 +64,7 @@ class TestOneCase:
         case = await opened(officer, "Refusals", chosen="MO-001")
         await shows(officer, case, "breach.notice")
         for typed, zone, says in (
-            ("", "UTC", "Nothing is given for: Confirmed at."),
+            ("", "UTC", "<strong>Confirmed at:</strong> It is empty."),
             (NOW, "", "The times have no time zone"),
             ("2099-01-01T00:00", "UTC", "in the future"),
             ("2001-01-01T00:00", "UTC", "before the breach occurred"),
@@ -154,8 +154,8 @@ class TestForPrograms:
     }
 
     async def test_a_report_is_created_once(self, officer: Visitor) -> None:
-        first = await officer.http.post("/api/incidents", json=self.REPORT)
-        second = await officer.http.post("/api/incidents", json=self.REPORT)
+        first = await officer.http.post("/api/cases/new/breach", json=self.REPORT)
+        second = await officer.http.post("/api/cases/new/breach", json=self.REPORT)
         assert (first.status_code, second.status_code) == (201, 200)
         assert first.json()["case_id"] == second.json()["case_id"]
         case = await officer.get(first.headers["location"])
@@ -165,7 +165,7 @@ class TestForPrograms:
         ]
 
     async def test_a_confirmation_answers_how_the_case_stands(self, officer: Visitor) -> None:
-        reported = await officer.http.post("/api/incidents", json={**self.REPORT, "title": "To be confirmed"})
+        reported = await officer.http.post("/api/cases/new/breach", json={**self.REPORT, "title": "To be confirmed"})
         path = f"/api/cases/{reported.json()['case_id']}/acts"
         confirmation = {"act": "confirm", "confirmed_at": utc_now().isoformat()}
         again = {"Idempotency-Key": str(uuid4())}
@@ -175,12 +175,14 @@ class TestForPrograms:
             assert answer.json()["summary"]["open_duties"] == 1
 
     async def test_every_problem_names_its_field(self, officer: Visitor) -> None:
-        answer = await officer.http.post("/api/incidents", json={**self.REPORT, "title": "", "extra": 1})
+        answer = await officer.http.post("/api/cases/new/breach", json={**self.REPORT, "title": "", "extra": 1})
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid-fields")
         assert {problem["where"] for problem in answer.json()["problems"]} == {"title", "extra"}
 
     async def test_a_time_without_a_zone_is_refused(self, officer: Visitor) -> None:
-        answer = await officer.http.post("/api/incidents", json={**self.REPORT, "discovered_at": "2026-03-07T10:00"})
+        answer = await officer.http.post(
+            "/api/cases/new/breach", json={**self.REPORT, "discovered_at": "2026-03-07T10:00"}
+        )
         assert answer.status_code == 422
         assert "The time has no zone, so it names no instant." in answer.text
 

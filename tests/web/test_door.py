@@ -11,29 +11,32 @@ import pytest
 from starlette.routing import Route
 from temporalio.client import Client
 
+from cases.kinds import KINDS
 from config.keyring import Keyring
 from models.errors import NotAllowed
 from records.sign_in import TOKEN_LIFETIME, issue_token, redeem_token
 from starter.resources import utc_now
 from tests.support.installation import ORIGIN, Installation, Visitor, form_token, open_installation
+from web.api import openings
 from web.app import PARTS
 from web.guard import MAX_BODY_BYTES, OPEN_FOLDERS, OPEN_PATHS
 from web.sessions import SESSION_LIFETIME, Sessions
 
 PLACES = {name: str(uuid4()) for name in ("case_id", "answer_id", "document_id", "cost_id")}
-PLACES |= {"sha256": "0" * 64, "act": "hold"}
+PLACES |= {"sha256": "0" * 64, "act": "hold", "kind": "breach"}
 
 
 async def test_every_route_but_the_open_ones_asks_for_a_session(fresh: Installation) -> None:
     visitor = fresh.visitor()
-    routes = [*(route for part in PARTS for route in part.router.routes), *fresh.app.routes]
+    routers = [*(part.router for part in PARTS), openings(KINDS.values())]
+    routes = [*(route for router in routers for route in router.routes), *fresh.app.routes]
     asked = [
         (method, route.path.format(**PLACES))
         for route in routes
         if isinstance(route, Route) and route.path not in OPEN_PATHS and not route.path.startswith(OPEN_FOLDERS)
         for method in route.methods or ()
     ]
-    assert {("GET", "/"), ("POST", "/api/incidents"), ("GET", "/api/openapi.json")} <= set(asked)
+    assert {("GET", "/"), ("POST", "/api/cases/new/breach"), ("GET", "/api/openapi.json")} <= set(asked)
     for method, path in asked:
         answer = await visitor.http.request(method, path)
         if path.startswith("/api/") or method == "POST":
@@ -136,36 +139,36 @@ class TestOtherSites:
         "headers", [{"Origin": "https://evil.test"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
     )
     async def test_what_another_site_sends_is_refused(self, officer: Visitor, headers: dict[str, str]) -> None:
-        answer = await officer.http.post("/api/incidents", json={}, headers=headers)
+        answer = await officer.http.post("/api/cases/new/breach", json={}, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "not-allowed")
 
     async def test_what_our_own_pages_send_is_not(self, officer: Visitor) -> None:
-        answer = await officer.http.post("/api/incidents", json={}, headers={"Origin": ORIGIN})
+        answer = await officer.http.post("/api/cases/new/breach", json={}, headers={"Origin": ORIGIN})
         assert answer.status_code == 422
 
     async def test_a_form_without_a_token_does_nothing(self, officer: Visitor) -> None:
         for token in ("", "0" * 64):
-            answer = await officer.http.post("/incidents/new", data={"form_token": token, "act": "report"})
+            answer = await officer.http.post("/cases/new/breach", data={"form_token": token, "act": "open"})
             assert answer.status_code == 403
 
     async def test_a_form_of_somebody_else_does_nothing(self, installation: Installation) -> None:
-        token = form_token(await (await installation.officer("one")).get("/incidents/new"))
+        token = form_token(await (await installation.officer("one")).get("/cases/new/breach"))
         other = await installation.officer("another")
-        assert (await other.http.post("/incidents/new", data={"form_token": token})).status_code == 403
+        assert (await other.http.post("/cases/new/breach", data={"form_token": token})).status_code == 403
 
     async def test_a_form_that_outlived_its_session_can_be_sent_again(self, fresh: Installation) -> None:
         officer = await fresh.officer()
         typed = {
-            "form_token": form_token(await officer.get("/incidents/new")),
+            "form_token": form_token(await officer.get("/cases/new/breach")),
             "title": "An hour's work",
-            "act": "report",
+            "act": "open",
         }
         officer.http.cookies.clear()
-        turned_away = await officer.http.post("/incidents/new", data=typed)
+        turned_away = await officer.http.post("/cases/new/breach", data=typed)
         assert turned_away.status_code == 401
         assert "then reload this page" in turned_away.text
         await officer.http.post("/sign-in", data={"token": fresh.link_token()})
-        assert "An hour&#39;s work" in (await officer.http.post("/incidents/new", data=typed)).text
+        assert "An hour&#39;s work" in (await officer.http.post("/cases/new/breach", data=typed)).text
 
     async def test_another_name_for_this_host_is_refused(self, officer: Visitor) -> None:
         answer = await officer.http.get("/", headers={"Host": "rebound.evil.test"})
@@ -201,7 +204,7 @@ class TestPages:
         assert "Traceback" not in answer.text
 
     async def test_more_than_anybody_needs_to_send_is_refused(self, officer: Visitor) -> None:
-        answer = await officer.http.post("/api/incidents", content=b"x" * (MAX_BODY_BYTES + 1))
+        answer = await officer.http.post("/api/cases/new/breach", content=b"x" * (MAX_BODY_BYTES + 1))
         assert (answer.status_code, answer.json()["code"]) == (413, "invalid-input")
 
     async def test_a_crash_shows_a_reference_that_the_log_has_with_the_place(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from cases.breach import Occurrence
+from cases.intake import ApproximateTime
 from models.enums import DutyStatus
 from models.errors import InvalidInput, NotFound, Refused
 from starter.rehearsals.virtual_time import VirtualEngine
@@ -36,7 +36,7 @@ async def test_a_confirmation_in_the_future_is_refused(engine: VirtualEngine) ->
 
 
 async def test_a_confirmation_before_the_occurrence_is_refused(engine: VirtualEngine) -> None:
-    occurred = Occurrence(kind="instant", at=utc_now() - DAY)
+    occurred = ApproximateTime(kind="instant", at=utc_now() - DAY)
     case_id = await open_case(engine, incident("TN-001", occurred=occurred))
     async with leaving_no_trace(engine, case_id):
         error = await refusal(officer(engine).confirm_breach(case_id, utc_now() - 2 * DAY, actor=OFFICER))

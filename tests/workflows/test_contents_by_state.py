@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cases.breach import Occurrence
+from cases.intake import ApproximateTime
 from config.keyring import Keyring
 from models.columns import bind_sealer
 from records.agreements import DEMO_FILE
@@ -76,7 +76,7 @@ class Told:
         return {clause: sent[0] for clause, sent in found.items() if sent}
 
 
-async def tell(engine: VirtualEngine, *, occurred: Occurrence | None = None, learnt: tuple[str, ...] = ()) -> Told:
+async def tell(engine: VirtualEngine, *, occurred: ApproximateTime | None = None, learnt: tuple[str, ...] = ()) -> Told:
     report = incident(*(f"{state}-001" for state in STATES), confirmed=utc_now(), occurred=occurred)
     case_id = await open_case(engine, report)
     for element in learnt:
@@ -102,7 +102,7 @@ async def _full(running_engine: VirtualEngine, keyring: Keyring) -> Told:
 @pytest.fixture(scope="module")
 async def _bare(running_engine: VirtualEngine, keyring: Keyring) -> Told:
     bind_sealer(keyring)
-    return await tell(running_engine, occurred=Occurrence(kind="unknown"))
+    return await tell(running_engine, occurred=ApproximateTime(kind="unknown"))
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from cases.breach import IncidentReport, Occurrence
+from cases.breach import IncidentReport
+from cases.intake import ApproximateTime
 from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
@@ -79,7 +80,7 @@ async def test_a_suspicion_dismissed_while_the_mail_server_is_down_is_told_to_no
 async def test_a_suspicion_dismissed_while_its_notice_may_be_on_its_way_is_taken_back(
     keyring: Keyring, tmp_path: Path
 ) -> None:
-    report = incident("VA-001", expected=utc_now(), occurred=Occurrence(kind="unknown"))
+    report = incident("VA-001", expected=utc_now(), occurred=ApproximateTime(kind="unknown"))
     async with leaving(keyring, tmp_path, report, CONTENT=[HANG_UP]) as (engine, _, case_id):
         await officer(engine).dismiss_breach(case_id, "It was our own backup.", actor=OFFICER)
         await engine.advance(case_id, AGAIN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from uuid import UUID
 
-from cases.breach import Occurrence
+from cases.intake import ApproximateTime
 from cases.values import AnchorValue
 from models.enums import CaseStatus, NoticeKind
 from starter.rehearsals.virtual_time import VirtualEngine
@@ -18,7 +18,7 @@ GATHERING = timedelta(minutes=61)
 """A little longer than a supplement gathers further facts."""
 
 
-async def notified(engine: VirtualEngine, *agreements: str, occurred: Occurrence | None = None) -> UUID:
+async def notified(engine: VirtualEngine, *agreements: str, occurred: ApproximateTime | None = None) -> UUID:
     """A confirmed breach whose first notices are given."""
     case_id = await open_case(engine, incident(*agreements, confirmed=utc_now(), occurred=occurred))
     await officer(engine).release_notices(case_id, actor=OFFICER)
@@ -87,7 +87,7 @@ async def test_what_is_impossible_to_determine_is_lacking_no_more(engine: Virtua
 
 async def test_a_first_notice_says_what_could_not_be_determined(engine: VirtualEngine) -> None:
     case_id = await open_case(
-        engine, incident("NY-001", "TN-001", confirmed=utc_now(), occurred=Occurrence(kind="unknown"))
+        engine, incident("NY-001", "TN-001", confirmed=utc_now(), occurred=ApproximateTime(kind="unknown"))
     )
     for element in ("records_count", "investigation", "breach_date"):
         await officer(engine).learn(case_id, element, None, actor=OFFICER)
@@ -100,7 +100,7 @@ async def test_a_first_notice_says_what_could_not_be_determined(engine: VirtualE
 
 
 async def test_the_date_of_the_breach_follows_once_it_is_found(engine: VirtualEngine) -> None:
-    case_id = await notified(engine, "TN-001", occurred=Occurrence(kind="unknown"))
+    case_id = await notified(engine, "TN-001", occurred=ApproximateTime(kind="unknown"))
     duty = duties(engine, case_id, "TN")[NOTICE]
     assert duty.notices[0].lacking == ("Date, estimated date or date range of the breach",)
     found = AnchorValue(name="occurred", first_day=date(2026, 11, 2), last_day=date(2026, 11, 4))
@@ -112,7 +112,7 @@ async def test_the_date_of_the_breach_follows_once_it_is_found(engine: VirtualEn
 
 
 async def test_a_date_may_be_told_in_words(engine: VirtualEngine) -> None:
-    case_id = await notified(engine, "TN-001", occurred=Occurrence(kind="unknown"))
+    case_id = await notified(engine, "TN-001", occurred=ApproximateTime(kind="unknown"))
     await officer(engine).learn(case_id, "breach_date", "Some night in early autumn", actor=OFFICER)
     await engine.advance(case_id, GATHERING)
     _, supplement = letters(engine, case_id, duties(engine, case_id, "TN")[NOTICE])

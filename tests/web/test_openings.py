@@ -17,7 +17,7 @@ from starter.resources import utc_now
 from tests.support.incident_form import YESTERDAY, incident, report
 from tests.support.installation import Installation, Visitor, demo_agreements
 from web.choice import SHOWN
-from web.form import offered_data_types
+from web.opening_form import offered_lines
 
 
 def cases_of(installation: Installation) -> tuple[CaseRow, ...]:
@@ -40,7 +40,7 @@ async def test_a_report_opens_a_case(officer: Visitor) -> None:
     page = (await officer.get(answer.headers["location"])).text
     assert "A report that opens a case" in page
     assert "Lunch balances" in page
-    assert "The incident is reported" in page
+    assert "This case is open" in page
 
 
 async def test_the_same_incident_posted_twice_is_one_case(officer: Visitor) -> None:
@@ -50,7 +50,7 @@ async def test_the_same_incident_posted_twice_is_one_case(officer: Visitor) -> N
 
 
 async def test_an_empty_form_lists_everything_it_needs_at_once(officer: Visitor) -> None:
-    answer = await report(officer, {"act": "report"})
+    answer = await report(officer, {"act": "open"})
     assert answer.status_code == 422
     said = problems(answer)
     for label in ("Title", "When did it occur?", "When was it discovered?", "What happened?", "Types of data"):
@@ -70,7 +70,7 @@ async def test_an_empty_form_lists_everything_it_needs_at_once(officer: Visitor)
             {"confirmed_at": f"{YESTERDAY - timedelta(hours=1):%Y-%m-%dT%H:%M}"},
             "before the breach occurred",
         ),
-        ({"occurred_at": ""}, "It is said to have occurred at a known instant, but that is not given."),
+        ({"occurred_at": ""}, "It is said to be a known instant, but that is not given."),
         (
             {"occurred_kind": "range", "occurred_first": "2026-03-09", "occurred_last": "2026-03-08"},
             "The range ends before it begins.",
@@ -79,7 +79,7 @@ async def test_an_empty_form_lists_everything_it_needs_at_once(officer: Visitor)
         ({"chosen": ""}, "No affected agreement is chosen."),
         ({"chosen": "ZZ-404"}, "ZZ-404"),
         ({"reporter_email": "robin at example"}, "The e-mail address has no @."),
-        ({"data_types": [], "other_data_types": " \n"}, "Types of data"),
+        ({"data_types": [], "data_types_other": " \n"}, "Types of data"),
         ({"title": "x" * 201}, "200 characters"),
     ],
 )
@@ -97,7 +97,7 @@ async def test_bad_input_gets_a_sentence_and_nothing_is_lost(
         "title",
         "description",
         "discovered_at",
-        "other_data_types",
+        "data_types_other",
         "reporter_name",
         "point_of_contact_email",
     ):
@@ -176,5 +176,5 @@ async def test_a_browser_that_goes_away_leaves_a_whole_report(
 
 
 def test_every_offered_type_of_data_is_named_once() -> None:
-    labels = [label for group in offered_data_types() for label in group.types]
+    labels = [label for group in offered_lines("data_types") for label in group.lines]
     assert len(labels) == len(set(labels))

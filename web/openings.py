@@ -1,0 +1,73 @@
+"""The pages on which a person opens a case, one for each kind, made from what the kind asks."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from cases.kinds import kind_named
+from models.errors import DuenoticeError
+from records.queries.cases import agreement_kinds
+from web.failures import status_of
+from web.opening_form import OpeningForm, field_of, offered_lines
+from web.pages import problems_of
+from web.site import CheckedForm, SignedIn, Site, TheSite, text_of
+from web.times import zone_names
+
+router = APIRouter(prefix="/cases/new", include_in_schema=False)
+
+OPEN = "open"
+"""The button that opens the case; the others look for agreements."""
+
+
+@router.get("/{kind}")
+def blank_form(request: Request, site: TheSite, kind: str) -> Response:
+    """The form of a kind of case, with whom districts may ask filled in from the settings."""
+    contact = site.resources.settings.organisation.security_contact
+    return _show(request, site, OpeningForm.blank(kind_named(kind), contact))
+
+
+@router.post("/{kind}")
+async def open_case(request: Request, site: TheSite, session: SignedIn, kind: str, posted: CheckedForm) -> Response:
+    """Open a case; or show the form again with every value kept and everything that is wrong."""
+    form = OpeningForm.read(kind_named(kind), posted)
+    button = text_of(posted, "act")
+    if button != OPEN:
+        return await asyncio.to_thread(_show, request, site, form, button=button)
+    try:
+        intake = form.intake(site.clock())
+        opened = await site.to_the_end(site.service.open_case(form.kind, intake, actor=session.actor))
+    except DuenoticeError as error:
+        return await asyncio.to_thread(_show, request, site, form, error=error)
+    done = "already" if opened.existed else "opened"
+    return RedirectResponse(f"/cases/{opened.case_id}?done={done}", HTTPStatus.SEE_OTHER)
+
+
+def _show(
+    request: Request, site: Site, form: OpeningForm, *, button: str = "", error: DuenoticeError | None = None
+) -> Response:
+    database = site.resources.database
+    kinds = agreement_kinds(database)
+    if button:
+        form = form.choosing(form.choice.after(button, database))
+    problems = form.in_order(problems_of(error)) if error else ()
+    return site.pages.show(
+        request,
+        "opening.html",
+        status=status_of(error) if error else HTTPStatus.OK,
+        form=form,
+        waits_for_release=site.resources.settings.release == "officer",
+        problems=problems,
+        faulty={problem.where for problem in problems},
+        offered={one.name: offered_lines(one.offered) for one in form.fields if one.offered},
+        field_of=field_of,
+        near_zones=kinds.zones,
+        zones=zone_names(),
+        shown=form.choice.shown(database),
+        has_agreements=kinds.total > 0,
+        states=kinds.states,
+        forms=kinds.forms,
+    )
