@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from cases.breach import Occurrence
+from cases.intake import ApproximateTime
 from cases.values import AnchorValue
 from models.enums import DutyStatus, Verdict
 from starter.rehearsals.virtual_time import VirtualEngine
@@ -44,7 +44,7 @@ async def test_it_leaves_by_itself_some_hours_after_it_was_drafted_where_nothing
 
 
 async def test_while_something_is_lacking_it_waits_and_it_leaves_once_that_is_known(engine: VirtualEngine) -> None:
-    report = incident("VA-001", expected=utc_now(), occurred=Occurrence(kind="unknown"))
+    report = incident("VA-001", expected=utc_now(), occurred=ApproximateTime(kind="unknown"))
     case_id = await open_case(engine, report, **PROMPT)
     await engine.advance(case_id, 6 * HOUR)
     assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.RUNNING
@@ -55,7 +55,7 @@ async def test_while_something_is_lacking_it_waits_and_it_leaves_once_that_is_kn
 
 
 async def test_with_something_lacking_to_the_end_it_still_goes_at_the_last_safe_moment(engine: VirtualEngine) -> None:
-    report = incident("VA-001", expected=utc_now(), occurred=Occurrence(kind="unknown"))
+    report = incident("VA-001", expected=utc_now(), occurred=ApproximateTime(kind="unknown"))
     case_id = await open_case(engine, report, **PROMPT)
     await engine.advance(case_id, 22 * HOUR)
     assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.RUNNING
