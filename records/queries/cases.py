@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Text, case, cast, true
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
-from cases.acts import Add, AdoptTerms, ConfirmDone, Done, Hold, Propose, SetDate, Withhold
+from cases.acts import COMMON_ACTS, Withhold
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.state import CaseState
@@ -402,18 +402,8 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
 
 
 def _offered(waiting: bool) -> tuple[str, ...]:
-    """The acts that a case's page offers as forms of their own; the others stand beside what they are about."""
-    offered = (
-        SetDate,
-        Add,
-        *((Withhold,) if waiting else ()),
-        Propose,
-        Hold,
-        Done,
-        ConfirmDone,
-        AdoptTerms,
-    )
-    return tuple(act.act_name() for act in offered)
+    """The common acts for which a case's page has forms; nothing is withheld where no notice waits."""
+    return tuple(act.act_name() for act in COMMON_ACTS if act.stands_alone and (waiting or act is not Withhold))
 
 
 def _value(facts: dict[str, KnownFact], element: str) -> str:

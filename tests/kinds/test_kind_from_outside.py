@@ -200,6 +200,7 @@ async def test_it_is_played_to_its_end_and_proved(
     }
     done = await officer.send(f"/cases/{case_id}", f"/cases/{case_id}/acts/collect", collect)
     assert done.status_code == 303, done.text
+    assert "The devices are back." in (await officer.get(done.headers["location"])).text
     again = await officer.send(f"/cases/{case_id}", f"/cases/{case_id}/acts/collect", collect)
     assert "The devices are collected already." in again.text
 
@@ -229,16 +230,17 @@ async def test_it_is_played_to_its_end_and_proved(
 async def test_it_is_rehearsed(keyring: Keyring, tmp_path: Path) -> None:
     asked_at = datetime(2026, 3, 2, 15, tzinfo=UTC)
     intake = {name: value for name, value in order("Swollen batteries", asked_at).items() if name != "agreements"}
+    timeline = [
+        {"at": "2026-03-02T16:00:00Z", "act": "order", "says": "The recall is ordered."},
+        {"at": "2026-03-20T16:00:00Z", "act": "collect", "says": "All came back."},
+    ]
     scenario = {
         "title": "A recall",
         "about": "It is told in time and collected late.",
         "zone": "America/New_York",
         "districts": {"signed": "2025-07-01", "counts": {"ndpa-v1": {"VA": 1}}},
         "case": {"kind": "recall", "intake": intake},
-        "timeline": [
-            {"at": "2026-03-02T16:00:00Z", "act": "order", "says": "The recall is ordered."},
-            {"at": "2026-03-20T16:00:00Z", "act": "collect", "says": "All came back."},
-        ],
+        "timeline": timeline,
         "until": "2026-03-21T16:00:00Z",
     }
     written = tmp_path / "recall.yaml"
@@ -247,9 +249,7 @@ async def test_it_is_rehearsed(keyring: Keyring, tmp_path: Path) -> None:
     assert [happening.act for happening in result.happenings if happening.act] == ["order", "collect"]
     came_off = {total.clause: (total.met, total.unmet) for total in result.totals}
     assert came_off == {"recall.notice": (1, 0), "recall.return": (0, 1)}, "collecting is not yet the written word"
-    confirm = {"at": "2026-03-20T17:00:00Z", "act": "confirm", "says": "It is confirmed."}
-    written.write_text(
-        yaml.safe_dump(json.loads(json.dumps(scenario | {"timeline": [scenario["timeline"][0], confirm]})))
-    )
+    timeline.append({"at": "2026-03-20T17:00:00Z", "act": "confirm", "says": "It is confirmed."})
+    written.write_text(yaml.safe_dump(json.loads(json.dumps(scenario))), "utf-8")
     with pytest.raises(InvalidInput, match="No device recall case has an act 'confirm'"):
         read_scenario(str(written))

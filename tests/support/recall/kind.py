@@ -58,6 +58,7 @@ class RecallOrder(Intake):
 class Collect(Act):
     """Record that the devices were collected, with a report."""
 
+    done_says = "The devices are back."
     act: Literal["collect"] = "collect"
     collected_at: Instant = Field(title="Collected at")
     report: KeptText = Field(title="Report", description="How many came back.")
