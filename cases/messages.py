@@ -84,6 +84,17 @@ class RemindOfficer(Message):
     last_moment: bool = False
 
 
+class AskForDecision(Message):
+    """Ask the officer for a dated fact without which a clause's clock has not started: since when, or not yet.
+
+    ``opens`` is from when on it is asked again, where it was decided before that it has not come about.
+    """
+
+    case_id: UUID
+    name: str
+    opens: datetime | None = None
+
+
 class RaiseOverdue(Message):
     """Raise every duty of a case that is overdue, or that no contact can be told of, each once."""
 

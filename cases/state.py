@@ -65,6 +65,7 @@ class CaseVocabulary(Message):
     """What the terms of a case's agreements know: dates, content elements, clauses, and grounds for no notice.
 
     ``clocks`` are the dates from which some clause counts, ``instants`` those of them for which a day is not enough.
+    ``asked`` are the dates that people are asked for as a decision, since a clock has not started without them.
     ``by_notice`` are the clauses that a notice performs, ``by_confirmation`` those that each holder's word performs.
     """
 
@@ -76,6 +77,7 @@ class CaseVocabulary(Message):
     by_notice: tuple[str, ...] = ()
     by_confirmation: tuple[str, ...] = ()
     by_time: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     grounds: tuple[str, ...] = ()
 
 
@@ -129,6 +131,8 @@ class CaseState(BaseModel):
         holds: law-enforcement holds that last.
         reminded: how many reminders there were for each clause and due instant.
         raised_until: up to which due instant overdue duties were raised.
+        asked_again: of what was decided not to have come about, when it is looked at again.
+        asked: which questions officers were written to about, each with the moment from which it is open.
         chases: when LEAs that have not acknowledged are asked again.
         dismissed: whether the matter was found to be none.
         closing: whether the case takes no further acts; ``closed`` once it has its last evidence.
@@ -149,6 +153,8 @@ class CaseState(BaseModel):
     holds: dict[UUID, LastingHold] = Field(default_factory=dict)
     reminded: dict[str, int] = Field(default_factory=dict)
     raised_until: datetime | None = None
+    asked_again: dict[str, datetime] = Field(default_factory=dict)
+    asked: set[str] = Field(default_factory=set)
     chases: list[datetime] = Field(default_factory=list)
     opened: bool = False
     dismissed: bool = False

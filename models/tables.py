@@ -209,6 +209,20 @@ class CaseAnchor(SQLModel, table=True):
     superseded_at: datetime | None = _instant_or_none()
 
 
+class NotYetDecision(SQLModel, table=True):
+    """The decision that a dated fact which a clause asks for has not come about; the latest of a name counts."""
+
+    __tablename__ = "not_yet_decision"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    name: str
+    again_at: datetime = _instant()
+    decided_sha256: str = Field(foreign_key="artifact.sha256")
+    recorded_at: datetime = _instant()
+    recorded_by: str
+
+
 class CaseFact(SQLModel, table=True):
     """What is known of one content element, or the declaration that it cannot be determined."""
 

@@ -114,8 +114,18 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
         by_notice=performed(PerformedBy.NOTICE),
         by_confirmation=performed(PerformedBy.CONFIRMATION),
         by_time=performed(PerformedBy.TIME),
+        asked=asked_dates(session, case, terms.values()),
         grounds=tuple(sorted({ground for clause in event for ground in clause.grounds})),
     )
+
+
+def asked_dates(session: Session, case: Case, terms: Iterable[EffectiveTerms]) -> tuple[str, ...]:
+    """The dates that people are asked for: those without which a clause's clock in the case has not started."""
+    pending = set(
+        session.exec(select(Duty.clause).where(Duty.case_id == case.id, Duty.status == DutyStatus.PENDING).distinct())
+    )
+    found = {clause.asks for effective in terms for clause in effective.clauses.values() if clause.id in pending}
+    return tuple(sorted(name for name in found if name))
 
 
 def dated_elements(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms]) -> set[str]:

@@ -135,6 +135,7 @@ class Change(Frozen):
     or_sooner: tuple[OtherLimit, ...] | None = None
     after_hold: LimitText | None = None
     last_moment: bool | None = None
+    asks: Name | None = None
     not_before: Floor | None = None
     unless: tuple[Name, ...] | None = None
     due_on: Name | None = None
@@ -178,6 +179,10 @@ class Dated(Protocol):
     def last_moment(self) -> bool:
         """Whether its limit is the last moment and not the plan."""
 
+    @property
+    def asks(self) -> str | None:
+        """The dated fact that people are asked for."""
+
 
 def is_dated(clause: Dated) -> bool:
     """Whether a clause sets a duty with a clock: a limit, or a day before which it may not be done."""
@@ -195,6 +200,8 @@ def check_dated(clause: Dated) -> None:
         raise ValueError("an anchor without a limit starts no clock: give a limit, or remove the anchors.")
     if not dated and (clause.unless or clause.due_on):
         raise ValueError("there is no clock that unless or due_on could change: give a limit, or remove them.")
+    if clause.asks and clause.asks not in clause.anchors:
+        raise ValueError("asks names a dated fact that starts the clock: name one of its anchors.")
     if clause.last_moment and (clause.limit is None or parse_limit(clause.limit).before):
         raise ValueError("last_moment is about a limit after an anchor, and there is none: remove it.")
 
@@ -275,6 +282,7 @@ class Clause(Frozen):
         or_sooner: limits from elsewhere; the soonest wins.
         after_hold: the time allowed once a law-enforcement hold is lifted; None where no hold can delay the duty.
         last_moment: whether the limit is the last moment and not the plan, so that the duty is to be done at once.
+        asks: the anchor that people are asked for as a decision while the clock has not started: since when, or not.
         not_before: from when on it may be done at the earliest, whatever its limit.
         unless: the dated facts any of which leaves the clause without a date of its own: it holds only without them.
         due_on: the dated fact that, once the clock runs, is itself the due date, in place of the limit.
@@ -303,6 +311,7 @@ class Clause(Frozen):
     or_sooner: tuple[OtherLimit, ...] = ()
     after_hold: LimitText | None = None
     last_moment: bool = False
+    asks: Name | None = None
     not_before: Floor | None = None
     unless: tuple[Name, ...] = ()
     due_on: Name | None = None

@@ -81,6 +81,7 @@ class EffectiveClause(Frozen):
     or_sooner: tuple[OtherLimit, ...] = ()
     after_hold: LimitText | None = None
     last_moment: bool = False
+    asks: str | None = None
     not_before: Floor | None = None
     unless: tuple[str, ...] = ()
     due_on: str | None = None

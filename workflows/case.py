@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from cases.acts import TakeAct
     from cases.kind import Kind
     from cases.messages import (
+        AskForDecision,
         BatchOutcome,
         ChaseAcknowledgements,
         CloseCase,
@@ -95,6 +96,7 @@ class CaseWorkflow:
             await self._catch_up()
             self._let_go()
             self._remind()
+            self._ask_for_decisions()
             self._raise_overdue()
             self._chase()
             await self._wait_for_the_next_event()
@@ -307,6 +309,33 @@ class CaseWorkflow:
                 )
             )
 
+    def _questions(self) -> Iterator[tuple[str, str, datetime | None]]:
+        """What officers have not been written to about: the dated fact, the question's key, and when it opens."""
+        if not self._policy.last_moment_reminder_minutes:
+            return
+        for name in self._state.vocabulary.asked:
+            opens = self._state.asked_again.get(name)
+            key = f"{name} {opens}"
+            if key not in self._state.asked:
+                yield name, key, opens
+
+    def _ask_for_decisions(self) -> None:
+        now = workflow.now()
+        for name, key, opens in list(self._questions()):
+            if opens is not None and opens > now:
+                continue
+            self._state.asked.add(key)
+            self._in_background(
+                self._forgiving(
+                    workflow.execute_activity_method(
+                        ReminderContract.ask_for_decision,
+                        AskForDecision(case_id=self._case_id, name=name, opens=opens),
+                        **MAIL_TO_PEOPLE,
+                        summary="ask for a decision",
+                    )
+                )
+            )
+
     def _next_overdue(self) -> datetime | None:
         until = self._state.raised_until
         return min((due for due in self._state.summary.due_instants if until is None or due > until), default=None)
@@ -381,6 +410,7 @@ class CaseWorkflow:
         yield from (batch.again_at for batch in state.put_off.values())
         # A reminder whose time has passed is given at once.
         yield from (max(reminder[0], now + timedelta(milliseconds=1)) for reminder in self._reminders())
+        yield from (opens for _, _, opens in self._questions() if opens)
         yield from (hold.until for hold in state.holds.values() if hold.until)
         yield from state.chases[:1]
         if overdue := self._next_overdue():

@@ -411,6 +411,26 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_hold_case_id"), "hold", ["case_id"], unique=False)
     op.create_table(
+        "not_yet_decision",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("again_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_sha256", sa.String(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_by", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["decided_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_not_yet_decision_case_id"), "not_yet_decision", ["case_id"], unique=False)
+    op.create_table(
         "proposal",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
