@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from cases.acts import NotYet
 from cases.values import AnchorValue
 from models.enums import DutyStatus
 from models.errors import InvalidInput, Refused
+from records.queries.cases import read_case
 from records.queries.views import QuestionView
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
@@ -23,8 +25,8 @@ PROMPT = {"last_moment_reminder_minutes": 60}
 ASKED = "Please decide"
 
 
-def question(engine: VirtualEngine, case_id: object) -> QuestionView:
-    (found,) = case(engine, case_id).questions  # type: ignore[arg-type]
+def question(engine: VirtualEngine, case_id: UUID) -> QuestionView:
+    (found,) = case(engine, case_id).questions
     return found
 
 
@@ -45,11 +47,11 @@ async def test_where_no_such_clause_is_in_scope_nothing_is_asked(engine: Virtual
 
 async def test_since_when_starts_the_clock_and_answers_it(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001"))
-    since = AnchorValue(name=EXPECTED, instant=utc_now())
-    await officer(engine).set_anchor(case_id, since, actor=OFFICER)
+    since = utc_now()
+    await officer(engine).set_anchor(case_id, AnchorValue(name=EXPECTED, instant=since), actor=OFFICER)
     await engine.settle(case_id)
     assert case(engine, case_id).questions == ()
-    assert duties(engine, case_id, "VA")[INITIAL].due_at == since.instant + 24 * HOUR  # type: ignore[operator]
+    assert duties(engine, case_id, "VA")[INITIAL].due_at == since + 24 * HOUR
 
 
 async def test_not_yet_says_who_decided_it_and_it_is_asked_again_at_that_time(engine: VirtualEngine) -> None:
@@ -61,7 +63,8 @@ async def test_not_yet_says_who_decided_it_and_it_is_asked_again_at_that_time(en
     await engine.advance(case_id, 5 * HOUR)
     assert len(memos(engine, case_id, ASKED)) == 1
     await engine.advance(case_id, 2 * HOUR)
-    assert question(engine, case_id).open
+    (again,) = read_case(engine.resources.database, case_id, again_at).questions
+    assert again.open
     assert len(memos(engine, case_id, ASKED)) == 2
 
 
