@@ -164,6 +164,10 @@ class Dated(Protocol):
         """The time allowed."""
 
     @property
+    def performed_by(self) -> PerformedBy | None:
+        """What performs it."""
+
+    @property
     def not_before(self) -> Floor | None:
         """From when on it may be done at the earliest."""
 
@@ -198,6 +202,8 @@ def check_dated(clause: Dated) -> None:
         raise ValueError("a limit needs an anchor to be counted from: name one under anchors.")
     if clause.anchors and not dated:
         raise ValueError("an anchor without a limit starts no clock: give a limit, or remove the anchors.")
+    if clause.not_before and clause.limit is None and clause.performed_by is PerformedBy.NOTICE:
+        raise ValueError("a notice leaves by a due instant, and a floor alone gives none: give a limit.")
     if not dated and (clause.unless or clause.due_on):
         raise ValueError("there is no clock that unless or due_on could change: give a limit, or remove them.")
     if clause.asks and clause.asks not in clause.anchors:

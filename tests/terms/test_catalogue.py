@@ -81,7 +81,7 @@ def test_the_forms_cover_their_states() -> None:
             "there is no clause access.answer for it to amend",
         ),
         ("ndpa-v1/il.yaml", "      - adds:", "      - inserts:", "the key 'inserts' is not known here"),
-        ("ndpa-v1/va.yaml", "[reasonably_expected, confirmed]", "[suspected]", "does not know the anchor 'suspected'"),
+        ("ndpa-v1/me.yaml", "[number_requested]", "[suspected]", "does not know the anchor 'suspected'"),
         ("ndpa-v1/va.yaml", "description: {required", "rumours: {required", "no content element is called 'rumours'"),
         ("ndpa-v1/va.yaml", "state: {abbreviation: VA", "state: {abbreviation: WV", "must be called wv.yaml"),
         ("ndpa-v1/standard.yaml", "limit: 72 hours", "limit: 72 hours\n      limit: 1 hour", "is given twice"),

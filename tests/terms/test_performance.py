@@ -295,6 +295,13 @@ GOES = "          incomplete: goes\n"
             "",
             "there is no clock that unless or due_on could change",
         ),
+        (
+            "ndpa-v1/ny.yaml",
+            "          limit: 90 days before\n",
+            "          not_before: {after: notice_given, limit: 90 days}\n",
+            "a floor alone gives none",
+        ),
+        ("ndpa-v1/va.yaml", "asks: reasonably_expected", "asks: discovered", "asks names a dated fact that starts"),
         ("ndpa-v2/standard.yaml", "first: [security", "first: [legal", "'first' has a wrong value"),
         ("ndpa-v2/standard.yaml", "first: [security, general]", "first: []", "'first' has a wrong value"),
         (
