@@ -237,6 +237,30 @@ class ConfirmDone(Act):
     particulars: KeptText
 
 
+class SendAgain(Act):
+    """Send a notice once more of which nobody can say whether it arrived: the same message, to the same contact."""
+
+    done_says = "They are sent once more."
+    stands_alone = False
+    act: Literal["send-again"] = "send-again"
+    clause: Clause
+    agreement: AgreementName | None = Field(
+        default=None, description="The reference of one agreement; left empty, every such notice under the clause."
+    )
+
+
+class Vouch(Act):
+    """Record that a notice did arrive of which the mail server left nobody able to say so: who says it, and when."""
+
+    done_says = "Recorded, with who vouches for it."
+    stands_alone = False
+    act: Literal["vouch"] = "vouch"
+    clause: Clause
+    agreement: AgreementName
+    arrived_at: Instant = Field(title="When it arrived")
+    particulars: KeptText = Field(title="Who says so, and how they know")
+
+
 class AdoptTerms(Act):
     """Let the case follow the clauses as they are now instead of those that it pinned."""
 
@@ -279,6 +303,8 @@ CommonAct: TypeAlias = (
     | Lift
     | Done
     | ConfirmDone
+    | SendAgain
+    | Vouch
     | AdoptTerms
     | Add
 )
@@ -298,6 +324,8 @@ COMMON_ACTS: tuple[type[Act], ...] = (
     Lift,
     Done,
     ConfirmDone,
+    SendAgain,
+    Vouch,
     AdoptTerms,
     Add,
 )

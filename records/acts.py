@@ -31,7 +31,9 @@ from cases.acts import (
     NotYet,
     Propose,
     Release,
+    SendAgain,
     SetDate,
+    Vouch,
     Withhold,
 )
 from cases.kind import Kind
@@ -49,6 +51,7 @@ from records.confirmations import confirm_done
 from records.duties import perform
 from records.scope import extend_scope, pin_terms, unpin_terms
 from records.terms import agreements_knowing
+from records.undecided import send_again, vouch
 from terms.catalogue import Catalogue
 
 
@@ -221,6 +224,10 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
             return _done(recording, clause)
         case ConfirmDone():
             return confirm_done(session, recording.case, act, actor=recording.actor, at=recording.at)
+        case SendAgain():
+            return send_again(session, recording.case, act, at=recording.at)
+        case Vouch():
+            return vouch(session, recording.case, act, actor=recording.actor, at=recording.at)
         case AdoptTerms():
             unpin_terms(session, case_id)
             pin_terms(session, recording.catalogue, case_id, recording.at)

@@ -26,7 +26,7 @@ COMMANDS = {
     "calendars": ("calendars", "School calendars of the LEAs."),
     "answers": ("answers", "What the LEAs of a case answered."),
     "documents": ("documents", "Documents for families, behind the links of notices."),
-    "costs": ("costs", "What a breach costs where agreements make the provider pay."),
+    "costs": ("costs", "What a case costs where agreements make the provider pay."),
     "agreements": ("agreements", "Import and list the agreements."),
     "ledger": ("ledger", "Check that the evidence is what it was when it was written."),
     "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),
