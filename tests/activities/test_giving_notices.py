@@ -215,7 +215,7 @@ async def test_a_notice_that_would_be_late_by_the_next_try_goes_to_the_next_cont
 
 
 async def test_where_every_mailbox_is_full_the_one_that_was_passed_over_is_tried_again(engine: VirtualEngine) -> None:
-    async with posting(engine, BOTH, RCPT=[FULL] * 12) as mail:
+    async with posting(engine, f"{BOTH};office@inkwell.example.org", RCPT=[FULL] * 12) as mail:
         put_off = 0
         while (await mail.send()).put_off:
             put_off += 1
