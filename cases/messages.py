@@ -76,12 +76,27 @@ class BatchOutcome(Message):
 
 
 class RemindOfficer(Message):
-    """Tell the officer of notices under one clause that wait for release; ``due_at`` names the cohort."""
+    """Tell the officer of notices under one clause that wait for release; ``due_at`` names the cohort.
+
+    ``fraction`` of their time is over; ``last_moment`` is whether they are to leave as soon as they can.
+    """
 
     case_id: UUID
     clause: str
     due_at: datetime
     fraction: float
+    last_moment: bool = False
+
+
+class AskForDecision(Message):
+    """Ask the officer for a dated fact without which a clause's clock has not started: since when, or not yet.
+
+    ``opens`` is from when on it is asked again, where it was decided before that it has not come about.
+    """
+
+    case_id: UUID
+    name: str
+    opens: datetime | None = None
 
 
 class RaiseOverdue(Message):

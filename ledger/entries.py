@@ -463,6 +463,23 @@ class DeliveryTroubled(CaseEvent):
 # What people are told of
 
 
+class DecisionAsked(CaseEvent):
+    """An officer was asked for a dated fact without which a clause's clock has not started.
+
+    Attributes:
+        name: the dated fact.
+        opens: from when on it was asked again, where it had been decided that it has not come about.
+    """
+
+    kind = "decision_asked"
+    name: Subject[str]
+    opens: datetime | None
+
+    @property
+    def key(self) -> str:
+        return f"decision-asked:{self.case_id}:{self.name}:{self.opens}"
+
+
 class ReminderSent(CaseEvent):
     """An officer was reminded of notices that wait for release.
 

@@ -38,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from cases.acts import TakeAct
     from cases.kind import Kind
     from cases.messages import (
+        AskForDecision,
         BatchOutcome,
         ChaseAcknowledgements,
         CloseCase,
@@ -98,6 +99,7 @@ class CaseWorkflow:
             await self._catch_up()
             self._let_go()
             self._remind()
+            self._ask_for_decisions()
             self._raise_overdue()
             self._chase()
             await self._wait_for_the_next_event()
@@ -281,29 +283,64 @@ class CaseWorkflow:
         waiting = (plan for batch_id, plan in state.waiting.items() if batch_id not in state.withheld)
         cohorts = {f"{plan.clause} {plan.due_at}": plan for plan in waiting if plan.due_at}
         for key, plan in cohorts.items():
-            assert plan.due_at is not None, "only dated cohorts are reminded of"
-            length = plan.due_at - plan.starts_at
-            moments = [plan.starts_at + length * fraction for fraction in self._policy.reminder_fractions]
+            moments = self._reminder_moments(plan)
             passed = sum(moment <= workflow.now() for moment in moments)
             place = max(state.reminded.get(key, 0), passed - 1)
             if place < len(moments):
                 yield moments[place], plan, key, place
 
+    def _reminder_moments(self, plan: BatchPlan) -> list[datetime]:
+        """When an officer is reminded of a draft: at parts of its time, or at once and again and again."""
+        assert plan.due_at is not None, "only dated cohorts are reminded of"
+        length = plan.due_at - plan.starts_at
+        if plan.last_moment and self._policy.last_moment_reminder_minutes:
+            every = timedelta(minutes=self._policy.last_moment_reminder_minutes)
+            return [plan.starts_at + every * place for place in range(-(-length // every))]
+        return [plan.starts_at + length * fraction for fraction in self._policy.reminder_fractions]
+
     def _remind(self) -> None:
         due = [reminder for reminder in self._reminders() if reminder[0] <= workflow.now()]
-        for _, plan, key, place in due:
+        for moment, plan, key, place in due:
             self._state.reminded[key] = place + 1
             assert plan.due_at is not None, "only dated cohorts are reminded of"
             message = RemindOfficer(
                 case_id=self._case_id,
                 clause=plan.clause,
                 due_at=plan.due_at,
-                fraction=self._policy.reminder_fractions[place],
+                fraction=round((moment - plan.starts_at) / (plan.due_at - plan.starts_at), 4),
+                last_moment=plan.last_moment,
             )
             self._in_background(
                 self._forgiving(
                     workflow.execute_activity_method(
                         ReminderContract.remind_officer, message, **MAIL_TO_PEOPLE, summary="remind the officer"
+                    )
+                )
+            )
+
+    def _questions(self) -> Iterator[tuple[str, str, datetime | None]]:
+        """What officers have not been written to about: the dated fact, the question's key, and when it opens."""
+        if not self._policy.last_moment_reminder_minutes:
+            return
+        for name in self._state.vocabulary.asked:
+            opens = self._state.asked_again.get(name)
+            key = f"{name} {opens}"
+            if key not in self._state.asked:
+                yield name, key, opens
+
+    def _ask_for_decisions(self) -> None:
+        now = workflow.now()
+        for name, key, opens in list(self._questions()):
+            if opens is not None and opens > now:
+                continue
+            self._state.asked.add(key)
+            self._in_background(
+                self._forgiving(
+                    workflow.execute_activity_method(
+                        ReminderContract.ask_for_decision,
+                        AskForDecision(case_id=self._case_id, name=name, opens=opens),
+                        **MAIL_TO_PEOPLE,
+                        summary="ask for a decision",
                     )
                 )
             )
@@ -380,6 +417,7 @@ class CaseWorkflow:
         yield from (batch.again_at for batch in state.put_off.values())
         # A reminder whose time has passed is given at once.
         yield from (max(reminder[0], now + timedelta(milliseconds=1)) for reminder in self._reminders())
+        yield from (opens for _, _, opens in self._questions() if opens)
         yield from (hold.until for hold in state.holds.values() if hold.until)
         yield from state.chases[:1]
         if overdue := self._next_overdue():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +38,8 @@ JSON_FIELDS = (
     "starts_at",
     "due_at",
     "due_local",
+    "earliest_at",
+    "earliest_local",
     "limit",
     "status",
     "contents",
@@ -50,6 +53,9 @@ FormOption = Annotated[str, typer.Option("--form", help="Form of agreement, such
 StateOption = Annotated[str | None, typer.Option("--state", help="Postal abbreviation of the LEA's state.")]
 AmendmentsOption = Annotated[
     Path | None, typer.Option("--amendments", help="YAML file with the changes agreed for this agreement.")
+]
+ChoiceOption = Annotated[
+    list[str] | None, typer.Option("--choice", help="What the agreement chose, such as alternative_security_standard.")
 ]
 OnOption = Annotated[str | None, typer.Option("--on", help="Day for which the texts are chosen, by default today.")]
 
@@ -73,6 +79,7 @@ def due(
     ] = None,
     calendar: Annotated[Path | None, typer.Option("--calendar", help="The LEA's school calendar.")] = None,
     amendments: AmendmentsOption = None,
+    choice: ChoiceOption = None,
     on: OnOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -80,9 +87,16 @@ def due(
     anchors = dict(_anchor(text) for text in at)
     if len(anchors) < len(at):
         raise InvalidInput("An anchor is given twice.", where="at", next_step="Give each anchor once.")
-    question = _question(agreement, form, state, tz, amendments, calendar)
+    question = _question(agreement, form, state, tz, amendments, choice or [], calendar)
     catalogue = load_catalogue()
-    terms = effective_terms(catalogue, question.form, question.state, amendments=question.amendments, on=_day(on))
+    terms = effective_terms(
+        catalogue,
+        question.form,
+        question.state,
+        amendments=question.amendments,
+        choices=question.choices,
+        on=_day(on),
+    )
     _check_event(catalogue, terms, event)
     zone = _zone(catalogue, question)
     duties = duties_for(terms, event, anchors, zone=zone, calendar=question.calendar, defaults=_installed_defaults())
@@ -98,11 +112,14 @@ def show(
     state: StateOption = None,
     clause: Annotated[str | None, typer.Option("--clause", help="Only this clause, with its trail.")] = None,
     amendments: AmendmentsOption = None,
+    choice: ChoiceOption = None,
     on: OnOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the snapshot that a case would pin.")] = False,
 ) -> None:
     """Show the clauses in force for an agreement."""
-    terms = effective_terms(load_catalogue(), form, state, amendments=_amendments(amendments), on=_day(on))
+    terms = effective_terms(
+        load_catalogue(), form, state, amendments=_amendments(amendments), choices=choice or (), on=_day(on)
+    )
     if as_json:
         typer.echo(terms.snapshot().decode())
         return
@@ -209,6 +226,7 @@ def _question(
     state: str | None,
     zone: str | None,
     amendments: Path | None,
+    choices: list[str],
     calendar: Path | None,
 ) -> AgreementTerms:
     if (agreement is None) == (form is None):
@@ -217,22 +235,20 @@ def _question(
         )
     supplied = _calendar(calendar)
     if agreement is not None:
-        if state or amendments:
+        if state or amendments or choices:
             raise InvalidInput(
-                "An imported agreement has its own state and amendments.",
+                "An imported agreement has its own state, amendments and choices.",
                 where="agreement",
-                next_step="Leave out --state and --amendments.",
+                next_step="Leave out --state, --amendments and --choice.",
             )
         from records.terms import stored_agreement  # with the database, which other questions do not need
         from starter.cli.console import open_installation
 
         _, database = open_installation()
         stored = stored_agreement(database, agreement)
-        return AgreementTerms(
-            stored.form, stored.state, zone or stored.zone, stored.amendments, supplied or stored.calendar
-        )
+        return replace(stored, zone=zone or stored.zone, calendar=supplied or stored.calendar)
     assert form is not None, "one of the two is given"
-    return AgreementTerms(form, state, zone, _amendments(amendments), supplied)
+    return AgreementTerms(form, state, zone, _amendments(amendments), tuple(choices), supplied)
 
 
 def _anchor(text: str) -> tuple[str, datetime | date]:
@@ -352,12 +368,18 @@ def _answer(event: str, terms: EffectiveTerms, duties: tuple[DueDuty, ...]) -> d
     }
 
 
+def _when(duty: DueDuty, zone: str) -> str:
+    """When a duty is due, or from which day on it may be performed, or else where it stands."""
+    if duty.due_at:
+        return local(duty.due_at, zone_of(zone))
+    return f"not before {duty.earliest_local[:10]}" if duty.earliest_local else duty.status
+
+
 def _print_duties(duties: tuple[DueDuty, ...], zone: str) -> None:
     console = Console()
     table = Table("clause", "limit", "due (LEA's time)", box=box.SIMPLE_HEAD, pad_edge=False)
     for duty in duties:
-        due_at = local(duty.due_at, zone_of(zone)) if duty.due_at else duty.status
-        table.add_row(duty.clause, duty.limit, due_at)
+        table.add_row(duty.clause, duty.limit, _when(duty, zone))
     console.print(table)
     for duty in duties:
         flags = f" ({', '.join(duty.flags)})" if duty.flags else ""

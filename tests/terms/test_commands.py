@@ -47,6 +47,8 @@ def test_the_answer_is_the_documented_json() -> None:
         "starts_at",
         "due_at",
         "due_local",
+        "earliest_at",
+        "earliest_local",
         "limit",
         "status",
         "contents",
@@ -67,12 +69,22 @@ def test_a_pending_duty_has_null_instants() -> None:
     assert [pending[key] for key in ("anchor", "starts_at", "due_at", "due_local")] == [None] * 4
 
 
+def test_a_floor_is_told_as_the_earliest_day_and_not_as_a_due_date() -> None:
+    question = ("disposition", "--form", "ndpa-v1", "--state", "NY")
+    at = ("--at", "terminated=2026-06-30", "--at", "notice_given=2026-07-20")
+    (disposal,) = (duty for duty in ask(*question, *at)["duties"] if duty["clause"] == "disposition.termination")
+    assert (disposal["due_at"], disposal["earliest_local"]) == (None, "2026-10-18T00:00:00-04:00")
+    assert "not before 2026-10-18" in run("due", *question, *at).stdout
+
+
 def test_the_installation_s_own_default_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUENOTICE_DEFAULTS__DISPOSITION_DAYS", "10")
-    duties = ask("disposition", "--form", "ca-profile", "--state", "CA", "--at", "requested=2026-06-01")["duties"]
+    duties = ask("disposition", "--form", "ca-profile", "--state", "CA", "--at", "disposal_requested=2026-06-01")[
+        "duties"
+    ]
     assert (duties[0]["limit"], duties[0]["due_local"]) == ("10 days (default)", "2026-06-11T23:59:59-07:00")
     monkeypatch.setenv("DUENOTICE_DEFAULTS__DISPOSITION_DAYS", "soon")
-    told = run("due", "disposition", "--form", "ca-profile", "--state", "CA", "--at", "requested=2026-06-01")
+    told = run("due", "disposition", "--form", "ca-profile", "--state", "CA", "--at", "disposal_requested=2026-06-01")
     assert "The default disposition_days cannot be used" in str(told.exception)
 
 
@@ -121,10 +133,10 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments: str, says: str) ->
     assert says in str(told)
 
 
-def test_a_calendar_that_ends_before_the_due_date_is_told(tmp_path: Path) -> None:
+def test_a_calendar_of_another_school_year_is_told(tmp_path: Path) -> None:
     file = tmp_path / "year.csv"
     file.write_text(CALENDAR)
-    question = ("disclosure", "--form", "ndpa-v1", "--state", "IL", "--at", "disclosure=2026-03-31")
+    question = ("disclosure", "--form", "ndpa-v1", "--state", "IL", "--at", "disclosure=2026-09-15")
     told = run("due", *question, "--calendar", str(file)).exception
     assert isinstance(told, InvalidInput)
     assert "covers only 2025-08-18 to 2026-03-20" in str(told)
