@@ -72,7 +72,7 @@ class ReminderActivities(ReminderContract):
                     f"Case {reference} has {len(waiting)} notices under {message.clause} that wait for an officer's "
                     f"release. They are due by {utc_instant(message.due_at)}; {message.fraction:.0%} of their time "
                     "is over.",
-                    "If nobody acts, they go out by themselves at the last safe moment, marked as unreleased.",
+                    "If nobody acts, they go out by themselves at the last safe moment, with what is known.",
                     _named(waiting),
                     self.case_page(message.case_id),
                 ),
@@ -154,8 +154,8 @@ class ReminderActivities(ReminderContract):
 
     async def write_to_officer(self, subject: str, paragraphs: Sequence[str], *, key: str, at: datetime) -> None:
         """Send the officer a message; ``key`` names what it is about, and so its Message-ID."""
-        officer = self._notice_writer.organisation
-        to = Mailbox(name=officer.contact, email=officer.email)
+        officer = self._notice_writer.organisation.contact
+        to = Mailbox(name=officer.name, email=officer.email)
         raw = compose_plain_mail(
             subject, paragraphs, sender=self._notice_writer.sender, to=to, message_id=self._message_id(key), at=at
         )

@@ -55,7 +55,7 @@ class Kind:
         recurs: whether what recurs comes round again within the case.
         ahead: the dated facts that may lie in the future.
         shown: the content elements that its page shows first, with what people call them.
-        templates: the names of its notices' templates in ``config/notices/``.
+        templates: the names in ``config/notices/`` of templates of its own, where its notices read differently.
         workflow: its workflow class, as ``module:name``.
         records: the module that stores its own acts; None where it has none.
     """

@@ -32,6 +32,7 @@ from models.tables import AgreementContact, Batch, Delivery, Duty, Notice
 from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import perform
 from records.outbox import OutgoingMessage, attempt_of
+from records.performing import perform_further
 
 Answer: TypeAlias = SendResult | MailServerUnavailable | OutcomeUnknown
 
@@ -108,7 +109,8 @@ def _settle(
             verdict=duty.verdict,
             given=tuple(notice.given),
             lacking=tuple(notice.lacking),
-        )
+        ),
+        *perform_further(session, notice, attempt, handed.at),
     ]
 
 

@@ -56,6 +56,7 @@ class DueDuty(BaseModel):
             which the one before it is due.
         due_at: the last instant at which the duty is performed on time (UTC).
         due_local: the same in the LEA's zone, ISO 8601 with offset.
+        due_without_hold: when it would have been due had no law-enforcement hold moved it; None where none did.
         limit: the limit that won, in words.
         contents: ids of the elements that its notice must give.
         by_notice: whether its notice has anything to say; what performs the duty is ``performed_by``.
@@ -80,6 +81,7 @@ class DueDuty(BaseModel):
     starts_at: datetime | None = None
     due_at: datetime | None = None
     due_local: str | None = None
+    due_without_hold: datetime | None = None
     limit: str
     status: Literal["pending", "running"]
     contents: tuple[str, ...]
@@ -257,7 +259,9 @@ class _Count:
         counts = [(self._due(clause, limit, start), source) for limit, source in limits]
         soonest = min((count for count, _ in counts), key=lambda count: count.due_at)
         reasons = self._reasons(clause, start, counts, soonest)
+        without_hold: datetime | None = None
         if (lifted := self._hold_lifted(clause)) and (held := self._after_hold(clause, lifted)).due_at > soonest.due_at:
+            without_hold = soonest.due_at
             start, soonest = lifted, held
             reasons.append(self._arithmetic(lifted, held))
             reasons += _default_sentences(held)
@@ -268,6 +272,7 @@ class _Count:
             starts_at=instant_of(start.value, self._zone),
             due_at=soonest.due_at,
             due_local=soonest.due_at.astimezone(self._zone).isoformat(),
+            due_without_hold=without_hold,
             limit=str(soonest.limit),
             status="running",
             why=(*why, *reasons),
@@ -368,6 +373,7 @@ def _duty(
     starts_at: datetime | None = None,
     due_at: datetime | None = None,
     due_local: str | None = None,
+    due_without_hold: datetime | None = None,
     occurrence: int,
 ) -> DueDuty:
     assert clause.performed_by is not None, "a dated clause is a duty, and a duty says how it is performed"
@@ -383,6 +389,7 @@ def _duty(
         starts_at=starts_at,
         due_at=due_at,
         due_local=due_local,
+        due_without_hold=due_without_hold,
         limit=limit,
         status=status,
         contents=tuple(element.id for element in clause.contents),
