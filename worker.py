@@ -75,7 +75,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     cases = CaseActivities(database, resources.catalogue)
     duties = DutyActivities(database, resources.catalogue, settings.defaults, settings.side)
     transport, writer = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
-    notices = NoticeActivities(database, transport, writer)
+    notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
     reminders = ReminderActivities(database, transport, writer)
     policy = notice_policy(settings)
     watchdog = WatchdogActivities(

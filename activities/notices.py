@@ -5,7 +5,7 @@ and settled after it, in two transactions. One found under way at the next attem
 whether it arrived, so the same bytes are sent again under the same Message-ID, and both sends are recorded.
 
 One recipient's trouble is his own: what is deferred or may have been lost is put off to a moment of its own, and the
-batch's place is free for the next one.
+batch's place is free for the next one. What may have been lost again and again is left to a person.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnkno
 from models.tables import Batch
 from records.batches import begin_batch, finish_batch
 from records.deliveries import Answer, Handed, settle
-from records.outbox import NoticeWriter, OutgoingMessage
+from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
 
 CHUNK = 50
 """How many notices are composed, sent and recorded together: what a crash can leave under way."""
@@ -37,12 +37,18 @@ LONGEST_HANDOVER = timedelta(minutes=15)
 
 
 class NoticeActivities(NoticeContract):
-    """The activity that gives the notices of a batch."""
+    """The activity that gives the notices of a batch.
 
-    def __init__(self, database: Database, transport: SmtpTransport, notice_writer: NoticeWriter) -> None:
+    A message of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides.
+    """
+
+    def __init__(
+        self, database: Database, transport: SmtpTransport, notice_writer: NoticeWriter, *, unknown_resends: int
+    ) -> None:
         self._database = database
         self._transport = transport
         self._notice_writer = notice_writer
+        self._unknown_resends = unknown_resends
 
     @activity.defn
     async def send_batch(self, message: SendBatch) -> BatchOutcome:
@@ -54,14 +60,12 @@ class NoticeActivities(NoticeContract):
         """
         now = activity_clock()
         await asyncio.to_thread(self._begin, message, now())
-        put_off: set[UUID] = set()
-        while pending := [key for key in await asyncio.to_thread(self._pending, message) if key not in put_off]:
+        while pending := await asyncio.to_thread(self._pending, message, now()):
             for chunk in _chunks(pending):
-                put_off |= await self._give(message, chunk, now)
-        return await asyncio.to_thread(self._finish, message, len(put_off), now())
+                await self._give(message, chunk, now)
+        return await asyncio.to_thread(self._finish, message, now())
 
-    async def _give(self, message: SendBatch, chunk: Sequence[UUID], now: Callable[[], datetime]) -> set[UUID]:
-        """Hand over some notices; return those to be tried again later."""
+    async def _give(self, message: SendBatch, chunk: Sequence[UUID], now: Callable[[], datetime]) -> None:
         mails = await asyncio.to_thread(self._reserve, message, chunk, now())
         async with beating(LONGEST_HANDOVER):
             handed = await asyncio.gather(*(self._hand_over(mail, now) for mail in mails))
@@ -69,9 +73,6 @@ class NoticeActivities(NoticeContract):
         for item in handed:
             if isinstance(item.answer, MailServerUnavailable) and not isinstance(item.answer, DeliveryDeferred):
                 raise ApplicationError(str(item.answer), type=item.answer.code)
-        return {
-            item.outgoing.notice_id for item in handed if isinstance(item.answer, DeliveryDeferred | OutcomeUnknown)
-        }
 
     async def _hand_over(self, outgoing: OutgoingMessage, now: Callable[[], datetime]) -> Handed:
         answer: Answer
@@ -85,9 +86,10 @@ class NoticeActivities(NoticeContract):
         with self._database.writing() as session:
             begin_batch(session, message, now)
 
-    def _pending(self, message: SendBatch) -> list[UUID]:
+    def _pending(self, message: SendBatch, now: datetime) -> list[UUID]:
+        """The notices of which something is to be sent by now."""
         with self._database.reading() as session:
-            return self._notice_writer.pending(session, message.batch_id)
+            return [notice for notice, at in still_to_send(session, message.batch_id).items() if at <= now]
 
     def _reserve(self, message: SendBatch, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
         with self._database.writing() as session:
@@ -96,11 +98,11 @@ class NoticeActivities(NoticeContract):
 
     def _settle(self, message: SendBatch, handed: Sequence[Handed], now: datetime) -> None:
         with self._database.writing() as session:
-            settle(session, message.batch_id, handed, now)
+            settle(session, message.batch_id, handed, now, unknown_resends=self._unknown_resends)
 
-    def _finish(self, message: SendBatch, put_off: int, now: datetime) -> BatchOutcome:
+    def _finish(self, message: SendBatch, now: datetime) -> BatchOutcome:
         with self._database.writing() as session:
-            return finish_batch(session, message.batch_id, put_off, now)
+            return finish_batch(session, message.batch_id, now)
 
 
 def _chunks(items: Sequence[UUID]) -> Iterator[Sequence[UUID]]:

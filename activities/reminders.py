@@ -23,12 +23,12 @@ from mail.compose import utc_instant
 from mail.facts import Mailbox
 from mail.links import notice_link
 from mail.plain import compose_plain_mail
-from mail.transport import DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
+from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
-from models.enums import BatchStatus, ContactRole, DeliveryStatus
+from models.enums import BatchStatus, ContactRole
 from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
-from records.escalations import raise_contacts, raise_duties, raised_since
-from records.outbox import NoticeWriter
+from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
+from records.outbox import ARRIVED, NoticeWriter
 
 ASK_AGAIN = timedelta(minutes=30)
 """When mailboxes that took no mail are asked to acknowledge again."""
@@ -83,34 +83,48 @@ class ReminderActivities(ReminderContract):
 
     @activity.defn
     async def raise_overdue(self, message: RaiseOverdue) -> None:
-        """Raise each duty that is overdue, late or undelivered, and each contact that failed, once.
+        """Raise each duty that is overdue, late or undelivered, each contact that failed, and what nobody knows, once.
 
         It is written in evidence first, then to the officer; a further attempt, as when the mail server was down,
         writes of what the earlier ones raised.
         """
         now, info = activity_clock(), activity.info()
         since = info.scheduled_time if info.attempt > 1 else None
-        raised, failed = await asyncio.to_thread(self._escalate, message.case_id, now(), since)
+        raised = await asyncio.to_thread(self._escalate, message.case_id, now(), since)
         reference = identifiers.case_reference(message.case_id)
-        if failed:
+        if raised.unknown:
             await self.write_to_officer(
-                f"{len(failed)} contacts refused a notice of case {reference}",
+                f"Nobody can say whether {len(raised.unknown)} notices of case {reference} arrived",
                 (
-                    f"In case {reference}, the mail server of {len(failed)} contacts refused a notice. The LEA's next "
-                    "contact is tried instead, now and with later notices. Please ask these LEAs for another contact.",
-                    _named(failed),
+                    f"In case {reference}, the connection was lost each time that a notice under these agreements had "
+                    "been handed over, so it may have arrived or not. It is not sent again by itself. Please ask these "
+                    "LEAs; then record on the case's page that it arrived, or have it sent once more.",
+                    _named(raised.unknown),
+                    self.case_page(message.case_id),
+                ),
+                key=f"unknown:{message.case_id}:{now().isoformat()}",
+                at=now(),
+            )
+        if raised.contacts:
+            await self.write_to_officer(
+                f"{len(raised.contacts)} contacts refused a notice of case {reference}",
+                (
+                    f"In case {reference}, the mail server of {len(raised.contacts)} contacts refused a notice. The "
+                    "LEA's next contact is tried instead, now and with later notices. Please ask these LEAs for "
+                    "another contact.",
+                    _named(raised.contacts),
                     self.case_page(message.case_id),
                 ),
                 key=f"contacts:{message.case_id}:{now().isoformat()}",
                 at=now(),
             )
-        if raised:
+        if raised.duties:
             await self.write_to_officer(
-                f"{len(raised)} duties of case {reference} are overdue, late or undelivered",
+                f"{len(raised.duties)} duties of case {reference} are overdue, late or undelivered",
                 (
-                    f"In case {reference}, {len(raised)} duties are overdue or were met late, or no contact could be "
-                    "reached for them.",
-                    _named(raised),
+                    f"In case {reference}, {len(raised.duties)} duties are overdue or were met late, or no contact "
+                    "could be reached for them.",
+                    _named(raised.duties),
                     self.case_page(message.case_id),
                 ),
                 key=f"escalation:{message.case_id}:{now().isoformat()}",
@@ -129,7 +143,7 @@ class ReminderActivities(ReminderContract):
             activity.heartbeat()
             try:
                 await self._ask(message.case_id, chase, now)
-            except (DeliveryDeferred, OutcomeUnknown):
+            except DeliveryDeferred:
                 put_off += 1
         return Chased(put_off=put_off, again_at=now() + ASK_AGAIN if put_off else None)
 
@@ -148,9 +162,13 @@ class ReminderActivities(ReminderContract):
             message_id=self._message_id(f"chase:{chase.notice_id}:{chase.reminders}"),
             at=now(),
         )
+        answer: Accepted | Rejected | None
         async with beating(LONGEST_SEND):
-            answer = await self._transport.send(raw, self._notice_writer.sender.email, chase.to.email)
-        await asyncio.to_thread(self._note_chase, case_id, chase, isinstance(answer, Rejected), now())
+            try:
+                answer = await self._transport.send(raw, self._notice_writer.sender.email, chase.to.email)
+            except OutcomeUnknown:
+                answer = None  # it may have arrived: the ladder's next step asks again, and not a copy every half hour
+        await asyncio.to_thread(self._note_chase, case_id, chase, answer, now())
 
     async def write_to_officer(self, subject: str, paragraphs: Sequence[str], *, key: str, at: datetime) -> None:
         """Send the officer a message; ``key`` names what it is about, and so its Message-ID."""
@@ -203,9 +221,13 @@ class ReminderActivities(ReminderContract):
                 ),
             )
 
-    def _escalate(self, case_id: UUID, now: datetime, since: datetime | None) -> tuple[list[str], list[str]]:
+    def _escalate(self, case_id: UUID, now: datetime, since: datetime | None) -> Raised:
         with self._database.writing() as session:
-            raised = raise_duties(session, case_id, now), raise_contacts(session, case_id, now)
+            raised = Raised(
+                duties=raise_duties(session, case_id, now),
+                contacts=raise_contacts(session, case_id, now),
+                unknown=raise_unknown(session, case_id, now),
+            )
             return raised_since(session, case_id, since) if since else raised
 
     def _to_chase(self, message: ChaseAcknowledgements, now: datetime) -> list[Chase]:
@@ -221,7 +243,7 @@ class ReminderActivities(ReminderContract):
                     col(Notice.given_at).is_not(None),
                     col(Notice.acknowledged_at).is_(None),
                     Notice.reminders < len(message.chase_hours),
-                    Delivery.status == DeliveryStatus.ACCEPTED,
+                    col(Delivery.status).in_(ARRIVED),
                     col(AgreementContact.role) != ContactRole.COPY_TO,
                 )
                 .order_by(col(Notice.id))
@@ -232,7 +254,7 @@ class ReminderActivities(ReminderContract):
             if notice.given_at and now >= notice.given_at + timedelta(hours=message.chase_hours[notice.reminders])
         ]
 
-    def _note_chase(self, case_id: UUID, chase: Chase, rejected: bool, now: datetime) -> None:
+    def _note_chase(self, case_id: UUID, chase: Chase, answer: Accepted | Rejected | None, now: datetime) -> None:
         with self._database.writing() as session:
             notice = session.get_one(Notice, chase.notice_id)
             notice.reminders = chase.reminders + 1
@@ -245,7 +267,8 @@ class ReminderActivities(ReminderContract):
                     at=now,
                     notice_id=chase.notice_id,
                     reminder=notice.reminders,
-                    rejected=rejected,
+                    rejected=isinstance(answer, Rejected),
+                    unknown=answer is None,
                 ),
             )
 

@@ -86,12 +86,12 @@ def catcher(folder: Path) -> Iterator[int]:
 
 
 @asynccontextmanager
-async def installation(home: Path, smtp_port: int) -> AsyncIterator[Resources]:
+async def installation(home: Path, smtp_port: int, *, release: str = "immediate") -> AsyncIterator[Resources]:
     """A new installation with a Temporal server and a worker of its own."""
     settings = Settings.model_validate(
         {
             "home": home,
-            "release": "immediate",
+            "release": release,
             "log_level": "error",
             "smtp": {"host": "127.0.0.1", "port": smtp_port, "security": "none"},
         }

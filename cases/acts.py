@@ -53,6 +53,12 @@ class Act(Message):
     makes: ClassVar[Made | None] = None
     """What the act makes that a later act names by its id; None where it makes nothing."""
 
+    done_says: ClassVar[str] = "Recorded."
+    """What is said to the one who acts once it is done."""
+
+    stands_alone: ClassVar[bool] = True
+    """Whether a case's page has a form of its own for it, or offers it beside what it is about."""
+
     act: str
 
     @classmethod
@@ -82,6 +88,7 @@ class SetDate(Act):
     range of days, or, with none of the three, unknown.
     """
 
+    done_says = "The date is recorded, and every open duty is computed anew."
     act: Literal["date"] = "date"
     name: DateName
     instant: Instant | None = Field(default=None, title="At")
@@ -101,6 +108,8 @@ class SetDate(Act):
 class Learn(Act):
     """Say what a content element is; LEAs that were told without it get a supplement."""
 
+    done_says = "Recorded. LEAs that wait for it get a supplement."
+    stands_alone = False
     act: Literal["learn"] = "learn"
     element: Element
     value: KeptText = Field(title="What it is", json_schema_extra={"positional": True})
@@ -109,6 +118,8 @@ class Learn(Act):
 class Impossible(Act):
     """Declare that a content element cannot be determined, so that nobody waits for it."""
 
+    done_says = "Recorded. Nobody waits for it any more."
+    stands_alone = False
     act: Literal["impossible"] = "impossible"
     element: Element
 
@@ -116,6 +127,8 @@ class Impossible(Act):
 class Release(Act):
     """Let waiting and withheld notices go now: of one clause, or all."""
 
+    done_says = "The waiting notices are released and on their way."
+    stands_alone = False
     act: Literal["release"] = "release"
     clause: Clause | None = None
 
@@ -123,6 +136,7 @@ class Release(Act):
 class Withhold(Act):
     """Keep waiting notices back, even at their last safe moment: of one clause, or all."""
 
+    done_says = "The notices are withheld until somebody releases them."
     act: Literal["withhold"] = "withhold"
     reason: Reason
     clause: Clause | None = None
@@ -132,6 +146,7 @@ class Propose(Act):
     """Propose that a clause asks for no notice, on one of its grounds; for all agreements if none is named."""
 
     makes = Made("proposal", "Proposal {id}: a second person decides it.")
+    done_says = "Proposed. A second person decides it."
     act: Literal["propose"] = "propose"
     clause: Clause
     ground: Ground
@@ -147,6 +162,8 @@ class Propose(Act):
 class Approve(Act):
     """Approve somebody else's proposal: its duties are closed as not required."""
 
+    done_says = "Approved. Its duties are closed as not required."
+    stands_alone = False
     act: Literal["approve"] = "approve"
     proposal_id: UUID = Field(title="Proposal", json_schema_extra={"choice": "proposals"})
 
@@ -154,6 +171,8 @@ class Approve(Act):
 class Decline(Act):
     """Decline a proposal: its duties stay as they are."""
 
+    done_says = "Declined. Its duties stay as they are."
+    stands_alone = False
     act: Literal["decline"] = "decline"
     proposal_id: UUID = Field(title="Proposal", json_schema_extra={"choice": "proposals"})
 
@@ -166,6 +185,7 @@ class Hold(Act):
     """
 
     makes = Made("hold", "Hold {id} is in place.")
+    done_says = "The hold is in place."
     act: Literal["hold"] = "hold"
     particulars: KeptText = Field(title="Agency, its reference, and who asked")
     begins_at: Instant = Field(title="Since")
@@ -179,6 +199,8 @@ class Hold(Act):
 class Lift(Act):
     """End a law-enforcement hold: what it stopped is due a reasonable time later."""
 
+    done_says = "The hold is lifted, and what it stopped runs again."
+    stands_alone = False
     act: Literal["lift"] = "lift"
     hold_id: UUID = Field(title="Hold", json_schema_extra={"choice": "holds"})
 
@@ -186,6 +208,7 @@ class Lift(Act):
 class Done(Act):
     """Record that the duties under a clause were done, with the proof; never those that a notice performs."""
 
+    done_says = "Recorded, with its proof."
     act: Literal["done"] = "done"
     clause: Clause
     proof: KeptFile = Field(title="What proves it")
@@ -194,6 +217,7 @@ class Done(Act):
 class ConfirmDone(Act):
     """Record a party's own word that it did what a clause asks: who says so, and the particulars."""
 
+    done_says = "The confirmation is recorded."
     act: Literal["confirm-done"] = "confirm-done"
     clause: Clause
     agreement: AgreementName
@@ -201,9 +225,34 @@ class ConfirmDone(Act):
     particulars: KeptText
 
 
+class SendAgain(Act):
+    """Send a notice once more of which nobody can say whether it arrived: the same message, to the same contact."""
+
+    done_says = "They are sent once more."
+    stands_alone = False
+    act: Literal["send-again"] = "send-again"
+    clause: Clause
+    agreement: AgreementName | None = Field(
+        default=None, description="The reference of one agreement; left empty, every such notice under the clause."
+    )
+
+
+class Vouch(Act):
+    """Record that a notice did arrive of which the mail server left nobody able to say so: who says it, and when."""
+
+    done_says = "Recorded, with who vouches for it."
+    stands_alone = False
+    act: Literal["vouch"] = "vouch"
+    clause: Clause
+    agreement: AgreementName
+    arrived_at: Instant = Field(title="When it arrived")
+    particulars: KeptText = Field(title="Who says so, and how they know")
+
+
 class AdoptTerms(Act):
     """Let the case follow the clauses as they are now instead of those that it pinned."""
 
+    done_says = "The case follows the clauses as they are now."
     act: Literal["adopt-terms"] = "adopt-terms"
     reason: Reason
 
@@ -215,6 +264,7 @@ class Add(Act):
     are touched.
     """
 
+    done_says = "The agreements are in the case, and their duties are computed."
     act: Literal["add"] = "add"
     agreements: KeptReferences = Field(
         default_factory=lambda: KeptReferences.model_validate(()), title="References", description="One a line."
@@ -240,6 +290,8 @@ CommonAct: TypeAlias = (
     | Lift
     | Done
     | ConfirmDone
+    | SendAgain
+    | Vouch
     | AdoptTerms
     | Add
 )
@@ -258,6 +310,8 @@ COMMON_ACTS: tuple[type[Act], ...] = (
     Lift,
     Done,
     ConfirmDone,
+    SendAgain,
+    Vouch,
     AdoptTerms,
     Add,
 )

@@ -134,6 +134,7 @@ class IncidentReport(Intake):
 class Confirm(Act):
     """Confirm a suspected breach, which starts the clocks that run from confirmation."""
 
+    done_says = "The breach is confirmed; the clocks that count from confirmation run."
     act: Literal["confirm"] = "confirm"
     confirmed_at: Instant = Field(title="Confirmed at", description="When it was confirmed, with its offset.")
 
@@ -141,6 +142,7 @@ class Confirm(Act):
 class Dismiss(Act):
     """Find that there was no breach: what has not left is cancelled, LEAs already told are told so."""
 
+    done_says = "The suspicion is dismissed. LEAs that were told of it are told so."
     act: Literal["dismiss"] = "dismiss"
     reason: Reason
 

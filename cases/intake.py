@@ -112,7 +112,7 @@ class Intake(Frozen):
                 where="agreements",
                 next_step="Choose at least one agreement, or import it first.",
             )
-        for where, text in _texts(self.model_dump(mode="json")):
+        for where, text in _texts(self.model_dump(mode="json", warnings=False)):
             if UNPRINTABLE.search(text):
                 yield InvalidInput("It holds a control character.", where=where, next_step="Paste it as plain text.")
 

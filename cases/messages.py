@@ -59,14 +59,16 @@ class BatchOutcome(Message):
     """What became of a batch.
 
     ``late`` counts the notices given late, ``undelivered`` those for which no contact is left, ``refused`` the contacts
-    that refused. ``again_at`` is when to take the batch up again for the ``put_off`` messages that were deferred, or of
-    which nobody can say whether they arrived; None when there are none.
+    that refused, ``undecided`` the messages of which nobody can say whether they arrived and a person decides.
+    ``again_at`` is when to take the batch up again for the ``put_off`` notices of which something is to be tried again;
+    None when there are none.
     """
 
     given: int = 0
     late: int = 0
     undelivered: int = 0
     refused: int = 0
+    undecided: int = 0
     put_off: int = 0
     again_at: datetime | None = None
 

@@ -24,8 +24,10 @@ from cases.acts import (
     Lift,
     Propose,
     Release,
+    SendAgain,
     SetDate,
     TakeAct,
+    Vouch,
     Withhold,
 )
 from cases.anchors import check_anchor, check_instant
@@ -59,9 +61,9 @@ def take(kind: Kind, message: TakeAct, state: CaseState) -> None:
 
 
 def _check_dismissed(act: Act) -> None:
-    """In a dismissed case, only the notices that say so are still decided about, and a hold is still ended."""
-    if not isinstance(act, Release | Withhold | Lift):
-        raise Refused("This suspicion was dismissed.", next_step="Report a new incident if there is one.")
+    """In a dismissed case, only its notices are still decided about, and a hold is still ended."""
+    if not isinstance(act, Release | Withhold | Lift | SendAgain | Vouch):
+        raise Refused("This case was dismissed.", next_step="Open a new one if there is something after all.")
 
 
 def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState, now: datetime) -> None:
@@ -98,6 +100,12 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
                     where="clause",
                     next_step="Record that it was done, with the proof.",
                 )
+        case SendAgain(clause=clause):
+            _check_undecided(clause, state)
+        case Vouch(clause=clause, arrived_at=arrived_at):
+            _check_undecided(clause, state)
+            if problem := check_instant("arrived_at", arrived_at, now):
+                raise problem
         case AdoptTerms():
             return
         case Add(involved_at=involved_at, reason=reason):
@@ -192,6 +200,16 @@ def _check_done(clause: str, state: CaseState) -> None:
         )
 
 
+def _check_undecided(clause: str, state: CaseState) -> None:
+    """Only what the mail server left unknown, and is not sent again by itself, is a person's to decide."""
+    _check_clause(clause, state)
+    if state.summary.undecided == 0:
+        raise Refused(
+            "Of no notice of this case is it a person's to say whether it arrived.",
+            next_step="Look at the case's page.",
+        )
+
+
 def _check_clause(clause: str, state: CaseState) -> None:
     _refuse_unopened(state)
     if clause not in state.vocabulary.clauses:
@@ -235,7 +253,11 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
             )
         case Lift(hold_id=hold_id):
             del state.holds[hold_id]
-        case SetDate() | Learn() | Impossible() | Done() | ConfirmDone() | AdoptTerms() | Add():
+        case SendAgain(clause=clause):
+            for key, batch in state.put_off.items():
+                if batch.plan.clause == clause:  # it takes the message along at once: its clock began in the past
+                    state.put_off[key] = batch.model_copy(update={"again_at": batch.plan.starts_at})
+        case SetDate() | Learn() | Impossible() | Done() | ConfirmDone() | Vouch() | AdoptTerms() | Add():
             return  # what they change is in SQL alone
         case _:
             assert_never(act)

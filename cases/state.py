@@ -75,6 +75,7 @@ class CaseSummary(Message):
     """How a case stands in SQL.
 
     ``lacking_notices`` counts LEAs told without every element; ``unacknowledged`` those that have not answered;
+    ``undecided`` messages of which nobody can say whether they arrived, and which wait for a person's decision;
     ``due_instants`` are the distinct due instants of open duties, the earliest first; ``elapses_at`` is the first at
     which the passing of time itself ends a duty. ``computing`` is whether something recorded is not yet in these
     figures.
@@ -85,6 +86,7 @@ class CaseSummary(Message):
     next_due_at: datetime | None = None
     lacking_notices: int = 0
     unacknowledged: int = 0
+    undecided: int = 0
     due_instants: tuple[datetime, ...] = ()
     elapses_at: datetime | None = None
     computing: bool = False
@@ -159,12 +161,14 @@ class CaseState(BaseModel):
     def is_at_rest(self) -> bool:
         """Whether nothing is open: every duty met, every LEA told everything, every answer given or asked for.
 
+        What nobody can say arrived is open until a person has decided.
+
         Whether the case is also over, its kind says.
         """
         busy = self.waiting or self.leaving or self.put_off or self.is_behind()
         chasing = bool(self.chases) and self.summary.unacknowledged > 0
         lacking = self.summary.lacking_notices > 0 and not self.dismissed
-        left = self.summary.open_duties or lacking
+        left = self.summary.open_duties or lacking or self.summary.undecided
         return not (busy or left or chasing)
 
     def waiting_of(self, clause: str | None) -> list[BatchPlan]:

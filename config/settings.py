@@ -169,6 +169,8 @@ class Settings(BaseSettings):
     """How long a supplemental notice gathers further facts before it goes out by itself."""
     chase_hours: tuple[Annotated[int, Field(gt=0)], ...] = (24, 72, 168)
     """How many hours after a notice its LEA is asked to acknowledge it."""
+    unknown_resends: int = Field(default=3, ge=0, le=20)
+    """How often a notice is sent again of which nobody can say whether it arrived, before a person decides."""
     watchdog_minutes: int = Field(default=5, ge=1)
     """How often the watchdog looks for cases that were lost and duties that nobody was told of."""
 

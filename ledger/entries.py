@@ -452,6 +452,12 @@ class DeliveryUnknown(DeliveryEvent):
     kind = "delivery_unknown"
 
 
+class DeliveryPassedOver(DeliveryEvent):
+    """A contact's mail server put a notice off so often, or for so long, that the next contact is told instead."""
+
+    kind = "delivery_passed_over"
+
+
 class DeliveryBounced(DeliveryEvent):
     """A notice that was accepted came back."""
 
@@ -506,12 +512,14 @@ class AcknowledgementAsked(CaseEvent):
         notice_id: the notice.
         reminder: how many times it has been asked now.
         rejected: whether its mail server refused the message.
+        unknown: whether nobody can say if the message arrived.
     """
 
     kind = "acknowledgement_asked"
     notice_id: Subject[UUID]
     reminder: int
     rejected: bool
+    unknown: bool
 
     @property
     def key(self) -> str:
@@ -552,6 +560,25 @@ class ContactEscalated(CaseEvent):
     @property
     def key(self) -> str:
         return f"contact-escalated:{self.delivery_id}"
+
+
+class UnknownEscalated(CaseEvent):
+    """A notice of which nobody can say whether it arrived, and that is not sent again, was raised to an officer.
+
+    Attributes:
+        delivery_id: the delivery of which nobody knows.
+        contact: the contact.
+        attempts: how many times it had been sent.
+    """
+
+    kind = "unknown_escalated"
+    delivery_id: Subject[UUID]
+    contact: UUID
+    attempts: int
+
+    @property
+    def key(self) -> str:
+        return f"unknown-escalated:{self.delivery_id}:{self.attempts}"
 
 
 class CaseRestarted(CaseEvent):

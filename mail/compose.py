@@ -16,11 +16,12 @@ from datetime import UTC, date, datetime
 from email.header import Header
 from email.utils import format_datetime
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field
 
 from cases.values import AnchorValue
@@ -96,7 +97,9 @@ class _Layout:
             "to_follow": [element.label for element in facts.elements if element.status in TO_FOLLOW],
             "added": [element.label for element in facts.elements if element.id in facts.added],
         }
-        own = environment.select_template([f"clauses/{facts.clauses[0].id}.j2", _OTHER_CLAUSE])
+        clause, package = facts.clauses[0].id, facts.template.rpartition(":")[0]
+        outside = [f"{package}:{clause}.j2"] if package else []
+        own = environment.select_template([*outside, f"clauses/{clause}.j2", _OTHER_CLAUSE])
         values["clause"] = own.make_module(values)
         self._values = values | {"words": environment.get_template("words.j2").make_module(values)}
 
@@ -248,9 +251,16 @@ def _filled(line: str, margin: str) -> str:
     )
 
 
+def _outside(name: str) -> str | None:
+    """The template ``package:file``, which stands in a package outside the project; None for any other name."""
+    package, colon, file = name.partition(":")
+    found = files(package).joinpath(file) if colon else None
+    return found.read_text("utf-8") if found and found.is_file() else None
+
+
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=ChoiceLoader([FileSystemLoader(TEMPLATES), FunctionLoader(_outside)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from cases.values import AnchorValue
 from models.enums import NoticeKind
 from models.errors import InvalidInput
+from terms.clauses import ClauseId
 
 _LINE_BREAKS = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -154,7 +155,7 @@ class Clause(_Value):
         why: the sentences that explain the due instant.
     """
 
-    id: Line
+    id: ClauseId
     provision: tuple[Line, ...] = Field(min_length=1)
     why: tuple[Line, ...] = ()
 
@@ -220,7 +221,7 @@ class NoticeFacts(_Value):
     """
 
     kind: NoticeKind
-    template: Annotated[str, Field(pattern=r"^[a-z_]+$")]
+    template: Annotated[str, Field(pattern=r"^([a-z_.]+:)?[a-z_]+$")]
     reader: Line
     time_zone: ZoneName
     agreement: SignedAgreement

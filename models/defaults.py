@@ -28,4 +28,4 @@ class Defaults(BaseModel):
     change_notice_days: PositiveInt = 30
     """Telling of a change where the clause gives no number."""
     security_audit_days: PositiveInt = 90
-    """Finishing the security audit that a breach calls for."""
+    """Finishing the security audit that unauthorized access calls for."""

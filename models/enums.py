@@ -106,9 +106,13 @@ class DeliveryStatus(StrEnum):
     """What became of one notice to one contact; ``unknown`` is a connection lost after DATA."""
 
     RESERVED = "reserved"
+    PASSED_OVER = "passed_over"
+    """Its mail server put it off so often that the next contact's turn came; it is tried again after the others."""
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
+    VOUCHED = "vouched"
+    """A person vouches that it arrived; its mail server never said so."""
     BOUNCED = "bounced"
 
 

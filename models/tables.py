@@ -290,7 +290,6 @@ class Batch(SQLModel, table=True):
     began_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()
     released_by: str | None = None
-    tries: int = 0
     again_at: datetime | None = _instant_or_none()
     trouble: str | None = None
     trouble_since: datetime | None = _instant_or_none()
@@ -322,8 +321,10 @@ class Notice(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """The outbox: one notice to one contact, reserved before the send, settled with the server's answer.
 
-    Copies share the message, and so the Message-ID, of the contact they are copies for. ``raised_at`` is when it
-    was raised to an officer that the contact refused it.
+    Copies share the message, and so the Message-ID, of the contact they are copies for. ``tries`` counts how often it
+    was put off, and since it is unknown, how often it stayed so; ``again_at`` is when it is tried again. One that is
+    unknown without such a moment waits for a person's decision, and ``vouched_by`` is who said that it arrived.
+    ``raised_at`` is when it was raised to an officer that the contact refused it, or that nobody knows.
     """
 
     __tablename__ = "delivery"
@@ -335,6 +336,9 @@ class Delivery(SQLModel, table=True):
     status: DeliveryStatus = _word(DeliveryStatus, index=True)
     message_sha256: str = Field(foreign_key="artifact.sha256")
     attempts: int = 0
+    tries: int = 0
+    again_at: datetime | None = _instant_or_none()
+    vouched_by: str | None = None
     reserved_at: datetime = _instant()
     attempted_at: datetime | None = _instant_or_none()
     settled_at: datetime | None = _instant_or_none()
@@ -412,7 +416,7 @@ class Answer(SQLModel, table=True):
 
 
 class Cost(SQLModel, table=True):
-    """One amount that an agreement makes the provider bear after a breach, with its receipt."""
+    """One amount of a case that an agreement makes the provider bear, with its receipt."""
 
     __tablename__ = "cost"
 

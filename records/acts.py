@@ -6,7 +6,7 @@ takes the act into its state; what is refused here leaves nothing behind, and re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -30,7 +30,9 @@ from cases.acts import (
     Lift,
     Propose,
     Release,
+    SendAgain,
     SetDate,
+    Vouch,
     Withhold,
 )
 from cases.kind import Kind
@@ -38,7 +40,7 @@ from cases.kinds import kind_named
 from cases.messages import RecordAct
 from cases.values import AnchorValue, Kept, read_references
 from ledger.append import append
-from ledger.artifacts import fetch
+from ledger.artifacts import fetch, store
 from ledger.entries import ActRecorded, JsonObject
 from models import tables
 from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, FactStatus
@@ -48,7 +50,11 @@ from records.confirmations import confirm_done
 from records.duties import perform
 from records.scope import extend_scope, pin_terms, unpin_terms
 from records.terms import agreements_knowing
+from records.undecided import send_again, vouch
 from terms.catalogue import Catalogue
+
+KEYS_A_STATEMENT = 5_000
+"""How many rows one statement names; databases bound the values of a statement."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +213,10 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
             return _done(recording, clause)
         case ConfirmDone():
             return confirm_done(session, recording.case, act, actor=recording.actor, at=recording.at)
+        case SendAgain():
+            return send_again(session, recording.case, act, at=recording.at)
+        case Vouch():
+            return vouch(session, recording.case, act, actor=recording.actor, at=recording.at)
         case AdoptTerms():
             unpin_terms(session, case_id)
             pin_terms(session, recording.catalogue, case_id, recording.at)
@@ -313,23 +323,36 @@ def _decide(recording: Recording, proposal_id: UUID, *, approve: bool) -> JsonOb
     session, case_id = recording.session, recording.case.id
     proposal = session.get_one(Proposal, proposal_id)
     proposal.decided_by, proposal.decided_at, proposal.approved = recording.actor, recording.at, approve
-    knowing = agreements_knowing(session, case_id, proposal.ground) if approve else set()
-    named = set(proposal.agreements)
-    duties = [
-        duty
-        for duty in _open_duties(session, case_id, proposal.clause)
-        if duty.agreement_id in knowing and (not named or str(duty.agreement_id) in named)
-    ]
-    for duty in duties:
-        duty.status = DutyStatus.NOT_REQUIRED
+    duties = _not_required(session, case_id, proposal) if approve else []
     return {
         "approved": approve,
         "proposed_by": proposal.proposed_by,
         "clause": proposal.clause,
         "ground": proposal.ground,
         "reason_sha256": proposal.reason_sha256,
-        "duties": [str(duty.id) for duty in duties],
+        **_listed(recording, "duties", duties),
     }
+
+
+def _not_required(session: Session, case_id: UUID, proposal: Proposal) -> list[str]:
+    """Close the duties that an approved proposal is about; return their ids, in order."""
+    knowing, named = agreements_knowing(session, case_id, proposal.ground), set(proposal.agreements)
+    is_open = (Duty.case_id == case_id, Duty.clause == proposal.clause, col(Duty.status).in_(OPEN_STATUSES))
+    found = session.exec(select(Duty.id, Duty.agreement_id).where(*is_open).order_by(col(Duty.id))).all()
+    about = [key for key, agreement in found if agreement in knowing and (not named or str(agreement) in named)]
+    for some in _chunks(about):
+        session.execute(update(Duty).where(col(Duty.id).in_(some)).values(status=DutyStatus.NOT_REQUIRED))
+    return [str(key) for key in about]
+
+
+def _chunks(keys: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    return (keys[n : n + KEYS_A_STATEMENT] for n in range(0, len(keys), KEYS_A_STATEMENT))
+
+
+def _listed(recording: Recording, name: str, lines: Sequence[str]) -> JsonObject:
+    """How many there are, and the artifact that lists them: an entry of evidence stays short in a large case."""
+    content = "".join(f"{line}\n" for line in lines).encode()
+    return {name: len(lines), f"{name}_sha256": store(recording.session, content, "text/plain", recording.at)}
 
 
 def _hold(recording: Recording, act: Hold) -> JsonObject:
@@ -363,7 +386,7 @@ def _done(recording: Recording, clause: str) -> JsonObject:
         )
     for duty in duties:
         perform(duty, recording.at)
-    return {"duties": {str(duty.id): str(duty.verdict) for duty in duties}}
+    return _listed(recording, "duties", sorted(f"{duty.id} {duty.verdict}" for duty in duties))
 
 
 def _add(recording: Recording, act: Add) -> JsonObject:
@@ -378,7 +401,7 @@ def _add(recording: Recording, act: Add) -> JsonObject:
             )
         for agreement in added:
             set_anchor(recording, AnchorValue(name=name, instant=act.involved_at), agreement, act.reason)
-    return {"agreements": [str(agreement) for agreement in added]}
+    return _listed(recording, "agreements", [str(agreement) for agreement in added])
 
 
 def _open_duties(session: Session, case_id: UUID, clause: str) -> list[Duty]:

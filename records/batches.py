@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import Session, col, func, select
@@ -13,9 +13,8 @@ from ledger.append import append
 from ledger.entries import NoticeReleased
 from models.enums import BatchStatus, DeliveryStatus
 from models.tables import Batch, Delivery, Duty, Notice
-
-PUT_OFF_MINUTES = (1, 2, 5, 10, 15)
-"""After how many minutes a batch is taken up again for messages that were put off, each time; the last one stays."""
+from records.outbox import still_to_send
+from records.undecided import undecided_of_batch
 
 
 def begin_batch(session: Session, message: SendBatch, now: datetime) -> None:
@@ -39,15 +38,15 @@ def begin_batch(session: Session, message: SendBatch, now: datetime) -> None:
     )
 
 
-def finish_batch(session: Session, batch_id: UUID, put_off: int, now: datetime) -> BatchOutcome:
-    """Note that a batch was gone through: sent, or put off for the messages that are to be tried again."""
+def finish_batch(session: Session, batch_id: UUID, now: datetime) -> BatchOutcome:
+    """Note that a batch was gone through: sent, or put off until the first moment of what is to be tried again."""
     batch = session.get_one(Batch, batch_id)
-    if put_off:
-        minutes = PUT_OFF_MINUTES[min(batch.tries, len(PUT_OFF_MINUTES) - 1)]
-        batch.status, batch.tries = BatchStatus.PUT_OFF, batch.tries + 1
-        batch.again_at = now + timedelta(minutes=minutes)
+    left = still_to_send(session, batch_id)
+    if left:
+        batch.status, batch.again_at = BatchStatus.PUT_OFF, max(now, min(left.values()))
     else:
         batch.status, batch.again_at = BatchStatus.SENT, None
+        batch.trouble = batch.trouble_since = None
     given, late = session.exec(
         select(func.count(col(Notice.given_at)), func.count().filter(col(Duty.performed_at) > col(Duty.due_at)))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
@@ -59,11 +58,13 @@ def finish_batch(session: Session, batch_id: UUID, put_off: int, now: datetime) 
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
         .where(Notice.batch_id == batch_id, Delivery.status == DeliveryStatus.REJECTED)
     ).one()
+    unknown = undecided_of_batch(session, batch_id)
     return BatchOutcome(
         given=given,
         late=late,
-        undelivered=max(batch.size - given - put_off, 0),
+        undelivered=max(batch.size - given - len(left) - unknown, 0),
         refused=refused,
-        put_off=put_off,
+        undecided=unknown,
+        put_off=len(left),
         again_at=batch.again_at,
     )

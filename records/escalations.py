@@ -1,7 +1,8 @@
-"""What is raised to an officer: duties that are overdue, late or undelivered, contacts that fail."""
+"""What is raised to an officer: duties that are overdue, late or undelivered, contacts that fail, what nobody knows."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,10 +10,26 @@ from sqlmodel import Session, col, select
 
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.entries import ContactEscalated, DutyEscalated
-from models.enums import BatchStatus, DutyStatus, NoticeKind, Verdict
+from ledger.entries import ContactEscalated, DutyEscalated, UnknownEscalated
+from models.enums import BatchStatus, DeliveryStatus, DutyStatus, NoticeKind, Verdict
 from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
 from records.outbox import FAILED
+from records.undecided import UNDECIDED
+
+
+@dataclass(frozen=True)
+class Raised:
+    """What is told to an officer of a case.
+
+    Attributes:
+        duties: the LEAs whose duties are overdue, late or undelivered.
+        contacts: the LEAs of which a contact refused a notice.
+        unknown: the references of the agreements to which nobody can say whether a notice arrived.
+    """
+
+    duties: list[str]
+    contacts: list[str]
+    unknown: list[str]
 
 
 def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
@@ -29,6 +46,7 @@ def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
             col(Notice.dropped).is_(False),
             col(Notice.given_at).is_(None),
             Batch.status == BatchStatus.SENT,
+            col(Notice.id).not_in(select(Delivery.notice_id).where(*UNDECIDED)),
         )
     )
     rows = session.exec(
@@ -76,8 +94,39 @@ def raise_contacts(session: Session, case_id: UUID, now: datetime) -> list[str]:
     return [lea for _, lea in rows]
 
 
-def raised_since(session: Session, case_id: UUID, since: datetime) -> tuple[list[str], list[str]]:
-    """The LEAs whose duties, and those whose contacts, were raised in a case from an instant on."""
+def raise_unknown(session: Session, case_id: UUID, now: datetime) -> list[str]:
+    """Note each message of a case of which nobody can say whether it arrived, and that was not raised before.
+
+    Returns the references of their agreements.
+    """
+    rows = session.exec(
+        select(Delivery, Agreement.reference)
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .where(Notice.case_id == case_id, col(Delivery.raised_at).is_(None), *UNDECIDED)
+        .order_by(col(Agreement.reference), col(Delivery.id))
+    ).all()
+    events = []
+    for delivery, _ in rows:
+        delivery.raised_at = now
+        session.add(delivery)
+        events.append(
+            UnknownEscalated(
+                case_id=case_id,
+                actor=ENGINE,
+                at=now,
+                delivery_id=delivery.id,
+                contact=delivery.contact_id,
+                attempts=delivery.attempts,
+            )
+        )
+    append(session, *events)
+    return [reference for _, reference in rows]
+
+
+def raised_since(session: Session, case_id: UUID, since: datetime) -> Raised:
+    """What was raised in a case from an instant on."""
     in_order = col(Agreement.lea_name)
     of_duties = (
         select(Agreement.lea_name)
@@ -86,11 +135,16 @@ def raised_since(session: Session, case_id: UUID, since: datetime) -> tuple[list
         .order_by(in_order)
     )
     of_contacts = (
-        select(Agreement.lea_name)
+        select(Agreement.lea_name, Agreement.reference, Delivery.status)
         .join(Duty, col(Duty.agreement_id) == col(Agreement.id))
         .join(Notice, col(Notice.duty_id) == col(Duty.id))
         .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
         .where(Notice.case_id == case_id, col(Delivery.raised_at) >= since)
         .order_by(in_order)
     )
-    return list(session.exec(of_duties)), list(session.exec(of_contacts))
+    deliveries = session.exec(of_contacts).all()
+    return Raised(
+        duties=list(session.exec(of_duties)),
+        contacts=[lea for lea, _, status in deliveries if status in FAILED],
+        unknown=[reference for _, reference, status in deliveries if status is DeliveryStatus.UNKNOWN],
+    )

@@ -94,8 +94,12 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
 
 
 def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
-    """The batches of a case that have not left, with what the case's clock needs to know of them."""
-    batches = session.exec(select(Batch).where(Batch.case_id == case_id, col(Batch.status).in_(NOT_BEGUN))).all()
+    """The batches of a case that have not left or are put off, with what the case's clock needs to know of them.
+
+    The clock knows of those that it put off itself; it has yet to hear of one that a person's act took up again.
+    """
+    waiting = col(Batch.status).in_((*NOT_BEGUN, BatchStatus.PUT_OFF))
+    batches = session.exec(select(Batch).where(Batch.case_id == case_id, waiting)).all()
     due_dates = read_due_dates(session, {batch.due_date_id for batch in batches})
     return tuple(
         BatchPlan(
@@ -104,7 +108,7 @@ def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
             clause=batch.clause,
             starts_at=_dated(due_date.starts_at),
             due_at=_dated(due_date.due_at) if batch.kind is NoticeKind.NOTICE else None,
-            leaves_at=batch.leaves_at,
+            leaves_at=batch.again_at or batch.leaves_at,
             size=batch.size,
             withheld=batch.status is BatchStatus.WITHHELD,
             released_by=batch.released_by,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from uuid import UUID
 
 from pydantic import HttpUrl
@@ -50,17 +51,25 @@ from terms.effective import EffectiveTerms
 
 UNSETTLED = (DeliveryStatus.RESERVED, DeliveryStatus.UNKNOWN)
 FAILED = (DeliveryStatus.REJECTED, DeliveryStatus.BOUNCED)
+ARRIVED = (DeliveryStatus.ACCEPTED, DeliveryStatus.VOUCHED)
+
+AT_ONCE = datetime.min.replace(tzinfo=UTC)
+"""When something is to be sent that waits for no moment of its own."""
 
 
 @dataclass(frozen=True)
 class OutgoingMessage:
-    """One message ready to be handed to the mail server for one contact."""
+    """One message ready to be handed to the mail server for one contact.
+
+    ``alternative`` is whether another contact is left that could be told in its place.
+    """
 
     notice_id: UUID
     delivery_id: UUID
     contact_id: UUID
     email: str
     copy: bool
+    alternative: bool
     attempt: int
     sha256: str
     raw: bytes = field(repr=False)
@@ -85,39 +94,80 @@ class NoticeContext:
     also_due: tuple[StoredDueDate, ...] = ()
 
     @property
-    def interrupted(self) -> bool:
-        """Whether a message was under way when its sender stopped, so that nobody can say whether it arrived."""
-        return any(delivery.attempted_at is not None for delivery in self.unsettled)
-
-    @property
     def unsettled(self) -> tuple[Delivery, ...]:
-        """Deliveries that the mail server has not answered for."""
-        return tuple(delivery for delivery in self.deliveries if delivery.status in UNSETTLED)
+        """Deliveries that the mail server has not answered for, and of which nobody has to decide."""
+        return tuple(
+            delivery for delivery in self.deliveries if delivery.status in UNSETTLED and not undecided(delivery)
+        )
+
+    def next_send(self) -> datetime | None:
+        """When something of it is to be sent, for the first time or again; None where nothing is left to send."""
+        moments = [delivery.again_at or AT_ONCE for delivery in self.unsettled]
+        if self.notice.given_at is None and (contact := self.next_contact()):
+            place = self._place_of(contact)
+            if place is None:
+                moments.append(AT_ONCE)
+            elif place.status is DeliveryStatus.PASSED_OVER:
+                moments.append(place.again_at or AT_ONCE)
+        return min(moments, default=None)
+
+    def due(self, now: datetime) -> tuple[Delivery, ...]:
+        """The unsettled deliveries that wait for no later moment."""
+        return tuple(delivery for delivery in self.unsettled if (delivery.again_at or AT_ONCE) <= now)
+
+    def is_to_be_written(self, now: datetime) -> bool:
+        """Whether its message is written now: for a contact to whom none can be on its way, and whose moment it is."""
+        contact = self.next_contact()
+        if self.notice.given_at is not None or contact is None:
+            return False
+        place = self._place_of(contact)
+        return place is None or (place.attempted_at is None and (place.again_at or AT_ONCE) <= now)
 
     def next_contact(self) -> AgreementContact | None:
-        """The first contact left to try; one known to fail comes after those that are not. None when none is left."""
+        """The contact whose turn it is, or None when none is left to try.
+
+        That is the one that a message may have reached or is put off for; then the first of those never tried, one
+        known to fail after the others; then the one that was passed over and is to be tried again first.
+        """
+        return min(self._left(), key=self._turn, default=None)
+
+    def _left(self) -> list[AgreementContact]:
+        """The contacts that did not refuse the notice."""
         failed = {delivery.contact_id for delivery in self.deliveries if delivery.status in FAILED}
-        left = [contact for contact in self._recipients()[0] if contact.id not in failed]
-        return min(left, key=lambda contact: contact.failing_since is not None, default=None)
+        return [contact for contact in self._recipients[0] if contact.id not in failed]
+
+    def _turn(self, contact: AgreementContact) -> tuple[bool, datetime, bool]:
+        place = self._place_of(contact)
+        passed_over = place is not None and place.status is DeliveryStatus.PASSED_OVER
+        again_at = place.again_at if place and passed_over else None
+        return place is None or passed_over, again_at or AT_ONCE, contact.failing_since is not None
+
+    def has_alternative(self, delivery: Delivery) -> bool:
+        """Whether another contact could be told in place of the one whose turn it is; nobody in that of a copy's."""
+        left = {contact.id for contact in self._left()}
+        return delivery.contact_id in left and len(left) > 1
+
+    def _place_of(self, contact: AgreementContact) -> Delivery | None:
+        return next((delivery for delivery in self.deliveries if delivery.contact_id == contact.id), None)
 
     def addressees(self) -> tuple[AgreementContact, ...]:
         """Whom the next message is for: the contact whose turn it is, then those that the agreement wants copied."""
         primary = self.next_contact()
         if primary is None:
             raise ValueError("a notice without a contact left to try has no message")
-        return primary, *self._recipients()[1]
+        return primary, *self._recipients[1]
 
     def reserve(self, message_id: str, sha256: str, now: datetime) -> None:
         """Give each addressee a place in the outbox for a message, once; one written anew takes the old one's."""
-        taken = {delivery.contact_id: delivery for delivery in self.deliveries}
         for contact in self.addressees():
-            place = taken.get(contact.id)
+            place = self._place_of(contact)
             if place is None:
-                self.deliveries.append(self._place(contact, message_id, sha256, now))
-            elif place.status is DeliveryStatus.RESERVED:
+                self.deliveries.append(self._new_place(contact, message_id, sha256, now))
+            elif place.status in (DeliveryStatus.RESERVED, DeliveryStatus.PASSED_OVER):
+                place.status = DeliveryStatus.RESERVED
                 place.message_id, place.message_sha256 = message_id, sha256
 
-    def _place(self, contact: AgreementContact, message_id: str, sha256: str, now: datetime) -> Delivery:
+    def _new_place(self, contact: AgreementContact, message_id: str, sha256: str, now: datetime) -> Delivery:
         return Delivery(
             id=identifiers.delivery_id(self.notice.id, contact.id),
             notice_id=self.notice.id,
@@ -128,6 +178,7 @@ class NoticeContext:
             reserved_at=now,
         )
 
+    @cached_property
     def _recipients(self) -> tuple[tuple[AgreementContact, ...], tuple[AgreementContact, ...]]:
         try:
             chosen = choose_recipients((contact for contact in self.contacts if self._may_be_told(contact)), self.roles)
@@ -219,28 +270,15 @@ class NoticeWriter:
     public_url: str
     link_key: bytes = field(repr=False)
 
-    def pending(self, session: Session, batch_id: UUID) -> list[UUID]:
-        """The notices of a batch for which something is still to be sent, in a fixed order."""
-        unsettled = select(Delivery.notice_id).where(col(Delivery.status).in_(UNSETTLED))
-        notices = session.exec(
-            select(Notice.id)
-            .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
-            .where(col(Notice.given_at).is_(None) | col(Notice.id).in_(unsettled))
-            .order_by(col(Notice.id))
-        ).all()
-        return [
-            context.notice.id for context in _contexts(session, notices) if context.unsettled or context.next_contact()
-        ]
-
     def reserve(self, session: Session, case_id: UUID, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
         """Write the messages of some notices of a case and reserve their places in the outbox, marked as under way.
 
         A message whose fate is unknown is taken up again as it is; one that is known not to have left is written anew,
-        so that it bears the date on which it goes.
+        so that it bears the date on which it goes. What is put off to a later moment is left alone.
         """
         take_along(session, case_id, notices)
         contexts = [context for context in _contexts(session, notices) if not context.notice.dropped]
-        unwritten = [context for context in contexts if context.notice.given_at is None and not context.interrupted]
+        unwritten = [context for context in contexts if context.is_to_be_written(now)]
         known = _case_context(session, case_id, unwritten)
         written = [self._write(context, known, now) for context in unwritten]
         names = store_many(session, (Content(raw, "message/rfc822") for raw in written), now)
@@ -318,6 +356,24 @@ class NoticeWriter:
         )
 
 
+def undecided(delivery: Delivery) -> bool:
+    """Whether nobody can say if a message arrived, and it is not sent again before a person decides."""
+    return delivery.status is DeliveryStatus.UNKNOWN and delivery.again_at is None
+
+
+def still_to_send(session: Session, batch_id: UUID) -> dict[UUID, datetime]:
+    """The notices of a batch of which something is still to be sent, each with when, in a fixed order."""
+    unsettled = select(Delivery.notice_id).where(col(Delivery.status).in_(UNSETTLED))
+    notices = session.exec(
+        select(Notice.id)
+        .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
+        .where(col(Notice.given_at).is_(None) | col(Notice.id).in_(unsettled))
+        .order_by(col(Notice.id))
+    ).all()
+    moments = {context.notice.id: context.next_send() for context in _contexts(session, notices)}
+    return {notice: moment for notice, moment in moments.items() if moment is not None}
+
+
 def _composed(context: NoticeContext, sha256: str, now: datetime) -> NoticeComposed:
     notice = context.notice
     return NoticeComposed(
@@ -356,7 +412,7 @@ def _earlier(session: Session, case_id: UUID, agreements: Set[UUID]) -> EarlierN
         .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .where(Notice.case_id == case_id, col(Duty.agreement_id).in_(agreements))
-        .where(Delivery.status == DeliveryStatus.ACCEPTED, col(Notice.given_at).is_not(None))
+        .where(col(Delivery.status).in_(ARRIVED), col(Notice.given_at).is_not(None))
         .order_by(col(Notice.given_at).desc())
     )
     under_duty: dict[UUID, EarlierNotice] = {}
@@ -398,13 +454,13 @@ def attempt_of(delivery: Delivery) -> Attempt:
 def _take_up(
     session: Session, contexts: Sequence[NoticeContext], written: Mapping[str, bytes], now: datetime
 ) -> list[OutgoingMessage]:
-    """Mark every unsettled delivery as under way, and give its message; ``written`` are those just written, by name."""
-    unsettled = {delivery.message_sha256 for context in contexts for delivery in context.unsettled}
-    raw = dict(written) | {name: fetch(session, name) for name in unsettled.difference(written)}
+    """Mark every delivery that is due as under way, and give its message; ``written`` are those just written."""
+    due = {delivery.message_sha256 for context in contexts for delivery in context.due(now)}
+    raw = dict(written) | {name: fetch(session, name) for name in due.difference(written)}
     messages = []
     for context in contexts:
         addresses = {contact.id: contact for contact in context.contacts}
-        for delivery in context.unsettled:
+        for delivery in context.due(now):
             delivery.attempts += 1
             delivery.attempted_at = now
             session.add(delivery)
@@ -416,6 +472,7 @@ def _take_up(
                     contact_id=contact.id,
                     email=contact.email,
                     copy=contact.role is ContactRole.COPY_TO,
+                    alternative=context.has_alternative(delivery),
                     attempt=delivery.attempts,
                     sha256=delivery.message_sha256,
                     raw=raw[delivery.message_sha256],

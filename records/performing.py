@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -21,28 +20,25 @@ def performed_duties(notice: Notice) -> tuple[UUID, ...]:
     return notice.duty_id, *map(UUID, notice.also_performs)
 
 
-def perform_further(session: Session, notice: Notice, attempt: Attempt, at: datetime) -> list[FurtherDutyPerformed]:
-    """Note what a notice just given means for the further duties that it performs; return the evidence of it."""
+def perform_further(session: Session, notice: Notice, at: datetime) -> list[Duty]:
+    """Note what a notice just given means for the further duties that it performs, and return them."""
     if not notice.also_performs:
         return []
     duties = session.exec(select(Duty).where(col(Duty.id).in_(performed_duties(notice)[1:]))).all()
     due_dates = read_due_dates(session, {duty.due_date_id for duty in duties})
-    return [
-        _perform(duty, due_dates[duty.due_date_id].contents, notice, attempt, at)
-        for duty in sorted(duties, key=lambda duty: duty.clause)
-    ]
+    for duty in duties:
+        asked = set(due_dates[duty.due_date_id].contents)
+        duty.lacking = [element for element in notice.lacking if element in asked]
+        duty.lacking_count = len(duty.lacking)
+        if duty.status is DutyStatus.RUNNING:
+            perform(duty, at)
+    return sorted(duties, key=lambda duty: duty.clause)
 
 
-def _perform(
-    duty: Duty, contents: Iterable[str], notice: Notice, attempt: Attempt, at: datetime
-) -> FurtherDutyPerformed:
-    asked = set(contents)
-    duty.lacking = [element for element in notice.lacking if element in asked]
-    duty.lacking_count = len(duty.lacking)
-    if duty.status is DutyStatus.RUNNING:
-        perform(duty, at)
+def further_duty_event(duty: Duty, attempt: Attempt, at: datetime) -> FurtherDutyPerformed:
+    """The evidence that the message of an attempt says what a further duty asks for."""
     return FurtherDutyPerformed(
-        case_id=notice.case_id,
+        case_id=duty.case_id,
         actor=ENGINE,
         at=at,
         attempt=attempt,

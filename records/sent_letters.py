@@ -9,8 +9,8 @@ from sqlmodel import col, select
 
 from config.database import Database
 from ledger.artifacts import fetch
-from models.enums import DeliveryStatus
 from models.tables import Delivery
+from records.outbox import ARRIVED
 from records.queries.views import View
 
 
@@ -26,7 +26,7 @@ def read_sent_letter(database: Database, notice_id: UUID) -> SentLetter | None:
     with database.reading() as session:
         sha256 = session.exec(
             select(Delivery.message_sha256)
-            .where(Delivery.notice_id == notice_id, Delivery.status == DeliveryStatus.ACCEPTED)
+            .where(Delivery.notice_id == notice_id, col(Delivery.status).in_(ARRIVED))
             .order_by(col(Delivery.settled_at), col(Delivery.id))
         ).first()
         if sha256 is None:

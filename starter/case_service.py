@@ -48,7 +48,7 @@ from starter.start import notice_policy, start_case
 _log = get_logger("case_service")
 
 FIRST_EFFECT = timedelta(seconds=1)
-"""How long an act's answer waits for its duties to be computed; those of a large case are shown as being computed."""
+"""How long after an act was sent its answer still waits for duties to be computed; later, it says that they are not."""
 
 LOOK_AGAIN = timedelta(milliseconds=20)
 
@@ -108,6 +108,7 @@ class CaseService:
             Unavailable: Temporal does not answer.
         """
         _check_actor(actor)
+        until = monotonic() + FIRST_EFFECT.total_seconds()
         message = TakeAct(act=act, actor=actor, act_id=_act_id(sent_as or uuid4(), case_id, act, actor))
         kind, known = await asyncio.to_thread(self._find, case_id, message.act_id)
         if type(act) not in kind.all_acts:
@@ -116,7 +117,7 @@ class CaseService:
             completed = await asyncio.to_thread(self._complete, case_id, act)
             message = message.model_copy(update={"act": completed})
             await self._send(kind, case_id, message)
-        summary = await self._summary(kind, case_id)
+        summary = await self._summary(kind, case_id, until)
         return TakenAct(message.act_id, message.made_id if act.makes else None, summary)
 
     async def look_again(self, case_id: UUID) -> None:
@@ -151,9 +152,8 @@ class CaseService:
                 await asyncio.to_thread(self._let_go, message.act)
             raise _unreachable(error, case_id) from error
 
-    async def _summary(self, kind: Kind, case_id: UUID) -> CaseSummary:
-        """How the case stands once duties are computed, or after a second with what is computed by then."""
-        until = monotonic() + FIRST_EFFECT.total_seconds()
+    async def _summary(self, kind: Kind, case_id: UUID, until: float) -> CaseSummary:
+        """How the case stands once duties are computed, or with what is computed by then."""
         try:
             while True:
                 summary: CaseSummary = await self._handle(kind, case_id).query("summary", result_type=CaseSummary)

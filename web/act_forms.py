@@ -21,6 +21,7 @@ class ActForm:
 
     act: str
     says: str
+    done_says: str
     fields: tuple[FormField, ...]
 
     @property
@@ -31,7 +32,7 @@ class ActForm:
 
 def act_form(act: type[Act]) -> ActForm:
     """The form of an act."""
-    return ActForm(act.act_name(), act.says(), fields_of(act))
+    return ActForm(act.act_name(), act.says(), act.done_says, fields_of(act))
 
 
 async def read_act(act: type[Act], form: FormData) -> Act:

@@ -1,4 +1,4 @@
-"""The web application: pages for people and JSON for programs, behind one door."""
+"""The web application: pages for people and JSON for programs, behind one guard."""
 
 from __future__ import annotations
 

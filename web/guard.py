@@ -1,4 +1,4 @@
-"""The one door of the site: which hosts, which origins, who is signed in, and what browsers may do with a page.
+"""What stands before every page: which hosts, which origins, who is signed in, and what browsers may do with it.
 
 Everything is closed unless it is listed as open, so a page added later is closed from its first day.
 """

@@ -141,10 +141,11 @@ class OpeningForm:
         values: dict[str, Any] = {one.name: reader.value(one) for one in self.fields}
         # Drafted without validation, so that what can be checked is checked even while another field is blank.
         drafted = self.kind.intake.model_construct(**values, agreements=tuple(sorted(self.choice.chosen)))
-        problems = [*reader.problems, *_problems_of_facts(drafted, now, reader.unread)]
+        given = drafted.model_dump(exclude_none=True, warnings=False)
+        problems = [*reader.problems, *_problems_of_facts(drafted, given, now, reader.unread)]
         if problems:
             raise InvalidFields(self.in_order(problems))
-        return parse_intake(self.kind.intake, drafted.model_dump(exclude_none=True))
+        return parse_intake(self.kind.intake, given)
 
     def in_order(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
         """Each problem once, in the order in which the form asks."""
@@ -241,11 +242,11 @@ class _Reader:
                 return ""
 
 
-def _problems_of_facts(drafted: Intake, now: datetime, unread: set[str]) -> Iterator[InvalidInput]:
+def _problems_of_facts(
+    drafted: Intake, given: Mapping[str, object], now: datetime, unread: set[str]
+) -> Iterator[InvalidInput]:
     """What is wrong with an unvalidated intake, apart from the fields in ``unread``; shape comes before sense."""
-    problems = list(
-        _problems(lambda: parse_intake(type(drafted), drafted.model_dump(exclude_none=True, warnings=False)))
-    )
+    problems = list(_problems(lambda: parse_intake(type(drafted), given)))
     misshapen = {field_of(problem) for problem in problems}
     problems += [found for found in _problems(lambda: check_intake(drafted, now)) if field_of(found) not in misshapen]
     return (problem for problem in problems if field_of(problem) not in unread)

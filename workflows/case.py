@@ -205,7 +205,11 @@ class CaseWorkflow:
         """The batches that may go now: released, at their last safe moment and not withheld, or put off till now."""
         state, now = self._state, workflow.now()
         begin = [
-            PutOff(plan=plan, released_by=state.released.get(key), again_at=plan.due_at or plan.leaves_at)
+            PutOff(
+                plan=plan,
+                released_by=state.released.get(key, plan.released_by),
+                again_at=plan.due_at or plan.leaves_at,
+            )
             for key, plan in state.waiting.items()
             if key in state.released or (now >= plan.leaves_at and key not in state.withheld)
         ]
@@ -246,7 +250,7 @@ class CaseWorkflow:
             sent = workflow.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
             chases = {sent + timedelta(hours=hours) for hours in self._policy.chase_hours}
             state.chases = sorted(chases.union(state.chases))
-        if outcome.undelivered or outcome.late or outcome.refused:
+        if outcome.undelivered or outcome.late or outcome.refused or outcome.undecided:
             await self._raise()
 
     async def _send_until_answered(self, batch: PutOff) -> BatchOutcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,18 +13,20 @@ from sqlalchemy import ColumnElement, Text, case, cast, true
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
-from cases.acts import Add, AdoptTerms, ConfirmDone, Done, Hold, Propose, SetDate, Withhold
+from cases.acts import COMMON_ACTS, SendAgain, Vouch, Withhold
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.state import CaseState
 from config.database import Database
 from ledger.artifacts import fetch
 from mail.contents import KnownFact
+from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown
 from models.enums import (
     OPEN_STATUSES,
     BatchStatus,
     CaseStatus,
     ContactRole,
+    DeliveryStatus,
     DutyStatus,
     NoticeKind,
     Verdict,
@@ -74,18 +76,23 @@ from records.scope import require_case
 from records.summary import summarise
 from records.terms import pinned_terms
 from records.troubles import trouble_sentence
+from records.undecided import UndecidedMessages, undecided_by_clause
 from terms.catalogue import Catalogue, load_catalogue
 from terms.duties import HOLD_LIFTED
 from terms.effective import EffectiveTerms
 
 TROUBLES = {
-    "mail-server-unavailable": "The mail server does not take mail, so these notices have not left; they are tried "
+    MailServerUnavailable.code: "The mail server does not take mail, so these notices have not left; they are tried "
     "again every minute until it does.",
-    "mail-deferred": "The mail server put some notices off; they are tried again every minute.",
-    "mail-outcome-unknown": "The connection was lost while notices were being handed over; they are sent again under "
-    "the same Message-ID, and both sends are recorded.",
+    DeliveryDeferred.code: "The mail server put some notices off. Each is tried again, every time a little later; once "
+    "it was put off a few times, the LEA's next contact is told, if there is one. No other notice waits for them.",
+    OutcomeUnknown.code: "The connection was lost while notices were being handed over; they are sent again a few "
+    "times under the same Message-ID, and every send is recorded.",
 }
-"""What each trouble of a batch means to the people of the case."""
+"""What holds notices back, and what that means to the people of the case."""
+
+NAMED = 20
+"""How many agreements a sentence names; the duties below it show all."""
 
 NOT_STARTED = "The clock engine (Temporal) did not answer, so this case's clocks do not run yet; they start with it."
 
@@ -396,25 +403,20 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         waiting_notices=summary.waiting_notices,
         withheld_notices=withheld,
         computing=case.computed_at is None or (case.changed_at or case.opened_at) > case.computed_at,
-        offered=() if ended else _offered(summary.waiting_notices > 0),
+        offered=_offered(ended=ended, waiting=summary.waiting_notices > 0, undecided=summary.undecided > 0),
         own_acts=() if ended else tuple(act.act_name() for act in kind.own_acts(state)),
         can_release=summary.waiting_notices + withheld > 0,
     )
 
 
-def _offered(waiting: bool) -> tuple[str, ...]:
-    """The acts that a case's page offers as forms of their own; the others stand beside what they are about."""
-    offered = (
-        SetDate,
-        Add,
-        *((Withhold,) if waiting else ()),
-        Propose,
-        Hold,
-        Done,
-        ConfirmDone,
-        AdoptTerms,
-    )
-    return tuple(act.act_name() for act in offered)
+def _offered(*, ended: bool, waiting: bool, undecided: bool) -> tuple[str, ...]:
+    """The common acts for which a case's page has forms.
+
+    Nothing is withheld where no notice waits; what nobody knows is decided about wherever there is any.
+    """
+    decisions = (SendAgain, Vouch) if undecided else ()
+    alone = [act for act in COMMON_ACTS if act.stands_alone and (waiting or act is not Withhold)]
+    return tuple(act.act_name() for act in (*decisions, *(() if ended else alone)))
 
 
 def _value(facts: dict[str, KnownFact], element: str) -> str:
@@ -599,11 +601,18 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
             lacking=tuple(labels.get(element, element) for element in notice.lacking),
             given_at=notice.given_at,
             released_by=batch.released_by,
+            vouched=_vouched(deliveries[notice.id]),
             deliveries=tuple(_delivery_view(*row) for row in deliveries[notice.id]),
         )
         for duty_id in performed_duties(notice):
             views[duty_id].append(view)
     return views
+
+
+def _vouched(deliveries: Sequence[tuple[Delivery, AgreementContact]]) -> bool:
+    """Whether a notice is known to have arrived by a person's word alone; copies show nothing of that."""
+    told = {delivery.status for delivery, contact in deliveries if contact.role is not ContactRole.COPY_TO}
+    return DeliveryStatus.VOUCHED in told and DeliveryStatus.ACCEPTED not in told
 
 
 def _delivery_view(delivery: Delivery, contact: AgreementContact) -> DeliveryView:
@@ -628,21 +637,56 @@ def _evidence(
 
 
 def _troubles(session: Session, case: Case) -> tuple[TroubleView, ...]:
-    found = session.exec(
-        select(Batch.trouble, func.min(Batch.trouble_since), func.sum(Batch.size))
-        .where(Batch.case_id == case.id, col(Batch.trouble).is_not(None))
-        .group_by(col(Batch.trouble))
-    )
-    troubles = [
-        TroubleView(sentence=TROUBLES.get(code or "", f"Notices are held up: {code}."), since=since, notices=size)
-        for code, since, size in found
-    ]
+    troubles = [_undecided(messages) for messages in undecided_by_clause(session, case.id)]
+    troubles += _held_back(session, case.id)
     if case.trouble and case.closed_at is None:
         since = case.trouble_since or case.opened_at
         troubles.insert(0, TroubleView(sentence=trouble_sentence(case.trouble), since=since, notices=0))
     if case.workflow_started_at is None:
         troubles.insert(0, TroubleView(sentence=NOT_STARTED, since=case.opened_at, notices=0))
     return tuple(troubles)
+
+
+def _held_back(session: Session, case_id: UUID) -> Iterator[TroubleView]:
+    """Notices that the mail server has not taken: whole batches while it takes none, else those that it put off."""
+    none_taken = session.exec(
+        select(func.min(Batch.trouble_since), func.sum(Batch.size)).where(
+            Batch.case_id == case_id, Batch.trouble == MailServerUnavailable.code
+        )
+    ).one()
+    # By status first: few are, and there is an index on it.
+    deferred = col(Delivery.status).in_((DeliveryStatus.RESERVED, DeliveryStatus.PASSED_OVER)) & (
+        (col(Delivery.status) == DeliveryStatus.RESERVED) | col(Notice.given_at).is_(None)
+    )
+    for code, (since, notices) in (
+        (MailServerUnavailable.code, none_taken),
+        (DeliveryDeferred.code, _put_off(session, case_id, deferred)),
+        (OutcomeUnknown.code, _put_off(session, case_id, col(Delivery.status) == DeliveryStatus.UNKNOWN)),
+    ):
+        if since:
+            yield TroubleView(sentence=TROUBLES[code], since=since, notices=notices)
+
+
+def _put_off(session: Session, case_id: UUID, which: ColumnElement[bool]) -> tuple[datetime | None, int]:
+    """How many notices of a case have messages that are tried again at a moment of their own, and since when."""
+    return session.exec(
+        select(func.min(Delivery.reserved_at), func.count(col(Delivery.notice_id).distinct()))
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .where(Notice.case_id == case_id, col(Notice.dropped).is_(False), col(Delivery.again_at).is_not(None), which)
+    ).one()
+
+
+def _undecided(messages: UndecidedMessages) -> TroubleView:
+    """What nobody can say, of whom, and what to do about it."""
+    more = len(messages.references) - NAMED
+    named = ", ".join((*messages.references[:NAMED], *((f"and {more} more",) if more > 0 else ())))
+    return TroubleView(
+        sentence=f"Nobody can say whether the notices under {messages.clause} arrived that went to {named}: the "
+        "connection was lost each time after they had been handed over. They are not sent again by themselves. Ask "
+        "these LEAs; then record that they arrived, with who says so, or have them sent once more.",
+        since=messages.since,
+        notices=len(messages.references),
+    )
 
 
 def _due_dates(session: Session, case_id: UUID) -> list[StoredDueDate]:

@@ -74,20 +74,28 @@ class CaseRow(View):
 
 
 class DeliveryView(View):
-    """One notice to one contact, with the server's answer and the message as sent."""
+    """One notice to one contact, with the server's answer and the message as sent.
+
+    ``again_at`` is when it is tried again; ``vouched_by`` who said that it arrived, where the server did not.
+    """
 
     contact_name: str
     contact_email: str
     status: DeliveryStatus
     attempts: int
     attempted_at: datetime | None
+    again_at: datetime | None
+    vouched_by: str | None
     settled_at: datetime | None
     answer: str | None
     message_sha256: str
 
 
 class NoticeView(View):
-    """One notice of a duty; ``given`` and ``lacking`` are labels of content elements."""
+    """One notice of a duty; ``given`` and ``lacking`` are labels of content elements.
+
+    ``vouched`` is whether ``given_at`` is a person's word, and no answer of the mail server's.
+    """
 
     id: UUID
     kind: NoticeKind
@@ -96,6 +104,7 @@ class NoticeView(View):
     lacking: tuple[str, ...]
     given_at: datetime | None
     released_by: str | None
+    vouched: bool
     deliveries: tuple[DeliveryView, ...]
 
 

@@ -1,4 +1,4 @@
-"""``duenotice costs``: record and list what a breach costs where an agreement makes the provider bear it."""
+"""``duenotice costs``: record and list what a case costs where an agreement makes the provider bear it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CaseName = Annotated[str, typer.Argument(help="The case: its id or its short ref
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    group = typer.Typer(no_args_is_help=True, help="What a breach costs under agreements that make the provider pay.")
+    group = typer.Typer(no_args_is_help=True, help="What a case costs under agreements that make the provider pay.")
     group.command("add")(add)
     group.command("list")(list_)
     app.add_typer(group, name="costs")

@@ -19,15 +19,15 @@ COMMANDS = {
     "worker": ("running", "Run a worker alone."),
     "web": ("running", "Run the web alone."),
     "sign-in": ("running", "Print a fresh one-time sign-in link."),
-    "demo": ("running", "Play a suspected breach through, in virtual time."),
-    "rehearse": ("rehearse", "Play a scenario in virtual time, and print every verdict."),
+    "demo": ("running", "Take a suspected breach through, in virtual time."),
+    "rehearse": ("rehearse", "Run a scenario in virtual time, and print every verdict."),
     "due": ("terms", "Say what is due under an agreement, and why."),
     "terms": ("terms", "Read and check the clauses."),
     "calendars": ("calendars", "School calendars of the LEAs."),
     "answers": ("answers", "What the LEAs of a case answered."),
     "notices": ("notices", "Show what a notice would say, with made-up data or a case's own."),
     "documents": ("documents", "Documents for families, behind the links of notices."),
-    "costs": ("costs", "What a breach costs where agreements make the provider pay."),
+    "costs": ("costs", "What a case costs where agreements make the provider pay."),
     "agreements": ("agreements", "Import and list the agreements."),
     "ledger": ("ledger", "Check that the evidence is what it was when it was written."),
     "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),
@@ -37,8 +37,6 @@ COMMANDS = {
 Each kind of case has a command group of its own besides (``cases.kinds``). A module is imported once its command is
 asked for: some bring Temporal's client and the database along, which takes longer than most commands that do without.
 """
-
-COMMANDS |= {kind.name: ("cases", f"Open and show each {kind.label} case, and act on it.") for kind in KINDS.values()}
 
 UNFORESEEN = 70
 """The exit code of a fault in the program itself (``EX_SOFTWARE`` of BSD's sysexits)."""
@@ -56,10 +54,13 @@ def application(command: str | None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_nothing)  # or typer would take the name of a command that stands alone for an argument
-    if command in COMMANDS:
-        import_module(f"starter.cli.{COMMANDS[command][0]}").register(app)
+    commands = COMMANDS | {
+        kind.name: ("cases", f"Open and show each {kind.label} case, and act on it.") for kind in KINDS.values()
+    }
+    if command in commands:
+        import_module(f"starter.cli.{commands[command][0]}").register(app)
         return app
-    for name, (_, says) in COMMANDS.items():
+    for name, (_, says) in commands.items():
         app.command(name, help=says)(_nothing)
     return app
 

@@ -1,4 +1,4 @@
-"""``duenotice rehearse``: play a scenario in virtual time and print its time line with every verdict."""
+"""``duenotice rehearse``: run a scenario in virtual time and print its time line with every verdict."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from models.durations import span
 from models.enums import Verdict
 from models.errors import InvalidInput
 from starter.cli.console import wide_console
-from starter.rehearsals.play import Play, RehearsalProgress
-from starter.rehearsals.play import rehearse as play_scenario
+from starter.rehearsals.run import RehearsalProgress, RehearsalResult, run_scenario
 from starter.rehearsals.scenario import find_scenarios, read_scenario
 from starter.rehearsals.verdicts import ClauseTotal, Happening
 
@@ -42,7 +41,7 @@ def rehearse(
         int | None, typer.Option(min=1, help="How many districts are affected, in the scenario's mixture.")
     ] = None,
 ) -> None:
-    """Play a scenario in virtual time and print its time line with every verdict; nothing leaves this machine."""
+    """Run a scenario in virtual time and print its time line with every verdict; nothing leaves this machine."""
     console = wide_console()
     if show_list:
         _list(console)
@@ -51,18 +50,18 @@ def rehearse(
         raise InvalidInput(
             "No scenario is named.", where="SCENARIO", next_step="`duenotice rehearse --list` names them."
         )
-    play = asyncio.run(_play(scenario, districts))
+    result = asyncio.run(_run(scenario, districts))
     if as_json:
-        typer.echo(play.model_dump_json(indent=2))
+        typer.echo(result.model_dump_json(indent=2))
     else:
-        show(console, play)
+        show(console, result)
 
 
-async def _play(name: str, districts: int | None) -> Play:
+async def _run(name: str, districts: int | None) -> RehearsalResult:
     scenario, settings = read_scenario(name), load_settings()
     configure_logging(settings.model_copy(update={"log_level": "error"}))
     with tempfile.TemporaryDirectory(prefix="duenotice-rehearsal-") as folder, _progress() as watch:
-        return await play_scenario(scenario, Path(folder), districts=districts, cli=settings.temporal_cli, watch=watch)
+        return await run_scenario(scenario, Path(folder), districts=districts, cli=settings.temporal_cli, watch=watch)
 
 
 @contextmanager
@@ -76,7 +75,7 @@ def _progress() -> Iterator[Callable[[RehearsalProgress], None]]:
             bar.update(
                 task,
                 description=f"{progress.at:%Y-%m-%d %H:%M} {progress.says:.60}",
-                completed=progress.played,
+                completed=progress.done,
                 total=progress.of,
                 given=f"{progress.given:,} notices given",
             )
@@ -91,32 +90,32 @@ def _list(console: Console) -> None:
         console.print(Text(f"  {scenario.about}"))
 
 
-def show(console: Console, play: Play) -> None:
+def show(console: Console, result: RehearsalResult) -> None:
     """Print what became of a scenario: its time line, and how each clause was met."""
-    console.print(Text(play.title, style="bold"))
-    console.print(Text(f"{play.about}\n"))
-    for note in play.notes:
+    console.print(Text(result.title, style="bold"))
+    console.print(Text(f"{result.about}\n"))
+    for note in result.notes:
         console.print(Text(f"· {note}"))
-    for source in play.sources:
+    for source in result.sources:
         console.print(Text(f"· {source.fact} {source.found}"), soft_wrap=True)
-    count = f"{sum(play.districts.values()):,} fictional districts"
-    mixture = ", ".join(f"{state} {number:,}" for state, number in sorted(play.districts.items()))
-    console.print(Text(f"\n{count} ({mixture}); played {play.years} years later, where the calendar is the same.\n"))
-    console.print(_timeline(play))
+    count = f"{sum(result.districts.values()):,} fictional districts"
+    mixture = ", ".join(f"{state} {number:,}" for state, number in sorted(result.districts.items()))
+    console.print(Text(f"\n{count} ({mixture}); run {result.years} years later, where the calendar is the same.\n"))
+    console.print(_timeline(result))
     console.print()
-    console.print(_totals(play))
-    console.print(Text(f"\n{play.messages:,} messages were caught; nothing left this machine."))
+    console.print(_totals(result))
+    console.print(Text(f"\n{result.messages:,} messages were caught; nothing left this machine."))
 
 
-def _timeline(play: Play) -> Table:
+def _timeline(result: RehearsalResult) -> Table:
     table = Table("when", "UTC", "what happened", "clause", "due", "verdict", box=None, pad_edge=False)
-    for happening in play.happenings:
+    for happening in result.happenings:
         table.add_row(
-            _local(happening.at, play.zone),
+            _local(happening.at, result.zone),
             f"{happening.at.astimezone(UTC):%m-%d %H:%M}Z",
             _told(happening),
             happening.clause,
-            _local(happening.due_at, play.zone) if happening.due_at else "",
+            _local(happening.due_at, result.zone) if happening.due_at else "",
             _verdict(happening),
         )
     return table
@@ -136,15 +135,15 @@ def _verdict(happening: Happening) -> Text:
     return Text("missed" if happening.spare is None else f"missed by {_span(-happening.spare)}", style="red")
 
 
-def _totals(play: Play) -> Table:
+def _totals(result: RehearsalResult) -> Table:
     table = Table("clause", "provision", "limit", "states", "due", "met", "missed", "other", box=None, pad_edge=False)
-    for total in play.totals:
+    for total in result.totals:
         table.add_row(
             Text(total.clause, no_wrap=True),
             Text(total.provision),
             Text(total.limit),
             " ".join(total.states),
-            _local(total.due[0], play.zone) if total.due else "–",
+            _local(total.due[0], result.zone) if total.due else "–",
             Text(_with_times(total.met, total.spare, "left"), style="green" if total.met else ""),
             Text(_with_times(total.missed, total.late, "late"), style="red" if total.missed else ""),
             _rest(total),

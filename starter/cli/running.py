@@ -72,6 +72,6 @@ def _officer(name: str) -> str:
 
 
 def demo() -> int:
-    """Play a suspected breach through to its notices, in virtual time, without a browser."""
-    code: int = asyncio.run(import_module("starter.rehearsals.demo").play())
+    """Take a suspected breach through to its notices, in virtual time, without a browser."""
+    code: int = asyncio.run(import_module("starter.rehearsals.demo").run())
     return code

@@ -1,1 +1,1 @@
-"""Rehearsals: scenarios played in virtual time, and the verdict on every clause."""
+"""Rehearsals: scenarios run in virtual time, and the verdict on every clause."""

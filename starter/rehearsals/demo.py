@@ -1,4 +1,4 @@
-"""The main job, played without a browser: a suspected breach at four districts, in virtual time."""
+"""The main job without a browser: a suspected breach at four districts, in virtual time."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ CONFIRMED_AFTER = timedelta(hours=20)
 UNTIL_ALL_IS_DUE = timedelta(hours=80)
 
 
-async def play() -> int:
-    """Play the demonstration and print what happened; return 0 if every notice went out on time."""
+async def run() -> int:
+    """Run the demonstration and print what happened; return 0 if every notice went out on time."""
     settings = load_settings()
     configure_logging(settings.model_copy(update={"log_level": "error"}))
     console = wide_console()
     with tempfile.TemporaryDirectory(prefix="duenotice-demo-") as folder:
         async with virtual_engine(Path(folder), cli=settings.temporal_cli) as engine:
-            case = await _play(engine, console)
+            case = await _run(engine, console)
             caught = len(list(engine.mail.glob("*.eml")))
     console.print(f"\n{caught} messages were caught on their way out.")
     told = [duty for duty in case.duties if duty.notices]
@@ -43,7 +43,7 @@ async def play() -> int:
     return 0 if on_time else 1
 
 
-async def _play(engine: VirtualEngine, console: Console) -> CaseView:
+async def _run(engine: VirtualEngine, console: Console) -> CaseView:
     database = engine.resources.database
     import_agreements(
         database,

@@ -1,28 +1,31 @@
 """Scenarios of a rehearsal: what happened, to which districts, and who did what when, read from YAML.
 
-A scenario is dated as it happened and is played in a future whose calendar is the same: see ``moved``.
+A scenario is dated as it happened and is run in a future whose calendar is the same: see ``moved``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
-from cases.breach import IncidentReport
+from cases.intake import Intake, parse_intake
+from cases.kind import Kind
+from cases.kinds import kind_named
 from cases.state import NoticePolicy
-from cases.values import AnchorValue
 from models.defaults import Defaults
-from models.errors import InvalidInput, NotFound
+from models.errors import InvalidFields, InvalidInput, NotFound
 from starter.rehearsals.districts import Counts
+from starter.rehearsals.timeline import WAIT, TimelineEntry, WrittenEntry, entry_with_act, entry_without_act
 from terms.clock import zone_of
-from terms.errors import ClauseFileError
-from terms.files import read_clause_file
+from terms.errors import ClauseFileError, FileProblem
+from terms.files import ClauseFile, Place, read_clause_file
 
 FOLDER = Path(__file__).parents[2] / "config" / "rehearsals"
 """The scenarios that ship, each named by its file."""
@@ -37,6 +40,8 @@ LAST_YEAR = 2099
 """The last year before the cycle breaks: 2100 is no leap year."""
 
 Day = TypeVar("Day", bound=date)
+Model = TypeVar("Model", bound=BaseModel)
+Found = TypeVar("Found")
 
 
 class _Part(BaseModel):
@@ -57,10 +62,11 @@ class Districts(_Part):
     counts: Counts
 
 
-class Incident(IncidentReport):
-    """The report that opens the case; its agreements are those of the districts made for it."""
+class RehearsedCase(_Part):
+    """Which kind of case it is, and the kind's own intake without the agreements: these are the districts'."""
 
-    agreements: tuple[str, ...] = ()
+    kind: str
+    intake: dict[str, object]
 
 
 class Policy(NoticePolicy):
@@ -69,135 +75,8 @@ class Policy(NoticePolicy):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Act(_Part):
-    """Something that a person does at an instant.
-
-    ``says`` tells it in a sentence; where the engine wants a reason or particulars from that person, these are they.
-    """
-
-    at: AwareDatetime
-    by: str = "officer"
-    says: Annotated[str, Field(min_length=1)]
-
-
-class Report(_Act):
-    """The incident is reported, which opens the case."""
-
-    act: Literal["report"]
-
-
-class Confirm(_Act):
-    """The breach is confirmed, as of then or of ``as_of``."""
-
-    act: Literal["confirm"]
-    as_of: AwareDatetime | None = None
-
-
-class Dismiss(_Act):
-    """The suspicion is dismissed; ``says`` is the reason that LEAs already told will read."""
-
-    act: Literal["dismiss"]
-
-
-class Fact(AnchorValue):
-    """A dated fact."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Date(_Act):
-    """A dated fact is given or corrected, for the case or for one district."""
-
-    act: Literal["date"]
-    fact: Fact
-    district: str | None = None
-
-
-class Learn(_Act):
-    """A content element becomes known, or without ``value`` is declared impossible to determine."""
-
-    act: Literal["learn"]
-    element: str
-    value: str | None = None
-
-
-class Release(_Act):
-    """Waiting notices are released: of one clause, or all."""
-
-    act: Literal["release"]
-    clause: str | None = None
-
-
-class Withhold(_Act):
-    """Waiting notices are withheld: of one clause, or all."""
-
-    act: Literal["withhold"]
-    clause: str | None = None
-
-
-class Propose(_Act):
-    """It is proposed, under ``name``, that a clause asks for no notice to some districts, or to all."""
-
-    act: Literal["propose"]
-    name: str
-    clause: str
-    ground: str
-    districts: tuple[str, ...] = ()
-
-
-class Decide(_Act):
-    """A second person decides a proposal."""
-
-    act: Literal["decide"]
-    proposal: str
-    approve: bool
-
-
-class Hold(_Act):
-    """Law enforcement asks, under ``name``, that notices be held back: all, or those to one district."""
-
-    act: Literal["hold"]
-    name: str
-    until: AwareDatetime | None = None
-    district: str | None = None
-    shareable: bool = True
-
-
-class Lift(_Act):
-    """A hold ends."""
-
-    act: Literal["lift"]
-    hold: str
-
-
-class Add(_Act):
-    """Further districts turn out to be affected."""
-
-    act: Literal["add"]
-    counts: Counts
-
-
-class Done(_Act):
-    """The duties under a clause that no notice performs were done; ``says`` is the proof."""
-
-    act: Literal["done"]
-    clause: str
-
-
-class Wait(_Act):
-    """Nobody does anything; the time line only tells what the moment was."""
-
-    act: Literal["wait"]
-
-
-Act: TypeAlias = Annotated[
-    Report | Confirm | Dismiss | Date | Learn | Release | Withhold | Propose | Decide | Hold | Lift | Add | Done | Wait,
-    Field(discriminator="act"),
-]
-
-
-class Scenario(_Part):
-    """One scenario; ``zone`` is where the people of its time line keep their clocks."""
+class _Common(_Part):
+    """What a scenario says whatever its kind of case; ``zone`` is where the people of its time line are."""
 
     title: str
     about: str
@@ -205,10 +84,8 @@ class Scenario(_Part):
     sources: tuple[Source, ...] = ()
     zone: str
     districts: Districts
-    incident: Incident
     policy: Policy = Policy()
     defaults: Defaults = Defaults()
-    timeline: Annotated[tuple[Act, ...], Field(min_length=1)]
     until: AwareDatetime
 
     @field_validator("zone")
@@ -220,27 +97,24 @@ class Scenario(_Part):
             raise ValueError(str(error)) from None
         return zone
 
-    @model_validator(mode="after")
-    def _can_be_played(self) -> Scenario:
-        kinds = [act.act for act in self.timeline]
-        if kinds[0] != "report" or kinds.count("report") > 1:
-            raise ValueError("the time line begins with its one report.")
-        instants = [*(act.at for act in self.timeline), self.until]
-        for before, after in pairwise(instants):
-            if after < before:
-                raise ValueError(f"the time line goes back from {before.isoformat()} to {after.isoformat()}.")
-        known: set[str] = set()
-        for act in self.timeline:
-            named = act.hold if isinstance(act, Lift) else act.proposal if isinstance(act, Decide) else None
-            if named is not None and named not in known:
-                raise ValueError(f"no act before {act.at.isoformat()} is named {named!r}.")
-            if isinstance(act, Hold | Propose):
-                known.add(act.name)
-        return self
+
+class ScenarioFile(_Common):
+    """A scenario as it is written: its kind of case says what its intake and its acts hold."""
+
+    case: RehearsedCase
+    timeline: Annotated[tuple[WrittenEntry, ...], Field(min_length=1)]
+
+
+class Scenario(_Common):
+    """One scenario: the case is of ``kind`` and opened with ``intake`` in the first entry of its time line."""
+
+    kind: str
+    intake: Intake
+    timeline: tuple[TimelineEntry, ...]
 
     @property
     def begins(self) -> datetime:
-        """The instant of the report."""
+        """The instant at which the case is opened."""
         return self.timeline[0].at
 
     def settings(self) -> dict[str, object]:
@@ -267,11 +141,81 @@ def read_scenario(name: str) -> Scenario:
             next_step=f"There are {', '.join(find_scenarios())}; or give the path of a YAML file.",
         )
     try:
-        return read_clause_file(path, Scenario).content
+        return _Reader(read_clause_file(path, ScenarioFile)).scenario()
     except ClauseFileError as error:
         raise InvalidInput(
             error.message, where=error.where, next_step="docs/rehearsals.md says what a scenario holds."
         ) from None
+
+
+class _Reader:
+    """Reads the case and the time line of a scenario's file, and gathers what is wrong with them by line."""
+
+    def __init__(self, file: ClauseFile[ScenarioFile]) -> None:
+        self._file = file
+        self._problems: list[FileProblem] = []
+
+    def scenario(self) -> Scenario:
+        """The scenario.
+
+        Raises:
+            ClauseFileError: with every problem and its line.
+        """
+        file = self._file.content
+        kind = self._noted(partial(kind_named, file.case.kind), "case", "kind")
+        intake = self._noted(partial(_intake, file.case.intake, kind), "case", "intake") if kind else None
+        timeline = self._timeline(kind) if kind else ()
+        self._check_order()
+        if self._problems or kind is None or intake is None:
+            raise ClauseFileError(self._file.path, tuple(self._problems))
+        told = {name: getattr(file, name) for name in file.model_fields_set & _Common.model_fields.keys()}
+        return Scenario(**told, kind=kind.name, intake=intake, timeline=timeline)
+
+    def _timeline(self, kind: Kind) -> tuple[TimelineEntry, ...]:
+        entries: list[TimelineEntry] = []
+        for n, written in enumerate(self._file.content.timeline):
+            made = {earlier.makes for earlier in entries if earlier.makes}
+            entry = self._noted(partial(_entry, written, kind, made, first=n == 0), "timeline", n)
+            entries += [entry] if entry else []
+        return tuple(entries)
+
+    def _check_order(self) -> None:
+        file = self._file.content
+        instants: list[tuple[Place, datetime]] = [
+            (("timeline", n, "at"), written.at) for n, written in enumerate(file.timeline)
+        ]
+        for (_, before), (place, after) in pairwise([*instants, (("until",), file.until)]):
+            if after < before:
+                sentence = f"the time line goes back from {before.isoformat()} to {after.isoformat()}."
+                self._problems.append(self._file.problem(place, sentence))
+
+    def _noted(self, read: Callable[[], Found], *place: str | int) -> Found | None:
+        """What is read, or None once it is noted what is wrong at the fields under ``place``."""
+        try:
+            return read()
+        except (InvalidInput, NotFound) as error:
+            for problem in error.problems if isinstance(error, InvalidFields) else (error,):
+                field = (int(part) if part.isdigit() else part for part in (problem.where or "").split("."))
+                self._problems.append(self._file.problem((*place, *field), str(problem)))
+            return None
+
+
+def _intake(given: dict[str, object], kind: Kind) -> Intake:
+    if "agreements" in given:
+        raise InvalidInput("These are the districts'.", where="agreements", next_step="Leave it out.")
+    return parse_intake(kind.intake, given | {"agreements": ()})
+
+
+def _entry(written: WrittenEntry, kind: Kind, made: Collection[str], *, first: bool) -> TimelineEntry:
+    if first != (written.act == kind.opening):
+        raise InvalidInput(
+            f"The time line begins with its one {kind.opening}, which opens the case.",
+            where="act",
+            next_step="Open the case first, and once.",
+        )
+    if first or written.act == WAIT:
+        return entry_without_act(written)
+    return entry_with_act(written, kind, made)
 
 
 def moved(scenario: Scenario, zones: Iterable[str], now: datetime) -> tuple[Scenario, int]:
@@ -294,7 +238,7 @@ def moved(scenario: Scenario, zones: Iterable[str], now: datetime) -> tuple[Scen
             )
     for zone in {scenario.zone, *zones}:
         _check_offsets(scenario, zone, years)
-    return Scenario.model_validate(all_later(scenario.model_dump(exclude_unset=True), years)), years
+    return all_later(scenario, years), years
 
 
 def later(day: Day, years: int) -> Day:
@@ -302,15 +246,22 @@ def later(day: Day, years: int) -> Day:
     return day.replace(year=day.year + years)
 
 
-def all_later(value: object, years: int) -> object:
-    """The same values, with every date and instant in them that many years later."""
+def all_later(model: Model, years: int) -> Model:
+    """The same model, with every date and instant in it that many years later."""
+    given = {name: getattr(model, name) for name in model.model_fields_set}
+    return model.model_copy(update={name: _all_later(value, years) for name, value in given.items()})
+
+
+def _all_later(value: object, years: int) -> object:
     match value:
         case date():
             return later(value, years)
+        case BaseModel():
+            return all_later(value, years)
         case dict():
-            return {key: all_later(item, years) for key, item in value.items()}
+            return {key: _all_later(item, years) for key, item in value.items()}
         case list() | tuple():
-            return [all_later(item, years) for item in value]
+            return type(value)(_all_later(item, years) for item in value)
         case _:
             return value
 

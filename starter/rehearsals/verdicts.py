@@ -40,7 +40,7 @@ class Happening(View):
     Attributes:
         at: when it happened.
         by: who did it; None where nobody did.
-        act: which act of the scenario it was; None for what the engine did.
+        act: the name of the act or entry of the scenario; None for what the engine did.
         says: what happened.
         clause: the clause it is about.
         due_at: when the duties it is about are due.

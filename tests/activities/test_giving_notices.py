@@ -17,7 +17,8 @@ from tests.support.scripted_server import HANG_UP, HEARTBEAT_TIMEOUT
 
 FIRST = "first@inkwell.example.org"
 BOTH = "first@inkwell.example.org;second@inkwell.example.org"
-SECOND = timedelta(seconds=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+OK, FULL = "250 2.1.5 Ok", "452 4.2.2 Mailbox full"
 
 REJECTED, ACCEPTED = DeliveryStatus.REJECTED, DeliveryStatus.ACCEPTED
 
@@ -154,6 +155,85 @@ async def test_a_connection_lost_after_data_is_unknown_and_sent_again_under_its_
         assert mail.kinds == ["notice_composed", "delivery_unknown", "delivery_troubled", "notice_given"]
         unknown, given = mail.evidence[1], mail.evidence[3]
         assert (unknown.body["attempt"], given.body["attempt"]) == (1, 2)
+
+
+async def test_what_may_have_been_lost_again_and_again_is_sent_three_times_more_and_then_waits_for_a_person(
+    engine: VirtualEngine,
+) -> None:
+    async with posting(engine, BOTH, CONTENT=[HANG_UP] * 9) as mail:
+        pauses = []
+        while moment := (outcome := await mail.send()).again_at:
+            pauses.append(moment - mail.began_at)
+        assert [pause // MINUTE for pause in pauses] == [1, 2, 5]
+        assert (outcome.given, outcome.undecided, outcome.undelivered) == (0, 1, 0)
+        assert len(set(message_ids(mail))) == 1, "the next contact is not told of what may have arrived"
+        await mail.send(at=mail.began_at + timedelta(days=1))
+        assert len(mail.server.messages) == 4
+        assert mail.statuses == [DeliveryStatus.UNKNOWN]
+        assert mail.duty.status is DutyStatus.RUNNING
+        assert "notice_given" not in mail.kinds
+        (trouble,) = mail.case.troubles
+        assert f"went to {mail.duty.reference}" in trouble.sentence
+        assert "not sent again by themselves" in trouble.sentence
+
+
+async def test_what_is_put_off_after_it_may_have_arrived_is_not_tried_without_end_either(engine: VirtualEngine) -> None:
+    later: list[str | None] = [OK, *["450 4.7.1 Later"] * 9]
+    async with posting(engine, BOTH, RCPT=later, CONTENT=[HANG_UP]) as mail:
+        while (outcome := await mail.send()).again_at:
+            pass
+        assert outcome.undecided == 1
+        assert mail.statuses == [DeliveryStatus.UNKNOWN]
+        assert len(mail.server.messages) == 1
+
+
+async def test_a_contact_that_defers_again_and_again_is_followed_by_the_next(engine: VirtualEngine) -> None:
+    async with posting(engine, BOTH, RCPT=[FULL] * 4) as mail:
+        for minutes in (1, 2, 5):
+            outcome = await mail.send()
+            assert outcome.again_at
+            assert (outcome.again_at - mail.began_at) // MINUTE == minutes
+            assert mail.statuses == [DeliveryStatus.RESERVED]
+        outcome = await mail.send()
+        assert (outcome.given, outcome.put_off) == (1, 0)
+        told = {delivery.contact_email: delivery.status for delivery in mail.deliveries}
+        assert told == {FIRST: DeliveryStatus.PASSED_OVER, "second@inkwell.example.org": ACCEPTED}
+        assert mail.kinds.count("delivery_passed_over") == 1
+        assert mail.duty.verdict is Verdict.ON_TIME
+        assert mail.case.troubles == ()
+
+
+async def test_a_notice_that_would_be_late_by_the_next_try_goes_to_the_next_contact_at_once(
+    engine: VirtualEngine,
+) -> None:
+    async with posting(engine, BOTH, RCPT=[FULL]) as mail:
+        due_at = mail.duty.due_at
+        assert due_at is not None
+        outcome = await mail.send(at=due_at - 30 * SECOND)
+        assert (outcome.given, outcome.late) == (1, 0)
+        assert mail.duty.verdict is Verdict.ON_TIME
+
+
+async def test_where_every_mailbox_is_full_the_one_that_was_passed_over_is_tried_again(engine: VirtualEngine) -> None:
+    async with posting(engine, BOTH, RCPT=[FULL] * 12) as mail:
+        put_off = 0
+        while (await mail.send()).put_off:
+            put_off += 1
+        assert put_off == 9, "whoever's turn comes is tried at once"
+        assert {delivery.contact_email: delivery.status for delivery in mail.deliveries}[FIRST] is ACCEPTED
+        assert mail.kinds.count("notice_given") == 1
+
+
+async def test_a_full_mailbox_of_whoever_is_copied_holds_nothing_up(engine: VirtualEngine) -> None:
+    counsel = "counsel@inkwell.example.org"
+    async with posting(engine, FIRST, counsel=counsel) as mail:
+        mail.server.full = {counsel}
+        outcome = await mail.send()
+        assert (outcome.given, outcome.put_off) == (1, 1)
+        mail.server.full.clear()
+        await mail.send()
+        assert set(mail.statuses) == {ACCEPTED}
+        assert len(mail.server.messages) == 2, "the notice itself is not sent twice"
 
 
 async def test_a_worker_stopped_while_a_letter_is_under_way_sends_it_again_and_counts_it_once(

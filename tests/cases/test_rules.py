@@ -25,15 +25,17 @@ from cases.acts import (
     Lift,
     Propose,
     Release,
+    SendAgain,
     SetDate,
     TakeAct,
+    Vouch,
     Withhold,
 )
 from cases.breach import BREACH, Confirm, Dismiss
 from cases.intake import Intake
 from cases.kind import Kind
 from cases.rules import check, take
-from cases.state import BatchPlan, CaseState, CaseSummary, CaseVocabulary
+from cases.state import BatchPlan, CaseState, CaseSummary, CaseVocabulary, PutOff
 from cases.values import AgreementName, AnchorValue, KeptFile, KeptReferences, KeptText
 from models.enums import NoticeKind
 from models.errors import DuenoticeError, InvalidInput, Refused
@@ -71,11 +73,11 @@ def plan(batch_id: UUID, clause: str) -> BatchPlan:
 
 
 def a_case(**changed: object) -> CaseState:
-    """An open case that is computed, with three batches that wait, of two clauses."""
+    """An open case that is computed, with three batches that wait, of two clauses, and a message nobody knows of."""
     state = CaseState(
         anchors={"occurred": AnchorValue(name="occurred", instant=NOW - DAY)},
         vocabulary=WORDS,
-        summary=CaseSummary(open_duties=3),
+        summary=CaseSummary(open_duties=3, undecided=1),
         waiting={FIRST: plan(FIRST, NOTICE), SECOND: plan(SECOND, NOTICE), OTHER: plan(OTHER, "breach.supplement")},
         opened=True,
         computed=1,
@@ -138,6 +140,10 @@ def deletion(clause: str = DELETION) -> ConfirmDone:
     return ConfirmDone(clause=clause, agreement=agreement(), particulars=text())
 
 
+def vouched(clause: str = NOTICE, arrived_at: datetime = NOW) -> Vouch:
+    return Vouch(clause=clause, agreement=agreement(), arrived_at=arrived_at, particulars=text())
+
+
 def was_done(clause: str) -> Done:
     return Done(clause=clause, proof=KeptFile.model_validate(b"a report"))
 
@@ -159,6 +165,10 @@ def proposed() -> CaseState:
     state = a_case()
     done(state, proposal(), actor="officer")
     return state
+
+
+def all_decided() -> CaseState:
+    return a_case(summary=CaseSummary(open_duties=3))
 
 
 def all_withheld() -> CaseState:
@@ -222,6 +232,11 @@ REFUSED: list[tuple[str, Prepared, Act, type[DuenoticeError], str | None]] = [
     ("confirming under no clause of the case", a_case, deletion("a.b"), InvalidInput, "clause"),
     ("confirming where a notice performs", a_case, deletion(NOTICE), Refused, "clause"),
     ("confirming where an act performs", a_case, deletion(REVIEW), Refused, "clause"),
+    ("sending again where nothing is unknown", all_decided, SendAgain(clause=NOTICE), Refused, None),
+    ("sending again under no clause of the case", a_case, SendAgain(clause="a.b"), InvalidInput, "clause"),
+    ("vouching where nothing is unknown", all_decided, vouched(), Refused, None),
+    ("vouching under no clause of the case", a_case, vouched("a.b"), InvalidInput, "clause"),
+    ("vouching for what is to come", a_case, vouched(arrived_at=NOW + HOUR), InvalidInput, "arrived_at"),
     ("adding as of a date without a reason", a_case, added(involved_at=NOW), InvalidInput, "reason"),
     (
         "adding as of a date to come",
@@ -254,6 +269,8 @@ ALLOWED: list[tuple[str, Act]] = [
     ("a range where no clock starts", dated("occurred", TODAY - 5 * DAY, last_day=TODAY, reason=text())),
     ("what an act performs, done", was_done(REVIEW)),
     ("what a holder's word performs, confirmed", deletion()),
+    ("what nobody knows, sent again", SendAgain(clause=NOTICE)),
+    ("what nobody knows, vouched for", vouched()),
     ("the clauses as they are now", AdoptTerms(reason=text())),
     ("further agreements", added()),
     ("further agreements as of a date", added(involved_at=NOW, reason=text())),
@@ -280,6 +297,8 @@ NEED_DUTIES = [
     proposal(),
     was_done(REVIEW),
     deletion(),
+    SendAgain(clause=NOTICE),
+    vouched(),
 ]
 
 
@@ -307,7 +326,7 @@ def test_a_closing_case_takes_no_act(act: Act) -> None:
     assert "closed" in told.message
 
 
-STILL_DECIDED = {Release, Withhold, Lift}
+STILL_DECIDED = {Release, Withhold, Lift, SendAgain, Vouch}
 
 
 @pytest.mark.parametrize("act", EVERY_ACT, ids=[act.act for act in EVERY_ACT])
@@ -349,6 +368,17 @@ def test_withholding_keeps_back_what_is_not_released() -> None:
     done(state, Withhold(reason=text()))
     assert state.withheld == {OTHER}
     assert set(state.released) == {FIRST, SECOND}
+
+
+def test_what_is_sent_again_goes_at_once_though_its_batch_is_put_off_for_others() -> None:
+    later = {
+        key: PutOff(plan=plan(key, clause), released_by=None, again_at=NOW + HOUR)
+        for key, clause in ((FIRST, NOTICE), (OTHER, REVIEW))
+    }
+    state = a_case(waiting={}, put_off=later)
+    done(state, SendAgain(clause=NOTICE))
+    assert state.put_off[FIRST].again_at <= NOW
+    assert state.put_off[OTHER].again_at == NOW + HOUR
 
 
 def test_two_proposals_that_differ_wait_side_by_side() -> None:
@@ -397,7 +427,14 @@ def test_a_hold_that_was_lifted_may_be_placed_again() -> None:
 
 @pytest.mark.parametrize(
     "act",
-    [was_done(REVIEW), deletion(), AdoptTerms(reason=text()), added(), Learn(element="students", value=text())],
+    [
+        was_done(REVIEW),
+        deletion(),
+        vouched(),
+        AdoptTerms(reason=text()),
+        added(),
+        Learn(element="students", value=text()),
+    ],
     ids=lambda act: act.act,
 )
 def test_what_only_sql_keeps_changes_no_state(act: Act) -> None:
@@ -488,6 +525,7 @@ def test_a_date_of_confirmation_for_one_agreement_needs_the_confirmation_of_the_
     [
         {"summary": CaseSummary(open_duties=1)},
         {"summary": CaseSummary(lacking_notices=1)},
+        {"summary": CaseSummary(undecided=1)},
         {"summary": CaseSummary(unacknowledged=1), "chases": [NOW]},
         {"waiting": {FIRST: plan(FIRST, NOTICE)}},
         {"leaving": {FIRST: plan(FIRST, NOTICE)}},

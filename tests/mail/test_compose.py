@@ -165,6 +165,7 @@ def test_a_supplement_answers_the_notice_it_adds_to() -> None:
         (CONFIRMED_NOTICE, {"noticed_at": datetime(2026, 1, 1)}, "timezone"),
         (CONFIRMED_NOTICE, {"acknowledge_url": "javascript:alert(1)"}, "URL scheme"),
         (CONFIRMED_NOTICE, {"reader": "\r\n"}, "at least 1 item"),
+        (CONFIRMED_NOTICE, {"clauses": ({"id": "os:system", "provision": ("Article V",)},)}, "String should match"),
     ],
 )
 def test_facts_that_make_no_sense_are_refused(facts: NoticeFacts, changes: dict[str, object], sentence: str) -> None:
@@ -221,7 +222,7 @@ def test_nothing_that_a_person_typed_breaks_out_of_its_place(text: str) -> None:
                 title=text, reference=text, provider=text, lea=text, signed_on=AGREEMENT.signed_on
             ),
             case_reference=text,
-            clauses=(Clause(id=text, provision=(text,), why=(text,)),),
+            clauses=(Clause(id="breach.notice", provision=(text,), why=(text,)),),
             sender=Sender(
                 organisation=text,
                 contact=ContactPerson(name=text, email="privacy@provider.test", phone=text),

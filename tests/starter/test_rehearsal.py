@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +15,15 @@ import pytest
 import yaml
 from rich.console import Console
 
+from cases.acts import Act, Hold, parse_act
+from cases.kinds import KINDS
 from config.keyring import Keyring
 from models.errors import InvalidInput, NotFound, Refused
 from starter.cli.main import run
 from starter.cli.rehearse import show
+from starter.rehearsals import timeline
 from starter.rehearsals.districts import scaled
-from starter.rehearsals.play import Play, RehearsalProgress, rehearse
+from starter.rehearsals.run import RehearsalProgress, RehearsalResult, run_scenario
 from starter.rehearsals.scenario import Scenario, find_scenarios, moved, read_scenario
 from starter.rehearsals.verdicts import ClauseTotal, Happening
 from starter.resources import utc_now
@@ -36,15 +40,18 @@ SMALL: dict[str, Any] = {
     "about": "Every act has its turn.",
     "zone": "America/New_York",
     "districts": {"signed": "2023-07-01", "counts": {"ndpa-v1": {"VA": 2, "IL": 1, "MO": 1}}},
-    "incident": {
-        "title": "Records exported",
-        "occurred": {"kind": "date", "first_day": "2025-03-01"},
-        "reasonably_expected_at": "2025-03-03T09:00:00-05:00",
-        "discovered_at": "2025-03-03T09:00:00-05:00",
-        "description": "Records were exported by an account that should not have.",
-        "data_types": ["Student name"],
-        "reporter": {"name": "Security Office", "email": "security@provider.example.org"},
-        "point_of_contact": {"name": "Privacy Office", "email": "privacy@provider.example.org"},
+    "case": {
+        "kind": "breach",
+        "intake": {
+            "title": "Records exported",
+            "occurred": {"kind": "date", "first_day": "2025-03-01"},
+            "reasonably_expected_at": "2025-03-03T09:00:00-05:00",
+            "discovered_at": "2025-03-03T09:00:00-05:00",
+            "description": "Records were exported by an account that should not have.",
+            "data_types": ["Student name"],
+            "reporter": {"name": "Security Office", "email": "security@provider.example.org"},
+            "point_of_contact": {"name": "Privacy Office", "email": "privacy@provider.example.org"},
+        },
     },
     "policy": {"reminder_fractions": [], "chase_hours": []},
     "timeline": [{"at": "2025-03-03T10:00:00-05:00", "act": "report", "says": "It is reported."}],
@@ -57,8 +64,8 @@ def small(*acts: dict[str, Any], **changes: object) -> dict[str, Any]:
     return SMALL | {"timeline": [*SMALL["timeline"], *acts]} | changes
 
 
-def act(kind: str, at: str, **fields: object) -> dict[str, Any]:
-    return {"at": f"2025-03-{at}:00-05:00", "act": kind, "says": f"Now: {kind}."} | fields
+def act(name: str, moment: str, /, **fields: object) -> dict[str, Any]:
+    return {"at": f"2025-03-{moment}:00-05:00", "act": name, "says": f"Now: {name}."} | fields
 
 
 @pytest.fixture
@@ -72,98 +79,102 @@ def read(written: Path, scenario: dict[str, Any]) -> Scenario:
     return read_scenario(str(written))
 
 
-async def play(written: Path, keyring: Keyring, scenario: dict[str, Any]) -> Play:
-    return await rehearse(read(written, scenario), written.parent / "engine", keyring=keyring)
+async def rehearsed(written: Path, keyring: Keyring, scenario: dict[str, Any]) -> RehearsalResult:
+    return await run_scenario(read(written, scenario), written.parent / "engine", keyring=keyring)
 
 
-def total(play: Play, clause: str, state: str) -> ClauseTotal:
+def total(result: RehearsalResult, clause: str, state: str) -> ClauseTotal:
     """How the duties under a clause came off where it is owed to a state's districts."""
-    (found,) = (total for total in play.totals if total.clause == clause and state in total.states)
+    (found,) = (total for total in result.totals if total.clause == clause and state in total.states)
     return found
 
 
-def told(play: Play, words: str) -> list[Happening]:
-    return [happening for happening in play.happenings if words in happening.says]
+def told(result: RehearsalResult, words: str) -> list[Happening]:
+    return [happening for happening in result.happenings if words in happening.says]
 
 
 @pytest.fixture(scope="module")
-def scenes() -> list[RehearsalProgress]:
+def progress() -> list[RehearsalProgress]:
     return []
 
 
 @pytest.fixture(scope="module")
-async def played(keyring: Keyring, tmp_path_factory: pytest.TempPathFactory, scenes: list[RehearsalProgress]) -> Play:
-    return await rehearse(
+async def powerschool(
+    keyring: Keyring, tmp_path_factory: pytest.TempPathFactory, progress: list[RehearsalProgress]
+) -> RehearsalResult:
+    return await run_scenario(
         read_scenario("powerschool-2024"),
         tmp_path_factory.mktemp("rehearsal"),
         districts=24,
         keyring=keyring,
-        watch=scenes.append,
+        watch=progress.append,
     )
 
 
-def test_virginia_s_24_hours_were_missed_by_nine_days(played: Play) -> None:
-    initial = total(played, INITIAL, "VA")
-    assert (initial.met, initial.missed, initial.unmet) == (0, played.districts["VA"], 0)
+def test_virginia_s_24_hours_were_missed_by_nine_days(powerschool: RehearsalResult) -> None:
+    initial = total(powerschool, INITIAL, "VA")
+    assert (initial.met, initial.missed, initial.unmet) == (0, powerschool.districts["VA"], 0)
     assert initial.due == (NOON_OF_THE_28TH + DAY,) * 2
     assert initial.late is not None
     assert 9 * DAY <= initial.late[0] <= initial.late[1] < 9 * DAY + HOUR
 
 
-def test_everybody_s_72_hours_were_missed_by_seven_days(played: Play) -> None:
-    full = [total for total in played.totals if total.clause == NOTICE]
-    assert sum(total.missed for total in full) == sum(played.districts.values()) == 24
-    assert {state for total in full for state in total.states} == set(played.districts)
+def test_everybody_s_72_hours_were_missed_by_seven_days(powerschool: RehearsalResult) -> None:
+    full = [total for total in powerschool.totals if total.clause == NOTICE]
+    assert sum(total.missed for total in full) == sum(powerschool.districts.values()) == 24
+    assert {state for total in full for state in total.states} == set(powerschool.districts)
     for found in full:
         assert found.due == (NOON_OF_THE_28TH + 72 * HOUR,) * 2
         assert found.late is not None
         assert 7 * DAY <= found.late[0] <= found.late[1] < 7 * DAY + HOUR
 
 
-def test_nobody_was_told_before_the_seventh(played: Play) -> None:
-    first = min(happening.at for happening in told(played, "told") if happening.verdict)
+def test_nobody_was_told_before_the_seventh(powerschool: RehearsalResult) -> None:
+    first = min(happening.at for happening in told(powerschool, "told") if happening.verdict)
     assert NOON_OF_THE_7TH <= first < NOON_OF_THE_7TH + HOUR
 
 
-def test_what_became_overdue_was_raised_at_once(played: Play) -> None:
-    raised = {happening.clause: happening.at for happening in told(played, "overdue")}
+def test_what_became_overdue_was_raised_at_once(powerschool: RehearsalResult) -> None:
+    raised = {happening.clause: happening.at for happening in told(powerschool, "overdue")}
     assert raised.keys() == {INITIAL, NOTICE}
     assert raised[INITIAL] - (NOON_OF_THE_28TH + DAY) < MINUTE
     assert raised[NOTICE] - (NOON_OF_THE_28TH + 72 * HOUR) < MINUTE
 
 
-def test_what_was_not_yet_due_is_still_open(played: Play) -> None:
-    audit = total(played, "breach.security-audit", "OR")
-    assert audit.other == {"running": played.districts["OR"]}
+def test_what_was_not_yet_due_is_still_open(powerschool: RehearsalResult) -> None:
+    audit = total(powerschool, "breach.security-audit", "OR")
+    assert audit.other == {"running": powerschool.districts["OR"]}
     assert (audit.met, audit.missed) == (0, 0)
 
 
-def test_the_time_line_is_in_order_and_in_the_days_of_the_scenario(played: Play) -> None:
-    assert all(before.at <= after.at for before, after in pairwise(played.happenings))
-    assert {happening.at.year for happening in played.happenings} == {2024, 2025}
-    assert [happening.act for happening in played.happenings if happening.act] == ["report", "withhold", "release"]
+def test_the_time_line_is_in_order_and_in_the_days_of_the_scenario(powerschool: RehearsalResult) -> None:
+    assert all(before.at <= after.at for before, after in pairwise(powerschool.happenings))
+    assert {happening.at.year for happening in powerschool.happenings} == {2024, 2025}
+    assert [happening.act for happening in powerschool.happenings if happening.act] == ["report", "withhold", "release"]
 
 
-def test_whoever_watches_sees_every_act_and_the_notices_given(played: Play, scenes: list[RehearsalProgress]) -> None:
-    assert [scene.played for scene in scenes] == sorted(scene.played for scene in scenes)
-    assert (scenes[-1].played, scenes[-1].of) == (3, 3)
-    assert scenes[-1].given == 24, "where two clauses fall together, one notice serves both"
+def test_whoever_watches_sees_every_act_and_the_notices_given(
+    powerschool: RehearsalResult, progress: list[RehearsalProgress]
+) -> None:
+    assert [seen.done for seen in progress] == sorted(seen.done for seen in progress)
+    assert (progress[-1].done, progress[-1].of) == (3, 3)
+    assert progress[-1].given == 24, "where two clauses fall together, one notice serves both"
 
 
 async def test_virginia_s_districts_are_told_of_a_suspicion_within_24_hours_and_then_of_its_dismissal(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     assert await asyncio.to_thread(run, ["rehearse", "virginia-suspicion", "--json"]) == 0
-    played = Play.model_validate_json(capfd.readouterr().out)
-    initial = total(played, INITIAL, "VA")
+    result = RehearsalResult.model_validate_json(capfd.readouterr().out)
+    initial = total(result, INITIAL, "VA")
     assert (initial.met, initial.missed) == (4, 0)
     assert initial.spare is not None
     assert HOUR - MINUTE < initial.spare[0] <= HOUR
-    assert sum(found.other["cancelled"] for found in played.totals if found.clause == NOTICE) == 11
-    assert len(told(played, "4 LEAs told of the dismissal")) == 1
+    assert sum(found.other["cancelled"] for found in result.totals if found.clause == NOTICE) == 11
+    assert len(told(result, "4 LEAs told of the dismissal")) == 1
 
     printed = io.StringIO()
-    show(Console(file=printed, width=200, highlight=False), played)
+    show(Console(file=printed, width=200, highlight=False), result)
     assert "Sun 2025-03-09 16:00 EDT" in printed.getvalue(), "24 elapsed hours after 15:00 EST on Saturday"
     assert "met, 1 h 0 min left" in printed.getvalue()
 
@@ -172,42 +183,50 @@ async def test_every_act_reaches_the_case(written: Path, keyring: Keyring) -> No
     scenario = small(
         act("release", "03T11:00", clause=INITIAL),
         act("confirm", "04T09:00"),
-        act("date", "04T09:10", fact={"name": "discovered", "instant": "2025-03-02T09:00:00-05:00"}),
+        act("date", "04T09:10", name="discovered", instant="2025-03-02T09:00:00-05:00", reason="It was seen before."),
         act("add", "04T09:20", counts={"ndpa-v1": {"TN": 1}, "ndpa-v2": {"OR": 1}}),
         act("hold", "04T10:00", name="bureau"),
-        act("propose", "04T11:00", name="sealed", clause=NOTICE, ground="data_unreadable", districts=["MO-0001"]),
-        act("decide", "04T12:00", proposal="sealed", approve=True, by="second officer"),
+        act("propose", "04T11:00", name="sealed", clause=NOTICE, ground="data_unreadable", agreements=["MO-0001"]),
+        act("propose", "04T11:10", name="for all", clause=NOTICE, ground="data_unreadable"),
+        act("approve", "04T12:00", proposal_id="sealed", by="second officer"),
+        act("decline", "04T12:10", proposal_id="for all", by="second officer"),
         act("wait", "05T12:00"),
-        act("lift", "06T09:00", hold="bureau"),
+        act("lift", "06T09:00", hold_id="bureau"),
         act("withhold", "06T10:00", clause=NOTICE),
         act("release", "06T11:00"),
         act("learn", "06T12:00", element="students_involved", value="All students of grade 7."),
         act("learn", "06T12:05", element="parent_contact", value="Privacy Office"),
-        act("learn", "06T12:10", element="impacted_individuals"),
+        act("impossible", "06T12:10", element="impacted_individuals"),
         act("done", "06T14:00", clause="breach.security-audit"),
     )
-    played = await play(written, keyring, scenario)
-    assert [happening.act for happening in played.happenings if happening.act] == [
+    result = await rehearsed(written, keyring, scenario)
+    assert [happening.act for happening in result.happenings if happening.act] == [
         given["act"] for given in scenario["timeline"]
     ]
-    assert total(played, INITIAL, "VA").met == 2
-    assert total(played, NOTICE, "MO").other == {"not_required": 1}
-    assert told(played, "held back for law enforcement")
-    assert total(played, NOTICE, "IL").met == 4, "VA, VA, IL and the TN district that was added"
-    assert total(played, NOTICE, "OR").met == 1
-    assert total(played, "breach.security-audit", "OR").met == 1
-    assert told(played, "1 LEA told what was still lacking"), "\n".join(
-        f"{h.at} {h.says} {h.clause}" for h in played.happenings
+    assert total(result, INITIAL, "VA").met == 2
+    assert total(result, NOTICE, "MO").other == {"not_required": 1}
+    assert told(result, "held back for law enforcement")
+    assert total(result, NOTICE, "IL").met == 4, "VA, VA, IL and the TN district that was added"
+    assert total(result, NOTICE, "OR").met == 1
+    assert total(result, "breach.security-audit", "OR").met == 1
+    assert told(result, "1 LEA told what was still lacking"), "\n".join(
+        f"{h.at} {h.says} {h.clause}" for h in result.happenings
     )
-    assert all(found.missed == 0 and found.lacking == 0 for found in played.totals)
-    assert told(played, "the case is closed")
+    assert all(found.missed == 0 and found.lacking == 0 for found in result.totals)
+    assert told(result, "the case is closed")
+
+
+def test_only_the_demonstration_names_a_kind_of_case() -> None:
+    modules = [path for path in Path(timeline.__file__).parent.glob("*.py") if path.name != "demo.py"]
+    assert len(modules) > 5
+    assert not [path for path in modules for name in KINDS if name in path.read_text("utf-8").lower()]
 
 
 async def test_an_act_that_makes_no_sense_is_named_with_its_day_in_the_scenario(
     written: Path, keyring: Keyring
 ) -> None:
     with pytest.raises(Refused, match=r"^confirm at 2025-03-04T10:00:00-05:00: This breach is already confirmed"):
-        await play(written, keyring, small(act("confirm", "04T09:00"), act("confirm", "04T10:00")))
+        await rehearsed(written, keyring, small(act("confirm", "04T09:00"), act("confirm", "04T10:00")))
 
 
 def refusal(written: Path, scenario: dict[str, Any]) -> str:
@@ -221,14 +240,94 @@ def test_a_scenario_that_does_not_hold_together_is_refused_with_its_line(written
         written, small(act("confirm", "05T09:00"), act("release", "04T09:00"))
     )
     assert "begins with its one report" in refusal(written, small(act("report", "04T09:00")))
-    assert "is named 'nobody'" in refusal(written, small(act("lift", "04T09:00", hold="nobody")))
+    assert "begins with its one report" in refusal(written, small(timeline=[act("confirm", "04T09:00")]))
+    assert "named 'nobody'" in refusal(written, small(act("lift", "04T09:00", hold_id="nobody")))
     assert "no time zone" in refusal(written, small(zone="America/Springfield"))
-    assert "'instnat' is not known" in refusal(
-        written, small(act("date", "04T09:00", fact={"name": "confirmed", "instnat": "2025-03-04T08:00:00-05:00"}))
+    assert "no kind of case 'flood'" in refusal(written, small(case={"kind": "flood", "intake": {}}))
+    agreements = {"kind": "breach", "intake": SMALL["case"]["intake"] | {"agreements": ["VA-0001"]}}
+    assert "agreements: These are the districts'." in refusal(written, small(case=agreements))
+    for field in ({"clause": NOTICE}, {"counts": {"ndpa-v1": {"VA": 1}}}):
+        assert f"{next(iter(field))}: There is no such field." in refusal(
+            written, small(act("wait", "04T09:00", **field))
+        )
+    assert "counts: There is no such field." in refusal(
+        written, small(act("confirm", "04T09:00", counts={"ndpa-v1": {"VA": 1}}))
     )
-    unknown = refusal(written, small(act("pray", "04T09:00")))
-    assert unknown.startswith(f"{written}:")
-    assert "pray" in unknown
+    assert "counts: It is empty." in refusal(written, small(act("add", "04T09:00")))
+    assert "state: There is no such field." in refusal(
+        written, small(act("add", "04T09:00", counts={"ndpa-v1": {"VA": 1}}, state="VA"))
+    )
+
+
+def test_every_problem_of_the_case_and_its_acts_has_the_line_of_its_field(written: Path) -> None:
+    case = {"kind": "breach", "intake": SMALL["case"]["intake"] | {"occurred": {"kind": "long ago"}}}
+    misspelt = act("date", "04T09:00", name="confirmed", instnat="2025-03-04T08:00:00-05:00")
+    said = refusal(written, small(act("pray", "04T08:00"), misspelt, case=case))
+    lines = written.read_text("utf-8").splitlines()
+    for field, sentence in (("kind: long ago", "occurred.kind: "), ("act: pray", "act: "), ("instnat: ", "instnat: ")):
+        (line,) = (number for number, text in enumerate(lines, 1) if field in text)
+        assert f"{written}:{line}: {sentence}" in said or f"Line {line}: {sentence}" in said
+    assert "No breach case has an act 'pray'. There are add," in said
+    assert "instnat: There is no such field." in said
+
+
+def acts_of(scenario: Scenario) -> list[Act | None]:
+    return [entry.act for entry in scenario.timeline]
+
+
+def test_what_an_act_requires_its_entry_says(written: Path) -> None:
+    scenario = read(
+        written,
+        small(
+            act("confirm", "04T09:00"),
+            act("withhold", "04T10:00"),
+            act("done", "04T11:00", clause="breach.security-audit"),
+            act("learn", "04T12:00", element="parent_contact", value="Privacy Office"),
+            act("date", "04T13:00", name="discovered", first_day="2025-03-02"),
+        ),
+    )
+    assert acts_of(scenario) == [
+        None,
+        parse_act({"act": "confirm", "confirmed_at": "2025-03-04T09:00:00-05:00"}),
+        parse_act({"act": "withhold", "reason": "Now: withhold."}),
+        parse_act({"act": "done", "clause": "breach.security-audit", "proof": "Now: done."}),
+        parse_act({"act": "learn", "element": "parent_contact", "value": "Privacy Office"}),
+        parse_act({"act": "date", "name": "discovered", "first_day": "2025-03-02"}),
+    ], "nothing is said for a field that may be left out"
+
+
+def test_what_an_act_says_itself_is_not_said_by_its_entry(written: Path) -> None:
+    given = {"confirmed_at": "2025-03-04T08:00:00-05:00"}
+    scenario = read(written, small(act("confirm", "04T09:00", **given), act("withhold", "04T10:00", reason="Wait.")))
+    assert acts_of(scenario)[1:] == [
+        parse_act({"act": "confirm"} | given),
+        parse_act({"act": "withhold", "reason": "Wait."}),
+    ]
+
+
+def test_the_time_line_in_the_documentation_is_one(written: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rehearsals.md").read_text("utf-8")
+    (example,) = re.findall(r"```yaml\n(timeline:.*?)```", page, flags=re.DOTALL)
+    scenario = read(written, SMALL | yaml.safe_load(example))
+    assert [entry.name for entry in scenario.timeline] == ["report", "confirm", "propose", "approve"]
+
+
+DISCOVERED = {"name": "discovered", "first_day": "2025-03-01", "last_day": "2025-03-02"}
+
+
+def test_the_dates_within_acts_are_moved_and_their_texts_kept(written: Path) -> None:
+    given = {"begins_at": "2025-03-04T08:00:00-05:00", "until": "2025-03-05T08:00:00-05:00", "agreement": "VA-0001"}
+    scenario = read(written, small(act("hold", "04T09:00", **given), act("date", "04T10:00", **DISCOVERED)))
+    later, years = moved(scenario, (), datetime(2026, 1, 1, tzinfo=UTC))
+    assert years == 28
+    hold, date = ({name: value.replace("2025", "2053") for name, value in act.items()} for act in (given, DISCOVERED))
+    assert acts_of(later)[1:] == [
+        parse_act({"act": "hold", "particulars": "Now: hold."} | hold),
+        parse_act({"act": "date"} | date),
+    ]
+    kept = acts_of(later)[1]
+    assert isinstance(kept, Hold)
+    assert kept.particulars.content == b"Now: hold."
 
 
 def test_an_unknown_scenario_is_refused_with_the_names_of_those_that_ship() -> None:
@@ -239,7 +338,7 @@ def test_an_unknown_scenario_is_refused_with_the_names_of_those_that_ship() -> N
 async def test_a_district_of_a_state_that_its_form_does_not_cover_is_refused(written: Path, keyring: Keyring) -> None:
     districts = {"signed": "2023-07-01", "counts": {"ndpa-v2": {"VA": 1}}}
     with pytest.raises(InvalidInput, match="no supplement for 'VA'"):
-        await play(written, keyring, small(districts=districts))
+        await rehearsed(written, keyring, small(districts=districts))
 
 
 @pytest.mark.parametrize("name", find_scenarios())
@@ -257,7 +356,7 @@ def test_a_scenario_is_moved_to_where_weekdays_and_wall_clocks_are_the_same(name
             assert wall[0].weekday() == wall[1].weekday()
 
 
-def test_a_scenario_still_to_come_is_played_on_its_own_dates() -> None:
+def test_a_scenario_still_to_come_is_run_on_its_own_dates() -> None:
     scenario = read_scenario("powerschool-2024")
     assert moved(scenario, (), scenario.begins - DAY) == (scenario, 0)
 

@@ -27,7 +27,7 @@ from records.deliveries import Handed, settle
 from records.duties import compute_duties, dated_elements
 from records.escalations import raise_duties
 from records.notices import plan_notices
-from records.outbox import NoticeWriter
+from records.outbox import NoticeWriter, still_to_send
 from records.preparing import keep
 from records.scope import pin_terms
 from records.terms import pinned_terms
@@ -161,12 +161,12 @@ class CaseInSql:
             ).all()
             for batch in batches:
                 begin_batch(session, SendBatch(batch_id=batch.id, released_by=None), self.now)
-                pending = WRITER.pending(session, batch.id)
+                pending = list(still_to_send(session, batch.id))
                 letters = WRITER.reserve(session, self.id, pending, self.now)
                 session.flush()
                 handed = [Handed(letter, Accepted(250, "2.0.0 Queued"), self.now) for letter in letters]
-                settle(session, batch.id, handed, self.now)
-                finish_batch(session, batch.id, 0, self.now)
+                settle(session, batch.id, handed, self.now, unknown_resends=0)
+                finish_batch(session, batch.id, self.now)
 
     def raise_overdue(self) -> None:
         """Raise what was not met in time to an officer."""

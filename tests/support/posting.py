@@ -30,19 +30,21 @@ from tests.support.scripted_server import ScriptedServer, scripted_server
 
 @dataclass
 class Posting:
-    """A batch that waits in an open case, and the server that it will be given to."""
+    """A batch that waits in an open case, the server that it will be given to, and when it was last sent."""
 
     engine: VirtualEngine
     case_id: UUID
     server: ScriptedServer
     notices: NoticeActivities
+    began_at: datetime
 
     async def send(self, *, at: datetime | None = None) -> BatchOutcome:
-        """Run the activity once, as an attempt that starts at ``at``."""
-        environment = ActivityEnvironment()
-        environment.info = replace(environment.info, started_time=at or utc_now())
+        """Run the activity once, as an attempt that starts at ``at``: now, or when what was put off is due."""
         with self.engine.resources.database.reading() as session:
             batch = session.exec(select(Batch).where(Batch.case_id == self.case_id)).one()
+        self.began_at = at or batch.again_at or utc_now()
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, started_time=self.began_at)
         return await environment.run(self.notices.send_batch, SendBatch(batch_id=batch.id, released_by="officer"))
 
     async def fails(self) -> str:
@@ -126,6 +128,9 @@ async def posting(
         smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=5)
         async with SmtpTransport(smtp) as transport:
             notices = NoticeActivities(
-                resources.database, transport, notice_writer(resources.settings, resources.keyring)
+                resources.database,
+                transport,
+                notice_writer(resources.settings, resources.keyring),
+                unknown_resends=resources.settings.unknown_resends,
             )
-            yield Posting(engine, case_id, server, notices)
+            yield Posting(engine, case_id, server, notices, utc_now())

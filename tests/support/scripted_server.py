@@ -16,11 +16,15 @@ HEARTBEAT_TIMEOUT = ""
 CONTENT = "CONTENT"
 """The step after DATA's 354: the answer to the message itself."""
 
+FULL = "FULL"
+"""The step that RCPT is for a recipient whose mailbox is full."""
+
 _USUAL = {
     "GREETING": "220 mail.test",
     "EHLO": "250 mail.test",
     "MAIL": "250 2.1.0 Ok",
     "RCPT": "250 2.1.5 Ok",
+    FULL: "452 4.2.2 Mailbox full",
     "DATA": "354 Go ahead",
     CONTENT: "250 2.0.0 Queued",
     "RSET": "250 Ok",
@@ -37,6 +41,7 @@ class ScriptedServer:
         steps: every step reached, over all connections.
         messages: the messages received whole.
         arrived: set when a message has been received whole.
+        full: the addresses whose mailboxes are full.
         connections: how many connections were made.
     """
 
@@ -44,6 +49,7 @@ class ScriptedServer:
     steps: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    full: set[str] = field(default_factory=set)
     connections: int = 0
     port: int = 0
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -78,8 +84,9 @@ class ScriptedServer:
         return planned.pop(0) if planned else _USUAL[step]
 
     async def _command(self, reader: asyncio.StreamReader) -> str:
-        line = await reader.readuntil(b"\r\n")
-        return line[:4].strip().decode().upper()
+        line = (await reader.readuntil(b"\r\n")).decode()
+        step = line[:4].strip().upper()
+        return FULL if step == "RCPT" and line.partition("<")[2].partition(">")[0] in self.full else step
 
     async def _content(self, reader: asyncio.StreamReader) -> str:
         self.messages.append((await reader.readuntil(b"\r\n.\r\n"))[: -len(b".\r\n")])

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from cases.values import AnchorValue
+from ledger.artifacts import fetch
 from models.enums import DutyStatus, Verdict
 from models.errors import InvalidFields, InvalidInput, Refused
 from models.identifiers import batch_workflow_id
@@ -28,7 +29,7 @@ async def test_an_lea_found_later_is_due_by_the_incidents_confirmation(engine: V
     assert duties(engine, case_id, "VA")[INITIAL].due_at == confirmed + 24 * HOUR
     (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "act.add")
     assert entry.actor == OFFICER
-    assert len(entry.body["particulars"]["agreements"]) == 2
+    assert entry.body["particulars"]["agreements"] == 2
 
 
 async def test_what_is_overdue_by_it_is_sent_at_once_shown_as_late_and_escalated(engine: VirtualEngine) -> None:
@@ -68,8 +69,11 @@ async def test_an_lea_may_be_added_with_the_date_of_its_own_involvement_and_the_
     duty = duties(engine, case_id, "MA")[NOTICE]
     assert (duty.status, duty.starts_at, duty.due_at) == (DutyStatus.RUNNING, involved, involved + 72 * HOUR)
     (entry,) = (e for e in case(engine, case_id).evidence if e.kind == "act.add")
-    assert entry.body["particulars"]["agreements"] == [str(duty.agreement_id)]
-    assert len(entry.artifacts) == 2, "the list of references, and the reason"
+    particulars = entry.body["particulars"]
+    with engine.resources.database.reading() as session:
+        listed = fetch(session, particulars["agreements_sha256"]).decode()
+    assert (particulars["agreements"], listed) == (1, f"{duty.agreement_id}\n")
+    assert len(entry.artifacts) == 3, "the list of references, what was added, and the reason"
     assert "escalated" not in [e.kind for e in case(engine, case_id).evidence if e.subject == str(duty.id)]
 
 

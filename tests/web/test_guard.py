@@ -1,4 +1,4 @@
-"""The door: nothing but the sign-in page is open, links work once, and no other site can act for an officer."""
+"""The guard: nothing but the sign-in page is open, links work once, and no other site can act for an officer."""
 
 from __future__ import annotations
 

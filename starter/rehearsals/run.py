@@ -1,4 +1,4 @@
-"""Playing a scenario: a whole case in virtual time against the mail catcher, and what became of it."""
+"""Running a scenario: a whole case in virtual time against the mail catcher, and what became of it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import assert_never
 from uuid import UUID
 
 from sqlmodel import col, func, select
 
-from cases.acts import parse_act
-from cases.breach import BREACH
+from cases.acts import Act
+from cases.kinds import kind_named
+from cases.values import KeptReferences
 from config.keyring import Keyring
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Notice
@@ -23,28 +23,8 @@ from records.agreements import import_agreements
 from records.queries.views import View
 from starter.case_service import CaseService
 from starter.rehearsals.districts import Counts, FictionalDistricts, make_districts, scaled
-from starter.rehearsals.scenario import (
-    Act,
-    Add,
-    Confirm,
-    Date,
-    Decide,
-    Dismiss,
-    Done,
-    Hold,
-    Learn,
-    Lift,
-    Propose,
-    Release,
-    Report,
-    Scenario,
-    Source,
-    Wait,
-    Withhold,
-    all_later,
-    later,
-    moved,
-)
+from starter.rehearsals.scenario import Scenario, Source, all_later, later, moved
+from starter.rehearsals.timeline import WAIT, TimelineEntry
 from starter.rehearsals.verdicts import ClauseTotal, Happening, clause_totals, happenings
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
@@ -53,14 +33,14 @@ from terms.catalogue import load_catalogue
 PRODUCER = "rehearsal"
 """Who imports the fictional agreements, as evidence names them."""
 
-GLANCE = 0.5
-"""How often, in seconds, whoever watches is told how far the play has come."""
+PROGRESS_INTERVAL = 0.5
+"""How often, in seconds, whoever watches is told how far the rehearsal has come."""
 
 
-class Play(View):
+class RehearsalResult(View):
     """What became of a scenario; every instant is one of the scenario's own time.
 
-    ``years`` is by how much it was played later; ``districts`` counts those affected by state; ``messages`` counts
+    ``years`` is by how much it was run later; ``districts`` counts those affected by state; ``messages`` counts
     what the mail catcher was given.
     """
 
@@ -80,16 +60,16 @@ class Play(View):
 
 @dataclass(frozen=True)
 class RehearsalProgress:
-    """How far a play has come: the acts played, the moment played, and how many notices were given so far."""
+    """How far a rehearsal has come: entries done, of how many, the moment, and how many notices were given so far."""
 
-    played: int
+    done: int
     of: int
     at: datetime
     says: str
     given: int
 
 
-async def rehearse(
+async def run_scenario(
     scenario: Scenario,
     folder: Path,
     *,
@@ -97,16 +77,16 @@ async def rehearse(
     cli: Path | None = None,
     keyring: Keyring | None = None,
     watch: Callable[[RehearsalProgress], None] | None = None,
-) -> Play:
-    """Play a scenario on an engine of its own, with all its files in ``folder``.
+) -> RehearsalResult:
+    """Run a scenario on an engine of its own, with all its files in ``folder``.
 
     Args:
-        scenario: what is played.
+        scenario: what is run.
         folder: an empty folder.
         districts: how many districts are affected at first, if not as many as the scenario says.
         cli: Temporal's command line, if not the one that is found.
         keyring: the keys, else new ones.
-        watch: is told now and then how far the play has come.
+        watch: is told now and then how far the rehearsal has come.
 
     Raises:
         InvalidInput: the scenario's districts cannot be made, or it cannot be dated.
@@ -115,17 +95,17 @@ async def rehearse(
     """
     catalogue = load_catalogue()
     counts = scenario.districts.counts if districts is None else scaled(scenario.districts.counts, districts)
-    groups = [counts, *(act.counts for act in scenario.timeline if isinstance(act, Add))]
+    groups = [counts, *(entry.counts for entry in scenario.timeline if entry.counts)]
     zones = {
         catalogue.state(form, state).zone for group in groups for form, states in group.items() for state in states
     }
-    played, years = moved(scenario, zones, utc_now())
-    fictional = make_districts(catalogue, groups, played.districts.signed)
-    async with virtual_engine(folder, cli=cli, keyring=keyring, overrides=played.settings()) as engine:
-        rehearsal = _Rehearsal(engine, played, fictional, years)
+    later_scenario, years = moved(scenario, zones, utc_now())
+    fictional = make_districts(catalogue, groups, later_scenario.districts.signed)
+    async with virtual_engine(folder, cli=cli, keyring=keyring, overrides=later_scenario.settings()) as engine:
+        rehearsal = _Rehearsal(engine, later_scenario, fictional, years)
         async with rehearsal.watched(watch or _unseen):
-            await rehearsal.play()
-        return rehearsal.outcome(groups)
+            await rehearsal.run()
+        return rehearsal.result(groups)
 
 
 def _unseen(_: RehearsalProgress) -> None:
@@ -133,7 +113,7 @@ def _unseen(_: RehearsalProgress) -> None:
 
 
 class _Rehearsal:
-    """The engine and the case, while the time line is played."""
+    """The engine and the case, while the time line is carried out."""
 
     def __init__(self, engine: VirtualEngine, scenario: Scenario, districts: FictionalDistricts, years: int) -> None:
         self._engine = engine
@@ -143,12 +123,12 @@ class _Rehearsal:
         self._now = scenario.begins
         self._service = CaseService(engine.resources, clock=lambda: self._now)
         self._case_id = UUID(int=0)
-        self._played = 0
-        self._named: dict[str, UUID] = {}
+        self._done = 0
+        self._made: dict[str, UUID] = {}
         self._still_to_add = iter(districts.groups[1:])
         self._acts: list[Happening] = []
 
-    async def play(self) -> None:
+    async def run(self) -> None:
         resources = self._engine.resources
         await asyncio.to_thread(
             import_agreements,
@@ -159,70 +139,38 @@ class _Rehearsal:
             now=self._now,
             actor=PRODUCER,
         )
-        for act in self._scenario.timeline:
-            await self._play(act)
-            self._played += 1
+        for entry in self._scenario.timeline:
+            await self._carry_out(entry)
+            self._done += 1
         self._now = await self._engine.advance_to(self._case_id, self._scenario.until)
 
-    async def _play(self, act: Act) -> None:
-        if not isinstance(act, Report):
-            self._now = max(act.at, await self._engine.advance_to(self._case_id, act.at))
-        by = None if isinstance(act, Wait) else act.by
-        self._acts.append(Happening(at=self._now, by=by, act=act.act, says=act.says))
+    async def _carry_out(self, entry: TimelineEntry) -> None:
+        if self._done:
+            self._now = max(entry.at, await self._engine.advance_to(self._case_id, entry.at))
+        by = None if entry.name == WAIT else entry.by
+        self._acts.append(Happening(at=self._now, by=by, act=entry.name, says=entry.says))
         try:
-            await self._carry_out(act)
+            if not self._done:
+                await self._open_case(entry)
+            elif entry.act:
+                await self._take(entry, entry.act)
         except (InvalidInput, NotFound, Refused) as error:
-            at = later(act.at, -self._years).isoformat()
-            raise Refused(error.message, where=f"{act.act} at {at}", next_step=error.next_step) from error
+            at = later(entry.at, -self._years).isoformat()
+            raise Refused(error.message, where=f"{entry.name} at {at}", next_step=error.next_step) from error
         await self._engine.settle(self._case_id)
 
-    async def _carry_out(self, step: Act) -> None:
-        if isinstance(step, Report):
-            report = self._scenario.incident.model_copy(update={"agreements": self._districts.groups[0]})
-            self._case_id = await self._engine.open_at(step.at, BREACH, report, actor=step.by)
-        elif not isinstance(step, Wait):
-            done = await self._service.take(self._case_id, parse_act(self._act_of(step)), actor=step.by)
-            if isinstance(step, Propose | Hold) and done.made_id:
-                self._named[step.name] = done.made_id
+    async def _open_case(self, entry: TimelineEntry) -> None:
+        kind = kind_named(self._scenario.kind)
+        intake = self._scenario.intake.model_copy(update={"agreements": self._districts.groups[0]})
+        self._case_id = await self._engine.open_at(entry.at, kind, intake, actor=entry.by)
 
-    def _act_of(self, step: Act) -> dict[str, object]:
-        """The act of the engine that a step of the time line is, as the engine reads it."""
-        match step:
-            case Confirm():
-                return {"act": "confirm", "confirmed_at": step.as_of or step.at}
-            case Dismiss():
-                return {"act": "dismiss", "reason": step.says}
-            case Date():
-                return {"act": "date", **dict(step.fact), "reason": step.says, "agreement": step.district}
-            case Learn(value=None):
-                return {"act": "impossible", "element": step.element}
-            case Learn():
-                return {"act": "learn", "element": step.element, "value": step.value}
-            case Release():
-                return {"act": "release", "clause": step.clause}
-            case Withhold():
-                return {"act": "withhold", "reason": step.says, "clause": step.clause}
-            case Propose():
-                named = {"clause": step.clause, "ground": step.ground, "agreements": step.districts}
-                return {"act": "propose", **named, "reason": step.says}
-            case Decide():
-                return {
-                    "act": "approve" if step.approve else "decline",
-                    "proposal_id": self._named[step.proposal],
-                }
-            case Hold():
-                given = {"begins_at": step.at, "until": step.until, "shareable": step.shareable}
-                return {"act": "hold", "particulars": step.says, "agreement": step.district, **given}
-            case Lift():
-                return {"act": "lift", "hold_id": self._named[step.hold]}
-            case Add():
-                return {"act": "add", "agreements": next(self._still_to_add)}
-            case Done():
-                return {"act": "done", "clause": step.clause, "proof": step.says}
-            case Report() | Wait():
-                return {}
-            case _:
-                assert_never(step)
+    async def _take(self, entry: TimelineEntry, act: Act) -> None:
+        known_now: dict[str, object] = {field: self._made[name] for field, name in entry.uses.items()}
+        if entry.counts:
+            known_now["agreements"] = KeptReferences.model_validate(next(self._still_to_add))
+        taken = await self._service.take(self._case_id, act.model_copy(update=known_now), actor=entry.by)
+        if entry.makes and taken.made_id:
+            self._made[entry.makes] = taken.made_id
 
     @asynccontextmanager
     async def watched(self, watch: Callable[[RehearsalProgress], None]) -> AsyncIterator[None]:
@@ -231,7 +179,7 @@ class _Rehearsal:
         async def look() -> None:
             while True:
                 watch(await asyncio.to_thread(self._progress))
-                await asyncio.sleep(GLANCE)
+                await asyncio.sleep(PROGRESS_INTERVAL)
 
         looking = asyncio.create_task(look())
         try:
@@ -242,12 +190,12 @@ class _Rehearsal:
 
     def _progress(self) -> RehearsalProgress:
         timeline = self._scenario.timeline
-        says = timeline[self._played].says if self._played < len(timeline) else "to the end"
+        says = timeline[self._done].says if self._done < len(timeline) else "to the end"
         with self._engine.resources.database.reading() as session:
             given = session.exec(select(func.count(col(Notice.given_at)))).one()
-        return RehearsalProgress(self._played, len(timeline), later(self._now, -self._years), says, given)
+        return RehearsalProgress(self._done, len(timeline), later(self._now, -self._years), says, given)
 
-    def outcome(self, groups: Sequence[Counts]) -> Play:
+    def result(self, groups: Sequence[Counts]) -> RehearsalResult:
         """What became of the case, back in the scenario's own time."""
         scenario, end = self._scenario, max(self._scenario.until, self._now)
         with self._engine.resources.database.reading() as session:
@@ -256,7 +204,7 @@ class _Rehearsal:
         districts: Counter[str] = Counter()
         for states in (states for counts in groups for states in counts.values()):
             districts.update(states)
-        play = Play(
+        result = RehearsalResult(
             **scenario.model_dump(include={"title", "about", "notes", "sources", "zone", "until"}),
             begins=scenario.begins,
             years=self._years,
@@ -265,4 +213,4 @@ class _Rehearsal:
             totals=totals,
             messages=len(list(self._engine.mail.glob("*.eml"))),
         )
-        return Play.model_validate(all_later(play.model_dump(), -self._years))
+        return all_later(result, -self._years)

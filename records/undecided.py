@@ -1,0 +1,140 @@
+"""Messages of which nobody can say whether they arrived: after a few tries, a person decides what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select, update
+
+from cases.acts import SendAgain, Vouch
+from ledger.entries import JsonObject
+from models.enums import BatchStatus, ContactRole, DeliveryStatus
+from models.errors import InvalidInput, Refused
+from models.grouping import grouped
+from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
+from records.deliveries import give
+from records.due_dates import read_due_dates
+from records.performing import perform_further
+
+UNDECIDED = (col(Delivery.status) == DeliveryStatus.UNKNOWN, col(Delivery.again_at).is_(None))
+"""The condition, in SQL, that ``records.outbox.undecided`` is in Python."""
+
+
+@dataclass(frozen=True)
+class UndecidedMessages:
+    """The messages under one clause of a case of which nobody can say whether they arrived.
+
+    Attributes:
+        clause: the clause.
+        references: the agreements whose party they were for.
+        since: when the first of them was last sent.
+    """
+
+    clause: str
+    references: tuple[str, ...]
+    since: datetime
+
+
+def undecided_of_case(session: Session, case_id: UUID) -> int:
+    """How many messages of a case wait for a person's decision."""
+    return _count(session, Notice.case_id == case_id)
+
+
+def undecided_of_batch(session: Session, batch_id: UUID) -> int:
+    """How many messages of a batch wait for a person's decision."""
+    return _count(session, Notice.batch_id == batch_id)
+
+
+def undecided_by_clause(session: Session, case_id: UUID) -> Iterator[UndecidedMessages]:
+    """What waits for a person's decision in a case, by clause."""
+    rows = session.exec(
+        select(Duty.clause, Agreement.reference, Delivery.attempted_at)
+        .join(Notice, col(Notice.duty_id) == col(Duty.id))
+        .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .where(Notice.case_id == case_id, *UNDECIDED)
+        .order_by(col(Duty.clause), col(Agreement.reference))
+    )
+    for clause, members in grouped(rows, lambda row: row[0]).items():
+        references = dict.fromkeys(reference for _, reference, _ in members)
+        yield UndecidedMessages(clause, tuple(references), min(at for _, _, at in members if at))
+
+
+def send_again(session: Session, case: Case, act: SendAgain, *, at: datetime) -> JsonObject:
+    """Let messages go once more, as they were; after that they wait for a decision again.
+
+    Raises:
+        Refused: there are none.
+    """
+    found = _undecided(session, case.id, act)
+    for delivery, _, _, _ in found:
+        delivery.again_at, delivery.raised_at = at, None
+    batches = {notice.batch_id for _, notice, _, _ in found}
+    # One that is leaving takes them along.
+    session.execute(
+        update(Batch)
+        .where(col(Batch.id).in_(batches), col(Batch.status).in_((BatchStatus.SENT, BatchStatus.PUT_OFF)))
+        .values(status=BatchStatus.PUT_OFF, again_at=at)
+    )
+    return {"deliveries": [str(delivery.id) for delivery, _, _, _ in found]}
+
+
+def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime) -> JsonObject:
+    """Keep that messages did arrive, by a person's word: it gives the notice as the mail server's answer would have.
+
+    The word is the person's wherever it is shown; no evidence says that the engine gave the notice.
+
+    Raises:
+        Refused: there are none.
+        InvalidInput: they are said to have arrived before they were written.
+    """
+    found = _undecided(session, case.id, act)
+    due_dates = read_due_dates(session, {duty.due_date_id for _, _, duty, _ in found})
+    performed = [duty for _, _, duty, _ in found]
+    for delivery, notice, duty, role in found:
+        if act.arrived_at < delivery.reserved_at.replace(second=0, microsecond=0):  # people give whole minutes
+            raise InvalidInput(
+                "The notice was sent later than that.", where="arrived_at", next_step="Look at the case's page."
+            )
+        delivery.status, delivery.vouched_by, delivery.settled_at = DeliveryStatus.VOUCHED, actor, at
+        if role != ContactRole.COPY_TO and notice.given_at is None:
+            give(notice, duty, due_dates[duty.due_date_id], act.arrived_at)
+            performed += perform_further(session, notice, act.arrived_at)
+    return {
+        "deliveries": [str(delivery.id) for delivery, _, _, _ in found],
+        "duties": {str(duty.id): duty.verdict for duty in performed},
+    }
+
+
+def _undecided(session: Session, case_id: UUID, act: SendAgain | Vouch) -> Sequence[tuple[Delivery, Notice, Duty, str]]:
+    """The messages that an act is about, each with its notice, its duty and what its contact is named for."""
+    of_agreement: list[Any] = [Duty.agreement_id == act.agreement.id] if act.agreement else []
+    found = session.exec(
+        select(Delivery, Notice, Duty, AgreementContact.role)
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
+        .where(Notice.case_id == case_id, Duty.clause == act.clause, *of_agreement, *UNDECIDED)
+        .order_by(col(Delivery.id))
+    ).all()
+    if not found:
+        raise Refused(
+            f"Of no such notice under {act.clause} is it unknown whether it arrived, or it is still sent again by "
+            "itself.",
+            where="agreement" if act.agreement else "clause",
+            next_step="Look at the case's page.",
+        )
+    return found
+
+
+def _count(session: Session, which: Any) -> int:
+    return session.exec(
+        select(func.count())
+        .select_from(Delivery)
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .where(which, *UNDECIDED)
+    ).one()
