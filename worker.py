@@ -96,6 +96,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             duties.compute_duties,
             notices.send_batch,
             reminders.remind_officer,
+            reminders.ask_for_decision,
             reminders.raise_overdue,
             reminders.chase_acknowledgements,
             watchdog.sweep,

@@ -16,6 +16,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 from cases.messages import (
+    AskForDecision,
     BatchOutcome,
     ChaseAcknowledgements,
     Chased,
@@ -140,6 +141,11 @@ class ReminderContract(ABC):
     @abstractmethod
     async def remind_officer(self, message: RemindOfficer) -> None:
         """Write to the officer about notices that wait for release."""
+
+    @activity.defn
+    @abstractmethod
+    async def ask_for_decision(self, message: AskForDecision) -> None:
+        """Write to the officer about a decision without which a clock has not started."""
 
     @activity.defn
     @abstractmethod

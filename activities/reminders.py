@@ -14,27 +14,37 @@ from temporalio import activity
 from activities.clock import activity_clock
 from activities.contracts import ReminderContract
 from activities.heartbeat import beating
-from cases.messages import ChaseAcknowledgements, Chased, RaiseOverdue, RemindOfficer
+from cases.messages import AskForDecision, ChaseAcknowledgements, Chased, RaiseOverdue, RemindOfficer
 from config.database import Database
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.entries import AcknowledgementAsked, ReminderSent
+from ledger.entries import AcknowledgementAsked, DecisionAsked, ReminderSent
 from mail.compose import utc_instant
 from mail.facts import Mailbox
 from mail.links import notice_link
 from mail.plain import compose_plain_mail
 from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
-from models.enums import BatchStatus, ContactRole
-from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
+from models.enums import BatchStatus
+from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
+from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
 from records.outbox import ARRIVED, NoticeWriter
+from records.terms import pinned_terms
 
 ASK_AGAIN = timedelta(minutes=30)
 """When mailboxes that took no mail are asked to acknowledge again."""
 
 LONGEST_SEND = timedelta(minutes=10)
 """How long one message may take to be handed over, its connection included."""
+
+AT_THE_LAST_SAFE_MOMENT = "If nobody acts, they go out by themselves at the last safe moment, with what is known."
+
+AS_SOON_AS_THEY_CAN = (
+    "The agreement asks for them as soon as they can be given: that instant is the last moment and not the plan. "
+    "Please release them now. If nobody acts, they go out by themselves, with what is known: some hours after they "
+    "were drafted if nothing required is lacking, at the last safe moment otherwise."
+)
 
 LISTED = 20
 """How many LEAs a message to the officer names; the case's page names all."""
@@ -66,13 +76,14 @@ class ReminderActivities(ReminderContract):
         waiting = await asyncio.to_thread(self._waiting, message)
         if waiting:
             reference = identifiers.case_reference(message.case_id)
+            by_themselves = AS_SOON_AS_THEY_CAN if message.last_moment else AT_THE_LAST_SAFE_MOMENT
             await self.write_to_officer(
                 f"{len(waiting)} notices of case {reference} wait for release",
                 (
                     f"Case {reference} has {len(waiting)} notices under {message.clause} that wait for an officer's "
                     f"release. They are due by {utc_instant(message.due_at)}; {message.fraction:.0%} of their time "
                     "is over.",
-                    "If nobody acts, they go out by themselves at the last safe moment, with what is known.",
+                    by_themselves,
                     _named(waiting),
                     self.case_page(message.case_id),
                 ),
@@ -80,6 +91,27 @@ class ReminderActivities(ReminderContract):
                 at=now(),
             )
             await asyncio.to_thread(self._note_reminder, message, len(waiting), now())
+
+    @activity.defn
+    async def ask_for_decision(self, message: AskForDecision) -> None:
+        """Write to the officer about a decision without which a clock has not started, unless it was taken by now."""
+        now = activity_clock()
+        asked = await asyncio.to_thread(self._asked, message)
+        if asked is None:
+            return
+        reference = identifiers.case_reference(message.case_id)
+        await self.write_to_officer(
+            f"Please decide in case {reference}: {asked} since when?",
+            (
+                f"Case {reference} touches agreements with a clock that starts once it is {asked}, and nobody has said "
+                "since when. Until that is decided, this clock does not run, and its notice is not drafted.",
+                "Give the time, or decide that it has not come about, who decided it, and when it is looked at again:",
+                self.case_page(message.case_id),
+            ),
+            key=f"decision:{message.case_id}:{message.name}:{message.opens}",
+            at=now(),
+        )
+        await asyncio.to_thread(self._note_asking, message, now())
 
     @activity.defn
     async def raise_overdue(self, message: RaiseOverdue) -> None:
@@ -187,6 +219,20 @@ class ReminderActivities(ReminderContract):
     def _message_id(self, key: str) -> str:
         return identifiers.message_id(identifiers.plain_mail_id(key), self._notice_writer.message_id_domain)
 
+    def _asked(self, message: AskForDecision) -> str | None:
+        """What is asked, as people call it; None where nothing waits for it any more."""
+        with self._database.reading() as session:
+            case = session.get_one(Case, message.case_id)
+            terms = pinned_terms(session, case.id).values()
+            if message.name not in asked_dates(session, case, terms):
+                return None
+            return next(effective.anchors[message.name] for effective in terms if message.name in effective.anchors)
+
+    def _note_asking(self, message: AskForDecision, now: datetime) -> None:
+        with self._database.writing() as session:
+            asked = DecisionAsked(case_id=message.case_id, actor=ENGINE, at=now, name=message.name, opens=message.opens)
+            append(session, asked)
+
     def _waiting(self, message: RemindOfficer) -> list[str]:
         with self._database.reading() as session:
             return list(
@@ -244,7 +290,7 @@ class ReminderActivities(ReminderContract):
                     col(Notice.acknowledged_at).is_(None),
                     Notice.reminders < len(message.chase_hours),
                     col(Delivery.status).in_(ARRIVED),
-                    col(AgreementContact.role) != ContactRole.COPY_TO,
+                    col(Delivery.is_copy).is_(False),
                 )
                 .order_by(col(Notice.id))
             ).all()

@@ -32,6 +32,7 @@ Clause = Annotated[Line, Field(title="Clause", json_schema_extra={"choice": "cla
 Element = Annotated[Line, Field(title="Element", json_schema_extra={"choice": "elements"})]
 Ground = Annotated[Line, Field(title="Ground", json_schema_extra={"choice": "grounds"})]
 DateName = Annotated[Line, Field(title="Which date", json_schema_extra={"choice": "dates"})]
+Asked = Annotated[Line, Field(title="What is asked", json_schema_extra={"choice": "asked"})]
 Reason = Annotated[KeptText, Field(title="Reason", description="Why, in a sentence; it is kept as evidence.")]
 
 
@@ -103,6 +104,17 @@ class SetDate(Act):
     def anchor(self) -> AnchorValue:
         """The dated fact."""
         return AnchorValue(name=self.name, instant=self.instant, first_day=self.first_day, last_day=self.last_day)
+
+
+class NotYet(Act):
+    """Decide that what a clause asks for has not come about: who decided it, and when it is looked at again."""
+
+    done_says = "Recorded. It is asked again at that time."
+    stands_alone = False
+    act: Literal["not-yet"] = "not-yet"
+    name: Asked
+    decided: KeptText = Field(title="Who decided it, and why", description="It is kept as evidence.")
+    again_at: Instant = Field(title="Looked at again at")
 
 
 class Learn(Act):
@@ -279,6 +291,7 @@ class Add(Act):
 
 CommonAct: TypeAlias = (
     SetDate
+    | NotYet
     | Learn
     | Impossible
     | Release
@@ -299,6 +312,7 @@ CommonAct: TypeAlias = (
 
 COMMON_ACTS: tuple[type[Act], ...] = (
     SetDate,
+    NotYet,
     Learn,
     Impossible,
     Release,

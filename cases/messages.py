@@ -61,7 +61,8 @@ class BatchOutcome(Message):
     ``late`` counts the notices given late, ``undelivered`` those for which no contact is left, ``refused`` the contacts
     that refused, ``undecided`` the messages of which nobody can say whether they arrived and a person decides.
     ``again_at`` is when to take the batch up again for the ``put_off`` notices of which something is to be tried again;
-    None when there are none.
+    None when there are none. ``ended_at`` is when the batch was gone through; histories written before it was told have
+    None.
     """
 
     given: int = 0
@@ -71,15 +72,31 @@ class BatchOutcome(Message):
     undecided: int = 0
     put_off: int = 0
     again_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 class RemindOfficer(Message):
-    """Tell the officer of notices under one clause that wait for release; ``due_at`` names the cohort."""
+    """Tell the officer of notices under one clause that wait for release; ``due_at`` names the cohort.
+
+    ``fraction`` of their time is over; ``last_moment`` is whether they are to leave as soon as they can.
+    """
 
     case_id: UUID
     clause: str
     due_at: datetime
     fraction: float
+    last_moment: bool = False
+
+
+class AskForDecision(Message):
+    """Ask the officer for a dated fact without which a clause's clock has not started: since when, or not yet.
+
+    ``opens`` is from when on it is asked again, where it was decided before that it has not come about.
+    """
+
+    case_id: UUID
+    name: str
+    opens: datetime | None = None
 
 
 class RaiseOverdue(Message):

@@ -22,6 +22,7 @@ from cases.acts import (
     Impossible,
     Learn,
     Lift,
+    NotYet,
     Propose,
     Release,
     SendAgain,
@@ -70,6 +71,8 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
     match act:
         case SetDate():
             _check_date(kind, act, state, now)
+        case NotYet():
+            _check_not_yet(act, state, now)
         case Learn(element=element) | Impossible(element=element):
             _check_element(element, state)
         case Release(clause=clause):
@@ -128,6 +131,18 @@ def _check_date(kind: Kind, act: SetDate, state: CaseState, now: datetime) -> No
         raise Refused(f"{anchor.name} already has this value.", next_step="There is nothing to correct.")
     if (known or act.agreement) and act.reason is None:
         raise InvalidInput("A correction needs a reason.", where="reason", next_step="Say why the date changes.")
+
+
+def _check_not_yet(act: NotYet, state: CaseState, now: datetime) -> None:
+    _refuse_unopened(state)
+    if act.name not in state.vocabulary.asked:
+        raise Refused(
+            f"No clause of this case asks for {act.name!r} now.", where="name", next_step="There is nothing to decide."
+        )
+    if act.again_at <= now:
+        raise InvalidInput(
+            "This lies in the past.", where="again_at", next_step="Say when it is to be looked at again."
+        )
 
 
 def _check_element(element: str, state: CaseState) -> None:
@@ -229,6 +244,8 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
     match act:
         case SetDate(agreement=None):
             state.anchors[act.anchor.name] = act.anchor
+        case NotYet(name=name, again_at=again_at):
+            state.asked_again[name] = again_at
         case Release(clause=clause):
             for plan in state.waiting_of(clause):
                 state.released[plan.batch_id] = message.actor

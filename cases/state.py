@@ -19,6 +19,10 @@ class NoticePolicy(Message):
     ``last_safe_minutes`` is how long before the due instant a draft goes out unreleased; ``reminder_fractions`` are
     the parts of its time after which an officer is reminded of it; ``supplement_minutes`` is how long a supplement
     gathers further facts before it leaves; ``chase_hours`` after a notice its LEA is asked to acknowledge it.
+
+    Where a clause's limit is the last moment and not the plan, an officer is asked to release its notice at once and
+    then every ``last_moment_reminder_minutes`` (0: as of any other), and one that lacks nothing required leaves by
+    itself ``last_moment_hours`` after it was drafted (None: as any other).
     """
 
     release: Literal["officer", "immediate"] = "officer"
@@ -26,12 +30,15 @@ class NoticePolicy(Message):
     reminder_fractions: tuple[float, ...] = ()
     supplement_minutes: int = 60
     chase_hours: tuple[int, ...] = ()
+    last_moment_reminder_minutes: int = 0
+    last_moment_hours: int | None = None
 
 
 class BatchPlan(Message):
     """One batch of at most 200 notices that share clause, due instant and the moment at which they leave.
 
-    ``released_by`` is who released it, if somebody did before the case's workflow had to begin anew.
+    ``last_moment`` is whether the due instant is the last moment and not the plan. ``released_by`` is who released it,
+    if somebody did before the case's workflow had to begin anew.
     """
 
     batch_id: UUID
@@ -43,6 +50,7 @@ class BatchPlan(Message):
     size: int
     withheld: bool = False
     released_by: str | None = None
+    last_moment: bool = False
 
 
 class PutOff(Message):
@@ -57,6 +65,7 @@ class CaseVocabulary(Message):
     """What the terms of a case's agreements know: dates, content elements, clauses, and grounds for no notice.
 
     ``clocks`` are the dates from which some clause counts, ``instants`` those of them for which a day is not enough.
+    ``asked`` are the dates that people are asked for as a decision, since a clock has not started without them.
     ``by_notice`` are the clauses that a notice performs, ``by_confirmation`` those that each holder's word performs.
     """
 
@@ -68,6 +77,7 @@ class CaseVocabulary(Message):
     by_notice: tuple[str, ...] = ()
     by_confirmation: tuple[str, ...] = ()
     by_time: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     grounds: tuple[str, ...] = ()
 
 
@@ -123,6 +133,8 @@ class CaseState(BaseModel):
         holds: law-enforcement holds that last.
         reminded: how many reminders there were for each clause and due instant.
         raised_until: up to which due instant overdue duties were raised.
+        asked_again: of what was decided not to have come about, when it is looked at again.
+        asked: which questions officers were written to about, each with the moment from which it is open.
         chases: when LEAs that have not acknowledged are asked again.
         dismissed: whether the matter was found to be none.
         closing: whether the case takes no further acts; ``closed`` once it has its last evidence.
@@ -143,6 +155,8 @@ class CaseState(BaseModel):
     holds: dict[UUID, LastingHold] = Field(default_factory=dict)
     reminded: dict[str, int] = Field(default_factory=dict)
     raised_until: datetime | None = None
+    asked_again: dict[str, datetime] = Field(default_factory=dict)
+    asked: set[str] = Field(default_factory=set)
     chases: list[datetime] = Field(default_factory=list)
     opened: bool = False
     dismissed: bool = False

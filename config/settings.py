@@ -165,6 +165,11 @@ class Settings(BaseSettings):
     reminder_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.75, 0.9)
     """When an officer is reminded of a notice to release, as fractions of its time."""
 
+    last_moment_reminder_minutes: int = Field(default=60, ge=0)
+    """How often an officer is asked for a notice that is to leave as soon as it can; 0 reminds as of any other."""
+    last_moment_hours: int = Field(default=4, ge=0)
+    """How long such a notice, once it lacks nothing required, waits for an officer before it goes out by itself."""
+
     supplement_minutes: int = Field(default=60, ge=0)
     """How long a supplemental notice gathers further facts before it goes out by itself."""
     chase_hours: tuple[Annotated[int, Field(gt=0)], ...] = (24, 72, 168)

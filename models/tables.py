@@ -66,7 +66,11 @@ def _sealed_or_none(context: str) -> Any:
 
 
 class Agreement(SQLModel, table=True):
-    """One signed data privacy agreement with one LEA."""
+    """One signed data privacy agreement with one LEA.
+
+    ``originally_signed_on`` is set for an LEA that accepted a general offer of terms: when the agreement that it joins
+    was signed. ``choices`` are those of ``config/clauses/choices.yaml`` that its parties made.
+    """
 
     __tablename__ = "agreement"
 
@@ -77,9 +81,11 @@ class Agreement(SQLModel, table=True):
     lea_name: str
     time_zone: str
     executed_on: date
+    originally_signed_on: date | None = None
     expires_on: date | None = None
     terminated_on: date | None = None
     exhibit_h_note: str | None = _sealed_or_none("agreement.exhibit_h_note")
+    choices: list[str] = Field(default_factory=list, sa_type=JSON)
     imported_at: datetime = _instant()
 
 
@@ -203,6 +209,20 @@ class CaseAnchor(SQLModel, table=True):
     superseded_at: datetime | None = _instant_or_none()
 
 
+class NotYetDecision(SQLModel, table=True):
+    """The decision that a dated fact which a clause asks for has not come about; the latest of a name counts."""
+
+    __tablename__ = "not_yet_decision"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    name: str
+    again_at: datetime = _instant()
+    decided_sha256: str = Field(foreign_key="artifact.sha256")
+    recorded_at: datetime = _instant()
+    recorded_by: str
+
+
 class CaseFact(SQLModel, table=True):
     """What is known of one content element, or the declaration that it cannot be determined."""
 
@@ -273,7 +293,8 @@ class Duty(SQLModel, table=True):
 class Batch(SQLModel, table=True):
     """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow.
 
-    ``began_at`` is when its notices first began to leave; ``raised_at`` when an officer was last told that it is stuck.
+    ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
+    officer was last told that it is stuck.
     """
 
     __tablename__ = "batch"
@@ -286,6 +307,7 @@ class Batch(SQLModel, table=True):
     due_date_id: str = Field(foreign_key="due_date.id")
     status: BatchStatus = _word(BatchStatus)
     size: int
+    planned_at: datetime = _instant()
     leaves_at: datetime = _instant()
     began_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()
@@ -321,10 +343,11 @@ class Notice(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """The outbox: one notice to one contact, reserved before the send, settled with the server's answer.
 
-    Copies share the message, and so the Message-ID, of the contact they are copies for. ``tries`` counts how often it
-    was put off, and since it is unknown, how often it stayed so; ``again_at`` is when it is tried again. One that is
-    unknown without such a moment waits for a person's decision, and ``vouched_by`` is who said that it arrived.
-    ``raised_at`` is when it was raised to an officer that the contact refused it, or that nobody knows.
+    Copies share the message, and so the Message-ID, of the contact they are copies for; one that arrived performs
+    nothing. ``tries`` counts how often it was put off, and since it is unknown, how often it stayed so; ``again_at`` is
+    when it is tried again. One that is unknown without such a moment waits for a person's decision, and ``vouched_by``
+    is who said that it arrived. ``raised_at`` is when it was raised to an officer that the contact refused it, or that
+    nobody knows.
     """
 
     __tablename__ = "delivery"
@@ -335,6 +358,7 @@ class Delivery(SQLModel, table=True):
     message_id: str = Field(index=True)
     status: DeliveryStatus = _word(DeliveryStatus, index=True)
     message_sha256: str = Field(foreign_key="artifact.sha256")
+    is_copy: bool = False
     attempts: int = 0
     tries: int = 0
     again_at: datetime | None = _instant_or_none()

@@ -28,6 +28,7 @@ from cases.acts import (
     Impossible,
     Learn,
     Lift,
+    NotYet,
     Propose,
     Release,
     SendAgain,
@@ -45,7 +46,7 @@ from ledger.entries import ActRecorded, JsonObject
 from models import tables
 from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, FactStatus
 from models.errors import InvalidInput, NotFound, Refused
-from models.tables import Artifact, Batch, Case, CaseAct, CaseAnchor, CaseFact, Duty, Proposal
+from models.tables import Artifact, Batch, Case, CaseAct, CaseAnchor, CaseFact, Duty, NotYetDecision, Proposal
 from records.confirmations import confirm_done
 from records.duties import perform
 from records.scope import extend_scope, pin_terms, unpin_terms
@@ -187,6 +188,19 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
         case SetDate():
             agreement = act.agreement.id if act.agreement else None
             return set_anchor(recording, act.anchor, agreement, act.reason)
+        case NotYet(name=name, again_at=again_at, decided=decided):
+            session.add(
+                NotYetDecision(
+                    id=recording.message.act_id,
+                    case_id=case_id,
+                    name=name,
+                    again_at=again_at,
+                    decided_sha256=decided.sha256,
+                    recorded_at=recording.at,
+                    recorded_by=recording.actor,
+                )
+            )
+            return {}
         case Learn(element=element, value=value):
             return _learn(recording, element, FactStatus.KNOWN, fetch(session, value.sha256).decode())
         case Impossible(element=element):

@@ -32,6 +32,7 @@ DEMO_FILE = Path(__file__).parent.parent / "config" / "demo" / "agreements.csv"
 
 REQUIRED = ("reference", "form", "lea_name", "state", "time_zone", "executed_on", "general_name", "general_email")
 OPTIONAL = (
+    "originally_signed_on",
     "expires_on",
     "terminated_on",
     "security_name",
@@ -39,6 +40,7 @@ OPTIONAL = (
     "copy_to_name",
     "copy_to_email",
     "exhibit_h_note",
+    "choices",
 )
 CONTACT_COLUMNS = {
     ContactRole.GENERAL: "general",
@@ -49,7 +51,7 @@ FORMER = -1
 """The rank of a contact that the agreement no longer names."""
 
 MANY = ";"
-"""What separates several contacts of one role: the first is tried first."""
+"""What separates several contacts of one role, of which the first is tried first, and several choices."""
 
 
 class AgreementContactRow(BaseModel):
@@ -74,9 +76,11 @@ class AgreementRow(BaseModel):
     lea_name: str
     time_zone: str
     executed_on: date
+    originally_signed_on: date | None
     expires_on: date | None
     terminated_on: date | None
     exhibit_h_note: str | None
+    choices: tuple[str, ...]
     contacts: tuple[AgreementContactRow, ...]
 
 
@@ -204,10 +208,21 @@ def _row(catalogue: Catalogue, cells: Mapping[str, str | list[str] | None], wher
     problems += _form_problems(catalogue, cell("form"), cell("state"), where)
     problems += _zone_problems(cell("time_zone"), where)
     executed, expires, terminated = day("executed_on"), day("expires_on"), day("terminated_on")
+    original = day("originally_signed_on")
     if executed and expires and expires < executed:
         problems.append(
             InvalidInput("expires_on is before executed_on.", where=where, next_step="Correct one of the dates.")
         )
+    if executed and original and original > executed:
+        problems.append(
+            InvalidInput(
+                "originally_signed_on is after executed_on.",
+                where=where,
+                next_step="It is when the agreement was signed that this one joins by accepting its general offer.",
+            )
+        )
+    choices = tuple(sorted({part.strip() for part in cell("choices").split(MANY) if part.strip()}))
+    problems += _choice_problems(catalogue, choices, where)
     contacts = list(_contacts(cell, where, problems))
     if problems:
         raise InvalidFields(tuple(problems))
@@ -219,9 +234,11 @@ def _row(catalogue: Catalogue, cells: Mapping[str, str | list[str] | None], wher
         lea_name=cell("lea_name"),
         time_zone=cell("time_zone"),
         executed_on=executed,
+        originally_signed_on=original,
         expires_on=expires,
         terminated_on=terminated,
         exhibit_h_note=cell("exhibit_h_note") or None,
+        choices=choices,
         contacts=tuple(contacts),
     )
 
@@ -242,6 +259,14 @@ def _form_problems(catalogue: Catalogue, form: str, state: str, where: str) -> l
     try:
         catalogue.form(form).supplement(state)
     except DuenoticeError as error:
+        return [InvalidInput(error.message, where=where, next_step=error.next_step)]
+    return []
+
+
+def _choice_problems(catalogue: Catalogue, choices: Sequence[str], where: str) -> list[InvalidInput]:
+    try:
+        catalogue.check_choices(choices)
+    except InvalidInput as error:
         return [InvalidInput(error.message, where=where, next_step=error.next_step)]
     return []
 

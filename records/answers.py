@@ -26,7 +26,7 @@ from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.tables import Agreement, AgreementContact, Answer, DueDate, Duty, Notice
 from records.due_dates import read_due_date
 from records.queries.views import View
-from records.scope import require_case
+from records.scope import clauses_of_agreement, require_case
 
 LEA = "lea"
 """Who answers, as evidence names them: whoever holds the link of the LEA's notice."""
@@ -391,10 +391,10 @@ def settle_answer(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
 
 
 def adopt_contact(database: Database, case_id: UUID, answer_id: UUID, *, actor: str, now: datetime) -> None:
-    """Take a contact that an LEA named into its agreement, last among those that security notices go to.
+    """Take a contact that an LEA named into its agreement, last among those that the notice it answers went to.
 
-    Where the agreement names no security contacts, that is its general ones: a single security contact would
-    otherwise silently take their place.
+    Of the roles that the clause tries first, that is the first for which the agreement names anybody: a single contact
+    of another role would otherwise silently take their place.
 
     Raises:
         NotFound: the case has no such answer.
@@ -404,12 +404,13 @@ def adopt_contact(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
         answer = _open_answer(session, case_id, answer_id)
         if answer.kind is not AnswerKind.OTHER_CONTACT or answer.name is None or answer.email is None:
             raise Refused("This answer names no contact.", next_step="Choose one that does.")
-        agreement_id = session.exec(
-            select(Duty.agreement_id)
+        agreement_id, clause = session.exec(
+            select(Duty.agreement_id, Duty.clause)
             .join(Notice, col(Notice.duty_id) == col(Duty.id))
             .where(Notice.id == answer.notice_id)
         ).one()
-        contact = _last_of_its_role(session, agreement_id, answer.name, answer.email)
+        roles = _tried_first(session, case_id, agreement_id, clause)
+        contact = _last_of_its_role(session, agreement_id, roles, answer.name, answer.email)
         session.add(contact)
         append(
             session,
@@ -426,22 +427,28 @@ def adopt_contact(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
         _close(session, answer, actor, now)
 
 
-def _last_of_its_role(session: Session, agreement_id: UUID, name: str, email: str) -> AgreementContact:
+def _tried_first(session: Session, case_id: UUID, agreement_id: UUID, clause: str) -> tuple[ContactRole, ...]:
+    """The roles whose contacts may receive a clause's notice for the LEA, in order."""
+    clauses = {found.id: found for found in clauses_of_agreement(session, case_id, agreement_id)}
+    contacts = clauses[clause].contacts if clause in clauses else None
+    return contacts.first if contacts else (ContactRole.GENERAL,)
+
+
+def _last_of_its_role(
+    session: Session, agreement_id: UUID, roles: Sequence[ContactRole], name: str, email: str
+) -> AgreementContact:
     contacts = session.exec(
-        select(AgreementContact).where(
-            AgreementContact.agreement_id == agreement_id,
-            AgreementContact.role != ContactRole.COPY_TO,
-            AgreementContact.rank >= 0,
-        )
+        select(AgreementContact).where(AgreementContact.agreement_id == agreement_id, AgreementContact.rank >= 0)
     ).all()
-    security = [contact for contact in contacts if contact.role is ContactRole.SECURITY]
-    peers = security or contacts
+    named = {contact.role for contact in contacts}
+    role = next((role for role in roles if role in named), roles[-1])
+    peers = [contact for contact in contacts if contact.role is role]
     if any(contact.email.casefold() == email.casefold() for contact in peers):
         raise Refused("The agreement names this contact already.", next_step="Note that you have seen it instead.")
     return AgreementContact(
         id=uuid4(),
         agreement_id=agreement_id,
-        role=ContactRole.SECURITY if security else ContactRole.GENERAL,
+        role=role,
         rank=max((contact.rank for contact in peers), default=-1) + 1,
         name=name,
         email=email,

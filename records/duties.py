@@ -27,7 +27,6 @@ from models.tables import Agreement, Case, CaseAgreement, Duty
 from records.anchors import Suspension, anchors_by_agreement, current_anchors, suspensions
 from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
 from terms.anchors import needs_instant
-from terms.calendars import SchoolCalendar
 from terms.duties import HOLD_LIFTED, duties_for
 from terms.effective import EffectiveClause, EffectiveTerms
 
@@ -56,7 +55,7 @@ class _Matter:
     holds: Mapping[UUID | None, Suspension]
     awaited: frozenset[str]
     closed: Mapping[UUID, Mapping[str, int]] = field(default_factory=dict)
-    calendars: Mapping[UUID, SchoolCalendar] = field(default_factory=dict)
+    brought: Mapping[UUID, Mapping[str, datetime]] = field(default_factory=dict)
 
 
 def compute_duties(
@@ -115,8 +114,18 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
         by_notice=performed(PerformedBy.NOTICE),
         by_confirmation=performed(PerformedBy.CONFIRMATION),
         by_time=performed(PerformedBy.TIME),
+        asked=asked_dates(session, case, terms.values()),
         grounds=tuple(sorted({ground for clause in event for ground in clause.grounds})),
     )
+
+
+def asked_dates(session: Session, case: Case, terms: Iterable[EffectiveTerms]) -> tuple[str, ...]:
+    """The dates that people are asked for: those without which a clause's clock in the case has not started."""
+    pending = set(
+        session.exec(select(Duty.clause).where(Duty.case_id == case.id, Duty.status == DutyStatus.PENDING).distinct())
+    )
+    found = {clause.asks for effective in terms for clause in effective.clauses.values() if clause.id in pending}
+    return tuple(sorted(name for name in found if name))
 
 
 def dated_elements(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms]) -> set[str]:
@@ -148,7 +157,32 @@ def _matter(
         holds=suspensions(session, case.id, now),
         awaited=kind.awaits(state),
         closed=_closed_occurrences(session, case.id) if kind.recurs else {},
+        brought=_brought_about(session, case, terms),
     )
+
+
+def _brought_about(
+    session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
+) -> dict[UUID, dict[str, datetime]]:
+    """The dated facts that performing a duty has brought about, by agreement: that a prior notice was given."""
+    dates = {
+        clause.id: clause.dates
+        for effective in terms.values()
+        for clause in effective.dated.get(case.event, ())
+        if clause.dates
+    }
+    found: dict[UUID, dict[str, datetime]] = defaultdict(dict)
+    if not dates:
+        return found
+    rows = session.exec(
+        select(Duty.agreement_id, Duty.clause, Duty.performed_at).where(
+            Duty.case_id == case.id, col(Duty.clause).in_(dates), col(Duty.performed_at).is_not(None)
+        )
+    )
+    for agreement, clause, performed_at in rows:
+        if performed_at:
+            found[agreement][dates[clause]] = performed_at
+    return found
 
 
 def _closed_occurrences(session: Session, case_id: UUID) -> dict[UUID, dict[str, int]]:
@@ -175,6 +209,7 @@ def _compute_scope(session: Session, matter: _Matter) -> Iterator[ComputedDuty]:
             col(Agreement.time_zone),
             col(CaseAgreement.terms_hash),
             col(Agreement.executed_on),
+            col(Agreement.originally_signed_on),
             col(Agreement.expires_on),
             col(Agreement.terminated_on),
         )
@@ -183,13 +218,20 @@ def _compute_scope(session: Session, matter: _Matter) -> Iterator[ComputedDuty]:
         .order_by(col(Agreement.id))
     ).all()
     shared: dict[tuple[object, ...], _Computed] = {}
-    for agreement_id, zone, terms_hash, executed, expires, terminated in scope:
+    for agreement_id, zone, terms_hash, executed, original, expires, terminated in scope:
         if terms_hash is None:
             continue
-        dates = {"executed": executed, "expires": expires, "terminated": terminated}
+        dates = {
+            "executed": executed,
+            "originally_signed": original,
+            "subscribed": executed if original else None,
+            "expires": expires,
+            "terminated": terminated,
+        }
         terms = matter.terms[terms_hash]
         own = {name: dates[name] for name in terms.agreement_dates} if matter.kind.uses_agreement_dates else {}
-        alone = agreement_id in matter.anchors or agreement_id in matter.holds or agreement_id in matter.closed
+        separate = (matter.anchors, matter.holds, matter.closed, matter.brought)
+        alone = any(agreement_id in facts for facts in separate)
         key = (agreement_id if alone else None, terms_hash, zone, *own.values())
         if key not in shared:
             shared[key] = _compute_one(matter, agreement_id, terms, zone, own)
@@ -204,7 +246,8 @@ def _compute_one(
     event = matter.case.event
     known = terms.events.get(event, ())
     anchors = {**matter.anchors[None], **matter.anchors.get(agreement_id, {})}
-    given = _as_dated_by(matter.side, clock_anchors(anchors), known)
+    given: dict[str, datetime | date] = dict(matter.brought.get(agreement_id, {}))
+    given |= _as_dated_by(matter.side, clock_anchors(anchors), known)
     given |= {name: day for name, day in own.items() if day and name in known and name not in given}
     holds = [matter.holds[key] for key in (None, agreement_id) if key in matter.holds]
     ended = max((hold.ended_at for hold in holds if hold.ended_at), default=None)
@@ -251,6 +294,8 @@ def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty])
     for item in computed:
         due = item.due_date
         duty_id = identifiers.duty_id(case_id, item.agreement_id, due.clause, due.occurrence)
+        if item.status is DutyStatus.CANCELLED and duty_id not in kept:
+            continue  # it was never owed
         row = {
             "id": duty_id,
             "status": item.status,

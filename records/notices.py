@@ -49,14 +49,25 @@ class Cohort:
 
 @dataclass(frozen=True)
 class _Known:
-    """The content elements that are known: of every LEA, and of one by a document that there is for it."""
+    """The content elements that are known: of every LEA, and of one by a document that there is for it.
+
+    ``impossible`` are those that cannot be determined.
+    """
 
     elements: Set[str]
     at_hand: Mapping[UUID, Set[str]]
+    impossible: Set[str] = frozenset()
 
     def adds_to(self, duty: Duty) -> bool:
         """Whether anything is known that the duty's LEA has not been told."""
-        return not (self.elements | self.at_hand.get(duty.agreement_id, frozenset())).isdisjoint(duty.lacking)
+        return not self._of(duty).isdisjoint(duty.lacking)
+
+    def tells_all(self, duty: Duty, due_date: StoredDueDate) -> bool:
+        """Whether a notice under the duty would lack nothing that its clause requires."""
+        return (self._of(duty) | self.impossible) >= frozenset(due_date.contents)
+
+    def _of(self, duty: Duty) -> Set[str]:
+        return self.elements | self.at_hand.get(duty.agreement_id, frozenset())
 
 
 def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: datetime, dated: Set[str]) -> None:
@@ -74,17 +85,23 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
         _drop(session, case_id, duties, _Known(frozenset(), {}), dismissed=True)
         _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
         return
-    known = _Known(dated | _elements(session, case_id, FactStatus.KNOWN), documents_at_hand(session, case_id))
+    known = _Known(
+        dated | _elements(session, case_id, FactStatus.KNOWN),
+        documents_at_hand(session, case_id),
+        _elements(session, case_id, FactStatus.IMPOSSIBLE),
+    )
     _note_what_waits(duties.values(), due_dates, known)
     withheld = _drop(session, case_id, duties, known, dismissed=False)
+    _move_last_moments(session, case_id, duties, due_dates, policy, known)
     live = _live(session, case_id)
     cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
     for duty in duties.values():
         if duty.id in live:
             continue
         if _needs_notice(duty):
-            assert duty.due_at is not None, "a running duty is dated"
-            leaves_at = _leaves_at(duty.due_at, policy, now)
+            due_date = due_dates[duty.due_date_id]
+            complete = known.tells_all(duty, due_date)
+            leaves_at = now if policy.release == "immediate" else _leaves_at(due_date, policy, now, complete=complete)
             cohort = Cohort(NoticeKind.NOTICE, duty.clause, duty.due_date_id, leaves_at, duty.id in withheld)
             cohorts[cohort].append(duty.id)
         elif duty.status is DutyStatus.PERFORMED and known.adds_to(duty):
@@ -112,6 +129,7 @@ def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
             size=batch.size,
             withheld=batch.status is BatchStatus.WITHHELD,
             released_by=batch.released_by,
+            last_moment=batch.kind is NoticeKind.NOTICE and due_date.last_moment,
         )
         for batch, due_date in ((batch, due_dates[batch.due_date_id]) for batch in batches)
     )
@@ -122,9 +140,39 @@ def _dated(instant: datetime | None) -> datetime:
     return instant
 
 
-def _leaves_at(due_at: datetime, policy: NoticePolicy, now: datetime) -> datetime:
-    """The last safe moment of a notice that nobody releases; at once where notices need no release."""
-    return now if policy.release == "immediate" else due_at - timedelta(minutes=policy.last_safe_minutes)
+def _leaves_at(due_date: StoredDueDate, policy: NoticePolicy, planned_at: datetime, *, complete: bool) -> datetime:
+    """When a notice leaves that nobody releases: at its last safe moment.
+
+    Where that is not the plan and nothing required is lacking, it leaves some hours after it was drafted.
+    """
+    last_safe = _dated(due_date.due_at) - timedelta(minutes=policy.last_safe_minutes)
+    if policy.last_moment_hours is None or not (due_date.last_moment and complete):
+        return last_safe
+    return min(last_safe, planned_at + timedelta(hours=policy.last_moment_hours))
+
+
+def _move_last_moments(
+    session: Session,
+    case_id: UUID,
+    duties: Mapping[UUID, Duty],
+    due_dates: Mapping[str, StoredDueDate],
+    policy: NoticePolicy,
+    known: _Known,
+) -> None:
+    """Let drafts whose limit is the last moment and not the plan leave early while all of a batch lack nothing."""
+    waiting: dict[UUID, list[Duty]] = defaultdict(list)
+    batches: dict[UUID, Batch] = {}
+    for notice, batch in _not_sent(session, case_id):
+        first = batch.kind is NoticeKind.NOTICE and batch.status is BatchStatus.WAITING
+        if first and due_dates[batch.due_date_id].last_moment:
+            waiting[batch.id].append(duties[notice.duty_id])
+            batches[batch.id] = batch
+    for batch_id, of_batch in waiting.items():
+        batch = batches[batch_id]
+        due_date = due_dates[batch.due_date_id]
+        complete = all(known.tells_all(duty, due_date) for duty in of_batch)
+        batch.leaves_at = _leaves_at(due_date, policy, batch.planned_at, complete=complete)
+        session.add(batch)
 
 
 def _elements(session: Session, case_id: UUID, status: FactStatus) -> set[str]:
@@ -283,6 +331,7 @@ def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UU
             due_date_id=cohort.due_date_id,
             status=BatchStatus.WITHHELD if cohort.withheld else BatchStatus.WAITING,
             size=len(duties),
+            planned_at=now,
             leaves_at=cohort.leaves_at,
         )
     )

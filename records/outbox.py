@@ -175,6 +175,7 @@ class NoticeContext:
             message_id=message_id,
             status=DeliveryStatus.RESERVED,
             message_sha256=sha256,
+            is_copy=contact.role not in self.roles.first,
             reserved_at=now,
         )
 
@@ -471,7 +472,7 @@ def _take_up(
                     delivery_id=delivery.id,
                     contact_id=contact.id,
                     email=contact.email,
-                    copy=contact.role is ContactRole.COPY_TO,
+                    copy=delivery.is_copy,
                     alternative=context.has_alternative(delivery),
                     attempt=delivery.attempts,
                     sha256=delivery.message_sha256,

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from cases.state import CaseState, LastingHold, NoticePolicy, OpenProposal
 from models.enums import BatchStatus, CaseStatus
-from models.tables import Batch, Case, LawEnforcementHold, Notice, Proposal
+from models.tables import Batch, Case, LawEnforcementHold, Notice, NotYetDecision, Proposal
 from records.anchors import current_anchors
 
 RELEASED = (BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.PUT_OFF)
@@ -28,7 +28,16 @@ def restore_state(session: Session, case_id: UUID, policy: NoticePolicy) -> Case
         proposals=_proposals(session, case_id),
         released=_released(session, case_id),
         chases=_chases(session, case_id, policy),
+        asked_again={decision.name: decision.again_at for decision in not_yet_decisions(session, case_id)},
     )
+
+
+def not_yet_decisions(session: Session, case_id: UUID) -> list[NotYetDecision]:
+    """What was decided not to have come about, by name; of each name only the latest."""
+    rows = session.exec(
+        select(NotYetDecision).where(NotYetDecision.case_id == case_id).order_by(col(NotYetDecision.recorded_at))
+    )
+    return list({row.name: row for row in rows}.values())
 
 
 def _holds(session: Session, case_id: UUID) -> dict[UUID, LastingHold]:

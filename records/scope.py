@@ -96,11 +96,12 @@ def pin_terms(session: Session, catalogue: Catalogue, case_id: UUID, now: dateti
     ).all()
     changes = exhibit_h_changes(session, [agreement.id for agreement in unpinned])
     hashes: dict[str, list[UUID]] = {}
-    known: dict[tuple[str, str, tuple[Amendment, ...]], EffectiveTerms] = {}
+    known: dict[tuple[str, str, tuple[Amendment, ...], tuple[str, ...]], EffectiveTerms] = {}
     for agreement in unpinned:
-        key = (agreement.form, agreement.state, changes.get(agreement.id, ()))
+        key = (agreement.form, agreement.state, changes.get(agreement.id, ()), tuple(agreement.choices))
         if key not in known:
-            known[key] = effective_terms(catalogue, key[0], key[1], amendments=key[2], on=now.date())
+            form, state, amendments, choices = key
+            known[key] = effective_terms(catalogue, form, state, amendments=amendments, choices=choices, on=now.date())
             _keep_snapshot(session, known[key], now)
         hashes.setdefault(known[key].hash, []).append(agreement.id)
     for terms_hash, agreements in hashes.items():

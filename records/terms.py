@@ -87,6 +87,7 @@ def stored_agreement(database: Database, reference: str) -> AgreementTerms:
             agreement.state,
             agreement.time_zone,
             exhibit_h_changes(session, [agreement.id]).get(agreement.id, ()),
+            tuple(agreement.choices),
             school_calendar(session, agreement.id),
         )
 
@@ -113,7 +114,14 @@ def store_amendments(
         new = [amendment for amendment in added if amendment not in known]
         together = (*known, *new)
         last = max((amendment.effective for amendment in together), default=now.date())
-        terms = effective_terms(load_catalogue(), agreement.form, agreement.state, amendments=together, on=last)
+        terms = effective_terms(
+            load_catalogue(),
+            agreement.form,
+            agreement.state,
+            amendments=together,
+            choices=agreement.choices,
+            on=last,
+        )
         for amendment in new:
             session.add(
                 tables.ExhibitHChange(

@@ -12,10 +12,10 @@ from sqlmodel import Session, col, func, select, update
 
 from cases.acts import SendAgain, Vouch
 from ledger.entries import JsonObject
-from models.enums import BatchStatus, ContactRole, DeliveryStatus
+from models.enums import BatchStatus, DeliveryStatus
 from models.errors import InvalidInput, Refused
 from models.grouping import grouped
-from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
+from models.tables import Agreement, Batch, Case, Delivery, Duty, Notice
 from records.deliveries import give
 from records.due_dates import read_due_dates
 from records.performing import perform_further
@@ -71,16 +71,16 @@ def send_again(session: Session, case: Case, act: SendAgain, *, at: datetime) ->
         Refused: there are none.
     """
     found = _undecided(session, case.id, act)
-    for delivery, _, _, _ in found:
+    for delivery, _, _ in found:
         delivery.again_at, delivery.raised_at = at, None
-    batches = {notice.batch_id for _, notice, _, _ in found}
+    batches = {notice.batch_id for _, notice, _ in found}
     # One that is leaving takes them along.
     session.execute(
         update(Batch)
         .where(col(Batch.id).in_(batches), col(Batch.status).in_((BatchStatus.SENT, BatchStatus.PUT_OFF)))
         .values(status=BatchStatus.PUT_OFF, again_at=at)
     )
-    return {"deliveries": [str(delivery.id) for delivery, _, _, _ in found]}
+    return {"deliveries": [str(delivery.id) for delivery, _, _ in found]}
 
 
 def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime) -> JsonObject:
@@ -93,31 +93,30 @@ def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime)
         InvalidInput: they are said to have arrived before they were written.
     """
     found = _undecided(session, case.id, act)
-    due_dates = read_due_dates(session, {duty.due_date_id for _, _, duty, _ in found})
-    performed = [duty for _, _, duty, _ in found]
-    for delivery, notice, duty, role in found:
+    due_dates = read_due_dates(session, {duty.due_date_id for _, _, duty in found})
+    performed = [duty for _, _, duty in found]
+    for delivery, notice, duty in found:
         if act.arrived_at < delivery.reserved_at.replace(second=0, microsecond=0):  # people give whole minutes
             raise InvalidInput(
                 "The notice was sent later than that.", where="arrived_at", next_step="Look at the case's page."
             )
         delivery.status, delivery.vouched_by, delivery.settled_at = DeliveryStatus.VOUCHED, actor, at
-        if role != ContactRole.COPY_TO and notice.given_at is None:
+        if not delivery.is_copy and notice.given_at is None:
             give(notice, duty, due_dates[duty.due_date_id], act.arrived_at)
             performed += perform_further(session, notice, act.arrived_at)
     return {
-        "deliveries": [str(delivery.id) for delivery, _, _, _ in found],
+        "deliveries": [str(delivery.id) for delivery, _, _ in found],
         "duties": {str(duty.id): duty.verdict for duty in performed},
     }
 
 
-def _undecided(session: Session, case_id: UUID, act: SendAgain | Vouch) -> Sequence[tuple[Delivery, Notice, Duty, str]]:
-    """The messages that an act is about, each with its notice, its duty and what its contact is named for."""
+def _undecided(session: Session, case_id: UUID, act: SendAgain | Vouch) -> Sequence[tuple[Delivery, Notice, Duty]]:
+    """The messages that an act is about, each with its notice and its duty."""
     of_agreement: list[Any] = [Duty.agreement_id == act.agreement.id] if act.agreement else []
     found = session.exec(
-        select(Delivery, Notice, Duty, AgreementContact.role)
+        select(Delivery, Notice, Duty)
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
-        .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
         .where(Notice.case_id == case_id, Duty.clause == act.clause, *of_agreement, *UNDECIDED)
         .order_by(col(Delivery.id))
     ).all()

@@ -28,6 +28,8 @@ def notice_policy(settings: Settings) -> NoticePolicy:
         reminder_fractions=settings.reminder_fractions,
         supplement_minutes=settings.supplement_minutes,
         chase_hours=settings.chase_hours,
+        last_moment_reminder_minutes=settings.last_moment_reminder_minutes,
+        last_moment_hours=settings.last_moment_hours,
     )
 
 

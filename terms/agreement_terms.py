@@ -10,10 +10,11 @@ from terms.effective import Amendment
 
 @dataclass(frozen=True)
 class AgreementTerms:
-    """One agreement's form and state, its zone, its own changes and its school calendar, as far as they are known."""
+    """One agreement's form and state, its zone, its changes and choices, its school calendar, as far as known."""
 
     form: str
     state: str | None = None
     zone: str | None = None
     amendments: tuple[Amendment, ...] = ()
+    choices: tuple[str, ...] = ()
     calendar: SchoolCalendar | None = None

@@ -7,7 +7,7 @@ import hashlib
 import io
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
 
 from terms.errors import CalendarFileError, CalendarTooShort
 
@@ -27,10 +27,29 @@ CSV_COLUMNS = ("first", "last", "kind")
 CSV_KINDS = ("school year", "closed")
 
 
+OUTSIDE_SCHOOL_YEAR = "outside the school year"
+"""Why no school is held in the summer after a school year."""
+
+
+def anniversary(day: date, years: int) -> date:
+    """The same day so many years later, or earlier; 28 February for 29 February.
+
+    Raises:
+        OverflowError: that year cannot be counted.
+    """
+    if not MINYEAR <= day.year + years <= MAXYEAR:
+        raise OverflowError(f"the year {day.year + years} cannot be counted")
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return day.replace(year=day.year + years, day=28)
+
+
 @dataclass(frozen=True, slots=True)
 class SchoolCalendar:
     """The weekdays on which schools of one LEA are open: all from ``first_day`` to ``last_day`` save the closed.
 
+    It speaks for the year that begins on its first day: after ``last_day`` no school is held until that year is over.
     ``source_sha256`` is the SHA-256 of the file it was read from.
     """
 
@@ -45,13 +64,15 @@ class SchoolCalendar:
         Raises:
             CalendarTooShort: if the calendar does not cover the day.
         """
-        if not self.first_day <= day <= self.last_day:
-            raise CalendarTooShort(
-                f"The count of school days reaches {day}, but the school calendar covers only {self.first_day} "
-                f"to {self.last_day}.",
-                next_step="Import a calendar that covers it: duenotice calendars import FILE.",
-            )
-        return "no school" if day in self.closed_days else None
+        if self.first_day <= day <= self.last_day:
+            return "no school" if day in self.closed_days else None
+        if self.last_day < day < anniversary(self.first_day, 1):
+            return OUTSIDE_SCHOOL_YEAR
+        raise CalendarTooShort(
+            f"The count of school days reaches {day}, but the school calendar covers only {self.first_day} "
+            f"to {self.last_day} and the summer after it.",
+            next_step="Import a calendar that covers it: duenotice calendars import FILE.",
+        )
 
 
 def parse_calendar(content: bytes, name: str) -> SchoolCalendar:

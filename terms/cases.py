@@ -37,13 +37,16 @@ class Case(Frozen):
 
     Attributes:
         case: what it shows, in words.
-        event, state, zone, at, amendments, calendar: the question, as ``duenotice due`` takes it.
+        event, state, zone, at, amendments, choices, calendar: the question, as ``duenotice due`` takes it.
         on: the day for which texts are chosen, by default the day on which the form was last checked.
-        due: the last good second of every duty whose clock runs; one second later it is overdue.
+        due: the last good second of every duty that has one; one second later it is overdue.
+        earliest: the first instant of the day before which a duty may not be performed, of every duty that has one.
+        cancelled: duties that the given facts leave without a date of their own, where the case is about that.
         limits: the limit that won, where the case is about that.
         later: when the later occurrences of a duty that recurs are due, in order, where the case is about that.
         contents: the elements a notice must give, where the case is about that.
         flags: every flag that the running duties carry.
+        why: words that the reasons of a duty hold, where the case is about that.
     """
 
     case: str
@@ -53,12 +56,16 @@ class Case(Frozen):
     on: date | None = None
     at: dict[Name, datetime | date]
     amendments: tuple[Amendment, ...] = ()
+    choices: tuple[Name, ...] = ()
     calendar: CaseCalendar | None = None
     due: dict[ClauseId, datetime]
+    earliest: dict[ClauseId, datetime] = Field(default_factory=dict)
+    cancelled: tuple[ClauseId, ...] = ()
     later: dict[ClauseId, tuple[datetime, ...]] = Field(default_factory=dict)
     limits: dict[ClauseId, str] = Field(default_factory=dict)
     contents: dict[ClauseId, tuple[str, ...]] = Field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    why: dict[ClauseId, str] = Field(default_factory=dict)
 
 
 class CaseContext(Frozen):
@@ -94,12 +101,29 @@ def disagreements(catalogue: Catalogue, form: str, case: Case) -> tuple[str, ...
         if case.contents.get(clause, duty.contents) != duty.contents:
             found.append(f"{clause} must give {', '.join(duty.contents)}.")
     found += _later_disagreements(case, every)
-    flags = {flag for duty in running.values() for flag in duty.flags}
-    if flags != set(case.flags):
-        found.append(f"the flags are {', '.join(sorted(flags)) or 'none'}.")
+    found += _other_disagreements(case, every)
     for due in (*case.due.values(), *(due for dues in case.later.values() for due in dues)):
         found += _boundary(catalogue, form, case, due)
     return tuple(found)
+
+
+def _other_disagreements(case: Case, duties: tuple[DueDuty, ...]) -> Iterator[str]:
+    """Where earliest days, cancelled duties, flags or reasons are others than the case says."""
+    earliest = {duty.clause: duty.earliest_local for duty in duties if duty.earliest_local}
+    if earliest != {clause: day.isoformat() for clause, day in case.earliest.items()}:
+        told = (f"{clause} not before {day}" for clause, day in earliest.items())
+        yield f"the earliest days are: {', '.join(told) or 'none'}."
+    status = {duty.clause: duty.status for duty in duties}
+    for clause in case.cancelled:
+        if status.get(clause) != "cancelled":
+            yield f"{clause} is {status.get(clause, 'not dated')}, not left without a date of its own."
+    flags = {flag for duty in duties if duty.status == "running" for flag in duty.flags}
+    if flags != set(case.flags):
+        yield f"the flags are {', '.join(sorted(flags)) or 'none'}."
+    reasons = {duty.clause: " ".join(duty.why) for duty in duties if duty.occurrence == 1}
+    for clause, words in case.why.items():
+        if words not in reasons.get(clause, ""):
+            yield f"the reasons of {clause} do not say {words!r}: {reasons.get(clause, 'there are none')}"
 
 
 def _later_disagreements(case: Case, duties: tuple[DueDuty, ...]) -> Iterator[str]:
@@ -121,7 +145,7 @@ def _boundary(catalogue: Catalogue, form: str, case: Case, due: datetime) -> lis
 
 def _duties(catalogue: Catalogue, form: str, case: Case, now: datetime | None = None) -> tuple[DueDuty, ...]:
     on = case.on or catalogue.form(form).standard.document.checked
-    terms = effective_terms(catalogue, form, case.state, amendments=case.amendments, on=on)
+    terms = effective_terms(catalogue, form, case.state, amendments=case.amendments, choices=case.choices, on=on)
     zone = case.zone or (catalogue.state(form, case.state).zone if case.state else None)
     if zone is None:
         raise UnknownZone("The case has neither a zone nor a state.", where=case.case, next_step="Give it one of them.")

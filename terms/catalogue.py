@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -11,8 +11,10 @@ from pathlib import Path
 from terms.clauses import (
     AnchorsFile,
     Change,
+    ChoicesFile,
     Clause,
     ContentsFile,
+    Document,
     ElementText,
     EventText,
     GroundsFile,
@@ -20,7 +22,7 @@ from terms.clauses import (
     StateHeader,
     SupplementFile,
 )
-from terms.errors import ClauseFileError, StateNotCovered, UnknownForm
+from terms.errors import ClauseFileError, StateNotCovered, UnknownChoice, UnknownForm
 from terms.files import Model, Place, read_clause_file
 
 CLAUSES_FOLDER = Path(__file__).parent.parent / "config" / "clauses"
@@ -32,7 +34,7 @@ Problem = tuple[Place, str]
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words that clauses may use: content elements, anchors, events and grounds, each with its label.
+    """The words that clauses may use: content elements, anchors, events, grounds and choices, each with its label.
 
     ``agreement_dates`` names the anchors that are dates of the agreement itself.
     """
@@ -42,6 +44,7 @@ class Words:
     agreement_dates: tuple[str, ...]
     events: Mapping[str, EventText]
     grounds: Mapping[str, str]
+    choices: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +115,15 @@ class Catalogue:
         """The anchors that are dates of an agreement itself, which a case finds there."""
         return self.words.agreement_dates
 
+    def check_choices(self, choices: Iterable[str]) -> None:
+        """Raise ``UnknownChoice`` where an agreement is said to have chosen what no document offers."""
+        if unknown := sorted(set(choices) - set(self.words.choices)):
+            raise UnknownChoice(
+                f"No document offers the choice {unknown[0]!r}.",
+                where="choices",
+                next_step=f"The choices are {', '.join(self.words.choices)}.",
+            )
+
 
 def load_catalogue(folder: Path | None = None) -> Catalogue:
     """Load and check every clause file under ``folder``, by default the one that ships; once per process.
@@ -153,9 +165,17 @@ class _Reading:
         contents = self._file(folder / "contents.yaml", ContentsFile)
         grounds = self._file(folder / "grounds.yaml", GroundsFile)
         anchors = self._file(folder / "anchors.yaml", AnchorsFile, _anchor_problems)
-        if contents is None or grounds is None or anchors is None:
+        choices = self._file(folder / "choices.yaml", ChoicesFile)
+        if contents is None or grounds is None or anchors is None or choices is None:
             return None
-        return Words(contents.contents, anchors.anchors, anchors.agreement_dates, anchors.events, grounds.grounds)
+        return Words(
+            contents=contents.contents,
+            anchors=anchors.anchors,
+            agreement_dates=anchors.agreement_dates,
+            events=anchors.events,
+            grounds=grounds.grounds,
+            choices=choices.choices,
+        )
 
     def form(self, folder: Path, words: Words) -> Form | None:
         standard = self._file(folder / STANDARD, StandardFile, partial(_standard_problems, words=words))
@@ -201,6 +221,7 @@ def _standard_problems(standard: StandardFile, words: Words) -> Iterator[Problem
         for moment, clause in texts.items():
             place: Place = ("clauses", clause_id, moment)
             yield from text_problems(clause_id, clause, place, words, standard.form.citations.standard)
+            yield from _place_problems(clause, place, standard.document)
             if clause.anchor_from and clause.anchor_from not in standard.clauses:
                 yield (*place, "anchor_from"), f"there is no clause {clause.anchor_from}."
 
@@ -219,9 +240,18 @@ def _supplement_problems(
             for n, step in enumerate(steps):
                 place: Place = ("clauses", clause_id, moment, n, step.operation)
                 yield from text_problems(clause_id, step.text, place, words, shape)
+                yield from _place_problems(step.text, place, supplement.document)
                 if problem := order_problem(clause_id, step.operation, there):
                     yield place, problem
                 there = True
+
+
+def _place_problems(text: Clause | Change, place: Place, document: Document) -> Iterator[Problem]:
+    if text.citation not in document.places:
+        yield (
+            (*place, "citation"),
+            f"the document has no place for {text.citation!r}: add the line on which it begins under places.",
+        )
 
 
 def order_problem(clause_id: str, operation: str, there: bool) -> str | None:
@@ -245,9 +275,11 @@ def text_problems(
     event = words.events.get(clause_id.partition(".")[0])
     if event is None:
         yield place[:2], f"no event is called {clause_id.partition('.')[0]!r}: add it to anchors.yaml."
-    for n, anchor in enumerate(text.anchors or ()):
+    for key, anchor in _anchors_named(text):
         if event and anchor not in event.anchors:
-            yield (*place, "anchors", n), f"the event does not know the anchor {anchor!r}: add it to anchors.yaml."
+            yield (*place, *key), f"the event does not know the anchor {anchor!r}: add it to anchors.yaml."
+    if text.only_if and text.only_if not in words.choices:
+        yield (*place, "only_if"), f"nothing that may be chosen is called {text.only_if!r}: add it to choices.yaml."
     for element in text.contents:
         if element not in words.contents:
             yield (*place, "contents", element), f"no content element is called {element!r}: add it to contents.yaml."
@@ -257,3 +289,15 @@ def text_problems(
     for n, ground in enumerate(text.grounds):
         if ground not in words.grounds:
             yield (*place, "grounds", n), f"no ground is called {ground!r}: add it to grounds.yaml."
+
+
+def _anchors_named(text: Clause | Change) -> Iterator[tuple[Place, str]]:
+    """Every anchor that a text names, and under which key."""
+    yield from ((("anchors", n), anchor) for n, anchor in enumerate(text.anchors or ()))
+    yield from ((("unless", n), anchor) for n, anchor in enumerate(text.unless or ()))
+    if text.due_on:
+        yield ("due_on",), text.due_on
+    if text.dates:
+        yield ("dates",), text.dates
+    if text.not_before:
+        yield ("not_before", "after"), text.not_before.after

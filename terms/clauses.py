@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Protocol, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
 from models.enums import SIDES, ContactRole, Party, PerformedBy
 from terms.limits import LIMIT_PATTERN, parse_limit
@@ -28,6 +28,9 @@ Incomplete = Literal["goes", "waits"]
 
 What performs it ``goes`` with what is known, or ``waits`` for the rest, and the duty becomes overdue meanwhile.
 """
+
+Holidays = Literal["federal", "state"]
+"""Which holidays business days leave out: the federal ones, or the state's as well."""
 
 Operation = Literal["standard", "adds", "replaces", "amends"]
 Layer = Literal["standard", "supplement", "amendment"]
@@ -90,6 +93,23 @@ class Content(Frozen):
     condition: str | None = None
 
 
+class Floor(Frozen):
+    """A prior notice: what follows it may not happen before ``limit`` has passed since the dated fact ``after``.
+
+    It is no deadline: it says when something may happen at the earliest, never when it must have happened.
+    """
+
+    after: Name
+    limit: LimitText
+
+    @model_validator(mode="after")
+    def _days_forward(self) -> Self:
+        limit = parse_limit(self.limit)
+        if limit.before or limit.unit != "days" or limit.yearly:
+            raise ValueError("a floor is counted in days after a dated fact, such as 90 days.")
+        return self
+
+
 class OtherLimit(Frozen):
     """A limit from elsewhere that wins if it is sooner; ``limit`` is None where it is not recorded."""
 
@@ -114,19 +134,82 @@ class Change(Frozen):
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] | None = None
     after_hold: LimitText | None = None
+    last_moment: bool | None = None
+    asks: Name | None = None
+    not_before: Floor | None = None
+    unless: tuple[Name, ...] | None = None
+    due_on: Name | None = None
+    dates: Name | None = None
+    holidays: Holidays | None = None
+    only_if: Name | None = None
+    reading: Sentence | None = None
     recurs: bool | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     grounds: tuple[Name, ...] = ()
 
 
-def check_dated(kind: Kind, limit: str | None, anchors: tuple[str, ...]) -> None:
-    """Raise ``ValueError`` unless a clause is either a duty with anchors and a limit, or has neither of these."""
-    if limit and kind != "duty":
-        raise ValueError(f"only a duty has a limit, and this is a {kind}.")
-    if limit and not anchors:
+class Dated(Protocol):
+    """What says when a duty is due: a clause as it is written, or as it stands for one agreement."""
+
+    @property
+    def kind(self) -> Kind:
+        """What the clause is."""
+
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        """The dated facts that start its clock."""
+
+    @property
+    def limit(self) -> str | None:
+        """The time allowed."""
+
+    @property
+    def performed_by(self) -> PerformedBy | None:
+        """What performs it."""
+
+    @property
+    def not_before(self) -> Floor | None:
+        """From when on it may be done at the earliest."""
+
+    @property
+    def unless(self) -> tuple[str, ...]:
+        """The dated facts that leave it without a date of its own."""
+
+    @property
+    def due_on(self) -> str | None:
+        """The dated fact that is its due date."""
+
+    @property
+    def last_moment(self) -> bool:
+        """Whether its limit is the last moment and not the plan."""
+
+    @property
+    def asks(self) -> str | None:
+        """The dated fact that people are asked for."""
+
+
+def is_dated(clause: Dated) -> bool:
+    """Whether a clause sets a duty with a clock: a limit, or a day before which it may not be done."""
+    return clause.limit is not None or clause.not_before is not None
+
+
+def check_dated(clause: Dated) -> None:
+    """Raise ``ValueError`` unless a clause is either a duty with anchors and a clock, or has nothing of these."""
+    dated = is_dated(clause)
+    if dated and clause.kind != "duty":
+        raise ValueError(f"only a duty has a limit, and this is a {clause.kind}.")
+    if dated and not clause.anchors:
         raise ValueError("a limit needs an anchor to be counted from: name one under anchors.")
-    if anchors and not limit:
+    if clause.anchors and not dated:
         raise ValueError("an anchor without a limit starts no clock: give a limit, or remove the anchors.")
+    if clause.not_before and clause.limit is None and clause.performed_by is PerformedBy.NOTICE:
+        raise ValueError("a notice leaves by a due instant, and a floor alone gives none: give a limit.")
+    if not dated and (clause.unless or clause.due_on):
+        raise ValueError("there is no clock that unless or due_on could change: give a limit, or remove them.")
+    if clause.asks and clause.asks not in clause.anchors:
+        raise ValueError("asks names a dated fact that starts the clock: name one of its anchors.")
+    if clause.last_moment and (clause.limit is None or parse_limit(clause.limit).before):
+        raise ValueError("last_moment is about a limit after an anchor, and there is none: remove it.")
 
 
 def check_recurring(recurs: bool, limit: str | None, or_sooner: Iterable[OtherLimit]) -> None:
@@ -204,9 +287,18 @@ class Clause(Frozen):
         limit: the time allowed, see ``terms.limits``.
         or_sooner: limits from elsewhere; the soonest wins.
         after_hold: the time allowed once a law-enforcement hold is lifted; None where no hold can delay the duty.
+        last_moment: whether the limit is the last moment and not the plan, so that the duty is to be done at once.
+        asks: the anchor that people are asked for as a decision while the clock has not started: since when, or not.
+        not_before: from when on it may be done at the earliest, whatever its limit.
+        unless: the dated facts any of which leaves the clause without a date of its own: it holds only without them.
+        due_on: the dated fact that, once the clock runs, is itself the due date, in place of the limit.
+        dates: the dated fact that performing the duty brings about.
+        holidays: which holidays business days leave out.
+        only_if: what an agreement must have chosen for the clause to be part of it.
+        reading: how a doubtful text was read, for whoever relies on the due date.
         recurs: whether it comes round again, each time counted from the due date before.
         contents: the elements that its notice must give.
-        tells: the elements that its notice gives although the clause asks for none, so that it can be acted on.
+        tells: the elements that it gives as a courtesy, although the clause does not ask for them.
         grounds: why a breach may need no notice under this clause.
     """
 
@@ -224,6 +316,15 @@ class Clause(Frozen):
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] = ()
     after_hold: LimitText | None = None
+    last_moment: bool = False
+    asks: Name | None = None
+    not_before: Floor | None = None
+    unless: tuple[Name, ...] = ()
+    due_on: Name | None = None
+    dates: Name | None = None
+    holidays: Holidays = "federal"
+    only_if: Name | None = None
+    reading: Sentence | None = None
     recurs: bool = False
     contents: dict[Name, Content] = Field(default_factory=dict)
     tells: tuple[Name, ...] = ()
@@ -231,7 +332,7 @@ class Clause(Frozen):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        check_dated(self.kind, self.limit, self.anchors)
+        check_dated(self)
         check_recurring(self.recurs, self.limit, self.or_sooner)
         check_addressed(self.kind, self.owed_to, self.contacts)
         check_performance(
@@ -267,12 +368,23 @@ class Step(Frozen):
 
 
 class Document(Frozen):
-    """A document that clauses were read from: its name in trails, its title, and when it was last checked."""
+    """A document that clauses were read from.
+
+    Attributes:
+        name: how trails call it.
+        title: its own title.
+        read_from: which copy of it was read.
+        checked: when the clauses were last compared with it.
+        sha256: the digest of the text that was read.
+        places: by citation, the line of that text on which the provision begins.
+    """
 
     name: str
     title: str
     read_from: str
     checked: date
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    places: dict[Citation, PositiveInt] = Field(default_factory=dict)
 
 
 class CitationShapes(Frozen):
@@ -367,6 +479,12 @@ class AnchorsFile(Frozen):
     anchors: dict[Name, str]
     agreement_dates: tuple[Name, ...]
     events: dict[Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")], EventText]
+
+
+class ChoicesFile(Frozen):
+    """``choices.yaml``: what the parties of an agreement may have chosen, in words."""
+
+    choices: dict[Name, str]
 
 
 class GroundsFile(Frozen):

@@ -6,8 +6,10 @@ How time is counted:
 - Days are calendar days in the LEA's zone, counted from the day after the anchor's date; the duty is due at
   23:59:59 local time of the last day. Years end on the anniversary (28 February for 29 February), likewise at
   23:59:59 local time.
-- Business days leave out weekends, federal holidays and the state's holidays (and the days on which they are
-  observed). School days are the weekdays of a calendar that the LEA supplies; without one, business days stand in.
+- Business days leave out weekends and federal holidays (and the days on which they are observed); a state's holidays
+  only where an agreement says so, since each day left out moves a due date later. School days are the weekdays of a
+  calendar that the LEA supplies; a day outside its school year is no school day. Without a calendar business days
+  stand in.
 - Counting backwards starts at the day before the anchor's date; its last day is the last on which the duty can
   be performed.
 """
@@ -16,11 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from terms.calendars import SchoolCalendar
+from terms.calendars import SchoolCalendar, anniversary
 from terms.errors import InstantNeeded, UnknownZone
 from terms.limits import Limit
 
@@ -91,7 +93,8 @@ def due(
         limit: what to count.
         anchor: an aware instant, or a date where the rule counts days.
         zone: the LEA's zone.
-        state: postal abbreviation of the LEA's state, for its holidays; None counts federal holidays only.
+        state: postal abbreviation of the LEA's state, where its holidays are left out too; None leaves out the federal
+            ones only.
         calendar: the LEA's school calendar, for school days.
 
     Raises:
@@ -106,7 +109,7 @@ def due(
     if limit.yearly:
         return _end_of(limit, _next_of(limit.yearly, start), zone)
     if limit.unit == "years":
-        return _end_of(limit, _anniversary(start, -limit.amount if limit.before else limit.amount), zone)
+        return _end_of(limit, anniversary(start, -limit.amount if limit.before else limit.amount), zone)
     if limit.unit == "days":
         step = -ONE_DAY if limit.before else ONE_DAY
         return _end_of(limit, start + step * limit.amount, zone, first=start + step)
@@ -139,15 +142,6 @@ def instant_example(day: date, zone: ZoneInfo) -> str:
 
 def _end_of(limit: Limit, day: date, zone: ZoneInfo, *, first: date | None = None) -> Due:
     return Due(limit, datetime.combine(day, END_OF_DAY, zone).astimezone(UTC), first, day)
-
-
-def _anniversary(day: date, years: int) -> date:
-    if not MINYEAR <= day.year + years <= MAXYEAR:
-        raise OverflowError(f"the year {day.year + years} cannot be counted")
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:
-        return day.replace(year=day.year + years, day=28)
 
 
 def _next_of(yearly: tuple[tuple[int, int], ...], after: date) -> date:

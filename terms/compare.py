@@ -43,12 +43,29 @@ def value_of(clause: EffectiveClause | None) -> str:
     """A clause's value in a few words: its limit with its anchors, or what kind of clause it is."""
     if clause is None:
         return "–"
-    if clause.limit is None or not clause.dated:
+    if not clause.dated:
         return {"duty": "no time set", "absent": "taken away"}.get(clause.kind, clause.kind)
+    parts = [_limit_of(clause) if clause.limit else f"no deadline, once {' or '.join(clause.anchors)}"]
+    if clause.or_sooner:
+        parts.append("or sooner elsewhere")
+    if clause.last_moment:
+        parts.append("the last moment and not the plan")
+    if clause.due_on:
+        parts.append(f"or on the day of {clause.due_on}")
+    if floor := clause.not_before:
+        parts.append(f"not before {parse_limit(floor.limit)} after {floor.after}")
+    if clause.unless:
+        parts.append(f"unless {' or '.join(clause.unless)}")
+    if clause.only_if:
+        parts.append(f"only if {clause.only_if}")
+    return ", ".join(parts)
+
+
+def _limit_of(clause: EffectiveClause) -> str:
+    assert clause.limit is not None, "asked of a clause that has a limit"
     limit = parse_limit(clause.limit)
-    link = " of" if limit.in_advance else "" if limit.before else " after"
-    sooner = ", or sooner elsewhere" if clause.or_sooner else ""
-    return f"{limit}{link} {' or '.join(clause.anchors)}{sooner}"
+    link = " of" if limit.amount == 0 and not limit.yearly else "" if limit.before else " after"
+    return f"{limit}{link} {' or '.join(clause.anchors)}"
 
 
 def contacts_of(clause: EffectiveClause) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -20,8 +20,15 @@ from terms.clauses import Incomplete
 from terms.clock import NO_SCHOOL_CALENDAR, Due, day_of, due, instant_of, zone_of
 from terms.effective import EffectiveClause, EffectiveTerms, TrailStep
 from terms.errors import InstantNeeded, UnknownAnchor
-from terms.limits import STANDARD_DEFAULTS, Limit, parse_limit
-from terms.trace import arithmetic_sentence, occurrence_sentence, pending_sentence, trail_sentences
+from terms.limits import ON_THE_DAY, STANDARD_DEFAULTS, Limit, parse_limit
+from terms.trace import (
+    arithmetic_sentence,
+    cancelled_sentence,
+    floor_sentence,
+    occurrence_sentence,
+    pending_sentence,
+    trail_sentences,
+)
 
 OVERDUE = "overdue"
 """Flag: the duty was due before the given ``now``."""
@@ -29,6 +36,11 @@ SOONER_LIMIT_NOT_RECORDED = "sooner-limit-not-recorded"
 """Flag: a limit from elsewhere (state law) would win if it is sooner, and none is recorded for the agreement."""
 DEFAULT_FLAG = "default:"
 """Flag prefix: no clause gives the number; the named default stands in."""
+DOUBTFUL_READING = "doubtful-reading"
+"""Flag: the text leaves a doubt that decides the due date; how it was read stands in the reasons."""
+
+NO_DEADLINE = "no deadline"
+"""The limit of a duty for which the clause gives only the day before which it may not be done."""
 
 HOLD_LIFTED = "hold_lifted"
 """The anchor from which a duty that a law-enforcement request held back runs again."""
@@ -40,6 +52,9 @@ ONCE: Mapping[str, int] = MappingProxyType({})
 
 PREVIOUS_DUE_DATE = "due date before"
 """How a person calls what a later occurrence is counted from."""
+
+
+DueStatus = Literal["pending", "running", "cancelled"]
 
 
 class DueDuty(BaseModel):
@@ -57,7 +72,13 @@ class DueDuty(BaseModel):
         due_at: the last instant at which the duty is performed on time (UTC).
         due_local: the same in the LEA's zone, ISO 8601 with offset.
         due_without_hold: when it would have been due had no law-enforcement hold moved it; None where none did.
+        earliest_at: the first instant at which the duty may be performed (UTC), where a prior notice was given that
+            must have run its time; it is no deadline.
+        earliest_local: the same in the LEA's zone, ISO 8601 with offset.
         limit: the limit that won, in words.
+        last_moment: whether the limit is the last moment and not the plan, so that the duty is to be done at once.
+        status: ``pending`` until its clock starts; ``cancelled`` where a dated fact leaves the clause without a date of
+            its own.
         contents: ids of the elements that its notice must give.
         by_notice: whether its notice has anything to say; what performs the duty is ``performed_by``.
         trail: the documents' steps that made the clause.
@@ -82,8 +103,11 @@ class DueDuty(BaseModel):
     due_at: datetime | None = None
     due_local: str | None = None
     due_without_hold: datetime | None = None
+    earliest_at: datetime | None = None
+    earliest_local: str | None = None
     limit: str
-    status: Literal["pending", "running"]
+    last_moment: bool = False
+    status: DueStatus
     contents: tuple[str, ...]
     trail: tuple[TrailStep, ...]
     why: tuple[str, ...]
@@ -211,6 +235,18 @@ class _Start:
     why: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
+class _Said:
+    """What is told of a duty as it is counted: its reasons and its flags."""
+
+    why: list[str]
+    flags: list[str]
+
+
+_Sourced = tuple[Limit, str | None]
+"""A limit, and where it is from if it is not the clause's own."""
+
+
 class _Count:
     """Counts the duties of one agreement from one set of anchors."""
 
@@ -240,49 +276,149 @@ class _Count:
         """The duty that a clause sets, or the occurrence of it that follows ``previous``."""
         occurrence = previous.occurrence + 1 if previous else 1
         limits = self._limits(clause)
-        flags = tuple(flag for limit, _ in limits for flag in _default_flags(limit))
-        if len(limits) <= len(clause.or_sooner):
-            flags = (*flags, SOONER_LIMIT_NOT_RECORDED)
-        start = self._start(clause, previous)
-        why = trail_sentences(clause)
+        said = _Said(list(trail_sentences(clause)), list(_standing_flags(clause, limits)))
+        if clause.reading:
+            said.why.append(f"How the text was read: {clause.reading}")
         if previous:
-            why = (*why, occurrence_sentence(occurrence))
+            said.why.append(occurrence_sentence(occurrence))
+        start = self._start(clause, previous)
+        if ended := next((anchor for anchor in clause.unless if anchor in self._anchors), None):
+            said.why.append(cancelled_sentence(self._terms.anchors[ended], ended, self._anchors[ended], self._zone))
+            return self._duty(clause, said, limits, status="cancelled", occurrence=occurrence)
         if start is None:
-            return _duty(
-                clause,
-                limit=" or ".join(str(limit) for limit, _ in limits),
-                status="pending",
-                why=(*why, pending_sentence(clause, self._terms.anchors)),
-                flags=flags,
-                occurrence=occurrence,
-            )
-        counts = [(self._due(clause, limit, start), source) for limit, source in limits]
-        soonest = min((count for count, _ in counts), key=lambda count: count.due_at)
-        reasons = self._reasons(clause, start, counts, soonest)
+            said.why.append(pending_sentence(clause, self._terms.anchors))
+            return self._duty(clause, said, limits, status="pending", occurrence=occurrence)
+        return self._running(clause, start, limits, said, occurrence)
+
+    def _running(
+        self, clause: EffectiveClause, start: _Start, limits: Sequence[_Sourced], said: _Said, occurrence: int
+    ) -> DueDuty:
+        said.why += start.why
+        ends = self._soonest(clause, start, limits, said) if limits else None
         without_hold: datetime | None = None
-        if (lifted := self._hold_lifted(clause)) and (held := self._after_hold(clause, lifted)).due_at > soonest.due_at:
-            without_hold = soonest.due_at
-            start, soonest = lifted, held
-            reasons.append(self._arithmetic(lifted, held))
-            reasons += _default_sentences(held)
-            flags = (*flags, *_default_flags(held.limit))
-        return _duty(
+        if ends and (lifted := self._hold_lifted(clause)):
+            held = self._after_hold(clause, lifted)
+            # a hold that ended before the due instant no longer stands in the way of the limit itself
+            if instant_of(lifted.value, self._zone) > ends.due_at:
+                without_hold = ends.due_at
+                start, ends = lifted, held
+                self._say(said, start, ends)
+        if ends and (day := self._day_named(clause)):
+            ends = day
+            said.why.append(f"That day counts in place of {' or '.join(str(limit) for limit, _ in limits)}.")
+        earliest = self._earliest(clause, said)
+        if ends and earliest and ends.due_at < earliest.due_at:
+            ends = earliest
+            said.why.append("Until then the duty cannot be performed, so it is due at the end of that day.")
+        return self._duty(
             clause,
-            anchor=start.anchor,
-            starts_at=instant_of(start.value, self._zone),
-            due_at=soonest.due_at,
-            due_local=soonest.due_at.astimezone(self._zone).isoformat(),
-            due_without_hold=without_hold,
-            limit=str(soonest.limit),
+            said,
+            limits,
             status="running",
-            why=(*why, *reasons),
-            flags=tuple(dict.fromkeys((*flags, *(flag for count, _ in counts for flag in count.flags)))),
+            occurrence=occurrence,
+            start=start,
+            ends=ends,
+            without_hold=without_hold,
+            earliest=earliest,
+        )
+
+    def _soonest(self, clause: EffectiveClause, start: _Start, limits: Sequence[_Sourced], said: _Said) -> Due:
+        """The soonest of several limits, each of which is said."""
+        counts = [(self._due(clause, limit, start), source) for limit, source in limits]
+        for count, source in counts:
+            self._say(said, start, count, source)
+        soonest = min((count for count, _ in counts), key=lambda count: count.due_at)
+        if len(counts) > 1:
+            said.why.append(f"The sooner limit counts: {soonest.limit}.")
+        if len(counts) <= len(clause.or_sooner):
+            sources = "; ".join(other.source for other in clause.or_sooner if other.limit is None)
+            said.why.append(f"A sooner limit would win, and none is recorded for this agreement: {sources}.")
+        if NO_SCHOOL_CALENDAR in said.flags:
+            said.why.append("No school calendar is loaded, so business days stand in for school days.")
+        if clause.last_moment:
+            said.why.append("That is the last moment and not the plan: it is to be done as soon as it can be.")
+        return soonest
+
+    def _day_named(self, clause: EffectiveClause) -> Due | None:
+        """The end of the day that a dated fact names as the due date, where one does."""
+        if clause.due_on is None or clause.due_on not in self._anchors:
+            return None
+        return due(parse_limit(ON_THE_DAY), self._anchors[clause.due_on], self._zone)
+
+    def _earliest(self, clause: EffectiveClause, said: _Said) -> Due | None:
+        """The end of the first day on which a duty may be performed, if a prior notice says so."""
+        if clause.not_before is None:
+            return None
+        floor, after = parse_limit(clause.not_before.limit, self._defaults), clause.not_before.after
+        label = self._terms.anchors[after]
+        if after not in self._anchors:
+            said.why.append(
+                f"Floor, and no deadline: not before {floor} after {label} ({after}), which has no date yet."
+            )
+            return None
+        count = self._due(clause, floor, self._at(after, self._anchors[after]))
+        said.why.append(floor_sentence(label, self._anchors[after], count, self._zone))
+        said.why += _default_sentences(count)
+        said.flags += _default_flags(floor)
+        return count
+
+    def _say(self, said: _Said, start: _Start, count: Due, source: str | None = None) -> None:
+        sentence = arithmetic_sentence(start.label, start.value, count, self._zone)
+        said.why.append(f"{source[0].upper()}{source[1:]}: {sentence}" if source else sentence)
+        said.why += _default_sentences(count)
+        said.flags += (*_default_flags(count.limit), *count.flags)
+
+    def _duty(
+        self,
+        clause: EffectiveClause,
+        said: _Said,
+        limits: Sequence[_Sourced],
+        *,
+        status: DueStatus,
+        occurrence: int,
+        start: _Start | None = None,
+        ends: Due | None = None,
+        without_hold: datetime | None = None,
+        earliest: Due | None = None,
+    ) -> DueDuty:
+        assert clause.performed_by is not None, "a dated clause is a duty, and a duty says how it is performed"
+        opens = instant_of(earliest.last_day, self._zone) if earliest and earliest.last_day else None
+        limit = str(ends.limit) if ends else " or ".join(str(limit) for limit, _ in limits) or NO_DEADLINE
+        return DueDuty(
+            clause=clause.id,
+            title=clause.title,
+            owed_by=clause.owed_by,
+            owed_to=clause.owed_to,
+            performed_by=clause.performed_by,
+            incomplete=clause.incomplete or "waits",
+            at_once=clause.at_once,
+            anchor=start.anchor if start else None,
+            starts_at=instant_of(start.value, self._zone) if start else None,
+            due_at=ends.due_at if ends else None,
+            due_local=self._local(ends.due_at) if ends else None,
+            due_without_hold=without_hold,
+            earliest_at=opens,
+            earliest_local=self._local(opens) if opens else None,
+            limit=limit,
+            last_moment=clause.last_moment,
+            status=status,
+            contents=tuple(element.id for element in clause.contents),
+            by_notice=bool(clause.notice_contents),
+            trail=clause.trail,
+            why=tuple(said.why),
+            flags=tuple(dict.fromkeys(said.flags)),
+            suspendable_by_law_enforcement=clause.after_hold is not None,
+            recurs=clause.recurs,
             occurrence=occurrence,
         )
 
-    def _limits(self, clause: EffectiveClause) -> list[tuple[Limit, str | None]]:
-        """The clause's own limit and those recorded from elsewhere, each with its source."""
-        assert clause.limit is not None, "only dated clauses are counted"
+    def _local(self, instant: datetime) -> str:
+        return instant.astimezone(self._zone).isoformat()
+
+    def _limits(self, clause: EffectiveClause) -> list[_Sourced]:
+        """The clause's own limit and those recorded from elsewhere, each with its source; none where it has none."""
+        if clause.limit is None:
+            return []
         other = [(parse_limit(o.limit, self._defaults), o.source) for o in clause.or_sooner if o.limit]
         return [(parse_limit(clause.limit, self._defaults), None), *other]
 
@@ -322,33 +458,24 @@ class _Count:
         assert clause.after_hold is not None, "only a clause that a hold may delay is counted from its lifting"
         return self._due(clause, parse_limit(clause.after_hold, self._defaults), lifted)
 
-    def _arithmetic(self, start: _Start, count: Due) -> str:
-        return arithmetic_sentence(start.label, start.value, count, self._zone)
-
     def _due(self, clause: EffectiveClause, limit: Limit, start: _Start) -> Due:
         try:
-            return due(limit, start.value, self._zone, state=self._terms.state, calendar=self._calendar)
+            state = self._terms.state if clause.holidays == "state" else None
+            return due(limit, start.value, self._zone, state=state, calendar=self._calendar)
         except InstantNeeded as error:
             raise InstantNeeded(
                 f"{clause.id}: {error.message}", where=start.anchor, next_step=error.next_step
             ) from None
 
-    def _reasons(
-        self, clause: EffectiveClause, start: _Start, counts: list[tuple[Due, str | None]], soonest: Due
-    ) -> list[str]:
-        said = list(start.why)
-        for count, source in counts:
-            sentence = self._arithmetic(start, count)
-            said.append(f"{source[0].upper()}{source[1:]}: {sentence}" if source else sentence)
-            said += _default_sentences(count)
-        if len(counts) > 1:
-            said.append(f"The sooner limit counts: {soonest.limit}.")
-        if len(counts) <= len(clause.or_sooner):
-            sources = "; ".join(other.source for other in clause.or_sooner if other.limit is None)
-            said.append(f"A sooner limit would win, and none is recorded for this agreement: {sources}.")
-        if any(NO_SCHOOL_CALENDAR in count.flags for count, _ in counts):
-            said.append("No school calendar is loaded, so business days stand in for school days.")
-        return said
+
+def _standing_flags(clause: EffectiveClause, limits: Sequence[_Sourced]) -> Iterator[str]:
+    """The flags of a clause that hold whether its clock runs or not."""
+    for limit, _ in limits:
+        yield from _default_flags(limit)
+    if limits and len(limits) <= len(clause.or_sooner):
+        yield SOONER_LIMIT_NOT_RECORDED
+    if clause.reading:
+        yield DOUBTFUL_READING
 
 
 def _default_flags(limit: Limit) -> tuple[str, ...]:
@@ -360,44 +487,3 @@ def _default_sentences(count: Due) -> tuple[str, ...]:
         return ()
     plain = replace(count.limit, default=None)
     return (f"The clause gives no number: {plain} is a default ({count.limit.default}).",)
-
-
-def _duty(
-    clause: EffectiveClause,
-    *,
-    limit: str,
-    status: Literal["pending", "running"],
-    why: tuple[str, ...],
-    flags: tuple[str, ...],
-    anchor: str | None = None,
-    starts_at: datetime | None = None,
-    due_at: datetime | None = None,
-    due_local: str | None = None,
-    due_without_hold: datetime | None = None,
-    occurrence: int,
-) -> DueDuty:
-    assert clause.performed_by is not None, "a dated clause is a duty, and a duty says how it is performed"
-    return DueDuty(
-        clause=clause.id,
-        title=clause.title,
-        owed_by=clause.owed_by,
-        owed_to=clause.owed_to,
-        performed_by=clause.performed_by,
-        incomplete=clause.incomplete or "waits",
-        at_once=clause.at_once,
-        anchor=anchor,
-        starts_at=starts_at,
-        due_at=due_at,
-        due_local=due_local,
-        due_without_hold=due_without_hold,
-        limit=limit,
-        status=status,
-        contents=tuple(element.id for element in clause.contents),
-        by_notice=bool(clause.notice_contents),
-        trail=clause.trail,
-        why=why,
-        flags=flags,
-        suspendable_by_law_enforcement=clause.after_hold is not None,
-        recurs=clause.recurs,
-        occurrence=occurrence,
-    )

@@ -23,6 +23,8 @@ from terms.clauses import (
     Change,
     Clause,
     ClauseId,
+    Floor,
+    Holidays,
     Incomplete,
     Kind,
     LimitText,
@@ -35,6 +37,7 @@ from terms.clauses import (
     check_recurring,
     in_force,
     is_addressed,
+    is_dated,
 )
 from terms.contents import ContentElement
 from terms.errors import AmendmentError, UnknownClause
@@ -77,6 +80,15 @@ class EffectiveClause(Frozen):
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] = ()
     after_hold: LimitText | None = None
+    last_moment: bool = False
+    asks: str | None = None
+    not_before: Floor | None = None
+    unless: tuple[str, ...] = ()
+    due_on: str | None = None
+    dates: str | None = None
+    holidays: Holidays = "federal"
+    only_if: str | None = None
+    reading: str | None = None
     recurs: bool = False
     contents: tuple[ContentElement, ...] = ()
     tells: tuple[ContentElement, ...] = ()
@@ -85,7 +97,7 @@ class EffectiveClause(Frozen):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        check_dated(self.kind, self.limit, self.anchors)
+        check_dated(self)
         check_recurring(self.recurs, self.limit, self.or_sooner)
         check_addressed(self.kind, self.owed_to, self.contacts)
         check_performance(
@@ -113,8 +125,8 @@ class EffectiveClause(Frozen):
 
     @property
     def dated(self) -> bool:
-        """Whether the clause sets a duty with a due instant."""
-        return self.limit is not None
+        """Whether the clause sets a duty with a clock."""
+        return is_dated(self)
 
 
 class Amendment(Frozen):
@@ -164,7 +176,7 @@ class EffectiveTerms(Frozen):
 
     @cached_property
     def dated(self) -> Mapping[str, tuple[EffectiveClause, ...]]:
-        """By event, the clauses that set a duty with a due instant, in the order of their ids."""
+        """By event, the clauses that set a duty with a clock, in the order of their ids."""
         found: dict[str, list[EffectiveClause]] = defaultdict(list)
         for clause in self.clauses.values():
             if clause.dated:
@@ -201,6 +213,7 @@ def effective_terms(
     state: str | None,
     *,
     amendments: Iterable[Amendment] = (),
+    choices: Iterable[str] = (),
     on: date | None = None,
 ) -> EffectiveTerms:
     """The terms in force for one agreement.
@@ -213,23 +226,30 @@ def effective_terms(
         form: id of the form, such as the name of its folder.
         state: postal abbreviation of the LEA's state; None for the standard clauses alone.
         amendments: the agreement's own changes; those not yet effective are left out, the others apply by date.
+        choices: what its parties have chosen where a document leaves them a choice, as ``choices.yaml`` names it.
         on: the day for which texts and amendments are chosen, by default today in UTC. Give it wherever a result
             must be reproducible.
 
     Raises:
         UnknownForm, StateNotCovered: the catalogue does not have them.
+        UnknownChoice: the catalogue knows no such choice.
         AmendmentError: a change does not fit the terms.
     """
-    return _resolve(
-        catalogue, form, state.upper() if state else None, tuple(amendments), on or datetime.now(UTC).date()
-    )
+    day = on or datetime.now(UTC).date()
+    return _resolve(catalogue, form, state.upper() if state else None, tuple(amendments), frozenset(choices), day)
 
 
 @lru_cache(maxsize=4096)
 def _resolve(
-    catalogue: Catalogue, form_id: str, state: str | None, amendments: tuple[Amendment, ...], on: date
+    catalogue: Catalogue,
+    form_id: str,
+    state: str | None,
+    amendments: tuple[Amendment, ...],
+    choices: frozenset[str],
+    on: date,
 ) -> EffectiveTerms:
     form = catalogue.form(form_id)
+    catalogue.check_choices(choices)
     resolution = _Resolution(catalogue, form)
     for layer in form.standard.form.precedence:
         match layer:
@@ -241,7 +261,7 @@ def _resolve(
                 effective = (amendment for amendment in amendments if amendment.effective <= on)
                 for amendment in sorted(effective, key=lambda amendment: amendment.effective):
                     resolution.take_amendment(form, amendment)
-    return resolution.terms(form_id, state)
+    return resolution.terms(form_id, state, choices)
 
 
 class _Resolution:
@@ -279,8 +299,12 @@ class _Resolution:
             next_step=CORRECT_THE_CHANGE,
         )
 
-    def terms(self, form: str, state: str | None) -> EffectiveTerms:
-        clauses = dict(sorted(self._clauses.items()))
+    def terms(self, form: str, state: str | None, choices: frozenset[str]) -> EffectiveTerms:
+        clauses = {
+            clause_id: clause
+            for clause_id, clause in sorted(self._clauses.items())
+            if clause.only_if is None or clause.only_if in choices
+        }
         events = sorted({clause.event for clause in clauses.values()})
         known = {event: self._words.events[event].anchors for event in events}
         anchors = {anchor: self._words.anchors[anchor] for names in known.values() for anchor in names}
@@ -347,7 +371,7 @@ class _Resolution:
                 label=self._words.contents[element].label,
                 required="as_available",
                 source=self._words.contents[element].source,
-                citation="not asked for; told so that it can be acted on",
+                citation="not asked for; given as a courtesy",
             )
             for element in clause.tells
         )

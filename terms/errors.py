@@ -87,6 +87,12 @@ class CalendarFileError(InvalidInput):
     code = "calendar-file"
 
 
+class UnknownChoice(InvalidInput):
+    """Nothing that an agreement may have chosen is called that."""
+
+    code = "unknown-choice"
+
+
 class CalendarTooShort(InvalidInput):
     """A school calendar does not reach as far as the count needs."""
 

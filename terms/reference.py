@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from terms.cases import CaseContext
 from terms.catalogue import Catalogue
-from terms.clauses import AnchorsFile, ContentsFile, GroundsFile, StandardFile, SupplementFile
+from terms.clauses import AnchorsFile, ChoicesFile, ContentsFile, Document, GroundsFile, StandardFile, SupplementFile
 from terms.compare import contacts_of, governing, value_of
 from terms.effective import EffectiveClause, EffectiveTerms, effective_terms
 from terms.limits import STANDARD_DEFAULTS
@@ -22,6 +22,7 @@ SCHEMAS: Mapping[str, type[BaseModel]] = {
     "contents": ContentsFile,
     "anchors": AnchorsFile,
     "grounds": GroundsFile,
+    "choices": ChoicesFile,
 }
 """The shape of each kind of clause file, by the name of its schema."""
 
@@ -29,8 +30,9 @@ HEADING = """# Terms
 
 What the agreements oblige, clause by clause and state by state. Generated from `config/clauses/` by
 `duenotice terms generate`; a test fails when it is out of date. Each value stands over the provision that set it:
-where a state's supplement changes nothing, that is the standard clause. Limits marked *default* are settings of the
-installation, since no clause gives a number.
+where a state's supplement changes nothing, that is the standard clause. Each provision leads to its place in the
+document: the line of the text that was read, whose digest (SHA-256) stands beside the document. Limits marked *default*
+are settings of the installation, since no clause gives a number.
 """
 
 
@@ -58,12 +60,14 @@ def coverage(catalogue: Catalogue) -> str:
 
 
 def _form(catalogue: Catalogue, form_id: str) -> str:
-    form = catalogue.form(form_id)
-    terms = {"standard": effective_terms(catalogue, form_id, None, on=form.standard.document.checked)}
-    documents = [("standard", form.standard.document)]
+    form, choices = catalogue.form(form_id), catalogue.words.choices
+    checked = form.standard.document.checked
+    terms = {"standard": effective_terms(catalogue, form_id, None, choices=choices, on=checked)}
+    documents = {"standard": form.standard.document}
     for state, supplement in form.supplements.items():
-        documents.append((state, supplement.document))
-        terms[state] = effective_terms(catalogue, form_id, state, on=supplement.document.checked)
+        documents[state] = supplement.document
+        terms[state] = effective_terms(catalogue, form_id, state, choices=choices, on=supplement.document.checked)
+    places = _Places(form_id, documents)
     ids = sorted(form.clause_ids)
     dated = [clause for clause in ids if any(_is_dated(of.clauses.get(clause)) for of in terms.values())]
     header = form.standard.form
@@ -72,34 +76,68 @@ def _form(catalogue: Catalogue, form_id: str) -> str:
             f"## {header.name} (`{form_id}`)\n",
             f"Precedence, the last one controlling: {', '.join(header.precedence)} ({header.precedence_citation}).\n",
             _table(
-                ("column", "document", "read from", "checked"),
-                ((column, doc.title, doc.read_from, doc.checked.isoformat()) for column, doc in documents),
+                ("column", "document", "read from", "checked", "SHA-256 of its text"),
+                (
+                    (column, doc.title, doc.read_from, doc.checked.isoformat(), f"`{doc.sha256}`")
+                    for column, doc in documents.items()
+                ),
             ),
             "### Dated duties\n",
-            _matrix(terms, dated),
+            _matrix(terms, dated, places),
             "### How duties are performed\n",
             PERFORMANCE,
             _performance(terms, ids),
-            *_breach_contents(terms),
+            *_breach_contents(terms, places),
             "### Rules, rights, definitions and duties without a time\n",
-            _matrix(terms, [clause for clause in ids if clause not in dated]),
+            _matrix(terms, [clause for clause in ids if clause not in dated], places),
+            "### Places\n",
+            places.table(),
         ]
     )
+
+
+class _Places:
+    """Where each provision of one form's documents begins in the text that was read, as targets of links."""
+
+    def __init__(self, form_id: str, documents: Mapping[str, Document]) -> None:
+        self._form = form_id
+        self._documents = documents
+
+    def link(self, text: str, citation: str) -> str:
+        """``text`` as a link to the provision that a citation, with the name of its document, is in."""
+        for column, document in self._documents.items():
+            provision = citation.removeprefix(f"{document.name}, ")
+            within = [place for place in document.places if provision.startswith(place)]
+            if provision != citation and within:
+                return f"[{text}](#{self._target(column, document.places[max(within, key=len)])})"
+        raise AssertionError(f"a citation without a place passed the catalogue's checks: {citation}")
+
+    def table(self) -> str:
+        """Every provision, with the line on which it begins."""
+        rows = (
+            (f'<a id="{self._target(column, line)}"></a>{document.name}, {citation}', column, str(line))
+            for column, document in self._documents.items()
+            for citation, line in document.places.items()
+        )
+        return _table(("provision", "column", "line"), rows)
+
+    def _target(self, column: str, line: int) -> str:
+        return f"{self._form}-{column.lower()}-{line}"
 
 
 def _is_dated(clause: EffectiveClause | None) -> bool:
     return clause is not None and clause.dated
 
 
-def _breach_contents(terms: Mapping[str, EffectiveTerms]) -> list[str]:
+def _breach_contents(terms: Mapping[str, EffectiveTerms], places: _Places) -> list[str]:
     found = (clause for of in terms.values() for clause in of.clauses.values())
     clauses = sorted({clause.id for clause in found if clause.event == "breach" and clause.contents})
     heading = ["### Contents of breach notices\n"] if clauses else []
-    return heading + [_contents(terms, clause) for clause in clauses]
+    return heading + [_contents(terms, clause, places) for clause in clauses]
 
 
-def _matrix(terms: Mapping[str, EffectiveTerms], clauses: Iterable[str]) -> str:
-    rows = ((f"`{clause}`", *(_cell(of.clauses.get(clause)) for of in terms.values())) for clause in clauses)
+def _matrix(terms: Mapping[str, EffectiveTerms], clauses: Iterable[str], places: _Places) -> str:
+    rows = ((f"`{clause}`", *(_cell(of.clauses.get(clause), places) for of in terms.values())) for clause in clauses)
     return _table(("clause", *terms), rows)
 
 
@@ -121,16 +159,19 @@ def _performance_row(clause: EffectiveClause) -> tuple[str, ...]:
     return (f"`{clause.id}`", owed, str(clause.performed_by), clause.incomplete or "–", contacts_of(clause))
 
 
-def _cell(clause: EffectiveClause | None) -> str:
+def _cell(clause: EffectiveClause | None, places: _Places) -> str:
     if clause is None:
         return "–"
     citations = (f"{step.document}, {step.clause}" for step in governing(clause))
-    return f"{value_of(clause)}<br>*{'; '.join(citations)}*"
+    return f"{value_of(clause)}<br>*{'; '.join(places.link(citation, citation) for citation in citations)}*"
 
 
-def _contents(terms: Mapping[str, EffectiveTerms], clause_id: str) -> str:
+def _contents(terms: Mapping[str, EffectiveTerms], clause_id: str, places: _Places) -> str:
     required = {
-        column: {element.id: element.required.replace("_", " ") for element in of.clauses[clause_id].contents}
+        column: {
+            element.id: places.link(element.required.replace("_", " "), element.citation)
+            for element in of.clauses[clause_id].contents
+        }
         for column, of in terms.items()
         if clause_id in of.clauses
     }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from terms.clock import NO_SCHOOL_CALENDAR, Due
+from terms.clock import NO_SCHOOL_CALENDAR, ONE_DAY, SATURDAY, Due
 from terms.effective import EffectiveClause, TrailStep
 
 OPERATION_WORDS = {
@@ -32,6 +32,21 @@ def pending_sentence(clause: EffectiveClause, labels: Mapping[str, str]) -> str:
     return f"The clock has not started: no date is given for {facts}."
 
 
+def cancelled_sentence(label: str, name: str, value: datetime | date, zone: ZoneInfo) -> str:
+    """Why a clause has no date of its own any more."""
+    fact = f"{label[0].upper()}{label[1:]} {_moment(value, zone)} ({name})"
+    return f"{fact}: with that the clause sets no date of its own."
+
+
+def floor_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo) -> str:
+    """From when on a duty may be performed, such as:
+
+    ``Floor, and no deadline: prior notice given 2026-07-20; 90 calendar days counted from 2026-07-21; not before
+    2026-10-18.``
+    """
+    return f"Floor, and no deadline: {label} {_moment(anchor, zone)}; {_count(due)}; not before {due.last_day}."
+
+
 def occurrence_sentence(occurrence: int) -> str:
     """From what a later occurrence of a duty that recurs is counted."""
     return f"This is occurrence {occurrence} of a duty that recurs, counted from the due date of the one before it."
@@ -42,9 +57,13 @@ def arithmetic_sentence(label: str, anchor: datetime | date, due: Due, zone: Zon
 
     ``Confirmed 2026-03-07 22:15 EST; 72 hours elapsed; due 2026-03-10 23:15 EDT (2026-03-11 03:15 UTC).``
     """
-    start = local(anchor, zone) if isinstance(anchor, datetime) else anchor.isoformat()
+    start = _moment(anchor, zone)
     end = f"{local(due.due_at, zone)} ({due.due_at:%Y-%m-%d %H:%M} UTC)"
     return f"{label[0].upper()}{label[1:]} {start}; {_count(due)}; due {end}."
+
+
+def _moment(value: datetime | date, zone: ZoneInfo) -> str:
+    return local(value, zone) if isinstance(value, datetime) else value.isoformat()
 
 
 def local(instant: datetime, zone: ZoneInfo) -> str:
@@ -57,6 +76,8 @@ def _count(due: Due) -> str:
     limit = due.limit
     if limit.in_advance:
         return "any time before it"
+    if limit.amount == 0 and not limit.yearly:
+        return "that day"
     if limit.yearly:
         return f"the next {' or '.join(str(limit).split(' and '))}"
     if limit.unit == "hours":
@@ -67,5 +88,24 @@ def _count(due: Due) -> str:
     if limit.unit == "days":
         return f"{limit.amount} calendar days {direction} {due.first_day}"
     unit = "business days" if NO_SCHOOL_CALENDAR in due.flags else limit.unit
-    left_out = "".join(f", {day} ({reason})" for day, reason in due.left_out)
+    left_out = "".join(f", {days} ({reason})" for days, reason in _runs(due.left_out))
     return f"{limit.amount} {unit} {direction} {due.first_day}, leaving out weekends{left_out}"
+
+
+def _runs(left_out: tuple[tuple[date, str], ...]) -> Iterator[tuple[str, str]]:
+    """Weekdays that were left out one after the other for one reason, as one, in the order of the calendar."""
+    runs: list[tuple[date, date, str]] = []
+    for day, reason in sorted(left_out):
+        if runs and runs[-1][2] == reason and _next_weekday(runs[-1][1]) == day:
+            runs[-1] = (runs[-1][0], day, reason)
+        else:
+            runs.append((day, day, reason))
+    for first, last, reason in runs:
+        yield str(first) if first == last else f"{first} to {last}", reason
+
+
+def _next_weekday(day: date) -> date:
+    following = day + ONE_DAY
+    while following.weekday() >= SATURDAY:
+        following += ONE_DAY
+    return following

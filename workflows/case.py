@@ -7,6 +7,9 @@ What keeps it sound, at each hazard once more:
 
 - *Recorded, then believed.* An act is validated, recorded in SQL and in the ledger, and only then taken into the state.
 - *Moments are compared, never counted.* Whatever was missed while no worker ran is caught up at the next turn.
+- *An act's commands depend on no batch or reminder under way.* A worker without the case in memory runs an update's
+  handler before what the task ahead of it brought, a later replay after it, and at another time
+  (``sdk-python#1591``; ``tests/workflows/test_races.py``).
 - *One order of commands.* Each turn of the loop gives its commands in the order of ``keep_clocks``; another order is a
   change to running workflows (see CONTRIBUTING).
 """
@@ -35,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from cases.acts import TakeAct
     from cases.kind import Kind
     from cases.messages import (
+        AskForDecision,
         BatchOutcome,
         ChaseAcknowledgements,
         CloseCase,
@@ -95,6 +99,7 @@ class CaseWorkflow:
             await self._catch_up()
             self._let_go()
             self._remind()
+            self._ask_for_decisions()
             self._raise_overdue()
             self._chase()
             await self._wait_for_the_next_event()
@@ -246,8 +251,10 @@ class CaseWorkflow:
         if state.overtaken and not state.leaving:
             state.overtaken, state.facts = bool(state.put_off), state.facts + 1
         if outcome.given:
+            # Not when the case hears of it: that may be another time in a replay (sdk-python#1591).
+            ended = outcome.ended_at or workflow.now()
             # Whole minutes, so that the batches of one wave are chased together.
-            sent = workflow.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+            sent = ended.replace(second=0, microsecond=0) + timedelta(minutes=1)
             chases = {sent + timedelta(hours=hours) for hours in self._policy.chase_hours}
             state.chases = sorted(chases.union(state.chases))
         if outcome.undelivered or outcome.late or outcome.refused or outcome.undecided:
@@ -276,29 +283,64 @@ class CaseWorkflow:
         waiting = (plan for batch_id, plan in state.waiting.items() if batch_id not in state.withheld)
         cohorts = {f"{plan.clause} {plan.due_at}": plan for plan in waiting if plan.due_at}
         for key, plan in cohorts.items():
-            assert plan.due_at is not None, "only dated cohorts are reminded of"
-            length = plan.due_at - plan.starts_at
-            moments = [plan.starts_at + length * fraction for fraction in self._policy.reminder_fractions]
+            moments = self._reminder_moments(plan)
             passed = sum(moment <= workflow.now() for moment in moments)
             place = max(state.reminded.get(key, 0), passed - 1)
             if place < len(moments):
                 yield moments[place], plan, key, place
 
+    def _reminder_moments(self, plan: BatchPlan) -> list[datetime]:
+        """When an officer is reminded of a draft: at parts of its time, or at once and again and again."""
+        assert plan.due_at is not None, "only dated cohorts are reminded of"
+        length = plan.due_at - plan.starts_at
+        if plan.last_moment and self._policy.last_moment_reminder_minutes:
+            every = timedelta(minutes=self._policy.last_moment_reminder_minutes)
+            return [plan.starts_at + every * place for place in range(-(-length // every))]
+        return [plan.starts_at + length * fraction for fraction in self._policy.reminder_fractions]
+
     def _remind(self) -> None:
         due = [reminder for reminder in self._reminders() if reminder[0] <= workflow.now()]
-        for _, plan, key, place in due:
+        for moment, plan, key, place in due:
             self._state.reminded[key] = place + 1
             assert plan.due_at is not None, "only dated cohorts are reminded of"
             message = RemindOfficer(
                 case_id=self._case_id,
                 clause=plan.clause,
                 due_at=plan.due_at,
-                fraction=self._policy.reminder_fractions[place],
+                fraction=round((moment - plan.starts_at) / (plan.due_at - plan.starts_at), 4),
+                last_moment=plan.last_moment,
             )
             self._in_background(
                 self._forgiving(
                     workflow.execute_activity_method(
                         ReminderContract.remind_officer, message, **MAIL_TO_PEOPLE, summary="remind the officer"
+                    )
+                )
+            )
+
+    def _questions(self) -> Iterator[tuple[str, str, datetime | None]]:
+        """What officers have not been written to about: the dated fact, the question's key, and when it opens."""
+        if not self._policy.last_moment_reminder_minutes:
+            return
+        for name in self._state.vocabulary.asked:
+            opens = self._state.asked_again.get(name)
+            key = f"{name} {opens}"
+            if key not in self._state.asked:
+                yield name, key, opens
+
+    def _ask_for_decisions(self) -> None:
+        now = workflow.now()
+        for name, key, opens in list(self._questions()):
+            if opens is not None and opens > now:
+                continue
+            self._state.asked.add(key)
+            self._in_background(
+                self._forgiving(
+                    workflow.execute_activity_method(
+                        ReminderContract.ask_for_decision,
+                        AskForDecision(case_id=self._case_id, name=name, opens=opens),
+                        **MAIL_TO_PEOPLE,
+                        summary="ask for a decision",
                     )
                 )
             )
@@ -353,9 +395,10 @@ class CaseWorkflow:
         task.add_done_callback(self._background.discard)
 
     async def _wait_for_the_next_event(self) -> None:
-        state = self._state
         if self._is_done():
             return
+        # What passed while duties were computed is in no moment to come.
+        self._note_what_ended()
         now = workflow.now()
         moments = [moment for moment in self._moments() if moment > now]
         timeout = max(min(moments) - now, timedelta()) if moments else None
@@ -365,10 +408,7 @@ class CaseWorkflow:
                 timeout=timeout,
                 timeout_summary="the next moment at which something is to be done",
             )
-        self._end_expired_holds()
-        if state.summary.elapses_at and state.summary.elapses_at <= workflow.now():
-            state.summary = state.summary.model_copy(update={"elapses_at": None})
-            state.facts += 1
+        self._note_what_ended()
 
     def _moments(self) -> Iterator[datetime]:
         """Every instant at which this clock has something to do."""
@@ -377,6 +417,7 @@ class CaseWorkflow:
         yield from (batch.again_at for batch in state.put_off.values())
         # A reminder whose time has passed is given at once.
         yield from (max(reminder[0], now + timedelta(milliseconds=1)) for reminder in self._reminders())
+        yield from (opens for _, _, opens in self._questions() if opens)
         yield from (hold.until for hold in state.holds.values() if hold.until)
         yield from state.chases[:1]
         if overdue := self._next_overdue():
@@ -387,11 +428,15 @@ class CaseWorkflow:
     def _has_something_to_do(self) -> bool:
         return self._state.is_behind() or self._is_done() or bool(self._next_to_leave()) or self._may_begin_anew()
 
-    def _end_expired_holds(self) -> None:
-        ended = [key for key, hold in self._state.holds.items() if hold.until and hold.until <= workflow.now()]
-        for key in ended:
-            del self._state.holds[key]
-            self._state.facts += 1
+    def _note_what_ended(self) -> None:
+        """Holds that are over, and the time that a clause lets run out, change what is due."""
+        state, now = self._state, workflow.now()
+        for key in [key for key, hold in state.holds.items() if hold.until and hold.until <= now]:
+            del state.holds[key]
+            state.facts += 1
+        if state.summary.elapses_at and state.summary.elapses_at <= now:
+            state.summary = state.summary.model_copy(update={"elapses_at": None})
+            state.facts += 1
 
     def _is_long(self) -> bool:
         """Whether the history is long enough to begin a new one; until it does, no further batch leaves."""

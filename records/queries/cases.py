@@ -51,6 +51,7 @@ from models.tables import (
 )
 from records.anchors import current_anchors
 from records.due_dates import StoredDueDate, read_due_date, read_due_dates
+from records.duties import asked_dates
 from records.notices import NOT_BEGUN, NOT_SENT
 from records.outbox import current_facts
 from records.performing import performed_duties
@@ -69,9 +70,11 @@ from records.queries.views import (
     NoticeView,
     ProgressView,
     ProposalView,
+    QuestionView,
     TroubleView,
     WithholdingView,
 )
+from records.restore import not_yet_decisions
 from records.scope import require_case
 from records.summary import summarise
 from records.terms import pinned_terms
@@ -393,6 +396,7 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         clauses=dict(sorted(clauses.items())),
         grounds=_grounds(terms, clauses),
         dates=_dates(terms, case.event),
+        questions=() if ended else _questions(session, case, terms, now),
         facts=_facts(session, case.id, due_dates),
         holds=_holds(session, case.id, now),
         proposals=_proposals(session, case.id),
@@ -407,6 +411,29 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         own_acts=() if ended else tuple(act.act_name() for act in kind.own_acts(state)),
         can_release=summary.waiting_notices + withheld > 0,
     )
+
+
+def _questions(
+    session: Session, case: Case, terms: Sequence[EffectiveTerms], now: datetime
+) -> tuple[QuestionView, ...]:
+    """What people are asked as a decision, since a clock has not started without it; those still open first."""
+    decisions = {decision.name: decision for decision in not_yet_decisions(session, case.id)}
+    found = []
+    for name in asked_dates(session, case, terms):
+        asking = {c.title for effective in terms for c in effective.clauses.values() if c.asks == name}
+        decision = decisions.get(name)
+        found.append(
+            QuestionView(
+                name=name,
+                label=next(effective.anchors[name] for effective in terms if name in effective.anchors),
+                duties=tuple(sorted(asking)),
+                open=decision is None or decision.again_at <= now,
+                decided=fetch(session, decision.decided_sha256).decode() if decision else None,
+                decided_by=decision.recorded_by if decision else None,
+                again_at=decision.again_at if decision else None,
+            )
+        )
+    return tuple(sorted(found, key=lambda question: not question.open))
 
 
 def _offered(*, ended: bool, waiting: bool, undecided: bool) -> tuple[str, ...]:
@@ -611,7 +638,7 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
 
 def _vouched(deliveries: Sequence[tuple[Delivery, AgreementContact]]) -> bool:
     """Whether a notice is known to have arrived by a person's word alone; copies show nothing of that."""
-    told = {delivery.status for delivery, contact in deliveries if contact.role is not ContactRole.COPY_TO}
+    told = {delivery.status for delivery, _ in deliveries if not delivery.is_copy}
     return DeliveryStatus.VOUCHED in told and DeliveryStatus.ACCEPTED not in told
 
 

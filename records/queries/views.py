@@ -287,13 +287,29 @@ class CohortView(View):
         return sum(count for status, count in self.statuses.items() if status in OPEN_STATUSES)
 
 
+class QuestionView(View):
+    """A dated fact that people are asked for as a decision, and what was decided of it, if anything was.
+
+    ``duties`` are the titles of what waits for it. It is ``open`` until it was decided, and again from ``again_at`` on.
+    """
+
+    name: str
+    label: str
+    duties: tuple[str, ...]
+    open: bool
+    decided: str | None = None
+    decided_by: str | None = None
+    again_at: datetime | None = None
+
+
 class CaseHead(View):
     """One case without its duties and its evidence: what is known, decided and under way.
 
     ``shown`` are the facts that its kind shows first, by what people call them. ``clauses`` and ``grounds`` are what
     its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use.
-    ``computing`` is whether something recorded is not yet in its duties; ``own_acts`` are the acts of its kind alone
-    that make sense now, ``offered`` the others that its page offers as forms.
+    ``questions`` are what is asked as a decision, those still open first. ``computing`` is whether something recorded
+    is not yet in its duties; ``own_acts`` are the acts of its kind alone that make sense now, ``offered`` the others
+    that its page offers as forms.
     """
 
     id: UUID
@@ -309,6 +325,7 @@ class CaseHead(View):
     clauses: dict[str, str]
     grounds: dict[str, str]
     dates: dict[str, str]
+    questions: tuple[QuestionView, ...]
     facts: tuple[FactView, ...]
     holds: tuple[HoldView, ...]
     proposals: tuple[ProposalView, ...]
@@ -327,7 +344,14 @@ class CaseHead(View):
     def choices(self) -> dict[str, dict[str, str]]:
         """What an act's fields are chosen from, by the name of the choice: each word with its text."""
         elements = {fact.element: fact.label for fact in self.facts if fact.told_by_officer}
-        return {"clauses": self.clauses, "grounds": self.grounds, "dates": self.dates, "elements": elements}
+        asked = {question.name: question.label for question in self.questions}
+        return {
+            "clauses": self.clauses,
+            "grounds": self.grounds,
+            "dates": self.dates,
+            "elements": elements,
+            "asked": asked,
+        }
 
     @property
     def is_over(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,6 +52,9 @@ StateOption = Annotated[str | None, typer.Option("--state", help="Postal abbrevi
 AmendmentsOption = Annotated[
     Path | None, typer.Option("--amendments", help="YAML file with the changes agreed for this agreement.")
 ]
+ChoiceOption = Annotated[
+    list[str] | None, typer.Option("--choice", help="What the agreement chose, such as alternative_security_standard.")
+]
 OnOption = Annotated[str | None, typer.Option("--on", help="Day for which the texts are chosen, by default today.")]
 
 terms_app = typer.Typer(help="Read and check the clauses.", no_args_is_help=True)
@@ -73,6 +77,7 @@ def due(
     ] = None,
     calendar: Annotated[Path | None, typer.Option("--calendar", help="The LEA's school calendar.")] = None,
     amendments: AmendmentsOption = None,
+    choice: ChoiceOption = None,
     on: OnOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -80,9 +85,16 @@ def due(
     anchors = dict(_anchor(text) for text in at)
     if len(anchors) < len(at):
         raise InvalidInput("An anchor is given twice.", where="at", next_step="Give each anchor once.")
-    question = _question(agreement, form, state, tz, amendments, calendar)
+    question = _question(agreement, form, state, tz, amendments, choice or [], calendar)
     catalogue = load_catalogue()
-    terms = effective_terms(catalogue, question.form, question.state, amendments=question.amendments, on=_day(on))
+    terms = effective_terms(
+        catalogue,
+        question.form,
+        question.state,
+        amendments=question.amendments,
+        choices=question.choices,
+        on=_day(on),
+    )
     _check_event(catalogue, terms, event)
     zone = _zone(catalogue, question)
     duties = duties_for(terms, event, anchors, zone=zone, calendar=question.calendar, defaults=_installed_defaults())
@@ -98,11 +110,14 @@ def show(
     state: StateOption = None,
     clause: Annotated[str | None, typer.Option("--clause", help="Only this clause, with its trail.")] = None,
     amendments: AmendmentsOption = None,
+    choice: ChoiceOption = None,
     on: OnOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the snapshot that a case would pin.")] = False,
 ) -> None:
     """Show the clauses in force for an agreement."""
-    terms = effective_terms(load_catalogue(), form, state, amendments=_amendments(amendments), on=_day(on))
+    terms = effective_terms(
+        load_catalogue(), form, state, amendments=_amendments(amendments), choices=choice or (), on=_day(on)
+    )
     if as_json:
         typer.echo(terms.snapshot().decode())
         return
@@ -209,6 +224,7 @@ def _question(
     state: str | None,
     zone: str | None,
     amendments: Path | None,
+    choices: list[str],
     calendar: Path | None,
 ) -> AgreementTerms:
     if (agreement is None) == (form is None):
@@ -217,22 +233,20 @@ def _question(
         )
     supplied = _calendar(calendar)
     if agreement is not None:
-        if state or amendments:
+        if state or amendments or choices:
             raise InvalidInput(
-                "An imported agreement has its own state and amendments.",
+                "An imported agreement has its own state, amendments and choices.",
                 where="agreement",
-                next_step="Leave out --state and --amendments.",
+                next_step="Leave out --state, --amendments and --choice.",
             )
         from records.terms import stored_agreement  # with the database, which other questions do not need
         from starter.cli.console import open_installation
 
         _, database = open_installation()
         stored = stored_agreement(database, agreement)
-        return AgreementTerms(
-            stored.form, stored.state, zone or stored.zone, stored.amendments, supplied or stored.calendar
-        )
+        return replace(stored, zone=zone or stored.zone, calendar=supplied or stored.calendar)
     assert form is not None, "one of the two is given"
-    return AgreementTerms(form, state, zone, _amendments(amendments), supplied)
+    return AgreementTerms(form, state, zone, _amendments(amendments), tuple(choices), supplied)
 
 
 def _anchor(text: str) -> tuple[str, datetime | date]:

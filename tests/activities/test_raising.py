@@ -56,8 +56,8 @@ async def test_what_was_raised_while_the_mail_server_was_down_is_told_when_it_is
 async def test_a_contact_raised_while_the_mail_server_was_down_is_told_of_when_it_is_back_and_once(
     engine: VirtualEngine,
 ) -> None:
-    case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()), release="immediate")
-    notice = only_notice(duties(engine, case_id, "TN")[NOTICE])
+    case_id = await open_case(engine, incident("ME-001", confirmed=utc_now()), release="immediate")
+    notice = only_notice(duties(engine, case_id, "ME")[NOTICE])
     with engine.resources.database.writing() as session:
         delivery = session.exec(select(Delivery).where(Delivery.notice_id == notice.id)).one()
         delivery.status = DeliveryStatus.REJECTED

@@ -52,8 +52,10 @@ def _known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         "\nanchors:\n", "\nanchors:\n  ordered: ordered\n  collected: collected\n"
     )
     anchors.write_text(f"{words}  recall: {{label: A recall of devices, anchors: [ordered, requested, collected]}}\n")
-    with (folder / "ndpa-v1" / "standard.yaml").open("a", encoding="utf-8") as standard:
-        standard.writelines(f"  {line}" for line in CLAUSES.read_text("utf-8").splitlines(keepends=True))
+    standard = folder / "ndpa-v1" / "standard.yaml"
+    cited = standard.read_text("utf-8").replace("  places:\n", "  places:\n    Article V, Section 9: 1\n")
+    added = "".join(f"  {line}" for line in CLAUSES.read_text("utf-8").splitlines(keepends=True))
+    standard.write_text(cited + added)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "CLAUSES_FOLDER", folder)
         kinds.register(RECALL)

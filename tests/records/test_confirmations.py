@@ -22,7 +22,7 @@ WITH_HOLDERS = Place("ndpa-v1", "IL", ("Hosting Co", "Backup Co"))
 
 
 def asked(database: Database, place: Place) -> CaseInSql:
-    case = open_in_sql(database, standing_kind("disposition"), [place], NOW, {"requested": NOW})
+    case = open_in_sql(database, standing_kind("disposition"), [place], NOW, {"disposal_requested": NOW})
     case.compute()
     assert case.duty(REQUEST).status is DutyStatus.RUNNING
     return case

@@ -12,16 +12,17 @@ from config.database import Database
 from models.enums import DutyStatus, Party, PerformedBy
 from models.tables import Duty
 from terms.effective import EffectiveClause, EffectiveTerms, effective_terms
-from tests.support.case_in_sql import AGREEMENT_DATES, CATALOGUE, CaseInSql, Place, open_in_sql, standing_kind
+from tests.support.case_in_sql import CATALOGUE, CaseInSql, Place, open_in_sql, standing_kind
 
 START = datetime(2026, 3, 2, 15, tzinfo=UTC)
 AFTER_ALL = timedelta(days=1)
-PLACES = [Place(form, state) for form in CATALOGUE.forms for state in CATALOGUE.states(form)]
+CHOICES = tuple(CATALOGUE.words.choices)
+PLACES = [Place(form, state, choices=CHOICES) for form in CATALOGUE.forms for state in CATALOGUE.states(form)]
 SIDES = (Party.PROVIDER, Party.LEA)
 
 
 def terms_of(place: Place) -> EffectiveTerms:
-    return effective_terms(CATALOGUE, place.form, place.state, on=date(2026, 3, 2))
+    return effective_terms(CATALOGUE, place.form, place.state, choices=place.choices, on=date(2026, 3, 2))
 
 
 TERMS = {place.agreement: terms_of(place) for place in PLACES}
@@ -42,9 +43,10 @@ class Ended:
 
 
 def all_dates(event: str) -> dict[str, datetime]:
-    """Every dated fact that an event knows, save those of the agreement itself and what only a hold brings."""
+    """Every dated fact that an event knows and that stops no clock, save what the agreement or only a hold brings."""
     names = {name for terms in TERMS.values() for name in terms.events.get(event, ())}
-    return dict.fromkeys(sorted(names - {*AGREEMENT_DATES, "hold_lifted"}), START)
+    stops = {name for terms in TERMS.values() for clause in terms.dated.get(event, ()) for name in clause.unless}
+    return dict.fromkeys(sorted(names - {*CATALOGUE.agreement_dates, *stops, "hold_lifted"}), START)
 
 
 def run_out(database: Database, event: str, side: Party) -> CaseInSql:
@@ -94,7 +96,8 @@ def test_with_nothing_supplied_only_notices_that_their_clause_lets_go_are_perfor
             case PerformedBy.NOTICE | PerformedBy.CONFIRMATION | PerformedBy.DOCUMENT | PerformedBy.ACT:
                 assert duty.status is DutyStatus.RUNNING, where
                 assert (duty.performed_at, duty.verdict) == (None, None), where
-                assert duty.escalated_at is not None, f"{where} is overdue, and nobody was told"
+                told = duty.escalated_at is not None
+                assert told == (duty.due_at is not None), f"{where} is overdue, and nobody was told"
 
 
 def _dated(clause: EffectiveClause) -> set[str]:

@@ -25,7 +25,9 @@ NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 ILLINOIS = Place("ndpa-v1", "IL")
 MAINE = Place("ndpa-v1", "ME")
 MASSACHUSETTS = Place("ndpa-v1", "MA")
-NEW_HAMPSHIRE = Place("ndpa-v1", "NH")
+CERTIFIED = Place("ndpa-v1", "NH", choices=("alternative_security_standard",))
+MISSOURI = Place("ndpa-v1", "MO")
+NEW_YORK = Place("ndpa-v1", "NY")
 OREGON = Place("ndpa-v2", "OR")
 UPDATE = "subcontractors.list-update"
 CHANGE = "framework.change"
@@ -44,7 +46,9 @@ def date_of(name: str, instant: datetime, reason: str | None = None) -> SetDate:
 
 
 def test_a_request_opens_only_the_clauses_that_a_request_starts(database: Database) -> None:
-    case = open_in_sql(database, standing_kind("disposition"), [ILLINOIS], NOW, {"requested": NOW, "received": NOW})
+    case = open_in_sql(
+        database, standing_kind("disposition"), [ILLINOIS], NOW, {"disposal_requested": NOW, "received": NOW}
+    )
     case.compute()
     assert case.statuses()["disposition.request"] is DutyStatus.RUNNING
     assert set(case.statuses().values()) == {DutyStatus.RUNNING}, "nothing waits for a fact that nobody awaits"
@@ -53,7 +57,7 @@ def test_a_request_opens_only_the_clauses_that_a_request_starts(database: Databa
 
 def test_a_fact_that_is_awaited_keeps_its_clause_pending_until_it_is_known(database: Database) -> None:
     awaiting = standing_kind("disposition", awaits=frozenset({"terminated"}))
-    case = open_in_sql(database, awaiting, [ILLINOIS], NOW, {"requested": NOW})
+    case = open_in_sql(database, awaiting, [ILLINOIS], NOW, {"received": NOW})
     case.compute()
     waiting = case.duty("disposition.termination")
     assert (waiting.status, waiting.due_at) == (DutyStatus.PENDING, None)
@@ -76,7 +80,7 @@ def test_a_suspected_breach_is_open_until_confirmed_and_then_waits_for_nothing(d
 
 def test_a_duty_given_up_runs_again_once_a_new_fact_starts_it(database: Database) -> None:
     case = open_in_sql(
-        database, standing_kind("disposition", awaits=frozenset({"terminated"})), [ILLINOIS], NOW, {"requested": NOW}
+        database, standing_kind("disposition", awaits=frozenset({"terminated"})), [ILLINOIS], NOW, {"received": NOW}
     )
     case.compute()
     with database.writing() as session:
@@ -93,8 +97,42 @@ def test_a_date_of_the_agreement_starts_its_clock(database: Database) -> None:
     assert case.duty("term.expiry").status is DutyStatus.RUNNING
 
 
+def test_a_request_ends_the_date_that_the_clause_set_by_itself(database: Database) -> None:
+    case = open_in_sql(database, standing_kind("disposition"), [MISSOURI], NOW, {"terminated": NOW})
+    case.compute()
+    assert case.duty("disposition.termination").status is DutyStatus.RUNNING
+    case.act(date_of("disposal_requested", NOW))
+    ended = case.duty("disposition.termination")
+    assert (ended.status, ended.due_at) == (DutyStatus.CANCELLED, None)
+    assert case.statuses()["disposition.prior-notice"] is DutyStatus.CANCELLED
+    assert [duty.clause for duty in case.duties if duty.due_at] == ["disposition.request"]
+
+
+def test_what_a_request_prevents_is_not_opened(database: Database) -> None:
+    facts = {"terminated": NOW, "disposal_requested": NOW}
+    case = open_in_sql(database, standing_kind("disposition"), [MISSOURI], NOW, facts)
+    case.compute()
+    assert set(case.statuses()) == {"disposition.request"}
+
+
+def test_a_prior_notice_as_it_was_given_sets_the_earliest_day_and_no_deadline(database: Database) -> None:
+    kind = standing_kind("disposition", ahead=frozenset({"disposal"}))
+    facts = {"terminated": NOW, "disposal": NOW + timedelta(days=91)}
+    case = open_in_sql(database, kind, [NEW_YORK], NOW, facts)
+    case.compute()
+    assert case.due_date("disposition.termination").earliest_local is None
+    case.now += timedelta(days=3)
+    case.send_what_leaves()
+    assert case.duty("disposition.prior-notice").verdict is Verdict.LATE
+    case.compute()
+    disposal, due = case.duty("disposition.termination"), case.due_date("disposition.termination")
+    assert (disposal.status, disposal.due_at) == (DutyStatus.RUNNING, None)
+    assert due.earliest_local == "2026-06-03T00:00:00-05:00"
+    assert "Floor, and no deadline" in due.why[-1]
+
+
 def test_the_facts_of_one_agreement_hold_for_it_alone(database: Database) -> None:
-    case = open_in_sql(database, standing_kind("disposition"), [MASSACHUSETTS, MAINE], NOW, {"requested": NOW})
+    case = open_in_sql(database, standing_kind("disposition"), [MASSACHUSETTS, MAINE], NOW, {"disposal_requested": NOW})
     later = NOW + timedelta(days=5)
     with database.writing() as session:
         session.add(
@@ -102,7 +140,7 @@ def test_the_facts_of_one_agreement_hold_for_it_alone(database: Database) -> Non
                 id=uuid4(),
                 case_id=case.id,
                 agreement_id=MASSACHUSETTS.agreement,
-                name="requested",
+                name="disposal_requested",
                 instant=later,
                 recorded_at=NOW,
                 recorded_by="officer",
@@ -145,7 +183,7 @@ def test_what_recurs_is_owed_once_in_a_case_that_does_not(database: Database) ->
 
 
 def test_a_late_duty_stays_late_whatever_date_is_given_afterwards(database: Database) -> None:
-    case = open_in_sql(database, standing_kind("certification"), [NEW_HAMPSHIRE], NOW, {"requested": NOW})
+    case = open_in_sql(database, standing_kind("certification"), [CERTIFIED], NOW, {"requested": NOW})
     case.compute()
     clause = "certification.request"
     case.now += timedelta(days=800)
@@ -224,6 +262,6 @@ def test_the_clauses_of_an_agreement_in_a_case_are_those_of_its_event(database: 
 
 
 def test_only_this_side_s_duties_are_opened(database: Database) -> None:
-    case = open_in_sql(database, standing_kind("contacts"), [OREGON], NOW, {"changed": NOW}, side=Party.LEA)
+    case = open_in_sql(database, standing_kind("contacts"), [OREGON], NOW, {"lea_contact_changed": NOW}, side=Party.LEA)
     case.compute()
     assert {duty.owed_by for duty in case.duties} == {Party.LEA}

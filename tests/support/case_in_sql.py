@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -17,17 +17,18 @@ from cases.messages import RecordAct, SendBatch
 from cases.state import NoticePolicy
 from config.database import Database
 from mail.facts import ContactPerson, Mailbox, Sender, Signatory
-from mail.transport import Accepted
+from mail.transport import Accepted, SendResult
 from models.enums import BatchStatus, CaseStatus, ContactRole, DutyStatus, Party
 from models.identifiers import agreement_id
 from models.tables import Agreement, AgreementContact, Batch, Case, CaseAgreement, CaseAnchor, Duty, Notice
 from records.acts import record_act
 from records.batches import begin_batch, finish_batch
 from records.deliveries import Handed, settle
+from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import compute_duties, dated_elements
 from records.escalations import raise_duties
 from records.notices import plan_notices
-from records.outbox import NoticeWriter, still_to_send
+from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
 from records.preparing import keep
 from records.scope import pin_terms
 from records.terms import pinned_terms
@@ -43,6 +44,7 @@ SENDER = Sender(
     point_of_contact=_SAM,
     parents_contact=_SAM,
 )
+QUEUED = Accepted(250, "2.0.0 Queued")
 WRITER = NoticeWriter(
     sender=Mailbox(name="Acme", email="notices@acme.example.com"),
     organisation=SENDER,
@@ -50,10 +52,11 @@ WRITER = NoticeWriter(
     public_url="https://notices.acme.example.com",
     link_key=bytes(32),
 )
-AGREEMENT_DATES = ("executed", "expires", "terminated")
 
 
-def standing_kind(event: str, *, awaits: frozenset[str] = frozenset(), recurs: bool = False) -> Kind:
+def standing_kind(
+    event: str, *, awaits: frozenset[str] = frozenset(), ahead: frozenset[str] = frozenset(), recurs: bool = False
+) -> Kind:
     """A kind of case about an event that differs in nothing else, known to the installation until the test ends."""
     name = f"{event}-{len(KINDS)}"
     kind = Kind(
@@ -63,6 +66,7 @@ def standing_kind(event: str, *, awaits: frozenset[str] = frozenset(), recurs: b
         intake=Intake,
         workflow="",
         awaits=lambda _: awaits,
+        ahead=ahead,
         uses_agreement_dates=True,
         recurs=recurs,
     )
@@ -77,11 +81,12 @@ class Place:
     form: str
     state: str
     subprocessors: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
         """The reference of its agreement."""
-        return f"{self.form} {self.state} {len(self.subprocessors)}"
+        return f"{self.form} {self.state} {len(self.subprocessors)} {len(self.choices)}"
 
     @property
     def agreement(self) -> UUID:
@@ -103,8 +108,10 @@ def keep_agreement(session: Session, place: Place, executed: date, now: datetime
             lea_name=f"District {place.reference}",
             time_zone="America/Chicago",
             executed_on=executed,
+            originally_signed_on=executed if ends else None,
             expires_on=end,
             terminated_on=end,
+            choices=list(place.choices),
             imported_at=now,
         )
     )
@@ -151,8 +158,8 @@ class CaseInSql:
             compute_duties(session, case, terms, STANDARD_DEFAULTS, self.side, self.now)
             plan_notices(session, self.id, self.policy, self.now, dated_elements(session, self.id, terms))
 
-    def send_what_leaves(self) -> None:
-        """Give every notice that leaves by now, each accepted by the mail server."""
+    def send_what_leaves(self, answer: Callable[[OutgoingMessage], SendResult] = lambda _: QUEUED) -> None:
+        """Send every notice that leaves by now; the mail server accepts each, or gives the answer asked for."""
         with self.database.writing() as session:
             batches = session.exec(
                 select(Batch).where(
@@ -164,7 +171,7 @@ class CaseInSql:
                 pending = list(still_to_send(session, batch.id))
                 letters = WRITER.reserve(session, self.id, pending, self.now)
                 session.flush()
-                handed = [Handed(letter, Accepted(250, "2.0.0 Queued"), self.now) for letter in letters]
+                handed = [Handed(letter, answer(letter), self.now) for letter in letters]
                 settle(session, batch.id, handed, self.now, unknown_resends=0)
                 finish_batch(session, batch.id, self.now)
 
@@ -205,6 +212,12 @@ class CaseInSql:
         """The one duty under a clause."""
         (found,) = (duty for duty in self.duties if (duty.clause, duty.occurrence) == (clause, occurrence))
         return found
+
+    def due_date(self, clause: str) -> StoredDueDate:
+        """When the one duty under a clause is due, with the reasons."""
+        due_date_id = self.duty(clause).due_date_id
+        with self.database.reading() as session:
+            return read_due_dates(session, [due_date_id])[due_date_id]
 
     def statuses(self) -> dict[str, DutyStatus]:
         """Where the duty under each clause stands."""

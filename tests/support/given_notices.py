@@ -136,6 +136,7 @@ def _batch(session: Session, case_id: UUID, terms: EffectiveTerms, zone: str, at
         due_date_id=due_date.id,
         status=BatchStatus.SENT,
         size=0,
+        planned_at=at,
         leaves_at=at,
     )
     session.merge(due_date)

@@ -26,8 +26,13 @@ REPORTER = Person(name="Robin Example", email="robin@provider.example.org", phon
 
 INITIAL, NOTICE, AUDIT = "breach.initial-notice", "breach.notice", "breach.security-audit"
 
-QUIET: dict[str, object] = {"reminder_fractions": (), "chase_hours": ()}
-"""Nobody is reminded of anything, so that a case ends with its last duty."""
+QUIET: dict[str, object] = {
+    "reminder_fractions": (),
+    "chase_hours": (),
+    "last_moment_reminder_minutes": 0,
+    "last_moment_hours": 24,
+}
+"""Nobody is reminded of anything, and nothing leaves early, so that a case ends with its last duty."""
 
 
 def incident(

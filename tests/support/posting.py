@@ -104,21 +104,18 @@ class Posting:
             return fetch(session, sha256)
 
 
-HEADER = (
-    "reference,form,lea_name,state,time_zone,executed_on,general_name,general_email,security_name,security_email,"
-    "copy_to_name,copy_to_email\n"
-)
+HEADER = "reference,form,lea_name,state,time_zone,executed_on,general_name,general_email,copy_to_name,copy_to_email\n"
 
 
 @asynccontextmanager
 async def posting(
-    engine: VirtualEngine, security: str, *, counsel: str = "", **script: list[str | None]
+    engine: VirtualEngine, contacts: str, *, counsel: str = "", **script: list[str | None]
 ) -> AsyncIterator[Posting]:
-    """Confirm a breach at a district with these contacts; the server answers by ``script``."""
+    """Confirm a breach at a district that designates these contacts; the server answers by ``script``."""
     reference = f"ME-{utc_now():%H%M%S%f}"
-    names = ";".join("Office" for _ in security.split(";"))
-    row = f"{reference},ndpa-v1,Inkwell District,ME,America/New_York,2025-01-12,Office,office@inkwell.example.org,"
-    row += f"{names},{security},{'Counsel' if counsel else ''},{counsel}\n"
+    names = ";".join("Office" for _ in contacts.split(";"))
+    row = f"{reference},ndpa-v1,Inkwell District,ME,America/New_York,2025-01-12,"
+    row += f"{names},{contacts},{'Counsel' if counsel else ''},{counsel}\n"
     resources = engine.resources
     import_agreements(
         resources.database, resources.catalogue, HEADER + row, file_name="one.csv", now=utc_now(), actor="officer"

@@ -70,11 +70,11 @@ def test_hours_in_a_sooner_limit_need_an_instant_too() -> None:
     recorded = Amendment(
         clause="access.request", step=Step(amends=law), effective=ON, entered_by="counsel", document="State law"
     )
-    assert needs_instant(terms_of("ndpa-v1", "TN", recorded), "access") == {"requested"}
+    assert needs_instant(terms_of("ndpa-v1", "TN", recorded), "access") == {"review_requested"}
 
 
 def test_the_agreement_has_its_own_dates_also_in_a_snapshot() -> None:
-    assert CATALOGUE.agreement_dates == ("executed", "expires", "terminated")
+    assert CATALOGUE.agreement_dates == ("executed", "originally_signed", "subscribed", "expires", "terminated")
     terms = EffectiveTerms.from_snapshot(terms_of("ndpa-v1", "IL").snapshot())
     assert dates_of_agreement(terms, "disposition") == {"executed", "expires", "terminated"}
     assert dates_of_agreement(terms, "subcontractors") == {"executed"}

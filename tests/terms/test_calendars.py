@@ -60,9 +60,15 @@ def test_both_kinds_of_file_give_the_same_school_year(name: str, content: bytes)
     assert calendar.why_closed(date(2026, 3, 23)) == "no school"
 
 
-def test_a_calendar_that_ends_before_the_day_in_question_is_told() -> None:
-    with pytest.raises(CalendarTooShort, match="covers only 2025-08-18 to 2026-05-29"):
-        parse_calendar(CSV, "year.csv").why_closed(date(2026, 6, 1))
+def test_the_summer_after_a_school_year_has_no_school_days() -> None:
+    calendar = parse_calendar(CSV, "year.csv")
+    assert calendar.why_closed(date(2026, 6, 1)) == calendar.why_closed(date(2026, 8, 17)) == "outside the school year"
+
+
+@pytest.mark.parametrize("day", [date(2025, 8, 15), date(2026, 8, 18)])
+def test_a_day_of_another_school_year_is_told(day: date) -> None:
+    with pytest.raises(CalendarTooShort, match="covers only 2025-08-18 to 2026-05-29 and the summer after it"):
+        parse_calendar(CSV, "year.csv").why_closed(day)
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ def test_the_clauses_give_what_the_case_says(form: str, case: Case) -> None:
 
 @pytest.mark.parametrize("form", CATALOGUE.forms)
 def test_every_dated_clause_has_a_case_wherever_a_state_changes_it(form: str) -> None:
-    shown = {(case.state, clause) for name, case in CASES if name == form for clause in case.due}
+    shown = {(case.state, clause) for name, case in CASES if name == form for clause in (*case.due, *case.earliest)}
     anywhere = {clause for _, clause in shown}
-    standard = effective_terms(CATALOGUE, form, None)
+    standard = effective_terms(CATALOGUE, form, None, choices=CATALOGUE.words.choices)
     missing = {clause.id for clause in standard.clauses.values() if clause.dated} - anywhere
     for state in CATALOGUE.states(form):
-        for clause in effective_terms(CATALOGUE, form, state).clauses.values():
+        for clause in effective_terms(CATALOGUE, form, state, choices=CATALOGUE.words.choices).clauses.values():
             if clause.dated and clause != standard.clauses.get(clause.id) and (state, clause.id) not in shown:
                 missing.add(f"{state} {clause.id}")
     assert missing == set()

@@ -36,15 +36,17 @@ def test_every_data_file_satisfies_the_schema_it_names(path: Path) -> None:
     first = path.read_text().partition("\n")[0]
     schema = path.parent / first.removeprefix("# yaml-language-server: $schema=")
     values = yaml.load(path.read_text(), Loader=yaml.BaseLoader)
-    jsonschema.validate(_with_flags(values), json.loads(schema.read_text()))
+    jsonschema.validate(_as_typed(values), json.loads(schema.read_text()))
 
 
-def _with_flags(value: object) -> object:
-    """Read true and false as such: the loader above leaves every scalar as the text that an editor sees."""
+def _as_typed(value: object) -> object:
+    """Read flags and whole numbers as such: the loader above leaves every scalar as the text that an editor sees."""
     if isinstance(value, dict):
-        return {key: _with_flags(item) for key, item in value.items()}
+        return {key: _as_typed(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_flags(item) for item in value]
+        return [_as_typed(item) for item in value]
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
@@ -79,7 +81,7 @@ def test_the_forms_cover_their_states() -> None:
             "there is no clause access.answer for it to amend",
         ),
         ("ndpa-v1/il.yaml", "      - adds:", "      - inserts:", "the key 'inserts' is not known here"),
-        ("ndpa-v1/va.yaml", "[reasonably_expected, confirmed]", "[suspected]", "does not know the anchor 'suspected'"),
+        ("ndpa-v1/me.yaml", "[number_requested]", "[suspected]", "does not know the anchor 'suspected'"),
         ("ndpa-v1/va.yaml", "description: {required", "rumours: {required", "no content element is called 'rumours'"),
         ("ndpa-v1/va.yaml", "state: {abbreviation: VA", "state: {abbreviation: WV", "must be called wv.yaml"),
         ("ndpa-v1/standard.yaml", "limit: 72 hours", "limit: 72 hours\n      limit: 1 hour", "is given twice"),
@@ -88,7 +90,11 @@ def test_the_forms_cover_their_states() -> None:
         ("anchors.yaml", "anchors: [closing]", "anchors: [merger]", "no anchor is named 'merger'"),
         ("contents.yaml", 'source: "agreement:lea"', "source: hearsay", "'source' has a wrong value"),
         ("ndpa-v2/or.yaml", "clauses: {}", "clauses: {", "this is not YAML"),
-        ("ndpa-v2/or.yaml", "checked: 2026-11-21", "checked: 2026-02-31", "2026-02-31 is no value"),
+        ("ndpa-v2/or.yaml", "checked: 2026-11-24", "checked: 2026-02-31", "2026-02-31 is no value"),
+        ("ndpa-v1/nh.yaml", "only_if: alternative_security_standard", "only_if: luck", "nothing that may be chosen"),
+        ("ndpa-v1/oh.yaml", "unless: [renewal_expected]", "unless: [hope]", "does not know the anchor 'hope'"),
+        ("ndpa-v1/ny.yaml", "{after: notice_given, limit: 90 days}", "{after: warned, limit: 90 days}", "'warned'"),
+        ("ndpa-v1/ny.yaml", "notice_given, limit: 90 days}", "notice_given, limit: 90 hours}", "counted in days"),
     ],
 )
 def test_what_is_wrong_is_told_with_file_and_line(folder: Path, file: str, old: str, new: str, says: str) -> None:
@@ -104,6 +110,7 @@ def test_what_is_wrong_is_told_with_file_and_line(folder: Path, file: str, old: 
     ("missing", "says"),
     [
         ("          citation: item 4\n", "the key 'citation' is missing"),
+        ("          limit: 24 hours\n          last_moment: true\n", "an anchor without a limit starts no clock"),
         ("          limit: 24 hours\n", "an anchor without a limit starts no clock"),
         ("          anchors: [reasonably_expected, confirmed]\n", "a limit needs an anchor"),
     ],

@@ -69,10 +69,12 @@ def test_a_pending_duty_has_null_instants() -> None:
 
 def test_the_installation_s_own_default_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUENOTICE_DEFAULTS__DISPOSITION_DAYS", "10")
-    duties = ask("disposition", "--form", "ca-profile", "--state", "CA", "--at", "requested=2026-06-01")["duties"]
+    duties = ask("disposition", "--form", "ca-profile", "--state", "CA", "--at", "disposal_requested=2026-06-01")[
+        "duties"
+    ]
     assert (duties[0]["limit"], duties[0]["due_local"]) == ("10 days (default)", "2026-06-11T23:59:59-07:00")
     monkeypatch.setenv("DUENOTICE_DEFAULTS__DISPOSITION_DAYS", "soon")
-    told = run("due", "disposition", "--form", "ca-profile", "--state", "CA", "--at", "requested=2026-06-01")
+    told = run("due", "disposition", "--form", "ca-profile", "--state", "CA", "--at", "disposal_requested=2026-06-01")
     assert "The default disposition_days cannot be used" in str(told.exception)
 
 
@@ -121,10 +123,10 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments: str, says: str) ->
     assert says in str(told)
 
 
-def test_a_calendar_that_ends_before_the_due_date_is_told(tmp_path: Path) -> None:
+def test_a_calendar_of_another_school_year_is_told(tmp_path: Path) -> None:
     file = tmp_path / "year.csv"
     file.write_text(CALENDAR)
-    question = ("disclosure", "--form", "ndpa-v1", "--state", "IL", "--at", "disclosure=2026-03-31")
+    question = ("disclosure", "--form", "ndpa-v1", "--state", "IL", "--at", "disclosure=2026-09-15")
     told = run("due", *question, "--calendar", str(file)).exception
     assert isinstance(told, InvalidInput)
     assert "covers only 2025-08-18 to 2026-03-20" in str(told)

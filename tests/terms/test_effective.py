@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.defaults import Defaults
@@ -62,6 +62,7 @@ def test_a_snapshot_gives_the_same_terms_hash_and_duties(form: str, state: str |
     assert duties_for(again, "breach", CONFIRMED, zone="America/New_York") == asked
 
 
+@settings(deadline=None)
 @given(st.sampled_from(COVERED), st.dates(date(2026, 1, 1), date(2030, 1, 1)))
 def test_resolving_is_deterministic(covered: tuple[str, str | None], on: date) -> None:
     form, state = covered
@@ -148,7 +149,7 @@ def test_only_clauses_with_a_law_enforcement_exception_can_be_held_back() -> Non
 
 
 def test_a_default_is_a_setting_and_is_shown() -> None:
-    terms, asked = terms_of("ca-profile", "CA"), {"requested": date(2026, 6, 1)}
+    terms, asked = terms_of("ca-profile", "CA"), {"disposal_requested": date(2026, 6, 1)}
     first, *_ = duties_for(
         terms, "disposition", asked, zone="America/Los_Angeles", defaults=Defaults(disposition_days=10)
     )
@@ -174,10 +175,10 @@ def test_whichever_is_sooner_shows_both_limits() -> None:
         clause="access.request", step=Step(amends=law), effective=ON, entered_by="counsel", document="State law"
     )
     terms = terms_of("ndpa-v1", "TN", recorded)
-    [duty] = duties_for(terms, "access", {"requested": date(2026, 5, 4)}, zone="America/Chicago")
+    [duty] = duties_for(terms, "access", {"review_requested": date(2026, 5, 4)}, zone="America/Chicago")
     said = " ".join(duty.why)
     assert "45 calendar days counted from 2026-05-05" in said
-    assert "State law: Requested 2026-05-04; 10 calendar days" in said
+    assert "State law: Review or correction requested 2026-05-04; 10 calendar days" in said
     assert "The sooner limit counts: 10 days." in said
 
 

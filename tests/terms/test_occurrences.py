@@ -33,9 +33,10 @@ def terms_of(form: str, state: str | None, *amendments: Amendment) -> EffectiveT
 
 ILLINOIS = terms_of("ndpa-v1", "IL")
 RECURRING = [
-    (terms_of(form, state), clause)
+    (terms, clause)
     for form, state in COVERED
-    for clause in terms_of(form, state).clauses.values()
+    for terms in [effective_terms(CATALOGUE, form, state, choices=CATALOGUE.words.choices, on=ON)]
+    for clause in terms.clauses.values()
     if clause.recurs
 ]
 

@@ -87,6 +87,19 @@ def test_no_mail_disposes_of_data() -> None:
     assert found == {PerformedBy.CONFIRMATION}
 
 
+def test_a_written_confirmation_of_disposal_is_required_only_where_the_text_asks_for_it() -> None:
+    disposals = [(where, clause) for where, clause in DUTIES if clause.id.startswith("disposition.")]
+    asked = {where for where, clause in disposals if "disposition_confirmation" in clause.at_once}
+    assert asked == {"ndpa-v1 IL disposition.request", "ndpa-v1 NY disposition.certification"}
+    courtesy = {
+        (element.required, element.citation)
+        for _, clause in disposals
+        for element in clause.tells
+        if element.id == "disposition_confirmation"
+    }
+    assert courtesy == {("as_available", "not asked for; given as a courtesy")}
+
+
 def test_the_passing_of_time_performs_only_what_asks_nothing_of_anybody() -> None:
     assert {clause.id for _, clause in DUTIES if clause.performed_by is PerformedBy.TIME} == {
         "term.expiry",
@@ -123,18 +136,38 @@ class Named:
         return f"{self.role}@example.org"
 
 
-TOLD_TODAY = Addressees(first=(ContactRole.SECURITY, ContactRole.GENERAL), copies=(ContactRole.COPY_TO,))
+COPIES = (ContactRole.COPY_TO,)
+DESIGNATED = Addressees(first=(ContactRole.GENERAL,), also=(ContactRole.SECURITY,), copies=COPIES)
+NOTICES = Addressees(first=(ContactRole.GENERAL,), copies=COPIES)
+SECURITY_NOTICES = Addressees(first=(ContactRole.SECURITY, ContactRole.GENERAL), copies=COPIES)
+
+
+def addressed(form: str, state: str | None) -> dict[str, Addressees | None]:
+    clauses = terms_of(form, state).clauses.values()
+    return {clause.id: clause.contacts for clause in clauses if clause.kind == "duty" and clause.owed_to in SIDES}
+
+
+@pytest.mark.parametrize("state", [None, *CATALOGUE.states("ndpa-v1")])
+def test_version_1_always_tells_the_designated_representative_and_a_security_contact_as_well(state: str | None) -> None:
+    assert set(addressed("ndpa-v1", state).values()) == {DESIGNATED}
+
+
+def test_version_2_tells_the_security_contact_of_a_breach_and_the_notice_contact_of_all_else() -> None:
+    told = addressed("ndpa-v2", "OR")
+    security = {clause for clause, contacts in told.items() if contacts == SECURITY_NOTICES}
+    assert security == {"breach.notice", "breach.lea-notice"}
+    assert {contacts for clause, contacts in told.items() if clause not in security} == {NOTICES}
 
 
 @pytest.mark.parametrize(("form", "state"), COVERED)
-def test_the_contacts_of_each_duty_are_those_who_are_told_today(form: str, state: str | None) -> None:
-    for clause in terms_of(form, state).clauses.values():
-        addressed = clause.kind == "duty" and clause.owed_to in SIDES
-        assert clause.contacts == (TOLD_TODAY if addressed else None), clause.id
+def test_what_is_owed_to_nobody_named_in_the_agreement_is_addressed_to_no_contact(form: str, state: str | None) -> None:
+    known = addressed(form, state)
+    others = [clause for clause in terms_of(form, state).clauses.values() if clause.id not in known]
+    assert [clause.id for clause in others if clause.contacts] == []
 
 
 def test_a_due_duty_carries_how_it_is_performed() -> None:
-    asked = {"requested": date(2026, 6, 1)}
+    asked = {"disposal_requested": date(2026, 6, 1)}
     duties = duties_for(terms_of("ndpa-v1", "IL"), "disposition", asked, zone="America/Chicago")
     [found] = [duty for duty in duties if duty.clause == "disposition.request"]
     assert (found.performed_by, found.incomplete, found.at_once) == (
@@ -150,7 +183,8 @@ def test_a_due_duty_carries_how_it_is_performed() -> None:
 def test_a_snapshot_holds_only_what_differs_from_the_defaults() -> None:
     terms = terms_of("ndpa-v1", "IL")
     clauses = json.loads(terms.snapshot())["clauses"]
-    assert clauses["breach.notice"]["contacts"] == {"first": ["security", "general"], "copies": ["copy_to"]}
+    told = {"first": ["general"], "also": ["security"], "copies": ["copy_to"]}
+    assert clauses["breach.notice"]["contacts"] == told
     assert clauses["breach.notice"]["performed_by"] == "notice"
     assert not {"contacts", "performed_by", "incomplete"} & clauses["breach.definition"].keys()
     assert "incomplete" not in clauses["access.request"]
@@ -191,12 +225,12 @@ def test_a_change_to_a_duty_that_says_so_already_keeps_its_answer() -> None:
     ("clause", "change", "says"),
     [
         (
-            "disposition.request",
+            "audit.notice",
             Change(citation="Exhibit H", says="sent all the same.", incomplete="goes"),
             "only a notice goes with something missing",
         ),
         (
-            "disposition.request",
+            "audit.notice",
             Change(citation="Exhibit H", says="an act does it.", performed_by=PerformedBy.ACT),
             "incomplete is about contents",
         ),
@@ -248,6 +282,26 @@ GOES = "          incomplete: goes\n"
             "an agreement names the contacts of its two sides, and none of families",
         ),
         ("ndpa-v1/standard.yaml", "owed_to: families", "owed_to: journalists", "'owed_to' has a wrong value"),
+        ("ndpa-v1/va.yaml", "    item 4: 531\n", "", "the document has no place for 'item 4'"),
+        (
+            "ndpa-v1/va.yaml",
+            "limit: 24 hours",
+            "limit: 24 hours before",
+            "last_moment is about a limit after an anchor",
+        ),
+        (
+            "ndpa-v1/oh.yaml",
+            "          anchors: [expires, terminated, service_ended]\n          limit: 90 days\n",
+            "",
+            "there is no clock that unless or due_on could change",
+        ),
+        (
+            "ndpa-v1/ny.yaml",
+            "          limit: 90 days before\n",
+            "          not_before: {after: notice_given, limit: 90 days}\n",
+            "a floor alone gives none",
+        ),
+        ("ndpa-v1/va.yaml", "asks: reasonably_expected", "asks: discovered", "asks names a dated fact that starts"),
         ("ndpa-v2/standard.yaml", "first: [security", "first: [legal", "'first' has a wrong value"),
         ("ndpa-v2/standard.yaml", "first: [security, general]", "first: []", "'first' has a wrong value"),
         (

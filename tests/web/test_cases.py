@@ -52,6 +52,34 @@ class TestOneCase:
         assert re.search(r"<strong>\w{3} \d+ \w{3} \d{4}, \d\d:\d\d E[SD]T</strong>", page)
         assert re.search(rf"<span class=\"faint\">\w{{3}} {due.day} .* UTC</span>", page)
 
+    async def test_a_suspicion_without_an_expectation_is_asked_for_one_before_anything_else(
+        self, officer: Visitor
+    ) -> None:
+        case = await opened(officer, "Since when", chosen="VA-001")
+        page = await shows(officer, case, "Reasonably expected since when?")
+        assert page.index("since when?") < page.index("not dated yet")
+        fields: dict[str, object] = {"name": "reasonably_expected", "instant": NOW, "zone": "UTC"}
+        assert (await officer.send(case, f"{case}/acts/date", fields)).status_code == 303
+        page = await shows(officer, case, "Why this date")
+        assert "since when?" not in page
+
+    async def test_not_yet_is_a_decision_with_a_name_and_a_time(self, officer: Visitor) -> None:
+        case = await opened(officer, "Not yet", chosen="VA-001")
+        await shows(officer, case, "Reasonably expected since when?")
+        fields: dict[str, object] = {
+            "name": "reasonably_expected",
+            "decided": "",
+            "again_at": "2099-01-01T09:00",
+            "zone": "UTC",
+        }
+        refused = await officer.send(case, f"{case}/acts/not-yet", fields)
+        assert (refused.status_code, "It is empty." in refused.text) == (422, True)
+        decided: dict[str, object] = fields | {"decided": "The security lead: a test account."}
+        assert (await officer.send(case, f"{case}/acts/not-yet", decided)).status_code == 303
+        page = await shows(officer, case, "Decided: not reasonably expected.")
+        assert "The security lead: a test account." in page
+        assert "since when?" not in page
+
     async def test_confirming_starts_the_clocks(self, officer: Visitor) -> None:
         case = await opened(officer, "Confirmed later", chosen="MO-001")
         await shows(officer, case, "not dated yet")

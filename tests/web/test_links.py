@@ -177,7 +177,7 @@ class TestAskingAndNaming:
 
     @pytest.mark.parametrize(
         ("reference", "role"),
-        [(WITH_SECURITY_CONTACT, ContactRole.SECURITY), (WITHOUT_SECURITY_CONTACT, ContactRole.GENERAL)],
+        [(WITH_SECURITY_CONTACT, ContactRole.GENERAL), (WITHOUT_SECURITY_CONTACT, ContactRole.GENERAL)],
     )
     async def test_a_contact_that_an_officer_takes_comes_last_among_those_that_are_told(
         self, told: Told, reference: str, role: ContactRole

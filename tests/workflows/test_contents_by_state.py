@@ -28,7 +28,7 @@ from tests.support.post import letters
 STATES = tuple(line.split(",")[3] for line in DEMO_FILE.read_text("utf-8").splitlines()[1:])
 FORMS = {line.split(",")[3]: line.split(",")[1] for line in DEMO_FILE.read_text("utf-8").splitlines()[1:]}
 LABELS = {element: words.label for element, words in load_catalogue().words.contents.items()}
-REPORTED = ("data_types", "data_description", "description")
+REPORTED = ("data_types", "data_description", "description", "provider_point_of_contact")
 """What every report of an incident tells."""
 
 APP = typer.Typer()

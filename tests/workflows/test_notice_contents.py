@@ -97,7 +97,7 @@ def test_missouri_replaces_the_standard_elements(released: Released) -> None:
         "Date, estimated date or date range of the breach",
         "Date on which the breach was discovered",
         "Types of information involved",
-        "Name and contact of the provider",
+        "Person at the provider who knows more",
     }
     assert lacking == ()
     says = released.text("MO")

@@ -93,7 +93,7 @@ async def test_leas_that_have_not_acknowledged_are_asked_on_the_ladder_and_other
     assert not memos(engine, case_id, CHASE)
     await engine.advance(case_id, 2 * HOUR)
     (first,) = memos(engine, case_id, CHASE)
-    assert "security@cumberlandhollow.example.org" in first["To"]
+    assert "office@cumberlandhollow.example.org" in first["To"]
     link = notice_link(
         engine.resources.settings.public_url,
         engine.resources.keyring.derive(LINK_PURPOSE),
