@@ -61,7 +61,8 @@ class BatchOutcome(Message):
     ``late`` counts the notices given late, ``undelivered`` those for which no contact is left, ``refused`` the contacts
     that refused, ``undecided`` the messages of which nobody can say whether they arrived and a person decides.
     ``again_at`` is when to take the batch up again for the ``put_off`` notices of which something is to be tried again;
-    None when there are none.
+    None when there are none. ``ended_at`` is when the batch was gone through; histories written before it was told have
+    None.
     """
 
     given: int = 0
@@ -71,6 +72,7 @@ class BatchOutcome(Message):
     undecided: int = 0
     put_off: int = 0
     again_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 class RemindOfficer(Message):

@@ -257,7 +257,8 @@ class ActRecorded(CaseEvent):
     Attributes:
         act: the act's one name.
         act_id: names this doing of it, so that a retry is the same; None where the instant does.
-        particulars: what was decided, free of personal data and of free text.
+        particulars: what was decided, free of personal data and of free text; what is named ``…_sha256`` in it is an
+            artifact, as a list of what the act touched.
         kept_sha256: what the person wrote or gave: reasons, proofs, files.
     """
 
@@ -277,7 +278,8 @@ class ActRecorded(CaseEvent):
 
     @property
     def artifacts(self) -> tuple[str, ...]:
-        return self.kept_sha256
+        listed = (str(value) for name, value in self.particulars.items() if name.endswith("_sha256") and value)
+        return tuple(dict.fromkeys((*self.kept_sha256, *listed)))
 
     @property
     def key(self) -> str:

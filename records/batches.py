@@ -67,4 +67,5 @@ def finish_batch(session: Session, batch_id: UUID, now: datetime) -> BatchOutcom
         undecided=unknown,
         put_off=len(left),
         again_at=batch.again_at,
+        ended_at=now,
     )

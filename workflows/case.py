@@ -7,6 +7,9 @@ What keeps it sound, at each hazard once more:
 
 - *Recorded, then believed.* An act is validated, recorded in SQL and in the ledger, and only then taken into the state.
 - *Moments are compared, never counted.* Whatever was missed while no worker ran is caught up at the next turn.
+- *An act's commands depend on no batch or reminder under way.* A worker without the case in memory runs an update's
+  handler before what the task ahead of it brought, a later replay after it, and at another time
+  (``sdk-python#1591``; ``tests/workflows/test_races.py``).
 - *One order of commands.* Each turn of the loop gives its commands in the order of ``keep_clocks``; another order is a
   change to running workflows (see CONTRIBUTING).
 """
@@ -246,8 +249,10 @@ class CaseWorkflow:
         if state.overtaken and not state.leaving:
             state.overtaken, state.facts = bool(state.put_off), state.facts + 1
         if outcome.given:
+            # Not when the case hears of it: that may be another time in a replay (sdk-python#1591).
+            ended = outcome.ended_at or workflow.now()
             # Whole minutes, so that the batches of one wave are chased together.
-            sent = workflow.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+            sent = ended.replace(second=0, microsecond=0) + timedelta(minutes=1)
             chases = {sent + timedelta(hours=hours) for hours in self._policy.chase_hours}
             state.chases = sorted(chases.union(state.chases))
         if outcome.undelivered or outcome.late or outcome.refused or outcome.undecided:
@@ -353,9 +358,10 @@ class CaseWorkflow:
         task.add_done_callback(self._background.discard)
 
     async def _wait_for_the_next_event(self) -> None:
-        state = self._state
         if self._is_done():
             return
+        # What passed while duties were computed is in no moment to come.
+        self._note_what_ended()
         now = workflow.now()
         moments = [moment for moment in self._moments() if moment > now]
         timeout = max(min(moments) - now, timedelta()) if moments else None
@@ -365,10 +371,7 @@ class CaseWorkflow:
                 timeout=timeout,
                 timeout_summary="the next moment at which something is to be done",
             )
-        self._end_expired_holds()
-        if state.summary.elapses_at and state.summary.elapses_at <= workflow.now():
-            state.summary = state.summary.model_copy(update={"elapses_at": None})
-            state.facts += 1
+        self._note_what_ended()
 
     def _moments(self) -> Iterator[datetime]:
         """Every instant at which this clock has something to do."""
@@ -387,11 +390,15 @@ class CaseWorkflow:
     def _has_something_to_do(self) -> bool:
         return self._state.is_behind() or self._is_done() or bool(self._next_to_leave()) or self._may_begin_anew()
 
-    def _end_expired_holds(self) -> None:
-        ended = [key for key, hold in self._state.holds.items() if hold.until and hold.until <= workflow.now()]
-        for key in ended:
-            del self._state.holds[key]
-            self._state.facts += 1
+    def _note_what_ended(self) -> None:
+        """Holds that are over, and the time that a clause lets run out, change what is due."""
+        state, now = self._state, workflow.now()
+        for key in [key for key, hold in state.holds.items() if hold.until and hold.until <= now]:
+            del state.holds[key]
+            state.facts += 1
+        if state.summary.elapses_at and state.summary.elapses_at <= now:
+            state.summary = state.summary.model_copy(update={"elapses_at": None})
+            state.facts += 1
 
     def _is_long(self) -> bool:
         """Whether the history is long enough to begin a new one; until it does, no further batch leaves."""

@@ -18,7 +18,7 @@ from config.keyring import Keyring
 from models.identifiers import batch_workflow_id
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from tests.support.incidents import NOTICE, OFFICER, case, incident, open_case
+from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
 from tests.support.officers import officer
 
 HISTORIES = Path(__file__).parents[1] / "workflows" / "histories"
@@ -77,11 +77,38 @@ async def acted_upon(engine: VirtualEngine) -> UUID:
     return case_id
 
 
+async def all_at_once(engine: VirtualEngine) -> UUID:
+    """All that a case's clock does falls on one instant, so that another order of it is another order of commands.
+
+    At ``meeting`` a hold ends, a notice leaves, another is reminded of, a withheld one is overdue, a given one chased.
+    """
+    report = incident("VA-001", "TN-001", expected=utc_now())
+    case_id = await open_case(engine, report, reminder_fractions=(0.5,), chase_hours=(24,))
+    who = officer(engine)
+    await who.release_notices(case_id, actor=OFFICER)
+    await engine.settle(case_id)
+    given = duties(engine, case_id, "VA")[INITIAL].performed_at
+    assert given
+    meeting = given.replace(second=0, microsecond=0) + timedelta(minutes=1) + 24 * HOUR
+    await who.confirm_breach(case_id, meeting - 72 * HOUR, actor=OFFICER)
+    await who.withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
+    for agreement, confirmed in (("IL-001", meeting - 71 * HOUR), ("OR-001", meeting - 36 * HOUR)):
+        await who.add_agreements(
+            case_id, (agreement,), confirmed_at=confirmed, reason="Found in its own logs.", actor=OFFICER
+        )
+    await who.place_hold(
+        case_id, "Agency A, reference 2", begins_at=utc_now(), until=meeting, agreement="TN-001", actor=OFFICER
+    )
+    await engine.advance_to(case_id, meeting + HOUR / 2)
+    return case_id
+
+
 STORIES: tuple[Callable[[VirtualEngine], Awaitable[UUID]], ...] = (
     suspected_then_confirmed,
     released_by_an_officer,
     still_open,
     acted_upon,
+    all_at_once,
 )
 
 
