@@ -232,9 +232,11 @@ class CaseContext:
 
     def follows(self, context: NoticeContext) -> EarlierNotice | None:
         """The notice that one adds to or takes back; of a first notice under a clause, what its LEA was told before."""
-        if context.notice.kind is NoticeKind.NOTICE:
-            return self.earlier.to_agreement.get(context.agreement.id)
-        return self.earlier.under_duty.get(context.duty.id)
+        own = self.earlier.under_duty.get(context.duty.id)
+        if context.notice.kind is not NoticeKind.NOTICE:
+            return own
+        first = self.earlier.to_agreement.get(context.agreement.id)
+        return first if first != own else None
 
     def delay(self, context: NoticeContext, now: datetime) -> Delay:
         """Whether a hold delayed a notice: whether it leaves later than its clause would otherwise require."""

@@ -55,19 +55,17 @@ def preview(
     ] = None,
 ) -> None:
     """Show a notice as its reader would get it; nothing is sent, and nothing is recorded."""
-    facts = (
-        demonstrate(
-            load_catalogue(),
-            sender_of(command_settings().organisation),
-            form,
-            state.upper(),
-            clause,
-            kind=kind,
-            also=also,
+    if case is None:
+        sender = sender_of(command_settings().organisation)
+        facts = demonstrate(load_catalogue(), sender, form, state.upper(), clause, kind=kind, also=also)
+    elif also is None:
+        facts = _of_case(case, form, state.upper(), clause, kind)
+    else:
+        raise InvalidInput(
+            "What a case's message performs is found out as it is written.",
+            where="also",
+            next_step="Leave out --also, or --case.",
         )
-        if case is None
-        else _of_case(case, form, state.upper(), clause, kind)
-    )
     composed = compose(facts, _addressing(facts))
     if out is None:
         typer.echo(f"{composed.subject}\n\n{composed.text}", nl=False)
@@ -76,7 +74,6 @@ def preview(
 
 
 def _of_case(case: str, form: str, state: str, clause: str, kind: NoticeKind) -> NoticeFacts:
-
     settings = command_settings()
     keyring = Keyring.load(settings.keyring)
     database = open_database(settings, keyring)

@@ -54,6 +54,8 @@ async def test_with_a_case_it_is_what_would_be_sent_now(installed: VirtualEngine
     ]
     assert DESCRIPTION in facts[0]
     assert facts[0] == facts[1]
+    again = (await shell(*RHODE_ISLAND, "--case", str(case_id))).out
+    assert "this notice follows that one" not in again, "it does not follow itself"
 
 
 async def test_what_a_case_gives_no_reason_to_write_is_refused(installed: VirtualEngine, shell: Shell) -> None:
@@ -62,6 +64,8 @@ async def test_what_a_case_gives_no_reason_to_write_is_refused(installed: Virtua
     assert "no supplement can be written" in says
     says = await shell.refuses("notices", "preview", NOTICE, "--form", "ndpa-v1", "--state", "VA", "--case", case_id)
     assert f"no duty under {NOTICE} for ndpa-v1 in VA" in says
+    says = await shell.refuses(*RHODE_ISLAND, "--case", case_id, "--also", "breach.initial-notice")
+    assert "Leave out --also" in says
     assert "No notice performs" in await shell.refuses(
         "notices", "preview", "disposition.request", "--form", "ndpa-v1", "--state", "VA"
     )
