@@ -38,6 +38,8 @@ JSON_FIELDS = (
     "starts_at",
     "due_at",
     "due_local",
+    "earliest_at",
+    "earliest_local",
     "limit",
     "status",
     "contents",
@@ -366,12 +368,18 @@ def _answer(event: str, terms: EffectiveTerms, duties: tuple[DueDuty, ...]) -> d
     }
 
 
+def _when(duty: DueDuty, zone: str) -> str:
+    """When a duty is due, or from which day on it may be performed, or else where it stands."""
+    if duty.due_at:
+        return local(duty.due_at, zone_of(zone))
+    return f"not before {duty.earliest_local[:10]}" if duty.earliest_local else duty.status
+
+
 def _print_duties(duties: tuple[DueDuty, ...], zone: str) -> None:
     console = Console()
     table = Table("clause", "limit", "due (LEA's time)", box=box.SIMPLE_HEAD, pad_edge=False)
     for duty in duties:
-        due_at = local(duty.due_at, zone_of(zone)) if duty.due_at else duty.status
-        table.add_row(duty.clause, duty.limit, due_at)
+        table.add_row(duty.clause, duty.limit, _when(duty, zone))
     console.print(table)
     for duty in duties:
         flags = f" ({', '.join(duty.flags)})" if duty.flags else ""

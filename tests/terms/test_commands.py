@@ -47,6 +47,8 @@ def test_the_answer_is_the_documented_json() -> None:
         "starts_at",
         "due_at",
         "due_local",
+        "earliest_at",
+        "earliest_local",
         "limit",
         "status",
         "contents",
@@ -65,6 +67,14 @@ def test_a_pending_duty_has_null_instants() -> None:
     pending = answer["duties"][-1]
     assert pending["status"] == "pending"
     assert [pending[key] for key in ("anchor", "starts_at", "due_at", "due_local")] == [None] * 4
+
+
+def test_a_floor_is_told_as_the_earliest_day_and_not_as_a_due_date() -> None:
+    question = ("disposition", "--form", "ndpa-v1", "--state", "NY")
+    at = ("--at", "terminated=2026-06-30", "--at", "notice_given=2026-07-20")
+    (disposal,) = (duty for duty in ask(*question, *at)["duties"] if duty["clause"] == "disposition.termination")
+    assert (disposal["due_at"], disposal["earliest_local"]) == (None, "2026-10-18T00:00:00-04:00")
+    assert "not before 2026-10-18" in run("due", *question, *at).stdout
 
 
 def test_the_installation_s_own_default_counts(monkeypatch: pytest.MonkeyPatch) -> None:
