@@ -19,17 +19,14 @@ from activities.reminders import ReminderActivities
 from activities.watchdog import WatchdogActivities
 from cases.kind import Kind
 from cases.kinds import KINDS
-from config.keyring import Keyring
 from config.logging import configure_logging, get_logger
 from config.settings import Settings, load_settings
-from mail.facts import Mailbox, Sender
-from mail.links import LINK_PURPOSE
 from mail.transport import Security, SmtpServer, SmtpTransport
 from models.identifiers import TASK_QUEUE
-from records.outbox import NoticeWriter
 from starter.resources import Resources, connect
 from starter.schedules import keep_watchdog
 from starter.start import notice_policy, start_case
+from starter.writing import notice_writer
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.watchdog import WatchdogWorkflow
 
@@ -124,21 +121,6 @@ def smtp_server(settings: Settings) -> SmtpServer:
         connections=smtp.connections,
         timeout=smtp.timeout_seconds,
         client_name=smtp.message_id_domain,
-    )
-
-
-def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
-    """What writes notices in the organisation's name."""
-    organisation, smtp = settings.organisation, settings.smtp
-    contact = organisation.security_contact
-    return NoticeWriter(
-        sender=Mailbox(name=smtp.sender_name, email=smtp.sender_address),
-        organisation=Sender(
-            organisation=organisation.name, contact=contact.name, email=contact.email, phone=contact.phone
-        ),
-        message_id_domain=smtp.message_id_domain,
-        public_url=settings.public_url,
-        link_key=keyring.derive(LINK_PURPOSE),
     )
 
 

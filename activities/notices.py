@@ -94,9 +94,7 @@ class NoticeActivities(NoticeContract):
     def _reserve(self, message: SendBatch, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
         with self._database.writing() as session:
             case_id = session.get_one(Batch, message.batch_id).case_id
-            return self._notice_writer.reserve(
-                session, case_id, notices, released=message.released_by is not None, now=now
-            )
+            return self._notice_writer.reserve(session, case_id, notices, now)
 
     def _settle(self, message: SendBatch, handed: Sequence[Handed], now: datetime) -> None:
         with self._database.writing() as session:

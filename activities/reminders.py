@@ -38,11 +38,11 @@ ASK_AGAIN = timedelta(minutes=30)
 LONGEST_SEND = timedelta(minutes=10)
 """How long one message may take to be handed over, its connection included."""
 
-AT_THE_LAST_SAFE_MOMENT = "If nobody acts, they go out by themselves at the last safe moment, marked as unreleased."
+AT_THE_LAST_SAFE_MOMENT = "If nobody acts, they go out by themselves at the last safe moment, with what is known."
 
 AS_SOON_AS_THEY_CAN = (
     "The agreement asks for them as soon as they can be given: that instant is the last moment and not the plan. "
-    "Please release them now. If nobody acts, they go out by themselves, marked as unreleased: some hours after they "
+    "Please release them now. If nobody acts, they go out by themselves, with what is known: some hours after they "
     "were drafted if nothing required is lacking, at the last safe moment otherwise."
 )
 
@@ -204,8 +204,8 @@ class ReminderActivities(ReminderContract):
 
     async def write_to_officer(self, subject: str, paragraphs: Sequence[str], *, key: str, at: datetime) -> None:
         """Send the officer a message; ``key`` names what it is about, and so its Message-ID."""
-        officer = self._notice_writer.organisation
-        to = Mailbox(name=officer.contact, email=officer.email)
+        officer = self._notice_writer.organisation.contact
+        to = Mailbox(name=officer.name, email=officer.email)
         raw = compose_plain_mail(
             subject, paragraphs, sender=self._notice_writer.sender, to=to, message_id=self._message_id(key), at=at
         )

@@ -19,7 +19,17 @@ from config.database import Database
 from ledger.append import append
 from ledger.entries import ReminderSent
 from mail.compose import Addressing
-from mail.facts import Clause, ElementStatus, ElementValue, Mailbox, NoticeFacts, Sender
+from mail.facts import (
+    Clause,
+    ContactPerson,
+    ElementStatus,
+    ElementValue,
+    Mailbox,
+    NoticeFacts,
+    Sender,
+    Signatory,
+    SignedAgreement,
+)
 from mail.links import LINK_PURPOSE, notice_token
 from models import identifiers
 from models.enums import BatchStatus, CaseStatus, DutyStatus, FactStatus, NoticeKind, Party, PerformedBy, Verdict
@@ -62,18 +72,33 @@ FACTS = {
 }
 
 SENDER = Mailbox(name="Example Learning, Inc.", email="notices@provider.test")
+ROBIN = ContactPerson(name="Robin Example", email="privacy@provider.test", phone="555 0100")
 NOTICE = NoticeFacts(
     kind=NoticeKind.NOTICE,
-    template="breach_notice",
-    lea_name="Example District",
+    template="notice",
+    reader="Example District",
     time_zone="America/New_York",
-    agreement_reference="B-00001",
-    form="ndpa-v1",
-    clause=Clause(id=CLAUSE, title="Notice of a breach", citation="Standard clauses, Article V, section 4."),
-    due_at=datetime(2026, 11, 3, 14, 30, tzinfo=UTC),
+    agreement=SignedAgreement(
+        title="Student Data Privacy Agreement",
+        reference="B-00001",
+        provider="Example Learning, Inc.",
+        lea="Example District",
+        signed_on=SIGNED,
+    ),
+    clauses=(
+        Clause(
+            id=CLAUSE,
+            provision=("Standard clauses, Article V, section 4: the provider tells the LEA.",),
+            why=("The incident was confirmed on Saturday, October 31, 2026.", "72 elapsed hours later is Tuesday."),
+        ),
+    ),
     noticed_at=datetime(2026, 11, 1, 2, 15, tzinfo=UTC),
     sender=Sender(
-        organisation="Example Learning, Inc.", contact="Robin Example", email="privacy@provider.test", phone="555 0100"
+        organisation="Example Learning, Inc.",
+        contact=ROBIN,
+        signatory=Signatory(name="Robin Example", title="Chief Privacy Officer"),
+        point_of_contact=ROBIN,
+        parents_contact=ROBIN,
     ),
     case_reference="B-7F3K",
     elements=tuple(
@@ -82,7 +107,6 @@ NOTICE = NoticeFacts(
         )
         for element, value in FACTS.items()
     ),
-    why=("The incident was confirmed on Saturday, October 31, 2026.", "72 elapsed hours later is Tuesday."),
     acknowledge_url="https://duenotice.provider.test/n/7c1d",
 )
 """What a notice says that is composed to be measured."""

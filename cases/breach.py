@@ -14,7 +14,6 @@ from cases.intake import ApproximateTime, Intake, Person, Text, person_problems
 from cases.kind import Kind
 from cases.state import CaseState
 from cases.values import AnchorValue, Instant
-from models.enums import NoticeKind
 from models.errors import InvalidInput, Refused
 
 OCCURRED = "occurred"
@@ -257,11 +256,6 @@ BREACH = Kind(
         "data_types": "Types of data",
         REPORTER: "Reported by",
         "provider_point_of_contact": "Whom districts may ask",
-    },
-    templates={
-        NoticeKind.NOTICE: "breach_notice",
-        NoticeKind.SUPPLEMENT: "supplement",
-        NoticeKind.DISMISSAL: "dismissal",
     },
     workflow="workflows.breach:BreachWorkflow",
     records="records.breach",

@@ -55,7 +55,8 @@ class Kind:
         recurs: whether what recurs comes round again within the case.
         ahead: the dated facts that may lie in the future.
         shown: the content elements that its page shows first, with what people call them.
-        templates: the names of its notices' templates in ``config/notices/``, or as ``package:name`` in a package.
+        templates: the names of templates of its own, where its notices read differently: in ``config/notices/``, or as
+            ``package:name`` in a package, which then holds the words of its clauses too.
         workflow: its workflow class, as ``module:name``.
         records: the module that stores its own acts; None where it has none.
     """

@@ -69,7 +69,6 @@ class Smtp(_Part):
     username: str | None = None
     password: SecretStr | None = None
     sender_address: _Address = "notices@provider.example.org"
-    sender_name: _Line = "Duenotice"
     message_id_domain: _Domain = "duenotice.example.org"
     timeout_seconds: float = Field(default=30, gt=0)
     connections: int = Field(default=8, ge=1, le=100)
@@ -91,18 +90,35 @@ class Person(_Part):
     phone: _Line
 
 
+class Signatory(_Part):
+    """Who signs notices for the organisation, with the title under which they do."""
+
+    name: _Line
+    title: _Line
+
+
 class Organisation(_Part):
-    """Who runs this installation: the sender that notices name, and whom to ask about them."""
+    """Who runs this installation: the sender that notices name, who signs them, and whom to ask about them.
+
+    ``point_of_contact`` is the person that some agreements want named as knowing more, where a case names none;
+    ``parents_contact`` the employee whom parents may ask about a breach.
+    """
 
     name: _Line
     contact: Person
     security_contact: Person
+    signatory: Signatory
+    point_of_contact: Person
+    parents_contact: Person
 
 
 _FICTIONAL = Organisation(
     name="Example Learning, Inc.",
     contact=Person(name="Privacy Office", email="privacy@provider.example.org", phone="+1 555 0100"),
     security_contact=Person(name="Security Office", email="security@provider.example.org", phone="+1 555 0101"),
+    signatory=Signatory(name="Robin Example", title="Chief Privacy Officer"),
+    point_of_contact=Person(name="Robin Example", email="robin@provider.example.org", phone="+1 555 0102"),
+    parents_contact=Person(name="Kim Example", email="families@provider.example.org", phone="+1 555 0103"),
 )
 """Who sends while trying things out; production refuses to."""
 

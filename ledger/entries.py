@@ -403,6 +403,29 @@ class NoticeGiven(DeliveryEvent):
     lacking: tuple[str, ...]
 
 
+class FurtherDutyPerformed(DeliveryEvent):
+    """A notice that was given says what a further duty towards the same LEA asks for too.
+
+    Attributes:
+        duty: the further duty.
+        clause: the clause that sets it.
+        due_at: when it was due, or None where no clock ran.
+        verdict: how it was met, or None where it was not performed by this.
+        lacking: the content elements that it asks for and that the notice said would follow.
+    """
+
+    kind = "further_duty_performed"
+    duty: UUID
+    clause: str
+    due_at: datetime | None
+    verdict: Verdict | None
+    lacking: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return f"{super().key}:{self.duty}"
+
+
 class CopyGiven(DeliveryEvent):
     """The mail server of somebody whom the agreement wants copied accepted a notice; that performs nothing.
 

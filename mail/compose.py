@@ -1,6 +1,7 @@
 """Turning the facts of a notice into the message that is sent: the same facts always give the same bytes.
 
-The wording is in the templates under ``config/notices/``; the law's words come in with the facts.
+The wording is in the templates under ``config/notices/``: what every notice says in ``words.j2``, and what is said of
+one clause in ``clauses/<its id>.j2``. The law's words come in with the facts.
 """
 
 from __future__ import annotations
@@ -8,30 +9,30 @@ from __future__ import annotations
 import re
 import textwrap
 from binascii import b2a_qp
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.header import Header
 from email.utils import format_datetime
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field
 
-from mail.facts import ElementStatus, Mailbox, MessageId, NoticeFacts
-from models.enums import NoticeKind
+from cases.values import AnchorValue
+from mail.facts import TO_FOLLOW, Mailbox, MessageId, NoticeFacts
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "config" / "notices"
-"""Where the templates are: one ``.txt.j2`` and one ``.html.j2`` for each kind of notice, over a shared base."""
+"""Where the templates are: one ``.txt.j2`` and one ``.html.j2`` for each sort of notice, over a shared base."""
 
-_TITLE_OF = {
-    NoticeKind.NOTICE: "{}",
-    NoticeKind.SUPPLEMENT: "Supplement: {}",
-    NoticeKind.DISMISSAL: "Dismissed: {}",
-}
+_OTHER_CLAUSE = "clauses/other.j2"
+"""What is said under a clause that has no words of its own, such as one that an agreement adds by itself."""
+
 _TEXT_WIDTH = 72
 _HEADER_WIDTH = 78
 _LONGEST_PLAIN = 60
@@ -73,35 +74,54 @@ def compose(facts: NoticeFacts, addressing: Addressing) -> ComposedNotice:
     The Date header is the instant of the notice; RFC 3834 marks the message as sent by a machine, so that
     out-of-office programs stay silent.
     """
-    title = _TITLE_OF[facts.kind].format(facts.clause.title)
-    subject = f"{title}: {facts.lea_name} (case {facts.case_reference})"
-    text = _BLANK_LINES.sub("\n\n", _render(facts, title, subject, "txt"))
-    html = _render(facts, title, subject, "html")
-    return ComposedNotice(subject=subject, text=text, html=html, raw=_message(facts, addressing, subject, text, html))
-
-
-def _render(facts: NoticeFacts, title: str, subject: str, suffix: str) -> str:
-    def labels(status: ElementStatus) -> list[str]:
-        return [element.label for element in facts.elements if element.status is status]
-
-    return (
-        _TEMPLATES[suffix]
-        .get_template(f"{facts.template}.{suffix}.j2")
-        .render(
-            facts=facts,
-            title=title,
-            subject=subject,
-            zone=ZoneInfo(facts.time_zone),
-            to_follow=labels(ElementStatus.NOT_YET_KNOWN),
-            added=[element.label for element in facts.elements if element.id in facts.added],
-        )
+    text, html = (_Layout(facts, suffix) for suffix in ("txt", "html"))
+    subject = f"{text.heading}: {facts.reader} ({facts.case_reference})"
+    plain = _BLANK_LINES.sub("\n\n", text.render(subject))
+    shown = html.render(subject)
+    return ComposedNotice(
+        subject=subject, text=plain, html=shown, raw=_message(facts, addressing, subject, plain, shown)
     )
+
+
+class _Layout:
+    """One notice in one of the two layouts, with the words of its first clause."""
+
+    def __init__(self, facts: NoticeFacts, suffix: str) -> None:
+        environment = _ENVIRONMENTS[suffix]
+        self._template = environment.get_template(f"{facts.template}.{suffix}.j2")
+        values: dict[str, Any] = {
+            "facts": facts,
+            "zone": ZoneInfo(facts.time_zone),
+            # Whatever has no date yet is None, so that a template can ask for it.
+            "dates": defaultdict(_nothing, {anchor.name: anchor for anchor in facts.anchors if is_dated(anchor)}),
+            "to_follow": [element.label for element in facts.elements if element.status in TO_FOLLOW],
+            "added": [element.label for element in facts.elements if element.id in facts.added],
+        }
+        clause, package = facts.clauses[0].id, facts.template.rpartition(":")[0]
+        outside = [f"{package}:{clause}.j2"] if package else []
+        own = environment.select_template([*outside, f"clauses/{clause}.j2", _OTHER_CLAUSE])
+        values["clause"] = own.make_module(values)
+        self._values = values | {"words": environment.get_template("words.j2").make_module(values)}
+
+    @property
+    def heading(self) -> str:
+        """What the notice is, for its reader."""
+        heading: str = self._values["words"].heading()
+        return heading
+
+    def render(self, subject: str) -> str:
+        """The whole notice."""
+        return self._template.render(self._values, subject=subject)
+
+
+def _nothing() -> None:
+    """No date."""
 
 
 def _message(facts: NoticeFacts, addressing: Addressing, subject: str, text: str, html: str) -> bytes:
     headers = [
         _mailboxes("From", (addressing.sender,)),
-        _mailboxes("Reply-To", (Mailbox(name=facts.sender.contact, email=facts.sender.email),)),
+        _mailboxes("Reply-To", (Mailbox(name=facts.sender.contact.name, email=facts.sender.contact.email),)),
         _mailboxes("To", addressing.to),
         *([_mailboxes("Cc", addressing.copies)] if addressing.copies else ()),
         f"Subject: {_header_text(subject, len('Subject: '))}",
@@ -179,6 +199,28 @@ def local_instant(instant: datetime, zone: ZoneInfo) -> str:
     return f"{local:%A, %B} {local.day}, {local.year}, {clock} {local.tzname()}"
 
 
+def is_dated(anchor: AnchorValue) -> bool:
+    """Whether a dated fact has a date."""
+    return bool(anchor.instant or anchor.first_day)
+
+
+def anchor_in_words(anchor: AnchorValue, zone: ZoneInfo) -> str:
+    """Return when a dated fact was, as it is read in ``zone``: an instant, a day, or a range of days."""
+    if anchor.instant:
+        return local_instant(anchor.instant, zone)
+    return " to ".join(day_in_words(day) for day in (anchor.first_day, anchor.last_day) if day)
+
+
+def day_in_words(day: date) -> str:
+    """Return a day with its weekday."""
+    return f"{day:%A, %B} {day.day}, {day.year}"
+
+
+def date_in_words(day: date) -> str:
+    """Return a date as documents are dated."""
+    return f"{day:%B} {day.day}, {day.year}"
+
+
 def utc_instant(instant: datetime) -> str:
     """Return an instant in UTC, to the second where it has seconds."""
     utc = instant.astimezone(UTC)
@@ -212,7 +254,8 @@ def _filled(line: str, margin: str) -> str:
 def _outside(name: str) -> str | None:
     """The template ``package:file``, which stands in a package outside the project; None for any other name."""
     package, colon, file = name.partition(":")
-    return files(package).joinpath(file).read_text("utf-8") if colon else None
+    found = files(package).joinpath(file) if colon else None
+    return found.read_text("utf-8") if found and found.is_file() else None
 
 
 def _environment() -> Environment:
@@ -225,11 +268,17 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters |= {"local": local_instant, "utc": utc_instant, "wrap": wrap}
+    environment.filters |= {
+        "local": local_instant,
+        "utc": utc_instant,
+        "when": anchor_in_words,
+        "date": date_in_words,
+        "wrap": wrap,
+    }
     return environment
 
 
 # One environment for each layout, not one that escapes by file name: the sentences that both layouts import must be
 # escaped in HTML, and Jinja decides that by the environment in which they were compiled.
 _HTML = _environment()
-_TEMPLATES = {"html": _HTML, "txt": _HTML.overlay(autoescape=False)}
+_ENVIRONMENTS = {"html": _HTML, "txt": _HTML.overlay(autoescape=False)}

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from cases.values import AnchorValue
-from mail.compose import local_instant, utc_instant
+from mail.compose import anchor_in_words, day_in_words, is_dated, utc_instant
+from mail.default_texts import DefaultText
 from mail.facts import ElementStatus, ElementValue, Sender
 from models.enums import FactStatus
 from terms.contents import ContentElement
 
 
 class Delay(Enum):
-    """What a notice may say of law enforcement having delayed it."""
+    """Whether law enforcement delayed a notice, and whether that may be shared."""
 
     NONE = "No. This notice was not delayed by a law-enforcement investigation."
     TOLD = "Yes. This notice was delayed at the request of law enforcement."
-    WITHHELD = None
+    SECRET = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Knowledge:
         zone: the LEA's time zone.
         anchors: the case's dated facts by name.
         facts: what is known by content element.
-        delay: whether law enforcement delayed the notice, as far as that may be shared.
+        default_texts: what is said where the case knows nothing, by content element.
+        delay: whether law enforcement delayed the notice, and whether that may be shared.
     """
 
     lea: str
@@ -51,61 +54,76 @@ class Knowledge:
     zone: ZoneInfo
     anchors: Mapping[str, AnchorValue]
     facts: Mapping[str, KnownFact]
+    default_texts: Mapping[str, DefaultText] = field(default_factory=dict)
     delay: Delay = Delay.NONE
+
+
+Said: TypeAlias = tuple[ElementStatus, str | None]
+"""What is said of an element: how far it is known, and the value."""
+
+NOTHING: Said = (ElementStatus.NOT_YET_KNOWN, None)
 
 
 def element_values(elements: Iterable[ContentElement], knowledge: Knowledge) -> tuple[ElementValue, ...]:
     """Return, for each required element in order, whether it is known and what is to be said.
 
-    An element's source is data (``config/clauses/``): a kind before the colon and a name after it.
+    An element's source is data (``config/clauses/``): a kind before the colon and a name after it. That law enforcement
+    delayed a notice, where nobody may know, is left out: only a clause that makes it a condition that sharing is lawful
+    lets a notice say that something is withheld.
     """
-    return tuple(_element_value(element, knowledge) for element in elements)
+    found = ((element, _look_up(element, knowledge)) for element in elements)
+    return tuple(
+        ElementValue(id=element.id, label=element.label, citation=element.citation, status=said[0], value=said[1])
+        for element, said in found
+        if said is not None
+    )
 
 
-def _element_value(element: ContentElement, knowledge: Knowledge) -> ElementValue:
-    status, value = _look_up(element, knowledge)
-    return ElementValue(id=element.id, label=element.label, citation=str(element.citation), status=status, value=value)
-
-
-def _look_up(element: ContentElement, knowledge: Knowledge) -> tuple[ElementStatus, str | None]:
+def _look_up(element: ContentElement, knowledge: Knowledge) -> Said | None:
     kind, _, name = element.source.partition(":")
     if kind == "agreement":
         return ElementStatus.KNOWN, knowledge.lea
     if kind == "provider":
-        return ElementStatus.KNOWN, _provider(knowledge)
+        # A clause that wants a person named is served by the case's own, or by the one that the sender names for it.
+        own = _told(element.id, element, knowledge)
+        return (ElementStatus.KNOWN, _provider(knowledge.provider)) if own == NOTHING else own
     if kind == "notice":
-        return ElementStatus.KNOWN, _day(knowledge.noticed_at.astimezone(knowledge.zone).date())
+        return ElementStatus.KNOWN, day_in_words(knowledge.noticed_at.astimezone(knowledge.zone).date())
     if kind == "anchor":
         # Where no date can be given, the officer may tell it in words, or declare it impossible to determine.
-        return _when(knowledge.anchors.get(name), knowledge.zone) or _fact(knowledge.facts.get(element.id))
+        return _when(knowledge.anchors.get(name), knowledge.zone) or _told(element.id, element, knowledge)
     if kind == "hold":
-        delay = knowledge.delay
-        return (ElementStatus.WITHHELD if delay is Delay.WITHHELD else ElementStatus.KNOWN), delay.value
-    return _fact(knowledge.facts.get(name))
+        if knowledge.delay is not Delay.SECRET:
+            return ElementStatus.KNOWN, knowledge.delay.value
+        return (ElementStatus.WITHHELD, None) if element.condition else None
+    return _told(name, element, knowledge)
 
 
-def _provider(knowledge: Knowledge) -> str:
-    provider = knowledge.provider
-    lines = (provider.organisation, provider.contact, provider.email, provider.phone)
-    return "\n".join(line for line in lines if line)
+def _provider(provider: Sender) -> str:
+    return f"{provider.organisation}\n{provider.contact}"
 
 
-def _fact(fact: KnownFact | None) -> tuple[ElementStatus, str | None]:
+def _told(name: str, element: ContentElement, knowledge: Knowledge) -> Said:
+    fact, default = knowledge.facts.get(name), knowledge.default_texts.get(element.id)
+    return said_of(fact, default, knowledge.provider)
+
+
+def said_of(fact: KnownFact | None, default: DefaultText | None, provider: Sender) -> Said:
+    """What is said of an element: what the case knows, with the default text that stands in for it or goes with it."""
+    said = default.said_by(provider) if default else None
     if fact is None:
-        return ElementStatus.NOT_YET_KNOWN, None
-    if fact.status is FactStatus.IMPOSSIBLE:
-        return ElementStatus.IMPOSSIBLE, fact.value
-    return ElementStatus.KNOWN, fact.value
+        if default is None:
+            return NOTHING
+        in_part = default.goes == "with_what_is_told"
+        return (ElementStatus.PARTLY_KNOWN if in_part else ElementStatus.KNOWN), said
+    status = ElementStatus.IMPOSSIBLE if fact.status is FactStatus.IMPOSSIBLE else ElementStatus.KNOWN
+    if default and default.goes == "with_what_is_told":
+        return status, "\n\n".join(part for part in (fact.value, said) if part)
+    return status, fact.value
 
 
-def _when(anchor: AnchorValue | None, zone: ZoneInfo) -> tuple[ElementStatus, str] | None:
-    if anchor is None or not (anchor.instant or anchor.first_day):
+def _when(anchor: AnchorValue | None, zone: ZoneInfo) -> Said | None:
+    if anchor is None or not is_dated(anchor):
         return None
-    if anchor.instant:
-        return ElementStatus.KNOWN, f"{local_instant(anchor.instant, zone)} ({utc_instant(anchor.instant)})"
-    days = [_day(day) for day in (anchor.first_day, anchor.last_day) if day]
-    return ElementStatus.KNOWN, " to ".join(days)
-
-
-def _day(day: date) -> str:
-    return f"{day:%A, %B} {day.day}, {day.year}"
+    in_utc = f" ({utc_instant(anchor.instant)})" if anchor.instant else ""
+    return ElementStatus.KNOWN, f"{anchor_in_words(anchor, zone)}{in_utc}"

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
+from cases.values import AnchorValue
 from models.enums import NoticeKind
 from models.errors import InvalidInput
+from terms.clauses import ClauseId
 
 _LINE_BREAKS = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -98,37 +101,84 @@ class Mailbox(_Value):
     email: EmailAddress
 
 
-class Sender(_Value):
-    """The organisation that owes the notice, and whom the LEA may ask."""
+class ContactPerson(_Value):
+    """Somebody at the sender whom others may ask."""
 
-    organisation: Line
-    contact: Line
+    name: Line
     email: EmailAddress
     phone: Line | None = None
 
+    def __str__(self) -> str:
+        """The person in lines, as a notice shows them."""
+        return "\n".join(part for part in (self.name, self.email, self.phone) if part)
+
+
+class Signatory(_Value):
+    """Who signs for the sender, with the title under which they do."""
+
+    name: Line
+    title: Line
+
+
+class Sender(_Value):
+    """The organisation that owes the notice, who signs for it, and whom the reader may ask.
+
+    Attributes:
+        contact: who answers questions about the notice; answers go there.
+        point_of_contact: the person whom an agreement may want named as the one to ask.
+        parents_contact: the employee whom parents may ask.
+    """
+
+    organisation: Line
+    contact: ContactPerson
+    signatory: Signatory
+    point_of_contact: ContactPerson
+    parents_contact: ContactPerson
+
+
+class SignedAgreement(_Value):
+    """The agreement under which a notice is given, as a letter cites it: its title, its parties and its date."""
+
+    title: Line
+    reference: Line
+    provider: Line
+    lea: Line
+    signed_on: date
+
 
 class Clause(_Value):
-    """The clause that the notice performs: its id, its title, and one sentence in our words that cites it."""
+    """A clause that the notice is given under.
 
-    id: Line
-    title: Line
-    citation: Line
+    Attributes:
+        id: its name in the catalogue.
+        provision: what sets the duty, and what bears on this case besides, each with its citation, in our words.
+        why: the sentences that explain the due instant.
+    """
+
+    id: ClauseId
+    provision: tuple[Line, ...] = Field(min_length=1)
+    why: tuple[Line, ...] = ()
 
 
 class ElementStatus(StrEnum):
     """What the notice can say about one required content element."""
 
     KNOWN = "known"
+    PARTLY_KNOWN = "partly_known"
     NOT_YET_KNOWN = "not_yet_known"
     IMPOSSIBLE = "impossible"
     WITHHELD = "withheld"
 
 
+TO_FOLLOW = frozenset({ElementStatus.PARTLY_KNOWN, ElementStatus.NOT_YET_KNOWN})
+"""Elements of which something is still to be told."""
+
+
 class ElementValue(_Value):
     """One content element that the LEA's terms require, with what can be said about it now.
 
-    ``value`` is the fact of a known element; for one that is impossible to determine, or withheld, it may give the
-    reason.
+    ``value`` is the fact of a known element, or as much of it as can be told; for one that is impossible to determine,
+    or withheld, it may give the reason.
     """
 
     id: Line
@@ -139,7 +189,7 @@ class ElementValue(_Value):
 
     @model_validator(mode="after")
     def _value_fits_status(self) -> Self:
-        if self.status is ElementStatus.KNOWN and not self.value:
+        if self.status in (ElementStatus.KNOWN, ElementStatus.PARTLY_KNOWN) and not self.value:
             raise ValueError(f"element {self.id} is said to be known but has no value")
         if self.status is ElementStatus.NOT_YET_KNOWN and self.value:
             raise ValueError(f"element {self.id} is said not to be known yet but has a value")
@@ -147,51 +197,50 @@ class ElementValue(_Value):
 
 
 class EarlierNotice(_Value):
-    """The notice that a supplement or a dismissal follows."""
+    """The notice that this one follows: one that it adds to or takes back, or one given before in the same case."""
 
     message_id: MessageId
     given_at: AwareDatetime
 
 
 class NoticeFacts(_Value):
-    """Everything one notice to one LEA says.
+    """Everything one notice says.
 
     Attributes:
         template: the name of its templates in ``config/notices/``.
-        due_at: when the duty is due; None where nothing is due (a dismissal).
+        reader: whom it is for, by name: a district, a provider, a parent.
+        clauses: what it is given under; the words of the first one's own templates are its heading.
         noticed_at: the instant of the notice, which is also its Date header.
         case_reference: a short name for the case that both sides can quote; no personal data.
+        anchors: the dated facts of the case.
+        particulars: what happened in the sender's words, where no clause says what to tell.
         elements: what the terms require, in the order shown. A supplement holds what it adds and what still lacks.
         added: ids of the elements that a supplement adds.
-        why: the sentences that explain the due instant.
         reason: why a suspicion was dismissed.
-        follows: the notice that this one supplements or takes back.
-        unreleased: it goes out because time ran out, before an officer released it.
+        follows: the notice that this one supplements, takes back or comes after.
     """
 
     kind: NoticeKind
     template: Annotated[str, Field(pattern=r"^([a-z_.]+:)?[a-z_]+$")]
-    lea_name: Line
+    reader: Line
     time_zone: ZoneName
-    agreement_reference: Line
-    form: Line
-    clause: Clause
-    due_at: AwareDatetime | None = None
+    agreement: SignedAgreement
+    clauses: tuple[Clause, ...] = Field(min_length=1)
     noticed_at: AwareDatetime
     sender: Sender
     case_reference: Line
+    anchors: tuple[AnchorValue, ...] = ()
+    particulars: Block | None = None
     elements: tuple[ElementValue, ...] = ()
     added: tuple[str, ...] = ()
-    why: tuple[Line, ...] = ()
     reason: Block | None = None
     follows: EarlierNotice | None = None
     acknowledge_url: HttpUrl | None = None
-    unreleased: bool = False
 
     @model_validator(mode="after")
     def _kind_fits_content(self) -> Self:
-        known = {element.id for element in self.elements if element.status is not ElementStatus.NOT_YET_KNOWN}
-        if not set(self.added) <= known:
+        told = {element.id for element in self.elements if element.status not in TO_FOLLOW}
+        if not set(self.added) <= told:
             raise ValueError("a supplement can only add elements that it gives")
         if bool(self.added) != (self.kind is NoticeKind.SUPPLEMENT):
             raise ValueError("a supplement, and only a supplement, says what it adds")

@@ -318,13 +318,17 @@ class Batch(SQLModel, table=True):
 
 
 class Notice(SQLModel, table=True):
-    """A message that performs a duty: which elements it gave, and which it said would follow."""
+    """A message that performs a duty: which elements it gave, and which it said would follow.
+
+    ``also_performs`` are the ids of further duties towards the same LEA that the same message performs.
+    """
 
     __tablename__ = "notice"
 
     id: UUID = Field(primary_key=True)
     batch_id: UUID = Field(foreign_key="batch.id", index=True)
     duty_id: UUID = Field(foreign_key="duty.id", index=True)
+    also_performs: list[str] = Field(default_factory=list, sa_type=JSON)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
     kind: NoticeKind = _word(NoticeKind)
     given: list[str] = Field(default_factory=list, sa_type=JSON)

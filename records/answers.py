@@ -67,9 +67,7 @@ class LinkedNotice(View):
     lea_name: str
     time_zone: str
     kind: NoticeKind
-    clause_title: str
     given_at: datetime | None
-    due_at: datetime | None
     acknowledged_at: datetime | None
 
 
@@ -291,15 +289,14 @@ def read_linked_notice(database: Database, notice_id: UUID) -> LinkedNotice:
     """
     with database.reading() as session:
         row = session.exec(
-            select(Notice, Duty, Agreement, DueDate)
+            select(Notice, Agreement)
             .join(Duty, col(Duty.id) == col(Notice.duty_id))
             .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-            .join(DueDate, col(DueDate.id) == col(Duty.due_date_id))
             .where(Notice.id == notice_id)
         ).one_or_none()
         if row is None:
             raise NotFound("The notice of this link is not kept here.", next_step="Write to whoever sent it.")
-        notice, duty, agreement, due_date = row
+        notice, agreement = row
         return LinkedNotice(
             id=notice.id,
             case_id=notice.case_id,
@@ -309,9 +306,7 @@ def read_linked_notice(database: Database, notice_id: UUID) -> LinkedNotice:
             lea_name=agreement.lea_name,
             time_zone=agreement.time_zone,
             kind=notice.kind,
-            clause_title=read_due_date(due_date).title,
             given_at=notice.given_at,
-            due_at=duty.due_at if notice.kind is NoticeKind.NOTICE else None,
             acknowledged_at=notice.acknowledged_at,
         )
 

@@ -18,9 +18,9 @@ from records.undecided import undecided_of_batch
 
 
 def begin_batch(session: Session, message: SendBatch, now: datetime) -> None:
-    """Note that a batch begins to leave, with the evidence of it; one that was sent stays so."""
+    """Note that a batch begins to leave, with the evidence of it; one that was sent, or has nothing left, stays so."""
     batch = session.get_one(Batch, message.batch_id)
-    if batch.status is BatchStatus.SENT:
+    if batch.status in (BatchStatus.SENT, BatchStatus.CANCELLED):
         return
     batch.status, batch.released_by = BatchStatus.SENDING, message.released_by
     batch.began_at = batch.began_at or now

@@ -34,6 +34,7 @@ from models.tables import AgreementContact, Batch, Delivery, Duty, Notice
 from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import perform
 from records.outbox import OutgoingMessage, attempt_of
+from records.performing import further_duty_event, perform_further
 
 PUT_OFF_MINUTES = (1, 2, 5, 10, 15, 30, 60)
 """After how many minutes a message that was put off is tried again, each time; the last one stays."""
@@ -126,7 +127,8 @@ def _settle(
             verdict=duty.verdict,
             given=tuple(notice.given),
             lacking=tuple(notice.lacking),
-        )
+        ),
+        *(further_duty_event(further, attempt, handed.at) for further in perform_further(session, notice, handed.at)),
     ]
 
 

@@ -19,6 +19,9 @@ from config.database import Database
 from ledger.append import append
 from ledger.artifacts import fetch, store
 from ledger.entries import DocumentAdded, DocumentFetched, DocumentWithdrawn
+from mail.contents import said_of
+from mail.default_texts import load_default_texts
+from mail.facts import ElementStatus, Sender
 from models import identifiers
 from models.enums import FactStatus, Party
 from models.errors import InvalidFields, InvalidInput, NotFound
@@ -206,14 +209,15 @@ def read_lea_documents(database: Database, catalogue: Catalogue, notice: LinkedN
         )
 
 
-def read_lea_facts(database: Database, notice: LinkedNotice) -> tuple[FamilyFact, ...]:
+def read_lea_facts(database: Database, notice: LinkedNotice, sender: Sender) -> tuple[FamilyFact, ...]:
     """The facts that the holder of a notice's link may pass on: what the notices gave that LEA, as it is known now.
 
-    What waits to be released is not among them.
+    What waits to be released is not among them. Where the case knows nothing, the default texts of the LEA's state are,
+    as ``sender`` gives them.
     """
     with database.reading() as session:
         clauses = clauses_of_agreement(session, notice.case_id, notice.agreement_id)
-        return tuple(_family_facts(session, notice, clauses))
+        return tuple(_family_facts(session, notice, clauses, sender))
 
 
 def fetch_document(
@@ -275,16 +279,22 @@ def _documents(
     )
 
 
-def _family_facts(session: Session, notice: LinkedNotice, clauses: Sequence[EffectiveClause]) -> Iterable[FamilyFact]:
+def _family_facts(
+    session: Session, notice: LinkedNotice, clauses: Sequence[EffectiveClause], sender: Sender
+) -> Iterable[FamilyFact]:
     duties = [identifiers.duty_id(notice.case_id, notice.agreement_id, clause.id) for clause in clauses]
     given = session.exec(select(Notice.given).where(col(Notice.duty_id).in_(duties), col(Notice.given_at).is_not(None)))
     told = {element for some in given for element in some}
     contents = {element.id: element for clause in clauses for element in clause.notice_contents if element.id in told}
     facts, anchors = current_facts(session, notice.case_id), current_anchors(session, notice.case_id)
+    default_texts = load_default_texts().of(session.get_one(Agreement, notice.agreement_id).state)
     for element in contents.values():
         kind, _, name = element.source.partition(":")
-        if kind == _FACT and (fact := facts.get(name)):
-            yield FamilyFact(label=element.label, status=fact.status, value=fact.value)
+        if kind == _FACT:
+            status, value = said_of(facts.get(name), default_texts.get(element.id), sender)
+            if value or status is ElementStatus.IMPOSSIBLE:
+                known = FactStatus.KNOWN if status is not ElementStatus.IMPOSSIBLE else FactStatus.IMPOSSIBLE
+                yield FamilyFact(label=element.label, status=known, value=value)
         if kind == _ANCHOR and (anchor := anchors.get(name)):
             yield FamilyFact(label=element.label, status=FactStatus.KNOWN, anchor=anchor)
 

@@ -25,6 +25,7 @@ from models.enums import (
 from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice
 from records.documents_at_hand import documents_at_hand
 from records.due_dates import StoredDueDate, read_due_dates
+from records.performing import performed_duties
 
 BATCH_SIZE = 200
 """How many notices one batch holds at most: what one activity sends, and what the case waits for at once."""
@@ -223,9 +224,9 @@ def _on_its_way(session: Session, case_id: UUID) -> set[UUID]:
 
 def _live(session: Session, case_id: UUID) -> set[UUID]:
     """The duties that need no further notice for now: one waits, is being sent, or could not be delivered."""
-    waiting = {notice.duty_id for notice, _ in _not_sent(session, case_id)}
+    waiting = [notice for notice, _ in _not_sent(session, case_id)]
     tried = session.exec(
-        select(Notice.duty_id)
+        select(Notice)
         .join(Batch, col(Batch.id) == col(Notice.batch_id))
         .where(
             Notice.case_id == case_id,
@@ -234,7 +235,7 @@ def _live(session: Session, case_id: UUID) -> set[UUID]:
             Batch.status == BatchStatus.SENT,
         )
     )
-    return waiting.union(tried)
+    return {duty_id for notice in (*waiting, *tried) for duty_id in performed_duties(notice)}
 
 
 def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: _Known, *, dismissed: bool) -> set[UUID]:
@@ -342,6 +343,7 @@ def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UU
                 "id": identifiers.notice_id(batch_id, duty_id),
                 "batch_id": batch_id,
                 "duty_id": duty_id,
+                "also_performs": [],
                 "case_id": case_id,
                 "kind": cohort.kind,
                 "given": [],

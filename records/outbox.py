@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pydantic import HttpUrl
 from sqlmodel import Session, col, select
@@ -20,8 +19,10 @@ from ledger.artifacts import Content, fetch, store_many
 from ledger.entries import Attempt, DeliveryUnknown, NoticeComposed
 from mail.compose import Addressing, compose
 from mail.contacts import choose_recipients
-from mail.contents import Delay, Knowledge, KnownFact, element_values
-from mail.facts import Clause, EarlierNotice, ElementStatus, ElementValue, Mailbox, NoticeFacts, Sender
+from mail.contents import Delay, KnownFact
+from mail.default_texts import load_default_texts
+from mail.drafting import ClauseAtHand, Draft, write_facts
+from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, Mailbox, NoticeFacts, Sender, SignedAgreement
 from mail.links import notice_link
 from models import identifiers
 from models.enums import ContactRole, DeliveryStatus, FactStatus, NoticeKind, Party
@@ -38,10 +39,13 @@ from models.tables import (
     LawEnforcementHold,
     Notice,
 )
-from records.anchors import current_anchors
+from records.anchors import anchors_by_agreement
 from records.documents_at_hand import documents_at_hand
 from records.due_dates import StoredDueDate, read_due_dates
+from records.performing import performed_duties
 from records.terms import pinned_terms
+from records.together import take_along
+from terms.catalogue import load_catalogue
 from terms.clauses import Addressees
 from terms.effective import EffectiveTerms
 
@@ -73,7 +77,10 @@ class OutgoingMessage:
 
 @dataclass(frozen=True)
 class NoticeContext:
-    """Everything about one notice that its message is written from."""
+    """Everything about one notice that its message is written from.
+
+    ``also`` are the further duties that it performs besides its own.
+    """
 
     notice: Notice
     duty: Duty
@@ -83,6 +90,8 @@ class NoticeContext:
     roles: Addressees
     contacts: tuple[AgreementContact, ...]
     deliveries: list[Delivery]
+    also: tuple[Duty, ...] = ()
+    also_due: tuple[StoredDueDate, ...] = ()
 
     @property
     def unsettled(self) -> tuple[Delivery, ...]:
@@ -195,21 +204,21 @@ class CaseContext:
 
     Attributes:
         terms: the pinned terms, by hash.
-        anchors: the dated facts, by name.
+        anchors: the dated facts by name, those of the case under None and those of single agreements.
         facts: what is known, by content element.
         at_hand: the content elements that there is a document for, by agreement.
         holds: every law-enforcement hold there was.
-        earlier: the first notice given under each duty that a supplement or dismissal follows.
+        earlier: the notices given before.
         dismissal_reason: why the suspicion was dismissed.
-        templates: the names of its kind's templates.
+        templates: the names of its kind's own templates, where it has any.
     """
 
     terms: Mapping[str, EffectiveTerms]
-    anchors: Mapping[str, AnchorValue]
+    anchors: Mapping[UUID | None, Mapping[str, AnchorValue]]
     facts: Mapping[str, KnownFact]
     at_hand: Mapping[UUID, Set[str]]
     holds: Sequence[LawEnforcementHold]
-    earlier: Mapping[UUID, EarlierNotice]
+    earlier: EarlierNotices
     dismissal_reason: str | None
     templates: Mapping[NoticeKind, str]
 
@@ -217,12 +226,33 @@ class CaseContext:
         """The elements that a document gives: never by e-mail, only behind the notice's own link."""
         return dict.fromkeys(self.at_hand.get(agreement_id, ()), BEHIND_THE_LINK)
 
-    def delay(self, context: NoticeContext) -> Delay:
-        """What may be said of law enforcement having delayed a notice; one that no hold suspends was not delayed."""
-        holds = [hold for hold in self.holds if hold.agreement_id in (None, context.agreement.id)]
-        if not holds or not context.due_date.suspendable_by_law_enforcement:
+    def anchors_of(self, agreement_id: UUID) -> dict[str, AnchorValue]:
+        """The dated facts as they hold for one agreement."""
+        return {**self.anchors[None], **self.anchors.get(agreement_id, {})}
+
+    def follows(self, context: NoticeContext) -> EarlierNotice | None:
+        """The notice that one adds to or takes back; of a first notice under a clause, what its LEA was told before."""
+        own = self.earlier.under_duty.get(context.duty.id)
+        if context.notice.kind is not NoticeKind.NOTICE:
+            return own
+        first = self.earlier.to_agreement.get(context.agreement.id)
+        return first if first != own else None
+
+    def delay(self, context: NoticeContext, now: datetime) -> Delay:
+        """Whether a hold delayed a notice: whether it leaves later than its clause would otherwise require."""
+        otherwise = [due.due_without_hold for due in (context.due_date, *context.also_due)]
+        if not any(due_at and now > due_at for due_at in otherwise):
             return Delay.NONE
-        return Delay.TOLD if all(hold.shareable for hold in holds) else Delay.WITHHELD
+        holds = [hold for hold in self.holds if hold.agreement_id in (None, context.agreement.id)]
+        return Delay.TOLD if all(hold.shareable for hold in holds) else Delay.SECRET
+
+
+@dataclass(frozen=True)
+class EarlierNotices:
+    """The first notice given under each duty, and the first one given to each agreement's LEA."""
+
+    under_duty: Mapping[UUID, EarlierNotice]
+    to_agreement: Mapping[UUID, EarlierNotice]
 
 
 @dataclass(frozen=True)
@@ -243,18 +273,17 @@ class NoticeWriter:
     public_url: str
     link_key: bytes = field(repr=False)
 
-    def reserve(
-        self, session: Session, case_id: UUID, notices: Sequence[UUID], *, released: bool, now: datetime
-    ) -> list[OutgoingMessage]:
+    def reserve(self, session: Session, case_id: UUID, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
         """Write the messages of some notices of a case and reserve their places in the outbox, marked as under way.
 
         A message whose fate is unknown is taken up again as it is; one that is known not to have left is written anew,
         so that it bears the date on which it goes. What is put off to a later moment is left alone.
         """
+        take_along(session, case_id, notices)
         contexts = [context for context in _contexts(session, notices) if not context.notice.dropped]
         unwritten = [context for context in contexts if context.is_to_be_written(now)]
         known = _case_context(session, case_id, unwritten)
-        written = [self._write(context, known, released=released, now=now) for context in unwritten]
+        written = [self._write(context, known, now) for context in unwritten]
         names = store_many(session, (Content(raw, "message/rfc822") for raw in written), now)
         for context, sha256 in zip(unwritten, names, strict=True):
             context.reserve(self._message_id(context), sha256, now)
@@ -262,10 +291,10 @@ class NoticeWriter:
         append(session, *composed, *_broken_off(contexts, now))
         return _take_up(session, contexts, dict(zip(names, written, strict=True)), now)
 
-    def _write(self, context: NoticeContext, known: CaseContext, *, released: bool, now: datetime) -> bytes:
+    def _write(self, context: NoticeContext, known: CaseContext, now: datetime) -> bytes:
         notice = context.notice
         primary, *copies = context.addressees()
-        elements = self._elements(context, known, now)
+        facts = self._facts(context, known, primary, now)
         addressing = Addressing(
             message_id=self._message_id(context),
             sender=self.sender,
@@ -273,68 +302,60 @@ class NoticeWriter:
             copies=tuple(_mailbox(contact) for contact in copies),
         )
         notice.composed_at = now
-        notice.lacking = [element.id for element in elements if element.status is ElementStatus.NOT_YET_KNOWN]
-        notice.given = [element.id for element in elements if element.id not in notice.lacking]
-        return compose(self._facts(context, known, elements, unreleased=not released, now=now), addressing).raw
+        notice.lacking = [element.id for element in facts.elements if element.status in TO_FOLLOW]
+        notice.given = [element.id for element in facts.elements if element.status is not ElementStatus.NOT_YET_KNOWN]
+        return compose(facts, addressing).raw
+
+    def preview(self, session: Session, row: tuple[Notice, Duty, Agreement], now: datetime) -> NoticeFacts:
+        """What a notice that is kept nowhere would say if it were written now."""
+        (context,) = contexts_of(session, [row])
+        known = _case_context(session, context.notice.case_id, [context])
+        return self._facts(context, known, context.addressees()[0], now)
 
     def _message_id(self, context: NoticeContext) -> str:
         delivery = identifiers.delivery_id(context.notice.id, context.addressees()[0].id)
         return identifiers.message_id(delivery, self.message_id_domain)
 
-    def _elements(self, context: NoticeContext, known: CaseContext, now: datetime) -> tuple[ElementValue, ...]:
-        """What the notice says of each element: all of them in a notice; in a supplement, those once lacking."""
-        if context.notice.kind is NoticeKind.DISMISSAL:
-            return ()
-        knowledge = Knowledge(
-            lea=_lea(context),
-            provider=self.organisation,
-            noticed_at=now,
-            zone=ZoneInfo(context.agreement.time_zone),
-            anchors=known.anchors,
-            facts={**known.facts, **known.documents(context.agreement.id)},
-            delay=known.delay(context),
-        )
-        required = known.terms[context.terms_hash].clause(context.duty.clause).notice_contents
-        if context.notice.kind is NoticeKind.SUPPLEMENT:
-            required = tuple(element for element in required if element.id in context.duty.lacking)
-        return element_values(required, knowledge)
-
     def _facts(
-        self,
-        context: NoticeContext,
-        known: CaseContext,
-        elements: tuple[ElementValue, ...],
-        *,
-        unreleased: bool,
-        now: datetime,
+        self, context: NoticeContext, known: CaseContext, addressee: AgreementContact, now: datetime
     ) -> NoticeFacts:
-        reasons = context.due_date
-        last_step = reasons.trail[-1]
-        kind = context.notice.kind
-        settled = tuple(element.id for element in elements if element.status is not ElementStatus.NOT_YET_KNOWN)
-        return NoticeFacts(
+        agreement, kind = context.agreement, context.notice.kind
+        # What is due first announces what follows it; where both are one message, it reads as the latter.
+        together = ((context.duty, context.due_date), *zip(context.also, context.also_due, strict=True))
+        last_first = sorted(together, key=_due_at, reverse=True)
+        draft = Draft(
             kind=kind,
-            template=known.templates[kind],
-            lea_name=context.agreement.lea_name,
-            time_zone=context.agreement.time_zone,
-            agreement_reference=context.agreement.reference,
-            form=context.agreement.form,
-            clause=Clause(
-                id=context.duty.clause,
-                title=reasons.title,
-                citation=f"{last_step.document}, {last_step.clause}: {last_step.says}",
-            ),
-            due_at=context.duty.due_at if kind is NoticeKind.NOTICE else None,
+            template=known.templates.get(kind, kind.value),
+            reader=agreement.lea_name if context.duty.owed_to is Party.LEA else addressee.name,
+            agreement=self._signed(context),
+            state=agreement.state,
+            zone=agreement.time_zone,
+            terms=known.terms[context.terms_hash],
+            clauses=tuple(ClauseAtHand(duty.clause, due_date.why) for duty, due_date in last_first),
+            lea=_lea(context),
             noticed_at=now,
             sender=self.organisation,
             case_reference=identifiers.case_reference(context.notice.case_id),
-            elements=elements,
-            added=settled if kind is NoticeKind.SUPPLEMENT else (),
-            why=reasons.why if kind is NoticeKind.NOTICE else (),
+            anchors=known.anchors_of(agreement.id),
+            facts={**known.facts, **known.documents(agreement.id)},
+            delay=known.delay(context, now),
+            lacking=frozenset(context.duty.lacking),
             reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
-            follows=None if kind is NoticeKind.NOTICE else known.earlier.get(context.duty.id),
+            follows=known.follows(context),
             acknowledge_url=HttpUrl(notice_link(self.public_url, self.link_key, context.notice.id)),
-            unreleased=unreleased and kind is NoticeKind.NOTICE,
+        )
+        return write_facts(draft, load_catalogue(), load_default_texts())
+
+    def _signed(self, context: NoticeContext) -> SignedAgreement:
+        """The agreement as a letter cites it; its provider is this organisation, or the other side of a district's."""
+        agreement, general = context.agreement, _general_contact(context)
+        other = general.name if general else agreement.reference
+        return SignedAgreement(
+            title=load_catalogue().form(agreement.form).standard.document.title,
+            reference=agreement.reference,
+            provider=self.organisation.organisation if context.duty.owed_by is Party.PROVIDER else other,
+            lea=agreement.lea_name,
+            signed_on=agreement.executed_on,
         )
 
 
@@ -370,14 +391,13 @@ def _composed(context: NoticeContext, sha256: str, now: datetime) -> NoticeCompo
 
 
 def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeContext]) -> CaseContext:
-    following = [context.duty.id for context in contexts if context.notice.kind is not NoticeKind.NOTICE]
     return CaseContext(
         terms=pinned_terms(session, case_id),
-        anchors=current_anchors(session, case_id),
+        anchors=anchors_by_agreement(session, case_id),
         facts=current_facts(session, case_id),
         at_hand=documents_at_hand(session, case_id),
         holds=session.exec(select(LawEnforcementHold).where(LawEnforcementHold.case_id == case_id)).all(),
-        earlier=_earlier(session, following),
+        earlier=_earlier(session, case_id, {context.agreement.id for context in contexts}),
         dismissal_reason=_dismissal_reason(session, case_id),
         templates=kind_named(session.get_one(Case, case_id).kind).templates,
     )
@@ -388,20 +408,24 @@ def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
     return fetch(session, sha256).decode() if sha256 else None
 
 
-def _earlier(session: Session, duties: Sequence[UUID]) -> dict[UUID, EarlierNotice]:
-    """The first notice that was given under each of some duties."""
+def _earlier(session: Session, case_id: UUID, agreements: Set[UUID]) -> EarlierNotices:
+    """The first notices that were given in a case under some agreements."""
     rows = session.exec(
-        select(Notice.duty_id, Delivery.message_id, Notice.given_at)
+        select(Notice, Duty.agreement_id, Delivery.message_id)
         .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
-        .where(col(Notice.duty_id).in_(duties), col(Delivery.status).in_(ARRIVED))
-        .where(col(Notice.given_at).is_not(None))
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .where(Notice.case_id == case_id, col(Duty.agreement_id).in_(agreements))
+        .where(col(Delivery.status).in_(ARRIVED), col(Notice.given_at).is_not(None))
         .order_by(col(Notice.given_at).desc())
     )
-    return {
-        duty_id: EarlierNotice(message_id=message_id, given_at=given_at)
-        for duty_id, message_id, given_at in rows
-        if given_at
-    }
+    under_duty: dict[UUID, EarlierNotice] = {}
+    to_agreement: dict[UUID, EarlierNotice] = {}
+    for notice, agreement_id, message_id in rows:
+        if notice.given_at:
+            earlier = EarlierNotice(message_id=message_id, given_at=notice.given_at)
+            to_agreement[agreement_id] = earlier
+            under_duty |= dict.fromkeys(performed_duties(notice), earlier)
+    return EarlierNotices(under_duty, to_agreement)
 
 
 def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
@@ -468,6 +492,12 @@ def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
         .where(col(Notice.id).in_(notices))
         .order_by(col(Notice.id))
     ).all()
+    return contexts_of(session, rows)
+
+
+def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]) -> list[NoticeContext]:
+    """Everything about some notices, each given with its duty and agreement, that their messages are written from."""
+    notices = [notice.id for notice, _, _ in rows]
     agreements = {agreement.id for _, _, agreement in rows}
     pinned = session.exec(
         select(CaseAgreement).where(
@@ -484,7 +514,10 @@ def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
         session.exec(select(Delivery).where(col(Delivery.notice_id).in_(notices)).order_by(col(Delivery.id))),
         lambda delivery: delivery.notice_id,
     )
-    due_dates = read_due_dates(session, {duty.due_date_id for _, duty, _ in rows})
+    wanted = {UUID(duty) for notice, _, _ in rows for duty in notice.also_performs}
+    further = {duty.id: duty for duty in session.exec(select(Duty).where(col(Duty.id).in_(wanted)))}
+    due_dates = read_due_dates(session, {duty.due_date_id for duty in (*further.values(), *(row[1] for row in rows))})
+    also = {notice.id: tuple(further[UUID(duty)] for duty in notice.also_performs) for notice, _, _ in rows}
     terms: dict[str, EffectiveTerms] = {}
     for case_id in {notice.case_id for notice, _, _ in rows}:
         terms |= pinned_terms(session, case_id)
@@ -498,6 +531,8 @@ def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
             roles=_roles(terms[terms_hashes[notice.case_id, agreement.id]], duty.clause),
             contacts=tuple(contacts[agreement.id]),
             deliveries=deliveries[notice.id],
+            also=also[notice.id],
+            also_due=tuple(due_dates[duty.due_date_id] for duty in also[notice.id]),
         )
         for notice, duty, agreement in rows
     ]
@@ -512,14 +547,19 @@ def _mailbox(contact: AgreementContact) -> Mailbox:
     return Mailbox(name=contact.name, email=contact.email)
 
 
-def _lea(context: NoticeContext) -> str:
-    """The LEA with its general contact, as a notice names it."""
-    general = min(
+def _due_at(of: tuple[Duty, StoredDueDate]) -> datetime:
+    return of[1].due_at or datetime.max.replace(tzinfo=UTC)
+
+
+def _general_contact(context: NoticeContext) -> AgreementContact | None:
+    return min(
         (contact for contact in context.contacts if contact.role is ContactRole.GENERAL),
         key=lambda contact: contact.rank,
         default=None,
     )
-    lines = [context.agreement.lea_name]
-    if general:
-        lines += [general.name, general.email]
-    return "\n".join(lines)
+
+
+def _lea(context: NoticeContext) -> str:
+    """The LEA with its general contact, as a notice names it."""
+    general = _general_contact(context)
+    return "\n".join([context.agreement.lea_name, *([general.name, general.email] if general else [])])

@@ -18,6 +18,7 @@ from models.grouping import grouped
 from models.tables import Agreement, Batch, Case, Delivery, Duty, Notice
 from records.deliveries import give
 from records.due_dates import read_due_dates
+from records.performing import perform_further
 
 UNDECIDED = (col(Delivery.status) == DeliveryStatus.UNKNOWN, col(Delivery.again_at).is_(None))
 """The condition, in SQL, that ``records.outbox.undecided`` is in Python."""
@@ -93,6 +94,7 @@ def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime)
     """
     found = _undecided(session, case.id, act)
     due_dates = read_due_dates(session, {duty.due_date_id for _, _, duty in found})
+    performed = [duty for _, _, duty in found]
     for delivery, notice, duty in found:
         if act.arrived_at < delivery.reserved_at.replace(second=0, microsecond=0):  # people give whole minutes
             raise InvalidInput(
@@ -101,9 +103,10 @@ def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime)
         delivery.status, delivery.vouched_by, delivery.settled_at = DeliveryStatus.VOUCHED, actor, at
         if not delivery.is_copy and notice.given_at is None:
             give(notice, duty, due_dates[duty.due_date_id], act.arrived_at)
+            performed += perform_further(session, notice, act.arrived_at)
     return {
         "deliveries": [str(delivery.id) for delivery, _, _ in found],
-        "duties": {str(duty.id): duty.verdict for _, _, duty in found},
+        "duties": {str(duty.id): duty.verdict for duty in performed},
     }
 
 

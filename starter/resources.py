@@ -11,6 +11,7 @@ from config.converter import data_converter
 from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings, temporal_connection
+from mail.default_texts import check_default_texts, load_default_texts
 from models.errors import Unavailable
 from terms.catalogue import Catalogue, load_catalogue
 
@@ -46,12 +47,14 @@ async def connect(settings: Settings, *, address: str | None = None) -> Resource
         address: where Temporal is, if the environment does not say (``host:port``).
 
     Raises:
-        ConfigurationError: the keyring or the clauses cannot be used.
+        ConfigurationError: the keyring or the clauses cannot be used, or notices lack a default text in production.
         Unavailable: the database or Temporal does not answer.
     """
-    keyring = Keyring.load(settings.keyring)
+    keyring, catalogue = Keyring.load(settings.keyring), load_catalogue()
+    if settings.environment == "production":
+        check_default_texts(load_default_texts(), catalogue, utc_now().date())
     database = open_database(settings, keyring)
-    return Resources(settings, keyring, database, load_catalogue(), await connect_client(settings, keyring, address))
+    return Resources(settings, keyring, database, catalogue, await connect_client(settings, keyring, address))
 
 
 async def connect_client(settings: Settings, keyring: Keyring, address: str | None = None) -> Client:

@@ -71,6 +71,7 @@ class DueDuty(BaseModel):
             which the one before it is due.
         due_at: the last instant at which the duty is performed on time (UTC).
         due_local: the same in the LEA's zone, ISO 8601 with offset.
+        due_without_hold: when it would have been due had no law-enforcement hold moved it; None where none did.
         earliest_at: the first instant at which the duty may be performed (UTC), where a prior notice was given that
             must have run its time; it is no deadline.
         earliest_local: the same in the LEA's zone, ISO 8601 with offset.
@@ -101,6 +102,7 @@ class DueDuty(BaseModel):
     starts_at: datetime | None = None
     due_at: datetime | None = None
     due_local: str | None = None
+    due_without_hold: datetime | None = None
     earliest_at: datetime | None = None
     earliest_local: str | None = None
     limit: str
@@ -293,10 +295,12 @@ class _Count:
     ) -> DueDuty:
         said.why += start.why
         ends = self._soonest(clause, start, limits, said) if limits else None
+        without_hold: datetime | None = None
         if ends and (lifted := self._hold_lifted(clause)):
             held = self._after_hold(clause, lifted)
             # a hold that ended before the due instant no longer stands in the way of the limit itself
             if instant_of(lifted.value, self._zone) > ends.due_at:
+                without_hold = ends.due_at
                 start, ends = lifted, held
                 self._say(said, start, ends)
         if ends and (day := self._day_named(clause)):
@@ -314,6 +318,7 @@ class _Count:
             occurrence=occurrence,
             start=start,
             ends=ends,
+            without_hold=without_hold,
             earliest=earliest,
         )
 
@@ -373,6 +378,7 @@ class _Count:
         occurrence: int,
         start: _Start | None = None,
         ends: Due | None = None,
+        without_hold: datetime | None = None,
         earliest: Due | None = None,
     ) -> DueDuty:
         assert clause.performed_by is not None, "a dated clause is a duty, and a duty says how it is performed"
@@ -390,6 +396,7 @@ class _Count:
             starts_at=instant_of(start.value, self._zone) if start else None,
             due_at=ends.due_at if ends else None,
             due_local=self._local(ends.due_at) if ends else None,
+            due_without_hold=without_hold,
             earliest_at=opens,
             earliest_local=self._local(opens) if opens else None,
             limit=limit,

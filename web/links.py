@@ -19,6 +19,8 @@ from models.enums import AnswerKind
 from models.errors import InvalidFields, NotFound
 from records.answers import LEA, LinkedNotice, checked_answer, read_linked_notice
 from records.documents import fetch_document, read_lea_documents, read_lea_facts
+from records.sent_letters import read_sent_letter
+from starter.writing import sender_of
 from web.failures import status_of
 from web.files import attachment
 from web.site import Site, TheSite, text_of
@@ -51,7 +53,7 @@ TheNotice: TypeAlias = Annotated[LinkedNotice, Depends(_linked_notice)]
 
 @router.get("/{token}")
 def notice_page(request: Request, site: TheSite, notice: TheNotice) -> Response:
-    """What the notice is, the documents of its LEA, and the forms to answer it."""
+    """The notice in full, the documents of its LEA, and the forms to answer it."""
     return _show(request, site, notice)
 
 
@@ -77,7 +79,7 @@ async def answer(request: Request, site: TheSite, notice_id: NoticeId, token: st
 @router.get("/{token}/facts")
 def facts_page(request: Request, site: TheSite, notice: TheNotice, token: str) -> Response:
     """The facts that families are to be told, as the LEA was told them."""
-    facts = read_lea_facts(site.resources.database, notice)
+    facts = read_lea_facts(site.resources.database, notice, sender_of(site.resources.settings.organisation))
     return site.pages.show(request, "documents.html", notice=notice, facts=facts, token=token)
 
 
@@ -108,6 +110,7 @@ def _show(
         "notice.html",
         status=status_of(error) if error else HTTPStatus.OK,
         notice=notice,
+        letter=read_sent_letter(site.resources.database, notice.id),
         documents=read_lea_documents(site.resources.database, site.resources.catalogue, notice),
         done=request.query_params.get("done"),
         refused=kind,

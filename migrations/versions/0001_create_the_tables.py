@@ -487,6 +487,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("batch_id", sa.Uuid(), nullable=False),
         sa.Column("duty_id", sa.Uuid(), nullable=False),
+        sa.Column("also_performs", sa.JSON(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("given", sa.JSON(), nullable=False),

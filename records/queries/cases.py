@@ -54,6 +54,7 @@ from records.due_dates import StoredDueDate, read_due_date, read_due_dates
 from records.duties import asked_dates
 from records.notices import NOT_BEGUN, NOT_SENT
 from records.outbox import current_facts
+from records.performing import performed_duties
 from records.queries.views import (
     AgreementKinds,
     AgreementView,
@@ -559,7 +560,10 @@ def _duties(
     labels = _labels(load_catalogue())
     of_these = col(Notice.case_id) == case_id
     if limit is not None:
-        of_these = col(Notice.duty_id).in_([duty.id for duty, _, _ in rows])
+        agreements = {agreement.id for _, agreement, _ in rows}
+        of_these = col(Notice.duty_id).in_(
+            select(Duty.id).where(Duty.case_id == case_id, col(Duty.agreement_id).in_(agreements))
+        )
     notices = _notices(session, of_these, labels)
     return tuple(
         _duty_view(duty, agreement, due_date, notices[duty.id], labels, now) for duty, agreement, due_date in rows
@@ -616,19 +620,19 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
     )
     views: dict[UUID, list[NoticeView]] = defaultdict(list)
     for notice, batch in rows:
-        views[notice.duty_id].append(
-            NoticeView(
-                id=notice.id,
-                kind=notice.kind,
-                batch_status=batch.status,
-                given=tuple(labels.get(element, element) for element in notice.given),
-                lacking=tuple(labels.get(element, element) for element in notice.lacking),
-                given_at=notice.given_at,
-                released_by=batch.released_by,
-                vouched=_vouched(deliveries[notice.id]),
-                deliveries=tuple(_delivery_view(*row) for row in deliveries[notice.id]),
-            )
+        view = NoticeView(
+            id=notice.id,
+            kind=notice.kind,
+            batch_status=batch.status,
+            given=tuple(labels.get(element, element) for element in notice.given),
+            lacking=tuple(labels.get(element, element) for element in notice.lacking),
+            given_at=notice.given_at,
+            released_by=batch.released_by,
+            vouched=_vouched(deliveries[notice.id]),
+            deliveries=tuple(_delivery_view(*row) for row in deliveries[notice.id]),
         )
+        for duty_id in performed_duties(notice):
+            views[duty_id].append(view)
     return views
 
 

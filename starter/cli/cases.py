@@ -24,6 +24,7 @@ from cases.intake import parse_intake
 from cases.kind import Kind
 from cases.kinds import KINDS
 from config.database import Database
+from mail.provision import Place, operative_steps
 from models import identifiers
 from models.enums import CaseStatus, DutyStatus
 from models.errors import InvalidInput, NotFound
@@ -44,6 +45,7 @@ from starter.cli.console import (
     with_case_service,
 )
 from starter.resources import utc_now
+from terms.catalogue import load_catalogue
 
 CASES_SHOWN = 50
 """How many cases a page of their list has."""
@@ -323,8 +325,9 @@ def _lacking(case: CaseHead) -> Iterator[str]:
 
 
 def _reason(duty: DutyView) -> str:
-    source = duty.trail[-1]
-    return f"{duty.limit} from {(duty.anchor or 'an anchor not yet known').replace('_', ' ')} ({source.clause})"
+    steps = operative_steps(load_catalogue(), Place(duty.form, duty.state, duty.clause), duty.trail)
+    where = "; ".join(step.clause for step in steps)
+    return f"{duty.limit} from {(duty.anchor or 'an anchor not yet known').replace('_', ' ')} ({where})"
 
 
 def _sent(duty: DutyView) -> str:

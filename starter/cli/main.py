@@ -25,6 +25,7 @@ COMMANDS = {
     "terms": ("terms", "Read and check the clauses."),
     "calendars": ("calendars", "School calendars of the LEAs."),
     "answers": ("answers", "What the LEAs of a case answered."),
+    "notices": ("notices", "Show what a notice would say, with made-up data or a case's own."),
     "documents": ("documents", "Documents for families, behind the links of notices."),
     "costs": ("costs", "What a case costs where agreements make the provider pay."),
     "agreements": ("agreements", "Import and list the agreements."),

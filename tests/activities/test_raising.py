@@ -18,9 +18,9 @@ from models.enums import DeliveryStatus
 from models.tables import Delivery, Duty
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
+from starter.writing import notice_writer
 from tests.support.incidents import NOTICE, case, duties, incident, only_notice, open_case
 from tests.support.scripted_server import scripted_server
-from worker import notice_writer
 
 
 async def attempt(engine: VirtualEngine, case_id: UUID, port: int, number: int) -> None:

@@ -39,6 +39,14 @@ def production(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monkey
         "ORGANISATION__SECURITY_CONTACT__NAME": "Security",
         "ORGANISATION__SECURITY_CONTACT__EMAIL": "security@provider.test",
         "ORGANISATION__SECURITY_CONTACT__PHONE": "+1 555 0198",
+        "ORGANISATION__SIGNATORY__NAME": "Pat Officer",
+        "ORGANISATION__SIGNATORY__TITLE": "Privacy Officer",
+        "ORGANISATION__POINT_OF_CONTACT__NAME": "Pat Officer",
+        "ORGANISATION__POINT_OF_CONTACT__EMAIL": "pat@provider.test",
+        "ORGANISATION__POINT_OF_CONTACT__PHONE": "+1 555 0197",
+        "ORGANISATION__PARENTS_CONTACT__NAME": "Kim Employee",
+        "ORGANISATION__PARENTS_CONTACT__EMAIL": "kim@provider.test",
+        "ORGANISATION__PARENTS_CONTACT__PHONE": "+1 555 0196",
     }.items():
         monkeypatch.setenv(f"DUENOTICE_{name}", value)
     monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.provider.test:7233")
@@ -77,7 +85,7 @@ def test_a_variable_sets_one_field_of_a_group_and_leaves_the_others(monkeypatch:
         ("DUENOTICE_REMINDER_FRACTIONS", "[0.5, 1.5]", "less than 1"),
         ("DUENOTICE_PUBLIC_URL", "https://example.org/path", "without a path"),
         ("DUENOTICE_ORGANISATION__CONTACT__EMAIL", "Privacy <privacy@example.org>", "bare e-mail address"),
-        ("DUENOTICE_SMTP__SENDER_NAME", "Duenotice\r\nBcc: x@example.org", "one line"),
+        ("DUENOTICE_ORGANISATION__NAME", "Duenotice\r\nBcc: x@example.org", "one line"),
         ("DUENOTICE_SMTP__MESSAGE_ID_DOMAIN", "exa mple", "domain"),
     ],
 )
@@ -138,6 +146,14 @@ def test_production_starts_only_when_this_is_set(production: pytest.MonkeyPatch,
     load_settings()
     production.delenv(f"DUENOTICE_{missing}")
     with pytest.raises(ConfigurationError, match=f"^DUENOTICE_{missing}: "):
+        load_settings()
+
+
+@pytest.mark.parametrize("person", ["SIGNATORY", "POINT_OF_CONTACT", "PARENTS_CONTACT"])
+def test_production_names_the_people_that_notices_name(production: pytest.MonkeyPatch, person: str) -> None:
+    for name in [name for name in os.environ if name.startswith(f"DUENOTICE_ORGANISATION__{person}__")]:
+        production.delenv(name)
+    with pytest.raises(ConfigurationError, match=f"^DUENOTICE_ORGANISATION__{person}: "):
         load_settings()
 
 

@@ -189,6 +189,7 @@ async def test_it_is_played_to_its_end_and_proved(
     told = duty(recalling, case_id, "recall.notice", now)
     assert (told.status, told.verdict) == (DutyStatus.PERFORMED, Verdict.ON_TIME)
     assert "recalls devices that were lent to students of Blue Ridge" in text(letter(recalling, case_id, told))
+    assert letter(recalling, case_id, told)["Subject"].startswith("Notice of a recall of devices: Blue Ridge")
 
     returned = duty(recalling, case_id, "recall.return", now)
     assert returned.status is DutyStatus.RUNNING, "no notice stands for a confirmation"

@@ -99,19 +99,19 @@ async def test_withheld_notices_are_shown_with_who_and_why_until_they_are_releas
 
 
 async def test_what_is_learnt_reaches_the_leas_that_wait_for_it(installed: VirtualEngine, shell: Shell) -> None:
-    case_id = await open_case(installed, incident("IL-001", confirmed=utc_now()), release="immediate")
+    case_id = await open_case(installed, incident("NY-001", confirmed=utc_now()), release="immediate")
     await installed.settle(case_id)
     before = {fact.element: fact for fact in case(installed, case_id).facts}
-    assert before["parent_contact"].lacking == 1
-    assert "Not known: parent_contact" in (await shell("breach", "show", str(case_id))).out
+    assert before["records_count"].lacking == 1
+    assert "Not known: records_count" in (await shell("breach", "show", str(case_id))).out
     assert "know no element" in await shell.refuses("breach", "learn", str(case_id), "weather", "Rain")
 
-    assert (await shell("breach", "learn", str(case_id), "parent_contact", "Kim Example, +1 555 0103")).code == 0
-    assert (await shell("breach", "impossible", str(case_id), "students_involved")).code == 0
+    assert (await shell("breach", "learn", str(case_id), "records_count", "1,204")).code == 0
+    assert (await shell("breach", "impossible", str(case_id), "investigation")).code == 0
     await installed.settle(case_id)
     after = {fact.element: fact for fact in case(installed, case_id).facts}
-    assert after["parent_contact"].value == "Kim Example, +1 555 0103"
-    assert after["parent_contact"].lacking == after["students_involved"].lacking == 0
+    assert after["records_count"].value == "1,204"
+    assert after["records_count"].lacking == after["investigation"].lacking == 0
     (duty,) = case(installed, case_id).duties
     assert NoticeKind.SUPPLEMENT in {notice.kind for notice in duty.notices}
 

@@ -16,9 +16,9 @@ from cases.kinds import KINDS, register
 from cases.messages import RecordAct, SendBatch
 from cases.state import NoticePolicy
 from config.database import Database
-from mail.facts import Mailbox, Sender
+from mail.facts import ContactPerson, Mailbox, Sender, Signatory
 from mail.transport import Accepted, SendResult
-from models.enums import BatchStatus, CaseStatus, ContactRole, DutyStatus, NoticeKind, Party
+from models.enums import BatchStatus, CaseStatus, ContactRole, DutyStatus, Party
 from models.identifiers import agreement_id
 from models.tables import Agreement, AgreementContact, Batch, Case, CaseAgreement, CaseAnchor, Duty, Notice
 from records.acts import record_act
@@ -36,10 +36,18 @@ from terms.catalogue import load_catalogue
 from terms.limits import STANDARD_DEFAULTS
 
 CATALOGUE = load_catalogue()
+_SAM = ContactPerson(name="Sam Lee", email="security@acme.example.com")
+SENDER = Sender(
+    organisation="Acme",
+    contact=_SAM,
+    signatory=Signatory(name="Sam Lee", title="Privacy Officer"),
+    point_of_contact=_SAM,
+    parents_contact=_SAM,
+)
 QUEUED = Accepted(250, "2.0.0 Queued")
 WRITER = NoticeWriter(
     sender=Mailbox(name="Acme", email="notices@acme.example.com"),
-    organisation=Sender(organisation="Acme", contact="Sam Lee", email="security@acme.example.com"),
+    organisation=SENDER,
     message_id_domain="acme.example.com",
     public_url="https://notices.acme.example.com",
     link_key=bytes(32),
@@ -61,7 +69,6 @@ def standing_kind(
         ahead=ahead,
         uses_agreement_dates=True,
         recurs=recurs,
-        templates={NoticeKind.NOTICE: "breach_notice", NoticeKind.SUPPLEMENT: "supplement"},
     )
     register(kind)
     return kind
@@ -162,7 +169,7 @@ class CaseInSql:
             for batch in batches:
                 begin_batch(session, SendBatch(batch_id=batch.id, released_by=None), self.now)
                 pending = list(still_to_send(session, batch.id))
-                letters = WRITER.reserve(session, self.id, pending, released=False, now=self.now)
+                letters = WRITER.reserve(session, self.id, pending, self.now)
                 session.flush()
                 handed = [Handed(letter, answer(letter), self.now) for letter in letters]
                 settle(session, batch.id, handed, self.now, unknown_resends=0)

@@ -32,9 +32,9 @@ def memos(engine: VirtualEngine, case_id: UUID, subject: str) -> list[EmailMessa
 
 
 def facts_of(letter: EmailMessage) -> str:
-    """What a letter says of the facts, without what it says will follow, or of the clause."""
+    """What a letter says of the facts, without what it says will follow, or of the provision."""
     facts: str = text(letter).partition("The facts ---------")[2]
-    return facts.partition("What will follow")[0].partition("The clause ----------")[0]
+    return facts.partition("What will follow")[0].partition("The provision ------")[0]
 
 
 def _parsed(raw: bytes) -> EmailMessage:

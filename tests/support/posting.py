@@ -23,9 +23,9 @@ from records.agreements import import_agreements
 from records.queries.views import CaseView, DeliveryView, DutyView
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
+from starter.writing import notice_writer
 from tests.support.incidents import case, incident, only_notice, open_case
 from tests.support.scripted_server import ScriptedServer, scripted_server
-from worker import notice_writer
 
 
 @dataclass

@@ -2,35 +2,64 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
+from cases.values import AnchorValue
 from mail.compose import Addressing
-from mail.facts import Clause, EarlierNotice, ElementStatus, ElementValue, Mailbox, NoticeFacts, Sender
+from mail.facts import (
+    Clause,
+    ContactPerson,
+    EarlierNotice,
+    ElementStatus,
+    ElementValue,
+    Mailbox,
+    NoticeFacts,
+    Sender,
+    Signatory,
+    SignedAgreement,
+)
 from models.enums import NoticeKind
+
+ROBIN = ContactPerson(name="Robin Example", email="privacy@provider.test", phone="+1 202 555 0100")
+SENDER = Sender(
+    organisation="Example Learning, Inc.",
+    contact=ROBIN,
+    signatory=Signatory(name="Kim Example", title="Chief Privacy Officer"),
+    point_of_contact=ROBIN,
+    parents_contact=ContactPerson(name="Sam Example", email="families@provider.test"),
+)
+AGREEMENT = SignedAgreement(
+    title="Student Data Privacy Agreement, Standard Version 1.0",
+    reference="DEMO-VA-001",
+    provider="Example Learning, Inc.",
+    lea="Blue Ridge Example School Division",
+    signed_on=date(2025, 2, 12),
+)
 
 CONFIRMED_NOTICE = NoticeFacts.model_validate(
     {
         "kind": NoticeKind.NOTICE,
-        "template": "breach_notice",
-        "lea_name": "Blue Ridge Example School Division",
+        "template": "notice",
+        "reader": "Blue Ridge Example School Division",
         "time_zone": "America/New_York",
-        "agreement_reference": "DEMO-VA-001",
-        "form": "NDPA Standard Version 1.0",
-        "clause": Clause(
-            id="breach.notice",
-            title="Notice of a data breach",
-            citation="Standard clauses, Article V, section 4: the provider tells the LEA within 72 hours of confirming "
-            "the incident.",
+        "agreement": AGREEMENT,
+        "clauses": (
+            Clause(
+                id="breach.notice",
+                provision=(
+                    "Standard clauses, Article V, section 4: the provider tells the LEA within 72 hours of confirming "
+                    "the incident.",
+                ),
+                why=(
+                    "The incident was confirmed on Saturday, October 31, 2026, 10:30 AM EDT.",
+                    "72 elapsed hours later is Tuesday, November 3, 2026, 9:30 AM EST: clocks went back in between.",
+                ),
+            ),
         ),
-        "due_at": datetime(2026, 11, 3, 14, 30, tzinfo=UTC),
         "noticed_at": datetime(2026, 11, 1, 2, 15, 20, tzinfo=UTC),
-        "sender": Sender(
-            organisation="Example Learning, Inc.",
-            contact="Robin Example",
-            email="privacy@provider.test",
-            phone="+1 202 555 0100",
-        ),
+        "sender": SENDER,
         "case_reference": "B-7F3K",
+        "anchors": (AnchorValue(name="confirmed", instant=datetime(2026, 10, 31, 14, 30, tzinfo=UTC)),),
         "elements": (
             ElementValue(
                 id="reporting_lea",
@@ -41,7 +70,7 @@ CONFIRMED_NOTICE = NoticeFacts.model_validate(
             ),
             ElementValue(
                 id="data_types",
-                label="Types of personal information",
+                label="Types of information",
                 citation="Standard clauses V.4(1)(ii)",
                 status=ElementStatus.KNOWN,
                 value="Names\nGrades\nAddresses of pupils, and of those of their parents and guardians who have used "
@@ -67,12 +96,7 @@ CONFIRMED_NOTICE = NoticeFacts.model_validate(
                 value="The records of the server were lost.",
             ),
         ),
-        "why": (
-            "The incident was confirmed on Saturday, October 31, 2026, 10:30 AM EDT.",
-            "72 elapsed hours later is Tuesday, November 3, 2026, 9:30 AM EST: clocks went back in between.",
-        ),
         "acknowledge_url": "https://duenotice.provider.test/acknowledge/7c1d",
-        "unreleased": True,
     }
 )
 
@@ -108,26 +132,26 @@ SUPPLEMENT = _changed(
     ),
     added=("breach_date",),
     follows=_EARLIER,
-    unreleased=False,
 )
 
 DISMISSAL = _changed(
     kind=NoticeKind.DISMISSAL,
     template="dismissal",
-    clause=Clause(
-        id="breach.initial-notice",
-        title="Initial notice of a suspected breach",
-        citation="State supplement, section 4: the provider tells the LEA within 24 hours of reasonably expecting a "
-        "breach.",
+    clauses=(
+        Clause(
+            id="breach.initial-notice",
+            provision=(
+                "State supplement, section 4: the provider tells the LEA within 24 hours of reasonably expecting a "
+                "breach.",
+            ),
+        ),
     ),
-    due_at=None,
+    anchors=(),
     noticed_at=datetime(2026, 11, 5, 20, 0, tzinfo=UTC),
     elements=(),
-    why=(),
     reason="The unknown sign-in was a planned penetration test.",
     follows=_EARLIER,
     acknowledge_url=None,
-    unreleased=False,
 )
 
 ADDRESSING = Addressing(

@@ -10,13 +10,16 @@ import pytest
 from sqlmodel import col, select
 from structlog.testing import capture_logs
 
-from ledger.artifacts import fetch
-from models.enums import ContactRole
-from models.tables import Agreement, AgreementContact, CaseDocument, Notice
+from ledger.artifacts import fetch, store
+from mail.compose import compose
+from models.enums import ContactRole, DeliveryStatus
+from models.identifiers import delivery_id
+from models.tables import Agreement, AgreementContact, CaseDocument, Delivery, Notice
 from records.answers import LEA
 from records.queries.cases import list_agreements
 from starter.resources import utc_now
 from tests.support.given_notices import FACTS, ROSTER, Told
+from tests.support.sample_notices import ADDRESSING, CONFIRMED_NOTICE
 from web.guard import MAX_ANSWER_BYTES
 
 WITHOUT_SECURITY_CONTACT, WITH_SECURITY_CONTACT, WITH_ADVICE = "MO-001", "VA-001", "RI-001"
@@ -25,9 +28,31 @@ WITHOUT_SECURITY_CONTACT, WITH_SECURITY_CONTACT, WITH_ADVICE = "MO-001", "VA-001
 class TestTheLink:
     async def test_it_shows_which_notice_it_is_without_an_account(self, told: Told) -> None:
         page = await told.text(told.link("VA-001"))
-        assert "Notify the LEA of a confirmed breach" in page
         assert "Blue Ridge Valley Public Schools" in page
-        assert "Due by" in page
+        assert "Notify the LEA" not in page, "that is the sender's own list of what to do"
+        assert "Due by" not in page, "that is the sender's own deadline"
+
+    async def test_it_shows_the_letter_in_full_as_it_was_sent(self, told: Told) -> None:
+        letter = compose(CONFIRMED_NOTICE, ADDRESSING)
+        notice_id = told.given.notices["VA-001"]
+        with told.installation.resources.database.writing() as session:
+            sha256 = store(session, letter.raw, "message/rfc822", CONFIRMED_NOTICE.noticed_at)
+            contact = contacts(told, "VA-001")[0]
+            session.add(
+                Delivery(
+                    id=delivery_id(notice_id, contact.id),
+                    notice_id=notice_id,
+                    contact_id=contact.id,
+                    message_id=ADDRESSING.message_id,
+                    status=DeliveryStatus.ACCEPTED,
+                    message_sha256=sha256,
+                    reserved_at=CONFIRMED_NOTICE.noticed_at,
+                )
+            )
+        page = await told.text(told.link("VA-001"))
+        assert " ".join(letter.text.split()) in page
+        assert letter.subject in page
+        assert CONFIRMED_NOTICE.sender.contact.email in page, "whom to ask"
 
     async def test_it_says_no_more_than_the_mail_did(self, told: Told) -> None:
         page = await told.text(told.link("VA-001"))
@@ -187,6 +212,13 @@ class TestDocumentsForFamilies:
             assert FACTS["description"] in page
         assert FACTS["protective_advice"] in advised
         assert FACTS["protective_advice"] not in plain
+        assert FACTS["police_report_and_freeze"] in advised
+        assert "Rhode Island Attorney General, consumer protection:" in advised, "that needs no finding out"
+
+    async def test_it_names_the_employee_whom_parents_may_ask(self, told: Told) -> None:
+        employee = told.installation.resources.settings.organisation.parents_contact
+        page = await told.text(f"{told.link('IL-001')}/facts")
+        assert f"{employee.name} {employee.email} {employee.phone}" in page
 
     async def test_what_no_notice_has_given_yet_is_not_in_it(self, told: Told) -> None:
         with told.installation.resources.database.writing() as session:

@@ -23,7 +23,7 @@ from tests.support.officers import officer
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LAST_SAFE = timedelta(minutes=60)
-UNREVIEWED = "No officer of Example Learning, Inc. had reviewed it yet."
+UNREVIEWED = "reviewed"
 
 
 async def test_virginia_initial_notice_is_due_24_hours_after_a_breach_is_reasonably_expected(
@@ -74,7 +74,7 @@ async def test_a_notice_that_nobody_releases_leaves_at_its_last_safe_moment_and_
     assert duty.performed_at is not None
     assert leaves_at <= duty.performed_at < due_at, "one second before its last safe moment nothing was sent"
     assert only_notice(duty).released_by is None
-    assert UNREVIEWED in text(letter(engine, case_id, duty))
+    assert UNREVIEWED not in text(letter(engine, case_id, duty))
 
 
 async def test_the_last_safe_moment_is_a_setting(engine: VirtualEngine) -> None:
@@ -118,16 +118,29 @@ async def test_a_later_confirmation_starts_the_72_hours(engine: VirtualEngine) -
 
 async def test_virginia_gets_the_72_hour_notice_as_well(engine: VirtualEngine) -> None:
     now = utc_now()
-    case_id = await open_case(engine, incident("VA-001", expected=now, confirmed=now))
+    case_id = await open_case(engine, incident("VA-001", expected=now - HOUR, confirmed=now))
     await engine.advance(case_id, 73 * HOUR)
     found = duties(engine, case_id, "VA")
     initial, notice = found[INITIAL], found[NOTICE]
     assert initial.performed_at is not None
     assert notice.performed_at is not None
-    assert now + 23 * HOUR <= initial.performed_at < now + 24 * HOUR
+    assert now + 22 * HOUR <= initial.performed_at < now + 23 * HOUR
     assert now + 71 * HOUR <= notice.performed_at < now + 72 * HOUR
     assert initial.verdict is notice.verdict is Verdict.ON_TIME
-    assert letter(engine, case_id, initial)["Message-ID"] != letter(engine, case_id, notice)["Message-ID"]
+    assert letter(engine, case_id, notice)["In-Reply-To"] == letter(engine, case_id, initial)["Message-ID"]
+
+
+async def test_virginia_confirmed_at_once_gets_one_message_for_both_and_its_case_ends(engine: VirtualEngine) -> None:
+    now = utc_now()
+    case_id = await open_case(engine, incident("VA-001", expected=now, confirmed=now))
+    await engine.advance(case_id, 73 * HOUR)
+    assert case(engine, case_id).status is CaseStatus.CLOSED
+    found = duties(engine, case_id, "VA")
+    performed_at = found[INITIAL].performed_at
+    assert performed_at is not None
+    assert now + 23 * HOUR <= performed_at < now + 24 * HOUR
+    assert found[NOTICE].performed_at == performed_at
+    assert letter(engine, case_id, found[INITIAL])["Message-ID"] == letter(engine, case_id, found[NOTICE])["Message-ID"]
 
 
 async def test_a_suspicion_that_is_never_confirmed_keeps_its_case_open(engine: VirtualEngine) -> None:

@@ -23,7 +23,7 @@ async def test_only_leas_that_were_told_are_told_of_the_dismissal(engine: Virtua
     told = duties(engine, case_id, "VA")[INITIAL]
     first, dismissal = letters(engine, case_id, told)
     assert [notice.kind for notice in told.notices] == [NoticeKind.NOTICE, NoticeKind.DISMISSAL]
-    assert "The suspicion has been dismissed." in text(dismissal)
+    assert "We have since found that there was no breach of your students' data." in text(dismissal)
     assert REASON in text(dismissal)
     assert dismissal["To"] == first["To"]
     assert dismissal["In-Reply-To"] == dismissal["References"] == first["Message-ID"]

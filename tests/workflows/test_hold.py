@@ -120,8 +120,9 @@ async def test_a_suspicion_may_be_held_before_it_is_confirmed(engine: VirtualEng
 
 
 async def test_a_delayed_notice_says_so(engine: VirtualEngine) -> None:
-    case_id = await open_case(engine, incident("TN-001", "OR-001", confirmed=utc_now()))
+    case_id = await open_case(engine, incident("TN-001", "OR-001", confirmed=utc_now() - 60 * HOUR))
     hold_id = await hold(engine, case_id)
+    await engine.advance(case_id, 30 * HOUR)
     await officer(engine).lift_hold(case_id, hold_id, actor=OFFICER)
     await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
@@ -131,8 +132,9 @@ async def test_a_delayed_notice_says_so(engine: VirtualEngine) -> None:
 
 
 async def test_what_may_not_be_shared_is_withheld(engine: VirtualEngine) -> None:
-    case_id = await open_case(engine, incident("OR-001", confirmed=utc_now()))
+    case_id = await open_case(engine, incident("OR-001", confirmed=utc_now() - 60 * HOUR))
     hold_id = await hold(engine, case_id, shareable=False)
+    await engine.advance(case_id, 30 * HOUR)
     await officer(engine).lift_hold(case_id, hold_id, actor=OFFICER)
     await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)

@@ -59,11 +59,11 @@ async def test_what_is_learnt_while_a_letter_may_be_on_its_way_follows_in_a_supp
 ) -> None:
     report = incident("IL-001", confirmed=utc_now())
     async with leaving(keyring, tmp_path, report, CONTENT=[HANG_UP]) as (engine, _, case_id):
-        await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+        await officer(engine).learn(case_id, "students_involved", "Those of grade 4.", actor=OFFICER)
         await engine.advance(case_id, AGAIN)
         notice, supplement = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
-        assert "Sam Example" not in facts_of(notice)
-        assert "Sam Example, 555 0110" in facts_of(supplement)
+        assert "grade 4" not in facts_of(notice)
+        assert "Those of grade 4." in facts_of(supplement)
 
 
 async def test_a_suspicion_dismissed_while_the_mail_server_is_down_is_told_to_nobody(

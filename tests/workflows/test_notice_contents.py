@@ -29,8 +29,8 @@ from tests.support.incidents import (
 from tests.support.officers import officer
 
 V1 = (
-    "Name and contact of the LEA",
-    "Types of personal information involved",
+    "Name and contact of the district concerned",
+    "Types of information involved",
     "Date, estimated date or date range of the breach",
     "Date of this notice",
     "Whether law enforcement delayed this notice",
@@ -75,7 +75,7 @@ def test_v1_notice_gives_its_five_elements_and_its_date(released: Released) -> N
     for label in V1:
         assert label in says
     for item in ("i", "ii", "iii", "iv", "v"):
-        assert f"[NDPA v1, Article V, Section 4(1)({item})]" in says
+        assert f"[NDPA v1, Article V, Section 4(1)({item}); Exhibit G (Virginia), item 4]" in says
     assert DESCRIPTION in says
     assert "Blue Ridge Valley Public Schools Superintendent's Office office@blueridge.example.org" in says
 
@@ -87,7 +87,7 @@ def test_v2_notice_names_the_provider_and_says_that_the_individuals_are_not_yet_
     assert lacking == ("Identification of the individuals affected",)
     says = released.text("OR")
     assert "Identification of the individuals affected Not yet known. [NDPA v2, Section 5.4(1)(g)]" in says
-    assert "Name and contact of the LEA" not in says
+    assert "Name and contact of the district concerned" not in says
 
 
 def test_missouri_replaces_the_standard_elements(released: Released) -> None:
@@ -96,7 +96,7 @@ def test_missouri_replaces_the_standard_elements(released: Released) -> None:
         "General description of the breach",
         "Date, estimated date or date range of the breach",
         "Date on which the breach was discovered",
-        "Types of personal information involved",
+        "Types of information involved",
         "Person at the provider who knows more",
     }
     assert lacking == ()
@@ -107,24 +107,29 @@ def test_missouri_replaces_the_standard_elements(released: Released) -> None:
 
 def test_illinois_adds_the_students_and_whom_parents_may_contact(released: Released) -> None:
     given, lacking = released.elements("IL")
-    assert given == V1
-    assert lacking == ("List of the students involved", "Employee whom parents may contact")
+    assert given == (*V1, "Employee whom parents may contact")
+    assert lacking == ("List of the students involved",)
     says = released.text("IL")
     assert "List of the students involved Not yet known. [Exhibit G (Illinois), item 13(vi)]" in says
-    assert "Employee whom parents may contact Not yet known. [Exhibit G (Illinois), item 13(vii)]" in says
+    parents_contact = released.engine.resources.settings.organisation.parents_contact
+    assert f"{parents_contact.name} {parents_contact.email} {parents_contact.phone} [Exhibit G (Illinois)," in says
 
 
-def test_virginia_initial_notice_has_the_elements_of_the_standard_notice(released: Released) -> None:
-    assert released.elements("VA", INITIAL) == (V1, ())
+def test_virginia_confirmed_at_once_is_told_once_under_both_clauses(released: Released) -> None:
+    assert released.elements("VA", INITIAL) == released.elements("VA", NOTICE) == (V1, ())
+    both = [only_notice(duties(released.engine, released.case_id, "VA")[clause]) for clause in (INITIAL, NOTICE)]
+    assert both[0] == both[1]
     assert "Exhibit G (Virginia)" in released.text("VA", INITIAL)
 
 
-def test_a_notice_gives_its_due_instant_in_the_leas_time_and_in_utc(released: Released) -> None:
+def test_the_annex_counts_to_the_due_instant_in_the_leas_time_and_in_utc(released: Released) -> None:
     message = letter(released.engine, released.case_id, duties(released.engine, released.case_id, "OR")[NOTICE])
     due_at = duties(released.engine, released.case_id, "OR")[NOTICE].due_at
     assert due_at is not None
-    assert f"{due_at:%Y-%m-%d %H:%M:%S} UTC" in text(message)
-    assert f"{due_at.astimezone(ZoneInfo('America/Los_Angeles')):%-I:%M:%S %p %Z}" in text(message)
+    own, _, annex = text(message).partition("Annex: how the time was counted")
+    assert f"{due_at.astimezone(ZoneInfo('America/Los_Angeles')):%Y-%m-%d %H:%M:%S %Z}" in annex
+    assert f"({due_at:%Y-%m-%d %H:%M} UTC)" in annex
+    assert "due " not in own.casefold(), "our deadline is not theirs"
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
 
 
@@ -144,4 +149,4 @@ def test_a_district_without_a_security_contact_is_told_through_its_general_conta
 def test_a_released_notice_says_who_released_it_and_does_not_claim_that_nobody_did(released: Released) -> None:
     noticed = [duty for duty in case(released.engine, released.case_id).duties if duty.notices]
     assert [only_notice(duty).released_by for duty in noticed] == [OFFICER] * 5
-    assert "had reviewed it yet" not in released.text("VA")
+    assert "reviewed" not in released.text("VA")

@@ -28,7 +28,7 @@ async def notified(engine: VirtualEngine, *agreements: str, occurred: Approximat
 
 async def test_a_supplement_goes_to_those_whose_terms_lacked_the_element(engine: VirtualEngine) -> None:
     case_id = await notified(engine, "IL-001", "NY-001", "TN-001")
-    await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await officer(engine).learn(case_id, "students_involved", "They are behind the link.", actor=OFFICER)
     await engine.advance(case_id, GATHERING)
     first, supplement = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
     assert supplement["To"] == first["To"]
@@ -38,17 +38,17 @@ async def test_a_supplement_goes_to_those_whose_terms_lacked_the_element(engine:
 
 
 async def test_a_supplement_says_what_it_adds_and_repeats_nothing(engine: VirtualEngine) -> None:
-    case_id = await notified(engine, "IL-001", "TN-001")
-    await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    case_id = await notified(engine, "NY-001", "TN-001")
+    await officer(engine).learn(case_id, "records_count", "1,204", actor=OFFICER)
     await engine.advance(case_id, GATHERING)
-    _, supplement = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
-    assert "It adds: - Employee whom parents may contact" in text(supplement)
-    assert "Employee whom parents may contact (new) Sam Example, 555 0110" in facts_of(supplement)
-    assert "List of the students involved Not yet known." in facts_of(supplement)
+    _, supplement = letters(engine, case_id, duties(engine, case_id, "NY")[NOTICE])
+    assert "This adds: - Number of records affected" in text(supplement)
+    assert "Number of records affected (new) 1,204" in facts_of(supplement)
+    assert "Description of the investigation so far Not yet known." in facts_of(supplement)
     assert "General description of the breach" not in facts_of(supplement)
-    assert "Name and contact of the LEA" not in facts_of(supplement)
-    duty = duties(engine, case_id, "IL")[NOTICE]
-    assert [notice.lacking for notice in duty.notices][-1] == ("List of the students involved",)
+    assert "Name and contact of the district concerned" not in facts_of(supplement)
+    duty = duties(engine, case_id, "NY")[NOTICE]
+    assert [notice.lacking for notice in duty.notices][-1] == ("Description of the investigation so far",)
     assert case(engine, case_id).status is CaseStatus.OPEN
 
 
@@ -60,14 +60,14 @@ async def test_facts_that_come_together_make_one_supplement(engine: VirtualEngin
     await engine.advance(case_id, timedelta(minutes=31))
     found = duties(engine, case_id, "NY")[NOTICE]
     _, supplement = letters(engine, case_id, found)
-    assert "It adds: - Number of records affected - Description of the investigation so far" in text(supplement)
+    assert "This adds: - Number of records affected - Description of the investigation so far" in text(supplement)
     assert [notice.kind for notice in found.notices] == [NoticeKind.NOTICE, NoticeKind.SUPPLEMENT]
     assert case(engine, case_id).status is CaseStatus.CLOSED, "nothing is lacking"
 
 
 async def test_an_officer_may_release_a_supplement_at_once(engine: VirtualEngine) -> None:
     case_id = await notified(engine, "IL-001")
-    await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await officer(engine).learn(case_id, "students_involved", "They are behind the link.", actor=OFFICER)
     await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)
     assert len(letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])) == 2
@@ -120,12 +120,12 @@ async def test_a_date_may_be_told_in_words(engine: VirtualEngine) -> None:
 
 
 async def test_a_fact_that_is_taken_back_makes_no_supplement(engine: VirtualEngine) -> None:
-    case_id = await notified(engine, "IL-001")
-    await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
-    await officer(engine).learn(case_id, "parent_contact", None, actor=OFFICER)
+    case_id = await notified(engine, "NY-001")
+    await officer(engine).learn(case_id, "records_count", "1,204", actor=OFFICER)
+    await officer(engine).learn(case_id, "records_count", None, actor=OFFICER)
     await engine.advance(case_id, GATHERING)
-    assert len(letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])) == 1
-    assert case(engine, case_id).status is CaseStatus.OPEN, "the students are still to be told"
+    assert len(letters(engine, case_id, duties(engine, case_id, "NY")[NOTICE])) == 1
+    assert case(engine, case_id).status is CaseStatus.OPEN, "the investigation is still to be told"
 
 
 async def test_an_element_that_is_known_by_its_release_needs_no_supplement(engine: VirtualEngine) -> None:
@@ -141,6 +141,6 @@ async def test_an_element_that_is_known_by_its_release_needs_no_supplement(engin
 
 async def test_where_notices_leave_at_once_supplements_do_too(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("IL-001", confirmed=utc_now()), release="immediate")
-    await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
+    await officer(engine).learn(case_id, "students_involved", "They are behind the link.", actor=OFFICER)
     await engine.settle(case_id)
     assert len(letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])) == 2

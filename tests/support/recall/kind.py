@@ -96,7 +96,6 @@ RECALL = Kind(
     shown={"description": "Which devices"},
     templates={
         NoticeKind.NOTICE: "tests.support.recall:recall_notice",
-        NoticeKind.SUPPLEMENT: "supplement",
     },
     workflow="tests.support.recall.workflow:RecallWorkflow",
     records="tests.support.recall.records",

@@ -1,0 +1,150 @@
+"""From a matter under an agreement's terms to what its notice says: the same for a case and for a preview."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from pydantic import HttpUrl
+
+from cases.values import AnchorValue
+from mail.contents import Delay, Knowledge, KnownFact, element_values
+from mail.default_texts import DefaultTexts
+from mail.facts import TO_FOLLOW, Clause, EarlierNotice, ElementValue, NoticeFacts, Sender, SignedAgreement
+from mail.provision import Place, annex_sentences, operative_steps, provision_sentences
+from models.enums import FactStatus, NoticeKind
+from terms.catalogue import Catalogue
+from terms.contents import ContentElement
+from terms.effective import EffectiveTerms
+
+PARTICULARS = "description"
+"""The fact that tells what happened in the sender's words, where a clause names no contents of its own."""
+
+
+UNASKED = "told so that you can act on it"
+"""What stands where a provision would that asks for an element."""
+
+
+@dataclass(frozen=True)
+class ClauseAtHand:
+    """A clause that a notice is given under, and why it is due when it is."""
+
+    id: str
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What one notice is written from.
+
+    Attributes:
+        template: the name of its templates in ``config/notices/``.
+        reader: whom it is for, by name.
+        agreement: the agreement as it is cited.
+        state: of the LEA, by postal abbreviation: its default texts are used.
+        zone: the LEA's time zone.
+        terms: the agreement's terms.
+        clauses: what it is given under; the first is the one whose words it has.
+        lea: the LEA with its contact, in lines.
+        anchors: the dated facts, by name.
+        facts: what is known, by content element.
+        delay: whether law enforcement delayed the notice, and whether that may be shared.
+        lacking: the elements that a supplement is about.
+        reason: why a suspicion was dismissed.
+        follows: the notice that this one follows.
+    """
+
+    kind: NoticeKind
+    template: str
+    reader: str
+    agreement: SignedAgreement
+    state: str
+    zone: str
+    terms: EffectiveTerms
+    clauses: tuple[ClauseAtHand, ...]
+    lea: str
+    noticed_at: datetime
+    sender: Sender
+    case_reference: str
+    anchors: Mapping[str, AnchorValue]
+    facts: Mapping[str, KnownFact]
+    delay: Delay = Delay.NONE
+    lacking: Set[str] = field(default_factory=frozenset)
+    reason: str | None = None
+    follows: EarlierNotice | None = None
+    acknowledge_url: HttpUrl | None = None
+
+
+def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> NoticeFacts:
+    """Return what a notice says, element by element and provision by provision."""
+    elements = _elements(draft, texts)
+    supplement = draft.kind is NoticeKind.SUPPLEMENT
+    return NoticeFacts(
+        kind=draft.kind,
+        template=draft.template,
+        reader=draft.reader,
+        time_zone=draft.zone,
+        agreement=draft.agreement,
+        clauses=tuple(_clauses(draft, catalogue, elements)),
+        noticed_at=draft.noticed_at,
+        sender=draft.sender,
+        case_reference=draft.case_reference,
+        anchors=tuple(draft.anchors.values()),
+        particulars=_particulars(draft),
+        elements=elements,
+        added=tuple(element.id for element in elements if element.status not in TO_FOLLOW) if supplement else (),
+        reason=draft.reason,
+        follows=draft.follows,
+        acknowledge_url=draft.acknowledge_url,
+    )
+
+
+def _elements(draft: Draft, texts: DefaultTexts) -> tuple[ElementValue, ...]:
+    """What is said of each element: of all of them in a notice; in a supplement, of those once lacking."""
+    if draft.kind is NoticeKind.DISMISSAL:
+        return ()
+    supplement = draft.kind is NoticeKind.SUPPLEMENT
+    required = [element for element in _required(draft) if not supplement or element.id in draft.lacking]
+    knowledge = Knowledge(
+        lea=draft.lea,
+        provider=draft.sender,
+        noticed_at=draft.noticed_at,
+        zone=ZoneInfo(draft.zone),
+        anchors=draft.anchors,
+        facts=draft.facts,
+        # The notice before it has said what needs no finding out.
+        default_texts={} if supplement else texts.of(draft.state),
+        delay=draft.delay,
+    )
+    return element_values(required, knowledge)
+
+
+def _required(draft: Draft) -> Iterator[ContentElement]:
+    """The elements that its clauses ask for, each once, with every provision that asks for it."""
+    asked: dict[str, list[ContentElement]] = {}
+    for at_hand in draft.clauses:
+        clause = draft.terms.clause(at_hand.id)
+        for element in clause.contents or (told.model_copy(update={"citation": UNASKED}) for told in clause.tells):
+            asked.setdefault(element.id, []).append(element)
+    for same in asked.values():
+        citations = dict.fromkeys(element.citation for element in same)
+        yield same[0].model_copy(update={"citation": "; ".join(citations)})
+
+
+def _clauses(draft: Draft, catalogue: Catalogue, elements: tuple[ElementValue, ...]) -> Iterator[Clause]:
+    cited = [citation for element in elements for citation in element.citation.split("; ")]
+    for clause in draft.clauses:
+        place = Place(draft.terms.form, draft.terms.state, clause.id)
+        steps = operative_steps(catalogue, place, draft.terms.clause(clause.id).trail, cited)
+        why = annex_sentences(clause.why, draft.terms) if draft.kind is NoticeKind.NOTICE else ()
+        yield Clause(id=clause.id, provision=provision_sentences(steps), why=why)
+
+
+def _particulars(draft: Draft) -> str | None:
+    told = draft.facts.get(PARTICULARS)
+    silent = not any(draft.terms.clause(clause.id).notice_contents for clause in draft.clauses)
+    if draft.kind is not NoticeKind.NOTICE or not silent or told is None or told.status is not FactStatus.KNOWN:
+        return None
+    return told.value

@@ -1,0 +1,113 @@
+"""One message for the duties that fall together, so that an LEA is not told the same thing twice at one time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from models.enums import BatchStatus, DutyStatus, NoticeKind
+from models.grouping import grouped
+from models.tables import Batch, Duty, Notice
+from records.due_dates import StoredDueDate, read_due_dates
+from records.terms import pinned_terms
+from terms.effective import EffectiveTerms
+
+WAITS_OR_LEAVES = (BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.PUT_OFF)
+"""How the batch of a notice stands that may be taken along; what an officer withheld stays behind."""
+
+
+@dataclass(frozen=True)
+class _Unwritten:
+    """A notice of which no message was written yet."""
+
+    notice: Notice
+    batch: Batch
+    duty: Duty
+
+
+def take_along(session: Session, case_id: UUID, notices: Sequence[UUID]) -> None:
+    """Let each of some notices, about to be written, perform what else its message will say.
+
+    Another notice to the same LEA that has not been written is given up for that, if it would say nothing more.
+    """
+    unwritten = _unwritten(session, case_id, notices)
+    by_agreement = grouped(unwritten, lambda each: each.duty.agreement_id)
+    several = {agreement: some for agreement, some in by_agreement.items() if len(some) > 1}
+    if not several:
+        return
+    due_dates = read_due_dates(session, {each.duty.due_date_id for some in several.values() for each in some})
+    together = Together(due_dates, pinned_terms(session, case_id))
+    wanted = set(notices)
+    for left in several.values():
+        while first := next((each for each in left if each.notice.id in wanted), None):
+            left.remove(first)
+            for other in [other for other in left if together.says_all_of(first, other)]:
+                left.remove(other)
+                _take(session, first, other)
+    session.flush()
+
+
+def _take(session: Session, first: _Unwritten, other: _Unwritten) -> None:
+    """Let one notice perform what another was planned for; nothing of that one was written, so nothing is kept."""
+    first.notice.also_performs = [*first.notice.also_performs, str(other.duty.id)]
+    other.batch.size -= 1
+    if other.batch.size == 0 and other.batch.status is BatchStatus.WAITING:
+        other.batch.status = BatchStatus.CANCELLED
+    session.add_all((first.notice, other.batch))
+    session.delete(other.notice)
+
+
+def _unwritten(session: Session, case_id: UUID, notices: Sequence[UUID]) -> list[_Unwritten]:
+    """The notices to the LEAs of some notices, these included, of which no message was written yet."""
+    agreements = select(Duty.agreement_id).join(Notice, col(Notice.duty_id) == col(Duty.id))
+    rows = session.exec(
+        select(Notice, Batch, Duty)
+        .join(Batch, col(Batch.id) == col(Notice.batch_id))
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .where(Notice.case_id == case_id, col(Notice.composed_at).is_(None), col(Notice.dropped).is_(False))
+        .where(col(Batch.status).in_(WAITS_OR_LEAVES))
+        .where(col(Duty.agreement_id).in_(agreements.where(col(Notice.id).in_(notices))))
+        .order_by(col(Notice.id))
+    )
+    return [_Unwritten(*row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Together:
+    """Tells which notices fall together, from their due dates and the terms that these were computed under, by hash."""
+
+    due_dates: Mapping[str, StoredDueDate]
+    terms: Mapping[str, EffectiveTerms]
+
+    def says_all_of(self, first: _Unwritten, other: _Unwritten) -> bool:
+        """Whether the message of one notice to an LEA says all that another one to it would."""
+        if first.notice.kind is not other.notice.kind:
+            return False
+        match first.notice.kind:
+            case NoticeKind.NOTICE:
+                running = first.duty.status is other.duty.status is DutyStatus.RUNNING
+                return running and self._covers(first.duty, other.duty)
+            case NoticeKind.SUPPLEMENT:
+                return set(other.duty.lacking) <= set(first.duty.lacking)
+            case NoticeKind.DISMISSAL:
+                return False
+            case _:
+                assert_never(first.notice.kind)
+
+    def _covers(self, duty: Duty, other: Duty) -> bool:
+        """Whether a notice under one duty gives all that another asks for.
+
+        Both clocks began at one instant, the same contacts are told, and the other asks for nothing else.
+        """
+        mine, others = self.due_dates[duty.due_date_id], self.due_dates[other.due_date_id]
+        contacts = {self.terms[due.terms_hash].clause(due.clause).contacts for due in (mine, others)}
+        return (
+            (duty.owed_to, mine.starts_at) == (other.owed_to, others.starts_at)
+            and len(contacts) == 1
+            and bool(others.contents)
+            and set(others.contents) <= set(mine.contents)
+        )

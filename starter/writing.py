@@ -1,0 +1,37 @@
+"""Who writes notices: the organisation that the settings name."""
+
+from __future__ import annotations
+
+from config.keyring import Keyring
+from config.settings import Organisation, Person, Settings
+from mail.facts import ContactPerson, Mailbox, Sender, Signatory
+from mail.links import LINK_PURPOSE
+from records.outbox import NoticeWriter
+
+
+def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
+    """What writes notices in the organisation's name."""
+    smtp = settings.smtp
+    return NoticeWriter(
+        sender=Mailbox(name=settings.organisation.name, email=smtp.sender_address),
+        organisation=sender_of(settings.organisation),
+        message_id_domain=smtp.message_id_domain,
+        public_url=settings.public_url,
+        link_key=keyring.derive(LINK_PURPOSE),
+    )
+
+
+def sender_of(organisation: Organisation) -> Sender:
+    """The organisation as its notices name it."""
+    signatory = organisation.signatory
+    return Sender(
+        organisation=organisation.name,
+        contact=_contact(organisation.security_contact),
+        signatory=Signatory(name=signatory.name, title=signatory.title),
+        point_of_contact=_contact(organisation.point_of_contact),
+        parents_contact=_contact(organisation.parents_contact),
+    )
+
+
+def _contact(person: Person) -> ContactPerson:
+    return ContactPerson(name=person.name, email=person.email, phone=person.phone)
