@@ -43,6 +43,7 @@ async def test_virginia_initial_notice_is_due_24_hours_after_confirmation_when_n
     assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.PENDING
     confirmed = utc_now()
     await officer(engine).confirm_breach(case_id, confirmed, actor=OFFICER)
+    await engine.settle(case_id)
     duty = duties(engine, case_id, "VA")[INITIAL]
     assert (duty.anchor, duty.due_at) == ("confirmed", confirmed + DAY)
 
