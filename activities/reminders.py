@@ -30,6 +30,7 @@ from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Du
 from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
 from records.outbox import ARRIVED, NoticeWriter
+from records.queries.cases import read_cohorts
 from records.terms import pinned_terms
 
 ASK_AGAIN = timedelta(minutes=30)
@@ -156,6 +157,7 @@ class ReminderActivities(ReminderContract):
                 (
                     f"In case {reference}, {len(raised.duties)} duties are overdue or were met late, or no contact "
                     "could be reached for them.",
+                    *await asyncio.to_thread(self._overdue_drafts, message.case_id, now()),
                     _named(raised.duties),
                     self.case_page(message.case_id),
                 ),
@@ -251,6 +253,16 @@ class ReminderActivities(ReminderContract):
                     .order_by(col(Agreement.lea_name))
                 )
             )
+
+    def _overdue_drafts(self, case_id: UUID, now: datetime) -> list[str]:
+        """What is to be said of notices that are overdue and wait for a person, as after a report of what is long past."""
+        return [
+            f"{cohort.waiting} notices under {cohort.clause} are drafted, overdue, and wait for your release. Look at "
+            "the dates first: is one of them mistyped, correct it, and nothing goes out because of it. If nobody acts, "
+            f"they go out by themselves at {utc_instant(cohort.leaves_at)}."
+            for cohort in read_cohorts(self._database, case_id, now)
+            if cohort.overdue and cohort.waiting and cohort.leaves_at
+        ]
 
     def _note_reminder(self, message: RemindOfficer, waiting: int, now: datetime) -> None:
         with self._database.writing() as session:
