@@ -251,10 +251,12 @@ BREACH = Kind(
         (OCCURRED, DISCOVERED),
         (OCCURRED, REASONABLY_EXPECTED),
         (OCCURRED, CONFIRMED),
+    ),
+    usual_order=(
+        (DISCOVERED, REASONABLY_EXPECTED),
         (DISCOVERED, CONFIRMED),
         (REASONABLY_EXPECTED, CONFIRMED),
     ),
-    usual_order=((DISCOVERED, REASONABLY_EXPECTED),),
     shown={
         "description": "What happened",
         "data_types": "Types of data",

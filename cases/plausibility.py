@@ -13,7 +13,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Literal, assert_never
 
 from cases.acts import Act, Add
-from cases.anchors import AnchorMap, earliest_of
+from cases.anchors import AnchorMap, check_past, earliest_of
 from cases.intake import Intake
 from cases.kind import Kind
 from cases.values import AnchorValue
@@ -74,21 +74,34 @@ def dates_of_act(kind: Kind, act: Act) -> DatesGiven:
             return act.dates()
 
 
-def check_order(kind: Kind, given: DatesGiven, known: AnchorMap) -> None:
-    """Raise ``InvalidFields`` where dated facts that are given cannot be true with each other or with those known."""
-    if problems := tuple(order_problems(kind, given, known)):
-        raise InvalidFields(problems)
+def check_order(kind: Kind, given: DatesGiven, known: AnchorMap, now: datetime) -> None:
+    """Refuse dated facts that cannot be true with each other or with those known.
+
+    Raises:
+        InvalidInput: one of them cannot; ``where`` names its field.
+        InvalidFields: several cannot.
+    """
+    problems = tuple(order_problems(kind, given, known, now))
+    if problems:
+        raise problems[0] if len(problems) == 1 else InvalidFields(problems)
 
 
-def order_problems(kind: Kind, given: DatesGiven, known: AnchorMap) -> Iterator[InvalidInput]:
-    """Why dated facts that are given cannot be true with each other or with those known, each at its field."""
-    for where, earlier, later in _reversed(kind.order, given, known):
-        name = _words(later.name).capitalize()
-        yield InvalidInput(
-            f"{name} would be {said(later)}, before {_words(earlier.name)} ({said(earlier)}).",
-            where=where,
-            next_step="One of the two is mistyped: correct it.",
-        )
+def order_problems(kind: Kind, given: DatesGiven, known: AnchorMap, now: datetime) -> Iterator[InvalidInput]:
+    """Why dated facts that are given cannot be true with each other or with those known, once at each field.
+
+    One that lies in the future is wrong by itself, and nothing is said of its order.
+    """
+    past = {where: anchor for where, anchor in given.items() if not check_past(anchor, now)}
+    told: set[str] = set()
+    for where, earlier, later in _reversed(kind.order, past, known):
+        if where not in told:
+            told.add(where)
+            yield InvalidInput(
+                f"{_words(later.name).capitalize()} is dated {said(later)}, before the {kind.label} "
+                f"{_words(earlier.name)} ({said(earlier)}).",
+                where=where,
+                next_step="One of the two is mistyped: correct it.",
+            )
 
 
 def doubts(kind: Kind, given: DatesGiven, known: AnchorMap, now: datetime) -> tuple[Doubt, ...]:

@@ -279,7 +279,7 @@ class CaseService:
 def _doubts_of_intake(kind: Kind, intake: Intake, now: datetime) -> tuple[Doubt, ...]:
     """Which dates of an intake are hardly meant; refuse those that cannot be true together."""
     given = dates_of_intake(intake)
-    check_order(kind, given, {})
+    check_order(kind, given, {}, now)
     return doubts(kind, given, {}, now)
 
 
@@ -291,7 +291,7 @@ def _doubts_of_act(session: Session, case: Case, act: Act, now: datetime) -> tup
         return ()
     known, agreement = anchors_by_agreement(session, case.id), getattr(act, "agreement", None)
     of_it = {**known[None], **(known.get(agreement.id, {}) if agreement else {})}
-    check_order(kind, given, of_it)
+    check_order(kind, given, of_it, now)
     return doubts(kind, given, of_it, now)
 
 

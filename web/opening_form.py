@@ -132,6 +132,12 @@ class OpeningForm:
             **{one.name: one.label for one in who},
         }
 
+    @property
+    def kept(self) -> tuple[tuple[str, str], ...]:
+        """Everything that the form holds, by the names of its inputs, so that a page can give it again."""
+        ticked = ((name, line) for name, lines in self.ticked.items() for line in sorted(lines))
+        return (*self.typed.items(), *ticked, ("chosen", "\n".join(sorted(self.choice.chosen))))
+
     def choosing(self, choice: Choice) -> OpeningForm:
         """The same form with another choice of agreements."""
         return replace(self, choice=choice)
@@ -253,7 +259,7 @@ def _problems_of_facts(
     problems += [found for found in _problems(lambda: check_intake(drafted, now)) if field_of(found) not in misshapen]
     wrong = {field_of(problem) for problem in problems} | unread
     dates = {where: anchor for where, anchor in dates_of_intake(drafted).items() if where not in wrong}
-    problems += order_problems(kind, dates, {})
+    problems += order_problems(kind, dates, {}, now)
     return (problem for problem in problems if field_of(problem) not in unread)
 
 

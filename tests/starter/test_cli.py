@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 REPORT = (
     "breach", "report", "--title", "A laptop is missing", "--description", "It was left on a train.",
-    "--data-type", "Student name", "--reporter", "Robin Example <robin@provider.example.org>",
+    "--data-type", "Student name", "--reporter", "Robin Example <robin@provider.example.org>", "--yes",
 )  # fmt: skip
 
 
@@ -41,9 +41,10 @@ async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, 
     again = await shell(*command)
     assert f"Case {reference} was reported before; this is its case" in again.out
 
-    said = await shell("breach", "confirm", reference, "--confirmed-at", now.isoformat())
+    said = await shell("breach", "confirm", reference, "--confirmed-at", now.isoformat(), "--yes")
     assert said.code == 0
-    assert said.out.startswith("2 duties open, 2 notices waiting; next due ")
+    assert "1 duties under breach.notice start, due" in said.out
+    assert "2 duties open, 2 notices waiting; next due " in said.out
 
     assert "A laptop is missing" in (await shell("breach", "show")).out
     shown = (await shell("breach", "show", reference, "--why")).out
@@ -61,7 +62,7 @@ async def test_breach_report_reads_a_whole_report_from_a_file(
     file = tmp_path / "report.json"
     report = incident("VA-001", expected=utc_now(), confirmed=utc_now())
     file.write_text(report.model_dump_json(), "utf-8")
-    said = await shell("breach", "report", "--file", str(file))
+    said = await shell("breach", "report", "--file", str(file), "--yes")
     assert "is reported" in said.out
     reported = await officer(installed).report_breach(report, actor="officer")
     assert reported.existed, "a file and a form that say the same are the same report"
@@ -108,7 +109,7 @@ async def test_an_act_on_no_case_is_refused(installed: VirtualEngine, shell: She
 async def test_confirming_twice_and_releasing_nothing_are_refused(installed: VirtualEngine, shell: Shell) -> None:
     case_id = await open_case(installed, incident("TN-001"))
     assert "waits for release" in await shell.refuses("breach", "release", str(case_id))
-    assert (await shell("breach", "confirm", str(case_id))).code == 0
+    assert (await shell("breach", "confirm", str(case_id), "--yes")).code == 0
     assert "This breach is already confirmed." in await shell.refuses("breach", "confirm", str(case_id))
 
 

@@ -42,14 +42,13 @@ def incident(
     discovered: datetime | None = None,
     occurred: ApproximateTime | None = None,
 ) -> IncidentReport:
-    """A report of something discovered two hours ago, or when it was expected or confirmed, unlike any other report."""
+    """A report of something discovered two hours ago, unlike any other report."""
     now = utc_now()
-    known_at = min(instant for instant in (expected, confirmed, now - timedelta(hours=2)) if instant)
     return IncidentReport(
         title=TITLE,
         occurred=occurred or ApproximateTime(kind="instant", at=now - timedelta(days=9)),
         reasonably_expected_at=expected,
-        discovered_at=discovered or known_at,
+        discovered_at=discovered or now - timedelta(hours=2),
         confirmed_at=confirmed,
         description=DESCRIPTION,
         data_types=("Student name",),
