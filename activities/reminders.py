@@ -255,7 +255,7 @@ class ReminderActivities(ReminderContract):
             )
 
     def _overdue_drafts(self, case_id: UUID, now: datetime) -> list[str]:
-        """What is to be said of notices that are overdue and wait for a person, as after a report of what is long past."""
+        """What is said of notices that are overdue and wait for a person, as after a report of what is long past."""
         return [
             f"{cohort.waiting} notices under {cohort.clause} are drafted, overdue, and wait for your release. Look at "
             "the dates first: is one of them mistyped, correct it, and nothing goes out because of it. If nobody acts, "

@@ -32,13 +32,13 @@ from cases.acts import Act, TakeAct
 from cases.intake import Intake, check_intake
 from cases.kind import Kind
 from cases.kinds import KINDS, kind_named
-from cases.plausibility import Doubt, check_order, dates_of_act, dates_of_intake, doubts, require_meant
+from cases.plausibility import Doubt, check_order, dates_of_act, dates_of_intake, doubts, order_problems, require_meant
 from cases.rules import check
 from cases.state import CaseSummary
 from cases.values import Actor
 from config.logging import get_logger
 from models import identifiers
-from models.errors import DuenoticeError, InvalidInput, Refused, Unavailable
+from models.errors import DuenoticeError, InvalidFields, InvalidInput, Refused, Unavailable
 from models.tables import Case, CaseAct
 from records.anchors import anchors_by_agreement
 from records.consequences import Consequences, Foresight
@@ -279,7 +279,8 @@ class CaseService:
 def _doubts_of_intake(kind: Kind, intake: Intake, now: datetime) -> tuple[Doubt, ...]:
     """Which dates of an intake are hardly meant; refuse those that cannot be true together."""
     given = dates_of_intake(intake)
-    check_order(kind, given, {}, now)
+    if problems := tuple(order_problems(kind, given, {}, now)):
+        raise InvalidFields(problems)
     return doubts(kind, given, {}, now)
 
 
