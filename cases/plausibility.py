@@ -106,7 +106,7 @@ def order_problems(kind: Kind, given: DatesGiven, known: AnchorMap, now: datetim
 
 def doubts(kind: Kind, given: DatesGiven, known: AnchorMap, now: datetime) -> tuple[Doubt, ...]:
     """Which of the dated facts that are given can be true and hardly are."""
-    return (*_far_away(given, now), *_unusual(kind, given, known))
+    return (*_far_away(kind, given, now), *_unusual(kind, given, known))
 
 
 def require_meant(found: Iterable[Doubt], *, confirmed: bool) -> tuple[str, ...]:
@@ -130,12 +130,12 @@ def said(anchor: AnchorValue) -> str:
     return str(anchor.first_day or "not known yet")
 
 
-def _far_away(given: DatesGiven, now: datetime) -> Iterator[Doubt]:
+def _far_away(kind: Kind, given: DatesGiven, now: datetime) -> Iterator[Doubt]:
     for where, anchor in given.items():
         begins, ends = earliest_of(anchor), _latest_of(anchor)
         if ends and ends < now - HARDLY_MEANT:
             yield Doubt(where, anchor, "long-ago")
-        if begins and begins > now + HARDLY_MEANT:
+        if anchor.name in kind.ahead and begins and begins > now + HARDLY_MEANT:
             yield Doubt(where, anchor, "far-ahead")
 
 

@@ -6,11 +6,12 @@ leave is what ``records.notices`` would plan. Nothing is written: the session ma
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -125,6 +126,14 @@ class Supplements(Consequence):
     leaves_at: datetime
 
 
+class GivenUp(Consequence):
+    """How many duties under a clause the case would no longer wait for: nothing that it awaits could start them."""
+
+    clause: str
+    title: str
+    duties: int
+
+
 class Consequences(Consequence):
     """What would follow at ``at``: overdue duties first, then by due instant.
 
@@ -135,6 +144,7 @@ class Consequences(Consequence):
     at: datetime
     agreements: int
     duties: tuple[ForeseenDuties, ...]
+    given_up: tuple[GivenUp, ...]
     supplements: Supplements | None
     at_once: bool
 
@@ -224,7 +234,8 @@ class Foresight:
     ) -> Consequences:
         lines: dict[_Line, list[ComputedDuty]] = defaultdict(list)
         before: dict[_Line, datetime] = {}
-        for item, change, due_before in _changes(session, computed_duties(matter, scope), case_id):
+        stored = _stored(session, case_id) if case_id else {}
+        for item, change, due_before in _changes(computed_duties(matter, scope), stored, case_id):
             line = self._line(item, change, known)
             lines[line].append(item)
             if due_before:
@@ -237,6 +248,7 @@ class Foresight:
             at=self.now,
             agreements=len(scope),
             duties=tuple(sorted(duties, key=_first_due_first)),
+            given_up=_given_up(matter, stored.values()),
             supplements=self._supplements(session, known, case_id) if case_id else None,
             at_once=self.policy.release == "immediate",
         )
@@ -319,35 +331,57 @@ def _with_given(
     return {**anchors, **changed}
 
 
+class _Stored(NamedTuple):
+    """A duty as SQL holds it."""
+
+    clause: str
+    status: DutyStatus
+    due_at: datetime | None
+
+
+def _stored(session: Session, case_id: UUID) -> dict[UUID, _Stored]:
+    rows = session.exec(select(Duty.id, Duty.clause, Duty.status, Duty.due_at).where(Duty.case_id == case_id))
+    return {duty_id: _Stored(clause, DutyStatus(status), due_at) for duty_id, clause, status, due_at in rows}
+
+
 def _changes(
-    session: Session, computed: Iterable[ComputedDuty], case_id: UUID | None
+    computed: Iterable[ComputedDuty], stored: dict[UUID, _Stored], case_id: UUID | None
 ) -> Iterator[tuple[ComputedDuty, Change, datetime | None]]:
-    """The computed duties that differ from those that SQL holds of the case, and when these are due as things stand."""
-    stored: dict[UUID, tuple[DutyStatus, datetime | None]] = {}
-    if case_id:
-        rows = session.exec(select(Duty.id, Duty.status, Duty.due_at).where(Duty.case_id == case_id))
-        stored = {duty_id: (DutyStatus(status), due_at) for duty_id, status, due_at in rows}
+    """The computed duties that differ from those stored, and when these are due as things stand.
+
+    What was computed is taken out of ``stored``.
+    """
     for item in computed:
-        due = item.due_date
-        key = identifiers.duty_id(case_id, item.agreement_id, due.clause, due.occurrence) if case_id else None
-        before, due_before = stored.get(key, (None, None)) if key else (None, None)
-        change = _change(before, due_before, item)
-        if change:
-            yield item, change, due_before if change is Change.MOVES else None
+        due, before = item.due_date, None
+        if case_id:
+            key = identifiers.duty_id(case_id, item.agreement_id, due.clause, due.occurrence)
+            before = stored.pop(key, None)
+        if change := _change(before, item):
+            yield item, change, before.due_at if before and change is Change.MOVES else None
 
 
-def _change(before: DutyStatus | None, due_before: datetime | None, item: ComputedDuty) -> Change | None:
-    if before is not None and not may_change(before, item.status):
+def _given_up(matter: Matter, left: Iterable[_Stored]) -> tuple[GivenUp, ...]:
+    """Of the duties that are not computed any more, those whose clock has not started."""
+    clauses = Counter(duty.clause for duty in left if duty.status is DutyStatus.PENDING)
+    titles = {clause.id: clause.title for terms in matter.terms.values() for clause in terms.clauses.values()}
+    return tuple(
+        GivenUp(clause=clause, title=titles.get(clause, clause), duties=count)
+        for clause, count in sorted(clauses.items())
+    )
+
+
+def _change(before: _Stored | None, item: ComputedDuty) -> Change | None:
+    if before and not may_change(before.status, item.status):
         return None  # it was performed or closed, and stays so
     match item.status:
         case DutyStatus.CANCELLED:
             return Change.ENDS if before else None
         case DutyStatus.PENDING:
-            return Change.WAITS if before is not DutyStatus.PENDING else None
-        case _ if before in (None, DutyStatus.PENDING, DutyStatus.CANCELLED):
+            return Change.WAITS if before is None or before.status is not DutyStatus.PENDING else None
+        case _ if before is None or before.status in (DutyStatus.PENDING, DutyStatus.CANCELLED):
             return Change.STARTS
         case _:
-            same = item.status is before and (due_before == item.due_date.due_at or before is DutyStatus.SUSPENDED)
+            same = item.status is before.status and before.due_at in (item.due_date.due_at, None)
             return None if same else Change.MOVES
 
 

@@ -48,9 +48,10 @@ async def act(
             sent_as=_sent_as(text_of(form, "sent_as")),
             dates_confirmed=confirms_dates(form),
         )
-        await site.to_the_end(taking)
-    except DoubtfulDates as doubtful:
-        return await _check(request, site, session, case_id, asked, form, doubtful)
+        try:
+            await site.to_the_end(taking)
+        except DoubtfulDates as doubtful:
+            return await _check(request, site, session, case_id, asked, form, doubtful)
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
     return RedirectResponse(f"/cases/{case_id}?done={act}#acts", HTTPStatus.SEE_OTHER)

@@ -47,9 +47,10 @@ async def open_case(request: Request, site: TheSite, session: SignedIn, kind: st
         if not was_checked(posted):
             return await _check(request, site, form, intake)
         opening = site.service.open_case(form.kind, intake, actor=session.actor, dates_confirmed=confirms_dates(posted))
-        opened = await site.to_the_end(opening)
-    except DoubtfulDates as doubtful:
-        return await _check(request, site, form, intake, doubtful)
+        try:
+            opened = await site.to_the_end(opening)
+        except DoubtfulDates as doubtful:
+            return await _check(request, site, form, intake, doubtful)
     except DuenoticeError as error:
         return await asyncio.to_thread(_show, request, site, form, error=error)
     done = "already" if opened.existed else "opened"

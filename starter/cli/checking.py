@@ -45,7 +45,9 @@ def _show(foreseen: Consequences) -> None:
     for line in foreseen.duties:
         _show_line(line, at_once=foreseen.at_once)
     if not foreseen.duties:
-        console.print("No duty starts or changes.")
+        console.print("No clock starts or changes.")
+    for given_up in foreseen.given_up:
+        console.print(f"{given_up.duties:,} duties under {given_up.clause} are no longer waited for.")
     if foreseen.supplements:
         console.print(f"{foreseen.supplements.mailed:,} districts that were told before get a supplement.")
     if foreseen.overdue:
