@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from cases.acts import Act, Add
@@ -25,7 +26,6 @@ from cases.plausibility import DatesGiven
 from cases.state import CaseState, NoticePolicy
 from cases.values import AnchorValue
 from mail.contacts import choose_recipients
-from models import identifiers
 from models.defaults import Defaults
 from models.enums import DutyStatus, Party, PerformedBy
 from models.errors import InvalidInput
@@ -235,7 +235,7 @@ class Foresight:
         lines: dict[_Line, list[ComputedDuty]] = defaultdict(list)
         before: dict[_Line, datetime] = {}
         stored = _stored(session, case_id) if case_id else {}
-        for item, change, due_before in _changes(computed_duties(matter, scope), stored, case_id):
+        for item, change, due_before in _changes(computed_duties(matter, scope), stored):
             line = self._line(item, change, known)
             lines[line].append(item)
             if due_before:
@@ -339,23 +339,31 @@ class _Stored(NamedTuple):
     due_at: datetime | None
 
 
-def _stored(session: Session, case_id: UUID) -> dict[UUID, _Stored]:
-    rows = session.exec(select(Duty.id, Duty.clause, Duty.status, Duty.due_at).where(Duty.case_id == case_id))
-    return {duty_id: _Stored(clause, DutyStatus(status), due_at) for duty_id, clause, status, due_at in rows}
+_Key: TypeAlias = tuple[UUID, str, int]
+"""What tells the duties of one case apart: agreement, clause, and which time it comes round."""
+
+
+def _stored(session: Session, case_id: UUID) -> dict[_Key, _Stored]:
+    rows = session.execute(
+        select_columns(
+            col(Duty.agreement_id), col(Duty.clause), col(Duty.occurrence), col(Duty.status), col(Duty.due_at)
+        ).where(col(Duty.case_id) == case_id)
+    )
+    return {
+        (agreement, clause, occurrence): _Stored(clause, DutyStatus(status), due_at)
+        for agreement, clause, occurrence, status, due_at in rows
+    }
 
 
 def _changes(
-    computed: Iterable[ComputedDuty], stored: dict[UUID, _Stored], case_id: UUID | None
+    computed: Iterable[ComputedDuty], stored: dict[_Key, _Stored]
 ) -> Iterator[tuple[ComputedDuty, Change, datetime | None]]:
     """The computed duties that differ from those stored, and when these are due as things stand.
 
     What was computed is taken out of ``stored``.
     """
     for item in computed:
-        due, before = item.due_date, None
-        if case_id:
-            key = identifiers.duty_id(case_id, item.agreement_id, due.clause, due.occurrence)
-            before = stored.pop(key, None)
+        before = stored.pop((item.agreement_id, item.due_date.clause, item.due_date.occurrence), None)
         if change := _change(before, item):
             yield item, change, before.due_at if before and change is Change.MOVES else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from models.enums import DutyStatus
 from records.agreements import DEMO_FILE
+from records.queries.cases import list_cases
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, duties, incident, open_case
@@ -54,6 +56,48 @@ async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, 
     assert "2 notices wait for release" in shown
 
     assert (await shell("breach", "release", reference)).code == 0
+
+
+def cases(installed: VirtualEngine) -> int:
+    """How many cases there are."""
+    return list_cases(installed.resources.database, utc_now(), offset=0, limit=1)[1]
+
+
+async def test_a_report_shows_what_would_follow_and_asks(
+    installed: VirtualEngine, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = [word for word in REPORT if word != "--yes"]
+    late = ("--agreement", "VA-001", "--reasonably-expected-at", (utc_now() - 30 * HOUR).isoformat())
+    command = (*asks, "--discovered-at", (utc_now() - 31 * HOUR).isoformat(), *late)
+    before = cases(installed)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    said = await shell(*command)
+    assert said.code == 1
+    assert "1 duties under breach.initial-notice start, due" in said.out
+    assert "OVERDUE" in said.out
+    assert "Blue Ridge Valley Public Schools: " in said.out
+    assert said.out.endswith("Nothing was recorded.")
+    assert cases(installed) == before
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    said = await shell(*command)
+    assert said.code == 0
+    assert "is reported: " in said.out
+
+
+async def test_yes_does_not_stand_for_dates_that_are_hardly_meant(installed: VirtualEngine, shell: Shell) -> None:
+    command = (*REPORT, "--agreement", "TN-001", "--discovered-at", (utc_now() - 9_000 * HOUR).isoformat())
+    before = cases(installed)
+    assert "Correct it, or confirm that it is meant." in await shell.refuses(*command)
+    assert cases(installed) == before
+    said = await shell(*command, "--dates-confirmed")
+    assert "is reported: " in said.out
+
+
+async def test_now_is_an_instant(installed: VirtualEngine, shell: Shell) -> None:
+    said = await shell(*REPORT, "--agreement", "VA-001", "--discovered-at", "now", "--reasonably-expected-at", "now")
+    assert said.code == 0, said.err
+    assert "OVERDUE" not in said.out
 
 
 async def test_breach_report_reads_a_whole_report_from_a_file(
