@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlmodel import col, select, update
 from temporalio import workflow
 from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
@@ -119,6 +120,20 @@ class Watched:
 
         await until(agrees)
 
+    async def end_all(self) -> None:
+        """End every workflow, also those that Temporal's lists come to show only now."""
+        client = self.resources.client
+
+        async def none_runs() -> bool:
+            running = [found.id async for found in client.list_workflows("ExecutionStatus = 'Running'")]
+            for name in running:
+                with suppress(RPCError):  # it has ended, and the lists do not show that yet
+                    await client.get_workflow_handle(name).terminate()
+            return not running
+
+        await until(none_runs)
+        await self.listed(0)
+
     def handle(self, case_id: UUID) -> WorkflowHandle[object, object]:
         """The workflow of a case."""
         return self.resources.client.get_workflow_handle(identifiers.workflow_id("breach", case_id))
@@ -176,11 +191,8 @@ async def home_of_many(keyring: Keyring, tmp_path_factory: pytest.TempPathFactor
 async def watched(home_of_many: Watched, keyring: Keyring) -> AsyncIterator[Watched]:
     """The installation, without the cases of other tests."""
     bind_sealer(keyring)
-    await home_of_many.listed(0)
     yield home_of_many
-    client = home_of_many.resources.client
-    async for found in client.list_workflows("ExecutionStatus = 'Running'"):
-        await client.get_workflow_handle(found.id).terminate()
+    await home_of_many.end_all()
     with home_of_many.resources.database.writing() as session:
         session.execute(update(Case).values(closed_at=utc_now()))
 

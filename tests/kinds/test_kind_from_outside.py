@@ -81,6 +81,8 @@ def commands(
 ) -> Shell:
     """The command line, in an environment that names this engine."""
     settings, client = recalling.resources.settings, recalling.resources.client
+    # The site logs in this process too, and its loggers would keep what the first command configured.
+    monkeypatch.setattr("starter.cli.console.configure_logging", lambda settings: None)
     for name, value in {
         "DUENOTICE_HOME": settings.home,
         "DUENOTICE_KEYRING": keyring_file,

@@ -51,5 +51,5 @@ async def test_a_real_mail_server_database_and_keyring_of_the_environment_are_le
         know_demo_agreements(engine)
         case_id = await open_case(engine, incident("VA-001", expected=utc_now()), release="immediate")
         assert case(engine, case_id).duties[0].performed_at
-        assert len(list(engine.mail.glob("*.eml"))) == 1
+        assert len(list(engine.mail.glob("*.eml"))) == 2, "the notice, and its copy"
     assert not elsewhere.exists()

@@ -11,8 +11,7 @@ from config.keyring import Keyring
 from models.enums import Verdict
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from tests.conftest import know_demo_agreements
-from tests.support.incidents import INITIAL, OFFICER, case, duties, incident, only_notice, open_case
+from tests.support.incidents import INITIAL, OFFICER, case, duties, incident, know_offices, only_notice, open_case
 from tests.support.officers import officer
 from tests.support.scripted_server import HANG_UP, scripted_server
 from worker import build_worker
@@ -42,7 +41,7 @@ async def test_a_notice_waits_for_the_mail_server_and_leaves_when_it_is_back(key
         async with virtual_engine(
             tmp_path, keyring=keyring, overrides={"smtp": smtp, "release": "immediate"}
         ) as engine:
-            know_demo_agreements(engine)
+            know_offices(engine, "VA-001", "TN-001")
             server.script = {"MAIL": ["421 4.3.2 Shutting down"]}
             assert "The mail server does not take mail" in await troubled(engine)
             assert len(server.messages) == 1
@@ -54,7 +53,7 @@ async def test_a_notice_waits_for_the_mail_server_and_leaves_when_it_is_back(key
 
 async def test_a_case_goes_on_with_a_worker_that_remembers_nothing(keyring: Keyring, tmp_path: Path) -> None:
     async with virtual_engine(tmp_path, keyring=keyring, worker=partial(build_worker, cached_workflows=0)) as engine:
-        know_demo_agreements(engine)
+        know_offices(engine, "VA-001", "TN-001")
         case_id = await open_case(engine, incident("VA-001", "TN-001", expected=utc_now()))
         now = await engine.advance(case_id, 25 * HOUR)
         await officer(engine).confirm_breach(case_id, now, actor=OFFICER)

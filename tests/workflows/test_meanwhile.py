@@ -15,8 +15,7 @@ from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from tests.conftest import know_demo_agreements
-from tests.support.incidents import INITIAL, NOTICE, OFFICER, QUIET, case, duties, incident
+from tests.support.incidents import INITIAL, NOTICE, OFFICER, QUIET, case, duties, incident, know_offices
 from tests.support.officers import officer
 from tests.support.post import facts_of, letters
 from tests.support.scripted_server import HANG_UP, ScriptedServer, scripted_server
@@ -37,7 +36,7 @@ async def leaving(
         smtp = {"host": "127.0.0.1", "port": server.port, "security": "none", "connections": 1}
         settings = QUIET | {"smtp": smtp, "release": "immediate"}
         async with virtual_engine(folder, keyring=keyring, overrides=settings) as engine:
-            know_demo_agreements(engine)
+            know_offices(engine, "IL-001", "VA-001")
             reported = await officer(engine).report_breach(report, actor=OFFICER)
             async with asyncio.timeout(10):
                 while not case(engine, reported.case_id).troubles:  # noqa: ASYNC110 (it is told by SQL alone)

@@ -19,11 +19,21 @@ from models.enums import BatchStatus, CaseStatus, DeliveryStatus, DutyStatus, Ve
 from models.errors import InvalidInput, Refused
 from models.tables import Agreement, AgreementContact, Batch, Duty, Notice
 from records import notices as planning
-from records.agreements import import_agreements
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from tests.conftest import know_demo_agreements
-from tests.support.incidents import INITIAL, NOTICE, OFFICER, QUIET, case, duties, incident, only_notice, open_case
+from tests.support.incidents import (
+    INITIAL,
+    NOTICE,
+    OFFICER,
+    QUIET,
+    case,
+    duties,
+    incident,
+    know_offices,
+    office,
+    only_notice,
+    open_case,
+)
 from tests.support.installation import ORIGIN, Installation
 from tests.support.officers import officer
 from tests.support.refusing import leaving_no_trace, refusal
@@ -32,7 +42,6 @@ from workflows.case import WINDOW
 
 HOUR = timedelta(hours=1)
 BATCHES = 100
-COLUMNS = "reference,form,lea_name,state,time_zone,executed_on,general_name,general_email\n"
 
 
 @asynccontextmanager
@@ -45,30 +54,14 @@ async def posting_engine(
         async with virtual_engine(
             folder, keyring=keyring, overrides=QUIET | {"smtp": smtp, "public_url": ORIGIN}
         ) as engine:
-            know_demo_agreements(engine)
+            know_offices(engine, "TN-001", "VA-001")
             yield engine, server
-
-
-def address(reference: str) -> str:
-    return f"office@{reference.lower()}.example.org"
 
 
 def know_districts_alike(engine: VirtualEngine, count: int) -> list[str]:
     """Import so many districts whose notices are one cohort; return their references."""
     references = [f"ME-{number:04}" for number in range(count)]
-    rows = [
-        f"{reference},ndpa-v1,District {reference},ME,America/New_York,2025-01-12,Office,{address(reference)}\n"
-        for reference in references
-    ]
-    resources = engine.resources
-    import_agreements(
-        resources.database,
-        resources.catalogue,
-        COLUMNS + "".join(rows),
-        file_name="alike.csv",
-        now=utc_now(),
-        actor=OFFICER,
-    )
+    know_offices(engine, *references)
     return references
 
 
@@ -136,7 +129,7 @@ async def test_full_mailboxes_stop_no_request_to_acknowledge_and_get_theirs_once
         server.full = set(full)
         await officer(engine).release_notices(case_id, actor=OFFICER)
         await engine.settle(case_id)
-        told = {address(reference) for reference in references} - full
+        told = {office(reference) for reference in references} - full
         server.full.add(told.pop())
         await engine.advance(case_id, timedelta(minutes=62))
         assert notices(engine, case_id) == (2, 2, 1), "of those told, one has a full mailbox by now"

@@ -122,7 +122,7 @@ async def test_an_audit_is_performed_with_its_proof(engine: VirtualEngine) -> No
     await engine.case(case_id).result()
     assert duties(engine, case_id, "OR")[AUDIT].status is DutyStatus.PERFORMED
     (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "act.done")
-    assert len(entry.artifacts) == 1
+    assert len(entry.artifacts) == 2, "the report, and the list of the duties that it performs"
 
 
 async def test_nothing_is_done_in_a_case_that_was_dismissed(engine: VirtualEngine) -> None:
