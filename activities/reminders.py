@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 from temporalio import activity
 
 from activities.clock import activity_clock
@@ -25,12 +25,11 @@ from mail.links import notice_link
 from mail.plain import compose_plain_mail
 from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
-from models.enums import BatchStatus
+from models.enums import BatchStatus, NoticeKind
 from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
 from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
 from records.outbox import ARRIVED, NoticeWriter
-from records.queries.cases import read_cohorts
 from records.terms import pinned_terms
 
 ASK_AGAIN = timedelta(minutes=30)
@@ -256,12 +255,21 @@ class ReminderActivities(ReminderContract):
 
     def _overdue_drafts(self, case_id: UUID, now: datetime) -> list[str]:
         """What is said of notices that are overdue and wait for a person, as after a report of what is long past."""
+        with self._database.reading() as session:
+            rows = session.exec(
+                select(Batch.clause, func.count(), func.min(Batch.leaves_at))
+                .join(Notice, col(Notice.batch_id) == col(Batch.id))
+                .join(Duty, col(Duty.id) == col(Notice.duty_id))
+                .where(Batch.case_id == case_id, Batch.status == BatchStatus.WAITING, Batch.kind == NoticeKind.NOTICE)
+                .where(col(Notice.dropped).is_(False), col(Duty.due_at) < now)
+                .group_by(col(Batch.clause))
+                .order_by(col(Batch.clause))
+            ).all()
         return [
-            f"{cohort.waiting} notices under {cohort.clause} are drafted, overdue, and wait for your release. Look at "
-            "the dates first: is one of them mistyped, correct it, and nothing goes out because of it. If nobody acts, "
-            f"they go out by themselves at {utc_instant(cohort.leaves_at)}."
-            for cohort in read_cohorts(self._database, case_id, now)
-            if cohort.overdue and cohort.waiting and cohort.leaves_at
+            f"{waiting} notices under {clause} are drafted, overdue, and wait for your release. Look at the dates first: "
+            "is one of them mistyped, correct it, and nothing goes out because of it. If nobody acts, they go out by "
+            f"themselves at {utc_instant(leaves_at)}."
+            for clause, waiting, leaves_at in rows
         ]
 
     def _note_reminder(self, message: RemindOfficer, waiting: int, now: datetime) -> None:
