@@ -266,9 +266,9 @@ class ReminderActivities(ReminderContract):
                 .order_by(col(Batch.clause))
             ).all()
         return [
-            f"{waiting} notices under {clause} are drafted, overdue, and wait for your release. Look at the dates first: "
-            "is one of them mistyped, correct it, and nothing goes out because of it. If nobody acts, they go out by "
-            f"themselves at {utc_instant(leaves_at)}."
+            f"{waiting} notices under {clause} are drafted, overdue, and wait for your release. Look at the dates "
+            "first: is one of them mistyped, correct it, and nothing goes out because of it. If nobody acts, they go "
+            f"out by themselves at {utc_instant(leaves_at)}."
             for clause, waiting, leaves_at in rows
         ]
 
