@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 from temporalio import activity
 
 from activities.clock import activity_clock
@@ -25,7 +25,7 @@ from mail.links import notice_link
 from mail.plain import compose_plain_mail
 from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
-from models.enums import BatchStatus
+from models.enums import BatchStatus, NoticeKind
 from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
 from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
@@ -156,6 +156,7 @@ class ReminderActivities(ReminderContract):
                 (
                     f"In case {reference}, {len(raised.duties)} duties are overdue or were met late, or no contact "
                     "could be reached for them.",
+                    *await asyncio.to_thread(self._overdue_drafts, message.case_id, now()),
                     _named(raised.duties),
                     self.case_page(message.case_id),
                 ),
@@ -251,6 +252,25 @@ class ReminderActivities(ReminderContract):
                     .order_by(col(Agreement.lea_name))
                 )
             )
+
+    def _overdue_drafts(self, case_id: UUID, now: datetime) -> list[str]:
+        """What is said of notices that are overdue and wait for a person, as after a report of what is long past."""
+        with self._database.reading() as session:
+            rows = session.exec(
+                select(Batch.clause, func.count(), func.min(Batch.leaves_at))
+                .join(Notice, col(Notice.batch_id) == col(Batch.id))
+                .join(Duty, col(Duty.id) == col(Notice.duty_id))
+                .where(Batch.case_id == case_id, Batch.status == BatchStatus.WAITING, Batch.kind == NoticeKind.NOTICE)
+                .where(col(Notice.dropped).is_(False), col(Duty.due_at) < now)
+                .group_by(col(Batch.clause))
+                .order_by(col(Batch.clause))
+            ).all()
+        return [
+            f"{waiting} notices under {clause} are drafted, overdue, and wait for your release. Look at the dates "
+            "first: is one of them mistyped, correct it, and nothing goes out because of it. If nobody acts, they go "
+            f"out by themselves at {utc_instant(leaves_at)}."
+            for clause, waiting, leaves_at in rows
+        ]
 
     def _note_reminder(self, message: RemindOfficer, waiting: int, now: datetime) -> None:
         with self._database.writing() as session:

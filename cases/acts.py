@@ -60,6 +60,9 @@ class Act(Message):
     stands_alone: ClassVar[bool] = True
     """Whether a case's page has a form of its own for it, or offers it beside what it is about."""
 
+    starts_clocks: ClassVar[bool] = False
+    """Whether it gives dated facts or brings in agreements, so that a person first checks what would follow."""
+
     act: str
 
     @classmethod
@@ -81,6 +84,10 @@ class Act(Message):
         """What the act does, in a sentence."""
         return (cls.__doc__ or "").partition("\n")[0]
 
+    def dates(self) -> dict[str, AnchorValue]:
+        """The dated facts that it gives or corrects, by the field that gives each."""
+        return {}
+
 
 class SetDate(Act):
     """Give a dated fact, or correct one, which takes a reason; for one agreement only, if it is named.
@@ -90,6 +97,7 @@ class SetDate(Act):
     """
 
     done_says = "The date is recorded, and every open duty is computed anew."
+    starts_clocks = True
     act: Literal["date"] = "date"
     name: DateName
     instant: Instant | None = Field(default=None, title="At")
@@ -104,6 +112,10 @@ class SetDate(Act):
     def anchor(self) -> AnchorValue:
         """The dated fact."""
         return AnchorValue(name=self.name, instant=self.instant, first_day=self.first_day, last_day=self.last_day)
+
+    def dates(self) -> dict[str, AnchorValue]:
+        """The dated fact, at the field that holds it."""
+        return {"first_day" if self.first_day else "instant": self.anchor}
 
 
 class NotYet(Act):
@@ -277,6 +289,7 @@ class Add(Act):
     """
 
     done_says = "The agreements are in the case, and their duties are computed."
+    starts_clocks = True
     act: Literal["add"] = "add"
     agreements: KeptReferences = Field(
         default_factory=lambda: KeptReferences.model_validate(()), title="References", description="One a line."
@@ -387,11 +400,15 @@ AnyAct: TypeAlias = Annotated[SerializeAsAny[Act], BeforeValidator(parse_act)]
 
 
 class TakeAct(Message):
-    """One act as it reaches a case: what, and by whom. ``act_id`` names it, so that a retry is the same act."""
+    """One act as it reaches a case: what, and by whom. ``act_id`` names it, so that a retry is the same act.
+
+    ``dates_confirmed`` names the dates in it that are hardly meant, and which the actor confirmed nevertheless.
+    """
 
     act: AnyAct
     actor: Actor
     act_id: UUID
+    dates_confirmed: tuple[str, ...] = ()
 
     @property
     def made_id(self) -> UUID:

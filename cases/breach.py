@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, assert_never, cast
 from pydantic import Field, model_validator
 
 from cases.acts import Act, Add, Reason, SetDate, TakeAct
-from cases.anchors import check_instant, earliest_instant, earliest_of
+from cases.anchors import check_instant, earliest_of
 from cases.intake import ApproximateTime, Intake, Person, Text, person_problems
 from cases.kind import Kind
 from cases.state import CaseState
@@ -117,26 +117,22 @@ class IncidentReport(Intake):
             "discovered_at": self.discovered_at,
             "confirmed_at": self.confirmed_at,
         }
-        earliest = earliest_instant(self.occurred.at, self.occurred.first_day)
         for where, instant in named.items():
-            if instant is None:
-                continue
-            if problem := check_instant(where, instant, now):
+            if instant and (problem := check_instant(where, instant, now)):
                 yield problem
-            elif earliest and instant < earliest:
-                yield InvalidInput(
-                    f"It is dated {instant.isoformat()}, before the breach occurred ({earliest.isoformat()}).",
-                    where=where,
-                    next_step="Correct this time, or when the breach occurred.",
-                )
 
 
 class Confirm(Act):
     """Confirm a suspected breach, which starts the clocks that run from confirmation."""
 
     done_says = "The breach is confirmed; the clocks that count from confirmation run."
+    starts_clocks = True
     act: Literal["confirm"] = "confirm"
     confirmed_at: Instant = Field(title="Confirmed at", description="When it was confirmed, with its offset.")
+
+    def dates(self) -> dict[str, AnchorValue]:
+        """When it was confirmed."""
+        return {"confirmed_at": AnchorValue(name=CONFIRMED, instant=self.confirmed_at)}
 
 
 class Dismiss(Act):
@@ -251,6 +247,16 @@ BREACH = Kind(
     is_decided=is_decided,
     awaits=awaits,
     involvement=CONFIRMED,
+    order=(
+        (OCCURRED, DISCOVERED),
+        (OCCURRED, REASONABLY_EXPECTED),
+        (OCCURRED, CONFIRMED),
+    ),
+    usual_order=(
+        (DISCOVERED, REASONABLY_EXPECTED),
+        (DISCOVERED, CONFIRMED),
+        (REASONABLY_EXPECTED, CONFIRMED),
+    ),
     shown={
         "description": "What happened",
         "data_types": "Types of data",

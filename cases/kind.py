@@ -54,6 +54,8 @@ class Kind:
         involvement: the dated fact that an agreement added later may have for itself; None where there is none.
         recurs: whether what recurs comes round again within the case.
         ahead: the dated facts that may lie in the future.
+        order: pairs of dated facts of which the second cannot come before the first: what says so is refused.
+        usual_order: pairs of which the second hardly comes before the first: a person confirms that it is meant.
         shown: the content elements that its page shows first, with what people call them.
         templates: the names of templates of its own, where its notices read differently: in ``config/notices/``, or as
             ``package:name`` in a package, which then holds the words of its clauses too.
@@ -79,6 +81,8 @@ class Kind:
     involvement: str | None = None
     recurs: bool = False
     ahead: frozenset[str] = frozenset()
+    order: tuple[tuple[str, str], ...] = ()
+    usual_order: tuple[tuple[str, str], ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[NoticeKind, str] = field(default_factory=dict)
     records: str | None = None

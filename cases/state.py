@@ -23,6 +23,9 @@ class NoticePolicy(Message):
     Where a clause's limit is the last moment and not the plan, an officer is asked to release its notice at once and
     then every ``last_moment_reminder_minutes`` (0: as of any other), and one that lacks nothing required leaves by
     itself ``last_moment_hours`` after it was drafted (None: as any other).
+
+    A draft whose last safe moment has passed when it is made, as where a date that was given lies far back, still waits
+    ``overdue_grace_minutes`` for a person.
     """
 
     release: Literal["officer", "immediate"] = "officer"
@@ -32,6 +35,7 @@ class NoticePolicy(Message):
     chase_hours: tuple[int, ...] = ()
     last_moment_reminder_minutes: int = 0
     last_moment_hours: int | None = None
+    overdue_grace_minutes: int = 30
 
 
 class BatchPlan(Message):

@@ -173,6 +173,7 @@ class CaseOpened(CaseEvent):
         anchors: its dated facts as reported.
         agreements: those that it touches.
         report_sha256: the report as it was given.
+        dates_confirmed: which of the dates are hardly meant, and were confirmed nevertheless; left out where none is.
     """
 
     kind = "case_opened"
@@ -181,6 +182,7 @@ class CaseOpened(CaseEvent):
     anchors: tuple[DatedFact, ...]
     agreements: tuple[UUID, ...]
     report_sha256: Kept[str]
+    dates_confirmed: IfAny[tuple[str, ...] | None] = None
 
     @property
     def key(self) -> str:

@@ -52,6 +52,12 @@ class InvalidFields(InvalidInput):
         self.problems = problems
 
 
+class DoubtfulDates(InvalidFields):
+    """Dates that can be true and hardly are: nothing is recorded until a person confirms that they are meant."""
+
+    code = "doubtful-dates"
+
+
 class NotFound(DuenoticeError):
     """The named thing does not exist here."""
 

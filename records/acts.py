@@ -130,10 +130,14 @@ def record_act(session: Session, catalogue: Catalogue, message: RecordAct) -> No
             at=message.at,
             act=act.act,
             act_id=message.act_id,
-            particulars=particulars_of(act) | effect,
+            particulars=particulars_of(act) | effect | _confirmed(message),
             kept_sha256=tuple(kept.sha256 for kept in kept_in(act)),
         ),
     )
+
+
+def _confirmed(message: RecordAct) -> JsonObject:
+    return {"dates_confirmed": list(message.dates_confirmed)} if message.dates_confirmed else {}
 
 
 def _claim(session: Session, act: Act) -> None:

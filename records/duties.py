@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, insert, select, update
 
-from cases.anchors import clock_anchors
+from cases.anchors import AnchorMap, clock_anchors
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.state import CaseState, CaseVocabulary
@@ -42,11 +42,22 @@ class ComputedDuty:
 
 
 @dataclass(frozen=True)
-class _Matter:
-    """What the duties of one case are computed from, read once."""
+class Matter:
+    """What the duties of one case are computed from, read once.
 
-    case: Case
+    Attributes:
+        kind: of the case.
+        event: of the case, as the clauses name it.
+        terms: those of its agreements, by hash.
+        anchors: its dated facts under None, and under an agreement those that hold for it instead.
+        holds: what law-enforcement holds do, in the same way.
+        awaited: the dated facts that it still waits for.
+        closed: how often a duty came round and was closed, by agreement and clause.
+        brought: the dated facts that performing a duty has brought about, by agreement.
+    """
+
     kind: Kind
+    event: str
     terms: Mapping[str, EffectiveTerms]
     defaults: Defaults
     side: Party
@@ -71,9 +82,9 @@ def compute_duties(
 
     ``progress`` is called now and then while the work goes on.
     """
-    matter = _matter(session, case, terms, defaults, side, now)
+    matter = matter_of(session, case, terms, defaults, side, now)
     computed = []
-    for item in _compute_scope(session, matter):
+    for item in computed_duties(matter, scope_of(session, case.id)):
         computed.append(item)
         if len(computed) % 1000 == 0:
             progress()
@@ -130,7 +141,12 @@ def asked_dates(session: Session, case: Case, terms: Iterable[EffectiveTerms]) -
 
 def dated_elements(session: Session, case_id: UUID, terms: Mapping[str, EffectiveTerms]) -> set[str]:
     """The content elements that are known without being told: the case's dates, and what any notice can say."""
-    known = {f"anchor:{name}" for name in clock_anchors(current_anchors(session, case_id))}
+    return elements_dated_by(current_anchors(session, case_id), terms)
+
+
+def elements_dated_by(anchors: AnchorMap, terms: Mapping[str, EffectiveTerms]) -> set[str]:
+    """The content elements that are known without being told, given some dated facts."""
+    known = {f"anchor:{name}" for name in clock_anchors(anchors)}
     clauses = (clause for effective in terms.values() for clause in effective.clauses.values())
     elements = (element for clause in clauses for element in clause.notice_contents)
     return {element.id for element in elements if element.source in known or not element.is_found_out}
@@ -140,15 +156,16 @@ def _found_out(clauses: Iterable[EffectiveClause]) -> set[str]:
     return {element.id for clause in clauses for element in clause.contents if element.is_found_out}
 
 
-def _matter(
+def matter_of(
     session: Session, case: Case, terms: Mapping[str, EffectiveTerms], defaults: Defaults, side: Party, now: datetime
-) -> _Matter:
+) -> Matter:
+    """What the duties of a case are computed from, as SQL knows it."""
     kind = kind_named(case.kind)
     anchors = anchors_by_agreement(session, case.id)
     state = CaseState(anchors=anchors[None], dismissed=case.status is CaseStatus.DISMISSED)
-    return _Matter(
-        case=case,
+    return Matter(
         kind=kind,
+        event=case.event,
         terms=terms,
         defaults=defaults,
         side=side,
@@ -201,9 +218,21 @@ def _closed_occurrences(session: Session, case_id: UUID) -> dict[UUID, dict[str,
 _Computed = list[tuple[str, StoredDueDate, DutyStatus]]
 
 
-def _compute_scope(session: Session, matter: _Matter) -> Iterator[ComputedDuty]:
-    """Every duty of every agreement in scope; agreements with equal terms, zone and dates share the arithmetic."""
-    scope = session.execute(
+class InScope(NamedTuple):
+    """What an agreement's duties in a case depend on, besides the case: its zone, its terms and its own dates."""
+
+    agreement_id: UUID
+    time_zone: str
+    terms_hash: str
+    executed_on: date
+    originally_signed_on: date | None
+    expires_on: date | None
+    terminated_on: date | None
+
+
+def scope_of(session: Session, case_id: UUID) -> list[InScope]:
+    """The agreements of a case whose terms are pinned."""
+    rows = session.execute(
         select_columns(
             col(Agreement.id),
             col(Agreement.time_zone),
@@ -214,13 +243,16 @@ def _compute_scope(session: Session, matter: _Matter) -> Iterator[ComputedDuty]:
             col(Agreement.terminated_on),
         )
         .join(CaseAgreement, col(CaseAgreement.agreement_id) == col(Agreement.id))
-        .where(col(CaseAgreement.case_id) == matter.case.id)
+        .where(col(CaseAgreement.case_id) == case_id, col(CaseAgreement.terms_hash).is_not(None))
         .order_by(col(Agreement.id))
-    ).all()
+    )
+    return [InScope(*row) for row in rows]
+
+
+def computed_duties(matter: Matter, scope: Iterable[InScope]) -> Iterator[ComputedDuty]:
+    """Every duty of every agreement in scope; agreements with equal terms, zone and dates share the arithmetic."""
     shared: dict[tuple[object, ...], _Computed] = {}
     for agreement_id, zone, terms_hash, executed, original, expires, terminated in scope:
-        if terms_hash is None:
-            continue
         dates = {
             "executed": executed,
             "originally_signed": original,
@@ -240,10 +272,10 @@ def _compute_scope(session: Session, matter: _Matter) -> Iterator[ComputedDuty]:
 
 
 def _compute_one(
-    matter: _Matter, agreement_id: UUID, terms: EffectiveTerms, zone: str, own: Mapping[str, date | None]
+    matter: Matter, agreement_id: UUID, terms: EffectiveTerms, zone: str, own: Mapping[str, date | None]
 ) -> _Computed:
     """One side's duties under one agreement's terms, each with its status."""
-    event = matter.case.event
+    event = matter.event
     known = terms.events.get(event, ())
     anchors = {**matter.anchors[None], **matter.anchors.get(agreement_id, {})}
     given: dict[str, datetime | date] = dict(matter.brought.get(agreement_id, {}))
@@ -305,7 +337,7 @@ def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty])
         before = kept.pop(duty_id, None)
         if before is None:
             new.append(row | _fixed_columns(case_id, item))
-        elif _may_change(before[1], item.status) and before != (item.due_date_id, item.status):
+        elif may_change(before[1], item.status) and before != (item.due_date_id, item.status):
             moved.append(row)
         else:
             continue
@@ -320,7 +352,7 @@ def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty])
     return changed
 
 
-def _may_change(before: DutyStatus, now: DutyStatus) -> bool:
+def may_change(before: DutyStatus, now: DutyStatus) -> bool:
     """Whether a duty's row follows what is computed: an open one does, and one given up that a new fact starts."""
     return before in OPEN_STATUSES or (before is DutyStatus.CANCELLED and now is DutyStatus.RUNNING)
 

@@ -27,9 +27,18 @@ def intake_digest(intake: Intake, key: bytes) -> str:
 
 
 def keep_intake(
-    session: Session, kind: Kind, intake: Intake, digest: str, *, actor: str, now: datetime
+    session: Session,
+    kind: Kind,
+    intake: Intake,
+    digest: str,
+    *,
+    actor: str,
+    now: datetime,
+    dates_confirmed: tuple[str, ...] = (),
 ) -> tuple[UUID, bool]:
     """Keep what opens a case; return its id, and whether the same intake had opened it before.
+
+    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless.
 
     Raises:
         InvalidFields: an agreement is unknown, or nobody can be written to under it.
@@ -65,6 +74,7 @@ def keep_intake(
             anchors=intake.anchors(),
             agreements=tuple(agreements),
             report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
+            dates_confirmed=dates_confirmed or None,
         ),
     )
     return case_id, False

@@ -26,6 +26,7 @@ from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice
 from records.documents_at_hand import documents_at_hand
 from records.due_dates import StoredDueDate, read_due_dates
 from records.performing import performed_duties
+from terms.duties import DueDuty
 
 BATCH_SIZE = 200
 """How many notices one batch holds at most: what one activity sends, and what the case waits for at once."""
@@ -48,7 +49,7 @@ class Cohort:
 
 
 @dataclass(frozen=True)
-class _Known:
+class Known:
     """The content elements that are known: of every LEA, and of one by a document that there is for it.
 
     ``impossible`` are those that cannot be determined.
@@ -60,14 +61,20 @@ class _Known:
 
     def adds_to(self, duty: Duty) -> bool:
         """Whether anything is known that the duty's LEA has not been told."""
-        return not self._of(duty).isdisjoint(duty.lacking)
+        return not self._of(duty.agreement_id).isdisjoint(duty.lacking)
 
-    def tells_all(self, duty: Duty, due_date: StoredDueDate) -> bool:
-        """Whether a notice under the duty would lack nothing that its clause requires."""
-        return (self._of(duty) | self.impossible) >= frozenset(due_date.contents)
+    def tells_all(self, agreement_id: UUID, due_date: DueDuty) -> bool:
+        """Whether a notice to an agreement's LEA would lack nothing that its clause requires."""
+        return (self._of(agreement_id) | self.impossible) >= frozenset(due_date.contents)
 
-    def _of(self, duty: Duty) -> Set[str]:
-        return self.elements | self.at_hand.get(duty.agreement_id, frozenset())
+    def missing_at_once(self, agreement_id: UUID, due_date: DueDuty) -> list[str]:
+        """What a clause requires at once and nobody knows, where its notice waits for that."""
+        known = self._of(agreement_id)
+        waits = due_date.incomplete == "waits"
+        return [element for element in due_date.at_once if element not in known] if waits else []
+
+    def _of(self, agreement_id: UUID) -> Set[str]:
+        return self.elements | self.at_hand.get(agreement_id, frozenset())
 
 
 def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: datetime, dated: Set[str]) -> None:
@@ -82,14 +89,10 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
     due_dates = read_due_dates(session, {duty.due_date_id for duty in duties.values()})
     _settle_impossible(session, case_id, duties.values())
     if session.get_one(Case, case_id).status is CaseStatus.DISMISSED:
-        _drop(session, case_id, duties, _Known(frozenset(), {}), dismissed=True)
+        _drop(session, case_id, duties, Known(frozenset(), {}), dismissed=True)
         _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
         return
-    known = _Known(
-        dated | _elements(session, case_id, FactStatus.KNOWN),
-        documents_at_hand(session, case_id),
-        _elements(session, case_id, FactStatus.IMPOSSIBLE),
-    )
+    known = known_elements(session, case_id, dated)
     _note_what_waits(duties.values(), due_dates, known)
     withheld = _drop(session, case_id, duties, known, dismissed=False)
     _move_last_moments(session, case_id, duties, due_dates, policy, known)
@@ -100,14 +103,23 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
             continue
         if _needs_notice(duty):
             due_date = due_dates[duty.due_date_id]
-            complete = known.tells_all(duty, due_date)
-            leaves_at = now if policy.release == "immediate" else _leaves_at(due_date, policy, now, complete=complete)
+            complete = known.tells_all(duty.agreement_id, due_date)
+            leaves_at = leaving_moment(due_date, policy, now, complete=complete)
             cohort = Cohort(NoticeKind.NOTICE, duty.clause, duty.due_date_id, leaves_at, duty.id in withheld)
             cohorts[cohort].append(duty.id)
         elif duty.status is DutyStatus.PERFORMED and known.adds_to(duty):
             leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
             cohorts[Cohort(NoticeKind.SUPPLEMENT, duty.clause, duty.due_date_id, leaves_at)].append(duty.id)
     _plan(session, case_id, cohorts, now)
+
+
+def known_elements(session: Session, case_id: UUID, dated: Set[str]) -> Known:
+    """The content elements that are known in a case; ``dated`` are those that its dates make known."""
+    return Known(
+        dated | _elements(session, case_id, FactStatus.KNOWN),
+        documents_at_hand(session, case_id),
+        _elements(session, case_id, FactStatus.IMPOSSIBLE),
+    )
 
 
 def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
@@ -140,15 +152,24 @@ def _dated(instant: datetime | None) -> datetime:
     return instant
 
 
-def _leaves_at(due_date: StoredDueDate, policy: NoticePolicy, planned_at: datetime, *, complete: bool) -> datetime:
+def leaving_moment(due_date: DueDuty, policy: NoticePolicy, planned_at: datetime, *, complete: bool) -> datetime:
     """When a notice leaves that nobody releases: at its last safe moment.
 
-    Where that is not the plan and nothing required is lacking, it leaves some hours after it was drafted.
+    Where that is not the plan and nothing required is lacking, it leaves some hours after it was drafted. Where it has
+    passed before the notice is drafted, a person still has a while: nothing leaves because of a mistyped date.
     """
-    last_safe = _dated(due_date.due_at) - timedelta(minutes=policy.last_safe_minutes)
-    if policy.last_moment_hours is None or not (due_date.last_moment and complete):
-        return last_safe
-    return min(last_safe, planned_at + timedelta(hours=policy.last_moment_hours))
+    if policy.release == "immediate":
+        return planned_at
+    leaves_at = _dated(due_date.due_at) - timedelta(minutes=policy.last_safe_minutes)
+    if policy.last_moment_hours is not None and due_date.last_moment and complete:
+        leaves_at = min(leaves_at, planned_at + timedelta(hours=policy.last_moment_hours))
+    return max(leaves_at, planned_at + _grace(due_date, policy, planned_at))
+
+
+def _grace(due_date: DueDuty, policy: NoticePolicy, planned_at: datetime) -> timedelta:
+    """How long a notice waits for a person in any case: at most half of the time that it has left, if it has any."""
+    grace, left = timedelta(minutes=policy.overdue_grace_minutes), _dated(due_date.due_at) - planned_at
+    return min(grace, left / 2) if left > timedelta() else grace
 
 
 def _move_last_moments(
@@ -157,7 +178,7 @@ def _move_last_moments(
     duties: Mapping[UUID, Duty],
     due_dates: Mapping[str, StoredDueDate],
     policy: NoticePolicy,
-    known: _Known,
+    known: Known,
 ) -> None:
     """Let drafts whose limit is the last moment and not the plan leave early while all of a batch lack nothing."""
     waiting: dict[UUID, list[Duty]] = defaultdict(list)
@@ -170,8 +191,8 @@ def _move_last_moments(
     for batch_id, of_batch in waiting.items():
         batch = batches[batch_id]
         due_date = due_dates[batch.due_date_id]
-        complete = all(known.tells_all(duty, due_date) for duty in of_batch)
-        batch.leaves_at = _leaves_at(due_date, policy, batch.planned_at, complete=complete)
+        complete = all(known.tells_all(duty.agreement_id, due_date) for duty in of_batch)
+        batch.leaves_at = leaving_moment(due_date, policy, batch.planned_at, complete=complete)
         session.add(batch)
 
 
@@ -238,7 +259,7 @@ def _live(session: Session, case_id: UUID) -> set[UUID]:
     return {duty_id for notice in (*waiting, *tried) for duty_id in performed_duties(notice)}
 
 
-def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: _Known, *, dismissed: bool) -> set[UUID]:
+def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: Known, *, dismissed: bool) -> set[UUID]:
     """Drop the notices that no longer stand; return the duties whose notice had been withheld.
 
     A message that may be on its way is left to arrive; the case computes again once it has.
@@ -266,7 +287,7 @@ def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: _
     return withheld
 
 
-def _stands(notice: Notice, batch: Batch, duty: Duty, known: _Known, *, dismissed: bool) -> bool:
+def _stands(notice: Notice, batch: Batch, duty: Duty, known: Known, *, dismissed: bool) -> bool:
     """Whether a planned notice still says what is to be said."""
     if notice.kind is NoticeKind.DISMISSAL or dismissed:
         return notice.kind is NoticeKind.DISMISSAL
@@ -280,16 +301,14 @@ def _needs_notice(duty: Duty) -> bool:
     return duty.status is DutyStatus.RUNNING and duty.performed_by is PerformedBy.NOTICE and not duty.waits_for
 
 
-def _note_what_waits(duties: Iterable[Duty], due_dates: Mapping[str, StoredDueDate], known: _Known) -> None:
+def _note_what_waits(duties: Iterable[Duty], due_dates: Mapping[str, StoredDueDate], known: Known) -> None:
     """Keep on each open duty what its clause requires at once and nobody knows: until then it cannot be performed.
 
     A clause whose notice goes with what is known (``incomplete: goes``) waits for nothing.
     """
     for duty in duties:
-        due_date = due_dates[duty.due_date_id]
-        at_hand = known.elements | known.at_hand.get(duty.agreement_id, frozenset())
-        waits = duty.status in OPEN_STATUSES and due_date.incomplete == "waits"
-        missing = [element for element in due_date.at_once if element not in at_hand] if waits else []
+        is_open = duty.status in OPEN_STATUSES
+        missing = known.missing_at_once(duty.agreement_id, due_dates[duty.due_date_id]) if is_open else []
         if missing != duty.waits_for:
             duty.waits_for = missing
 

@@ -182,16 +182,21 @@ class NoticeContext:
     @cached_property
     def _recipients(self) -> tuple[tuple[AgreementContact, ...], tuple[AgreementContact, ...]]:
         try:
-            chosen = choose_recipients((contact for contact in self.contacts if self._may_be_told(contact)), self.roles)
+            chosen = choose_recipients(self._may_be_told(), self.roles)
         except InvalidInput:
             return (), ()
         return chosen.to, chosen.copies
 
-    def _may_be_told(self, contact: AgreementContact) -> bool:
-        """Whether a contact is one of the party that the duty is owed to; a party's former contacts have no rank."""
-        of_the_other_side = contact.party is None and self.duty.owed_to in (Party.PROVIDER, Party.LEA)
-        in_the_case = contact.case_id in (None, self.notice.case_id)
-        return contact.rank >= 0 and in_the_case and (of_the_other_side or contact.party is self.duty.owed_to)
+    def _may_be_told(self) -> list[AgreementContact]:
+        told, case_id = self.duty.owed_to, self.notice.case_id
+        return [contact for contact in self.contacts if may_be_told(contact, told, case_id)]
+
+
+def may_be_told(contact: AgreementContact, owed_to: Party, case_id: UUID | None) -> bool:
+    """Whether a contact is one of the party that a duty is owed to; a party's former contacts have no rank."""
+    of_the_other_side = contact.party is None and owed_to in (Party.PROVIDER, Party.LEA)
+    in_the_case = contact.case_id in (None, case_id)
+    return contact.rank >= 0 and in_the_case and (of_the_other_side or contact.party is owed_to)
 
 
 BEHIND_THE_LINK = KnownFact(FactStatus.KNOWN, "It is among the documents behind the link in this notice.")
@@ -528,7 +533,7 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
             agreement=agreement,
             due_date=due_dates[duty.due_date_id],
             terms_hash=terms_hashes[notice.case_id, agreement.id],
-            roles=_roles(terms[terms_hashes[notice.case_id, agreement.id]], duty.clause),
+            roles=addressees_under(terms[terms_hashes[notice.case_id, agreement.id]], duty.clause),
             contacts=tuple(contacts[agreement.id]),
             deliveries=deliveries[notice.id],
             also=also[notice.id],
@@ -538,7 +543,7 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
     ]
 
 
-def _roles(terms: EffectiveTerms, clause: str) -> Addressees:
+def addressees_under(terms: EffectiveTerms, clause: str) -> Addressees:
     """Which contacts a clause tells; a party that only a case names has general contacts alone."""
     return terms.clause(clause).contacts or Addressees(first=(ContactRole.GENERAL,))
 

@@ -11,6 +11,8 @@ from cases.state import CaseState, LastingHold, NoticePolicy, OpenProposal
 from models.enums import BatchStatus, CaseStatus
 from models.tables import Batch, Case, LawEnforcementHold, Notice, NotYetDecision, Proposal
 from records.anchors import current_anchors
+from records.duties import vocabulary
+from records.terms import pinned_terms
 
 RELEASED = (BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.PUT_OFF)
 
@@ -30,6 +32,15 @@ def restore_state(session: Session, case_id: UUID, policy: NoticePolicy) -> Case
         chases=_chases(session, case_id, policy),
         asked_again={decision.name: decision.again_at for decision in not_yet_decisions(session, case_id)},
     )
+
+
+def known_state(session: Session, case: Case, policy: NoticePolicy) -> CaseState:
+    """The state of a case as far as rules ask for it that are checked before an act is sent to its workflow."""
+    state = restore_state(session, case.id, policy)
+    state.vocabulary = vocabulary(session, case, pinned_terms(session, case.id))
+    state.computed = state.facts if case.computed_at else 0
+    state.closing = case.status is CaseStatus.CLOSED
+    return state
 
 
 def not_yet_decisions(session: Session, case_id: UUID) -> list[NotYetDecision]:

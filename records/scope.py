@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -87,25 +87,39 @@ def unpin_terms(session: Session, case_id: UUID) -> None:
 def pin_terms(session: Session, catalogue: Catalogue, case_id: UUID, now: datetime) -> None:
     """Give every agreement of the case that has none yet the terms in force for it on this day.
 
-    Agreements with the same form, state and Exhibit H changes share one snapshot, stored under its hash.
+    Agreements with equal terms share one snapshot, stored under its hash.
     """
     unpinned = session.exec(
         select(Agreement)
         .join(CaseAgreement, col(CaseAgreement.agreement_id) == col(Agreement.id))
         .where(CaseAgreement.case_id == case_id, col(CaseAgreement.terms_hash).is_(None))
     ).all()
-    changes = exhibit_h_changes(session, [agreement.id for agreement in unpinned])
     hashes: dict[str, list[UUID]] = {}
+    for agreement_id, terms in terms_in_force(session, catalogue, unpinned, now.date()).items():
+        if terms.hash not in hashes:
+            _keep_snapshot(session, terms, now)
+        hashes.setdefault(terms.hash, []).append(agreement_id)
+    for terms_hash, agreements in hashes.items():
+        _pin(session, case_id, terms_hash, agreements, now)
+
+
+def terms_in_force(
+    session: Session, catalogue: Catalogue, agreements: Sequence[Agreement], on: date
+) -> dict[UUID, EffectiveTerms]:
+    """The terms in force for each of some agreements on a day.
+
+    Agreements with the same form, state, choices and Exhibit H changes share theirs.
+    """
+    changes = exhibit_h_changes(session, [agreement.id for agreement in agreements])
     known: dict[tuple[str, str, tuple[Amendment, ...], tuple[str, ...]], EffectiveTerms] = {}
-    for agreement in unpinned:
+    found: dict[UUID, EffectiveTerms] = {}
+    for agreement in agreements:
         key = (agreement.form, agreement.state, changes.get(agreement.id, ()), tuple(agreement.choices))
         if key not in known:
             form, state, amendments, choices = key
-            known[key] = effective_terms(catalogue, form, state, amendments=amendments, choices=choices, on=now.date())
-            _keep_snapshot(session, known[key], now)
-        hashes.setdefault(known[key].hash, []).append(agreement.id)
-    for terms_hash, agreements in hashes.items():
-        _pin(session, case_id, terms_hash, agreements, now)
+            known[key] = effective_terms(catalogue, form, state, amendments=amendments, choices=choices, on=on)
+        found[agreement.id] = known[key]
+    return found
 
 
 def _keep_snapshot(session: Session, terms: EffectiveTerms, now: datetime) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from pydantic import TypeAdapter, ValidationError
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 from temporalio.client import (
     WorkflowHandle,
     WorkflowQueryFailedError,
@@ -32,14 +32,19 @@ from cases.acts import Act, TakeAct
 from cases.intake import Intake, check_intake
 from cases.kind import Kind
 from cases.kinds import KINDS, kind_named
+from cases.plausibility import Doubt, check_order, dates_of_act, dates_of_intake, doubts, order_problems, require_meant
+from cases.rules import check
 from cases.state import CaseSummary
 from cases.values import Actor
 from config.logging import get_logger
 from models import identifiers
-from models.errors import DuenoticeError, InvalidInput, Refused, Unavailable
+from models.errors import DuenoticeError, InvalidFields, InvalidInput, Refused, Unavailable
 from models.tables import Case, CaseAct
+from records.anchors import anchors_by_agreement
+from records.consequences import Consequences, Foresight
 from records.intake import intake_digest, keep_intake
 from records.preparing import complete, keep, let_go
+from records.restore import known_state
 from records.scope import require_case
 from records.summary import summarise
 from starter.resources import Resources, utc_now
@@ -74,6 +79,14 @@ class TakenAct:
     summary: CaseSummary
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What a person checks before something is recorded: what would follow, and which dates are hardly meant."""
+
+    foreseen: Consequences
+    doubts: tuple[InvalidInput, ...]
+
+
 class CaseService:
     """Where cases are opened and acts on them carried out."""
 
@@ -82,28 +95,60 @@ class CaseService:
         self._database = resources.database
         self._clock = clock
 
-    async def open_case(self, kind: Kind, intake: Intake, *, actor: str) -> OpenedCase:
+    async def open_case(self, kind: Kind, intake: Intake, *, actor: str, dates_confirmed: bool = False) -> OpenedCase:
         """Keep what was reported and start its case; the same again leads to the same case.
+
+        ``dates_confirmed`` is whether a person said that dates are meant which hardly are.
 
         Raises:
             InvalidFields: it cannot be acted on; each problem names its field.
+            DoubtfulDates: a date is hardly meant, and nobody has confirmed it.
             InvalidInput: the actor's name cannot be kept in evidence.
         """
         now = self._clock()
         check_intake(intake, now)
         _check_actor(actor)
+        meant = require_meant(_doubts_of_intake(kind, intake, now), confirmed=dates_confirmed)
         digest = intake_digest(intake, self._resources.keyring.derive(b"report digest"))
-        case_id, existed = await asyncio.to_thread(self._keep_intake, kind, intake, digest, actor, now)
+        case_id, existed = await asyncio.to_thread(self._keep_intake, kind, intake, digest, actor, now, meant)
         return OpenedCase(case_id, existed, await self._start(case_id))
 
-    async def take(self, case_id: UUID, act: Act, *, actor: str, sent_as: UUID | None = None) -> TakenAct:
+    async def check_opening(self, kind: Kind, intake: Intake) -> Checked:
+        """What would follow if a case were opened now; nothing is written.
+
+        Raises:
+            InvalidFields: it cannot be acted on; each problem names its field.
+        """
+        now = self._clock()
+        check_intake(intake, now)
+        doubtful = _doubts_of_intake(kind, intake, now)
+
+        def foresee() -> Consequences:
+            with self._database.reading() as session:
+                return self._foresight(now).of_intake(session, kind, intake)
+
+        return Checked(await asyncio.to_thread(foresee), tuple(doubt.problem for doubt in doubtful))
+
+    async def check_act(self, case_id: UUID, act: Act, *, actor: str) -> Checked:
+        """What would follow if an act were done in a case now; nothing is written.
+
+        Raises: as ``take``, but for ``DoubtfulDates`` and ``Unavailable``.
+        """
+        return await asyncio.to_thread(self._check_act, case_id, act, actor)
+
+    async def take(
+        self, case_id: UUID, act: Act, *, actor: str, sent_as: UUID | None = None, dates_confirmed: bool = False
+    ) -> TakenAct:
         """Do an act in a case. ``sent_as`` names the sending: the same act sent again under it is still done once.
+
+        ``dates_confirmed`` is whether a person said that dates are meant which hardly are.
 
         Another act under the same name is another act: nobody is told that something was done which was not.
 
         Raises:
             NotFound: there is no such case.
             InvalidInput: something in it cannot be used; ``where`` names the field.
+            DoubtfulDates: a date is hardly meant, and nobody has confirmed it.
             Refused: it makes no sense in the case's present state.
             Unavailable: Temporal does not answer.
         """
@@ -111,11 +156,11 @@ class CaseService:
         until = monotonic() + FIRST_EFFECT.total_seconds()
         message = TakeAct(act=act, actor=actor, act_id=_act_id(sent_as or uuid4(), case_id, act, actor))
         kind, known = await asyncio.to_thread(self._find, case_id, message.act_id)
-        if type(act) not in kind.all_acts:
-            raise Refused(f"In a {kind.label} case there is no act {act.act!r}.", where="act")
+        _check_known(kind, act)
         if not known:
-            completed = await asyncio.to_thread(self._complete, case_id, act)
-            message = message.model_copy(update={"act": completed})
+            completed, doubtful = await asyncio.to_thread(self._complete, case_id, act)
+            meant = require_meant(doubtful, confirmed=dates_confirmed)
+            message = message.model_copy(update={"act": completed, "dates_confirmed": meant})
             await self._send(kind, case_id, message)
         summary = await self._summary(kind, case_id, until)
         return TakenAct(message.act_id, message.made_id if act.makes else None, summary)
@@ -172,9 +217,28 @@ class CaseService:
             case = require_case(session, case_id)
             return kind_named(case.kind), session.get(CaseAct, act_id) is not None
 
-    def _complete(self, case_id: UUID, act: Act) -> Act:
+    def _complete(self, case_id: UUID, act: Act) -> tuple[Act, tuple[Doubt, ...]]:
+        """The act with everything that SQL knows of what it names, and which of its dates are hardly meant."""
         with self._database.reading() as session:
-            return complete(session, session.get_one(Case, case_id), act)
+            case = session.get_one(Case, case_id)
+            return complete(session, case, act), _doubts_of_act(session, case, act, self._clock())
+
+    def _check_act(self, case_id: UUID, act: Act, actor: str) -> Checked:
+        now = self._clock()
+        with self._database.reading() as session:
+            case = require_case(session, case_id)
+            kind = kind_named(case.kind)
+            _check_known(kind, act)
+            completed = complete(session, case, act)
+            state = known_state(session, case, notice_policy(self._resources.settings))
+            check(kind, TakeAct(act=completed, actor=actor, act_id=uuid4()), state, now)
+            doubtful = _doubts_of_act(session, case, completed, now)
+            foreseen = self._foresight(now).of_act(session, case, completed, dates_of_act(kind, completed))
+        return Checked(foreseen, tuple(doubt.problem for doubt in doubtful))
+
+    def _foresight(self, now: datetime) -> Foresight:
+        settings = self._resources.settings
+        return Foresight(self._resources.catalogue, settings.defaults, settings.side, notice_policy(settings), now)
 
     def _keep(self, act: Act) -> None:
         with self._database.writing() as session:
@@ -193,9 +257,11 @@ class CaseService:
             known = col(Case.kind).in_(KINDS)
             return list(session.exec(select(Case.id).where(col(Case.workflow_started_at).is_(None), known)))
 
-    def _keep_intake(self, kind: Kind, intake: Intake, digest: str, actor: str, now: datetime) -> tuple[UUID, bool]:
+    def _keep_intake(
+        self, kind: Kind, intake: Intake, digest: str, actor: str, now: datetime, meant: tuple[str, ...]
+    ) -> tuple[UUID, bool]:
         with self._database.writing() as session:
-            return keep_intake(session, kind, intake, digest, actor=actor, now=now)
+            return keep_intake(session, kind, intake, digest, actor=actor, now=now, dates_confirmed=meant)
 
     async def _start(self, case_id: UUID) -> bool:
         """Start a case's clocks; False while Temporal does not answer, and then the watchdog starts them."""
@@ -208,6 +274,31 @@ class CaseService:
             _log.warning("case not started", case_id=str(case_id), status=error.status.name)
             return False
         return True
+
+
+def _doubts_of_intake(kind: Kind, intake: Intake, now: datetime) -> tuple[Doubt, ...]:
+    """Which dates of an intake are hardly meant; refuse those that cannot be true together."""
+    given = dates_of_intake(intake)
+    if problems := tuple(order_problems(kind, given, {}, now)):
+        raise InvalidFields(problems)
+    return doubts(kind, given, {}, now)
+
+
+def _doubts_of_act(session: Session, case: Case, act: Act, now: datetime) -> tuple[Doubt, ...]:
+    """Which dates of an act are hardly meant; refuse those that cannot be true with what the case knows."""
+    kind = kind_named(case.kind)
+    given = dates_of_act(kind, act)
+    if not given:
+        return ()
+    known, agreement = anchors_by_agreement(session, case.id), getattr(act, "agreement", None)
+    of_it = {**known[None], **(known.get(agreement.id, {}) if agreement else {})}
+    check_order(kind, given, of_it, now)
+    return doubts(kind, given, of_it, now)
+
+
+def _check_known(kind: Kind, act: Act) -> None:
+    if type(act) not in kind.all_acts:
+        raise Refused(f"In a {kind.label} case there is no act {act.act!r}.", where="act")
 
 
 def _act_id(sent_as: UUID, case_id: UUID, act: Act, actor: str) -> UUID:

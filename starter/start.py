@@ -25,6 +25,7 @@ def notice_policy(settings: Settings) -> NoticePolicy:
     return NoticePolicy(
         release=settings.release,
         last_safe_minutes=settings.last_safe_minutes,
+        overdue_grace_minutes=settings.overdue_grace_minutes,
         reminder_fractions=settings.reminder_fractions,
         supplement_minutes=settings.supplement_minutes,
         chase_hours=settings.chase_hours,

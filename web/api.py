@@ -15,6 +15,7 @@ from cases.intake import Intake
 from cases.kind import Kind
 from cases.state import CaseSummary
 from models.enums import CaseStatus, DutyStatus
+from records.consequences import Consequences
 from records.queries.cases import (
     CaseFilter,
     DutyFilter,
@@ -27,6 +28,7 @@ from records.queries.cases import (
     read_progress,
 )
 from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
+from starter.case_service import Checked
 from web.paging import LAST_OFFSET
 from web.site import SignedIn, TheSite
 
@@ -46,6 +48,30 @@ class Opened(BaseModel):
     existed: bool
 
 
+class DoubtfulDate(BaseModel):
+    """A date that is hardly meant: ``where`` is its field."""
+
+    where: str
+    message: str
+
+
+class WouldFollow(BaseModel):
+    """What would follow if what was sent were recorded; ``doubts`` have to be confirmed for that."""
+
+    foreseen: Consequences
+    doubts: tuple[DoubtfulDate, ...]
+
+    @classmethod
+    def of(cls, checked: Checked) -> WouldFollow:
+        """What a person would be shown."""
+        doubts = (DoubtfulDate(where=doubt.where or "", message=doubt.message) for doubt in checked.doubts)
+        return cls(foreseen=checked.foreseen, doubts=tuple(doubts))
+
+
+DryRun: TypeAlias = Annotated[bool, Query(description="Answer what would follow, and record nothing.")]
+Confirmed: TypeAlias = Annotated[bool, Query(description="Whether dates are meant which hardly are; kept as evidence.")]
+
+
 class Part(BaseModel, Generic[Item]):
     """Some items of a list, and how many it has in all."""
 
@@ -61,9 +87,20 @@ def openings(kinds: Iterable[Kind]) -> APIRouter:
     return opening
 
 
-def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened]]:
-    async def open_case(site: TheSite, session: SignedIn, intake: Intake, response: Response) -> Opened:
-        opened = await site.to_the_end(site.service.open_case(kind, intake, actor=session.actor))
+def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened | WouldFollow]]:
+    async def open_case(
+        site: TheSite,
+        session: SignedIn,
+        intake: Intake,
+        response: Response,
+        dry_run: DryRun = False,
+        dates_confirmed: Confirmed = False,
+    ) -> Opened | WouldFollow:
+        if dry_run:
+            response.status_code = HTTPStatus.OK
+            return WouldFollow.of(await site.service.check_opening(kind, intake))
+        opening = site.service.open_case(kind, intake, actor=session.actor, dates_confirmed=dates_confirmed)
+        opened = await site.to_the_end(opening)
         if opened.existed:
             response.status_code = HTTPStatus.OK
         response.headers["Location"] = f"/api/cases/{opened.case_id}"
@@ -148,10 +185,17 @@ async def act(
     case_id: UUID,
     asked: AnyAct,
     idempotency_key: Annotated[UUID | None, Header()] = None,
-) -> Carried:
+    dry_run: DryRun = False,
+    dates_confirmed: Confirmed = False,
+) -> Carried | WouldFollow:
     """Do what an officer decides; every act of the pages and of the command line is one of these.
 
     With an ``Idempotency-Key`` (a UUID) the same act sent again is done once; another act under it is another one.
     """
-    done = await site.to_the_end(site.service.take(case_id, asked, actor=session.actor, sent_as=idempotency_key))
+    if dry_run:
+        return WouldFollow.of(await site.service.check_act(case_id, asked, actor=session.actor))
+    taking = site.service.take(
+        case_id, asked, actor=session.actor, sent_as=idempotency_key, dates_confirmed=dates_confirmed
+    )
+    done = await site.to_the_end(taking)
     return Carried(act_id=done.act_id, id=done.made_id, summary=done.summary)

@@ -93,8 +93,13 @@ def case_page(request: Request, site: TheSite, case_id: UUID) -> Response:
     return _show(request, site, case_id)
 
 
-async def show_refusal(request: Request, site: Site, case_id: UUID, error: DuenoticeError) -> Response:
-    """The case page again, with the reason and with what was typed."""
+async def show_again(request: Request, site: Site, case_id: UUID) -> Response:
+    """The case page again, with what was typed, to change it before it is recorded."""
+    return await show_refusal(request, site, case_id, None)
+
+
+async def show_refusal(request: Request, site: Site, case_id: UUID, error: DuenoticeError | None) -> Response:
+    """The case page again, with the reason, if there is one, and with what was typed."""
     form = await request.form()
     typed = {name: text_of(form, name) for name in form}
     kept = Kept(request.url.path.rpartition("/")[2], typed)

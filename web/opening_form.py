@@ -16,6 +16,7 @@ from starlette.datastructures import FormData
 from cases.fields import FormField, Shape, fields_of
 from cases.intake import ApproximateTime, Intake, Person, check_intake, parse_intake
 from cases.kind import Kind
+from cases.plausibility import dates_of_intake, order_problems
 from config.settings import Person as Contact
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from web.choice import Choice
@@ -131,6 +132,12 @@ class OpeningForm:
             **{one.name: one.label for one in who},
         }
 
+    @property
+    def kept(self) -> tuple[tuple[str, str], ...]:
+        """Everything that the form holds, by the names of its inputs, so that a page can give it again."""
+        ticked = ((name, line) for name, lines in self.ticked.items() for line in sorted(lines))
+        return (*self.typed.items(), *ticked, ("chosen", "\n".join(sorted(self.choice.chosen))))
+
     def choosing(self, choice: Choice) -> OpeningForm:
         """The same form with another choice of agreements."""
         return replace(self, choice=choice)
@@ -142,7 +149,8 @@ class OpeningForm:
         # Drafted without validation, so that what can be checked is checked even while another field is blank.
         drafted = self.kind.intake.model_construct(**values, agreements=tuple(sorted(self.choice.chosen)))
         given = drafted.model_dump(exclude_none=True, warnings=False)
-        problems = [*reader.problems, *_problems_of_facts(drafted, given, now, reader.unread)]
+        facts = _problems_of_facts(self.kind, drafted, given, now, reader.unread)
+        problems = [*reader.problems, *facts]
         if problems:
             raise InvalidFields(self.in_order(problems))
         return parse_intake(self.kind.intake, given)
@@ -243,12 +251,15 @@ class _Reader:
 
 
 def _problems_of_facts(
-    drafted: Intake, given: Mapping[str, object], now: datetime, unread: set[str]
+    kind: Kind, drafted: Intake, given: Mapping[str, object], now: datetime, unread: set[str]
 ) -> Iterator[InvalidInput]:
     """What is wrong with an unvalidated intake, apart from the fields in ``unread``; shape comes before sense."""
     problems = list(_problems(lambda: parse_intake(type(drafted), given)))
     misshapen = {field_of(problem) for problem in problems}
     problems += [found for found in _problems(lambda: check_intake(drafted, now)) if field_of(found) not in misshapen]
+    wrong = {field_of(problem) for problem in problems} | unread
+    dates = {where: anchor for where, anchor in dates_of_intake(drafted).items() if where not in wrong}
+    problems += order_problems(kind, dates, {}, now)
     return (problem for problem in problems if field_of(problem) not in unread)
 
 

@@ -8,9 +8,11 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from cases.intake import Intake
 from cases.kinds import kind_named
-from models.errors import DuenoticeError
+from models.errors import DoubtfulDates, DuenoticeError
 from records.queries.cases import agreement_kinds
+from web.checking import CHANGE, ToCheck, confirms_dates, in_words, show_check, was_checked
 from web.failures import status_of
 from web.opening_form import OpeningForm, field_of, offered_lines
 from web.pages import problems_of
@@ -32,18 +34,42 @@ def blank_form(request: Request, site: TheSite, kind: str) -> Response:
 
 @router.post("/{kind}")
 async def open_case(request: Request, site: TheSite, session: SignedIn, kind: str, posted: CheckedForm) -> Response:
-    """Open a case; or show the form again with every value kept and everything that is wrong."""
+    """Show what would follow, and once that was checked, open a case.
+
+    What is wrong shows the form again, with every value kept.
+    """
     form = OpeningForm.read(kind_named(kind), posted)
     button = text_of(posted, "act")
     if button != OPEN:
-        return await asyncio.to_thread(_show, request, site, form, button=button)
+        return await asyncio.to_thread(_show, request, site, form, button="" if button == CHANGE else button)
     try:
         intake = form.intake(site.clock())
-        opened = await site.to_the_end(site.service.open_case(form.kind, intake, actor=session.actor))
+        if not was_checked(posted):
+            return await _check(request, site, form, intake)
+        opening = site.service.open_case(form.kind, intake, actor=session.actor, dates_confirmed=confirms_dates(posted))
+        try:
+            opened = await site.to_the_end(opening)
+        except DoubtfulDates as doubtful:
+            return await _check(request, site, form, intake, doubtful)
     except DuenoticeError as error:
         return await asyncio.to_thread(_show, request, site, form, error=error)
     done = "already" if opened.existed else "opened"
     return RedirectResponse(f"/cases/{opened.case_id}?done={done}", HTTPStatus.SEE_OTHER)
+
+
+async def _check(
+    request: Request, site: Site, form: OpeningForm, intake: Intake, error: DuenoticeError | None = None
+) -> Response:
+    asked = ToCheck(
+        title=form.kind.opening_title,
+        button=form.kind.opening_title,
+        address=f"/cases/new/{form.kind.name}",
+        says={field.name: field.label for field in form.fields},
+        given=in_words(intake, form.typed["zone"]),
+        kept=form.kept,
+    )
+    checked = await site.service.check_opening(form.kind, intake)
+    return await asyncio.to_thread(show_check, request, site, asked, checked, error)
 
 
 def _show(

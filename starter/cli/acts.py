@@ -21,6 +21,7 @@ from config.database import Database
 from models.errors import NotFound
 from records.queries.cases import notices_left, read_case_head
 from records.references import references_in_csv
+from starter.cli.checking import DATES_CONFIRMED, YES, ask
 from starter.cli.console import (
     actor,
     console,
@@ -50,17 +51,23 @@ def _command(act: type[Act]) -> Command:
     """The command of one act: the case, what must be named, and an option for each other field."""
     fields = fields_of(act)
 
-    def do(case: str, wait: bool = False, **given: Any) -> None:
+    def do(case: str, wait: bool = False, yes: bool = False, dates_confirmed: bool = False, **given: Any) -> None:
         _, database = open_installation()
         case_id = find_case(database, case)
         asked = parse_act(_values(act, fields, given, database, case_id))
-        _carry_out(database, case_id, asked, wait)
+        if act.starts_clocks:
+            checked = with_case_service(lambda service: service.check_act(case_id, asked, actor=actor()))
+            ask(checked, yes=yes, dates_confirmed=dates_confirmed)
+        _carry_out(database, case_id, asked, wait=wait, dates_confirmed=dates_confirmed)
 
     parameters = [_parameter("case", str, typer.Argument(help="The case: its id or its short reference."))]
     for field in fields:
         parameters += _parameters(field)
     wait = typer.Option("--wait", help="Wait, with a progress bar, until the notices that may go are given.")
     parameters.append(_parameter("wait", bool, wait, default=False))
+    if act.starts_clocks:
+        parameters.append(_parameter("yes", bool, YES, default=False))
+        parameters.append(_parameter("dates_confirmed", bool, DATES_CONFIRMED, default=False))
     do.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return do
 
@@ -162,13 +169,15 @@ def _made(database: Database, case_id: UUID, field: FormField, name: str) -> UUI
     return found[0]
 
 
-def _carry_out(database: Database, case_id: UUID, asked: Act, wait: bool) -> None:
+def _carry_out(database: Database, case_id: UUID, asked: Act, *, wait: bool, dates_confirmed: bool) -> None:
     clause = getattr(asked, "clause", None)
     total = notices_left(database, case_id, clause) if wait else 0
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         bar.add_task("Recording it", total=None)
-        done = with_case_service(lambda service: service.take(case_id, asked, actor=actor()))
+        done = with_case_service(
+            lambda service: service.take(case_id, asked, actor=actor(), dates_confirmed=dates_confirmed)
+        )
     _say(done.summary)
     if asked.makes:
         console.print(asked.makes.says.format(id=done.made_id))

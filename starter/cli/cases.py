@@ -30,7 +30,7 @@ from models.enums import CaseStatus, DutyStatus
 from models.errors import InvalidInput, NotFound
 from records.queries.cases import CaseFilter, list_cases, read_case, read_case_head, read_cohorts
 from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView
-from starter.cli import acts
+from starter.cli import acts, checking
 from starter.cli.acts import LOOK_AGAIN_SECONDS
 from starter.cli.console import (
     actor,
@@ -72,21 +72,29 @@ def _opening(kind: Kind) -> Callable[..., None]:
     """The command that opens a case: an option for each field of its intake, or one file with all of them."""
     fields = fields_of(kind.intake)
 
-    def open_(file: Path | None = None, **given: Any) -> None:
+    def open_(file: Path | None = None, yes: bool = False, dates_confirmed: bool = False, **given: Any) -> None:
         values = (
             _read_report(file)
             if file
             else {field.name: value for field in fields if (value := _value(field, given[field.name])) is not None}
         )
         intake = parse_intake(kind.intake, values)
-        case = with_case_service(lambda service: service.open_case(kind, intake, actor=actor()))
+        checked = with_case_service(lambda service: service.check_opening(kind, intake))
+        checking.ask(checked, yes=yes, dates_confirmed=dates_confirmed)
+        case = with_case_service(
+            lambda service: service.open_case(kind, intake, actor=actor(), dates_confirmed=dates_confirmed)
+        )
         state = "was reported before; this is its case" if case.existed else "is reported"
         console.print(f"Case {identifiers.case_reference(case.case_id)} {state}: {case.case_id}")
         if not case.clocks_run:
             console.print("Temporal does not answer: the report is kept, and its clocks start when it does.")
 
     whole = typer.Option(help="A YAML or JSON file with the whole report; the other options are then left out.")
-    parameters = [_parameter("file", Path | None, whole, None)]
+    parameters = [
+        _parameter("file", Path | None, whole, None),
+        _parameter("yes", bool, checking.YES, False),
+        _parameter("dates_confirmed", bool, checking.DATES_CONFIRMED, False),
+    ]
     for field in fields:
         parameters.append(_option(field))
     open_.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from models import identifiers
 from models.errors import InvalidInput, NotFound
 from records.queries.cases import cases_between
 from starter.local.running import read_running
-from starter.resources import connect, open_database
+from starter.resources import connect, open_database, utc_now
 
 if TYPE_CHECKING:
     from starter.case_service import CaseService
@@ -75,11 +75,13 @@ def with_case_service(act: Callable[[CaseService], Awaitable[Answer]]) -> Answer
 
 
 def parse_instant(text: str, where: str) -> datetime:
-    """An instant with its offset.
+    """An instant with its offset; ``now`` is the present one.
 
     Raises:
         InvalidInput: it is none, or has no offset.
     """
+    if text == "now":
+        return utc_now()
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

@@ -168,7 +168,9 @@ class _Rehearsal:
         known_now: dict[str, object] = {field: self._made[name] for field, name in entry.uses.items()}
         if entry.counts:
             known_now["agreements"] = KeptReferences.model_validate(next(self._still_to_add))
-        taken = await self._service.take(self._case_id, act.model_copy(update=known_now), actor=entry.by)
+        taken = await self._service.take(
+            self._case_id, act.model_copy(update=known_now), actor=entry.by, dates_confirmed=True
+        )
         if entry.makes and taken.made_id:
             self._made[entry.makes] = taken.made_id
 

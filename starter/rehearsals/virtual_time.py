@@ -98,7 +98,9 @@ class VirtualEngine:
         first computation is of that day.
         """
         delayed = replace(self.resources, client=_delaying(self.resources.client, instant))
-        reported = await CaseService(delayed, clock=lambda: instant).open_case(kind, intake, actor=actor)
+        reported = await CaseService(delayed, clock=lambda: instant).open_case(
+            kind, intake, actor=actor, dates_confirmed=True
+        )
         await self._skip(reported.case_id, instant - await self.now(reported.case_id))
         await self.settle(reported.case_id)
         return reported.case_id

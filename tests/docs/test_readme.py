@@ -6,9 +6,12 @@ import json
 import re
 import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,7 @@ def test_the_commands_of_the_readme_run_one_after_the_other(engine: Engine, home
             [sys.executable, "-m", "starter.cli.main", *arguments],
             cwd=PROJECT,
             env={"PATH": "/usr/bin:/bin", "DUENOTICE_HOME": str(home)},
+            input="y\n",  # a report shows what would follow, and asks
             capture_output=True,
             text=True,
             timeout=60,
@@ -72,6 +76,27 @@ def test_the_commands_of_the_readme_run_one_after_the_other(engine: Engine, home
         )
         assert outcome.returncode == 0, f"{command}\n{outcome.stderr}"
         assert outcome.stdout, command
+
+
+def test_what_the_readme_records_names_no_date_that_grows_old() -> None:
+    """A date that is written down is overdue some day, and then an example would have districts written to."""
+    recording = [line for line in commands() if "duenotice breach" in line]
+    recording += re.findall(r"`duenotice breach [^`]+`", README)
+    assert len(recording) >= 3
+    for example in recording:
+        assert not re.search(r"\d{4}-\d\d-\d\d", example), example
+
+
+def test_the_examples_of_the_readme_have_nobody_written_to(engine: Engine, home: Path) -> None:
+    """After the commands before were run: nothing left, and nothing is overdue or about to leave."""
+    with closing(sqlite3.connect(f"file:{home / 'duenotice.sqlite3'}?mode=ro", uri=True)) as database:
+        (opened,) = database.execute("SELECT count(*) FROM evidence WHERE kind = 'case_opened'").fetchone()
+        left = "SELECT count(*) FROM evidence WHERE kind IN ('notice_released', 'notice_given')"
+        (gone,) = database.execute(left).fetchone()
+        leaves_at = [datetime.fromisoformat(moment) for (moment,) in database.execute("SELECT leaves_at FROM batch")]
+    assert (opened, gone) == (1, 0)
+    assert leaves_at
+    assert min(leaves_at).replace(tzinfo=UTC) > datetime.now(UTC) + timedelta(hours=2)
 
 
 def test_make_run_prints_what_the_readme_shows(engine: Engine, home: Path) -> None:

@@ -118,7 +118,7 @@ def options(given: dict[str, object]) -> list[str]:
     return [
         "--title", str(given["title"]), "--devices", str(given["devices"]), "--extent", str(given["extent"]),
         "--ordered", str(given["requested_at"])[:10], "--requested-at", str(given["requested_at"]),
-        "--coordinator", COORDINATOR, "--agreement", "VA-001",
+        "--coordinator", COORDINATOR, "--agreement", "VA-001", "--yes",
     ]  # fmt: skip
 
 
@@ -127,6 +127,7 @@ def form(given: dict[str, object]) -> dict[str, object]:
     return {
         **{name: given[name] for name in ("title", "devices", "extent", "requested_at")},
         "act": "open",
+        "checked": "yes",
         "zone": "UTC",
         "ordered_kind": "date",
         "ordered_on": str(given["requested_at"])[:10],
@@ -200,6 +201,7 @@ async def test_it_is_played_to_its_end_and_proved(
         "zone": "UTC",
         "report": "All 40 came back.",
         "sent_as": "",
+        "checked": "yes",
     }
     done = await officer.send(f"/cases/{case_id}", f"/cases/{case_id}/acts/collect", collect)
     assert done.status_code == 303, done.text

@@ -124,18 +124,18 @@ async def test_a_date_is_corrected_with_a_reason(installed: VirtualEngine, shell
         "breach", "date", case_id, "confirmed", "--instant", moved
     )
     for name, when, says in (
-        ("confirmed", ("--first-day", "2026-03-07"), "needs an instant"),
+        ("confirmed", ("--first-day", f"{confirmed:%Y-%m-%d}"), "needs an instant"),
         ("birthday", ("--instant", moved), "know no date 'birthday'"),
         ("confirmed", ("--instant", "soon"), "is not an instant"),
     ):
         assert says in await shell.refuses("breach", "date", case_id, name, *when, "--reason", "The log says so.")
 
     only_one = ("--reason", "Its data was found later.", "--agreement", "OH-001")
-    assert (await shell("breach", "date", case_id, "confirmed", "--instant", moved, *only_one)).code == 0
+    assert (await shell("breach", "date", case_id, "confirmed", "--instant", moved, *only_one, "--yes")).code == 0
     assert duties(installed, UUID(case_id), "OH")[NOTICE].starts_at == confirmed + HOUR
     assert duties(installed, UUID(case_id), "TN")[NOTICE].starts_at == confirmed
     days = ("occurred", "--first-day", "2026-10-01", "--last-day", "2026-10-03", "--reason", "The log says so.")
-    assert (await shell("breach", "date", case_id, *days)).code == 0
+    assert (await shell("breach", "date", case_id, *days, "--yes")).code == 0
     anchors = {anchor.name: anchor for anchor in case(installed, UUID(case_id)).anchors}
     assert anchors["occurred"].last_day == date(2026, 10, 3)
 
@@ -146,7 +146,7 @@ async def test_agreements_are_added_by_reference_by_state_and_from_a_file(
     case_id = str(await open_case(installed, incident("TN-001", confirmed=utc_now())))
     file = tmp_path / "later.csv"
     file.write_text("LEA,Reference\nGreen Mountain,VT-001\n", "utf-8")
-    said = await shell("breach", "add", case_id, "--agreement", "NH-001", "--state", "mo", "--file", str(file))
+    said = await shell("breach", "add", case_id, "--agreement", "NH-001", "--state", "mo", "--file", str(file), "--yes")
     assert said.code == 0, said.err
     assert {duty.reference for duty in case(installed, UUID(case_id)).duties} == {
         "TN-001",

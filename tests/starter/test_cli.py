@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from models.enums import DutyStatus
 from records.agreements import DEMO_FILE
+from records.queries.cases import list_cases
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, duties, incident, open_case
@@ -23,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 REPORT = (
     "breach", "report", "--title", "A laptop is missing", "--description", "It was left on a train.",
-    "--data-type", "Student name", "--reporter", "Robin Example <robin@provider.example.org>",
+    "--data-type", "Student name", "--reporter", "Robin Example <robin@provider.example.org>", "--yes",
 )  # fmt: skip
 
 
@@ -41,9 +43,10 @@ async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, 
     again = await shell(*command)
     assert f"Case {reference} was reported before; this is its case" in again.out
 
-    said = await shell("breach", "confirm", reference, "--confirmed-at", now.isoformat())
+    said = await shell("breach", "confirm", reference, "--confirmed-at", now.isoformat(), "--yes")
     assert said.code == 0
-    assert said.out.startswith("2 duties open, 2 notices waiting; next due ")
+    assert "1 duties under breach.notice start, due" in said.out
+    assert "2 duties open, 2 notices waiting; next due " in said.out
 
     assert "A laptop is missing" in (await shell("breach", "show")).out
     shown = (await shell("breach", "show", reference, "--why")).out
@@ -55,13 +58,55 @@ async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, 
     assert (await shell("breach", "release", reference)).code == 0
 
 
+def cases(installed: VirtualEngine) -> int:
+    """How many cases there are."""
+    return list_cases(installed.resources.database, utc_now(), offset=0, limit=1)[1]
+
+
+async def test_a_report_shows_what_would_follow_and_asks(
+    installed: VirtualEngine, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = [word for word in REPORT if word != "--yes"]
+    late = ("--agreement", "VA-001", "--reasonably-expected-at", (utc_now() - 30 * HOUR).isoformat())
+    command = (*asks, "--discovered-at", (utc_now() - 31 * HOUR).isoformat(), *late)
+    before = cases(installed)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    said = await shell(*command)
+    assert said.code == 1
+    assert "1 duties under breach.initial-notice start, due" in said.out
+    assert "OVERDUE" in said.out
+    assert "Blue Ridge Valley Public Schools: " in said.out
+    assert said.out.endswith("Nothing was recorded.")
+    assert cases(installed) == before
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    said = await shell(*command)
+    assert said.code == 0
+    assert "is reported: " in said.out
+
+
+async def test_yes_does_not_stand_for_dates_that_are_hardly_meant(installed: VirtualEngine, shell: Shell) -> None:
+    command = (*REPORT, "--agreement", "TN-001", "--discovered-at", (utc_now() - 9_000 * HOUR).isoformat())
+    before = cases(installed)
+    assert "Correct it, or confirm that it is meant." in await shell.refuses(*command)
+    assert cases(installed) == before
+    said = await shell(*command, "--dates-confirmed")
+    assert "is reported: " in said.out
+
+
+async def test_now_is_an_instant(installed: VirtualEngine, shell: Shell) -> None:
+    said = await shell(*REPORT, "--agreement", "VA-001", "--discovered-at", "now", "--reasonably-expected-at", "now")
+    assert said.code == 0, said.err
+    assert "OVERDUE" not in said.out
+
+
 async def test_breach_report_reads_a_whole_report_from_a_file(
     installed: VirtualEngine, shell: Shell, tmp_path: Path
 ) -> None:
     file = tmp_path / "report.json"
     report = incident("VA-001", expected=utc_now(), confirmed=utc_now())
     file.write_text(report.model_dump_json(), "utf-8")
-    said = await shell("breach", "report", "--file", str(file))
+    said = await shell("breach", "report", "--file", str(file), "--yes")
     assert "is reported" in said.out
     reported = await officer(installed).report_breach(report, actor="officer")
     assert reported.existed, "a file and a form that say the same are the same report"
@@ -108,7 +153,7 @@ async def test_an_act_on_no_case_is_refused(installed: VirtualEngine, shell: She
 async def test_confirming_twice_and_releasing_nothing_are_refused(installed: VirtualEngine, shell: Shell) -> None:
     case_id = await open_case(installed, incident("TN-001"))
     assert "waits for release" in await shell.refuses("breach", "release", str(case_id))
-    assert (await shell("breach", "confirm", str(case_id))).code == 0
+    assert (await shell("breach", "confirm", str(case_id), "--yes")).code == 0
     assert "This breach is already confirmed." in await shell.refuses("breach", "confirm", str(case_id))
 
 

@@ -34,7 +34,7 @@ async def test_a_case_that_cannot_come_to_rest_is_an_error_that_names_what_it_wa
             monkeypatch.setattr(virtual_time, "SETTLING", timedelta(seconds=1))
             report = incident("VA-001", expected=utc_now() - timedelta(days=2))
             with pytest.raises(Unavailable, match=r"does not come to rest: .*send_batch, attempt \d"):
-                await open_case(engine, report)
+                await open_case(engine, report, release="immediate")
             nobody.close()
 
 

@@ -15,9 +15,10 @@ YESTERDAY = utc_now() - timedelta(days=1)
 
 
 def incident(title: str, **changed: object) -> dict[str, object]:
-    """A form filled in well: two districts, discovered an hour after it occurred yesterday."""
+    """A form filled in well and checked: two districts, discovered an hour after it occurred yesterday."""
     return {
         "act": "open",
+        "checked": "yes",
         "title": title,
         "zone": "UTC",
         "occurred_kind": "instant",

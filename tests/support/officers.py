@@ -25,7 +25,7 @@ from cases.acts import (
 from cases.breach import BREACH, Confirm, Dismiss, IncidentReport
 from cases.state import CaseSummary
 from cases.values import AnchorValue
-from starter.case_service import CaseService, OpenedCase
+from starter.case_service import CaseService, OpenedCase, TakenAct
 from starter.rehearsals.virtual_time import VirtualEngine
 
 
@@ -35,21 +35,28 @@ def officer(of: VirtualEngine | CaseService) -> Officer:
 
 
 class Officer:
-    """Does acts under the name that each call gives; a value that cannot be used raises as it does for everybody."""
+    """Does acts under the name that each call gives; a value that cannot be used raises as it does for everybody.
+
+    Dates that are hardly meant are confirmed: what is tested with them is what follows.
+    """
 
     def __init__(self, service: CaseService) -> None:
         self._service = service
 
     async def report_breach(self, report: IncidentReport, *, actor: str) -> OpenedCase:
-        return await self._service.open_case(BREACH, report, actor=actor)
+        return await self._service.open_case(BREACH, report, actor=actor, dates_confirmed=True)
 
     async def do(self, case_id: UUID, act: type[Act], actor: str, **given: object) -> CaseSummary:
-        return (await self._service.take(case_id, parse_act({"act": act.act_name(), **given}), actor=actor)).summary
+        return (await self._take(case_id, act, actor, given)).summary
 
     async def make(self, case_id: UUID, act: type[Act], actor: str, **given: object) -> UUID:
-        made = (await self._service.take(case_id, parse_act({"act": act.act_name(), **given}), actor=actor)).made_id
+        made = (await self._take(case_id, act, actor, given)).made_id
         assert made is not None
         return made
+
+    async def _take(self, case_id: UUID, act: type[Act], actor: str, given: dict[str, object]) -> TakenAct:
+        asked = parse_act({"act": act.act_name(), **given})
+        return await self._service.take(case_id, asked, actor=actor, dates_confirmed=True)
 
     async def confirm_breach(self, case_id: UUID, confirmed_at: datetime, *, actor: str) -> CaseSummary:
         return await self.do(case_id, Confirm, actor, confirmed_at=confirmed_at)

@@ -27,7 +27,8 @@ REFUSED = HTTPStatus.UNPROCESSABLE_ENTITY
 async def decide(
     officer: Visitor, case: str, act: str, values: Mapping[str, object], file: tuple[str, bytes] | None = None
 ) -> httpx.Response:
-    return await officer.send(case, f"{case}/acts/{act}", dict(values), file)
+    """Send one of the page's forms, as checked where what would follow is shown first."""
+    return await officer.send(case, f"{case}/acts/{act}", {"checked": "yes", **values}, file)
 
 
 async def confirmed(officer: Visitor, title: str, *agreements: str) -> str:

@@ -8,11 +8,13 @@ import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 import uvicorn
 from playwright.async_api import Page, async_playwright, expect
 
+from records.queries.cases import list_cases
 from starter.resources import utc_now
 from tests.support.given_notices import ROSTER, Told
 from tests.support.installation import ORIGIN, Installation
@@ -86,11 +88,65 @@ async def test_an_incident_from_the_link_to_the_case(installation: Installation,
         await page.locator("#reporter_email").fill("robin@provider.example.org")
         await page.get_by_role("button", name="Report an incident").click()
 
+        await expect(page.get_by_role("heading", name="Check your answers")).to_be_visible()
+        await expect(page.get_by_text("Nothing is recorded yet")).to_be_visible()
+        await expect(page.locator("#follows")).to_contain_text("Blue Ridge Valley Public Schools")
+        await page.get_by_role("button", name="Report an incident").click()
+
         await expect(page.get_by_role("heading", name=title)).to_be_visible()
         await expect(page.locator("table.duties")).to_contain_text("breach.initial-notice")
         await page.get_by_text("Why this date").first.click()
         await expect(page.locator("table.trail").first).to_be_visible()
         assert complaints == []
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+async def test_a_mistyped_year_is_seen_and_corrected_before_anybody_is_written_to(
+    installation: Installation, site: str, scripts: bool
+) -> None:
+    """The fault as it happened: last year typed for this one, and districts written to within a second."""
+    title, now = f"Mistyped in a browser {scripts}", utc_now()
+    mistyped = now - timedelta(days=365)
+    async with browser(scripts=scripts) as page:
+        await page.goto(f"{site}/sign-in?token={installation.link_token()}")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.goto(f"{site}/cases/new/breach")
+        await page.get_by_label("Title").fill(title)
+        await page.get_by_label("What happened?").fill("A shared folder was readable by everybody.")
+        await page.get_by_label("Student names").check()
+        await page.get_by_label("Not known yet").check()
+        await page.get_by_label("Time zone of the times below").select_option("America/New_York")
+        await page.locator("#discovered_at").fill(f"{mistyped:%Y-%m-%dT%H:%M}")
+        await page.locator("#reasonably_expected_at").fill(f"{mistyped:%Y-%m-%dT%H:%M}")
+        await page.get_by_label("Name or reference").fill("blue ridge")
+        await page.get_by_label("Name or reference").press("Enter")
+        await page.get_by_label("Blue Ridge Valley Public Schools").check()
+        await page.locator("#reporter_name").fill("Robin Example")
+        await page.locator("#reporter_email").fill("robin@provider.example.org")
+        await page.get_by_role("button", name="Report an incident").click()
+
+        await expect(page.get_by_role("alert")).to_contain_text("1 duty would be overdue already.")
+        await expect(page.locator("#doubts")).to_contain_text("a year ago or more")
+        await page.get_by_role("button", name="Report an incident").click()
+        await expect(page.get_by_role("alert").first).to_contain_text("Nothing was changed")
+        assert title not in _titles(installation)
+
+        await page.get_by_role("button", name="Go back and change").click()
+        await expect(page.get_by_label("Title")).to_have_value(title)
+        await expect(page.locator("#discovered_at")).to_have_value(f"{mistyped:%Y-%m-%dT%H:%M}")
+        for field in ("#discovered_at", "#reasonably_expected_at"):
+            await page.locator(field).fill(f"{now - timedelta(hours=6):%Y-%m-%dT%H:%M}")
+        await page.get_by_role("button", name="Report an incident").click()
+        await expect(page.locator("#doubts")).to_have_count(0)
+        await page.get_by_role("button", name="Report an incident").click()
+        await expect(page.get_by_role("heading", name=title)).to_be_visible()
+        await expect(page.locator("table.duties")).to_contain_text("breach.initial-notice")
+        await expect(page.get_by_text("overdue.")).to_have_count(0)
+
+
+def _titles(installation: Installation) -> list[str]:
+    cases, _ = list_cases(installation.resources.database, utc_now(), offset=0, limit=1_000)
+    return [case.title for case in cases]
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])

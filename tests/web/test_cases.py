@@ -19,7 +19,9 @@ from tests.support.installation import Installation, Visitor, demo_agreements
 
 
 async def confirm(officer: Visitor, case: str, confirmed_at: str, zone: str = "UTC") -> httpx.Response:
-    return await officer.send(case, f"{case}/acts/confirm", {"confirmed_at": confirmed_at, "zone": zone})
+    return await officer.send(
+        case, f"{case}/acts/confirm", {"confirmed_at": confirmed_at, "zone": zone, "checked": "yes"}
+    )
 
 
 class TestBeforeAnythingHappened:
@@ -58,7 +60,12 @@ class TestOneCase:
         case = await opened(officer, "Since when", chosen="VA-001")
         page = await shows(officer, case, "Reasonably expected since when?")
         assert page.index("since when?") < page.index("not dated yet")
-        fields: dict[str, object] = {"name": "reasonably_expected", "instant": NOW, "zone": "UTC"}
+        fields: dict[str, object] = {
+            "name": "reasonably_expected",
+            "instant": NOW,
+            "zone": "UTC",
+            "checked": "yes",
+        }
         assert (await officer.send(case, f"{case}/acts/date", fields)).status_code == 303
         page = await shows(officer, case, "Why this date")
         assert "since when?" not in page

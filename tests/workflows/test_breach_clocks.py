@@ -20,6 +20,7 @@ from tests.support.incidents import (
     text,
 )
 from tests.support.officers import officer
+from tests.support.post import memos
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LAST_SAFE = timedelta(minutes=60)
@@ -86,10 +87,28 @@ async def test_the_last_safe_moment_is_a_setting(engine: VirtualEngine) -> None:
     assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.RUNNING
 
 
-async def test_a_notice_whose_time_is_over_leaves_at_once_and_is_late(engine: VirtualEngine) -> None:
-    case_id = await open_case(engine, incident("VA-001", expected=utc_now() - DAY - timedelta(seconds=1)))
+async def test_a_notice_whose_time_is_over_waits_for_a_person_and_then_leaves_late(engine: VirtualEngine) -> None:
+    reported = utc_now()
+    case_id = await open_case(engine, incident("VA-001", expected=reported - DAY - timedelta(seconds=1)))
+    await engine.advance(case_id, timedelta(minutes=29))
+    assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.RUNNING
+    (alarm,) = memos(engine, case_id, "overdue")
+    assert "wait for your release" in text(alarm)
+    await engine.advance(case_id, timedelta(minutes=2))
     duty = duties(engine, case_id, "VA")[INITIAL]
     assert (duty.status, duty.verdict) == (DutyStatus.PERFORMED, Verdict.LATE)
+    assert duty.performed_at is not None
+    assert duty.performed_at >= reported + timedelta(minutes=30)
+
+
+async def test_a_notice_that_is_due_within_the_grace_waits_for_half_of_its_time_and_is_on_time(
+    engine: VirtualEngine,
+) -> None:
+    expected = utc_now() - DAY + timedelta(minutes=20)
+    case_id = await open_case(engine, incident("VA-001", expected=expected))
+    assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.RUNNING
+    await engine.advance_to(case_id, expected + DAY - timedelta(minutes=5))
+    assert duties(engine, case_id, "VA")[INITIAL].verdict is Verdict.ON_TIME
 
 
 async def test_notices_leave_at_once_where_the_installation_says_so(engine: VirtualEngine) -> None:

@@ -32,11 +32,16 @@ async def test_an_lea_found_later_is_due_by_the_incidents_confirmation(engine: V
     assert entry.body["particulars"]["agreements"] == 2
 
 
-async def test_what_is_overdue_by_it_is_sent_at_once_shown_as_late_and_escalated(engine: VirtualEngine) -> None:
+async def test_what_is_overdue_by_it_waits_for_a_person_first_is_shown_as_late_and_escalated(
+    engine: VirtualEngine,
+) -> None:
     confirmed = utc_now() - 80 * HOUR
     case_id = await open_case(engine, incident("OR-001", confirmed=confirmed))
     await officer(engine).add_agreements(case_id, ("MA-001",), actor=OFFICER)
     await engine.settle(case_id)
+    assert duties(engine, case_id, "MA")[NOTICE].overdue
+    assert only_notice(duties(engine, case_id, "MA")[NOTICE]).given_at is None
+    await engine.advance(case_id, timedelta(minutes=31))
     duty = duties(engine, case_id, "MA")[NOTICE]
     assert (duty.due_at, duty.status, duty.verdict) == (confirmed + 72 * HOUR, DutyStatus.PERFORMED, Verdict.LATE)
     escalated = [entry.subject for entry in case(engine, case_id).evidence if entry.kind == "escalated"]

@@ -59,9 +59,14 @@ class Collect(Act):
     """Record that the devices were collected, with a report."""
 
     done_says = "The devices are back."
+    starts_clocks = True
     act: Literal["collect"] = "collect"
     collected_at: Instant = Field(title="Collected at")
     report: KeptText = Field(title="Report", description="How many came back.")
+
+    def dates(self) -> dict[str, AnchorValue]:
+        """From when the devices are back."""
+        return {"collected_at": AnchorValue(name=COLLECTED, instant=self.collected_at)}
 
 
 def check(message: TakeAct, state: CaseState, now: datetime) -> None:
@@ -93,6 +98,7 @@ RECALL = Kind(
     check=check,
     take=take,
     is_decided=lambda state: COLLECTED in state.anchors,
+    order=((ORDERED, COLLECTED), (REQUESTED, COLLECTED)),
     shown={"description": "Which devices"},
     templates={
         NoticeKind.NOTICE: "tests.support.recall:recall_notice",

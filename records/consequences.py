@@ -1,0 +1,432 @@
+"""What would follow from a report, or from an act that gives dated facts, before anything of it is recorded.
+
+Duties are computed as ``records.duties`` computes them, and compared with those that SQL holds; when notices would
+leave is what ``records.notices`` would plan. Nothing is written: the session may be one that can only read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, select
+
+from cases.acts import Act, Add
+from cases.intake import Intake
+from cases.kind import Kind
+from cases.kinds import kind_named
+from cases.plausibility import DatesGiven
+from cases.state import CaseState, NoticePolicy
+from cases.values import AnchorValue
+from mail.contacts import choose_recipients
+from models.defaults import Defaults
+from models.enums import DutyStatus, Party, PerformedBy
+from models.errors import InvalidInput
+from models.grouping import grouped
+from models.tables import Agreement, AgreementContact, Case, Duty
+from records.duties import (
+    ComputedDuty,
+    InScope,
+    Matter,
+    computed_duties,
+    elements_dated_by,
+    matter_of,
+    may_change,
+    scope_of,
+)
+from records.notices import Known, known_elements, leaving_moment
+from records.outbox import addressees_under, may_be_told
+from records.scope import affected_agreements, terms_in_force
+from records.terms import pinned_terms
+from terms.catalogue import Catalogue
+from terms.effective import EffectiveTerms
+
+LISTED = 20
+"""How many LEAs of one line are named; the others are counted."""
+
+AGREEMENTS_A_STATEMENT = 5_000
+"""How many agreements one statement names; databases bound the values of a statement."""
+
+
+class Change(StrEnum):
+    """What would become of duties."""
+
+    STARTS = "starts"
+    """Their clock starts."""
+    MOVES = "moves"
+    """Their clock runs already, and they would be due at another instant."""
+    WAITS = "waits"
+    """They are opened, and their clock waits for a fact that is not known."""
+    ENDS = "ends"
+    """They would no longer be owed."""
+
+
+class Consequence(BaseModel):
+    """Part of what is computed; values are frozen."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class WouldBeTold(Consequence):
+    """One LEA that would be written to, and the addresses of its contacts, the first to be tried first."""
+
+    reference: str
+    lea_name: str
+    emails: tuple[str, ...]
+
+
+class ForeseenDuties(Consequence):
+    """The duties under one clause that would be due at one instant, in one time zone.
+
+    Attributes:
+        change: what would become of them.
+        duties: how many there are: one an agreement.
+        due_at: when they would be due; None while no clock runs.
+        due_before: when they are due as things stand, where that changes; of several instants the earliest.
+        time_zone: of their LEAs.
+        overdue: whether that has passed already.
+        held: whether a law-enforcement hold suspends them.
+        why: the sentences that explain the due instant, of the first of them.
+        reasons: how many different explanations lead to it.
+        mailed: to how many LEAs a notice would be drafted.
+        leaves_at: when it would go out if nobody acts.
+        waits_for: what is required at once and not known, so that no notice is drafted.
+        told: the first of those that would be written to.
+    """
+
+    change: Change
+    clause: str
+    title: str
+    performed_by: PerformedBy
+    duties: int
+    due_at: datetime | None
+    due_before: datetime | None
+    time_zone: str
+    overdue: bool
+    held: bool
+    why: tuple[str, ...]
+    reasons: int
+    mailed: int
+    leaves_at: datetime | None
+    waits_for: tuple[str, ...]
+    told: tuple[WouldBeTold, ...]
+
+
+class Supplements(Consequence):
+    """How many LEAs that were told before would get a supplement, and when it would leave if nobody acts."""
+
+    mailed: int
+    leaves_at: datetime
+
+
+class GivenUp(Consequence):
+    """How many duties under a clause the case would no longer wait for: nothing that it awaits could start them."""
+
+    clause: str
+    title: str
+    duties: int
+
+
+class Consequences(Consequence):
+    """What would follow at ``at``: overdue duties first, then by due instant.
+
+    ``agreements`` counts the agreements that the case would touch. ``at_once`` is whether notices leave in this
+    installation without anybody's release.
+    """
+
+    at: datetime
+    agreements: int
+    duties: tuple[ForeseenDuties, ...]
+    given_up: tuple[GivenUp, ...]
+    supplements: Supplements | None
+    at_once: bool
+
+    @property
+    def overdue(self) -> int:
+        """How many of the duties would be overdue from the start."""
+        return sum(line.duties for line in self.duties if line.overdue)
+
+    @property
+    def mailed(self) -> int:
+        """How many notices would be drafted."""
+        return sum(line.mailed for line in self.duties)
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """What foreseeing depends on besides the case: the installation's clauses, settings and side, and the time."""
+
+    catalogue: Catalogue
+    defaults: Defaults
+    side: Party
+    policy: NoticePolicy
+    now: datetime
+
+    def of_intake(self, session: Session, kind: Kind, intake: Intake) -> Consequences:
+        """What would follow from opening a case.
+
+        Raises:
+            InvalidFields: an agreement is unknown, or nobody can be written to under it.
+        """
+        scope, terms = self._agreements(session, affected_agreements(session, intake.agreements))
+        anchors = {anchor.name: anchor for anchor in intake.anchors()}
+        matter = Matter(
+            kind=kind,
+            event=intake.event() or kind.event,
+            terms=terms,
+            defaults=self.defaults,
+            side=self.side,
+            now=self.now,
+            anchors={None: anchors},
+            holds={},
+            awaited=kind.awaits(CaseState(anchors=anchors)),
+        )
+        known = Known(elements_dated_by(anchors, terms) | intake.facts().keys(), {})
+        return self._foreseen(session, matter, scope, known, None)
+
+    def of_act(self, session: Session, case: Case, act: Act, given: DatesGiven) -> Consequences:
+        """What would follow from an act that gives these dated facts, or brings in agreements."""
+        kind, terms, scope = kind_named(case.kind), pinned_terms(session, case.id), scope_of(session, case.id)
+        added: Sequence[InScope] = ()
+        if isinstance(act, Add):
+            added, new = self._agreements(session, affected_agreements(session, act.agreements.references))
+            terms = {**terms, **new}
+        matter = matter_of(session, case, terms, self.defaults, self.side, self.now)
+        anchors = _with_given(matter.anchors, given, _whose(act, added))
+        state = CaseState(anchors=dict(anchors[None]))
+        matter = replace(matter, anchors=anchors, awaited=kind.awaits(state))
+        known = known_elements(session, case.id, elements_dated_by(anchors[None], terms))
+        return self._foreseen(session, matter, [*scope, *added], known, case.id)
+
+    def _agreements(self, session: Session, ids: Sequence[UUID]) -> tuple[list[InScope], dict[str, EffectiveTerms]]:
+        """Agreements that no case has pinned the terms of, with the terms in force for them now, by hash."""
+        rows = [
+            row
+            for start in range(0, len(ids), AGREEMENTS_A_STATEMENT)
+            for row in session.exec(
+                select(Agreement).where(col(Agreement.id).in_(ids[start : start + AGREEMENTS_A_STATEMENT]))
+            )
+        ]
+        terms = terms_in_force(session, self.catalogue, rows, self.now.date())
+        scope = [
+            InScope(
+                row.id,
+                row.time_zone,
+                terms[row.id].hash,
+                row.executed_on,
+                row.originally_signed_on,
+                row.expires_on,
+                row.terminated_on,
+            )
+            for row in rows
+        ]
+        return scope, {effective.hash: effective for effective in terms.values()}
+
+    def _foreseen(
+        self, session: Session, matter: Matter, scope: Sequence[InScope], known: Known, case_id: UUID | None
+    ) -> Consequences:
+        lines: dict[_Line, list[ComputedDuty]] = defaultdict(list)
+        before: dict[_Line, datetime] = {}
+        stored = _stored(session, case_id) if case_id else {}
+        for item, change, due_before in _changes(computed_duties(matter, scope), stored):
+            line = self._line(item, change, known)
+            lines[line].append(item)
+            if due_before:
+                before[line] = min(due_before, before.get(line, due_before))
+        names = _Names(
+            session, matter, case_id, {item.agreement_id for items in lines.values() for item in items[:LISTED]}
+        )
+        duties = [self._duties(line, items, before.get(line), names) for line, items in lines.items()]
+        return Consequences(
+            at=self.now,
+            agreements=len(scope),
+            duties=tuple(sorted(duties, key=_first_due_first)),
+            given_up=_given_up(matter, stored.values()),
+            supplements=self._supplements(session, known, case_id) if case_id else None,
+            at_once=self.policy.release == "immediate",
+        )
+
+    def _line(self, item: ComputedDuty, change: Change, known: Known) -> _Line:
+        due, by_notice = item.due_date, item.due_date.performed_by is PerformedBy.NOTICE
+        running = item.status is DutyStatus.RUNNING and change in (Change.STARTS, Change.MOVES)
+        waits_for = tuple(known.missing_at_once(item.agreement_id, due)) if running and by_notice else ()
+        leaves_at = None
+        if running and by_notice and not waits_for:
+            complete = known.tells_all(item.agreement_id, due)
+            leaves_at = leaving_moment(due, self.policy, self.now, complete=complete)
+        return _Line(change, due.clause, due.due_at, due.time_zone, item.status, leaves_at, waits_for)
+
+    def _duties(
+        self, line: _Line, items: Sequence[ComputedDuty], before: datetime | None, names: _Names
+    ) -> ForeseenDuties:
+        due = items[0].due_date
+        return ForeseenDuties(
+            change=line.change,
+            clause=line.clause,
+            title=due.title,
+            performed_by=due.performed_by,
+            duties=len(items),
+            due_at=line.due_at,
+            due_before=before,
+            time_zone=line.time_zone,
+            overdue=line.status is DutyStatus.RUNNING and line.due_at is not None and line.due_at < self.now,
+            held=line.status is DutyStatus.SUSPENDED,
+            why=due.why,
+            reasons=len({item.due_date_id for item in items}),
+            mailed=len(items) if line.leaves_at else 0,
+            leaves_at=line.leaves_at,
+            waits_for=tuple(names.label(due.terms_hash, element) for element in line.waits_for),
+            told=tuple(names.told(item) for item in items[:LISTED]) if line.leaves_at else (),
+        )
+
+    def _supplements(self, session: Session, known: Known, case_id: UUID) -> Supplements | None:
+        told = session.exec(
+            select(Duty).where(
+                Duty.case_id == case_id, Duty.status == DutyStatus.PERFORMED, col(Duty.lacking_count) > 0
+            )
+        )
+        mailed = sum(known.adds_to(duty) for duty in told)
+        wait = timedelta() if self.policy.release == "immediate" else timedelta(minutes=self.policy.supplement_minutes)
+        return Supplements(mailed=mailed, leaves_at=self.now + wait) if mailed else None
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What the duties of one line have in common."""
+
+    change: Change
+    clause: str
+    due_at: datetime | None
+    time_zone: str
+    status: DutyStatus
+    leaves_at: datetime | None
+    waits_for: tuple[str, ...]
+
+
+def _first_due_first(line: ForeseenDuties) -> tuple[bool, bool, float, str, str]:
+    due = line.due_at.timestamp() if line.due_at else 0.0
+    return not line.overdue, line.due_at is None, due, line.clause, line.time_zone
+
+
+def _whose(act: Act, added: Sequence[InScope]) -> Sequence[UUID | None]:
+    """For which agreements the dated facts of an act hold; None stands for the whole case."""
+    if isinstance(act, Add):
+        return [row.agreement_id for row in added]
+    agreement = getattr(act, "agreement", None)
+    return [agreement.id if agreement else None]
+
+
+def _with_given(
+    anchors: Mapping[UUID | None, Mapping[str, AnchorValue]], given: DatesGiven, whose: Iterable[UUID | None]
+) -> dict[UUID | None, Mapping[str, AnchorValue]]:
+    new = {anchor.name: anchor for anchor in given.values()}
+    changed = {key: {**anchors.get(key, {}), **new} for key in whose} if new else {}
+    return {**anchors, **changed}
+
+
+class _Stored(NamedTuple):
+    """A duty as SQL holds it."""
+
+    clause: str
+    status: DutyStatus
+    due_at: datetime | None
+
+
+_Key: TypeAlias = tuple[UUID, str, int]
+"""What tells the duties of one case apart: agreement, clause, and which time it comes round."""
+
+
+def _stored(session: Session, case_id: UUID) -> dict[_Key, _Stored]:
+    rows = session.execute(
+        select_columns(
+            col(Duty.agreement_id), col(Duty.clause), col(Duty.occurrence), col(Duty.status), col(Duty.due_at)
+        ).where(col(Duty.case_id) == case_id)
+    )
+    return {
+        (agreement, clause, occurrence): _Stored(clause, DutyStatus(status), due_at)
+        for agreement, clause, occurrence, status, due_at in rows
+    }
+
+
+def _changes(
+    computed: Iterable[ComputedDuty], stored: dict[_Key, _Stored]
+) -> Iterator[tuple[ComputedDuty, Change, datetime | None]]:
+    """The computed duties that differ from those stored, and when these are due as things stand.
+
+    What was computed is taken out of ``stored``.
+    """
+    for item in computed:
+        before = stored.pop((item.agreement_id, item.due_date.clause, item.due_date.occurrence), None)
+        if change := _change(before, item):
+            yield item, change, before.due_at if before and change is Change.MOVES else None
+
+
+def _given_up(matter: Matter, left: Iterable[_Stored]) -> tuple[GivenUp, ...]:
+    """Of the duties that are not computed any more, those whose clock has not started."""
+    clauses = Counter(duty.clause for duty in left if duty.status is DutyStatus.PENDING)
+    titles = {clause.id: clause.title for terms in matter.terms.values() for clause in terms.clauses.values()}
+    return tuple(
+        GivenUp(clause=clause, title=titles.get(clause, clause), duties=count)
+        for clause, count in sorted(clauses.items())
+    )
+
+
+def _change(before: _Stored | None, item: ComputedDuty) -> Change | None:
+    if before and not may_change(before.status, item.status):
+        return None  # it was performed or closed, and stays so
+    match item.status:
+        case DutyStatus.CANCELLED:
+            return Change.ENDS if before else None
+        case DutyStatus.PENDING:
+            return Change.WAITS if before is None or before.status is not DutyStatus.PENDING else None
+        case _ if before is None or before.status in (DutyStatus.PENDING, DutyStatus.CANCELLED):
+            return Change.STARTS
+        case _:
+            same = item.status is before.status and before.due_at in (item.due_date.due_at, None)
+            return None if same else Change.MOVES
+
+
+class _Names:
+    """The LEAs of some agreements with their contacts, read at once, and what the terms call content elements."""
+
+    def __init__(self, session: Session, matter: Matter, case_id: UUID | None, agreements: set[UUID]) -> None:
+        self._terms = matter.terms
+        self._case_id = case_id
+        self._agreements = {
+            row.id: row for row in session.exec(select(Agreement).where(col(Agreement.id).in_(agreements)))
+        }
+        self._contacts = grouped(
+            session.exec(select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))),
+            lambda contact: contact.agreement_id,
+        )
+
+    def label(self, terms_hash: str, element: str) -> str:
+        """What people call a content element."""
+        clauses = self._terms[terms_hash].clauses.values()
+        labels = (found.label for clause in clauses for found in clause.contents if found.id == element)
+        return next(labels, element)
+
+    def told(self, item: ComputedDuty) -> WouldBeTold:
+        """Whom a notice of a duty would go to."""
+        agreement, due = self._agreements[item.agreement_id], item.due_date
+        contacts = [
+            contact
+            for contact in self._contacts.get(item.agreement_id, ())
+            if may_be_told(contact, due.owed_to, self._case_id)
+        ]
+        try:
+            to = choose_recipients(contacts, addressees_under(self._terms[due.terms_hash], due.clause)).to
+        except InvalidInput:
+            to = ()
+        return WouldBeTold(
+            reference=agreement.reference,
+            lea_name=agreement.lea_name,
+            emails=tuple(contact.email for contact in to),
+        )

@@ -1,0 +1,68 @@
+"""*Check your answers* on the command line: what would follow is shown, and then asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from models.errors import DoubtfulDates
+from starter.cli.console import console, local_text
+
+if TYPE_CHECKING:  # with Temporal's client and the writing of notices, which commands that read can do without
+    from records.consequences import Consequences, ForeseenDuties
+    from starter.case_service import Checked
+
+YES = typer.Option("--yes", help="Record it without asking, as scripts do.")
+DATES_CONFIRMED = typer.Option(
+    "--dates-confirmed", help="The dates that hardly can be meant are meant; it is kept as evidence that you said so."
+)
+
+_CHANGES = {
+    "starts": "start",
+    "moves": "move",
+    "waits": "wait for a fact that is not known",
+    "ends": "are no longer owed",
+}
+
+
+def ask(checked: Checked, *, yes: bool, dates_confirmed: bool) -> None:
+    """Show what would follow, and ask whether to record it; ``yes`` does not stand for confirming doubtful dates.
+
+    Raises:
+        DoubtfulDates: a date is hardly meant, and that was not confirmed.
+        typer.Exit: the answer is no.
+    """
+    if checked.doubts and not dates_confirmed:
+        raise DoubtfulDates(checked.doubts)
+    _show(checked.foreseen)
+    if not yes and not typer.confirm("Nothing is recorded yet. Record it?"):
+        console.print("Nothing was recorded.")
+        raise typer.Exit(1)
+
+
+def _show(foreseen: Consequences) -> None:
+    for line in foreseen.duties:
+        _show_line(line, at_once=foreseen.at_once)
+    if not foreseen.duties:
+        console.print("No clock starts or changes.")
+    for given_up in foreseen.given_up:
+        console.print(f"{given_up.duties:,} duties under {given_up.clause} are no longer waited for.")
+    if foreseen.supplements:
+        console.print(f"{foreseen.supplements.mailed:,} districts that were told before get a supplement.")
+    if foreseen.overdue:
+        console.print(f"[bold red]{foreseen.overdue:,} duties would be overdue already.[/] Is a date mistyped?")
+
+
+def _show_line(line: ForeseenDuties, *, at_once: bool) -> None:
+    due = f", due {local_text(line.due_at, line.time_zone)} ({line.time_zone})" if line.due_at else ""
+    before = f", which was {local_text(line.due_before, line.time_zone)}" if line.due_before else ""
+    overdue = " [bold red]OVERDUE[/]" if line.overdue else ""
+    console.print(f"{line.duties:,} duties under {line.clause} {_CHANGES[line.change.value]}{due}{before}{overdue}")
+    if line.mailed:
+        when = "at once" if at_once else f"when released, else at {local_text(line.leaves_at, line.time_zone)}"
+        named = "; ".join(f"{one.lea_name}: {', '.join(one.emails)}" for one in line.told)
+        more = f"; and {line.mailed - len(line.told):,} more" if line.mailed > len(line.told) else ""
+        console.print(f"  {line.mailed:,} districts are written to {when}: {named}{more}", markup=False, soft_wrap=True)
+    for sentence in line.why:
+        console.print(f"  {sentence}", markup=False, soft_wrap=True)
