@@ -16,7 +16,7 @@ from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import CaseOpened
 from models import identifiers
-from models.enums import CaseStatus, FactStatus
+from models.enums import Authentication, CaseStatus, FactStatus
 from models.tables import Case, CaseAgreement, CaseAnchor, CaseFact
 from records.scope import affected_agreements
 
@@ -27,7 +27,14 @@ def intake_digest(intake: Intake, key: bytes) -> str:
 
 
 def keep_intake(
-    session: Session, kind: Kind, intake: Intake, digest: str, *, actor: str, now: datetime
+    session: Session,
+    kind: Kind,
+    intake: Intake,
+    digest: str,
+    *,
+    actor: str,
+    now: datetime,
+    authenticated: Authentication | None = None,
 ) -> tuple[UUID, bool]:
     """Keep what opens a case; return its id, and whether the same intake had opened it before.
 
@@ -65,6 +72,7 @@ def keep_intake(
             anchors=intake.anchors(),
             agreements=tuple(agreements),
             report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
+            authenticated=authenticated,
         ),
     )
     return case_id, False

@@ -36,6 +36,7 @@ from cases.state import CaseSummary
 from cases.values import Actor
 from config.logging import get_logger
 from models import identifiers
+from models.enums import Authentication
 from models.errors import DuenoticeError, InvalidInput, Refused, Unavailable
 from models.tables import Case, CaseAct
 from records.intake import intake_digest, keep_intake
@@ -82,7 +83,9 @@ class CaseService:
         self._database = resources.database
         self._clock = clock
 
-    async def open_case(self, kind: Kind, intake: Intake, *, actor: str) -> OpenedCase:
+    async def open_case(
+        self, kind: Kind, intake: Intake, *, actor: str, authenticated: Authentication | None = None
+    ) -> OpenedCase:
         """Keep what was reported and start its case; the same again leads to the same case.
 
         Raises:
@@ -93,13 +96,22 @@ class CaseService:
         check_intake(intake, now)
         _check_actor(actor)
         digest = intake_digest(intake, self._resources.keyring.derive(b"report digest"))
-        case_id, existed = await asyncio.to_thread(self._keep_intake, kind, intake, digest, actor, now)
+        case_id, existed = await asyncio.to_thread(self._keep_intake, kind, intake, digest, actor, authenticated, now)
         return OpenedCase(case_id, existed, await self._start(case_id))
 
-    async def take(self, case_id: UUID, act: Act, *, actor: str, sent_as: UUID | None = None) -> TakenAct:
+    async def take(
+        self,
+        case_id: UUID,
+        act: Act,
+        *,
+        actor: str,
+        authenticated: Authentication | None = None,
+        sent_as: UUID | None = None,
+    ) -> TakenAct:
         """Do an act in a case. ``sent_as`` names the sending: the same act sent again under it is still done once.
 
         Another act under the same name is another act: nobody is told that something was done which was not.
+        ``authenticated`` is how it was shown who acts.
 
         Raises:
             NotFound: there is no such case.
@@ -109,7 +121,8 @@ class CaseService:
         """
         _check_actor(actor)
         until = monotonic() + FIRST_EFFECT.total_seconds()
-        message = TakeAct(act=act, actor=actor, act_id=_act_id(sent_as or uuid4(), case_id, act, actor))
+        act_id = _act_id(sent_as or uuid4(), case_id, act, actor)
+        message = TakeAct(act=act, actor=actor, act_id=act_id, authenticated=authenticated)
         kind, known = await asyncio.to_thread(self._find, case_id, message.act_id)
         if type(act) not in kind.all_acts:
             raise Refused(f"In a {kind.label} case there is no act {act.act!r}.", where="act")
@@ -193,9 +206,17 @@ class CaseService:
             known = col(Case.kind).in_(KINDS)
             return list(session.exec(select(Case.id).where(col(Case.workflow_started_at).is_(None), known)))
 
-    def _keep_intake(self, kind: Kind, intake: Intake, digest: str, actor: str, now: datetime) -> tuple[UUID, bool]:
+    def _keep_intake(
+        self,
+        kind: Kind,
+        intake: Intake,
+        digest: str,
+        actor: str,
+        authenticated: Authentication | None,
+        now: datetime,
+    ) -> tuple[UUID, bool]:
         with self._database.writing() as session:
-            return keep_intake(session, kind, intake, digest, actor=actor, now=now)
+            return keep_intake(session, kind, intake, digest, actor=actor, now=now, authenticated=authenticated)
 
     async def _start(self, case_id: UUID) -> bool:
         """Start a case's clocks; False while Temporal does not answer, and then the watchdog starts them."""

@@ -10,10 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from models.errors import NotAllowed
+from records.sessions import end_session
 from records.sign_in import redeem_token
 from web.failures import status_of
-from web.sessions import SESSION_LIFETIME
-from web.site import OWN_FORM, TheSite, text_of
+from web.site import OWN_FORM, SignedIn, TheSite, text_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,26 +36,27 @@ async def sign_in(request: Request, site: TheSite) -> Response:
     form = await request.form()
     back, now = _own_path(text_of(form, "next")), site.clock()
     try:
-        actor = await run_in_threadpool(redeem_token, site.resources.database, text_of(form, "token"), now)
+        begun = await run_in_threadpool(
+            redeem_token,
+            site.resources.database,
+            text_of(form, "token"),
+            site.sessions.rules,
+            request.headers.get("user-agent", ""),
+            now,
+        )
     except NotAllowed as problem:
         return site.pages.show(request, "sign_in.html", status=status_of(problem), token="", back=back, problem=problem)
     response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
-    response.set_cookie(
-        site.sessions.cookie,
-        site.sessions.write(site.sessions.begin(actor, now)),
-        max_age=int(SESSION_LIFETIME.total_seconds()),
-        secure=site.sessions.secure,
-        httponly=True,
-        samesite="strict",
-    )
+    site.sessions.give(response, begun)
     return response
 
 
 @router.post("/sign-out", dependencies=[OWN_FORM])
-async def sign_out(site: TheSite) -> Response:
-    """End the session in this browser."""
+def sign_out(site: TheSite, session: SignedIn) -> Response:
+    """End the session, so that its cookie is worth nothing wherever it is kept."""
+    end_session(site.resources.database, session.id, actor=session.actor, now=site.clock())
     response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
-    response.delete_cookie(site.sessions.cookie, secure=site.sessions.secure, httponly=True, samesite="strict")
+    site.sessions.take_away(response)
     return response
 
 

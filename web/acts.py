@@ -13,7 +13,7 @@ from models.errors import DuenoticeError, NotFound
 from records.queries.cases import kind_of_case
 from web.act_forms import read_act
 from web.cases import show_refusal
-from web.site import CheckedForm, SignedIn, TheSite, text_of
+from web.site import CheckedForm, SignedIn, TheSite, check_act, text_of
 
 router = APIRouter(prefix="/cases/{case_id}/acts", include_in_schema=False)
 
@@ -27,10 +27,13 @@ async def act(
     found = next((known for known in kind.all_acts if known.act_name() == act), None)
     if found is None:
         raise NotFound("There is no such act.", next_step="Use the forms of the case's page.")
+    await check_act(site, session, found)
     try:
         asked = await read_act(found, form)
         sent_as = _sent_as(text_of(form, "sent_as"))
-        await site.to_the_end(site.service.take(case_id, asked, actor=session.actor, sent_as=sent_as))
+        await site.to_the_end(
+            site.service.take(case_id, asked, actor=session.actor, authenticated=session.authenticated, sent_as=sent_as)
+        )
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
     return RedirectResponse(f"/cases/{case_id}?done={act}#acts", HTTPStatus.SEE_OTHER)

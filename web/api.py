@@ -28,7 +28,7 @@ from records.queries.cases import (
 )
 from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
 from web.paging import LAST_OFFSET
-from web.site import SignedIn, TheSite
+from web.site import SignedIn, TheSite, check_act
 
 router = APIRouter(prefix="/api")
 
@@ -63,7 +63,9 @@ def openings(kinds: Iterable[Kind]) -> APIRouter:
 
 def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened]]:
     async def open_case(site: TheSite, session: SignedIn, intake: Intake, response: Response) -> Opened:
-        opened = await site.to_the_end(site.service.open_case(kind, intake, actor=session.actor))
+        opened = await site.to_the_end(
+            site.service.open_case(kind, intake, actor=session.actor, authenticated=session.authenticated)
+        )
         if opened.existed:
             response.status_code = HTTPStatus.OK
         response.headers["Location"] = f"/api/cases/{opened.case_id}"
@@ -153,5 +155,10 @@ async def act(
 
     With an ``Idempotency-Key`` (a UUID) the same act sent again is done once; another act under it is another one.
     """
-    done = await site.to_the_end(site.service.take(case_id, asked, actor=session.actor, sent_as=idempotency_key))
+    await check_act(site, session, type(asked))
+    done = await site.to_the_end(
+        site.service.take(
+            case_id, asked, actor=session.actor, authenticated=session.authenticated, sent_as=idempotency_key
+        )
+    )
     return Carried(act_id=done.act_id, id=done.made_id, summary=done.summary)

@@ -39,7 +39,9 @@ async def open_case(request: Request, site: TheSite, session: SignedIn, kind: st
         return await asyncio.to_thread(_show, request, site, form, button=button)
     try:
         intake = form.intake(site.clock())
-        opened = await site.to_the_end(site.service.open_case(form.kind, intake, actor=session.actor))
+        opened = await site.to_the_end(
+            site.service.open_case(form.kind, intake, actor=session.actor, authenticated=session.authenticated)
+        )
     except DuenoticeError as error:
         return await asyncio.to_thread(_show, request, site, form, error=error)
     done = "already" if opened.existed else "opened"

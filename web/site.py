@@ -9,13 +9,18 @@ from datetime import datetime
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
+from cases.acts import Act
 from models.errors import NotAllowed
+from records.accounts import with_article
 from records.answers import AnswerBox
+from records.sessions import record_refusal
 from starter.case_service import CaseService
 from starter.resources import Resources
 from web.pages import Pages
+from web.rights import RIGHTS, Right, act_takes, takes
 from web.sessions import Session, Sessions
 
 Result = TypeVar("Result")
@@ -61,6 +66,36 @@ async def _session_of(request: Request) -> Session:
 
 TheSite = Annotated[Site, Depends(_site_of)]
 SignedIn = Annotated[Session, Depends(_session_of)]
+
+
+async def check_route(request: Request, site: TheSite) -> None:
+    """Let a request through to its route; whoever is not signed in was stopped before, save where all are let in.
+
+    Raises:
+        NotAllowed: the role of who is signed in may not do this.
+    """
+    session: Session | None = request.state.session
+    if session is not None:
+        route = str(request.scope["route"].path)
+        await _check(site, session, takes(request.method, route), f"{request.method} {route}")
+
+
+async def check_act(site: Site, session: Session, act: type[Act]) -> None:
+    """Return where the role of who is signed in may do an act.
+
+    Raises:
+        NotAllowed: it may not.
+    """
+    await _check(site, session, act_takes(act), f"act {act.act_name()}")
+
+
+async def _check(site: Site, session: Session, one_of: frozenset[Right], asked: str) -> None:
+    if not one_of & RIGHTS[session.role]:
+        await run_in_threadpool(record_refusal, site.resources.database, session, asked, site.clock())
+        raise NotAllowed(
+            f"You are signed in as {with_article(session.role)}, who may not do this.",
+            next_step="Ask somebody whose account has the role for it.",
+        )
 
 
 async def _own_form(request: Request, site: TheSite, session: SignedIn) -> FormData:

@@ -161,7 +161,12 @@ class CaseWorkflow:
 
     async def _record(self, message: TakeAct) -> None:
         recorded = RecordAct(
-            case_id=self._case_id, act=message.act, actor=message.actor, act_id=message.act_id, at=workflow.now()
+            case_id=self._case_id,
+            act=message.act,
+            actor=message.actor,
+            act_id=message.act_id,
+            authenticated=message.authenticated,
+            at=workflow.now(),
         )
         try:
             await workflow.execute_activity_method(

@@ -26,14 +26,13 @@ from cases.kinds import KINDS
 from config.database import Database
 from mail.provision import Place, operative_steps
 from models import identifiers
-from models.enums import CaseStatus, DutyStatus
+from models.enums import Authentication, CaseStatus, DutyStatus
 from models.errors import InvalidInput, NotFound
 from records.queries.cases import CaseFilter, list_cases, read_case, read_case_head, read_cohorts
 from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView
 from starter.cli import acts
 from starter.cli.acts import LOOK_AGAIN_SECONDS
 from starter.cli.console import (
-    actor,
     console,
     find_case,
     local_text,
@@ -44,6 +43,7 @@ from starter.cli.console import (
     utc_text,
     with_case_service,
 )
+from starter.command_line import actor
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
 
@@ -79,7 +79,9 @@ def _opening(kind: Kind) -> Callable[..., None]:
             else {field.name: value for field in fields if (value := _value(field, given[field.name])) is not None}
         )
         intake = parse_intake(kind.intake, values)
-        case = with_case_service(lambda service: service.open_case(kind, intake, actor=actor()))
+        case = with_case_service(
+            lambda service: service.open_case(kind, intake, actor=actor(), authenticated=Authentication.COMMAND_LINE)
+        )
         state = "was reported before; this is its case" if case.existed else "is reported"
         console.print(f"Case {identifiers.case_reference(case.case_id)} {state}: {case.case_id}")
         if not case.clocks_run:
