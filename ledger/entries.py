@@ -254,11 +254,52 @@ class SignInRefused(AccountEvent):
     """Somebody tried to sign in to an account and was refused.
 
     Attributes:
+        try_id: names the try, since several can fall on one instant.
         reason: why, in a word.
     """
 
     kind = "sign_in_refused"
+    try_id: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
     reason: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.try_id}"
+
+
+class PasswordSet(AccountEvent):
+    """A person set the password of their account."""
+
+    kind = "password_set"
+
+
+class SecondFactorSet(AccountEvent):
+    """A person's sign-in by password asks for a code as well from now on."""
+
+    kind = "second_factor_set"
+
+
+class SecondFactorRemoved(AccountEvent):
+    """A person's sign-in by password asks for no code any more."""
+
+    kind = "second_factor_removed"
+
+
+class SignInForgotten(AccountEvent):
+    """An account's password and codes were forgotten; its person begins anew with a one-time link."""
+
+    kind = "sign_in_forgotten"
+
+
+class AccountLocked(AccountEvent):
+    """An account takes no password for a while, after too many wrong tries.
+
+    Attributes:
+        until: when it does again.
+    """
+
+    kind = "account_locked"
+    until: datetime
 
 
 class SessionEnded(AccountEvent):

@@ -528,6 +528,10 @@ class Account(SQLModel, table=True):
 
     ``name_key`` is the name without regard to case, so that no two look alike; ``made_by`` is an account's name, or the
     user of the operating system who gave the command.
+
+    ``totp_secret`` makes codes (RFC 6238), ``totp_pending`` will once its first code was typed, and ``totp_step`` is
+    the step of time of the last code, which counts once. ``failures`` counts wrong tries in a row; ``lock_raised_at``
+    is when somebody was told of the lock.
     """
 
     __tablename__ = "account"
@@ -540,6 +544,13 @@ class Account(SQLModel, table=True):
     made_by: str
     made_at: datetime = _instant()
     disabled_at: datetime | None = _instant_or_none()
+    password_hash: str | None = _sealed_or_none("account.password_hash")
+    totp_secret: str | None = _sealed_or_none("account.totp_secret")
+    totp_pending: str | None = _sealed_or_none("account.totp_pending")
+    totp_step: int | None = None
+    failures: int = 0
+    locked_until: datetime | None = _instant_or_none()
+    lock_raised_at: datetime | None = _instant_or_none()
 
 
 class SignInToken(SQLModel, table=True):

@@ -15,7 +15,7 @@ from config.personal_data import holds_address
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import AccountDisabled, AccountEnabled, AccountMade, RoleChanged
-from models.enums import Role
+from models.enums import Authentication, Role
 from models.errors import InvalidInput, NotAllowed, NotFound, Refused
 from models.tables import Account, SignInToken, WebSession
 from records.answers import LEA
@@ -25,6 +25,11 @@ FIRST_NAME = "administrator"
 
 APPROVING = frozenset({Role.OFFICER, Role.APPROVER})
 """The roles whose word counts as that of a second person."""
+
+BY_PASSWORD = frozenset({Authentication.PASSWORD, Authentication.PASSWORD_AND_TOTP})
+
+COMMAND_LINE = "cli:"
+"""What the name of a user of the operating system begins with, as evidence has it."""
 
 _NAME = re.compile(r"\w(?:[\w. -]{0,62}[\w.])?")
 """A name in one line, without the colon that marks users of the operating system."""
@@ -43,6 +48,8 @@ class AccountView:
     made_by: str
     made_at: datetime
     disabled_at: datetime | None
+    locked_until: datetime | None
+    signs_in_by: str
 
 
 def add_account(
@@ -129,23 +136,31 @@ def find_account(session: Session, name: str, *, locked: bool = False) -> Accoun
     Raises:
         NotFound: there is none.
     """
-    query = select(Account).where(Account.name_key == _key(name))
-    account = session.exec(query.with_for_update() if locked else query).one_or_none()
+    account = find_account_or_none(session, name, locked=locked)
     if account is None:
         raise NotFound("There is no account of this name.", next_step="`duenotice accounts list` shows all of them.")
     return account
 
 
-def check_second_person(session: Session, first: str, second: str) -> None:
+def find_account_or_none(session: Session, name: str, *, locked: bool = False) -> Account | None:
+    """The account of this name, without regard to case, or None."""
+    query = select(Account).where(Account.name_key == _key(name))
+    return session.exec(query.with_for_update() if locked else query).one_or_none()
+
+
+def check_second_person(session: Session, first: str, second: str, authenticated: Authentication | None = None) -> None:
     """Change nothing; return where ``second`` is somebody else than ``first``, as far as accounts can tell.
 
     Two people means two accounts, neither of which the other's person had a hand in: who made an account, or the
-    one-time link that signed it in, can be behind it. Accounts that one hand signed in are one person's, too.
+    one-time link that signed it in, can be behind it. Who signs in by a link is also nobody else than whom another
+    link of the same hand signed in. A password that the person set tells two apart whom one administrator introduced,
+    but not two whom one user of the command line did, who needs no account to be both.
 
     Args:
         session: any session.
         first: the name of who did what is to be approved.
         second: the name of who approves it.
+        authenticated: how it was shown who approves it.
 
     Raises:
         NotAllowed: ``second`` is no second person, or has no account whose role approves.
@@ -164,10 +179,13 @@ def check_second_person(session: Session, first: str, second: str) -> None:
             "Nobody approves a proposal of their own, nor through an account that they made or signed in.",
             next_step="Ask somebody whose account neither of you made to approve it.",
         )
-    if introducing & behind_first:
+    shared = introducing & behind_first
+    if authenticated in BY_PASSWORD:
+        shared = {hand for hand in shared if hand.startswith(COMMAND_LINE)}
+    if shared:
         raise NotAllowed(
             "The same hand made the sign-in links of both accounts, so they may be one person.",
-            next_step="Ask somebody who signed in by a link of somebody else.",
+            next_step="Sign in by a password, to an account that an administrator made on the page of accounts.",
         )
 
 
@@ -233,4 +251,12 @@ def _view(account: Account) -> AccountView:
         made_by=account.made_by,
         made_at=account.made_at,
         disabled_at=account.disabled_at,
+        locked_until=account.locked_until,
+        signs_in_by=_signs_in_by(account),
     )
+
+
+def _signs_in_by(account: Account) -> str:
+    if account.password_hash is None:
+        return "link"
+    return "password and code" if account.totp_secret else "password"

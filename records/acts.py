@@ -339,7 +339,7 @@ def _decide(recording: Recording, proposal_id: UUID, *, approve: bool) -> JsonOb
     session, case_id = recording.session, recording.case.id
     proposal = session.get_one(Proposal, proposal_id)
     if approve:
-        check_second_person(session, proposal.proposed_by, recording.actor)
+        check_second_person(session, proposal.proposed_by, recording.actor, recording.message.authenticated)
     proposal.decided_by, proposal.decided_at, proposal.approved = recording.actor, recording.at, approve
     duties = _not_required(session, case_id, proposal) if approve else []
     return {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import pwd
 
+from records.accounts import COMMAND_LINE
+
 
 def actor() -> str:
     """Who gives the command, as evidence names them; no account has a name with a colon."""
-    return f"cli:{user()}"
+    return f"{COMMAND_LINE}{user()}"
 
 
 def user() -> str:

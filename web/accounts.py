@@ -7,19 +7,30 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from uuid import UUID
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
+from pyotp import TOTP
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from models.enums import Role
+from models.enums import Authentication, Role
 from models.errors import DuenoticeError, InvalidInput
 from records.accounts import add_account, change_role, disable, enable, list_accounts
+from records.passwords import (
+    confirm_codes,
+    forget_sign_in,
+    propose_codes,
+    read_own_sign_in,
+    remove_codes,
+    set_password,
+)
 from records.sessions import end_session, list_sessions
 from records.sign_in import issue_token
 from web.failures import status_of
 from web.pages import problems_of
-from web.site import OWN_FORM, CheckedForm, SignedIn, Site, TheSite, text_of
+from web.sessions import Session
+from web.site import OWN_FORM, CheckedForm, SignedIn, Site, TheSite, password_of, text_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -50,9 +61,57 @@ async def administer(request: Request, site: TheSite, session: SignedIn, form: C
 
 @router.get("/account")
 def own_page(request: Request, site: TheSite, session: SignedIn) -> Response:
-    """One's own account: its role, and where one is signed in."""
-    sessions = list_sessions(site.resources.database, site.sessions.rules, site.clock(), account_id=session.account_id)
-    return site.pages.show(request, "account.html", sessions=sessions)
+    """One's own account: its role, how one signs in, and where one is signed in."""
+    return _show_own(request, site, session)
+
+
+def _show_own(request: Request, site: Site, session: Session, error: DuenoticeError | None = None) -> Response:
+    database = site.resources.database
+    own = read_own_sign_in(database, session.account_id)
+    return site.pages.show(
+        request,
+        "account.html",
+        status=status_of(error) if error else HTTPStatus.OK,
+        own=own,
+        knows_current=own.has_password and session.authenticated is not Authentication.ONE_TIME_LINK,
+        address=_address(own.pending, session.actor) if own.pending else None,
+        sessions=list_sessions(database, site.sessions.rules, site.clock(), account_id=session.account_id),
+        done=request.query_params.get("done"),
+        problems=problems_of(error) if error else (),
+    )
+
+
+def _address(secret: str, name: str) -> str:
+    """What an app that makes codes opens (the Key Uri Format that such apps share)."""
+    return TOTP(secret).provisioning_uri(name=name, issuer_name="Duenotice")
+
+
+@router.post("/account")
+async def change_own(request: Request, site: TheSite, session: SignedIn, form: CheckedForm) -> Response:
+    """Set one's password, or have codes asked for beside it, or no more."""
+    try:
+        await to_thread.run_sync(_change_own, site, session, form, limiter=site.hashing)
+    except DuenoticeError as error:
+        return await asyncio.to_thread(_show_own, request, site, session, error)
+    return RedirectResponse(f"/account?done={text_of(form, 'act')}", HTTPStatus.SEE_OTHER)
+
+
+def _change_own(site: Site, session: Session, form: FormData) -> None:
+    database, now, code = site.resources.database, site.clock(), text_of(form, "code")
+    match text_of(form, "act"):
+        case "password":
+            new = password_of(form, "new")
+            if new != password_of(form, "again"):
+                raise InvalidInput("The two are not the same.", where="again", next_step="Type both again.")
+            set_password(database, session, password_of(form, "current"), new, now)
+        case "propose-codes":
+            propose_codes(database, session)
+        case "confirm-codes":
+            confirm_codes(database, session, code, now)
+        case "remove-codes":
+            remove_codes(database, session, code, now)
+        case _:
+            raise _incomplete()
 
 
 @router.post("/account/sessions/{session_id}/end", dependencies=[OWN_FORM])
@@ -81,11 +140,18 @@ def _administer(site: Site, actor: str, form: FormData) -> Done:
             return Done(f"{name} can sign in again, with a new link.")
         case "link":
             return Done(f"A sign-in link for {name} is made.", _link(site, name, actor))
+        case "forget":
+            forget_sign_in(database, name, actor=actor, now=now)
+            return Done(f"The password and codes of {name} are forgotten.", _link(site, name, actor))
         case "end":
             end_session(database, _session_id(form), actor=actor, now=now)
             return Done("The session is ended.")
         case _:
-            raise InvalidInput("This form is incomplete.", next_step="Reload the page, and fill it in again.")
+            raise _incomplete()
+
+
+def _incomplete() -> InvalidInput:
+    return InvalidInput("This form is incomplete.", next_step="Reload the page, and fill it in again.")
 
 
 def _link(site: Site, name: str, actor: str) -> str:
@@ -104,7 +170,7 @@ def _session_id(form: FormData) -> UUID:
     try:
         return UUID(text_of(form, "session_id"))
     except ValueError:
-        raise InvalidInput("This form is incomplete.", next_step="Reload the page, and fill it in again.") from None
+        raise _incomplete() from None
 
 
 def _show(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, TypeVar
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -19,6 +20,7 @@ from records.answers import AnswerBox
 from records.sessions import record_refusal
 from starter.case_service import CaseService
 from starter.resources import Resources
+from web.attempts import Attempts
 from web.pages import Pages
 from web.rights import RIGHTS, Right, act_takes, takes
 from web.sessions import Session, Sessions
@@ -27,6 +29,10 @@ Result = TypeVar("Result")
 
 MAX_PART_BYTES = 16 * 2**20
 """The largest single field or file that a form may carry."""
+
+
+HASHES_AT_ONCE = 2
+"""How many passwords are checked at a time: each takes 64 MiB and a core for a moment."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class Site:
     answers: AnswerBox
     link_key: bytes
     clock: Callable[[], datetime]
+    attempts: Attempts = field(default_factory=Attempts)
+    hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
 
     async def to_the_end(self, work: Coroutine[object, object, Result]) -> Result:
@@ -119,6 +127,12 @@ def text_of(form: FormData, name: str) -> str:
     """The text that a form gives for ``name``, stripped; blank if it gives none."""
     value = form.get(name, "")
     return value.replace("\0", "").strip() if isinstance(value, str) else ""
+
+
+def password_of(form: FormData, name: str) -> str:
+    """The password that a form gives for ``name``, as it was typed: blanks around it count."""
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
 
 
 def texts_of(form: FormData, name: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from rich.text import Text
 from config.keyring import Keyring
 from models.enums import Role
 from records import accounts
+from records.passwords import forget_sign_in
 from records.sessions import SessionRules, list_sessions
 from starter.cli.console import console, open_installation, sign_in_link, utc_text
 from starter.command_line import actor
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     group.command()(role)
     group.command()(disable)
     group.command()(enable)
+    group.command()(forget)
     group.command()(sessions)
     app.add_typer(group, name="accounts")
 
@@ -40,10 +42,11 @@ def list_() -> None:
     if not found:
         console.print("No account. The first start of `duenotice up` makes one, and so does `duenotice sign-in`.")
         return
-    table = Table("name", "role", "e-mail", "made", "by", "disabled", box=None, pad_edge=False)
+    table = Table("name", "role", "e-mail", "signs in by", "made", "by", "disabled", box=None, pad_edge=False)
     for account in found:
-        cells = (account.role.value, Text(account.email or "–"), utc_text(account.made_at), Text(account.made_by))
-        table.add_row(Text(account.name), *cells, utc_text(account.disabled_at))
+        what = (account.role.value, Text(account.email or "–"), account.signs_in_by)
+        made = (utc_text(account.made_at), Text(account.made_by))
+        table.add_row(Text(account.name), *what, *made, utc_text(account.disabled_at))
     console.print(table)
 
 
@@ -78,6 +81,14 @@ def enable(name: Name) -> None:
     _, database = open_installation()
     accounts.enable(database, name, actor=actor(), now=utc_now())
     console.print(Text(f"{name} can sign in again."))
+
+
+def forget(name: Name) -> None:
+    """Forget an account's password and codes, unlock it, and print a link with which its person begins anew."""
+    settings, database = open_installation()
+    forget_sign_in(database, name, actor=actor(), now=utc_now())
+    console.print(Text(f"The password and codes of {name} are forgotten. The link works once, for a day:"))
+    console.print(sign_in_link(settings, database, name), soft_wrap=True)
 
 
 def sessions() -> None:

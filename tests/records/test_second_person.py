@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.database import Database
-from models.enums import Role
+from models.enums import Authentication, Role
 from models.errors import NotAllowed
 from records.accounts import add_account, change_role, check_second_person, disable
 from records.sessions import SessionRules
@@ -30,15 +30,19 @@ def sign_in(database: Database, name: str, link_by: str) -> None:
     redeem_token(database, issue_token(database, name, NOON, issued_by=link_by), RULES, "", NOON)
 
 
-def refused(database: Database, first: str, second: str) -> str:
+def refused(
+    database: Database, first: str, second: str, by: Authentication | None = Authentication.ONE_TIME_LINK
+) -> str:
     with database.reading() as session, pytest.raises(NotAllowed) as caught:
-        check_second_person(session, first, second)
+        check_second_person(session, first, second, by)
     return caught.value.message
 
 
-def allowed(database: Database, first: str, second: str) -> None:
+def allowed(
+    database: Database, first: str, second: str, by: Authentication | None = Authentication.ONE_TIME_LINK
+) -> None:
     with database.reading() as session:
-        check_second_person(session, first, second)
+        check_second_person(session, first, second, by)
 
 
 def test_two_officers_whom_others_introduced_are_two_people(database: Database) -> None:
@@ -100,3 +104,17 @@ def test_two_links_of_one_hand_are_one_person(database: Database) -> None:
     person(database, "robin", link_by="cli:ops")
     person(database, "kim", link_by="cli:ops")
     assert "may be one person" in refused(database, "robin", "kim")
+    for by in Authentication:
+        assert "may be one person" in refused(database, "robin", "kim", by)
+
+
+@pytest.mark.parametrize("by", [Authentication.PASSWORD, Authentication.PASSWORD_AND_TOTP])
+def test_a_password_of_their_own_tells_two_apart_whom_one_administrator_introduced(
+    database: Database, by: Authentication
+) -> None:
+    person(database, "robin", made_by="dana", link_by="dana")
+    person(database, "kim", made_by="dana", link_by="dana")
+    assert "may be one person" in refused(database, "robin", "kim")
+    allowed(database, "robin", "kim", by)
+    person(database, "sam", made_by="robin", link_by="dana")
+    assert "made or signed in" in refused(database, "robin", "sam", by)

@@ -91,5 +91,13 @@ async def test_a_change_of_role_and_a_disabling_are_evidence(database: Database,
     assert kinds == ["account_made", "sign_in_link_made", "role_changed", "account_disabled", "account_enabled"]
 
 
+async def test_a_lost_password_is_forgotten_and_its_person_begins_anew(database: Database, shell: Shell) -> None:
+    await shell("accounts", "add", "kim")
+    said = await shell("accounts", "forget", "kim")
+    assert "The password and codes of kim are forgotten." in said.out
+    assert "/sign-in?token=" in said.out
+    assert "There is no account of this name." in await shell.refuses("accounts", "forget", "nobody")
+
+
 async def test_there_is_no_link_for_who_has_no_account(database: Database, shell: Shell) -> None:
     assert "There is no account of this name." in await shell.refuses("sign-in", "--as", "nobody")
