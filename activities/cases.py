@@ -9,7 +9,7 @@ from activities.contracts import CaseContract, refusal
 from cases.messages import CloseCase, OpenCase, RecordAct, SummariseCase
 from cases.state import CaseSummary
 from config.database import Database
-from models.errors import InvalidInput, NotFound, Refused
+from models.errors import InvalidInput, NotAllowed, NotFound, Refused
 from records.acts import record_act
 from records.cases import close_case, open_case
 from records.summary import summarise
@@ -40,7 +40,7 @@ class CaseActivities(CaseContract):
         try:
             with self._database.writing() as session:
                 record_act(session, self._catalogue, message)
-        except (InvalidInput, NotFound, Refused) as error:
+        except (InvalidInput, NotAllowed, NotFound, Refused) as error:
             raise refusal(error) from error
 
     @activity.defn

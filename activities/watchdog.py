@@ -46,6 +46,7 @@ from records.overlooked import (
     stopped,
     troubles,
 )
+from records.passwords import locked_unraised, mark_raised
 from records.troubles import WORKFLOW_STUCK, keep_troubles
 
 _log = get_logger("watchdog")
@@ -126,6 +127,7 @@ class WatchdogActivities(WatchdogContract):
         raised = [item for item in found if item.case_id not in again]
         raised += await asyncio.to_thread(self._troubles, troubled, now())
         await self._tell([*restarts, *raised], now())
+        await self._tell_of_locks(now())
         for case_id in suspects.overdue:
             await self._reminders.raise_overdue(RaiseOverdue(case_id=case_id))
         return Swept(
@@ -274,6 +276,27 @@ class WatchdogActivities(WatchdogContract):
             _log.warning("findings not told", findings=len(findings), code=error.code)
             return
         await asyncio.to_thread(self._keep, findings)
+
+    async def _tell_of_locks(self, now: datetime) -> None:
+        """Write to the officer about accounts that too many wrong passwords locked: somebody may be guessing."""
+        locked = await asyncio.to_thread(locked_unraised, self._database)
+        if not locked:
+            return
+        try:
+            await self._reminders.write_to_officer(
+                "Somebody tries passwords",
+                (
+                    "After too many wrong tries these accounts take no password for a while:",
+                    *(f"{name}, until {until:%Y-%m-%d %H:%M} UTC" for name, until in locked),
+                    "Ask their people whether it was they. Evidence has every try.",
+                ),
+                key="\n".join(f"locked:{name}:{until.isoformat()}" for name, until in locked),
+                at=now,
+            )
+        except (MailServerUnavailable, OutcomeUnknown) as error:
+            _log.warning("locked accounts not told", accounts=len(locked), code=error.code)
+            return
+        await asyncio.to_thread(mark_raised, self._database, tuple(name for name, _ in locked), now)
 
     def _troubles(self, troubled: Sequence[UUID], now: datetime) -> list[Finding]:
         with self._database.reading() as session:

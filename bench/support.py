@@ -32,7 +32,7 @@ from mail.facts import (
 )
 from mail.links import LINK_PURPOSE, notice_token
 from models import identifiers
-from models.enums import BatchStatus, CaseStatus, DutyStatus, FactStatus, NoticeKind, Party, PerformedBy, Verdict
+from models.enums import BatchStatus, CaseStatus, DutyStatus, FactStatus, NoticeKind, Party, PerformedBy, Role, Verdict
 from models.tables import (
     Agreement,
     Batch,
@@ -45,6 +45,7 @@ from models.tables import (
     Notice,
     TermsSnapshot,
 )
+from records.accounts import add_account
 from records.agreements import import_agreements
 from records.scope import pin_terms
 from records.sign_in import issue_token
@@ -159,7 +160,8 @@ def shown(task: str, total: int) -> Iterator[Callable[[int], None]]:
 async def officer(resources: Resources) -> httpx.AsyncClient:
     """A browser in which an officer is signed in, beside the pages in this process."""
     http = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(resources)), base_url=ORIGIN)
-    token = issue_token(resources.database, ACTOR, utc_now())
+    add_account(resources.database, ACTOR, Role.OFFICER, made_by="bench", now=utc_now())
+    token = issue_token(resources.database, ACTOR, utc_now(), issued_by="bench")
     answer = await http.post("/sign-in", data={"token": token})
     assert answer.status_code == 303, answer.text
     return http

@@ -26,6 +26,7 @@ from cases.values import (
     Line,
     Message,
 )
+from models.enums import Authentication
 from models.errors import InvalidFields, InvalidInput
 
 Clause = Annotated[Line, Field(title="Clause", json_schema_extra={"choice": "clauses"})]
@@ -403,12 +404,14 @@ class TakeAct(Message):
     """One act as it reaches a case: what, and by whom. ``act_id`` names it, so that a retry is the same act.
 
     ``dates_confirmed`` names the dates in it that are hardly meant, and which the actor confirmed nevertheless.
+    ``authenticated`` is how it was shown who acts; None in a rehearsal, where nobody signs in.
     """
 
     act: AnyAct
     actor: Actor
     act_id: UUID
     dates_confirmed: tuple[str, ...] = ()
+    authenticated: Authentication | None = None
 
     @property
     def made_id(self) -> UUID:

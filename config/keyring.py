@@ -82,6 +82,7 @@ class Keyring:
         self._path = path
         self._keys = {key.id: key for key in keys}
         self._oldest, self._newest = keys[0], keys[-1]
+        self._read_at = _changed_at(path)
 
     def __repr__(self) -> str:
         """Name the keys, never show them."""
@@ -139,6 +140,14 @@ class Keyring:
         """The id of the key that seals."""
         return self._newest.id
 
+    def current_key_id(self) -> str:
+        """The id of the key that seals, also where another process has added it by rotating."""
+        changed_at = _changed_at(self._path)
+        if changed_at not in (None, self._read_at):
+            self._load_again()
+            self._read_at = changed_at
+        return self.sealing_key_id
+
     def seal(self, plain: bytes, context: bytes) -> bytes:
         """Encrypt and authenticate ``plain``, binding it to ``context``."""
         key, nonce = self._newest, secrets.token_bytes(_NONCE_BYTES)
@@ -175,8 +184,7 @@ class Keyring:
     def _find(self, key_id: str) -> _Key:
         """Return a key, looking into the file again for one that another process has added by rotating."""
         if key_id not in self._keys and self._path.exists():
-            fresh = Keyring.load(self._path)
-            self._keys, self._newest = fresh._keys, fresh._newest
+            self._load_again()
         try:
             return self._keys[key_id]
         except KeyError:
@@ -185,6 +193,18 @@ class Keyring:
                 where=str(self._path),
                 next_step="Put that key back into the keyring from its backup.",
             ) from None
+
+    def _load_again(self) -> None:
+        fresh = Keyring.load(self._path)
+        self._keys, self._newest = fresh._keys, fresh._newest
+
+
+def _changed_at(path: Path) -> int | None:
+    """When the file was last written (nanoseconds since 1970), or None if it is gone: its keys are in memory still."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _draw(secret: bytes, label: bytes) -> bytes:

@@ -181,6 +181,11 @@ class Settings(BaseSettings):
     watchdog_minutes: int = Field(default=5, ge=1)
     """How often the watchdog looks for cases that were lost and duties that nobody was told of."""
 
+    session_idle_minutes: int = Field(default=60, ge=1)
+    """After how long without a click a person has to sign in again."""
+    session_hours: int = Field(default=12, ge=1, le=168)
+    """How long after signing in a person has to sign in again in any case."""
+
     @field_validator("home", "keyring", "temporal_cli")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:

@@ -23,7 +23,7 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from cases.values import AnchorValue
-from models.enums import BatchStatus, ContactRole, DutyStatus, NoticeKind, Verdict
+from models.enums import Authentication, BatchStatus, ContactRole, DutyStatus, NoticeKind, Role, Verdict
 
 JsonObject: TypeAlias = dict[str, Any]
 """A JSON object (RFC 8259) of integers below 2**53, finite numbers, text, booleans, nulls, lists and objects."""
@@ -161,6 +161,181 @@ class CalendarImported(_AgreementFile):
     kind = "calendar_imported"
 
 
+# People and their sessions
+
+
+class AccountEvent(Event):
+    """Something happened to an account, or to a session of it.
+
+    Attributes:
+        account_id: the account.
+    """
+
+    account_id: Subject[UUID]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.account_id}:{self.at.isoformat()}"
+
+
+class AccountMade(AccountEvent):
+    """An account was made.
+
+    Attributes:
+        name: its name, under which evidence names its person.
+        role: what it is for.
+    """
+
+    kind = "account_made"
+    name: str
+    role: Role
+
+
+class RoleChanged(AccountEvent):
+    """An account was given another role.
+
+    Attributes:
+        role: what it is for from now on.
+        before: what it was for.
+    """
+
+    kind = "role_changed"
+    role: Role
+    before: Role
+
+
+class AccountDisabled(AccountEvent):
+    """Nobody can sign in to an account any more, and its sessions are over."""
+
+    kind = "account_disabled"
+
+
+class AccountEnabled(AccountEvent):
+    """A disabled account can be signed in to again."""
+
+    kind = "account_enabled"
+
+
+class SignInLinkMade(AccountEvent):
+    """A one-time link was made that signs an account in; the actor is who was given it.
+
+    Attributes:
+        link_sha256: the SHA-256 of its token.
+    """
+
+    kind = "sign_in_link_made"
+    link_sha256: Apart[str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.link_sha256}"
+
+
+class SignedIn(AccountEvent):
+    """A session began.
+
+    Attributes:
+        session_id: the session.
+        authenticated: how it was shown who it is.
+        link_made_by: who made the one-time link, where it was one.
+    """
+
+    kind = "signed_in"
+    session_id: UUID
+    authenticated: Authentication
+    link_made_by: IfAny[str | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.session_id}"
+
+
+class SignInRefused(AccountEvent):
+    """Somebody tried to sign in to an account and was refused.
+
+    Attributes:
+        try_id: names the try, since several can fall on one instant.
+        reason: why, in a word.
+    """
+
+    kind = "sign_in_refused"
+    try_id: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.try_id}"
+
+
+class PasswordSet(AccountEvent):
+    """A person set the password of their account."""
+
+    kind = "password_set"
+
+
+class SecondFactorSet(AccountEvent):
+    """A person's sign-in by password asks for a code as well from now on."""
+
+    kind = "second_factor_set"
+
+
+class SecondFactorRemoved(AccountEvent):
+    """A person's sign-in by password asks for no code any more."""
+
+    kind = "second_factor_removed"
+
+
+class SignInForgotten(AccountEvent):
+    """An account's password and codes were forgotten; its person begins anew with a one-time link."""
+
+    kind = "sign_in_forgotten"
+
+
+class AccountLocked(AccountEvent):
+    """An account takes no password for a while, after too many wrong tries.
+
+    Attributes:
+        until: when it does again.
+    """
+
+    kind = "account_locked"
+    until: datetime
+
+
+class SessionEnded(AccountEvent):
+    """A session was ended by a person: its own at sign-out, or any by an administrator.
+
+    Attributes:
+        session_id: the session.
+    """
+
+    kind = "session_ended"
+    session_id: UUID
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.session_id}"
+
+
+class AccessRefused(AccountEvent):
+    """Somebody who is signed in asked for what their role may not; the same again in one session is one entry.
+
+    Attributes:
+        session_id: the session.
+        asked: the method and the route.
+        role: the role.
+    """
+
+    kind = "access_refused"
+    session_id: UUID
+    asked: str
+    role: Role
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.session_id}:{self.role}:{self.asked}"
+
+
 # The course of a case
 
 
@@ -174,6 +349,7 @@ class CaseOpened(CaseEvent):
         agreements: those that it touches.
         report_sha256: the report as it was given.
         dates_confirmed: which of the dates are hardly meant, and were confirmed nevertheless; left out where none is.
+        authenticated: how it was shown who reported it, where that is known.
     """
 
     kind = "case_opened"
@@ -183,6 +359,7 @@ class CaseOpened(CaseEvent):
     agreements: tuple[UUID, ...]
     report_sha256: Kept[str]
     dates_confirmed: IfAny[tuple[str, ...] | None] = None
+    authenticated: IfAny[Authentication | None] = None
 
     @property
     def key(self) -> str:
@@ -262,6 +439,7 @@ class ActRecorded(CaseEvent):
         particulars: what was decided, free of personal data and of free text; what is named ``…_sha256`` in it is an
             artifact, as a list of what the act touched.
         kept_sha256: what the person wrote or gave: reasons, proofs, files.
+        authenticated: how it was shown who acts, where that is known.
     """
 
     kind = "act"
@@ -269,6 +447,7 @@ class ActRecorded(CaseEvent):
     act_id: UUID | None
     particulars: JsonObject
     kept_sha256: Kept[tuple[str, ...]] = ()
+    authenticated: IfAny[Authentication | None] = None
 
     @property
     def stored_kind(self) -> str:

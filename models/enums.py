@@ -129,3 +129,21 @@ class AnswerKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     QUESTION = "question"
     OTHER_CONTACT = "other_contact"
+
+
+class Role(StrEnum):
+    """What an account is for; ``web/rights.py`` says what each may do."""
+
+    OFFICER = "officer"
+    APPROVER = "approver"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+class Authentication(StrEnum):
+    """How it was shown who somebody is."""
+
+    ONE_TIME_LINK = "one_time_link"
+    PASSWORD = "password"  # noqa: S105 (a word of the vocabulary, no secret)
+    PASSWORD_AND_TOTP = "password_and_totp"  # noqa: S105
+    COMMAND_LINE = "command_line"

@@ -13,6 +13,7 @@ from sqlmodel import Field, SQLModel
 from models.columns import SealedBytes, SealedText, UtcDateTime
 from models.enums import (
     AnswerKind,
+    Authentication,
     BatchStatus,
     CaseStatus,
     ContactRole,
@@ -22,6 +23,7 @@ from models.enums import (
     NoticeKind,
     Party,
     PerformedBy,
+    Role,
     Verdict,
 )
 
@@ -521,13 +523,63 @@ class LedgerHead(SQLModel, table=True):
     hash: str = Field(max_length=64)
 
 
+class Account(SQLModel, table=True):
+    """One person who signs in. It is never removed or renamed, since evidence names people by it.
+
+    ``name_key`` is the name without regard to case, so that no two look alike; ``made_by`` is an account's name, or the
+    user of the operating system who gave the command.
+
+    ``totp_secret`` makes codes (RFC 6238), ``totp_pending`` will once its first code was typed, and ``totp_step`` is
+    the step of time of the last code, which counts once. ``failures`` counts wrong tries in a row; ``lock_raised_at``
+    is when somebody was told of the lock.
+    """
+
+    __tablename__ = "account"
+
+    id: UUID = Field(primary_key=True)
+    name: str = Field(unique=True, max_length=64)
+    name_key: str = Field(unique=True, max_length=200)
+    email: str | None = _sealed_or_none("account.email")
+    role: Role = _word(Role)
+    made_by: str
+    made_at: datetime = _instant()
+    disabled_at: datetime | None = _instant_or_none()
+    password_hash: str | None = _sealed_or_none("account.password_hash")
+    totp_secret: str | None = _sealed_or_none("account.totp_secret")
+    totp_pending: str | None = _sealed_or_none("account.totp_pending")
+    totp_step: int | None = None
+    failures: int = 0
+    locked_until: datetime | None = _instant_or_none()
+    lock_raised_at: datetime | None = _instant_or_none()
+
+
 class SignInToken(SQLModel, table=True):
-    """A one-time sign-in link, kept as the SHA-256 of its token."""
+    """A one-time sign-in link, kept as the SHA-256 of its token; a used one stays and says who introduced whom."""
 
     __tablename__ = "sign_in_token"
 
     digest: str = Field(primary_key=True, max_length=64)
-    actor: str
+    account_id: UUID = Field(foreign_key="account.id", index=True)
+    issued_by: str
     issued_at: datetime = _instant()
     expires_at: datetime = _instant()
     used_at: datetime | None = _instant_or_none()
+
+
+class WebSession(SQLModel, table=True):
+    """One browser in which an account is signed in, known by the SHA-256 of its cookie.
+
+    ``key_id`` is the key of the keyring that sealed when it began; ``browser`` what the browser says that it is.
+    """
+
+    __tablename__ = "web_session"
+
+    id: UUID = Field(primary_key=True)
+    digest: str = Field(unique=True, max_length=64)
+    account_id: UUID = Field(foreign_key="account.id", index=True)
+    authenticated: Authentication = _word(Authentication)
+    browser: str = _sealed("web_session.browser")
+    key_id: str
+    began_at: datetime = _instant()
+    seen_at: datetime = _instant()
+    ended_at: datetime | None = _instant_or_none(index=True)

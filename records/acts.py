@@ -47,6 +47,7 @@ from models import tables
 from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, FactStatus
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Artifact, Batch, Case, CaseAct, CaseAnchor, CaseFact, Duty, NotYetDecision, Proposal
+from records.accounts import check_second_person
 from records.confirmations import confirm_done
 from records.duties import perform
 from records.scope import extend_scope, pin_terms, unpin_terms
@@ -132,6 +133,7 @@ def record_act(session: Session, catalogue: Catalogue, message: RecordAct) -> No
             act_id=message.act_id,
             particulars=particulars_of(act) | effect | _confirmed(message),
             kept_sha256=tuple(kept.sha256 for kept in kept_in(act)),
+            authenticated=message.authenticated,
         ),
     )
 
@@ -340,6 +342,8 @@ def _propose(recording: Recording, act: Propose) -> JsonObject:
 def _decide(recording: Recording, proposal_id: UUID, *, approve: bool) -> JsonObject:
     session, case_id = recording.session, recording.case.id
     proposal = session.get_one(Proposal, proposal_id)
+    if approve:
+        check_second_person(session, proposal.proposed_by, recording.actor, recording.message.authenticated)
     proposal.decided_by, proposal.decided_at, proposal.approved = recording.actor, recording.at, approve
     duties = _not_required(session, case_id, proposal) if approve else []
     return {

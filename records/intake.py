@@ -16,7 +16,7 @@ from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import CaseOpened
 from models import identifiers
-from models.enums import CaseStatus, FactStatus
+from models.enums import Authentication, CaseStatus, FactStatus
 from models.tables import Case, CaseAgreement, CaseAnchor, CaseFact
 from records.scope import affected_agreements
 
@@ -35,6 +35,7 @@ def keep_intake(
     actor: str,
     now: datetime,
     dates_confirmed: tuple[str, ...] = (),
+    authenticated: Authentication | None = None,
 ) -> tuple[UUID, bool]:
     """Keep what opens a case; return its id, and whether the same intake had opened it before.
 
@@ -75,6 +76,7 @@ def keep_intake(
             agreements=tuple(agreements),
             report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
             dates_confirmed=dates_confirmed or None,
+            authenticated=authenticated,
         ),
     )
     return case_id, False

@@ -38,6 +38,7 @@ from cases.state import CaseSummary
 from cases.values import Actor
 from config.logging import get_logger
 from models import identifiers
+from models.enums import Authentication
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, Refused, Unavailable
 from models.tables import Case, CaseAct
 from records.anchors import anchors_by_agreement
@@ -95,7 +96,15 @@ class CaseService:
         self._database = resources.database
         self._clock = clock
 
-    async def open_case(self, kind: Kind, intake: Intake, *, actor: str, dates_confirmed: bool = False) -> OpenedCase:
+    async def open_case(
+        self,
+        kind: Kind,
+        intake: Intake,
+        *,
+        actor: str,
+        authenticated: Authentication | None = None,
+        dates_confirmed: bool = False,
+    ) -> OpenedCase:
         """Keep what was reported and start its case; the same again leads to the same case.
 
         ``dates_confirmed`` is whether a person said that dates are meant which hardly are.
@@ -110,7 +119,9 @@ class CaseService:
         _check_actor(actor)
         meant = require_meant(_doubts_of_intake(kind, intake, now), confirmed=dates_confirmed)
         digest = intake_digest(intake, self._resources.keyring.derive(b"report digest"))
-        case_id, existed = await asyncio.to_thread(self._keep_intake, kind, intake, digest, actor, now, meant)
+        case_id, existed = await asyncio.to_thread(
+            self._keep_intake, kind, intake, digest, actor, authenticated, now, meant
+        )
         return OpenedCase(case_id, existed, await self._start(case_id))
 
     async def check_opening(self, kind: Kind, intake: Intake) -> Checked:
@@ -137,13 +148,21 @@ class CaseService:
         return await asyncio.to_thread(self._check_act, case_id, act, actor)
 
     async def take(
-        self, case_id: UUID, act: Act, *, actor: str, sent_as: UUID | None = None, dates_confirmed: bool = False
+        self,
+        case_id: UUID,
+        act: Act,
+        *,
+        actor: str,
+        authenticated: Authentication | None = None,
+        sent_as: UUID | None = None,
+        dates_confirmed: bool = False,
     ) -> TakenAct:
         """Do an act in a case. ``sent_as`` names the sending: the same act sent again under it is still done once.
 
         ``dates_confirmed`` is whether a person said that dates are meant which hardly are.
 
         Another act under the same name is another act: nobody is told that something was done which was not.
+        ``authenticated`` is how it was shown who acts.
 
         Raises:
             NotFound: there is no such case.
@@ -154,7 +173,8 @@ class CaseService:
         """
         _check_actor(actor)
         until = monotonic() + FIRST_EFFECT.total_seconds()
-        message = TakeAct(act=act, actor=actor, act_id=_act_id(sent_as or uuid4(), case_id, act, actor))
+        act_id = _act_id(sent_as or uuid4(), case_id, act, actor)
+        message = TakeAct(act=act, actor=actor, act_id=act_id, authenticated=authenticated)
         kind, known = await asyncio.to_thread(self._find, case_id, message.act_id)
         _check_known(kind, act)
         if not known:
@@ -258,10 +278,26 @@ class CaseService:
             return list(session.exec(select(Case.id).where(col(Case.workflow_started_at).is_(None), known)))
 
     def _keep_intake(
-        self, kind: Kind, intake: Intake, digest: str, actor: str, now: datetime, meant: tuple[str, ...]
+        self,
+        kind: Kind,
+        intake: Intake,
+        digest: str,
+        actor: str,
+        authenticated: Authentication | None,
+        now: datetime,
+        meant: tuple[str, ...],
     ) -> tuple[UUID, bool]:
         with self._database.writing() as session:
-            return keep_intake(session, kind, intake, digest, actor=actor, now=now, dates_confirmed=meant)
+            return keep_intake(
+                session,
+                kind,
+                intake,
+                digest,
+                actor=actor,
+                now=now,
+                dates_confirmed=meant,
+                authenticated=authenticated,
+            )
 
     async def _start(self, case_id: UUID) -> bool:
         """Start a case's clocks; False while Temporal does not answer, and then the watchdog starts them."""

@@ -18,7 +18,7 @@ from web.act_forms import read_act
 from web.cases import show_again, show_refusal
 from web.checking import CHANGE, ToCheck, confirms_dates, in_words, kept_values, show_check, was_checked
 from web.sessions import Session
-from web.site import CheckedForm, SignedIn, Site, TheSite, text_of
+from web.site import CheckedForm, SignedIn, Site, TheSite, check_act, text_of
 
 router = APIRouter(prefix="/cases/{case_id}/acts", include_in_schema=False)
 
@@ -35,6 +35,7 @@ async def act(
     found = next((known for known in kind.all_acts if known.act_name() == act), None)
     if found is None:
         raise NotFound("There is no such act.", next_step="Use the forms of the case's page.")
+    await check_act(site, session, found)
     if text_of(form, "act") == CHANGE:
         return await show_again(request, site, case_id)
     try:
@@ -45,6 +46,7 @@ async def act(
             case_id,
             asked,
             actor=session.actor,
+            authenticated=session.authenticated,
             sent_as=_sent_as(text_of(form, "sent_as")),
             dates_confirmed=confirms_dates(form),
         )

@@ -30,7 +30,7 @@ from records.queries.cases import (
 from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
 from starter.case_service import Checked
 from web.paging import LAST_OFFSET
-from web.site import SignedIn, TheSite
+from web.site import SignedIn, TheSite, check_act
 
 router = APIRouter(prefix="/api")
 
@@ -99,7 +99,13 @@ def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened | Wou
         if dry_run:
             response.status_code = HTTPStatus.OK
             return WouldFollow.of(await site.service.check_opening(kind, intake))
-        opening = site.service.open_case(kind, intake, actor=session.actor, dates_confirmed=dates_confirmed)
+        opening = site.service.open_case(
+            kind,
+            intake,
+            actor=session.actor,
+            authenticated=session.authenticated,
+            dates_confirmed=dates_confirmed,
+        )
         opened = await site.to_the_end(opening)
         if opened.existed:
             response.status_code = HTTPStatus.OK
@@ -192,10 +198,16 @@ async def act(
 
     With an ``Idempotency-Key`` (a UUID) the same act sent again is done once; another act under it is another one.
     """
+    await check_act(site, session, type(asked))
     if dry_run:
         return WouldFollow.of(await site.service.check_act(case_id, asked, actor=session.actor))
     taking = site.service.take(
-        case_id, asked, actor=session.actor, sent_as=idempotency_key, dates_confirmed=dates_confirmed
+        case_id,
+        asked,
+        actor=session.actor,
+        authenticated=session.authenticated,
+        sent_as=idempotency_key,
+        dates_confirmed=dates_confirmed,
     )
     done = await site.to_the_end(taking)
     return Carried(act_id=done.act_id, id=done.made_id, summary=done.summary)

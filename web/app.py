@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.resources import files
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
@@ -19,14 +19,14 @@ from models.errors import DuenoticeError
 from records.answers import AnswerBox
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
-from web import access, acts, agreements, api, cases, follow_up, links, messages, openings
+from web import access, accounts, acts, agreements, api, cases, follow_up, links, messages, openings
 from web.failures import Failures
 from web.guard import Guard
 from web.pages import Pages
 from web.sessions import Sessions
-from web.site import Site
+from web.site import Site, check_route
 
-PARTS = (links, access, openings, cases, acts, follow_up, messages, agreements, api)
+PARTS = (links, access, accounts, openings, cases, acts, follow_up, messages, agreements, api)
 """The modules of pages; each has a router."""
 
 
@@ -34,7 +34,13 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     """Return the application for one installation; serve it with the access log off, since addresses hold tokens."""
     settings = resources.settings
     address = urlsplit(settings.public_url)
-    sessions = Sessions(resources.keyring.derive(b"web-session"), secure=address.scheme == "https")
+    sessions = Sessions(
+        resources.database,
+        resources.keyring,
+        idle=timedelta(minutes=settings.session_idle_minutes),
+        longest=timedelta(hours=settings.session_hours),
+        secure=address.scheme == "https",
+    )
     pages = Pages(sessions, clock, settings.organisation.name, tuple(KINDS.values()))
     failures = Failures(pages)
     link_key = resources.keyring.derive(LINK_PURPOSE)
@@ -49,6 +55,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     app = FastAPI(
         title="Duenotice",
         lifespan=lifespan,
+        dependencies=[Depends(check_route)],
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's page of documentation loads scripts from elsewhere
         redoc_url=None,

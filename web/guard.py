@@ -11,6 +11,7 @@ from http import HTTPStatus
 from time import perf_counter
 from urllib.parse import quote, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -20,15 +21,14 @@ from config.logging import get_logger
 from mail.links import LINK_FOLDER
 from models.errors import InvalidInput, NotAllowed
 from web.failures import Failures, is_api, path_for_log
-from web.sessions import Sessions
+from web.rights import LOOKING, OPEN_TO_ALL
+from web.sessions import Session, Sessions
 
 logger = get_logger(__name__)
 
-OPEN_PATHS = frozenset({"/health", "/sign-in"})
 STATIC_FOLDER = "/static/"
 OPEN_FOLDERS = (STATIC_FOLDER, LINK_FOLDER)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 MAX_BODY_BYTES = 32 * 2**20
 """The largest request: some 200,000 agreements in one file."""
@@ -80,7 +80,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        request.state.session = self._sessions.read(request.cookies.get(self._sessions.cookie), self._clock())
+        request.state.session = await self._session_of(request)
         answer = _Answer(request, send)
         refusal = self._refusal(request)
         try:
@@ -90,6 +90,11 @@ class Guard:
                 raise
             await self._failures.unforeseen(request, error)(scope, receive, answer.send)
 
+    async def _session_of(self, request: Request) -> Session | None:
+        if request.url.path.startswith(STATIC_FOLDER):
+            return None
+        return await run_in_threadpool(self._sessions.read, request, self._clock())
+
     def _refusal(self, request: Request) -> Response | None:
         """What to answer instead of going on, or None."""
         host = request.headers.get("host", "")
@@ -98,7 +103,7 @@ class Guard:
                 "This site is not served under that name.", next_step="Use the address that `duenotice up` printed."
             )
             return self._failures.answer(request, said, HTTPStatus.MISDIRECTED_REQUEST)
-        if request.method not in SAFE_METHODS and not _same_origin(request, host):
+        if request.method not in LOOKING and not _same_origin(request, host):
             elsewhere = NotAllowed("Another site sent this, so nothing was done.", next_step="Use this site's pages.")
             return self._failures.answer(request, elsewhere)
         path = request.url.path
@@ -109,7 +114,7 @@ class Guard:
                 next_step="Send it in parts.",
             )
             return self._failures.answer(request, large, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        if request.state.session is None and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDERS):
+        if request.state.session is None and path not in OPEN_TO_ALL and not path.startswith(OPEN_FOLDERS):
             return self._sign_in_first(request)
         return None
 
@@ -117,7 +122,7 @@ class Guard:
         if is_api(request):
             said = NotAllowed("Nobody is signed in.", next_step="Run `duenotice sign-in` for a link.")
             return self._failures.answer(request, said, HTTPStatus.UNAUTHORIZED)
-        if request.method not in SAFE_METHODS:  # a redirect would lose the form that somebody spent an hour on
+        if request.method not in LOOKING:  # a redirect would lose the form that somebody spent an hour on
             said = NotAllowed(
                 "You are not signed in any more, so nothing was done.",
                 next_step="Sign in in another tab, with a link from `duenotice sign-in`; then reload this page, "

@@ -46,7 +46,13 @@ async def open_case(request: Request, site: TheSite, session: SignedIn, kind: st
         intake = form.intake(site.clock())
         if not was_checked(posted):
             return await _check(request, site, form, intake)
-        opening = site.service.open_case(form.kind, intake, actor=session.actor, dates_confirmed=confirms_dates(posted))
+        opening = site.service.open_case(
+            form.kind,
+            intake,
+            actor=session.actor,
+            authenticated=session.authenticated,
+            dates_confirmed=confirms_dates(posted),
+        )
         try:
             opened = await site.to_the_end(opening)
         except DoubtfulDates as doubtful:

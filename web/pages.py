@@ -14,6 +14,7 @@ from cases.kind import Kind
 from models.errors import DuenoticeError, InvalidFields
 from records.costs import money
 from web import times
+from web.rights import RIGHTS
 from web.sessions import Session, Sessions
 
 
@@ -53,6 +54,7 @@ class Pages:
         html = self._templates.get_template(template).render(
             **context,
             session=session,
+            rights={right.name for right in RIGHTS[session.role]} if session else set(),
             form_token=self._sessions.form_token(session) if session else "",
             now=self._clock(),
             path=request.url.path,

@@ -1,33 +1,38 @@
-"""Who is signed in: a signed cookie that names the person, expires after twelve hours, and is kept nowhere else."""
+"""Who is signed in: a cookie holds a random token, and SQL knows whose session that is, and whether it lasts."""
 
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
 
-SESSION_LIFETIME = timedelta(hours=12)
+from config.database import Database
+from config.keyring import Keyring
+from records.sessions import NewSession, SessionRules, SignedInSession, read_session
 
-
-class Session(BaseModel):
-    """One person signed in by one browser."""
-
-    model_config = ConfigDict(frozen=True)
-
-    actor: str
-    expires_at: datetime
+Session = SignedInSession
 
 
 @dataclass(frozen=True)
 class Sessions:
-    """Makes and reads session cookies, signed with ``key``; ``secure`` is whether the site is served over https."""
+    """Finds sessions by their cookies.
 
-    key: bytes
+    Attributes:
+        database: where they are kept.
+        keyring: a session ends once its sealing key is no longer the newest.
+        idle: how long a session lasts without a request.
+        longest: how long it lasts at most.
+        secure: whether the site is served over https.
+    """
+
+    database: Database
+    keyring: Keyring
+    idle: timedelta
+    longest: timedelta
     secure: bool
 
     @property
@@ -35,36 +40,40 @@ class Sessions:
         """The cookie's name; browsers hold one named ``__Host-`` to this host, to https and to the whole site."""
         return "__Host-duenotice" if self.secure else "duenotice"
 
-    def begin(self, actor: str, now: datetime) -> Session:
-        """A new session of ``actor``, from ``now``."""
-        return Session(actor=actor, expires_at=now + SESSION_LIFETIME)
+    @property
+    def rules(self) -> SessionRules:
+        """When sessions end, as things are now."""
+        return SessionRules(self.idle, self.longest, self.keyring.current_key_id())
 
-    def write(self, session: Session) -> str:
-        """The cookie's value: the session and its signature."""
-        said = urlsafe_b64encode(session.model_dump_json().encode()).decode()
-        return f"{said}.{self._sign('session', said)}"
+    def read(self, request: Request, now: datetime) -> Session | None:
+        """The session that a request belongs to, or None."""
+        token = request.cookies.get(self.cookie)
+        return read_session(self.database, token, self.rules, now) if token else None
 
-    def read(self, value: str | None, now: datetime) -> Session | None:
-        """The session that a cookie's value holds, or None if it is absent, altered or expired."""
-        said, _, signature = (value or "").partition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign("session", said).encode()):
-            return None
-        try:
-            session = Session.model_validate_json(urlsafe_b64decode(said))
-        except (NotBase64, ValidationError):
-            return None
-        return session if now < session.expires_at.astimezone(UTC) else None
+    def give(self, response: Response, begun: NewSession) -> None:
+        """Have the browser keep a session that has just begun."""
+        response.set_cookie(
+            self.cookie,
+            begun.token,
+            max_age=int(self.longest.total_seconds()),
+            secure=self.secure,
+            httponly=True,
+            samesite="strict",
+        )
+
+    def take_away(self, response: Response) -> None:
+        """Have the browser forget its session."""
+        response.delete_cookie(self.cookie, secure=self.secure, httponly=True, samesite="strict")
 
     def form_token(self, session: Session) -> str:
         """What each form shown to this person carries, so that no other site can post one in their name.
 
-        It outlives the session: whoever has to sign in again while filling in a long form can still send it.
+        It outlives the session: whoever has to sign in again while filling in a long form can still send it. It signs
+        nobody in.
         """
-        return self._sign("form", session.actor)
+        key = self.keyring.derive(b"web-form")
+        return hmac.new(key, f"form:{session.account_id}".encode(), sha256).hexdigest()
 
     def is_form_token(self, session: Session, token: str) -> bool:
         """Whether ``token`` is the one that this person's forms carry."""
         return hmac.compare_digest(token.encode(), self.form_token(session).encode())
-
-    def _sign(self, purpose: str, said: str) -> str:
-        return hmac.new(self.key, f"{purpose}:{said}".encode(), sha256).hexdigest()

@@ -8,20 +8,31 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, TypeVar
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
+from cases.acts import Act
 from models.errors import NotAllowed
+from records.accounts import with_article
 from records.answers import AnswerBox
+from records.sessions import record_refusal
 from starter.case_service import CaseService
 from starter.resources import Resources
+from web.attempts import Attempts
 from web.pages import Pages
+from web.rights import RIGHTS, Right, act_takes, takes
 from web.sessions import Session, Sessions
 
 Result = TypeVar("Result")
 
 MAX_PART_BYTES = 16 * 2**20
 """The largest single field or file that a form may carry."""
+
+
+HASHES_AT_ONCE = 2
+"""How many passwords are checked at a time: each takes 64 MiB and a core for a moment."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,8 @@ class Site:
     answers: AnswerBox
     link_key: bytes
     clock: Callable[[], datetime]
+    attempts: Attempts = field(default_factory=Attempts)
+    hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
 
     async def to_the_end(self, work: Coroutine[object, object, Result]) -> Result:
@@ -63,6 +76,36 @@ TheSite = Annotated[Site, Depends(_site_of)]
 SignedIn = Annotated[Session, Depends(_session_of)]
 
 
+async def check_route(request: Request, site: TheSite) -> None:
+    """Let a request through to its route; whoever is not signed in was stopped before, save where all are let in.
+
+    Raises:
+        NotAllowed: the role of who is signed in may not do this.
+    """
+    session: Session | None = request.state.session
+    if session is not None:
+        route = str(request.scope["route"].path)
+        await _check(site, session, takes(request.method, route), f"{request.method} {route}")
+
+
+async def check_act(site: Site, session: Session, act: type[Act]) -> None:
+    """Return where the role of who is signed in may do an act.
+
+    Raises:
+        NotAllowed: it may not.
+    """
+    await _check(site, session, act_takes(act), f"act {act.act_name()}")
+
+
+async def _check(site: Site, session: Session, one_of: frozenset[Right], asked: str) -> None:
+    if not one_of & RIGHTS[session.role]:
+        await run_in_threadpool(record_refusal, site.resources.database, session, asked, site.clock())
+        raise NotAllowed(
+            f"You are signed in as {with_article(session.role)}, who may not do this.",
+            next_step="Ask somebody whose account has the role for it.",
+        )
+
+
 async def _own_form(request: Request, site: TheSite, session: SignedIn) -> FormData:
     form = await request.form(max_part_size=MAX_PART_BYTES)
     if not site.sessions.is_form_token(session, text_of(form, "form_token")):
@@ -84,6 +127,12 @@ def text_of(form: FormData, name: str) -> str:
     """The text that a form gives for ``name``, stripped; blank if it gives none."""
     value = form.get(name, "")
     return value.replace("\0", "").strip() if isinstance(value, str) else ""
+
+
+def password_of(form: FormData, name: str) -> str:
+    """The password that a form gives for ``name``, as it was typed: blanks around it count."""
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
 
 
 def texts_of(form: FormData, name: str) -> tuple[str, ...]:

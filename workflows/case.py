@@ -166,6 +166,7 @@ class CaseWorkflow:
             actor=message.actor,
             act_id=message.act_id,
             dates_confirmed=message.dates_confirmed,
+            authenticated=message.authenticated,
             at=workflow.now(),
         )
         try:

@@ -18,12 +18,12 @@ from cases.fields import FormField, Shape, fields_of
 from cases.kind import Kind
 from cases.state import CaseSummary
 from config.database import Database
+from models.enums import Authentication
 from models.errors import NotFound
 from records.queries.cases import notices_left, read_case_head
 from records.references import references_in_csv
 from starter.cli.checking import DATES_CONFIRMED, YES, ask
 from starter.cli.console import (
-    actor,
     console,
     find_case,
     open_installation,
@@ -33,6 +33,7 @@ from starter.cli.console import (
     with_case_service,
 )
 from starter.cli.terms import read_bytes
+from starter.command_line import actor
 from starter.resources import utc_now
 
 LOOK_AGAIN_SECONDS = 0.5
@@ -176,7 +177,13 @@ def _carry_out(database: Database, case_id: UUID, asked: Act, *, wait: bool, dat
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         bar.add_task("Recording it", total=None)
         done = with_case_service(
-            lambda service: service.take(case_id, asked, actor=actor(), dates_confirmed=dates_confirmed)
+            lambda service: service.take(
+                case_id,
+                asked,
+                actor=actor(),
+                authenticated=Authentication.COMMAND_LINE,
+                dates_confirmed=dates_confirmed,
+            )
         )
     _say(done.summary)
     if asked.makes:

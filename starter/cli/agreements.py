@@ -11,7 +11,8 @@ from rich.table import Table
 from models.errors import InvalidInput
 from records.agreements import DEMO_FILE, import_agreements
 from records.queries.cases import list_agreements
-from starter.cli.console import actor, console, open_installation
+from starter.cli.console import console, open_installation
+from starter.command_line import actor
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
 

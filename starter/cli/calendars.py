@@ -25,7 +25,8 @@ def import_calendar(
 ) -> None:
     """Load the school calendar of one LEA; the newest one counts."""
     from records.terms import store_calendar  # with the database, only once the file is sound
-    from starter.cli.console import actor, open_installation
+    from starter.cli.console import open_installation
+    from starter.command_line import actor
     from starter.resources import utc_now
 
     content = read_bytes(file)

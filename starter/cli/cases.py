@@ -26,14 +26,13 @@ from cases.kinds import KINDS
 from config.database import Database
 from mail.provision import Place, operative_steps
 from models import identifiers
-from models.enums import CaseStatus, DutyStatus
+from models.enums import Authentication, CaseStatus, DutyStatus
 from models.errors import InvalidInput, NotFound
 from records.queries.cases import CaseFilter, list_cases, read_case, read_case_head, read_cohorts
 from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView
 from starter.cli import acts, checking
 from starter.cli.acts import LOOK_AGAIN_SECONDS
 from starter.cli.console import (
-    actor,
     console,
     find_case,
     local_text,
@@ -44,6 +43,7 @@ from starter.cli.console import (
     utc_text,
     with_case_service,
 )
+from starter.command_line import actor
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
 
@@ -82,7 +82,13 @@ def _opening(kind: Kind) -> Callable[..., None]:
         checked = with_case_service(lambda service: service.check_opening(kind, intake))
         checking.ask(checked, yes=yes, dates_confirmed=dates_confirmed)
         case = with_case_service(
-            lambda service: service.open_case(kind, intake, actor=actor(), dates_confirmed=dates_confirmed)
+            lambda service: service.open_case(
+                kind,
+                intake,
+                actor=actor(),
+                authenticated=Authentication.COMMAND_LINE,
+                dates_confirmed=dates_confirmed,
+            )
         )
         state = "was reported before; this is its case" if case.existed else "is reported"
         console.print(f"Case {identifiers.case_reference(case.case_id)} {state}: {case.case_id}")

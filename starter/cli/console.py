@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +18,8 @@ from config.settings import Settings, load_settings
 from models import identifiers
 from models.errors import InvalidInput, NotFound
 from records.queries.cases import cases_between
+from records.sign_in import issue_token
+from starter.command_line import actor
 from starter.local.running import read_running
 from starter.resources import connect, open_database, utc_now
 
@@ -40,11 +41,6 @@ def wide_console() -> Console:
 console = wide_console()
 
 
-def actor() -> str:
-    """Who gives the command, as evidence names them: the account on this machine."""
-    return f"cli:{getpass.getuser()}"
-
-
 def command_settings() -> Settings:
     """The settings, with a log that keeps quiet beside a command's own words unless it was asked to speak."""
     settings = load_settings()
@@ -58,6 +54,13 @@ def open_installation() -> tuple[Settings, Database]:
     """The settings and the database, for commands that need no server."""
     settings = command_settings()
     return settings, open_database(settings, Keyring.load(settings.keyring))
+
+
+def sign_in_link(settings: Settings, database: Database, account: str) -> str:
+    """A fresh one-time link for an account, at the address at which the installation runs."""
+    running = read_running(settings.home)
+    token = issue_token(database, account, utc_now(), issued_by=actor())
+    return f"{running.web_url if running else settings.public_url}/sign-in?token={token}"
 
 
 def with_case_service(act: Callable[[CaseService], Awaitable[Answer]]) -> Answer:

@@ -12,8 +12,9 @@ from rich.text import Text
 
 from records.costs import money, read_costs, record_cost
 from records.uploads import uploaded_file
-from starter.cli.console import actor, console, find_case, open_installation, utc_text
+from starter.cli.console import console, find_case, open_installation, utc_text
 from starter.cli.terms import read_bytes
+from starter.command_line import actor
 from starter.resources import utc_now
 
 CaseName = Annotated[str, typer.Argument(help="The case: its id or its short reference.")]

@@ -14,8 +14,9 @@ from rich.text import Text
 from models.errors import InvalidInput, Unavailable
 from records.documents import GENERAL, NewDocument, add_documents, read_documents
 from records.uploads import uploaded_file
-from starter.cli.console import actor, console, find_case, open_installation, utc_text, with_case_service
+from starter.cli.console import console, find_case, open_installation, utc_text, with_case_service
 from starter.cli.terms import read_bytes
+from starter.command_line import actor
 from starter.resources import utc_now
 
 CaseName = Annotated[str, typer.Argument(help="The case: its id or its short reference.")]

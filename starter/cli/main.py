@@ -19,6 +19,7 @@ COMMANDS = {
     "worker": ("running", "Run a worker alone."),
     "web": ("running", "Run the web alone."),
     "sign-in": ("running", "Print a fresh one-time sign-in link."),
+    "accounts": ("accounts", "Who may sign in: add people, change their roles, disable them."),
     "demo": ("running", "Take a suspected breach through, in virtual time."),
     "rehearse": ("rehearse", "Run a scenario in virtual time, and print every verdict."),
     "due": ("terms", "Say what is due under an agreement, and why."),

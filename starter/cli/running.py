@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from config.settings import load_settings
-from models.errors import InvalidInput
-from records.sign_in import issue_token
-from starter.cli.console import actor, console, open_installation
-from starter.local.running import read_running
+from records.accounts import first_administrator
+from starter.cli.console import console, open_installation, sign_in_link
+from starter.command_line import actor
 from starter.resources import utc_now
 
 
@@ -49,26 +47,13 @@ def web(
 
 def sign_in(
     name: Annotated[
-        str, typer.Option("--as", help="Whom the link is for, as evidence will name them; else this account.")
+        str, typer.Option("--as", help="The account that the link signs in; else the administrator's.")
     ] = "",
 ) -> None:
-    """Print a fresh one-time sign-in link, for oneself or for another officer."""
-    person = _officer(name) if name else actor()
+    """Print a fresh one-time sign-in link; evidence says that you made it."""
     settings, database = open_installation()
-    running = read_running(settings.home)
-    url = running.web_url if running else settings.public_url
-    console.print(f"{url}/sign-in?token={issue_token(database, person, utc_now())}", soft_wrap=True)
-
-
-def _officer(name: str) -> str:
-    """The name of another officer; no address, since evidence holds it for good and shows it to auditors."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}", name):
-        raise InvalidInput(
-            "An officer's name here is letters, digits, dots and dashes, and no address.",
-            where="--as",
-            next_step="Write it as in robin.example.",
-        )
-    return name
+    account = name or first_administrator(database, made_by=actor(), now=utc_now())
+    console.print(sign_in_link(settings, database, account), soft_wrap=True)
 
 
 def demo() -> int:

@@ -165,7 +165,8 @@ def amend(
 ) -> None:
     """Enter what the parties changed for one agreement (Exhibit H); open cases keep the terms they pinned."""
     from records.terms import store_amendments  # with the database, only once the file is sound
-    from starter.cli.console import actor, open_installation
+    from starter.cli.console import open_installation
+    from starter.command_line import actor
     from starter.resources import utc_now
 
     changes = _amendments(file)

@@ -19,14 +19,17 @@ import uvicorn
 from rich.console import Console
 from rich.text import Text
 
+from config.database import Database
 from config.keyring import Keyring
 from config.logging import configure_logging, get_logger
 from config.settings import Settings, temporal_connection
 from mail.catcher import start_catcher
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
+from records.accounts import first_administrator
 from records.sign_in import issue_token
 from starter.case_service import CaseService
+from starter.command_line import actor
 from starter.local.running import Running, claim, last_running, record_running
 from starter.local.temporal_server import (
     LOOPBACK,
@@ -46,9 +49,6 @@ WEB_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, SMTP_PORT = 8700, 7233, 8233, 1025
 
 STOP_SECONDS = 15
 """How long one part may take to finish what it is doing."""
-
-ACTOR = "officer"
-"""Who the printed link signs in."""
 
 Say = Callable[[str], None]
 End = asyncio.Task[None] | asyncio.Task[int]
@@ -169,12 +169,18 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
     with progress.part("Web") as say:
         ends["web"] = await parts.enter_async_context(_web(resources, listener))
         say(f"{web_url}{_moved(_port(listener), WEB_PORT)}")
-    token = await asyncio.to_thread(issue_token, resources.database, ACTOR, utc_now())
+    token = await asyncio.to_thread(_sign_in_token, resources.database)
     progress.line(f"\n  Sign in       {web_url}/sign-in?token={token}\n                (works once, for a day)")
     if server:
         progress.line(f"  Temporal UI   {server.ui}")
     progress.line("\nCtrl-C stops it.")
     return ends
+
+
+def _sign_in_token(database: Database) -> str:
+    """A one-time token for the administrator, whom the first start makes."""
+    name = first_administrator(database, made_by=actor(), now=utc_now())
+    return issue_token(database, name, utc_now(), issued_by=actor())
 
 
 async def _serve_web(settings: Settings, host: str, port: int, stopping: asyncio.Event) -> NoReturn:

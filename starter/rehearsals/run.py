@@ -13,12 +13,14 @@ from uuid import UUID
 
 from sqlmodel import col, func, select
 
-from cases.acts import Act
+from cases.acts import Act, Approve
 from cases.kinds import kind_named
 from cases.values import KeptReferences
 from config.keyring import Keyring
+from models.enums import Role
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Notice
+from records.accounts import add_account
 from records.agreements import import_agreements
 from records.queries.views import View
 from starter.case_service import CaseService
@@ -139,6 +141,10 @@ class _Rehearsal:
             now=self._now,
             actor=PRODUCER,
         )
+        for name in sorted({entry.by for entry in self._scenario.timeline if isinstance(entry.act, Approve)}):
+            await asyncio.to_thread(
+                add_account, resources.database, name, Role.OFFICER, made_by=PRODUCER, now=self._now
+            )
         for entry in self._scenario.timeline:
             await self._carry_out(entry)
             self._done += 1

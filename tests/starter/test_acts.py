@@ -10,12 +10,14 @@ from uuid import UUID
 import pytest
 
 from models.enums import DutyStatus, NoticeKind
+from models.errors import NotAllowed
 from records.queries.cases import read_case
 from records.queries.views import CaseView
 from records.references import references_in_csv
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, duties, incident, open_case
+from tests.support.officers import officer
 from tests.support.shell import Shell
 
 HOUR = timedelta(hours=1)
@@ -25,38 +27,29 @@ def case(engine: VirtualEngine, case_id: UUID) -> CaseView:
     return read_case(engine.resources.database, case_id, utc_now())
 
 
-class Officers:
-    """Two people at the same shell: evidence names each by the account that gives the command."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
-
-    def become(self, account: str) -> None:
-        self._monkeypatch.setattr("getpass.getuser", lambda: account)
-
-
-@pytest.fixture
-def officers(monkeypatch: pytest.MonkeyPatch) -> Officers:
-    return Officers(monkeypatch)
-
-
-async def test_a_proposal_is_approved_by_a_second_person_only(
-    installed: VirtualEngine, shell: Shell, officers: Officers
+async def test_a_proposal_is_never_approved_at_the_command_line_whatever_the_environment_says(
+    installed: VirtualEngine, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case_id = str(await open_case(installed, incident("MO-001", "TN-001", confirmed=utc_now())))
-    officers.become("robin")
     asked = (NOTICE, "data_unreadable", "--reason", "The disk was encrypted.", "--agreement", "MO-001")
     said = await shell("breach", "propose", case_id, *asked)
     found = re.search(r"Proposal (\S+): a second person decides it", said.out)
     assert found, said.err
     assert "Nobody approves a proposal of their own" in await shell.refuses("breach", "approve", case_id, found[1][:6])
 
-    officers.become("kim")
-    assert (await shell("breach", "approve", case_id, found[1][:6])).code == 0
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "kim")
+    assert "Nobody approves a proposal of their own" in await shell.refuses("breach", "approve", case_id, found[1][:6])
+    monkeypatch.setattr("starter.command_line.user", lambda: "kim")
+    refused = await shell("breach", "approve", case_id, found[1][:6])
+    assert (refused.code, refused.out) == (NotAllowed.exit_code, "")
+    assert "Approving takes the account of an officer or an approver." in refused.err
+
+    await officer(installed).decide_proposal(UUID(case_id), UUID(found[1]), approve=True, actor="kim")
     assert duties(installed, UUID(case_id), "MO")[NOTICE].status is DutyStatus.NOT_REQUIRED
     assert duties(installed, UUID(case_id), "TN")[NOTICE].status is DutyStatus.RUNNING
     shown = (await shell("breach", "show", case_id)).out
-    assert "approved by cli:kim: no notice under breach.notice for MO-001" in shown
+    assert "approved by kim: no notice under breach.notice for MO-001" in shown
     assert "The disk was encrypted." in shown
     assert "No such proposal is open" in await shell.refuses("breach", "decline", case_id, found[1])
 
@@ -172,11 +165,6 @@ async def test_a_dismissed_case_is_watched_to_its_end(installed: VirtualEngine, 
 async def test_an_empty_reason_is_refused(installed: VirtualEngine, shell: Shell) -> None:
     case_id = str(await open_case(installed, incident("TN-001", confirmed=utc_now())))
     assert "reason: It is empty." in await shell.refuses("breach", "withhold", case_id, "--reason", " ")
-
-
-async def test_a_sign_in_link_can_be_made_for_another_officer(installed: VirtualEngine, shell: Shell) -> None:
-    assert "/sign-in?token=" in (await shell("sign-in", "--as", "kim.example")).out
-    assert "no address" in await shell.refuses("sign-in", "--as", "kim@example.org")
 
 
 def test_references_come_from_the_column_of_that_name_or_the_first() -> None:

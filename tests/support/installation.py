@@ -17,9 +17,11 @@ from temporalio.client import Client
 from config.converter import data_converter
 from config.keyring import Keyring
 from config.settings import Settings
+from models.enums import Role
 from records.sign_in import issue_token
 from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
+from tests.support.accounts import have_account, introducer
 from web.app import create_app
 
 ORIGIN = "http://127.0.0.1"
@@ -40,14 +42,16 @@ class Installation:
         """Somebody who is not signed in."""
         return Visitor(httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=origin))
 
-    def link_token(self, actor: str = "officer") -> str:
-        """A fresh one-time token."""
-        return issue_token(self.resources.database, actor, utc_now())
+    def link_token(self, actor: str = "officer", role: Role = Role.OFFICER) -> str:
+        """A fresh one-time token for the account of this name, which is made where there is none."""
+        database = self.resources.database
+        have_account(database, actor, role)
+        return issue_token(database, actor, utc_now(), issued_by=introducer(actor))
 
-    async def officer(self, actor: str = "officer") -> Visitor:
-        """Somebody who is signed in."""
+    async def officer(self, actor: str = "officer", role: Role = Role.OFFICER) -> Visitor:
+        """Somebody who is signed in, as an officer if no other role is named."""
         visitor = self.visitor()
-        answer = await visitor.http.post("/sign-in", data={"token": self.link_token(actor)})
+        answer = await visitor.http.post("/sign-in", data={"token": self.link_token(actor, role)})
         assert answer.status_code == 303
         return visitor
 

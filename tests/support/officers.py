@@ -27,6 +27,7 @@ from cases.state import CaseSummary
 from cases.values import AnchorValue
 from starter.case_service import CaseService, OpenedCase, TakenAct
 from starter.rehearsals.virtual_time import VirtualEngine
+from tests.support.accounts import have_account
 
 
 def officer(of: VirtualEngine | CaseService) -> Officer:
@@ -89,6 +90,7 @@ class Officer:
         return await self.make(case_id, Propose, actor, **given)
 
     async def decide_proposal(self, case_id: UUID, proposal_id: UUID, *, approve: bool, actor: str) -> CaseSummary:
+        have_account(self._service._database, actor)
         return await self.do(case_id, Approve if approve else Decline, actor, proposal_id=proposal_id)
 
     async def place_hold(

@@ -14,9 +14,11 @@ import pytest
 import uvicorn
 from playwright.async_api import Page, async_playwright, expect
 
+from models.enums import Role
 from records.queries.cases import list_cases
 from starter.resources import utc_now
 from tests.support.given_notices import ROSTER, Told
+from tests.support.incident_form import NOW, opened, shows
 from tests.support.installation import ORIGIN, Installation
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -179,3 +181,27 @@ async def test_an_lea_from_the_mail_to_the_last_answer(told: Told, scripts: bool
         await expect(page.get_by_text("Rosters were readable")).to_be_visible()
         assert complaints == []
     assert [answer.kind for answer in told.answers()] == ["acknowledged", "question"]
+
+
+async def test_each_role_is_offered_what_it_may_do(installation: Installation, site: str) -> None:
+    robin = await installation.officer("robin")
+    case = await opened(robin, "Seen by each role", chosen="MO-001", confirmed_at=NOW)
+    await shows(robin, case, "leave by themselves")
+    proposal = {"clause": "breach.notice", "ground": "no_student_data", "reason": "Not its data."}
+    assert (await robin.send(case, f"{case}/acts/propose", dict(proposal))).status_code == 303
+    offered = {
+        Role.AUDITOR: set[str](),
+        Role.APPROVER: {"Approve", "Decline"},
+        Role.OFFICER: {"Approve", "Decline", "Record"},
+        Role.ADMINISTRATOR: {"Decline", "Record"},
+    }
+    for role, buttons in offered.items():
+        async with browser(scripts=False) as page:
+            token = installation.link_token(f"by-browser.{role.value}", role)
+            await page.goto(f"{site}/sign-in?token={token}")
+            await page.get_by_role("button", name="Sign in").click()
+            await page.goto(f"{site}{case}")
+            assert await page.get_by_text("Propose…", exact=True).is_visible() is ("Record" in buttons)
+            for button in ("Approve", "Decline"):
+                shown = page.get_by_role("button", name=button, exact=True)
+                assert bool(await shown.count()) is (button in buttons), (role, button)

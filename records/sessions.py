@@ -1,0 +1,187 @@
+"""Who is signed in where: sessions that can be seen and ended, and that end by themselves."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, select
+
+from config.database import Database
+from ledger.append import append
+from ledger.entries import AccessRefused, SessionEnded, SignedIn
+from models.enums import Authentication, Role
+from models.errors import NotFound
+from models.identifiers import sha256_hex
+from models.tables import Account, WebSession
+
+TOKEN_BYTES = 32
+
+SEEN_EVERY = timedelta(minutes=1)
+"""How often it is noted that a session is in use; each click would be a write."""
+
+LONGEST_BROWSER = 200
+
+
+@dataclass(frozen=True)
+class SessionRules:
+    """When sessions end by themselves.
+
+    Attributes:
+        idle: after this long without a request.
+        longest: this long after they began.
+        key_id: the key that seals now; a session that began under another is over.
+    """
+
+    idle: timedelta
+    longest: timedelta
+    key_id: str
+
+
+@dataclass(frozen=True)
+class NewSession:
+    """A session that has just begun: ``token`` is what its cookie holds, and is kept nowhere else."""
+
+    token: str
+    actor: str
+
+
+@dataclass(frozen=True)
+class SignedInSession:
+    """A session that lasts, with the person and role of its account."""
+
+    id: UUID
+    account_id: UUID
+    actor: str
+    role: Role
+    authenticated: Authentication
+
+
+@dataclass(frozen=True)
+class SessionView:
+    """A session as pages and commands list it; ``browser`` is what the browser says that it is."""
+
+    id: UUID
+    actor: str
+    authenticated: Authentication
+    browser: str
+    began_at: datetime
+    seen_at: datetime
+
+
+def begin(
+    session: Session,
+    account: Account,
+    authenticated: Authentication,
+    rules: SessionRules,
+    browser: str,
+    now: datetime,
+    *,
+    link_made_by: str | None = None,
+) -> NewSession:
+    """Begin a session of an account in the transaction, with evidence of how it was shown who it is."""
+    token, session_id = secrets.token_urlsafe(TOKEN_BYTES), uuid4()
+    session.add(
+        WebSession(
+            id=session_id,
+            digest=sha256_hex(token.encode()),
+            account_id=account.id,
+            authenticated=authenticated,
+            browser=browser[:LONGEST_BROWSER],
+            key_id=rules.key_id,
+            began_at=now,
+            seen_at=now,
+        )
+    )
+    append(
+        session,
+        SignedIn(
+            actor=account.name,
+            at=now,
+            account_id=account.id,
+            session_id=session_id,
+            authenticated=authenticated,
+            link_made_by=link_made_by,
+        ),
+    )
+    return NewSession(token, account.name)
+
+
+def read_session(database: Database, token: str, rules: SessionRules, now: datetime) -> SignedInSession | None:
+    """The session that a cookie's token names, or None if there is none, or none any more; it is in use from now."""
+    with database.reading() as session:
+        lasting = (*_lasting(rules, now), col(WebSession.digest) == sha256_hex(token.encode()))
+        found = session.exec(select(WebSession, Account).join(Account).where(*lasting)).one_or_none()
+    if found is None:
+        return None
+    kept, account = found
+    if now - kept.seen_at >= SEEN_EVERY:
+        _note_use(database, kept.id, now)
+    return SignedInSession(kept.id, account.id, account.name, account.role, kept.authenticated)
+
+
+def list_sessions(
+    database: Database, rules: SessionRules, now: datetime, *, account_id: UUID | None = None
+) -> tuple[SessionView, ...]:
+    """The sessions that last, of one account or of all, the last used first."""
+    with database.reading() as session:
+        which = (*_lasting(rules, now), *([col(WebSession.account_id) == account_id] if account_id else []))
+        query = select(WebSession, Account.name).join(Account).where(*which).order_by(col(WebSession.seen_at).desc())
+        return tuple(
+            SessionView(kept.id, name, kept.authenticated, kept.browser, kept.began_at, kept.seen_at)
+            for kept, name in session.exec(query)
+        )
+
+
+def end_session(
+    database: Database, session_id: UUID, *, actor: str, now: datetime, account_id: UUID | None = None
+) -> None:
+    """End a session; one that is over already stays as it is.
+
+    Args:
+        database: where sessions are kept.
+        session_id: the session.
+        actor: who ends it.
+        now: when.
+        account_id: the account that it has to be of; None where an administrator ends any.
+
+    Raises:
+        NotFound: there is no such session.
+    """
+    with database.writing() as session:
+        kept = session.get(WebSession, session_id, with_for_update=True)
+        if kept is None or (account_id and kept.account_id != account_id):
+            raise NotFound("There is no such session.", next_step="Reload the list of sessions.")
+        if kept.ended_at is None:
+            kept.ended_at = now
+            append(session, SessionEnded(actor=actor, at=now, account_id=kept.account_id, session_id=kept.id))
+
+
+def record_refusal(database: Database, who: SignedInSession, asked: str, now: datetime) -> None:
+    """Keep evidence that somebody asked for what their role may not."""
+    with database.writing() as session:
+        append(
+            session,
+            AccessRefused(
+                actor=who.actor, at=now, account_id=who.account_id, session_id=who.id, asked=asked, role=who.role
+            ),
+        )
+
+
+def _note_use(database: Database, session_id: UUID, now: datetime) -> None:
+    with database.writing() as session:
+        kept = session.get_one(WebSession, session_id)
+        kept.seen_at = max(kept.seen_at, now)
+
+
+def _lasting(rules: SessionRules, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(WebSession.ended_at).is_(None),
+        col(WebSession.seen_at) > now - rules.idle,
+        col(WebSession.began_at) > now - rules.longest,
+        col(WebSession.key_id) == rules.key_id,
+        col(Account.disabled_at).is_(None),
+    )

@@ -1,0 +1,196 @@
+"""The pages of people: all accounts and their sessions for administrators, and everybody's own."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from uuid import UUID
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from pyotp import TOTP
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
+
+from models.enums import Authentication, Role
+from models.errors import DuenoticeError, InvalidInput
+from records.accounts import add_account, change_role, disable, enable, list_accounts
+from records.passwords import (
+    confirm_codes,
+    forget_sign_in,
+    propose_codes,
+    read_own_sign_in,
+    remove_codes,
+    set_password,
+)
+from records.sessions import end_session, list_sessions
+from records.sign_in import issue_token
+from web.failures import status_of
+from web.pages import problems_of
+from web.sessions import Session
+from web.site import OWN_FORM, CheckedForm, SignedIn, Site, TheSite, password_of, text_of
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done, in a sentence; ``link`` is a one-time link that is shown this once."""
+
+    says: str
+    link: str | None = None
+
+
+@router.get("/accounts")
+def accounts_page(request: Request, site: TheSite) -> Response:
+    """Everybody who can or could sign in, and who is signed in where."""
+    return _show(request, site)
+
+
+@router.post("/accounts")
+async def administer(request: Request, site: TheSite, session: SignedIn, form: CheckedForm) -> Response:
+    """Add an account, change one, hand out a link, or end a session: whichever of the page's forms was sent."""
+    try:
+        done = await run_in_threadpool(_administer, site, session.actor, form)
+    except DuenoticeError as error:
+        return await asyncio.to_thread(_show, request, site, error=error, typed=form)
+    return await asyncio.to_thread(_show, request, site, done=done)
+
+
+@router.get("/account")
+def own_page(request: Request, site: TheSite, session: SignedIn) -> Response:
+    """One's own account: its role, how one signs in, and where one is signed in."""
+    return _show_own(request, site, session)
+
+
+def _show_own(request: Request, site: Site, session: Session, error: DuenoticeError | None = None) -> Response:
+    database = site.resources.database
+    own = read_own_sign_in(database, session.account_id)
+    return site.pages.show(
+        request,
+        "account.html",
+        status=status_of(error) if error else HTTPStatus.OK,
+        own=own,
+        knows_current=own.has_password and session.authenticated is not Authentication.ONE_TIME_LINK,
+        address=_address(own.pending, session.actor) if own.pending else None,
+        sessions=list_sessions(database, site.sessions.rules, site.clock(), account_id=session.account_id),
+        done=request.query_params.get("done"),
+        problems=problems_of(error) if error else (),
+    )
+
+
+def _address(secret: str, name: str) -> str:
+    """What an app that makes codes opens (the Key Uri Format that such apps share)."""
+    return TOTP(secret).provisioning_uri(name=name, issuer_name="Duenotice")
+
+
+@router.post("/account")
+async def change_own(request: Request, site: TheSite, session: SignedIn, form: CheckedForm) -> Response:
+    """Set one's password, or have codes asked for beside it, or no more."""
+    try:
+        await to_thread.run_sync(_change_own, site, session, form, limiter=site.hashing)
+    except DuenoticeError as error:
+        return await asyncio.to_thread(_show_own, request, site, session, error)
+    return RedirectResponse(f"/account?done={text_of(form, 'act')}", HTTPStatus.SEE_OTHER)
+
+
+def _change_own(site: Site, session: Session, form: FormData) -> None:
+    database, now, code = site.resources.database, site.clock(), text_of(form, "code")
+    match text_of(form, "act"):
+        case "password":
+            new = password_of(form, "new")
+            if new != password_of(form, "again"):
+                raise InvalidInput("The two are not the same.", where="again", next_step="Type both again.")
+            set_password(database, session, password_of(form, "current"), new, now)
+        case "propose-codes":
+            propose_codes(database, session)
+        case "confirm-codes":
+            confirm_codes(database, session, code, now)
+        case "remove-codes":
+            remove_codes(database, session, code, now)
+        case _:
+            raise _incomplete()
+
+
+@router.post("/account/sessions/{session_id}/end", dependencies=[OWN_FORM])
+def end_own(site: TheSite, session: SignedIn, session_id: UUID) -> Response:
+    """Sign oneself out in some browser."""
+    database, now = site.resources.database, site.clock()
+    end_session(database, session_id, actor=session.actor, now=now, account_id=session.account_id)
+    return RedirectResponse("/account", HTTPStatus.SEE_OTHER)
+
+
+def _administer(site: Site, actor: str, form: FormData) -> Done:
+    database, now, name = site.resources.database, site.clock(), text_of(form, "name")
+    match text_of(form, "act"):
+        case "add":
+            email = text_of(form, "email") or None
+            added = add_account(database, name, _role(form), email=email, made_by=actor, now=now)
+            return Done(f"The account {added.name} is made.", _link(site, added.name, actor))
+        case "role":
+            change_role(database, name, _role(form), actor=actor, now=now)
+            return Done(f"The role of {name} is changed.")
+        case "disable":
+            disable(database, name, actor=actor, now=now)
+            return Done(f"{name} is disabled and signed out everywhere.")
+        case "enable":
+            enable(database, name, actor=actor, now=now)
+            return Done(f"{name} can sign in again, with a new link.")
+        case "link":
+            return Done(f"A sign-in link for {name} is made.", _link(site, name, actor))
+        case "forget":
+            forget_sign_in(database, name, actor=actor, now=now)
+            return Done(f"The password and codes of {name} are forgotten.", _link(site, name, actor))
+        case "end":
+            end_session(database, _session_id(form), actor=actor, now=now)
+            return Done("The session is ended.")
+        case _:
+            raise _incomplete()
+
+
+def _incomplete() -> InvalidInput:
+    return InvalidInput("This form is incomplete.", next_step="Reload the page, and fill it in again.")
+
+
+def _link(site: Site, name: str, actor: str) -> str:
+    token = issue_token(site.resources.database, name, site.clock(), issued_by=actor)
+    return f"{site.resources.settings.public_url}/sign-in?token={token}"
+
+
+def _role(form: FormData) -> Role:
+    try:
+        return Role(text_of(form, "role"))
+    except ValueError:
+        raise InvalidInput("No role is chosen.", where="role", next_step="Choose one.") from None
+
+
+def _session_id(form: FormData) -> UUID:
+    try:
+        return UUID(text_of(form, "session_id"))
+    except ValueError:
+        raise _incomplete() from None
+
+
+def _show(
+    request: Request,
+    site: Site,
+    *,
+    done: Done | None = None,
+    error: DuenoticeError | None = None,
+    typed: FormData | None = None,
+) -> Response:
+    database = site.resources.database
+    adding = typed if typed is not None and text_of(typed, "act") == "add" else FormData()
+    return site.pages.show(
+        request,
+        "accounts.html",
+        status=status_of(error) if error else HTTPStatus.OK,
+        accounts=list_accounts(database),
+        sessions=list_sessions(database, site.sessions.rules, site.clock()),
+        roles=tuple(Role),
+        done=done,
+        problems=problems_of(error) if error else (),
+        typed={name: text_of(adding, name) for name in ("name", "email", "role")},
+    )

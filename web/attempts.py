@@ -1,0 +1,31 @@
+"""How often one address may try to sign in: beyond that it is refused before anything is looked up or hashed."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime, timedelta
+
+MOST = 30
+WITHIN = timedelta(minutes=1)
+MOST_ADDRESSES = 10_000
+"""How many addresses are remembered; those that tried longest ago are forgotten first."""
+
+
+class Attempts:
+    """The recent tries of each address, in the memory of this process."""
+
+    def __init__(self) -> None:
+        self._tries: dict[str, deque[datetime]] = {}
+
+    def allow(self, address: str, now: datetime) -> bool:
+        """Count a try; return whether the address may make it."""
+        tries = self._tries.pop(address, deque())
+        while tries and now - tries[0] >= WITHIN:
+            tries.popleft()
+        self._tries[address] = tries
+        if len(self._tries) > MOST_ADDRESSES:
+            del self._tries[next(iter(self._tries))]
+        if len(tries) >= MOST:
+            return False
+        tries.append(now)
+        return True

@@ -1,0 +1,69 @@
+"""What each role may do, and what each route takes: a route that is not listed here takes the right to act.
+
+So one that is added later is closed, from its first day, to whoever may only read.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from cases.acts import Act, Approve, Decline
+from mail.links import LINK_FOLDER
+from models.enums import Role
+
+
+class Right(Enum):
+    """Something that a role may do.
+
+    READ is looking at everything but accounts; OWN is what everybody does with an account of their own; DECIDE is
+    deciding as a second person what somebody proposed; ACT is every other act, report, import and record; ADMINISTER is
+    accounts, and the sessions of others.
+    """
+
+    READ = auto()
+    OWN = auto()
+    DECIDE = auto()
+    ACT = auto()
+    ADMINISTER = auto()
+
+
+RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.AUDITOR: frozenset({Right.READ, Right.OWN}),
+    Role.APPROVER: frozenset({Right.READ, Right.OWN, Right.DECIDE}),
+    Role.OFFICER: frozenset({Right.READ, Right.OWN, Right.DECIDE, Right.ACT}),
+    Role.ADMINISTRATOR: frozenset({Right.READ, Right.OWN, Right.ACT, Right.ADMINISTER}),
+}
+
+LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+EVERYBODY = frozenset(Right)
+"""For what takes no account."""
+
+ADMINISTERED_PATH = "/accounts"
+OWN_PATHS = frozenset({"/sign-out", "/account", "/account/sessions/{session_id}/end"})
+OPEN_TO_ALL = frozenset({"/health", "/sign-in"})
+ACT_PATHS = frozenset({"/cases/{case_id}/acts/{act}", "/api/cases/{case_id}/acts"})
+"""Which right one of these takes is asked once it is known which act is meant."""
+
+
+def takes(method: str, route: str) -> frozenset[Right]:
+    """The rights of which a route takes one; ``route`` names what varies in it, as ``/cases/{case_id}`` does.
+
+    Somebody who is signed in and answers through the link of a notice does so as themselves, which is an act.
+    """
+    if route in OPEN_TO_ALL or (route.startswith(LINK_FOLDER) and method in LOOKING):
+        return EVERYBODY
+    if route == ADMINISTERED_PATH or route.startswith(f"{ADMINISTERED_PATH}/"):
+        return frozenset({Right.ADMINISTER})
+    if route in OWN_PATHS:
+        return frozenset({Right.OWN})
+    if method in LOOKING:
+        return frozenset({Right.READ})
+    return frozenset({Right.ACT, Right.DECIDE}) if route in ACT_PATHS else frozenset({Right.ACT})
+
+
+def act_takes(act: type[Act]) -> frozenset[Right]:
+    """The rights of which an act takes one."""
+    if issubclass(act, Approve):
+        return frozenset({Right.DECIDE})
+    return frozenset({Right.ACT, Right.DECIDE}) if issubclass(act, Decline) else frozenset({Right.ACT})
