@@ -37,6 +37,7 @@ TABLE: dict[str, frozenset[Right]] = {
     "POST /n/{token}/documents/{document_id}": frozenset({ACT}),
     "POST /sign-out": frozenset({OWN}),
     "GET /account": frozenset({OWN}),
+    "POST /account": frozenset({OWN}),
     "POST /account/sessions/{session_id}/end": frozenset({OWN}),
     "GET /accounts": frozenset({ADMINISTER}),
     "POST /accounts": frozenset({ADMINISTER}),
