@@ -28,7 +28,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import from_refusal
-from cases.acts import Act, TakeAct
+from cases.acts import Act, Release, TakeAct
 from cases.intake import Intake, check_intake
 from cases.kind import Kind
 from cases.kinds import KINDS, kind_named
@@ -40,10 +40,12 @@ from models.errors import DuenoticeError, InvalidInput, Refused, Unavailable
 from models.tables import Case, CaseAct
 from records.intake import intake_digest, keep_intake
 from records.preparing import complete, keep, let_go
+from records.queries.drafts import check_read
 from records.scope import require_case
 from records.summary import summarise
 from starter.resources import Resources, utc_now
 from starter.start import notice_policy, start_case
+from starter.writing import notice_writer
 
 _log = get_logger("case_service")
 
@@ -173,8 +175,13 @@ class CaseService:
             return kind_named(case.kind), session.get(CaseAct, act_id) is not None
 
     def _complete(self, case_id: UUID, act: Act) -> Act:
+        """The act with all that SQL knows of it; a release, once a draft of it was read or nobody needs to have."""
         with self._database.reading() as session:
-            return complete(session, session.get_one(Case, case_id), act)
+            completed = complete(session, session.get_one(Case, case_id), act)
+            if isinstance(completed, Release):
+                writer = notice_writer(self._resources.settings, self._resources.keyring)
+                check_read(session, writer, case_id, completed, self._clock())
+            return completed
 
     def _keep(self, act: Act) -> None:
         with self._database.writing() as session:

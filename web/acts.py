@@ -29,14 +29,14 @@ async def act(
         raise NotFound("There is no such act.", next_step="Use the forms of the case's page.")
     try:
         asked = await read_act(found, form)
-        sent_as = _sent_as(text_of(form, "sent_as"))
+        sent_as = sent_as_of(text_of(form, "sent_as"))
         await site.to_the_end(site.service.take(case_id, asked, actor=session.actor, sent_as=sent_as))
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
     return RedirectResponse(f"/cases/{case_id}?done={act}#acts", HTTPStatus.SEE_OTHER)
 
 
-def _sent_as(text: str) -> UUID | None:
+def sent_as_of(text: str) -> UUID | None:
     """The name that the page gave its form, so that a form sent twice is one act."""
     try:
         return UUID(text)

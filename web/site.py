@@ -13,8 +13,10 @@ from starlette.datastructures import FormData
 
 from models.errors import NotAllowed
 from records.answers import AnswerBox
+from records.outbox import NoticeWriter
 from starter.case_service import CaseService
 from starter.resources import Resources
+from starter.writing import notice_writer
 from web.pages import Pages
 from web.sessions import Session, Sessions
 
@@ -36,6 +38,11 @@ class Site:
     link_key: bytes
     clock: Callable[[], datetime]
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
+
+    @property
+    def notice_writer(self) -> NoticeWriter:
+        """What writes this installation's notices."""
+        return notice_writer(self.resources.settings, self.resources.keyring)
 
     async def to_the_end(self, work: Coroutine[object, object, Result]) -> Result:
         """Await ``work``, and let it run to its end even if the browser that asked for it has gone away."""
