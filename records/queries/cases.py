@@ -874,12 +874,16 @@ def _withholdings(session: Session, case_id: UUID) -> tuple[WithholdingView, ...
             select(Batch.clause).where(Batch.case_id == case_id, Batch.status == BatchStatus.WITHHELD).distinct()
         )
     )
-    entries = session.exec(
+    released = session.exec(
         select(EvidenceEntry)
         .where(EvidenceEntry.case_id == case_id, EvidenceEntry.kind == f"act.{Release.act_name()}")
         .order_by(col(EvidenceEntry.number))
     ).all()
-    releases = [entry for entry in entries if entry.body.get("withheld", True)]
+    ends = [
+        WithholdingEnd(clause=entry.body["particulars"].get("clause"), by=entry.actor, at=entry.at)
+        for entry in released
+        if entry.body["particulars"].get("withheld", True)
+    ]
     return tuple(
         WithholdingView(
             clause=row.clause,
@@ -888,9 +892,7 @@ def _withholdings(session: Session, case_id: UUID) -> tuple[WithholdingView, ...
             decided_at=row.at,
             lasts=bool(kept_back if row.clause is None else kept_back & {row.clause}),
             ended=tuple(
-                WithholdingEnd(clause=entry.body.get("clause"), by=entry.actor, at=entry.at)
-                for entry in releases
-                if entry.at >= row.at and (row.clause is None or entry.body.get("clause") in (None, row.clause))
+                end for end in ends if end.at >= row.at and (row.clause is None or end.clause in (None, row.clause))
             ),
         )
         for row in rows

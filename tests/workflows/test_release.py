@@ -114,7 +114,7 @@ async def test_a_release_of_everything_never_sends_what_counsel_withheld(engine:
     (withholding,) = case(engine, case_id).withholdings
     assert (withholding.decided_by, withholding.lasts, withholding.ended) == ("counsel", True, ())
     (released,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "act.release")
-    assert released.body["clauses"] == {INITIAL: 1}
+    assert released.body["particulars"]["clauses"] == {INITIAL: 1}
 
 
 async def test_a_release_says_what_would_leave_before_anybody_has_read_it(engine: VirtualEngine) -> None:
