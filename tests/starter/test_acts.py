@@ -56,7 +56,8 @@ async def test_a_proposal_is_approved_by_a_second_person_only(
     assert duties(installed, UUID(case_id), "MO")[NOTICE].status is DutyStatus.NOT_REQUIRED
     assert duties(installed, UUID(case_id), "TN")[NOTICE].status is DutyStatus.RUNNING
     shown = (await shell("breach", "show", case_id)).out
-    assert "approved by cli:kim: no notice under breach.notice for MO-001" in shown
+    assert "approved by cli:kim, " in shown
+    assert ": no notice under breach.notice for MO-001" in shown
     assert "The disk was encrypted." in shown
     assert "No such proposal is open" in await shell.refuses("breach", "decline", case_id, found[1])
 
