@@ -20,13 +20,13 @@ from activities.watchdog import WatchdogActivities
 from cases.kind import Kind
 from cases.kinds import KINDS
 from config.logging import configure_logging, get_logger
-from config.settings import Settings, load_settings
-from mail.transport import Security, SmtpServer, SmtpTransport
+from config.settings import load_settings
+from mail.transport import SmtpTransport
 from models.identifiers import TASK_QUEUE
 from starter.resources import Resources, connect
 from starter.schedules import keep_watchdog
 from starter.start import notice_policy, start_case
-from starter.writing import notice_writer
+from starter.writing import notice_writer, smtp_server
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.watchdog import WatchdogWorkflow
 
@@ -106,21 +106,6 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         max_cached_workflows=cached_workflows,
         max_heartbeat_throttle_interval=HEARTBEAT_INTERVAL,
         graceful_shutdown_timeout=DRAIN,
-    )
-
-
-def smtp_server(settings: Settings) -> SmtpServer:
-    """The mail server that the settings name."""
-    smtp = settings.smtp
-    return SmtpServer(
-        host=smtp.host or "127.0.0.1",
-        port=smtp.port,
-        security=Security(smtp.security),
-        username=smtp.username,
-        password=smtp.password,
-        connections=smtp.connections,
-        timeout=smtp.timeout_seconds,
-        client_name=smtp.message_id_domain,
     )
 
 

@@ -69,7 +69,7 @@ def steps(further: tuple[str, ...]) -> Generator[tuple[Act, str], UUID | None, N
     assert proposal
     yield Approve(proposal_id=proposal), SECOND_PERSON
     yield Add(agreements=KeptReferences.model_validate(further)), ACTOR
-    yield Release(), ACTOR
+    yield Release(withheld=True, unread=True), ACTOR
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,7 @@ from models.tables import Case
 from records.queries.cases import cases_between, list_cases
 from starter.local.temporal_server import find_cli, register_search_attributes, temporal_server
 from starter.resources import Resources, connect, utc_now
-from starter.writing import notice_writer
-from worker import smtp_server
+from starter.writing import notice_writer, smtp_server
 
 CASES, WORKFLOWS, FEW = 50_000, 15_000, 50
 AGREEMENTS = 1_000

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
-from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from cases.values import (
     Actor,
@@ -150,12 +150,25 @@ class Impossible(Act):
 
 
 class Release(Act):
-    """Let waiting and withheld notices go now: of one clause, or all."""
+    """Let notices that wait go now, of one clause or all; those that are withheld only by a decision of their own.
 
-    done_says = "The waiting notices are released and on their way."
+    Whoever releases has opened one of the drafts (``read``), or says that nobody did (``unread``). Only in histories
+    from before that was asked is ``withheld`` None: such a release let go both what waited and what was withheld.
+    """
+
+    done_says = "They are released and on their way."
     stands_alone = False
     act: Literal["release"] = "release"
     clause: Clause | None = None
+    withheld: bool | None = Field(
+        default=False,
+        title="Those that are withheld",
+        description="Instead of those that wait: it ends the decision to keep them back.",
+    )
+    read: Line | None = Field(
+        default=None, title="The draft that was read", description="Its mark, as the draft's page and JSON give it."
+    )
+    unread: bool = Field(default=False, title="Release them without having opened a draft")
 
 
 class Withhold(Act):
@@ -412,6 +425,16 @@ class TakeAct(Message):
     act_id: UUID
     dates_confirmed: tuple[str, ...] = ()
     authenticated: Authentication | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was_meant(cls, given: Any) -> Any:
+        """A release in a history from before ``withheld`` was asked is taken as it was meant then."""
+        match given:
+            case {"act": {"act": "release"} as act} if "withheld" not in act:
+                return given | {"act": act | {"withheld": None}}
+            case _:
+                return given
 
     @property
     def made_id(self) -> UUID:

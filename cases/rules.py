@@ -75,9 +75,8 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
             _check_not_yet(act, state, now)
         case Learn(element=element) | Impossible(element=element):
             _check_element(element, state)
-        case Release(clause=clause):
-            if not state.waiting_of(clause):
-                raise Refused("No such notice of this case waits for release.", next_step="There is nothing to do.")
+        case Release():
+            _check_release(act, state)
         case Withhold(clause=clause):
             _check_withholding(clause, state)
         case Propose():
@@ -153,6 +152,21 @@ def _check_element(element: str, state: CaseState) -> None:
             where="element",
             next_step=f"They know {', '.join(state.vocabulary.elements)}.",
         )
+
+
+def _check_release(act: Release, state: CaseState) -> None:
+    if state.releasable(act.clause, withheld=act.withheld):
+        return
+    if act.withheld:
+        raise Refused("No such notice of this case is withheld.", next_step="There is nothing to do.")
+    kept_back = sum(plan.size for plan in state.releasable(act.clause, withheld=True))
+    if kept_back:
+        raise Refused(
+            f"No such notice of this case waits for release: {kept_back:,} are withheld.",
+            where="withheld",
+            next_step="To end the decision to withhold them, release those that are withheld.",
+        )
+    raise Refused("No such notice of this case waits for release.", next_step="There is nothing to do.")
 
 
 def _check_withholding(clause: str | None, state: CaseState) -> None:
@@ -246,8 +260,8 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
             state.anchors[act.anchor.name] = act.anchor
         case NotYet(name=name, again_at=again_at):
             state.asked_again[name] = again_at
-        case Release(clause=clause):
-            for plan in state.waiting_of(clause):
+        case Release(clause=clause, withheld=withheld):
+            for plan in state.releasable(clause, withheld=withheld):
                 state.released[plan.batch_id] = message.actor
                 state.withheld.discard(plan.batch_id)
         case Withhold(clause=clause):

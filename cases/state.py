@@ -193,6 +193,21 @@ class CaseState(BaseModel):
         """The waiting batches of a clause, or all."""
         return [plan for plan in self.waiting.values() if clause in (None, plan.clause)]
 
+    def releasable(self, clause: str | None, *, withheld: bool | None) -> list[BatchPlan]:
+        """The batches that a release lets go: of those waiting under a clause, or all, the ones withheld or the others.
+
+        With None, as in histories from before this was told apart, it is both.
+        """
+        waiting = self.waiting_of(clause)
+        match withheld:
+            case None:
+                return waiting
+            case True:
+                return [plan for plan in waiting if plan.batch_id in self.withheld]
+            case False:
+                kept_or_gone = self.withheld | self.released.keys()
+                return [plan for plan in waiting if plan.batch_id not in kept_or_gone]
+
     def reported(self) -> CaseSummary:
         """How the case stands, as far as it is computed."""
         return self.summary.model_copy(update={"computing": self.computed < self.facts})

@@ -491,6 +491,23 @@ class NoticeComposed(CaseEvent):
         return f"notice-composed:{self.notice_id}:{self.message_sha256}"
 
 
+class DraftTested(CaseEvent):
+    """A draft was about to be mailed to an officer as a test: it tells no party anything and performs nothing.
+
+    Attributes:
+        notice_id: the notice whose draft it was.
+        message_sha256: the message, marked as a test.
+    """
+
+    kind = "draft_tested"
+    notice_id: Subject[UUID]
+    message_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"draft-tested:{self.notice_id}:{self.message_sha256}"
+
+
 class NoticeReleased(CaseEvent):
     """A batch of notices began to leave.
 

@@ -68,14 +68,16 @@ class ComposedNotice:
     raw: bytes
 
 
-def compose(facts: NoticeFacts, addressing: Addressing) -> ComposedNotice:
+def compose(facts: NoticeFacts, addressing: Addressing, *, test: bool = False) -> ComposedNotice:
     """Write one notice as a ``multipart/alternative`` message (RFC 2046, 5.1.4).
+
+    A ``test`` goes to an officer instead of its reader, and says so in its subject and before everything else.
 
     The Date header is the instant of the notice; RFC 3834 marks the message as sent by a machine, so that
     out-of-office programs stay silent.
     """
-    text, html = (_Layout(facts, suffix) for suffix in ("txt", "html"))
-    subject = f"{text.heading}: {facts.reader} ({facts.case_reference})"
+    text, html = (_Layout(facts, suffix, test=test) for suffix in ("txt", "html"))
+    subject = f"{'TEST, no notice: ' if test else ''}{text.heading}: {facts.reader} ({facts.case_reference})"
     plain = _BLANK_LINES.sub("\n\n", text.render(subject))
     shown = html.render(subject)
     return ComposedNotice(
@@ -86,11 +88,12 @@ def compose(facts: NoticeFacts, addressing: Addressing) -> ComposedNotice:
 class _Layout:
     """One notice in one of the two layouts, with the words of its first clause."""
 
-    def __init__(self, facts: NoticeFacts, suffix: str) -> None:
+    def __init__(self, facts: NoticeFacts, suffix: str, *, test: bool) -> None:
         environment = _ENVIRONMENTS[suffix]
         self._template = environment.get_template(f"{facts.template}.{suffix}.j2")
         values: dict[str, Any] = {
             "facts": facts,
+            "test": test,
             "zone": ZoneInfo(facts.time_zone),
             # Whatever has no date yet is None, so that a template can ask for it.
             "dates": defaultdict(_nothing, {anchor.name: anchor for anchor in facts.anchors if is_dated(anchor)}),

@@ -7,6 +7,7 @@ Nothing is stored: the key alone makes tokens and tells them from others.
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from hashlib import sha256
@@ -20,11 +21,26 @@ LINK_FOLDER = "/n/"
 
 _ID_BYTES = 16
 _MAC_BYTES = 16
+_NOBODYS = "the-link-of-whoever-is-told"
+_LINK = re.compile(re.escape(LINK_FOLDER) + r"[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 
 
 def notice_link(public_url: str, key: bytes, notice_id: UUID) -> str:
     """The address of a notice's own page, under the origin that its readers reach."""
     return f"{public_url}{LINK_FOLDER}{notice_token(key, notice_id)}"
+
+
+def shown_link(public_url: str) -> str:
+    """What stands where a notice's link would, in what an officer reads: it leads to no notice.
+
+    Whoever holds the real one answers as the party told.
+    """
+    return f"{public_url}{LINK_FOLDER}{_NOBODYS}"
+
+
+def without_links(text: str) -> str:
+    """Return a text with each link of a notice replaced by one that leads nowhere."""
+    return _LINK.sub(f"{LINK_FOLDER}{_NOBODYS}", text)
 
 
 def notice_token(key: bytes, notice_id: UUID) -> str:

@@ -6,6 +6,7 @@ takes the act into its state; what is refused here leaves nothing behind, and re
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -211,11 +212,11 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
             return _learn(recording, element, FactStatus.KNOWN, fetch(session, value.sha256).decode())
         case Impossible(element=element):
             return _learn(recording, element, FactStatus.IMPOSSIBLE, None)
-        case Release(clause=clause):
-            return _release(recording, clause)
+        case Release():
+            return _release(recording, act)
         case Withhold(clause=clause):
-            waiting = _batches(case_id, clause, (BatchStatus.WAITING,))
-            session.execute(update(Batch).where(*waiting).values(status=BatchStatus.WITHHELD, released_by=None))
+            waiting = released_batches(case_id, Release(clause=clause))
+            session.execute(update(Batch).where(*waiting).values(status=BatchStatus.WITHHELD))
             return {}
         case Propose():
             return _propose(recording, act)
@@ -312,14 +313,33 @@ def _batches(case_id: UUID, clause: str | None, statuses: Sequence[BatchStatus])
     return [*found, col(Batch.clause) == clause] if clause else found
 
 
-def _release(recording: Recording, clause: str | None) -> JsonObject:
-    """Keep who released what, so that a case whose workflow is lost releases it still."""
-    where = _batches(recording.case.id, clause, (BatchStatus.WAITING, BatchStatus.WITHHELD))
-    released = recording.session.exec(select(Batch.id, Batch.size).where(*where)).all()
+def _release(recording: Recording, act: Release) -> JsonObject:
+    """Keep who released what, so that a case whose workflow is lost releases it still; evidence names all of it."""
+    where = released_batches(recording.case.id, act)
+    released = recording.session.exec(select(Batch.id, Batch.clause, Batch.size).where(*where)).all()
     recording.session.execute(
         update(Batch).where(*where).values(status=BatchStatus.WAITING, released_by=recording.actor)
     )
-    return {"batches": [str(batch) for batch, _ in released], "notices": sum(size for _, size in released)}
+    clauses: Counter[str] = Counter()
+    for _, clause, size in released:
+        clauses[clause] += size
+    return {
+        "batches": [str(batch) for batch, _, _ in released],
+        "notices": clauses.total(),
+        "clauses": dict(sorted(clauses.items())),
+    }
+
+
+def released_batches(case_id: UUID, act: Release) -> list[Any]:
+    """The conditions for the batches that a release lets go; it says itself whether it is those that are withheld."""
+    match act.withheld:
+        case None:
+            return _batches(case_id, act.clause, (BatchStatus.WAITING, BatchStatus.WITHHELD))
+        case True:
+            return _batches(case_id, act.clause, (BatchStatus.WITHHELD,))
+        case False:
+            unreleased = col(Batch.released_by).is_(None)
+            return [*_batches(case_id, act.clause, (BatchStatus.WAITING,)), unreleased]
 
 
 def _propose(recording: Recording, act: Propose) -> JsonObject:

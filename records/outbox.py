@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,7 +24,7 @@ from mail.contents import Delay, KnownFact
 from mail.default_texts import load_default_texts
 from mail.drafting import ClauseAtHand, Draft, write_facts
 from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, Mailbox, NoticeFacts, Sender, SignedAgreement
-from mail.links import notice_link
+from mail.links import notice_link, shown_link
 from models import identifiers
 from models.enums import ContactRole, DeliveryStatus, FactStatus, NoticeKind, Party
 from models.errors import InvalidInput
@@ -261,6 +262,15 @@ class EarlierNotices:
 
 
 @dataclass(frozen=True)
+class DraftedNotice:
+    """A notice as it would be written: what it says, from whom and to whom."""
+
+    notice_id: UUID
+    facts: NoticeFacts
+    addressing: Addressing
+
+
+@dataclass(frozen=True)
 class NoticeWriter:
     """Writes notices in the name of one organisation.
 
@@ -298,24 +308,49 @@ class NoticeWriter:
 
     def _write(self, context: NoticeContext, known: CaseContext, now: datetime) -> bytes:
         notice = context.notice
+        facts = self._facts(context, known, context.addressees()[0], now)
+        notice.composed_at = now
+        notice.lacking = [element.id for element in facts.elements if element.status in TO_FOLLOW]
+        notice.given = [element.id for element in facts.elements if element.status is not ElementStatus.NOT_YET_KNOWN]
+        return compose(facts, self._addressing(context)).raw
+
+    def preview(self, session: Session, row: tuple[Notice, Duty, Agreement], now: datetime) -> NoticeFacts:
+        """What a notice that is kept nowhere would say if it were written now.
+
+        Raises:
+            ValueError: there is nothing to say, or nobody to say it to.
+        """
+        (context,) = contexts_of(session, [row])
+        known = _case_context(session, context.notice.case_id, [context])
+        return self._drafted(context, known, now).facts
+
+    def drafts(
+        self, session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]], now: datetime
+    ) -> Iterator[DraftedNotice]:
+        """What those of some notices of a case that can be written would say if they were written now, and to whom.
+
+        Nothing is kept, and the link of each leads nowhere, since it is its reader's alone.
+        """
+        contexts = contexts_of(session, rows)
+        known = _case_context(session, contexts[0].notice.case_id, contexts) if contexts else None
+        for context in contexts:
+            assert known is not None, "there are contexts"
+            with suppress(ValueError):  # nobody is left to be told, or a supplement would add nothing
+                yield self._drafted(context, known, now)
+
+    def _drafted(self, context: NoticeContext, known: CaseContext, now: datetime) -> DraftedNotice:
+        facts = self._facts(context, known, context.addressees()[0], now)
+        shown = facts.model_copy(update={"acknowledge_url": HttpUrl(shown_link(self.public_url))})
+        return DraftedNotice(context.notice.id, shown, self._addressing(context))
+
+    def _addressing(self, context: NoticeContext) -> Addressing:
         primary, *copies = context.addressees()
-        facts = self._facts(context, known, primary, now)
-        addressing = Addressing(
+        return Addressing(
             message_id=self._message_id(context),
             sender=self.sender,
             to=(_mailbox(primary),),
             copies=tuple(_mailbox(contact) for contact in copies),
         )
-        notice.composed_at = now
-        notice.lacking = [element.id for element in facts.elements if element.status in TO_FOLLOW]
-        notice.given = [element.id for element in facts.elements if element.status is not ElementStatus.NOT_YET_KNOWN]
-        return compose(facts, addressing).raw
-
-    def preview(self, session: Session, row: tuple[Notice, Duty, Agreement], now: datetime) -> NoticeFacts:
-        """What a notice that is kept nowhere would say if it were written now."""
-        (context,) = contexts_of(session, [row])
-        known = _case_context(session, context.notice.case_id, [context])
-        return self._facts(context, known, context.addressees()[0], now)
 
     def _message_id(self, context: NoticeContext) -> str:
         delivery = identifiers.delivery_id(context.notice.id, context.addressees()[0].id)

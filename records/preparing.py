@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, select
 
-from cases.acts import Act, Add, Propose
+from cases.acts import Act, Add, Propose, Release
 from cases.values import AgreementName, KeptReferences
 from ledger.artifacts import store
 from models.errors import InvalidInput
@@ -34,6 +34,8 @@ def complete(session: Session, case: Case, act: Act) -> Act:
     match act:
         case Propose():
             _check_ground(session, case, act)
+        case Release(withheld=None):  # as only old histories have it
+            return act.model_copy(update={"withheld": False})
         case Add():
             return _with_all_agreements(session, case, act)
         case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
@@ -34,6 +34,24 @@ def take_along(session: Session, case_id: UUID, notices: Sequence[UUID]) -> None
 
     Another notice to the same LEA that has not been written is given up for that, if it would say nothing more.
     """
+    for first, others in _taken_along(session, case_id, notices):
+        for other in others:
+            _take(session, first, other)
+    session.flush()
+
+
+def further_duties(session: Session, case_id: UUID, notices: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """The ids of the duties that each of some notices would perform besides its own if they left now."""
+    return {
+        first.notice.id: [*first.notice.also_performs, *(str(other.duty.id) for other in others)]
+        for first, others in _taken_along(session, case_id, notices)
+    }
+
+
+def _taken_along(
+    session: Session, case_id: UUID, notices: Sequence[UUID]
+) -> Iterator[tuple[_Unwritten, list[_Unwritten]]]:
+    """Each of some notices, with the others to its LEA whose duties its message performs as well, if there are any."""
     unwritten = _unwritten(session, case_id, notices)
     by_agreement = grouped(unwritten, lambda each: each.duty.agreement_id)
     several = {agreement: some for agreement, some in by_agreement.items() if len(some) > 1}
@@ -45,10 +63,10 @@ def take_along(session: Session, case_id: UUID, notices: Sequence[UUID]) -> None
     for left in several.values():
         while first := next((each for each in left if each.notice.id in wanted), None):
             left.remove(first)
-            for other in [other for other in left if together.says_all_of(first, other)]:
+            others = [other for other in left if together.says_all_of(first, other)]
+            for other in others:
                 left.remove(other)
-                _take(session, first, other)
-    session.flush()
+            yield first, others
 
 
 def _take(session: Session, first: _Unwritten, other: _Unwritten) -> None:

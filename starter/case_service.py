@@ -28,7 +28,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import from_refusal
-from cases.acts import Act, TakeAct
+from cases.acts import Act, Release, TakeAct
 from cases.intake import Intake, check_intake
 from cases.kind import Kind
 from cases.kinds import KINDS, kind_named
@@ -45,11 +45,13 @@ from records.anchors import anchors_by_agreement
 from records.consequences import Consequences, Foresight
 from records.intake import intake_digest, keep_intake
 from records.preparing import complete, keep, let_go
+from records.queries.drafts import check_read
 from records.restore import known_state
 from records.scope import require_case
 from records.summary import summarise
 from starter.resources import Resources, utc_now
 from starter.start import notice_policy, start_case
+from starter.writing import notice_writer
 
 _log = get_logger("case_service")
 
@@ -238,10 +240,18 @@ class CaseService:
             return kind_named(case.kind), session.get(CaseAct, act_id) is not None
 
     def _complete(self, case_id: UUID, act: Act) -> tuple[Act, tuple[Doubt, ...]]:
-        """The act with everything that SQL knows of what it names, and which of its dates are hardly meant."""
+        """The act with everything that SQL knows of what it names, and which of its dates are hardly meant.
+
+        A release is one of drafts that were read, or says that none was.
+        """
+        now = self._clock()
         with self._database.reading() as session:
             case = session.get_one(Case, case_id)
-            return complete(session, case, act), _doubts_of_act(session, case, act, self._clock())
+            completed = complete(session, case, act)
+            if isinstance(completed, Release):
+                writer = notice_writer(self._resources.settings, self._resources.keyring)
+                check_read(session, writer, case_id, completed, now)
+            return completed, _doubts_of_act(session, case, act, now)
 
     def _check_act(self, case_id: UUID, act: Act, actor: str) -> Checked:
         now = self._clock()

@@ -1,4 +1,4 @@
-"""Who writes notices: the organisation that the settings name."""
+"""Who writes notices, and through which mail server: as the settings name them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from config.keyring import Keyring
 from config.settings import Organisation, Person, Settings
 from mail.facts import ContactPerson, Mailbox, Sender, Signatory
 from mail.links import LINK_PURPOSE
+from mail.transport import Security, SmtpServer
 from records.outbox import NoticeWriter
 
 
@@ -18,6 +19,21 @@ def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
         message_id_domain=smtp.message_id_domain,
         public_url=settings.public_url,
         link_key=keyring.derive(LINK_PURPOSE),
+    )
+
+
+def smtp_server(settings: Settings) -> SmtpServer:
+    """The mail server that the settings name."""
+    smtp = settings.smtp
+    return SmtpServer(
+        host=smtp.host or "127.0.0.1",
+        port=smtp.port,
+        security=Security(smtp.security),
+        username=smtp.username,
+        password=smtp.password,
+        connections=smtp.connections,
+        timeout=smtp.timeout_seconds,
+        client_name=smtp.message_id_domain,
     )
 
 

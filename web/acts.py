@@ -47,7 +47,7 @@ async def act(
             asked,
             actor=session.actor,
             authenticated=session.authenticated,
-            sent_as=_sent_as(text_of(form, "sent_as")),
+            sent_as=sent_as_of(text_of(form, "sent_as")),
             dates_confirmed=confirms_dates(form),
         )
         try:
@@ -88,7 +88,7 @@ async def _check(
     return await asyncio.to_thread(show_check, request, site, asked, checked, error)
 
 
-def _sent_as(text: str) -> UUID | None:
+def sent_as_of(text: str) -> UUID | None:
     """The name that the page gave its form, so that a form sent twice is one act."""
     try:
         return UUID(text)

@@ -27,6 +27,7 @@ from records.queries.cases import (
     read_evidence,
     read_progress,
 )
+from records.queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
 from starter.case_service import Checked
 from web.paging import LAST_OFFSET
@@ -172,6 +173,21 @@ def evidence(site: TheSite, case_id: UUID, offset: Offset = 0, limit: Limit = 10
 def progress(site: TheSite, case_id: UUID) -> tuple[ProgressView, ...]:
     """How far the notices that are being sent have come; none once nothing is being sent."""
     return read_progress(site.resources.database, case_id)
+
+
+@router.get("/cases/{case_id}/drafts")
+def drafts(site: TheSite, case_id: UUID, offset: Offset = 0, limit: Limit = 20) -> Part[DraftGroup]:
+    """Some of the drafts that wait or are withheld: those that differ in nothing but names together."""
+    items, total = read_drafts(
+        site.resources.database, site.notice_writer, case_id, site.clock(), offset=offset, limit=limit
+    )
+    return Part(items=items, total=total)
+
+
+@router.get("/cases/{case_id}/drafts/{notice_id}")
+def draft(site: TheSite, case_id: UUID, notice_id: UUID) -> DraftView:
+    """One draft as its recipient will see it but for its link; its ``mark`` is the ``read`` of a release."""
+    return read_draft(site.resources.database, site.notice_writer, case_id, notice_id, site.clock())
 
 
 class Carried(BaseModel):

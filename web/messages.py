@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import default
+from email.policy import SMTP, default
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from mail.links import without_links
 from records.queries.cases import read_message
 from web.guard import CONTENT_SECURITY_POLICY
 from web.site import TheSite
@@ -20,7 +21,7 @@ router = APIRouter(include_in_schema=False)
 HEADERS_SHOWN = ("From", "To", "Cc", "Reply-To", "Subject", "Date", "Message-ID")
 
 # The frame inherits the page's policy: its style attributes must count, and nothing of it may reach out.
-_POLICY = f"{CONTENT_SECURITY_POLICY}; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+MAIL_POLICY = f"{CONTENT_SECURITY_POLICY}; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class SentMessage:
 
     @classmethod
     def read(cls, stored: bytes) -> SentMessage:
-        """Take the stored bytes apart."""
+        """Take the stored bytes apart, without the link that is its reader's alone."""
         message = message_from_bytes(stored, policy=default)
         headers = tuple((name, str(message[name])) for name in HEADERS_SHOWN if name in message)
         return cls(headers, _part(message, "html"), _part(message, "plain"))
@@ -41,17 +42,30 @@ class SentMessage:
 
 def _part(message: EmailMessage, kind: str) -> str | None:
     body = message.get_body((kind,))
-    return str(body.get_content()) if isinstance(body, EmailMessage) else None
+    return without_links(str(body.get_content())) if isinstance(body, EmailMessage) else None
+
+
+def _for_an_officer(stored: bytes) -> bytes:
+    """The message with its headers as they were sent, and with no link on which its reader answers."""
+    message = message_from_bytes(stored, policy=SMTP)
+    for part in message.walk():
+        if part.get_content_maintype() == "text":
+            text = without_links(str(part.get_content()))
+            part.set_content(text, subtype=part.get_content_subtype(), cte="quoted-printable")
+    return message.as_bytes()
 
 
 @router.get("/cases/{case_id}/messages/{sha256}.eml")
 def message_file(site: TheSite, case_id: UUID, sha256: str) -> Response:
-    """The message as a file, byte for byte."""
+    """The message as a file; what was sent is kept in evidence byte for byte, with the link of whoever was told."""
     stored = read_message(site.resources.database, case_id, sha256)
+    return eml(_for_an_officer(stored), sha256[:16])
+
+
+def eml(message: bytes, name: str) -> Response:
+    """A message as a file to download."""
     return Response(
-        stored,
-        media_type="message/rfc822",
-        headers={"Content-Disposition": f'attachment; filename="{sha256[:16]}.eml"'},
+        message, media_type="message/rfc822", headers={"Content-Disposition": f'attachment; filename="{name}.eml"'}
     )
 
 
@@ -62,5 +76,5 @@ def message_page(request: Request, site: TheSite, case_id: UUID, sha256: str) ->
     response = site.pages.show(
         request, "message.html", case_id=case_id, sha256=sha256, size=len(stored), message=SentMessage.read(stored)
     )
-    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Content-Security-Policy"] = MAIL_POLICY
     return response

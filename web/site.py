@@ -17,9 +17,11 @@ from cases.acts import Act
 from models.errors import NotAllowed
 from records.accounts import with_article
 from records.answers import AnswerBox
+from records.outbox import NoticeWriter
 from records.sessions import record_refusal
 from starter.case_service import CaseService
 from starter.resources import Resources
+from starter.writing import notice_writer
 from web.attempts import Attempts
 from web.pages import Pages
 from web.rights import RIGHTS, Right, act_takes, takes
@@ -49,6 +51,11 @@ class Site:
     attempts: Attempts = field(default_factory=Attempts)
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
+
+    @property
+    def notice_writer(self) -> NoticeWriter:
+        """What writes this installation's notices."""
+        return notice_writer(self.resources.settings, self.resources.keyring)
 
     async def to_the_end(self, work: Coroutine[object, object, Result]) -> Result:
         """Await ``work``, and let it run to its end even if the browser that asked for it has gone away."""

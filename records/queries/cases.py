@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Text, case, cast, true
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
-from cases.acts import COMMON_ACTS, SendAgain, Vouch, Withhold
+from cases.acts import COMMON_ACTS, Release, SendAgain, Vouch, Withhold
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.state import CaseState
@@ -72,6 +72,7 @@ from records.queries.views import (
     ProposalView,
     QuestionView,
     TroubleView,
+    WithholdingEnd,
     WithholdingView,
 )
 from records.restore import not_yet_decisions
@@ -400,7 +401,7 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         facts=_facts(session, case.id, due_dates),
         holds=_holds(session, case.id, now),
         proposals=_proposals(session, case.id),
-        withholdings=_withholdings(session, case.id) if withheld else (),
+        withholdings=_withholdings(session, case.id),
         progress=_progress(session, case.id),
         troubles=_troubles(session, case),
         open_duties=summary.open_duties,
@@ -628,6 +629,7 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
             lacking=tuple(labels.get(element, element) for element in notice.lacking),
             given_at=notice.given_at,
             released_by=batch.released_by,
+            waited=batch.leaves_at != batch.planned_at,
             vouched=_vouched(deliveries[notice.id]),
             deliveries=tuple(_delivery_view(*row) for row in deliveries[notice.id]),
         )
@@ -860,15 +862,38 @@ def _withheld(session: Session, case_id: UUID) -> int:
 
 
 def _withholdings(session: Session, case_id: UUID) -> tuple[WithholdingView, ...]:
+    """Every decision to withhold notices, with whoever ended it; evidence tells which release was of what was withheld.
+
+    One that nobody ended and that keeps nothing back any more has ended by itself: its notices no longer stand.
+    """
     rows = session.exec(
         select(CaseAct).where(CaseAct.case_id == case_id, CaseAct.act == Withhold.act_name()).order_by(col(CaseAct.at))
+    ).all()
+    kept_back = set(
+        session.exec(
+            select(Batch.clause).where(Batch.case_id == case_id, Batch.status == BatchStatus.WITHHELD).distinct()
+        )
     )
+    released = session.exec(
+        select(EvidenceEntry)
+        .where(EvidenceEntry.case_id == case_id, EvidenceEntry.kind == f"act.{Release.act_name()}")
+        .order_by(col(EvidenceEntry.number))
+    ).all()
+    ends = [
+        WithholdingEnd(clause=entry.body["particulars"].get("clause"), by=entry.actor, at=entry.at)
+        for entry in released
+        if entry.body["particulars"].get("withheld", True)
+    ]
     return tuple(
         WithholdingView(
             clause=row.clause,
             reason=fetch(session, row.reason_sha256).decode() if row.reason_sha256 else "",
             decided_by=row.actor,
             decided_at=row.at,
+            lasts=bool(kept_back if row.clause is None else kept_back & {row.clause}),
+            ended=tuple(
+                end for end in ends if end.at >= row.at and (row.clause is None or end.clause in (None, row.clause))
+            ),
         )
         for row in rows
     )

@@ -94,7 +94,8 @@ class DeliveryView(View):
 class NoticeView(View):
     """One notice of a duty; ``given`` and ``lacking`` are labels of content elements.
 
-    ``vouched`` is whether ``given_at`` is a person's word, and no answer of the mail server's.
+    ``waited`` is whether it was drafted to wait for a release, rather than to leave at once. ``vouched`` is whether
+    ``given_at`` is a person's word, and no answer of the mail server's.
     """
 
     id: UUID
@@ -104,6 +105,7 @@ class NoticeView(View):
     lacking: tuple[str, ...]
     given_at: datetime | None
     released_by: str | None
+    waited: bool
     vouched: bool
     deliveries: tuple[DeliveryView, ...]
 
@@ -218,13 +220,26 @@ class ProposalView(View):
         )
 
 
+class WithholdingEnd(View):
+    """Who released what was withheld, and when: of one clause, or all of it."""
+
+    clause: str | None
+    by: str
+    at: datetime
+
+
 class WithholdingView(View):
-    """A decision to keep waiting notices back: of one clause, or of all."""
+    """A decision to keep waiting notices back: of one clause, or of all.
+
+    ``lasts`` is whether it keeps any back now; ``ended`` are the releases that ended it, in whole or in part.
+    """
 
     clause: str | None
     reason: str
     decided_by: str
     decided_at: datetime
+    lasts: bool
+    ended: tuple[WithholdingEnd, ...]
 
 
 class FactView(View):

@@ -309,18 +309,25 @@ def _show_head(case: CaseHead) -> None:
         console.print(bar)
     if case.waiting_notices:
         console.print(
-            f"{case.waiting_notices:,} notices wait for release: `duenotice {case.kind} release` lets them go."
+            f"{case.waiting_notices:,} notices wait for release: read them on the case's page and release them there; "
+            f"`duenotice {case.kind} release --unread` lets them go unread."
+        )
+    if case.withheld_notices:
+        console.print(
+            f"{case.withheld_notices:,} notices are withheld; `duenotice {case.kind} release --withheld` ends that."
         )
 
 
 def _decisions(case: CaseHead) -> Iterator[str]:
     """What officers decided that keeps a notice from going, with who, why and when."""
     for hold in case.holds:
-        ends = f"ended {utc_text(hold.ended_at)}" if hold.ended_at else f"until {utc_text(hold.until)}"
+        lifted = f" by {hold.lifted_by}" if hold.lifted_by else ""
+        ends = f"ended {utc_text(hold.ended_at)}{lifted}" if hold.ended_at else f"until {utc_text(hold.until)}"
         whom = hold.reference or "the whole case"
         yield f"Hold {hold.id} for {whom}, {ends}: {hold.particulars} ({hold.placed_by}, {utc_text(hold.placed_at)})"
     for row in case.proposals:
-        decided = f"{'approved' if row.approved else 'declined'} by {row.decided_by}" if row.decided_at else "open"
+        decision = f"{'approved' if row.approved else 'declined'} by {row.decided_by}, {utc_text(row.decided_at)}"
+        decided = decision if row.decided_at else "open"
         whom = ", ".join(row.references) or "every agreement"
         yield (
             f"Proposal {row.id}, {decided}: no notice under {row.clause} for {whom}, {row.ground}: {row.reason} "
@@ -328,7 +335,9 @@ def _decisions(case: CaseHead) -> Iterator[str]:
         )
     for kept in case.withholdings:
         whose = kept.clause or "all notices"
-        yield f"Withheld, {whose}: {kept.reason} ({kept.decided_by}, {utc_text(kept.decided_at)})"
+        ends = "".join(f"; released by {end.by}, {utc_text(end.at)}" for end in kept.ended)
+        state = "Withheld" if kept.lasts else "Withheld before, ended"
+        yield f"{state}, {whose}: {kept.reason} ({kept.decided_by}, {utc_text(kept.decided_at)}{ends})"
 
 
 def _lacking(case: CaseHead) -> Iterator[str]:

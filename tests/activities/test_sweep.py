@@ -35,10 +35,10 @@ from records.queries.cases import list_cases, read_case_head
 from records.troubles import WORKFLOW_STUCK, failing_activity
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
-from starter.writing import notice_writer
+from starter.writing import notice_writer, smtp_server
 from tests.support.districts import PATIENCE, installation, many_agreements
 from tests.support.incidents import OFFICER, incident
-from worker import build_worker, smtp_server
+from worker import build_worker
 
 REPORTING = ("--dynamic-config-value", "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2")
 """Lets the server report a workflow as stuck after two failures in a row rather than five, which take a minute."""

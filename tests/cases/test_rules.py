@@ -357,9 +357,37 @@ def test_a_date_of_the_case_is_kept_and_one_agreement_s_is_not() -> None:
 
 def test_releasing_a_clause_releases_its_batches_alone_and_says_who_did() -> None:
     state = all_withheld()
-    done(state, Release(clause=NOTICE), actor="counsel")
+    done(state, Release(clause=NOTICE, withheld=True), actor="counsel")
     assert state.released == {FIRST: "counsel", SECOND: "counsel"}
     assert state.withheld == {OTHER}
+
+
+def test_a_release_of_everything_sends_nothing_that_is_withheld() -> None:
+    state = a_case()
+    done(state, Withhold(clause=NOTICE, reason=text()), actor="counsel")
+    done(state, Release())
+    assert set(state.released) == {OTHER}
+    assert state.withheld == {FIRST, SECOND}
+    told = refusal(state, Release())
+    assert isinstance(told, Refused)
+    assert (told.where, "2 are withheld" in told.message) == ("withheld", True)
+
+
+def test_releasing_what_is_withheld_is_a_decision_of_its_own() -> None:
+    state = a_case()
+    done(state, Withhold(clause=NOTICE, reason=text()))
+    done(state, Release(withheld=True))
+    assert (set(state.released), state.withheld) == ({FIRST, SECOND}, set())
+    assert isinstance(refusal(a_case(), Release(withheld=True)), Refused), "nothing is withheld"
+
+
+def test_a_release_in_an_old_history_lets_go_what_was_withheld_as_it_did_then() -> None:
+    then = TakeAct.model_validate({"act": {"act": "release"}, "actor": "officer", "act_id": str(uuid4())})
+    state = all_withheld()
+    take(PLAIN, then, state)
+    assert set(state.released) == {FIRST, SECOND, OTHER}
+    now = TakeAct.model_validate_json(message(Release()).model_dump_json())
+    assert now.act == Release()
 
 
 def test_withholding_keeps_back_what_is_not_released() -> None:
@@ -543,7 +571,7 @@ def test_a_case_is_not_over_while_anything_is_open(left: dict[str, object]) -> N
 SOME_CLAUSE = st.sampled_from([None, NOTICE, "breach.supplement", DELETION])
 DECISIONS: list[type[Act]] = [Approve, Decline, Lift]
 STEPS = st.one_of(
-    SOME_CLAUSE.map(lambda clause: Release(clause=clause)),
+    st.builds(Release, clause=SOME_CLAUSE, withheld=st.booleans()),
     SOME_CLAUSE.map(lambda clause: Withhold(clause=clause, reason=text())),
     st.sampled_from(["no_harm", "encrypted"]).map(lambda ground: proposal(ground=ground)),
     st.sampled_from([None, "IL-1"]).map(lambda reference: hold(agreement=reference)),
@@ -578,6 +606,8 @@ def test_whatever_acts_come_in_whatever_order_the_state_makes_sense(
             continue
         assert state.withheld.isdisjoint(state.released), "what is released is not withheld"
         assert state.withheld | state.released.keys() <= state.waiting.keys()
+        if isinstance(act, Release) and not act.withheld:
+            assert state.withheld == before.withheld, "what somebody withheld leaves by a decision about it alone"
         assert not (state.dismissed and "confirmed" in state.anchors)
         if isinstance(act, Approve):
             assert proposers[act.proposal_id] != actor

@@ -55,7 +55,7 @@ async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, 
     assert "72 hours elapsed" in shown
     assert "2 notices wait for release" in shown
 
-    assert (await shell("breach", "release", reference)).code == 0
+    assert (await shell("breach", "release", reference, "--unread")).code == 0
 
 
 def cases(installed: VirtualEngine) -> int:

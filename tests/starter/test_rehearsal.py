@@ -182,7 +182,7 @@ async def test_virginia_s_districts_are_told_of_a_suspicion_within_24_hours_and_
 
 async def test_every_act_reaches_the_case(written: Path, keyring: Keyring) -> None:
     scenario = small(
-        act("release", "03T11:00", clause=INITIAL),
+        act("release", "03T11:00", clause=INITIAL, unread=True),
         act("confirm", "04T09:00"),
         act("date", "04T09:10", name="discovered", instant="2025-03-02T09:00:00-05:00", reason="It was seen before."),
         act("add", "04T09:20", counts={"ndpa-v1": {"TN": 1}, "ndpa-v2": {"OR": 1}}),
@@ -194,7 +194,7 @@ async def test_every_act_reaches_the_case(written: Path, keyring: Keyring) -> No
         act("wait", "05T12:00"),
         act("lift", "06T09:00", hold_id="bureau"),
         act("withhold", "06T10:00", clause=NOTICE),
-        act("release", "06T11:00"),
+        act("release", "06T11:00", withheld=True, unread=True),
         act("learn", "06T12:00", element="students_involved", value="All students of grade 7."),
         act("learn", "06T12:05", element="parent_contact", value="Privacy Office"),
         act("impossible", "06T12:10", element="impacted_individuals"),

@@ -75,8 +75,10 @@ class Officer:
             return await self.do(case_id, Impossible, actor, element=element)
         return await self.do(case_id, Learn, actor, element=element, value=value)
 
-    async def release_notices(self, case_id: UUID, *, actor: str, clause: str | None = None) -> CaseSummary:
-        return await self.do(case_id, Release, actor, clause=clause)
+    async def release_notices(
+        self, case_id: UUID, *, actor: str, clause: str | None = None, withheld: bool = False
+    ) -> CaseSummary:
+        return await self.do(case_id, Release, actor, clause=clause, withheld=withheld, unread=True)
 
     async def withhold_notices(
         self, case_id: UUID, reason: str, *, actor: str, clause: str | None = None

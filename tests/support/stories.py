@@ -70,7 +70,7 @@ async def acted_upon(engine: VirtualEngine) -> UUID:
     await officer(service).withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
     await officer(service).learn(case_id, "description", "A copied key opened the roster service.", actor=OFFICER)
     await officer(service).lift_hold(case_id, hold, actor=OFFICER)
-    await officer(service).release_notices(case_id, actor=OFFICER)
+    await officer(service).release_notices(case_id, actor=OFFICER, withheld=True)
     await engine.advance(case_id, 2 * HOUR)
     await officer(service).learn(case_id, "impacted_individuals", "Twelve students of grade 4.", actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)

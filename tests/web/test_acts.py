@@ -93,10 +93,14 @@ async def test_withheld_notices_wait_for_a_release(officer: Visitor, installatio
     assert "Counsel reads it first." in part(page, "acts")
     assert "1 notice is withheld" in page
     assert "Withhold notices…" not in page
-    answer = await officer.send(case, f"{case}/acts/release", {"clause": "breach.notice"})
+    everything = await officer.send(case, f"{case}/drafts/release", {"unread": "yes"})
+    assert (everything.status_code, "1 are withheld" in everything.text) == (HTTPStatus.CONFLICT, True)
+    answer = await officer.send(case, f"{case}/drafts/release", {"withheld": "yes", "unread": "yes"})
     assert answer.status_code == SAID
     page = await shows(officer, case, "on time")
-    assert "Counsel reads it first." not in page
+    decided = part(page, "acts")
+    assert "Counsel reads it first." in decided, "a decision that ended stays to be seen"
+    assert re.search(r"Released by officer, <time", decided)
 
 
 async def test_a_form_sent_twice_is_one_act_and_one_sent_again_with_other_words_is_another(officer: Visitor) -> None:

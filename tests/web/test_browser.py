@@ -152,6 +152,44 @@ def _titles(installation: Installation) -> list[str]:
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+async def test_an_officer_reads_changes_tests_and_releases_a_draft(
+    installation: Installation, site: str, scripts: bool
+) -> None:
+    officer = await installation.officer()
+    case = await opened(officer, f"Released in a browser {scripts}", chosen="TN-001", confirmed_at=NOW)
+    await shows(officer, case, "leave by themselves")
+    async with browser(scripts=scripts) as page:
+        complaints: list[str] = []
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        await page.goto(f"{site}/sign-in?token={installation.link_token()}")
+        await page.get_by_role("button", name="Sign in").click()
+
+        await page.goto(f"{site}{case}")
+        await page.get_by_role("link", name="Read and release 1 waiting notice").click()
+        await page.get_by_text("Release 1 notice without reading").click()
+        await page.get_by_role("button", name="Release what waits").click()
+        await expect(page.get_by_role("alert")).to_contain_text("1 notice would leave at once: 1 under breach.notice")
+
+        await page.locator("table.drafts").get_by_role("link").click()
+        letter = page.frame_locator("iframe.mail")
+        await expect(letter.get_by_role("heading", level=1)).to_contain_text("Notice of a data breach")
+        await page.locator("#text-description").fill("A folder was readable by everybody.")
+        await page.locator("form", has=page.locator("#text-description")).get_by_role("button").click()
+        await expect(page.get_by_role("status")).to_contain_text("The draft below says it so.")
+        await expect(letter.get_by_text("A folder was readable by everybody.").first).to_be_visible()
+
+        await page.get_by_label("Your e-mail address").fill("officer@provider.example.org")
+        await page.get_by_role("button", name="Send me a test").click()
+        await expect(page.get_by_role("status")).to_contain_text("The test was handed to the mail server.")
+
+        await expect(page.locator("#release")).to_contain_text("This lets 1 notice under")
+        await page.get_by_role("button", name="Release 1 notice").click()
+        await expect(page.get_by_role("status").first).to_contain_text("They are released and on their way.")
+        assert complaints == []
+    await shows(officer, case, "released by officer")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 async def test_an_lea_from_the_mail_to_the_last_answer(told: Told, scripts: bool) -> None:
     await told.add("students_involved", "IL-001")
     async with serving(told.installation) as origin, browser(scripts=scripts) as page:

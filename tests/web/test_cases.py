@@ -121,8 +121,8 @@ class TestOneCase:
         case = await opened(officer, "Released", chosen="IL-001")
         await shows(officer, case, "breach.notice")
         await confirm(officer, case, NOW)
-        await shows(officer, case, "Release 1 waiting notice")
-        answer = await officer.send(case, f"{case}/acts/release", {})
+        await shows(officer, case, "Read and release 1 waiting notice")
+        answer = await officer.send(case, f"{case}/acts/release", {"unread": "yes"})
         assert answer.headers["location"] == f"{case}?done=release#acts"
         page = await shows(officer, case, "on time")
         assert "released by officer" in page
@@ -138,12 +138,12 @@ class TestOneCase:
         assert stored.headers["content-type"] == "message/rfc822"
         assert message_from_bytes(stored.content)["Message-ID"]
 
-        nothing_left = await officer.send(case, f"{case}/acts/release", {})
+        nothing_left = await officer.send(case, f"{case}/acts/release", {"unread": "yes"})
         assert nothing_left.status_code == 409
 
     async def test_a_mail_server_that_is_down_is_said_so(self, officer: Visitor, installation: Installation) -> None:
         case = await opened(officer, "Mail server down", chosen="MO-001", confirmed_at=NOW)
-        await shows(officer, case, "Release 1 waiting notice")
+        await shows(officer, case, "Read and release 1 waiting notice")
         with installation.resources.database.writing() as session:
             batch = session.exec(select(Batch).where(Batch.case_id == UUID(case.rpartition("/")[2]))).one()
             batch.trouble, batch.trouble_since = "mail-server-unavailable", utc_now()

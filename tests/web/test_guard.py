@@ -23,7 +23,7 @@ from web.app import PARTS
 from web.guard import MAX_BODY_BYTES, OPEN_FOLDERS
 from web.rights import OPEN_TO_ALL
 
-PLACES = {name: str(uuid4()) for name in ("case_id", "answer_id", "document_id", "cost_id", "session_id")}
+PLACES = {name: str(uuid4()) for name in ("case_id", "answer_id", "document_id", "cost_id", "session_id", "notice_id")}
 PLACES |= {"sha256": "0" * 64, "act": "hold", "kind": "breach"}
 
 

@@ -16,10 +16,9 @@ from cases.messages import Sweep
 from mail.transport import SmtpTransport
 from records.passwords import MOST_FAILURES
 from starter.resources import utc_now
-from starter.writing import notice_writer
+from starter.writing import notice_writer, smtp_server
 from tests.support.installation import Installation, Visitor
 from web.attempts import MOST, MOST_ADDRESSES, WITHIN, Attempts
-from worker import smtp_server
 
 PASSWORD = "seven green kettles"
 

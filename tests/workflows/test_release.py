@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from cases.acts import Release
 from cases.values import AnchorValue
 from models.enums import BatchStatus, CaseStatus, DutyStatus, Verdict
-from models.errors import InvalidInput
+from models.errors import InvalidInput, Refused
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import (
@@ -94,13 +95,35 @@ async def test_a_withheld_notice_leaves_once_it_is_released(engine: VirtualEngin
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     await officer(engine).withhold_notices(case_id, REASON, actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
-    await officer(engine).release_notices(case_id, actor="head")
+    await officer(engine).release_notices(case_id, actor="head", withheld=True)
     await engine.case(case_id).result()
     duty = duties(engine, case_id, "TN")[NOTICE]
     assert (duty.verdict, only_notice(duty).released_by) == (Verdict.LATE, "head")
     assert UNREVIEWED not in text(letter(engine, case_id, duty))
     assert [entry.kind for entry in case(engine, case_id).evidence].count("escalated") == 1
     assert case(engine, case_id).status is CaseStatus.CLOSED
+
+
+async def test_a_release_of_everything_never_sends_what_counsel_withheld(engine: VirtualEngine) -> None:
+    case_id = await open_case(engine, incident("VA-001", expected=utc_now() - HOUR, confirmed=utc_now()))
+    await officer(engine).withhold_notices(case_id, REASON, actor="counsel", clause=NOTICE)
+    await officer(engine).release_notices(case_id, actor=OFFICER)
+    await engine.advance(case_id, 80 * HOUR)
+    found = duties(engine, case_id, "VA")
+    assert (found[INITIAL].status, found[NOTICE].status) == (DutyStatus.PERFORMED, DutyStatus.RUNNING)
+    (withholding,) = case(engine, case_id).withholdings
+    assert (withholding.decided_by, withholding.lasts, withholding.ended) == ("counsel", True, ())
+    (released,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "act.release")
+    assert released.body["particulars"]["clauses"] == {INITIAL: 1}
+
+
+async def test_a_release_says_what_would_leave_before_anybody_has_read_it(engine: VirtualEngine) -> None:
+    case_id = await open_case(engine, incident("TN-001", "OH-001", confirmed=utc_now()))
+    async with leaving_no_trace(engine, case_id):
+        error = await refusal(officer(engine).do(case_id, Release, OFFICER))
+    assert isinstance(error, Refused)
+    assert (error.where, "2 notices would leave at once" in error.message) == ("unread", True)
+    assert f"2 under {NOTICE}" in error.message
 
 
 async def test_only_the_withheld_clauses_notices_are_kept_back(engine: VirtualEngine) -> None:

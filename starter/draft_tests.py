@@ -1,0 +1,48 @@
+"""Mailing a draft to an officer as a test."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from uuid import UUID
+
+from mail.facts import Mailbox, checked_address
+from mail.transport import MailServerUnavailable, OutcomeUnknown, Rejected, SmtpTransport
+from models.errors import InvalidInput, Unavailable
+from records.draft_tests import keep_test
+from starter.resources import Resources
+from starter.writing import notice_writer, smtp_server
+
+
+async def send_test(
+    resources: Resources, case_id: UUID, notice_id: UUID, address: str, *, actor: str, now: datetime
+) -> None:
+    """Mail a draft to the officer at an address, marked as a test, with evidence of that alone.
+
+    Raises:
+        InvalidInput: mail cannot be sent to the address, or its server refuses it; ``where`` is ``to``.
+        NotFound: there is no such case, or the draft does not wait in it.
+        Refused: nobody is left who could be told by the draft.
+        Unavailable: the mail server took no mail, or nobody can say whether it did.
+    """
+    to = Mailbox(name="", email=_address(address))
+    writer = notice_writer(resources.settings, resources.keyring)
+    raw = await asyncio.to_thread(keep_test, resources.database, writer, case_id, notice_id, to, actor=actor, now=now)
+    try:
+        async with SmtpTransport(smtp_server(resources.settings)) as transport:
+            answer = await transport.send(raw, writer.sender.email, to.email)
+    except MailServerUnavailable as error:
+        raise Unavailable(error.message, where=error.where, next_step="Nothing was sent. Try it again.") from error
+    except OutcomeUnknown as error:
+        raise Unavailable(error.message, where=error.where, next_step="Look whether the test arrived.") from error
+    if isinstance(answer, Rejected):
+        raise InvalidInput(
+            f"The mail server refused this address ({answer.code}).", where="to", next_step="Correct it."
+        )
+
+
+def _address(address: str) -> str:
+    try:
+        return checked_address(address)
+    except InvalidInput as error:
+        raise InvalidInput(error.message, where="to", next_step=error.next_step) from None
