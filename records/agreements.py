@@ -25,6 +25,7 @@ from models.enums import ContactRole
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact
+from records.references import unreadable_csv
 from terms.catalogue import Catalogue
 
 DEMO_FILE = Path(__file__).parent.parent / "config" / "demo" / "agreements.csv"
@@ -127,7 +128,15 @@ def read_agreements(catalogue: Catalogue, text: str, *, file_name: str) -> tuple
 
     Raises:
         InvalidFields: with every bad row, its line and its reason.
+        InvalidInput: it cannot be read as CSV.
     """
+    try:
+        return _read_agreements(catalogue, text, file_name)
+    except csv.Error:
+        raise unreadable_csv(file_name) from None
+
+
+def _read_agreements(catalogue: Catalogue, text: str, file_name: str) -> tuple[AgreementRow, ...]:
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""), restkey="more")
     if problems := _header_problems(reader.fieldnames or [], file_name):
         raise InvalidFields(problems)

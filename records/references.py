@@ -5,11 +5,29 @@ from __future__ import annotations
 import csv
 from io import StringIO
 
+from models.errors import InvalidInput
+
 
 def references_in_csv(text: str) -> tuple[str, ...]:
-    """The references of agreements in a CSV file: its column ``reference``, or else its first one, each once."""
-    rows = [row for row in csv.reader(StringIO(text.removeprefix("\ufeff"))) if row]
+    """The references of agreements in a CSV file: its column ``reference``, or else its first one, each once.
+
+    Raises:
+        InvalidInput: it cannot be read as CSV.
+    """
+    try:
+        rows = [row for row in csv.reader(StringIO(text.removeprefix("\ufeff"))) if row]
+    except csv.Error:
+        raise unreadable_csv("file") from None
     titles = [title.strip().casefold() for title in rows[0]] if rows else []
     column, rows = (titles.index("reference"), rows[1:]) if "reference" in titles else (0, rows)
     cells = (row[column].strip() for row in rows if len(row) > column)
     return tuple(dict.fromkeys(cell for cell in cells if cell))
+
+
+def unreadable_csv(where: str) -> InvalidInput:
+    """Why a file that the CSV reader gave up on is refused, such as one with a field over 128 KiB."""
+    return InvalidInput(
+        "The file cannot be read as CSV: a field is far too long, or a quotation mark is never closed.",
+        where=where,
+        next_step="Save it as CSV once more.",
+    )

@@ -90,7 +90,12 @@ def parse_calendar(content: bytes, name: str) -> SchoolCalendar:
     if suffix == "ics":
         first, last, closed = _from_ics(content, name)
     elif suffix == "csv":
-        first, last, closed = _from_csv(content, name)
+        try:
+            first, last, closed = _from_csv(content, name)
+        except csv.Error:
+            raise CalendarFileError(
+                "The file cannot be read as CSV.", where=name, next_step="Save it as CSV once more."
+            ) from None
     else:
         raise CalendarFileError(
             "The file is neither .ics nor .csv.", where=name, next_step="Export the school calendar as one of them."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import traceback
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from cases.acts import explained
 from config.logging import get_logger
@@ -106,6 +107,8 @@ class Failures:
                 return self.answer(request, _NO_PAGE, HTTPStatus.NOT_FOUND)
             case HTTPException(status_code=HTTPStatus.NOT_FOUND):
                 return self.answer(request, _NO_PAGE)
+            case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED) if page := _page_of_form(request):
+                return RedirectResponse(page, HTTPStatus.SEE_OTHER)
             case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
                 said = InvalidInput(
                     f"This address does not take {request.method}.", next_step="Go back, or start from the first page."
@@ -120,6 +123,12 @@ class Failures:
 
 
 _NO_PAGE = NotFound("There is nothing at this address.", next_step="Start from the first page.")
+
+
+def _page_of_form(request: Request) -> str | None:
+    """The page of the case whose form a browser asks for again by its address, as it does on reloading a refusal."""
+    found = re.match(r"/cases/[0-9a-f-]{36}(?=/)", request.url.path)
+    return found[0] if found and request.method == "GET" else None
 
 
 def explain(problem: ErrorDetails) -> InvalidInput:

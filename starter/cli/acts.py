@@ -192,10 +192,15 @@ def _carry_out(database: Database, case_id: UUID, asked: Act, *, wait: bool, dat
         _wait_for_notices(database, case_id, clause, total)
 
 
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number:,} {one if number == 1 else more}"
+
+
 def _say(summary: CaseSummary) -> None:
     still = "; still being computed" if summary.computing else ""
     console.print(
-        f"{summary.open_duties} duties open, {summary.waiting_notices} notices waiting; "
+        f"{_count(summary.open_duties, 'duty', 'duties')} open, "
+        f"{_count(summary.waiting_notices, 'notice', 'notices')} waiting; "
         f"next due {utc_text(summary.next_due_at)}{still}."
     )
 

@@ -8,6 +8,8 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -54,7 +56,7 @@ def application(command: str | None) -> typer.Typer:
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_nothing)  # or typer would take the name of a command that stands alone for an argument
+    app.callback()(_general)  # or typer would take the name of a command that stands alone for an argument
     commands = COMMANDS | {
         kind.name: ("cases", f"Open and show each {kind.label} case, and act on it.") for kind in KINDS.values()
     }
@@ -66,8 +68,22 @@ def application(command: str | None) -> typer.Typer:
     return app
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"duenotice {version('duenotice')}")
+        raise typer.Exit
+
+
 def _nothing() -> None:
     pass
+
+
+def _general(
+    asked: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What may stand before every command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,6 +14,7 @@ import pytest
 from models.enums import DutyStatus
 from records.agreements import DEMO_FILE
 from records.queries.cases import list_cases
+from starter.cli.main import run
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, duties, incident, open_case
@@ -225,3 +226,14 @@ async def test_the_list_of_cases_is_shown_a_page_at_a_time(
     for wrong in ("0", "-1", "1000000000000000000000", "one"):
         assert "--page" in await shell.refuses("breach", "show", "--page", wrong)
     assert " open " in (await shell("breach", "show", "--status", "open")).out
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert re.fullmatch(r"duenotice \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+async def test_one_duty_is_one_duty(installed: VirtualEngine, shell: Shell) -> None:
+    case_id = str(await open_case(installed, incident("TN-001", confirmed=utc_now())))
+    said = await shell("breach", "impossible", case_id, "description")
+    assert said.out.startswith("1 duty open, 1 notice waiting; next due ")

@@ -160,14 +160,14 @@ async def test_a_dismissed_case_takes_no_more_decisions(officer: Visitor) -> Non
 @pytest.mark.parametrize(
     ("act", "values", "says"),
     [
-        ("hold", {"particulars": "Sealed order 9", "begins_at": ""}, "<strong>Since:</strong> It is empty."),
+        ("hold", {"particulars": "Sealed order 9", "begins_at": ""}, "<strong>Since:</strong></a> It is empty."),
         ("hold", {"particulars": "Sealed order 9", "begins_at": NOW}, "no time zone"),
         ("hold", {"particulars": "", "begins_at": NOW, "zone": "UTC"}, "It is empty."),
-        ("date", {"name": "", "reason": "Typed before"}, "<strong>Which date:</strong> Nothing is chosen."),
+        ("date", {"name": "", "reason": "Typed before"}, "<strong>Which date:</strong></a> Nothing is chosen."),
         ("date", {"name": "confirmed", "reason": "Typed before"}, "needs an instant"),
         ("date", {"name": "occurred", "last_day": "2026-10-03", "reason": "Typed before"}, "neither an instant"),
         ("learn", {"element": "weather", "value": "Rain all day"}, "know no element"),
-        ("propose", {"clause": "", "reason": "Good faith"}, "<strong>Clause:</strong> Nothing is chosen."),
+        ("propose", {"clause": "", "reason": "Good faith"}, "<strong>Clause:</strong></a> Nothing is chosen."),
         ("propose", {"clause": "breach.notice", "ground": "no_student_data", "reason": ""}, "It is empty."),
         ("propose", PROPOSAL | {"agreements": "XX-9"}, "not in this case"),
         ("propose", PROPOSAL | {"ground": "data_unreadable"}, "know no ground"),
@@ -194,6 +194,17 @@ async def test_what_cannot_be_done_is_refused_with_what_was_typed(
 async def refusing(officer: Visitor) -> str:
     """A case in which something waits."""
     return await confirmed(officer, "Refusing", "TN-001")
+
+
+async def test_a_refusal_leads_to_its_field_and_takes_the_focus_and_reloading_it_shows_the_case(
+    officer: Visitor, refusing: str
+) -> None:
+    answer = await decide(officer, refusing, "hold", {"particulars": "Sealed order 9", "begins_at": ""})
+    assert re.search(r'role="alert"[^>]* tabindex="-1" autofocus', answer.text)
+    assert '<a href="#hold-begins_at"><strong>Since:</strong></a> It is empty.' in answer.text
+    assert re.search(r'<input id="hold-begins_at"[^>]* aria-invalid="true"', answer.text)
+    again = await officer.get(f"{refusing}/acts/hold")
+    assert (again.status_code, again.headers["location"]) == (SAID, refusing)
 
 
 async def test_no_act_has_no_page(officer: Visitor, refusing: str) -> None:

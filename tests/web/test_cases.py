@@ -99,7 +99,7 @@ class TestOneCase:
         case = await opened(officer, "Refusals", chosen="MO-001")
         await shows(officer, case, "breach.notice")
         for typed, zone, says in (
-            ("", "UTC", "<strong>Confirmed at:</strong> It is empty."),
+            ("", "UTC", "<strong>Confirmed at:</strong></a> It is empty."),
             (NOW, "", "The times have no time zone"),
             ("2099-01-01T00:00", "UTC", "in the future"),
             ("2001-01-01T00:00", "UTC", "before the breach occurred"),
