@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import hypothesis
@@ -12,12 +13,17 @@ import pytest
 from config.keyring import Keyring
 from models.columns import bind_sealer
 from records.agreements import DEMO_FILE, import_agreements
+from starter import case_service
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 
 # How long an example takes says how busy the machine is; what is slow is found in bench/.
 hypothesis.settings.register_profile("duenotice", deadline=None)
 hypothesis.settings.load_profile("duenotice")
+
+
+# A person who acts gets an answer after a second, whatever is still being computed. Tests look at what was computed.
+case_service.FIRST_EFFECT = timedelta(seconds=30)
 
 
 def pytest_collection_finish() -> None:

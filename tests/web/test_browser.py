@@ -25,6 +25,10 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
+expect.set_options(
+    timeout=20_000
+)  # a page is right once the engine beside it has computed, however busy the machine is
+
 
 @asynccontextmanager
 async def serving(installation: Installation) -> AsyncIterator[str]:
