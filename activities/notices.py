@@ -11,7 +11,7 @@ batch's place is free for the next one. What may have been lost again and again 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from activities.heartbeat import beating
 from cases.messages import BatchOutcome, SendBatch
 from config.database import Database
 from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, SmtpTransport
+from models.grouping import parts
 from models.tables import Batch
 from records.batches import begin_batch, finish_batch
 from records.deliveries import Answer, Handed, settle
@@ -61,7 +62,7 @@ class NoticeActivities(NoticeContract):
         now = activity_clock()
         await asyncio.to_thread(self._begin, message, now())
         while pending := await asyncio.to_thread(self._pending, message, now()):
-            for chunk in _chunks(pending):
+            for chunk in parts(pending, CHUNK):
                 await self._give(message, chunk, now)
         return await asyncio.to_thread(self._finish, message, now())
 
@@ -103,8 +104,3 @@ class NoticeActivities(NoticeContract):
     def _finish(self, message: SendBatch, now: datetime) -> BatchOutcome:
         with self._database.writing() as session:
             return finish_batch(session, message.batch_id, now)
-
-
-def _chunks(items: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]

@@ -24,6 +24,9 @@ from models.errors import ConfigurationError, DuenoticeError, Unavailable
 _BUSY_MILLISECONDS = 30_000
 """How long a SQLite writer waits for the one before it."""
 
+KEYS_A_STATEMENT = 5_000
+"""How many rows one statement names: both databases bound the values that it may hold."""
+
 _MIGRATION_LOCK = 0x6475656E
 """The PostgreSQL advisory lock that lets one process migrate at a time."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlmodel import Session, col, delete, select
 
+from ledger.entries import JsonObject
 from models.errors import IntegrityError, NotFound
 from models.identifiers import sha256_hex
 from models.tables import UNCLAIMED, Artifact
@@ -68,6 +69,15 @@ def store_many(session: Session, contents: Iterable[Content], at: datetime, *, c
 def drop_unclaimed(session: Session, before: datetime) -> None:
     """Drop what was stored before an instant and nothing recorded points to: its act never arrived."""
     session.execute(delete(Artifact).where(UNCLAIMED, col(Artifact.stored_at) < before))
+
+
+def store_list(session: Session, name: str, lines: Sequence[str], at: datetime) -> JsonObject:
+    """Keep a list as an artifact, one line each, and return what evidence says of it: how many, and its SHA-256.
+
+    So an entry stays short, however many agreements, duties or messages an act touches.
+    """
+    content = "".join(f"{line}\n" for line in lines).encode()
+    return {name: len(lines), f"{name}_sha256": store(session, content, "text/plain", at)}
 
 
 def fetch(session: Session, sha256: str) -> bytes:

@@ -44,8 +44,10 @@ def clean_line(text: str) -> str:
     return " ".join(clean_block(text).split())
 
 
-def checked_address(address: str) -> str:
+def checked_address(address: str, *, where: str | None = None) -> str:
     """Return ``address`` if it is a plain ASCII mailbox (RFC 5321, 4.1.2: a dot-string at a domain).
+
+    ``where`` is the field that gives it.
 
     Raises:
         InvalidInput: it is anything else; the text of the error does not repeat the address.
@@ -54,6 +56,7 @@ def checked_address(address: str) -> str:
     if not _ADDRESS.fullmatch(address) or local.startswith(".") or local.endswith(".") or ".." in local:
         raise InvalidInput(
             "An e-mail address is not one that mail can be sent to.",
+            where=where,
             next_step="Write it as name@example.org, in ASCII, without quotes or spaces.",
         )
     return address

@@ -1,9 +1,9 @@
-"""Grouping rows by a key."""
+"""Grouping rows by a key, and going through many a part at a time."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 Row = TypeVar("Row")
@@ -16,3 +16,8 @@ def grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Ro
     for row in rows:
         groups[key(row)].append(row)
     return groups
+
+
+def parts(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
+    """Give the rows in their order, at most ``size`` at a time."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlmodel import Session, col, func, select, update
+from sqlmodel import Session, col, func, select
 
 from config.database import Database
 from config.personal_data import holds_address
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import AccountDisabled, AccountEnabled, AccountMade, RoleChanged
+from mail.facts import checked_address
 from models.enums import Authentication, Role
 from models.errors import InvalidInput, NotAllowed, NotFound, Refused
-from models.tables import Account, SignInToken, WebSession
+from models.tables import Account, SignInToken
 from records.answers import LEA
+from records.sessions import end_all
 
 FIRST_NAME = "administrator"
 """The name of the account that the first start makes."""
@@ -33,8 +35,6 @@ COMMAND_LINE = "cli:"
 
 _NAME = re.compile(r"\w(?:[\w. -]{0,62}[\w.])?")
 """A name in one line, without the colon that marks users of the operating system."""
-
-_EMAIL = re.compile(r"[^@\s<>,;:\"]{1,64}@[^@\s<>,;:\"]{1,190}")
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,7 @@ def disable(database: Database, name: str, *, actor: str, now: datetime) -> None
             raise Refused(f"{account.name} is disabled already.", next_step="There is nothing to change.")
         _keep_an_administrator(session, account)
         account.disabled_at = now
-        lasting = (col(WebSession.account_id) == account.id, col(WebSession.ended_at).is_(None))
-        session.execute(update(WebSession).where(*lasting).values(ended_at=now))
-        unused = (col(SignInToken.account_id) == account.id, col(SignInToken.used_at).is_(None))
-        session.execute(update(SignInToken).where(*unused, col(SignInToken.expires_at) > now).values(expires_at=now))
+        end_all(session, account, now)
         append(session, AccountDisabled(actor=actor, at=now, account_id=account.id))
 
 
@@ -214,10 +211,8 @@ def _add(session: Session, name: str, role: Role, *, email: str | None, made_by:
         )
     if _key(name) in (ENGINE, LEA):
         raise InvalidInput("Evidence names somebody else by this.", where="name", next_step="Choose another name.")
-    if email and not _EMAIL.fullmatch(email):
-        raise InvalidInput(
-            "This is no e-mail address.", where="email", next_step="Write it bare, as in robin@example.org."
-        )
+    if email:
+        checked_address(email, where="email")
     if session.exec(select(Account.id).where(Account.name_key == _key(name))).first():
         raise Refused("There is an account of this name already.", where="name", next_step="Choose another name.")
     account = Account(

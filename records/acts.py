@@ -7,7 +7,7 @@ takes the act into its state; what is refused here leaves nothing behind, and re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -41,12 +41,14 @@ from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.messages import RecordAct
 from cases.values import AnchorValue, Kept, read_references
+from config.database import KEYS_A_STATEMENT
 from ledger.append import append
-from ledger.artifacts import fetch, store
+from ledger.artifacts import fetch, store_list
 from ledger.entries import ActRecorded, JsonObject
 from models import tables
 from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, FactStatus
 from models.errors import InvalidInput, NotFound, Refused
+from models.grouping import parts
 from models.tables import Artifact, Batch, Case, CaseAct, CaseAnchor, CaseFact, Duty, NotYetDecision, Proposal
 from records.accounts import check_second_person
 from records.confirmations import confirm_done
@@ -55,9 +57,6 @@ from records.scope import extend_scope, pin_terms, unpin_terms
 from records.terms import agreements_knowing
 from records.undecided import send_again, vouch
 from terms.catalogue import Catalogue
-
-KEYS_A_STATEMENT = 5_000
-"""How many rows one statement names; databases bound the values of a statement."""
 
 
 @dataclass(frozen=True)
@@ -372,7 +371,7 @@ def _decide(recording: Recording, proposal_id: UUID, *, approve: bool) -> JsonOb
         "clause": proposal.clause,
         "ground": proposal.ground,
         "reason_sha256": proposal.reason_sha256,
-        **_listed(recording, "duties", duties),
+        **store_list(session, "duties", duties, recording.at),
     }
 
 
@@ -382,19 +381,9 @@ def _not_required(session: Session, case_id: UUID, proposal: Proposal) -> list[s
     is_open = (Duty.case_id == case_id, Duty.clause == proposal.clause, col(Duty.status).in_(OPEN_STATUSES))
     found = session.exec(select(Duty.id, Duty.agreement_id).where(*is_open).order_by(col(Duty.id))).all()
     about = [key for key, agreement in found if agreement in knowing and (not named or str(agreement) in named)]
-    for some in _chunks(about):
+    for some in parts(about, KEYS_A_STATEMENT):
         session.execute(update(Duty).where(col(Duty.id).in_(some)).values(status=DutyStatus.NOT_REQUIRED))
     return [str(key) for key in about]
-
-
-def _chunks(keys: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    return (keys[n : n + KEYS_A_STATEMENT] for n in range(0, len(keys), KEYS_A_STATEMENT))
-
-
-def _listed(recording: Recording, name: str, lines: Sequence[str]) -> JsonObject:
-    """How many there are, and the artifact that lists them: an entry of evidence stays short in a large case."""
-    content = "".join(f"{line}\n" for line in lines).encode()
-    return {name: len(lines), f"{name}_sha256": store(recording.session, content, "text/plain", recording.at)}
 
 
 def _hold(recording: Recording, act: Hold) -> JsonObject:
@@ -428,7 +417,8 @@ def _done(recording: Recording, clause: str) -> JsonObject:
         )
     for duty in duties:
         perform(duty, recording.at)
-    return _listed(recording, "duties", sorted(f"{duty.id} {duty.verdict}" for duty in duties))
+    lines = sorted(f"{duty.id} {duty.verdict}" for duty in duties)
+    return store_list(recording.session, "duties", lines, recording.at)
 
 
 def _add(recording: Recording, act: Add) -> JsonObject:
@@ -443,7 +433,7 @@ def _add(recording: Recording, act: Add) -> JsonObject:
             )
         for agreement in added:
             set_anchor(recording, AnchorValue(name=name, instant=act.involved_at), agreement, act.reason)
-    return _listed(recording, "agreements", [str(agreement) for agreement in added])
+    return store_list(session, "agreements", [str(agreement) for agreement in added], recording.at)
 
 
 def _open_duties(session: Session, case_id: UUID, clause: str) -> list[Duty]:

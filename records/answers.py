@@ -120,9 +120,9 @@ def checked_answer(
         problems += [_empty(where) for where, value in needed.items() if not value]
     if email:
         try:
-            checked_address(email)
+            checked_address(email, where="email")
         except InvalidInput as error:
-            problems.append(InvalidInput(error.message, where="email", next_step=error.next_step))
+            problems.append(error)
     if problems:
         raise InvalidFields(tuple(problems))
     return GivenAnswer(notice_id, kind, actor, name or None, email or None, text or None)

@@ -25,11 +25,12 @@ from cases.kinds import kind_named
 from cases.plausibility import DatesGiven
 from cases.state import CaseState, NoticePolicy
 from cases.values import AnchorValue
+from config.database import KEYS_A_STATEMENT
 from mail.contacts import choose_recipients
 from models.defaults import Defaults
 from models.enums import DutyStatus, Party, PerformedBy
 from models.errors import InvalidInput
-from models.grouping import grouped
+from models.grouping import grouped, parts
 from models.tables import Agreement, AgreementContact, Case, Duty
 from records.duties import (
     ComputedDuty,
@@ -50,9 +51,6 @@ from terms.effective import EffectiveTerms
 
 LISTED = 20
 """How many LEAs of one line are named; the others are counted."""
-
-AGREEMENTS_A_STATEMENT = 5_000
-"""How many agreements one statement names; databases bound the values of a statement."""
 
 
 class Change(StrEnum):
@@ -209,10 +207,8 @@ class Foresight:
         """Agreements that no case has pinned the terms of, with the terms in force for them now, by hash."""
         rows = [
             row
-            for start in range(0, len(ids), AGREEMENTS_A_STATEMENT)
-            for row in session.exec(
-                select(Agreement).where(col(Agreement.id).in_(ids[start : start + AGREEMENTS_A_STATEMENT]))
-            )
+            for some in parts(ids, KEYS_A_STATEMENT)
+            for row in session.exec(select(Agreement).where(col(Agreement.id).in_(some)))
         ]
         terms = terms_in_force(session, self.catalogue, rows, self.now.date())
         scope = [

@@ -30,9 +30,9 @@ from ledger.entries import (
 )
 from models.enums import Authentication
 from models.errors import InvalidInput, NotAllowed, Refused
-from models.tables import Account, SignInToken, WebSession
+from models.tables import Account
 from records.accounts import find_account, find_account_or_none
-from records.sessions import NewSession, SessionRules, SignedInSession, begin
+from records.sessions import NewSession, SessionRules, SignedInSession, begin, end_all
 
 SHORTEST, LONGEST = 15, 200
 """How many characters a password has; the shortest is that of NIST SP 800-63B-4, 3.1.1.2."""
@@ -118,7 +118,7 @@ def set_password(database: Database, who: SignedInSession, current: str, new: st
         locked = _is_locked(account, now) and not knows
         if right and not locked:
             account.password_hash, account.failures, account.locked_until = hashed, 0, None
-            _end_all(session, account, now, but=who.id)
+            end_all(session, account, now, but=who.id)
             append(session, PasswordSet(actor=who.actor, at=now, account_id=account.id))
         elif not locked:
             _count_failure(session, account, "password", now)
@@ -190,7 +190,7 @@ def forget_sign_in(database: Database, name: str, *, actor: str, now: datetime) 
         account = find_account(session, name, locked=True)
         account.password_hash = account.totp_secret = account.totp_pending = account.totp_step = None
         account.failures, account.locked_until = 0, None
-        _end_all(session, account, now)
+        end_all(session, account, now)
         append(session, SignInForgotten(actor=actor, at=now, account_id=account.id))
 
 
@@ -258,15 +258,6 @@ def _step_of(secret: str | None, code: str, now: datetime, last: int | None) -> 
         if hmac.compare_digest(codes.generate_otp(step).encode(), given) and (last is None or step > last):
             return step
     return None
-
-
-def _end_all(session: Session, account: Account, now: datetime, *, but: UUID | None = None) -> None:
-    """End the sessions of an account, save one, and the links that nobody used yet."""
-    lasting = (col(WebSession.account_id) == account.id, col(WebSession.ended_at).is_(None))
-    ending = lasting if but is None else (*lasting, col(WebSession.id) != but)
-    session.execute(update(WebSession).where(*ending).values(ended_at=now))
-    unused = (col(SignInToken.account_id) == account.id, col(SignInToken.used_at).is_(None))
-    session.execute(update(SignInToken).where(*unused, col(SignInToken.expires_at) > now).values(expires_at=now))
 
 
 def _locked() -> NotAllowed:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from config.database import Database
 from ledger.append import append
@@ -16,7 +16,7 @@ from ledger.entries import AccessRefused, SessionEnded, SignedIn
 from models.enums import Authentication, Role
 from models.errors import NotFound
 from models.identifiers import sha256_hex
-from models.tables import Account, WebSession
+from models.tables import Account, SignInToken, WebSession
 
 TOKEN_BYTES = 32
 
@@ -158,6 +158,15 @@ def end_session(
         if kept.ended_at is None:
             kept.ended_at = now
             append(session, SessionEnded(actor=actor, at=now, account_id=kept.account_id, session_id=kept.id))
+
+
+def end_all(session: Session, account: Account, now: datetime, *, but: UUID | None = None) -> None:
+    """End the sessions of an account, save one, and the one-time links that nobody used yet."""
+    lasting = (col(WebSession.account_id) == account.id, col(WebSession.ended_at).is_(None))
+    ending = lasting if but is None else (*lasting, col(WebSession.id) != but)
+    session.execute(update(WebSession).where(*ending).values(ended_at=now))
+    unused = (col(SignInToken.account_id) == account.id, col(SignInToken.used_at).is_(None))
+    session.execute(update(SignInToken).where(*unused, col(SignInToken.expires_at) > now).values(expires_at=now))
 
 
 def record_refusal(database: Database, who: SignedInSession, asked: str, now: datetime) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlmodel import Session, col, func, select, update
 
 from cases.acts import SendAgain, Vouch
+from ledger.artifacts import store_list
 from ledger.entries import JsonObject
 from models.enums import BatchStatus, DeliveryStatus
 from models.errors import InvalidInput, Refused
@@ -80,7 +81,7 @@ def send_again(session: Session, case: Case, act: SendAgain, *, at: datetime) ->
         .where(col(Batch.id).in_(batches), col(Batch.status).in_((BatchStatus.SENT, BatchStatus.PUT_OFF)))
         .values(status=BatchStatus.PUT_OFF, again_at=at)
     )
-    return {"deliveries": [str(delivery.id) for delivery, _, _ in found]}
+    return store_list(session, "deliveries", [str(delivery.id) for delivery, _, _ in found], at)
 
 
 def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime) -> JsonObject:

@@ -25,7 +25,7 @@ async def send_test(
         Refused: nobody is left who could be told by the draft.
         Unavailable: the mail server took no mail, or nobody can say whether it did.
     """
-    to = Mailbox(name="", email=_address(address))
+    to = Mailbox(name="", email=checked_address(address, where="to"))
     writer = notice_writer(resources.settings, resources.keyring)
     raw = await asyncio.to_thread(keep_test, resources.database, writer, case_id, notice_id, to, actor=actor, now=now)
     try:
@@ -39,10 +39,3 @@ async def send_test(
         raise InvalidInput(
             f"The mail server refused this address ({answer.code}).", where="to", next_step="Correct it."
         )
-
-
-def _address(address: str) -> str:
-    try:
-        return checked_address(address)
-    except InvalidInput as error:
-        raise InvalidInput(error.message, where="to", next_step=error.next_step) from None

@@ -30,7 +30,7 @@ from records.sign_in import issue_token
 from web.failures import status_of
 from web.pages import problems_of
 from web.sessions import Session
-from web.site import OWN_FORM, CheckedForm, SignedIn, Site, TheSite, password_of, text_of
+from web.site import OWN_FORM, CheckedForm, SignedIn, Site, TheSite, id_of, incomplete, password_of, text_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -111,7 +111,7 @@ def _change_own(site: Site, session: Session, form: FormData) -> None:
         case "remove-codes":
             remove_codes(database, session, code, now)
         case _:
-            raise _incomplete()
+            raise incomplete()
 
 
 @router.post("/account/sessions/{session_id}/end", dependencies=[OWN_FORM])
@@ -144,14 +144,10 @@ def _administer(site: Site, actor: str, form: FormData) -> Done:
             forget_sign_in(database, name, actor=actor, now=now)
             return Done(f"The password and codes of {name} are forgotten.", _link(site, name, actor))
         case "end":
-            end_session(database, _session_id(form), actor=actor, now=now)
+            end_session(database, id_of(text_of(form, "session_id")), actor=actor, now=now)
             return Done("The session is ended.")
         case _:
-            raise _incomplete()
-
-
-def _incomplete() -> InvalidInput:
-    return InvalidInput("This form is incomplete.", next_step="Reload the page, and fill it in again.")
+            raise incomplete()
 
 
 def _link(site: Site, name: str, actor: str) -> str:
@@ -164,13 +160,6 @@ def _role(form: FormData) -> Role:
         return Role(text_of(form, "role"))
     except ValueError:
         raise InvalidInput("No role is chosen.", where="role", next_step="Choose one.") from None
-
-
-def _session_id(form: FormData) -> UUID:
-    try:
-        return UUID(text_of(form, "session_id"))
-    except ValueError:
-        raise _incomplete() from None
 
 
 def _show(

@@ -18,7 +18,7 @@ from web.act_forms import read_act
 from web.cases import show_again, show_refusal
 from web.checking import CHANGE, ToCheck, confirms_dates, in_words, kept_values, show_check, was_checked
 from web.sessions import Session
-from web.site import CheckedForm, SignedIn, Site, TheSite, check_act, text_of
+from web.site import CheckedForm, SignedIn, Site, TheSite, check_act, sent_as_of, text_of
 
 router = APIRouter(prefix="/cases/{case_id}/acts", include_in_schema=False)
 
@@ -86,11 +86,3 @@ async def _check(
     )
     checked = await site.service.check_act(case_id, act, actor=session.actor)
     return await asyncio.to_thread(show_check, request, site, asked, checked, error)
-
-
-def sent_as_of(text: str) -> UUID | None:
-    """The name that the page gave its form, so that a form sent twice is one act."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

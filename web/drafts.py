@@ -16,13 +16,12 @@ from models.errors import DuenoticeError
 from records.queries.cases import read_case_head
 from records.queries.drafts import Drafts
 from starter.draft_tests import send_test
-from web.acts import sent_as_of
 from web.failures import status_of
 from web.messages import MAIL_POLICY, eml
 from web.pages import problems_of
 from web.paging import read_page
 from web.sessions import Session
-from web.site import CheckedForm, SignedIn, Site, TheSite, text_of
+from web.site import CheckedForm, SignedIn, Site, TheSite, sent_as_of, text_of
 
 router = APIRouter(prefix="/cases/{case_id}/drafts", include_in_schema=False)
 

@@ -15,7 +15,7 @@ from records.costs import read_receipt, record_cost
 from records.documents import NewDocument, add_documents, read_document, withdraw_document
 from web.cases import show_refusal
 from web.files import attachment, files_of
-from web.site import OWN_FORM, CheckedForm, SignedIn, TheSite, text_of
+from web.site import OWN_FORM, CheckedForm, SignedIn, TheSite, id_of, text_of
 
 router = APIRouter(prefix="/cases/{case_id}", include_in_schema=False)
 
@@ -76,7 +76,7 @@ async def add_cost(request: Request, site: TheSite, session: SignedIn, case_id: 
             record_cost,
             site.resources.database,
             case_id,
-            _id_of(text_of(form, "cost_id")),
+            id_of(text_of(form, "cost_id")),
             agreement=text_of(form, "agreement"),
             amount=text_of(form, "amount"),
             note=text_of(form, "note"),
@@ -93,13 +93,6 @@ async def add_cost(request: Request, site: TheSite, session: SignedIn, case_id: 
 def receipt(site: TheSite, case_id: UUID, cost_id: UUID) -> Response:
     """The receipt of one amount."""
     return attachment(read_receipt(site.resources.database, case_id, cost_id))
-
-
-def _id_of(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidInput("This form is incomplete.", next_step="Reload the page, and fill it in again.") from None
 
 
 def _back(case_id: UUID, done: str, section: str) -> Response:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import assert_never
-from uuid import UUID
 
 from cases.fields import FormField, Shape
 from models.errors import InvalidInput
+from web.site import id_of
 from web.times import read_date, read_instant
 
 
@@ -40,7 +40,7 @@ def read_text(field: FormField, text: str, zone: str) -> object:
                 raise InvalidInput("This is not one of those to choose from.", where=where, next_step="Choose one.")
             return text or None
         case Shape.MADE:
-            return _id(text)
+            return id_of(text)
         case Shape.AGREEMENTS:
             return text.split()
         case Shape.LINES:
@@ -51,10 +51,3 @@ def read_text(field: FormField, text: str, zone: str) -> object:
             raise TypeError(f"{field.shape} is not one text: {field.name}")
         case _:
             assert_never(field.shape)
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidInput("This form is incomplete.", next_step="Reload the page, and try again.") from None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, TypeVar
+from uuid import UUID
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
@@ -14,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from cases.acts import Act
-from models.errors import NotAllowed
+from models.errors import InvalidInput, NotAllowed
 from records.accounts import with_article
 from records.answers import AnswerBox
 from records.outbox import NoticeWriter
@@ -134,6 +135,31 @@ def text_of(form: FormData, name: str) -> str:
     """The text that a form gives for ``name``, stripped; blank if it gives none."""
     value = form.get(name, "")
     return value.replace("\0", "").strip() if isinstance(value, str) else ""
+
+
+def id_of(text: str) -> UUID:
+    """The id that a page's own form carries.
+
+    Raises:
+        InvalidInput: it carries none.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        raise incomplete() from None
+
+
+def incomplete() -> InvalidInput:
+    """What is said of a form that lacks what the page puts into it."""
+    return InvalidInput("This form is incomplete.", next_step="Reload the page, and fill it in again.")
+
+
+def sent_as_of(text: str) -> UUID | None:
+    """The name that the page gave its form, so that a form sent twice is one act."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def password_of(form: FormData, name: str) -> str:

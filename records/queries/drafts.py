@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
+from functools import cached_property
 from uuid import UUID
 
+from sqlalchemy import true
 from sqlmodel import Session, col, select
 
 from cases.acts import Release
@@ -118,22 +120,23 @@ class _Waiting:
 
 
 class Drafts:
-    """The drafts of one case, all read at one moment.
+    """The drafts of one case, all read at one moment; or ``only`` the one of a notice, where no other matters.
 
     Raises:
         NotFound: there is no such case.
     """
 
-    def __init__(self, session: Session, writer: NoticeWriter, case_id: UUID, now: datetime) -> None:
+    def __init__(
+        self, session: Session, writer: NoticeWriter, case_id: UUID, now: datetime, *, only: UUID | None = None
+    ) -> None:
         require_case(session, case_id)
         self._session = session
         self._writer = writer
         self._case_id = case_id
         self._now = now
-        self._all = _waiting(session, case_id)
+        self._all = _waiting(session, case_id, only)
         self._due_dates = read_due_dates(session, {each.batch.due_date_id for each in self._all})
         self._titles = {due.clause: due.title for due in self._due_dates.values()}
-        self._groups = self._grouped()
         self._composed: dict[UUID, _Composed | None] = {}
 
     def leaving(self) -> tuple[Leaving, ...]:
@@ -249,7 +252,8 @@ class Drafts:
             )
         return found
 
-    def _grouped(self) -> list[list[_Waiting]]:
+    @cached_property
+    def _groups(self) -> list[list[_Waiting]]:
         own_dates = _agreements_with(self._session, CaseAnchor, self._case_id)
         own_holds = _agreements_with(self._session, LawEnforcementHold, self._case_id)
         told = set(
@@ -283,7 +287,11 @@ class Drafts:
         return sorted(groups.values(), key=lambda group: (group[0].batch.leaves_at, group[0].batch.clause))
 
     def _group_of(self, each: _Waiting) -> list[_Waiting]:
-        return next(group for group in self._groups if each in group)
+        return self._group_by_notice[each.notice.id]
+
+    @cached_property
+    def _group_by_notice(self) -> dict[UUID, list[_Waiting]]:
+        return {each.notice.id: group for group in self._groups for each in group}
 
     def _first_under(self, each: _Waiting) -> _Waiting:
         """The first draft of the same sort under the same clause."""
@@ -406,7 +414,7 @@ def check_read(session: Session, writer: NoticeWriter, case_id: UUID, release: R
         )
     try:
         notice_id = UUID(release.read.partition(".")[0])
-        mark = Drafts(session, writer, case_id, now).mark(notice_id)
+        mark = Drafts(session, writer, case_id, now, only=notice_id).mark(notice_id)
         batch_id = session.get_one(Notice, notice_id).batch_id
     except (NotFound, ValueError):
         mark, batch_id = None, None
@@ -428,7 +436,7 @@ def _how_many(batches: Sequence[Batch]) -> str:
     return f"{total:,} notice{' would' if total == 1 else 's would'} leave at once: {listed}"
 
 
-def _waiting(session: Session, case_id: UUID) -> list[_Waiting]:
+def _waiting(session: Session, case_id: UUID, only: UUID | None) -> list[_Waiting]:
     """The notices that wait for a decision, by the name of whoever is told; one that is released is on its way."""
     rows = session.exec(
         select(Notice, Batch, Duty, Agreement)
@@ -437,6 +445,7 @@ def _waiting(session: Session, case_id: UUID) -> list[_Waiting]:
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(Notice.case_id == case_id, col(Notice.dropped).is_(False), col(Notice.given_at).is_(None))
         .where(col(Batch.status).in_(NOT_BEGUN), col(Batch.released_by).is_(None))
+        .where(true() if only is None else col(Notice.id) == only)
         .order_by(col(Agreement.lea_name), col(Notice.id))
     )
     return [_Waiting(*row) for row in rows]
