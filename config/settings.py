@@ -101,7 +101,7 @@ class Organisation(_Part):
     """Who runs this installation: the sender that notices name, who signs them, and whom to ask about them.
 
     ``point_of_contact`` is the person that some agreements want named as knowing more, where a case names none;
-    ``parents_contact`` the employee whom parents may ask about a breach.
+    ``parents_contact`` the employee whom parents may ask.
     """
 
     name: _Line

@@ -299,7 +299,7 @@ class Clause(Frozen):
         recurs: whether it comes round again, each time counted from the due date before.
         contents: the elements that its notice must give.
         tells: the elements that it gives as a courtesy, although the clause does not ask for them.
-        grounds: why a breach may need no notice under this clause.
+        grounds: why a matter may need no notice under this clause.
     """
 
     title: str
@@ -488,7 +488,7 @@ class ChoicesFile(Frozen):
 
 
 class GroundsFile(Frozen):
-    """``grounds.yaml``: why a breach may need no notice, in words."""
+    """``grounds.yaml``: why a matter may need no notice, in words."""
 
     grounds: dict[Name, str]
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from terms.clauses import Required
 
 FOUND_OUT = ("anchor", "fact", "artifact")
-"""The kinds of source whose values an incident brings to light."""
+"""The kinds of source whose values the matter itself brings to light."""
 
 
 class ContentElement(BaseModel):

@@ -87,7 +87,7 @@ def _form(catalogue: Catalogue, form_id: str) -> str:
             "### How duties are performed\n",
             PERFORMANCE,
             _performance(terms, ids),
-            *_breach_contents(terms, places),
+            *_all_contents(terms, places),
             "### Rules, rights, definitions and duties without a time\n",
             _matrix(terms, [clause for clause in ids if clause not in dated], places),
             "### Places\n",
@@ -129,10 +129,10 @@ def _is_dated(clause: EffectiveClause | None) -> bool:
     return clause is not None and clause.dated
 
 
-def _breach_contents(terms: Mapping[str, EffectiveTerms], places: _Places) -> list[str]:
+def _all_contents(terms: Mapping[str, EffectiveTerms], places: _Places) -> list[str]:
     found = (clause for of in terms.values() for clause in of.clauses.values())
-    clauses = sorted({clause.id for clause in found if clause.event == "breach" and clause.contents})
-    heading = ["### Contents of breach notices\n"] if clauses else []
+    clauses = sorted({clause.id for clause in found if clause.contents})
+    heading = ["### Contents of notices and confirmations\n"] if clauses else []
     return heading + [_contents(terms, clause, places) for clause in clauses]
 
 
