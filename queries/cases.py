@@ -25,7 +25,6 @@ from models.enums import (
     OPEN_STATUSES,
     BatchStatus,
     CaseStatus,
-    ContactRole,
     DeliveryStatus,
     DutyStatus,
     NoticeKind,
@@ -49,15 +48,7 @@ from models.tables import (
     Notice,
     Proposal,
 )
-from records.anchors import current_anchors
-from records.due_dates import StoredDueDate, read_due_date, read_due_dates
-from records.duties import asked_dates
-from records.notices import NOT_BEGUN, NOT_SENT
-from records.outbox import current_facts
-from records.performing import performed_duties
-from records.queries.views import (
-    AgreementKinds,
-    AgreementView,
+from queries.views import (
     CaseHead,
     CaseRow,
     CaseView,
@@ -75,6 +66,12 @@ from records.queries.views import (
     WithholdingEnd,
     WithholdingView,
 )
+from records.anchors import current_anchors
+from records.due_dates import StoredDueDate, read_due_date, read_due_dates
+from records.duties import asked_dates
+from records.notices import NOT_BEGUN, NOT_SENT
+from records.outbox import current_facts
+from records.performing import performed_duties
 from records.restore import not_yet_decisions
 from records.scope import require_case
 from records.summary import summarise
@@ -129,30 +126,6 @@ EVERY_DUTY = DutyFilter()
 
 
 @dataclass(frozen=True)
-class AgreementFilter:
-    """Which agreements to read: those whose name or reference holds ``find``, of one state or form if given."""
-
-    find: str = ""
-    state: str = ""
-    form: str = ""
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """The conditions as SQL."""
-        conditions: list[ColumnElement[bool]] = []
-        if self.find:
-            named = col(Agreement.lea_name).icontains(self.find, autoescape=True)
-            conditions.append(named | col(Agreement.reference).icontains(self.find, autoescape=True))
-        if self.state:
-            conditions.append(col(Agreement.state) == self.state)
-        if self.form:
-            conditions.append(col(Agreement.form) == self.form)
-        return conditions
-
-
-EVERY_AGREEMENT = AgreementFilter()
-
-
-@dataclass(frozen=True)
 class CaseFilter:
     """Which cases to read; each condition that is None leaves it open. Titles are sealed, so nothing searches them."""
 
@@ -204,59 +177,6 @@ def cases_between(database: Database, first: UUID, last: UUID, *, limit: int) ->
     with database.reading() as session:
         found = select(Case.id).where(col(Case.id).between(first, last)).order_by(col(Case.id)).limit(limit)
         return tuple(session.exec(found))
-
-
-def list_agreements(database: Database) -> tuple[AgreementView, ...]:
-    """Every agreement, by its LEA's name."""
-    return find_agreements(database, EVERY_AGREEMENT)[0]
-
-
-def find_agreements(
-    database: Database, which: AgreementFilter, *, offset: int = 0, limit: int | None = None
-) -> tuple[tuple[AgreementView, ...], int]:
-    """Some of the agreements by name, at most ``limit`` from ``offset`` on, and how many there are."""
-    wanted = which.conditions()
-    with database.reading() as session:
-        rows = session.exec(
-            select(Agreement)
-            .where(*wanted)
-            .order_by(col(Agreement.lea_name), col(Agreement.reference))
-            .offset(offset)
-            .limit(limit)
-        ).all()
-        contacts = select(
-            AgreementContact.agreement_id, func.count(), func.count(col(AgreementContact.failing_since))
-        ).where(AgreementContact.role != ContactRole.COPY_TO, AgreementContact.rank >= 0)
-        if limit is not None:
-            contacts = contacts.where(col(AgreementContact.agreement_id).in_([row.id for row in rows]))
-        counts = {
-            agreement_id: {"contacts": count, "failing": failing}
-            for agreement_id, count, failing in session.exec(contacts.group_by(col(AgreementContact.agreement_id)))
-        }
-        none = {"contacts": 0, "failing": 0}
-        found = tuple(
-            AgreementView(**counts.get(row.id, none), **row.model_dump(include=set(AgreementView.model_fields)))
-            for row in rows
-        )
-        total = session.exec(select(func.count()).select_from(Agreement).where(*wanted)).one()
-    return found, total
-
-
-def matching_references(database: Database, which: AgreementFilter) -> frozenset[str]:
-    """The references of the agreements that match."""
-    with database.reading() as session:
-        return frozenset(session.exec(select(Agreement.reference).where(*which.conditions())))
-
-
-def agreement_kinds(database: Database) -> AgreementKinds:
-    """What agreements there are to choose from."""
-    with database.reading() as session:
-        return AgreementKinds(
-            total=session.exec(select(func.count()).select_from(Agreement)).one(),
-            states=tuple(session.exec(select(Agreement.state).distinct().order_by(col(Agreement.state)))),
-            forms=tuple(session.exec(select(Agreement.form).distinct().order_by(col(Agreement.form)))),
-            zones=tuple(session.exec(select(Agreement.time_zone).distinct().order_by(col(Agreement.time_zone)))),
-        )
 
 
 def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
@@ -362,18 +282,6 @@ def notices_left(database: Database, case_id: UUID, clause: str | None = None) -
                 true() if clause is None else col(Batch.clause) == clause,
             )
         ).one()
-
-
-def references_to_add(session: Session, case_id: UUID, which: AgreementFilter) -> tuple[str, ...]:
-    """The references of the matching agreements that a case does not touch yet."""
-    there = select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case_id)
-    return tuple(
-        session.exec(
-            select(Agreement.reference)
-            .where(*which.conditions(), col(Agreement.id).not_in(there))
-            .order_by(col(Agreement.reference))
-        )
-    )
 
 
 def _head(session: Session, case: Case, now: datetime) -> CaseHead:

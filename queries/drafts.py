@@ -27,9 +27,9 @@ from records.documents_at_hand import documents_at_hand
 from records.due_dates import read_due_dates
 from records.notices import NOT_BEGUN
 from records.outbox import DraftedNotice, NoticeWriter
-from records.queries.views import View
 from records.scope import require_case
 from records.together import further_duties
+from records.view import View
 
 
 class DraftRow(View):

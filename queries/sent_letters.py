@@ -11,7 +11,7 @@ from config.database import Database
 from ledger.artifacts import fetch
 from models.tables import Delivery
 from records.outbox import ARRIVED
-from records.queries.views import View
+from records.view import View
 
 
 class SentLetter(View):

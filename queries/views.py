@@ -6,8 +6,6 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-
 from cases.values import AnchorValue
 from models.enums import (
     OPEN_STATUSES,
@@ -21,13 +19,8 @@ from models.enums import (
     PerformedBy,
     Verdict,
 )
+from records.view import View
 from terms.effective import TrailStep
-
-
-class View(BaseModel):
-    """Base of all views."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class AgreementView(View):

@@ -25,8 +25,8 @@ from models.enums import AnswerKind, ContactRole, NoticeKind
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.tables import Agreement, AgreementContact, Answer, DueDate, Duty, Notice
 from records.due_dates import read_due_date
-from records.queries.views import View
 from records.scope import clauses_of_agreement, require_case
+from records.view import View
 
 LEA = "lea"
 """Who answers, as evidence names them: whoever holds the link of the LEA's notice."""

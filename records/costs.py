@@ -17,9 +17,9 @@ from mail.facts import clean_block
 from models.enums import Party
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.tables import Agreement, Artifact, Case, CaseAgreement, Cost
-from records.queries.views import View
 from records.scope import agreement_in_scope, pinned_clauses, require_case
 from records.uploads import UploadedFile, media_type_of
+from records.view import View
 
 LONGEST_NOTE = 2_000
 _AMOUNT = re.compile(r"(-?)\$?(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d\d))?", re.ASCII)

@@ -30,9 +30,9 @@ from records.anchors import current_anchors
 from records.answers import LinkedNotice
 from records.cases import note_change
 from records.outbox import current_facts
-from records.queries.views import View
 from records.scope import agreement_in_scope, clauses_of_agreement, pinned_clauses, require_case
 from records.uploads import UploadedFile, media_type_of
+from records.view import View
 from terms.catalogue import Catalogue
 from terms.effective import EffectiveClause
 

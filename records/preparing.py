@@ -13,8 +13,7 @@ from ledger.artifacts import store
 from models.errors import InvalidInput
 from models.tables import Artifact, Case, CaseAgreement
 from records.acts import kept_in
-from records.queries.cases import EVERY_AGREEMENT, AgreementFilter, references_to_add
-from records.scope import agreements_to_add
+from records.scope import EVERY_AGREEMENT, AgreementFilter, agreements_to_add, references_to_add
 from records.terms import agreements_knowing
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select, update
 
 from ledger.actors import ENGINE
@@ -18,6 +20,30 @@ from models.tables import Agreement, AgreementContact, Case, CaseAgreement, Term
 from records.terms import exhibit_h_changes
 from terms.catalogue import Catalogue
 from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
+
+
+@dataclass(frozen=True)
+class AgreementFilter:
+    """Which agreements to read: those whose name or reference holds ``find``, of one state or form if given."""
+
+    find: str = ""
+    state: str = ""
+    form: str = ""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The conditions as SQL."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.find:
+            named = col(Agreement.lea_name).icontains(self.find, autoescape=True)
+            conditions.append(named | col(Agreement.reference).icontains(self.find, autoescape=True))
+        if self.state:
+            conditions.append(col(Agreement.state) == self.state)
+        if self.form:
+            conditions.append(col(Agreement.form) == self.form)
+        return conditions
+
+
+EVERY_AGREEMENT = AgreementFilter()
 
 
 def require_case(session: Session, case_id: UUID) -> Case:
@@ -219,3 +245,15 @@ def agreements_to_add(session: Session, case_id: UUID, references: Iterable[str]
             next_step="Leave them out.",
         )
     return agreements
+
+
+def references_to_add(session: Session, case_id: UUID, which: AgreementFilter) -> tuple[str, ...]:
+    """The references of the matching agreements that a case does not touch yet."""
+    there = select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case_id)
+    return tuple(
+        session.exec(
+            select(Agreement.reference)
+            .where(*which.conditions(), col(Agreement.id).not_in(there))
+            .order_by(col(Agreement.reference))
+        )
+    )

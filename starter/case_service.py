@@ -41,11 +41,11 @@ from models import identifiers
 from models.enums import Authentication
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, Refused, Unavailable
 from models.tables import Case, CaseAct
+from queries.drafts import check_read
 from records.anchors import anchors_by_agreement
 from records.consequences import Consequences, Foresight
 from records.intake import intake_digest, keep_intake
 from records.preparing import complete, keep, let_go
-from records.queries.drafts import check_read
 from records.restore import known_state
 from records.scope import require_case
 from records.summary import summarise

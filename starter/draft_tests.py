@@ -9,6 +9,7 @@ from uuid import UUID
 from mail.facts import Mailbox, checked_address
 from mail.transport import MailServerUnavailable, OutcomeUnknown, Rejected, SmtpTransport
 from models.errors import InvalidInput, Unavailable
+from queries.drafts import Drafts
 from records.draft_tests import keep_test
 from starter.resources import Resources
 from starter.writing import notice_writer, smtp_server
@@ -27,7 +28,13 @@ async def send_test(
     """
     to = Mailbox(name="", email=checked_address(address, where="to"))
     writer = notice_writer(resources.settings, resources.keyring)
-    raw = await asyncio.to_thread(keep_test, resources.database, writer, case_id, notice_id, to, actor=actor, now=now)
+
+    def keep() -> bytes:
+        with resources.database.writing() as session:
+            draft = Drafts(session, writer, case_id, now, only=notice_id).drafted(notice_id)
+            return keep_test(session, writer, case_id, draft, to, actor=actor, now=now)
+
+    raw = await asyncio.to_thread(keep)
     try:
         async with SmtpTransport(smtp_server(resources.settings)) as transport:
             answer = await transport.send(raw, writer.sender.email, to.email)

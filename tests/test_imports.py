@@ -67,7 +67,7 @@ def test_nothing_reads_the_ledger_to_run() -> None:
         if (isinstance(node, ast.Name) and node.id in {"EvidenceEntry", "LedgerHead"})
         or (isinstance(node, ast.Attribute) and node.attr in {"EvidenceEntry", "LedgerHead"})
     }
-    allowed = [Path("ledger"), Path("records/queries"), Path("starter/rehearsals")]
+    allowed = [Path("ledger"), Path("queries"), Path("starter/rehearsals")]
     assert readers
     assert not [path for path in readers if not any(path.is_relative_to(room) for room in allowed)]
 
@@ -78,7 +78,7 @@ def test_nothing_that_runs_reads_what_reads_the_ledger() -> None:
         (path, node.module)
         for path, module in sources("activities", "workflows", "cases", "mail", "terms")
         for node in ast.walk(module)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("records.queries", "ledger.verify"))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("queries", "ledger.verify"))
     }
     assert not detours
 

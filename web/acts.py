@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from cases.acts import Act
 from cases.fields import Shape, fields_of
 from models.errors import DoubtfulDates, DuenoticeError, NotFound
-from records.queries.cases import kind_of_case
+from queries.cases import kind_of_case
 from web.act_forms import read_act
 from web.cases import show_again, show_refusal
 from web.checking import CHANGE, ToCheck, confirms_dates, in_words, kept_values, show_check, was_checked

@@ -10,8 +10,9 @@ from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from models.errors import DuenoticeError, InvalidInput
+from queries.agreements import agreement_kinds, find_agreements
 from records.agreements import ImportResult, import_agreements
-from records.queries.cases import AgreementFilter, agreement_kinds, find_agreements
+from records.scope import AgreementFilter
 from web.failures import status_of
 from web.pages import problems_of
 from web.paging import asked_text, read_page

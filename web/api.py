@@ -15,8 +15,7 @@ from cases.intake import Intake
 from cases.kind import Kind
 from cases.state import CaseSummary
 from models.enums import CaseStatus, DutyStatus
-from records.consequences import Consequences
-from records.queries.cases import (
+from queries.cases import (
     CaseFilter,
     DutyFilter,
     list_cases,
@@ -27,8 +26,9 @@ from records.queries.cases import (
     read_evidence,
     read_progress,
 )
-from records.queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
-from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
+from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
+from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
+from records.consequences import Consequences
 from starter.case_service import Checked
 from web.paging import LAST_OFFSET
 from web.site import SignedIn, TheSite, check_act

@@ -15,13 +15,10 @@ from starlette.responses import Response
 from cases.kinds import kind_named
 from models.enums import CaseStatus
 from models.errors import DuenoticeError
-from records.answers import read_answers
-from records.costs import read_costs
-from records.documents import read_documents
-from records.queries.cases import (
+from queries.agreements import agreement_kinds
+from queries.cases import (
     CaseFilter,
     DutyFilter,
-    agreement_kinds,
     case_kinds,
     list_cases,
     read_case_head,
@@ -29,7 +26,10 @@ from records.queries.cases import (
     read_duties,
     read_evidence,
 )
-from records.queries.views import CohortView
+from queries.views import CohortView
+from records.answers import read_answers
+from records.costs import read_costs
+from records.documents import read_documents
 from web.act_forms import act_form
 from web.failures import status_of
 from web.pages import problems_of

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from starlette.datastructures import FormData
 
 from config.database import Database
-from records.queries.cases import EVERY_AGREEMENT, AgreementFilter, find_agreements, matching_references
-from records.queries.views import AgreementView
+from queries.agreements import find_agreements, matching_references
+from queries.views import AgreementView
+from records.scope import EVERY_AGREEMENT, AgreementFilter
 from web.paging import Page, read_page
 from web.site import text_of, texts_of
 

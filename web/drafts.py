@@ -13,8 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from cases.acts import Act, Learn, Release, parse_act
 from models.enums import FactStatus
 from models.errors import DuenoticeError
-from records.queries.cases import read_case_head
-from records.queries.drafts import Drafts
+from queries.cases import read_case_head
+from queries.drafts import Drafts
 from starter.draft_tests import send_test
 from web.failures import status_of
 from web.messages import MAIL_POLICY, eml

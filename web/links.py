@@ -17,9 +17,9 @@ from starlette.responses import RedirectResponse, Response
 from mail.links import LINK_FOLDER, read_notice_token
 from models.enums import AnswerKind
 from models.errors import InvalidFields, NotFound
+from queries.sent_letters import read_sent_letter
 from records.answers import LEA, LinkedNotice, checked_answer, read_linked_notice
 from records.documents import fetch_document, read_lea_documents, read_lea_facts
-from records.sent_letters import read_sent_letter
 from starter.writing import sender_of
 from web.failures import status_of
 from web.files import attachment

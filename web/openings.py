@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from cases.intake import Intake
 from cases.kinds import kind_named
 from models.errors import DoubtfulDates, DuenoticeError
-from records.queries.cases import agreement_kinds
+from queries.agreements import agreement_kinds
 from web.checking import CHANGE, ToCheck, confirms_dates, in_words, show_check, was_checked
 from web.failures import status_of
 from web.opening_form import OpeningForm, field_of, offered_lines

@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 
 from models.errors import InvalidInput
+from queries.agreements import list_agreements
 from records.agreements import DEMO_FILE, import_agreements
-from records.queries.cases import list_agreements
 from starter.cli.console import console, open_installation
 from starter.command_line import actor
 from starter.resources import utc_now

@@ -28,8 +28,8 @@ from mail.provision import Place, operative_steps
 from models import identifiers
 from models.enums import Authentication, CaseStatus, DutyStatus
 from models.errors import InvalidInput, NotFound
-from records.queries.cases import CaseFilter, list_cases, read_case, read_case_head, read_cohorts
-from records.queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView
+from queries.cases import CaseFilter, list_cases, read_case, read_case_head, read_cohorts
+from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView
 from starter.cli import acts, checking
 from starter.cli.acts import LOOK_AGAIN_SECONDS
 from starter.cli.console import (

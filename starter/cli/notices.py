@@ -14,7 +14,7 @@ from mail.facts import Mailbox, NoticeFacts
 from models.enums import NoticeKind
 from models.errors import InvalidInput
 from models.identifiers import message_id
-from records.previews import preview_notice
+from queries.previews import preview_notice
 from starter.cli.console import command_settings, find_case
 from starter.cli.terms import FormOption
 from starter.demonstration import demonstrate

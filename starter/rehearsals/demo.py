@@ -13,9 +13,9 @@ from cases.intake import ApproximateTime, Person
 from config.logging import configure_logging
 from config.settings import load_settings
 from models.enums import Verdict
+from queries.cases import read_case
+from queries.views import CaseView
 from records.agreements import DEMO_FILE, import_agreements
-from records.queries.cases import read_case
-from records.queries.views import CaseView
 from starter.cli.cases import duty_table
 from starter.cli.console import wide_console
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine

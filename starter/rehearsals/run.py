@@ -22,7 +22,7 @@ from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Notice
 from records.accounts import add_account
 from records.agreements import import_agreements
-from records.queries.views import View
+from records.view import View
 from starter.case_service import CaseService
 from starter.rehearsals.districts import Counts, FictionalDistricts, make_districts, scaled
 from starter.rehearsals.scenario import Scenario, Source, all_later, later, moved

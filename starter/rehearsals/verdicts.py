@@ -26,7 +26,7 @@ from ledger.entries import (
 )
 from models.enums import DutyStatus, NoticeKind, Verdict
 from models.tables import Agreement, Batch, DueDate, Duty, EvidenceEntry
-from records.queries.views import View
+from records.view import View
 
 WAVE = timedelta(minutes=10)
 """Entries that say the same no further apart than this are told as one."""

@@ -39,7 +39,7 @@ from models import identifiers
 from models.errors import Unavailable
 from models.search_attributes import REGISTRY
 from models.tables import LedgerHead
-from records.queries.cases import kind_of_case
+from queries.cases import kind_of_case
 from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli
 from starter.resources import Resources, open_database, utc_now

@@ -23,8 +23,8 @@ from config.converter import data_converter
 from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus, Verdict
 from models.errors import InvalidInput
-from records.queries.cases import read_case
-from records.queries.views import CaseView, DutyView
+from queries.cases import read_case
+from queries.views import CaseView, DutyView
 from starter.rehearsals.run import run_scenario
 from starter.rehearsals.scenario import read_scenario
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine

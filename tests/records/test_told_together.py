@@ -15,8 +15,8 @@ from config.database import Database
 from ledger.artifacts import fetch
 from models.enums import DutyStatus, NoticeKind, Verdict
 from models.tables import Delivery, EvidenceEntry, Notice
+from queries.cases import read_case
 from records.performing import performed_duties
-from records.queries.cases import read_case
 from tests.support.case_in_sql import CaseInSql, Place, open_in_sql, standing_kind
 from tests.support.incidents import INITIAL, NOTICE
 

@@ -11,8 +11,8 @@ import pytest
 
 from models.enums import DutyStatus, NoticeKind
 from models.errors import NotAllowed
-from records.queries.cases import read_case
-from records.queries.views import CaseView
+from queries.cases import read_case
+from queries.views import CaseView
 from records.references import references_in_csv
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now

@@ -14,8 +14,8 @@ from ledger.artifacts import fetch
 from models.enums import ContactRole
 from models.errors import InvalidFields
 from models.tables import Agreement, AgreementContact, EvidenceEntry
+from queries.agreements import list_agreements
 from records.agreements import DEMO_FILE, ImportResult, import_agreements
-from records.queries.cases import list_agreements
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
 

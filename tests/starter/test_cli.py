@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from models.enums import DutyStatus
+from queries.cases import list_cases
 from records.agreements import DEMO_FILE
-from records.queries.cases import list_cases
 from starter.cli.main import run
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now

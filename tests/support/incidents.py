@@ -12,9 +12,9 @@ from uuid import UUID
 
 from cases.breach import IncidentReport
 from cases.intake import ApproximateTime, Person
+from queries.cases import read_case, read_message
+from queries.views import CaseView, DutyView, NoticeView
 from records.agreements import import_agreements
-from records.queries.cases import read_case, read_message
-from records.queries.views import CaseView, DutyView, NoticeView
 from starter.case_service import CaseService
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now

@@ -8,8 +8,8 @@ from email.message import EmailMessage
 from uuid import UUID
 
 from models.identifiers import case_reference
-from records.queries.cases import read_message
-from records.queries.views import DutyView
+from queries.cases import read_message
+from queries.views import DutyView
 from starter.rehearsals.virtual_time import VirtualEngine
 from tests.support.incidents import text
 

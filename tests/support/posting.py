@@ -19,8 +19,8 @@ from ledger.artifacts import fetch
 from mail.transport import Security, SmtpServer, SmtpTransport
 from models.enums import DeliveryStatus
 from models.tables import Batch, EvidenceEntry
+from queries.views import CaseView, DeliveryView, DutyView
 from records.agreements import import_agreements
-from records.queries.views import CaseView, DeliveryView, DutyView
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from starter.writing import notice_writer

@@ -14,7 +14,7 @@ import httpx
 from sqlmodel import Session, func, select
 
 from models.tables import Case, EvidenceEntry
-from records.queries.cases import list_cases, read_case
+from queries.cases import list_cases, read_case
 from starter.resources import utc_now
 from tests.support.incident_form import NOW, incident, opened, report, shows
 from tests.support.installation import Installation, Visitor

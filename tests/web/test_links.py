@@ -15,8 +15,8 @@ from mail.compose import compose
 from models.enums import ContactRole, DeliveryStatus
 from models.identifiers import delivery_id
 from models.tables import Agreement, AgreementContact, CaseDocument, Delivery, Notice
+from queries.agreements import list_agreements
 from records.answers import LEA
-from records.queries.cases import list_agreements
 from starter.resources import utc_now
 from tests.support.given_notices import FACTS, ROSTER, Told
 from tests.support.sample_notices import ADDRESSING, CONFIRMED_NOTICE

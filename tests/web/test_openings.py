@@ -10,8 +10,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from records.queries.cases import list_cases
-from records.queries.views import CaseRow
+from queries.cases import list_cases
+from queries.views import CaseRow
 from starter.case_service import CaseService
 from starter.resources import utc_now
 from tests.support.incident_form import YESTERDAY, incident, report

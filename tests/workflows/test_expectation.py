@@ -9,8 +9,8 @@ from cases.acts import NotYet
 from cases.values import AnchorValue
 from models.enums import DutyStatus
 from models.errors import InvalidInput, Refused
-from records.queries.cases import read_case
-from records.queries.views import QuestionView
+from queries.cases import read_case
+from queries.views import QuestionView
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, OFFICER, case, duties, incident, open_case

@@ -12,8 +12,7 @@ from ledger.verify import verify_ledger
 from models.columns import bind_sealer
 from models.enums import CaseStatus, DutyStatus, NoticeKind, Verdict
 from models.errors import Refused
-from records.overlooked import ALL_IDS, OpenCase, count_open, look, open_cases, open_counts, place_of
-from records.queries.cases import (
+from queries.cases import (
     CaseFilter,
     DutyFilter,
     cases_between,
@@ -24,6 +23,7 @@ from records.queries.cases import (
     read_evidence,
     read_progress,
 )
+from records.overlooked import ALL_IDS, OpenCase, count_open, look, open_cases, open_counts, place_of
 from records.troubles import WORKFLOW_STUCK, keep_troubles, trouble_sentence
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now

@@ -11,8 +11,8 @@ from temporalio.api.enums.v1 import EventType
 
 from config.keyring import Keyring
 from models import identifiers
+from queries.cases import read_case
 from records import notices as planning
-from records.queries.cases import read_case
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
 from tests.support.districts import check_each_given_once, installation, many_agreements, until_begun, until_given
