@@ -29,6 +29,8 @@ from cases.breach import BREACH, Confirm, IncidentReport
 from cases.intake import ApproximateTime
 from cases.values import KeptReferences, KeptText
 from models import identifiers
+from models.enums import Role
+from records.accounts import add_account
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
 
@@ -120,6 +122,7 @@ async def measure(home: Path, wanted: int, as_json: bool) -> int:
             references = await asyncio.to_thread(
                 know_districts, resources.database, resources.catalogue, wanted + FURTHER
             )
+            add_account(resources.database, SECOND_PERSON, Role.APPROVER, made_by="administrator", now=utc_now())
             few = await played(resources, references[:FEW], references[FEW : 2 * FEW])
             many = await played(resources, references[:wanted], references[wanted:])
     for one, all_ in zip(few, many, strict=True):
