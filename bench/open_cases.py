@@ -38,7 +38,7 @@ from mail.catcher import start_catcher
 from mail.transport import SmtpTransport
 from models import identifiers
 from models.tables import Case
-from queries.cases import cases_between, list_cases
+from queries.case_lists import cases_between, list_cases
 from starter.local.temporal_server import find_cli, register_search_attributes, temporal_server
 from starter.resources import Resources, connect, utc_now
 from starter.writing import notice_writer, smtp_server

@@ -1,0 +1,1 @@
+"""Reading from SQL for pages and commands; nothing here changes anything."""

@@ -15,18 +15,12 @@ from cases.intake import Intake
 from cases.kind import Kind
 from cases.state import CaseSummary
 from models.enums import CaseStatus, DutyStatus
-from queries.cases import (
-    CaseFilter,
-    DutyFilter,
-    list_cases,
-    read_case,
-    read_case_head,
-    read_cohorts,
-    read_duties,
-    read_evidence,
-    read_progress,
-)
+from queries.case_lists import CaseFilter, list_cases
+from queries.cases import read_case, read_case_head
 from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
+from queries.duties import DutyFilter, read_cohorts, read_duties
+from queries.evidence import read_evidence
+from queries.progress import read_progress
 from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
 from records.consequences import Consequences
 from starter.case_service import Checked

@@ -16,16 +16,10 @@ from cases.kinds import kind_named
 from models.enums import CaseStatus
 from models.errors import DuenoticeError
 from queries.agreements import agreement_kinds
-from queries.cases import (
-    CaseFilter,
-    DutyFilter,
-    case_kinds,
-    list_cases,
-    read_case_head,
-    read_cohorts,
-    read_duties,
-    read_evidence,
-)
+from queries.case_lists import CaseFilter, case_kinds, list_cases
+from queries.cases import read_case_head
+from queries.duties import DutyFilter, read_cohorts, read_duties
+from queries.evidence import read_evidence
 from queries.views import CohortView
 from records.answers import read_answers
 from records.costs import read_costs

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mail.links import without_links
-from queries.cases import read_message
+from queries.evidence import read_message
 from web.guard import CONTENT_SECURITY_POLICY
 from web.site import TheSite
 

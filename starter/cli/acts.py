@@ -20,7 +20,8 @@ from cases.state import CaseSummary
 from config.database import Database
 from models.enums import Authentication
 from models.errors import NotFound
-from queries.cases import notices_left, read_case_head
+from queries.cases import read_case_head
+from queries.progress import notices_left
 from records.references import references_in_csv
 from starter.cli.checking import DATES_CONFIRMED, YES, ask
 from starter.cli.console import (

@@ -28,7 +28,9 @@ from mail.provision import Place, operative_steps
 from models import identifiers
 from models.enums import Authentication, CaseStatus, DutyStatus
 from models.errors import InvalidInput, NotFound
-from queries.cases import CaseFilter, list_cases, read_case, read_case_head, read_cohorts
+from queries.case_lists import CaseFilter, list_cases
+from queries.cases import read_case, read_case_head
+from queries.duties import read_cohorts
 from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView
 from starter.cli import acts, checking
 from starter.cli.acts import LOOK_AGAIN_SECONDS

@@ -17,7 +17,7 @@ from config.logging import configure_logging
 from config.settings import Settings, load_settings
 from models import identifiers
 from models.errors import InvalidInput, NotFound
-from queries.cases import cases_between
+from queries.case_lists import cases_between
 from records.sign_in import issue_token
 from starter.command_line import actor
 from starter.local.running import read_running

@@ -30,7 +30,8 @@ from models import identifiers
 from models.columns import bind_sealer
 from models.enums import CaseStatus
 from models.tables import Artifact, Case, EvidenceEntry
-from queries.cases import list_cases, read_case_head
+from queries.case_lists import list_cases
+from queries.cases import read_case_head
 from records.overlooked import ALL_IDS, place_of
 from records.troubles import WORKFLOW_STUCK, failing_activity
 from starter.case_service import CaseService

@@ -20,7 +20,7 @@ from models.enums import CaseStatus, DutyStatus
 from models.errors import InvalidFields, Refused, Unavailable
 from models.identifiers import sha256_hex
 from models.tables import Artifact, Case
-from queries.cases import NOT_STARTED
+from queries.troubles import NOT_STARTED
 from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli
 from starter.rehearsals.virtual_time import VirtualEngine

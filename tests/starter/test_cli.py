@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from models.enums import DutyStatus
-from queries.cases import list_cases
+from queries.case_lists import list_cases
 from records.agreements import DEMO_FILE
 from starter.cli.main import run
 from starter.rehearsals.virtual_time import VirtualEngine

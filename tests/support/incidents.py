@@ -12,7 +12,8 @@ from uuid import UUID
 
 from cases.breach import IncidentReport
 from cases.intake import ApproximateTime, Person
-from queries.cases import read_case, read_message
+from queries.cases import read_case
+from queries.evidence import read_message
 from queries.views import CaseView, DutyView, NoticeView
 from records.agreements import import_agreements
 from starter.case_service import CaseService

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from uuid import UUID
 
 from models.identifiers import case_reference
-from queries.cases import read_message
+from queries.evidence import read_message
 from queries.views import DutyView
 from starter.rehearsals.virtual_time import VirtualEngine
 from tests.support.incidents import text

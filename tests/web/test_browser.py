@@ -15,7 +15,7 @@ import uvicorn
 from playwright.async_api import Page, async_playwright, expect
 
 from models.enums import Role
-from queries.cases import list_cases
+from queries.case_lists import list_cases
 from starter.resources import utc_now
 from tests.support.given_notices import ROSTER, Told
 from tests.support.incident_form import NOW, opened, shows

@@ -14,7 +14,8 @@ import httpx
 from sqlmodel import Session, func, select
 
 from models.tables import Case, EvidenceEntry
-from queries.cases import list_cases, read_case
+from queries.case_lists import list_cases
+from queries.cases import read_case
 from starter.resources import utc_now
 from tests.support.incident_form import NOW, incident, opened, report, shows
 from tests.support.installation import Installation, Visitor

@@ -13,7 +13,7 @@ from sqlmodel import select
 from models.enums import CaseStatus, DutyStatus, Party, PerformedBy
 from models.errors import NotFound
 from models.tables import Agreement, Case, CaseAgreement, DueDate, Duty
-from queries.cases import CaseFilter, list_cases
+from queries.case_lists import CaseFilter, list_cases
 from records.agreements import import_agreements
 from starter.cli.console import find_case
 from starter.resources import utc_now

@@ -10,7 +10,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from queries.cases import list_cases
+from queries.case_lists import list_cases
 from queries.views import CaseRow
 from starter.case_service import CaseService
 from starter.resources import utc_now

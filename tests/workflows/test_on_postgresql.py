@@ -12,17 +12,11 @@ from ledger.verify import verify_ledger
 from models.columns import bind_sealer
 from models.enums import CaseStatus, DutyStatus, NoticeKind, Verdict
 from models.errors import Refused
-from queries.cases import (
-    CaseFilter,
-    DutyFilter,
-    cases_between,
-    list_cases,
-    read_case_head,
-    read_cohorts,
-    read_duties,
-    read_evidence,
-    read_progress,
-)
+from queries.case_lists import CaseFilter, cases_between, list_cases
+from queries.cases import read_case_head
+from queries.duties import DutyFilter, read_cohorts, read_duties
+from queries.evidence import read_evidence
+from queries.progress import read_progress
 from records.overlooked import ALL_IDS, OpenCase, count_open, look, open_cases, open_counts, place_of
 from records.troubles import WORKFLOW_STUCK, keep_troubles, trouble_sentence
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
