@@ -1,4 +1,4 @@
-"""How many LEAs can acknowledge in a minute, through the pages: ``python -m bench.acknowledge [COUNT]``.
+"""How many LEAs can acknowledge in a minute, through the pages: ``python -m bench.acknowledge [--agreements 2000]``.
 
 The floor beside the figures is one bare INSERT and COMMIT an acknowledgement, into the same SQLite file with the same
 durability. Every acknowledgement must be in SQL and in a sound ledger at the end. Exits with 1 below the limit.
@@ -6,6 +6,7 @@ durability. Every acknowledgement must be in SQL and in a sound ledger at the en
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sqlite3
 import sys
@@ -122,11 +123,14 @@ async def measure(home: Path, count: int) -> int:
     return int(acknowledging < LIMIT_PER_SECOND)
 
 
-def main(count: int) -> int:
+def main() -> int:
     """Measure in a folder of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--agreements", type=int, default=2_000)
+    wanted: int = parser.parse_args().agreements
     with TemporaryDirectory() as folder:
-        return asyncio.run(measure(Path(folder), count))
+        return asyncio.run(measure(Path(folder), wanted))
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000))
+    sys.exit(main())

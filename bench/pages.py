@@ -1,4 +1,4 @@
-"""How long a case's pages take at the size of the largest breach on record: ``python -m bench.pages [COUNT]``.
+"""How long the pages of the largest breach on record take: ``python -m bench.pages [--agreements 18000]``.
 
 Each figure stands beside that of the same page for a case of one agreement: their ratio is what size costs. Exits
 with 1 where a page is over the limit.
@@ -6,6 +6,7 @@ with 1 where a page is over the limit.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 from collections.abc import Mapping
@@ -78,11 +79,14 @@ async def measure(folder: Path, count: int) -> int:
     return int(over > 0)
 
 
-def main(count: int) -> int:
+def main() -> int:
     """Measure in a folder of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--agreements", type=int, default=18_000)
+    wanted: int = parser.parse_args().agreements
     with TemporaryDirectory() as folder:
-        return asyncio.run(measure(Path(folder), count))
+        return asyncio.run(measure(Path(folder), wanted))
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 18_000))
+    sys.exit(main())
