@@ -36,7 +36,9 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-histories", action="store_true", help="Play the kept histories of workflows anew.")
+    parser.addoption(
+        "--update-histories", nargs="?", const="", metavar="STORY", help="Play the kept histories, or one, anew."
+    )
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ catcher. Nothing outside the given folder is read or written, and nothing leaves
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -246,6 +246,7 @@ async def virtual_engine(
     keyring: Keyring | None = None,
     overrides: Mapping[str, object] | None = None,
     worker: Callable[[Resources], Worker] = build_worker,
+    server_options: Sequence[str] = (),
 ) -> AsyncIterator[VirtualEngine]:
     """Run an engine in virtual time with all its files in ``folder``.
 
@@ -255,6 +256,7 @@ async def virtual_engine(
         keyring: the keys, else new ones; engines that live in one process side by side must share theirs.
         overrides: settings other than the defaults. A mail server among them is used instead of the catcher.
         worker: makes the worker.
+        server_options: further options of Temporal's development server.
 
     Raises:
         Unavailable: Temporal's command line is not to be had.
@@ -265,7 +267,7 @@ async def virtual_engine(
         keyring = keyring or Keyring.create(settings.keyring)
         server = await WorkflowEnvironment.start_local(
             dev_server_existing_path=str(await find_cli(cli, folder / "temporal-cli")),
-            dev_server_extra_args=[*TIME_SKIPPING, *HEARTBEAT_TIMEOUT],
+            dev_server_extra_args=[*TIME_SKIPPING, *HEARTBEAT_TIMEOUT, *server_options],
             dev_server_log_level="error",
             data_converter=data_converter(keyring),
             search_attributes=REGISTRY,

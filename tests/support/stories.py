@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -16,14 +19,18 @@ from temporalio.client import WorkflowHistory
 
 from config.keyring import Keyring
 from models.identifiers import batch_workflow_id
-from starter.rehearsals.virtual_time import VirtualEngine
+from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
 from tests.support.officers import officer
+from tests.support.scripted_server import scripted_server
 
 HISTORIES = Path(__file__).parents[1] / "workflows" / "histories"
 FINGERPRINTS = HISTORIES.with_name("fingerprints")
 HOUR = timedelta(hours=1)
+
+LONG = 45
+"""After how many events a history is long in the story that begins one anew; it has to be so when a timer fires."""
 
 _PROCESS = re.compile(r"\b\d+@[\w.-]+")
 """How a worker names its process and machine, in identities and in the names of its own task queues."""
@@ -103,12 +110,75 @@ async def all_at_once(engine: VirtualEngine) -> UUID:
     return case_id
 
 
-STORIES: tuple[Callable[[VirtualEngine], Awaitable[UUID]], ...] = (
-    suspected_then_confirmed,
-    released_by_an_officer,
-    still_open,
-    acted_upon,
-    all_at_once,
+async def learnt_while_leaving(engine: VirtualEngine) -> UUID:
+    """Something is learnt while the mail server takes no mail: then duties and summary are behind at once."""
+    reported = await officer(engine).report_breach(incident("IL-001", confirmed=utc_now()), actor=OFFICER)
+    case_id = reported.case_id
+    async with asyncio.timeout(10):
+        while not case(engine, case_id).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
+            await asyncio.sleep(0.02)
+    await officer(engine).learn(case_id, "students_involved", "Those of grade 4.", actor=OFFICER)
+    await engine.settle(case_id)
+    return case_id
+
+
+async def begun_anew(engine: VirtualEngine) -> UUID:
+    """The history becomes long at the moment of a reminder, which the next run then gives."""
+    every_hour = tuple(hour / 72 for hour in range(1, 72))
+    case_id = await open_case(engine, incident("MO-001", confirmed=utc_now()), reminder_fractions=every_hour)
+    await engine.advance(case_id, 73 * HOUR)
+    return case_id
+
+
+Playing = Callable[[Path, Keyring], AbstractAsyncContextManager[VirtualEngine]]
+
+
+@asynccontextmanager
+async def usual_engine(folder: Path, keyring: Keyring) -> AsyncIterator[VirtualEngine]:
+    """An engine as it is."""
+    async with virtual_engine(folder, keyring=keyring) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def engine_with_mail_trouble(folder: Path, keyring: Keyring) -> AsyncIterator[VirtualEngine]:
+    """An engine without release by people, whose mail server takes the first mail only when it is asked again."""
+    async with scripted_server(MAIL=["421 4.3.2 Shutting down"]) as server:
+        smtp = {"host": "127.0.0.1", "port": server.port, "security": "none", "connections": 1}
+        settings = {"smtp": smtp, "release": "immediate"}
+        async with virtual_engine(folder, keyring=keyring, overrides=settings) as engine:
+            yield engine
+
+
+@asynccontextmanager
+async def engine_of_short_histories(folder: Path, keyring: Keyring) -> AsyncIterator[VirtualEngine]:
+    """An engine whose server suggests a new history early."""
+    suggest = ("--dynamic-config-value", f"limit.historyCount.suggestContinueAsNew={LONG}")
+    async with virtual_engine(folder, keyring=keyring, server_options=suggest) as engine:
+        yield engine
+
+
+@dataclass(frozen=True)
+class Story:
+    """A case to be played, and the engine that it needs."""
+
+    play: Callable[[VirtualEngine], Awaitable[UUID]]
+    engine: Playing = usual_engine
+
+    @property
+    def name(self) -> str:
+        """What its files are called by."""
+        return self.play.__name__
+
+
+STORIES = (
+    Story(suspected_then_confirmed),
+    Story(released_by_an_officer),
+    Story(still_open),
+    Story(acted_upon),
+    Story(all_at_once),
+    Story(learnt_while_leaving, engine_with_mail_trouble),
+    Story(begun_anew, engine_of_short_histories),
 )
 
 
@@ -123,11 +193,13 @@ def story_keyring(folder: Path) -> Keyring:
 
 
 async def histories(engine: VirtualEngine, case_id: UUID) -> list[WorkflowHistory]:
-    """The case's history and that of its first batch."""
+    """The case's first history and that of its first batch."""
     batch = next(entry.subject for entry in case(engine, case_id).evidence if entry.kind == "notice_released")
     assert batch
     first_batch = engine.resources.client.get_workflow_handle(batch_workflow_id(UUID(batch)))
-    return [await engine.case(case_id).fetch_history(), await first_batch.fetch_history()]
+    run_id = (await engine.case(case_id).describe()).raw_description.workflow_execution_info.first_run_id
+    first_run = engine.resources.client.get_workflow_handle(engine.case(case_id).id, run_id=run_id)
+    return [await first_run.fetch_history(), await first_batch.fetch_history()]
 
 
 def keep(story: str, history: WorkflowHistory) -> None:
@@ -162,6 +234,8 @@ def _line(event: HistoryEvent) -> str | None:
             return "search attributes"
         case "workflow_execution_completed_event_attributes":
             return "completed"
+        case "workflow_execution_continued_as_new_event_attributes":
+            return "continued as new"
         case _:
             return None
 

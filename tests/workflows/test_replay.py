@@ -3,7 +3,7 @@
 A change that makes one of these fail would stop the cases that are running; guard it with ``workflow.patched``. Where
 no installation can have such a case yet, make the histories anew::
 
-    .venv/bin/pytest tests/workflows/test_replay.py --update-histories
+    .venv/bin/pytest tests/workflows/test_replay.py --update-histories[=STORY]
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from cases.state import CaseSummary
 from config.converter import data_converter
 from config.keyring import Keyring
-from starter.rehearsals.virtual_time import virtual_engine
 from tests.conftest import know_demo_agreements
 from tests.support.stories import HISTORIES, STORIES, histories, keep, kept, story_keyring
 from worker import PASSED_THROUGH, all_workflows
@@ -34,12 +33,13 @@ def sealed_under(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
 async def _histories(
     request: pytest.FixtureRequest, sealed_under: Keyring, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    if request.config.getoption("--update-histories"):
-        async with virtual_engine(tmp_path_factory.mktemp("stories"), keyring=sealed_under) as engine:
-            know_demo_agreements(engine)
-            for story in STORIES:
-                for history in await histories(engine, await story(engine)):
-                    keep(story.__name__, history)
+    wanted: str | None = request.config.getoption("--update-histories")
+    if wanted is not None:
+        for story in (story for story in STORIES if wanted in ("", story.name)):
+            async with story.engine(tmp_path_factory.mktemp(story.name), sealed_under) as engine:
+                know_demo_agreements(engine)
+                for history in await histories(engine, await story.play(engine)):
+                    keep(story.name, history)
 
 
 @pytest.mark.parametrize("history", sorted(HISTORIES.glob("*.json")), ids=lambda file: file.stem)
@@ -71,7 +71,7 @@ async def test_a_change_that_would_stop_running_cases_is_noticed(sealed_under: K
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
     with pytest.raises(workflow.NondeterminismError):
-        await replayer.replay_workflow(kept(HISTORIES / f"{STORIES[0].__name__}.breach.json"))
+        await replayer.replay_workflow(kept(HISTORIES / f"{STORIES[0].name}.breach.json"))
 
 
 def test_every_story_keeps_the_history_of_its_case_and_of_its_first_batch() -> None:
@@ -79,5 +79,5 @@ def test_every_story_keeps_the_history_of_its_case_and_of_its_first_batch() -> N
     for file in HISTORIES.glob("*.json"):
         story, _, kind = file.stem.partition(".")
         kept_by_story[story].add(kind)
-    assert kept_by_story.keys() == {story.__name__ for story in STORIES}
+    assert kept_by_story.keys() == {story.name for story in STORIES}
     assert all(len(kinds - {"notice-batch"}) == 1 and "notice-batch" in kinds for kinds in kept_by_story.values())
