@@ -26,15 +26,16 @@ demo: .venv/installed ## Play one suspected breach in virtual time, and print wh
 
 install: .venv/installed ## Build .venv from the locked requirements
 
-test: .venv/installed-dev browser ## Run all tests (ARGS="-k virginia" picks some)
-	@.venv/bin/pytest -n 3 $(ARGS)
+# Tests wait for servers and browsers about a third of their time, so there are twice as many workers as cores.
+test: .venv/installed-dev browser ## Run all tests (ARGS="-k virginia" picks some), save for those of the documents
+	@.venv/bin/pytest -n 4 --dist worksteal --ignore tests/docs $(ARGS)
 
-check: .venv/installed-dev ## Lint, format, types, direction of imports, documents
+check: .venv/installed-dev ## Lint, format, types, direction of imports; do what README says, on a machine without anything
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
-	@.venv/bin/pytest -q tests/docs
+	@.venv/bin/pytest -n 2 -q tests/docs
 
 browser: ## Find Chromium for the browser tests; as root on Debian, install it
 	@for name in "$$CHROMIUM" chromium chromium-browser; do \

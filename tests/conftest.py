@@ -16,6 +16,7 @@ from records.agreements import DEMO_FILE, import_agreements
 from starter import case_service
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
+from tests.support.migrated import copy_what_was_migrated
 
 # How long an example takes says how busy the machine is; what is slow is found in bench/.
 hypothesis.settings.register_profile("duenotice", deadline=None)
@@ -24,6 +25,9 @@ hypothesis.settings.load_profile("duenotice")
 
 # A person who acts gets an answer after a second, whatever is still being computed. Tests look at what was computed.
 case_service.FIRST_EFFECT = timedelta(seconds=30)
+
+
+copy_what_was_migrated()
 
 
 def pytest_collection_finish() -> None:
