@@ -6,16 +6,23 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.local_engine import PROJECT, processes_of, signed_in, started, wait_until
+from tests.support.local_engine import PROJECT, home_folder, processes_of, signed_in, started, wait_until
 
 MAKE_RUN = ("make", "run", "UV=.tools/bin/uv")
 """As on a machine without uv, so that it is got by pip first."""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    with home_folder(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -1,20 +1,16 @@
-"""A home folder that leaves no process behind, whatever became of the test."""
+"""A home folder that leaves no process behind."""
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.local_engine import processes_of
+from tests.support.local_engine import home_folder
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "home"
-    yield folder
-    for pid in processes_of(folder):
-        os.kill(pid, signal.SIGKILL)
+    with home_folder(tmp_path) as folder:
+        yield folder

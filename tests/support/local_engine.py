@@ -117,3 +117,11 @@ def signed_in(engine: Engine) -> Iterator[httpx.Client]:
         answer = browser.post("/sign-in", data={"token": link[2], "next": "/"})
         assert answer.status_code == 303, answer.text
         yield browser
+
+
+@contextmanager
+def home_folder(folder: Path) -> Iterator[Path]:
+    """A home for an installation that leaves no process behind, whatever became of the test."""
+    yield folder / "home"
+    for pid in processes_of(folder / "home"):
+        os.kill(pid, signal.SIGKILL)

@@ -23,7 +23,7 @@ def copy_what_was_migrated() -> None:
         else:
             _migrate(database)
 
-    Database.migrate = migrate  # type: ignore[method-assign]
+    Database.migrate = migrate  # type: ignore[method-assign, assignment]
 
 
 @cache
