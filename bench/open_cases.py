@@ -27,6 +27,7 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.reminders import ReminderActivities
+from activities.replies import ReplySender
 from activities.watchdog import WatchdogActivities
 from bench.fanout import free_port
 from bench.support import ORIGIN, CaseKeeper, know_districts, officer, shown
@@ -150,7 +151,8 @@ class Sweeper:
         async with SmtpTransport(smtp_server(resources.settings)) as transport:
             writer = notice_writer(resources.settings, resources.keyring)
             reminders = ReminderActivities(resources.database, transport, writer)
-            watchdog = WatchdogActivities(resources.client, resources.database, reminders, start)
+            replies = ReplySender(resources.database, transport, writer)
+            watchdog = WatchdogActivities(resources.client, resources.database, reminders, replies, start)
             return await environment.run(watchdog.sweep, Sweep(grace_minutes=0))
 
     async def measure(self, cases: Sequence[UUID]) -> Figures:

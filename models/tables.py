@@ -151,16 +151,30 @@ class TermsSnapshot(SQLModel, table=True):
     taken_at: datetime = _instant()
 
 
+STUCK = text("closed_at IS NULL AND (trouble IS NOT NULL OR workflow_started_at IS NULL)")
+"""What a case is that does not go on; in these words, the index on it is used."""
+
+NOT_DECIDED = text("undecided")
+
+
 class Case(SQLModel, table=True):
     """One matter of one kind, about one event, with one Temporal workflow.
 
     ``report_digest`` makes the same report the same case. Duties are computed up to what was recorded at ``changed_at``
     once ``computed_at`` is not earlier. ``trouble`` names what keeps it from going on, since ``trouble_since``, as the
     watchdog found it, and ``trouble_raised_at`` when an officer was told.
+
+    ``responsible_id`` is whose the case is, ``deputy_id`` who stands in; where neither can, it is the organisation's
+    contact's. ``undecided`` is whether its kind still waits for people to say what the matter is.
     """
 
     __tablename__ = "duenotice_case"
-    __table_args__ = (Index("duenotice_case_open", "closed_at", "kind", "id"),)
+    # Few stand still or are undecided: they are found without reading all others.
+    __table_args__ = (
+        Index("duenotice_case_open", "closed_at", "kind", "id"),
+        Index("duenotice_case_stuck", "id", sqlite_where=STUCK, postgresql_where=STUCK),
+        Index("duenotice_case_undecided", "id", sqlite_where=NOT_DECIDED, postgresql_where=NOT_DECIDED),
+    )
 
     id: UUID = Field(primary_key=True)
     kind: str = Field(max_length=60)
@@ -177,6 +191,9 @@ class Case(SQLModel, table=True):
     dismissal_reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     changed_at: datetime | None = _instant_or_none(index=True)
     computed_at: datetime | None = _instant_or_none()
+    responsible_id: UUID | None = Field(default=None, foreign_key="account.id")
+    deputy_id: UUID | None = Field(default=None, foreign_key="account.id")
+    undecided: bool = False
 
 
 class CaseAct(SQLModel, table=True):
@@ -296,11 +313,16 @@ class Batch(SQLModel, table=True):
     """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow.
 
     ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
-    officer was last told that it is stuck.
+    officer was last told that it is stuck. ``due_at`` is the due instant of a cohort that performs its duties; None
+    where they were performed before, as by what a supplement adds to.
     """
 
     __tablename__ = "batch"
-    __table_args__ = (Index("batch_status_id", "status", "id"),)
+    # Drafts that wait are read in bulk, and from this index alone.
+    __table_args__ = (
+        Index("batch_status_id", "status", "id"),
+        Index("batch_drafts", "status", "released_by", "case_id", "due_at", "leaves_at", "size"),
+    )
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
@@ -310,6 +332,7 @@ class Batch(SQLModel, table=True):
     status: BatchStatus = _word(BatchStatus)
     size: int
     planned_at: datetime = _instant()
+    due_at: datetime | None = _instant_or_none()
     leaves_at: datetime = _instant()
     began_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()
@@ -390,10 +413,14 @@ class LawEnforcementHold(SQLModel, table=True):
     lifted_at: datetime | None = _instant_or_none()
 
 
+OPEN_PROPOSAL = text("decided_at IS NULL")
+
+
 class Proposal(SQLModel, table=True):
     """A proposal that a clause asks for no notice on a ground; ``agreements`` is empty where it is for all."""
 
     __tablename__ = "proposal"
+    __table_args__ = (Index("proposal_open", "case_id", sqlite_where=OPEN_PROPOSAL, postgresql_where=OPEN_PROPOSAL),)
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
@@ -425,10 +452,15 @@ class Confirmation(SQLModel, table=True):
     recorded_by: str
 
 
+OPEN_ANSWER = text("seen_at IS NULL AND kind <> 'acknowledged'")
+"""What an answer is that a person has to deal with; in these words, the index on it is used."""
+
+
 class Answer(SQLModel, table=True):
     """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named."""
 
     __tablename__ = "answer"
+    __table_args__ = (Index("answer_open", "case_id", "kind", sqlite_where=OPEN_ANSWER, postgresql_where=OPEN_ANSWER),)
 
     id: UUID = Field(primary_key=True)
     notice_id: UUID = Field(foreign_key="notice.id", index=True)
@@ -439,6 +471,31 @@ class Answer(SQLModel, table=True):
     text: str | None = _sealed_or_none("answer.text")
     given_at: datetime = _instant()
     seen_at: datetime | None = _instant_or_none()
+
+
+class Reply(SQLModel, table=True):
+    """What an officer answered to a question of an LEA, with its letter's place in the outbox.
+
+    Its letter is written when it is first sent. Status, ``tries`` and ``again_at`` are as a delivery's; while it is
+    being handed over, ``again_at`` is when another may take it up if nothing more is heard of it.
+    """
+
+    __tablename__ = "reply"
+    __table_args__ = (Index("reply_status_again", "status", "again_at"),)
+
+    id: UUID = Field(primary_key=True)
+    answer_id: UUID = Field(foreign_key="answer.id", index=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    text_sha256: str = Field(foreign_key="artifact.sha256")
+    message_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    status: DeliveryStatus = _word(DeliveryStatus)
+    attempts: int = 0
+    tries: int = 0
+    again_at: datetime | None = _instant_or_none()
+    attempted_at: datetime | None = _instant_or_none()
+    settled_at: datetime | None = _instant_or_none()
+    replied_by: str
+    replied_at: datetime = _instant()
 
 
 class Cost(SQLModel, table=True):

@@ -386,7 +386,7 @@ def settle_answer(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
         Refused: that was noted already.
     """
     with database.writing() as session:
-        answer = _open_answer(session, case_id, answer_id)
+        answer = open_answer(session, case_id, answer_id)
         _close(session, answer, actor, now)
 
 
@@ -401,7 +401,7 @@ def adopt_contact(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
         Refused: it names no contact, one that is known, or one that was decided about already.
     """
     with database.writing() as session:
-        answer = _open_answer(session, case_id, answer_id)
+        answer = open_answer(session, case_id, answer_id)
         if answer.kind is not AnswerKind.OTHER_CONTACT or answer.name is None or answer.email is None:
             raise Refused("This answer names no contact.", next_step="Choose one that does.")
         agreement_id, clause = session.exec(
@@ -455,7 +455,13 @@ def _last_of_its_role(
     )
 
 
-def _open_answer(session: Session, case_id: UUID, answer_id: UUID) -> Answer:
+def open_answer(session: Session, case_id: UUID, answer_id: UUID) -> Answer:
+    """An answer of a case that nobody has dealt with yet, locked until the transaction ends.
+
+    Raises:
+        NotFound: the case has no such answer.
+        Refused: it was dealt with already.
+    """
     answer = session.get(Answer, answer_id, with_for_update=True)
     if answer is None or answer.case_id != case_id:
         raise NotFound("The case has no such answer.", next_step="Choose one on the case's page.")

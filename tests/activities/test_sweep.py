@@ -20,11 +20,13 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
 from activities.reminders import ReminderActivities
+from activities.replies import ReplySender
 from activities.watchdog import LOOK_AGAIN, SweepBounds, WatchdogActivities
 from cases.breach import BREACH
 from cases.messages import Sweep, Swept
 from config.keyring import Keyring
 from ledger.artifacts import store
+from mail.alerts import Alerts
 from mail.transport import SmtpTransport
 from models import identifiers
 from models.columns import bind_sealer
@@ -80,8 +82,10 @@ class Watched:
         environment.info = replace(environment.info, started_time=at or utc_now())
         settings, database = self.resources.settings, self.resources.database
         async with SmtpTransport(smtp_server(settings)) as transport:
-            reminders = ReminderActivities(database, transport, notice_writer(settings, self.resources.keyring))
-            watchdog = WatchdogActivities(self.resources.client, database, reminders, self.start, bounds)
+            writer = notice_writer(settings, self.resources.keyring)
+            reminders = ReminderActivities(database, transport, writer, Alerts(settings.alert_urls))
+            replies = ReplySender(database, transport, writer)
+            watchdog = WatchdogActivities(self.resources.client, database, reminders, replies, self.start, bounds)
             return await environment.run(watchdog.sweep, Sweep(grace_minutes=0))
 
     def keep(self, count: int, **values: object) -> list[UUID]:
