@@ -151,8 +151,8 @@ class TermsSnapshot(SQLModel, table=True):
     taken_at: datetime = _instant()
 
 
-STUCK = text("closed_at IS NULL AND (trouble IS NOT NULL OR workflow_started_at IS NULL)")
-"""What a case is that does not go on; in these words, the index on it is used."""
+STUCK = text("trouble IS NOT NULL OR workflow_started_at IS NULL")
+"""What a case is that does not go on; in these words, the index on it is used. A closed one has no trouble any more."""
 
 NOT_DECIDED = text("undecided")
 
@@ -172,6 +172,7 @@ class Case(SQLModel, table=True):
     # Few stand still or are undecided: they are found without reading all others.
     __table_args__ = (
         Index("duenotice_case_open", "closed_at", "kind", "id"),
+        Index("duenotice_case_responsible", "responsible_id", "deputy_id"),
         Index("duenotice_case_stuck", "id", sqlite_where=STUCK, postgresql_where=STUCK),
         Index("duenotice_case_undecided", "id", sqlite_where=NOT_DECIDED, postgresql_where=NOT_DECIDED),
     )

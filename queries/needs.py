@@ -13,7 +13,21 @@ from enum import StrEnum
 from typing import Any, NamedTuple, assert_never
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, String, Uuid, and_, case, cast, literal, null, or_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    String,
+    Uuid,
+    and_,
+    case,
+    cast,
+    literal,
+    null,
+    or_,
+    union_all,
+)
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
@@ -139,23 +153,37 @@ def needs_of(
     """As ``read_needs``, in a session."""
     account = find_account_or_none(session, asking.name) if asking.name else None
     parts = [*(_acts() if account is None or can_act(account) else ()), *_proposals(session, asking, account)]
+    if asking.own:
+        parts = _own(session, parts, account)
     if not parts:
         return (), 0
-    every = union_all(*parts).subquery()
-    columns = every.c
-    urgency = case((columns.until < now, 0), (columns.until.is_(None), 1), else_=2)
-    wanted = _own(session, columns, account) if asking.own else ()
-    found = select_columns(every).outerjoin(Case, col(Case.id) == columns.case_id).where(*wanted)
-    in_order = (urgency, func.coalesce(columns.until, columns.since), columns.kind, columns.case_id, columns.subject)
-    total = session.execute(select_columns(func.count()).select_from(found.subquery())).scalar_one()
-    rows = session.execute(found.order_by(*in_order).offset(offset).limit(limit)).all()
+    counts = union_all(*(select_columns(func.count().label("lines")).select_from(part.subquery()) for part in parts))
+    total = session.execute(select_columns(func.sum(counts.subquery().c.lines))).scalar_one()
+    # The first of each sort are among the first of all: only so many are put in order.
+    firsts = [select_columns(_ordered(part, now).limit(offset + limit).subquery()) for part in parts]
+    rows = session.execute(_ordered(union_all(*firsts), now).offset(offset).limit(limit)).all()
     return _shown(session, [_Need(NeedKind(row[0]), *row[1:]) for row in rows], asking, now), total
 
 
-def _own(session: Session, columns: Any, account: Account | None) -> tuple[ColumnElement[bool], ...]:
-    theirs = is_charge_of(session, account.id if account else None)
-    nobodys = columns.case_id.is_(None) if account is None else literal(value=False)
-    return (or_(theirs, nobodys, columns.kind == NeedKind.PROPOSAL.value),)
+def _ordered(part: Select[Any] | CompoundSelect[Any], now: datetime) -> Select[Any]:
+    """The lines of some sorts: those overdue, the longest first, then those to be done at once, then the others."""
+    lines = part.subquery()
+    columns = lines.c
+    urgency = case((columns.until < now, 0), (columns.until.is_(None), 1), else_=2)
+    when = func.coalesce(columns.until, columns.since)
+    return select_columns(lines).order_by(urgency, when, columns.kind, columns.case_id, columns.subject)
+
+
+def _own(session: Session, parts: Sequence[Select[Any]], account: Account | None) -> list[Select[Any]]:
+    """Of each sort, the lines of cases in the charge of an account, or of nobody's; and what it may decide."""
+    theirs = select_columns(col(Case.id)).where(is_charge_of(session, account.id if account else None))
+    found = []
+    for part in parts:
+        lines = part.subquery()
+        nobodys = and_(lines.c.case_id.is_(None), literal(account is None))
+        decides = lines.c.kind == NeedKind.PROPOSAL.value
+        found.append(select_columns(lines).where(or_(lines.c.case_id.in_(theirs), nobodys, decides)))
+    return found
 
 
 def _part(
@@ -186,6 +214,17 @@ def _part(
         given("other", literal(other) if isinstance(other, int) else other, Integer),
         given("word", word, String),
     )
+
+
+_UNGIVEN = and_(
+    col(Notice.given_at).is_(None),
+    col(Batch.status) == BatchStatus.SENT,
+    col(Duty.status) == DutyStatus.RUNNING,
+)
+"""What a notice is of which no contact is left to be told."""
+
+_DUE = func.min(case((col(Duty.status) == DutyStatus.RUNNING, col(Duty.due_at))))
+"""When the first of the duties is due that still run."""
 
 
 def _acts() -> tuple[Select[Any], ...]:
@@ -220,9 +259,8 @@ def _drafts() -> Select[Any]:
 def _proposals(session: Session, asking: Asking, account: Account | None) -> tuple[Select[Any], ...]:
     """Proposals that the reader may decide, and their own; ``word`` is the clause, ``subject`` the proposal."""
     due = (
-        select_columns(func.min(Duty.due_at))
+        select_columns(_DUE)
         .where(col(Duty.case_id) == col(Proposal.case_id), col(Duty.clause) == col(Proposal.clause))
-        .where(col(Duty.status) == DutyStatus.RUNNING)
         .scalar_subquery()
     )
 
@@ -257,17 +295,6 @@ def _answers(kind: NeedKind, of: AnswerKind) -> Select[Any]:
         .where(OPEN_ANSWER, col(Answer.kind) == of)
         .group_by(col(Answer.case_id))
     )
-
-
-_UNGIVEN = and_(
-    col(Notice.given_at).is_(None),
-    col(Batch.status) == BatchStatus.SENT,
-    col(Duty.status) == DutyStatus.RUNNING,
-)
-"""What a notice is of which no contact is left to be told."""
-
-_DUE = func.min(case((col(Duty.status) == DutyStatus.RUNNING, col(Duty.due_at))))
-"""When the first of the duties is due that still run."""
 
 
 def _failing_contacts() -> Select[Any]:
@@ -331,11 +358,7 @@ def _mail() -> Select[Any]:
 
 def _stuck() -> Select[Any]:
     """Cases that do not go on."""
-    due = (
-        select_columns(func.min(Duty.due_at))
-        .where(col(Duty.case_id) == col(Case.id), col(Duty.status) == DutyStatus.RUNNING)
-        .scalar_subquery()
-    )
+    due = select_columns(_DUE).where(col(Duty.case_id) == col(Case.id)).scalar_subquery()
     since = func.coalesce(Case.trouble_since, Case.opened_at)
     return _part(NeedKind.STUCK, col(Case.id), until=due, since=since).where(STUCK)
 
@@ -347,9 +370,7 @@ def _undecided() -> Select[Any]:
         .where(col(NotYetDecision.case_id) == col(Case.id))
         .scalar_subquery()
     )
-    return _part(NeedKind.UNDECIDED, col(Case.id), until=again, since=col(Case.opened_at)).where(
-        NOT_DECIDED, col(Case.closed_at).is_(None)
-    )
+    return _part(NeedKind.UNDECIDED, col(Case.id), until=again, since=col(Case.opened_at)).where(NOT_DECIDED)
 
 
 def _shown(session: Session, needs: Sequence[_Need], asking: Asking, now: datetime) -> tuple[NeedView, ...]:

@@ -90,9 +90,18 @@ def assignments(session: Session, cases: Iterable[UUID]) -> Mapping[UUID, Assign
     }
 
 
+def assignable(session: Session) -> tuple[str, ...]:
+    """The names of the accounts whose a case could be."""
+    return tuple(row.name for row in _able(session))
+
+
+def _able(session: Session) -> list[Account]:
+    return [row for row in session.exec(select(Account).order_by(col(Account.name_key))) if can_act(row)]
+
+
 def is_charge_of(session: Session, account: UUID | None) -> ColumnElement[bool]:
     """The condition, in SQL, that a case is ``in_charge`` of an account, or with None, of nobody's."""
-    able = [row.id for row in session.exec(select(Account)) if can_act(row)]
+    able = [row.id for row in _able(session)]
     responsible, deputy = col(Case.responsible_id), col(Case.deputy_id)
     no_responsible = or_(responsible.is_(None), responsible.not_in(able))
     if account is None:

@@ -144,13 +144,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("report_digest"),
     )
     op.create_index("duenotice_case_open", "duenotice_case", ["closed_at", "kind", "id"], unique=False)
+    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id"], unique=False)
     op.create_index(
         "duenotice_case_stuck",
         "duenotice_case",
         ["id"],
         unique=False,
-        sqlite_where=sa.text("closed_at IS NULL AND (trouble IS NOT NULL OR workflow_started_at IS NULL)"),
-        postgresql_where=sa.text("closed_at IS NULL AND (trouble IS NOT NULL OR workflow_started_at IS NULL)"),
+        sqlite_where=sa.text("trouble IS NOT NULL OR workflow_started_at IS NULL"),
+        postgresql_where=sa.text("trouble IS NOT NULL OR workflow_started_at IS NULL"),
     )
     op.create_index(
         "duenotice_case_undecided",
