@@ -27,10 +27,10 @@ from mail.plain import compose_plain_mail
 from mail.transport import Accepted, MailServerUnavailable, OutcomeUnknown, SmtpTransport
 from models import identifiers
 from models.enums import Authentication, Told, Way
-from models.tables import EvidenceEntry
+from models.tables import Account, EvidenceEntry
 from queries.needs import Asking, NeedView, needs_of
 from records.outbox import NoticeWriter
-from records.responsible import Assignment, Step, assignments
+from records.responsible import Assignment, Step, assignments, strongest
 
 _log = get_logger("telling")
 
@@ -90,12 +90,20 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Recipient:
-    """One person, with how they are signed in at best, and what of the list is theirs."""
+    """One person to write to, with how they sign in at best; without an account, the organisation's contact."""
 
     name: str
     to: Mailbox
     account: str | None = None
     authenticated: Authentication | None = None
+
+    @classmethod
+    def of(cls, account: Account) -> Recipient | None:
+        """The person of an account, if it has an address."""
+        if account.email is None:
+            return None
+        to = Mailbox(name=account.name, email=account.email)
+        return cls(account.name, to, account.name, strongest(account))
 
 
 class Telling:
@@ -113,7 +121,7 @@ class Telling:
     async def tell_of_case(self, message: Message, step: Step, at: datetime) -> Outcome:
         """Tell those whose case it is, and at the last step the organisation's contact; as ``tell``."""
         assert message.case_id is not None, "a case is told of"
-        return await self.tell(message, await asyncio.to_thread(self._recipients, message.case_id, step), at)
+        return await self.tell(message, await self.recipients_of_case(message.case_id, step), at)
 
     async def tell(self, message: Message, recipients: Sequence[Recipient], at: datetime) -> Outcome:
         """Tell some people, and the organisation's contact if none of them could be."""
@@ -187,22 +195,18 @@ class Telling:
             outcome = Told.ACCEPTED if taken else Told.FAILED
             await asyncio.to_thread(self._note, message, Way.ALERT, name, outcome, at)
 
-    def _recipients(self, case_id: UUID, step: Step) -> list[Recipient]:
-        with self._database.reading() as session:
-            return self.recipients(assignments(session, [case_id])[case_id], step)
+    async def recipients_of_case(self, case_id: UUID, step: Step) -> Sequence[Recipient]:
+        """As ``recipients``, for one case."""
+
+        def read() -> Sequence[Recipient]:
+            with self._database.reading() as session:
+                return self.recipients(assignments(session, [case_id])[case_id], step)
+
+        return await asyncio.to_thread(read)
 
     def recipients(self, assignment: Assignment, step: Step) -> list[Recipient]:
         """Whose mail a step of a ladder goes to; the organisation's contact is told where nobody else can be."""
-        people = [
-            Recipient(
-                account.name,
-                Mailbox(name=account.name, email=account.email),
-                account.name,
-                Authentication.PASSWORD if account.password_hash else None,
-            )
-            for account in assignment.told_at(step)
-            if account.email
-        ]
+        people = [found for account in assignment.told_at(step) if (found := Recipient.of(account))]
         return people if people and step is not Step.LAST else [*people, self.organisation]
 
     def _needs(self, recipient: Recipient, now: datetime) -> tuple[tuple[NeedView, ...], int]:

@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.clock import activity_clock
 from activities.contracts import WatchdogContract
 from activities.heartbeat import beating
+from activities.news import News
 from activities.reminders import ReminderActivities
 from activities.replies import LONGEST_HANDOVER, ReplySender
 from activities.running_workflows import BATCH, Health, RunningWorkflows
@@ -28,7 +29,6 @@ from cases.messages import RaiseOverdue, Sweep, Swept
 from config.database import Database
 from config.logging import get_logger
 from ledger.artifacts import drop_unclaimed
-from mail.compose import utc_instant
 from models import identifiers
 from models.tables import Batch
 from records.overlooked import (
@@ -49,9 +49,8 @@ from records.overlooked import (
     stopped,
     troubles,
 )
-from records.passwords import locked_unraised, mark_raised
 from records.responsible import Assignment, Step, assignments
-from records.troubles import WORKFLOW_STUCK, MailTrouble, keep_troubles, mail_trouble
+from records.troubles import WORKFLOW_STUCK, keep_troubles
 
 _log = get_logger("watchdog")
 
@@ -109,6 +108,7 @@ class WatchdogActivities(WatchdogContract):
         self._database = database
         self._reminders = reminders
         self._telling = reminders.telling
+        self._news = News(database, reminders.telling)
         self._replies = replies
         self._start = start
 
@@ -134,8 +134,7 @@ class WatchdogActivities(WatchdogContract):
         raised = [item for item in found if item.case_id not in again]
         raised += await asyncio.to_thread(self._troubles, troubled, now())
         await self._tell([*restarts, *raised], now())
-        await self._tell_of_locks(now())
-        await self._tell_of_mail(before, now())
+        await self._news.tell(before, now())
         async with beating(LONGEST_HANDOVER):
             await self._replies.send_due(now)
         for case_id in suspects.overdue:
@@ -290,55 +289,6 @@ class WatchdogActivities(WatchdogContract):
     def _assignments(self, findings: Sequence[Finding]) -> Mapping[UUID, Assignment]:
         with self._database.reading() as session:
             return assignments(session, (finding.case_id for finding in findings))
-
-    async def _tell_of_locks(self, now: datetime) -> None:
-        """Tell of accounts that too many wrong passwords locked: somebody may be guessing."""
-        locked = await asyncio.to_thread(locked_unraised, self._database)
-        if not locked:
-            return
-        message = Message(
-            key="\n".join(f"locked:{name}:{until.isoformat()}" for name, until in locked),
-            about="locked",
-            subject="Somebody tries passwords",
-            paragraphs=(
-                "After too many wrong tries these accounts take no password for a while:",
-                *(f"{name}, until {until:%Y-%m-%d %H:%M} UTC" for name, until in locked),
-                "Ask their people whether it was they. Evidence has every try.",
-            ),
-            alert=f"{len(locked)} accounts take no password for a while, after too many wrong tries.",
-            page="/accounts",
-            alarm=True,
-        )
-        outcome = await self._telling.tell(message, [self._telling.organisation], now)
-        if outcome.away:
-            _log.warning("locked accounts not told", accounts=len(locked), code=outcome.away.code)
-            return
-        await asyncio.to_thread(mark_raised, self._database, tuple(name for name, _ in locked), now)
-
-    async def _tell_of_mail(self, before: datetime, now: datetime) -> None:
-        """Tell that the mail server takes no mail: by the alerts' ways above all, as mail about it may not arrive."""
-        trouble = await asyncio.to_thread(self._mail_trouble, before)
-        if trouble is None:
-            return
-        waits = f"{trouble.notices} notices of {trouble.cases} cases wait for it"
-        since = utc_instant(trouble.since)
-        message = Message(
-            key=f"mail:{trouble.since:%Y-%m-%dT%H}",  # as one batch after the other is mended, the instant moves
-            about="mail",
-            subject="The mail server took no mail",
-            paragraphs=(
-                f"Since {since} the mail server has taken no mail, and {waits}. They are tried again every minute. "
-                "Have the server looked at: what is due is late otherwise.",
-            ),
-            alert=f"The mail server has taken no mail since {since}: {waits}.",
-            page="/",
-            alarm=True,
-        )
-        await self._telling.tell(message, [self._telling.organisation], now)
-
-    def _mail_trouble(self, before: datetime) -> MailTrouble | None:
-        with self._database.reading() as session:
-            return mail_trouble(session, before)
 
     def _troubles(self, troubled: Sequence[UUID], now: datetime) -> list[Finding]:
         with self._database.reading() as session:

@@ -418,7 +418,10 @@ OPEN_PROPOSAL = text("decided_at IS NULL")
 
 
 class Proposal(SQLModel, table=True):
-    """A proposal that a clause asks for no notice on a ground; ``agreements`` is empty where it is for all."""
+    """A proposal that a clause asks for no notice on a ground; ``agreements`` is empty where it is for all.
+
+    ``raised_at`` is when those were told who may decide it.
+    """
 
     __tablename__ = "proposal"
     __table_args__ = (Index("proposal_open", "case_id", sqlite_where=OPEN_PROPOSAL, postgresql_where=OPEN_PROPOSAL),)
@@ -434,6 +437,7 @@ class Proposal(SQLModel, table=True):
     decided_by: str | None = None
     decided_at: datetime | None = _instant_or_none()
     approved: bool | None = None
+    raised_at: datetime | None = _instant_or_none()
 
 
 class Confirmation(SQLModel, table=True):
@@ -458,7 +462,10 @@ OPEN_ANSWER = text("seen_at IS NULL AND kind <> 'acknowledged'")
 
 
 class Answer(SQLModel, table=True):
-    """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named."""
+    """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named.
+
+    ``seen_at`` is when an officer was done with it, ``raised_at`` when those whose case it is were told of it.
+    """
 
     __tablename__ = "answer"
     __table_args__ = (Index("answer_open", "case_id", "kind", sqlite_where=OPEN_ANSWER, postgresql_where=OPEN_ANSWER),)
@@ -472,6 +479,7 @@ class Answer(SQLModel, table=True):
     text: str | None = _sealed_or_none("answer.text")
     given_at: datetime = _instant()
     seen_at: datetime | None = _instant_or_none()
+    raised_at: datetime | None = _instant_or_none()
 
 
 class Reply(SQLModel, table=True):

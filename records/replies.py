@@ -137,7 +137,8 @@ def settle_reply(
             reply.again_at = now + SERVER_AWAY
             return
     if reply.again_at is None and reply.status is not DeliveryStatus.ACCEPTED:
-        session.get_one(Answer, reply.answer_id).seen_at = None
+        question = session.get_one(Answer, reply.answer_id)
+        question.seen_at = question.raised_at = None
     append(
         session,
         ReplyHandedOver(

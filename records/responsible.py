@@ -12,9 +12,10 @@ from sqlmodel import Session, col, select
 
 from cases.acts import Assign
 from ledger.entries import JsonObject
+from models.enums import Authentication
 from models.errors import InvalidInput
 from models.tables import Account, Case
-from records.accounts import ACTING, find_account_or_none
+from records.accounts import ACTING, APPROVING, find_account_or_none, may_second
 
 
 class Step(IntEnum):
@@ -88,6 +89,19 @@ def assignments(session: Session, cases: Iterable[UUID]) -> Mapping[UUID, Assign
         )
         for case_id, responsible, deputy in rows
     }
+
+
+def second_persons(session: Session, first: str) -> tuple[Account, ...]:
+    """The accounts that may decide what somebody proposed, if their people sign in as well as they can."""
+    accounts = session.exec(
+        select(Account).where(col(Account.disabled_at).is_(None), col(Account.role).in_(APPROVING))
+    ).all()
+    return tuple(one for one in accounts if may_second(session, one, [first], strongest(one)))
+
+
+def strongest(account: Account) -> Authentication | None:
+    """How an account's person signs in, as far as that bears on whether they are a second person."""
+    return Authentication.PASSWORD if account.password_hash else None
 
 
 def assignable(session: Session) -> tuple[str, ...]:

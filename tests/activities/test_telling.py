@@ -15,20 +15,23 @@ from pydantic import SecretStr
 from sqlmodel import col, select, update
 from temporalio.testing import ActivityEnvironment
 
+from activities.news import News
 from activities.reminders import ReminderActivities
 from activities.telling import Message, Telling
-from cases.acts import Assign
+from cases.acts import AnswerQuestion, Assign, Propose
 from cases.breach import BREACH
 from cases.messages import RaiseOverdue, RemindOfficer
 from config.database import Database
 from config.keyring import Keyring
 from mail.alerts import Alerts
 from mail.links import notice_link
-from mail.transport import MailServerUnavailable, Security, SmtpServer, SmtpTransport
-from models.enums import Role
+from mail.transport import MailServerUnavailable, Rejected, Security, SmtpServer, SmtpTransport
+from models.enums import AnswerKind, BatchStatus, Role
 from models.errors import ConfigurationError
-from models.tables import Duty, EvidenceEntry, Notice
+from models.tables import Account, Answer, Batch, Duty, EvidenceEntry, Notice
 from records.accounts import add_account, disable
+from records.answers import GivenAnswer, record_answers
+from records.replies import settle_reply, take_up
 from records.responsible import Step
 from tests.support.accounts import have_account
 from tests.support.alert_receiver import AlertReceiver, alert_receiver
@@ -224,3 +227,65 @@ class TestAlerts:
         assert "address 2" in str(refused.value)
         assert "DUENOTICE_ALERT_URLS" in str(refused.value)
         assert "token" not in str(refused.value)
+
+
+class TestNews:
+    """What the watchdog's sweep tells of besides stuck cases."""
+
+    async def sweep(self, at: Office) -> None:
+        await at.run(News(at.case.database, at.reminders.telling).tell, at.case.now, at.case.now)
+
+    async def test_a_districts_question_is_told_once_to_whose_case_it_is(self, case: CaseInSql) -> None:
+        with case.database.writing() as session:
+            notice_id = session.exec(select(Notice.id)).one()
+            question = GivenAnswer(notice_id, AnswerKind.QUESTION, "lea", "Sam", "sam@d1.example.org", "Which?")
+            record_answers(session, [question], bytes(32), NOON)
+        async with office(case) as at:
+            for _ in range(2):
+                await self.sweep(at)
+            assert at.told == [ROBIN]
+            assert f"/cases/{case.id}#answers" in at.text()
+            assert "Which?" not in at.text()
+            with case.database.writing() as session:
+                (asked,) = session.exec(select(Answer))
+                asked_id = asked.id
+            case.act(AnswerQuestion.model_validate({"question": asked_id, "text": "None."}), "robin")
+            with case.database.writing() as session:
+                (letter,) = take_up(session, WRITER, case.now, 1)
+                refused = Rejected(550, "No such user")
+                settle_reply(session, letter.reply_id, refused, case.now, unknown_resends=0)
+            await self.sweep(at)
+            assert at.told == [ROBIN, ROBIN], "the answer did not arrive, so the question is open again"
+
+    async def test_a_proposal_is_told_to_those_who_may_decide_it(self, case: CaseInSql) -> None:
+        act = {"clause": "breach.notice", "ground": "no_student_data", "reason": "Nothing of theirs."}
+        case.act(Propose.model_validate(act), "robin")
+        add_account(case.database, "lee", Role.APPROVER, email="lee@provider.example.org", made_by="robin", now=NOON)
+        async with office(case) as at:
+            for _ in range(2):
+                await self.sweep(at)
+            assert at.told == [KIM], "not the proposer, nor an account that the proposer made"
+            assert "Approve or decline it" in " ".join(at.text().split())
+
+    async def test_that_mail_stands_still_is_told_by_another_way_once(self, case: CaseInSql) -> None:
+        trouble = {"trouble": MailServerUnavailable.code, "trouble_since": NOON - HOUR}
+        with case.database.writing() as session:
+            session.execute(update(Batch).values(status=BatchStatus.SENDING, **trouble))
+        with alert_receiver() as receiver:
+            async with office(case, receiver, port=1) as at:
+                for _ in range(2):
+                    await self.sweep(at)
+        (alert,) = receiver.alerts
+        assert "has taken no mail since 2026-03-02 17:00 UTC: 1 notices of 1 cases wait" in alert
+
+    async def test_a_locked_account_alerts_without_its_name(self, case: CaseInSql) -> None:
+        with case.database.writing() as session:
+            session.execute(update(Account).where(col(Account.name) == "kim").values(locked_until=NOON + HOUR))
+        with alert_receiver() as receiver:
+            async with office(case, receiver) as at:
+                for _ in range(2):
+                    await self.sweep(at)
+                assert at.told == [OFFICE]
+        (alert,) = receiver.alerts
+        assert "1 accounts take no password for a while" in alert
+        assert "kim" not in alert
