@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from queries.needs import Asking, NeedView, read_needs
@@ -34,24 +33,15 @@ def needs_you(page: Annotated[int, typer.Option(min=1, max=LAST_PAGE, help="Whic
     if not total:
         console.print("Nothing needs anybody now.")
         return
-    table = Table("until", "what", "case", "responsible", "where", box=None, pad_edge=False)
     for need in needs:
-        where = f"{settings.public_url}{need.link}"
-        whose = " / ".join(name for name in (need.responsible, need.deputy) if name) or "organisation"
-        table.add_row(_until(need), _says(need), need.case_reference or "all", Text(whose), where, style=_style(need))
-    console.print(table)
+        console.print(_line(need), soft_wrap=True, style="red" if need.overdue else "")
+        console.print(f"  {settings.public_url}{need.link}", soft_wrap=True)
     if total > SHOWN:
         console.print(f"{offset + 1:,} to {offset + len(needs):,} of {total:,}.", soft_wrap=True)
 
 
-def _until(need: NeedView) -> str:
-    return utc_text(need.until) if need.until else "at once"
-
-
-def _says(need: NeedView) -> Text:
+def _line(need: NeedView) -> Text:
+    until = utc_text(need.until) if need.until else "at once"
+    whose = " / ".join(name for name in (need.responsible, need.deputy) if name) or "organisation"
     leaves = f" If nobody acts, they go out by themselves {utc_text(need.leaves_at)}." if need.leaves_at else ""
-    return Text(f"{need.says}{leaves}")
-
-
-def _style(need: NeedView) -> str:
-    return "red" if need.overdue else ""
+    return Text(f"{until}, case {need.case_reference or 'all'}, {whose}: {need.says}{leaves}")

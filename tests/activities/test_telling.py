@@ -17,6 +17,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.news import News
 from activities.reminders import ReminderActivities
+from activities.replies import ReplySender
 from activities.telling import Message, Telling
 from cases.acts import AnswerQuestion, Assign, Propose
 from cases.breach import BREACH
@@ -289,3 +290,20 @@ class TestNews:
         (alert,) = receiver.alerts
         assert "1 accounts take no password for a while" in alert
         assert "kim" not in alert
+
+
+async def test_a_letter_that_no_server_took_leaves_once_one_does(case: CaseInSql) -> None:
+    with case.database.writing() as session:
+        notice_id = session.exec(select(Notice.id)).one()
+        question = GivenAnswer(notice_id, AnswerKind.QUESTION, "lea", "Sam", "sam@d1.example.org", "Which?")
+        record_answers(session, [question], bytes(32), NOON)
+        asked_id = session.exec(select(Answer.id)).one()
+    case.act(AnswerQuestion.model_validate({"question": asked_id, "text": "None."}), "robin")
+    async with office(case) as at:
+        for port, later in ((1, timedelta()), (at.server.port, 2 * HOUR), (at.server.port, 4 * HOUR)):
+            smtp = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, connections=1, timeout=5)
+            async with SmtpTransport(smtp) as transport:
+                await ReplySender(case.database, transport, WRITER).send_due(lambda later=later: NOON + later)  # type: ignore[misc]
+        assert at.told == ["sam@d1.example.org"]
+        (sent,) = at.evidence("reply_handed_over")
+        assert (sent.body["outcome"], sent.body["attempt"]) == ("accepted", 2)
