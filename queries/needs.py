@@ -415,9 +415,9 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
             late = f", and {_is(need.number)} overdue" if overdue else ""
             return f"{_count(need.number, 'notice')} {_waits(need.number)} for your release{late}.", "/drafts"
         case NeedKind.PROPOSAL:
-            return f"Somebody proposes that no notice is owed under {need.word}. Approve or decline it.", "#acts"
+            return f"A proposal about {need.word} waits for your decision. Approve or decline it.", "#acts"
         case NeedKind.OWN_PROPOSAL:
-            return f"Your proposal that no notice is owed under {need.word} waits for a second person.", "#acts"
+            return f"Your proposal about {need.word} waits for a second person.", "#acts"
         case NeedKind.QUESTIONS:
             return f"{_count(need.number, 'question')} of districts {_waits(need.number)} for an answer.", "#answers"
         case NeedKind.NAMED_CONTACTS:

@@ -43,5 +43,5 @@ def needs_you(page: Annotated[int, typer.Option(min=1, max=LAST_PAGE, help="Whic
 def _line(need: NeedView) -> Text:
     until = utc_text(need.until) if need.until else "at once"
     whose = " / ".join(name for name in (need.responsible, need.deputy) if name) or "organisation"
-    leaves = f" If nobody acts, they go out by themselves {utc_text(need.leaves_at)}." if need.leaves_at else ""
+    leaves = f" If nobody acts, this goes out by itself {utc_text(need.leaves_at)}." if need.leaves_at else ""
     return Text(f"{until}, case {need.case_reference or 'all'}, {whose}: {need.says}{leaves}")

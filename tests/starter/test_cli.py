@@ -245,6 +245,6 @@ async def test_what_needs_people_is_listed_with_whose_it_is(installed: VirtualEn
     have_account(installed.resources.database, "kim")
     assert (await shell("breach", "assign", str(case_id), "kim")).code == 0
     listed = (await shell("needs-you")).out
-    assert "1 notice waits for your release. If nobody acts, they go out by themselves " in listed
+    assert "1 notice waits for your release. If nobody acts, this goes out by itself " in listed
     assert f"/cases/{case_id}/drafts" in listed
     assert "kim" in listed

@@ -132,7 +132,7 @@ class TestAQuestion:
         (caught,) = folder.glob("*.eml")
         assert "sam@d1.example.org" in caught.read_text()
         assert told.link("VA-001") in caught.read_text().replace("=\n", "")
-        letter = re.search(r'href="(/cases/[\w-]+/messages/\w+)">letter as sent', page)
+        letter = re.search(r'href="(/cases/[\w-]+/messages/\w+)">the letter', page)
         assert letter
         officer = await installation.officer()
         assert ANSWER in (await officer.get(letter[1])).text
