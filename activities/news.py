@@ -18,6 +18,7 @@ from config.database import Database
 from config.logging import get_logger
 from mail.compose import utc_instant
 from models import identifiers
+from models.tables import Answer, Proposal
 from records.passwords import locked_unraised, mark_raised
 from records.responsible import Step, second_persons
 from records.troubles import mail_trouble
@@ -45,11 +46,11 @@ class News:
         for questions in await self._read(lambda session: new_questions(session, AT_ONCE)):
             outcome = await self._telling.tell_of_case(_asked(questions), Step.FIRST, now)
             if outcome.away is None:
-                await asyncio.to_thread(self._note, questions.ids, now)
+                await asyncio.to_thread(self._note, Answer, questions.ids, now)
         for proposal in await self._read(lambda session: new_proposals(session, AT_ONCE)):
             outcome = await self._telling.tell(_proposed(proposal), await self._second_persons(proposal), now)
             if outcome.away is None:
-                await asyncio.to_thread(self._note, (proposal.id,), now)
+                await asyncio.to_thread(self._note, Proposal, (proposal.id,), now)
 
     async def _second_persons(self, proposal: NewProposal) -> Sequence[Recipient]:
         """Whoever may decide a proposal and has an address; where nobody has, those whose case it is."""
@@ -109,9 +110,9 @@ class News:
 
         return await asyncio.to_thread(read)
 
-    def _note(self, ids: Sequence[UUID], now: datetime) -> None:
+    def _note(self, of: type[Answer] | type[Proposal], ids: Sequence[UUID], now: datetime) -> None:
         with self._database.writing() as session:
-            note_raised(session, ids, now)
+            note_raised(session, of, ids, now)
 
 
 def _asked(questions: NewQuestions) -> Message:

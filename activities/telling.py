@@ -182,7 +182,7 @@ class Telling:
 
     async def _alert(self, message: Message, at: datetime, *, mailed: bool) -> None:
         """Give the alert by every way that has not given it; one that fails keeps no other from it."""
-        text = message.alert if mailed else f"{message.alert} No mail about it could be handed over."
+        text = message.alert if mailed else f"{message.alert} No mail about it is known to have arrived."
         for name in self._alerts.names:
             if await asyncio.to_thread(self._outcome, message, Way.ALERT, name):
                 continue

@@ -29,6 +29,7 @@ from cases.messages import RaiseOverdue, Sweep, Swept
 from config.database import Database
 from config.logging import get_logger
 from ledger.artifacts import drop_unclaimed
+from mail.transport import MailServerUnavailable
 from models import identifiers
 from models.tables import Batch
 from records.overlooked import (
@@ -137,8 +138,7 @@ class WatchdogActivities(WatchdogContract):
         await self._news.tell(before, now())
         async with beating(LONGEST_HANDOVER):
             await self._replies.send_due(now)
-        for case_id in suspects.overdue:
-            await self._reminders.raise_overdue(RaiseOverdue(case_id=case_id))
+        await self._raise_overdue(suspects.overdue)
         return Swept(
             restarted=len(restarts),
             stuck=len(raised),
@@ -264,6 +264,17 @@ class WatchdogActivities(WatchdogContract):
         answers = await self._each(sending, lambda batch: self._temporal.batch_runs(batch.id))
         return [stopped(batch, now) for batch, runs in answers if not runs]
 
+    async def _raise_overdue(self, cases: Sequence[UUID]) -> None:
+        """Raise what is overdue in some cases; that the mail server takes nothing keeps none of them from an alert."""
+        away: MailServerUnavailable | None = None
+        for case_id in cases:
+            try:
+                await self._reminders.raise_overdue(RaiseOverdue(case_id=case_id))
+            except MailServerUnavailable as error:
+                away = error
+        if away is not None:
+            raise away
+
     async def _tell(self, findings: Sequence[Finding], now: datetime) -> None:
         """Write to those whose cases they are, and of all to the organisation's contact.
 
@@ -278,13 +289,31 @@ class WatchdogActivities(WatchdogContract):
             for recipient in telling.recipients(whose[finding.case_id], Step.LAST):
                 told.setdefault(recipient, []).append(finding)
         outcomes = [
-            await telling.tell(_found(theirs, alarm=recipient == telling.organisation), [recipient], now)
+            await telling.tell(self._found(theirs, alarm=recipient == telling.organisation), [recipient], now)
             for recipient, theirs in told.items()
         ]
         if any(outcome.away for outcome in outcomes):
             _log.warning("findings not told", findings=len(findings))
             return
         await asyncio.to_thread(self._keep, findings)
+
+    def _found(self, findings: Sequence[Finding], *, alarm: bool) -> Message:
+        """What the watchdog found, for one person."""
+        cases = list(dict.fromkeys(finding.case_id for finding in findings))
+        whose = f"Case {identifiers.case_reference(cases[0])} was" if len(cases) == 1 else f"{len(cases)} cases were"
+        lines = [f"Case {identifiers.case_reference(item.case_id)}: {item.finding}" for item in findings[:LISTED]]
+        more = len(findings) - LISTED
+        lines += [f"And {more} more; each case's page says what holds it up."] if more > 0 else []
+        pages = [f"/cases/{case_id}" for case_id in cases[:LISTED]]
+        return Message(
+            key="\n".join(finding.key for finding in findings),
+            about="stuck",
+            subject=f"{whose} found stuck",
+            paragraphs=("The watchdog found:", *lines, *map(self._telling.page, pages[1:])),
+            alert=f"{whose} found stuck.",
+            page=pages[0],
+            alarm=alarm,
+        )
 
     def _assignments(self, findings: Sequence[Finding]) -> Mapping[UUID, Assignment]:
         with self._database.reading() as session:
@@ -297,21 +326,3 @@ class WatchdogActivities(WatchdogContract):
     def _keep(self, findings: Sequence[Finding]) -> None:
         with self._database.writing() as session:
             keep_findings(session, findings)
-
-
-def _found(findings: Sequence[Finding], *, alarm: bool) -> Message:
-    """What the watchdog found, for one person."""
-    cases = list(dict.fromkeys(finding.case_id for finding in findings))
-    whose = f"Case {identifiers.case_reference(cases[0])} was" if len(cases) == 1 else f"{len(cases)} cases were"
-    lines = [f"Case {identifiers.case_reference(item.case_id)}: {item.finding}" for item in findings[:LISTED]]
-    more = len(findings) - LISTED
-    lines += [f"And {more} more; each case's page says what holds it up."] if more > 0 else []
-    return Message(
-        key="\n".join(finding.key for finding in findings),
-        about="stuck",
-        subject=f"{whose} found stuck",
-        paragraphs=("The watchdog found:", *lines),
-        alert=f"{whose} found stuck.",
-        page=f"/cases/{cases[0]}" if len(cases) == 1 else "/",
-        alarm=alarm,
-    )

@@ -61,7 +61,6 @@ def new_proposals(session: Session, limit: int) -> list[NewProposal]:
     return [NewProposal(*row) for row in rows]
 
 
-def note_raised(session: Session, ids: Sequence[UUID], now: datetime) -> None:
-    """Note that people were told of some questions or proposals."""
-    for table in (Answer, Proposal):
-        session.execute(update(table).where(col(table.id).in_(ids)).values(raised_at=now))
+def note_raised(session: Session, of: type[Answer] | type[Proposal], ids: Sequence[UUID], now: datetime) -> None:
+    """Note that people were told of some questions, or proposals."""
+    session.execute(update(of).where(col(of.id).in_(ids)).values(raised_at=now))

@@ -207,7 +207,7 @@ class TestAlerts:
                     with pytest.raises(MailServerUnavailable):
                         await at.remind(0.5)
             (alert,) = receiver.alerts
-        assert "No mail about it could be handed over." in alert
+        assert "No mail about it is known to have arrived." in alert
         assert at.outcomes().count(("mail", "robin", "failed")) == 1
 
     async def test_what_is_overdue_is_the_last_step_and_told_once_over_several_attempts(self, case: CaseInSql) -> None:

@@ -12,6 +12,7 @@ from sqlmodel import col, select, update
 from cases.acts import AnswerQuestion, Approve, Assign, NotYet, Propose
 from cases.breach import BREACH, Dismiss
 from config.database import Database
+from config.keyring import Keyring
 from mail.transport import Accepted, MailServerUnavailable, OutcomeUnknown, Rejected
 from models.enums import AnswerKind, Authentication, BatchStatus, Role
 from models.errors import InvalidInput, NotFound, Refused
@@ -410,3 +411,29 @@ def test_who_reported_a_case_is_responsible_for_it_at_first(database: Database) 
             case_id, _ = keep_intake(session, BREACH, report, str(uuid4()), actor=actor, now=NOON)
             account = assignments(session, [case_id])[case_id].in_charge()
         assert (account.name if account else None) == responsible
+
+
+def test_on_postgresql_the_same_is_needed_of_the_same_people(postgresql_url: str, keyring: Keyring) -> None:
+    database = Database(postgresql_url, keyring)
+    database.migrate()
+    for name in (ROBIN, KIM):
+        have_account(database, name)
+    case = confirmed(database, TENNESSEE, MASSACHUSETTS)
+    case.act(Assign(responsible=ROBIN, deputy=KIM), "dana")
+    act = {"clause": NOTICE, "ground": "no_student_data", "reason": "Nothing of theirs was stored."}
+    case.act(Propose.model_validate(act), ROBIN)
+    question = ask(case)
+    change(database, Case, undecided=True)
+    everything = [NeedKind.QUESTIONS, NeedKind.UNDECIDED, NeedKind.DRAFTS, NeedKind.OWN_PROPOSAL]
+    assert kinds(database, ROBIN, own=True) == everything
+    assert kinds(database, KIM, own=True) == [NeedKind.PROPOSAL]
+    assert needs(database, None, own=True) == []
+    answer(case, question)
+    assert len(hand_over(case)) == 1
+    case.now += 71 * HOUR
+    case.send_what_leaves(lambda _: Rejected(550, "No such user"))
+    assert NeedKind.FAILING_CONTACTS in kinds(database, now=case.now)
+    change(database, Batch, status=BatchStatus.SENDING, trouble=MailServerUnavailable.code, trouble_since=NOON)
+    change(database, Case, trouble=WORKFLOW_STUCK, trouble_since=NOON)
+    assert {NeedKind.MAIL, NeedKind.STUCK} <= set(kinds(database, now=case.now))
+    database.close()
