@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import col, select
-
 from activities.heartbeat import beating
 from config.database import Database
 from config.logging import get_logger
@@ -27,8 +25,8 @@ from mail.plain import compose_plain_mail
 from mail.transport import Accepted, MailServerUnavailable, OutcomeUnknown, SmtpTransport
 from models import identifiers
 from models.enums import Authentication, Told, Way
-from models.tables import Account, EvidenceEntry
-from queries.needs import Asking, NeedView, needs_of
+from models.tables import Account, ToldOnce
+from records.needs import Asking, NeedView, needs_of
 from records.outbox import NoticeWriter
 from records.responsible import Assignment, Step, assignments, strongest
 
@@ -42,9 +40,6 @@ ORGANISATION = "organisation"
 
 NEEDS_LISTED = 10
 """How many lines of what needs its reader a message has; the first page has all."""
-
-_SETTLED = (Told.ACCEPTED, Told.REJECTED, Told.UNKNOWN)
-"""After what nobody is told the same again by the same way."""
 
 
 @dataclass(frozen=True)
@@ -227,10 +222,9 @@ class Telling:
 
     def _outcome(self, message: Message, way: Way, who: str) -> Told | None:
         """What became of telling one this before, where it need not be tried again."""
-        keys = {PersonTold.key_of(message.id, way, who, outcome): outcome for outcome in _SETTLED}
         with self._database.reading() as session:
-            found = session.exec(select(EvidenceEntry.key).where(col(EvidenceEntry.key).in_(keys))).first()
-        return keys[found] if found else None
+            known = session.get(ToldOnce, (message.id, way, who))
+        return known.outcome if known else None
 
     def _note(self, message: Message, way: Way, who: str, outcome: Told, at: datetime) -> None:
         with self._database.writing() as session:
@@ -245,6 +239,8 @@ class Telling:
                 outcome=outcome,
             )
             append(session, told)
+            if outcome is not Told.FAILED:
+                session.merge(ToldOnce(message_id=message.id, way=way, who=who, outcome=outcome, at=at))
 
 
 def _until(need: NeedView) -> str:

@@ -879,12 +879,7 @@ class PersonTold(Event):
 
     @property
     def key(self) -> str:
-        return self.key_of(self.message_id, self.way, self.who, self.outcome)
-
-    @staticmethod
-    def key_of(message_id: UUID, way: Way, who: str, outcome: Told) -> str:
-        """The key of such an event: each outcome of telling one person the same by one way is evidence once."""
-        return f"person-told:{message_id}:{way.value}:{who}:{outcome.value}"
+        return f"person-told:{self.message_id}:{self.way.value}:{self.who}:{self.outcome.value}"
 
 
 # What LEAs answer

@@ -24,11 +24,13 @@ from models.enums import (
     Party,
     PerformedBy,
     Role,
+    Told,
     Verdict,
+    Way,
 )
 
 
-def _word(of: type[StrEnum], *, index: bool = False) -> Any:
+def _word(of: type[StrEnum], *, index: bool = False, primary_key: bool = False) -> Any:
     """A closed vocabulary, stored as its words so that a new one needs no migration."""
     kind = Enum(
         of,
@@ -37,7 +39,7 @@ def _word(of: type[StrEnum], *, index: bool = False) -> Any:
         length=32,
         create_constraint=False,
     )
-    return Field(sa_column=Column(kind, nullable=False, index=index))
+    return Field(sa_column=Column(kind, nullable=False, index=index, primary_key=primary_key))
 
 
 def _word_or_none(of: type[StrEnum]) -> Any:
@@ -464,7 +466,8 @@ OPEN_ANSWER = text("seen_at IS NULL AND kind <> 'acknowledged'")
 class Answer(SQLModel, table=True):
     """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named.
 
-    ``seen_at`` is when an officer was done with it, ``raised_at`` when those whose case it is were told of it.
+    ``said_sha256`` is what was said, as evidence holds it. ``seen_at`` is when an officer was done with it,
+    ``raised_at`` when those whose case it is were told of it.
     """
 
     __tablename__ = "answer"
@@ -477,9 +480,25 @@ class Answer(SQLModel, table=True):
     name: str | None = _sealed_or_none("answer.name")
     email: str | None = _sealed_or_none("answer.email")
     text: str | None = _sealed_or_none("answer.text")
+    said_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     given_at: datetime = _instant()
     seen_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()
+
+
+class ToldOnce(SQLModel, table=True):
+    """What became of telling a person of the installation something by one way, so that it is not told again.
+
+    ``who`` is an account's name, or what evidence calls another recipient.
+    """
+
+    __tablename__ = "told_once"
+
+    message_id: UUID = Field(primary_key=True)
+    way: Way = _word(Way, primary_key=True)
+    who: str = Field(primary_key=True)
+    outcome: Told = _word(Told)
+    at: datetime = _instant()
 
 
 class Reply(SQLModel, table=True):

@@ -180,6 +180,7 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
         del named[answer_id]
     if not named:
         return
+    said = _keep_what_was_said(session, named, now)
     session.execute(
         insert(Answer),
         [
@@ -191,6 +192,7 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
                 "name": answer.name,
                 "email": answer.email,
                 "text": answer.text,
+                "said_sha256": said.get(answer_id),
                 "given_at": now,
             }
             for answer_id, answer in named.items()
@@ -198,7 +200,6 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
     )
     acknowledged = [answer.notice_id for answer in named.values() if answer.kind is AnswerKind.ACKNOWLEDGED]
     session.execute(update(Notice).where(col(Notice.id).in_(acknowledged)).values(acknowledged_at=now))
-    said = _keep_what_was_said(session, named, now)
     append(
         session,
         *(

@@ -28,7 +28,7 @@ from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected
 from models import identifiers
 from models.enums import AnswerKind, DeliveryStatus, Told
 from models.errors import NotFound
-from models.tables import Agreement, Answer, Delivery, Duty, EvidenceEntry, Notice, Reply
+from models.tables import Agreement, Answer, Delivery, Duty, Notice, Reply
 from records.answers import open_answer
 from records.deliveries import Answer as ServerAnswer
 from records.deliveries import put_off, put_unknown_off
@@ -76,8 +76,7 @@ def keep_reply(
         replied_at=at,
     )
     session.add(reply)
-    asked = session.exec(select(EvidenceEntry.artifacts).where(EvidenceEntry.key == f"answered:{question.id}")).first()
-    return {"notice": str(question.notice_id), "reply": str(reply.id), "asked_sha256": asked[0] if asked else None}
+    return {"notice": str(question.notice_id), "reply": str(reply.id), "asked_sha256": question.said_sha256}
 
 
 def take_up(session: Session, writer: NoticeWriter, now: datetime, limit: int) -> list[OutgoingReply]:

@@ -20,11 +20,11 @@ from queries.cases import read_case, read_case_head
 from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
-from queries.needs import NeedView, read_needs
 from queries.progress import read_progress
 from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
 from records.answers import AnswersView, read_answers
 from records.consequences import Consequences
+from records.needs import NeedView, read_needs
 from starter.case_service import Checked
 from web.cases import asking_of
 from web.paging import LAST_OFFSET

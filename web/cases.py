@@ -21,11 +21,11 @@ from queries.case_lists import CaseFilter, case_kinds, list_cases
 from queries.cases import read_case_head
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
-from queries.needs import Asking, read_needs
 from queries.views import CohortView
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
+from records.needs import Asking, read_needs
 from web.act_forms import act_form
 from web.failures import status_of
 from web.pages import problems_of

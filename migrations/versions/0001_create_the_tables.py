@@ -109,6 +109,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash"),
     )
     op.create_table(
+        "told_once",
+        sa.Column("message_id", sa.Uuid(), nullable=False),
+        sa.Column("way", sa.String(length=32), nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("message_id", "way", "who"),
+    )
+    op.create_table(
         "duenotice_case",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=60), nullable=False),
@@ -612,6 +621,7 @@ def upgrade() -> None:
         sa.Column("name", sa.LargeBinary(), nullable=True),
         sa.Column("email", sa.LargeBinary(), nullable=True),
         sa.Column("text", sa.LargeBinary(), nullable=True),
+        sa.Column("said_sha256", sa.String(), nullable=True),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
@@ -622,6 +632,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["notice_id"],
             ["notice.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["said_sha256"],
+            ["artifact.sha256"],
         ),
         sa.PrimaryKeyConstraint("id"),
     )
