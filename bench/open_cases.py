@@ -115,6 +115,8 @@ async def pages(resources: Resources, http: httpx.AsyncClient, count: int) -> Fi
         "what is due, first page": "/",
         "what is due, last page": f"/?page={last}",
         "what is due, closed cases": "/?status=closed",
+        "what needs people, in JSON": "/api/needs-you?limit=20",
+        "what needs one officer, in JSON": "/api/needs-you?limit=20&own=true",
         "cases in JSON, the last thousand": f"/api/cases?limit=1000&offset={max(count - 1000, 0)}",
         "a case": f"/cases/{row.id}",
         "agreements": "/agreements",
