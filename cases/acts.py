@@ -33,6 +33,7 @@ Clause = Annotated[Line, Field(title="Clause", json_schema_extra={"choice": "cla
 Element = Annotated[Line, Field(title="Element", json_schema_extra={"choice": "elements"})]
 Ground = Annotated[Line, Field(title="Ground", json_schema_extra={"choice": "grounds"})]
 DateName = Annotated[Line, Field(title="Which date", json_schema_extra={"choice": "dates"})]
+Account = Annotated[Line, Field(title="Account", json_schema_extra={"choice": "accounts"})]
 Asked = Annotated[Line, Field(title="What is asked", json_schema_extra={"choice": "asked"})]
 Reason = Annotated[KeptText, Field(title="Reason", description="Why, in a sentence; it is kept as evidence.")]
 
@@ -63,6 +64,10 @@ class Act(Message):
 
     starts_clocks: ClassVar[bool] = False
     """Whether it gives dated facts or brings in agreements, so that a person first checks what would follow."""
+
+    keeps_clocks: ClassVar[bool] = True
+    """Whether a clock may go by it. What no clock goes by is recorded in SQL alone: without the case's workflow, so
+    also once the case is closed."""
 
     act: str
 
@@ -316,6 +321,29 @@ class Add(Act):
     reason: KeptText | None = Field(default=None, title="Reason for that date")
 
 
+class Assign(Act):
+    """Say whose case it is, and who stands in: they are reminded of what it needs, and its questions are theirs."""
+
+    done_says = "Recorded. What this case needs is theirs from now on."
+    keeps_clocks = False
+    act: Literal["assign"] = "assign"
+    responsible: Account = Field(title="Who is responsible")
+    deputy: Account | None = Field(
+        default=None, title="Their deputy", description="Whom what is pressing is sent to as well."
+    )
+
+
+class AnswerQuestion(Act):
+    """Answer a question that an LEA asked about its notice: by a letter to who asked, and on the notice's own page."""
+
+    done_says = "The answer is kept, and its letter is on its way to who asked."
+    stands_alone = False
+    keeps_clocks = False
+    act: Literal["answer"] = "answer"
+    question: UUID = Field(title="Question", json_schema_extra={"choice": "questions"})
+    text: KeptText = Field(title="Answer", description="It is mailed to who asked as it stands here.")
+
+
 CommonAct: TypeAlias = (
     SetDate
     | NotYet
@@ -334,6 +362,8 @@ CommonAct: TypeAlias = (
     | Vouch
     | AdoptTerms
     | Add
+    | Assign
+    | AnswerQuestion
 )
 """What can be done in a case of any kind."""
 
@@ -355,6 +385,8 @@ COMMON_ACTS: tuple[type[Act], ...] = (
     Vouch,
     AdoptTerms,
     Add,
+    Assign,
+    AnswerQuestion,
 )
 
 

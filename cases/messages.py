@@ -78,7 +78,8 @@ class BatchOutcome(Message):
 class RemindOfficer(Message):
     """Tell the officer of notices under one clause that wait for release; ``due_at`` names the cohort.
 
-    ``fraction`` of their time is over; ``last_moment`` is whether they are to leave as soon as they can.
+    ``fraction`` of their time is over; ``last_moment`` is whether they are to leave as soon as they can. ``last`` is
+    whether no reminder of them follows.
     """
 
     case_id: UUID
@@ -86,6 +87,7 @@ class RemindOfficer(Message):
     due_at: datetime
     fraction: float
     last_moment: bool = False
+    last: bool = False
 
 
 class AskForDecision(Message):

@@ -13,7 +13,9 @@ from cases.acts import (
     Act,
     Add,
     AdoptTerms,
+    AnswerQuestion,
     Approve,
+    Assign,
     CommonAct,
     ConfirmDone,
     Decline,
@@ -44,9 +46,9 @@ def check(kind: Kind, message: TakeAct, state: CaseState, now: datetime) -> None
         Refused: it makes no sense now.
         InvalidInput: something in it cannot be used; ``where`` names the field.
     """
-    if state.closing:
+    if state.closing and message.act.keeps_clocks:
         raise Refused("This case is closed.", next_step="Open a new case if there is something new.")
-    if state.dismissed:
+    if state.dismissed and message.act.keeps_clocks:
         _check_dismissed(message.act)
     if type(message.act) not in kind.acts:
         _check_common(kind, cast(CommonAct, message.act), message, state, now)
@@ -108,8 +110,11 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
             _check_undecided(clause, state)
             if problem := check_instant("arrived_at", arrived_at, now):
                 raise problem
-        case AdoptTerms():
+        case AdoptTerms() | AnswerQuestion():
             return
+        case Assign(responsible=responsible, deputy=deputy):
+            if deputy and deputy.casefold() == responsible.casefold():
+                raise InvalidInput("This is who is responsible.", where="deputy", next_step="Choose somebody else.")
         case Add(involved_at=involved_at, reason=reason):
             if involved_at and reason is None:
                 raise InvalidInput("It is empty.", where="reason", next_step="Say why the date is another one.")
@@ -288,7 +293,18 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
             for key, batch in state.put_off.items():
                 if batch.plan.clause == clause:  # it takes the message along at once: its clock began in the past
                     state.put_off[key] = batch.model_copy(update={"again_at": batch.plan.starts_at})
-        case SetDate() | Learn() | Impossible() | Done() | ConfirmDone() | Vouch() | AdoptTerms() | Add():
+        case (
+            SetDate()
+            | Learn()
+            | Impossible()
+            | Done()
+            | ConfirmDone()
+            | Vouch()
+            | AdoptTerms()
+            | Add()
+            | Assign()
+            | AnswerQuestion()
+        ):
             return  # what they change is in SQL alone
         case _:
             assert_never(act)

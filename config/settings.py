@@ -178,6 +178,12 @@ class Settings(BaseSettings):
     """How many hours after a notice its LEA is asked to acknowledge it."""
     unknown_resends: int = Field(default=3, ge=0, le=20)
     """How often a notice is sent again of which nobody can say whether it arrived, before a person decides."""
+    deputy_share: float = Field(default=0.7, gt=0, le=1)
+    """From which part of a notice's time on the deputy, too, is reminded of it."""
+    leaves_soon_hours: int = Field(default=24, ge=1, le=168)
+    """What leaves by itself within so many hours is named so among what needs people."""
+    alert_urls: SecretStr | None = None
+    """Where alerts go besides mail: addresses of Apprise (chat, SMS, pagers), with blanks between them."""
     watchdog_minutes: int = Field(default=5, ge=1)
     """How often the watchdog looks for cases that were lost and duties that nobody was told of."""
 

@@ -23,7 +23,7 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from cases.values import AnchorValue
-from models.enums import Authentication, BatchStatus, ContactRole, DutyStatus, NoticeKind, Role, Verdict
+from models.enums import Authentication, BatchStatus, ContactRole, DutyStatus, NoticeKind, Role, Told, Verdict, Way
 
 JsonObject: TypeAlias = dict[str, Any]
 """A JSON object (RFC 8259) of integers below 2**53, finite numbers, text, booleans, nulls, lists and objects."""
@@ -859,6 +859,29 @@ class TroubleRaised(CaseEvent):
         return f"watchdog-raised:{self.case_id}:{self.trouble}:{self.since.isoformat()}"
 
 
+class PersonTold(Event):
+    """A person of the installation was told something, or could not be, by one way.
+
+    Attributes:
+        message_id: names what was told, whoever was told it.
+        about: what it was about, in a word.
+        way: how.
+        who: the account's name, ``organisation`` for its contact, or which of the alerts' addresses.
+        outcome: what became of it.
+    """
+
+    kind = "person_told"
+    message_id: Subject[UUID]
+    about: str
+    way: Way
+    who: str
+    outcome: Told
+
+    @property
+    def key(self) -> str:
+        return f"person-told:{self.message_id}:{self.way.value}:{self.who}:{self.outcome.value}"
+
+
 # What LEAs answer
 
 
@@ -896,6 +919,31 @@ class ContactNamed(AnswerEvent):
     """An LEA named another contact for notices."""
 
     kind = "contact_named"
+
+
+class ReplyHandedOver(CaseEvent):
+    """The answer to a question of an LEA was handed to the mail server, for who asked.
+
+    Attributes:
+        reply_id: the reply.
+        answer: the question as SQL keeps it.
+        message_sha256: the letter as it was sent.
+        attempt: which attempt it was, from 1.
+        outcome: what became of it.
+        code: the mail server's, where it gave one.
+    """
+
+    kind = "reply_handed_over"
+    reply_id: Subject[UUID]
+    answer: UUID
+    message_sha256: Kept[str]
+    attempt: int
+    outcome: Told
+    code: IfAny[int | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"reply-handed-over:{self.reply_id}:{self.attempt}"
 
 
 class ContactAdopted(CaseEvent):

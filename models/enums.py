@@ -116,6 +116,24 @@ class DeliveryStatus(StrEnum):
     BOUNCED = "bounced"
 
 
+class Way(StrEnum):
+    """How people of the installation are told something."""
+
+    MAIL = "mail"
+    ALERT = "alert"
+    """Chat, SMS, a pager: whatever the settings name besides mail."""
+
+
+class Told(StrEnum):
+    """What became of telling one person, or by one way."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    """It could not be tried, or went through to nobody; it may be tried again."""
+
+
 class FactStatus(StrEnum):
     """What is known of one content element."""
 

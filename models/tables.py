@@ -24,11 +24,13 @@ from models.enums import (
     Party,
     PerformedBy,
     Role,
+    Told,
     Verdict,
+    Way,
 )
 
 
-def _word(of: type[StrEnum], *, index: bool = False) -> Any:
+def _word(of: type[StrEnum], *, index: bool = False, primary_key: bool = False) -> Any:
     """A closed vocabulary, stored as its words so that a new one needs no migration."""
     kind = Enum(
         of,
@@ -37,7 +39,7 @@ def _word(of: type[StrEnum], *, index: bool = False) -> Any:
         length=32,
         create_constraint=False,
     )
-    return Field(sa_column=Column(kind, nullable=False, index=index))
+    return Field(sa_column=Column(kind, nullable=False, index=index, primary_key=primary_key))
 
 
 def _word_or_none(of: type[StrEnum]) -> Any:
@@ -151,16 +153,31 @@ class TermsSnapshot(SQLModel, table=True):
     taken_at: datetime = _instant()
 
 
+STUCK = text("trouble IS NOT NULL OR workflow_started_at IS NULL")
+"""What a case is that does not go on; in these words, the index on it is used. A closed one has no trouble any more."""
+
+NOT_DECIDED = text("undecided")
+
+
 class Case(SQLModel, table=True):
     """One matter of one kind, about one event, with one Temporal workflow.
 
     ``report_digest`` makes the same report the same case. Duties are computed up to what was recorded at ``changed_at``
     once ``computed_at`` is not earlier. ``trouble`` names what keeps it from going on, since ``trouble_since``, as the
     watchdog found it, and ``trouble_raised_at`` when an officer was told.
+
+    ``responsible_id`` is whose the case is, ``deputy_id`` who stands in; where neither can, it is the organisation's
+    contact's. ``undecided`` is whether its kind still waits for people to say what the matter is.
     """
 
     __tablename__ = "duenotice_case"
-    __table_args__ = (Index("duenotice_case_open", "closed_at", "kind", "id"),)
+    # Few stand still or are undecided: they are found without reading all others.
+    __table_args__ = (
+        Index("duenotice_case_open", "closed_at", "kind", "id"),
+        Index("duenotice_case_responsible", "responsible_id", "deputy_id"),
+        Index("duenotice_case_stuck", "id", sqlite_where=STUCK, postgresql_where=STUCK),
+        Index("duenotice_case_undecided", "id", sqlite_where=NOT_DECIDED, postgresql_where=NOT_DECIDED),
+    )
 
     id: UUID = Field(primary_key=True)
     kind: str = Field(max_length=60)
@@ -177,6 +194,9 @@ class Case(SQLModel, table=True):
     dismissal_reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     changed_at: datetime | None = _instant_or_none(index=True)
     computed_at: datetime | None = _instant_or_none()
+    responsible_id: UUID | None = Field(default=None, foreign_key="account.id")
+    deputy_id: UUID | None = Field(default=None, foreign_key="account.id")
+    undecided: bool = False
 
 
 class CaseAct(SQLModel, table=True):
@@ -296,11 +316,16 @@ class Batch(SQLModel, table=True):
     """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow.
 
     ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
-    officer was last told that it is stuck.
+    officer was last told that it is stuck. ``due_at`` is the due instant of a cohort that performs its duties; None
+    where they were performed before, as by what a supplement adds to.
     """
 
     __tablename__ = "batch"
-    __table_args__ = (Index("batch_status_id", "status", "id"),)
+    # Drafts that wait are read in bulk, and from this index alone.
+    __table_args__ = (
+        Index("batch_status_id", "status", "id"),
+        Index("batch_drafts", "status", "released_by", "case_id", "due_at", "leaves_at", "size"),
+    )
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
@@ -310,6 +335,7 @@ class Batch(SQLModel, table=True):
     status: BatchStatus = _word(BatchStatus)
     size: int
     planned_at: datetime = _instant()
+    due_at: datetime | None = _instant_or_none()
     leaves_at: datetime = _instant()
     began_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()
@@ -390,10 +416,17 @@ class LawEnforcementHold(SQLModel, table=True):
     lifted_at: datetime | None = _instant_or_none()
 
 
+OPEN_PROPOSAL = text("decided_at IS NULL")
+
+
 class Proposal(SQLModel, table=True):
-    """A proposal that a clause asks for no notice on a ground; ``agreements`` is empty where it is for all."""
+    """A proposal that a clause asks for no notice on a ground; ``agreements`` is empty where it is for all.
+
+    ``raised_at`` is when those were told who may decide it.
+    """
 
     __tablename__ = "proposal"
+    __table_args__ = (Index("proposal_open", "case_id", sqlite_where=OPEN_PROPOSAL, postgresql_where=OPEN_PROPOSAL),)
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
@@ -406,6 +439,7 @@ class Proposal(SQLModel, table=True):
     decided_by: str | None = None
     decided_at: datetime | None = _instant_or_none()
     approved: bool | None = None
+    raised_at: datetime | None = _instant_or_none()
 
 
 class Confirmation(SQLModel, table=True):
@@ -425,10 +459,19 @@ class Confirmation(SQLModel, table=True):
     recorded_by: str
 
 
+OPEN_ANSWER = text("seen_at IS NULL AND kind <> 'acknowledged'")
+"""What an answer is that a person has to deal with; in these words, the index on it is used."""
+
+
 class Answer(SQLModel, table=True):
-    """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named."""
+    """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named.
+
+    ``said_sha256`` is what was said, as evidence holds it. ``seen_at`` is when an officer was done with it,
+    ``raised_at`` when those whose case it is were told of it.
+    """
 
     __tablename__ = "answer"
+    __table_args__ = (Index("answer_open", "case_id", "kind", sqlite_where=OPEN_ANSWER, postgresql_where=OPEN_ANSWER),)
 
     id: UUID = Field(primary_key=True)
     notice_id: UUID = Field(foreign_key="notice.id", index=True)
@@ -437,8 +480,50 @@ class Answer(SQLModel, table=True):
     name: str | None = _sealed_or_none("answer.name")
     email: str | None = _sealed_or_none("answer.email")
     text: str | None = _sealed_or_none("answer.text")
+    said_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     given_at: datetime = _instant()
     seen_at: datetime | None = _instant_or_none()
+    raised_at: datetime | None = _instant_or_none()
+
+
+class ToldOnce(SQLModel, table=True):
+    """What became of telling a person of the installation something by one way, so that it is not told again.
+
+    ``who`` is an account's name, or what evidence calls another recipient.
+    """
+
+    __tablename__ = "told_once"
+
+    message_id: UUID = Field(primary_key=True)
+    way: Way = _word(Way, primary_key=True)
+    who: str = Field(primary_key=True)
+    outcome: Told = _word(Told)
+    at: datetime = _instant()
+
+
+class Reply(SQLModel, table=True):
+    """What an officer answered to a question of an LEA, with its letter's place in the outbox.
+
+    Its letter is written when it is first sent. Status, ``tries`` and ``again_at`` are as a delivery's; while it is
+    being handed over, ``again_at`` is when another may take it up if nothing more is heard of it.
+    """
+
+    __tablename__ = "reply"
+    __table_args__ = (Index("reply_status_again", "status", "again_at"),)
+
+    id: UUID = Field(primary_key=True)
+    answer_id: UUID = Field(foreign_key="answer.id", index=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    text_sha256: str = Field(foreign_key="artifact.sha256")
+    message_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    status: DeliveryStatus = _word(DeliveryStatus)
+    attempts: int = 0
+    tries: int = 0
+    again_at: datetime | None = _instant_or_none()
+    attempted_at: datetime | None = _instant_or_none()
+    settled_at: datetime | None = _instant_or_none()
+    replied_by: str
+    replied_at: datetime = _instant()
 
 
 class Cost(SQLModel, table=True):

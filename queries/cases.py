@@ -28,6 +28,7 @@ from queries.views import CaseHead, CaseView, FactView
 from records.anchors import current_anchors
 from records.due_dates import StoredDueDate, read_due_date
 from records.outbox import current_facts
+from records.responsible import assignable, assignments
 from records.scope import require_case
 from records.summary import summarise
 from records.terms import pinned_terms
@@ -82,6 +83,7 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
     ended = case.status in (CaseStatus.CLOSED, CaseStatus.DISMISSED)
     terms = tuple(pinned_terms(session, case.id).values())
     clauses = {due_date.clause: due_date.title for due_date in due_dates}
+    able = assignments(session, [case.id])[case.id].usable()
     return CaseHead(
         **case.model_dump(include={"id", "title", "status", "opened_at", "closed_at"}),
         anchors=tuple(anchors.values()),
@@ -105,6 +107,9 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         computing=case.computed_at is None or (case.changed_at or case.opened_at) > case.computed_at,
         offered=_offered(ended=ended, waiting=summary.waiting_notices > 0, undecided=summary.undecided > 0),
         own_acts=() if ended else tuple(act.act_name() for act in kind.own_acts(state)),
+        responsible=able[0].name if able else None,
+        deputy=able[1].name if len(able) > 1 else None,
+        assignable=assignable(session),
         can_release=summary.waiting_notices + withheld > 0,
     )
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 from config.database import Database
 from ledger.artifacts import fetch
 from models.errors import NotFound
-from models.tables import Delivery, EvidenceEntry, Notice
+from models.tables import Delivery, EvidenceEntry, Notice, Reply
 from queries.views import EvidenceView
 
 
@@ -23,10 +23,10 @@ def read_evidence(
 
 
 def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
-    """The message of one of the case's deliveries, as sent (RFC 5322).
+    """The message of one of the case's deliveries, or of a reply in it, as sent (RFC 5322).
 
     Raises:
-        NotFound: no delivery of the case holds it.
+        NotFound: none of the case holds it.
     """
     with database.reading() as session:
         of_case = session.exec(
@@ -34,7 +34,8 @@ def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
             .join(Notice, col(Notice.id) == col(Delivery.notice_id))
             .where(Notice.case_id == case_id, Delivery.message_sha256 == sha256)
         ).first()
-        if of_case is None:
+        of_reply = select(Reply.id).where(Reply.case_id == case_id, Reply.message_sha256 == sha256)
+        if of_case is None and session.exec(of_reply).first() is None:
             raise NotFound("No such message was sent in this case.", next_step="Open it from the case's page.")
         return fetch(session, sha256)
 

@@ -317,7 +317,8 @@ class CaseHead(View):
     its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use.
     ``questions`` are what is asked as a decision, those still open first. ``computing`` is whether something recorded
     is not yet in its duties; ``own_acts`` are the acts of its kind alone that make sense now, ``offered`` the others
-    that its page offers as forms.
+    that its page offers as forms. ``responsible`` and ``deputy`` are whose it is, as far as their accounts are in use;
+    ``assignable`` are the accounts whose it could be.
     """
 
     id: UUID
@@ -347,6 +348,9 @@ class CaseHead(View):
     own_acts: tuple[str, ...]
     offered: tuple[str, ...]
     can_release: bool
+    responsible: str | None
+    deputy: str | None
+    assignable: tuple[str, ...]
 
     @property
     def choices(self) -> dict[str, dict[str, str]]:
@@ -359,6 +363,7 @@ class CaseHead(View):
             "dates": self.dates,
             "elements": elements,
             "asked": asked,
+            "accounts": {name: name for name in self.assignable},
         }
 
     @property

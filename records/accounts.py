@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -27,6 +29,9 @@ FIRST_NAME = "administrator"
 
 APPROVING = frozenset({Role.OFFICER, Role.APPROVER})
 """The roles whose word counts as that of a second person."""
+
+ACTING = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
+"""The roles whose people do what a case needs."""
 
 BY_PASSWORD = frozenset({Authentication.PASSWORD, Authentication.PASSWORD_AND_TOTP})
 
@@ -184,6 +189,18 @@ def check_second_person(session: Session, first: str, second: str, authenticated
             "The same hand made the sign-in links of both accounts, so they may be one person.",
             next_step="Sign in by a password, to an account that an administrator made on the page of accounts.",
         )
+
+
+def may_second(session: Session, account: Account, firsts: Iterable[str], by: Authentication | None) -> tuple[str, ...]:
+    """For whose proposals an account is a second person; ``by`` is how it is, or would be, signed in."""
+
+    def may(first: str) -> bool:
+        with suppress(NotAllowed):
+            check_second_person(session, first, account.name, by)
+            return True
+        return False
+
+    return tuple(first for first in firsts if may(first))
 
 
 def with_article(role: Role) -> str:

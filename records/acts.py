@@ -20,7 +20,9 @@ from cases.acts import (
     Act,
     Add,
     AdoptTerms,
+    AnswerQuestion,
     Approve,
+    Assign,
     CommonAct,
     ConfirmDone,
     Decline,
@@ -40,19 +42,23 @@ from cases.acts import (
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.messages import RecordAct
+from cases.state import CaseState
 from cases.values import AnchorValue, Kept, read_references
 from config.database import KEYS_A_STATEMENT
 from ledger.append import append
 from ledger.artifacts import fetch, store_list
 from ledger.entries import ActRecorded, JsonObject
 from models import tables
-from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, FactStatus
+from models.enums import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, FactStatus
 from models.errors import InvalidInput, NotFound, Refused
 from models.grouping import parts
 from models.tables import Artifact, Batch, Case, CaseAct, CaseAnchor, CaseFact, Duty, NotYetDecision, Proposal
 from records.accounts import check_second_person
+from records.anchors import current_anchors
 from records.confirmations import confirm_done
 from records.duties import perform
+from records.replies import keep_reply
+from records.responsible import assign
 from records.scope import extend_scope, pin_terms, unpin_terms
 from records.terms import agreements_knowing
 from records.undecided import send_again, vouch
@@ -108,9 +114,12 @@ def record_act(session: Session, catalogue: Catalogue, message: RecordAct) -> No
         return
     case = session.get_one(Case, message.case_id)
     recording = Recording(session, catalogue, case, message)
-    effect = _store(kind_named(case.kind), recording)
-    case.changed_at = message.at
-    act = message.act
+    kind, act = kind_named(case.kind), message.act
+    effect = _store(kind, recording)
+    if act.keeps_clocks:
+        case.changed_at = message.at
+        known = CaseState(anchors=current_anchors(session, case.id), dismissed=case.status is CaseStatus.DISMISSED)
+        case.undecided = not kind.is_decided(known)
     _claim(session, act)
     session.add(
         CaseAct(
@@ -243,6 +252,12 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
             return {}
         case Add():
             return _add(recording, act)
+        case Assign():
+            return assign(session, recording.case, act)
+        case AnswerQuestion():
+            return keep_reply(
+                session, case_id, act, act_id=recording.message.act_id, actor=recording.actor, at=recording.at
+            )
         case _:
             assert_never(act)
 

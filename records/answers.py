@@ -17,13 +17,14 @@ from sqlmodel import Session, col, func, insert, select, update
 
 from config.database import Database
 from ledger.append import append
-from ledger.artifacts import Content, store_many
+from ledger.artifacts import Content, fetch, store_many
 from ledger.entries import AnswerSettled, ContactAdopted, ContactNamed, NoticeAcknowledged, QuestionAsked
 from mail.facts import checked_address, clean_block, clean_line
 from models import identifiers
-from models.enums import AnswerKind, ContactRole, NoticeKind
+from models.enums import AnswerKind, ContactRole, DeliveryStatus, NoticeKind
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
-from models.tables import Agreement, AgreementContact, Answer, DueDate, Duty, Notice
+from models.grouping import grouped
+from models.tables import Agreement, AgreementContact, Answer, DueDate, Duty, Notice, Reply
 from records.due_dates import read_due_date
 from records.scope import clauses_of_agreement, require_case
 from records.view import View
@@ -71,6 +72,17 @@ class LinkedNotice(View):
     acknowledged_at: datetime | None
 
 
+class ReplyView(View):
+    """What was answered to a question; ``status`` is what became of its letter, ``message_sha256`` the letter."""
+
+    text: str
+    replied_by: str
+    replied_at: datetime
+    status: DeliveryStatus
+    settled_at: datetime | None
+    message_sha256: str | None
+
+
 class AnswerView(View):
     """One question, or one contact that an LEA named; ``seen_at`` is when an officer was done with it."""
 
@@ -81,6 +93,15 @@ class AnswerView(View):
     text: str | None
     given_at: datetime
     seen_at: datetime | None
+    replies: tuple[ReplyView, ...] = ()
+
+
+class LinkedQuestion(View):
+    """A question that was asked through a notice's link, with what was answered to it: for whoever holds the link."""
+
+    asked_at: datetime
+    text: str
+    replies: tuple[ReplyView, ...]
 
 
 class UnacknowledgedView(View):
@@ -159,6 +180,7 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
         del named[answer_id]
     if not named:
         return
+    said = _keep_what_was_said(session, named, now)
     session.execute(
         insert(Answer),
         [
@@ -170,6 +192,7 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
                 "name": answer.name,
                 "email": answer.email,
                 "text": answer.text,
+                "said_sha256": said.get(answer_id),
                 "given_at": now,
             }
             for answer_id, answer in named.items()
@@ -177,7 +200,6 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
     )
     acknowledged = [answer.notice_id for answer in named.values() if answer.kind is AnswerKind.ACKNOWLEDGED]
     session.execute(update(Notice).where(col(Notice.id).in_(acknowledged)).values(acknowledged_at=now))
-    said = _keep_what_was_said(session, named, now)
     append(
         session,
         *(
@@ -333,6 +355,36 @@ def read_answers(database: Database, case_id: UUID, *, listed: int | None = None
         )
 
 
+def read_linked_questions(database: Database, notice_id: UUID) -> tuple[LinkedQuestion, ...]:
+    """What was asked about a notice through its link, in order, and what was answered."""
+    with database.reading() as session:
+        asked = session.exec(
+            select(Answer)
+            .where(Answer.notice_id == notice_id, Answer.kind == AnswerKind.QUESTION)
+            .order_by(col(Answer.given_at), col(Answer.id))
+        ).all()
+        replies = _replies(session, [question.id for question in asked])
+        return tuple(
+            LinkedQuestion(asked_at=question.given_at, text=question.text or "", replies=replies.get(question.id, ()))
+            for question in asked
+        )
+
+
+def _replies(session: Session, questions: Sequence[UUID]) -> dict[UUID, tuple[ReplyView, ...]]:
+    rows = session.exec(
+        select(Reply).where(col(Reply.answer_id).in_(questions)).order_by(col(Reply.replied_at), col(Reply.id))
+    )
+    return {
+        question: tuple(
+            ReplyView(
+                text=fetch(session, row.text_sha256).decode(), **row.model_dump(include=set(ReplyView.model_fields))
+            )
+            for row in replies
+        )
+        for question, replies in grouped(rows, lambda row: row.answer_id).items()
+    }
+
+
 def _unacknowledged(session: Session, case_id: UUID, listed: int | None) -> tuple[UnacknowledgedView, ...]:
     # Which ones first: sorting them with everything that is shown takes several times as long.
     oldest = (
@@ -371,9 +423,14 @@ def _answers(session: Session, case_id: UUID, kind: AnswerKind) -> tuple[AnswerV
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(Answer.case_id == case_id, Answer.kind == kind)
         .order_by(col(Answer.seen_at).is_not(None), col(Answer.given_at), col(Answer.id))
-    )
+    ).all()
+    replies = _replies(session, [answer.id for answer, _ in rows])
     return tuple(
-        AnswerView(lea_name=lea_name, **answer.model_dump(include=set(AnswerView.model_fields)))
+        AnswerView(
+            lea_name=lea_name,
+            replies=replies.get(answer.id, ()),
+            **answer.model_dump(include=set(AnswerView.model_fields)),
+        )
         for answer, lea_name in rows
     )
 
@@ -386,7 +443,7 @@ def settle_answer(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
         Refused: that was noted already.
     """
     with database.writing() as session:
-        answer = _open_answer(session, case_id, answer_id)
+        answer = open_answer(session, case_id, answer_id)
         _close(session, answer, actor, now)
 
 
@@ -401,7 +458,7 @@ def adopt_contact(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
         Refused: it names no contact, one that is known, or one that was decided about already.
     """
     with database.writing() as session:
-        answer = _open_answer(session, case_id, answer_id)
+        answer = open_answer(session, case_id, answer_id)
         if answer.kind is not AnswerKind.OTHER_CONTACT or answer.name is None or answer.email is None:
             raise Refused("This answer names no contact.", next_step="Choose one that does.")
         agreement_id, clause = session.exec(
@@ -455,7 +512,13 @@ def _last_of_its_role(
     )
 
 
-def _open_answer(session: Session, case_id: UUID, answer_id: UUID) -> Answer:
+def open_answer(session: Session, case_id: UUID, answer_id: UUID) -> Answer:
+    """An answer of a case that nobody has dealt with yet, locked until the transaction ends.
+
+    Raises:
+        NotFound: the case has no such answer.
+        Refused: it was dealt with already.
+    """
     answer = session.get(Answer, answer_id, with_for_update=True)
     if answer is None or answer.case_id != case_id:
         raise NotFound("The case has no such answer.", next_step="Choose one on the case's page.")

@@ -12,12 +12,14 @@ from sqlmodel import Session
 
 from cases.intake import Intake
 from cases.kind import Kind
+from cases.state import CaseState
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import CaseOpened
 from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus
 from models.tables import Case, CaseAgreement, CaseAnchor, CaseFact
+from records.responsible import reporter
 from records.scope import affected_agreements
 
 
@@ -58,6 +60,8 @@ def keep_intake(
             report_digest=digest,
             opened_at=now,
             changed_at=now,
+            responsible_id=reporter(session, actor),
+            undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in intake.anchors()})),
         )
     )
     session.flush()

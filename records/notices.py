@@ -45,6 +45,7 @@ class Cohort:
     clause: str
     due_date_id: str
     leaves_at: datetime
+    due_at: datetime | None = None
     withheld: bool = False
 
 
@@ -105,7 +106,9 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
             due_date = due_dates[duty.due_date_id]
             complete = known.tells_all(duty.agreement_id, due_date)
             leaves_at = leaving_moment(due_date, policy, now, complete=complete)
-            cohort = Cohort(NoticeKind.NOTICE, duty.clause, duty.due_date_id, leaves_at, duty.id in withheld)
+            cohort = Cohort(
+                NoticeKind.NOTICE, duty.clause, duty.due_date_id, leaves_at, due_date.due_at, duty.id in withheld
+            )
             cohorts[cohort].append(duty.id)
         elif duty.status is DutyStatus.PERFORMED and known.adds_to(duty):
             leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
@@ -351,6 +354,7 @@ def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UU
             status=BatchStatus.WITHHELD if cohort.withheld else BatchStatus.WAITING,
             size=len(duties),
             planned_at=now,
+            due_at=cohort.due_at,
             leaves_at=cohort.leaves_at,
         )
     )

@@ -22,12 +22,18 @@ from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
 from queries.progress import read_progress
 from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
+from records.answers import AnswersView, read_answers
 from records.consequences import Consequences
+from records.needs import NeedView, read_needs
 from starter.case_service import Checked
+from web.cases import asking_of
 from web.paging import LAST_OFFSET
 from web.site import SignedIn, TheSite, check_act
 
 router = APIRouter(prefix="/api")
+
+MOST_UNACKNOWLEDGED = 1_000
+"""How many notices that nobody acknowledged are listed; all are counted."""
 
 Item = TypeVar("Item")
 Offset: TypeAlias = Annotated[int, Query(ge=0, le=LAST_OFFSET)]
@@ -123,6 +129,16 @@ def cases(
     return Part(items=items, total=total)
 
 
+@router.get("/needs-you")
+def needs_you(
+    site: TheSite, session: SignedIn, own: bool = False, offset: Offset = 0, limit: Limit = 100
+) -> Part[NeedView]:
+    """Some of what needs whoever asks, what is overdue first: of everybody's cases, or only what is their own."""
+    asking = asking_of(site, session, own=own)
+    items, total = read_needs(site.resources.database, asking, site.clock(), offset=offset, limit=limit)
+    return Part(items=items, total=total)
+
+
 @router.get("/cases/{case_id}")
 def one_case(site: TheSite, case_id: UUID) -> CaseView:
     """One case, whole."""
@@ -154,6 +170,12 @@ def duties(
     which = DutyFilter(state=state, status=status)
     items, total = read_duties(site.resources.database, case_id, site.clock(), which, offset=offset, limit=limit)
     return Part(items=items, total=total)
+
+
+@router.get("/cases/{case_id}/answers")
+def answers(site: TheSite, case_id: UUID) -> AnswersView:
+    """What districts answered to their notices: questions with their ids and what was answered, contacts they named."""
+    return read_answers(site.resources.database, case_id, listed=MOST_UNACKNOWLEDGED)
 
 
 @router.get("/cases/{case_id}/evidence")

@@ -18,7 +18,7 @@ from mail.links import LINK_FOLDER, read_notice_token
 from models.enums import AnswerKind
 from models.errors import InvalidFields, NotFound
 from queries.sent_letters import read_sent_letter
-from records.answers import LEA, LinkedNotice, checked_answer, read_linked_notice
+from records.answers import LEA, LinkedNotice, checked_answer, read_linked_notice, read_linked_questions
 from records.documents import fetch_document, read_lea_documents, read_lea_facts
 from starter.writing import sender_of
 from web.failures import status_of
@@ -110,6 +110,7 @@ def _show(
         "notice.html",
         status=status_of(error) if error else HTTPStatus.OK,
         notice=notice,
+        questions=read_linked_questions(site.resources.database, notice.id),
         letter=read_sent_letter(site.resources.database, notice.id),
         documents=read_lea_documents(site.resources.database, site.resources.catalogue, notice),
         done=request.query_params.get("done"),

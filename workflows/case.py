@@ -82,7 +82,7 @@ class CaseWorkflow:
         self._state = message.state
         self._background: set[asyncio.Task[None]] = set()
         self._recording = asyncio.Lock()
-        for act in self.kind.all_acts:
+        for act in (act for act in self.kind.all_acts if act.keeps_clocks):
             workflow.set_update_handler(act.act_name(), self._take, validator=self._check_update)
 
     async def keep_clocks(self, message: CaseInput) -> CaseSummary:
@@ -315,6 +315,7 @@ class CaseWorkflow:
                 due_at=plan.due_at,
                 fraction=round((moment - plan.starts_at) / (plan.due_at - plan.starts_at), 4),
                 last_moment=plan.last_moment,
+                last=place + 1 == len(self._reminder_moments(plan)),
             )
             self._in_background(
                 self._forgiving(

@@ -109,6 +109,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash"),
     )
     op.create_table(
+        "told_once",
+        sa.Column("message_id", sa.Uuid(), nullable=False),
+        sa.Column("way", sa.String(length=32), nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("message_id", "way", "who"),
+    )
+    op.create_table(
         "duenotice_case",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=60), nullable=False),
@@ -125,14 +134,42 @@ def upgrade() -> None:
         sa.Column("dismissal_reason_sha256", sa.String(), nullable=True),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("computed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("responsible_id", sa.Uuid(), nullable=True),
+        sa.Column("deputy_id", sa.Uuid(), nullable=True),
+        sa.Column("undecided", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["deputy_id"],
+            ["account.id"],
+        ),
         sa.ForeignKeyConstraint(
             ["dismissal_reason_sha256"],
             ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["responsible_id"],
+            ["account.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("report_digest"),
     )
     op.create_index("duenotice_case_open", "duenotice_case", ["closed_at", "kind", "id"], unique=False)
+    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id"], unique=False)
+    op.create_index(
+        "duenotice_case_stuck",
+        "duenotice_case",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("trouble IS NOT NULL OR workflow_started_at IS NULL"),
+        postgresql_where=sa.text("trouble IS NOT NULL OR workflow_started_at IS NULL"),
+    )
+    op.create_index(
+        "duenotice_case_undecided",
+        "duenotice_case",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("undecided"),
+        postgresql_where=sa.text("undecided"),
+    )
     op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
@@ -235,6 +272,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
@@ -251,6 +289,9 @@ def upgrade() -> None:
             ["due_date.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "batch_drafts", "batch", ["status", "released_by", "case_id", "due_at", "leaves_at", "size"], unique=False
     )
     op.create_index("batch_status_id", "batch", ["status", "id"], unique=False)
     op.create_index(op.f("ix_batch_case_id"), "batch", ["case_id"], unique=False)
@@ -489,6 +530,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.String(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("approved", sa.Boolean(), nullable=True),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
@@ -500,6 +542,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_proposal_case_id"), "proposal", ["case_id"], unique=False)
+    op.create_index(
+        "proposal_open",
+        "proposal",
+        ["case_id"],
+        unique=False,
+        sqlite_where=sa.text("decided_at IS NULL"),
+        postgresql_where=sa.text("decided_at IS NULL"),
+    )
     op.create_table(
         "confirmation",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -571,8 +621,10 @@ def upgrade() -> None:
         sa.Column("name", sa.LargeBinary(), nullable=True),
         sa.Column("email", sa.LargeBinary(), nullable=True),
         sa.Column("text", sa.LargeBinary(), nullable=True),
+        sa.Column("said_sha256", sa.String(), nullable=True),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
@@ -581,7 +633,19 @@ def upgrade() -> None:
             ["notice_id"],
             ["notice.id"],
         ),
+        sa.ForeignKeyConstraint(
+            ["said_sha256"],
+            ["artifact.sha256"],
+        ),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "answer_open",
+        "answer",
+        ["case_id", "kind"],
+        unique=False,
+        sqlite_where=sa.text("seen_at IS NULL AND kind <> 'acknowledged'"),
+        postgresql_where=sa.text("seen_at IS NULL AND kind <> 'acknowledged'"),
     )
     op.create_index(op.f("ix_answer_case_id"), "answer", ["case_id"], unique=False)
     op.create_index(op.f("ix_answer_notice_id"), "answer", ["notice_id"], unique=False)
@@ -620,3 +684,39 @@ def upgrade() -> None:
     op.create_index(op.f("ix_delivery_message_id"), "delivery", ["message_id"], unique=False)
     op.create_index(op.f("ix_delivery_notice_id"), "delivery", ["notice_id"], unique=False)
     op.create_index(op.f("ix_delivery_status"), "delivery", ["status"], unique=False)
+    op.create_table(
+        "reply",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("answer_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("text_sha256", sa.String(), nullable=False),
+        sa.Column("message_sha256", sa.String(), nullable=True),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("replied_by", sa.String(), nullable=False),
+        sa.Column("replied_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["answer_id"],
+            ["answer.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["message_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["text_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_reply_answer_id"), "reply", ["answer_id"], unique=False)
+    op.create_index(op.f("ix_reply_case_id"), "reply", ["case_id"], unique=False)
+    op.create_index("reply_status_again", "reply", ["status", "again_at"], unique=False)

@@ -27,6 +27,7 @@ COMMANDS = {
     "due": ("terms", "Say what is due under an agreement, and why."),
     "terms": ("terms", "Read and check the clauses."),
     "calendars": ("calendars", "School calendars of the LEAs."),
+    "needs-you": ("needs", "What needs people in all cases, what is overdue first."),
     "answers": ("answers", "What the LEAs of a case answered."),
     "notices": ("notices", "Show what a notice would say, with made-up data or a case's own."),
     "documents": ("documents", "Documents for families, behind the links of notices."),

@@ -252,6 +252,7 @@ def open_in_sql(
                 title="A matter",
                 report_digest=str(case_id),
                 opened_at=now,
+                workflow_started_at=now,
             )
         )
         session.flush()

@@ -147,7 +147,7 @@ class TestAskingAndNaming:
         assert page.count("Which schools?") == 1
         (answer,) = told.answers()
         await told.officer_sends(f"answers/{answer.id}/settle")
-        assert "It is answered" not in (await officer.get(case)).text
+        assert "It was answered in another way" not in (await officer.get(case)).text
         assert len(told.evidence("question_asked", "answer_settled")) == 2
 
     async def test_what_is_missing_is_said_and_what_was_typed_is_kept(self, told: Told) -> None:
