@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, func, select
 from temporalio import activity
 
@@ -31,6 +32,7 @@ from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
 from records.outbox import ARRIVED, NoticeWriter
 from records.terms import pinned_terms
+from records.withholding import alone
 
 ASK_AGAIN = timedelta(minutes=30)
 """When mailboxes that took no mail are asked to acknowledge again."""
@@ -71,10 +73,12 @@ class ReminderActivities(ReminderContract):
 
     @activity.defn
     async def remind_officer(self, message: RemindOfficer) -> None:
-        """Write to the officer about notices under one clause that wait for release."""
+        """Write to the officer about notices under one clause that wait for release, or that one person withheld."""
         now = activity_clock()
         waiting = await asyncio.to_thread(self._waiting, message)
-        if waiting:
+        if waiting and message.lapses_at:
+            await self._warn_of_lapse(message, message.lapses_at, waiting, now())
+        elif waiting:
             reference = identifiers.case_reference(message.case_id)
             by_themselves = AS_SOON_AS_THEY_CAN if message.last_moment else AT_THE_LAST_SAFE_MOMENT
             await self.write_to_officer(
@@ -90,7 +94,28 @@ class ReminderActivities(ReminderContract):
                 key=f"reminder:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{message.fraction}",
                 at=now(),
             )
+        if waiting:
             await asyncio.to_thread(self._note_reminder, message, len(waiting), now())
+
+    async def _warn_of_lapse(
+        self, message: RemindOfficer, lapses_at: datetime, withheld: Sequence[str], at: datetime
+    ) -> None:
+        """Say that what one person withheld leaves soon, unless a second person keeps it back for longer."""
+        reference = identifiers.case_reference(message.case_id)
+        await self.write_to_officer(
+            f"{len(withheld)} withheld notices of case {reference} leave at {utc_instant(lapses_at)}",
+            (
+                f"In case {reference}, one person withheld {len(withheld)} notices under {message.clause}, which are "
+                f"due by {utc_instant(message.due_at)}. That holds up to their last safe moment: at "
+                f"{utc_instant(lapses_at)} they go out by themselves, with what is known.",
+                "Are they to stay back past their due instant, propose that on the case's page, and have a second "
+                "person approve it before then. Are they to go, release them.",
+                _named(withheld),
+                self.case_page(message.case_id),
+            ),
+            key=f"lapse:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{lapses_at.isoformat()}",
+            at=at,
+        )
 
     @activity.defn
     async def ask_for_decision(self, message: AskForDecision) -> None:
@@ -245,13 +270,18 @@ class ReminderActivities(ReminderContract):
                     .where(
                         Notice.case_id == message.case_id,
                         col(Notice.dropped).is_(False),
-                        Batch.status == BatchStatus.WAITING,
+                        *self._meant(message),
                         Batch.clause == message.clause,
                         Duty.due_at == message.due_at,
                     )
                     .order_by(col(Agreement.lea_name))
                 )
             )
+
+    def _meant(self, message: RemindOfficer) -> tuple[ColumnElement[bool], ...]:
+        if message.lapses_at:
+            return col(Batch.status) == BatchStatus.WITHHELD, col(Batch.last_safe_at) == message.lapses_at, alone()
+        return (col(Batch.status) == BatchStatus.WAITING,)
 
     def _overdue_drafts(self, case_id: UUID, now: datetime) -> list[str]:
         """What is said of notices that are overdue and wait for a person, as after a report of what is long past."""
@@ -284,6 +314,7 @@ class ReminderActivities(ReminderContract):
                     due_at=message.due_at,
                     part=str(message.fraction),
                     waiting=waiting,
+                    lapses_at=message.lapses_at,
                 ),
             )
 
