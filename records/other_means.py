@@ -44,7 +44,7 @@ def check_done(session: Session, case: Case, act: Done) -> None:
         raise InvalidInput(
             f"The terms of {', '.join(forbidding)} do not let {act.clause} be performed by other means.",
             where="agreements",
-            next_step="Leave these agreements out, and release their notices.",
+            next_step="Do what the clause asks for: release its notice, or record each holder's confirmation.",
         )
     began = _latest_start(session, open_duties.values())
     if began and act.done_at < began:
