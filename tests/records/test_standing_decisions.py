@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
@@ -67,11 +67,11 @@ def people(database: Database) -> None:
 class Step:
     """Time that passes, then an act; ``meanwhile`` is whether batches had been let go before it was recorded."""
 
-    passes: timedelta
-    actor: str
     act: Act | type[Act]
-    which: int
-    meanwhile: bool
+    actor: str = OFFICER
+    passes: timedelta = timedelta()
+    meanwhile: bool = False
+    which: int = 0
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Played:
         self._do(step)
         if step.meanwhile:
             self._send(leaving)
-        self._compute()
+        self.compute()
         self._check_performed()
 
     def _let_go(self) -> list[BatchPlan]:
@@ -150,12 +150,10 @@ class Played:
         self._note(act, made or message.act_id, waiting)
 
     def _about_something(self, step: Step) -> Act:
+        """The act, where it decides about a proposal one of those there are to decide about, if there are any."""
         if isinstance(step.act, Act):
             return step.act
-        with self.case.database.reading() as session:
-            made = session.exec(
-                select(Proposal.id).where(Proposal.case_id == self.case.id).order_by(col(Proposal.proposed_at))
-            ).all()
+        made = list(self.settled if step.act is Undo else self.state.proposals)
         proposal = made[step.which % len(made)] if made else UUID(int=0)
         given = {"act": step.act.act_name(), "proposal_id": proposal}
         return step.act.model_validate(given | ({"reason": REASON} if step.act is Undo else {}))
@@ -221,7 +219,7 @@ class Played:
                 and (proposal.kind is not ProposalKind.DONE or duty.performed_under == proposal_id)
             }
 
-    def _compute(self) -> None:
+    def compute(self) -> None:
         """Compute as the case's loop does at its next turn."""
         self.case.compute()
         with self.case.database.reading() as session:
@@ -243,31 +241,36 @@ class Played:
 
 
 REASON = KeptText.model_validate("Counsel says so.")
-SOME_CLAUSE = st.sampled_from([None, NOTICE])
-DECISIONS: list[type[Act]] = [Approve, Approve, Approve, Decline, Undo]
-ACTS: st.SearchStrategy[Act | type[Act]] = st.one_of(
-    st.sampled_from(DECISIONS),
-    SOME_CLAUSE.map(lambda clause: Withhold(clause=clause, reason=REASON)),
-    SOME_CLAUSE.map(lambda clause: WithholdPastDue(clause=clause, reason=REASON)),
-    st.booleans().map(lambda withheld: Release(withheld=withheld, unread=True)),
-    st.just(Propose.model_validate({"clause": NOTICE, "ground": "data_unreadable", "reason": REASON})),
-    st.sampled_from(PLACES).map(lambda place: done(NOTICE, place, done_at=NOW + HOUR)),
-    st.sampled_from([-2, -100]).map(lambda hours: SetDate(name="confirmed", instant=NOW + hours * HOUR, reason=REASON)),
-)
+NOT_REQUIRED = Propose.model_validate({"clause": NOTICE, "ground": "no_student_data", "reason": REASON})
+DONE = [done(NOTICE, place, done_at=NOW + HOUR) for place in PLACES]
+EARLIER, LONG_AGO = (SetDate(name="confirmed", instant=NOW - hours * HOUR, reason=REASON) for hours in (2, 100))
+ALONE, FOR_LONGER = Withhold(reason=REASON), WithholdPastDue(reason=REASON)
+LET_GO, END = Release(unread=True), Release(withheld=True, unread=True)
+
+OFTEN: list[Act | type[Act]] = [Approve, Approve, Approve, Approve, Undo, FOR_LONGER, FOR_LONGER, *DONE]
+SELDOM: list[Act | type[Act]] = [Decline, ALONE, LET_GO, END, NOT_REQUIRED, EARLIER, LONG_AGO]
 STEPS = st.builds(
     Step,
-    passes=st.sampled_from([timedelta(), timedelta(), HOUR, 69 * HOUR, 5 * DAY]),
-    actor=st.sampled_from([OFFICER, OFFICER, APPROVER, APPROVER, PUPPET, AUDITOR]),
-    act=ACTS,
-    which=st.integers(0, 3),
+    act=st.sampled_from([*OFTEN, *SELDOM]),
+    actor=st.sampled_from([OFFICER, OFFICER, OFFICER, APPROVER, APPROVER, APPROVER, PUPPET, AUDITOR]),
+    passes=st.sampled_from([timedelta(), timedelta(), timedelta(), 69 * HOUR, 5 * DAY]),
     meanwhile=st.booleans(),
+    which=st.integers(0, 2),
 )
+LATER = 5 * DAY
 
 
-@settings(
-    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+@example([Step(FOR_LONGER), Step(Approve, APPROVER), Step(LONG_AGO), Step(Decline, passes=LATER)])
+@example([Step(FOR_LONGER), Step(Approve, APPROVER, passes=69 * HOUR, meanwhile=True), Step(Decline, passes=LATER)])
+@example([Step(ALONE, passes=69 * HOUR, meanwhile=True), Step(Decline, passes=HOUR)])
+@example(
+    [Step(DONE[0]), Step(Approve, APPROVER, passes=69 * HOUR, meanwhile=True), Step(Undo), Step(Undo, passes=LATER)]
 )
-@given(steps=st.lists(STEPS, min_size=3, max_size=10))
+@example([Step(FOR_LONGER), Step(Approve, APPROVER), Step(DONE[0]), Step(Approve, APPROVER), Step(Undo, passes=LATER)])
+@example([Step(DONE[0]), Step(Approve, PUPPET), Step(NOT_REQUIRED), Step(Approve, OFFICER), Step(Approve, AUDITOR)])
+@example([Step(FOR_LONGER), Step(Approve, PUPPET, passes=HOUR), Step(END, AUDITOR), Step(Decline, passes=LATER)])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(steps=st.lists(STEPS, min_size=4, max_size=12))
 def test_no_notice_leaves_that_a_decision_keeps_back_and_nothing_is_performed_that_was_not(
     database: Database, steps: list[Step]
 ) -> None:
@@ -283,7 +286,7 @@ def test_no_notice_leaves_that_a_decision_keeps_back_and_nothing_is_performed_th
         state.vocabulary = vocabulary(session, session.get_one(Case, case.id), pinned_terms(session, case.id))
     state.opened, state.computed = True, state.facts
     played = Played(case, state)
-    played._compute()
-    assume(played.state.waiting)
+    played.compute()
+    assert len(state.waiting) == 2, "there is something to decide about"
     for step in steps:
         played.play(step)
