@@ -380,6 +380,4 @@ def _sent(duty: DutyView) -> str:
     if duty.performed_at is None:
         return "overdue" if duty.overdue else str(duty.status)
     verdict = (duty.verdict or "").replace("_", " ")
-    if by := duty.by_other_means:
-        verdict = f"{verdict}, on the word of {by.on_the_word_of}, approved by {by.approved_by}"
     return f"{local_text(duty.performed_at, duty.time_zone)}, {verdict}"

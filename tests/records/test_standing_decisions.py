@@ -278,7 +278,7 @@ def test_no_notice_leaves_that_a_decision_keeps_back_and_nothing_is_performed_th
         known = session.exec(select(Case.id)).first()
     if known is None:
         people(database)
-    case = open_in_sql(database, BREACH, PLACES, NOW, {"occurred": NOW - DAY, "confirmed": NOW})
+    case = open_in_sql(database, BREACH, PLACES, NOW, {"occurred": NOW - 5 * DAY, "confirmed": NOW})
     case.compute()
     case.now += 2 * HOUR
     with database.reading() as session:
