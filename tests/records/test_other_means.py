@@ -8,17 +8,18 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import col, select
 
-from cases.acts import Act, Approve, Decline, Undo
+from cases.acts import Act, Approve, Decline, SendAgain, Undo
 from cases.breach import BREACH
-from cases.values import KeptText
+from cases.values import AgreementName, KeptText
 from config.database import Database
-from mail.transport import Rejected
+from mail.transport import OutcomeUnknown, Rejected
 from models.enums import BatchStatus, DutyStatus, Role, Verdict
 from models.errors import DuenoticeError, InvalidInput, NotAllowed, NotFound, Refused
 from models.tables import Batch, Delivery, Duty, EvidenceEntry, ExhibitHChange, Notice
 from queries.duties import EVERY_DUTY, read_duties
 from queries.proposals import read_proof, read_proposal
 from records.accounts import add_account
+from records.undecided import undecided_of_case
 from terms.clauses import Change, Step
 from terms.effective import Amendment
 from tests.support.accounts import have_account
@@ -230,6 +231,23 @@ def test_what_every_contact_refused_can_be_done_by_other_means_and_is_tried_anew
     proposal = record_done(case, NOTICE, ILLINOIS)
     case.act(Undo(proposal_id=proposal, reason=reason()))
     assert BatchStatus.WAITING in waiting(case, ILLINOIS)
+
+
+def test_what_nobody_knows_arrived_needs_no_decision_while_it_is_done_by_other_means(case: CaseInSql) -> None:
+    case.now = NOW + 71 * HOUR
+    case.send_what_leaves(lambda _: OutcomeUnknown("The connection was lost."))
+    assert undecided(case) == 2
+    proposal = record_done(case, NOTICE, ILLINOIS)
+    assert undecided(case) == 1
+    again = SendAgain(clause=NOTICE, agreement=AgreementName.model_validate(ILLINOIS.reference))
+    assert isinstance(refused(case, again), Refused), "the engine's notice does not leave while that stands"
+    case.act(Undo(proposal_id=proposal, reason=reason()))
+    assert waiting(case, ILLINOIS) == [BatchStatus.WAITING]
+
+
+def undecided(case: CaseInSql) -> int:
+    with case.database.reading() as session:
+        return undecided_of_case(session, case.id)
 
 
 def test_a_notice_let_go_before_the_decision_was_recorded_does_not_leave_after_it(case: CaseInSql) -> None:

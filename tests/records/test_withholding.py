@@ -88,6 +88,9 @@ def test_without_a_second_person_what_is_proposed_to_stay_goes_on_time(case: Cas
 def test_with_a_second_person_it_stays_back_until_it_is_released(case: CaseInSql) -> None:
     withheld_past_due(case)
     assert (decision(case).approved_by, decision(case).lapses_at) == (SECOND_PERSON, None)
+    with case.database.reading() as session:
+        plans = waiting_batches(session, case.id)
+    assert {(plan.withheld, plan.lapses_at) for plan in plans if plan.clause == NOTICE} == {(True, None)}
     assert not sent_by(case, DUE + 30 * DAY)
     case.act(Release(clause=NOTICE, withheld=True), "head")
     case.send_what_leaves()

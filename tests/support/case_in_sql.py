@@ -18,13 +18,13 @@ from cases.state import BatchPlan, NoticePolicy
 from cases.values import AgreementName
 from config.database import Database
 from mail.facts import ContactPerson, Mailbox, Sender, Signatory
-from mail.transport import Accepted, SendResult
+from mail.transport import Accepted
 from models.enums import Authentication, CaseStatus, ContactRole, DutyStatus, Party
 from models.identifiers import agreement_id
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, CaseAnchor, Duty, Notice
 from records.acts import record_act
 from records.batches import begin_batch, finish_batch
-from records.deliveries import Handed, settle
+from records.deliveries import Answer, Handed, settle
 from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import compute_duties, dated_elements
 from records.escalations import raise_duties
@@ -161,7 +161,7 @@ class CaseInSql:
             compute_duties(session, case, terms, STANDARD_DEFAULTS, self.side, self.now)
             plan_notices(session, self.id, self.policy, self.now, dated_elements(session, self.id, terms))
 
-    def send_what_leaves(self, answer: Callable[[OutgoingMessage], SendResult] = lambda _: QUEUED) -> None:
+    def send_what_leaves(self, answer: Callable[[OutgoingMessage], Answer] = lambda _: QUEUED) -> None:
         """Send every notice that leaves by now; the mail server accepts each, or gives the answer asked for."""
         with self.database.reading() as session:
             batches = waiting_batches(session, self.id)
@@ -170,7 +170,7 @@ class CaseInSql:
             if plan.released_by or (leaves_at and leaves_at <= self.now):
                 self.send(plan, answer)
 
-    def send(self, plan: BatchPlan, answer: Callable[[OutgoingMessage], SendResult] = lambda _: QUEUED) -> None:
+    def send(self, plan: BatchPlan, answer: Callable[[OutgoingMessage], Answer] = lambda _: QUEUED) -> None:
         """Send a batch as the activity does that the case's clock asks to."""
         lapsed = plan.withheld and plan.released_by is None
         message = SendBatch(batch_id=plan.batch_id, released_by=plan.released_by, lapsed=lapsed)
