@@ -53,7 +53,10 @@ class AgreementKinds(View):
 
 
 class CaseRow(View):
-    """One case in the list of cases; ``troubled`` is whether the watchdog found that it does not go on."""
+    """One case in the list of cases; ``troubled`` is whether the watchdog found that it does not go on.
+
+    ``by_other_means`` counts what two people recorded as done by other means than the engine's, and did not take back.
+    """
 
     id: UUID
     kind: str
@@ -64,6 +67,7 @@ class CaseRow(View):
     open_duties: int
     overdue_duties: int
     next_due_at: datetime | None
+    by_other_means: int
     troubled: bool
 
 

@@ -203,11 +203,14 @@ def cohort_table(cohorts: tuple[CohortView, ...]) -> Table:
     titles = ("clause", "due", "duties", "open", "overdue", "performed", "late", "waiting", "withheld", "leaves")
     table = Table(*titles, box=None, pad_edge=False)
     for cohort in cohorts:
-        performed = cohort.statuses.get(DutyStatus.PERFORMED, 0)
-        counts = (cohort.total, cohort.open, cohort.overdue, performed, cohort.late, cohort.waiting, cohort.withheld)
+        performed = f"{cohort.statuses.get(DutyStatus.PERFORMED, 0):,}"
+        if cohort.by_other_means:
+            performed += f" ({cohort.by_other_means:,} by other means)"
+        before = (f"{count:,}" for count in (cohort.total, cohort.open, cohort.overdue))
+        after = (f"{count:,}" for count in (cohort.late, cohort.waiting, cohort.withheld))
         style = "red" if cohort.overdue else ""
         due, leaves = utc_text(cohort.due_at), utc_text(cohort.leaves_at)
-        table.add_row(cohort.clause, due, *(f"{count:,}" for count in counts), leaves, style=style)
+        table.add_row(cohort.clause, due, *before, performed, *after, leaves, style=style)
     return table
 
 
@@ -280,7 +283,9 @@ def case_table(cases: tuple[CaseRow, ...]) -> Table:
     for case in cases:
         counts = (str(case.agreements), str(case.open_duties), str(case.overdue_duties))
         reference = identifiers.case_reference(case.id)
-        status = f"{case.status} !" if case.troubled else case.status
+        status = f"{case.status} !" if case.troubled else f"{case.status}"
+        if case.by_other_means:
+            status += f", {case.by_other_means} by other means"
         table.add_row(reference, status, Text(case.title), *counts, utc_text(case.next_due_at))
     return table
 

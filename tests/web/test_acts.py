@@ -131,6 +131,9 @@ async def test_what_was_done_by_other_means_takes_two_people_and_never_looks_lik
     assert (duty["verdict"], duty["by_other_means"]["approved_by"]) == ("on_time_by_other_means", "kim.means")
     (cohort,) = (await officer.get(f"/api{case}/cohorts")).json()
     assert (cohort["by_other_means"], cohort["waiting"]) == (1, 0)
+    board = (await officer.get("/")).text
+    row = next(row for row in board.split("<tr") if f'href="{case}"' in row)
+    assert "1 done by other means" in row
 
 
 async def test_what_was_recorded_as_done_is_taken_back_and_both_stay_to_be_seen(
