@@ -45,7 +45,7 @@ from tests.support.case_in_sql import CaseInSql, Place, done, open_in_sql
 from web.rights import RIGHTS, act_takes
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+A_MOMENT, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 NOTICE = "breach.notice"
 PLACES = (Place("ndpa-v1", "IL"), Place("ndpa-v1", "ME"))
 OFFICER, APPROVER, PUPPET, AUDITOR = "robin", "kim", "puppet of robin", "sam"
@@ -93,7 +93,7 @@ class Played:
     sent: set[UUID] = field(default_factory=set)
 
     def play(self, step: Step) -> None:
-        self.case.now += step.passes
+        self.case.now += step.passes + A_MOMENT
         leaving = self._let_go()
         if not step.meanwhile:
             self._send(leaving)
