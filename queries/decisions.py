@@ -78,14 +78,13 @@ def withholdings_of(session: Session, case_id: UUID) -> tuple[WithholdingView, .
     approved: dict[UUID | None, str | None] = dict(
         session.exec(select(Proposal.id, Proposal.decided_by).where(*by_two)).all()
     )
-    kept_back = {
-        decision: (lapses_at,)
-        for decision, lapses_at in session.exec(
+    lapses: dict[UUID | None, datetime | None] = dict(
+        session.exec(
             select(Batch.withheld_under, func.min(col(Batch.last_safe_at)))
             .where(Batch.case_id == case_id, Batch.status == BatchStatus.WITHHELD)
             .group_by(col(Batch.withheld_under))
-        )
-    }
+        ).all()
+    )
     ends = _withholding_ends(session, case_id)
     views = []
     for row in rows:
@@ -97,8 +96,8 @@ def withholdings_of(session: Session, case_id: UUID) -> tuple[WithholdingView, .
                 decided_at=row.decided_at,
                 proposal_id=row.proposal_id,
                 approved_by=approved.get(row.proposal_id),
-                lapses_at=None if row.proposal_id in approved else kept_back.get(row.id, (None,))[0],
-                lasts=row.id in kept_back,
+                lapses_at=None if row.proposal_id in approved else lapses.get(row.id),
+                lasts=row.id in lapses,
                 ended=tuple(ends[str(row.id)]),
             )
         )

@@ -11,15 +11,16 @@ from sqlmodel import Session, col, func, select
 
 from config.database import Database
 from ledger.artifacts import fetch, media_type_of
-from models.enums import BY_OTHER_MEANS, OPEN_STATUSES, BatchStatus, DutyStatus, NoticeKind, ProposalKind, Verdict
+from models.enums import BY_OTHER_MEANS, OPEN_STATUSES, DutyStatus, NoticeKind, ProposalKind, Verdict
 from models.errors import NotFound
-from models.tables import Agreement, Batch, Duty, Notice, Proposal, Withholding
+from models.tables import Agreement, Batch, Duty, Notice, Proposal
 from queries.views import OtherMeansView, ProposalDetail, ProposalView, ProposedDuty
 from records.due_dates import read_due_dates
 from records.duties import verdict_on
 from records.notices import NOT_BEGUN
 from records.terms import agreements_knowing
 from records.uploads import UploadedFile, kept_file
+from records.withholding import batches_under
 from terms.catalogue import load_catalogue
 
 
@@ -124,18 +125,10 @@ def _duties_of(session: Session, row: Proposal) -> tuple[ColumnElement[bool], ..
                 return (*in_case, col(Duty.performed_under) == row.id)
             return (*in_case, *named, open_ones, col(Duty.status) != DutyStatus.PENDING)
         case ProposalKind.WITHHOLD:
-            return (*in_case, col(Duty.id).in_(_withheld_duties(row)))
+            withheld = (col(Notice.batch_id).in_(batches_under(row)), col(Notice.dropped).is_(False))
+            return (*in_case, col(Duty.id).in_(select(Notice.duty_id).where(*withheld)))
         case _:
             assert_never(row.kind)
-
-
-def _withheld_duties(row: Proposal):  # type: ignore[no-untyped-def]  # SQLAlchemy's type of a select of one column
-    return (
-        select(Notice.duty_id)
-        .join(Batch, col(Batch.id) == col(Notice.batch_id))
-        .join(Withholding, col(Withholding.id) == col(Batch.withheld_under))
-        .where(Withholding.proposal_id == row.id, Batch.status == BatchStatus.WITHHELD, col(Notice.dropped).is_(False))
-    )
 
 
 def _duties(

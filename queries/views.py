@@ -438,14 +438,12 @@ class CaseHead(View):
         """What an act's fields are chosen from, by the name of the choice: each word with its text."""
         elements = {fact.element: fact.label for fact in self.facts if fact.told_by_officer}
         asked = {question.name: question.label for question in self.questions}
-        done = {str(row.id): row.clause or "" for row in self.done_by_other_means}
         return {
             "clauses": self.clauses,
             "grounds": self.grounds,
             "dates": self.dates,
             "elements": elements,
             "asked": asked,
-            "done": done,
         }
 
     @property

@@ -440,12 +440,12 @@ def _carry_out(recording: Recording, proposal: Proposal) -> JsonObject:
             duties = perform_by_other_means(session, proposal, approved_by=recording.actor, at=at)
             return store_list(session, "duties", duties, at)
         case ProposalKind.WITHHOLD:
-            batches = batches_under(session, proposal.id)
+            batches = sorted(session.exec(batches_under(proposal)))
             if not batches:
                 raise Refused(
                     "None of its notices is withheld any more.", where="proposal_id", next_step="Decline the proposal."
                 )
-            return {"batches": [str(batch.id) for batch in batches]}
+            return {"batches": [str(batch) for batch in batches]}
         case _:
             assert_never(proposal.kind)
 

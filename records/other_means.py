@@ -134,8 +134,9 @@ def undo(session: Session, proposal_id: UUID, case_id: UUID, reason: str, *, act
         Refused: no such proposal of the case stands.
     """
     proposal = session.get(Proposal, proposal_id)
-    duties = session.exec(select(Duty).where(Duty.performed_under == proposal_id).order_by(col(Duty.id))).all()
-    if proposal is None or proposal.case_id != case_id or not duties:
+    of_it = (Duty.case_id == case_id, Duty.performed_under == proposal_id)
+    duties = session.exec(select(Duty).where(*of_it).order_by(col(Duty.id))).all()
+    if proposal is None or not duties:
         raise Refused(
             "Nothing of this case is recorded as done under this proposal.",
             where="proposal_id",

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
 from ledger.actors import ENGINE
 from ledger.append import append
@@ -72,16 +73,11 @@ def end_withholding(session: Session, case_id: UUID, clause: str | None) -> list
     return sorted(decision for decision in ended if decision)
 
 
-def batches_under(session: Session, proposal_id: UUID) -> list[Batch]:
-    """The batches that are withheld by the decision that a proposal is about."""
-    return list(
-        session.exec(
-            select(Batch)
-            .join(Withholding, col(Withholding.id) == col(Batch.withheld_under))
-            .where(Withholding.proposal_id == proposal_id, Batch.status == BatchStatus.WITHHELD)
-            .order_by(col(Batch.id))
-        )
-    )
+def batches_under(proposal: Proposal) -> SelectOfScalar[UUID]:
+    """The batches that are withheld by the decision that a proposal is about, as a query for their ids."""
+    decisions = select(Withholding.id).where(Withholding.proposal_id == proposal.id)
+    of_case = (Batch.case_id == proposal.case_id, Batch.status == BatchStatus.WITHHELD)
+    return select(Batch.id).where(*of_case, col(Batch.withheld_under).in_(decisions))
 
 
 def keeps_back(session: Session, batch: Batch, *, lapsed: bool) -> bool:
