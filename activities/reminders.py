@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, func, select
 from temporalio import activity
 
@@ -34,6 +35,7 @@ from records.escalations import Raised, raise_contacts, raise_duties, raise_unkn
 from records.outbox import ARRIVED, NoticeWriter
 from records.responsible import Step
 from records.terms import pinned_terms
+from records.withholding import alone
 
 ASK_AGAIN = timedelta(minutes=30)
 """When mailboxes that took no mail are asked to acknowledge again."""
@@ -86,29 +88,17 @@ class ReminderActivities(ReminderContract):
 
     @activity.defn
     async def remind_officer(self, message: RemindOfficer) -> None:
-        """Write to those whose case it is about notices under one clause that wait for release.
+        """Write to those whose case it is about notices under one clause that wait for release, or are withheld.
 
         The deputy is told as well from a part of their time on, and the organisation's contact by the last reminder.
         """
         now = activity_clock()
         waiting = await asyncio.to_thread(self._waiting, message)
         if waiting:
-            reference, due = identifiers.case_reference(message.case_id), utc_instant(message.due_at)
-            by_themselves = AS_SOON_AS_THEY_CAN if message.last_moment else AT_THE_LAST_SAFE_MOMENT
-            told = Message(
-                key=f"reminder:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{message.fraction}",
-                about="reminder",
-                subject=f"{len(waiting)} notices of case {reference} wait for release",
-                paragraphs=(
-                    f"Case {reference} has {len(waiting)} notices under {message.clause} that wait for an officer's "
-                    f"release. They are due by {due}; {message.fraction:.0%} of their time is over.",
-                    by_themselves,
-                    _named(waiting),
-                ),
-                alert=f"Case {reference}: {len(waiting)} notices wait for release, due by {due}.",
-                page=f"/cases/{message.case_id}/drafts",
-                case_id=message.case_id,
-                alarm=message.last,
+            told = (
+                _lapsing(message, message.lapses_at, waiting)
+                if message.lapses_at
+                else _wait_for_release(message, waiting)
             )
             outcome = await self.telling.tell_of_case(told, self._step(message), now())
             if outcome.reached:
@@ -234,13 +224,18 @@ class ReminderActivities(ReminderContract):
                     .where(
                         Notice.case_id == message.case_id,
                         col(Notice.dropped).is_(False),
-                        Batch.status == BatchStatus.WAITING,
+                        *self._meant(message),
                         Batch.clause == message.clause,
                         Duty.due_at == message.due_at,
                     )
                     .order_by(col(Agreement.lea_name))
                 )
             )
+
+    def _meant(self, message: RemindOfficer) -> tuple[ColumnElement[bool], ...]:
+        if message.lapses_at:
+            return col(Batch.status) == BatchStatus.WITHHELD, col(Batch.last_safe_at) == message.lapses_at, alone()
+        return (col(Batch.status) == BatchStatus.WAITING,)
 
     def _overdue_drafts(self, case_id: UUID, now: datetime) -> list[str]:
         """What is said of notices that are overdue and wait for a person, as after a report of what is long past."""
@@ -273,6 +268,7 @@ class ReminderActivities(ReminderContract):
                     due_at=message.due_at,
                     part=str(message.fraction),
                     waiting=waiting,
+                    lapses_at=message.lapses_at,
                 ),
             )
 
@@ -326,6 +322,48 @@ class ReminderActivities(ReminderContract):
                     unknown=answer is None,
                 ),
             )
+
+
+def _wait_for_release(message: RemindOfficer, waiting: Sequence[str]) -> Message:
+    """What is told of notices that wait for a person."""
+    reference, due = identifiers.case_reference(message.case_id), utc_instant(message.due_at)
+    return Message(
+        key=f"reminder:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{message.fraction}",
+        about="reminder",
+        subject=f"{len(waiting)} notices of case {reference} wait for release",
+        paragraphs=(
+            f"Case {reference} has {len(waiting)} notices under {message.clause} that wait for an officer's "
+            f"release. They are due by {due}; {message.fraction:.0%} of their time is over.",
+            AS_SOON_AS_THEY_CAN if message.last_moment else AT_THE_LAST_SAFE_MOMENT,
+            _named(waiting),
+        ),
+        alert=f"Case {reference}: {len(waiting)} notices wait for release, due by {due}.",
+        page=f"{_case_page(message.case_id)}/drafts",
+        case_id=message.case_id,
+        alarm=message.last,
+    )
+
+
+def _lapsing(message: RemindOfficer, lapses_at: datetime, withheld: Sequence[str]) -> Message:
+    """What is told of notices that one person withheld and that leave soon, unless a second person keeps them back."""
+    reference, lapse = identifiers.case_reference(message.case_id), utc_instant(lapses_at)
+    return Message(
+        key=f"lapse:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{lapses_at.isoformat()}",
+        about="lapse",
+        subject=f"{len(withheld)} withheld notices of case {reference} leave at {lapse}",
+        paragraphs=(
+            f"In case {reference}, one person withheld {len(withheld)} notices under {message.clause}, which are due "
+            f"by {utc_instant(message.due_at)}. That holds up to their last safe moment: at {lapse} they go out by "
+            "themselves, with what is known.",
+            "Are they to stay back past their due instant, propose that on the case's page, and have a second person "
+            "approve it before then. Are they to go, release them.",
+            _named(withheld),
+        ),
+        alert=f"Case {reference}: {len(withheld)} withheld notices leave at {lapse}.",
+        page=_case_page(message.case_id),
+        case_id=message.case_id,
+        alarm=message.last,
+    )
 
 
 def _findings(case_id: UUID, raised: Raised, drafts: Sequence[str], asked_at: datetime) -> list[tuple[Message, Step]]:

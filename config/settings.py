@@ -164,6 +164,8 @@ class Settings(BaseSettings):
     """How long before its due instant a notice that nobody has released goes out by itself."""
     overdue_grace_minutes: int = Field(default=30, ge=0)
     """How long a notice whose last safe moment has passed when it is drafted waits for a person; 0 sends it at once."""
+    lapse_warning_minutes: int = Field(default=120, ge=0)
+    """How long before it leaves an officer is told of a notice that one person withheld and no second one did."""
     reminder_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.75, 0.9)
     """When an officer is reminded of a notice to release, as fractions of its time."""
 

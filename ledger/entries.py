@@ -529,6 +529,56 @@ class NoticeReleased(CaseEvent):
         return f"notice-released:{self.batch_id}"
 
 
+class WithholdingLapsed(CaseEvent):
+    """Notices that one person withheld leave at their last safe moment, since no second one decided otherwise.
+
+    Attributes:
+        withholding_id: the decision that has lapsed, by the id of its act.
+        batch_id: the batch.
+        clause: the clause they are under.
+        notices: how many they are.
+    """
+
+    kind = "withholding_lapsed"
+    withholding_id: Subject[UUID]
+    batch_id: UUID
+    clause: str
+    notices: int
+
+    @property
+    def key(self) -> str:
+        return f"withholding-lapsed:{self.withholding_id}:{self.batch_id}"
+
+
+class DutyPerformedByOtherMeans(CaseEvent):
+    """Two people recorded that a duty was performed by other means than the engine's; its actor approved that.
+
+    Attributes:
+        duty: the duty.
+        proposal_id: the proposal that says how it was done, and to whom.
+        clause: its clause.
+        due_at: when it was due.
+        done_at: when it was done, on the word of whoever proposed it.
+        verdict: how that met the due instant.
+        on_the_word_of: who proposed it.
+        proof_sha256: what proves it.
+    """
+
+    kind = "duty_performed_by_other_means"
+    duty: Subject[UUID]
+    proposal_id: UUID
+    clause: str
+    due_at: datetime | None
+    done_at: datetime
+    verdict: Verdict
+    on_the_word_of: str
+    proof_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"duty-performed-by-other-means:{self.duty}:{self.proposal_id}"
+
+
 class Attempt(BaseModel):
     """One attempt to deliver a notice to one contact.
 
@@ -709,6 +759,7 @@ class ReminderSent(CaseEvent):
         due_at: when they are due.
         part: which part of their time was over.
         waiting: how many they are.
+        lapses_at: when they leave nevertheless, where one person withheld them.
     """
 
     kind = "reminder_sent"
@@ -716,10 +767,12 @@ class ReminderSent(CaseEvent):
     due_at: datetime
     part: str
     waiting: int
+    lapses_at: IfAny[datetime | None] = None
 
     @property
     def key(self) -> str:
-        return f"reminder-sent:{self.case_id}:{self.clause}:{self.due_at.isoformat()}:{self.part}"
+        lapses = f":{self.lapses_at.isoformat()}" if self.lapses_at else ""
+        return f"reminder-sent:{self.case_id}:{self.clause}:{self.due_at.isoformat()}:{self.part}{lapses}"
 
 
 class AcknowledgementAsked(CaseEvent):

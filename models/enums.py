@@ -76,10 +76,19 @@ OPEN_STATUSES = frozenset({DutyStatus.PENDING, DutyStatus.RUNNING, DutyStatus.SU
 
 
 class Verdict(StrEnum):
-    """How a performed duty met its due instant; frozen at the first performance."""
+    """How a performed duty met its due instant; frozen at the first performance.
+
+    What two people say was done by other means than the engine's never reads like what the engine saw itself.
+    """
 
     ON_TIME = "on_time"
     LATE = "late"
+    ON_TIME_BY_OTHER_MEANS = "on_time_by_other_means"
+    LATE_BY_OTHER_MEANS = "late_by_other_means"
+
+
+TOO_LATE = frozenset({Verdict.LATE, Verdict.LATE_BY_OTHER_MEANS})
+BY_OTHER_MEANS = frozenset({Verdict.ON_TIME_BY_OTHER_MEANS, Verdict.LATE_BY_OTHER_MEANS})
 
 
 class NoticeKind(StrEnum):
@@ -132,6 +141,17 @@ class Told(StrEnum):
     UNKNOWN = "unknown"
     FAILED = "failed"
     """It could not be tried, or went through to nobody; it may be tried again."""
+
+
+class ProposalKind(StrEnum):
+    """What one person proposes and a second one decides."""
+
+    NOT_REQUIRED = "not_required"
+    """That a clause asks for no notice, on one of its grounds."""
+    DONE = "done"
+    """That duties were performed by other means than the engine's: on somebody's word, with proof."""
+    WITHHOLD = "withhold"
+    """That notices stay back past their due instant."""
 
 
 class FactStatus(StrEnum):

@@ -23,6 +23,7 @@ from models.enums import (
     NoticeKind,
     Party,
     PerformedBy,
+    ProposalKind,
     Role,
     Told,
     Verdict,
@@ -284,7 +285,8 @@ class Duty(SQLModel, table=True):
     """One dated thing that one party owes another under one clause in one case, each time it comes round.
 
     ``lacking`` is what its notice said would follow; ``waits_for`` what is required at once and missing, so that it
-    cannot be performed yet.
+    cannot be performed yet. ``performed_under`` is the approved proposal on whose word it was performed by other means;
+    None where the engine performed it.
     """
 
     __tablename__ = "duty"
@@ -306,6 +308,7 @@ class Duty(SQLModel, table=True):
     due_at: datetime | None = _instant_or_none()
     performed_at: datetime | None = _instant_or_none()
     verdict: Verdict | None = _word_or_none(Verdict)
+    performed_under: UUID | None = Field(default=None, foreign_key="proposal.id")
     lacking: list[str] = Field(default_factory=list, sa_type=JSON)
     lacking_count: int = 0
     waits_for: list[str] = Field(default_factory=list, sa_type=JSON)
@@ -317,7 +320,9 @@ class Batch(SQLModel, table=True):
 
     ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
     officer was last told that it is stuck. ``due_at`` is the due instant of a cohort that performs its duties; None
-    where they were performed before, as by what a supplement adds to.
+    where they were performed before, as by what a supplement adds to. ``last_safe_at`` is the last moment at which
+    notices that are due leave and are on time: up to then one person may keep them back, ``withheld_under`` that
+    decision.
     """
 
     __tablename__ = "batch"
@@ -337,6 +342,8 @@ class Batch(SQLModel, table=True):
     planned_at: datetime = _instant()
     due_at: datetime | None = _instant_or_none()
     leaves_at: datetime = _instant()
+    last_safe_at: datetime | None = _instant_or_none()
+    withheld_under: UUID | None = Field(default=None, foreign_key="withholding.id")
     began_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()
     released_by: str | None = None
@@ -420,8 +427,10 @@ OPEN_PROPOSAL = text("decided_at IS NULL")
 
 
 class Proposal(SQLModel, table=True):
-    """A proposal that a clause asks for no notice on a ground; ``agreements`` is empty where it is for all.
+    """What one person proposes about a clause and a second one decides; ``agreements`` is empty where it is for all.
 
+    ``ground`` is why no notice is required. ``proof_sha256``, ``how_sha256``, ``to_whom_sha256`` and ``done_at`` are
+    what is said of duties that were performed by other means; ``undone_…`` is the correction that took that back.
     ``raised_at`` is when those were told who may decide it.
     """
 
@@ -430,16 +439,41 @@ class Proposal(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
-    clause: str
-    ground: str
-    agreements: list[str] = Field(sa_type=JSON)
-    reason_sha256: str = Field(foreign_key="artifact.sha256")
+    kind: ProposalKind = _word(ProposalKind)
+    clause: str | None = None
+    ground: str | None = None
+    agreements: list[str] = Field(default_factory=list, sa_type=JSON)
+    reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    proof_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    how_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    to_whom_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    done_at: datetime | None = _instant_or_none()
     proposed_by: str
     proposed_at: datetime = _instant()
     decided_by: str | None = None
     decided_at: datetime | None = _instant_or_none()
     approved: bool | None = None
     raised_at: datetime | None = _instant_or_none()
+    undone_by: str | None = None
+    undone_at: datetime | None = _instant_or_none()
+    undone_reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+
+
+class Withholding(SQLModel, table=True):
+    """A decision to keep waiting notices back: of one clause, or of all.
+
+    Of one person it holds up to the last safe moment of each batch; with an approved proposal, until a release.
+    """
+
+    __tablename__ = "withholding"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    clause: str | None = None
+    reason_sha256: str = Field(foreign_key="artifact.sha256")
+    decided_by: str
+    decided_at: datetime = _instant()
+    proposal_id: UUID | None = Field(default=None, foreign_key="proposal.id")
 
 
 class Confirmation(SQLModel, table=True):

@@ -59,6 +59,7 @@ from records.responsible import Assignment, assignments, can_act, is_charge_of
 from records.troubles import NO_MAIL
 from records.undecided import UNDECIDED
 from records.view import View
+from records.withholding import alone
 
 
 class NeedKind(StrEnum):
@@ -67,6 +68,8 @@ class NeedKind(StrEnum):
     DRAFTS = "drafts"
     LEAVING = "leaving"
     """Drafts that go out by themselves within the next hours."""
+    LAPSING = "lapsing"
+    """Notices that one person withheld, and that go out at their last safe moment."""
     PROPOSAL = "proposal"
     OWN_PROPOSAL = "own_proposal"
     """A proposal of the reader's own, which a second person decides."""
@@ -231,6 +234,7 @@ def _acts() -> tuple[Select[Any], ...]:
     """What needs whoever may act."""
     return (
         _drafts(),
+        _lapsing(),
         _answers(NeedKind.QUESTIONS, AnswerKind.QUESTION),
         _answers(NeedKind.NAMED_CONTACTS, AnswerKind.OTHER_CONTACT),
         _failing_contacts(),
@@ -256,11 +260,29 @@ def _drafts() -> Select[Any]:
     )
 
 
+def _lapsing() -> Select[Any]:
+    """Notices that one person withheld, case by case; ``leaves_at`` is when that lapses."""
+    return (
+        _part(
+            NeedKind.LAPSING,
+            col(Batch.case_id),
+            until=func.min(func.coalesce(Batch.due_at, Batch.last_safe_at)),
+            leaves_at=func.min(Batch.last_safe_at),
+            number=func.sum(Batch.size),
+        )
+        .where(col(Batch.status) == BatchStatus.WITHHELD, col(Batch.last_safe_at).is_not(None), alone())
+        .group_by(col(Batch.case_id))
+    )
+
+
 def _proposals(session: Session, asking: Asking, account: Account | None) -> tuple[Select[Any], ...]:
     """Proposals that the reader may decide, and their own; ``word`` is the clause, ``subject`` the proposal."""
     due = (
         select_columns(_DUE)
-        .where(col(Duty.case_id) == col(Proposal.case_id), col(Duty.clause) == col(Proposal.clause))
+        .where(
+            col(Duty.case_id) == col(Proposal.case_id),
+            or_(col(Proposal.clause).is_(None), col(Duty.clause) == col(Proposal.clause)),
+        )
         .scalar_subquery()
     )
 
@@ -414,10 +436,15 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
         case NeedKind.DRAFTS | NeedKind.LEAVING:
             late = f", and {_is(need.number)} overdue" if overdue else ""
             return f"{_count(need.number, 'notice')} {_waits(need.number)} for your release{late}.", "/drafts"
+        case NeedKind.LAPSING:
+            withheld = f"{_count(need.number, 'notice')} {_is(need.number)} withheld by one person, which lapses."
+            return f"{withheld} Release what may go; a second person can keep back the rest.", ""
         case NeedKind.PROPOSAL:
-            return f"A proposal about {need.word} waits for your decision. Approve or decline it.", "#acts"
+            what = f"A proposal about {need.word or 'every clause'} waits for your decision. Approve or decline it."
+            return what, f"/proposals/{need.subject}"
         case NeedKind.OWN_PROPOSAL:
-            return f"Your proposal about {need.word} waits for a second person.", "#acts"
+            what = f"Your proposal about {need.word or 'every clause'} waits for a second person."
+            return what, f"/proposals/{need.subject}"
         case NeedKind.QUESTIONS:
             return f"{_count(need.number, 'question')} of districts {_waits(need.number)} for an answer.", "#answers"
         case NeedKind.NAMED_CONTACTS:

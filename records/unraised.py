@@ -29,7 +29,7 @@ class NewProposal:
 
     id: UUID
     case_id: UUID
-    clause: str
+    clause: str | None
     proposed_by: str
 
 

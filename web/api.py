@@ -21,12 +21,14 @@ from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
 from queries.progress import read_progress
-from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
+from queries.proposals import read_proof, read_proposal
+from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView, ProposalDetail
 from records.answers import AnswersView, read_answers
 from records.consequences import Consequences
 from records.needs import NeedView, read_needs
 from starter.case_service import Checked
 from web.cases import asking_of
+from web.files import attachment
 from web.paging import LAST_OFFSET
 from web.site import SignedIn, TheSite, check_act
 
@@ -204,6 +206,18 @@ def drafts(site: TheSite, case_id: UUID, offset: Offset = 0, limit: Limit = 20) 
 def draft(site: TheSite, case_id: UUID, notice_id: UUID) -> DraftView:
     """One draft as its recipient will see it but for its link; its ``mark`` is the ``read`` of a release."""
     return read_draft(site.resources.database, site.notice_writer, case_id, notice_id, site.clock())
+
+
+@router.get("/cases/{case_id}/proposals/{proposal_id}")
+def proposal(site: TheSite, case_id: UUID, proposal_id: UUID) -> ProposalDetail:
+    """One proposal with what an approval changes; of the duties that it is about, the first 1,000."""
+    return read_proposal(site.resources.database, case_id, proposal_id, limit=1000)
+
+
+@router.get("/cases/{case_id}/proposals/{proposal_id}/proof", response_class=Response)
+def proof(site: TheSite, case_id: UUID, proposal_id: UUID) -> Response:
+    """The file that proves what a proposal says was done by other means."""
+    return attachment(read_proof(site.resources.database, case_id, proposal_id))
 
 
 class Carried(BaseModel):

@@ -263,39 +263,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_agreement_contact_agreement_id"), "agreement_contact", ["agreement_id"], unique=False)
     op.create_index(op.f("ix_agreement_contact_case_id"), "agreement_contact", ["case_id"], unique=False)
     op.create_table(
-        "batch",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
-        sa.Column("clause", sa.String(), nullable=False),
-        sa.Column("due_date_id", sa.String(), nullable=False),
-        sa.Column("status", sa.String(length=32), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("released_by", sa.String(), nullable=True),
-        sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("trouble", sa.String(), nullable=True),
-        sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["case_id"],
-            ["duenotice_case.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["due_date_id"],
-            ["due_date.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(
-        "batch_drafts", "batch", ["status", "released_by", "case_id", "due_at", "leaves_at", "size"], unique=False
-    )
-    op.create_index("batch_status_id", "batch", ["status", "id"], unique=False)
-    op.create_index(op.f("ix_batch_case_id"), "batch", ["case_id"], unique=False)
-    op.create_table(
         "case_act",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -432,44 +399,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_cost_case_id"), "cost", ["case_id"], unique=False)
     op.create_table(
-        "duty",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("agreement_id", sa.Uuid(), nullable=False),
-        sa.Column("clause", sa.String(), nullable=False),
-        sa.Column("occurrence", sa.Integer(), nullable=False),
-        sa.Column("owed_by", sa.String(length=32), nullable=False),
-        sa.Column("owed_to", sa.String(length=32), nullable=False),
-        sa.Column("performed_by", sa.String(length=32), nullable=False),
-        sa.Column("status", sa.String(length=32), nullable=False),
-        sa.Column("due_date_id", sa.String(), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("performed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("verdict", sa.String(length=32), nullable=True),
-        sa.Column("lacking", sa.JSON(), nullable=False),
-        sa.Column("lacking_count", sa.Integer(), nullable=False),
-        sa.Column("waits_for", sa.JSON(), nullable=False),
-        sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["agreement_id"],
-            ["agreement.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["case_id"],
-            ["duenotice_case.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["due_date_id"],
-            ["due_date.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("duty_case_status", "duty", ["case_id", "status"], unique=False)
-    op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
-    op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
-    op.create_index(op.f("ix_duty_case_id"), "duty", ["case_id"], unique=False)
-    op.create_index(op.f("ix_duty_due_date_id"), "duty", ["due_date_id"], unique=False)
-    op.create_table(
         "hold",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -521,22 +450,46 @@ def upgrade() -> None:
         "proposal",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("clause", sa.String(), nullable=False),
-        sa.Column("ground", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("clause", sa.String(), nullable=True),
+        sa.Column("ground", sa.String(), nullable=True),
         sa.Column("agreements", sa.JSON(), nullable=False),
-        sa.Column("reason_sha256", sa.String(), nullable=False),
+        sa.Column("reason_sha256", sa.String(), nullable=True),
+        sa.Column("proof_sha256", sa.String(), nullable=True),
+        sa.Column("how_sha256", sa.String(), nullable=True),
+        sa.Column("to_whom_sha256", sa.String(), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("proposed_by", sa.String(), nullable=False),
         sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decided_by", sa.String(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("approved", sa.Boolean(), nullable=True),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_by", sa.String(), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_reason_sha256", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
         ),
         sa.ForeignKeyConstraint(
+            ["how_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["proof_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
             ["reason_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["to_whom_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["undone_reason_sha256"],
             ["artifact.sha256"],
         ),
         sa.PrimaryKeyConstraint("id"),
@@ -550,6 +503,112 @@ def upgrade() -> None:
         sqlite_where=sa.text("decided_at IS NULL"),
         postgresql_where=sa.text("decided_at IS NULL"),
     )
+    op.create_table(
+        "duty",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("clause", sa.String(), nullable=False),
+        sa.Column("occurrence", sa.Integer(), nullable=False),
+        sa.Column("owed_by", sa.String(length=32), nullable=False),
+        sa.Column("owed_to", sa.String(length=32), nullable=False),
+        sa.Column("performed_by", sa.String(length=32), nullable=False),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("due_date_id", sa.String(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("performed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("verdict", sa.String(length=32), nullable=True),
+        sa.Column("performed_under", sa.Uuid(), nullable=True),
+        sa.Column("lacking", sa.JSON(), nullable=False),
+        sa.Column("lacking_count", sa.Integer(), nullable=False),
+        sa.Column("waits_for", sa.JSON(), nullable=False),
+        sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agreement_id"],
+            ["agreement.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["due_date_id"],
+            ["due_date.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["performed_under"],
+            ["proposal.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("duty_case_status", "duty", ["case_id", "status"], unique=False)
+    op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
+    op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
+    op.create_index(op.f("ix_duty_case_id"), "duty", ["case_id"], unique=False)
+    op.create_index(op.f("ix_duty_due_date_id"), "duty", ["due_date_id"], unique=False)
+    op.create_table(
+        "withholding",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("clause", sa.String(), nullable=True),
+        sa.Column("reason_sha256", sa.String(), nullable=False),
+        sa.Column("decided_by", sa.String(), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("proposal_id", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"],
+            ["proposal.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["reason_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_withholding_case_id"), "withholding", ["case_id"], unique=False)
+    op.create_table(
+        "batch",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("clause", sa.String(), nullable=False),
+        sa.Column("due_date_id", sa.String(), nullable=False),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_safe_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("withheld_under", sa.Uuid(), nullable=True),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("released_by", sa.String(), nullable=True),
+        sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble", sa.String(), nullable=True),
+        sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["due_date_id"],
+            ["due_date.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["withheld_under"],
+            ["withholding.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "batch_drafts", "batch", ["status", "released_by", "case_id", "due_at", "leaves_at", "size"], unique=False
+    )
+    op.create_index("batch_status_id", "batch", ["status", "id"], unique=False)
+    op.create_index(op.f("ix_batch_case_id"), "batch", ["case_id"], unique=False)
     op.create_table(
         "confirmation",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -165,6 +165,7 @@ def _made(database: Database, case_id: UUID, field: FormField, name: str) -> UUI
         "proposals": [row.id for row in head.proposals if row.decided_at is None],
         "holds": [row.id for row in head.holds if row.ended_at is None],
         "questions": [row.id for row in read_answers(database, case_id).questions if row.seen_at is None],
+        "done": [row.id for row in head.done_by_other_means],
     }[field.choice or ""]
     found = [key for key in is_open if str(key).startswith(name.lower())]
     if len(found) != 1:

@@ -128,7 +128,16 @@ class TestDrafts:
         found, total = read_needs(database, Asking("cli:ops"), NOON, offset=3, limit=4)
         assert (list(found), total) == (whole[3:7], 10)
 
-    @pytest.mark.parametrize("status", [BatchStatus.WITHHELD, BatchStatus.SENT, BatchStatus.CANCELLED])
+    def test_what_one_person_withheld_is_named_with_the_moment_at_which_it_leaves(self, database: Database) -> None:
+        confirmed(database)
+        change(database, Batch, status=BatchStatus.WITHHELD)
+        (need,) = needs(database)
+        assert (need.kind, need.overdue) == (NeedKind.LAPSING, False)
+        assert need.leaves_at is not None
+        assert need.until is not None
+        assert need.leaves_at < need.until
+
+    @pytest.mark.parametrize("status", [BatchStatus.SENT, BatchStatus.CANCELLED])
     def test_what_does_not_wait_needs_no_release(self, database: Database, status: BatchStatus) -> None:
         confirmed(database)
         change(database, Batch, status=status)

@@ -67,11 +67,11 @@ class Visitor:
         return await self.http.get(path)
 
     async def send(
-        self, page: str, to: str, values: dict[str, object], file: tuple[str, bytes] | None = None
+        self, page: str, to: str, values: dict[str, object], file: tuple[str, bytes] | None = None, field: str = "file"
     ) -> httpx.Response:
         """Fill in a form of ``page`` and post it, with the token that the page carries."""
         token = form_token(await self.get(page))
-        return await self.http.post(to, data={"form_token": token, **values}, files={"file": file} if file else None)
+        return await self.http.post(to, data={"form_token": token, **values}, files={field: file} if file else None)
 
 
 def form_token(page: httpx.Response) -> str:

@@ -22,7 +22,10 @@ from web.api import openings
 from web.app import PARTS
 from web.rights import EVERYBODY, RIGHTS, Right, act_takes, takes
 
-PLACES = {name: str(uuid4()) for name in ("case_id", "answer_id", "document_id", "cost_id", "session_id", "notice_id")}
+PLACES = {
+    name: str(uuid4())
+    for name in ("case_id", "answer_id", "document_id", "cost_id", "session_id", "notice_id", "proposal_id")
+}
 PLACES |= {"sha256": "0" * 64, "act": "hold", "kind": "breach", "token": "none"}
 
 READ, OWN, DECIDE, ACT, ADMINISTER = Right.READ, Right.OWN, Right.DECIDE, Right.ACT, Right.ADMINISTER
