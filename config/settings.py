@@ -181,6 +181,9 @@ class Settings(BaseSettings):
     watchdog_minutes: int = Field(default=5, ge=1)
     """How often the watchdog looks for cases that were lost and duties that nobody was told of."""
 
+    link_days_after_closing: int = Field(default=180, ge=1)
+    """How many days after its case was closed the link in a notice still opens it: longer than any school holiday."""
+
     session_idle_minutes: int = Field(default=60, ge=1)
     """After how long without a click a person has to sign in again."""
     session_hours: int = Field(default=12, ge=1, le=168)

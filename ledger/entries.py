@@ -936,6 +936,62 @@ class AnswerSettled(CaseEvent):
         return f"answer-settled:{self.answer}"
 
 
+# The links in notices
+
+
+class LinkEvent(CaseEvent):
+    """Something was done with the links of one party under an agreement.
+
+    Attributes:
+        agreement_id: the agreement.
+        notices: the notices that the links belong to.
+        reason_sha256: why, in a person's words.
+    """
+
+    agreement_id: Subject[UUID]
+    notices: tuple[UUID, ...]
+    reason_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.case_id}:{self.agreement_id}:{self.at.isoformat()}"
+
+
+class LinksReplaced(LinkEvent):
+    """Links were replaced: the earlier ones open nothing any more. That new ones were mailed is an entry of its own."""
+
+    kind = "links_replaced"
+
+
+class LinksRevoked(LinkEvent):
+    """Links were taken back: they open nothing any more, and there are no others."""
+
+    kind = "links_revoked"
+
+
+class LinksMailed(CaseEvent):
+    """New links were handed to the mail server of a contact.
+
+    Attributes:
+        agreement_id: the agreement.
+        contact: the contact.
+        rejected: whether the server refused them.
+        unknown: whether nobody can say if it took them.
+        message_sha256: the message.
+    """
+
+    kind = "links_mailed"
+    agreement_id: Subject[UUID]
+    contact: UUID
+    rejected: bool
+    unknown: bool
+    message_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.agreement_id}:{self.message_sha256}"
+
+
 # Documents for families, and costs
 
 

@@ -16,7 +16,7 @@ from records.passwords import sign_in_by_password
 from records.sessions import NewSession, end_session
 from records.sign_in import redeem_token
 from web.failures import status_of
-from web.site import OWN_FORM, SignedIn, Site, TheSite, password_of, text_of
+from web.site import OWN_FORM, SignedIn, Site, TheSite, address_of, password_of, text_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -39,7 +39,7 @@ async def sign_in(request: Request, site: TheSite) -> Response:
     form = await request.form()
     back, now = _own_path(text_of(form, "next")), site.clock()
     try:
-        if not text_of(form, "token") and not site.attempts.allow(request.client.host if request.client else "", now):
+        if not text_of(form, "token") and not site.attempts.allow(address_of(request), now):
             raise TooManyTries
         begun = await to_thread.run_sync(_begin, site, form, _browser(request), now, limiter=site.hashing)
     except NotAllowed as problem:

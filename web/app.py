@@ -19,14 +19,27 @@ from models.errors import DuenoticeError
 from records.answers import AnswerBox
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
-from web import access, accounts, acts, agreements, api, cases, drafts, follow_up, links, messages, openings
+from web import (
+    access,
+    accounts,
+    acts,
+    agreements,
+    api,
+    cases,
+    drafts,
+    follow_up,
+    links,
+    messages,
+    notice_links,
+    openings,
+)
 from web.failures import Failures
 from web.guard import Guard
 from web.pages import Pages
 from web.sessions import Sessions
 from web.site import Site, check_route
 
-PARTS = (links, access, accounts, openings, cases, acts, drafts, follow_up, messages, agreements, api)
+PARTS = (links, access, accounts, openings, cases, acts, drafts, follow_up, notice_links, messages, agreements, api)
 """The modules of pages; each has a router."""
 
 

@@ -18,6 +18,7 @@ from config.logging import get_logger
 from mail.links import LINK_FOLDER
 from models.errors import (
     DuenoticeError,
+    Gone,
     InvalidFields,
     InvalidInput,
     NotAllowed,
@@ -32,6 +33,7 @@ logger = get_logger(__name__)
 _STATUS: tuple[tuple[type[DuenoticeError], HTTPStatus], ...] = (
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotFound, HTTPStatus.NOT_FOUND),
+    (Gone, HTTPStatus.GONE),
     (Refused, HTTPStatus.CONFLICT),
     (NotAllowed, HTTPStatus.FORBIDDEN),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),

@@ -16,14 +16,15 @@ from starlette.responses import RedirectResponse, Response
 
 from mail.links import LINK_FOLDER, read_notice_token
 from models.enums import AnswerKind
-from models.errors import InvalidFields, NotFound
+from models.errors import Gone, InvalidFields, NotFound
 from queries.sent_letters import read_sent_letter
 from records.answers import LEA, LinkedNotice, checked_answer, read_linked_notice
 from records.documents import fetch_document, read_lea_documents, read_lea_facts
+from records.links import check_link, count_refusal
 from starter.writing import sender_of
 from web.failures import status_of
 from web.files import attachment
-from web.site import Site, TheSite, text_of
+from web.site import Site, TheSite, address_of, text_of
 
 router = APIRouter(prefix=LINK_FOLDER.rstrip("/"), include_in_schema=False)
 
@@ -31,14 +32,27 @@ FIELDS = ("name", "email", "question")
 _KINDS = {kind.value: kind for kind in AnswerKind}
 
 
-async def _notice_id(site: TheSite, token: str) -> UUID:
-    notice_id = read_notice_token(site.link_key, token)
-    if notice_id is None:
+def _notice_id(request: Request, site: TheSite, token: str) -> UUID:
+    """The notice that a link opens.
+
+    Raises:
+        NotFound: it is no link of ours.
+        Gone: it was replaced or taken back, or has expired; that somebody came with it is counted.
+    """
+    link = read_notice_token(site.link_key, token)
+    if link is None:
         raise NotFound(
             "This link leads to no notice.",
             next_step="Copy the whole link from the mail, or write to whoever sent it.",
         )
-    return notice_id
+    now = site.clock()
+    try:
+        check_link(site.resources.database, link, site.links_last, now)
+    except Gone:
+        if site.refused_links.allow(address_of(request), now):
+            count_refusal(site.resources.database, link.notice_id)
+        raise
+    return link.notice_id
 
 
 NoticeId: TypeAlias = Annotated[UUID, Depends(_notice_id)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -50,8 +50,14 @@ class Site:
     link_key: bytes
     clock: Callable[[], datetime]
     attempts: Attempts = field(default_factory=Attempts)
+    refused_links: Attempts = field(default_factory=Attempts)
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
+
+    @property
+    def links_last(self) -> timedelta:
+        """How long the link in a notice opens it once its case is closed."""
+        return timedelta(days=self.resources.settings.link_days_after_closing)
 
     @property
     def notice_writer(self) -> NoticeWriter:
@@ -129,6 +135,11 @@ OWN_FORM = Depends(_own_form)
 
 CheckedForm = Annotated[FormData, OWN_FORM]
 """A posted form that one of our pages made for this person."""
+
+
+def address_of(request: Request) -> str:
+    """The network address that a request comes from; blank where there is none."""
+    return request.client.host if request.client else ""
 
 
 def text_of(form: FormData, name: str) -> str:

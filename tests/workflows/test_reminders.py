@@ -98,6 +98,7 @@ async def test_leas_that_have_not_acknowledged_are_asked_on_the_ladder_and_other
         engine.resources.settings.public_url,
         engine.resources.keyring.derive(LINK_PURPOSE),
         only_notice(duties(engine, case_id, "TN")[NOTICE]).id,
+        1,
     )
     assert link in first.get_content()
     assert case(engine, case_id).status is CaseStatus.OPEN, "an answer is still asked for"
