@@ -238,12 +238,16 @@ class SignedIn(AccountEvent):
         session_id: the session.
         authenticated: how it was shown who it is.
         link_made_by: who made the one-time link, where it was one.
+        passkey_id: the passkey, where it was one.
+        issuer: the OpenID provider that said so, where it was one.
     """
 
     kind = "signed_in"
     session_id: UUID
     authenticated: Authentication
     link_made_by: IfAny[str | None] = None
+    passkey_id: IfAny[UUID | None] = None
+    issuer: IfAny[str | None] = None
 
     @property
     def key(self) -> str:
@@ -285,8 +289,64 @@ class SecondFactorRemoved(AccountEvent):
     kind = "second_factor_removed"
 
 
+class PasskeyEvent(AccountEvent):
+    """Something happened to a passkey of an account.
+
+    Attributes:
+        passkey_id: the passkey.
+    """
+
+    passkey_id: UUID
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.passkey_id}"
+
+
+class PasskeyAdded(PasskeyEvent):
+    """A person added a passkey, which signs their account in from now on."""
+
+    kind = "passkey_added"
+
+
+class PasskeyRemoved(PasskeyEvent):
+    """A person removed a passkey, which signs nobody in any more."""
+
+    kind = "passkey_removed"
+
+
+class OpenIdBound(AccountEvent):
+    """An identity at an OpenID provider signs an account in from now on, since both have the same verified address.
+
+    Attributes:
+        issuer: the provider.
+    """
+
+    kind = "openid_bound"
+    issuer: str
+
+
+class OpenIdRefused(Event):
+    """Somebody came from an OpenID provider and was refused before it was clear whose account it would have been.
+
+    Attributes:
+        try_id: names the try.
+        issuer: the provider.
+        reason: why, in a word.
+    """
+
+    kind = "openid_refused"
+    try_id: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
+    issuer: str
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.try_id}"
+
+
 class SignInForgotten(AccountEvent):
-    """An account's password and codes were forgotten; its person begins anew with a one-time link."""
+    """All ways in which a person signed in were forgotten; they begin anew with a one-time link."""
 
     kind = "sign_in_forgotten"
 

@@ -19,11 +19,13 @@ from models.errors import InvalidInput, NotAllowed
 from records.accounts import with_article
 from records.answers import AnswerBox
 from records.outbox import NoticeWriter
+from records.passkeys import RelyingParty
 from records.sessions import record_refusal
 from starter.case_service import CaseService
 from starter.resources import Resources
 from starter.writing import notice_writer
 from web.attempts import Attempts
+from web.openid_provider import OpenIdProvider
 from web.pages import Pages
 from web.rights import RIGHTS, Right, act_takes, takes
 from web.sessions import Session, Sessions
@@ -49,6 +51,8 @@ class Site:
     answers: AnswerBox
     link_key: bytes
     clock: Callable[[], datetime]
+    party: RelyingParty | None
+    openid: OpenIdProvider | None
     attempts: Attempts = field(default_factory=Attempts)
     refused_links: Attempts = field(default_factory=Attempts)
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))

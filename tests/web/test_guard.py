@@ -24,7 +24,7 @@ from web.guard import MAX_BODY_BYTES, OPEN_FOLDERS
 from web.rights import OPEN_TO_ALL
 
 PLACES = {name: str(uuid4()) for name in ("case_id", "answer_id", "document_id", "cost_id", "session_id", "notice_id")}
-PLACES |= {"sha256": "0" * 64, "act": "hold", "kind": "breach"}
+PLACES |= {"passkey_id": str(uuid4()), "sha256": "0" * 64, "act": "hold", "kind": "breach"}
 
 
 async def test_every_route_but_the_open_ones_asks_for_a_session(fresh: Installation) -> None:

@@ -23,7 +23,7 @@ from web.app import PARTS
 from web.rights import EVERYBODY, RIGHTS, Right, act_takes, takes
 
 PLACES = {name: str(uuid4()) for name in ("case_id", "answer_id", "document_id", "cost_id", "session_id", "notice_id")}
-PLACES |= {"sha256": "0" * 64, "act": "hold", "kind": "breach", "token": "none"}
+PLACES |= {"passkey_id": str(uuid4()), "sha256": "0" * 64, "act": "hold", "kind": "breach", "token": "none"}
 
 READ, OWN, DECIDE, ACT, ADMINISTER = Right.READ, Right.OWN, Right.DECIDE, Right.ACT, Right.ADMINISTER
 
@@ -39,6 +39,13 @@ TABLE: dict[str, frozenset[Right]] = {
     "GET /account": frozenset({OWN}),
     "POST /account": frozenset({OWN}),
     "POST /account/sessions/{session_id}/end": frozenset({OWN}),
+    "POST /account/passkeys": frozenset({OWN}),
+    "POST /account/passkeys/{passkey_id}/remove": frozenset({OWN}),
+    "POST /api/account/passkeys": frozenset({OWN}),
+    "POST /sign-in/passkey": EVERYBODY,
+    "POST /api/sign-in/passkey": EVERYBODY,
+    "GET /sign-in/openid": EVERYBODY,
+    "GET /sign-in/openid/callback": EVERYBODY,
     "GET /accounts": frozenset({ADMINISTER}),
     "POST /accounts": frozenset({ADMINISTER}),
     "POST /cases/{case_id}/acts/{act}": frozenset({ACT, DECIDE}),
