@@ -34,6 +34,9 @@ LEA = "lea"
 LONGEST_NAME = 200
 LONGEST_QUESTION = 10_000
 
+MOST_ANSWERS = 50
+"""How many questions and contacts come through one link; whoever has more to say writes."""
+
 MOST_AT_ONCE = 500
 """How many answers one transaction keeps, so that none waits long for those after it."""
 
@@ -136,6 +139,23 @@ def _too_long(where: str, text: str, longest: int) -> list[InvalidInput]:
     if len(text) <= longest:
         return []
     return [InvalidInput(f"This is longer than {longest:,} characters.", where=where, next_step="Shorten it.")]
+
+
+def check_room(database: Database, answer: GivenAnswer) -> None:
+    """Return where a notice takes one more answer of this kind: an acknowledgement it always takes.
+
+    Raises:
+        Refused: so many came through its link that whoever holds it should write instead.
+    """
+    if answer.kind is AnswerKind.ACKNOWLEDGED:
+        return
+    with database.reading() as session:
+        given = select(func.count()).where(Answer.notice_id == answer.notice_id, Answer.kind != AnswerKind.ACKNOWLEDGED)
+        if session.exec(given).one() >= MOST_ANSWERS:
+            raise Refused(
+                f"{MOST_ANSWERS} questions and contacts came through this link already, so this one was not kept.",
+                next_step="Write to whoever sent the notice.",
+            )
 
 
 def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes, now: datetime) -> None:

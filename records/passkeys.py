@@ -146,7 +146,7 @@ def add_passkey(
     if not called or len(called) > LONGEST_NAME:
         raise InvalidInput(
             f"A passkey is called something of at most {LONGEST_NAME} characters.",
-            where="passkey-name",
+            where="passkey_name",
             next_step="Name it after the device that holds it.",
         )
     try:

@@ -15,6 +15,7 @@ from models.errors import DuenoticeError, NotAllowed
 from records.passwords import sign_in_by_password
 from records.sessions import NewSession, end_session
 from records.sign_in import redeem_token
+from web.attempts import TooManyTries
 from web.failures import status_of
 from web.site import OWN_FORM, SignedIn, Site, TheSite, address_of, password_of, text_of
 
@@ -59,11 +60,10 @@ def show_sign_in(
     problem: DuenoticeError | None = None,
 ) -> Response:
     """The page with all ways to sign in, or with the button of a link."""
-    too_many = HTTPStatus.TOO_MANY_REQUESTS if isinstance(problem, TooManyTries) else None
     return site.pages.show(
         request,
         "sign_in.html",
-        status=too_many or (status_of(problem) if problem else HTTPStatus.OK),
+        status=status_of(problem) if problem else HTTPStatus.OK,
         token=token,
         name=name,
         back=back,
@@ -71,13 +71,6 @@ def show_sign_in(
         party=site.party,
         openid=site.openid,
     )
-
-
-class TooManyTries(NotAllowed):
-    """Somebody tries to sign in more often than people do."""
-
-    def __init__(self) -> None:
-        super().__init__("Too many tries came from your address.", next_step="Try again in a minute.")
 
 
 def _begin(site: Site, form: FormData, browser: str, now: datetime) -> NewSession:

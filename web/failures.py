@@ -26,6 +26,7 @@ from models.errors import (
     Refused,
     Unavailable,
 )
+from web.attempts import TooManyTries
 from web.pages import Pages, problems_of
 
 logger = get_logger(__name__)
@@ -35,6 +36,7 @@ _STATUS: tuple[tuple[type[DuenoticeError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (Gone, HTTPStatus.GONE),
     (Refused, HTTPStatus.CONFLICT),
+    (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
     (NotAllowed, HTTPStatus.FORBIDDEN),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )

@@ -18,7 +18,7 @@ from mail.links import LINK_FOLDER, read_notice_token
 from models.enums import AnswerKind
 from models.errors import Gone, InvalidFields, NotFound
 from queries.sent_letters import read_sent_letter
-from records.answers import LEA, LinkedNotice, checked_answer, read_linked_notice
+from records.answers import LEA, LinkedNotice, check_room, checked_answer, read_linked_notice
 from records.documents import fetch_document, read_lea_documents, read_lea_facts
 from records.links import check_link, count_refusal
 from starter.writing import sender_of
@@ -86,6 +86,7 @@ async def answer(request: Request, site: TheSite, notice_id: NoticeId, token: st
     except InvalidFields as error:
         notice = await asyncio.to_thread(read_linked_notice, site.resources.database, notice_id)
         return await asyncio.to_thread(_show, request, site, notice, kind, typed, error)
+    await asyncio.to_thread(check_room, site.resources.database, given)
     await site.to_the_end(site.answers.give(given))
     return RedirectResponse(f"{LINK_FOLDER}{token}?done={kind.value}", HTTPStatus.SEE_OTHER)
 

@@ -79,7 +79,7 @@ def add(request: Request, site: TheSite, session: SignedIn, form: CheckedForm) -
     try:
         party, purpose = _party(site), ChallengePurpose.ADD_PASSKEY
         challenge = take_challenge(database, secret, purpose, now, account_id=session.account_id)
-        name = text_of(form, "passkey-name")
+        name = text_of(form, "passkey_name")
         add_passkey(database, session, party, challenge, text_of(form, "credential"), name, now)
     except DuenoticeError as error:
         return show_own(request, site, session, error)

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from joserfc.jwk import ECKey
+from playwright.async_api import expect
 from sqlmodel import select
 from temporalio.client import Client
 
@@ -18,6 +20,7 @@ from records.accounts import add_account, check_second_person, disable, list_acc
 from records.challenges import CHALLENGE_LIFETIME
 from records.passwords import forget_sign_in
 from starter.resources import utc_now
+from tests.support.browsers import CHROMIUM, browsed
 from tests.support.installation import ORIGIN, Installation, Visitor, open_installation
 from tests.support.openid_provider import (
     CLIENT_ID,
@@ -40,10 +43,14 @@ async def provider() -> AsyncIterator[ProviderOnLoopback]:
 @pytest.fixture
 def installation(temporal: Client, keyring: Keyring, tmp_path: Path, provider: ProviderOnLoopback) -> Installation:
     """One that knows the provider, and an account with the address of whom it signs in."""
-    settings = {"oidc_issuer": provider.issuer, "oidc_client_id": CLIENT_ID, "oidc_client_secret": CLIENT_SECRET}
-    installation = Installation(open_installation(tmp_path, keyring, temporal, **settings))
+    installation = Installation(open_installation(tmp_path, keyring, temporal, **known(provider)))
     add(installation, "kim", "Kim@Example.org")
     return installation
+
+
+def known(provider: ProviderOnLoopback) -> dict[str, object]:
+    """The settings that name the provider."""
+    return {"oidc_issuer": provider.issuer, "oidc_client_id": CLIENT_ID, "oidc_client_secret": CLIENT_SECRET}
 
 
 def add(installation: Installation, name: str, email: str) -> None:
@@ -129,9 +136,9 @@ async def test_a_token_that_another_key_signed_is_refused_and_a_new_key_of_its_o
     await sign_in(installation)
     provider.rotate()
     assert (await (await sign_in(installation))[0].get("/account")).status_code == 200
-    own, kid = provider.key, provider.key.kid
+    named = provider.key.kid
     provider.rotate()
-    provider.key = type(own).import_key({**provider.key.as_dict(private=True), "kid": kid})
+    provider.key = ECKey.import_key({**provider.key.as_dict(private=True), "kid": str(named)})
     _, answer = await sign_in(installation)
     assert "is not signed by it" in answer.text
     assert [entry.body["reason"] for entry in evidence(installation, "openid_refused")] == ["wrong_signature"]
@@ -231,6 +238,20 @@ class TestWhoseAccount:
         await sign_in(installation)
         with installation.resources.database.reading() as session:
             check_second_person(session, "robin", "kim", Authentication.OPENID_CONNECT)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+async def test_somebody_goes_there_and_comes_back_in_a_browser(
+    temporal: Client, keyring: Keyring, tmp_path: Path, provider: ProviderOnLoopback
+) -> None:
+    """Browsers take the provider for another site, so they hold back cookies, and forms, as they do in earnest."""
+    async with browsed(tmp_path, keyring, temporal, **known(provider)) as seen:
+        add(seen.installation, "kim", "kim@example.org")
+        await seen.page.goto(f"{seen.address}/agreements")
+        await seen.page.get_by_role("link", name="Sign in with").click()
+        await expect(seen.page.get_by_role("heading", name="Agreements")).to_be_visible()
+        await expect(seen.page.get_by_role("link", name="kim")).to_be_visible()
+        assert seen.complaints == []
 
 
 async def test_without_a_provider_nothing_is_offered(fresh: Installation) -> None:
