@@ -1,4 +1,4 @@
-"""The links in notices: which open something, and how they are replaced and taken back.
+"""The links in notices, as an officer sees, replaces and takes them back; ``records.open_links`` says which open.
 
 A link is good in the generation that its notice has in SQL, so a new generation ends all earlier ones at once. The
 links of one party under one agreement of a case are replaced and taken back together: they lie in the same mailbox.
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import Session, col, func, select, update
+from sqlmodel import Session, col, func, select
 
 from config.database import Database
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import LinksMailed, LinksReplaced, LinksRevoked
 from mail.facts import Mailbox, clean_block
-from mail.links import LAST_GENERATION, LinkOfNotice
+from mail.links import LAST_GENERATION
 from mail.plain import compose_plain_mail
 from models import identifiers
 from models.enums import Party
-from models.errors import Gone, InvalidInput, NotFound, Refused
+from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice
 from records.due_dates import read_due_date
 from records.outbox import ARRIVED, NoticeWriter, may_be_told
@@ -90,48 +90,6 @@ class _Holder:
     agreement: Agreement
     owed_to: Party
     notices: Sequence[Notice]
-
-
-def check_link(database: Database, link: LinkOfNotice, lasts: timedelta, now: datetime) -> None:
-    """Return where a link opens its notice.
-
-    What is said of one that does not tells nothing of the case: whoever found it somewhere learns no more from it.
-
-    Args:
-        database: where notices are kept.
-        link: the link, which our key made.
-        lasts: for how long it opens the notice once the case is closed.
-        now: when somebody comes with it.
-
-    Raises:
-        NotFound: its notice is not kept here.
-        Gone: it was replaced or taken back, or has expired.
-    """
-    with database.reading() as session:
-        found = session.exec(
-            select(Notice.link_generation, Notice.link_revoked_at, Case.closed_at)
-            .join(Case, col(Case.id) == col(Notice.case_id))
-            .where(Notice.id == link.notice_id)
-        ).one_or_none()
-    if found is None:
-        raise NotFound("The notice of this link is not kept here.", next_step="Write to whoever sent it.")
-    generation, revoked_at, closed_at = found
-    if revoked_at:
-        raise Gone("This link was taken back, so it opens nothing any more.", next_step="Write to whoever sent it.")
-    if link.generation != generation:
-        raise Gone(
-            "This link was replaced by a newer one, so it opens nothing any more.",
-            next_step="Use the one in the latest mail about it, or write to whoever sent it.",
-        )
-    if closed_at and now >= closed_at + lasts:
-        raise Gone("This link has expired.", next_step="Write to whoever sent it.")
-
-
-def count_refusal(database: Database, notice_id: UUID) -> None:
-    """Count that somebody came with a link of a notice that opens nothing any more."""
-    with database.writing() as session:
-        counted = update(Notice).where(col(Notice.id) == notice_id)
-        session.execute(counted.values(link_refusals=Notice.link_refusals + 1))
 
 
 def read_link_figures(database: Database, case_id: UUID, lasts: timedelta) -> LinkFigures:

@@ -76,7 +76,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     pages = Pages(sessions, clock, settings.organisation.name, tuple(KINDS.values()))
     failures = Failures(pages)
     link_key = resources.keyring.derive(LINK_PURPOSE)
-    answers = AnswerBox(resources.database, link_key, clock)
+    answers = AnswerBox(resources.database, link_key, clock, timedelta(days=settings.link_days_after_closing))
     site = Site(
         resources,
         CaseService(resources, clock),

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,7 @@ class TestAnswers:
     async def test_one_that_cannot_be_kept_says_so_and_the_next_one_is_kept(
         self, database: Database, given: GivenNotices
     ) -> None:
-        box = AnswerBox(database, KEY, utc_now)
+        box = AnswerBox(database, KEY, utc_now, timedelta(days=1))
         answers = [checked_answer(notice, AnswerKind.ACKNOWLEDGED) for notice in given.notices.values()]
         _rename(database, "answer", "away")
         failed = await asyncio.gather(*(box.give(answer) for answer in answers), return_exceptions=True)
@@ -115,7 +116,7 @@ class TestAnswers:
             assert verify_ledger(session).sound
 
     async def test_whoever_goes_away_leaves_their_answer_behind(self, database: Database, given: GivenNotices) -> None:
-        box = AnswerBox(database, KEY, utc_now)
+        box = AnswerBox(database, KEY, utc_now, timedelta(days=1))
         first, second = [checked_answer(notice, AnswerKind.ACKNOWLEDGED) for notice in list(given.notices.values())[:2]]
         leaving = asyncio.create_task(box.give(first))
         await asyncio.sleep(0)
