@@ -592,7 +592,7 @@ class WebSession(SQLModel, table=True):
 
 
 class Passkey(SQLModel, table=True):
-    """A passkey of an account (WebAuthn): its public key, sealed so that whoever writes to the database adds none.
+    """A passkey of an account (WebAuthn), by its public key.
 
     ``credential_id`` is the authenticator's name for it, in URL-safe base64; ``sign_count`` how often the authenticator
     says that it signed, or 0 where it does not count.

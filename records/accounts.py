@@ -161,7 +161,7 @@ def check_second_person(session: Session, first: str, second: str, authenticated
     one-time link that signed it in, can be behind it. Who signs in by a link is also nobody else than whom another
     link of the same hand signed in. A password or a passkey of their own, or an identity at a provider, tells two apart
     whom one administrator introduced, but not two whom one user of the command line did, who needs no account to be
-    both. Two identities at a provider are two people whoever made their accounts, unless a link was used as well: who
+    both. Two identities at one provider are two people whoever made their accounts, unless a link was used as well: who
     made an account gave it the address that decides whose identity it takes.
 
     Args:
@@ -188,7 +188,7 @@ def check_second_person(session: Session, first: str, second: str, authenticated
             "Nobody approves a proposal of their own, nor through an account that they made or signed in.",
             next_step="Ask somebody whose account neither of you made to approve it.",
         )
-    if by_identity and proposer and _has_identity(session, proposer):
+    if by_identity and proposer and _known_to_one_provider(session, proposer, account):
         shared = _hands(session, account) & ({first} | _introducing(session, proposer))
     else:
         shared = (introducing | ({account.made_by} if by_identity else set())) & behind_first
@@ -211,6 +211,14 @@ def _has_identity(session: Session, account: Account) -> bool:
     """Whether an identity at a provider signs an account in."""
     identities = select(func.count()).where(OpenIdIdentity.account_id == account.id)
     return session.exec(identities).one() > 0
+
+
+def _known_to_one_provider(session: Session, one: Account, other: Account) -> bool:
+    """Whether one provider signs both accounts in, as two identities then: no identity signs in two accounts."""
+    of_one, of_other = (
+        select(OpenIdIdentity.issuer).where(OpenIdIdentity.account_id == account.id) for account in (one, other)
+    )
+    return session.exec(of_one.where(col(OpenIdIdentity.issuer).in_(of_other))).first() is not None
 
 
 def _hands(session: Session, account: Account) -> set[str]:

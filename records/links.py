@@ -138,8 +138,8 @@ def read_links(database: Database, case_id: UUID, notice_id: UUID, lasts: timede
         )
 
 
-def notice_to_lea(database: Database, case_id: UUID, reference: str) -> UUID:
-    """A notice that the other side of an agreement was told by in a case.
+def notice_under(database: Database, case_id: UUID, reference: str) -> UUID:
+    """One of the notices that a case gave to the other side of an agreement.
 
     Raises:
         NotFound: there is no such case, or it told that side nothing.
@@ -167,6 +167,7 @@ def replace_links(
     contact_id: UUID | None,
     reason: str,
     *,
+    lasts: timedelta,
     actor: str,
     now: datetime,
 ) -> LinkMail:
@@ -179,6 +180,7 @@ def replace_links(
         notice_id: one of the notices.
         contact_id: to whom the new links are mailed; None means whoever was told.
         reason: why, in a person's words.
+        lasts: for how long links open their notice once the case is closed.
         actor: who replaces them.
         now: when.
 
@@ -188,9 +190,14 @@ def replace_links(
     Raises:
         NotFound: the case has no such notice, or it was never written.
         InvalidInput: no reason is given, or the contact is none of that party.
-        Refused: nobody is left to mail the new links to, or there were too many generations.
+        Refused: the case's links have expired, nobody is left to mail new ones to, or there were too many generations.
     """
     with database.writing() as session:
+        expire_at = _expire_at(require_case(session, case_id), lasts)
+        if expire_at and now >= expire_at:
+            raise Refused(
+                "The links of this case have expired, so new ones would open nothing.", next_step="Write a mail."
+            )
         holder = _holder_of(session, case_id, notice_id, locked=True)
         contact = _chosen(session, case_id, holder, contact_id)
         _renew(holder.notices, None)

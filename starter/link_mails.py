@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from config.database import Database
@@ -32,13 +32,13 @@ async def replace_and_mail_links(
     Raises:
         NotFound: the case has no such notice, or it was never written.
         InvalidInput: no reason is given, the contact is none of that party, or its server refuses the mail.
-        Refused: nobody is left to mail the new links to.
+        Refused: the case's links have expired, or nobody is left to mail new ones to.
         Unavailable: the mail server took no mail, or nobody can say whether it did. The old links have ended all the
             same.
     """
-    writer = notice_writer(settings, keyring)
+    writer, lasts = notice_writer(settings, keyring), timedelta(days=settings.link_days_after_closing)
     mail = await asyncio.to_thread(
-        replace_links, database, writer, case_id, notice_id, contact_id, reason, actor=actor, now=now
+        replace_links, database, writer, case_id, notice_id, contact_id, reason, lasts=lasts, actor=actor, now=now
     )
     try:
         async with SmtpTransport(smtp_server(settings)) as transport:

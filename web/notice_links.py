@@ -35,11 +35,17 @@ async def change_links(
     try:
         match act:
             case "replace":
-                contact, actor = id_of(text_of(form, "contact")), session.actor
                 replacing = replace_and_mail_links(
-                    resources.database, resources.settings, resources.keyring, case_id, notice_id, contact, reason,
-                    actor=actor, now=now,
-                )  # fmt: skip
+                    resources.database,
+                    resources.settings,
+                    resources.keyring,
+                    case_id,
+                    notice_id,
+                    id_of(text_of(form, "contact")),
+                    reason,
+                    actor=session.actor,
+                    now=now,
+                )
                 await site.to_the_end(replacing)
             case "revoke":
                 await asyncio.to_thread(

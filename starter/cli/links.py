@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from config.keyring import Keyring
-from records.links import notice_to_lea, revoke_links
+from records.links import notice_under, revoke_links
 from starter.cli.console import console, find_case, open_installation
 from starter.command_line import actor
 from starter.link_mails import replace_and_mail_links
@@ -30,14 +30,23 @@ def register(app: typer.Typer) -> None:
 
 
 def replace(case: CaseName, agreement: Reference, reason: Reason) -> None:
-    """End the links that an LEA has in a case, and mail new ones to whoever was told; the page of a notice's link
-    sends them to another contact."""
+    """End the links that an LEA has in a case, and mail new ones to whoever was told.
+
+    The page of a notice's link mails them to another contact.
+    """
     settings, database = open_installation()
     case_id = find_case(database, case)
     replacing = replace_and_mail_links(
-        database, as_running(settings), Keyring.load(settings.keyring), case_id,
-        notice_to_lea(database, case_id, agreement), None, reason, actor=actor(), now=utc_now(),
-    )  # fmt: skip
+        database,
+        as_running(settings),
+        Keyring.load(settings.keyring),
+        case_id,
+        notice_under(database, case_id, agreement),
+        None,
+        reason,
+        actor=actor(),
+        now=utc_now(),
+    )
     address = asyncio.run(replacing)
     console.print(Text(f"The earlier links open nothing any more. New ones were mailed to {address}."))
 
@@ -46,6 +55,6 @@ def revoke(case: CaseName, agreement: Reference, reason: Reason) -> None:
     """End the links that an LEA has in a case, without giving it others."""
     _, database = open_installation()
     case_id = find_case(database, case)
-    notice_id = notice_to_lea(database, case_id, agreement)
+    notice_id = notice_under(database, case_id, agreement)
     revoke_links(database, case_id, notice_id, reason, actor=actor(), now=utc_now())
     console.print(Text("The links open nothing any more."))

@@ -121,12 +121,12 @@ def test_what_is_their_own_tells_two_apart_whom_one_administrator_introduced(
     assert "made or signed in" in refused(database, "robin", "sam", by)
 
 
-def bind(database: Database, *names: str) -> None:
+def bind(database: Database, *names: str, issuer: str = "https://one.test") -> None:
     """Have an identity of its own at a provider sign each account in."""
     with database.writing() as session:
         for name in names:
             account_id = find_account(session, name).id
-            session.add(OpenIdIdentity(digest=name, account_id=account_id, issuer="https://one.test", bound_at=NOON))
+            session.add(OpenIdIdentity(digest=name, account_id=account_id, issuer=issuer, bound_at=NOON))
 
 
 def test_two_identities_at_a_provider_are_two_people_whoever_made_their_accounts(database: Database) -> None:
@@ -154,3 +154,11 @@ def test_an_identity_whose_account_the_other_made_does_not_count(database: Datab
     bind(database, "robin", "kim")
     for first, second in (("robin", "kim"), ("kim", "robin")):
         assert "made or signed in" in refused(database, first, second, Authentication.OPENID_CONNECT)
+
+
+def test_one_person_can_have_an_identity_at_each_of_two_providers(database: Database) -> None:
+    person(database, "robin", made_by="cli:ops")
+    person(database, "kim", made_by="cli:ops")
+    bind(database, "robin", issuer="https://former.test")
+    bind(database, "kim")
+    assert "may be one person" in refused(database, "robin", "kim", Authentication.OPENID_CONNECT)

@@ -20,7 +20,7 @@ from mail.catcher import Catcher, start_catcher
 from models.enums import Role
 from models.tables import Agreement, AgreementContact, Case, Notice
 from records.agreements import import_agreements
-from records.links import notice_to_lea
+from records.links import notice_under
 from starter.resources import utc_now
 from tests.support.given_notices import Told, give_notices
 from tests.support.installation import ORIGIN, Installation, Visitor, demo_agreements, open_installation
@@ -164,6 +164,14 @@ async def test_they_expire_half_a_year_after_their_case_was_closed(told: Told, l
     assert ("This link has expired." in answer.text) is not opens
 
 
+async def test_none_are_mailed_that_would_open_nothing(told: Told) -> None:
+    with told.installation.resources.database.writing() as session:
+        session.get_one(Case, told.given.case_id).closed_at = utc_now() - 180 * DAY
+    answer = await change(told, "VA-001", "replace", contact=contact(told, "VA-001"))
+    assert (answer.status_code, "would open nothing" in answer.text) == (409, True)
+    assert told.evidence("links_replaced") == []
+
+
 async def test_tries_in_vain_are_counted_for_the_officer_and_only_so_many_a_minute(told: Told) -> None:
     await change(told, "VA-001", "revoke")
     for _ in range(32):
@@ -177,4 +185,4 @@ async def test_tries_in_vain_are_counted_for_the_officer_and_only_so_many_a_minu
 
 def test_the_notices_of_an_agreement_are_found_by_its_reference(told: Told) -> None:
     database = told.installation.resources.database
-    assert notice_to_lea(database, told.given.case_id, "VA-001") == told.given.notices["VA-001"]
+    assert notice_under(database, told.given.case_id, "VA-001") == told.given.notices["VA-001"]
