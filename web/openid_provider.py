@@ -81,6 +81,7 @@ class OpenIdProvider:
         self._client_secret = client_secret
         self._redirect_uri = f"{public_url}{CALLBACK}"
         self._clock = clock
+        self._trusts = httpx.create_ssl_context()  # reading the certificates of this machine takes a while
         self._known: _Known | None = None
         self._reading = Lock()
 
@@ -129,7 +130,7 @@ class OpenIdProvider:
             return self._identity(http, provider, token, claims)
 
     def _http(self) -> httpx.Client:
-        return httpx.Client(timeout=TIMEOUT_SECONDS)
+        return httpx.Client(verify=self._trusts, timeout=TIMEOUT_SECONDS)
 
     def _client(self, http: httpx.Client) -> OAuth2Client:
         return OAuth2Client(

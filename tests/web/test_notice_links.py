@@ -135,11 +135,11 @@ async def test_links_that_were_taken_back_say_so_until_they_are_replaced(mailed:
     ]
 
 
-@pytest.mark.parametrize("values", [{"reason": " "}, {"contact": UUID(int=1)}, {"contact": ""}, {"act": "burn"}])
-async def test_what_makes_no_sense_changes_nothing(told: Told, values: dict[str, object]) -> None:
-    given = {"contact": contact(told, "VA-001"), **values}
-    answer = await change(told, "VA-001", str(given.pop("act", "replace")), **given)
-    assert answer.status_code == 422
+async def test_what_makes_no_sense_changes_nothing(told: Told) -> None:
+    sound = {"act": "replace", "contact": contact(told, "VA-001")}
+    for wrong in ({"reason": " "}, {"contact": UUID(int=1)}, {"contact": ""}, {"act": "burn"}):
+        given: dict[str, object] = {**sound, **wrong}
+        assert (await change(told, "VA-001", str(given.pop("act")), **given)).status_code == 422
     assert (await told.visitor.get(told.link("VA-001"))).status_code == 200
     assert told.evidence("links_replaced") == []
 
@@ -152,16 +152,15 @@ async def test_an_auditor_sees_what_became_of_them_and_changes_nothing(told: Tol
     assert (await auditor.http.post(page(told, "VA-001"), data={"act": "revoke"})).status_code == 403
 
 
-@pytest.mark.parametrize(("later", "opens"), [(180 * DAY - timedelta(seconds=1), True), (180 * DAY, False)])
-async def test_they_expire_half_a_year_after_their_case_was_closed(told: Told, later: timedelta, opens: bool) -> None:
+async def test_they_expire_half_a_year_after_their_case_was_closed(told: Told) -> None:
     resources, now = told.installation.resources, utc_now()
     with resources.database.writing() as session:
         session.get_one(Case, told.given.case_id).closed_at = now
-    app = create_app(resources, lambda: now + later)
-    visitor = Visitor(httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN))
-    answer = await visitor.get(told.link("VA-001"))
-    assert answer.status_code == (200 if opens else 410)
-    assert ("This link has expired." in answer.text) is not opens
+    for later, status in ((180 * DAY - timedelta(seconds=1), 200), (180 * DAY, 410)):
+        app = create_app(resources, lambda later=later: now + later)  # type: ignore[misc]
+        visitor = Visitor(httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN))
+        answer = await visitor.get(told.link("VA-001"))
+        assert (answer.status_code, "This link has expired." in answer.text) == (status, status == 410)
 
 
 async def test_none_are_mailed_that_would_open_nothing(told: Told) -> None:
