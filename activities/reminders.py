@@ -24,7 +24,6 @@ from ledger.entries import AcknowledgementAsked, DecisionAsked, ReminderSent
 from mail.alerts import Alerts
 from mail.compose import utc_instant
 from mail.facts import Mailbox
-from mail.links import notice_link
 from mail.plain import compose_plain_mail
 from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
@@ -54,9 +53,10 @@ LISTED = 20
 
 @dataclass(frozen=True)
 class Chase:
-    """One notice whose LEA is asked to acknowledge it."""
+    """One notice whose LEA is asked to acknowledge it; ``link`` is None where it was taken back."""
 
     notice_id: UUID
+    link: str | None
     lea_name: str
     given_at: datetime
     to: Mailbox
@@ -180,8 +180,7 @@ class ReminderActivities(ReminderContract):
             (
                 f"On {utc_instant(chase.given_at)} we gave {chase.lea_name} a notice in case {reference}, and it has "
                 "not been acknowledged.",
-                "Please confirm that it arrived, ask a question, or name another contact:",
-                notice_link(self._notice_writer.public_url, self._notice_writer.link_key, chase.notice_id),
+                *self._how_to_answer(chase.link),
             ),
             sender=self._notice_writer.sender,
             to=chase.to,
@@ -195,6 +194,12 @@ class ReminderActivities(ReminderContract):
             except OutcomeUnknown:
                 answer = None  # it may have arrived: the ladder's next step asks again, and not a copy every half hour
         await asyncio.to_thread(self._note_chase, case_id, chase, answer, now())
+
+    def _how_to_answer(self, link: str | None) -> tuple[str, ...]:
+        if link:
+            return ("Please confirm that it arrived, ask a question, or name another contact:", link)
+        officer = self._notice_writer.organisation.contact
+        return (f"Please confirm to {officer.name} that it arrived: {officer.email}, {officer.phone}.",)
 
     def _message_id(self, key: str) -> str:
         return identifiers.message_id(identifiers.plain_mail_id(key), self._notice_writer.message_id_domain)
@@ -300,7 +305,14 @@ class ReminderActivities(ReminderContract):
                 .order_by(col(Notice.id))
             ).all()
         return [
-            Chase(notice.id, lea, notice.given_at, Mailbox(name=contact.name, email=contact.email), notice.reminders)
+            Chase(
+                notice_id=notice.id,
+                link=None if notice.link_revoked_at else self._notice_writer.link(notice),
+                lea_name=lea,
+                given_at=notice.given_at,
+                to=Mailbox(name=contact.name, email=contact.email),
+                reminders=notice.reminders,
+            )
             for notice, lea, contact in rows
             if notice.given_at and now >= notice.given_at + timedelta(hours=message.chase_hours[notice.reminders])
         ]

@@ -176,7 +176,7 @@ class KeptCase:
 
     def link(self, resources: Resources, reference: str) -> str:
         """The path of a notice's own page."""
-        return f"/n/{notice_token(resources.keyring.derive(LINK_PURPOSE), self.notices[reference])}"
+        return f"/n/{notice_token(resources.keyring.derive(LINK_PURPOSE), self.notices[reference], 1)}"
 
 
 @dataclass(frozen=True)

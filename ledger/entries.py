@@ -238,12 +238,16 @@ class SignedIn(AccountEvent):
         session_id: the session.
         authenticated: how it was shown who it is.
         link_made_by: who made the one-time link, where it was one.
+        passkey_id: the passkey, where it was one.
+        issuer: the OpenID provider that said so, where it was one.
     """
 
     kind = "signed_in"
     session_id: UUID
     authenticated: Authentication
     link_made_by: IfAny[str | None] = None
+    passkey_id: IfAny[UUID | None] = None
+    issuer: IfAny[str | None] = None
 
     @property
     def key(self) -> str:
@@ -285,8 +289,64 @@ class SecondFactorRemoved(AccountEvent):
     kind = "second_factor_removed"
 
 
+class PasskeyEvent(AccountEvent):
+    """Something happened to a passkey of an account.
+
+    Attributes:
+        passkey_id: the passkey.
+    """
+
+    passkey_id: UUID
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.passkey_id}"
+
+
+class PasskeyAdded(PasskeyEvent):
+    """A person added a passkey, which signs their account in from now on."""
+
+    kind = "passkey_added"
+
+
+class PasskeyRemoved(PasskeyEvent):
+    """A person removed a passkey, which signs nobody in any more."""
+
+    kind = "passkey_removed"
+
+
+class OpenIdBound(AccountEvent):
+    """An identity at an OpenID provider signs an account in from now on, since both have the same verified address.
+
+    Attributes:
+        issuer: the provider.
+    """
+
+    kind = "openid_bound"
+    issuer: str
+
+
+class OpenIdRefused(Event):
+    """Somebody came from an OpenID provider and was refused before it was clear whose account it would have been.
+
+    Attributes:
+        try_id: names the try.
+        issuer: the provider.
+        reason: why, in a word.
+    """
+
+    kind = "openid_refused"
+    try_id: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
+    issuer: str
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.try_id}"
+
+
 class SignInForgotten(AccountEvent):
-    """An account's password and codes were forgotten; its person begins anew with a one-time link."""
+    """All ways in which a person signed in were forgotten; they begin anew with a one-time link."""
 
     kind = "sign_in_forgotten"
 
@@ -1035,6 +1095,62 @@ class AnswerSettled(CaseEvent):
     @property
     def key(self) -> str:
         return f"answer-settled:{self.answer}"
+
+
+# The links in notices
+
+
+class LinkEvent(CaseEvent):
+    """Something was done with the links of one party under an agreement.
+
+    Attributes:
+        agreement_id: the agreement.
+        notices: the notices that the links belong to.
+        reason_sha256: why, in a person's words.
+    """
+
+    agreement_id: Subject[UUID]
+    notices: tuple[UUID, ...]
+    reason_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.case_id}:{self.agreement_id}:{self.at.isoformat()}"
+
+
+class LinksReplaced(LinkEvent):
+    """Links were replaced: the earlier ones open nothing any more. That new ones were mailed is an entry of its own."""
+
+    kind = "links_replaced"
+
+
+class LinksRevoked(LinkEvent):
+    """Links were taken back: they open nothing any more, and there are no others."""
+
+    kind = "links_revoked"
+
+
+class LinksMailed(CaseEvent):
+    """New links were handed to the mail server of a contact.
+
+    Attributes:
+        agreement_id: the agreement.
+        contact: the contact.
+        rejected: whether the server refused them.
+        unknown: whether nobody can say if it took them.
+        message_sha256: the message.
+    """
+
+    kind = "links_mailed"
+    agreement_id: Subject[UUID]
+    contact: UUID
+    rejected: bool
+    unknown: bool
+    message_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.agreement_id}:{self.message_sha256}"
 
 
 # Documents for families, and costs

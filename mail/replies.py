@@ -19,7 +19,7 @@ class ReplyFacts(FactsValue):
         reader: the district, by name; ``asker`` is who asked.
         asked_at: when the question was asked.
         follows: the Message-ID of the notice that was asked about, where one was sent.
-        answers_url: the notice's own page, on which question and answer stand too.
+        answers_url: the notice's own page, on which question and answer stand too; None where its link was taken back.
     """
 
     sender: Sender
@@ -32,7 +32,7 @@ class ReplyFacts(FactsValue):
     replied_at: AwareDatetime
     question: Block
     answer: Block
-    answers_url: HttpUrl
+    answers_url: HttpUrl | None
     follows: MessageId | None = None
 
 

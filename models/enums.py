@@ -184,4 +184,14 @@ class Authentication(StrEnum):
     ONE_TIME_LINK = "one_time_link"
     PASSWORD = "password"  # noqa: S105 (a word of the vocabulary, no secret)
     PASSWORD_AND_TOTP = "password_and_totp"  # noqa: S105
+    PASSKEY = "passkey"
+    OPENID_CONNECT = "openid_connect"
     COMMAND_LINE = "command_line"
+
+
+class ChallengePurpose(StrEnum):
+    """What a browser was given a challenge for."""
+
+    ADD_PASSKEY = "add_passkey"
+    PASSKEY = "passkey"
+    OPENID_CONNECT = "openid_connect"

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Enum, Index, text
+from sqlalchemy import JSON, Column, Enum, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
@@ -16,6 +16,7 @@ from models.enums import (
     Authentication,
     BatchStatus,
     CaseStatus,
+    ChallengePurpose,
     ContactRole,
     DeliveryStatus,
     DutyStatus,
@@ -355,7 +356,9 @@ class Batch(SQLModel, table=True):
 class Notice(SQLModel, table=True):
     """A message that performs a duty: which elements it gave, and which it said would follow.
 
-    ``also_performs`` are the ids of further duties towards the same LEA that the same message performs.
+    ``also_performs`` are the ids of further duties towards the same LEA that the same message performs. Its link is
+    good in the generation ``link_generation`` alone, and not at all once it was taken back; ``link_refusals`` counts
+    how often it was tried when it was good no more.
     """
 
     __tablename__ = "notice"
@@ -373,6 +376,9 @@ class Notice(SQLModel, table=True):
     dropped: bool = False
     reminders: int = 0
     acknowledged_at: datetime | None = _instant_or_none()
+    link_generation: int = 1
+    link_revoked_at: datetime | None = _instant_or_none()
+    link_refusals: int = 0
 
 
 class Delivery(SQLModel, table=True):
@@ -702,3 +708,46 @@ class WebSession(SQLModel, table=True):
     began_at: datetime = _instant()
     seen_at: datetime = _instant()
     ended_at: datetime | None = _instant_or_none(index=True)
+
+
+class Passkey(SQLModel, table=True):
+    """A passkey of an account (WebAuthn), by its public key.
+
+    ``credential_id`` is the authenticator's name for it, in URL-safe base64; ``sign_count`` how often the authenticator
+    says that it signed, or 0 where it does not count.
+    """
+
+    __tablename__ = "passkey"
+
+    id: UUID = Field(primary_key=True)
+    account_id: UUID = Field(foreign_key="account.id", index=True)
+    credential_id: str = Field(unique=True, max_length=1400)
+    public_key: bytes = Field(sa_column=Column(SealedBytes("passkey.public_key"), nullable=False))
+    sign_count: int
+    name: str = _sealed("passkey.name")
+    added_at: datetime = _instant()
+    used_at: datetime | None = _instant_or_none()
+
+
+class OpenIdIdentity(SQLModel, table=True):
+    """The identity at an OpenID provider that signs an account in, kept as a keyed digest of issuer and subject."""
+
+    __tablename__ = "openid_identity"
+    __table_args__ = (UniqueConstraint("account_id", "issuer"),)
+
+    digest: str = Field(primary_key=True, max_length=64)
+    account_id: UUID = Field(foreign_key="account.id")
+    issuer: str
+    bound_at: datetime = _instant()
+
+
+class SignInChallenge(SQLModel, table=True):
+    """What a browser was given to answer once, kept as its SHA-256; ``back`` is the page to go on to."""
+
+    __tablename__ = "sign_in_challenge"
+
+    digest: str = Field(primary_key=True, max_length=64)
+    purpose: ChallengePurpose = _word(ChallengePurpose)
+    account_id: UUID | None = Field(default=None, foreign_key="account.id")
+    back: str = "/"
+    expires_at: datetime = _instant(index=True)

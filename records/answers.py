@@ -7,7 +7,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TypeAlias
 from uuid import UUID, uuid4, uuid5
@@ -20,12 +20,14 @@ from ledger.append import append
 from ledger.artifacts import Content, fetch, store_many
 from ledger.entries import AnswerSettled, ContactAdopted, ContactNamed, NoticeAcknowledged, QuestionAsked
 from mail.facts import checked_address, clean_block, clean_line
+from mail.links import LinkOfNotice
 from models import identifiers
 from models.enums import AnswerKind, ContactRole, DeliveryStatus, NoticeKind
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact, Answer, DueDate, Duty, Notice, Reply
 from records.due_dates import read_due_date
+from records.open_links import ended_links
 from records.scope import clauses_of_agreement, require_case
 from records.view import View
 
@@ -34,6 +36,9 @@ LEA = "lea"
 
 LONGEST_NAME = 200
 LONGEST_QUESTION = 10_000
+
+MOST_ANSWERS = 50
+"""How many questions and contacts come through one link; whoever has more to say writes."""
 
 MOST_AT_ONCE = 500
 """How many answers one transaction keeps, so that none waits long for those after it."""
@@ -47,7 +52,10 @@ _EVENT_OF: Mapping[AnswerKind, type[NoticeAcknowledged | QuestionAsked | Contact
 
 @dataclass(frozen=True)
 class GivenAnswer:
-    """One answer as it arrived, checked; ``actor`` is ``LEA``, or the officer who enters it for them."""
+    """One answer as it arrived, checked; ``actor`` is ``LEA``, or the officer who enters it for them.
+
+    ``link`` is the link that it came through; it is kept only if that still opens the notice.
+    """
 
     notice_id: UUID
     kind: AnswerKind
@@ -55,6 +63,7 @@ class GivenAnswer:
     name: str | None = None
     email: str | None = None
     text: str | None = None
+    link: LinkOfNotice | None = None
 
 
 class LinkedNotice(View):
@@ -125,7 +134,14 @@ class AnswersView(View):
 
 
 def checked_answer(
-    notice_id: UUID, kind: AnswerKind, *, actor: str = LEA, name: str = "", email: str = "", text: str = ""
+    notice_id: UUID,
+    kind: AnswerKind,
+    *,
+    actor: str = LEA,
+    name: str = "",
+    email: str = "",
+    text: str = "",
+    link: LinkOfNotice | None = None,
 ) -> GivenAnswer:
     """An answer as typed, cleaned; an acknowledgement needs nothing more, the others need to say who and what.
 
@@ -146,7 +162,7 @@ def checked_answer(
             problems.append(error)
     if problems:
         raise InvalidFields(tuple(problems))
-    return GivenAnswer(notice_id, kind, actor, name or None, email or None, text or None)
+    return GivenAnswer(notice_id, kind, actor, name or None, email or None, text or None, link)
 
 
 def _empty(where: str) -> InvalidInput:
@@ -157,6 +173,21 @@ def _too_long(where: str, text: str, longest: int) -> list[InvalidInput]:
     if len(text) <= longest:
         return []
     return [InvalidInput(f"This is longer than {longest:,} characters.", where=where, next_step="Shorten it.")]
+
+
+def check_room(database: Database, notice_id: UUID) -> None:
+    """Return where a notice takes one more question or contact.
+
+    Raises:
+        Refused: so many came through its link that whoever holds it should write instead.
+    """
+    with database.reading() as session:
+        given = select(func.count()).where(Answer.notice_id == notice_id, Answer.kind != AnswerKind.ACKNOWLEDGED)
+        if session.exec(given).one() >= MOST_ANSWERS:
+            raise Refused(
+                f"{MOST_ANSWERS} questions and contacts came through this link already, so this one was not kept.",
+                next_step="Write to whoever sent the notice.",
+            )
 
 
 def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes, now: datetime) -> None:
@@ -256,10 +287,11 @@ class AnswerBox:
     would queue for it one by one. Each still waits until its own answer is kept.
     """
 
-    def __init__(self, database: Database, key: bytes, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, key: bytes, clock: Callable[[], datetime], links_last: timedelta) -> None:
         self._database = database
         self._key = key
         self._clock = clock
+        self._links_last = links_last
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
 
@@ -268,6 +300,7 @@ class AnswerBox:
 
         Raises:
             Unavailable: the database does not answer; nothing was kept.
+            Gone: the link that it came through opens the notice no more; it was not kept.
         """
         kept = asyncio.get_running_loop().create_future()
         self._waiting.append((answer, kept))
@@ -280,21 +313,25 @@ class AnswerBox:
             while self._waiting:
                 taken, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 try:
-                    await asyncio.to_thread(self._write, [answer for answer, _ in taken])
+                    errors = await asyncio.to_thread(self._write, [answer for answer, _ in taken])
                 except Exception as error:
-                    _settle(taken, error)
-                else:
-                    _settle(taken, None)
+                    errors = [error] * len(taken)
+                _settle(taken, errors)
         finally:
             self._writer = None
 
-    def _write(self, answers: list[GivenAnswer]) -> None:
+    def _write(self, answers: list[GivenAnswer]) -> Sequence[Exception | None]:
+        """Keep what came through links that open their notices; return for each answer why it was not kept, if so."""
+        now = self._clock()
         with self._database.writing() as session:
-            record_answers(session, answers, self._key, self._clock())
+            links = {answer.link for answer in answers if answer.link}
+            ended = ended_links(session, links, self._links_last, now, locked=True)
+            record_answers(session, [answer for answer in answers if answer.link not in ended], self._key, now)
+        return [ended.get(answer.link) if answer.link else None for answer in answers]
 
 
-def _settle(taken: list[_Waiting], error: Exception | None) -> None:
-    for _, kept in taken:
+def _settle(taken: list[_Waiting], errors: Sequence[Exception | None]) -> None:
+    for (_, kept), error in zip(taken, errors, strict=True):
         if kept.done():  # whoever waited for it has gone away
             continue
         if error is None:

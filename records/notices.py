@@ -404,6 +404,8 @@ def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UU
                 "lacking": [],
                 "dropped": False,
                 "reminders": 0,
+                "link_generation": 1,
+                "link_refusals": 0,
             }
             for duty_id in duties
         ],

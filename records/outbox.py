@@ -298,6 +298,10 @@ class NoticeWriter:
     public_url: str
     link_key: bytes = field(repr=False)
 
+    def link(self, notice: Notice) -> str:
+        """The link on which a notice is answered, in the generation that is good."""
+        return notice_link(self.public_url, self.link_key, notice.id, notice.link_generation)
+
     def reserve(self, session: Session, case_id: UUID, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
         """Write the messages of some notices of a case and reserve their places in the outbox, marked as under way.
 
@@ -393,7 +397,7 @@ class NoticeWriter:
             lacking=frozenset(context.duty.lacking),
             reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
             follows=known.follows(context),
-            acknowledge_url=HttpUrl(notice_link(self.public_url, self.link_key, context.notice.id)),
+            acknowledge_url=HttpUrl(self.link(context.notice)),
         )
         return write_facts(draft, load_catalogue(), load_default_texts())
 

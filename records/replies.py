@@ -22,7 +22,6 @@ from ledger.artifacts import fetch, store
 from ledger.entries import JsonObject, ReplyHandedOver
 from mail.compose import Addressing
 from mail.facts import Mailbox
-from mail.links import notice_link
 from mail.replies import ReplyFacts, compose_reply
 from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected
 from models import identifiers
@@ -175,7 +174,7 @@ def _write(session: Session, writer: NoticeWriter, reply: Reply, question: Answe
         replied_at=now,
         question=question.text or "",
         answer=fetch(session, reply.text_sha256).decode(),
-        answers_url=HttpUrl(notice_link(writer.public_url, writer.link_key, notice.id)),
+        answers_url=None if notice.link_revoked_at else HttpUrl(writer.link(notice)),
         follows=session.exec(asked_about.order_by(col(Delivery.id))).first(),
     )
     to = Mailbox(name=question.name or "", email=question.email or "")

@@ -25,6 +25,7 @@ from queries.views import CohortView
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
+from records.links import read_link_figures
 from records.needs import Asking, read_needs
 from web.act_forms import act_form
 from web.failures import status_of
@@ -150,6 +151,7 @@ def _show(
         ),
         done=asked.get("done"),
         problems=problems_of(error) if error else (),
+        links=read_link_figures(database, case_id, site.links_last),
         answers=read_answers(database, case_id, listed=UNACKNOWLEDGED_SHOWN),
         documents=read_documents(database, case_id, listed=DOCUMENTS_SHOWN),
         costs=read_costs(database, case_id),

@@ -30,6 +30,7 @@ COMMANDS = {
     "needs-you": ("needs", "What needs people in all cases, what is overdue first."),
     "answers": ("answers", "What the LEAs of a case answered."),
     "notices": ("notices", "Show what a notice would say, with made-up data or a case's own."),
+    "links": ("links", "The links in notices: replace them, or take them back."),
     "documents": ("documents", "Documents for families, behind the links of notices."),
     "costs": ("costs", "What a case costs where agreements make the provider pay."),
     "agreements": ("agreements", "Import and list the agreements."),

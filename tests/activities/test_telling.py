@@ -145,7 +145,7 @@ class TestTheLadder:
     async def test_a_link_of_a_districts_never_leaves_in_one(self, case: CaseInSql) -> None:
         with case.database.reading() as session:
             notice_id = session.exec(select(Notice.id)).one()
-        link = notice_link(WRITER.public_url, WRITER.link_key, notice_id)
+        link = notice_link(WRITER.public_url, WRITER.link_key, notice_id, 1)
         async with office(case) as at:
             message = Message("key", "reminder", f"About {link}", (link,), "Said.", "/", case.id)
             await at.run(tell, at.reminders.telling, message)
