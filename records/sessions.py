@@ -51,13 +51,14 @@ class NewSession:
 
 @dataclass(frozen=True)
 class SignedInSession:
-    """A session that lasts, with the person and role of its account."""
+    """A session that lasts, with the person, role and time zone of its account."""
 
     id: UUID
     account_id: UUID
     actor: str
     role: Role
     authenticated: Authentication
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def read_session(database: Database, token: str, rules: SessionRules, now: datet
     kept, account = found
     if now - kept.seen_at >= SEEN_EVERY:
         _note_use(database, kept.id, now)
-    return SignedInSession(kept.id, account.id, account.name, account.role, kept.authenticated)
+    return SignedInSession(kept.id, account.id, account.name, account.role, kept.authenticated, account.time_zone)
 
 
 def list_sessions(

@@ -16,11 +16,12 @@ from cases.fields import fields_of
 from cases.intake import ApproximateTime
 from cases.values import AgreementName, KeptReferences, KeptText
 from models.errors import DuenoticeError
+from models.phrases import day_words
 from starter.case_service import Checked
 from web.failures import status_of
 from web.pages import problems_of
 from web.site import Site, text_of
-from web.times import day, local
+from web.times import local
 
 CHECKED = "checked"
 """The field by which a form says that a person has seen what would follow."""
@@ -107,7 +108,7 @@ def _words(value: object, zone: str) -> str:
         case datetime():
             return f"{local(value, zone)} ({zone})"
         case date():
-            return day(value)
+            return day_words(value)
         case ApproximateTime(at=at, first_day=first, last_day=last):
             known = [_words(part, zone) for part in (at, first, last) if part]
             return " to ".join(known) or "not known yet"

@@ -6,7 +6,7 @@ import asyncio
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from cases.intake import Intake
 from cases.kinds import kind_named
@@ -18,6 +18,7 @@ from web.opening_form import OpeningForm, field_of, offered_lines
 from web.pages import problems_of
 from web.site import CheckedForm, SignedIn, Site, TheSite, text_of
 from web.times import zone_names
+from web.told import back_to
 
 router = APIRouter(prefix="/cases/new", include_in_schema=False)
 
@@ -60,7 +61,7 @@ async def open_case(request: Request, site: TheSite, session: SignedIn, kind: st
     except DuenoticeError as error:
         return await asyncio.to_thread(_show, request, site, form, error=error)
     done = "already" if opened.existed else "opened"
-    return RedirectResponse(f"/cases/{opened.case_id}?done={done}", HTTPStatus.SEE_OTHER)
+    return back_to(opened.case_id, done)
 
 
 async def _check(

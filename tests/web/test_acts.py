@@ -34,7 +34,7 @@ async def decide(
 async def confirmed(officer: Visitor, title: str, *agreements: str) -> str:
     """A case of a confirmed breach whose duties are computed."""
     case = await opened(officer, title, chosen="\n".join(agreements), confirmed_at=NOW)
-    await shows(officer, case, "leave by themselves")
+    await shows(officer, case, "Read and release")
     return case
 
 
@@ -47,7 +47,7 @@ def part(page: str, section: str) -> str:
 
 async def test_a_hold_shows_what_it_suspends_and_what_runs_on(officer: Visitor) -> None:
     case = await opened(officer, "Held", chosen="VA-001", reasonably_expected_at=NOW, confirmed_at=NOW)
-    await shows(officer, case, "leave by themselves")
+    await shows(officer, case, "Read and release")
     hold = {"particulars": "State police, ref. 7", "begins_at": NOW, "zone": "UTC", "secret": "yes"}
     answer = await decide(officer, case, "hold", hold)
     assert (answer.status_code, answer.headers["location"]) == (SAID, f"{case}?done=hold#acts")
@@ -151,7 +151,7 @@ async def test_agreements_are_added_by_name_state_and_file(officer: Visitor) -> 
 
 async def test_a_dismissed_case_takes_no_more_decisions(officer: Visitor) -> None:
     case = await opened(officer, "A drill", chosen="VA-001", reasonably_expected_at=NOW)
-    await shows(officer, case, "leave by themselves")
+    await shows(officer, case, "Read and release")
     assert (await decide(officer, case, "dismiss", {"reason": "It was a drill."})).status_code == SAID
     page = await shows(officer, case, "closed ")
     assert "act-forms" not in page

@@ -161,7 +161,7 @@ async def test_an_officer_reads_changes_tests_and_releases_a_draft(
 ) -> None:
     officer = await installation.officer()
     case = await opened(officer, f"Released in a browser {scripts}", chosen="TN-001", confirmed_at=NOW)
-    await shows(officer, case, "leave by themselves")
+    await shows(officer, case, "Read and release")
     async with browser(scripts=scripts) as page:
         complaints: list[str] = []
         page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
@@ -228,7 +228,7 @@ async def test_an_lea_from_the_mail_to_the_last_answer(told: Told, scripts: bool
 async def test_each_role_is_offered_what_it_may_do(installation: Installation, site: str) -> None:
     robin = await installation.officer("robin")
     case = await opened(robin, "Seen by each role", chosen="MO-001", confirmed_at=NOW)
-    await shows(robin, case, "leave by themselves")
+    await shows(robin, case, "Read and release")
     proposal = {"clause": "breach.notice", "ground": "no_student_data", "reason": "Not its data."}
     assert (await robin.send(case, f"{case}/acts/propose", dict(proposal))).status_code == 303
     offered = {

@@ -151,7 +151,7 @@ class TestAnAct:
 
     async def test_that_corrects_a_date_says_what_moves_and_keeps_it_on_the_way_back(self, officer: Visitor) -> None:
         case = await opened(officer, "Corrected after a look", chosen="MO-001", confirmed_at=NOW)
-        await shows(officer, case, "leave by themselves")
+        await shows(officer, case, "Read and release")
         typed = {
             "name": "confirmed",
             "instant": f"{utc_now() - timedelta(days=3, hours=2):%Y-%m-%dT%H:%M}",
@@ -174,7 +174,7 @@ class TestAnAct:
 
     async def test_that_adds_agreements_from_a_file_carries_them_along(self, officer: Visitor) -> None:
         case = await opened(officer, "Added after a look", chosen="MO-001", confirmed_at=NOW)
-        await shows(officer, case, "leave by themselves")
+        await shows(officer, case, "Read and release")
         page = await officer.send(case, f"{case}/acts/add", {"state": ""}, ("more.csv", b"reference\nVT-001\n"))
         assert "2 agreements are in the case" in said(page)
         done = await again(officer, f"{case}/acts/add", page)

@@ -22,7 +22,7 @@ TEXT = "Rosters were exported by an account that should not have been able to."
 async def drafted(officer: Visitor, title: str, *agreements: str) -> str:
     """A case of a confirmed breach whose notices are drafted."""
     case = await opened(officer, title, chosen="\n".join(agreements), confirmed_at=NOW)
-    await shows(officer, case, "leave by themselves")
+    await shows(officer, case, "Read and release")
     return case
 
 
@@ -168,7 +168,7 @@ async def test_a_draft_is_shown_only_where_it_waits(officer: Visitor, address: s
 
 async def test_a_dismissal_ordered_is_not_called_sent_without_release(officer: Visitor) -> None:
     case = await opened(officer, "Dismissed", chosen="VA-001", reasonably_expected_at=NOW)
-    await shows(officer, case, "leave by themselves")
+    await shows(officer, case, "Read and release")
     await officer.send(case, f"{case}/drafts/release", {"unread": "yes"})
     await shows(officer, case, "on time")
     await officer.send(case, f"{case}/acts/dismiss", {"reason": "Our own backup made the copy."})
