@@ -76,7 +76,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     duties = DutyActivities(database, resources.catalogue, settings.defaults, settings.side)
     transport, writer = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
     notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
-    reminders = ReminderActivities(database, transport, writer)
+    reminders = ReminderActivities(database, transport, writer, settings.time_zone or "UTC")
     policy = notice_policy(settings)
     watchdog = WatchdogActivities(
         resources.client,

@@ -26,6 +26,7 @@ from mail.plain import compose_plain_mail
 from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
 from models.enums import BatchStatus, NoticeKind
+from models.phrases import counted, instant_words
 from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
 from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
@@ -62,9 +63,12 @@ class Chase:
 
 
 class ReminderActivities(ReminderContract):
-    """The activities that remind people."""
+    """The activities that remind people; officers read times in ``time_zone``."""
 
-    def __init__(self, database: Database, transport: SmtpTransport, notice_writer: NoticeWriter) -> None:
+    def __init__(
+        self, database: Database, transport: SmtpTransport, notice_writer: NoticeWriter, time_zone: str = "UTC"
+    ) -> None:
+        self._time_zone = time_zone
         self._database = database
         self._transport = transport
         self._notice_writer = notice_writer
@@ -77,12 +81,13 @@ class ReminderActivities(ReminderContract):
         if waiting:
             reference = identifiers.case_reference(message.case_id)
             by_themselves = AS_SOON_AS_THEY_CAN if message.last_moment else AT_THE_LAST_SAFE_MOMENT
+            count = counted(len(waiting), "notice")
             await self.write_to_officer(
-                f"{len(waiting)} notices of case {reference} wait for release",
+                f"{count} of case {reference} {'waits' if len(waiting) == 1 else 'wait'} for release",
                 (
-                    f"Case {reference} has {len(waiting)} notices under {message.clause} that wait for an officer's "
-                    f"release. They are due by {utc_instant(message.due_at)}; {message.fraction:.0%} of their time "
-                    "is over.",
+                    f"In case {reference}, {counted(len(waiting), 'notice waits', 'notices wait')} for an officer's "
+                    f"release under {message.clause}, due by {self.as_officers_read(message.due_at)}; "
+                    f"{message.fraction:.0%} of the time is over.",
                     by_themselves,
                     _named(waiting),
                     self.case_page(message.case_id),
@@ -126,7 +131,7 @@ class ReminderActivities(ReminderContract):
         reference = identifiers.case_reference(message.case_id)
         if raised.unknown:
             await self.write_to_officer(
-                f"Nobody can say whether {len(raised.unknown)} notices of case {reference} arrived",
+                f"Nobody can say whether {counted(len(raised.unknown), 'notice')} of case {reference} arrived",
                 (
                     f"In case {reference}, the connection was lost each time that a notice under these agreements had "
                     "been handed over, so it may have arrived or not. It is not sent again by itself. Please ask these "
@@ -139,10 +144,10 @@ class ReminderActivities(ReminderContract):
             )
         if raised.contacts:
             await self.write_to_officer(
-                f"{len(raised.contacts)} contacts refused a notice of case {reference}",
+                f"{counted(len(raised.contacts), 'contact')} refused a notice of case {reference}",
                 (
-                    f"In case {reference}, the mail server of {len(raised.contacts)} contacts refused a notice. The "
-                    "LEA's next contact is tried instead, now and with later notices. Please ask these LEAs for "
+                    f"In case {reference}, the mail server of {counted(len(raised.contacts), 'contact')} refused a "
+                    "notice. The LEA's next contact is tried instead, now and with later notices. Please ask these LEAs for "
                     "another contact.",
                     _named(raised.contacts),
                     self.case_page(message.case_id),
@@ -152,10 +157,10 @@ class ReminderActivities(ReminderContract):
             )
         if raised.duties:
             await self.write_to_officer(
-                f"{len(raised.duties)} duties of case {reference} are overdue, late or undelivered",
+                f"{counted(len(raised.duties), 'duty', 'duties')} of case {reference} overdue, late or undelivered",
                 (
-                    f"In case {reference}, {len(raised.duties)} duties are overdue or were met late, or no contact "
-                    "could be reached for them.",
+                    f"Overdue, met late, or with no contact that could be reached: in case {reference} that is so of "
+                    f"{counted(len(raised.duties), 'duty', 'duties')}.",
                     *await asyncio.to_thread(self._overdue_drafts, message.case_id, now()),
                     _named(raised.duties),
                     self.case_page(message.case_id),
@@ -213,6 +218,10 @@ class ReminderActivities(ReminderContract):
         async with beating(LONGEST_SEND):
             await self._transport.send(raw, self._notice_writer.sender.email, to.email)
 
+    def as_officers_read(self, instant: datetime) -> str:
+        """An instant in the zone in which the installation's people read times."""
+        return instant_words(instant, self._time_zone)
+
     def case_page(self, case_id: UUID) -> str:
         """Where the officer finds a case."""
         return f"{self._notice_writer.public_url}/cases/{case_id}"
@@ -266,9 +275,9 @@ class ReminderActivities(ReminderContract):
                 .order_by(col(Batch.clause))
             ).all()
         return [
-            f"{waiting} notices under {clause} are drafted, overdue, and wait for your release. Look at the dates "
-            "first: is one of them mistyped, correct it, and nothing goes out because of it. If nobody acts, they go "
-            f"out by themselves at {utc_instant(leaves_at)}."
+            f"Drafted, overdue, and waiting for your release: {counted(waiting, 'notice')} under {clause}. Look at the "
+            "dates first: is one of them mistyped, correct it, and nothing goes out because of it. What nobody "
+            f"releases goes out by itself at {self.as_officers_read(leaves_at)}."
             for clause, waiting, leaves_at in rows
         ]
 

@@ -287,7 +287,7 @@ class WatchdogActivities(WatchdogContract):
                 "Somebody tries passwords",
                 (
                     "After too many wrong tries these accounts take no password for a while:",
-                    *(f"{name}, until {until:%Y-%m-%d %H:%M} UTC" for name, until in locked),
+                    *(f"{name}, until {self._reminders.as_officers_read(until)}" for name, until in locked),
                     "Ask their people whether it was they. Evidence has every try.",
                 ),
                 key="\n".join(f"locked:{name}:{until.isoformat()}" for name, until in locked),

@@ -15,7 +15,7 @@ from models.errors import DoubtfulDates, DuenoticeError, NotFound
 from queries.cases import kind_of_case
 from web.act_forms import read_act
 from web.cases import show_again, show_refusal
-from web.checking import CHANGE, ToCheck, confirms_dates, in_words, kept_values, show_check, was_checked
+from web.checking import CHANGE, ToCheck, confirms_dates, in_words, kept_values, page_asked, show_check, was_checked
 from web.sessions import Session
 from web.site import CheckedForm, SignedIn, Site, TheSite, check_act, sent_as_of, text_of
 from web.told import back_to
@@ -85,4 +85,4 @@ async def _check(
         kept=(*kept, *lists.items()),
     )
     checked = await site.service.check_act(case_id, act, actor=session.actor)
-    return await asyncio.to_thread(show_check, request, site, asked, checked, error)
+    return await asyncio.to_thread(show_check, request, site, asked, checked, page_asked(form), error)

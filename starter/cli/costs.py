@@ -12,7 +12,7 @@ from rich.text import Text
 
 from records.costs import money, read_costs, record_cost
 from records.uploads import uploaded_file
-from starter.cli.console import console, find_case, open_installation, utc_text
+from starter.cli.console import console, find_case, instant_text, open_installation
 from starter.cli.terms import read_bytes
 from starter.command_line import actor
 from starter.resources import utc_now
@@ -64,7 +64,7 @@ def list_(case: CaseName) -> None:
     table.add_column("amount", justify="right")
     for entry in costs.entries:
         receipt = "yes" if entry.has_receipt else "no"
-        recorded = utc_text(entry.recorded_at)
+        recorded = instant_text(entry.recorded_at)
         table.add_row(recorded, Text(entry.lea_name), Text(entry.note), receipt, money(entry.cents))
     for borne in costs.totals:
         table.add_row("", Text(borne.lea_name), "together", "", money(borne.cents))

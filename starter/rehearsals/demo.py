@@ -13,6 +13,7 @@ from cases.intake import ApproximateTime, Person
 from config.logging import configure_logging
 from config.settings import load_settings
 from models.enums import Verdict
+from models.phrases import instant_words
 from queries.cases import read_case
 from queries.views import CaseView
 from records.agreements import DEMO_FILE, import_agreements
@@ -68,7 +69,7 @@ async def _run(engine: VirtualEngine, console: Console) -> CaseView:
 
 
 def _say(console: Console, now: datetime, text: str) -> None:
-    console.print(f"{now:%Y-%m-%d %H:%M}Z  {text}")
+    console.print(f"{instant_words(now)}  {text}")
 
 
 def _report() -> IncidentReport:

@@ -50,7 +50,7 @@ async def test_a_hold_shows_what_it_suspends_and_what_runs_on(officer: Visitor) 
     await shows(officer, case, "Read and release")
     hold = {"particulars": "State police, ref. 7", "begins_at": NOW, "zone": "UTC", "secret": "yes"}
     answer = await decide(officer, case, "hold", hold)
-    assert (answer.status_code, answer.headers["location"]) == (SAID, f"{case}?done=hold#acts")
+    assert (answer.status_code, answer.headers["location"]) == (SAID, f"{case}?done=hold#done")
     page = html.unescape((await officer.get(case)).text)
     assert "Suspended by a law-enforcement hold: State police, ref. 7" in page
     assert "the clock runs on" in page
@@ -130,7 +130,7 @@ async def test_a_date_is_corrected_for_the_case_or_for_one_agreement(officer: Vi
     case = await confirmed(officer, "Dates", "TN-001", "OH-001")
     days = {"name": "occurred", "first_day": "2026-10-01", "last_day": "2026-10-03", "reason": "The log says so."}
     assert (await decide(officer, case, "date", days)).status_code == SAID
-    assert "between 1 October 2026 and 3 October 2026" in (await officer.get(case)).text
+    assert "between Thu 1 Oct 2026 and Sat 3 Oct 2026" in (await officer.get(case)).text
     earlier = f"{utc_now() - timedelta(hours=3):%Y-%m-%dT%H:%M}"
     one = {"name": "confirmed", "instant": earlier, "zone": "UTC", "agreement": "OH-001", "reason": "Found then."}
     assert (await decide(officer, case, "date", one)).status_code == SAID

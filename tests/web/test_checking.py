@@ -147,7 +147,7 @@ class TestAnAct:
         assert "1 district would be written to" in said(page)
         assert recorded(installation) == before
         done = await again(officer, f"{case}/acts/confirm", page)
-        assert (done.status_code, done.headers["location"]) == (303, f"{case}?done=confirm#acts")
+        assert (done.status_code, done.headers["location"]) == (303, f"{case}?done=confirm#done")
 
     async def test_that_corrects_a_date_says_what_moves_and_keeps_it_on_the_way_back(self, officer: Visitor) -> None:
         case = await opened(officer, "Corrected after a look", chosen="MO-001", confirmed_at=NOW)
