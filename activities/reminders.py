@@ -147,8 +147,8 @@ class ReminderActivities(ReminderContract):
                 f"{counted(len(raised.contacts), 'contact')} refused a notice of case {reference}",
                 (
                     f"In case {reference}, the mail server of {counted(len(raised.contacts), 'contact')} refused a "
-                    "notice. The LEA's next contact is tried instead, now and with later notices. Please ask these LEAs for "
-                    "another contact.",
+                    "notice. The LEA's next contact is tried instead, now and with later notices. Please ask these "
+                    "LEAs for another contact.",
                     _named(raised.contacts),
                     self.case_page(message.case_id),
                 ),

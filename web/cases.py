@@ -156,6 +156,7 @@ def _show(
             asked.get("evidence", "1"),
             EVIDENCE_SHOWN,
         ),
+        again=f"{request.url.path}?{request.url.query}",
         told=None if kept else told_after(asked.get("done", ""), kind, {*case.own_acts, *case.offered}),
         problems=problems_of(error) if error else (),
         answers=read_answers(database, case_id, listed=UNACKNOWLEDGED_SHOWN),

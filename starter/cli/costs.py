@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from models.phrases import counted
 from records.costs import money, read_costs, record_cost
 from records.uploads import uploaded_file
 from starter.cli.console import console, find_case, instant_text, open_installation
@@ -58,7 +59,8 @@ def list_(case: CaseName) -> None:
     for says in costs.says:
         console.print(Text(says, style="dim"))
     if not costs.entries:
-        console.print(f"No amount. {costs.bearing} agreements of the case make the provider bear costs.")
+        bearing = counted(costs.bearing, "agreement makes", "agreements make")
+        console.print(f"No amount. {bearing} the provider bear costs.")
         return
     table = Table("recorded", "LEA", "for", "receipt", box=None, pad_edge=False)
     table.add_column("amount", justify="right")

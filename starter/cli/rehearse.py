@@ -104,7 +104,8 @@ def show(console: Console, result: RehearsalResult) -> None:
     console.print(_timeline(result))
     console.print()
     console.print(_totals(result))
-    console.print(Text(f"\n{result.messages:,} messages were caught; nothing left this machine."))
+    caught = counted(result.messages, "message was", "messages were")
+    console.print(Text(f"\n{caught} caught; nothing left this machine."))
 
 
 def _timeline(result: RehearsalResult) -> Table:
