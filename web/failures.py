@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import traceback
 from http import HTTPStatus
@@ -137,9 +138,13 @@ def _page_of_form(request: Request) -> str | None:
     return next((path for path in above if _is_page(request, path)), None)
 
 
+_FILE = re.compile(r"/cases/[^/]+/documents/[^/]+")
+"""The address of a file, which is no page to come back to."""
+
+
 def _is_page(request: Request, path: str) -> bool:
     asked = {**request.scope, "path": path}
-    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+    return not _FILE.fullmatch(path) and any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
 def explain(problem: ErrorDetails) -> InvalidInput:

@@ -15,6 +15,7 @@ from cases.kind import Kind
 from models.errors import DuenoticeError, InvalidFields
 from models.phrases import counted, day_words
 from records.costs import money
+from records.uploads import LARGEST_BYTES
 from web import times
 from web.rights import RIGHTS
 from web.sessions import Session, Sessions
@@ -48,7 +49,9 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.globals.update(organisation=organisation, kinds_of_case=tuple(kinds), soon=times.SOON)
+        self._templates.globals.update(
+            organisation=organisation, kinds_of_case=tuple(kinds), soon=times.SOON, largest_file=LARGEST_BYTES
+        )
         self._templates.filters.update(
             iso=times.iso,
             local=times.local,

@@ -51,7 +51,12 @@ async def test_a_file_makes_no_notice_on_time_and_a_release_sends_nothing_that_w
         await page.goto(f"{site}{case}")
 
         await page.locator("details.act", has=page.locator("form[action$='/acts/done']")).locator("summary").click()
+        largest = await page.evaluate("[document.body.dataset.largest, document.body.dataset.largest = 8][0]")
         pdf = {"name": "any.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 of anything"}
+        await page.locator("#done-proof").set_input_files(pdf)  # type: ignore[arg-type]
+        await expect(page.locator("#done-proof-too-large")).to_contain_text("any.pdf is larger than")
+        await expect(page.locator("#done-proof")).to_have_value("")
+        await page.evaluate("largest => { document.body.dataset.largest = largest }", largest)
         await page.locator("#done-proof").set_input_files(pdf)  # type: ignore[arg-type]
         await fill_act(page, "done", clause="breach.notice")
         refused = page.get_by_role("alert").first

@@ -11,6 +11,7 @@ from typing import ClassVar
 from uuid import UUID
 
 import httpx
+import pytest
 from sqlmodel import Session, func, select
 
 from models.tables import Case, EvidenceEntry
@@ -19,6 +20,7 @@ from queries.cases import read_case
 from starter.resources import utc_now
 from tests.support.incident_form import NOW, incident, opened, report, shows
 from tests.support.installation import Installation, Visitor
+from web import checking
 
 YEAR_AGO = utc_now() - timedelta(days=366)
 
@@ -79,6 +81,23 @@ class TestAReport:
         assert re.search(r"<strong>\w{3} \d+ \w{3} \d{4}, \d\d:\d\d(:\d\d)? E[SD]T</strong>", page.text)
         assert "overdue already" not in words
         assert recorded(installation) == before
+
+    async def test_with_many_due_instants_is_shown_a_page_at_a_time(
+        self, installation: Installation, officer: Visitor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """18,000 agreements can have thousands: no page holds them all, and each can be looked at."""
+        monkeypatch.setattr(checking, "LINES_SHOWN", 2)
+        before = recorded(installation)
+        page = await report(officer, unchecked("A page at a time", confirmed_at=NOW))
+        assert "1–2 of 3, what is due soonest first" in said(page)
+        further = await again(officer, "/cases/new/breach", page, act="look-2")
+        assert further.status_code == 200
+        assert "3–3 of 3" in said(further)
+        lines = [re.findall(r'<h3>[^<]+<span class="faint">([^<]+)', one.text) for one in (page, further)]
+        assert [len(some) for some in lines] == [2, 1]
+        assert recorded(installation) == before, "looking at more of it records nothing"
+        done = await again(officer, "/cases/new/breach", further)
+        assert done.headers["location"].endswith("?done=opened#done")
 
     async def test_is_opened_by_the_button_with_everything_that_was_typed(self, officer: Visitor) -> None:
         page = await report(officer, unchecked("Carried along", description="Two lines,\nand <b>marks</b>."))

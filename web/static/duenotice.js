@@ -45,6 +45,19 @@ for (const fieldset of document.querySelectorAll("[data-kinds]")) {
   fieldset.addEventListener("change", () => showKind(fieldset));
 }
 
+// The server says the same, but only after all of it was sent.
+for (const input of document.querySelectorAll("input[type=file]")) {
+  const said = document.createElement("p");
+  Object.assign(said, { className: "problem", id: `${input.id}-too-large`, role: "alert" });
+  input.addEventListener("change", () => {
+    const large = [...input.files].find((file) => file.size > Number(document.body.dataset.largest));
+    said.textContent = large ? `${large.name} is larger than ${document.body.dataset.largest / 2 ** 20} MiB. Choose a smaller file, or send it in parts.` : "";
+    if (!large) return;
+    input.value = "";
+    input.before(said);
+  });
+}
+
 const chosen = document.querySelector("[data-chosen]");
 if (chosen) {
   const boxes = [...document.querySelectorAll("input[name=agreement]")];
