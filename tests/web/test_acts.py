@@ -94,7 +94,7 @@ async def test_withheld_notices_wait_for_a_release(officer: Visitor, installatio
     assert "1 notice is withheld" in page
     assert "Withhold notices…" not in page
     everything = await officer.send(case, f"{case}/drafts/release", {"unread": "yes"})
-    assert (everything.status_code, "1 are withheld" in everything.text) == (HTTPStatus.CONFLICT, True)
+    assert (everything.status_code, "1 is withheld" in everything.text) == (HTTPStatus.CONFLICT, True)
     answer = await officer.send(case, f"{case}/drafts/release", {"withheld": "yes", "unread": "yes"})
     assert answer.status_code == SAID
     page = await shows(officer, case, "on time")

@@ -45,8 +45,8 @@ for (const fieldset of document.querySelectorAll("[data-kinds]")) {
   fieldset.addEventListener("change", () => showKind(fieldset));
 }
 
-// The server says the same, but only after all of it was sent.
-for (const input of document.querySelectorAll("input[type=file]")) {
+// The server says the same, but only after all of it was sent. A file of agreements may be as large as a request.
+for (const input of document.querySelectorAll("input[type=file]:not([data-any-size])")) {
   const said = document.createElement("p");
   Object.assign(said, { className: "problem", id: `${input.id}-too-large`, role: "alert" });
   input.addEventListener("change", () => {
