@@ -58,15 +58,19 @@ async def test_a_file_makes_no_notice_on_time_and_a_release_sends_nothing_that_w
         await expect(page.locator("#done-proof")).to_have_value("")
         await page.evaluate("largest => { document.body.dataset.largest = largest }", largest)
         await page.locator("#done-proof").set_input_files(pdf)  # type: ignore[arg-type]
-        await fill_act(page, "done", clause="breach.notice")
+        by_letter = {"agreements": "VA-001", "done_at": NOW, "zone": "UTC", "how": "By letter."}
+        await fill_act(page, "done", clause="breach.notice", **by_letter)
         refused = page.get_by_role("alert").first
         await expect(refused).to_contain_text("Nothing was changed")
         await expect(refused).to_be_focused()
         await refused.get_by_role("link").click()
-        await expect(page.locator("#done-clause")).to_be_focused()
-        await expect(page.locator("#done-clause")).to_have_attribute("aria-invalid", "true")
-        await expect(page.locator("#done-clause-problem")).to_be_in_viewport()
-        await expect(page.locator(".status.on_time")).to_have_count(0)
+        await expect(page.locator("#done-to_whom")).to_be_focused()
+        await expect(page.locator("#done-to_whom")).to_have_attribute("aria-invalid", "true")
+        await expect(page.locator("#done-to_whom-problem")).to_be_in_viewport()
+        await page.locator("#done-proof").set_input_files(pdf)  # type: ignore[arg-type]
+        await fill_act(page, "done", to_whom="The superintendent.")
+        await expect(page.locator("#done")).to_contain_text("A second person decides it")
+        await expect(page.locator(".status[class*=on_time]")).to_have_count(0)
 
         await page.goto(page.url)  # the address to which the form was sent, asked for as a page
         await expect(page.get_by_role("heading", level=1)).to_have_text("Played again")
