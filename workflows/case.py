@@ -180,8 +180,11 @@ class CaseWorkflow:
             raise ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True) from error
 
     def _is_done(self) -> bool:
-        """Whether the case is over, and every act that was taken has been answered; later ones are refused."""
-        return self.kind.is_over(self._state) and workflow.all_handlers_finished()
+        """Whether the case is over, every act that was taken has been answered, and everybody told who is to be.
+
+        The server cancels what still runs when a workflow ends: a mail on its way to an officer would be lost.
+        """
+        return self.kind.is_over(self._state) and not self._background and workflow.all_handlers_finished()
 
     async def _catch_up(self) -> None:
         """Bring duties and summary up to what happened; what happens meanwhile is caught up at the next turn."""

@@ -93,7 +93,7 @@ async def test_a_notice_whose_time_is_over_waits_for_a_person_and_then_leaves_la
     await engine.advance(case_id, timedelta(minutes=29))
     assert duties(engine, case_id, "VA")[INITIAL].status is DutyStatus.RUNNING
     (alarm,) = memos(engine, case_id, "overdue")
-    assert "wait for your release" in text(alarm)
+    assert "waiting for your release" in text(alarm)
     await engine.advance(case_id, timedelta(minutes=2))
     duty = duties(engine, case_id, "VA")[INITIAL]
     assert (duty.status, duty.verdict) == (DutyStatus.PERFORMED, Verdict.LATE)

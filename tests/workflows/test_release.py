@@ -97,7 +97,7 @@ async def test_what_one_person_withholds_is_told_of_and_leaves_at_its_last_safe_
     await engine.advance(case_id, 68 * HOUR)
     assert not memos(engine, case_id, "withheld notices")
     await engine.advance(case_id, 2 * HOUR)
-    (memo,) = memos(engine, case_id, "1 withheld notices")
+    (memo,) = memos(engine, case_id, "1 withheld notice leaves")
     assert "have a second person approve it before then" in " ".join(memo.get_content().split())
     await engine.advance(case_id, 2 * HOUR)
     found = case(engine, case_id)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID
+
+from sqlmodel import select
 
 from cases.values import AnchorValue
 from ledger.artifacts import fetch
 from models.enums import DutyStatus, Verdict
 from models.errors import InvalidFields, InvalidInput, Refused
 from models.identifiers import batch_workflow_id
+from models.tables import Batch
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, only_notice, open_case
@@ -56,12 +58,10 @@ async def test_what_is_overdue_is_sent_before_what_is_not(engine: VirtualEngine)
     await engine.settle(case_id)
     history = await engine.case(case_id).fetch_history()
     started = [event.start_child_workflow_execution_initiated_event_attributes.workflow_id for event in history.events]
-    clause_of = {
-        batch_workflow_id(UUID(entry.subject)): entry.body["clause"]
-        for entry in case(engine, case_id).evidence
-        if entry.kind == "notice_released" and entry.subject
-    }
-    assert next(clause_of[batch] for batch in started if batch) == INITIAL
+    with engine.resources.database.reading() as session:
+        batches = session.exec(select(Batch).where(Batch.case_id == case_id)).all()
+    clause_of = {batch_workflow_id(batch.id): batch.clause for batch in batches}
+    assert next(clause_of[batch] for batch in started if batch) == INITIAL, (started, batches)
     assert duties(engine, case_id, "VA")[INITIAL].verdict is Verdict.LATE
     assert duties(engine, case_id, "MA")[NOTICE].verdict is Verdict.ON_TIME
 
