@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run demo install test check browser lock clean
+.PHONY: help run demo install test test-long check browser lock clean
 
 # The first Python that is new enough, and uv: the one on PATH, or one got by pip into .tools.
 PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -16,7 +16,7 @@ COMPILE = @$(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command "make lock" $(UPGRADE)
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/installed ## Start everything on this machine, until Ctrl-C
 	@.venv/bin/duenotice up
@@ -27,15 +27,18 @@ demo: .venv/installed ## Play one suspected breach in virtual time, and print wh
 install: .venv/installed ## Build .venv from the locked requirements
 
 # Tests wait for servers and browsers about a third of their time, so there are twice as many workers as cores.
-test: .venv/installed-dev browser ## Run all tests (ARGS="-k virginia" picks some), save for those of the documents
-	@.venv/bin/pytest -n 4 --dist worksteal --ignore tests/docs $(ARGS)
+test: .venv/installed-dev ## Run the tests (ARGS="-k virginia" picks some), save for the long ones
+	@.venv/bin/pytest -n 4 --dist worksteal -m "not long" $(ARGS)
 
-check: .venv/installed-dev ## Lint, format, types, direction of imports; do what README says, on a machine without anything
+test-long: .venv/installed-dev browser ## Run the long tests: workers killed, thousands of notices, browsers, what README says
+	@.venv/bin/pytest -n 4 --dist loadfile -m long $(ARGS)
+
+check: .venv/installed-dev ## Lint, format, types, direction of imports, documents
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
-	@.venv/bin/pytest -n 2 --dist loadfile -q tests/docs
+	@.venv/bin/pytest -q -m "not long" tests/docs
 
 browser: ## Find Chromium for the browser tests; as root on Debian, install it
 	@for name in "$$CHROMIUM" chromium chromium-browser; do \

@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.local_engine import PROJECT, home_folder, processes_of, signed_in, started, wait_until
 
+pytestmark = pytest.mark.long
+
 MAKE_RUN = ("make", "run", "UV=.tools/bin/uv")
 """As on a machine without uv, so that it is got by pip first."""
 

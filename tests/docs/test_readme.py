@@ -47,7 +47,7 @@ def engine(home: Path) -> Iterator[Engine]:
 def test_every_make_target_that_the_documents_name_exists() -> None:
     documents = README + (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = {
-        target for words in re.findall(r"(?:^|`)make ([a-z ]+)", documents, re.MULTILINE) for target in words.split()
+        target for words in re.findall(r"(?:^|`)make ([a-z -]+)", documents, re.MULTILINE) for target in words.split()
     }
     assert {"run", "demo", "test", "check", "help", "lock"} <= named
     for target in named:
@@ -58,6 +58,7 @@ def test_every_make_target_that_the_documents_name_exists() -> None:
         assert outcome.returncode in (0, 1), outcome.stderr
 
 
+@pytest.mark.long
 def test_the_commands_of_the_readme_run_one_after_the_other(engine: Engine, home: Path) -> None:
     for command in commands():
         program, *arguments = shlex.split(command)
@@ -87,6 +88,7 @@ def test_what_the_readme_records_names_no_date_that_grows_old() -> None:
         assert not re.search(r"\d{4}-\d\d-\d\d", example), example
 
 
+@pytest.mark.long
 def test_the_examples_of_the_readme_have_nobody_written_to(engine: Engine, home: Path) -> None:
     """After the commands before were run: nothing left, and nothing is overdue or about to leave."""
     with closing(sqlite3.connect(f"file:{home / 'duenotice.sqlite3'}?mode=ro", uri=True)) as database:
@@ -99,6 +101,7 @@ def test_the_examples_of_the_readme_have_nobody_written_to(engine: Engine, home:
     assert min(leaves_at).replace(tzinfo=UTC) > datetime.now(UTC) + timedelta(hours=2)
 
 
+@pytest.mark.long
 def test_make_run_prints_what_the_readme_shows(engine: Engine, home: Path) -> None:
     running = json.loads((home / "running.json").read_text())
     printed = engine.printed

@@ -22,6 +22,8 @@ from starter.local.temporal_server import find_cli, temporal_server
 from starter.local.up import SMTP_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, WEB_PORT
 from tests.support.local_engine import DUENOTICE, processes_of, signed_in, started
 
+pytestmark = pytest.mark.long
+
 READY = "Ctrl-C stops it"
 
 

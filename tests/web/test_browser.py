@@ -15,7 +15,7 @@ from tests.support.given_notices import ROSTER, Told
 from tests.support.incident_form import NOW, opened, shows
 from tests.support.installation import Installation
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
+pytestmark = [pytest.mark.long, pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)]
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])

@@ -20,7 +20,7 @@ from tests.support.given_notices import Told
 from tests.support.incident_form import NOW, opened, shows
 from tests.support.installation import Installation, eventually
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
+pytestmark = [pytest.mark.long, pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)]
 
 LONG_TITLE = "Rosters" + "-of-every-school" * 11
 

@@ -240,6 +240,7 @@ class TestWhoseAccount:
             check_second_person(session, "robin", "kim", Authentication.OPENID_CONNECT)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 async def test_somebody_goes_there_and_comes_back_in_a_browser(
     temporal: Client, keyring: Keyring, tmp_path: Path, provider: ProviderOnLoopback

@@ -83,6 +83,7 @@ async def test_where_browsers_take_none_it_is_said_and_not_offered(
     assert (await visitor.http.post("/api/sign-in/passkey")).status_code == 404
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 async def test_somebody_adds_a_passkey_in_a_browser_and_signs_in_with_it(
     temporal: Client, keyring: Keyring, tmp_path: Path

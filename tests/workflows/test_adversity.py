@@ -7,6 +7,8 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from config.keyring import Keyring
 from models.enums import Verdict
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
@@ -15,6 +17,8 @@ from tests.support.incidents import INITIAL, OFFICER, case, duties, incident, kn
 from tests.support.officers import officer
 from tests.support.scripted_server import HANG_UP, scripted_server
 from worker import build_worker
+
+pytestmark = pytest.mark.long
 
 HOUR = timedelta(hours=1)
 

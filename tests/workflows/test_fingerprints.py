@@ -27,6 +27,7 @@ def test_the_order_of_commands_is_as_it_was_agreed(file: Path) -> None:
     assert fingerprint(kept(file)) == (FINGERPRINTS / f"{file.stem}.txt").read_text("utf-8")
 
 
+@pytest.mark.long
 async def test_every_act_is_replayed_by_a_worker_that_remembers_nothing(keyring: Keyring, tmp_path: Path) -> None:
     async with virtual_engine(tmp_path, keyring=keyring, worker=partial(build_worker, cached_workflows=0)) as engine:
         know_demo_agreements(engine)

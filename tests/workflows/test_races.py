@@ -42,6 +42,8 @@ from tests.support.incidents import NOTICE, OFFICER, duties, incident, open_case
 from tests.support.officers import officer
 from worker import all_workflows, build_worker
 
+pytestmark = pytest.mark.long
+
 SEEDS = range(3)
 MOVES = 8
 PATIENCE, LOOK_AGAIN = 40, 0.03

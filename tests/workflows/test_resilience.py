@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from sqlmodel import select
 
 from config.keyring import Keyring
@@ -20,6 +21,8 @@ from tests.support.districts import PATIENCE, check_each_given_once, installatio
 from tests.support.incidents import OFFICER, incident
 from tests.support.local_engine import PROJECT, started
 from tests.support.officers import officer
+
+pytestmark = pytest.mark.long
 
 DISTRICTS = 400
 WORKER = (sys.executable, "worker.py")

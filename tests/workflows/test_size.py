@@ -20,6 +20,8 @@ from tests.support.incidents import OFFICER, incident
 from tests.support.officers import officer
 from worker import build_worker
 
+pytestmark = pytest.mark.long
+
 LONG = 60
 """After how many events the server of this test suggests a new history, instead of 4,096."""
 
