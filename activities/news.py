@@ -19,7 +19,7 @@ from config.logging import get_logger
 from models import identifiers
 from models.phrases import counted
 from models.tables import Answer, Proposal
-from records.passwords import locked_unraised, mark_raised
+from people.passwords import locked_unraised, mark_raised
 from records.responsible import Step, second_persons
 from records.troubles import mail_trouble
 from records.unraised import NewProposal, NewQuestions, new_proposals, new_questions, note_raised

@@ -24,9 +24,10 @@ from config.database import Database
 from config.keyring import Keyring
 from config.logging import configure_logging
 from config.settings import Settings
+from ledger.actors import LEA
 from ledger.verify import verify_ledger
 from models.enums import AnswerKind
-from records.answers import LEA, GivenAnswer, read_answers, record_answers
+from records.answers import GivenAnswer, read_answers, record_answers
 from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
 from web.app import create_app

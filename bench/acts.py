@@ -30,7 +30,7 @@ from cases.intake import ApproximateTime
 from cases.values import KeptReferences, KeptText
 from models import identifiers
 from models.enums import Role
-from records.accounts import add_account
+from people.accounts import add_account
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
 

@@ -45,10 +45,10 @@ from models.tables import (
     Notice,
     TermsSnapshot,
 )
-from records.accounts import add_account
+from people.accounts import add_account
+from people.sign_in import issue_token
 from records.agreements import import_agreements
 from records.scope import pin_terms
-from records.sign_in import issue_token
 from starter.resources import Resources, utc_now
 from terms.catalogue import Catalogue
 from terms.duties import DueDuty, duties_for

@@ -66,7 +66,7 @@ from models.tables import (
     Proposal,
     Withholding,
 )
-from records.accounts import check_second_person
+from people.accounts import check_second_person
 from records.anchors import current_anchors
 from records.confirmations import confirm_done
 from records.other_means import perform_by_other_means, propose_done, undo

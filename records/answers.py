@@ -16,6 +16,7 @@ import rfc8785
 from sqlmodel import Session, col, func, insert, select, update
 
 from config.database import Database
+from ledger.actors import LEA
 from ledger.append import append
 from ledger.artifacts import Content, fetch, store_many
 from ledger.entries import AnswerSettled, ContactAdopted, ContactNamed, NoticeAcknowledged, QuestionAsked
@@ -30,9 +31,6 @@ from records.due_dates import read_due_date
 from records.open_links import ended_links
 from records.scope import clauses_of_agreement, require_case
 from records.view import View
-
-LEA = "lea"
-"""Who answers, as evidence names them: whoever holds the link of the LEA's notice."""
 
 LONGEST_NAME = 200
 LONGEST_QUESTION = 10_000

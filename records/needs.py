@@ -54,7 +54,7 @@ from models.tables import (
     NotYetDecision,
     Proposal,
 )
-from records.accounts import APPROVING, find_account_or_none, may_second
+from people.accounts import APPROVING, find_account_or_none, may_second
 from records.outbox import FAILED
 from records.responsible import Assignment, assignments, can_act, is_charge_of
 from records.troubles import NO_MAIL

@@ -15,7 +15,7 @@ from ledger.entries import JsonObject
 from models.enums import Authentication
 from models.errors import InvalidInput
 from models.tables import Account, Case
-from records.accounts import ACTING, APPROVING, find_account_or_none, may_second
+from people.accounts import ACTING, APPROVING, find_account_or_none, may_second
 
 
 class Step(IntEnum):

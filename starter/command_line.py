@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 
-from records.accounts import COMMAND_LINE
+from people.accounts import COMMAND_LINE
 
 
 def actor() -> str:

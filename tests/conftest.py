@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from config.database import Database
 from config.keyring import Keyring
 from models.columns import bind_sealer
 from records.agreements import DEMO_FILE, import_agreements
@@ -69,6 +70,15 @@ def engine(running_engine: VirtualEngine, keyring: Keyring) -> VirtualEngine:
     """The shared engine, sealing under its keyring again after tests that opened databases of their own."""
     bind_sealer(keyring)
     return running_engine
+
+
+@pytest.fixture
+def database(keyring: Keyring, tmp_path: Path) -> Iterator[Database]:
+    """A SQLite database of its own for each test that asks for one."""
+    database = Database(f"sqlite:///{tmp_path}/duenotice.sqlite3", keyring)
+    database.migrate()
+    yield database
+    database.close()
 
 
 def know_demo_agreements(engine: VirtualEngine) -> None:

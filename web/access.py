@@ -12,9 +12,9 @@ from starlette.datastructures import FormData
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from models.errors import DuenoticeError, NotAllowed
-from records.passwords import sign_in_by_password
-from records.sessions import NewSession, end_session
-from records.sign_in import redeem_token
+from people.passwords import sign_in_by_password
+from people.sessions import NewSession, end_session
+from people.sign_in import redeem_token
 from web.attempts import TooManyTries
 from web.failures import status_of
 from web.site import OWN_FORM, SignedIn, Site, TheSite, address_of, password_of, text_of

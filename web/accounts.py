@@ -16,9 +16,9 @@ from starlette.responses import RedirectResponse, Response
 
 from models.enums import Authentication, Role
 from models.errors import DuenoticeError, InvalidInput
-from records.accounts import add_account, change_role, choose_time_zone, disable, enable, list_accounts
-from records.passkeys import list_passkeys
-from records.passwords import (
+from people.accounts import add_account, change_role, choose_time_zone, disable, enable, list_accounts
+from people.passkeys import list_passkeys
+from people.passwords import (
     confirm_codes,
     forget_sign_in,
     propose_codes,
@@ -26,8 +26,8 @@ from records.passwords import (
     remove_codes,
     set_password,
 )
-from records.sessions import end_session, list_sessions
-from records.sign_in import issue_token
+from people.sessions import end_session, list_sessions
+from people.sign_in import issue_token
 from web.failures import status_of
 from web.pages import problems_of
 from web.sessions import Session

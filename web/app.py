@@ -16,8 +16,8 @@ from starlette.staticfiles import StaticFiles
 from cases.kinds import KINDS
 from mail.links import LINK_PURPOSE
 from models.errors import DuenoticeError
+from people.passkeys import RelyingParty
 from records.answers import AnswerBox
-from records.passkeys import RelyingParty
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
 from web import (

@@ -14,11 +14,12 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from ledger.actors import LEA
 from mail.links import LINK_FOLDER, LinkOfNotice, read_notice_token
 from models.enums import AnswerKind
 from models.errors import Gone, InvalidFields, NotFound
 from queries.sent_letters import read_sent_letter
-from records.answers import LEA, LinkedNotice, check_room, checked_answer, read_linked_notice, read_linked_questions
+from records.answers import LinkedNotice, check_room, checked_answer, read_linked_notice, read_linked_questions
 from records.documents import fetch_document, read_lea_documents, read_lea_facts
 from records.open_links import check_link, count_refusal
 from starter.writing import sender_of

@@ -9,8 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from models.enums import ChallengePurpose
 from models.errors import DuenoticeError, NotFound
-from records.challenges import begin_challenge, take_challenge
-from records.openid import DIGEST_PURPOSE, OpenIdRefusal, record_refusal, sign_in_by_openid
+from people.challenges import begin_challenge, take_challenge
+from people.openid import DIGEST_PURPOSE, OpenIdRefusal, record_refusal, sign_in_by_openid
 from web.access import browser_of, check_tries, own_path, show_sign_in
 from web.openid_provider import CALLBACK, OpenIdProvider
 from web.site import Site, TheSite

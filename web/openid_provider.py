@@ -25,8 +25,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from config.settings import Settings
 from models.errors import Unavailable
-from records.challenges import Challenge
-from records.openid import Identity, OpenIdRefusal
+from people.challenges import Challenge
+from people.openid import Identity, OpenIdRefusal
 
 CALLBACK = "/sign-in/openid/callback"
 SCOPE = "openid email"

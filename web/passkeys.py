@@ -11,8 +11,8 @@ from starlette.responses import RedirectResponse, Response
 
 from models.enums import ChallengePurpose
 from models.errors import DuenoticeError, NotAllowed, NotFound
-from records.challenges import begin_challenge, take_challenge
-from records.passkeys import (
+from people.challenges import begin_challenge, take_challenge
+from people.passkeys import (
     RelyingParty,
     add_passkey,
     options_to_add,
@@ -20,7 +20,7 @@ from records.passkeys import (
     remove_passkey,
     sign_in_by_passkey,
 )
-from records.sessions import check_fresh
+from people.sessions import check_fresh
 from web.access import browser_of, check_tries, own_path, show_sign_in
 from web.accounts import show_own
 from web.site import OWN_FORM, CheckedForm, SignedIn, Site, TheSite, text_of

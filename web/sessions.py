@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from config.database import Database
 from config.keyring import Keyring
-from records.challenges import CHALLENGE_LIFETIME, Challenge
-from records.sessions import NewSession, SessionRules, SignedInSession, read_session
+from people.challenges import CHALLENGE_LIFETIME, Challenge
+from people.sessions import NewSession, SessionRules, SignedInSession, read_session
 
 Session = SignedInSession
 

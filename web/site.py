@@ -16,11 +16,11 @@ from starlette.datastructures import FormData
 
 from cases.acts import Act
 from models.errors import InvalidInput, NotAllowed
-from records.accounts import with_article
+from people.accounts import with_article
+from people.passkeys import RelyingParty
+from people.sessions import record_refusal
 from records.answers import AnswerBox
 from records.outbox import NoticeWriter
-from records.passkeys import RelyingParty
-from records.sessions import record_refusal
 from starter.case_service import CaseService
 from starter.resources import Resources
 from starter.writing import notice_writer

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from config.keyring import Keyring
 from models.enums import Role
-from records import accounts
-from records.passwords import forget_sign_in
-from records.sessions import SessionRules, list_sessions
+from people import accounts
+from people.passwords import forget_sign_in
+from people.sessions import SessionRules, list_sessions
 from starter.cli.console import console, instant_text, open_installation, sign_in_link
 from starter.command_line import actor
 from starter.resources import utc_now

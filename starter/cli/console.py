@@ -17,8 +17,8 @@ from config.settings import Settings, load_settings
 from models import identifiers
 from models.errors import InvalidInput, NotFound
 from models.phrases import instant_words
+from people.sign_in import issue_token
 from queries.case_lists import cases_between
-from records.sign_in import issue_token
 from starter.command_line import actor
 from starter.local.running import read_running
 from starter.resources import connect, open_database, utc_now

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from config.settings import load_settings
-from records.accounts import first_administrator
+from people.accounts import first_administrator
 from starter.cli.console import console, open_installation, sign_in_link
 from starter.command_line import actor
 from starter.resources import utc_now

@@ -26,8 +26,8 @@ from config.settings import Settings, temporal_connection
 from mail.catcher import start_catcher
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
-from records.accounts import first_administrator
-from records.sign_in import issue_token
+from people.accounts import first_administrator
+from people.sign_in import issue_token
 from starter.case_service import CaseService
 from starter.command_line import actor
 from starter.local.running import Running, claim, last_running, record_running

@@ -20,7 +20,7 @@ from config.keyring import Keyring
 from models.enums import Role
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Notice
-from records.accounts import add_account
+from people.accounts import add_account
 from records.agreements import import_agreements
 from records.view import View
 from starter.case_service import CaseService

@@ -33,9 +33,9 @@ from models.columns import bind_sealer
 from models.enums import CaseStatus, Role
 from models.errors import Refused
 from models.tables import Account, Artifact, Case, EvidenceEntry
+from people.accounts import add_account
 from queries.case_lists import list_cases
 from queries.cases import read_case_head
-from records.accounts import add_account
 from records.overlooked import ALL_IDS, place_of
 from records.troubles import WORKFLOW_STUCK, failing_activity
 from starter.case_service import CaseService

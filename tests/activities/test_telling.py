@@ -30,7 +30,7 @@ from mail.transport import MailServerUnavailable, Rejected, Security, SmtpServer
 from models.enums import AnswerKind, BatchStatus, Role
 from models.errors import ConfigurationError
 from models.tables import Account, Answer, Batch, Duty, EvidenceEntry, Notice
-from records.accounts import add_account, disable
+from people.accounts import add_account, disable
 from records.answers import GivenAnswer, record_answers
 from records.replies import settle_reply, take_up
 from records.responsible import Step

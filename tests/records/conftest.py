@@ -1,15 +1,12 @@
-"""A migrated SQLite database for each test."""
+"""Kinds of case that a test makes known are forgotten after it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from cases.kinds import KINDS
-from config.database import Database
-from config.keyring import Keyring
 
 
 @pytest.fixture(autouse=True)
@@ -19,11 +16,3 @@ def _only_kinds_of_this_test() -> Iterator[None]:
     yield
     KINDS.clear()
     KINDS.update(before)
-
-
-@pytest.fixture
-def database(keyring: Keyring, tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/duenotice.sqlite3", keyring)
-    database.migrate()
-    yield database
-    database.close()

@@ -17,7 +17,7 @@ from mail.transport import Accepted, MailServerUnavailable, OutcomeUnknown, Reje
 from models.enums import AnswerKind, Authentication, BatchStatus, Role
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Answer, Artifact, Batch, Case, EvidenceEntry, Notice, Reply
-from records.accounts import add_account, disable
+from people.accounts import add_account, disable
 from records.answers import GivenAnswer, read_answers, read_linked_questions, record_answers
 from records.cases import close_case
 from records.intake import keep_intake

@@ -16,9 +16,9 @@ from mail.transport import OutcomeUnknown, Rejected
 from models.enums import BatchStatus, DutyStatus, Role, Verdict
 from models.errors import DuenoticeError, InvalidInput, NotAllowed, NotFound, Refused
 from models.tables import Batch, Delivery, Duty, EvidenceEntry, ExhibitHChange, Notice
+from people.accounts import add_account
 from queries.duties import EVERY_DUTY, read_duties
 from queries.proposals import read_proof, read_proposal
-from records.accounts import add_account
 from records.undecided import undecided_of_case
 from terms.clauses import Change, Step
 from terms.effective import Amendment

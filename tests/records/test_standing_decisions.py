@@ -35,7 +35,7 @@ from config.database import Database
 from models.enums import BatchStatus, DeliveryStatus, DutyStatus, NoticeKind, ProposalKind, Role
 from models.errors import DuenoticeError
 from models.tables import Batch, Case, Delivery, Duty, Notice, Proposal
-from records.accounts import add_account
+from people.accounts import add_account
 from records.duties import vocabulary
 from records.notices import waiting_batches
 from records.restore import restore_state

@@ -14,7 +14,7 @@ from config.keyring import Keyring
 from config.settings import load_settings
 from models.enums import Role
 from models.tables import EvidenceEntry
-from records.accounts import list_accounts
+from people.accounts import list_accounts
 from starter.command_line import actor
 from starter.resources import open_database
 from tests.support.shell import Shell

@@ -7,7 +7,7 @@ from contextlib import suppress
 from config.database import Database
 from models.enums import Role
 from models.errors import Refused
-from records.accounts import add_account
+from people.accounts import add_account
 from starter.resources import utc_now
 
 

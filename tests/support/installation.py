@@ -19,7 +19,7 @@ from config.converter import data_converter
 from config.keyring import Keyring
 from config.settings import Settings
 from models.enums import Role
-from records.sign_in import issue_token
+from people.sign_in import issue_token
 from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
 from tests.support.accounts import have_account, introducer

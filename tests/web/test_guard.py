@@ -14,7 +14,7 @@ from temporalio.client import Client
 from cases.kinds import KINDS
 from config.keyring import Keyring
 from models.errors import NotAllowed
-from records.sign_in import TOKEN_LIFETIME, issue_token, redeem_token
+from people.sign_in import TOKEN_LIFETIME, issue_token, redeem_token
 from starter.resources import utc_now
 from tests.support.accounts import have_account
 from tests.support.installation import ORIGIN, PLACES, Installation, Visitor, form_token, open_installation

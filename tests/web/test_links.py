@@ -10,13 +10,14 @@ import pytest
 from sqlmodel import col, select
 from structlog.testing import capture_logs
 
+from ledger.actors import LEA
 from ledger.artifacts import fetch, store
 from mail.compose import compose
 from models.enums import ContactRole, DeliveryStatus
 from models.identifiers import delivery_id
 from models.tables import Agreement, AgreementContact, CaseDocument, Delivery, Notice
 from queries.agreements import list_agreements
-from records.answers import LEA, MOST_ANSWERS
+from records.answers import MOST_ANSWERS
 from starter.resources import utc_now
 from tests.support.given_notices import FACTS, ROSTER, Told
 from tests.support.sample_notices import ADDRESSING, CONFIRMED_NOTICE

@@ -16,9 +16,9 @@ from temporalio.client import Client
 from config.keyring import Keyring
 from models.enums import Authentication, Role
 from models.tables import EvidenceEntry, OpenIdIdentity
-from records.accounts import add_account, check_second_person, disable, list_accounts
-from records.challenges import CHALLENGE_LIFETIME
-from records.passwords import forget_sign_in
+from people.accounts import add_account, check_second_person, disable, list_accounts
+from people.challenges import CHALLENGE_LIFETIME
+from people.passwords import forget_sign_in
 from starter.resources import utc_now
 from tests.support.browsers import CHROMIUM, browsed
 from tests.support.installation import ORIGIN, Installation, Visitor, open_installation

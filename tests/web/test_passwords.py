@@ -15,7 +15,7 @@ from activities.replies import ReplySender
 from activities.watchdog import WatchdogActivities
 from cases.messages import Sweep
 from mail.transport import SmtpTransport
-from records.passwords import MOST_FAILURES
+from people.passwords import MOST_FAILURES
 from starter.resources import utc_now
 from starter.writing import notice_writer, smtp_server
 from tests.support.installation import Installation, Visitor

@@ -15,7 +15,7 @@ from cases.acts import COMMON_ACTS, Act
 from cases.kinds import KINDS
 from models.enums import Role
 from models.tables import EvidenceEntry
-from records.accounts import change_role, disable
+from people.accounts import change_role, disable
 from starter.resources import utc_now
 from tests.support.installation import PLACES, Installation, form_token
 from web.api import openings

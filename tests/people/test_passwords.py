@@ -16,9 +16,9 @@ from config.database import Database
 from models.enums import Authentication, Role
 from models.errors import InvalidInput, NotAllowed, Refused
 from models.tables import Account, EvidenceEntry
-from records import passwords
-from records.accounts import add_account, disable, find_account
-from records.passwords import (
+from people import passwords
+from people.accounts import add_account, disable, find_account
+from people.passwords import (
     LOCKED_FOR,
     MOST_FAILURES,
     confirm_codes,
@@ -31,8 +31,8 @@ from records.passwords import (
     set_password,
     sign_in_by_password,
 )
-from records.sessions import SessionRules, SignedInSession, read_session
-from records.sign_in import issue_token, redeem_token
+from people.sessions import SessionRules, SignedInSession, read_session
+from people.sign_in import issue_token, redeem_token
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STEP = timedelta(seconds=30)

@@ -31,8 +31,8 @@ from ledger.entries import (
 from models.enums import Authentication
 from models.errors import InvalidInput, NotAllowed, Refused
 from models.tables import Account, OpenIdIdentity, Passkey
-from records.accounts import find_account, find_account_or_none
-from records.sessions import NewSession, SessionRules, SignedInSession, begin, end_all
+from people.accounts import find_account, find_account_or_none
+from people.sessions import NewSession, SessionRules, SignedInSession, begin, end_all
 
 SHORTEST, LONGEST = 15, 200
 """How many characters a password has; the shortest is that of NIST SP 800-63B-4, 3.1.1.2."""

@@ -15,8 +15,8 @@ from models.enums import Authentication
 from models.errors import NotAllowed, Refused
 from models.identifiers import sha256_hex
 from models.tables import Account, SignInToken
-from records.accounts import find_account
-from records.sessions import NewSession, SessionRules, begin
+from people.accounts import find_account
+from people.sessions import NewSession, SessionRules, begin
 
 TOKEN_BYTES = 32
 TOKEN_LIFETIME = timedelta(hours=24)

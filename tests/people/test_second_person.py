@@ -10,9 +10,9 @@ from config.database import Database
 from models.enums import Authentication, Role
 from models.errors import NotAllowed
 from models.tables import OpenIdIdentity
-from records.accounts import BY_THEIR_OWN, add_account, change_role, check_second_person, disable, find_account
-from records.sessions import SessionRules
-from records.sign_in import issue_token, redeem_token
+from people.accounts import BY_THEIR_OWN, add_account, change_role, check_second_person, disable, find_account
+from people.sessions import SessionRules
+from people.sign_in import issue_token, redeem_token
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = SessionRules(timedelta(hours=1), timedelta(hours=12), "key")

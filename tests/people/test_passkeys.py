@@ -14,9 +14,9 @@ from config.database import Database
 from models.enums import Authentication, ChallengePurpose, Role
 from models.errors import InvalidInput, NotAllowed, NotFound, Refused
 from models.tables import EvidenceEntry
-from records.accounts import add_account, disable, list_accounts
-from records.challenges import CHALLENGE_LIFETIME, Challenge, begin_challenge, take_challenge
-from records.passkeys import (
+from people.accounts import add_account, disable, list_accounts
+from people.challenges import CHALLENGE_LIFETIME, Challenge, begin_challenge, take_challenge
+from people.passkeys import (
     RelyingParty,
     add_passkey,
     list_passkeys,
@@ -25,9 +25,9 @@ from records.passkeys import (
     remove_passkey,
     sign_in_by_passkey,
 )
-from records.passwords import forget_sign_in
-from records.sessions import FRESH, SessionRules, SignedInSession, read_session
-from records.sign_in import issue_token, redeem_token
+from people.passwords import forget_sign_in
+from people.sessions import FRESH, SessionRules, SignedInSession, read_session
+from people.sign_in import issue_token, redeem_token
 from tests.support.authenticator import Authenticator
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -20,7 +20,7 @@ from ledger.entries import OpenIdBound, OpenIdRefused, SignInRefused
 from models.enums import Authentication
 from models.errors import NotAllowed
 from models.tables import Account, OpenIdIdentity
-from records.sessions import NewSession, SessionRules, begin
+from people.sessions import NewSession, SessionRules, begin
 
 DIGEST_PURPOSE = b"openid-identity"
 """What ``config.keyring.Keyring.derive`` is asked for to get the key of identities' digests."""

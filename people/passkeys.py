@@ -38,8 +38,8 @@ from mail.facts import clean_line
 from models.enums import Authentication
 from models.errors import InvalidInput, NotAllowed, NotFound, Refused
 from models.tables import Account, Passkey
-from records.challenges import CHALLENGE_LIFETIME, Challenge
-from records.sessions import NewSession, SessionRules, SignedInSession, begin, check_fresh, end_all
+from people.challenges import CHALLENGE_LIFETIME, Challenge
+from people.sessions import NewSession, SessionRules, SignedInSession, begin, check_fresh, end_all
 
 SITE_NAME = "Duenotice"
 MOST = 20

@@ -14,15 +14,14 @@ from sqlmodel import Session, col, func, select
 
 from config.database import Database
 from config.personal_data import holds_address
-from ledger.actors import ENGINE
+from ledger.actors import ENGINE, LEA
 from ledger.append import append
 from ledger.entries import AccountDisabled, AccountEnabled, AccountMade, RoleChanged
 from mail.facts import checked_address
 from models.enums import Authentication, Role
 from models.errors import InvalidInput, NotAllowed, NotFound, Refused
 from models.tables import Account, OpenIdIdentity, Passkey, SignInToken
-from records.answers import LEA
-from records.sessions import end_all
+from people.sessions import end_all
 
 FIRST_NAME = "administrator"
 """The name of the account that the first start makes."""
