@@ -14,6 +14,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.cases import CaseActivities
 from activities.duties import DutyActivities
 from activities.heartbeat import HEARTBEAT_INTERVAL
+from activities.holders import HolderActivities
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
 from activities.watchdog import WatchdogActivities
@@ -73,10 +74,13 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     """
     settings, database = resources.settings, resources.database
     cases = CaseActivities(database, resources.catalogue)
-    duties = DutyActivities(database, resources.catalogue, settings.defaults, settings.side)
+    duties = DutyActivities(
+        database, resources.catalogue, settings.defaults, settings.side, organisation=settings.organisation.name
+    )
     transport, writer = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
     notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
     reminders = ReminderActivities(database, transport, writer)
+    holders = HolderActivities(database, transport, writer, reminders)
     policy = notice_policy(settings)
     watchdog = WatchdogActivities(
         resources.client,
@@ -99,6 +103,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             reminders.ask_for_decision,
             reminders.raise_overdue,
             reminders.chase_acknowledgements,
+            holders.ask_holders,
             watchdog.sweep,
         ],
         activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),

@@ -46,13 +46,15 @@ from ledger.append import append
 from ledger.artifacts import fetch, store_list
 from ledger.entries import ActRecorded, JsonObject
 from models import tables
-from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, FactStatus
+from models.enums import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, FactStatus
 from models.errors import InvalidInput, NotFound, Refused
 from models.grouping import parts
-from models.tables import Artifact, Batch, Case, CaseAct, CaseAnchor, CaseFact, Duty, NotYetDecision, Proposal
+from models.tables import Artifact, Batch, Case, CaseAct, CaseFact, Duty, NotYetDecision, Proposal
 from records.accounts import check_second_person
+from records.anchors import keep_anchor
 from records.confirmations import confirm_done
 from records.duties import perform
+from records.holders import waive
 from records.scope import extend_scope, pin_terms, unpin_terms
 from records.terms import agreements_knowing
 from records.undecided import send_again, vouch
@@ -251,36 +253,33 @@ def set_anchor(
     recording: Recording, anchor: AnchorValue, agreement_id: UUID | None = None, reason: Kept | None = None
 ) -> JsonObject:
     """Give a case, or one agreement in it, a dated fact; the one before it is kept and named in evidence."""
-    session, case_id = recording.session, recording.case.id
-    same = (
-        col(CaseAnchor.case_id) == case_id,
-        col(CaseAnchor.name) == anchor.name,
-        col(CaseAnchor.agreement_id) == agreement_id if agreement_id else col(CaseAnchor.agreement_id).is_(None),
-        col(CaseAnchor.superseded_at).is_(None),
-    )
-    before = [
-        AnchorValue(name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day)
-        for row in session.exec(select(CaseAnchor).where(*same))
-    ]
-    session.execute(update(CaseAnchor).where(*same).values(superseded_at=recording.at))
-    session.add(
-        CaseAnchor(
-            id=uuid5(recording.message.act_id, f"anchor:{anchor.name}:{agreement_id}"),
-            case_id=case_id,
-            agreement_id=agreement_id,
-            name=anchor.name,
-            instant=anchor.instant,
-            first_day=anchor.first_day,
-            last_day=anchor.last_day,
-            recorded_at=recording.at,
-            recorded_by=recording.actor,
-            reason_sha256=reason.sha256 if reason else None,
-        )
+    before = keep_anchor(
+        recording.session,
+        recording.case.id,
+        anchor,
+        row_id=uuid5(recording.message.act_id, f"anchor:{anchor.name}:{agreement_id}"),
+        by=recording.actor,
+        at=recording.at,
+        agreement_id=agreement_id,
+        reason_sha256=reason.sha256 if reason else None,
     )
     return {
         "anchor": anchor.model_dump(mode="json", exclude_none=True),
         "before": [old.model_dump(mode="json", exclude_none=True) for old in before],
     }
+
+
+def dismiss(recording: Recording, reason_sha256: str) -> JsonObject:
+    """Cancel what is open; nothing lacks any more in what LEAs were told, since they are told of the dismissal."""
+    session, case = recording.session, recording.case
+    case.status = CaseStatus.DISMISSED
+    case.dismissal_reason_sha256 = reason_sha256
+    in_case = col(Duty.case_id) == case.id
+    session.execute(
+        update(Duty).where(in_case, col(Duty.status).in_(OPEN_STATUSES)).values(status=DutyStatus.CANCELLED)
+    )
+    session.execute(update(Duty).where(in_case).values(lacking=[], lacking_count=0))
+    return {}
 
 
 def _learn(recording: Recording, element: str, status: FactStatus, value: str | None) -> JsonObject:
@@ -364,11 +363,14 @@ def _decide(recording: Recording, proposal_id: UUID, *, approve: bool) -> JsonOb
     if approve:
         check_second_person(session, proposal.proposed_by, recording.actor, recording.message.authenticated)
     proposal.decided_by, proposal.decided_at, proposal.approved = recording.actor, recording.at, approve
-    duties = _not_required(session, case_id, proposal) if approve else []
+    if proposal.task_id and approve:
+        waive(session, proposal.task_id, recording.at)
+    duties = _not_required(session, case_id, proposal) if approve and proposal.task_id is None else []
+    about = {"task": str(proposal.task_id)} if proposal.task_id else {"clause": proposal.clause}
     return {
         "approved": approve,
         "proposed_by": proposal.proposed_by,
-        "clause": proposal.clause,
+        **about,
         "ground": proposal.ground,
         "reason_sha256": proposal.reason_sha256,
         **store_list(session, "duties", duties, recording.at),
