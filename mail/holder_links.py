@@ -15,6 +15,9 @@ from uuid import UUID
 HOLDER_FOLDER = "/h/"
 """Where the site answers such links; what follows is as good as a password, so no log may hold it."""
 
+NOBODYS = "the-link-of-the-holder-alone"
+"""What stands where a token would, in what others than its holder read."""
+
 
 def holder_token(key: bytes, task_id: UUID, number: int) -> str:
     """The token of the link of this number to what a holder is asked: 43 characters that are safe in an address."""

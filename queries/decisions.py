@@ -11,9 +11,10 @@ from sqlmodel import Session, col, select
 from cases.acts import Release, Withhold
 from ledger.artifacts import fetch
 from models.enums import BatchStatus
-from models.tables import Agreement, Batch, Case, CaseAct, EvidenceEntry, LawEnforcementHold, Proposal
+from models.tables import Agreement, Batch, Case, CaseAct, EvidenceEntry, HolderTask, LawEnforcementHold, Proposal
 from queries.views import HoldView, ProposalView, QuestionView, WithholdingEnd, WithholdingView
 from records.duties import asked_dates
+from records.holders import contact_name
 from records.restore import not_yet_decisions
 from terms.effective import EffectiveTerms
 
@@ -75,7 +76,8 @@ def proposals_of(session: Session, case_id: UUID) -> tuple[ProposalView, ...]:
         ProposalView(
             references=tuple(sorted(references[UUID(key)] for key in row.agreements)),
             reason=fetch(session, row.reason_sha256).decode(),
-            **row.model_dump(exclude={"case_id", "agreements", "reason_sha256"}),
+            holder=contact_name(session, session.get_one(HolderTask, row.task_id)) if row.task_id else None,
+            **row.model_dump(exclude={"case_id", "task_id", "agreements", "reason_sha256"}),
         )
         for row in rows
     )

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, func, select
 
 from config.database import Database
 from ledger.artifacts import fetch
+from ledger.entries import HolderWritten
 from models.errors import NotFound
 from models.tables import Delivery, EvidenceEntry, Notice
 from queries.views import EvidenceView
@@ -23,7 +24,7 @@ def read_evidence(
 
 
 def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
-    """The message of one of the case's deliveries, as sent (RFC 5322).
+    """The message of one of the case's deliveries as sent, or one to a holder of data without its link (RFC 5322).
 
     Raises:
         NotFound: no delivery of the case holds it.
@@ -34,9 +35,18 @@ def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
             .join(Notice, col(Notice.id) == col(Delivery.notice_id))
             .where(Notice.case_id == case_id, Delivery.message_sha256 == sha256)
         ).first()
-        if of_case is None:
+        if of_case is None and sha256 not in _to_holders(session, case_id):
             raise NotFound("No such message was sent in this case.", next_step="Open it from the case's page.")
         return fetch(session, sha256)
+
+
+def _to_holders(session: Session, case_id: UUID) -> set[str]:
+    rows = session.exec(
+        select(EvidenceEntry.artifacts).where(
+            EvidenceEntry.case_id == case_id, EvidenceEntry.kind == HolderWritten.kind
+        )
+    )
+    return {sha256 for artifacts in rows for sha256 in artifacts}
 
 
 def evidence_of(

@@ -143,12 +143,12 @@ def _said_by(session: Session, task: HolderTask, organisation: str, zone: ZoneIn
         case HolderStatus.CONFIRMED:
             assert answer, "a confirmation is an answer"
             by = "by its own link" if answer.given_by == HOLDER else f"as {answer.given_by} recorded its word"
-            said = (*held, *_lines(session, answer))
+            said = (*held, *lines_of(session, answer))
             return HolderSaid(name=name, how=f"Certified {by}, {at}.", said=said, said_sha256=answer.said_sha256)
         case HolderStatus.HOLDS_NOTHING:
             assert answer, "an officer accepted what it said"
             how = f"Says that it holds none of the data; {answer.decided_by} accepted that, {at}."
-            said = (*held, *_lines(session, answer))
+            said = (*held, *lines_of(session, answer))
             return HolderSaid(name=name, how=how, said=said, said_sha256=answer.said_sha256)
         case HolderStatus.WAIVED:
             return HolderSaid(name=name, how=f"NOT CONFIRMED. {_waiver(session, task)}, {at}.", said=held)
@@ -167,7 +167,7 @@ def _waiver(session: Session, task: HolderTask) -> str:
     return f"{proposal.proposed_by} and {proposal.decided_by} decided that nobody waits for it"
 
 
-def _lines(session: Session, answer: HolderAnswer) -> Iterator[Line]:
+def lines_of(session: Session, answer: HolderAnswer) -> Iterator[Line]:
     """What an answer said, field by field; what an officer heard is one text."""
     content = fetch(session, answer.said_sha256)
     if session.get_one(Artifact, answer.said_sha256).media_type == KeptText.media_type:

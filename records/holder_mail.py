@@ -17,7 +17,7 @@ from ledger.artifacts import fetch, store
 from ledger.entries import HolderWritten
 from mail.compose import local_instant, utc_instant
 from mail.facts import Mailbox
-from mail.holder_links import digest_of, holder_link, holder_token
+from mail.holder_links import NOBODYS, digest_of, holder_link, holder_token
 from mail.plain import compose_plain_mail
 from models import identifiers
 from models.enums import HolderMail
@@ -25,13 +25,15 @@ from models.tables import Agreement, AgreementContact, Case, HolderTask
 from records.holders import NextMail, contact_name, missing, plan_holders, tasks_of
 from records.outbox import NoticeWriter
 
+MAIL = "message/rfc822"
+
 WITHOUT_LINK = frozenset({HolderMail.STOPPED, HolderMail.UNDECIDED, HolderMail.OTHERS_MISSING})
 """What is said without asking for an answer through the link."""
 
 
 @dataclass(frozen=True)
 class HolderLetter:
-    """One message to a holder, ready to be handed over."""
+    """One message to a holder, ready to be handed over; ``sha256`` is that of the same message without its link."""
 
     task_id: UUID
     contact_id: UUID | None
@@ -106,37 +108,34 @@ def _letter(
     now: datetime,
 ) -> HolderLetter:
     agreement = session.get_one(Agreement, task.agreement_id)
-    link = None if mail.why in WITHOUT_LINK else _link(task, writer, policy, now)
+    token = None if mail.why in WITHOUT_LINK else _token(task, writer, policy, now)
     session.add(task)
-    subject, paragraphs = _words(session, writer, case, task, agreement, mail.why)
-    if link:
-        assert task.link_expires_at is not None, "the link was just made"
-        paragraphs += [link, _about_the_link(task.link_expires_at)]
-    paragraphs.append(
-        f"Answers to this message reach {writer.organisation.contact.name}, {writer.organisation.contact.email}."
-    )
+    subject, words = _words(session, writer, case, task, agreement, mail.why)
     to = _mailbox(session, writer, task)
-    raw = compose_plain_mail(
-        f"{subject} (case {identifiers.case_reference(case.id)})",
-        paragraphs,
-        sender=writer.sender,
-        to=to,
-        message_id=identifiers.message_id(
-            identifiers.plain_mail_id(_about(case, task, mail)), writer.message_id_domain
-        ),
-        at=now,
-    )
+    message_id = identifiers.message_id(identifiers.plain_mail_id(_about(case, task, mail)), writer.message_id_domain)
+
+    def written(link: str | None) -> bytes:
+        return compose_plain_mail(
+            f"{subject} (case {identifiers.case_reference(case.id)})",
+            (*words, *_about_the_link(link, task.link_expires_at), _whom_to_ask(writer)),
+            sender=writer.sender,
+            to=to,
+            message_id=message_id,
+            at=now,
+        )
+
     return HolderLetter(
         task_id=task.id,
         contact_id=task.contact_id,
         why=mail.why,
         step=mail.step,
         due_at=task.due_at,
-        link=task.link_number if link else None,
+        link=task.link_number if token else None,
         to=to,
         holder=contact_name(session, task) or writer.organisation.organisation,
-        sha256=store(session, raw, "message/rfc822", now),
-        raw=raw,
+        # Whoever reads the evidence must not be able to answer for the holder.
+        sha256=store(session, written(holder_link(writer.public_url, NOBODYS) if token else None), MAIL, now),
+        raw=written(holder_link(writer.public_url, token) if token else None),
     )
 
 
@@ -146,14 +145,14 @@ def _about(case: Case, task: HolderTask, mail: NextMail) -> str:
     return f"holder:{task.id}:{mail.why}:{task.link_number}:{mail.step}:{task.due_at}:{task.refused_sha256}:{hold}"
 
 
-def _link(task: HolderTask, writer: NoticeWriter, policy: NoticePolicy, now: datetime) -> str:
-    """The holder's link, which lasts from now on until some days after the due instant; an expired one is replaced."""
+def _token(task: HolderTask, writer: NoticeWriter, policy: NoticePolicy, now: datetime) -> str:
+    """The token of the holder's link, which now lasts until some days after the due instant; an expired one is replaced."""
     if task.link_expires_at and task.link_expires_at <= now:
         task.link_number += 1
     token = holder_token(writer.link_key, task.id, task.link_number)
     task.link_digest = digest_of(token)
     task.link_expires_at = max(task.due_at or now, now) + timedelta(days=policy.holder_link_days)
-    return holder_link(writer.public_url, token)
+    return token
 
 
 def _mailbox(session: Session, writer: NoticeWriter, task: HolderTask) -> Mailbox:
@@ -163,11 +162,19 @@ def _mailbox(session: Session, writer: NoticeWriter, task: HolderTask) -> Mailbo
     return Mailbox(name=contact.name, email=contact.email)
 
 
-def _about_the_link(expires_at: datetime) -> str:
+def _about_the_link(link: str | None, expires_at: datetime | None) -> tuple[str, ...]:
+    if link is None or expires_at is None:
+        return ()
     return (
+        link,
         f"This link is for you alone, needs no account, and leads nowhere after {utc_instant(expires_at)}. Whoever has "
-        "it can answer for you, so pass it on only to the person who is to answer."
+        "it can answer for you, so pass it on only to the person who is to answer.",
     )
+
+
+def _whom_to_ask(writer: NoticeWriter) -> str:
+    contact = writer.organisation.contact
+    return f"Who can be asked about this: {contact.name}, {contact.email}."
 
 
 def _words(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -123,7 +124,7 @@ def test_an_extension_moves_the_due_date_and_every_holder_is_told(database: Data
     ],
 )
 def test_a_second_directive_for_the_same_data_is_refused(
-    database: Database, first: dict[str, object], second: dict[str, object], is_same: bool
+    database: Database, first: dict[str, Any], second: dict[str, Any], is_same: bool
 ) -> None:
     case = open_directive(database, **first)
     again = directive(ILLINOIS.reference, **second)
@@ -149,7 +150,7 @@ def test_an_agreement_of_which_nothing_survives_takes_no_directive(database: Dat
 
 
 def test_what_only_one_form_of_the_directive_has_is_taken_there_alone(database: Database) -> None:
-    asked = {"schedule": "standard-schedule", "de_identified": True}
+    asked: dict[str, Any] = {"schedule": "standard-schedule", "de_identified": True}
     open_directive(database, place=OREGON, **asked)
     with pytest.raises(InvalidFields) as caught:
         open_directive(database, place=ILLINOIS, **asked)
