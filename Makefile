@@ -35,7 +35,7 @@ check: .venv/installed-dev ## Lint, format, types, direction of imports; do what
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
-	@.venv/bin/pytest -n 2 -q tests/docs
+	@.venv/bin/pytest -n 2 --dist loadfile -q tests/docs
 
 browser: ## Find Chromium for the browser tests; as root on Debian, install it
 	@for name in "$$CHROMIUM" chromium chromium-browser; do \

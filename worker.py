@@ -17,11 +17,13 @@ from activities.heartbeat import HEARTBEAT_INTERVAL
 from activities.holders import HolderActivities
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
+from activities.replies import ReplySender
 from activities.watchdog import WatchdogActivities
 from cases.kind import Kind
 from cases.kinds import KINDS
 from config.logging import configure_logging, get_logger
 from config.settings import load_settings
+from mail.alerts import Alerts
 from mail.transport import SmtpTransport
 from models.identifiers import TASK_QUEUE
 from starter.resources import Resources, connect
@@ -79,13 +81,18 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     )
     transport, writer = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
     notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
-    reminders = ReminderActivities(database, transport, writer)
-    holders = HolderActivities(database, transport, writer, reminders)
+    soon = timedelta(hours=settings.leaves_soon_hours)
+    reminders = ReminderActivities(
+        database, transport, writer, Alerts(settings.alert_urls), deputy_share=settings.deputy_share, soon=soon
+    )
+    replies = ReplySender(database, transport, writer, unknown_resends=settings.unknown_resends)
+    holders = HolderActivities(database, transport, writer, reminders.telling)
     policy = notice_policy(settings)
     watchdog = WatchdogActivities(
         resources.client,
         database,
         reminders,
+        replies,
         lambda case_id, now: start_case(resources.client, database, case_id, policy, now),
     )
     return Worker(

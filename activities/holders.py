@@ -11,7 +11,7 @@ from temporalio import activity
 from activities.clock import activity_clock
 from activities.contracts import HolderContract
 from activities.heartbeat import beating
-from activities.reminders import LONGEST_SEND, ReminderActivities
+from activities.telling import LONGEST_SEND, Message, Telling
 from cases.messages import AskHolders
 from config.database import Database
 from mail.transport import DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
@@ -20,6 +20,7 @@ from models.tables import Case
 from records.holder_mail import HolderLetter, note_letter, prepare_letters
 from records.holders import plan_holders, put_off
 from records.outbox import NoticeWriter
+from records.responsible import Step
 
 ASK_AGAIN = timedelta(minutes=30)
 """When a holder whose mailbox takes no mail for now is tried again."""
@@ -28,13 +29,11 @@ ASK_AGAIN = timedelta(minutes=30)
 class HolderActivities(HolderContract):
     """The activity that writes to the holders of data."""
 
-    def __init__(
-        self, database: Database, transport: SmtpTransport, writer: NoticeWriter, reminders: ReminderActivities
-    ) -> None:
+    def __init__(self, database: Database, transport: SmtpTransport, writer: NoticeWriter, telling: Telling) -> None:
         self._database = database
         self._transport = transport
         self._writer = writer
-        self._reminders = reminders
+        self._telling = telling
 
     @activity.defn
     async def ask_holders(self, message: AskHolders) -> None:
@@ -83,14 +82,17 @@ class HolderActivities(HolderContract):
 
     async def _tell_officer(self, message: AskHolders, refused: Sequence[str], now: datetime) -> None:
         reference = identifiers.case_reference(message.case_id)
-        await self._reminders.write_to_officer(
-            f"{len(refused)} holders of data cannot be written to (case {reference})",
-            (
+        told = Message(
+            key=f"holders-refused:{message.case_id}:{now.isoformat()}",
+            about="holders-refused",
+            subject=f"{len(refused)} holders of data cannot be written to (case {reference})",
+            paragraphs=(
                 f"In case {reference}, the mail servers of these holders refused what we wrote to them. Please find "
                 "out whom to write to, and import the list of subprocessors with the right address.",
                 "\n".join(refused),
-                self._reminders.case_page(message.case_id),
             ),
-            key=f"holders-refused:{message.case_id}:{now.isoformat()}",
-            at=now,
+            alert=f"Case {reference}: {len(refused)} holders of data cannot be written to.",
+            page=f"/cases/{message.case_id}",
+            case_id=message.case_id,
         )
+        await self._telling.tell_of_case(told, Step.FIRST, now)

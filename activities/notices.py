@@ -60,7 +60,8 @@ class NoticeActivities(NoticeContract):
                 goes on with the rest.
         """
         now = activity_clock()
-        await asyncio.to_thread(self._begin, message, now())
+        if not await asyncio.to_thread(self._begin, message, now()):
+            return BatchOutcome(kept_back=True)
         while pending := await asyncio.to_thread(self._pending, message, now()):
             for chunk in parts(pending, CHUNK):
                 await self._give(message, chunk, now)
@@ -83,9 +84,9 @@ class NoticeActivities(NoticeContract):
             answer = error
         return Handed(outgoing, answer, now())
 
-    def _begin(self, message: SendBatch, now: datetime) -> None:
+    def _begin(self, message: SendBatch, now: datetime) -> bool:
         with self._database.writing() as session:
-            begin_batch(session, message, now)
+            return begin_batch(session, message, now)
 
     def _pending(self, message: SendBatch, now: datetime) -> list[UUID]:
         """The notices of which something is to be sent by now."""

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, func, select
 from temporalio import activity
 
 from activities.clock import activity_clock
 from activities.contracts import ReminderContract
 from activities.heartbeat import beating
+from activities.telling import LONGEST_SEND, Message, Telling
 from cases.messages import AskForDecision, ChaseAcknowledgements, Chased, RaiseOverdue, RemindOfficer
 from config.database import Database
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import AcknowledgementAsked, DecisionAsked, ReminderSent
+from mail.alerts import Alerts
 from mail.compose import utc_instant
 from mail.facts import Mailbox
-from mail.links import notice_link
 from mail.plain import compose_plain_mail
 from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
@@ -30,13 +32,12 @@ from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Du
 from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
 from records.outbox import ARRIVED, NoticeWriter
+from records.responsible import Step
 from records.terms import pinned_terms
+from records.withholding import alone
 
 ASK_AGAIN = timedelta(minutes=30)
 """When mailboxes that took no mail are asked to acknowledge again."""
-
-LONGEST_SEND = timedelta(minutes=10)
-"""How long one message may take to be handed over, its connection included."""
 
 AT_THE_LAST_SAFE_MOMENT = "If nobody acts, they go out by themselves at the last safe moment, with what is known."
 
@@ -52,9 +53,10 @@ LISTED = 20
 
 @dataclass(frozen=True)
 class Chase:
-    """One notice whose LEA is asked to acknowledge it."""
+    """One notice whose LEA is asked to acknowledge it; ``link`` is None where it was taken back."""
 
     notice_id: UUID
+    link: str | None
     lea_name: str
     given_at: datetime
     to: Mailbox
@@ -62,56 +64,81 @@ class Chase:
 
 
 class ReminderActivities(ReminderContract):
-    """The activities that remind people."""
+    """The activities that remind people.
 
-    def __init__(self, database: Database, transport: SmtpTransport, notice_writer: NoticeWriter) -> None:
+    From ``deputy_share`` of a notice's time on, the deputy is reminded of it too; what goes out by itself ``soon`` is
+    named so among what needs people.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        transport: SmtpTransport,
+        notice_writer: NoticeWriter,
+        alerts: Alerts | None = None,
+        *,
+        deputy_share: float = 0.7,
+        soon: timedelta = timedelta(hours=24),
+    ) -> None:
         self._database = database
         self._transport = transport
         self._notice_writer = notice_writer
+        self.telling = Telling(database, transport, notice_writer, alerts or Alerts(), soon=soon)
+        self._deputy_share = deputy_share
 
     @activity.defn
     async def remind_officer(self, message: RemindOfficer) -> None:
-        """Write to the officer about notices under one clause that wait for release."""
+        """Write to those whose case it is about notices under one clause that wait for release, or are withheld.
+
+        The deputy is told as well from a part of their time on, and the organisation's contact by the last reminder.
+        """
         now = activity_clock()
         waiting = await asyncio.to_thread(self._waiting, message)
         if waiting:
-            reference = identifiers.case_reference(message.case_id)
-            by_themselves = AS_SOON_AS_THEY_CAN if message.last_moment else AT_THE_LAST_SAFE_MOMENT
-            await self.write_to_officer(
-                f"{len(waiting)} notices of case {reference} wait for release",
-                (
-                    f"Case {reference} has {len(waiting)} notices under {message.clause} that wait for an officer's "
-                    f"release. They are due by {utc_instant(message.due_at)}; {message.fraction:.0%} of their time "
-                    "is over.",
-                    by_themselves,
-                    _named(waiting),
-                    self.case_page(message.case_id),
-                ),
-                key=f"reminder:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{message.fraction}",
-                at=now(),
+            told = (
+                _lapsing(message, message.lapses_at, waiting)
+                if message.lapses_at
+                else _wait_for_release(message, waiting)
             )
-            await asyncio.to_thread(self._note_reminder, message, len(waiting), now())
+            outcome = await self.telling.tell_of_case(told, self._step(message), now())
+            if outcome.reached:
+                await asyncio.to_thread(self._note_reminder, message, len(waiting), now())
+            outcome.raise_for_retry()
+
+    def _step(self, message: RemindOfficer) -> Step:
+        if message.last:
+            return Step.LAST
+        return Step.PRESSING if message.fraction >= self._deputy_share else Step.FIRST
 
     @activity.defn
     async def ask_for_decision(self, message: AskForDecision) -> None:
-        """Write to the officer about a decision without which a clock has not started, unless it was taken by now."""
+        """Write about a decision without which a clock has not started, unless it was taken by now.
+
+        It is asked for once, so that this first step is the last one.
+        """
         now = activity_clock()
         asked = await asyncio.to_thread(self._asked, message)
         if asked is None:
             return
         reference = identifiers.case_reference(message.case_id)
-        await self.write_to_officer(
-            f"Please decide in case {reference}: {asked} since when?",
-            (
+        told = Message(
+            key=f"decision:{message.case_id}:{message.name}:{message.opens}",
+            about="decision",
+            subject=f"Please decide in case {reference}: {asked} since when?",
+            paragraphs=(
                 f"Case {reference} touches agreements with a clock that starts once it is {asked}, and nobody has said "
                 "since when. Until that is decided, this clock does not run, and its notice is not drafted.",
                 "Give the time, or decide that it has not come about, who decided it, and when it is looked at again:",
-                self.case_page(message.case_id),
             ),
-            key=f"decision:{message.case_id}:{message.name}:{message.opens}",
-            at=now(),
+            alert=f"Case {reference}: a decision is asked for, without which a clock does not run.",
+            page=_case_page(message.case_id),
+            case_id=message.case_id,
+            alarm=True,
         )
-        await asyncio.to_thread(self._note_asking, message, now())
+        outcome = await self.telling.tell_of_case(told, Step.LAST, now())
+        if outcome.reached:
+            await asyncio.to_thread(self._note_asking, message, now())
+        outcome.raise_for_retry()
 
     @activity.defn
     async def raise_overdue(self, message: RaiseOverdue) -> None:
@@ -123,46 +150,12 @@ class ReminderActivities(ReminderContract):
         now, info = activity_clock(), activity.info()
         since = info.scheduled_time if info.attempt > 1 else None
         raised = await asyncio.to_thread(self._escalate, message.case_id, now(), since)
-        reference = identifiers.case_reference(message.case_id)
-        if raised.unknown:
-            await self.write_to_officer(
-                f"Nobody can say whether {len(raised.unknown)} notices of case {reference} arrived",
-                (
-                    f"In case {reference}, the connection was lost each time that a notice under these agreements had "
-                    "been handed over, so it may have arrived or not. It is not sent again by itself. Please ask these "
-                    "LEAs; then record on the case's page that it arrived, or have it sent once more.",
-                    _named(raised.unknown),
-                    self.case_page(message.case_id),
-                ),
-                key=f"unknown:{message.case_id}:{now().isoformat()}",
-                at=now(),
-            )
-        if raised.contacts:
-            await self.write_to_officer(
-                f"{len(raised.contacts)} contacts refused a notice of case {reference}",
-                (
-                    f"In case {reference}, the mail server of {len(raised.contacts)} contacts refused a notice. The "
-                    "LEA's next contact is tried instead, now and with later notices. Please ask these LEAs for "
-                    "another contact.",
-                    _named(raised.contacts),
-                    self.case_page(message.case_id),
-                ),
-                key=f"contacts:{message.case_id}:{now().isoformat()}",
-                at=now(),
-            )
-        if raised.duties:
-            await self.write_to_officer(
-                f"{len(raised.duties)} duties of case {reference} are overdue, late or undelivered",
-                (
-                    f"In case {reference}, {len(raised.duties)} duties are overdue or were met late, or no contact "
-                    "could be reached for them.",
-                    *await asyncio.to_thread(self._overdue_drafts, message.case_id, now()),
-                    _named(raised.duties),
-                    self.case_page(message.case_id),
-                ),
-                key=f"escalation:{message.case_id}:{now().isoformat()}",
-                at=now(),
-            )
+        drafts = await asyncio.to_thread(self._overdue_drafts, message.case_id, now()) if raised.duties else []
+        # A further attempt tells of the same under the same name, so that nobody is told twice.
+        found = _findings(message.case_id, raised, drafts, info.scheduled_time)
+        outcomes = [await self.telling.tell_of_case(told, step, now()) for told, step in found]
+        for outcome in outcomes:
+            outcome.raise_for_retry()
 
     @activity.defn
     async def chase_acknowledgements(self, message: ChaseAcknowledgements) -> Chased:
@@ -187,8 +180,7 @@ class ReminderActivities(ReminderContract):
             (
                 f"On {utc_instant(chase.given_at)} we gave {chase.lea_name} a notice in case {reference}, and it has "
                 "not been acknowledged.",
-                "Please confirm that it arrived, ask a question, or name another contact:",
-                notice_link(self._notice_writer.public_url, self._notice_writer.link_key, chase.notice_id),
+                *self._how_to_answer(chase.link),
             ),
             sender=self._notice_writer.sender,
             to=chase.to,
@@ -203,19 +195,11 @@ class ReminderActivities(ReminderContract):
                 answer = None  # it may have arrived: the ladder's next step asks again, and not a copy every half hour
         await asyncio.to_thread(self._note_chase, case_id, chase, answer, now())
 
-    async def write_to_officer(self, subject: str, paragraphs: Sequence[str], *, key: str, at: datetime) -> None:
-        """Send the officer a message; ``key`` names what it is about, and so its Message-ID."""
+    def _how_to_answer(self, link: str | None) -> tuple[str, ...]:
+        if link:
+            return ("Please confirm that it arrived, ask a question, or name another contact:", link)
         officer = self._notice_writer.organisation.contact
-        to = Mailbox(name=officer.name, email=officer.email)
-        raw = compose_plain_mail(
-            subject, paragraphs, sender=self._notice_writer.sender, to=to, message_id=self._message_id(key), at=at
-        )
-        async with beating(LONGEST_SEND):
-            await self._transport.send(raw, self._notice_writer.sender.email, to.email)
-
-    def case_page(self, case_id: UUID) -> str:
-        """Where the officer finds a case."""
-        return f"{self._notice_writer.public_url}/cases/{case_id}"
+        return (f"Please confirm to {officer.name} that it arrived: {officer.email}, {officer.phone}.",)
 
     def _message_id(self, key: str) -> str:
         return identifiers.message_id(identifiers.plain_mail_id(key), self._notice_writer.message_id_domain)
@@ -245,13 +229,18 @@ class ReminderActivities(ReminderContract):
                     .where(
                         Notice.case_id == message.case_id,
                         col(Notice.dropped).is_(False),
-                        Batch.status == BatchStatus.WAITING,
+                        *self._meant(message),
                         Batch.clause == message.clause,
                         Duty.due_at == message.due_at,
                     )
                     .order_by(col(Agreement.lea_name))
                 )
             )
+
+    def _meant(self, message: RemindOfficer) -> tuple[ColumnElement[bool], ...]:
+        if message.lapses_at:
+            return col(Batch.status) == BatchStatus.WITHHELD, col(Batch.last_safe_at) == message.lapses_at, alone()
+        return (col(Batch.status) == BatchStatus.WAITING,)
 
     def _overdue_drafts(self, case_id: UUID, now: datetime) -> list[str]:
         """What is said of notices that are overdue and wait for a person, as after a report of what is long past."""
@@ -284,6 +273,7 @@ class ReminderActivities(ReminderContract):
                     due_at=message.due_at,
                     part=str(message.fraction),
                     waiting=waiting,
+                    lapses_at=message.lapses_at,
                 ),
             )
 
@@ -315,7 +305,14 @@ class ReminderActivities(ReminderContract):
                 .order_by(col(Notice.id))
             ).all()
         return [
-            Chase(notice.id, lea, notice.given_at, Mailbox(name=contact.name, email=contact.email), notice.reminders)
+            Chase(
+                notice_id=notice.id,
+                link=None if notice.link_revoked_at else self._notice_writer.link(notice),
+                lea_name=lea,
+                given_at=notice.given_at,
+                to=Mailbox(name=contact.name, email=contact.email),
+                reminders=notice.reminders,
+            )
             for notice, lea, contact in rows
             if notice.given_at and now >= notice.given_at + timedelta(hours=message.chase_hours[notice.reminders])
         ]
@@ -337,6 +334,111 @@ class ReminderActivities(ReminderContract):
                     unknown=answer is None,
                 ),
             )
+
+
+def _wait_for_release(message: RemindOfficer, waiting: Sequence[str]) -> Message:
+    """What is told of notices that wait for a person."""
+    reference, due = identifiers.case_reference(message.case_id), utc_instant(message.due_at)
+    return Message(
+        key=f"reminder:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{message.fraction}",
+        about="reminder",
+        subject=f"{len(waiting)} notices of case {reference} wait for release",
+        paragraphs=(
+            f"Case {reference} has {len(waiting)} notices under {message.clause} that wait for an officer's "
+            f"release. They are due by {due}; {message.fraction:.0%} of their time is over.",
+            AS_SOON_AS_THEY_CAN if message.last_moment else AT_THE_LAST_SAFE_MOMENT,
+            _named(waiting),
+        ),
+        alert=f"Case {reference}: {len(waiting)} notices wait for release, due by {due}.",
+        page=f"{_case_page(message.case_id)}/drafts",
+        case_id=message.case_id,
+        alarm=message.last,
+    )
+
+
+def _lapsing(message: RemindOfficer, lapses_at: datetime, withheld: Sequence[str]) -> Message:
+    """What is told of notices that one person withheld and that leave soon, unless a second person keeps them back."""
+    reference, lapse = identifiers.case_reference(message.case_id), utc_instant(lapses_at)
+    return Message(
+        key=f"lapse:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{lapses_at.isoformat()}",
+        about="lapse",
+        subject=f"{len(withheld)} withheld notices of case {reference} leave at {lapse}",
+        paragraphs=(
+            f"In case {reference}, one person withheld {len(withheld)} notices under {message.clause}, which are due "
+            f"by {utc_instant(message.due_at)}. That holds up to their last safe moment: at {lapse} they go out by "
+            "themselves, with what is known.",
+            "Are they to stay back past their due instant, propose that on the case's page, and have a second person "
+            "approve it before then. Are they to go, release them.",
+            _named(withheld),
+        ),
+        alert=f"Case {reference}: {len(withheld)} withheld notices leave at {lapse}.",
+        page=_case_page(message.case_id),
+        case_id=message.case_id,
+        alarm=message.last,
+    )
+
+
+def _findings(case_id: UUID, raised: Raised, drafts: Sequence[str], asked_at: datetime) -> list[tuple[Message, Step]]:
+    """What is told of a case, each with how far it has come: what is overdue has no later step."""
+    reference, page = identifiers.case_reference(case_id), _case_page(case_id)
+    found = []
+    if raised.unknown:
+        unknown = len(raised.unknown)
+        told = Message(
+            key=f"unknown:{case_id}:{asked_at.isoformat()}:{unknown}",
+            about="unknown",
+            subject=f"Nobody can say whether {unknown} notices of case {reference} arrived",
+            paragraphs=(
+                f"In case {reference}, the connection was lost each time that a notice under these agreements had been "
+                "handed over, so it may have arrived or not. It is not sent again by itself. Please ask these LEAs; "
+                "then record on the case's page that it arrived, or have it sent once more.",
+                _named(raised.unknown),
+            ),
+            alert=f"Case {reference}: nobody can say whether {unknown} notices arrived.",
+            page=page,
+            case_id=case_id,
+        )
+        found.append((told, Step.FIRST))
+    if raised.contacts:
+        refused = len(raised.contacts)
+        told = Message(
+            key=f"contacts:{case_id}:{asked_at.isoformat()}:{refused}",
+            about="contacts",
+            subject=f"{refused} contacts refused a notice of case {reference}",
+            paragraphs=(
+                f"In case {reference}, the mail server of {refused} contacts refused a notice. The LEA's next contact "
+                "is tried instead, now and with later notices. Please ask these LEAs for another contact.",
+                _named(raised.contacts),
+            ),
+            alert=f"Case {reference}: {refused} contacts refused a notice.",
+            page=page,
+            case_id=case_id,
+        )
+        found.append((told, Step.FIRST))
+    if raised.duties:
+        late = len(raised.duties)
+        told = Message(
+            key=f"escalation:{case_id}:{asked_at.isoformat()}:{late}",
+            about="overdue",
+            subject=f"{late} duties of case {reference} are overdue, late or undelivered",
+            paragraphs=(
+                f"In case {reference}, {late} duties are overdue or were met late, or no contact could be reached for "
+                "them.",
+                *drafts,
+                _named(raised.duties),
+            ),
+            alert=f"Case {reference}: {late} duties are overdue, late or undelivered.",
+            page=f"{page}/drafts" if drafts else page,
+            case_id=case_id,
+            alarm=True,
+        )
+        found.append((told, Step.LAST))
+    return found
+
+
+def _case_page(case_id: UUID) -> str:
+    """The path of the page of a case."""
+    return f"/cases/{case_id}"
 
 
 def _named(leas: Sequence[str]) -> str:

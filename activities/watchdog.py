@@ -7,7 +7,7 @@ suspicious and at a few cases that are merely their turn.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -19,13 +19,17 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.clock import activity_clock
 from activities.contracts import WatchdogContract
+from activities.heartbeat import beating
+from activities.news import News
 from activities.reminders import ReminderActivities
+from activities.replies import LONGEST_HANDOVER, ReplySender
 from activities.running_workflows import BATCH, Health, RunningWorkflows
+from activities.telling import Message, Recipient
 from cases.messages import RaiseOverdue, Sweep, Swept
 from config.database import Database
 from config.logging import get_logger
 from ledger.artifacts import drop_unclaimed
-from mail.transport import MailServerUnavailable, OutcomeUnknown
+from mail.transport import MailServerUnavailable
 from models import identifiers
 from models.tables import Batch
 from records.overlooked import (
@@ -46,7 +50,7 @@ from records.overlooked import (
     stopped,
     troubles,
 )
-from records.passwords import locked_unraised, mark_raised
+from records.responsible import Assignment, Step, assignments
 from records.troubles import WORKFLOW_STUCK, keep_troubles
 
 _log = get_logger("watchdog")
@@ -95,6 +99,7 @@ class WatchdogActivities(WatchdogContract):
         client: Client,
         database: Database,
         reminders: ReminderActivities,
+        replies: ReplySender,
         start: Callable[[UUID, datetime], Awaitable[bool]],
         bounds: SweepBounds | None = None,
     ) -> None:
@@ -103,6 +108,9 @@ class WatchdogActivities(WatchdogContract):
         self._temporal = RunningWorkflows(client, self._bounds.attempts)
         self._database = database
         self._reminders = reminders
+        self._telling = reminders.telling
+        self._news = News(database, reminders.telling)
+        self._replies = replies
         self._start = start
 
     @activity.defn
@@ -127,9 +135,10 @@ class WatchdogActivities(WatchdogContract):
         raised = [item for item in found if item.case_id not in again]
         raised += await asyncio.to_thread(self._troubles, troubled, now())
         await self._tell([*restarts, *raised], now())
-        await self._tell_of_locks(now())
-        for case_id in suspects.overdue:
-            await self._reminders.raise_overdue(RaiseOverdue(case_id=case_id))
+        await self._news.tell(before, now())
+        async with beating(LONGEST_HANDOVER):
+            await self._replies.send_due(now)
+        await self._raise_overdue(suspects.overdue)
         return Swept(
             restarted=len(restarts),
             stuck=len(raised),
@@ -255,48 +264,60 @@ class WatchdogActivities(WatchdogContract):
         answers = await self._each(sending, lambda batch: self._temporal.batch_runs(batch.id))
         return [stopped(batch, now) for batch, runs in answers if not runs]
 
+    async def _raise_overdue(self, cases: Sequence[UUID]) -> None:
+        """Raise what is overdue in some cases; that the mail server takes nothing keeps none of them from an alert."""
+        away: MailServerUnavailable | None = None
+        for case_id in cases:
+            try:
+                await self._reminders.raise_overdue(RaiseOverdue(case_id=case_id))
+            except MailServerUnavailable as error:
+                away = error
+        if away is not None:
+            raise away
+
     async def _tell(self, findings: Sequence[Finding], now: datetime) -> None:
-        """Write to the officer first: what could not be told is found again by the next sweep."""
+        """Write to those whose cases they are, and of all to the organisation's contact.
+
+        What could not be told, as the mail server took nothing, is found again by the next sweep.
+        """
         if not findings:
             return
+        telling = self._telling
+        whose = await asyncio.to_thread(self._assignments, findings)
+        told: dict[Recipient, list[Finding]] = {telling.organisation: []}
+        for finding in findings:
+            for recipient in telling.recipients(whose[finding.case_id], Step.LAST):
+                told.setdefault(recipient, []).append(finding)
+        outcomes = [
+            await telling.tell(self._found(theirs, alarm=recipient == telling.organisation), [recipient], now)
+            for recipient, theirs in told.items()
+        ]
+        if any(outcome.away for outcome in outcomes):
+            _log.warning("findings not told", findings=len(findings))
+            return
+        await asyncio.to_thread(self._keep, findings)
+
+    def _found(self, findings: Sequence[Finding], *, alarm: bool) -> Message:
+        """What the watchdog found, for one person."""
         cases = list(dict.fromkeys(finding.case_id for finding in findings))
         whose = f"Case {identifiers.case_reference(cases[0])} was" if len(cases) == 1 else f"{len(cases)} cases were"
         lines = [f"Case {identifiers.case_reference(item.case_id)}: {item.finding}" for item in findings[:LISTED]]
         more = len(findings) - LISTED
         lines += [f"And {more} more; each case's page says what holds it up."] if more > 0 else []
-        pages = [self._reminders.case_page(case_id) for case_id in cases[:LISTED]]
-        try:
-            await self._reminders.write_to_officer(
-                f"{whose} found stuck",
-                ("The watchdog found:", *lines, "\n".join(pages)),
-                key="\n".join(finding.key for finding in findings),
-                at=now,
-            )
-        except (MailServerUnavailable, OutcomeUnknown) as error:
-            _log.warning("findings not told", findings=len(findings), code=error.code)
-            return
-        await asyncio.to_thread(self._keep, findings)
+        pages = [f"/cases/{case_id}" for case_id in cases[:LISTED]]
+        return Message(
+            key="\n".join(finding.key for finding in findings),
+            about="stuck",
+            subject=f"{whose} found stuck",
+            paragraphs=("The watchdog found:", *lines, *map(self._telling.page, pages[1:])),
+            alert=f"{whose} found stuck.",
+            page=pages[0],
+            alarm=alarm,
+        )
 
-    async def _tell_of_locks(self, now: datetime) -> None:
-        """Write to the officer about accounts that too many wrong passwords locked: somebody may be guessing."""
-        locked = await asyncio.to_thread(locked_unraised, self._database)
-        if not locked:
-            return
-        try:
-            await self._reminders.write_to_officer(
-                "Somebody tries passwords",
-                (
-                    "After too many wrong tries these accounts take no password for a while:",
-                    *(f"{name}, until {until:%Y-%m-%d %H:%M} UTC" for name, until in locked),
-                    "Ask their people whether it was they. Evidence has every try.",
-                ),
-                key="\n".join(f"locked:{name}:{until.isoformat()}" for name, until in locked),
-                at=now,
-            )
-        except (MailServerUnavailable, OutcomeUnknown) as error:
-            _log.warning("locked accounts not told", accounts=len(locked), code=error.code)
-            return
-        await asyncio.to_thread(mark_raised, self._database, tuple(name for name, _ in locked), now)
+    def _assignments(self, findings: Sequence[Finding]) -> Mapping[UUID, Assignment]:
+        with self._database.reading() as session:
+            return assignments(session, (finding.case_id for finding in findings))
 
     def _troubles(self, troubled: Sequence[UUID], now: datetime) -> list[Finding]:
         with self._database.reading() as session:

@@ -27,6 +27,7 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.reminders import ReminderActivities
+from activities.replies import ReplySender
 from activities.watchdog import WatchdogActivities
 from bench.fanout import free_port
 from bench.support import ORIGIN, CaseKeeper, know_districts, officer, shown
@@ -114,6 +115,8 @@ async def pages(resources: Resources, http: httpx.AsyncClient, count: int) -> Fi
         "what is due, first page": "/",
         "what is due, last page": f"/?page={last}",
         "what is due, closed cases": "/?status=closed",
+        "what needs people, in JSON": "/api/needs-you?limit=20",
+        "what needs one officer, in JSON": "/api/needs-you?limit=20&own=true",
         "cases in JSON, the last thousand": f"/api/cases?limit=1000&offset={max(count - 1000, 0)}",
         "a case": f"/cases/{row.id}",
         "agreements": "/agreements",
@@ -150,7 +153,8 @@ class Sweeper:
         async with SmtpTransport(smtp_server(resources.settings)) as transport:
             writer = notice_writer(resources.settings, resources.keyring)
             reminders = ReminderActivities(resources.database, transport, writer)
-            watchdog = WatchdogActivities(resources.client, resources.database, reminders, start)
+            replies = ReplySender(resources.database, transport, writer)
+            watchdog = WatchdogActivities(resources.client, resources.database, reminders, replies, start)
             return await environment.run(watchdog.sweep, Sweep(grace_minutes=0))
 
     async def measure(self, cases: Sequence[UUID]) -> Figures:

@@ -176,7 +176,7 @@ class KeptCase:
 
     def link(self, resources: Resources, reference: str) -> str:
         """The path of a notice's own page."""
-        return f"/n/{notice_token(resources.keyring.derive(LINK_PURPOSE), self.notices[reference])}"
+        return f"/n/{notice_token(resources.keyring.derive(LINK_PURPOSE), self.notices[reference], 1)}"
 
 
 @dataclass(frozen=True)
@@ -315,6 +315,7 @@ class CaseKeeper:
             status=BatchStatus.SENT if self._given else BatchStatus.WITHHELD if overdue else BatchStatus.WAITING,
             size=1,
             planned_at=confirmed_at,
+            due_at=duty.due_at,
             leaves_at=(duty.due_at or self._now) - timedelta(hours=1),
         )
         notice_id = identifiers.notice_id(batch.values["id"], duty_id)

@@ -33,6 +33,7 @@ Clause = Annotated[Line, Field(title="Clause", json_schema_extra={"choice": "cla
 Element = Annotated[Line, Field(title="Element", json_schema_extra={"choice": "elements"})]
 Ground = Annotated[Line, Field(title="Ground", json_schema_extra={"choice": "grounds"})]
 DateName = Annotated[Line, Field(title="Which date", json_schema_extra={"choice": "dates"})]
+Account = Annotated[Line, Field(title="Account", json_schema_extra={"choice": "accounts"})]
 Asked = Annotated[Line, Field(title="What is asked", json_schema_extra={"choice": "asked"})]
 Reason = Annotated[KeptText, Field(title="Reason", description="Why, in a sentence; it is kept as evidence.")]
 
@@ -63,6 +64,10 @@ class Act(Message):
 
     starts_clocks: ClassVar[bool] = False
     """Whether it gives dated facts or brings in agreements, so that a person first checks what would follow."""
+
+    keeps_clocks: ClassVar[bool] = True
+    """Whether a clock may go by it. What no clock goes by is recorded in SQL alone: without the case's workflow, so
+    also once the case is closed."""
 
     act: str
 
@@ -172,10 +177,26 @@ class Release(Act):
 
 
 class Withhold(Act):
-    """Keep waiting notices back, even at their last safe moment: of one clause, or all."""
+    """Keep waiting notices back until somebody releases them, at the longest until their last safe moment.
 
-    done_says = "The notices are withheld until somebody releases them."
+    It is of one clause, or of all. What has no due instant stays back until it is released.
+    """
+
+    done_says = "The notices are withheld. Those that are due go by themselves at their last safe moment."
     act: Literal["withhold"] = "withhold"
+    reason: Reason
+    clause: Clause | None = None
+
+
+class WithholdPastDue(Act):
+    """Keep notices back past their due instant: a second person decides that, and until then they are withheld.
+
+    It is of one clause, or of all. Without a second person they go at their last safe moment.
+    """
+
+    makes = Made("proposal", "Proposal {id}: a second person decides it.")
+    done_says = "Withheld. Unless a second person approves before, those that are due go at their last safe moment."
+    act: Literal["withhold-past-due"] = "withhold-past-due"
     reason: Reason
     clause: Clause | None = None
 
@@ -198,18 +219,18 @@ class Propose(Act):
 
 
 class Approve(Act):
-    """Approve somebody else's proposal: its duties are closed as not required."""
+    """Approve somebody else's proposal: what it says holds from then on, on the word of both."""
 
-    done_says = "Approved. Its duties are closed as not required."
+    done_says = "Approved, and recorded with both names."
     stands_alone = False
     act: Literal["approve"] = "approve"
     proposal_id: UUID = Field(title="Proposal", json_schema_extra={"choice": "proposals"})
 
 
 class Decline(Act):
-    """Decline a proposal: its duties stay as they are."""
+    """Decline a proposal, or withdraw one's own: its duties stay as they are."""
 
-    done_says = "Declined. Its duties stay as they are."
+    done_says = "Recorded. Its duties stay as they are."
     stands_alone = False
     act: Literal["decline"] = "decline"
     proposal_id: UUID = Field(title="Proposal", json_schema_extra={"choice": "proposals"})
@@ -244,12 +265,38 @@ class Lift(Act):
 
 
 class Done(Act):
-    """Record that the duties under a clause were done, with the proof; never those that a notice performs."""
+    """Record that duties were done by other means than this engine, with the proof; a second person approves it.
 
-    done_says = "Recorded, with its proof."
+    Until it is approved, the duties stay open and their notices go as planned. It is never said of what a holder's
+    word performs, nor where the clause does not allow it.
+    """
+
+    makes = Made("proposal", "Proposal {id}: a second person decides it.")
+    done_says = "Recorded, with its proof. A second person decides it; until then the duties are open."
     act: Literal["done"] = "done"
     clause: Clause
+    agreements: tuple[AgreementName, ...] = Field(
+        min_length=1,
+        max_length=1_000,
+        title="References of the agreements",
+        description="Those towards which it was done.",
+    )
+    done_at: Instant = Field(title="When it was done")
+    how: KeptText = Field(title="How it was done, and by whom", description="It is kept as evidence.")
+    to_whom: KeptText | None = Field(
+        default=None, title="To whom", description="Who was told; needed where the clause asks for a notice."
+    )
     proof: KeptFile = Field(title="What proves it")
+
+
+class Undo(Act):
+    """Take back that duties were done by other means: they are open again, and their notices are drafted anew."""
+
+    done_says = "Taken back. Its duties are open again; both records stay."
+    stands_alone = False
+    act: Literal["undo"] = "undo"
+    proposal_id: UUID = Field(title="What was recorded as done", json_schema_extra={"choice": "done"})
+    reason: Reason
 
 
 class ConfirmDone(Act):
@@ -316,6 +363,29 @@ class Add(Act):
     reason: KeptText | None = Field(default=None, title="Reason for that date")
 
 
+class Assign(Act):
+    """Say whose case it is, and who stands in: they are reminded of what it needs, and its questions are theirs."""
+
+    done_says = "Recorded. What this case needs is theirs from now on."
+    keeps_clocks = False
+    act: Literal["assign"] = "assign"
+    responsible: Account = Field(title="Who is responsible")
+    deputy: Account | None = Field(
+        default=None, title="Their deputy", description="Whom what is pressing is sent to as well."
+    )
+
+
+class AnswerQuestion(Act):
+    """Answer a question that an LEA asked about its notice: by a letter to who asked, and on the notice's own page."""
+
+    done_says = "The answer is kept, and its letter is on its way to who asked."
+    stands_alone = False
+    keeps_clocks = False
+    act: Literal["answer"] = "answer"
+    question: UUID = Field(title="Question", json_schema_extra={"choice": "questions"})
+    text: KeptText = Field(title="Answer", description="It is mailed to who asked as it stands here.")
+
+
 CommonAct: TypeAlias = (
     SetDate
     | NotYet
@@ -323,17 +393,21 @@ CommonAct: TypeAlias = (
     | Impossible
     | Release
     | Withhold
+    | WithholdPastDue
     | Propose
     | Approve
     | Decline
     | Hold
     | Lift
     | Done
+    | Undo
     | ConfirmDone
     | SendAgain
     | Vouch
     | AdoptTerms
     | Add
+    | Assign
+    | AnswerQuestion
 )
 """What can be done in a case of any kind."""
 
@@ -344,17 +418,21 @@ COMMON_ACTS: tuple[type[Act], ...] = (
     Impossible,
     Release,
     Withhold,
+    WithholdPastDue,
     Propose,
     Approve,
     Decline,
     Hold,
     Lift,
     Done,
+    Undo,
     ConfirmDone,
     SendAgain,
     Vouch,
     AdoptTerms,
     Add,
+    Assign,
+    AnswerQuestion,
 )
 
 

@@ -19,6 +19,7 @@ from cases.intake import Intake, Person, Text, person_problems
 from cases.kind import Kind
 from cases.state import CaseState, OpenProposal
 from cases.values import AnchorValue, Day, Instant, KeptFile, KeptText, Line
+from models.enums import ProposalKind
 from models.errors import InvalidInput, Refused
 
 REQUESTED = "disposal_requested"
@@ -36,9 +37,6 @@ BY_THEIR_ACTS = {
 
 CONFIRMATION = "disposition_confirmation"
 """The content element that the case itself makes once every holder has confirmed."""
-
-WAIVER = "holder-waived"
-"""The ground of a proposal that nobody waits for a holder's confirmation any more."""
 
 EXTENT, CATEGORIES, NATURE, TRANSFER, SCHEDULE = "extent", "categories", "nature", "transfer", "schedule"
 DE_IDENTIFIED, INSTRUCTIONS, REPRESENTATIVE = "de_identified", "instructions", "representative"
@@ -372,7 +370,7 @@ def take(message: TakeAct, state: CaseState) -> None:
             state.dismissed = True
         case ProposeWaiver():
             state.proposals[message.made_id] = OpenProposal(
-                clause="", ground=WAIVER, agreements=(), proposed_by=message.actor
+                kind=ProposalKind.WAIVER, clause=None, ground=None, agreements=(), proposed_by=message.actor
             )
         case AddHolder() | AcceptAnswer() | RefuseAnswer() | Restored() | RevokeLink():
             return  # what they change is in SQL alone

@@ -49,10 +49,14 @@ class SummariseCase(Message):
 
 
 class SendBatch(Message):
-    """Send one batch of notices; ``released_by`` is None when nobody released it in time."""
+    """Send one batch of notices; ``released_by`` is None when nobody released it in time.
+
+    ``lapsed`` is whether one person withheld it and nobody else approved that by its last safe moment.
+    """
 
     batch_id: UUID
     released_by: str | None = None
+    lapsed: bool = False
 
 
 class BatchOutcome(Message):
@@ -62,7 +66,7 @@ class BatchOutcome(Message):
     that refused, ``undecided`` the messages of which nobody can say whether they arrived and a person decides.
     ``again_at`` is when to take the batch up again for the ``put_off`` notices of which something is to be tried again;
     None when there are none. ``ended_at`` is when the batch was gone through; histories written before it was told have
-    None.
+    None. ``kept_back`` is whether nothing of it left, since a decision that was recorded meanwhile keeps it back.
     """
 
     given: int = 0
@@ -73,12 +77,15 @@ class BatchOutcome(Message):
     put_off: int = 0
     again_at: datetime | None = None
     ended_at: datetime | None = None
+    kept_back: bool = False
 
 
 class RemindOfficer(Message):
     """Tell the officer of notices under one clause that wait for release; ``due_at`` names the cohort.
 
-    ``fraction`` of their time is over; ``last_moment`` is whether they are to leave as soon as they can.
+    ``fraction`` of their time is over; ``last_moment`` is whether they are to leave as soon as they can. ``lapses_at``
+    is when those that one person withheld leave nevertheless; None for those that nobody withheld. ``last`` is whether
+    no reminder of them follows.
     """
 
     case_id: UUID
@@ -86,6 +93,8 @@ class RemindOfficer(Message):
     due_at: datetime
     fraction: float
     last_moment: bool = False
+    last: bool = False
+    lapses_at: datetime | None = None
 
 
 class AskForDecision(Message):

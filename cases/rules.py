@@ -13,7 +13,9 @@ from cases.acts import (
     Act,
     Add,
     AdoptTerms,
+    AnswerQuestion,
     Approve,
+    Assign,
     CommonAct,
     ConfirmDone,
     Decline,
@@ -28,12 +30,15 @@ from cases.acts import (
     SendAgain,
     SetDate,
     TakeAct,
+    Undo,
     Vouch,
     Withhold,
+    WithholdPastDue,
 )
 from cases.anchors import check_anchor, check_instant
 from cases.kind import Kind
 from cases.state import CaseState, LastingHold, OpenProposal
+from models.enums import ProposalKind
 from models.errors import InvalidInput, Refused
 
 
@@ -44,9 +49,9 @@ def check(kind: Kind, message: TakeAct, state: CaseState, now: datetime) -> None
         Refused: it makes no sense now.
         InvalidInput: something in it cannot be used; ``where`` names the field.
     """
-    if state.closing:
+    if state.closing and message.act.keeps_clocks:
         raise Refused("This case is closed.", next_step="Open a new case if there is something new.")
-    if state.dismissed:
+    if state.dismissed and message.act.keeps_clocks:
         _check_dismissed(message.act)
     if type(message.act) not in kind.acts:
         _check_common(kind, cast(CommonAct, message.act), message, state, now)
@@ -79,6 +84,8 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
             _check_release(act, state)
         case Withhold(clause=clause):
             _check_withholding(clause, state)
+        case WithholdPastDue(clause=clause):
+            _check_past_due(clause, state)
         case Propose():
             _check_proposal(act, state)
         case Approve(proposal_id=proposal_id) | Decline(proposal_id=proposal_id):
@@ -92,8 +99,10 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
         case Lift(hold_id=hold_id):
             if hold_id not in state.holds:
                 raise Refused("No such law-enforcement hold is in place.", next_step="Look at the case's page.")
-        case Done(clause=clause):
-            _check_done(clause, state)
+        case Done():
+            _check_done(act, state, now)
+        case Undo():
+            _refuse_unopened(state)  # which proposal stands is in SQL alone
         case ConfirmDone(clause=clause):
             _check_clause(clause, state)
             if clause not in state.vocabulary.by_confirmation:
@@ -108,8 +117,11 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
             _check_undecided(clause, state)
             if problem := check_instant("arrived_at", arrived_at, now):
                 raise problem
-        case AdoptTerms():
+        case AdoptTerms() | AnswerQuestion():
             return
+        case Assign(responsible=responsible, deputy=deputy):
+            if deputy and deputy.casefold() == responsible.casefold():
+                raise InvalidInput("This is who is responsible.", where="deputy", next_step="Choose somebody else.")
         case Add(involved_at=involved_at, reason=reason):
             if involved_at and reason is None:
                 raise InvalidInput("It is empty.", where="reason", next_step="Say why the date is another one.")
@@ -180,6 +192,20 @@ def _check_withholding(clause: str | None, state: CaseState) -> None:
         raise Refused("These notices are withheld already.", next_step="There is nothing to do.")
 
 
+def _check_past_due(clause: str | None, state: CaseState) -> None:
+    due = [plan for plan in state.waiting_of(clause) if plan.batch_id not in state.released and plan.due_at]
+    if not due:
+        raise Refused(
+            "No such notice of this case waits and is due: there is no due instant that it could stay back past.",
+            next_step="Withhold them: what is not due stays back until it is released.",
+        )
+    open_ones = [row for row in state.proposals.values() if row.kind is ProposalKind.WITHHOLD]
+    if any(row.clause in (None, clause) for row in open_ones):
+        raise Refused("This is proposed already.", next_step="A second person decides it.")
+    if all(plan.withheld and plan.lapses_at is None for plan in due):
+        raise Refused("These notices stay back past their due instant already.", next_step="There is nothing to do.")
+
+
 def _check_proposal(act: Propose, state: CaseState) -> None:
     _check_clause(act.clause, state)
     if act.ground not in state.vocabulary.grounds:
@@ -207,16 +233,10 @@ def _check_hold(act: Hold, state: CaseState, now: datetime) -> None:
         )
 
 
-def _check_done(clause: str, state: CaseState) -> None:
-    """What a notice or a holder's word performs is never performed by somebody else's saying so."""
+def _check_done(act: Done, state: CaseState, now: datetime) -> None:
+    """Only what its clause lets be done elsewhere is recorded so, and never what a holder's word performs."""
+    clause, vocabulary = act.clause, state.vocabulary
     _check_clause(clause, state)
-    vocabulary = state.vocabulary
-    if clause in vocabulary.by_notice:
-        raise Refused(
-            f"What {clause} asks for is performed by its notice, so it cannot be recorded as done.",
-            where="clause",
-            next_step="Release the notice, or propose that none is required.",
-        )
     if clause in vocabulary.by_confirmation:
         raise Refused(
             f"What {clause} asks for is performed once each holder has confirmed it.",
@@ -227,6 +247,24 @@ def _check_done(clause: str, state: CaseState) -> None:
         raise Refused(
             f"What {clause} says happens by the passing of time.", where="clause", next_step="There is nothing to do."
         )
+    if clause not in vocabulary.by_other_means:
+        raise Refused(
+            f"The terms do not let {clause} be performed by other means than its notice.",
+            where="clause",
+            next_step="Release the notice, or propose that none is required.",
+        )
+    if problem := check_instant("done_at", act.done_at, now):
+        raise problem
+    if clause in vocabulary.by_notice and act.to_whom is None:
+        raise InvalidInput("It is empty.", where="to_whom", next_step="Say who was told.")
+    agreements = {agreement.id for agreement in act.agreements}
+    for known in state.proposals.values():
+        if known.kind is ProposalKind.DONE and known.clause == clause and agreements.intersection(known.agreements):
+            raise Refused(
+                "This is proposed already, for one of these agreements.",
+                where="agreements",
+                next_step="A second person decides it; withdraw it first if it is to say something else.",
+            )
 
 
 def _check_undecided(clause: str, state: CaseState) -> None:
@@ -267,6 +305,20 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
         case Withhold(clause=clause):
             waiting = state.waiting_of(clause)
             state.withheld.update(plan.batch_id for plan in waiting if plan.batch_id not in state.released)
+        case WithholdPastDue(clause=clause):
+            waiting = state.waiting_of(clause)
+            state.withheld.update(plan.batch_id for plan in waiting if plan.batch_id not in state.released)
+            state.proposals[message.made_id] = OpenProposal(
+                kind=ProposalKind.WITHHOLD, clause=clause, ground=None, agreements=(), proposed_by=message.actor
+            )
+        case Done(clause=clause, agreements=agreements):
+            state.proposals[message.made_id] = OpenProposal(
+                kind=ProposalKind.DONE,
+                clause=clause,
+                ground=None,
+                agreements=tuple(agreement.id for agreement in agreements),
+                proposed_by=message.actor,
+            )
         case Propose(clause=clause, ground=ground, agreements=agreements):
             state.proposals[message.made_id] = OpenProposal(
                 clause=clause,
@@ -288,7 +340,18 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
             for key, batch in state.put_off.items():
                 if batch.plan.clause == clause:  # it takes the message along at once: its clock began in the past
                     state.put_off[key] = batch.model_copy(update={"again_at": batch.plan.starts_at})
-        case SetDate() | Learn() | Impossible() | Done() | ConfirmDone() | Vouch() | AdoptTerms() | Add():
+        case (
+            SetDate()
+            | Learn()
+            | Impossible()
+            | Undo()
+            | ConfirmDone()
+            | Vouch()
+            | AdoptTerms()
+            | Add()
+            | Assign()
+            | AnswerQuestion()
+        ):
             return  # what they change is in SQL alone
         case _:
             assert_never(act)

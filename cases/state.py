@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from cases.values import AnchorValue, Message
-from models.enums import NoticeKind
+from models.enums import NoticeKind, ProposalKind
 
 
 class NoticePolicy(Message):
@@ -25,7 +26,8 @@ class NoticePolicy(Message):
     itself ``last_moment_hours`` after it was drafted (None: as any other).
 
     A draft whose last safe moment has passed when it is made, as where a date that was given lies far back, still waits
-    ``overdue_grace_minutes`` for a person.
+    ``overdue_grace_minutes`` for a person. An officer is told ``lapse_warning_minutes`` before what one person withheld
+    leaves nevertheless.
 
     A holder of data that is to confirm its disposal is reminded at ``holder_fractions`` of the time that it was given,
     and ``holder_hours_before`` its due instant; its link lasts ``holder_link_days`` longer than that.
@@ -39,6 +41,7 @@ class NoticePolicy(Message):
     last_moment_reminder_minutes: int = 0
     last_moment_hours: int | None = None
     overdue_grace_minutes: int = 30
+    lapse_warning_minutes: int = 120
     holder_fractions: tuple[float, ...] = ()
     holder_hours_before: tuple[int, ...] = ()
     holder_link_days: int = 30
@@ -48,7 +51,8 @@ class BatchPlan(Message):
     """One batch of at most 200 notices that share clause, due instant and the moment at which they leave.
 
     ``last_moment`` is whether the due instant is the last moment and not the plan. ``released_by`` is who released it,
-    if somebody did before the case's workflow had to begin anew.
+    if somebody did before the case's workflow had to begin anew. ``lapses_at`` is when one that is ``withheld`` by one
+    person leaves nevertheless; None where two people decided it, or nothing is due.
     """
 
     batch_id: UUID
@@ -61,6 +65,7 @@ class BatchPlan(Message):
     withheld: bool = False
     released_by: str | None = None
     last_moment: bool = False
+    lapses_at: datetime | None = None
 
 
 class PutOff(Message):
@@ -76,7 +81,8 @@ class CaseVocabulary(Message):
 
     ``clocks`` are the dates from which some clause counts, ``instants`` those of them for which a day is not enough.
     ``asked`` are the dates that people are asked for as a decision, since a clock has not started without them.
-    ``by_notice`` are the clauses that a notice performs, ``by_confirmation`` those that each holder's word performs.
+    ``by_notice`` are the clauses that a notice performs, ``by_confirmation`` those that each holder's word performs;
+    ``by_other_means`` those of which two people may record that they were performed by other means than the engine's.
     """
 
     anchors: tuple[str, ...] = ()
@@ -87,6 +93,7 @@ class CaseVocabulary(Message):
     by_notice: tuple[str, ...] = ()
     by_confirmation: tuple[str, ...] = ()
     by_time: tuple[str, ...] = ()
+    by_other_means: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     grounds: tuple[str, ...] = ()
 
@@ -116,12 +123,16 @@ class CaseSummary(Message):
 
 
 class OpenProposal(Message):
-    """A proposal that waits for a second person; ``agreements`` is empty where it is for all."""
+    """A proposal that waits for a second person; ``agreements`` is empty where it is for all.
 
-    clause: str
-    ground: str
+    Only one that no notice is required has a ``ground``; one to withhold may be of every clause.
+    """
+
+    clause: str | None
+    ground: str | None
     agreements: tuple[UUID, ...]
     proposed_by: str
+    kind: ProposalKind = ProposalKind.NOT_REQUIRED
 
 
 class LastingHold(Message):
@@ -141,7 +152,7 @@ class CaseState(BaseModel):
         leaving: batches that are being sent.
         put_off: batches of which some messages could not leave, which are tried again.
         released: who released a waiting batch.
-        withheld: batches that an officer decided to keep back.
+        withheld: batches that an officer decided to keep back: those of one person up to ``BatchPlan.lapses_at``.
         proposals: those that wait for a second person.
         holds: law-enforcement holds that last.
         reminded: how many reminders there were for each clause and due instant.
@@ -217,6 +228,32 @@ class CaseState(BaseModel):
             case False:
                 kept_or_gone = self.withheld | self.released.keys()
                 return [plan for plan in waiting if plan.batch_id not in kept_or_gone]
+
+    def ready(self, now: datetime) -> list[PutOff]:
+        """The batches that may go: released, at their last safe moment, or put off till now.
+
+        What is withheld is not among them, unless one person's decision about it has lapsed.
+        """
+        begin = [
+            PutOff(
+                plan=plan,
+                released_by=self.released.get(key, plan.released_by),
+                again_at=plan.due_at or plan.leaves_at,
+            )
+            for key, plan in self.waiting.items()
+            if key in self.released or (now >= plan.leaves_at and key not in self.withheld) or self._lapsed(plan, now)
+        ]
+        return begin + [batch for batch in self.put_off.values() if batch.again_at <= now]
+
+    def _lapsed(self, plan: BatchPlan, now: datetime) -> bool:
+        return plan.batch_id in self.withheld and plan.lapses_at is not None and now >= plan.lapses_at
+
+    def leaving_moments(self) -> Iterator[datetime]:
+        """When the waiting batches leave by themselves, each that does."""
+        for key, plan in self.waiting.items():
+            moment = plan.lapses_at if key in self.withheld else plan.leaves_at
+            if moment is not None:
+                yield moment
 
     def reported(self) -> CaseSummary:
         """How the case stands, as far as it is computed."""

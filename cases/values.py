@@ -138,7 +138,10 @@ class KeptText(Kept):
 
 
 class KeptFile(Kept):
-    """A file of at most ``LARGEST_FILE`` bytes; in JSON, a text."""
+    """A file of at most ``LARGEST_FILE`` bytes; in JSON, a text.
+
+    What it holds is checked where it is kept (``records.file_types``), which workflows need not know.
+    """
 
     media_type: ClassVar[str] = "application/octet-stream"
 

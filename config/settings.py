@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -51,6 +52,15 @@ _Address = Annotated[
 _Domain = Annotated[str, _shaped(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", "it must be a domain, such as example.org")]
 _Origin = Annotated[
     str, _shaped(r"https?://[^/?#\s]+", "it must be scheme and host without a path, such as https://example.org")
+]
+
+
+_Issuer = Annotated[
+    str,
+    _shaped(
+        r"https://[^?#\s]+|http://(localhost|127\.0\.0\.1)(:\d+)?(/[^?#\s]*)?",
+        "it must be an address on https, such as https://login.example.org, or one of this machine",
+    ),
 ]
 
 
@@ -164,6 +174,8 @@ class Settings(BaseSettings):
     """How long before its due instant a notice that nobody has released goes out by itself."""
     overdue_grace_minutes: int = Field(default=30, ge=0)
     """How long a notice whose last safe moment has passed when it is drafted waits for a person; 0 sends it at once."""
+    lapse_warning_minutes: int = Field(default=120, ge=0)
+    """How long before it leaves an officer is told of a notice that one person withheld and no second one did."""
     reminder_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.75, 0.9)
     """When an officer is reminded of a notice to release, as fractions of its time."""
 
@@ -186,19 +198,41 @@ class Settings(BaseSettings):
     """How many hours after a notice its LEA is asked to acknowledge it."""
     unknown_resends: int = Field(default=3, ge=0, le=20)
     """How often a notice is sent again of which nobody can say whether it arrived, before a person decides."""
+    deputy_share: float = Field(default=0.7, gt=0, le=1)
+    """From which part of a notice's time on the deputy, too, is reminded of it."""
+    leaves_soon_hours: int = Field(default=24, ge=1, le=168)
+    """What leaves by itself within so many hours is named so among what needs people."""
+    alert_urls: SecretStr | None = None
+    """Where alerts go besides mail: addresses of Apprise (chat, SMS, pagers), with blanks between them."""
     watchdog_minutes: int = Field(default=5, ge=1)
     """How often the watchdog looks for cases that were lost and duties that nobody was told of."""
+
+    link_days_after_closing: int = Field(default=180, ge=1)
+    """How many days after its case was closed the link in a notice still opens it: longer than any school holiday."""
 
     session_idle_minutes: int = Field(default=60, ge=1)
     """After how long without a click a person has to sign in again."""
     session_hours: int = Field(default=12, ge=1, le=168)
     """How long after signing in a person has to sign in again in any case."""
 
+    oidc_issuer: _Issuer | None = None
+    """The OpenID provider that signs people in, as it calls itself; with a client id and a secret, or not at all."""
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = Field(default=None, validate_default=True)
+
     @field_validator("home", "keyring", "temporal_cli")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Stay where the process started, whatever directory it works in later."""
         return None if path is None else path.expanduser().absolute()
+
+    @field_validator("oidc_client_secret")
+    @classmethod
+    def _openid_is_whole(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        given = [info.data.get("oidc_issuer"), info.data.get("oidc_client_id"), secret]
+        if any(given) and not all(given):
+            raise ValueError("an OpenID provider takes an issuer, a client id and a client secret")
+        return secret
 
     @field_validator("reminder_fractions", "holder_fractions")
     @classmethod

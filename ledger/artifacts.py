@@ -80,6 +80,18 @@ def store_list(session: Session, name: str, lines: Sequence[str], at: datetime) 
     return {name: len(lines), f"{name}_sha256": store(session, content, "text/plain", at)}
 
 
+def media_type_of(session: Session, sha256: str) -> str:
+    """What the bytes with this SHA-256 are, as it was found when they were stored.
+
+    Raises:
+        NotFound: they are not kept here.
+    """
+    found = session.exec(select(Artifact.media_type).where(col(Artifact.sha256) == sha256)).one_or_none()
+    if found is None:
+        raise NotFound("There is no artifact with this SHA-256.", where=sha256)
+    return found
+
+
 def fetch(session: Session, sha256: str) -> bytes:
     """Return the bytes with this SHA-256.
 

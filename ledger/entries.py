@@ -32,7 +32,9 @@ from models.enums import (
     HolderMail,
     NoticeKind,
     Role,
+    Told,
     Verdict,
+    Way,
 )
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -248,12 +250,16 @@ class SignedIn(AccountEvent):
         session_id: the session.
         authenticated: how it was shown who it is.
         link_made_by: who made the one-time link, where it was one.
+        passkey_id: the passkey, where it was one.
+        issuer: the OpenID provider that said so, where it was one.
     """
 
     kind = "signed_in"
     session_id: UUID
     authenticated: Authentication
     link_made_by: IfAny[str | None] = None
+    passkey_id: IfAny[UUID | None] = None
+    issuer: IfAny[str | None] = None
 
     @property
     def key(self) -> str:
@@ -295,8 +301,64 @@ class SecondFactorRemoved(AccountEvent):
     kind = "second_factor_removed"
 
 
+class PasskeyEvent(AccountEvent):
+    """Something happened to a passkey of an account.
+
+    Attributes:
+        passkey_id: the passkey.
+    """
+
+    passkey_id: UUID
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.passkey_id}"
+
+
+class PasskeyAdded(PasskeyEvent):
+    """A person added a passkey, which signs their account in from now on."""
+
+    kind = "passkey_added"
+
+
+class PasskeyRemoved(PasskeyEvent):
+    """A person removed a passkey, which signs nobody in any more."""
+
+    kind = "passkey_removed"
+
+
+class OpenIdBound(AccountEvent):
+    """An identity at an OpenID provider signs an account in from now on, since both have the same verified address.
+
+    Attributes:
+        issuer: the provider.
+    """
+
+    kind = "openid_bound"
+    issuer: str
+
+
+class OpenIdRefused(Event):
+    """Somebody came from an OpenID provider and was refused before it was clear whose account it would have been.
+
+    Attributes:
+        try_id: names the try.
+        issuer: the provider.
+        reason: why, in a word.
+    """
+
+    kind = "openid_refused"
+    try_id: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
+    issuer: str
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.try_id}"
+
+
 class SignInForgotten(AccountEvent):
-    """An account's password and codes were forgotten; its person begins anew with a one-time link."""
+    """All ways in which a person signed in were forgotten; they begin anew with a one-time link."""
 
     kind = "sign_in_forgotten"
 
@@ -545,6 +607,56 @@ class NoticeReleased(CaseEvent):
         return f"notice-released:{self.batch_id}"
 
 
+class WithholdingLapsed(CaseEvent):
+    """Notices that one person withheld leave at their last safe moment, since no second one decided otherwise.
+
+    Attributes:
+        withholding_id: the decision that has lapsed, by the id of its act.
+        batch_id: the batch.
+        clause: the clause they are under.
+        notices: how many they are.
+    """
+
+    kind = "withholding_lapsed"
+    withholding_id: Subject[UUID]
+    batch_id: UUID
+    clause: str
+    notices: int
+
+    @property
+    def key(self) -> str:
+        return f"withholding-lapsed:{self.withholding_id}:{self.batch_id}"
+
+
+class DutyPerformedByOtherMeans(CaseEvent):
+    """Two people recorded that a duty was performed by other means than the engine's; its actor approved that.
+
+    Attributes:
+        duty: the duty.
+        proposal_id: the proposal that says how it was done, and to whom.
+        clause: its clause.
+        due_at: when it was due.
+        done_at: when it was done, on the word of whoever proposed it.
+        verdict: how that met the due instant.
+        on_the_word_of: who proposed it.
+        proof_sha256: what proves it.
+    """
+
+    kind = "duty_performed_by_other_means"
+    duty: Subject[UUID]
+    proposal_id: UUID
+    clause: str
+    due_at: datetime | None
+    done_at: datetime
+    verdict: Verdict
+    on_the_word_of: str
+    proof_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"duty-performed-by-other-means:{self.duty}:{self.proposal_id}"
+
+
 class Attempt(BaseModel):
     """One attempt to deliver a notice to one contact.
 
@@ -725,6 +837,7 @@ class ReminderSent(CaseEvent):
         due_at: when they are due.
         part: which part of their time was over.
         waiting: how many they are.
+        lapses_at: when they leave nevertheless, where one person withheld them.
     """
 
     kind = "reminder_sent"
@@ -732,10 +845,12 @@ class ReminderSent(CaseEvent):
     due_at: datetime
     part: str
     waiting: int
+    lapses_at: IfAny[datetime | None] = None
 
     @property
     def key(self) -> str:
-        return f"reminder-sent:{self.case_id}:{self.clause}:{self.due_at.isoformat()}:{self.part}"
+        lapses = f":{self.lapses_at.isoformat()}" if self.lapses_at else ""
+        return f"reminder-sent:{self.case_id}:{self.clause}:{self.due_at.isoformat()}:{self.part}{lapses}"
 
 
 class AcknowledgementAsked(CaseEvent):
@@ -875,6 +990,29 @@ class TroubleRaised(CaseEvent):
         return f"watchdog-raised:{self.case_id}:{self.trouble}:{self.since.isoformat()}"
 
 
+class PersonTold(Event):
+    """A person of the installation was told something, or could not be, by one way.
+
+    Attributes:
+        message_id: names what was told, whoever was told it.
+        about: what it was about, in a word.
+        way: how.
+        who: the account's name, ``organisation`` for its contact, or which of the alerts' addresses.
+        outcome: what became of it.
+    """
+
+    kind = "person_told"
+    message_id: Subject[UUID]
+    about: str
+    way: Way
+    who: str
+    outcome: Told
+
+    @property
+    def key(self) -> str:
+        return f"person-told:{self.message_id}:{self.way.value}:{self.who}:{self.outcome.value}"
+
+
 # What LEAs answer
 
 
@@ -914,6 +1052,31 @@ class ContactNamed(AnswerEvent):
     kind = "contact_named"
 
 
+class ReplyHandedOver(CaseEvent):
+    """The answer to a question of an LEA was handed to the mail server, for who asked.
+
+    Attributes:
+        reply_id: the reply.
+        answer: the question as SQL keeps it.
+        message_sha256: the letter as it was sent.
+        attempt: which attempt it was, from 1.
+        outcome: what became of it.
+        code: the mail server's, where it gave one.
+    """
+
+    kind = "reply_handed_over"
+    reply_id: Subject[UUID]
+    answer: UUID
+    message_sha256: Kept[str]
+    attempt: int
+    outcome: Told
+    code: IfAny[int | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"reply-handed-over:{self.reply_id}:{self.attempt}"
+
+
 class ContactAdopted(CaseEvent):
     """A contact that an LEA named was taken into its agreement.
 
@@ -950,6 +1113,62 @@ class AnswerSettled(CaseEvent):
     @property
     def key(self) -> str:
         return f"answer-settled:{self.answer}"
+
+
+# The links in notices
+
+
+class LinkEvent(CaseEvent):
+    """Something was done with the links of one party under an agreement.
+
+    Attributes:
+        agreement_id: the agreement.
+        notices: the notices that the links belong to.
+        reason_sha256: why, in a person's words.
+    """
+
+    agreement_id: Subject[UUID]
+    notices: tuple[UUID, ...]
+    reason_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.case_id}:{self.agreement_id}:{self.at.isoformat()}"
+
+
+class LinksReplaced(LinkEvent):
+    """Links were replaced: the earlier ones open nothing any more. That new ones were mailed is an entry of its own."""
+
+    kind = "links_replaced"
+
+
+class LinksRevoked(LinkEvent):
+    """Links were taken back: they open nothing any more, and there are no others."""
+
+    kind = "links_revoked"
+
+
+class LinksMailed(CaseEvent):
+    """New links were handed to the mail server of a contact.
+
+    Attributes:
+        agreement_id: the agreement.
+        contact: the contact.
+        rejected: whether the server refused them.
+        unknown: whether nobody can say if it took them.
+        message_sha256: the message.
+    """
+
+    kind = "links_mailed"
+    agreement_id: Subject[UUID]
+    contact: UUID
+    rejected: bool
+    unknown: bool
+    message_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.agreement_id}:{self.message_sha256}"
 
 
 # Holders of data, and legal holds

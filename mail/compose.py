@@ -10,7 +10,7 @@ import re
 import textwrap
 from binascii import b2a_qp
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.header import Header
@@ -25,7 +25,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cases.values import AnchorValue
-from mail.facts import TO_FOLLOW, Mailbox, MessageId, NoticeFacts
+from mail.facts import TO_FOLLOW, ContactPerson, Mailbox, MessageId, NoticeFacts
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "config" / "notices"
 """Where the templates are: one ``.txt.j2`` and one ``.html.j2`` for each sort of notice, over a shared base."""
@@ -80,8 +80,14 @@ def compose(facts: NoticeFacts, addressing: Addressing, *, test: bool = False) -
     subject = f"{'TEST, no notice: ' if test else ''}{text.heading}: {facts.reader} ({facts.case_reference})"
     plain = _BLANK_LINES.sub("\n\n", text.render(subject))
     shown = html.render(subject)
-    return ComposedNotice(
-        subject=subject, text=plain, html=shown, raw=_message(facts, addressing, subject, plain, shown)
+    return compose_message(
+        addressing,
+        subject,
+        plain,
+        shown,
+        contact=facts.sender.contact,
+        at=facts.noticed_at,
+        follows=facts.follows.message_id if facts.follows else None,
     )
 
 
@@ -121,17 +127,49 @@ def _nothing() -> None:
     """No date."""
 
 
-def _message(facts: NoticeFacts, addressing: Addressing, subject: str, text: str, html: str) -> bytes:
+def rendered(template: str, suffix: str, values: Mapping[str, Any]) -> str:
+    """One of the two layouts of a letter that is no notice, from the templates of its name."""
+    page = _ENVIRONMENTS[suffix].get_template(f"{template}.{suffix}.j2").render(values)
+    return _BLANK_LINES.sub("\n\n", page) if suffix == "txt" else page
+
+
+def compose_message(
+    addressing: Addressing,
+    subject: str,
+    text: str,
+    html: str,
+    *,
+    contact: ContactPerson,
+    at: datetime,
+    follows: str | None = None,
+) -> ComposedNotice:
+    """A letter in its two layouts as a message; whoever answers it reaches ``contact``.
+
+    ``follows`` is the Message-ID of the one that it follows.
+    """
+    raw = _message(addressing, subject, text, html, contact, at, follows)
+    return ComposedNotice(subject=subject, text=text, html=html, raw=raw)
+
+
+def _message(
+    addressing: Addressing,
+    subject: str,
+    text: str,
+    html: str,
+    contact: ContactPerson,
+    at: datetime,
+    follows: str | None,
+) -> bytes:
     headers = [
         _mailboxes("From", (addressing.sender,)),
-        _mailboxes("Reply-To", (Mailbox(name=facts.sender.contact.name, email=facts.sender.contact.email),)),
+        _mailboxes("Reply-To", (Mailbox(name=contact.name, email=contact.email),)),
         _mailboxes("To", addressing.to),
         *([_mailboxes("Cc", addressing.copies)] if addressing.copies else ()),
         f"Subject: {_header_text(subject, len('Subject: '))}",
-        f"Date: {format_datetime(facts.noticed_at.astimezone(UTC))}",
+        f"Date: {format_datetime(at.astimezone(UTC))}",
         f"Message-ID: {addressing.message_id}",
-        *([f"In-Reply-To: {facts.follows.message_id}"] if facts.follows else ()),
-        *([f"References: {facts.follows.message_id}"] if facts.follows else ()),
+        *([f"In-Reply-To: {follows}"] if follows else ()),
+        *([f"References: {follows}"] if follows else ()),
         "Auto-Submitted: auto-generated",
         "Content-Language: en-US",
         "MIME-Version: 1.0",

@@ -93,18 +93,20 @@ MessageId = Annotated[str, Field(pattern=f"^{_MESSAGE_ID.pattern}$")]
 """A Message-ID with its angle brackets (RFC 5322, 3.6.4)."""
 
 
-class _Value(BaseModel):
+class FactsValue(BaseModel):
+    """Base of all facts: frozen, and no input is repeated in an error."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class Mailbox(_Value):
+class Mailbox(FactsValue):
     """A name and an address (RFC 5322, 3.4)."""
 
     name: Annotated[str, AfterValidator(clean_line)] = ""
     email: EmailAddress
 
 
-class ContactPerson(_Value):
+class ContactPerson(FactsValue):
     """Somebody at the sender whom others may ask."""
 
     name: Line
@@ -116,14 +118,14 @@ class ContactPerson(_Value):
         return "\n".join(part for part in (self.name, self.email, self.phone) if part)
 
 
-class Signatory(_Value):
+class Signatory(FactsValue):
     """Who signs for the sender, with the title under which they do."""
 
     name: Line
     title: Line
 
 
-class Sender(_Value):
+class Sender(FactsValue):
     """The organisation that owes the notice, who signs for it, and whom the reader may ask.
 
     Attributes:
@@ -139,7 +141,7 @@ class Sender(_Value):
     parents_contact: ContactPerson
 
 
-class SignedAgreement(_Value):
+class SignedAgreement(FactsValue):
     """The agreement under which a notice is given, as a letter cites it: its title, its parties and its date."""
 
     title: Line
@@ -149,7 +151,7 @@ class SignedAgreement(_Value):
     signed_on: date
 
 
-class Clause(_Value):
+class Clause(FactsValue):
     """A clause that the notice is given under.
 
     Attributes:
@@ -177,7 +179,7 @@ TO_FOLLOW = frozenset({ElementStatus.PARTLY_KNOWN, ElementStatus.NOT_YET_KNOWN})
 """Elements of which something is still to be told."""
 
 
-class ElementValue(_Value):
+class ElementValue(FactsValue):
     """One content element that the LEA's terms require, with what can be said about it now.
 
     ``value`` is the fact of a known element, or as much of it as can be told; for one that is impossible to determine,
@@ -199,14 +201,14 @@ class ElementValue(_Value):
         return self
 
 
-class EarlierNotice(_Value):
+class EarlierNotice(FactsValue):
     """The notice that this one follows: one that it adds to or takes back, or one given before in the same case."""
 
     message_id: MessageId
     given_at: AwareDatetime
 
 
-class NoticeFacts(_Value):
+class NoticeFacts(FactsValue):
     """Everything one notice says.
 
     Attributes:

@@ -76,10 +76,19 @@ OPEN_STATUSES = frozenset({DutyStatus.PENDING, DutyStatus.RUNNING, DutyStatus.SU
 
 
 class Verdict(StrEnum):
-    """How a performed duty met its due instant; frozen at the first performance."""
+    """How a performed duty met its due instant; frozen at the first performance.
+
+    What two people say was done by other means than the engine's never reads like what the engine saw itself.
+    """
 
     ON_TIME = "on_time"
     LATE = "late"
+    ON_TIME_BY_OTHER_MEANS = "on_time_by_other_means"
+    LATE_BY_OTHER_MEANS = "late_by_other_means"
+
+
+TOO_LATE = frozenset({Verdict.LATE, Verdict.LATE_BY_OTHER_MEANS})
+BY_OTHER_MEANS = frozenset({Verdict.ON_TIME_BY_OTHER_MEANS, Verdict.LATE_BY_OTHER_MEANS})
 
 
 class NoticeKind(StrEnum):
@@ -114,6 +123,37 @@ class DeliveryStatus(StrEnum):
     VOUCHED = "vouched"
     """A person vouches that it arrived; its mail server never said so."""
     BOUNCED = "bounced"
+
+
+class Way(StrEnum):
+    """How people of the installation are told something."""
+
+    MAIL = "mail"
+    ALERT = "alert"
+    """Chat, SMS, a pager: whatever the settings name besides mail."""
+
+
+class Told(StrEnum):
+    """What became of telling one person, or by one way."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    """It could not be tried, or went through to nobody; it may be tried again."""
+
+
+class ProposalKind(StrEnum):
+    """What one person proposes and a second one decides."""
+
+    NOT_REQUIRED = "not_required"
+    """That a clause asks for no notice, on one of its grounds."""
+    DONE = "done"
+    """That duties were performed by other means than the engine's: on somebody's word, with proof."""
+    WITHHOLD = "withhold"
+    """That notices stay back past their due instant."""
+    WAIVER = "waiver"
+    """That nobody waits any more for a holder of data to confirm its disposal."""
 
 
 class FactStatus(StrEnum):
@@ -201,4 +241,14 @@ class Authentication(StrEnum):
     ONE_TIME_LINK = "one_time_link"
     PASSWORD = "password"  # noqa: S105 (a word of the vocabulary, no secret)
     PASSWORD_AND_TOTP = "password_and_totp"  # noqa: S105
+    PASSKEY = "passkey"
+    OPENID_CONNECT = "openid_connect"
     COMMAND_LINE = "command_line"
+
+
+class ChallengePurpose(StrEnum):
+    """What a browser was given a challenge for."""
+
+    ADD_PASSKEY = "add_passkey"
+    PASSKEY = "passkey"
+    OPENID_CONNECT = "openid_connect"

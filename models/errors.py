@@ -65,6 +65,13 @@ class NotFound(DuenoticeError):
     exit_code = 2
 
 
+class Gone(DuenoticeError):
+    """What was here is here no longer: it was replaced or taken back, or has expired."""
+
+    code = "gone"
+    exit_code = 2
+
+
 class Refused(DuenoticeError):
     """The act makes no sense in the present state; nothing was changed."""
 

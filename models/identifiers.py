@@ -68,6 +68,11 @@ def delivery_id(notice: UUID, contact: UUID) -> UUID:
     return _derived("delivery", notice, contact)
 
 
+def reply_id(act: UUID) -> UUID:
+    """The reply to a question that one act gives."""
+    return _derived("reply", act)
+
+
 def plain_mail_id(key: str) -> UUID:
     """One message that is no notice, named by what it is about."""
     return _derived("plain-mail", key)

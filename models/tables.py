@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Enum, Index, text
+from sqlalchemy import JSON, Column, Enum, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
@@ -16,6 +16,7 @@ from models.enums import (
     Authentication,
     BatchStatus,
     CaseStatus,
+    ChallengePurpose,
     ContactRole,
     DeliveryStatus,
     DutyStatus,
@@ -25,12 +26,15 @@ from models.enums import (
     NoticeKind,
     Party,
     PerformedBy,
+    ProposalKind,
     Role,
+    Told,
     Verdict,
+    Way,
 )
 
 
-def _word(of: type[StrEnum], *, index: bool = False) -> Any:
+def _word(of: type[StrEnum], *, index: bool = False, primary_key: bool = False) -> Any:
     """A closed vocabulary, stored as its words so that a new one needs no migration."""
     kind = Enum(
         of,
@@ -39,7 +43,7 @@ def _word(of: type[StrEnum], *, index: bool = False) -> Any:
         length=32,
         create_constraint=False,
     )
-    return Field(sa_column=Column(kind, nullable=False, index=index))
+    return Field(sa_column=Column(kind, nullable=False, index=index, primary_key=primary_key))
 
 
 def _word_or_none(of: type[StrEnum]) -> Any:
@@ -153,16 +157,31 @@ class TermsSnapshot(SQLModel, table=True):
     taken_at: datetime = _instant()
 
 
+STUCK = text("trouble IS NOT NULL OR workflow_started_at IS NULL")
+"""What a case is that does not go on; in these words, the index on it is used. A closed one has no trouble any more."""
+
+NOT_DECIDED = text("undecided")
+
+
 class Case(SQLModel, table=True):
     """One matter of one kind, about one event, with one Temporal workflow.
 
     ``report_digest`` makes the same report the same case. Duties are computed up to what was recorded at ``changed_at``
     once ``computed_at`` is not earlier. ``trouble`` names what keeps it from going on, since ``trouble_since``, as the
     watchdog found it, and ``trouble_raised_at`` when an officer was told.
+
+    ``responsible_id`` is whose the case is, ``deputy_id`` who stands in; where neither can, it is the organisation's
+    contact's. ``undecided`` is whether its kind still waits for people to say what the matter is.
     """
 
     __tablename__ = "duenotice_case"
-    __table_args__ = (Index("duenotice_case_open", "closed_at", "kind", "id"),)
+    # Few stand still or are undecided: they are found without reading all others.
+    __table_args__ = (
+        Index("duenotice_case_open", "closed_at", "kind", "id"),
+        Index("duenotice_case_responsible", "responsible_id", "deputy_id"),
+        Index("duenotice_case_stuck", "id", sqlite_where=STUCK, postgresql_where=STUCK),
+        Index("duenotice_case_undecided", "id", sqlite_where=NOT_DECIDED, postgresql_where=NOT_DECIDED),
+    )
 
     id: UUID = Field(primary_key=True)
     kind: str = Field(max_length=60)
@@ -179,6 +198,9 @@ class Case(SQLModel, table=True):
     dismissal_reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     changed_at: datetime | None = _instant_or_none(index=True)
     computed_at: datetime | None = _instant_or_none()
+    responsible_id: UUID | None = Field(default=None, foreign_key="account.id")
+    deputy_id: UUID | None = Field(default=None, foreign_key="account.id")
+    undecided: bool = False
 
 
 class CaseAct(SQLModel, table=True):
@@ -266,7 +288,8 @@ class Duty(SQLModel, table=True):
     """One dated thing that one party owes another under one clause in one case, each time it comes round.
 
     ``lacking`` is what its notice said would follow; ``waits_for`` what is required at once and missing, so that it
-    cannot be performed yet.
+    cannot be performed yet. ``performed_under`` is the approved proposal on whose word it was performed by other means;
+    None where the engine performed it.
     """
 
     __tablename__ = "duty"
@@ -288,6 +311,7 @@ class Duty(SQLModel, table=True):
     due_at: datetime | None = _instant_or_none()
     performed_at: datetime | None = _instant_or_none()
     verdict: Verdict | None = _word_or_none(Verdict)
+    performed_under: UUID | None = Field(default=None, foreign_key="proposal.id")
     lacking: list[str] = Field(default_factory=list, sa_type=JSON)
     lacking_count: int = 0
     waits_for: list[str] = Field(default_factory=list, sa_type=JSON)
@@ -298,11 +322,18 @@ class Batch(SQLModel, table=True):
     """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow.
 
     ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
-    officer was last told that it is stuck.
+    officer was last told that it is stuck. ``due_at`` is the due instant of a cohort that performs its duties; None
+    where they were performed before, as by what a supplement adds to. ``last_safe_at`` is the last moment at which
+    notices that are due leave and are on time: up to then one person may keep them back, ``withheld_under`` that
+    decision.
     """
 
     __tablename__ = "batch"
-    __table_args__ = (Index("batch_status_id", "status", "id"),)
+    # Drafts that wait are read in bulk, and from this index alone.
+    __table_args__ = (
+        Index("batch_status_id", "status", "id"),
+        Index("batch_drafts", "status", "released_by", "case_id", "due_at", "leaves_at", "size"),
+    )
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
@@ -312,7 +343,10 @@ class Batch(SQLModel, table=True):
     status: BatchStatus = _word(BatchStatus)
     size: int
     planned_at: datetime = _instant()
+    due_at: datetime | None = _instant_or_none()
     leaves_at: datetime = _instant()
+    last_safe_at: datetime | None = _instant_or_none()
+    withheld_under: UUID | None = Field(default=None, foreign_key="withholding.id")
     began_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()
     released_by: str | None = None
@@ -324,7 +358,9 @@ class Batch(SQLModel, table=True):
 class Notice(SQLModel, table=True):
     """A message that performs a duty: which elements it gave, and which it said would follow.
 
-    ``also_performs`` are the ids of further duties towards the same LEA that the same message performs.
+    ``also_performs`` are the ids of further duties towards the same LEA that the same message performs. Its link is
+    good in the generation ``link_generation`` alone, and not at all once it was taken back; ``link_refusals`` counts
+    how often it was tried when it was good no more.
     """
 
     __tablename__ = "notice"
@@ -342,6 +378,9 @@ class Notice(SQLModel, table=True):
     dropped: bool = False
     reminders: int = 0
     acknowledged_at: datetime | None = _instant_or_none()
+    link_generation: int = 1
+    link_revoked_at: datetime | None = _instant_or_none()
+    link_refusals: int = 0
 
 
 class Delivery(SQLModel, table=True):
@@ -392,26 +431,59 @@ class LawEnforcementHold(SQLModel, table=True):
     lifted_at: datetime | None = _instant_or_none()
 
 
-class Proposal(SQLModel, table=True):
-    """A proposal that a clause asks for no notice on a ground; ``agreements`` is empty where it is for all.
+OPEN_PROPOSAL = text("decided_at IS NULL")
 
-    Where ``task_id`` names what a holder is asked, it is that nobody waits for that holder any more.
+
+class Proposal(SQLModel, table=True):
+    """What one person proposes about a clause and a second one decides; ``agreements`` is empty where it is for all.
+
+    ``ground`` is why no notice is required. ``proof_sha256``, ``how_sha256``, ``to_whom_sha256`` and ``done_at`` are
+    what is said of duties that were performed by other means; ``undone_…`` is the correction that took that back.
+    ``task_id`` is what a holder of data is asked whom nobody is to wait for. ``raised_at`` is when those were told who
+    may decide it.
     """
 
     __tablename__ = "proposal"
+    __table_args__ = (Index("proposal_open", "case_id", sqlite_where=OPEN_PROPOSAL, postgresql_where=OPEN_PROPOSAL),)
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    kind: ProposalKind = _word(ProposalKind)
     task_id: UUID | None = Field(default=None, foreign_key="holder_task.id")
-    clause: str
-    ground: str
-    agreements: list[str] = Field(sa_type=JSON)
-    reason_sha256: str = Field(foreign_key="artifact.sha256")
+    clause: str | None = None
+    ground: str | None = None
+    agreements: list[str] = Field(default_factory=list, sa_type=JSON)
+    reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    proof_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    how_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    to_whom_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    done_at: datetime | None = _instant_or_none()
     proposed_by: str
     proposed_at: datetime = _instant()
     decided_by: str | None = None
     decided_at: datetime | None = _instant_or_none()
     approved: bool | None = None
+    raised_at: datetime | None = _instant_or_none()
+    undone_by: str | None = None
+    undone_at: datetime | None = _instant_or_none()
+    undone_reason_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+
+
+class Withholding(SQLModel, table=True):
+    """A decision to keep waiting notices back: of one clause, or of all.
+
+    Of one person it holds up to the last safe moment of each batch; with an approved proposal, until a release.
+    """
+
+    __tablename__ = "withholding"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    clause: str | None = None
+    reason_sha256: str = Field(foreign_key="artifact.sha256")
+    decided_by: str
+    decided_at: datetime = _instant()
+    proposal_id: UUID | None = Field(default=None, foreign_key="proposal.id")
 
 
 class Confirmation(SQLModel, table=True):
@@ -523,10 +595,19 @@ class HolderAnswer(SQLModel, table=True):
     superseded_at: datetime | None = _instant_or_none()
 
 
+OPEN_ANSWER = text("seen_at IS NULL AND kind <> 'acknowledged'")
+"""What an answer is that a person has to deal with; in these words, the index on it is used."""
+
+
 class Answer(SQLModel, table=True):
-    """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named."""
+    """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named.
+
+    ``said_sha256`` is what was said, as evidence holds it. ``seen_at`` is when an officer was done with it,
+    ``raised_at`` when those whose case it is were told of it.
+    """
 
     __tablename__ = "answer"
+    __table_args__ = (Index("answer_open", "case_id", "kind", sqlite_where=OPEN_ANSWER, postgresql_where=OPEN_ANSWER),)
 
     id: UUID = Field(primary_key=True)
     notice_id: UUID = Field(foreign_key="notice.id", index=True)
@@ -535,8 +616,50 @@ class Answer(SQLModel, table=True):
     name: str | None = _sealed_or_none("answer.name")
     email: str | None = _sealed_or_none("answer.email")
     text: str | None = _sealed_or_none("answer.text")
+    said_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     given_at: datetime = _instant()
     seen_at: datetime | None = _instant_or_none()
+    raised_at: datetime | None = _instant_or_none()
+
+
+class ToldOnce(SQLModel, table=True):
+    """What became of telling a person of the installation something by one way, so that it is not told again.
+
+    ``who`` is an account's name, or what evidence calls another recipient.
+    """
+
+    __tablename__ = "told_once"
+
+    message_id: UUID = Field(primary_key=True)
+    way: Way = _word(Way, primary_key=True)
+    who: str = Field(primary_key=True)
+    outcome: Told = _word(Told)
+    at: datetime = _instant()
+
+
+class Reply(SQLModel, table=True):
+    """What an officer answered to a question of an LEA, with its letter's place in the outbox.
+
+    Its letter is written when it is first sent. Status, ``tries`` and ``again_at`` are as a delivery's; while it is
+    being handed over, ``again_at`` is when another may take it up if nothing more is heard of it.
+    """
+
+    __tablename__ = "reply"
+    __table_args__ = (Index("reply_status_again", "status", "again_at"),)
+
+    id: UUID = Field(primary_key=True)
+    answer_id: UUID = Field(foreign_key="answer.id", index=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    text_sha256: str = Field(foreign_key="artifact.sha256")
+    message_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    status: DeliveryStatus = _word(DeliveryStatus)
+    attempts: int = 0
+    tries: int = 0
+    again_at: datetime | None = _instant_or_none()
+    attempted_at: datetime | None = _instant_or_none()
+    settled_at: datetime | None = _instant_or_none()
+    replied_by: str
+    replied_at: datetime = _instant()
 
 
 class Cost(SQLModel, table=True):
@@ -681,3 +804,46 @@ class WebSession(SQLModel, table=True):
     began_at: datetime = _instant()
     seen_at: datetime = _instant()
     ended_at: datetime | None = _instant_or_none(index=True)
+
+
+class Passkey(SQLModel, table=True):
+    """A passkey of an account (WebAuthn), by its public key.
+
+    ``credential_id`` is the authenticator's name for it, in URL-safe base64; ``sign_count`` how often the authenticator
+    says that it signed, or 0 where it does not count.
+    """
+
+    __tablename__ = "passkey"
+
+    id: UUID = Field(primary_key=True)
+    account_id: UUID = Field(foreign_key="account.id", index=True)
+    credential_id: str = Field(unique=True, max_length=1400)
+    public_key: bytes = Field(sa_column=Column(SealedBytes("passkey.public_key"), nullable=False))
+    sign_count: int
+    name: str = _sealed("passkey.name")
+    added_at: datetime = _instant()
+    used_at: datetime | None = _instant_or_none()
+
+
+class OpenIdIdentity(SQLModel, table=True):
+    """The identity at an OpenID provider that signs an account in, kept as a keyed digest of issuer and subject."""
+
+    __tablename__ = "openid_identity"
+    __table_args__ = (UniqueConstraint("account_id", "issuer"),)
+
+    digest: str = Field(primary_key=True, max_length=64)
+    account_id: UUID = Field(foreign_key="account.id")
+    issuer: str
+    bound_at: datetime = _instant()
+
+
+class SignInChallenge(SQLModel, table=True):
+    """What a browser was given to answer once, kept as its SHA-256; ``back`` is the page to go on to."""
+
+    __tablename__ = "sign_in_challenge"
+
+    digest: str = Field(primary_key=True, max_length=64)
+    purpose: ChallengePurpose = _word(ChallengePurpose)
+    account_id: UUID | None = Field(default=None, foreign_key="account.id")
+    back: str = "/"
+    expires_at: datetime = _instant(index=True)

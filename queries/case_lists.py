@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from config.database import Database
-from models.enums import OPEN_STATUSES, CaseStatus
-from models.tables import Case, CaseAgreement, Duty
+from models.enums import OPEN_STATUSES, CaseStatus, ProposalKind
+from models.tables import Case, CaseAgreement, Duty, Proposal
 from queries.views import CaseRow
 
 
@@ -118,11 +118,20 @@ def _case_rows(session: Session, cases: Sequence[Case], now: datetime) -> tuple[
             .group_by(col(CaseAgreement.case_id))
         ).all()
     )
+    recorded = dict(
+        session.exec(
+            select(Proposal.case_id, func.count())
+            .where(col(Proposal.case_id).in_(keys), Proposal.kind == ProposalKind.DONE)
+            .where(col(Proposal.approved).is_(True), col(Proposal.undone_at).is_(None))
+            .group_by(col(Proposal.case_id))
+        ).all()
+    )
     none = {"open_duties": 0, "overdue_duties": 0, "next_due_at": None}
     return tuple(
         CaseRow(
             **case.model_dump(include={"id", "kind", "title", "status", "opened_at"}),
             agreements=scope.get(case.id, 0),
+            by_other_means=recorded.get(case.id, 0),
             troubled=case.trouble is not None and case.closed_at is None,
             **summaries.get(case.id, none),
         )

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Text, cast
 from sqlmodel import Session, col, func, select
 
-from cases.acts import COMMON_ACTS, SendAgain, Vouch, Withhold
+from cases.acts import COMMON_ACTS, SendAgain, Vouch, Withhold, WithholdPastDue
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.state import CaseState
@@ -19,16 +19,18 @@ from config.database import Database
 from mail.contents import KnownFact
 from models.enums import CaseStatus
 from models.tables import Case, CaseAgreement, CaseFact, DueDate, Duty
-from queries.decisions import holds_of, proposals_of, questions_of, withholdings_of
+from queries.decisions import holds_of, questions_of, withholdings_of
 from queries.duties import EVERY_DUTY, duties_of
 from queries.evidence import evidence_of
 from queries.holders import holders_of, kept_by
 from queries.progress import notices_withheld, progress_of
+from queries.proposals import proposals_of
 from queries.troubles import troubles_of
 from queries.views import CaseHead, CaseView, FactView
 from records.anchors import current_anchors
 from records.due_dates import StoredDueDate, read_due_date
 from records.outbox import current_facts
+from records.responsible import assignable, assignments
 from records.scope import require_case
 from records.summary import summarise
 from records.terms import pinned_terms
@@ -83,6 +85,7 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
     ended = case.status in (CaseStatus.CLOSED, CaseStatus.DISMISSED)
     terms = tuple(pinned_terms(session, case.id).values())
     clauses = {due_date.clause: due_date.title for due_date in due_dates}
+    able = assignments(session, [case.id])[case.id].usable()
     return CaseHead(
         **case.model_dump(include={"id", "title", "status", "opened_at", "closed_at"}),
         anchors=tuple(anchors.values()),
@@ -106,19 +109,28 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         waiting_notices=summary.waiting_notices,
         withheld_notices=withheld,
         computing=case.computed_at is None or (case.changed_at or case.opened_at) > case.computed_at,
-        offered=_offered(ended=ended, waiting=summary.waiting_notices > 0, undecided=summary.undecided > 0),
+        offered=_offered(
+            ended=ended,
+            waiting=summary.waiting_notices > 0,
+            withheld=withheld > 0,
+            undecided=summary.undecided > 0,
+        ),
         own_acts=() if ended else tuple(act.act_name() for act in kind.own_acts(state)),
+        responsible=able[0].name if able else None,
+        deputy=able[1].name if len(able) > 1 else None,
+        assignable=assignable(session),
         can_release=summary.waiting_notices + withheld > 0,
     )
 
 
-def _offered(*, ended: bool, waiting: bool, undecided: bool) -> tuple[str, ...]:
+def _offered(*, ended: bool, waiting: bool, withheld: bool, undecided: bool) -> tuple[str, ...]:
     """The common acts for which a case's page has forms.
 
     Nothing is withheld where no notice waits; what nobody knows is decided about wherever there is any.
     """
     decisions = (SendAgain, Vouch) if undecided else ()
-    alone = [act for act in COMMON_ACTS if act.stands_alone and (waiting or act is not Withhold)]
+    unfit = {*(() if waiting else (Withhold,)), *(() if waiting or withheld else (WithholdPastDue,))}
+    alone = [act for act in COMMON_ACTS if act.stands_alone and act not in unfit]
     return tuple(act.act_name() for act in (*decisions, *(() if ended else alone)))
 
 

@@ -1,20 +1,21 @@
-"""What people decided about a case: holds, proposals, notices withheld, and what they are asked."""
+"""What people decided about a case: holds, notices withheld, and what they are asked."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from cases.acts import Release, Withhold
+from cases.acts import Release
 from ledger.artifacts import fetch
+from ledger.entries import WithholdingLapsed
 from models.enums import BatchStatus
-from models.tables import Agreement, Batch, Case, CaseAct, EvidenceEntry, HolderTask, LawEnforcementHold, Proposal
-from queries.views import HoldView, ProposalView, QuestionView, WithholdingEnd, WithholdingView
+from models.tables import Agreement, Batch, Case, EvidenceEntry, LawEnforcementHold, Proposal, Withholding
+from queries.views import HoldView, QuestionView, WithholdingEnd, WithholdingView
 from records.duties import asked_dates
-from records.holders import contact_name
 from records.restore import not_yet_decisions
 from terms.effective import EffectiveTerms
 
@@ -68,54 +69,56 @@ def holds_of(session: Session, case_id: UUID, now: datetime) -> tuple[HoldView, 
     return tuple(views)
 
 
-def proposals_of(session: Session, case_id: UUID) -> tuple[ProposalView, ...]:
-    rows = session.exec(select(Proposal).where(Proposal.case_id == case_id).order_by(col(Proposal.proposed_at))).all()
-    named = {UUID(key) for row in rows for key in row.agreements}
-    references = dict(session.exec(select(Agreement.id, Agreement.reference).where(col(Agreement.id).in_(named))).all())
-    return tuple(
-        ProposalView(
-            references=tuple(sorted(references[UUID(key)] for key in row.agreements)),
-            reason=fetch(session, row.reason_sha256).decode(),
-            holder=contact_name(session, session.get_one(HolderTask, row.task_id)) if row.task_id else None,
-            **row.model_dump(exclude={"case_id", "task_id", "agreements", "reason_sha256"}),
-        )
-        for row in rows
-    )
-
-
 def withholdings_of(session: Session, case_id: UUID) -> tuple[WithholdingView, ...]:
-    """Every decision to withhold notices, with whoever ended it; evidence tells which release was of what was withheld.
-
-    One that nobody ended and that keeps nothing back any more has ended by itself: its notices no longer stand.
-    """
+    """Every decision to withhold notices, with whoever ended it, or that it lapsed, as evidence tells it."""
     rows = session.exec(
-        select(CaseAct).where(CaseAct.case_id == case_id, CaseAct.act == Withhold.act_name()).order_by(col(CaseAct.at))
+        select(Withholding).where(Withholding.case_id == case_id).order_by(col(Withholding.decided_at))
     ).all()
-    kept_back = set(
+    by_two = (Proposal.case_id == case_id, col(Proposal.approved).is_(True))
+    approved: dict[UUID | None, str | None] = dict(
+        session.exec(select(Proposal.id, Proposal.decided_by).where(*by_two)).all()
+    )
+    lapses: dict[UUID | None, datetime | None] = dict(
         session.exec(
-            select(Batch.clause).where(Batch.case_id == case_id, Batch.status == BatchStatus.WITHHELD).distinct()
-        )
+            select(Batch.withheld_under, func.min(col(Batch.last_safe_at)))
+            .where(Batch.case_id == case_id, Batch.status == BatchStatus.WITHHELD)
+            .group_by(col(Batch.withheld_under))
+        ).all()
     )
-    released = session.exec(
+    ends = _withholding_ends(session, case_id)
+    views = []
+    for row in rows:
+        views.append(
+            WithholdingView(
+                clause=row.clause,
+                reason=fetch(session, row.reason_sha256).decode(),
+                decided_by=row.decided_by,
+                decided_at=row.decided_at,
+                proposal_id=row.proposal_id,
+                approved_by=approved.get(row.proposal_id),
+                lapses_at=None if row.proposal_id in approved else lapses.get(row.id),
+                lasts=row.id in lapses,
+                ended=tuple(ends[str(row.id)]),
+            )
+        )
+    return tuple(views)
+
+
+def _withholding_ends(session: Session, case_id: UUID) -> dict[str, list[WithholdingEnd]]:
+    """How each decision to withhold ended, by its id: the releases that name it, and where it lapsed."""
+    entries = session.exec(
         select(EvidenceEntry)
-        .where(EvidenceEntry.case_id == case_id, EvidenceEntry.kind == f"act.{Release.act_name()}")
+        .where(EvidenceEntry.case_id == case_id)
+        .where(col(EvidenceEntry.kind).in_((f"act.{Release.act_name()}", WithholdingLapsed.kind)))
         .order_by(col(EvidenceEntry.number))
-    ).all()
-    ends = [
-        WithholdingEnd(clause=entry.body["particulars"].get("clause"), by=entry.actor, at=entry.at)
-        for entry in released
-        if entry.body["particulars"].get("withheld", True)
-    ]
-    return tuple(
-        WithholdingView(
-            clause=row.clause,
-            reason=fetch(session, row.reason_sha256).decode() if row.reason_sha256 else "",
-            decided_by=row.actor,
-            decided_at=row.at,
-            lasts=bool(kept_back if row.clause is None else kept_back & {row.clause}),
-            ended=tuple(
-                end for end in ends if end.at >= row.at and (row.clause is None or end.clause in (None, row.clause))
-            ),
-        )
-        for row in rows
     )
+    found: dict[str, list[WithholdingEnd]] = defaultdict(list)
+    for entry in entries:
+        if entry.kind == WithholdingLapsed.kind:
+            found[entry.subject or ""].append(WithholdingEnd(clause=entry.body["clause"], by=None, at=entry.at))
+            continue
+        particulars = entry.body["particulars"]
+        for decision in particulars.get("withholdings", ()):
+            end = WithholdingEnd(clause=particulars.get("clause"), by=entry.actor, at=entry.at)
+            found[decision].append(end)
+    return found

@@ -30,6 +30,7 @@ from records.outbox import DraftedNotice, NoticeWriter
 from records.scope import require_case
 from records.together import further_duties
 from records.view import View
+from records.withholding import kept_by_two, lapse_of
 
 
 class DraftRow(View):
@@ -45,6 +46,8 @@ class DraftRow(View):
 class DraftGroup(View):
     """Drafts that differ in nothing but names: of the party told, its contacts and its agreement.
 
+    ``lapses_at`` is when those that one person withheld leave nevertheless.
+
     ``places`` are the forms and states of their agreements; ``first`` is the first of the group by name, ``lacking``
     what it says will follow, and ``differences`` count where it differs from the first group under the same clause.
     """
@@ -55,6 +58,7 @@ class DraftGroup(View):
     withheld: bool
     due_at: datetime | None
     leaves_at: datetime
+    lapses_at: datetime | None
     places: tuple[str, ...]
     recipients: int
     first: DraftRow
@@ -93,6 +97,7 @@ class DraftView(View):
     withheld: bool
     due_at: datetime | None
     leaves_at: datetime
+    lapses_at: datetime | None
     row: DraftRow
     sender: str
     subject: str
@@ -138,6 +143,7 @@ class Drafts:
         self._due_dates = read_due_dates(session, {each.batch.due_date_id for each in self._all})
         self._titles = {due.clause: due.title for due in self._due_dates.values()}
         self._composed: dict[UUID, _Composed | None] = {}
+        self._by_two = kept_by_two(session, case_id)
 
     def leaving(self) -> tuple[Leaving, ...]:
         """How many notices wait and are withheld, clause by clause."""
@@ -319,6 +325,7 @@ class Drafts:
             "withheld": each.batch.status is BatchStatus.WITHHELD,
             "due_at": due_date.due_at if each.batch.kind is NoticeKind.NOTICE else None,
             "leaves_at": each.batch.leaves_at,
+            "lapses_at": lapse_of(each.batch, self._by_two),
         }
 
     def _rows(self, some: Sequence[_Waiting]) -> list[tuple[Notice, Duty, Agreement]]:

@@ -13,10 +13,11 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from config.database import Database
-from models.enums import BatchStatus, DeliveryStatus, DutyStatus, NoticeKind, Verdict
+from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact, Batch, Delivery, DueDate, Duty, Notice
-from queries.views import CohortView, DeliveryView, DutyView, NoticeView
+from queries.proposals import other_means_of
+from queries.views import CohortView, DeliveryView, DutyView, NoticeView, OtherMeansView
 from records.due_dates import read_due_date, read_due_dates
 from records.notices import NOT_BEGUN
 from records.performing import performed_duties
@@ -109,8 +110,18 @@ def duties_of(
             select(Duty.id).where(Duty.case_id == case_id, col(Duty.agreement_id).in_(agreements))
         )
     notices = _notices(session, of_these, labels)
+    other = other_means_of(session, {duty.performed_under for duty, _, _ in rows if duty.performed_under})
     return tuple(
-        _duty_view(duty, agreement, due_date, notices[duty.id], labels, now) for duty, agreement, due_date in rows
+        _duty_view(
+            duty,
+            agreement,
+            due_date,
+            notices[duty.id],
+            other[duty.performed_under] if duty.performed_under else None,
+            labels,
+            now,
+        )
+        for duty, agreement, due_date in rows
     )
 
 
@@ -123,6 +134,7 @@ def _duty_view(
     agreement: Agreement,
     due_date: DueDate,
     notices: list[NoticeView],
+    by_other_means: OtherMeansView | None,
     labels: dict[str, str],
     now: datetime,
 ) -> DutyView:
@@ -139,9 +151,10 @@ def _duty_view(
         suspendable=reasons.suspendable_by_law_enforcement,
         lacking=tuple(labels.get(element, element) for element in duty.lacking),
         notices=tuple(notices),
+        by_other_means=by_other_means,
         waits_for=tuple(labels.get(element, element) for element in duty.waits_for),
         **{name: getattr(reasons, name) for name in shown},
-        **duty.model_dump(exclude={"case_id", "due_date_id", "lacking", "waits_for"}),
+        **duty.model_dump(exclude={"case_id", "due_date_id", "performed_under", "lacking", "waits_for"}),
     )
 
 
@@ -220,7 +233,8 @@ def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView
                 due_at=due_at,
                 statuses=statuses,
                 overdue=overdue,
-                late=overdue + sum(row[4] for row in members if row[3] is Verdict.LATE),
+                late=overdue + sum(row[4] for row in members if row[3] in TOO_LATE),
+                by_other_means=sum(row[4] for row in members if row[3] in BY_OTHER_MEANS),
                 suspendable=due_date.suspendable_by_law_enforcement,
                 waiting=sum(batch.size for batch in waiting),
                 withheld=sum(batch.size for batch in here if batch.status is BatchStatus.WITHHELD),

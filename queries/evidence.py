@@ -10,7 +10,7 @@ from config.database import Database
 from ledger.artifacts import fetch
 from ledger.entries import HolderWritten
 from models.errors import NotFound
-from models.tables import Delivery, EvidenceEntry, Notice
+from models.tables import Delivery, EvidenceEntry, Notice, Reply
 from queries.views import EvidenceView
 
 
@@ -24,10 +24,10 @@ def read_evidence(
 
 
 def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
-    """The message of one of the case's deliveries as sent, or one to a holder of data without its link (RFC 5322).
+    """The message of one of the case's deliveries, or of a reply in it, as sent, or one to a holder without its link.
 
     Raises:
-        NotFound: no delivery of the case holds it.
+        NotFound: none of the case holds it.
     """
     with database.reading() as session:
         of_case = session.exec(
@@ -35,7 +35,9 @@ def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
             .join(Notice, col(Notice.id) == col(Delivery.notice_id))
             .where(Notice.case_id == case_id, Delivery.message_sha256 == sha256)
         ).first()
-        if of_case is None and sha256 not in _to_holders(session, case_id):
+        of_reply = select(Reply.id).where(Reply.case_id == case_id, Reply.message_sha256 == sha256)
+        is_kept = of_case is not None or session.exec(of_reply).first() is not None
+        if not is_kept and sha256 not in _to_holders(session, case_id):
             raise NotFound("No such message was sent in this case.", next_step="Open it from the case's page.")
         return fetch(session, sha256)
 

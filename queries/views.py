@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from cases.values import AnchorValue
@@ -21,6 +21,7 @@ from models.enums import (
     NoticeKind,
     Party,
     PerformedBy,
+    ProposalKind,
     Verdict,
 )
 from records.legal_holds import LegalHoldView
@@ -57,7 +58,10 @@ class AgreementKinds(View):
 
 
 class CaseRow(View):
-    """One case in the list of cases; ``troubled`` is whether the watchdog found that it does not go on."""
+    """One case in the list of cases; ``troubled`` is whether the watchdog found that it does not go on.
+
+    ``by_other_means`` counts what two people recorded as done by other means than the engine's, and did not take back.
+    """
 
     id: UUID
     kind: str
@@ -68,6 +72,7 @@ class CaseRow(View):
     open_duties: int
     overdue_duties: int
     next_due_at: datetime | None
+    by_other_means: int
     troubled: bool
 
 
@@ -108,11 +113,26 @@ class NoticeView(View):
     deliveries: tuple[DeliveryView, ...]
 
 
+class OtherMeansView(View):
+    """By what other means than the engine's a duty was performed, on whose word, and who approved that.
+
+    ``how`` and ``to_whom`` are what the first of the two wrote; ``proof_sha256`` names the file that proves it.
+    """
+
+    proposal_id: UUID
+    on_the_word_of: str
+    approved_by: str
+    approved_at: datetime
+    how: str
+    to_whom: str | None
+    proof_sha256: str
+
+
 class DutyView(View):
     """One duty with its due instant and why it is due then.
 
-    ``due_local`` is the due
-    instant in the LEA's zone; ``overdue`` is computed at the moment of reading; ``suspendable`` is whether a
+    ``by_other_means`` is set where people say that it was performed, and no notice of the engine did. ``due_local`` is
+    the due instant in the LEA's zone; ``overdue`` is computed at the moment of reading; ``suspendable`` is whether a
     law-enforcement hold stops its clock; ``lacking`` holds the labels of what the LEA is still to be told,
     ``waits_for`` those of what is required at once and missing, so that it cannot be performed yet.
     """
@@ -143,6 +163,7 @@ class DutyView(View):
     waits_for: tuple[str, ...]
     performed_at: datetime | None
     verdict: Verdict | None
+    by_other_means: OtherMeansView | None
     overdue: bool
     suspendable: bool
     lacking: tuple[str, ...]
@@ -195,52 +216,110 @@ class HoldView(View):
         return self.ended_at is None and self.reference in (None, reference)
 
 
-class ProposalView(View):
-    """A proposal that a clause asks for no notice; ``references`` is empty where it is for every agreement.
+ProposalOutcome = Literal["open", "approved", "declined", "withdrawn", "taken_back"]
+"""What became of a proposal: ``withdrawn`` by whoever made it, ``taken_back`` by a correction after it was approved."""
 
-    Where ``holder`` is named, it is that nobody waits for that holder of data any more.
+
+class ProposalView(View):
+    """What one person proposed about a clause and a second one decides; ``references`` is empty where it is for all.
+
+    ``ground`` is why no notice is required; ``done_at``, ``how``, ``to_whom`` and ``proof_sha256`` are what is said of
+    duties performed by other means; ``holder`` is the holder of data for whom nobody is to wait. Where nothing is left
+    that an approval could change, nothing more follows from it.
     """
 
     id: UUID
-    holder: str | None = None
-    clause: str
-    ground: str
+    kind: ProposalKind
+    holder: str | None
+    clause: str | None
+    ground: str | None
     references: tuple[str, ...]
-    reason: str
+    reason: str | None
+    done_at: datetime | None
+    how: str | None
+    to_whom: str | None
+    proof_sha256: str | None
     proposed_by: str
     proposed_at: datetime
     decided_by: str | None
     decided_at: datetime | None
     approved: bool | None
+    undone_by: str | None
+    undone_at: datetime | None
+    undone_reason: str | None
+
+    @property
+    def outcome(self) -> ProposalOutcome:
+        """What became of it."""
+        if self.decided_at is None:
+            return "open"
+        if self.approved:
+            return "taken_back" if self.undone_at else "approved"
+        return "withdrawn" if self.decided_by == self.proposed_by else "declined"
 
     def settles(self, duty: DutyView) -> bool:
         """Whether it is why a duty is not required."""
         return (
-            bool(self.approved)
-            and self.holder is None
+            self.kind is ProposalKind.NOT_REQUIRED
+            and bool(self.approved)
             and duty.clause == self.clause
             and duty.reference in (self.references or (duty.reference,))
         )
 
 
+class ProposedDuty(View):
+    """One duty that an approval would change, or changed; ``verdict`` is how it would be met by the date given."""
+
+    id: UUID
+    reference: str
+    lea_name: str
+    title: str
+    due_at: datetime | None
+    time_zone: str
+    status: DutyStatus
+    asks_for: tuple[str, ...]
+    verdict: Verdict | None
+
+
+class ProposalDetail(View):
+    """A proposal with all that a second person needs to decide it.
+
+    ``duties`` are those that it is about, as many as a page shows of ``total``; ``notices`` counts the notices that an
+    approval keeps from leaving.
+    """
+
+    proposal: ProposalView
+    duties: tuple[ProposedDuty, ...]
+    total: int
+    notices: int
+
+
 class WithholdingEnd(View):
-    """Who released what was withheld, and when: of one clause, or all of it."""
+    """How a decision to withhold ended for the notices of one clause, or all: somebody released them, or it lapsed.
+
+    ``by`` is None where it lapsed: one person had taken it, and the last safe moment came.
+    """
 
     clause: str | None
-    by: str
+    by: str | None
     at: datetime
 
 
 class WithholdingView(View):
     """A decision to keep waiting notices back: of one clause, or of all.
 
-    ``lasts`` is whether it keeps any back now; ``ended`` are the releases that ended it, in whole or in part.
+    ``lasts`` is whether it keeps any back now; ``lapses_at`` is when the first of them leave nevertheless, since one
+    person alone decided it, and ``approved_by`` the second person, with whom it lasts until a release. ``ended`` says
+    how it ended, in whole or in part.
     """
 
     clause: str | None
     reason: str
     decided_by: str
     decided_at: datetime
+    proposal_id: UUID | None
+    approved_by: str | None
+    lapses_at: datetime | None
     lasts: bool
     ended: tuple[WithholdingEnd, ...]
 
@@ -279,6 +358,8 @@ class ProgressView(View):
 class CohortView(View):
     """The duties of a case under one clause that are due at the same instant; ``late`` counts overdue ones too.
 
+    ``by_other_means`` counts those that people say were performed by other means than the engine's.
+
     ``waiting`` and ``withheld`` count its notices that have not left; ``leaves_at`` is when the next of those that
     wait goes by itself.
     """
@@ -288,6 +369,7 @@ class CohortView(View):
     due_at: datetime | None
     statuses: dict[DutyStatus, int]
     late: int
+    by_other_means: int
     overdue: int
     suspendable: bool
     waiting: int
@@ -385,7 +467,8 @@ class CaseHead(View):
     its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use.
     ``questions`` are what is asked as a decision, those still open first. ``computing`` is whether something recorded
     is not yet in its duties; ``kept_by`` are the legal holds that keep its data. ``own_acts`` are the acts of its kind
-    alone that make sense now, ``offered`` the others that its page offers as forms.
+    alone that make sense now, ``offered`` the others that its page offers as forms. ``responsible`` and ``deputy`` are
+    whose it is, as far as their accounts are in use; ``assignable`` are the accounts whose it could be.
     """
 
     id: UUID
@@ -417,6 +500,9 @@ class CaseHead(View):
     own_acts: tuple[str, ...]
     offered: tuple[str, ...]
     can_release: bool
+    responsible: str | None
+    deputy: str | None
+    assignable: tuple[str, ...]
 
     @property
     def choices(self) -> dict[str, dict[str, str]]:
@@ -430,7 +516,13 @@ class CaseHead(View):
             "elements": elements,
             "asked": asked,
             "holders": {holder.name: holder.name for holder in self.holders},
+            "accounts": {name: name for name in self.assignable},
         }
+
+    @property
+    def done_by_other_means(self) -> tuple[ProposalView, ...]:
+        """What is recorded as performed by other means than the engine's, and was not taken back."""
+        return tuple(row for row in self.proposals if row.kind is ProposalKind.DONE and row.outcome == "approved")
 
     @property
     def is_over(self) -> bool:

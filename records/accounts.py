@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -18,7 +20,7 @@ from ledger.entries import AccountDisabled, AccountEnabled, AccountMade, RoleCha
 from mail.facts import checked_address
 from models.enums import Authentication, Role
 from models.errors import InvalidInput, NotAllowed, NotFound, Refused
-from models.tables import Account, SignInToken
+from models.tables import Account, OpenIdIdentity, Passkey, SignInToken
 from records.answers import LEA
 from records.sessions import end_all
 
@@ -28,7 +30,18 @@ FIRST_NAME = "administrator"
 APPROVING = frozenset({Role.OFFICER, Role.APPROVER})
 """The roles whose word counts as that of a second person."""
 
-BY_PASSWORD = frozenset({Authentication.PASSWORD, Authentication.PASSWORD_AND_TOTP})
+ACTING = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
+"""The roles whose people do what a case needs."""
+
+BY_THEIR_OWN = frozenset(
+    {
+        Authentication.PASSWORD,
+        Authentication.PASSWORD_AND_TOTP,
+        Authentication.PASSKEY,
+        Authentication.OPENID_CONNECT,
+    }
+)
+"""Signed in by something that the person has of their own, rather than by what somebody handed over."""
 
 COMMAND_LINE = "cli:"
 """What the name of a user of the operating system begins with, as evidence has it."""
@@ -62,7 +75,7 @@ def add_account(
         Refused: there is an account of that name.
     """
     with database.writing() as session:
-        return _view(_add(session, name, role, email=email, made_by=made_by, now=now))
+        return _view(session, _add(session, name, role, email=email, made_by=made_by, now=now))
 
 
 def first_administrator(database: Database, *, made_by: str, now: datetime) -> str:
@@ -76,7 +89,8 @@ def first_administrator(database: Database, *, made_by: str, now: datetime) -> s
 def list_accounts(database: Database) -> tuple[AccountView, ...]:
     """Every account there ever was, by name."""
     with database.reading() as session:
-        return tuple(_view(account) for account in session.exec(select(Account).order_by(col(Account.name_key))))
+        accounts = session.exec(select(Account).order_by(col(Account.name_key)))
+        return tuple(_view(session, account) for account in accounts.all())
 
 
 def change_role(database: Database, name: str, role: Role, *, actor: str, now: datetime) -> None:
@@ -150,8 +164,10 @@ def check_second_person(session: Session, first: str, second: str, authenticated
 
     Two people means two accounts, neither of which the other's person had a hand in: who made an account, or the
     one-time link that signed it in, can be behind it. Who signs in by a link is also nobody else than whom another
-    link of the same hand signed in. A password that the person set tells two apart whom one administrator introduced,
-    but not two whom one user of the command line did, who needs no account to be both.
+    link of the same hand signed in. A password or a passkey of their own, or an identity at a provider, tells two apart
+    whom one administrator introduced, but not two whom one user of the command line did, who needs no account to be
+    both. Two identities at one provider are two people whoever made their accounts, unless a link was used as well: who
+    made an account gave it the address that decides whose identity it takes.
 
     Args:
         session: any session.
@@ -171,24 +187,55 @@ def check_second_person(session: Session, first: str, second: str, authenticated
     proposer = session.exec(select(Account).where(Account.name == first)).one_or_none()
     behind_first = {first} | (_hands(session, proposer) if proposer else set())
     introducing = _introducing(session, account)
+    by_identity = authenticated is Authentication.OPENID_CONNECT
     if first == second or first in {account.made_by, *introducing} or second in behind_first:
         raise NotAllowed(
             "Nobody approves a proposal of their own, nor through an account that they made or signed in.",
             next_step="Ask somebody whose account neither of you made to approve it.",
         )
-    shared = introducing & behind_first
-    if authenticated in BY_PASSWORD:
+    if by_identity and proposer and _known_to_one_provider(session, proposer, account):
+        shared = _hands(session, account) & ({first} | _introducing(session, proposer))
+    else:
+        shared = (introducing | ({account.made_by} if by_identity else set())) & behind_first
+    if authenticated in BY_THEIR_OWN:
         shared = {hand for hand in shared if hand.startswith(COMMAND_LINE)}
     if shared:
         raise NotAllowed(
             "The same hand made the sign-in links of both accounts, so they may be one person.",
-            next_step="Sign in by a password, to an account that an administrator made on the page of accounts.",
+            next_step="Sign in by a password or a passkey, to an account that an administrator made on the page of "
+            "accounts.",
         )
+
+
+def may_second(session: Session, account: Account, firsts: Iterable[str], by: Authentication | None) -> tuple[str, ...]:
+    """For whose proposals an account is a second person; ``by`` is how it is, or would be, signed in."""
+
+    def may(first: str) -> bool:
+        with suppress(NotAllowed):
+            check_second_person(session, first, account.name, by)
+            return True
+        return False
+
+    return tuple(first for first in firsts if may(first))
 
 
 def with_article(role: Role) -> str:
     """A role as a sentence names it: ``an officer``."""
     return f"an {role.value}"
+
+
+def _has_identity(session: Session, account: Account) -> bool:
+    """Whether an identity at a provider signs an account in."""
+    identities = select(func.count()).where(OpenIdIdentity.account_id == account.id)
+    return session.exec(identities).one() > 0
+
+
+def _known_to_one_provider(session: Session, one: Account, other: Account) -> bool:
+    """Whether one provider signs both accounts in, as two identities then: no identity signs in two accounts."""
+    of_one, of_other = (
+        select(OpenIdIdentity.issuer).where(OpenIdIdentity.account_id == account.id) for account in (one, other)
+    )
+    return session.exec(of_one.where(col(OpenIdIdentity.issuer).in_(of_other))).first() is not None
 
 
 def _hands(session: Session, account: Account) -> set[str]:
@@ -237,7 +284,7 @@ def _keep_an_administrator(session: Session, leaving: Account) -> None:
         )
 
 
-def _view(account: Account) -> AccountView:
+def _view(session: Session, account: Account) -> AccountView:
     return AccountView(
         id=account.id,
         name=account.name,
@@ -247,11 +294,15 @@ def _view(account: Account) -> AccountView:
         made_at=account.made_at,
         disabled_at=account.disabled_at,
         locked_until=account.locked_until,
-        signs_in_by=_signs_in_by(account),
+        signs_in_by=_signs_in_by(session, account),
     )
 
 
-def _signs_in_by(account: Account) -> str:
-    if account.password_hash is None:
-        return "link"
-    return "password and code" if account.totp_secret else "password"
+def _signs_in_by(session: Session, account: Account) -> str:
+    passkeys = session.exec(select(func.count()).where(Passkey.account_id == account.id)).one()
+    ways = (
+        ("password and code" if account.totp_secret else "password") if account.password_hash else None,
+        "passkey" if passkeys else None,
+        "OpenID Connect" if _has_identity(session, account) else None,
+    )
+    return ", ".join(way for way in ways if way) or "link"

@@ -20,7 +20,9 @@ from cases.acts import (
     Act,
     Add,
     AdoptTerms,
+    AnswerQuestion,
     Approve,
+    Assign,
     CommonAct,
     ConfirmDone,
     Decline,
@@ -34,30 +36,46 @@ from cases.acts import (
     Release,
     SendAgain,
     SetDate,
+    Undo,
     Vouch,
     Withhold,
+    WithholdPastDue,
 )
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.messages import RecordAct
+from cases.state import CaseState
 from cases.values import AnchorValue, Kept, read_references
 from config.database import KEYS_A_STATEMENT
 from ledger.append import append
 from ledger.artifacts import fetch, store_list
 from ledger.entries import ActRecorded, JsonObject
 from models import tables
-from models.enums import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, FactStatus
+from models.enums import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, FactStatus, ProposalKind
 from models.errors import InvalidInput, NotFound, Refused
 from models.grouping import parts
-from models.tables import Artifact, Batch, Case, CaseAct, CaseFact, Duty, NotYetDecision, Proposal
+from models.tables import (
+    Artifact,
+    Batch,
+    Case,
+    CaseAct,
+    CaseFact,
+    Duty,
+    NotYetDecision,
+    Proposal,
+    Withholding,
+)
 from records.accounts import check_second_person
-from records.anchors import keep_anchor
+from records.anchors import current_anchors, keep_anchor
 from records.confirmations import confirm_done
-from records.duties import perform
 from records.holders import waive
+from records.other_means import perform_by_other_means, propose_done, undo
+from records.replies import keep_reply
+from records.responsible import assign
 from records.scope import extend_scope, pin_terms, unpin_terms
 from records.terms import agreements_knowing
 from records.undecided import send_again, vouch
+from records.withholding import batches_under, end_withholding, withhold
 from terms.catalogue import Catalogue
 
 
@@ -110,9 +128,12 @@ def record_act(session: Session, catalogue: Catalogue, message: RecordAct) -> No
         return
     case = session.get_one(Case, message.case_id)
     recording = Recording(session, catalogue, case, message)
-    effect = _store(kind_named(case.kind), recording)
-    case.changed_at = message.at
-    act = message.act
+    kind, act = kind_named(case.kind), message.act
+    effect = _store(kind, recording)
+    if act.keeps_clocks:
+        case.changed_at = message.at
+        known = CaseState(anchors=current_anchors(session, case.id), dismissed=case.status is CaseStatus.DISMISSED)
+        case.undecided = not kind.is_decided(known)
     _claim(session, act)
     session.add(
         CaseAct(
@@ -215,10 +236,10 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
             return _learn(recording, element, FactStatus.IMPOSSIBLE, None)
         case Release():
             return _release(recording, act)
-        case Withhold(clause=clause):
-            waiting = released_batches(case_id, Release(clause=clause))
-            session.execute(update(Batch).where(*waiting).values(status=BatchStatus.WITHHELD))
-            return {}
+        case Withhold(clause=clause, reason=reason):
+            return _withhold(recording, released_batches(case_id, Release(clause=clause)), clause, reason)
+        case WithholdPastDue():
+            return _withhold_past_due(recording, act)
         case Propose():
             return _propose(recording, act)
         case Approve(proposal_id=proposal_id):
@@ -231,8 +252,10 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
             hold = session.get_one(tables.LawEnforcementHold, hold_id)
             hold.lifted_by, hold.lifted_at = recording.actor, hold.lifted_at or recording.at
             return {}
-        case Done(clause=clause):
-            return _done(recording, clause)
+        case Done():
+            return propose_done(session, recording.case, act, recording.made_id, actor=recording.actor, at=recording.at)
+        case Undo(proposal_id=proposal_id, reason=reason):
+            return undo(session, proposal_id, case_id, reason.sha256, actor=recording.actor, at=recording.at)
         case ConfirmDone():
             return confirm_done(session, recording.case, act, actor=recording.actor, at=recording.at)
         case SendAgain():
@@ -245,6 +268,12 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
             return {}
         case Add():
             return _add(recording, act)
+        case Assign():
+            return assign(session, recording.case, act)
+        case AnswerQuestion():
+            return keep_reply(
+                session, case_id, act, act_id=recording.message.act_id, actor=recording.actor, at=recording.at
+            )
         case _:
             assert_never(act)
 
@@ -318,6 +347,7 @@ def _release(recording: Recording, act: Release) -> JsonObject:
     recording.session.execute(
         update(Batch).where(*where).values(status=BatchStatus.WAITING, released_by=recording.actor)
     )
+    ended = end_withholding(recording.session, recording.case.id, act.clause) if act.withheld is not False else []
     clauses: Counter[str] = Counter()
     for _, clause, size in released:
         clauses[clause] += size
@@ -325,6 +355,7 @@ def _release(recording: Recording, act: Release) -> JsonObject:
         "batches": [str(batch) for batch, _, _ in released],
         "notices": clauses.total(),
         "clauses": dict(sorted(clauses.items())),
+        **({"withholdings": [str(decision) for decision in ended]} if ended else {}),
     }
 
 
@@ -340,12 +371,48 @@ def released_batches(case_id: UUID, act: Release) -> list[Any]:
             return [*_batches(case_id, act.clause, (BatchStatus.WAITING,)), unreleased]
 
 
+def _withhold(
+    recording: Recording, batches: list[Any], clause: str | None, reason: Kept, proposal_id: UUID | None = None
+) -> JsonObject:
+    decision = Withholding(
+        id=recording.message.act_id,
+        case_id=recording.case.id,
+        clause=clause,
+        reason_sha256=reason.sha256,
+        decided_by=recording.actor,
+        decided_at=recording.at,
+        proposal_id=proposal_id,
+    )
+    return {"batches": withhold(recording.session, decision, batches)}
+
+
+def _withhold_past_due(recording: Recording, act: WithholdPastDue) -> JsonObject:
+    """Withhold as one person may, and propose that it be for longer."""
+    recording.session.add(
+        Proposal(
+            id=recording.made_id,
+            case_id=recording.case.id,
+            kind=ProposalKind.WITHHOLD,
+            clause=act.clause,
+            reason_sha256=act.reason.sha256,
+            proposed_by=recording.actor,
+            proposed_at=recording.at,
+        )
+    )
+    recording.session.flush()
+    waiting = _batches(recording.case.id, act.clause, (BatchStatus.WAITING, BatchStatus.WITHHELD))
+    unreleased = [*waiting, col(Batch.released_by).is_(None)]
+    effect = _withhold(recording, unreleased, act.clause, act.reason, recording.made_id)
+    return {"proposal_id": str(recording.made_id), **effect}
+
+
 def _propose(recording: Recording, act: Propose) -> JsonObject:
     proposal_id = recording.made_id
     recording.session.add(
         Proposal(
             id=proposal_id,
             case_id=recording.case.id,
+            kind=ProposalKind.NOT_REQUIRED,
             clause=act.clause,
             ground=act.ground,
             agreements=[str(agreement.id) for agreement in act.agreements],
@@ -358,27 +425,50 @@ def _propose(recording: Recording, act: Propose) -> JsonObject:
 
 
 def _decide(recording: Recording, proposal_id: UUID, *, approve: bool) -> JsonObject:
-    session, case_id = recording.session, recording.case.id
+    session = recording.session
     proposal = session.get_one(Proposal, proposal_id)
     if approve:
         check_second_person(session, proposal.proposed_by, recording.actor, recording.message.authenticated)
     proposal.decided_by, proposal.decided_at, proposal.approved = recording.actor, recording.at, approve
-    if proposal.task_id and approve:
-        waive(session, proposal.task_id, recording.at)
-    duties = _not_required(session, case_id, proposal) if approve and proposal.task_id is None else []
-    about = {"task": str(proposal.task_id)} if proposal.task_id else {"clause": proposal.clause}
+    said = {"clause": proposal.clause, "ground": proposal.ground, "reason_sha256": proposal.reason_sha256}
+    said |= {"how_sha256": proposal.how_sha256, "to_whom_sha256": proposal.to_whom_sha256}
+    said |= {"proof_sha256": proposal.proof_sha256}
     return {
         "approved": approve,
+        "kind": proposal.kind.value,
         "proposed_by": proposal.proposed_by,
-        **about,
-        "ground": proposal.ground,
-        "reason_sha256": proposal.reason_sha256,
-        **store_list(session, "duties", duties, recording.at),
+        **{name: value for name, value in said.items() if value is not None},
+        **(_carry_out(recording, proposal) if approve else {}),
     }
+
+
+def _carry_out(recording: Recording, proposal: Proposal) -> JsonObject:
+    """Do what an approved proposal says, and return what evidence adds to the approval."""
+    session, at = recording.session, recording.at
+    match proposal.kind:
+        case ProposalKind.NOT_REQUIRED:
+            return store_list(session, "duties", _not_required(session, recording.case.id, proposal), at)
+        case ProposalKind.DONE:
+            duties = perform_by_other_means(session, proposal, approved_by=recording.actor, at=at)
+            return store_list(session, "duties", duties, at)
+        case ProposalKind.WITHHOLD:
+            batches = sorted(session.exec(batches_under(proposal)))
+            if not batches:
+                raise Refused(
+                    "None of its notices is withheld any more.", where="proposal_id", next_step="Decline the proposal."
+                )
+            return {"batches": [str(batch) for batch in batches]}
+        case ProposalKind.WAIVER:
+            assert proposal.task_id, "a waiver is of what one holder is asked"
+            waive(session, proposal.task_id, recording.at)
+            return {"task": str(proposal.task_id)}
+        case _:
+            assert_never(proposal.kind)
 
 
 def _not_required(session: Session, case_id: UUID, proposal: Proposal) -> list[str]:
     """Close the duties that an approved proposal is about; return their ids, in order."""
+    assert proposal.ground, "what is not required says why"
     knowing, named = agreements_knowing(session, case_id, proposal.ground), set(proposal.agreements)
     is_open = (Duty.case_id == case_id, Duty.clause == proposal.clause, col(Duty.status).in_(OPEN_STATUSES))
     found = session.exec(select(Duty.id, Duty.agreement_id).where(*is_open).order_by(col(Duty.id))).all()
@@ -406,23 +496,6 @@ def _hold(recording: Recording, act: Hold) -> JsonObject:
     return {"hold_id": str(hold_id)}
 
 
-def _done(recording: Recording, clause: str) -> JsonObject:
-    """Record that the running duties under a clause were done; one whose clock has not started cannot have been."""
-    duties = [
-        duty
-        for duty in _open_duties(recording.session, recording.case.id, clause)
-        if duty.status is not DutyStatus.PENDING
-    ]
-    if not duties:
-        raise Refused(
-            f"No duty under {clause} has begun and is open.", where="clause", next_step="There is nothing to record."
-        )
-    for duty in duties:
-        perform(duty, recording.at)
-    lines = sorted(f"{duty.id} {duty.verdict}" for duty in duties)
-    return store_list(recording.session, "duties", lines, recording.at)
-
-
 def _add(recording: Recording, act: Add) -> JsonObject:
     session, case_id = recording.session, recording.case.id
     references = read_references(fetch(session, act.agreements.sha256))
@@ -436,11 +509,3 @@ def _add(recording: Recording, act: Add) -> JsonObject:
         for agreement in added:
             set_anchor(recording, AnchorValue(name=name, instant=act.involved_at), agreement, act.reason)
     return store_list(session, "agreements", [str(agreement) for agreement in added], recording.at)
-
-
-def _open_duties(session: Session, case_id: UUID, clause: str) -> list[Duty]:
-    return list(
-        session.exec(
-            select(Duty).where(Duty.case_id == case_id, Duty.clause == clause, col(Duty.status).in_(OPEN_STATUSES))
-        )
-    )

@@ -7,7 +7,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TypeAlias
 from uuid import UUID, uuid4, uuid5
@@ -17,14 +17,17 @@ from sqlmodel import Session, col, func, insert, select, update
 
 from config.database import Database
 from ledger.append import append
-from ledger.artifacts import Content, store_many
+from ledger.artifacts import Content, fetch, store_many
 from ledger.entries import AnswerSettled, ContactAdopted, ContactNamed, NoticeAcknowledged, QuestionAsked
 from mail.facts import checked_address, clean_block, clean_line
+from mail.links import LinkOfNotice
 from models import identifiers
-from models.enums import AnswerKind, ContactRole, NoticeKind
+from models.enums import AnswerKind, ContactRole, DeliveryStatus, NoticeKind
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
-from models.tables import Agreement, AgreementContact, Answer, DueDate, Duty, Notice
+from models.grouping import grouped
+from models.tables import Agreement, AgreementContact, Answer, DueDate, Duty, Notice, Reply
 from records.due_dates import read_due_date
+from records.open_links import ended_links
 from records.scope import clauses_of_agreement, require_case
 from records.view import View
 
@@ -33,6 +36,9 @@ LEA = "lea"
 
 LONGEST_NAME = 200
 LONGEST_QUESTION = 10_000
+
+MOST_ANSWERS = 50
+"""How many questions and contacts come through one link; whoever has more to say writes."""
 
 MOST_AT_ONCE = 500
 """How many answers one transaction keeps, so that none waits long for those after it."""
@@ -46,7 +52,10 @@ _EVENT_OF: Mapping[AnswerKind, type[NoticeAcknowledged | QuestionAsked | Contact
 
 @dataclass(frozen=True)
 class GivenAnswer:
-    """One answer as it arrived, checked; ``actor`` is ``LEA``, or the officer who enters it for them."""
+    """One answer as it arrived, checked; ``actor`` is ``LEA``, or the officer who enters it for them.
+
+    ``link`` is the link that it came through; it is kept only if that still opens the notice.
+    """
 
     notice_id: UUID
     kind: AnswerKind
@@ -54,6 +63,7 @@ class GivenAnswer:
     name: str | None = None
     email: str | None = None
     text: str | None = None
+    link: LinkOfNotice | None = None
 
 
 class LinkedNotice(View):
@@ -71,6 +81,17 @@ class LinkedNotice(View):
     acknowledged_at: datetime | None
 
 
+class ReplyView(View):
+    """What was answered to a question; ``status`` is what became of its letter, ``message_sha256`` the letter."""
+
+    text: str
+    replied_by: str
+    replied_at: datetime
+    status: DeliveryStatus
+    settled_at: datetime | None
+    message_sha256: str | None
+
+
 class AnswerView(View):
     """One question, or one contact that an LEA named; ``seen_at`` is when an officer was done with it."""
 
@@ -81,6 +102,15 @@ class AnswerView(View):
     text: str | None
     given_at: datetime
     seen_at: datetime | None
+    replies: tuple[ReplyView, ...] = ()
+
+
+class LinkedQuestion(View):
+    """A question that was asked through a notice's link, with what was answered to it: for whoever holds the link."""
+
+    asked_at: datetime
+    text: str
+    replies: tuple[ReplyView, ...]
 
 
 class UnacknowledgedView(View):
@@ -104,7 +134,14 @@ class AnswersView(View):
 
 
 def checked_answer(
-    notice_id: UUID, kind: AnswerKind, *, actor: str = LEA, name: str = "", email: str = "", text: str = ""
+    notice_id: UUID,
+    kind: AnswerKind,
+    *,
+    actor: str = LEA,
+    name: str = "",
+    email: str = "",
+    text: str = "",
+    link: LinkOfNotice | None = None,
 ) -> GivenAnswer:
     """An answer as typed, cleaned; an acknowledgement needs nothing more, the others need to say who and what.
 
@@ -125,7 +162,7 @@ def checked_answer(
             problems.append(error)
     if problems:
         raise InvalidFields(tuple(problems))
-    return GivenAnswer(notice_id, kind, actor, name or None, email or None, text or None)
+    return GivenAnswer(notice_id, kind, actor, name or None, email or None, text or None, link)
 
 
 def _empty(where: str) -> InvalidInput:
@@ -136,6 +173,21 @@ def _too_long(where: str, text: str, longest: int) -> list[InvalidInput]:
     if len(text) <= longest:
         return []
     return [InvalidInput(f"This is longer than {longest:,} characters.", where=where, next_step="Shorten it.")]
+
+
+def check_room(database: Database, notice_id: UUID) -> None:
+    """Return where a notice takes one more question or contact.
+
+    Raises:
+        Refused: so many came through its link that whoever holds it should write instead.
+    """
+    with database.reading() as session:
+        given = select(func.count()).where(Answer.notice_id == notice_id, Answer.kind != AnswerKind.ACKNOWLEDGED)
+        if session.exec(given).one() >= MOST_ANSWERS:
+            raise Refused(
+                f"{MOST_ANSWERS} questions and contacts came through this link already, so this one was not kept.",
+                next_step="Write to whoever sent the notice.",
+            )
 
 
 def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes, now: datetime) -> None:
@@ -159,6 +211,7 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
         del named[answer_id]
     if not named:
         return
+    said = _keep_what_was_said(session, named, now)
     session.execute(
         insert(Answer),
         [
@@ -170,6 +223,7 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
                 "name": answer.name,
                 "email": answer.email,
                 "text": answer.text,
+                "said_sha256": said.get(answer_id),
                 "given_at": now,
             }
             for answer_id, answer in named.items()
@@ -177,7 +231,6 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
     )
     acknowledged = [answer.notice_id for answer in named.values() if answer.kind is AnswerKind.ACKNOWLEDGED]
     session.execute(update(Notice).where(col(Notice.id).in_(acknowledged)).values(acknowledged_at=now))
-    said = _keep_what_was_said(session, named, now)
     append(
         session,
         *(
@@ -234,10 +287,11 @@ class AnswerBox:
     would queue for it one by one. Each still waits until its own answer is kept.
     """
 
-    def __init__(self, database: Database, key: bytes, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, key: bytes, clock: Callable[[], datetime], links_last: timedelta) -> None:
         self._database = database
         self._key = key
         self._clock = clock
+        self._links_last = links_last
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
 
@@ -246,6 +300,7 @@ class AnswerBox:
 
         Raises:
             Unavailable: the database does not answer; nothing was kept.
+            Gone: the link that it came through opens the notice no more; it was not kept.
         """
         kept = asyncio.get_running_loop().create_future()
         self._waiting.append((answer, kept))
@@ -258,21 +313,25 @@ class AnswerBox:
             while self._waiting:
                 taken, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 try:
-                    await asyncio.to_thread(self._write, [answer for answer, _ in taken])
+                    errors = await asyncio.to_thread(self._write, [answer for answer, _ in taken])
                 except Exception as error:
-                    _settle(taken, error)
-                else:
-                    _settle(taken, None)
+                    errors = [error] * len(taken)
+                _settle(taken, errors)
         finally:
             self._writer = None
 
-    def _write(self, answers: list[GivenAnswer]) -> None:
+    def _write(self, answers: list[GivenAnswer]) -> Sequence[Exception | None]:
+        """Keep what came through links that open their notices; return for each answer why it was not kept, if so."""
+        now = self._clock()
         with self._database.writing() as session:
-            record_answers(session, answers, self._key, self._clock())
+            links = {answer.link for answer in answers if answer.link}
+            ended = ended_links(session, links, self._links_last, now, locked=True)
+            record_answers(session, [answer for answer in answers if answer.link not in ended], self._key, now)
+        return [ended.get(answer.link) if answer.link else None for answer in answers]
 
 
-def _settle(taken: list[_Waiting], error: Exception | None) -> None:
-    for _, kept in taken:
+def _settle(taken: list[_Waiting], errors: Sequence[Exception | None]) -> None:
+    for (_, kept), error in zip(taken, errors, strict=True):
         if kept.done():  # whoever waited for it has gone away
             continue
         if error is None:
@@ -333,6 +392,36 @@ def read_answers(database: Database, case_id: UUID, *, listed: int | None = None
         )
 
 
+def read_linked_questions(database: Database, notice_id: UUID) -> tuple[LinkedQuestion, ...]:
+    """What was asked about a notice through its link, in order, and what was answered."""
+    with database.reading() as session:
+        asked = session.exec(
+            select(Answer)
+            .where(Answer.notice_id == notice_id, Answer.kind == AnswerKind.QUESTION)
+            .order_by(col(Answer.given_at), col(Answer.id))
+        ).all()
+        replies = _replies(session, [question.id for question in asked])
+        return tuple(
+            LinkedQuestion(asked_at=question.given_at, text=question.text or "", replies=replies.get(question.id, ()))
+            for question in asked
+        )
+
+
+def _replies(session: Session, questions: Sequence[UUID]) -> dict[UUID, tuple[ReplyView, ...]]:
+    rows = session.exec(
+        select(Reply).where(col(Reply.answer_id).in_(questions)).order_by(col(Reply.replied_at), col(Reply.id))
+    )
+    return {
+        question: tuple(
+            ReplyView(
+                text=fetch(session, row.text_sha256).decode(), **row.model_dump(include=set(ReplyView.model_fields))
+            )
+            for row in replies
+        )
+        for question, replies in grouped(rows, lambda row: row.answer_id).items()
+    }
+
+
 def _unacknowledged(session: Session, case_id: UUID, listed: int | None) -> tuple[UnacknowledgedView, ...]:
     # Which ones first: sorting them with everything that is shown takes several times as long.
     oldest = (
@@ -371,9 +460,14 @@ def _answers(session: Session, case_id: UUID, kind: AnswerKind) -> tuple[AnswerV
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(Answer.case_id == case_id, Answer.kind == kind)
         .order_by(col(Answer.seen_at).is_not(None), col(Answer.given_at), col(Answer.id))
-    )
+    ).all()
+    replies = _replies(session, [answer.id for answer, _ in rows])
     return tuple(
-        AnswerView(lea_name=lea_name, **answer.model_dump(include=set(AnswerView.model_fields)))
+        AnswerView(
+            lea_name=lea_name,
+            replies=replies.get(answer.id, ()),
+            **answer.model_dump(include=set(AnswerView.model_fields)),
+        )
         for answer, lea_name in rows
     )
 
@@ -386,7 +480,7 @@ def settle_answer(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
         Refused: that was noted already.
     """
     with database.writing() as session:
-        answer = _open_answer(session, case_id, answer_id)
+        answer = open_answer(session, case_id, answer_id)
         _close(session, answer, actor, now)
 
 
@@ -401,7 +495,7 @@ def adopt_contact(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
         Refused: it names no contact, one that is known, or one that was decided about already.
     """
     with database.writing() as session:
-        answer = _open_answer(session, case_id, answer_id)
+        answer = open_answer(session, case_id, answer_id)
         if answer.kind is not AnswerKind.OTHER_CONTACT or answer.name is None or answer.email is None:
             raise Refused("This answer names no contact.", next_step="Choose one that does.")
         agreement_id, clause = session.exec(
@@ -455,7 +549,13 @@ def _last_of_its_role(
     )
 
 
-def _open_answer(session: Session, case_id: UUID, answer_id: UUID) -> Answer:
+def open_answer(session: Session, case_id: UUID, answer_id: UUID) -> Answer:
+    """An answer of a case that nobody has dealt with yet, locked until the transaction ends.
+
+    Raises:
+        NotFound: the case has no such answer.
+        Refused: it was dealt with already.
+    """
     answer = session.get(Answer, answer_id, with_for_update=True)
     if answer is None or answer.case_id != case_id:
         raise NotFound("The case has no such answer.", next_step="Choose one on the case's page.")

@@ -13,15 +13,28 @@ from ledger.append import append
 from ledger.entries import NoticeReleased
 from models.enums import BatchStatus, DeliveryStatus
 from models.tables import Batch, Delivery, Duty, Notice
-from records.outbox import still_to_send
+from records.outbox import drop_unwanted, still_to_send
 from records.undecided import undecided_of_batch
+from records.withholding import keeps_back, lapse
 
 
-def begin_batch(session: Session, message: SendBatch, now: datetime) -> None:
-    """Note that a batch begins to leave, with the evidence of it; one that was sent, or has nothing left, stays so."""
+def begin_batch(session: Session, message: SendBatch, now: datetime) -> bool:
+    """Note that a batch begins to leave, with the evidence of it; return whether it does.
+
+    One that was sent, or has nothing left, stays so. One that a decision keeps back does not begin, also where that was
+    recorded after the case had let it go.
+    """
     batch = session.get_one(Batch, message.batch_id)
     if batch.status in (BatchStatus.SENT, BatchStatus.CANCELLED):
-        return
+        return True
+    if keeps_back(session, batch, lapsed=message.lapsed):
+        return False
+    drop_unwanted(session, batch)
+    if batch.size == 0:
+        batch.status = BatchStatus.CANCELLED
+        return True
+    if batch.status is BatchStatus.WITHHELD:
+        lapse(session, batch, now)
     batch.status, batch.released_by = BatchStatus.SENDING, message.released_by
     batch.began_at = batch.began_at or now
     append(
@@ -36,6 +49,7 @@ def begin_batch(session: Session, message: SendBatch, now: datetime) -> None:
             released=message.released_by is not None,
         ),
     )
+    return True
 
 
 def finish_batch(session: Session, batch_id: UUID, now: datetime) -> BatchOutcome:

@@ -40,6 +40,7 @@ def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
     if case.status is not CaseStatus.DISMISSED:
         case.status = CaseStatus.CLOSED
     case.closed_at = case.closed_at or now
+    case.trouble, case.trouble_since, case.undecided = None, None, False
     verdicts = session.exec(
         select(Duty.status, Duty.verdict, func.count())
         .where(Duty.case_id == case_id)

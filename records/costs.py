@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from mimetypes import guess_extension
 from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
 from config.database import Database
 from ledger.append import append
-from ledger.artifacts import fetch, store
+from ledger.artifacts import fetch, media_type_of, store
 from ledger.entries import CostRecorded
 from mail.facts import clean_block
 from models.enums import Party
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
-from models.tables import Agreement, Artifact, Case, CaseAgreement, Cost
+from models.tables import Agreement, Case, CaseAgreement, Cost
 from records.scope import agreement_in_scope, pinned_clauses, require_case
-from records.uploads import UploadedFile, media_type_of
+from records.uploads import UploadedFile, kept_file
 from records.view import View
 
 LONGEST_NOTE = 2_000
@@ -118,7 +117,7 @@ def record_cost(
             )
         if session.get(Cost, cost_id) is not None:
             return
-        sha256 = store(session, receipt.content, media_type_of(receipt.name), now) if receipt else None
+        sha256 = store(session, receipt.content, receipt.media_type, now) if receipt else None
         session.add(
             Cost(
                 id=cost_id,
@@ -215,8 +214,8 @@ def read_receipt(database: Database, case_id: UUID, cost_id: UUID) -> UploadedFi
         if cost is None or cost.case_id != case_id or cost.receipt_sha256 is None:
             raise NotFound("There is no such receipt.", next_step="Open it from the case's page.")
         content = fetch(session, cost.receipt_sha256)
-        media_type = session.get_one(Artifact, cost.receipt_sha256).media_type
-    return UploadedFile(f"receipt-{str(cost_id)[:8]}{guess_extension(media_type) or ''}", content)
+        media_type = media_type_of(session, cost.receipt_sha256)
+    return kept_file(f"receipt-{str(cost_id)[:8]}", content, media_type)
 
 
 def _bearing(session: Session, case: Case) -> dict[str, tuple[str, ...]]:

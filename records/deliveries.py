@@ -30,7 +30,7 @@ from mail.transport import (
     SendResult,
 )
 from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy
-from models.tables import AgreementContact, Batch, Delivery, Duty, Notice
+from models.tables import AgreementContact, Batch, Delivery, Duty, Notice, Reply
 from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import perform
 from records.outbox import OutgoingMessage, attempt_of
@@ -100,7 +100,7 @@ def _settle(
     if isinstance(answer, OutcomeUnknown):
         if delivery.status is not DeliveryStatus.UNKNOWN:
             delivery.status, delivery.tries = DeliveryStatus.UNKNOWN, 0
-        _put_unknown_off(delivery, handed.at, unknown_resends)
+        put_unknown_off(delivery, handed.at, unknown_resends)
         return [DeliveryUnknown(case_id=batch.case_id, actor=ENGINE, at=handed.at, attempt=attempt)]
     delivery.settled_at, delivery.answer, delivery.again_at = handed.at, f"{answer.code} {answer.text}", None
     if isinstance(answer, Rejected):
@@ -138,7 +138,7 @@ def _note_not_sent(delivery: Delivery) -> None:
         delivery.attempted_at = None
 
 
-def _put_off(delivery: Delivery, at: datetime) -> datetime:
+def put_off(delivery: Delivery | Reply, at: datetime) -> datetime:
     """Put a message off to a moment of its own, each time further away."""
     delivery.tries += 1
     again_at = at + timedelta(minutes=PUT_OFF_MINUTES[min(delivery.tries, len(PUT_OFF_MINUTES)) - 1])
@@ -146,9 +146,9 @@ def _put_off(delivery: Delivery, at: datetime) -> datetime:
     return again_at
 
 
-def _put_unknown_off(delivery: Delivery, at: datetime, resends: int) -> None:
+def put_unknown_off(delivery: Delivery | Reply, at: datetime, resends: int) -> None:
     """Put off a message that may have arrived; after so many resends it waits for a person instead."""
-    _put_off(delivery, at)
+    put_off(delivery, at)
     if delivery.tries > resends:
         delivery.again_at = None
 
@@ -162,9 +162,9 @@ def _defer(
     """
     _note_not_sent(delivery)
     if delivery.status is DeliveryStatus.UNKNOWN:
-        _put_unknown_off(delivery, at, unknown_resends)
+        put_unknown_off(delivery, at, unknown_resends)
         return False
-    again_at = _put_off(delivery, at)
+    again_at = put_off(delivery, at)
     late = notice.kind is NoticeKind.NOTICE and duty.due_at is not None and again_at > duty.due_at
     passed_over = outgoing.alternative and (late or delivery.tries >= TRIES_BEFORE_THE_NEXT_CONTACT)
     if passed_over:

@@ -15,7 +15,6 @@ from cases.disposition import (
     DISPOSITION,
     EXTENT,
     RESTORED,
-    WAIVER,
     AcceptAnswer,
     AcceptDirective,
     AddHolder,
@@ -36,7 +35,7 @@ from ledger.artifacts import fetch
 from ledger.entries import JsonObject
 from mail.facts import checked_address, clean_line
 from models import identifiers
-from models.enums import CaseStatus, ContactRole, DutyStatus, PerformedBy
+from models.enums import CaseStatus, ContactRole, DutyStatus, PerformedBy, ProposalKind
 from models.errors import InvalidFields, InvalidInput, Refused
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, Duty, Proposal
 from records.acts import Recording, dismiss, set_anchor
@@ -259,10 +258,8 @@ def _propose_waiver(recording: Recording, act: ProposeWaiver) -> JsonObject:
         Proposal(
             id=recording.made_id,
             case_id=case.id,
+            kind=ProposalKind.WAIVER,
             task_id=task.id,
-            clause="",
-            ground=WAIVER,
-            agreements=[],
             reason_sha256=act.reason.sha256,
             proposed_by=recording.actor,
             proposed_at=recording.at,

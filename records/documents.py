@@ -18,7 +18,7 @@ from cases.kinds import kind_named
 from cases.values import AnchorValue
 from config.database import Database
 from ledger.append import append
-from ledger.artifacts import fetch, store
+from ledger.artifacts import fetch, media_type_of, store
 from ledger.entries import DocumentAdded, DocumentFetched, DocumentWithdrawn
 from mail.contents import said_of
 from mail.default_texts import load_default_texts
@@ -32,7 +32,7 @@ from records.answers import LinkedNotice
 from records.cases import note_change
 from records.outbox import current_facts
 from records.scope import agreement_in_scope, clauses_of_agreement, pinned_clauses, require_case
-from records.uploads import UploadedFile, media_type_of
+from records.uploads import UploadedFile
 from records.view import View
 from terms.catalogue import Catalogue
 from terms.effective import EffectiveClause
@@ -108,7 +108,7 @@ def add_documents(
                 problems.append(problem)
                 continue
             file = document.file
-            sha256 = store(session, file.content, media_type_of(file.name), now)
+            sha256 = store(session, file.content, file.media_type, now)
             row = CaseDocument(
                 id=uuid5(case_id, f"document:{document.element}:{agreement_id}:{sha256}"),
                 case_id=case_id,
@@ -200,7 +200,7 @@ def read_document(database: Database, case_id: UUID, document_id: UUID) -> Uploa
     """
     with database.reading() as session:
         document = _document(session, case_id, document_id)
-        return UploadedFile(document.file_name, fetch(session, document.content_sha256))
+        return _file(session, document)
 
 
 def read_lea_documents(database: Database, catalogue: Catalogue, notice: LinkedNotice) -> tuple[DocumentView, ...]:
@@ -250,7 +250,13 @@ def fetch_document(
             notice=notice.id,
         )
         append(session, fetched)
-        return UploadedFile(document.file_name, fetch(session, document.content_sha256))
+        return _file(session, document)
+
+
+def _file(session: Session, document: CaseDocument) -> UploadedFile:
+    """A document with what its bytes were found to be when it was added."""
+    media_type = media_type_of(session, document.content_sha256)
+    return UploadedFile(document.file_name, fetch(session, document.content_sha256), media_type)
 
 
 def _document(session: Session, case_id: UUID, document_id: UUID) -> CaseDocument:

@@ -93,12 +93,23 @@ def compute_duties(
     _leave_evidence(session, case.id, _store_duties(session, case.id, computed), now)
 
 
-def perform(duty: Duty, at: datetime) -> None:
-    """Record that a duty was performed; its lateness is frozen by the first performance."""
+def perform(duty: Duty, at: datetime, *, under: UUID | None = None) -> None:
+    """Record that a duty was performed; its lateness is frozen by the first performance.
+
+    ``under`` is the approved proposal on whose word it was performed by other means than the engine's.
+    """
     if duty.performed_at is not None:
         return
-    duty.status, duty.performed_at = DutyStatus.PERFORMED, at
-    duty.verdict = Verdict.LATE if duty.due_at and at > duty.due_at else Verdict.ON_TIME
+    duty.status, duty.performed_at, duty.performed_under = DutyStatus.PERFORMED, at, under
+    duty.verdict = verdict_on(duty, at, by_other_means=under is not None)
+
+
+def verdict_on(duty: Duty, at: datetime, *, by_other_means: bool = False) -> Verdict:
+    """How a duty is met by what is done at an instant."""
+    late = duty.due_at is not None and at > duty.due_at
+    if by_other_means:
+        return Verdict.LATE_BY_OTHER_MEANS if late else Verdict.ON_TIME_BY_OTHER_MEANS
+    return Verdict.LATE if late else Verdict.ON_TIME
 
 
 def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]) -> CaseVocabulary:
@@ -125,6 +136,7 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
         by_notice=performed(PerformedBy.NOTICE),
         by_confirmation=performed(PerformedBy.CONFIRMATION),
         by_time=performed(PerformedBy.TIME),
+        by_other_means=tuple(sorted({clause.id for clause in about if clause.may_be_done_elsewhere} & of_case)),
         asked=asked_dates(session, case, terms.values()),
         grounds=tuple(sorted({ground for clause in event for ground in clause.grounds})),
     )

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import ContactEscalated, DutyEscalated, UnknownEscalated
-from models.enums import BatchStatus, DeliveryStatus, DutyStatus, NoticeKind, Verdict
+from models.enums import TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind
 from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
 from records.outbox import FAILED
 from records.undecided import UNDECIDED
@@ -54,7 +54,7 @@ def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(Duty.case_id == case_id, col(Duty.escalated_at).is_(None))
         .where(
-            (col(Duty.verdict) == Verdict.LATE)
+            col(Duty.verdict).in_(TOO_LATE)
             | (col(Duty.status) == DutyStatus.RUNNING) & ((col(Duty.due_at) < now) | col(Duty.id).in_(undelivered))
         )
         .order_by(col(Agreement.lea_name))

@@ -30,7 +30,7 @@ from records.due_dates import read_due_dates
 from records.holders import asked_duties, confirm, contact_name, missing, take_other_answer, tasks_of
 from records.legal_holds import is_held
 from records.outbox import current_facts
-from records.uploads import UploadedFile, media_type_of
+from records.uploads import UploadedFile
 from records.view import View
 
 HOLDER = "holder"
@@ -119,7 +119,7 @@ def give_holder_answer(database: Database, digest: str, given: GivenByHolder, *,
 
 
 def _keep(session: Session, case: Case, task: HolderTask, given: GivenByHolder, actor: str, now: datetime) -> None:
-    files = [(file.name, store(session, file.content, media_type_of(file.name), now)) for file in given.files]
+    files = [(file.name, store(session, file.content, file.media_type, now)) for file in given.files]
     said_sha256 = store(session, _said(task, given, files, now), "application/json", now)
     says = given.says
     answer = HolderAnswer(

@@ -146,7 +146,7 @@ def _about(case: Case, task: HolderTask, mail: NextMail) -> str:
 
 
 def _token(task: HolderTask, writer: NoticeWriter, policy: NoticePolicy, now: datetime) -> str:
-    """The token of the holder's link, which now lasts until some days after the due instant; an expired one is replaced."""
+    """The token of the holder's link, which lasts until some days after the due instant; an expired one is replaced."""
     if task.link_expires_at and task.link_expires_at <= now:
         task.link_number += 1
     token = holder_token(writer.link_key, task.id, task.link_number)

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, update
 
 from cases.intake import Intake
 from cases.kind import Kind
+from cases.state import CaseState
 from cases.values import AnchorValue, Kept
 from ledger.append import append
 from ledger.artifacts import store
@@ -22,6 +23,8 @@ from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus
 from models.errors import InvalidFields, InvalidInput
 from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact
+from records.file_types import type_of
+from records.responsible import reporter
 from records.scope import affected_agreements
 
 
@@ -64,6 +67,8 @@ def keep_intake(
             report_digest=digest,
             opened_at=now,
             changed_at=now,
+            responsible_id=reporter(session, actor),
+            undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in intake.anchors()})),
         )
     )
     session.flush()
@@ -114,6 +119,7 @@ def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, .
 
     Raises:
         InvalidFields: one of them is not kept here any more.
+        InvalidInput: one of them holds nothing of what is taken.
     """
     names = []
     for where in type(intake).model_fields:
@@ -121,7 +127,7 @@ def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, .
         if not isinstance(kept, Kept):
             continue
         if kept.content is not None:
-            store(session, kept.content, kept.media_type, now)
+            store(session, kept.content, type_of(kept.content, where).media_type, now)
         elif session.get(Artifact, kept.sha256) is None:
             gone = InvalidInput("This file is not kept here any more.", where=where, next_step="Choose it again.")
             raise InvalidFields((gone,))

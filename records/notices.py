@@ -26,6 +26,7 @@ from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice
 from records.documents_at_hand import documents_at_hand
 from records.due_dates import StoredDueDate, read_due_dates
 from records.performing import performed_duties
+from records.withholding import kept_by_two, lapse_of
 from terms.duties import DueDuty
 
 BATCH_SIZE = 200
@@ -45,7 +46,9 @@ class Cohort:
     clause: str
     due_date_id: str
     leaves_at: datetime
-    withheld: bool = False
+    due_at: datetime | None = None
+    last_safe_at: datetime | None = None
+    withheld_under: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
         return
     known = known_elements(session, case_id, dated)
     _note_what_waits(duties.values(), due_dates, known)
-    withheld = _drop(session, case_id, duties, known, dismissed=False)
+    _drop(session, case_id, duties, known, dismissed=False)
+    withheld = _withheld_before(session, case_id)
     _move_last_moments(session, case_id, duties, due_dates, policy, known)
     live = _live(session, case_id)
     cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
@@ -105,7 +109,15 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
             due_date = due_dates[duty.due_date_id]
             complete = known.tells_all(duty.agreement_id, due_date)
             leaves_at = leaving_moment(due_date, policy, now, complete=complete)
-            cohort = Cohort(NoticeKind.NOTICE, duty.clause, duty.due_date_id, leaves_at, duty.id in withheld)
+            cohort = Cohort(
+                NoticeKind.NOTICE,
+                duty.clause,
+                duty.due_date_id,
+                leaves_at,
+                due_date.due_at,
+                last_safe_moment(due_date, policy, now),
+                withheld.get(duty.id),
+            )
             cohorts[cohort].append(duty.id)
         elif duty.status is DutyStatus.PERFORMED and known.adds_to(duty):
             leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
@@ -129,6 +141,7 @@ def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
     """
     waiting = col(Batch.status).in_((*NOT_BEGUN, BatchStatus.PUT_OFF))
     batches = session.exec(select(Batch).where(Batch.case_id == case_id, waiting)).all()
+    by_two = kept_by_two(session, case_id)
     due_dates = read_due_dates(session, {batch.due_date_id for batch in batches})
     return tuple(
         BatchPlan(
@@ -142,6 +155,7 @@ def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
             withheld=batch.status is BatchStatus.WITHHELD,
             released_by=batch.released_by,
             last_moment=batch.kind is NoticeKind.NOTICE and due_date.last_moment,
+            lapses_at=lapse_of(batch, by_two),
         )
         for batch, due_date in ((batch, due_dates[batch.due_date_id]) for batch in batches)
     )
@@ -160,10 +174,17 @@ def leaving_moment(due_date: DueDuty, policy: NoticePolicy, planned_at: datetime
     """
     if policy.release == "immediate":
         return planned_at
-    leaves_at = _dated(due_date.due_at) - timedelta(minutes=policy.last_safe_minutes)
+    leaves_at = last_safe_moment(due_date, policy, planned_at)
     if policy.last_moment_hours is not None and due_date.last_moment and complete:
-        leaves_at = min(leaves_at, planned_at + timedelta(hours=policy.last_moment_hours))
-    return max(leaves_at, planned_at + _grace(due_date, policy, planned_at))
+        early = planned_at + timedelta(hours=policy.last_moment_hours)
+        leaves_at = max(min(leaves_at, early), planned_at + _grace(due_date, policy, planned_at))
+    return leaves_at
+
+
+def last_safe_moment(due_date: DueDuty, policy: NoticePolicy, planned_at: datetime) -> datetime:
+    """Up to when one person may keep a notice back: shortly before it is due, or for the grace where that is over."""
+    last = _dated(due_date.due_at) - timedelta(minutes=policy.last_safe_minutes)
+    return max(last, planned_at + _grace(due_date, policy, planned_at))
 
 
 def _grace(due_date: DueDuty, policy: NoticePolicy, planned_at: datetime) -> timedelta:
@@ -259,12 +280,26 @@ def _live(session: Session, case_id: UUID) -> set[UUID]:
     return {duty_id for notice in (*waiting, *tried) for duty_id in performed_duties(notice)}
 
 
-def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: Known, *, dismissed: bool) -> set[UUID]:
-    """Drop the notices that no longer stand; return the duties whose notice had been withheld.
+def _withheld_before(session: Session, case_id: UUID) -> dict[UUID, UUID]:
+    """The decision under which the last notice of each duty was withheld when it was dropped, where it was.
+
+    It keeps back what is planned anew as well: only a release ends it, or, where one person took it, its lapse.
+    """
+    rows = session.exec(
+        select(Notice.duty_id, Batch.withheld_under)
+        .join(Batch, col(Batch.id) == col(Notice.batch_id))
+        .where(Notice.case_id == case_id, Notice.kind == NoticeKind.NOTICE, col(Notice.dropped))
+        .order_by(col(Batch.planned_at))
+    )
+    latest = dict(rows.all())
+    return {duty_id: withheld_under for duty_id, withheld_under in latest.items() if withheld_under}
+
+
+def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: Known, *, dismissed: bool) -> None:
+    """Drop the notices that no longer stand.
 
     A message that may be on its way is left to arrive; the case computes again once it has.
     """
-    withheld: set[UUID] = set()
     on_its_way = _on_its_way(session, case_id)
     dropped: dict[UUID, int] = defaultdict(int)
     batches: dict[UUID, Batch] = {}
@@ -273,8 +308,6 @@ def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: K
             notice, batch, duties[notice.duty_id], known, dismissed=dismissed
         ):
             notice.dropped = True
-            if batch.status is BatchStatus.WITHHELD:
-                withheld.add(notice.duty_id)
             session.add(notice)
             dropped[batch.id] += 1
             batches[batch.id] = batch
@@ -284,7 +317,6 @@ def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: K
         if batch.size == 0 and batch.status in NOT_BEGUN:
             batch.status = BatchStatus.CANCELLED
         session.add(batch)
-    return withheld
 
 
 def _stands(notice: Notice, batch: Batch, duty: Duty, known: Known, *, dismissed: bool) -> bool:
@@ -348,10 +380,13 @@ def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UU
             kind=cohort.kind,
             clause=cohort.clause,
             due_date_id=cohort.due_date_id,
-            status=BatchStatus.WITHHELD if cohort.withheld else BatchStatus.WAITING,
+            status=BatchStatus.WITHHELD if cohort.withheld_under else BatchStatus.WAITING,
             size=len(duties),
             planned_at=now,
+            due_at=cohort.due_at,
             leaves_at=cohort.leaves_at,
+            last_safe_at=cohort.last_safe_at,
+            withheld_under=cohort.withheld_under,
         )
     )
     session.flush()
@@ -369,6 +404,8 @@ def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UU
                 "lacking": [],
                 "dropped": False,
                 "reminders": 0,
+                "link_generation": 1,
+                "link_refusals": 0,
             }
             for duty_id in duties
         ],

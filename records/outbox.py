@@ -26,12 +26,13 @@ from mail.drafting import ClauseAtHand, Draft, write_facts
 from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, Mailbox, NoticeFacts, Sender, SignedAgreement
 from mail.links import notice_link, shown_link
 from models import identifiers
-from models.enums import ContactRole, DeliveryStatus, FactStatus, NoticeKind, Party
+from models.enums import ContactRole, DeliveryStatus, DutyStatus, FactStatus, NoticeKind, Party
 from models.errors import InvalidInput
 from models.grouping import grouped
 from models.tables import (
     Agreement,
     AgreementContact,
+    Batch,
     Case,
     CaseAgreement,
     CaseFact,
@@ -111,6 +112,15 @@ class NoticeContext:
             elif place.status is DeliveryStatus.PASSED_OVER:
                 moments.append(place.again_at or AT_ONCE)
         return min(moments, default=None)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it still has something to perform: people may have decided since it was planned that it has not.
+
+        Once it was given, what is left of it are copies.
+        """
+        is_first = self.notice.kind is NoticeKind.NOTICE and self.notice.given_at is None
+        return not is_first or not all(_is_settled(duty) for duty in (self.duty, *self.also))
 
     def due(self, now: datetime) -> tuple[Delivery, ...]:
         """The unsettled deliveries that wait for no later moment."""
@@ -288,6 +298,10 @@ class NoticeWriter:
     public_url: str
     link_key: bytes = field(repr=False)
 
+    def link(self, notice: Notice) -> str:
+        """The link on which a notice is answered, in the generation that is good."""
+        return notice_link(self.public_url, self.link_key, notice.id, notice.link_generation)
+
     def reserve(self, session: Session, case_id: UUID, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
         """Write the messages of some notices of a case and reserve their places in the outbox, marked as under way.
 
@@ -295,7 +309,8 @@ class NoticeWriter:
         so that it bears the date on which it goes. What is put off to a later moment is left alone.
         """
         take_along(session, case_id, notices)
-        contexts = [context for context in _contexts(session, notices) if not context.notice.dropped]
+        found = _contexts(session, notices)
+        contexts = [context for context in found if context.is_wanted and not context.notice.dropped]
         unwritten = [context for context in contexts if context.is_to_be_written(now)]
         known = _case_context(session, case_id, unwritten)
         written = [self._write(context, known, now) for context in unwritten]
@@ -382,7 +397,7 @@ class NoticeWriter:
             lacking=frozenset(context.duty.lacking),
             reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
             follows=known.follows(context),
-            acknowledge_url=HttpUrl(notice_link(self.public_url, self.link_key, context.notice.id)),
+            acknowledge_url=HttpUrl(self.link(context.notice)),
         )
         return write_facts(draft, load_catalogue(), load_default_texts())
 
@@ -413,8 +428,29 @@ def still_to_send(session: Session, batch_id: UUID) -> dict[UUID, datetime]:
         .where(col(Notice.given_at).is_(None) | col(Notice.id).in_(unsettled))
         .order_by(col(Notice.id))
     ).all()
-    moments = {context.notice.id: context.next_send() for context in _contexts(session, notices)}
+    contexts = (context for context in _contexts(session, notices) if context.is_wanted)
+    moments = {context.notice.id: context.next_send() for context in contexts}
     return {notice: moment for notice, moment in moments.items() if moment is not None}
+
+
+def drop_unwanted(session: Session, batch: Batch) -> None:
+    """Drop what people decided since a batch was planned is not to be sent by it; what may be on its way stays."""
+    rows = session.exec(
+        select(Notice, Duty)
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .where(Notice.batch_id == batch.id, Notice.kind == NoticeKind.NOTICE, col(Notice.dropped).is_(False))
+        .where(col(Notice.composed_at).is_(None))
+    )
+    for notice, duty in rows:
+        if _is_settled(duty):
+            notice.dropped = True
+            batch.size -= 1
+            session.add(notice)
+
+
+def _is_settled(duty: Duty) -> bool:
+    """Whether two people decided that a duty was performed by other means, or is not required."""
+    return duty.performed_under is not None or duty.status is DutyStatus.NOT_REQUIRED
 
 
 def _composed(context: NoticeContext, sha256: str, now: datetime) -> NoticeComposed:

@@ -23,6 +23,7 @@ from mail.compose import utc_instant
 from models.enums import BatchStatus, CaseStatus, DutyStatus
 from models.tables import Batch, Case, Duty
 from records.troubles import trouble_sentence
+from records.withholding import alone
 
 Row = TypeVar("Row", Batch, Case)
 
@@ -88,7 +89,7 @@ class Suspects:
     Attributes:
         cases: those that have not begun, are behind or have a trouble, and some that are merely their turn.
         sending: batches that began to be sent a while ago and are not through.
-        stayed: batches that should have left and were not withheld.
+        stayed: batches that should have left and were not withheld, or by one person for as long as that holds.
         overdue: cases with overdue duties that nobody was told of, the longest overdue first.
     """
 
@@ -111,7 +112,9 @@ def look(session: Session, before: datetime, place: UUID, *, suspicious: int, in
     # A batch that was raised while it waited is raised once more if its sending stops.
     unraised = col(Batch.raised_at).is_(None) | (col(Batch.raised_at) < col(Batch.began_at))
     sending = (Batch.status == BatchStatus.SENDING, col(Batch.began_at) < before, unraised)
-    waiting = (Batch.status == BatchStatus.WAITING, col(Batch.leaves_at) < before, col(Batch.raised_at).is_(None))
+    waits = (col(Batch.status) == BatchStatus.WAITING) & (col(Batch.leaves_at) < before)
+    lapsed = (col(Batch.status) == BatchStatus.WITHHELD) & (col(Batch.last_safe_at) < before) & alone()
+    waiting = (waits | lapsed, col(Batch.raised_at).is_(None))
     return Suspects(
         cases=_cases(session, before, place, suspicious, in_turn),
         sending=_from(session, Batch, place, suspicious, *sending),
@@ -143,7 +146,8 @@ def cases_of_batches(session: Session, batches: Sequence[UUID]) -> set[UUID]:
 
 def stayed(batch: Batch, now: datetime) -> Finding:
     """The finding that a batch should have left by now."""
-    return _of_batch(batch, f"were to leave at {utc_instant(batch.leaves_at)}, and have not begun to", now)
+    moment = batch.last_safe_at if batch.status is BatchStatus.WITHHELD and batch.last_safe_at else batch.leaves_at
+    return _of_batch(batch, f"were to leave at {utc_instant(moment)}, and have not begun to", now)
 
 
 def stopped(batch: Batch, now: datetime) -> Finding:

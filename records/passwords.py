@@ -15,7 +15,7 @@ from uuid import UUID
 import pyotp
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, delete, select, update
 
 from config.database import Database
 from ledger.actors import ENGINE
@@ -30,7 +30,7 @@ from ledger.entries import (
 )
 from models.enums import Authentication
 from models.errors import InvalidInput, NotAllowed, Refused
-from models.tables import Account
+from models.tables import Account, OpenIdIdentity, Passkey
 from records.accounts import find_account, find_account_or_none
 from records.sessions import NewSession, SessionRules, SignedInSession, begin, end_all
 
@@ -53,11 +53,15 @@ _hashes = PasswordHash((Argon2Hasher(),))
 
 @dataclass(frozen=True)
 class OwnSignIn:
-    """How a person signs in; ``pending`` is a secret for codes that waits for its first code."""
+    """How a person signs in; ``pending`` is a secret for codes that waits for its first code.
+
+    ``issuers`` are the OpenID providers at which an identity signs the person in.
+    """
 
     has_password: bool
     has_codes: bool
     pending: str | None
+    issuers: tuple[str, ...]
 
 
 def sign_in_by_password(
@@ -96,7 +100,13 @@ def read_own_sign_in(database: Database, account_id: UUID) -> OwnSignIn:
     """How the person of an account signs in."""
     with database.reading() as session:
         account = session.get_one(Account, account_id)
-        return OwnSignIn(account.password_hash is not None, account.totp_secret is not None, account.totp_pending)
+        bound = select(OpenIdIdentity.issuer).where(OpenIdIdentity.account_id == account_id)
+        return OwnSignIn(
+            has_password=account.password_hash is not None,
+            has_codes=account.totp_secret is not None,
+            pending=account.totp_pending,
+            issuers=tuple(session.exec(bound.order_by(col(OpenIdIdentity.issuer)))),
+        )
 
 
 def set_password(database: Database, who: SignedInSession, current: str, new: str, now: datetime) -> None:
@@ -181,7 +191,9 @@ def remove_codes(database: Database, who: SignedInSession, code: str, now: datet
 
 
 def forget_sign_in(database: Database, name: str, *, actor: str, now: datetime) -> None:
-    """Forget an account's password and codes, unlock it and end its sessions: its person begins anew with a link.
+    """Forget all ways in which an account is signed in to, unlock it and end its sessions.
+
+    Its person begins anew with a link; at a provider, with the account's address.
 
     Raises:
         NotFound: there is no such account.
@@ -190,6 +202,8 @@ def forget_sign_in(database: Database, name: str, *, actor: str, now: datetime) 
         account = find_account(session, name, locked=True)
         account.password_hash = account.totp_secret = account.totp_pending = account.totp_step = None
         account.failures, account.locked_until = 0, None
+        session.execute(delete(Passkey).where(col(Passkey.account_id) == account.id))
+        session.execute(delete(OpenIdIdentity).where(col(OpenIdIdentity.account_id) == account.id))
         end_all(session, account, now)
         append(session, SignInForgotten(actor=actor, at=now, account_id=account.id))
 

@@ -7,12 +7,14 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, select
 
-from cases.acts import Act, Add, Propose, Release
-from cases.values import AgreementName, KeptReferences
+from cases.acts import Act, Add, Done, Propose, Release
+from cases.values import AgreementName, Kept, KeptFile, KeptReferences
 from ledger.artifacts import store
 from models.errors import InvalidInput
 from models.tables import Artifact, Case, CaseAgreement
 from records.acts import kept_in
+from records.file_types import type_of
+from records.other_means import check_done
 from records.scope import EVERY_AGREEMENT, AgreementFilter, agreements_to_add, references_to_add
 from records.terms import agreements_knowing
 
@@ -21,7 +23,8 @@ def complete(session: Session, case: Case, act: Act) -> Act:
     """The act with everything that SQL knows of what it names; nothing is written.
 
     Raises:
-        InvalidInput: an agreement is not in the case, or its terms do not know the ground, or none could be added.
+        InvalidInput: an agreement is not in the case, or its terms do not know the ground, or none could be added; or
+            a file holds nothing of what is taken.
     """
     for where, agreement in _agreements_in(act):
         if session.get(CaseAgreement, (case.id, agreement.id)) is None:
@@ -30,9 +33,12 @@ def complete(session: Session, case: Case, act: Act) -> Act:
                 where=where,
                 next_step="Add it to the case first.",
             )
+    _check_files(act)
     match act:
         case Propose():
             _check_ground(session, case, act)
+        case Done():
+            check_done(session, case, act)
         case Release(withheld=None):  # as only old histories have it
             return act.model_copy(update={"withheld": False})
         case Add():
@@ -50,9 +56,23 @@ def keep(session: Session, act: Act, now: datetime) -> None:
     """
     for kept in kept_in(act):
         if kept.content is not None:
-            store(session, kept.content, kept.media_type, now, claimed=False)
+            store(session, kept.content, _media_type(kept), now, claimed=False)
         elif session.exec(select(Artifact.sha256).where(Artifact.sha256 == kept.sha256)).first() is None:
             raise InvalidInput("What this names is not kept here.", where=act.act, next_step="Give the text itself.")
+
+
+def _media_type(kept: Kept) -> str:
+    """What the bytes are: of a file, what it holds."""
+    if isinstance(kept, KeptFile) and kept.content is not None:
+        return type_of(kept.content, "file").media_type
+    return kept.media_type
+
+
+def _check_files(act: Act) -> None:
+    for name in type(act).model_fields:
+        value = getattr(act, name)
+        if isinstance(value, KeptFile) and value.content is not None:
+            type_of(value.content, name)
 
 
 def let_go(session: Session, act: Act) -> None:

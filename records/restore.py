@@ -67,6 +67,7 @@ def _proposals(session: Session, case_id: UUID) -> dict[UUID, OpenProposal]:
     rows = session.exec(select(Proposal).where(Proposal.case_id == case_id, col(Proposal.decided_at).is_(None)))
     return {
         row.id: OpenProposal(
+            kind=row.kind,
             clause=row.clause,
             ground=row.ground,
             agreements=tuple(UUID(agreement) for agreement in row.agreements),

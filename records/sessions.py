@@ -14,7 +14,7 @@ from config.database import Database
 from ledger.append import append
 from ledger.entries import AccessRefused, SessionEnded, SignedIn
 from models.enums import Authentication, Role
-from models.errors import NotFound
+from models.errors import NotAllowed, NotFound
 from models.identifiers import sha256_hex
 from models.tables import Account, SignInToken, WebSession
 
@@ -24,6 +24,9 @@ SEEN_EVERY = timedelta(minutes=1)
 """How often it is noted that a session is in use; each click would be a write."""
 
 LONGEST_BROWSER = 200
+
+FRESH = timedelta(minutes=15)
+"""How long after signing in a person can add and remove ways to sign in, so that no browser left open is enough."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class SignedInSession:
     actor: str
     role: Role
     authenticated: Authentication
+    began_at: datetime
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,22 @@ def begin(
     now: datetime,
     *,
     link_made_by: str | None = None,
+    passkey_id: UUID | None = None,
+    issuer: str | None = None,
 ) -> NewSession:
-    """Begin a session of an account in the transaction, with evidence of how it was shown who it is."""
+    """Begin a session of an account in the transaction, with evidence of how it was shown who it is.
+
+    Args:
+        session: a session of ``Database.writing()``.
+        account: whose session it is.
+        authenticated: how it was shown who it is.
+        rules: when it ends.
+        browser: what the browser says that it is.
+        now: when.
+        link_made_by: who made the one-time link, where it was one.
+        passkey_id: the passkey, where it was one.
+        issuer: the OpenID provider, where it was one.
+    """
     token, session_id = secrets.token_urlsafe(TOKEN_BYTES), uuid4()
     session.add(
         WebSession(
@@ -105,6 +123,8 @@ def begin(
             session_id=session_id,
             authenticated=authenticated,
             link_made_by=link_made_by,
+            passkey_id=passkey_id,
+            issuer=issuer,
         ),
     )
     return NewSession(token, account.name)
@@ -120,7 +140,20 @@ def read_session(database: Database, token: str, rules: SessionRules, now: datet
     kept, account = found
     if now - kept.seen_at >= SEEN_EVERY:
         _note_use(database, kept.id, now)
-    return SignedInSession(kept.id, account.id, account.name, account.role, kept.authenticated)
+    return SignedInSession(kept.id, account.id, account.name, account.role, kept.authenticated, kept.began_at)
+
+
+def check_fresh(who: SignedInSession, now: datetime) -> None:
+    """Return where a session began just now.
+
+    Raises:
+        NotAllowed: it did not.
+    """
+    if now - who.began_at > FRESH:
+        raise NotAllowed(
+            f"This takes a session that began within the last {FRESH.seconds // 60} minutes.",
+            next_step="Sign out, sign in again, and do it then.",
+        )
 
 
 def list_sessions(

@@ -1,14 +1,17 @@
-"""What keeps a case from going on, as the watchdog found it: kept on the case until it heals."""
+"""What keeps cases from going on: what the watchdog found, kept on the case until it heals, and mail that fails."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from models.tables import Case
+from mail.transport import MailServerUnavailable
+from models.enums import BatchStatus
+from models.tables import Batch, Case
 
 WORKFLOW_STUCK = "workflow-stuck"
 ACTIVITY_FAILS = "activity-fails"
@@ -22,6 +25,32 @@ _MEANINGS = {
     "comes after it waits. The worker's log says why it fails: often a disk is full, or a server that it needs does "
     "not answer. Once that is mended, the case goes on by itself.",
 }
+
+
+NO_MAIL = (
+    col(Batch.status).in_((BatchStatus.SENDING, BatchStatus.PUT_OFF)),
+    col(Batch.trouble) == MailServerUnavailable.code,
+)
+"""What a batch is that the mail server keeps from leaving, as it takes no mail at all."""
+
+
+@dataclass(frozen=True)
+class MailTrouble:
+    """That the mail server takes no mail: since when, and how many notices of how many cases wait for it."""
+
+    since: datetime
+    notices: int
+    cases: int
+
+
+def mail_trouble(session: Session, before: datetime) -> MailTrouble | None:
+    """What the mail server keeps from leaving, if it has done so since before an instant."""
+    since, notices, cases = session.exec(
+        select(func.min(Batch.trouble_since), func.sum(Batch.size), func.count(col(Batch.case_id).distinct())).where(
+            *NO_MAIL
+        )
+    ).one()
+    return MailTrouble(since, notices, cases) if since and since < before else None
 
 
 def failing_activity(name: str) -> str:

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Text, cast
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select, update
 
 from cases.acts import SendAgain, Vouch
@@ -21,8 +23,22 @@ from records.deliveries import give
 from records.due_dates import read_due_dates
 from records.performing import perform_further
 
-UNDECIDED = (col(Delivery.status) == DeliveryStatus.UNKNOWN, col(Delivery.again_at).is_(None))
-"""The condition, in SQL, that ``records.outbox.undecided`` is in Python."""
+_its_notice, _its_duty = aliased(Notice), aliased(Duty)
+_DONE_BY_OTHER_MEANS = (
+    select(_its_notice.id)
+    .join(_its_duty, col(_its_duty.id) == col(_its_notice.duty_id))
+    .where(col(_its_notice.id) == col(Delivery.notice_id), cast(col(_its_notice.also_performs), Text) == "[]")
+    .where(col(_its_duty.performed_under).is_not(None))
+    .exists()
+)
+"""The condition that nothing depends any more on whether a message arrived: all that it could perform was done."""
+
+UNDECIDED = (
+    col(Delivery.status) == DeliveryStatus.UNKNOWN,
+    col(Delivery.again_at).is_(None),
+    ~_DONE_BY_OTHER_MEANS,
+)
+"""The conditions for a message of which a person has to decide (``records.outbox.undecided`` in Python)."""
 
 
 @dataclass(frozen=True)

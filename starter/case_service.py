@@ -28,20 +28,24 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import from_refusal
-from cases.acts import Act, Release, TakeAct
+from activities.replies import ReplySender
+from cases.acts import Act, AnswerQuestion, Release, TakeAct
 from cases.intake import Intake, check_intake
 from cases.kind import Kind
 from cases.kinds import KINDS, kind_named
+from cases.messages import RecordAct
 from cases.plausibility import Doubt, check_order, dates_of_act, dates_of_intake, doubts, order_problems, require_meant
 from cases.rules import check
 from cases.state import CaseSummary
 from cases.values import Actor
 from config.logging import get_logger
+from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import Authentication
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, Refused, Unavailable
 from models.tables import Case, CaseAct
 from queries.drafts import check_read
+from records.acts import record_act
 from records.anchors import anchors_by_agreement
 from records.consequences import Consequences, Foresight
 from records.intake import intake_digest, keep_intake, prepare
@@ -51,12 +55,15 @@ from records.scope import require_case
 from records.summary import summarise
 from starter.resources import Resources, utc_now
 from starter.start import notice_policy, start_case
-from starter.writing import notice_writer
+from starter.writing import notice_writer, smtp_server
 
 _log = get_logger("case_service")
 
 FIRST_EFFECT = timedelta(seconds=1)
 """How long after an act was sent its answer still waits for duties to be computed; later, it says that they are not."""
+
+FIRST_SEND = timedelta(seconds=10)
+"""How long whoever answers a question waits for its letter to be handed over."""
 
 LOOK_AGAIN = timedelta(milliseconds=20)
 
@@ -97,6 +104,7 @@ class CaseService:
         self._resources = resources
         self._database = resources.database
         self._clock = clock
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def open_case(
         self,
@@ -184,12 +192,19 @@ class CaseService:
         message = TakeAct(act=act, actor=actor, act_id=act_id, authenticated=authenticated)
         kind, known = await asyncio.to_thread(self._find, case_id, message.act_id)
         _check_known(kind, act)
-        if not known:
+        if not known and not act.keeps_clocks:
+            await asyncio.to_thread(self._record, kind, case_id, message)
+            await self._see_to_mail(act)
+        elif not known:
             completed, doubtful = await asyncio.to_thread(self._complete, case_id, act)
             meant = require_meant(doubtful, confirmed=dates_confirmed)
             message = message.model_copy(update={"act": completed, "dates_confirmed": meant})
             await self._send(kind, case_id, message)
-        summary = await self._summary(kind, case_id, until)
+        summary = await (
+            self._summary(kind, case_id, until)
+            if act.keeps_clocks
+            else asyncio.to_thread(self._stored_summary, case_id)
+        )
         return TakenAct(message.act_id, message.made_id if act.makes else None, summary)
 
     async def look_again(self, case_id: UUID) -> None:
@@ -208,6 +223,37 @@ class CaseService:
         unstarted = await asyncio.to_thread(self._unstarted)
         started = [await self._start(case_id) for case_id in unstarted]
         return sum(started)
+
+    def _record(self, kind: Kind, case_id: UUID, message: TakeAct) -> None:
+        """Record an act that no clock goes by, in one transaction: nothing of it is left where it is refused."""
+        now = self._clock()
+        with self._database.writing() as session:
+            case = require_case(session, case_id)
+            check(kind, message, known_state(session, case, notice_policy(self._resources.settings)), now)
+            keep(session, message.act, now)
+            recorded = RecordAct(case_id=case_id, at=now, **dict(message))
+            record_act(session, self._resources.catalogue, recorded)
+
+    async def _see_to_mail(self, act: Act) -> None:
+        """Hand over the letter that an act is about, without making anybody wait for a slow mail server.
+
+        What does not leave now, the watchdog's sweep sees to.
+        """
+        if isinstance(act, AnswerQuestion):
+            task = asyncio.create_task(self._send_replies())
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            await asyncio.wait({task}, timeout=FIRST_SEND.total_seconds())
+
+    async def _send_replies(self) -> None:
+        settings = self._resources.settings
+        writer = notice_writer(settings, self._resources.keyring)
+        try:
+            async with SmtpTransport(smtp_server(settings)) as transport:
+                sender = ReplySender(self._database, transport, writer, unknown_resends=settings.unknown_resends)
+                await sender.send_due(self._clock)
+        except DuenoticeError as error:
+            _log.warning("replies not sent", code=error.code)
 
     async def _send(self, kind: Kind, case_id: UUID, message: TakeAct) -> None:
         handle = self._handle(kind, case_id)

@@ -26,6 +26,7 @@ def notice_policy(settings: Settings) -> NoticePolicy:
         release=settings.release,
         last_safe_minutes=settings.last_safe_minutes,
         overdue_grace_minutes=settings.overdue_grace_minutes,
+        lapse_warning_minutes=settings.lapse_warning_minutes,
         reminder_fractions=settings.reminder_fractions,
         supplement_minutes=settings.supplement_minutes,
         chase_hours=settings.chase_hours,

@@ -128,6 +128,7 @@ class Change(Frozen):
     owed_to: Party | None = None
     performed_by: PerformedBy | None = None
     incomplete: Incomplete | None = None
+    other_means: bool | None = None
     contacts: Addressees | None = None
     anchors: tuple[Name, ...] | None = None
     anchor_from: ClauseId | None = None
@@ -255,6 +256,26 @@ def check_performance(
         )
 
 
+DONE_ELSEWHERE = frozenset({PerformedBy.NOTICE, PerformedBy.DOCUMENT, PerformedBy.ACT})
+"""What performs a duty that may be done outside this engine, unless its clause forbids that.
+
+A holder's confirmation is that holder's own word, and time passes by itself.
+"""
+
+
+def check_other_means(performed_by: PerformedBy | None, other_means: bool | None) -> None:
+    """Raise ``ValueError`` where a clause says of other means what cannot be, or what goes without saying."""
+    if other_means is None:
+        return
+    if performed_by not in DONE_ELSEWHERE:
+        raise ValueError(
+            "other_means is about what somebody may do instead of this engine: a notice, a document or an act. "
+            "Leave it out."
+        )
+    if other_means:
+        raise ValueError("other means are allowed unless a clause forbids them: leave other_means out, or give false.")
+
+
 def is_addressed(kind: Kind, owed_to: Party) -> bool:
     """Whether a clause has contacts to tell: it is a duty, owed to a side whose contacts the agreement names."""
     return kind == "duty" and owed_to in SIDES
@@ -281,6 +302,8 @@ class Clause(Frozen):
         performed_by: what performs a duty; None for what is no duty.
         incomplete: what happens at the due instant while an element required at once is missing; None where nothing is
             required at once.
+        other_means: whether two people may record that it was performed by other means than the engine's, such as a
+            letter; None for what holds of everything that is performed so (``DONE_ELSEWHERE``).
         contacts: which contacts of the side that is owed the duty are told; None for those that the form names.
         anchors: dated facts that start its clock; the first to occur wins.
         anchor_from: the clause whose due date is the anchor while no anchor is given.
@@ -310,6 +333,7 @@ class Clause(Frozen):
     owed_to: Party = Party.LEA
     performed_by: PerformedBy | None = None
     incomplete: Incomplete | None = None
+    other_means: bool | None = None
     contacts: Addressees | None = None
     anchors: tuple[Name, ...] = ()
     anchor_from: ClauseId | None = None
@@ -338,6 +362,7 @@ class Clause(Frozen):
         check_performance(
             self.kind, self.performed_by, self.incomplete, (content.required for content in self.contents.values())
         )
+        check_other_means(self.performed_by, self.other_means)
         return self
 
 

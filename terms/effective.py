@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from models.enums import Party, PerformedBy
 from terms.catalogue import Catalogue, Form, order_problem, text_problems
 from terms.clauses import (
+    DONE_ELSEWHERE,
     Addressees,
     Change,
     Clause,
@@ -33,6 +34,7 @@ from terms.clauses import (
     Step,
     check_addressed,
     check_dated,
+    check_other_means,
     check_performance,
     check_recurring,
     in_force,
@@ -74,6 +76,7 @@ class EffectiveClause(Frozen):
     owed_to: Party
     performed_by: PerformedBy | None = None
     incomplete: Incomplete | None = None
+    other_means: bool | None = None
     contacts: Addressees | None = None
     anchors: tuple[str, ...] = ()
     anchor_from: str | None = None
@@ -103,12 +106,18 @@ class EffectiveClause(Frozen):
         check_performance(
             self.kind, self.performed_by, self.incomplete, (element.required for element in self.contents)
         )
+        check_other_means(self.performed_by, self.other_means)
         return self
 
     @property
     def event(self) -> str:
         """The event the clause is about: the part of its id before the dot."""
         return self.id.partition(".")[0]
+
+    @property
+    def may_be_done_elsewhere(self) -> bool:
+        """Whether two people may record that it was performed by other means than the engine's."""
+        return self.performed_by in DONE_ELSEWHERE and self.other_means is not False
 
     @property
     def notice_contents(self) -> tuple[ContentElement, ...]:

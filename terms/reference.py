@@ -39,8 +39,9 @@ are settings of the installation, since no clause gives a number.
 PERFORMANCE = """A *notice* sent performs a duty only where its clause asks for no more than that somebody be told. A
 *confirmation* is the word of each holder of the data; a *document* is given; an *act* is recorded with proof; *time*
 passes. Where something required at once is missing at the due instant, the notice *goes* with what is known, or
-everything *waits* and the duty becomes overdue. The contacts are those that the agreement names of the side that is
-owed the duty.
+everything *waits* and the duty becomes overdue. Of a notice, a document and an act, two people may record with proof
+that it was done by other means than this engine, unless that is marked. The contacts are those that the agreement
+names of the side that is owed the duty.
 """
 
 
@@ -156,7 +157,8 @@ def _performance(terms: Mapping[str, EffectiveTerms], clauses: Iterable[str]) ->
 
 def _performance_row(clause: EffectiveClause) -> tuple[str, ...]:
     owed = f"{clause.owed_by} → {clause.owed_to}"
-    return (f"`{clause.id}`", owed, str(clause.performed_by), clause.incomplete or "–", contacts_of(clause))
+    performed_by = f"{clause.performed_by}{', by no other means' if clause.other_means is False else ''}"
+    return (f"`{clause.id}`", owed, performed_by, clause.incomplete or "–", contacts_of(clause))
 
 
 def _cell(clause: EffectiveClause | None, places: _Places) -> str:

@@ -1,4 +1,4 @@
-"""Signing in by a one-time link or a password, signing out, and telling that the site runs."""
+"""The page of all ways to sign in; one-time links, passwords, signing out, and telling that the site runs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from models.errors import NotAllowed
+from models.errors import DuenoticeError, NotAllowed
 from records.passwords import sign_in_by_password
 from records.sessions import NewSession, end_session
 from records.sign_in import redeem_token
+from web.attempts import TooManyTries
 from web.failures import status_of
-from web.site import OWN_FORM, SignedIn, Site, TheSite, password_of, text_of
+from web.site import OWN_FORM, SignedIn, Site, TheSite, address_of, password_of, text_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,38 +31,46 @@ async def health() -> PlainTextResponse:
 @router.get("/sign-in")
 def sign_in_page(request: Request, site: TheSite, token: str = "", next: str = "/") -> Response:
     """Ask for one click: whatever previews a link in a mail or a terminal also fetches it, and would use it up."""
-    return site.pages.show(request, "sign_in.html", token=token, name="", back=_own_path(next), problem=None)
+    return show_sign_in(request, site, token=token, back=own_path(next))
 
 
 @router.post("/sign-in")
 async def sign_in(request: Request, site: TheSite) -> Response:
     """Begin a session: by a link, which that uses up, or by a password."""
     form = await request.form()
-    back, now = _own_path(text_of(form, "next")), site.clock()
+    back, now = own_path(text_of(form, "next")), site.clock()
     try:
-        if not text_of(form, "token") and not site.attempts.allow(request.client.host if request.client else "", now):
-            raise TooManyTries
-        begun = await to_thread.run_sync(_begin, site, form, _browser(request), now, limiter=site.hashing)
+        if not text_of(form, "token"):
+            check_tries(request, site)
+        begun = await to_thread.run_sync(_begin, site, form, browser_of(request), now, limiter=site.hashing)
     except NotAllowed as problem:
-        return site.pages.show(
-            request,
-            "sign_in.html",
-            status=HTTPStatus.TOO_MANY_REQUESTS if isinstance(problem, TooManyTries) else status_of(problem),
-            token="",
-            name=text_of(form, "name"),
-            back=back,
-            problem=problem,
-        )
+        return show_sign_in(request, site, name=text_of(form, "name"), back=back, problem=problem)
     response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
     site.sessions.give(response, begun)
     return response
 
 
-class TooManyTries(NotAllowed):
-    """Somebody tries to sign in more often than people do."""
-
-    def __init__(self) -> None:
-        super().__init__("Too many tries came from your address.", next_step="Try again in a minute.")
+def show_sign_in(
+    request: Request,
+    site: Site,
+    *,
+    token: str = "",
+    name: str = "",
+    back: str = "/",
+    problem: DuenoticeError | None = None,
+) -> Response:
+    """The page with all ways to sign in, or with the button of a link."""
+    return site.pages.show(
+        request,
+        "sign_in.html",
+        status=status_of(problem) if problem else HTTPStatus.OK,
+        token=token,
+        name=name,
+        back=back,
+        problem=problem,
+        party=site.party,
+        openid=site.openid,
+    )
 
 
 def _begin(site: Site, form: FormData, browser: str, now: datetime) -> NewSession:
@@ -72,7 +81,18 @@ def _begin(site: Site, form: FormData, browser: str, now: datetime) -> NewSessio
     return sign_in_by_password(database, name, password, code, rules, browser, now)
 
 
-def _browser(request: Request) -> str:
+def check_tries(request: Request, site: Site) -> None:
+    """Count a try to sign in; return where the address that it comes from did not make too many.
+
+    Raises:
+        TooManyTries: it did.
+    """
+    if not site.attempts.allow(address_of(request), site.clock()):
+        raise TooManyTries
+
+
+def browser_of(request: Request) -> str:
+    """What the browser says that it is."""
     return request.headers.get("user-agent", "")
 
 
@@ -85,6 +105,6 @@ def sign_out(site: TheSite, session: SignedIn) -> Response:
     return response
 
 
-def _own_path(path: str) -> str:
+def own_path(path: str) -> str:
     """``path`` if it is one of this site, else the first page: a link must not lead elsewhere after signing in."""
     return path if re.fullmatch(r"/([\w-][\w./-]*)?", path) else "/"

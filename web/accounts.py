@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from models.enums import Authentication, Role
 from models.errors import DuenoticeError, InvalidInput
 from records.accounts import add_account, change_role, disable, enable, list_accounts
+from records.passkeys import list_passkeys
 from records.passwords import (
     confirm_codes,
     forget_sign_in,
@@ -62,10 +63,11 @@ async def administer(request: Request, site: TheSite, session: SignedIn, form: C
 @router.get("/account")
 def own_page(request: Request, site: TheSite, session: SignedIn) -> Response:
     """One's own account: its role, how one signs in, and where one is signed in."""
-    return _show_own(request, site, session)
+    return show_own(request, site, session)
 
 
-def _show_own(request: Request, site: Site, session: Session, error: DuenoticeError | None = None) -> Response:
+def show_own(request: Request, site: Site, session: Session, error: DuenoticeError | None = None) -> Response:
+    """The page of one's own account, with what was refused, if anything was."""
     database = site.resources.database
     own = read_own_sign_in(database, session.account_id)
     return site.pages.show(
@@ -74,6 +76,9 @@ def _show_own(request: Request, site: Site, session: Session, error: DuenoticeEr
         status=status_of(error) if error else HTTPStatus.OK,
         own=own,
         knows_current=own.has_password and session.authenticated is not Authentication.ONE_TIME_LINK,
+        passkeys=list_passkeys(database, session.account_id),
+        party=site.party,
+        openid=site.openid,
         address=_address(own.pending, session.actor) if own.pending else None,
         sessions=list_sessions(database, site.sessions.rules, site.clock(), account_id=session.account_id),
         done=request.query_params.get("done"),
@@ -92,7 +97,7 @@ async def change_own(request: Request, site: TheSite, session: SignedIn, form: C
     try:
         await to_thread.run_sync(_change_own, site, session, form, limiter=site.hashing)
     except DuenoticeError as error:
-        return await asyncio.to_thread(_show_own, request, site, session, error)
+        return await asyncio.to_thread(show_own, request, site, session, error)
     return RedirectResponse(f"/account?done={text_of(form, 'act')}", HTTPStatus.SEE_OTHER)
 
 
@@ -142,7 +147,7 @@ def _administer(site: Site, actor: str, form: FormData) -> Done:
             return Done(f"A sign-in link for {name} is made.", _link(site, name, actor))
         case "forget":
             forget_sign_in(database, name, actor=actor, now=now)
-            return Done(f"The password and codes of {name} are forgotten.", _link(site, name, actor))
+            return Done(f"How {name} signed in is forgotten.", _link(site, name, actor))
         case "end":
             end_session(database, id_of(text_of(form, "session_id")), actor=actor, now=now)
             return Done("The session is ended.")

@@ -21,13 +21,21 @@ from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
 from queries.progress import read_progress
-from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView
+from queries.proposals import read_proof, read_proposal
+from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView, ProposalDetail
+from records.answers import AnswersView, read_answers
 from records.consequences import Consequences
+from records.needs import NeedView, read_needs
 from starter.case_service import Checked
+from web.cases import asking_of
+from web.files import attachment
 from web.paging import LAST_OFFSET
 from web.site import SignedIn, TheSite, check_act
 
 router = APIRouter(prefix="/api")
+
+MOST_UNACKNOWLEDGED = 1_000
+"""How many notices that nobody acknowledged are listed; all are counted."""
 
 Item = TypeVar("Item")
 Offset: TypeAlias = Annotated[int, Query(ge=0, le=LAST_OFFSET)]
@@ -123,6 +131,16 @@ def cases(
     return Part(items=items, total=total)
 
 
+@router.get("/needs-you")
+def needs_you(
+    site: TheSite, session: SignedIn, own: bool = False, offset: Offset = 0, limit: Limit = 100
+) -> Part[NeedView]:
+    """Some of what needs whoever asks, what is overdue first: of everybody's cases, or only what is their own."""
+    asking = asking_of(site, session, own=own)
+    items, total = read_needs(site.resources.database, asking, site.clock(), offset=offset, limit=limit)
+    return Part(items=items, total=total)
+
+
 @router.get("/cases/{case_id}")
 def one_case(site: TheSite, case_id: UUID) -> CaseView:
     """One case, whole."""
@@ -156,6 +174,12 @@ def duties(
     return Part(items=items, total=total)
 
 
+@router.get("/cases/{case_id}/answers")
+def answers(site: TheSite, case_id: UUID) -> AnswersView:
+    """What districts answered to their notices: questions with their ids and what was answered, contacts they named."""
+    return read_answers(site.resources.database, case_id, listed=MOST_UNACKNOWLEDGED)
+
+
 @router.get("/cases/{case_id}/evidence")
 def evidence(site: TheSite, case_id: UUID, offset: Offset = 0, limit: Limit = 100) -> Part[EvidenceView]:
     """Some of the evidence of a case, in order."""
@@ -182,6 +206,18 @@ def drafts(site: TheSite, case_id: UUID, offset: Offset = 0, limit: Limit = 20) 
 def draft(site: TheSite, case_id: UUID, notice_id: UUID) -> DraftView:
     """One draft as its recipient will see it but for its link; its ``mark`` is the ``read`` of a release."""
     return read_draft(site.resources.database, site.notice_writer, case_id, notice_id, site.clock())
+
+
+@router.get("/cases/{case_id}/proposals/{proposal_id}")
+def proposal(site: TheSite, case_id: UUID, proposal_id: UUID) -> ProposalDetail:
+    """One proposal with what an approval changes; of the duties that it is about, the first 1,000."""
+    return read_proposal(site.resources.database, case_id, proposal_id, limit=1000)
+
+
+@router.get("/cases/{case_id}/proposals/{proposal_id}/proof", response_class=Response)
+def proof(site: TheSite, case_id: UUID, proposal_id: UUID) -> Response:
+    """The file that proves what a proposal says was done by other means."""
+    return attachment(read_proof(site.resources.database, case_id, proposal_id))
 
 
 class Carried(BaseModel):

@@ -17,16 +17,50 @@ from cases.kinds import KINDS
 from mail.links import LINK_PURPOSE
 from models.errors import DuenoticeError
 from records.answers import AnswerBox
+from records.passkeys import RelyingParty
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
-from web import access, accounts, acts, agreements, api, cases, drafts, follow_up, links, messages, openings
+from web import (
+    access,
+    accounts,
+    acts,
+    agreements,
+    api,
+    cases,
+    drafts,
+    follow_up,
+    links,
+    messages,
+    notice_links,
+    openid,
+    openings,
+    passkeys,
+    proposals,
+)
 from web.failures import Failures
 from web.guard import Guard
+from web.openid_provider import openid_provider
 from web.pages import Pages
 from web.sessions import Sessions
 from web.site import Site, check_route
 
-PARTS = (links, access, accounts, openings, cases, acts, drafts, follow_up, messages, agreements, api)
+PARTS = (
+    links,
+    access,
+    passkeys,
+    openid,
+    accounts,
+    openings,
+    cases,
+    acts,
+    drafts,
+    proposals,
+    follow_up,
+    notice_links,
+    messages,
+    agreements,
+    api,
+)
 """The modules of pages; each has a router."""
 
 
@@ -44,8 +78,18 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     pages = Pages(sessions, clock, settings.organisation.name, tuple(KINDS.values()))
     failures = Failures(pages)
     link_key = resources.keyring.derive(LINK_PURPOSE)
-    answers = AnswerBox(resources.database, link_key, clock)
-    site = Site(resources, CaseService(resources, clock), sessions, pages, answers, link_key, clock)
+    answers = AnswerBox(resources.database, link_key, clock, timedelta(days=settings.link_days_after_closing))
+    site = Site(
+        resources,
+        CaseService(resources, clock),
+        sessions,
+        pages,
+        answers,
+        link_key,
+        clock,
+        party=RelyingParty.at(settings.public_url),
+        openid=openid_provider(settings, clock),
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

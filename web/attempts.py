@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime, timedelta
 
+from models.errors import NotAllowed
+
 MOST = 30
 WITHIN = timedelta(minutes=1)
 MOST_ADDRESSES = 10_000
 """How many addresses are remembered; those that tried longest ago are forgotten first."""
+
+
+class TooManyTries(NotAllowed):
+    """Somebody tries to sign in more often than people do."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many tries came from your address.", next_step="Try again in a minute.")
 
 
 class Attempts:

@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 from uuid import UUID, uuid4
 
@@ -24,16 +25,20 @@ from queries.views import CohortView
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
+from records.links import read_link_figures
+from records.needs import Asking, read_needs
 from web.act_forms import act_form
 from web.failures import status_of
 from web.pages import problems_of
 from web.paging import asked_text, read_page
-from web.site import Site, TheSite, text_of
+from web.sessions import Session
+from web.site import SignedIn, Site, TheSite, text_of
 from web.times import zone_names
 
 router = APIRouter(include_in_schema=False)
 
 CASES_SHOWN = 50
+NEEDS_SHOWN = 20
 DUTIES_SHOWN = 50
 EVIDENCE_SHOWN = 100
 UNACKNOWLEDGED_SHOWN = 50
@@ -58,17 +63,25 @@ def key_of(cohort: CohortView) -> str:
 
 
 @router.get("/")
-def what_is_due(request: Request, site: TheSite) -> Response:
-    """The cases, what is due next first; on a new installation, what to do first."""
+def what_is_due(request: Request, site: TheSite, session: SignedIn) -> Response:
+    """What needs somebody, and the cases, what is due next first; on a new installation, what to do first."""
     asked, database, now = request.query_params, site.resources.database, site.clock()
     kinds = case_kinds(database)
     statuses = {status.value: status for status in CaseStatus}
     which = CaseFilter(
         status=statuses.get(asked.get("status", "")), kind=next((k for k in kinds if k == asked.get("kind")), None)
     )
+    own = asked.get("whose") == "mine"
+    asking = asking_of(site, session, own=own)
     return site.pages.show(
         request,
         "cases.html",
+        needs=read_page(
+            lambda offset, limit: read_needs(database, asking, now, offset=offset, limit=limit),
+            asked.get("needs", "1"),
+            NEEDS_SHOWN,
+        ),
+        own_needs=own,
         shown=read_page(
             lambda offset, limit: list_cases(database, now, which, offset=offset, limit=limit),
             asked.get("page", "1"),
@@ -79,6 +92,12 @@ def what_is_due(request: Request, site: TheSite) -> Response:
         statuses=tuple(statuses),
         has_agreements=bool(kinds) or agreement_kinds(database).total > 0,
     )
+
+
+def asking_of(site: Site, session: Session, *, own: bool) -> Asking:
+    """Who asks for what needs people: whoever is signed in."""
+    soon = timedelta(hours=site.resources.settings.leaves_soon_hours)
+    return Asking(session.actor, session.authenticated, own=own, soon=soon)
 
 
 @router.get("/cases/{case_id}")
@@ -132,6 +151,7 @@ def _show(
         ),
         done=asked.get("done"),
         problems=problems_of(error) if error else (),
+        links=read_link_figures(database, case_id, site.links_last),
         answers=read_answers(database, case_id, listed=UNACKNOWLEDGED_SHOWN),
         documents=read_documents(database, case_id, listed=DOCUMENTS_SHOWN),
         costs=read_costs(database, case_id),

@@ -18,6 +18,7 @@ from config.logging import get_logger
 from mail.links import LINK_FOLDER
 from models.errors import (
     DuenoticeError,
+    Gone,
     InvalidFields,
     InvalidInput,
     NotAllowed,
@@ -25,6 +26,7 @@ from models.errors import (
     Refused,
     Unavailable,
 )
+from web.attempts import TooManyTries
 from web.pages import Pages, problems_of
 
 logger = get_logger(__name__)
@@ -32,7 +34,9 @@ logger = get_logger(__name__)
 _STATUS: tuple[tuple[type[DuenoticeError], HTTPStatus], ...] = (
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotFound, HTTPStatus.NOT_FOUND),
+    (Gone, HTTPStatus.GONE),
     (Refused, HTTPStatus.CONFLICT),
+    (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
     (NotAllowed, HTTPStatus.FORBIDDEN),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )

@@ -7,14 +7,14 @@ from urllib.parse import quote
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
-from records.uploads import UploadedFile, media_type_of, uploaded_file
+from records.uploads import UploadedFile, uploaded_file
 
 
 async def files_of(form: FormData, name: str) -> tuple[UploadedFile, ...]:
     """Every file that a form gives for ``name``; a field that was left empty gives none.
 
     Raises:
-        InvalidInput: one of them is empty or too large.
+        InvalidInput: one of them is empty, too large, or none of the types that are taken.
     """
     given = (value for value in form.getlist(name) if isinstance(value, UploadFile) and value.filename)
     return tuple([uploaded_file(file.filename or "", await file.read(), name) for file in given])
@@ -24,6 +24,6 @@ def attachment(file: UploadedFile) -> Response:
     """The file as one that a browser saves and never shows in our name (RFC 6266)."""
     return Response(
         file.content,
-        media_type=media_type_of(file.name),
+        media_type=file.media_type,
         headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"},
     )

@@ -34,7 +34,7 @@ MAX_BODY_BYTES = 32 * 2**20
 """The largest request: some 200,000 agreements in one file."""
 
 MAX_ANSWER_BYTES = 64 * 2**10
-"""The largest answer to a notice, which takes no account."""
+"""The largest request that takes no account: an answer to a notice, or a sign-in."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -107,7 +107,8 @@ class Guard:
             elsewhere = NotAllowed("Another site sent this, so nothing was done.", next_step="Use this site's pages.")
             return self._failures.answer(request, elsewhere)
         path = request.url.path
-        limit = MAX_ANSWER_BYTES if path.startswith(LINK_FOLDER) else MAX_BODY_BYTES
+        takes_no_account = path in OPEN_TO_ALL or path.startswith(LINK_FOLDER)
+        limit = MAX_ANSWER_BYTES if takes_no_account else MAX_BODY_BYTES
         if _is_larger(request, limit):
             large = InvalidInput(
                 f"This is larger than {limit // 2**10:,} KiB, or does not say how large it is.",
@@ -176,6 +177,8 @@ def _same_origin(request: Request, host: str) -> bool:
 
 
 def _is_larger(request: Request, limit: int) -> bool:
-    """By its own word; one that comes in chunks gives none."""
-    length = request.headers.get("content-length", "" if "transfer-encoding" in request.headers else "0")
+    """By its own word; one that comes in chunks gives none, whatever length it names besides (RFC 9112, 6.3)."""
+    if "transfer-encoding" in request.headers:
+        return True
+    length = request.headers.get("content-length", "0")
     return not length.isdecimal() or int(length) > limit

@@ -6,24 +6,25 @@ every link that they see; each act, fetching a document included, is a form that
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from mail.links import LINK_FOLDER, read_notice_token
+from mail.links import LINK_FOLDER, LinkOfNotice, read_notice_token
 from models.enums import AnswerKind
-from models.errors import InvalidFields, NotFound
+from models.errors import Gone, InvalidFields, NotFound
 from queries.sent_letters import read_sent_letter
-from records.answers import LEA, LinkedNotice, checked_answer, read_linked_notice
+from records.answers import LEA, LinkedNotice, check_room, checked_answer, read_linked_notice, read_linked_questions
 from records.documents import fetch_document, read_lea_documents, read_lea_facts
+from records.open_links import check_link, count_refusal
 from starter.writing import sender_of
 from web.failures import status_of
 from web.files import attachment
-from web.site import Site, TheSite, text_of
+from web.site import Site, TheSite, address_of, text_of
 
 router = APIRouter(prefix=LINK_FOLDER.rstrip("/"), include_in_schema=False)
 
@@ -31,14 +32,34 @@ FIELDS = ("name", "email", "question")
 _KINDS = {kind.value: kind for kind in AnswerKind}
 
 
-async def _notice_id(site: TheSite, token: str) -> UUID:
-    notice_id = read_notice_token(site.link_key, token)
-    if notice_id is None:
+async def _link(site: TheSite, token: str) -> LinkOfNotice:
+    link = read_notice_token(site.link_key, token)
+    if link is None:
         raise NotFound(
             "This link leads to no notice.",
             next_step="Copy the whole link from the mail, or write to whoever sent it.",
         )
-    return notice_id
+    return link
+
+
+HeldLink: TypeAlias = Annotated[LinkOfNotice, Depends(_link)]
+
+
+def _notice_id(request: Request, site: TheSite, link: HeldLink) -> UUID:
+    """The notice that a link opens.
+
+    Raises:
+        NotFound: it is not kept here.
+        Gone: the link was replaced or taken back, or has expired; that somebody came with it is counted.
+    """
+    now = site.clock()
+    try:
+        check_link(site.resources.database, link, site.links_last, now)
+    except Gone:
+        if site.refused_links.allow(address_of(request), now):
+            count_refusal(site.resources.database, link)
+        raise
+    return link.notice_id
 
 
 NoticeId: TypeAlias = Annotated[UUID, Depends(_notice_id)]
@@ -58,21 +79,32 @@ def notice_page(request: Request, site: TheSite, notice: TheNotice) -> Response:
 
 
 @router.post("/{token}")
-async def answer(request: Request, site: TheSite, notice_id: NoticeId, token: str) -> Response:
-    """Keep an answer; sent twice, it is kept once. The page that follows shows it."""
+async def answer(request: Request, site: TheSite, link: HeldLink, token: str) -> Response:
+    """Keep an answer; sent twice, it is kept once. The page that follows shows it.
+
+    Whether the link opens its notice is looked at once more where the answer is kept, together with the answers that
+    arrive in the same moment: for an acknowledgement, as thousands send it at once, there alone.
+    """
     form = await request.form()
     kind = _KINDS.get(text_of(form, "kind"))
+    if kind is not AnswerKind.ACKNOWLEDGED:
+        await run_in_threadpool(_notice_id, request, site, link)
     if kind is None:
         raise NotFound("There is no such answer.", next_step="Go back, and use one of the page's forms.")
-    typed = {name: text_of(form, name) for name in FIELDS}
+    name, email, question = (text_of(form, field) for field in FIELDS)
+    actor = _actor(request)
     try:
-        given = checked_answer(
-            notice_id, kind, actor=_actor(request), name=typed["name"], email=typed["email"], text=typed["question"]
-        )
+        given = checked_answer(link.notice_id, kind, actor=actor, name=name, email=email, text=question, link=link)
     except InvalidFields as error:
-        notice = await asyncio.to_thread(read_linked_notice, site.resources.database, notice_id)
-        return await asyncio.to_thread(_show, request, site, notice, kind, typed, error)
-    await site.to_the_end(site.answers.give(given))
+        typed = {"name": name, "email": email, "question": question}
+        return await run_in_threadpool(_show_refused, request, site, link, kind, typed, error)
+    if kind is not AnswerKind.ACKNOWLEDGED:
+        await run_in_threadpool(check_room, site.resources.database, link.notice_id)
+    try:
+        await site.to_the_end(site.answers.give(given))
+    except Gone:
+        await run_in_threadpool(_notice_id, request, site, link)
+        raise
     return RedirectResponse(f"{LINK_FOLDER}{token}?done={kind.value}", HTTPStatus.SEE_OTHER)
 
 
@@ -97,6 +129,13 @@ def _actor(request: Request) -> str:
     return session.actor if session else LEA
 
 
+def _show_refused(
+    request: Request, site: Site, link: LinkOfNotice, kind: AnswerKind, typed: dict[str, str], error: InvalidFields
+) -> Response:
+    notice = read_linked_notice(site.resources.database, _notice_id(request, site, link))
+    return _show(request, site, notice, kind, typed, error)
+
+
 def _show(
     request: Request,
     site: Site,
@@ -110,6 +149,7 @@ def _show(
         "notice.html",
         status=status_of(error) if error else HTTPStatus.OK,
         notice=notice,
+        questions=read_linked_questions(site.resources.database, notice.id),
         letter=read_sent_letter(site.resources.database, notice.id),
         documents=read_lea_documents(site.resources.database, site.resources.catalogue, notice),
         done=request.query_params.get("done"),

@@ -12,7 +12,6 @@ from starlette.responses import RedirectResponse, Response
 from cases.fields import Shape
 from cases.intake import Intake
 from cases.kinds import kind_named
-from cases.values import KeptFile
 from ledger.artifacts import store
 from models.errors import DoubtfulDates, DuenoticeError
 from queries.agreements import agreement_kinds
@@ -80,7 +79,7 @@ async def _keep_files(site: Site, form: OpeningForm, posted: FormData) -> dict[s
     def keep() -> dict[str, str]:
         with site.resources.database.writing() as session:
             return {
-                name: store(session, file.content, KeptFile.media_type, site.clock(), claimed=False)
+                name: store(session, file.content, file.media_type, site.clock(), claimed=False)
                 for name, files in chosen.items()
                 for file in files
             }

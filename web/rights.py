@@ -40,8 +40,26 @@ EVERYBODY = frozenset(Right)
 """For what takes no account."""
 
 ADMINISTERED_PATH = "/accounts"
-OWN_PATHS = frozenset({"/sign-out", "/account", "/account/sessions/{session_id}/end"})
-OPEN_TO_ALL = frozenset({"/health", "/sign-in"})
+OWN_PATHS = frozenset(
+    {
+        "/sign-out",
+        "/account",
+        "/account/sessions/{session_id}/end",
+        "/account/passkeys",
+        "/account/passkeys/{passkey_id}/remove",
+        "/api/account/passkeys",
+    }
+)
+OPEN_TO_ALL = frozenset(
+    {
+        "/health",
+        "/sign-in",
+        "/sign-in/passkey",
+        "/api/sign-in/passkey",
+        "/sign-in/openid",
+        "/sign-in/openid/callback",
+    }
+)
 ACT_PATHS = frozenset({"/cases/{case_id}/acts/{act}", "/api/cases/{case_id}/acts"})
 """Which right one of these takes is asked once it is known which act is meant."""
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from config.database import Database
 from config.keyring import Keyring
+from records.challenges import CHALLENGE_LIFETIME, Challenge
 from records.sessions import NewSession, SessionRules, SignedInSession, read_session
 
 Session = SignedInSession
@@ -64,6 +65,29 @@ class Sessions:
     def take_away(self, response: Response) -> None:
         """Have the browser forget its session."""
         response.delete_cookie(self.cookie, secure=self.secure, httponly=True, samesite="strict")
+
+    @property
+    def challenge_cookie(self) -> str:
+        """The name of the cookie that holds what a browser has to answer."""
+        return f"{self.cookie}-challenge"
+
+    def challenge_of(self, request: Request) -> str:
+        """The secret of the challenge that a browser was given last; blank if it was given none."""
+        return request.cookies.get(self.challenge_cookie, "")
+
+    def give_challenge(self, response: Response, challenge: Challenge) -> None:
+        """Have the browser keep what it has to answer.
+
+        The answer of an OpenID provider comes as a link from another site, to which browsers send no ``strict`` cookie.
+        """
+        response.set_cookie(
+            self.challenge_cookie,
+            challenge.secret,
+            max_age=int(CHALLENGE_LIFETIME.total_seconds()),
+            secure=self.secure,
+            httponly=True,
+            samesite="lax",
+        )
 
     def form_token(self, session: Session) -> str:
         """What each form shown to this person carries, so that no other site can post one in their name.

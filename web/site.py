@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -19,11 +19,13 @@ from models.errors import InvalidInput, NotAllowed
 from records.accounts import with_article
 from records.answers import AnswerBox
 from records.outbox import NoticeWriter
+from records.passkeys import RelyingParty
 from records.sessions import record_refusal
 from starter.case_service import CaseService
 from starter.resources import Resources
 from starter.writing import notice_writer
 from web.attempts import Attempts
+from web.openid_provider import OpenIdProvider
 from web.pages import Pages
 from web.rights import RIGHTS, Right, act_takes, takes
 from web.sessions import Session, Sessions
@@ -49,9 +51,17 @@ class Site:
     answers: AnswerBox
     link_key: bytes
     clock: Callable[[], datetime]
+    party: RelyingParty | None
+    openid: OpenIdProvider | None
     attempts: Attempts = field(default_factory=Attempts)
+    refused_links: Attempts = field(default_factory=Attempts)
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
+
+    @property
+    def links_last(self) -> timedelta:
+        """How long the link in a notice opens it once its case is closed."""
+        return timedelta(days=self.resources.settings.link_days_after_closing)
 
     @property
     def notice_writer(self) -> NoticeWriter:
@@ -129,6 +139,11 @@ OWN_FORM = Depends(_own_form)
 
 CheckedForm = Annotated[FormData, OWN_FORM]
 """A posted form that one of our pages made for this person."""
+
+
+def address_of(request: Request) -> str:
+    """The network address that a request comes from; blank where there is none."""
+    return request.client.host if request.client else ""
 
 
 def text_of(form: FormData, name: str) -> str:

@@ -84,7 +84,7 @@ class CaseWorkflow:
         self._state = message.state
         self._background: set[asyncio.Task[None]] = set()
         self._recording = asyncio.Lock()
-        for act in self.kind.all_acts:
+        for act in (act for act in self.kind.all_acts if act.keeps_clocks):
             workflow.set_update_handler(act.act_name(), self._take, validator=self._check_update)
 
     async def keep_clocks(self, message: CaseInput) -> CaseSummary:
@@ -216,18 +216,8 @@ class CaseWorkflow:
         self._show_summary(CaseStatus.OPEN)
 
     def _ready(self) -> list[PutOff]:
-        """The batches that may go now: released, at their last safe moment and not withheld, or put off till now."""
-        state, now = self._state, workflow.now()
-        begin = [
-            PutOff(
-                plan=plan,
-                released_by=state.released.get(key, plan.released_by),
-                again_at=plan.due_at or plan.leaves_at,
-            )
-            for key, plan in state.waiting.items()
-            if key in state.released or (now >= plan.leaves_at and key not in state.withheld)
-        ]
-        return begin + [batch for batch in state.put_off.values() if batch.again_at <= now]
+        """The batches that may go now."""
+        return self._state.ready(workflow.now())
 
     def _next_to_leave(self) -> list[PutOff]:
         """Those of the ready batches that find a place in the window, the first due before the others."""
@@ -257,6 +247,8 @@ class CaseWorkflow:
             put_off = batch.model_copy(update={"again_at": outcome.again_at})
             state.put_off[batch.plan.batch_id] = put_off
         state.outcomes += 1
+        if outcome.kept_back:
+            state.facts += 1
         if state.overtaken and not state.leaving:
             state.overtaken, state.facts = bool(state.put_off), state.facts + 1
         if outcome.given:
@@ -275,7 +267,11 @@ class CaseWorkflow:
             try:
                 return await workflow.execute_child_workflow(
                     NoticeBatchWorkflow.run,
-                    SendBatch(batch_id=plan.batch_id, released_by=batch.released_by),
+                    SendBatch(
+                        batch_id=plan.batch_id,
+                        released_by=batch.released_by,
+                        lapsed=plan.withheld and batch.released_by is None,
+                    ),
                     id=identifiers.batch_workflow_id(plan.batch_id),
                     static_summary=f"{plan.size} notices under {plan.clause}",
                 )
@@ -289,8 +285,10 @@ class CaseWorkflow:
         Of several whose time has passed, only the last is given.
         """
         state = self._state
-        waiting = (plan for batch_id, plan in state.waiting.items() if batch_id not in state.withheld)
-        cohorts = {f"{plan.clause} {plan.due_at}": plan for plan in waiting if plan.due_at}
+        dated = [plan for plan in state.waiting.values() if plan.due_at]
+        cohorts = {f"{plan.clause} {plan.due_at}": plan for plan in dated if plan.batch_id not in state.withheld}
+        lapsing = (plan for plan in dated if plan.batch_id in state.withheld and plan.lapses_at)
+        cohorts |= {f"{plan.clause} {plan.due_at} withheld until {plan.lapses_at}": plan for plan in lapsing}
         for key, plan in cohorts.items():
             moments = self._reminder_moments(plan)
             passed = sum(moment <= workflow.now() for moment in moments)
@@ -301,6 +299,8 @@ class CaseWorkflow:
     def _reminder_moments(self, plan: BatchPlan) -> list[datetime]:
         """When an officer is reminded of a draft: at parts of its time, or at once and again and again."""
         assert plan.due_at is not None, "only dated cohorts are reminded of"
+        if plan.lapses_at:
+            return [plan.lapses_at - timedelta(minutes=self._policy.lapse_warning_minutes)]
         length = plan.due_at - plan.starts_at
         if plan.last_moment and self._policy.last_moment_reminder_minutes:
             every = timedelta(minutes=self._policy.last_moment_reminder_minutes)
@@ -318,6 +318,8 @@ class CaseWorkflow:
                 due_at=plan.due_at,
                 fraction=round((moment - plan.starts_at) / (plan.due_at - plan.starts_at), 4),
                 last_moment=plan.last_moment,
+                last=place + 1 == len(self._reminder_moments(plan)),
+                lapses_at=plan.lapses_at,
             )
             self._in_background(
                 self._forgiving(
@@ -439,7 +441,7 @@ class CaseWorkflow:
     def _moments(self) -> Iterator[datetime]:
         """Every instant at which this clock has something to do."""
         state, now = self._state, workflow.now()
-        yield from (plan.leaves_at for key, plan in state.waiting.items() if key not in state.withheld)
+        yield from state.leaving_moments()
         yield from (batch.again_at for batch in state.put_off.values())
         # A reminder whose time has passed is given at once.
         yield from (max(reminder[0], now + timedelta(milliseconds=1)) for reminder in self._reminders())

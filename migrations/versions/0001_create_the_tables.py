@@ -109,6 +109,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash"),
     )
     op.create_table(
+        "told_once",
+        sa.Column("message_id", sa.Uuid(), nullable=False),
+        sa.Column("way", sa.String(length=32), nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("message_id", "way", "who"),
+    )
+    op.create_table(
         "duenotice_case",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=60), nullable=False),
@@ -125,14 +134,42 @@ def upgrade() -> None:
         sa.Column("dismissal_reason_sha256", sa.String(), nullable=True),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("computed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("responsible_id", sa.Uuid(), nullable=True),
+        sa.Column("deputy_id", sa.Uuid(), nullable=True),
+        sa.Column("undecided", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["deputy_id"],
+            ["account.id"],
+        ),
         sa.ForeignKeyConstraint(
             ["dismissal_reason_sha256"],
             ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["responsible_id"],
+            ["account.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("report_digest"),
     )
     op.create_index("duenotice_case_open", "duenotice_case", ["closed_at", "kind", "id"], unique=False)
+    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id"], unique=False)
+    op.create_index(
+        "duenotice_case_stuck",
+        "duenotice_case",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("trouble IS NOT NULL OR workflow_started_at IS NULL"),
+        postgresql_where=sa.text("trouble IS NOT NULL OR workflow_started_at IS NULL"),
+    )
+    op.create_index(
+        "duenotice_case_undecided",
+        "duenotice_case",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("undecided"),
+        postgresql_where=sa.text("undecided"),
+    )
     op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
@@ -169,6 +206,37 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_legal_hold_agreement_id"), "legal_hold", ["agreement_id"], unique=False)
     op.create_table(
+        "openid_identity",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("issuer", sa.String(), nullable=False),
+        sa.Column("bound_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("digest"),
+        sa.UniqueConstraint("account_id", "issuer"),
+    )
+    op.create_table(
+        "passkey",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("credential_id", sa.String(length=1400), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("sign_count", sa.Integer(), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("credential_id"),
+    )
+    op.create_index(op.f("ix_passkey_account_id"), "passkey", ["account_id"], unique=False)
+    op.create_table(
         "school_calendar",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("agreement_id", sa.Uuid(), nullable=False),
@@ -184,6 +252,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_school_calendar_agreement_id"), "school_calendar", ["agreement_id"], unique=False)
+    op.create_table(
+        "sign_in_challenge",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("purpose", sa.String(length=32), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("back", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_index(op.f("ix_sign_in_challenge_expires_at"), "sign_in_challenge", ["expires_at"], unique=False)
     op.create_table(
         "sign_in_token",
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -258,35 +340,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_agreement_contact_agreement_id"), "agreement_contact", ["agreement_id"], unique=False)
     op.create_index(op.f("ix_agreement_contact_case_id"), "agreement_contact", ["case_id"], unique=False)
-    op.create_table(
-        "batch",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
-        sa.Column("clause", sa.String(), nullable=False),
-        sa.Column("due_date_id", sa.String(), nullable=False),
-        sa.Column("status", sa.String(length=32), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("released_by", sa.String(), nullable=True),
-        sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("trouble", sa.String(), nullable=True),
-        sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["case_id"],
-            ["duenotice_case.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["due_date_id"],
-            ["due_date.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("batch_status_id", "batch", ["status", "id"], unique=False)
-    op.create_index(op.f("ix_batch_case_id"), "batch", ["case_id"], unique=False)
     op.create_table(
         "case_act",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -424,44 +477,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_cost_case_id"), "cost", ["case_id"], unique=False)
     op.create_table(
-        "duty",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("agreement_id", sa.Uuid(), nullable=False),
-        sa.Column("clause", sa.String(), nullable=False),
-        sa.Column("occurrence", sa.Integer(), nullable=False),
-        sa.Column("owed_by", sa.String(length=32), nullable=False),
-        sa.Column("owed_to", sa.String(length=32), nullable=False),
-        sa.Column("performed_by", sa.String(length=32), nullable=False),
-        sa.Column("status", sa.String(length=32), nullable=False),
-        sa.Column("due_date_id", sa.String(), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("performed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("verdict", sa.String(length=32), nullable=True),
-        sa.Column("lacking", sa.JSON(), nullable=False),
-        sa.Column("lacking_count", sa.Integer(), nullable=False),
-        sa.Column("waits_for", sa.JSON(), nullable=False),
-        sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["agreement_id"],
-            ["agreement.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["case_id"],
-            ["duenotice_case.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["due_date_id"],
-            ["due_date.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("duty_case_status", "duty", ["case_id", "status"], unique=False)
-    op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
-    op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
-    op.create_index(op.f("ix_duty_case_id"), "duty", ["case_id"], unique=False)
-    op.create_index(op.f("ix_duty_due_date_id"), "duty", ["due_date_id"], unique=False)
-    op.create_table(
         "hold",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -510,36 +525,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_not_yet_decision_case_id"), "not_yet_decision", ["case_id"], unique=False)
     op.create_table(
-        "confirmation",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("duty_id", sa.Uuid(), nullable=False),
-        sa.Column("contact_id", sa.Uuid(), nullable=True),
-        sa.Column("particulars_sha256", sa.String(), nullable=False),
-        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("recorded_by", sa.String(), nullable=False),
-        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["case_id"],
-            ["duenotice_case.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["contact_id"],
-            ["agreement_contact.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["duty_id"],
-            ["duty.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["particulars_sha256"],
-            ["artifact.sha256"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(op.f("ix_confirmation_case_id"), "confirmation", ["case_id"], unique=False)
-    op.create_index(op.f("ix_confirmation_duty_id"), "confirmation", ["duty_id"], unique=False)
-    op.create_table(
         "holder_task",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -580,6 +565,235 @@ def upgrade() -> None:
     )
     op.create_index("holder_task_case_again", "holder_task", ["case_id", "again_at"], unique=False)
     op.create_table(
+        "holder_answer",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("said_sha256", sa.String(), nullable=False),
+        sa.Column("until", sa.Date(), nullable=True),
+        sa.Column("backups_expire_on", sa.Date(), nullable=True),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("given_by", sa.String(), nullable=False),
+        sa.Column("decided_by", sa.String(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("accepted", sa.Boolean(), nullable=True),
+        sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["said_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["holder_task.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_holder_answer_case_id"), "holder_answer", ["case_id"], unique=False)
+    op.create_index(op.f("ix_holder_answer_task_id"), "holder_answer", ["task_id"], unique=False)
+    op.create_table(
+        "proposal",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=True),
+        sa.Column("clause", sa.String(), nullable=True),
+        sa.Column("ground", sa.String(), nullable=True),
+        sa.Column("agreements", sa.JSON(), nullable=False),
+        sa.Column("reason_sha256", sa.String(), nullable=True),
+        sa.Column("proof_sha256", sa.String(), nullable=True),
+        sa.Column("how_sha256", sa.String(), nullable=True),
+        sa.Column("to_whom_sha256", sa.String(), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("proposed_by", sa.String(), nullable=False),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.String(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("approved", sa.Boolean(), nullable=True),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_by", sa.String(), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_reason_sha256", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["how_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["proof_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["reason_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["holder_task.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["to_whom_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["undone_reason_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_proposal_case_id"), "proposal", ["case_id"], unique=False)
+    op.create_index(
+        "proposal_open",
+        "proposal",
+        ["case_id"],
+        unique=False,
+        sqlite_where=sa.text("decided_at IS NULL"),
+        postgresql_where=sa.text("decided_at IS NULL"),
+    )
+    op.create_table(
+        "duty",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("clause", sa.String(), nullable=False),
+        sa.Column("occurrence", sa.Integer(), nullable=False),
+        sa.Column("owed_by", sa.String(length=32), nullable=False),
+        sa.Column("owed_to", sa.String(length=32), nullable=False),
+        sa.Column("performed_by", sa.String(length=32), nullable=False),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("due_date_id", sa.String(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("performed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("verdict", sa.String(length=32), nullable=True),
+        sa.Column("performed_under", sa.Uuid(), nullable=True),
+        sa.Column("lacking", sa.JSON(), nullable=False),
+        sa.Column("lacking_count", sa.Integer(), nullable=False),
+        sa.Column("waits_for", sa.JSON(), nullable=False),
+        sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agreement_id"],
+            ["agreement.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["due_date_id"],
+            ["due_date.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["performed_under"],
+            ["proposal.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("duty_case_status", "duty", ["case_id", "status"], unique=False)
+    op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
+    op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
+    op.create_index(op.f("ix_duty_case_id"), "duty", ["case_id"], unique=False)
+    op.create_index(op.f("ix_duty_due_date_id"), "duty", ["due_date_id"], unique=False)
+    op.create_table(
+        "withholding",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("clause", sa.String(), nullable=True),
+        sa.Column("reason_sha256", sa.String(), nullable=False),
+        sa.Column("decided_by", sa.String(), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("proposal_id", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"],
+            ["proposal.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["reason_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_withholding_case_id"), "withholding", ["case_id"], unique=False)
+    op.create_table(
+        "batch",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("clause", sa.String(), nullable=False),
+        sa.Column("due_date_id", sa.String(), nullable=False),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_safe_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("withheld_under", sa.Uuid(), nullable=True),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("released_by", sa.String(), nullable=True),
+        sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble", sa.String(), nullable=True),
+        sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["due_date_id"],
+            ["due_date.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["withheld_under"],
+            ["withholding.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "batch_drafts", "batch", ["status", "released_by", "case_id", "due_at", "leaves_at", "size"], unique=False
+    )
+    op.create_index("batch_status_id", "batch", ["status", "id"], unique=False)
+    op.create_index(op.f("ix_batch_case_id"), "batch", ["case_id"], unique=False)
+    op.create_table(
+        "confirmation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("duty_id", sa.Uuid(), nullable=False),
+        sa.Column("contact_id", sa.Uuid(), nullable=True),
+        sa.Column("particulars_sha256", sa.String(), nullable=False),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_by", sa.String(), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["duty_id"],
+            ["duty.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["particulars_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_confirmation_case_id"), "confirmation", ["case_id"], unique=False)
+    op.create_index(op.f("ix_confirmation_duty_id"), "confirmation", ["duty_id"], unique=False)
+    op.create_table(
         "notice",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("batch_id", sa.Uuid(), nullable=False),
@@ -594,6 +808,9 @@ def upgrade() -> None:
         sa.Column("dropped", sa.Boolean(), nullable=False),
         sa.Column("reminders", sa.Integer(), nullable=False),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("link_generation", sa.Integer(), nullable=False),
+        sa.Column("link_revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("link_refusals", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["batch_id"],
             ["batch.id"],
@@ -621,8 +838,10 @@ def upgrade() -> None:
         sa.Column("name", sa.LargeBinary(), nullable=True),
         sa.Column("email", sa.LargeBinary(), nullable=True),
         sa.Column("text", sa.LargeBinary(), nullable=True),
+        sa.Column("said_sha256", sa.String(), nullable=True),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
@@ -631,7 +850,19 @@ def upgrade() -> None:
             ["notice_id"],
             ["notice.id"],
         ),
+        sa.ForeignKeyConstraint(
+            ["said_sha256"],
+            ["artifact.sha256"],
+        ),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "answer_open",
+        "answer",
+        ["case_id", "kind"],
+        unique=False,
+        sqlite_where=sa.text("seen_at IS NULL AND kind <> 'acknowledged'"),
+        postgresql_where=sa.text("seen_at IS NULL AND kind <> 'acknowledged'"),
     )
     op.create_index(op.f("ix_answer_case_id"), "answer", ["case_id"], unique=False)
     op.create_index(op.f("ix_answer_notice_id"), "answer", ["notice_id"], unique=False)
@@ -671,62 +902,38 @@ def upgrade() -> None:
     op.create_index(op.f("ix_delivery_notice_id"), "delivery", ["notice_id"], unique=False)
     op.create_index(op.f("ix_delivery_status"), "delivery", ["status"], unique=False)
     op.create_table(
-        "holder_answer",
+        "reply",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("answer_id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("task_id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
-        sa.Column("said_sha256", sa.String(), nullable=False),
-        sa.Column("until", sa.Date(), nullable=True),
-        sa.Column("backups_expire_on", sa.Date(), nullable=True),
-        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("given_by", sa.String(), nullable=False),
-        sa.Column("decided_by", sa.String(), nullable=True),
-        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("accepted", sa.Boolean(), nullable=True),
-        sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("text_sha256", sa.String(), nullable=False),
+        sa.Column("message_sha256", sa.String(), nullable=True),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("replied_by", sa.String(), nullable=False),
+        sa.Column("replied_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["answer_id"],
+            ["answer.id"],
+        ),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
         ),
         sa.ForeignKeyConstraint(
-            ["said_sha256"],
+            ["message_sha256"],
             ["artifact.sha256"],
         ),
         sa.ForeignKeyConstraint(
-            ["task_id"],
-            ["holder_task.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(op.f("ix_holder_answer_case_id"), "holder_answer", ["case_id"], unique=False)
-    op.create_index(op.f("ix_holder_answer_task_id"), "holder_answer", ["task_id"], unique=False)
-    op.create_table(
-        "proposal",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("task_id", sa.Uuid(), nullable=True),
-        sa.Column("clause", sa.String(), nullable=False),
-        sa.Column("ground", sa.String(), nullable=False),
-        sa.Column("agreements", sa.JSON(), nullable=False),
-        sa.Column("reason_sha256", sa.String(), nullable=False),
-        sa.Column("proposed_by", sa.String(), nullable=False),
-        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("decided_by", sa.String(), nullable=True),
-        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("approved", sa.Boolean(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["case_id"],
-            ["duenotice_case.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["reason_sha256"],
+            ["text_sha256"],
             ["artifact.sha256"],
         ),
-        sa.ForeignKeyConstraint(
-            ["task_id"],
-            ["holder_task.id"],
-        ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_proposal_case_id"), "proposal", ["case_id"], unique=False)
+    op.create_index(op.f("ix_reply_answer_id"), "reply", ["answer_id"], unique=False)
+    op.create_index(op.f("ix_reply_case_id"), "reply", ["case_id"], unique=False)
+    op.create_index("reply_status_again", "reply", ["status", "again_at"], unique=False)

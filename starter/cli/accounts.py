@@ -84,10 +84,10 @@ def enable(name: Name) -> None:
 
 
 def forget(name: Name) -> None:
-    """Forget an account's password and codes, unlock it, and print a link with which its person begins anew."""
+    """Forget an account's password, codes, passkeys and identity at a provider, unlock it, and print a link."""
     settings, database = open_installation()
     forget_sign_in(database, name, actor=actor(), now=utc_now())
-    console.print(Text(f"The password and codes of {name} are forgotten. The link works once, for a day:"))
+    console.print(Text(f"How {name} signed in is forgotten. The link works once, for a day:"))
     console.print(sign_in_link(settings, database, name), soft_wrap=True)
 
 

@@ -18,10 +18,12 @@ from cases.fields import FormField, Shape, fields_of
 from cases.kind import Kind
 from cases.state import CaseSummary
 from config.database import Database
+from models import identifiers
 from models.enums import Authentication
 from models.errors import NotFound
 from queries.cases import read_case_head
 from queries.progress import notices_left
+from records.answers import read_answers
 from records.references import references_in_csv
 from starter.cli.checking import DATES_CONFIRMED, YES, ask
 from starter.cli.console import (
@@ -162,12 +164,15 @@ def _made(database: Database, case_id: UUID, field: FormField, name: str) -> UUI
     is_open = {
         "proposals": [row.id for row in head.proposals if row.decided_at is None],
         "holds": [row.id for row in head.holds if row.ended_at is None],
+        "questions": [row.id for row in read_answers(database, case_id).questions if row.seen_at is None],
+        "done": [row.id for row in head.done_by_other_means],
     }[field.choice or ""]
     found = [key for key in is_open if str(key).startswith(name.lower())]
     if len(found) != 1:
         what = field.label.lower()
         says = f"No such {what} is open" if not found else f"Several {what}s could be meant"
-        raise NotFound(f"{says}.", where=what, next_step=f"`duenotice {head.kind} show` lists them with their ids.")
+        lists = f"answers {identifiers.case_reference(case_id)}" if field.choice == "questions" else f"{head.kind} show"
+        raise NotFound(f"{says}.", where=what, next_step=f"`duenotice {lists}` lists them with their ids.")
     return found[0]
 
 

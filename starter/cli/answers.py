@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def answers(case: Annotated[str, typer.Argument(help="The case: its id or its short reference.")]) -> None:
-    """Show what the LEAs of a case answered: acknowledgements, questions, and contacts that they named."""
+    """Show what the LEAs of a case answered: acknowledgements, questions with our answers, and contacts they named."""
     _, database = open_installation()
     found = read_answers(database, find_case(database, case))
     console.print(f"{found.acknowledged} of {found.given} given notices acknowledged.")
@@ -38,8 +38,10 @@ def _show(heading: str, given: tuple[AnswerView, ...]) -> None:
     console.print(Text(heading, style="bold"))
     for answer in given:
         state = f"done {utc_text(answer.seen_at)}" if answer.seen_at else "open"
-        console.print(
-            Text(f"  {answer.lea_name}, {answer.name} <{answer.email}>, {utc_text(answer.given_at)}, {state}")
-        )
+        who = f"{answer.lea_name}, {answer.name} <{answer.email}>"
+        console.print(Text(f"  {who}, {utc_text(answer.given_at)}, {state}, {answer.id}"))
         if answer.text:
             console.print(Text(answer.text, style="dim"))
+        for reply in answer.replies:
+            console.print(Text(f"  {reply.replied_by}, {utc_text(reply.replied_at)}, letter {reply.status}"))
+            console.print(Text(reply.text, style="dim"))

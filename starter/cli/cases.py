@@ -26,12 +26,12 @@ from cases.kinds import KINDS
 from config.database import Database
 from mail.provision import Place, operative_steps
 from models import identifiers
-from models.enums import Authentication, CaseStatus, DutyStatus
+from models.enums import Authentication, CaseStatus, DutyStatus, ProposalKind
 from models.errors import InvalidInput, NotFound
 from queries.case_lists import CaseFilter, list_cases
 from queries.cases import read_case, read_case_head
 from queries.duties import read_cohorts
-from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView
+from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, ProposalView
 from starter.cli import acts, checking
 from starter.cli.acts import LOOK_AGAIN_SECONDS
 from starter.cli.console import (
@@ -208,11 +208,14 @@ def cohort_table(cohorts: tuple[CohortView, ...]) -> Table:
     titles = ("clause", "due", "duties", "open", "overdue", "performed", "late", "waiting", "withheld", "leaves")
     table = Table(*titles, box=None, pad_edge=False)
     for cohort in cohorts:
-        performed = cohort.statuses.get(DutyStatus.PERFORMED, 0)
-        counts = (cohort.total, cohort.open, cohort.overdue, performed, cohort.late, cohort.waiting, cohort.withheld)
+        performed = f"{cohort.statuses.get(DutyStatus.PERFORMED, 0):,}"
+        if cohort.by_other_means:
+            performed += f" ({cohort.by_other_means:,} by other means)"
+        before = (f"{count:,}" for count in (cohort.total, cohort.open, cohort.overdue))
+        after = (f"{count:,}" for count in (cohort.late, cohort.waiting, cohort.withheld))
         style = "red" if cohort.overdue else ""
         due, leaves = utc_text(cohort.due_at), utc_text(cohort.leaves_at)
-        table.add_row(cohort.clause, due, *(f"{count:,}" for count in counts), leaves, style=style)
+        table.add_row(cohort.clause, due, *before, performed, *after, leaves, style=style)
     return table
 
 
@@ -285,7 +288,9 @@ def case_table(cases: tuple[CaseRow, ...]) -> Table:
     for case in cases:
         counts = (str(case.agreements), str(case.open_duties), str(case.overdue_duties))
         reference = identifiers.case_reference(case.id)
-        status = f"{case.status} !" if case.troubled else case.status
+        status = f"{case.status} !" if case.troubled else f"{case.status}"
+        if case.by_other_means:
+            status += f", {case.by_other_means} by other means"
         table.add_row(reference, status, Text(case.title), *counts, utc_text(case.next_due_at))
     return table
 
@@ -333,18 +338,41 @@ def _decisions(case: CaseHead) -> Iterator[str]:
         whom = hold.reference or "the whole case"
         yield f"Hold {hold.id} for {whom}, {ends}: {hold.particulars} ({hold.placed_by}, {utc_text(hold.placed_at)})"
     for row in case.proposals:
-        decision = f"{'approved' if row.approved else 'declined'} by {row.decided_by}, {utc_text(row.decided_at)}"
-        decided = decision if row.decided_at else "open"
-        whom = ", ".join(row.references) or "every agreement"
-        yield (
-            f"Proposal {row.id}, {decided}: no notice under {row.clause} for {whom}, {row.ground}: {row.reason} "
-            f"({row.proposed_by}, {utc_text(row.proposed_at)})"
-        )
+        yield _proposal(row)
     for kept in case.withholdings:
         whose = kept.clause or "all notices"
-        ends = "".join(f"; released by {end.by}, {utc_text(end.at)}" for end in kept.ended)
+        ends = "".join(
+            f"; released by {end.by}, {utc_text(end.at)}" if end.by else f"; lapsed {utc_text(end.at)}"
+            for end in kept.ended
+        )
+        by = f"{kept.decided_by} and {kept.approved_by}" if kept.approved_by else kept.decided_by
+        until = f", by one person until {utc_text(kept.lapses_at)}" if kept.lapses_at else ""
         state = "Withheld" if kept.lasts else "Withheld before, ended"
-        yield f"{state}, {whose}: {kept.reason} ({kept.decided_by}, {utc_text(kept.decided_at)}{ends})"
+        yield f"{state}, {whose}{until}: {kept.reason} ({by}, {utc_text(kept.decided_at)}{ends})"
+
+
+def _proposal(row: ProposalView) -> str:
+    """What is proposed, on whose word, and what became of it."""
+    whom = ", ".join(row.references) or "every agreement"
+    match row.kind:
+        case ProposalKind.NOT_REQUIRED:
+            says = f"no notice under {row.clause} for {whom}, {row.ground}: {row.reason}"
+        case ProposalKind.DONE:
+            to = f", to {row.to_whom}" if row.to_whom else ""
+            proof = f"proof sha256:{(row.proof_sha256 or '')[:12]}"
+            says = f"{row.clause} done by other means for {whom}, {utc_text(row.done_at)}{to}: {row.how} ({proof})"
+        case ProposalKind.WITHHOLD:
+            says = f"withhold {row.clause or 'all notices'} past the due instant: {row.reason}"
+        case ProposalKind.WAIVER:
+            says = f"nobody waits for {row.holder} to confirm: {row.reason}"
+        case _:
+            assert_never(row.kind)
+    decided = "open"
+    if row.decided_at:
+        decided = f"{row.outcome.replace('_', ' ')} by {row.undone_by or row.decided_by}, "
+        decided += utc_text(row.undone_at or row.decided_at)
+    why = f"; {row.undone_reason}" if row.undone_reason else ""
+    return f"Proposal {row.id}, {decided}{why}: {says} ({row.proposed_by}, {utc_text(row.proposed_at)})"
 
 
 def _lacking(case: CaseHead) -> Iterator[str]:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from config.settings import Settings
 from models.errors import Refused
 
 
 class Running(BaseModel):
-    """Where the parts of a running engine are; what concerns Temporal is None when its server is not its own."""
+    """Where the parts of a running engine are; what concerns Temporal or the mail catcher is None where it has none."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,12 +28,25 @@ class Running(BaseModel):
     temporal_address: str | None = None
     temporal_ui: str | None = None
     temporal_pid: int | None = None
+    mail_port: int | None = None
 
 
 def read_running(home: Path) -> Running | None:
     """What runs in ``home``, or None when nothing does."""
     last = last_running(home)
     return last if last and _is_alive(last.pid) else None
+
+
+def as_running(settings: Settings) -> Settings:
+    """The settings as the engine that runs in their home folder completed them: its own address and mail catcher."""
+    running = read_running(settings.home)
+    if running is None:
+        return settings
+    smtp = settings.smtp
+    if smtp.host is None and running.mail_port:
+        smtp = smtp.model_copy(update={"host": "127.0.0.1", "port": running.mail_port, "security": "none"})
+    public_url = settings.public_url if "public_url" in settings.model_fields_set else running.web_url
+    return settings.model_copy(update={"smtp": smtp, "public_url": public_url})
 
 
 def last_running(home: Path) -> Running | None:

@@ -150,12 +150,13 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
     if server:
         ends["Temporal server"] = asyncio.create_task(server.process.wait())
     with progress.part("Mail") as say:
+        own_mail = settings.smtp.host is None
         settings = await _with_mail(settings, parts, say)
     listener = parts.enter_context(_listening(WEB_PORT))
     web_url = f"http://{LOOPBACK}:{_port(listener)}"
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": web_url})
-    record_running(settings.home, _record(web_url, server))
+    record_running(settings.home, _record(web_url, server, settings.smtp.port if own_mail else None))
     with progress.part("Database") as say:
         resources = await connect(settings, address=server.address if server else None)
         parts.callback(resources.database.close)
@@ -306,13 +307,14 @@ async def _first_to_end(ends: dict[str, End]) -> Unavailable:
     )
 
 
-def _record(web_url: str, server: TemporalServer | None) -> Running:
+def _record(web_url: str, server: TemporalServer | None, mail_port: int | None) -> Running:
     return Running(
         pid=os.getpid(),
         web_url=web_url,
         temporal_address=server.address if server else None,
         temporal_ui=server.ui if server else None,
         temporal_pid=server.process.pid if server else None,
+        mail_port=mail_port,
     )
 
 

@@ -71,7 +71,7 @@ class ClauseTotal(View):
         met: how many were performed on time.
         missed: how many were performed late, or were overdue at the end.
         unmet: how many of the missed were still not performed at the end.
-        other: the rest by their status.
+        other: the rest by their status; what was done by other means than the engine's, by its verdict.
         lacking: under how many an LEA still waits for some of the contents.
         due: the first and the last due instant.
         spare: the least and the most time left when one was met.
@@ -300,7 +300,7 @@ def _total(
         met=len(met),
         missed=len(late) + len(unmet),
         unmet=len(unmet),
-        other=dict(Counter(duty.status.value for duty in duties if duty.id not in counted)),
+        other=dict(Counter((duty.verdict or duty.status).value for duty in duties if duty.id not in counted)),
         lacking=sum(duty.lacking_count > 0 for duty in duties),
         due=_span(duty.due_at for duty in duties if duty.due_at),
         spare=_span(-lateness for lateness in _lateness(met, end)),

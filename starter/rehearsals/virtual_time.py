@@ -281,7 +281,7 @@ async def virtual_engine(
 def _settings(folder: Path, catcher: Catcher, overrides: Mapping[str, object]) -> Settings:
     """The environment's settings, save for those that lead out of ``folder`` or off this machine."""
     here = {"home": folder, "database_url": f"sqlite:///{folder / 'duenotice.sqlite3'}", "keyring": folder / "keyring"}
-    settings = Settings.model_validate(here | dict(overrides))
+    settings = Settings.model_validate(here | {"alert_urls": None} | dict(overrides))
     if "smtp" in overrides:
         return settings
     caught = {"host": catcher.host, "port": catcher.port, "security": "none", "username": None, "password": None}

@@ -20,18 +20,22 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
 from activities.reminders import ReminderActivities
+from activities.replies import ReplySender
 from activities.watchdog import LOOK_AGAIN, SweepBounds, WatchdogActivities
 from cases.breach import BREACH
 from cases.messages import Sweep, Swept
 from config.keyring import Keyring
 from ledger.artifacts import store
+from mail.alerts import Alerts
 from mail.transport import SmtpTransport
 from models import identifiers
 from models.columns import bind_sealer
-from models.enums import CaseStatus
-from models.tables import Artifact, Case, EvidenceEntry
+from models.enums import CaseStatus, Role
+from models.errors import Refused
+from models.tables import Account, Artifact, Case, EvidenceEntry
 from queries.case_lists import list_cases
 from queries.cases import read_case_head
+from records.accounts import add_account
 from records.overlooked import ALL_IDS, place_of
 from records.troubles import WORKFLOW_STUCK, failing_activity
 from starter.case_service import CaseService
@@ -80,8 +84,10 @@ class Watched:
         environment.info = replace(environment.info, started_time=at or utc_now())
         settings, database = self.resources.settings, self.resources.database
         async with SmtpTransport(smtp_server(settings)) as transport:
-            reminders = ReminderActivities(database, transport, notice_writer(settings, self.resources.keyring))
-            watchdog = WatchdogActivities(self.resources.client, database, reminders, self.start, bounds)
+            writer = notice_writer(settings, self.resources.keyring)
+            reminders = ReminderActivities(database, transport, writer, Alerts(settings.alert_urls))
+            replies = ReplySender(database, transport, writer)
+            watchdog = WatchdogActivities(self.resources.client, database, reminders, replies, self.start, bounds)
             return await environment.run(watchdog.sweep, Sweep(grace_minutes=0))
 
     def keep(self, count: int, **values: object) -> list[UUID]:
@@ -205,6 +211,25 @@ async def test_a_lost_case_is_found_by_counting_alone(watched: Watched) -> None:
     swept = await watched.sweep(NOTHING_BUT_COUNTS)
     assert (swept.restarted, watched.started) == (1, [lost])
     assert watched.told(lost, "Its clocks had stopped") == 1
+
+
+async def test_what_a_sweep_finds_of_a_case_is_told_to_whose_it_is_and_all_of_it_to_the_organisation(
+    watched: Watched,
+) -> None:
+    database = watched.resources.database
+    with suppress(Refused):
+        email = "robin@provider.example.org"
+        add_account(database, "robin", Role.OFFICER, email=email, made_by="cli:someone", now=utc_now())
+    with database.reading() as session:
+        robin = session.exec(select(Account.id).where(Account.name == "robin")).one()
+    (own,), (other,) = watched.keep(1, responsible_id=robin), watched.keep(1)
+    await watched.sweep(replace(NOTHING_BUT_COUNTS, suspicious=10))
+    mails = [path.read_text() for path in (watched.resources.settings.home / "mail").glob("*.eml")]
+    mine, theirs = (identifiers.case_reference(case_id) for case_id in (own, other))
+    (told,) = [mail for mail in mails if "To: robin" in mail]
+    assert mine in told
+    assert theirs not in told
+    assert any(mine in mail and theirs in mail for mail in mails if "To: robin" not in mail)
 
 
 async def test_where_all_are_lost_as_many_are_started_as_one_sweep_may_and_the_next_goes_on(watched: Watched) -> None:

@@ -28,16 +28,18 @@ from cases.acts import (
     SendAgain,
     SetDate,
     TakeAct,
+    Undo,
     Vouch,
     Withhold,
+    WithholdPastDue,
 )
 from cases.breach import BREACH, Confirm, Dismiss
 from cases.intake import Intake
 from cases.kind import Kind
 from cases.rules import check, take
 from cases.state import BatchPlan, CaseState, CaseSummary, CaseVocabulary, PutOff
-from cases.values import AgreementName, AnchorValue, KeptFile, KeptReferences, KeptText
-from models.enums import NoticeKind
+from cases.values import AgreementName, AnchorValue, KeptReferences, KeptText
+from models.enums import NoticeKind, ProposalKind
 from models.errors import DuenoticeError, InvalidInput, Refused
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -46,15 +48,17 @@ TODAY = NOW.date()
 FIRST, SECOND, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
 
 NOTICE, DELETION, REVIEW, EXPIRY = "breach.notice", "disposition.request", "disposition.review", "term.expiry"
+STRICT = "breach.initial-notice"
 WORDS = CaseVocabulary(
     anchors=("occurred", "discovered", "confirmed", "received"),
     clocks=("discovered", "confirmed", "received"),
     instants=("confirmed",),
     elements=("description", "students"),
-    clauses=(NOTICE, DELETION, REVIEW, EXPIRY),
-    by_notice=(NOTICE,),
+    clauses=(NOTICE, DELETION, REVIEW, EXPIRY, STRICT),
+    by_notice=(NOTICE, STRICT),
     by_confirmation=(DELETION,),
     by_time=(EXPIRY,),
+    by_other_means=(NOTICE, REVIEW),
     grounds=("no_harm", "encrypted"),
 )
 PLAIN = Kind(name="plain", label="plain", event="disposition", intake=Intake, workflow="")
@@ -144,8 +148,10 @@ def vouched(clause: str = NOTICE, arrived_at: datetime = NOW) -> Vouch:
     return Vouch(clause=clause, agreement=agreement(), arrived_at=arrived_at, particulars=text())
 
 
-def was_done(clause: str) -> Done:
-    return Done(clause=clause, proof=KeptFile.model_validate(b"a report"))
+def was_done(clause: str, *references: str, **more: object) -> Done:
+    named = tuple(agreement(reference) for reference in references or ("IL-1",))
+    given = {"clause": clause, "agreements": named, "done_at": NOW, "how": text("By letter."), "to_whom": text("Kim.")}
+    return Done.model_validate(given | {"proof": b"a report"} | more)
 
 
 def added(**more: object) -> Add:
@@ -174,6 +180,18 @@ def all_decided() -> CaseState:
 def all_withheld() -> CaseState:
     state = a_case()
     done(state, Withhold(reason=text()))
+    return state
+
+
+def said_done() -> CaseState:
+    state = a_case()
+    done(state, was_done(NOTICE))
+    return state
+
+
+def past_due() -> CaseState:
+    state = a_case()
+    done(state, WithholdPastDue(reason=text()))
     return state
 
 
@@ -216,6 +234,8 @@ REFUSED: list[tuple[str, Prepared, Act, type[DuenoticeError], str | None]] = [
     ("withholding what does not wait", a_case, Withhold(clause=DELETION, reason=text()), Refused, None),
     ("withholding what is released", all_released, Withhold(reason=text()), Refused, None),
     ("withholding twice", all_withheld, Withhold(reason=text()), Refused, None),
+    ("withholding past due what is released", all_released, WithholdPastDue(reason=text()), Refused, None),
+    ("withholding past due twice", past_due, WithholdPastDue(clause=NOTICE, reason=text()), Refused, None),
     ("a proposal for no clause of the case", a_case, proposal(clause="a.b"), InvalidInput, "clause"),
     ("a proposal on no ground of the terms", a_case, proposal(ground="whim"), InvalidInput, "ground"),
     ("the same proposal twice", proposed, proposal(reason=text("For another reason.")), Refused, None),
@@ -226,7 +246,10 @@ REFUSED: list[tuple[str, Prepared, Act, type[DuenoticeError], str | None]] = [
     ("a hold that is over", a_case, hold(begins_at=NOW - DAY, until=NOW), InvalidInput, "until"),
     ("lifting no hold", a_case, Lift(hold_id=OTHER), Refused, None),
     ("done under no clause of the case", a_case, was_done("a.b"), InvalidInput, "clause"),
-    ("done where only a notice performs", a_case, was_done(NOTICE), Refused, "clause"),
+    ("done where the clause wants its own notice", a_case, was_done(STRICT), Refused, "clause"),
+    ("done in the future", a_case, was_done(REVIEW, done_at=NOW + HOUR), InvalidInput, "done_at"),
+    ("a notice given elsewhere to nobody", a_case, was_done(NOTICE, to_whom=None), InvalidInput, "to_whom"),
+    ("done twice towards one agreement", said_done, was_done(NOTICE, "MO-1", "IL-1"), Refused, "agreements"),
     ("done where only a holder's word performs", a_case, was_done(DELETION), Refused, "clause"),
     ("done where only time performs", a_case, was_done(EXPIRY), Refused, "clause"),
     ("confirming under no clause of the case", a_case, deletion("a.b"), InvalidInput, "clause"),
@@ -267,7 +290,9 @@ ALLOWED: list[tuple[str, Act]] = [
     ("an instant where days are counted", dated("received", NOW)),
     ("unknown where no clock starts", dated("occurred", reason=text())),
     ("a range where no clock starts", dated("occurred", TODAY - 5 * DAY, last_day=TODAY, reason=text())),
-    ("what an act performs, done", was_done(REVIEW)),
+    ("what an act performs, done", was_done(REVIEW, to_whom=None)),
+    ("what a notice performs, done by other means", was_done(NOTICE)),
+    ("what was done by other means, taken back", Undo(proposal_id=OTHER, reason=text())),
     ("what a holder's word performs, confirmed", deletion()),
     ("what nobody knows, sent again", SendAgain(clause=NOTICE)),
     ("what nobody knows, vouched for", vouched()),
@@ -296,6 +321,7 @@ NEED_DUTIES = [
     Impossible(element="students"),
     proposal(),
     was_done(REVIEW),
+    Undo(proposal_id=OTHER, reason=text()),
     deletion(),
     SendAgain(clause=NOTICE),
     vouched(),
@@ -313,6 +339,7 @@ EVERY_ACT = [
     *(act for _, act in ALLOWED),
     Release(),
     Withhold(reason=text()),
+    WithholdPastDue(reason=text()),
     proposal(),
     hold(),
     Dismiss(reason=text()),
@@ -438,6 +465,37 @@ def test_what_an_act_makes_has_the_id_that_its_recording_gives_it() -> None:
     assert set(state.holds) == {holding.made_id}
 
 
+WITHHELD_ALONE = plan(FIRST, NOTICE).model_copy(update={"withheld": True, "lapses_at": NOW + 2 * DAY})
+
+
+def leaves(state: CaseState, at: datetime) -> set[UUID]:
+    return {batch.plan.batch_id for batch in state.ready(at)}
+
+
+def test_what_one_person_withheld_leaves_at_its_last_safe_moment_and_what_two_did_does_not() -> None:
+    by_two = plan(SECOND, NOTICE).model_copy(update={"withheld": True})
+    state = a_case(waiting={FIRST: WITHHELD_ALONE, SECOND: by_two}, withheld={FIRST, SECOND})
+    assert leaves(state, NOW + 2 * DAY - HOUR) == set()
+    assert leaves(state, NOW + 30 * DAY) == {FIRST}
+    assert list(state.leaving_moments()) == [NOW + 2 * DAY]
+
+
+def test_to_withhold_past_due_keeps_back_at_once_what_a_release_of_all_would_send() -> None:
+    state = past_due()
+    assert state.withheld == {FIRST, SECOND, OTHER}
+    (proposed,) = state.proposals.values()
+    assert (proposed.kind, proposed.clause) == (ProposalKind.WITHHOLD, None)
+    assert isinstance(refusal(state, Release()), Refused)
+
+
+def test_what_one_person_withheld_can_be_proposed_for_longer() -> None:
+    state = a_case(waiting={FIRST: WITHHELD_ALONE}, withheld={FIRST})
+    done(state, WithholdPastDue(reason=text()))
+    by_two = WITHHELD_ALONE.model_copy(update={"lapses_at": None})
+    told = refusal(a_case(waiting={FIRST: by_two}, withheld={FIRST}), WithholdPastDue(reason=text()))
+    assert "already" in told.message
+
+
 def test_the_same_hold_may_be_for_one_agreement_besides() -> None:
     state = held()
     done(state, hold(agreement="IL-1"))
@@ -456,7 +514,7 @@ def test_a_hold_that_was_lifted_may_be_placed_again() -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        was_done(REVIEW),
+        Undo(proposal_id=OTHER, reason=text()),
         deletion(),
         vouched(),
         AdoptTerms(reason=text()),
@@ -573,6 +631,8 @@ DECISIONS: list[type[Act]] = [Approve, Decline, Lift]
 STEPS = st.one_of(
     st.builds(Release, clause=SOME_CLAUSE, withheld=st.booleans()),
     SOME_CLAUSE.map(lambda clause: Withhold(clause=clause, reason=text())),
+    SOME_CLAUSE.map(lambda clause: WithholdPastDue(clause=clause, reason=text())),
+    st.just(was_done(NOTICE)),
     st.sampled_from(["no_harm", "encrypted"]).map(lambda ground: proposal(ground=ground)),
     st.sampled_from([None, "IL-1"]).map(lambda reference: hold(agreement=reference)),
     st.just(Confirm(confirmed_at=NOW)),

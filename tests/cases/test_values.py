@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from cases.acts import COMMON_ACTS, Act, AnyAct, Done, Hold, Learn, Propose, SetDate, TakeAct, parse_act
+from cases.acts import COMMON_ACTS, Act, AnyAct, Hold, Learn, Propose, SetDate, TakeAct, parse_act
 from cases.breach import BREACH
 from cases.fields import Shape, fields_of
 from cases.values import (
@@ -251,6 +251,7 @@ def test_an_instant_keeps_its_zone() -> None:
     assert act.begins_at == datetime(2026, 3, 2, 18, tzinfo=UTC)
 
 
-def test_the_proof_of_what_was_done_may_be_any_bytes() -> None:
+def test_a_file_is_kept_byte_for_byte() -> None:
+    """What it holds is checked where it is kept (``tests/records/test_file_types.py``)."""
     proof = bytes(range(256))
-    assert Done(clause="audit.annual", proof=KeptFile.model_validate(proof)).proof.content == proof
+    assert KeptFile.model_validate(proof).content == proof

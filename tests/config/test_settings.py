@@ -87,6 +87,8 @@ def test_a_variable_sets_one_field_of_a_group_and_leaves_the_others(monkeypatch:
         ("DUENOTICE_ORGANISATION__CONTACT__EMAIL", "Privacy <privacy@example.org>", "bare e-mail address"),
         ("DUENOTICE_ORGANISATION__NAME", "Duenotice\r\nBcc: x@example.org", "one line"),
         ("DUENOTICE_SMTP__MESSAGE_ID_DOMAIN", "exa mple", "domain"),
+        ("DUENOTICE_OIDC_ISSUER", "http://login.example.org", "on https"),
+        ("DUENOTICE_OIDC_CLIENT_SECRET", "s", "takes an issuer, a client id and a client secret"),
     ],
 )
 def test_an_unusable_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:

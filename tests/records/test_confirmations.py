@@ -96,7 +96,7 @@ def test_a_holder_that_nobody_knows_is_refused_with_the_names_of_those_there_are
 def test_an_agreement_that_the_case_does_not_touch_is_refused(database: Database) -> None:
     case = asked(database, ALONE)
     error = refused(case, confirmed(WITH_HOLDERS))
-    assert (type(error), error.where) == (Refused, "agreement")
+    assert (type(error), error.where) == (InvalidInput, "agreement")
     assert confirmations(case) == 0
 
 

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from sqlmodel import select
 
-from cases.acts import Done, Learn, SetDate
+from cases.acts import Learn, SetDate
 from cases.breach import BREACH
-from cases.values import KeptFile, KeptText
+from cases.values import KeptText
 from config.database import Database
 from models.enums import BatchStatus, DutyStatus, Party, Verdict
 from models.identifiers import duty_id
@@ -19,7 +19,7 @@ from models.tables import Batch, CaseAnchor, Duty, ExhibitHChange
 from records.scope import clauses_of_agreement
 from terms.clauses import Change, Content, Step
 from terms.effective import Amendment
-from tests.support.case_in_sql import CaseInSql, Place, keep_agreement, open_in_sql, standing_kind
+from tests.support.case_in_sql import CaseInSql, Place, keep_agreement, open_in_sql, record_done, standing_kind
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 ILLINOIS = Place("ndpa-v1", "IL")
@@ -35,10 +35,6 @@ CHANGE = "framework.change"
 
 def given(text: str) -> KeptText:
     return KeptText.model_validate(text)
-
-
-def proof(content: bytes = b"a report") -> KeptFile:
-    return KeptFile.model_validate(content)
 
 
 def date_of(name: str, instant: datetime, reason: str | None = None) -> SetDate:
@@ -165,9 +161,13 @@ def test_what_recurs_comes_round_again_with_an_id_of_its_own_once_it_is_performe
     first = case.duty(UPDATE)
     assert first.due_at
     case.now += timedelta(days=10)
-    case.act(Done(clause=UPDATE, proof=proof()))
+    record_done(case, UPDATE, ILLINOIS)
     performed, second = case.duty(UPDATE), case.duty(UPDATE, 2)
-    assert (performed.id, performed.status, performed.verdict) == (first.id, DutyStatus.PERFORMED, Verdict.ON_TIME)
+    assert (performed.id, performed.status, performed.verdict) == (
+        first.id,
+        DutyStatus.PERFORMED,
+        Verdict.ON_TIME_BY_OTHER_MEANS,
+    )
     assert second.id == duty_id(case.id, ILLINOIS.agreement, UPDATE, 2) != first.id
     assert second.status is DutyStatus.RUNNING
     assert second.due_at
@@ -178,7 +178,7 @@ def test_what_recurs_comes_round_again_with_an_id_of_its_own_once_it_is_performe
 
 def test_what_recurs_is_owed_once_in_a_case_that_does_not(database: Database) -> None:
     case = recurring(database, recurs=False)
-    case.act(Done(clause=UPDATE, proof=proof()))
+    record_done(case, UPDATE, ILLINOIS)
     assert [duty.occurrence for duty in case.duties if duty.clause == UPDATE] == [1]
 
 
@@ -187,10 +187,13 @@ def test_a_late_duty_stays_late_whatever_date_is_given_afterwards(database: Data
     case.compute()
     clause = "certification.request"
     case.now += timedelta(days=800)
-    case.act(Done(clause=clause, proof=proof()))
-    assert case.duty(clause).verdict is Verdict.LATE
+    record_done(case, clause, CERTIFIED)
+    assert case.duty(clause).verdict is Verdict.LATE_BY_OTHER_MEANS
     case.act(date_of("requested", case.now, "The letter came later."))
-    assert (case.duty(clause).status, case.duty(clause).verdict) == (DutyStatus.PERFORMED, Verdict.LATE)
+    assert (case.duty(clause).status, case.duty(clause).verdict) == (
+        DutyStatus.PERFORMED,
+        Verdict.LATE_BY_OTHER_MEANS,
+    )
 
 
 def agree(database: Database, contents: Mapping[str, Content]) -> None:

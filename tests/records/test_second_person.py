@@ -9,7 +9,8 @@ import pytest
 from config.database import Database
 from models.enums import Authentication, Role
 from models.errors import NotAllowed
-from records.accounts import add_account, change_role, check_second_person, disable
+from models.tables import OpenIdIdentity
+from records.accounts import BY_THEIR_OWN, add_account, change_role, check_second_person, disable, find_account
 from records.sessions import SessionRules
 from records.sign_in import issue_token, redeem_token
 
@@ -108,8 +109,8 @@ def test_two_links_of_one_hand_are_one_person(database: Database) -> None:
         assert "may be one person" in refused(database, "robin", "kim", by)
 
 
-@pytest.mark.parametrize("by", [Authentication.PASSWORD, Authentication.PASSWORD_AND_TOTP])
-def test_a_password_of_their_own_tells_two_apart_whom_one_administrator_introduced(
+@pytest.mark.parametrize("by", sorted(BY_THEIR_OWN))
+def test_what_is_their_own_tells_two_apart_whom_one_administrator_introduced(
     database: Database, by: Authentication
 ) -> None:
     person(database, "robin", made_by="dana", link_by="dana")
@@ -118,3 +119,46 @@ def test_a_password_of_their_own_tells_two_apart_whom_one_administrator_introduc
     allowed(database, "robin", "kim", by)
     person(database, "sam", made_by="robin", link_by="dana")
     assert "made or signed in" in refused(database, "robin", "sam", by)
+
+
+def bind(database: Database, *names: str, issuer: str = "https://one.test") -> None:
+    """Have an identity of its own at a provider sign each account in."""
+    with database.writing() as session:
+        for name in names:
+            account_id = find_account(session, name).id
+            session.add(OpenIdIdentity(digest=name, account_id=account_id, issuer=issuer, bound_at=NOON))
+
+
+def test_two_identities_at_a_provider_are_two_people_whoever_made_their_accounts(database: Database) -> None:
+    person(database, "robin", made_by="cli:ops")
+    person(database, "kim", made_by="cli:ops")
+    bind(database, "robin", "kim")
+    allowed(database, "robin", "kim", Authentication.OPENID_CONNECT)
+
+
+def test_an_identity_is_no_second_person_beside_who_chose_its_address_and_acts_through_a_link(
+    database: Database,
+) -> None:
+    person(database, "robin", link_by="cli:ops")
+    person(database, "kim", made_by="cli:ops")
+    bind(database, "kim")
+    assert "may be one person" in refused(database, "robin", "kim", Authentication.OPENID_CONNECT)
+    bind(database, "robin")
+    assert "may be one person" in refused(database, "robin", "kim", Authentication.OPENID_CONNECT)
+    assert "made or signed in" in refused(database, "cli:ops", "kim", Authentication.OPENID_CONNECT)
+
+
+def test_an_identity_whose_account_the_other_made_does_not_count(database: Database) -> None:
+    person(database, "robin", made_by="dana")
+    person(database, "kim", made_by="robin")
+    bind(database, "robin", "kim")
+    for first, second in (("robin", "kim"), ("kim", "robin")):
+        assert "made or signed in" in refused(database, first, second, Authentication.OPENID_CONNECT)
+
+
+def test_one_person_can_have_an_identity_at_each_of_two_providers(database: Database) -> None:
+    person(database, "robin", made_by="cli:ops")
+    person(database, "kim", made_by="cli:ops")
+    bind(database, "robin", issuer="https://former.test")
+    bind(database, "kim")
+    assert "may be one person" in refused(database, "robin", "kim", Authentication.OPENID_CONNECT)

@@ -94,7 +94,7 @@ async def test_a_change_of_role_and_a_disabling_are_evidence(database: Database,
 async def test_a_lost_password_is_forgotten_and_its_person_begins_anew(database: Database, shell: Shell) -> None:
     await shell("accounts", "add", "kim")
     said = await shell("accounts", "forget", "kim")
-    assert "The password and codes of kim are forgotten." in said.out
+    assert "How kim signed in is forgotten." in said.out
     assert "/sign-in?token=" in said.out
     assert "There is no account of this name." in await shell.refuses("accounts", "forget", "nobody")
 

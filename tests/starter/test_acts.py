@@ -55,6 +55,26 @@ async def test_a_proposal_is_never_approved_at_the_command_line_whatever_the_env
     assert "No such proposal is open" in await shell.refuses("breach", "decline", case_id, found[1])
 
 
+async def test_what_was_done_by_other_means_is_said_at_the_command_line_and_shown_with_both_names(
+    installed: VirtualEngine, shell: Shell, tmp_path: Path
+) -> None:
+    case_id = str(await open_case(installed, incident("MO-001", "TN-001", confirmed=utc_now() - HOUR)))
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.7")
+    asked = ("--agreement", "MO-001", "--how", "By registered letter.", "--proof", str(tmp_path / "letter.pdf"))
+    assert "to_whom: It is empty." in await shell.refuses("breach", "done", case_id, NOTICE, *asked)
+    said = await shell("breach", "done", case_id, NOTICE, *asked, "--to-whom", "The superintendent.")
+    found = re.search(r"Proposal (\S+): a second person decides it", said.out)
+    assert found, said.err
+    await officer(installed).decide_proposal(UUID(case_id), UUID(found[1]), approve=True, actor="kim")
+    shown = (await shell("breach", "show", case_id)).out
+    assert ": breach.notice done by other means for MO-001" in shown
+    assert f"Proposal {found[1]}, approved by kim" in shown
+    assert "by other means" in " ".join(shown.partition("evidence")[2].split()), "the row of the duty says so"
+    assert (await shell("breach", "undo", case_id, "--reason", "Another district.")).code == 0
+    assert duties(installed, UUID(case_id), "MO")[NOTICE].status is DutyStatus.RUNNING
+    assert "taken back by" in (await shell("breach", "show", case_id)).out
+
+
 async def test_a_hold_suspends_what_may_wait_and_is_lifted(installed: VirtualEngine, shell: Shell) -> None:
     case_id = str(await open_case(installed, incident("VA-001", expected=utc_now(), confirmed=utc_now())))
     said = await shell("breach", "hold", case_id, "--particulars", "State police, ref. 12, Sgt. Example")

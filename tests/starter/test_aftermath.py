@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +18,13 @@ from config.settings import Settings
 from ledger.verify import verify_ledger
 from models.enums import AnswerKind
 from models.errors import InvalidInput
-from models.tables import Answer, CaseDocument
+from models.tables import Answer, CaseDocument, Notice
 from records.agreements import DEMO_FILE, import_agreements
 from records.answers import AnswerBox, checked_answer, record_answers
 from records.costs import money, parse_amount
 from records.uploads import LARGEST_BYTES, uploaded_file
 from starter.cli.main import run
+from starter.local.running import Running, as_running, claim, record_running
 from starter.resources import open_database, utc_now
 from terms.catalogue import load_catalogue
 from tests.support.given_notices import GivenNotices, give_notices
@@ -101,7 +104,7 @@ class TestAnswers:
     async def test_one_that_cannot_be_kept_says_so_and_the_next_one_is_kept(
         self, database: Database, given: GivenNotices
     ) -> None:
-        box = AnswerBox(database, KEY, utc_now)
+        box = AnswerBox(database, KEY, utc_now, timedelta(days=1))
         answers = [checked_answer(notice, AnswerKind.ACKNOWLEDGED) for notice in given.notices.values()]
         _rename(database, "answer", "away")
         failed = await asyncio.gather(*(box.give(answer) for answer in answers), return_exceptions=True)
@@ -113,7 +116,7 @@ class TestAnswers:
             assert verify_ledger(session).sound
 
     async def test_whoever_goes_away_leaves_their_answer_behind(self, database: Database, given: GivenNotices) -> None:
-        box = AnswerBox(database, KEY, utc_now)
+        box = AnswerBox(database, KEY, utc_now, timedelta(days=1))
         first, second = [checked_answer(notice, AnswerKind.ACKNOWLEDGED) for notice in list(given.notices.values())[:2]]
         leaving = asyncio.create_task(box.give(first))
         await asyncio.sleep(0)
@@ -129,6 +132,39 @@ def _rename(database: Database, table: str, to: str) -> None:
 
 
 NOT_TOLD = "Temporal does not answer: what was added is kept, and LEAs that lacked it are told when it does."
+
+
+class TestLinks:
+    def test_they_are_taken_back_with_a_reason(self, database: Database, given: GivenNotices, shell: Shell) -> None:
+        said = shell("links", "revoke", "CASE", "VA-001", "--reason", "It was forwarded to a list.")
+        assert "The links open nothing any more." in said
+        with database.reading() as session:
+            assert session.get_one(Notice, given.notices["VA-001"]).link_revoked_at
+            assert session.get_one(Notice, given.notices["MO-001"]).link_revoked_at is None
+        assert "taken back already" in shell("links", "revoke", "CASE", "VA-001", "--reason", "Again.", code=2)
+
+    def test_where_no_mail_server_answers_the_old_ones_end_and_that_is_said(
+        self, database: Database, given: GivenNotices, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DUENOTICE_SMTP__HOST", "127.0.0.1")
+        monkeypatch.setenv("DUENOTICE_SMTP__PORT", "1")
+        said = shell("links", "replace", "CASE", "VA-001", "--reason", "Forwarded.", code=5)
+        assert "The old links open nothing any more, but the new ones were not mailed" in said
+        with database.reading() as session:
+            assert session.get_one(Notice, given.notices["VA-001"]).link_generation == 2
+
+    def test_an_agreement_that_was_told_nothing_has_none(self, database: Database, shell: Shell) -> None:
+        for reference in ("ZZ-404", "OR-404"):
+            assert f"no agreement {reference}" in shell("links", "revoke", "CASE", reference, "--reason", "x", code=2)
+
+    def test_commands_mail_as_the_engine_that_runs_does(self, tmp_path: Path) -> None:
+        with claim(tmp_path):
+            running = Running(pid=os.getpid(), web_url="http://127.0.0.1:8701", mail_port=1025)
+            record_running(tmp_path, running)
+            settings = as_running(Settings(home=tmp_path))
+            assert (settings.public_url, settings.smtp.host, settings.smtp.port) == (running.web_url, "127.0.0.1", 1025)
+            chosen = Settings.model_validate({"home": tmp_path, "smtp": {"host": "smtp.example.org"}})
+            assert as_running(chosen).smtp == chosen.smtp
 
 
 class TestDocumentsForFamilies:

@@ -17,6 +17,7 @@ from records.agreements import DEMO_FILE
 from starter.cli.main import run
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
+from tests.support.accounts import have_account
 from tests.support.incidents import INITIAL, NOTICE, duties, incident, open_case
 from tests.support.officers import officer
 from tests.support.shell import Shell
@@ -237,3 +238,13 @@ async def test_one_duty_is_one_duty(installed: VirtualEngine, shell: Shell) -> N
     case_id = str(await open_case(installed, incident("TN-001", confirmed=utc_now())))
     said = await shell("breach", "impossible", case_id, "description")
     assert said.out.startswith("1 duty open, 1 notice waiting; next due ")
+
+
+async def test_what_needs_people_is_listed_with_whose_it_is(installed: VirtualEngine, shell: Shell) -> None:
+    case_id = await open_case(installed, incident("TN-001", confirmed=utc_now()))
+    have_account(installed.resources.database, "kim")
+    assert (await shell("breach", "assign", str(case_id), "kim")).code == 0
+    listed = (await shell("needs-you")).out
+    assert "1 notice waits for your release. If nobody acts, this goes out by itself " in listed
+    assert f"/cases/{case_id}/drafts" in listed
+    assert "kim" in listed

@@ -150,14 +150,19 @@ def test_what_was_not_yet_due_is_still_open(powerschool: RehearsalResult) -> Non
 def test_the_time_line_is_in_order_and_in_the_days_of_the_scenario(powerschool: RehearsalResult) -> None:
     assert all(before.at <= after.at for before, after in pairwise(powerschool.happenings))
     assert {happening.at.year for happening in powerschool.happenings} == {2024, 2025}
-    assert [happening.act for happening in powerschool.happenings if happening.act] == ["report", "withhold", "release"]
+    assert [happening.act for happening in powerschool.happenings if happening.act] == [
+        "report",
+        "withhold-past-due",
+        "approve",
+        "release",
+    ]
 
 
 def test_whoever_watches_sees_every_act_and_the_notices_given(
     powerschool: RehearsalResult, progress: list[RehearsalProgress]
 ) -> None:
     assert [seen.done for seen in progress] == sorted(seen.done for seen in progress)
-    assert (progress[-1].done, progress[-1].of) == (3, 3)
+    assert (progress[-1].done, progress[-1].of) == (4, 4)
     assert progress[-1].given == 24, "where two clauses fall together, one notice serves both"
 
 
@@ -198,7 +203,10 @@ async def test_every_act_reaches_the_case(written: Path, keyring: Keyring) -> No
         act("learn", "06T12:00", element="students_involved", value="All students of grade 7."),
         act("learn", "06T12:05", element="parent_contact", value="Privacy Office"),
         act("impossible", "06T12:10", element="impacted_individuals"),
-        act("done", "06T14:00", clause="breach.security-audit"),
+        act(
+            "done", "06T14:00", name="audit", clause="breach.security-audit", agreements=["OR-0001"], proof="A report."
+        ),
+        act("approve", "06T15:00", proposal_id="audit", by="second officer"),
     )
     result = await rehearsed(written, keyring, scenario)
     assert [happening.act for happening in result.happenings if happening.act] == [
@@ -209,7 +217,8 @@ async def test_every_act_reaches_the_case(written: Path, keyring: Keyring) -> No
     assert told(result, "held back for law enforcement")
     assert total(result, NOTICE, "IL").met == 4, "VA, VA, IL and the TN district that was added"
     assert total(result, NOTICE, "OR").met == 1
-    assert total(result, "breach.security-audit", "OR").met == 1
+    audit = total(result, "breach.security-audit", "OR")
+    assert (audit.met, audit.other) == (0, {"on_time_by_other_means": 1}), "what people say is counted apart"
     assert told(result, "1 LEA told what was still lacking"), "\n".join(
         f"{h.at} {h.says} {h.clause}" for h in result.happenings
     )
@@ -282,7 +291,7 @@ def test_what_an_act_requires_its_entry_says(written: Path) -> None:
         small(
             act("confirm", "04T09:00"),
             act("withhold", "04T10:00"),
-            act("done", "04T11:00", clause="breach.security-audit"),
+            act("done", "04T11:00", clause="breach.security-audit", agreements=["VA-0001"], proof="A report."),
             act("learn", "04T12:00", element="parent_contact", value="Privacy Office"),
             act("date", "04T13:00", name="discovered", first_day="2025-03-02"),
         ),
@@ -291,7 +300,16 @@ def test_what_an_act_requires_its_entry_says(written: Path) -> None:
         None,
         parse_act({"act": "confirm", "confirmed_at": "2025-03-04T09:00:00-05:00"}),
         parse_act({"act": "withhold", "reason": "Now: withhold."}),
-        parse_act({"act": "done", "clause": "breach.security-audit", "proof": "Now: done."}),
+        parse_act(
+            {
+                "act": "done",
+                "clause": "breach.security-audit",
+                "agreements": ["VA-0001"],
+                "done_at": "2025-03-04T11:00:00-05:00",
+                "how": "Now: done.",
+                "proof": "A report.",
+            }
+        ),
         parse_act({"act": "learn", "element": "parent_contact", "value": "Privacy Office"}),
         parse_act({"act": "date", "name": "discovered", "first_day": "2025-03-02"}),
     ], "nothing is said for a field that may be left out"

@@ -9,35 +9,38 @@ from uuid import UUID, uuid4
 
 from sqlmodel import Session, col, select
 
-from cases.acts import Act
+from cases.acts import Act, Approve, Done
 from cases.intake import Intake
 from cases.kind import Kind
 from cases.kinds import KINDS, register
 from cases.messages import RecordAct, SendBatch
-from cases.state import NoticePolicy
+from cases.state import BatchPlan, NoticePolicy
+from cases.values import AgreementName
 from config.database import Database
 from mail.facts import ContactPerson, Mailbox, Sender, Signatory
-from mail.transport import Accepted, SendResult
-from models.enums import BatchStatus, CaseStatus, ContactRole, DutyStatus, Party
+from mail.transport import Accepted
+from models.enums import Authentication, CaseStatus, ContactRole, DutyStatus, Party
 from models.identifiers import agreement_id
-from models.tables import Agreement, AgreementContact, Batch, Case, CaseAgreement, CaseAnchor, Duty, Notice
+from models.tables import Agreement, AgreementContact, Case, CaseAgreement, CaseAnchor, Duty, Notice
 from records.acts import record_act
 from records.batches import begin_batch, finish_batch
-from records.deliveries import Handed, settle
+from records.deliveries import Answer, Handed, settle
 from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import compute_duties, dated_elements
 from records.escalations import raise_duties
 from records.holder_documents import write_confirmations
 from records.holders import plan_holders
-from records.notices import plan_notices
+from records.notices import plan_notices, waiting_batches
 from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
-from records.preparing import keep
+from records.preparing import complete, keep
 from records.scope import pin_terms
 from records.terms import pinned_terms
 from terms.catalogue import load_catalogue
 from terms.limits import STANDARD_DEFAULTS
+from tests.support.accounts import have_account
 
 CATALOGUE = load_catalogue()
+SECOND_PERSON = "second person"
 _SAM = ContactPerson(name="Sam Lee", email="security@acme.example.com")
 SENDER = Sender(
     organisation="Acme",
@@ -163,35 +166,59 @@ class CaseInSql:
             write_confirmations(session, case, SENDER.organisation, self.now)
             plan_notices(session, self.id, self.policy, self.now, dated_elements(session, self.id, terms))
 
-    def send_what_leaves(self, answer: Callable[[OutgoingMessage], SendResult] = lambda _: QUEUED) -> None:
+    def send_what_leaves(self, answer: Callable[[OutgoingMessage], Answer] = lambda _: QUEUED) -> None:
         """Send every notice that leaves by now; the mail server accepts each, or gives the answer asked for."""
+        with self.database.reading() as session:
+            batches = waiting_batches(session, self.id)
+        for plan in batches:
+            leaves_at = plan.lapses_at if plan.withheld else plan.leaves_at
+            if plan.released_by or (leaves_at and leaves_at <= self.now):
+                self.send(plan, answer)
+
+    def send(self, plan: BatchPlan, answer: Callable[[OutgoingMessage], Answer] = lambda _: QUEUED) -> None:
+        """Send a batch as the activity does that the case's clock asks to."""
+        lapsed = plan.withheld and plan.released_by is None
+        message = SendBatch(batch_id=plan.batch_id, released_by=plan.released_by, lapsed=lapsed)
         with self.database.writing() as session:
-            batches = session.exec(
-                select(Batch).where(
-                    Batch.case_id == self.id, Batch.status == BatchStatus.WAITING, col(Batch.leaves_at) <= self.now
-                )
-            ).all()
-            for batch in batches:
-                begin_batch(session, SendBatch(batch_id=batch.id, released_by=None), self.now)
-                pending = list(still_to_send(session, batch.id))
-                letters = WRITER.reserve(session, self.id, pending, self.now)
-                session.flush()
-                handed = [Handed(letter, answer(letter), self.now) for letter in letters]
-                settle(session, batch.id, handed, self.now, unknown_resends=0)
-                finish_batch(session, batch.id, self.now)
+            if not begin_batch(session, message, self.now):
+                return
+            pending = list(still_to_send(session, plan.batch_id))
+            letters = WRITER.reserve(session, self.id, pending, self.now)
+            session.flush()
+            handed = [Handed(letter, answer(letter), self.now) for letter in letters]
+            settle(session, plan.batch_id, handed, self.now, unknown_resends=0)
+            finish_batch(session, plan.batch_id, self.now)
 
     def raise_overdue(self) -> None:
         """Raise what was not met in time to an officer."""
         with self.database.writing() as session:
             raise_duties(session, self.id, self.now)
 
-    def act(self, act: Act, actor: str = "officer") -> None:
-        """Record what a person did, with what was given, and compute again."""
+    def act(
+        self,
+        act: Act,
+        actor: str = "officer",
+        authenticated: Authentication | None = None,
+        *,
+        compute: bool = True,
+        act_id: UUID | None = None,
+    ) -> UUID | None:
+        """Record what a person did, with what was given, and compute again; return the id of what that made."""
         with self.database.writing() as session:
+            complete(session, session.get_one(Case, self.id), act)
             keep(session, act, self.now)
-            message = RecordAct(case_id=self.id, act=act, actor=actor, act_id=uuid4(), at=self.now)
+            message = RecordAct(
+                case_id=self.id,
+                act=act,
+                actor=actor,
+                act_id=act_id or uuid4(),
+                authenticated=authenticated,
+                at=self.now,
+            )
             record_act(session, CATALOGUE, message)
-        self.compute()
+        if compute:
+            self.compute()
+        return message.made_id if act.makes else None
 
     def give_dates(self, dates: Mapping[str, datetime]) -> None:
         """Make dated facts known without an act."""
@@ -229,6 +256,22 @@ class CaseInSql:
         return {duty.clause: duty.status for duty in self.duties}
 
 
+def done(clause: str, *places: Place, done_at: datetime, proof: bytes = b"a report") -> Done:
+    """The act that says that duties under a clause were done by other means."""
+    named = tuple(AgreementName.model_validate(place.reference) for place in places)
+    given = {"how": "By letter, by Sam Lee.", "to_whom": "The superintendent.", "proof": proof}
+    return Done.model_validate({"clause": clause, "agreements": named, "done_at": done_at, **given})
+
+
+def record_done(case: CaseInSql, clause: str, *places: Place, done_at: datetime | None = None) -> UUID:
+    """Have two people record that duties were done by other means, now or at another time."""
+    have_account(case.database, SECOND_PERSON)
+    proposal = case.act(done(clause, *places, done_at=done_at or case.now))
+    assert proposal
+    case.act(Approve(proposal_id=proposal), SECOND_PERSON)
+    return proposal
+
+
 def _anchor(case_id: UUID, name: str, instant: datetime, now: datetime) -> CaseAnchor:
     return CaseAnchor(id=uuid4(), case_id=case_id, name=name, instant=instant, recorded_at=now, recorded_by="officer")
 
@@ -257,6 +300,7 @@ def open_in_sql(
                 title="A matter",
                 report_digest=str(case_id),
                 opened_at=now,
+                workflow_started_at=now,
             )
         )
         session.flush()

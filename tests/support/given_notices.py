@@ -62,7 +62,7 @@ class GivenNotices:
 
     def link(self, resources: Resources, reference: str) -> str:
         """The path of the notice's own page."""
-        return f"/n/{notice_token(resources.keyring.derive(LINK_PURPOSE), self.notices[reference])}"
+        return f"/n/{notice_token(resources.keyring.derive(LINK_PURPOSE), self.notices[reference], 1)}"
 
 
 def give_notices(database: Database, catalogue: Catalogue, now: datetime) -> GivenNotices:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
@@ -67,11 +68,11 @@ class Visitor:
         return await self.http.get(path)
 
     async def send(
-        self, page: str, to: str, values: dict[str, object], file: tuple[str, bytes] | None = None
+        self, page: str, to: str, values: dict[str, object], file: tuple[str, bytes] | None = None, field: str = "file"
     ) -> httpx.Response:
         """Fill in a form of ``page`` and post it, with the token that the page carries."""
         token = form_token(await self.get(page))
-        return await self.http.post(to, data={"form_token": token, **values}, files={"file": file} if file else None)
+        return await self.http.post(to, data={"form_token": token, **values}, files={field: file} if file else None)
 
 
 def form_token(page: httpx.Response) -> str:
@@ -100,3 +101,12 @@ def open_installation(home: Path, keyring: Keyring, client: Client, **settings: 
     config = client.config()
     config["data_converter"] = data_converter(keyring)
     return Resources(chosen, keyring, open_database(chosen, keyring), load_catalogue(), Client(**config))
+
+
+class _Places(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return str(uuid4())
+
+
+PLACES = _Places(sha256="0" * 64, act="hold", kind="breach", token="none")
+"""What may stand in a route's path, by parameter: ids that nothing has, unless another sort of value belongs there."""

@@ -19,7 +19,9 @@ from cases.acts import (
     Propose,
     Release,
     SetDate,
+    Undo,
     Withhold,
+    WithholdPastDue,
     parse_act,
 )
 from cases.breach import BREACH, Confirm, Dismiss, IncidentReport
@@ -112,8 +114,32 @@ class Officer:
     async def lift_hold(self, case_id: UUID, hold_id: UUID, *, actor: str) -> CaseSummary:
         return await self.do(case_id, Lift, actor, hold_id=hold_id)
 
-    async def record_done(self, case_id: UUID, clause: str, proof: bytes, *, actor: str) -> CaseSummary:
-        return await self.do(case_id, Done, actor, clause=clause, proof=proof)
+    async def propose_done(
+        self,
+        case_id: UUID,
+        clause: str,
+        proof: bytes,
+        *,
+        done_at: datetime,
+        actor: str,
+        agreements: tuple[str, ...],
+        to_whom: str | None = None,
+    ) -> UUID:
+        given = {"clause": clause, "agreements": agreements, "done_at": done_at, "proof": proof}
+        return await self.make(case_id, Done, actor, **given, how="By letter.", to_whom=to_whom)
+
+    async def propose_to_withhold(self, case_id: UUID, reason: str, *, actor: str, clause: str | None = None) -> UUID:
+        return await self.make(case_id, WithholdPastDue, actor, reason=reason, clause=clause)
+
+    async def keep_back_past_due(
+        self, case_id: UUID, reason: str, *, actor: str, clause: str | None = None
+    ) -> CaseSummary:
+        """Two people withhold notices past their due instant."""
+        proposal = await self.propose_to_withhold(case_id, reason, actor=actor, clause=clause)
+        return await self.decide_proposal(case_id, proposal, approve=True, actor="a second person")
+
+    async def undo(self, case_id: UUID, proposal_id: UUID, reason: str, *, actor: str) -> CaseSummary:
+        return await self.do(case_id, Undo, actor, proposal_id=proposal_id, reason=reason)
 
     async def adopt_terms(self, case_id: UUID, reason: str, *, actor: str) -> CaseSummary:
         return await self.do(case_id, AdoptTerms, actor, reason=reason)

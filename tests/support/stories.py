@@ -98,7 +98,7 @@ async def all_at_once(engine: VirtualEngine) -> UUID:
     assert given
     meeting = given.replace(second=0, microsecond=0) + timedelta(minutes=1) + 24 * HOUR
     await who.confirm_breach(case_id, meeting - 72 * HOUR, actor=OFFICER)
-    await who.withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
+    await who.keep_back_past_due(case_id, "Counsel reads them first.", actor=OFFICER)
     for agreement, confirmed in (("IL-001", meeting - 71 * HOUR), ("OR-001", meeting - 36 * HOUR)):
         await who.add_agreements(
             case_id, (agreement,), confirmed_at=confirmed, reason="Found in its own logs.", actor=OFFICER
@@ -107,6 +107,34 @@ async def all_at_once(engine: VirtualEngine) -> UUID:
         case_id, "Agency A, reference 2", begins_at=utc_now(), until=meeting, agreement="TN-001", actor=OFFICER
     )
     await engine.advance_to(case_id, meeting + HOUR / 2)
+    return case_id
+
+
+async def withheld_by_one(engine: VirtualEngine) -> UUID:
+    """One person withholds notices; the last of them is told of, lapses, and leaves at its last safe moment.
+
+    Of one clause a second person agrees, and another's notice is recorded as given by other means, and taken back.
+    """
+    case_id = await open_case(engine, incident("VA-001", "TN-001", expected=utc_now()))
+    who, now = officer(engine), await engine.advance(case_id, HOUR)
+    await who.confirm_breach(case_id, now, actor=OFFICER)
+    await who.keep_back_past_due(case_id, "The court decides tomorrow.", clause=INITIAL, actor=OFFICER)
+    await who.withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
+    done = await who.propose_done(
+        case_id,
+        NOTICE,
+        b"A letter.",
+        done_at=await engine.now(case_id),
+        actor=OFFICER,
+        agreements=("TN-001",),
+        to_whom="The superintendent.",
+    )
+    await who.decide_proposal(case_id, done, approve=True, actor="another officer")
+    await engine.advance(case_id, 24 * HOUR)
+    await who.undo(case_id, done, "It was another district.", actor=OFFICER)
+    await engine.advance(case_id, 80 * HOUR)
+    await who.release_notices(case_id, actor=OFFICER, withheld=True)
+    await engine.advance(case_id, HOUR)
     return case_id
 
 
@@ -177,6 +205,7 @@ STORIES = (
     Story(still_open),
     Story(acted_upon),
     Story(all_at_once),
+    Story(withheld_by_one),
     Story(learnt_while_leaving, engine_with_mail_trouble),
     Story(begun_anew, engine_of_short_histories),
 )

@@ -174,6 +174,14 @@ def test_what_is_owed_to_nobody_named_in_the_agreement_is_addressed_to_no_contac
     assert [clause.id for clause in others if clause.contacts] == []
 
 
+def test_what_may_be_done_elsewhere_is_what_is_no_holder_s_word_and_takes_more_than_time() -> None:
+    for where, clause in DUTIES:
+        elsewhere = clause.performed_by in (PerformedBy.NOTICE, PerformedBy.DOCUMENT, PerformedBy.ACT)
+        assert clause.may_be_done_elsewhere == elsewhere, where
+    own_way = Change(citation="Exhibit H", says="by the engine's notice alone.", other_means=False)
+    assert not amended("audit.notice", own_way).clause("audit.notice").may_be_done_elsewhere
+
+
 def test_a_due_duty_carries_how_it_is_performed() -> None:
     asked = {"disposal_requested": date(2026, 6, 1)}
     duties = duties_for(terms_of("ndpa-v1", "IL"), "disposition", asked, zone="America/Chicago")
@@ -243,6 +251,16 @@ def test_a_change_to_a_duty_that_says_so_already_keeps_its_answer() -> None:
             "incomplete is about contents",
         ),
         (
+            "disposition.request",
+            Change(citation="Exhibit H", says="our own word will do.", other_means=True),
+            "other_means is about what somebody may do instead",
+        ),
+        (
+            "audit.notice",
+            Change(citation="Exhibit H", says="a letter will do.", other_means=True),
+            "other means are allowed unless a clause forbids them",
+        ),
+        (
             "use.authorized",
             Change(citation="Exhibit H", says="performed by a notice.", performed_by=PerformedBy.NOTICE),
             "only a duty is performed, and this is a rule",
@@ -277,6 +295,7 @@ GOES = "          incomplete: goes\n"
         ("ndpa-v1/va.yaml", HOW, "performed_by: document\n", "only a notice goes"),
         ("ndpa-v1/va.yaml", HOW, "performed_by: act\n", "incomplete is about contents"),
         ("ndpa-v1/va.yaml", "kind: rule", "kind: rule\n          performed_by: act", "only a duty is performed"),
+        ("ndpa-v1/va.yaml", "kind: rule", "kind: rule\n          other_means: false", "other_means is about what"),
         (
             "ndpa-v1/va.yaml",
             "kind: rule",

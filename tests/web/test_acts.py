@@ -25,10 +25,15 @@ REFUSED = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 async def decide(
-    officer: Visitor, case: str, act: str, values: Mapping[str, object], file: tuple[str, bytes] | None = None
+    officer: Visitor,
+    case: str,
+    act: str,
+    values: Mapping[str, object],
+    file: tuple[str, bytes] | None = None,
+    field: str = "file",
 ) -> httpx.Response:
     """Send one of the page's forms, as checked where what would follow is shown first."""
-    return await officer.send(case, f"{case}/acts/{act}", {"checked": "yes", **values}, file)
+    return await officer.send(case, f"{case}/acts/{act}", {"checked": "yes", **values}, file, field)
 
 
 async def confirmed(officer: Visitor, title: str, *agreements: str) -> str:
@@ -86,6 +91,74 @@ async def test_a_proposal_is_approved_in_another_officer_s_session_only(
     assert "approved by kim.example" in page
 
 
+LETTER = b"%PDF-1.7\n1 0 obj\n"
+
+
+async def test_what_was_done_by_other_means_takes_two_people_and_never_looks_like_the_engine_s_own(
+    officer: Visitor, installation: Installation
+) -> None:
+    """The fault as it happened: a notice "on time" by one person, with any file, and nothing sent."""
+    case = await confirmed(officer, "By letter", "TN-001")
+    told = {"clause": "breach.notice", "agreements": "TN-001", "done_at": NOW, "zone": "UTC"}
+    told |= {"how": "By registered letter.", "to_whom": "The superintendent."}
+    refused = await decide(officer, case, "done", told, ("letter.pdf", b"MZ\x90\0\3"), "proof")
+    assert refused.status_code == REFUSED
+    assert '<a href="#done-proof">' in refused.text
+    assert "Taken are PDF" in refused.text
+    assert (await decide(officer, case, "done", told, ("letter.pdf", LETTER), "proof")).status_code == SAID
+    page = (await officer.get(case)).text
+    assert ("Done by other means" in page, "Performed by other means" in page) == (True, False)
+    proposal = re.search(rf'href="({case}/proposals/([\w-]+))"', page)
+    assert proposal
+    assert (await decide(officer, case, "approve", {"proposal_id": proposal[2]})).status_code == HTTPStatus.CONFLICT
+
+    second = await installation.officer("kim.means")
+    asked = html.unescape((await second.get(proposal[1])).text)
+    for shown in ("By registered letter.", "The superintendent.", "on time by other means", "1 notice that waits does"):
+        assert shown in asked
+    proof = await second.get(f"{proposal[1]}/proof")
+    assert (proof.content, proof.headers["content-type"]) == (LETTER, "application/pdf")
+    assert proof.headers["content-disposition"].startswith("attachment;")
+    assert proof.headers["x-content-type-options"] == "nosniff"
+    assert (await second.get(f"/api{proposal[1]}/proof")).content == LETTER
+    assert (await decide(second, case, "approve", {"proposal_id": proposal[2]})).status_code == SAID
+
+    page = await shows(officer, case, "Performed by other means")
+    assert "on the word of officer, approved by kim.means" in re.sub(r"<[^>]+>", "", page)
+    assert ('class="status on_time"' in page, 'class="status on_time_by_other_means"' in page) == (False, True)
+    assert "open the proof" in part(page, "evidence")
+    (duty,) = (await officer.get(f"/api{case}/duties")).json()["items"]
+    assert (duty["verdict"], duty["by_other_means"]["approved_by"]) == ("on_time_by_other_means", "kim.means")
+    (cohort,) = (await officer.get(f"/api{case}/cohorts")).json()
+    assert (cohort["by_other_means"], cohort["waiting"]) == (1, 0)
+    board = (await officer.get("/")).text
+    row = next(row for row in board.split("<tr") if f'href="{case}"' in row)
+    assert "1 done by other means" in row
+
+
+async def test_what_was_recorded_as_done_is_taken_back_and_both_stay_to_be_seen(
+    officer: Visitor, installation: Installation
+) -> None:
+    case = await confirmed(officer, "Another district", "TN-001", "OH-001")
+    told = {"clause": "breach.notice", "agreements": "TN-001", "done_at": NOW, "zone": "UTC", "how": "By letter."}
+    assert (await decide(officer, case, "done", told, ("a.txt", b"A letter."), "proof")).status_code == REFUSED
+    told["to_whom"] = "The superintendent."
+    assert (await decide(officer, case, "done", told, ("a.txt", b"A letter."), "proof")).status_code == SAID
+    proposal = re.search(rf'href="{case}/proposals/([\w-]+)"', (await officer.get(case)).text)
+    assert proposal
+    second = await installation.officer("kim.undone")
+    assert (await decide(second, case, "approve", {"proposal_id": proposal[1]})).status_code == SAID
+    await shows(officer, case, "Performed by other means")
+    undo = {"proposal_id": proposal[1], "reason": "It was sent to another district."}
+    assert (await decide(second, case, "undo", undo | {"reason": ""})).status_code == REFUSED
+    assert (await decide(second, case, "undo", undo)).status_code == SAID
+    decided = part(await shows(officer, case, "Taken back by kim.undone"), "acts")
+    assert "It was sent to another district." in decided
+    assert "approved by kim.undone" in decided
+    (cohort,) = (await officer.get(f"/api{case}/cohorts")).json()
+    assert (cohort["waiting"], cohort["by_other_means"]) == (2, 0)
+
+
 async def test_withheld_notices_wait_for_a_release(officer: Visitor, installation: Installation) -> None:
     case = await confirmed(officer, "Withheld", "TN-001")
     assert (await decide(officer, case, "withhold", {"reason": "Counsel reads it first."})).status_code == SAID
@@ -93,6 +166,7 @@ async def test_withheld_notices_wait_for_a_release(officer: Visitor, installatio
     assert "Counsel reads it first." in part(page, "acts")
     assert "1 notice is withheld" in page
     assert "Withhold notices…" not in page
+    assert "Decided by one person: without a second one it ends" in part(page, "acts")
     everything = await officer.send(case, f"{case}/drafts/release", {"unread": "yes"})
     assert (everything.status_code, "1 are withheld" in everything.text) == (HTTPStatus.CONFLICT, True)
     answer = await officer.send(case, f"{case}/drafts/release", {"withheld": "yes", "unread": "yes"})
@@ -172,7 +246,11 @@ async def test_a_dismissed_case_takes_no_more_decisions(officer: Visitor) -> Non
         ("propose", PROPOSAL | {"agreements": "XX-9"}, "not in this case"),
         ("propose", PROPOSAL | {"ground": "data_unreadable"}, "know no ground"),
         ("withhold", {"reason": ""}, "It is empty."),
-        ("done", {"clause": "breach.notice"}, "No file is chosen."),
+        (
+            "done",
+            {"clause": "breach.notice", "agreements": "TN-001", "done_at": NOW, "zone": "UTC", "how": "By letter."},
+            "No file is chosen.",
+        ),
         ("add", {"agreements": "XX-404"}, "There is no agreement XX-404."),
         ("add", {"state": "TN"}, "names no agreement that could be added"),
         ("lift", {"hold_id": "nonsense"}, "This form is incomplete."),

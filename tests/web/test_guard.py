@@ -17,14 +17,11 @@ from models.errors import NotAllowed
 from records.sign_in import TOKEN_LIFETIME, issue_token, redeem_token
 from starter.resources import utc_now
 from tests.support.accounts import have_account
-from tests.support.installation import ORIGIN, Installation, Visitor, form_token, open_installation
+from tests.support.installation import ORIGIN, PLACES, Installation, Visitor, form_token, open_installation
 from web.api import openings
 from web.app import PARTS
-from web.guard import MAX_BODY_BYTES, OPEN_FOLDERS
+from web.guard import MAX_ANSWER_BYTES, MAX_BODY_BYTES, OPEN_FOLDERS
 from web.rights import OPEN_TO_ALL
-
-PLACES = {name: str(uuid4()) for name in ("case_id", "answer_id", "document_id", "cost_id", "session_id", "notice_id")}
-PLACES |= {"sha256": "0" * 64, "act": "hold", "kind": "breach"}
 
 
 async def test_every_route_but_the_open_ones_asks_for_a_session(fresh: Installation) -> None:
@@ -32,7 +29,7 @@ async def test_every_route_but_the_open_ones_asks_for_a_session(fresh: Installat
     routers = [*(part.router for part in PARTS), openings(KINDS.values())]
     routes = [*(route for router in routers for route in router.routes), *fresh.app.routes]
     asked = [
-        (method, route.path.format(**PLACES))
+        (method, route.path.format_map(PLACES))
         for route in routes
         if isinstance(route, Route) and route.path not in OPEN_TO_ALL and not route.path.startswith(OPEN_FOLDERS)
         for method in route.methods or ()
@@ -191,6 +188,19 @@ class TestPages:
     async def test_more_than_anybody_needs_to_send_is_refused(self, officer: Visitor) -> None:
         answer = await officer.http.post("/api/cases/new/breach", content=b"x" * (MAX_BODY_BYTES + 1))
         assert (answer.status_code, answer.json()["code"]) == (413, "invalid-input")
+
+    @pytest.mark.parametrize("length", ["0", "1", None])
+    async def test_what_comes_in_chunks_is_refused_whatever_length_it_names(
+        self, fresh: Installation, length: str | None
+    ) -> None:
+        """The fault that was seen: a length of 0 beside chunks let 299 MiB in, without an account."""
+        headers = {"Transfer-Encoding": "chunked", **({"Content-Length": length} if length else {})}
+        answer = await fresh.visitor().http.post("/sign-in", content=b"x", headers=headers)
+        assert answer.status_code == 413
+
+    async def test_without_an_account_little_is_taken(self, fresh: Installation) -> None:
+        answer = await fresh.visitor().http.post("/sign-in", data={"name": "x" * MAX_ANSWER_BYTES})
+        assert answer.status_code == 413
 
     async def test_a_crash_shows_a_reference_that_the_log_has_with_the_place(
         self, fresh: Installation, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

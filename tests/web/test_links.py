@@ -16,7 +16,7 @@ from models.enums import ContactRole, DeliveryStatus
 from models.identifiers import delivery_id
 from models.tables import Agreement, AgreementContact, CaseDocument, Delivery, Notice
 from queries.agreements import list_agreements
-from records.answers import LEA
+from records.answers import LEA, MOST_ANSWERS
 from starter.resources import utc_now
 from tests.support.given_notices import FACTS, ROSTER, Told
 from tests.support.sample_notices import ADDRESSING, CONFIRMED_NOTICE
@@ -147,8 +147,15 @@ class TestAskingAndNaming:
         assert page.count("Which schools?") == 1
         (answer,) = told.answers()
         await told.officer_sends(f"answers/{answer.id}/settle")
-        assert "It is answered" not in (await officer.get(case)).text
+        assert "It was answered in another way" not in (await officer.get(case)).text
         assert len(told.evidence("question_asked", "answer_settled")) == 2
+
+    async def test_one_link_takes_only_so_many(self, told: Told) -> None:
+        for number in range(MOST_ANSWERS):
+            assert (await told.answer("VA-001", **{**self.ASKED, "question": f"{number}?"})).status_code == 303
+        refused = await told.answer("VA-001", **self.ASKED)
+        assert (refused.status_code, "was not kept" in refused.text) == (409, True)
+        assert (await told.answer("VA-001", kind="acknowledged")).status_code == 303
 
     async def test_what_is_missing_is_said_and_what_was_typed_is_kept(self, told: Told) -> None:
         answer = await told.answer("VA-001", **{**self.ASKED, "email": "robin at d1", "name": ""})

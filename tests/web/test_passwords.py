@@ -11,6 +11,7 @@ import pyotp
 from temporalio.testing import ActivityEnvironment
 
 from activities.reminders import ReminderActivities
+from activities.replies import ReplySender
 from activities.watchdog import WatchdogActivities
 from cases.messages import Sweep
 from mail.transport import SmtpTransport
@@ -111,8 +112,10 @@ async def test_who_runs_the_site_is_written_to_once_when_an_account_is_locked(in
     settings, environment = resources.settings, ActivityEnvironment()
     environment.info = replace(environment.info, started_time=utc_now())
     async with SmtpTransport(smtp_server(settings)) as transport:
-        reminders = ReminderActivities(resources.database, transport, notice_writer(settings, resources.keyring))
-        watchdog = WatchdogActivities(resources.client, resources.database, reminders, _start_nothing)
+        writer = notice_writer(settings, resources.keyring)
+        reminders = ReminderActivities(resources.database, transport, writer)
+        replies = ReplySender(resources.database, transport, writer)
+        watchdog = WatchdogActivities(resources.client, resources.database, reminders, replies, _start_nothing)
         for _ in range(2):
             await environment.run(watchdog.sweep, Sweep(grace_minutes=60))
     caught = [path.read_text() for path in (resources.settings.home / "mail").glob("*.eml")]

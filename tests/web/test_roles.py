@@ -17,13 +17,10 @@ from models.enums import Role
 from models.tables import EvidenceEntry
 from records.accounts import change_role, disable
 from starter.resources import utc_now
-from tests.support.installation import Installation, form_token
+from tests.support.installation import PLACES, Installation, form_token
 from web.api import openings
 from web.app import PARTS
 from web.rights import EVERYBODY, RIGHTS, Right, act_takes, takes
-
-PLACES = {name: str(uuid4()) for name in ("case_id", "answer_id", "document_id", "cost_id", "session_id", "notice_id")}
-PLACES |= {"sha256": "0" * 64, "act": "hold", "kind": "breach", "token": "none"}
 
 READ, OWN, DECIDE, ACT, ADMINISTER = Right.READ, Right.OWN, Right.DECIDE, Right.ACT, Right.ADMINISTER
 
@@ -39,6 +36,13 @@ TABLE: dict[str, frozenset[Right]] = {
     "GET /account": frozenset({OWN}),
     "POST /account": frozenset({OWN}),
     "POST /account/sessions/{session_id}/end": frozenset({OWN}),
+    "POST /account/passkeys": frozenset({OWN}),
+    "POST /account/passkeys/{passkey_id}/remove": frozenset({OWN}),
+    "POST /api/account/passkeys": frozenset({OWN}),
+    "POST /sign-in/passkey": EVERYBODY,
+    "POST /api/sign-in/passkey": EVERYBODY,
+    "GET /sign-in/openid": EVERYBODY,
+    "GET /sign-in/openid/callback": EVERYBODY,
     "GET /accounts": frozenset({ADMINISTER}),
     "POST /accounts": frozenset({ADMINISTER}),
     "POST /cases/{case_id}/acts/{act}": frozenset({ACT, DECIDE}),
@@ -74,7 +78,7 @@ async def test_each_role_is_let_through_to_what_it_may_do_and_to_nothing_else(fr
     for method, path in ROUTES:
         if path in ("/sign-out", "/account/sessions/{session_id}/end"):
             continue  # it would end the session; tests/web/test_sessions.py does that
-        answer = await visitor.http.request(method, path.format(**PLACES))
+        answer = await visitor.http.request(method, path.format_map(PLACES))
         may = bool(takes(method, path) & RIGHTS[role])
         told = "who may not do this" in html.unescape(answer.text)
         assert told is not may, (role, method, path, answer.status_code, answer.text)

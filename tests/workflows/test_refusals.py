@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from cases.values import AnchorValue
-from models.enums import DutyStatus
+from models.enums import DutyStatus, Verdict
 from models.errors import InvalidInput, Refused
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
@@ -110,19 +110,28 @@ async def test_a_proposal_is_not_approved_by_who_made_it_nor_made_twice(engine: 
 async def test_a_duty_that_is_not_there_is_not_performed(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     async with leaving_no_trace(engine, case_id):
-        error = await refusal(officer(engine).record_done(case_id, AUDIT, b"report", actor=OFFICER))
+        error = await refusal(said_done(engine, case_id, AUDIT, "TN-001"))
     assert isinstance(error, InvalidInput)
-    assert "There are breach.notice" in str(error)
+    assert "has begun and is open" in str(error)
+
+
+async def said_done(engine: VirtualEngine, case_id: UUID, clause: str, agreement: str) -> UUID:
+    return await officer(engine).propose_done(
+        case_id, clause, b"A report.", done_at=await engine.now(case_id), actor=OFFICER, agreements=(agreement,)
+    )
 
 
 async def test_an_audit_is_performed_with_its_proof(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("OR-001", confirmed=utc_now()), release="immediate")
     await officer(engine).learn(case_id, "impacted_individuals", "They are in the list behind the link.", actor=OFFICER)
-    await officer(engine).record_done(case_id, AUDIT, b"The report of the audit", actor=OFFICER)
+    proposal = await said_done(engine, case_id, AUDIT, "OR-001")
+    assert duties(engine, case_id, "OR")[AUDIT].status is DutyStatus.RUNNING
+    await officer(engine).decide_proposal(case_id, proposal, approve=True, actor="counsel")
     await engine.case(case_id).result()
-    assert duties(engine, case_id, "OR")[AUDIT].status is DutyStatus.PERFORMED
+    audit = duties(engine, case_id, "OR")[AUDIT]
+    assert (audit.verdict, audit.by_other_means is not None) == (Verdict.ON_TIME_BY_OTHER_MEANS, True)
     (entry,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "act.done")
-    assert len(entry.artifacts) == 2, "the report, and the list of the duties that it performs"
+    assert len(entry.artifacts) == 2, "the report, and how it was done"
 
 
 async def test_nothing_is_done_in_a_case_that_was_dismissed(engine: VirtualEngine) -> None:
@@ -144,7 +153,7 @@ async def test_nothing_is_done_in_a_case_that_was_dismissed(engine: VirtualEngin
                 officer(service).propose_not_required(case_id, NOTICE, "outside_definition", REASON, actor=OFFICER),
                 officer(service).decide_proposal(case_id, proposal, approve=True, actor="counsel"),
                 officer(service).place_hold(case_id, "An agency", begins_at=utc_now() - HOUR, actor=OFFICER),
-                officer(service).record_done(case_id, NOTICE, b"proof", actor=OFFICER),
+                officer(service).undo(case_id, proposal, REASON, actor=OFFICER),
                 officer(service).release_notices(case_id, actor=OFFICER),
                 officer(service).withhold_notices(case_id, REASON, actor=OFFICER),
                 officer(service).adopt_terms(case_id, REASON, actor=OFFICER),

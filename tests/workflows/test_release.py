@@ -71,9 +71,9 @@ async def test_only_the_released_clauses_notices_leave(engine: VirtualEngine) ->
     assert (found[INITIAL].status, found[NOTICE].status) == (DutyStatus.PERFORMED, DutyStatus.RUNNING)
 
 
-async def test_what_an_officer_withholds_does_not_leave_and_is_escalated_once(engine: VirtualEngine) -> None:
+async def test_what_two_people_withhold_does_not_leave_and_is_escalated_once(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", "MA-001", confirmed=utc_now()))
-    await officer(engine).withhold_notices(case_id, REASON, actor=OFFICER)
+    await officer(engine).keep_back_past_due(case_id, REASON, actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
     duty = duties(engine, case_id, "TN")[NOTICE]
     assert (duty.status, duty.overdue, only_notice(duty).batch_status) == (
@@ -82,7 +82,7 @@ async def test_what_an_officer_withholds_does_not_leave_and_is_escalated_once(en
         BatchStatus.WITHHELD,
     )
     evidence = case(engine, case_id).evidence
-    (withheld,) = (entry for entry in evidence if entry.kind == "act.withhold")
+    (withheld,) = (entry for entry in evidence if entry.kind == "act.withhold-past-due")
     assert (withheld.actor, len(withheld.artifacts)) == (OFFICER, 1)
     escalated = [entry.subject for entry in evidence if entry.kind == "escalated"]
     assert len(escalated) == len(set(escalated)) == 2
@@ -91,9 +91,28 @@ async def test_what_an_officer_withholds_does_not_leave_and_is_escalated_once(en
     assert "Harbor Point" in memo.get_content()
 
 
-async def test_a_withheld_notice_leaves_once_it_is_released(engine: VirtualEngine) -> None:
+async def test_what_one_person_withholds_is_told_of_and_leaves_at_its_last_safe_moment(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     await officer(engine).withhold_notices(case_id, REASON, actor=OFFICER)
+    await engine.advance(case_id, 68 * HOUR)
+    assert not memos(engine, case_id, "withheld notices")
+    await engine.advance(case_id, 2 * HOUR)
+    (memo,) = memos(engine, case_id, "1 withheld notices")
+    assert "have a second person approve it before then" in " ".join(memo.get_content().split())
+    await engine.advance(case_id, 2 * HOUR)
+    found = case(engine, case_id)
+    duty = duties(engine, case_id, "TN")[NOTICE]
+    assert (duty.verdict, only_notice(duty).released_by) == (Verdict.ON_TIME, None)
+    (withholding,) = found.withholdings
+    (end,) = withholding.ended
+    assert (withholding.decided_by, withholding.reason, withholding.lasts, end.by) == (OFFICER, REASON, False, None)
+    kinds = [entry.kind for entry in found.evidence]
+    assert kinds.index("reminder_sent") < kinds.index("withholding_lapsed") < kinds.index("notice_released")
+
+
+async def test_a_withheld_notice_leaves_once_it_is_released(engine: VirtualEngine) -> None:
+    case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
+    await officer(engine).keep_back_past_due(case_id, REASON, actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
     await officer(engine).release_notices(case_id, actor="head", withheld=True)
     await engine.case(case_id).result()
@@ -106,13 +125,14 @@ async def test_a_withheld_notice_leaves_once_it_is_released(engine: VirtualEngin
 
 async def test_a_release_of_everything_never_sends_what_counsel_withheld(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", expected=utc_now() - HOUR, confirmed=utc_now()))
-    await officer(engine).withhold_notices(case_id, REASON, actor="counsel", clause=NOTICE)
+    await officer(engine).keep_back_past_due(case_id, REASON, actor="counsel", clause=NOTICE)
     await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.advance(case_id, 80 * HOUR)
     found = duties(engine, case_id, "VA")
     assert (found[INITIAL].status, found[NOTICE].status) == (DutyStatus.PERFORMED, DutyStatus.RUNNING)
     (withholding,) = case(engine, case_id).withholdings
     assert (withholding.decided_by, withholding.lasts, withholding.ended) == ("counsel", True, ())
+    assert (withholding.approved_by, withholding.lapses_at) == ("a second person", None)
     (released,) = (entry for entry in case(engine, case_id).evidence if entry.kind == "act.release")
     assert released.body["particulars"]["clauses"] == {INITIAL: 1}
 
@@ -128,7 +148,7 @@ async def test_a_release_says_what_would_leave_before_anybody_has_read_it(engine
 
 async def test_only_the_withheld_clauses_notices_are_kept_back(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("VA-001", confirmed=utc_now()))
-    await officer(engine).withhold_notices(case_id, REASON, actor=OFFICER, clause=NOTICE)
+    await officer(engine).keep_back_past_due(case_id, REASON, actor=OFFICER, clause=NOTICE)
     await engine.advance(case_id, 72 * HOUR)
     found = duties(engine, case_id, "VA")
     assert (found[INITIAL].status, found[NOTICE].status) == (DutyStatus.PERFORMED, DutyStatus.RUNNING)
@@ -137,7 +157,7 @@ async def test_only_the_withheld_clauses_notices_are_kept_back(engine: VirtualEn
 async def test_a_decision_to_withhold_outlives_a_corrected_date(engine: VirtualEngine) -> None:
     confirmed = utc_now() - 2 * HOUR
     case_id = await open_case(engine, incident("TN-001", confirmed=confirmed))
-    await officer(engine).withhold_notices(case_id, REASON, actor=OFFICER)
+    await officer(engine).keep_back_past_due(case_id, REASON, actor=OFFICER)
     corrected = AnchorValue(name="confirmed", instant=confirmed + HOUR)
     await officer(engine).set_anchor(case_id, corrected, actor=OFFICER, reason="The log says so.")
     await engine.advance(case_id, 80 * HOUR)

@@ -10,6 +10,7 @@ import pytest
 from mail.links import LINK_PURPOSE, notice_link
 from models.enums import CaseStatus
 from models.tables import Notice
+from records.links import revoke_links
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, only_notice, open_case
@@ -98,11 +99,16 @@ async def test_leas_that_have_not_acknowledged_are_asked_on_the_ladder_and_other
         engine.resources.settings.public_url,
         engine.resources.keyring.derive(LINK_PURPOSE),
         only_notice(duties(engine, case_id, "TN")[NOTICE]).id,
+        1,
     )
     assert link in first.get_content()
     assert case(engine, case_id).status is CaseStatus.OPEN, "an answer is still asked for"
+    notice_id = only_notice(duties(engine, case_id, "TN")[NOTICE]).id
+    revoke_links(engine.resources.database, case_id, notice_id, "Forwarded.", actor=OFFICER, now=utc_now())
     await engine.advance(case_id, 48 * HOUR)
-    assert len(memos(engine, case_id, CHASE)) == 2
+    _, second = memos(engine, case_id, CHASE)
+    assert "/n/" not in second.get_content(), "its link was taken back"
+    assert "Please confirm to Security Office" in " ".join(second.get_content().split())
     assert case(engine, case_id).status is CaseStatus.CLOSED
     noted = [entry.body for entry in case(engine, case_id).evidence if entry.kind == "acknowledgement_asked"]
     assert [body["reminder"] for body in noted] == [1, 2]

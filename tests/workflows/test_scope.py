@@ -112,7 +112,7 @@ async def test_an_involvement_needs_a_reason_and_a_date_that_can_be(engine: Virt
 
 async def test_an_lea_that_joins_after_others_were_escalated_is_escalated_too(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", "OR-001", confirmed=utc_now() - 70 * HOUR))
-    await officer(engine).withhold_notices(case_id, "The court decides tomorrow.", actor=OFFICER)
+    await officer(engine).keep_back_past_due(case_id, "The court decides tomorrow.", actor=OFFICER)
     await engine.advance(case_id, 3 * HOUR)
     await officer(engine).add_agreements(case_id, ("MA-001",), actor=OFFICER)
     await engine.settle(case_id)

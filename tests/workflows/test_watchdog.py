@@ -91,7 +91,7 @@ async def test_a_closed_case_is_not_started_again(engine: VirtualEngine) -> None
 
 async def test_withheld_notices_stay_withheld_when_their_case_is_started_again(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
-    await officer(engine).withhold_notices(case_id, "Counsel asks for it.", actor=OFFICER)
+    await officer(engine).keep_back_past_due(case_id, "Counsel asks for it.", actor=OFFICER)
     await engine.case(case_id).terminate()
     await sweep(engine)
     await engine.advance(case_id, timedelta(hours=71, minutes=30))

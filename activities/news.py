@@ -1,0 +1,142 @@
+"""What the watchdog tells people of besides stuck cases: questions, proposals, locked accounts, mail that stands still.
+
+Each is told once; what could not be, as the mail server took nothing, is told by the next sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from sqlmodel import Session
+
+from activities.telling import Message, Recipient, Telling
+from config.database import Database
+from config.logging import get_logger
+from mail.compose import utc_instant
+from models import identifiers
+from models.tables import Answer, Proposal
+from records.passwords import locked_unraised, mark_raised
+from records.responsible import Step, second_persons
+from records.troubles import mail_trouble
+from records.unraised import NewProposal, NewQuestions, new_proposals, new_questions, note_raised
+
+_log = get_logger("news")
+
+AT_ONCE = 100
+"""How many cases with questions, and how many proposals, one sweep tells of; the next goes on."""
+
+Found = TypeVar("Found")
+
+
+class News:
+    """Tells people what is new for them."""
+
+    def __init__(self, database: Database, telling: Telling) -> None:
+        self._database = database
+        self._telling = telling
+
+    async def tell(self, before: datetime, now: datetime) -> None:
+        """Tell of what nobody was told yet; mail that stands still since ``before`` is trouble."""
+        await self._tell_of_mail(before, now)
+        await self._tell_of_locks(now)
+        for questions in await self._read(lambda session: new_questions(session, AT_ONCE)):
+            outcome = await self._telling.tell_of_case(_asked(questions), Step.FIRST, now)
+            if outcome.away is None:
+                await asyncio.to_thread(self._note, Answer, questions.ids, now)
+        for proposal in await self._read(lambda session: new_proposals(session, AT_ONCE)):
+            outcome = await self._telling.tell(_proposed(proposal), await self._second_persons(proposal), now)
+            if outcome.away is None:
+                await asyncio.to_thread(self._note, Proposal, (proposal.id,), now)
+
+    async def _second_persons(self, proposal: NewProposal) -> Sequence[Recipient]:
+        """Whoever may decide a proposal and has an address; where nobody has, those whose case it is."""
+        accounts = await self._read(lambda session: second_persons(session, proposal.proposed_by))
+        recipients = [found for account in accounts if (found := Recipient.of(account))]
+        return recipients or await self._telling.recipients_of_case(proposal.case_id, Step.FIRST)
+
+    async def _tell_of_locks(self, now: datetime) -> None:
+        """Tell of accounts that too many wrong passwords locked: somebody may be guessing."""
+        locked = await asyncio.to_thread(locked_unraised, self._database)
+        if not locked:
+            return
+        message = Message(
+            key="\n".join(f"locked:{name}:{until.isoformat()}" for name, until in locked),
+            about="locked",
+            subject="Somebody tries passwords",
+            paragraphs=(
+                "After too many wrong tries these accounts take no password for a while:",
+                *(f"{name}, until {until:%Y-%m-%d %H:%M} UTC" for name, until in locked),
+                "Ask their people whether it was they. Evidence has every try.",
+            ),
+            alert=f"{len(locked)} accounts take no password for a while, after too many wrong tries.",
+            page="/accounts",
+            alarm=True,
+        )
+        outcome = await self._telling.tell(message, [self._telling.organisation], now)
+        if outcome.away:
+            _log.warning("locked accounts not told", accounts=len(locked), code=outcome.away.code)
+            return
+        await asyncio.to_thread(mark_raised, self._database, tuple(name for name, _ in locked), now)
+
+    async def _tell_of_mail(self, before: datetime, now: datetime) -> None:
+        """Tell that the mail server takes no mail: by the alerts' ways above all, as mail about it may not arrive."""
+        trouble = await self._read(lambda session: mail_trouble(session, before))
+        if trouble is None:
+            return
+        waits = f"{trouble.notices} notices of {trouble.cases} cases wait for it"
+        since = utc_instant(trouble.since)
+        message = Message(
+            key=f"mail:{trouble.since:%Y-%m-%dT%H}",  # as one batch after the other is mended, the instant moves
+            about="mail",
+            subject="The mail server took no mail",
+            paragraphs=(
+                f"Since {since} the mail server has taken no mail, and {waits}. They are tried again every minute. "
+                "Have the server looked at: what is due is late otherwise.",
+            ),
+            alert=f"The mail server has taken no mail since {since}: {waits}.",
+            page="/",
+            alarm=True,
+        )
+        await self._telling.tell(message, [self._telling.organisation], now)
+
+    async def _read(self, what: Callable[[Session], Found]) -> Found:
+        def read() -> Found:
+            with self._database.reading() as session:
+                return what(session)
+
+        return await asyncio.to_thread(read)
+
+    def _note(self, of: type[Answer] | type[Proposal], ids: Sequence[UUID], now: datetime) -> None:
+        with self._database.writing() as session:
+            note_raised(session, of, ids, now)
+
+
+def _asked(questions: NewQuestions) -> Message:
+    reference, count = identifiers.case_reference(questions.case_id), len(questions.ids)
+    what = "A district asks a question" if count == 1 else f"Districts ask {count} questions"
+    return Message(
+        key=f"questions:{questions.replies}:" + ":".join(str(key) for key in questions.ids),
+        about="questions",
+        subject=f"{what} in case {reference}",
+        paragraphs=(f"{what} about a notice of case {reference}. Please answer on the case's page:",),
+        alert=f"Case {reference}: {count} questions of districts wait for an answer.",
+        page=f"/cases/{questions.case_id}#answers",
+        case_id=questions.case_id,
+    )
+
+
+def _proposed(proposal: NewProposal) -> Message:
+    reference, about = identifiers.case_reference(proposal.case_id), proposal.clause or "every clause"
+    return Message(
+        key=f"proposal:{proposal.id}",
+        about="proposal",
+        subject=f"A proposal in case {reference} waits for a second person",
+        paragraphs=(f"A proposal about {about} in case {reference} waits for a second person to decide it:",),
+        alert=f"Case {reference}: a proposal waits for a second person.",
+        page=f"/cases/{proposal.case_id}/proposals/{proposal.id}",
+        case_id=proposal.case_id,
+    )

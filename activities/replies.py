@@ -1,0 +1,57 @@
+"""Handing letters that answer questions to the mail server: at once where one is given, and by the watchdog's sweep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from config.database import Database
+from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, SmtpTransport
+from records.deliveries import Answer
+from records.outbox import NoticeWriter
+from records.replies import OutgoingReply, settle_reply, take_up
+
+AT_ONCE = 50
+"""How many letters are handed over in one go; the next sweep goes on."""
+
+LONGEST_HANDOVER = timedelta(minutes=15)
+"""How long handing them over may take before somebody else takes up what is left."""
+
+
+class ReplySender:
+    """Sends the letters that wait; several may do so side by side, and none is taken by two.
+
+    One of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides.
+    """
+
+    def __init__(
+        self, database: Database, transport: SmtpTransport, writer: NoticeWriter, *, unknown_resends: int = 3
+    ) -> None:
+        self._database = database
+        self._transport = transport
+        self._writer = writer
+        self._unknown_resends = unknown_resends
+
+    async def send_due(self, now: Callable[[], datetime]) -> None:
+        """Send what is to be sent by now; a server that takes no mail at all is not asked again for the others."""
+        away: MailServerUnavailable | None = None
+        for letter in await asyncio.to_thread(self._take_up, now()):
+            answer = away or await self._hand_over(letter)
+            if isinstance(answer, MailServerUnavailable) and not isinstance(answer, DeliveryDeferred):
+                away = answer
+            await asyncio.to_thread(self._settle, letter, answer, now())
+
+    async def _hand_over(self, letter: OutgoingReply) -> Answer:
+        try:
+            return await self._transport.send(letter.raw, self._writer.sender.email, letter.email)
+        except (MailServerUnavailable, OutcomeUnknown) as error:
+            return error
+
+    def _take_up(self, now: datetime) -> list[OutgoingReply]:
+        with self._database.writing() as session:
+            return take_up(session, self._writer, now, AT_ONCE)
+
+    def _settle(self, letter: OutgoingReply, answer: Answer, now: datetime) -> None:
+        with self._database.writing() as session:
+            settle_reply(session, letter.reply_id, answer, now, unknown_resends=self._unknown_resends)

@@ -1,0 +1,249 @@
+"""Telling the people of the installation: by mail, and by the alerts' ways where something presses or mail fails.
+
+Each way is tried by itself, what became of it is evidence, and whoever was told is not told the same again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from activities.heartbeat import beating
+from config.database import Database
+from config.logging import get_logger
+from ledger.actors import ENGINE
+from ledger.append import append
+from ledger.entries import PersonTold
+from mail.alerts import Alerts
+from mail.compose import utc_instant
+from mail.facts import Mailbox
+from mail.links import without_links
+from mail.plain import compose_plain_mail
+from mail.transport import Accepted, MailServerUnavailable, OutcomeUnknown, SmtpTransport
+from models import identifiers
+from models.enums import Authentication, Told, Way
+from models.tables import Account, ToldOnce
+from records.needs import Asking, NeedView, needs_of
+from records.outbox import NoticeWriter
+from records.responsible import Assignment, Step, assignments, strongest
+
+_log = get_logger("telling")
+
+LONGEST_SEND = timedelta(minutes=10)
+"""How long one message may take to be handed over, its connection included."""
+
+ORGANISATION = "organisation"
+"""The organisation's contact, as evidence names them; no account is called so."""
+
+NEEDS_LISTED = 10
+"""How many lines of what needs its reader a message has; the first page has all."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something to tell people.
+
+    Attributes:
+        key: names what it is about, so that the same is told once.
+        about: the same in a word, for evidence.
+        alert: it in a sentence without personal data, for the alerts' ways.
+        page: the path of the page on which it is seen to.
+        case_id: the case that it is about; None where it is about several or none.
+        alarm: whether it goes by the alerts' ways in any case, and not only where mail fails.
+    """
+
+    key: str
+    about: str
+    subject: str
+    paragraphs: Sequence[str]
+    alert: str
+    page: str
+    case_id: UUID | None = None
+    alarm: bool = False
+
+    @property
+    def id(self) -> UUID:
+        """What evidence names it by."""
+        return identifiers.plain_mail_id(self.key)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether any mail of a message arrived, and that the mail server took none for somebody, where that is so."""
+
+    reached: bool
+    away: MailServerUnavailable | None
+
+    def raise_for_retry(self) -> None:
+        """Raise if somebody is to be told again, which tells nobody twice."""
+        if self.away is not None:
+            raise self.away
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """One person to write to, with how they sign in at best; without an account, the organisation's contact."""
+
+    name: str
+    to: Mailbox
+    account: str | None = None
+    authenticated: Authentication | None = None
+
+    @classmethod
+    def of(cls, account: Account) -> Recipient | None:
+        """The person of an account, if it has an address."""
+        if account.email is None:
+            return None
+        to = Mailbox(name=account.name, email=account.email)
+        return cls(account.name, to, account.name, strongest(account))
+
+
+class Telling:
+    """Tells people by every way that the installation has."""
+
+    def __init__(
+        self, database: Database, transport: SmtpTransport, writer: NoticeWriter, alerts: Alerts, *, soon: timedelta
+    ) -> None:
+        self._database = database
+        self._transport = transport
+        self._writer = writer
+        self._alerts = alerts
+        self._soon = soon
+
+    async def tell_of_case(self, message: Message, step: Step, at: datetime) -> Outcome:
+        """Tell those whose case it is, and at the last step the organisation's contact; as ``tell``."""
+        assert message.case_id is not None, "a case is told of"
+        return await self.tell(message, await self.recipients_of_case(message.case_id, step), at)
+
+    async def tell(self, message: Message, recipients: Sequence[Recipient], at: datetime) -> Outcome:
+        """Tell some people, and the organisation's contact if none of them could be."""
+        told, away = await self._mail(message, recipients, at)
+        if Told.ACCEPTED not in told and self.organisation not in recipients:
+            more, away_too = await self._mail(message, [self.organisation], at)
+            told, away = [*told, *more], away or away_too
+        reached = Told.ACCEPTED in told
+        if message.alarm or not reached:
+            await self._alert(message, at, mailed=reached)
+        return Outcome(reached, away)
+
+    @property
+    def organisation(self) -> Recipient:
+        """The organisation's contact."""
+        contact = self._writer.organisation.contact
+        return Recipient(ORGANISATION, Mailbox(name=contact.name, email=contact.email))
+
+    def page(self, path: str) -> str:
+        """The address of a page."""
+        return f"{self._writer.public_url}{path}"
+
+    async def _mail(
+        self, message: Message, recipients: Sequence[Recipient], at: datetime
+    ) -> tuple[list[Told], MailServerUnavailable | None]:
+        """What became of each mail, and that the server took none for one of them, if so."""
+        found: list[Told] = []
+        away: MailServerUnavailable | None = None
+        for recipient in recipients:
+            outcome = await asyncio.to_thread(self._outcome, message, Way.MAIL, recipient.name)
+            if outcome is None:
+                try:
+                    outcome = await self._send(message, recipient, at)
+                except MailServerUnavailable as error:
+                    away, outcome = error, Told.FAILED
+                await asyncio.to_thread(self._note, message, Way.MAIL, recipient.name, outcome, at)
+            found.append(outcome)
+        return found, away
+
+    async def _send(self, message: Message, recipient: Recipient, at: datetime) -> Told:
+        needs, total = await asyncio.to_thread(self._needs, recipient, at)
+        raw = compose_plain_mail(
+            without_links(message.subject),
+            [without_links(text) for text in (*message.paragraphs, self.page(message.page), *self._list(needs, total))],
+            sender=self._writer.sender,
+            to=recipient.to,
+            message_id=identifiers.message_id(
+                identifiers.plain_mail_id(f"{message.key} {recipient.name}"), self._writer.message_id_domain
+            ),
+            at=at,
+        )
+        async with beating(LONGEST_SEND):
+            try:
+                answer = await self._transport.send(raw, self._writer.sender.email, recipient.to.email)
+            except OutcomeUnknown:
+                return Told.UNKNOWN
+        return Told.ACCEPTED if isinstance(answer, Accepted) else Told.REJECTED
+
+    async def _alert(self, message: Message, at: datetime, *, mailed: bool) -> None:
+        """Give the alert by every way that has not given it; one that fails keeps no other from it."""
+        text = message.alert if mailed else f"{message.alert} No mail about it is known to have arrived."
+        for name in self._alerts.names:
+            if await asyncio.to_thread(self._outcome, message, Way.ALERT, name):
+                continue
+            async with beating(LONGEST_SEND):
+                try:
+                    taken = await self._alerts.send(name, "Duenotice", f"{text} {self.page(message.page)}")
+                except Exception as error:  # whatever a service's own code raises
+                    _log.warning("alert not given", way=name, error=type(error).__name__)
+                    taken = False
+            outcome = Told.ACCEPTED if taken else Told.FAILED
+            await asyncio.to_thread(self._note, message, Way.ALERT, name, outcome, at)
+
+    async def recipients_of_case(self, case_id: UUID, step: Step) -> Sequence[Recipient]:
+        """As ``recipients``, for one case."""
+
+        def read() -> Sequence[Recipient]:
+            with self._database.reading() as session:
+                return self.recipients(assignments(session, [case_id])[case_id], step)
+
+        return await asyncio.to_thread(read)
+
+    def recipients(self, assignment: Assignment, step: Step) -> list[Recipient]:
+        """Whose mail a step of a ladder goes to; the organisation's contact is told where nobody else can be."""
+        people = [found for account in assignment.told_at(step) if (found := Recipient.of(account))]
+        return people if people and step is not Step.LAST else [*people, self.organisation]
+
+    def _needs(self, recipient: Recipient, now: datetime) -> tuple[tuple[NeedView, ...], int]:
+        asking = Asking(recipient.account, recipient.authenticated, own=True, soon=self._soon)
+        with self._database.reading() as session:
+            return needs_of(session, asking, now, offset=0, limit=NEEDS_LISTED)
+
+    def _list(self, needs: Sequence[NeedView], total: int) -> list[str]:
+        """What needs the reader, as paragraphs: by case references, since a title may say more than a mail should."""
+        if not needs:
+            return []
+        more = total - len(needs)
+        lines = [
+            f"- {need.case_reference or 'all cases'}, {_until(need)}: {need.says}\n  {self.page(need.link)}"
+            for need in needs
+        ]
+        return [f"Needs you ({total:,}):", *lines, *([f"And {more:,} more on {self.page('/')}"] if more > 0 else [])]
+
+    def _outcome(self, message: Message, way: Way, who: str) -> Told | None:
+        """What became of telling one this before, where it need not be tried again."""
+        with self._database.reading() as session:
+            known = session.get(ToldOnce, (message.id, way, who))
+        return known.outcome if known else None
+
+    def _note(self, message: Message, way: Way, who: str, outcome: Told, at: datetime) -> None:
+        with self._database.writing() as session:
+            told = PersonTold(
+                case_id=message.case_id,
+                actor=ENGINE,
+                at=at,
+                message_id=message.id,
+                about=message.about,
+                way=way,
+                who=who,
+                outcome=outcome,
+            )
+            append(session, told)
+            if outcome is not Told.FAILED:
+                session.merge(ToldOnce(message_id=message.id, way=way, who=who, outcome=outcome, at=at))
+
+
+def _until(need: NeedView) -> str:
+    if need.until is None:
+        return "at once"
+    return f"{'overdue since' if need.overdue else 'due'} {utc_instant(need.until)}"

@@ -1,0 +1,372 @@
+"""The links in notices, as an officer sees, replaces and takes them back; ``records.open_links`` says which open.
+
+A link is good in the generation that its notice has in SQL, so a new generation ends all earlier ones at once. The
+links of one party under one agreement of a case are replaced and taken back together: they lie in the same mailbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select
+
+from config.database import Database
+from ledger.append import append
+from ledger.artifacts import store
+from ledger.entries import LinksMailed, LinksReplaced, LinksRevoked
+from mail.facts import Mailbox, clean_block
+from mail.links import LAST_GENERATION
+from mail.plain import compose_plain_mail
+from models import identifiers
+from models.enums import Party
+from models.errors import InvalidInput, NotFound, Refused
+from models.tables import Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice
+from records.due_dates import read_due_date
+from records.outbox import ARRIVED, NoticeWriter, may_be_told
+from records.scope import agreement_in_scope, require_case
+from records.view import View
+
+LONGEST_REASON = 2_000
+
+
+class LinkView(View):
+    """The link of one notice: which generation is good, when it was taken back, how often it was tried in vain."""
+
+    notice_id: UUID
+    clause_title: str
+    given_at: datetime | None
+    generation: int
+    revoked_at: datetime | None
+    refusals: int
+
+
+class ContactView(View):
+    """A contact to whom new links can be mailed; ``told`` is whether the notices went there."""
+
+    id: UUID
+    name: str
+    email: str
+    told: bool
+
+
+class LinksView(View):
+    """The links of one party under one agreement of a case; ``expire_at`` is None while the case is open."""
+
+    case_id: UUID
+    agreement_reference: str
+    lea_name: str
+    time_zone: str
+    links: tuple[LinkView, ...]
+    contacts: tuple[ContactView, ...]
+    expire_at: datetime | None
+
+
+class LinkFigures(View):
+    """The links of a case in figures: ``refusals`` counts how often one was tried that opens nothing any more."""
+
+    revoked: int
+    refusals: int
+    expire_at: datetime | None
+
+
+@dataclass(frozen=True)
+class LinkMail:
+    """The message that gives a party its new links."""
+
+    case_id: UUID
+    agreement_id: UUID
+    contact_id: UUID
+    email: str
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class _Holder:
+    """Whose links are meant: those of a party under an agreement of a case, with the notices that carry them."""
+
+    agreement: Agreement
+    owed_to: Party
+    notices: Sequence[Notice]
+
+
+def read_link_figures(database: Database, case_id: UUID, lasts: timedelta) -> LinkFigures:
+    """The links of a case in figures."""
+    with database.reading() as session:
+        revoked, refusals = session.exec(
+            select(func.count(col(Notice.link_revoked_at)), func.coalesce(func.sum(Notice.link_refusals), 0)).where(
+                Notice.case_id == case_id
+            )
+        ).one()
+        expire_at = _expire_at(require_case(session, case_id), lasts)
+    return LinkFigures(revoked=revoked, refusals=refusals, expire_at=expire_at)
+
+
+def read_links(database: Database, case_id: UUID, notice_id: UUID, lasts: timedelta) -> LinksView:
+    """The links of the party that was told by a notice.
+
+    Raises:
+        NotFound: the case has no such notice, or it was never written.
+    """
+    with database.reading() as session:
+        holder = _holder_of(session, case_id, notice_id)
+        titles = _titles(session, holder.notices)
+        told = _told(session, holder.notices)
+        return LinksView(
+            case_id=case_id,
+            agreement_reference=holder.agreement.reference,
+            lea_name=holder.agreement.lea_name,
+            time_zone=holder.agreement.time_zone,
+            links=tuple(
+                LinkView(
+                    notice_id=notice.id,
+                    clause_title=titles[notice.id],
+                    given_at=notice.given_at,
+                    generation=notice.link_generation,
+                    revoked_at=notice.link_revoked_at,
+                    refusals=notice.link_refusals,
+                )
+                for notice in holder.notices
+            ),
+            contacts=tuple(
+                ContactView(id=contact.id, name=contact.name, email=contact.email, told=contact.id in told)
+                for contact in _contacts(session, case_id, holder)
+            ),
+            expire_at=_expire_at(require_case(session, case_id), lasts),
+        )
+
+
+def notice_under(database: Database, case_id: UUID, reference: str) -> UUID:
+    """One of the notices that a case gave to the other side of an agreement.
+
+    Raises:
+        NotFound: there is no such case, or it told that side nothing.
+        InvalidInput: the case touches no such agreement.
+    """
+    with database.reading() as session:
+        require_case(session, case_id)
+        agreement, _ = agreement_in_scope(session, case_id, reference)
+        found = session.exec(
+            select(Notice.id)
+            .join(Duty, col(Duty.id) == col(Notice.duty_id))
+            .where(Notice.case_id == case_id, Duty.agreement_id == agreement.id, col(Notice.composed_at).is_not(None))
+            .where(col(Duty.owed_to).in_((Party.LEA, Party.PROVIDER)), col(Notice.dropped).is_(False))
+        ).first()
+        if found is None:
+            raise NotFound(f"The case gave no notice under agreement {reference}.", next_step="Choose another.")
+        return found
+
+
+def replace_links(
+    database: Database,
+    writer: NoticeWriter,
+    case_id: UUID,
+    notice_id: UUID,
+    contact_id: UUID | None,
+    reason: str,
+    *,
+    lasts: timedelta,
+    actor: str,
+    now: datetime,
+) -> LinkMail:
+    """Give the party that was told by a notice new links, so that its earlier ones open nothing from now on.
+
+    Args:
+        database: where notices are kept.
+        writer: makes the new links.
+        case_id: the case.
+        notice_id: one of the notices.
+        contact_id: to whom the new links are mailed; None means whoever was told.
+        reason: why, in a person's words.
+        lasts: for how long links open their notice once the case is closed.
+        actor: who replaces them.
+        now: when.
+
+    Returns:
+        The message with the new links, still to be sent.
+
+    Raises:
+        NotFound: the case has no such notice, or it was never written.
+        InvalidInput: no reason is given, or the contact is none of that party.
+        Refused: the case's links have expired, nobody is left to mail new ones to, or there were too many generations.
+    """
+    with database.writing() as session:
+        expire_at = _expire_at(require_case(session, case_id), lasts)
+        if expire_at and now >= expire_at:
+            raise Refused(
+                "The links of this case have expired, so new ones would open nothing.", next_step="Write a mail."
+            )
+        holder = _holder_of(session, case_id, notice_id, locked=True)
+        contact = _chosen(session, case_id, holder, contact_id)
+        _renew(holder.notices, None)
+        append(
+            session,
+            LinksReplaced(
+                case_id=case_id,
+                actor=actor,
+                at=now,
+                agreement_id=holder.agreement.id,
+                notices=tuple(notice.id for notice in holder.notices),
+                reason_sha256=_keep_reason(session, reason, now),
+            ),
+        )
+        raw = _mail(session, writer, case_id, holder, Mailbox(name=contact.name, email=contact.email), now)
+        return LinkMail(case_id, holder.agreement.id, contact.id, contact.email, raw)
+
+
+def revoke_links(database: Database, case_id: UUID, notice_id: UUID, reason: str, *, actor: str, now: datetime) -> None:
+    """Take back the links of the party that was told by a notice, without giving it new ones.
+
+    Raises:
+        NotFound: the case has no such notice, or it was never written.
+        InvalidInput: no reason is given.
+        Refused: they were taken back already, or there were too many generations.
+    """
+    with database.writing() as session:
+        holder = _holder_of(session, case_id, notice_id, locked=True)
+        if all(notice.link_revoked_at for notice in holder.notices):
+            raise Refused("These links were taken back already.", next_step="Replace them where new ones are needed.")
+        _renew(holder.notices, now)
+        append(
+            session,
+            LinksRevoked(
+                case_id=case_id,
+                actor=actor,
+                at=now,
+                agreement_id=holder.agreement.id,
+                notices=tuple(notice.id for notice in holder.notices),
+                reason_sha256=_keep_reason(session, reason, now),
+            ),
+        )
+
+
+def note_link_mail(
+    database: Database, mail: LinkMail, *, actor: str, now: datetime, rejected: bool = False, unknown: bool = False
+) -> None:
+    """Keep what became of the message with new links, once it was handed to the mail server."""
+    with database.writing() as session:
+        append(
+            session,
+            LinksMailed(
+                case_id=mail.case_id,
+                actor=actor,
+                at=now,
+                agreement_id=mail.agreement_id,
+                contact=mail.contact_id,
+                rejected=rejected,
+                unknown=unknown,
+                message_sha256=store(session, mail.raw, "message/rfc822", now),
+            ),
+        )
+
+
+def _expire_at(case: Case, lasts: timedelta) -> datetime | None:
+    return case.closed_at + lasts if case.closed_at else None
+
+
+def _holder_of(session: Session, case_id: UUID, notice_id: UUID, *, locked: bool = False) -> _Holder:
+    row = session.exec(
+        select(Agreement, Duty.owed_to)
+        .join(Duty, col(Duty.agreement_id) == col(Agreement.id))
+        .join(Notice, col(Notice.duty_id) == col(Duty.id))
+        .where(Notice.id == notice_id, Notice.case_id == case_id, col(Notice.composed_at).is_not(None))
+    ).one_or_none()
+    if row is None:
+        raise NotFound("The case gave no such notice.", next_step="Choose one on the case's page.")
+    agreement, owed_to = row
+    of_party = select(Duty.id).where(Duty.case_id == case_id, Duty.agreement_id == agreement.id)
+    query = (
+        select(Notice)
+        .where(col(Notice.duty_id).in_(of_party.where(Duty.owed_to == owed_to)))
+        .where(col(Notice.composed_at).is_not(None), col(Notice.dropped).is_(False) | (col(Notice.id) == notice_id))
+        .order_by(col(Notice.composed_at), col(Notice.id))
+    )
+    return _Holder(agreement, Party(owed_to), session.exec(query.with_for_update() if locked else query).all())
+
+
+def _renew(notices: Sequence[Notice], revoked_at: datetime | None) -> None:
+    for notice in notices:
+        if notice.link_generation == LAST_GENERATION:
+            raise Refused("This link was replaced as often as links can be.", next_step="Write to the LEA instead.")
+        notice.link_generation += 1
+        notice.link_revoked_at = revoked_at
+
+
+def _keep_reason(session: Session, reason: str, now: datetime) -> str:
+    cleaned = clean_block(reason)
+    if not cleaned or len(cleaned) > LONGEST_REASON:
+        says = f"This is longer than {LONGEST_REASON:,} characters." if cleaned else "No reason is given."
+        raise InvalidInput(says, where="reason", next_step="Say why in a sentence or two: it is kept as evidence.")
+    return store(session, cleaned.encode(), "text/plain", now)
+
+
+def _contacts(session: Session, case_id: UUID, holder: _Holder) -> list[AgreementContact]:
+    rows = session.exec(
+        select(AgreementContact)
+        .where(AgreementContact.agreement_id == holder.agreement.id)
+        .order_by(col(AgreementContact.role), col(AgreementContact.rank), col(AgreementContact.id))
+    )
+    return [contact for contact in rows if may_be_told(contact, holder.owed_to, case_id)]
+
+
+def _told(session: Session, notices: Sequence[Notice]) -> set[UUID]:
+    """The contacts whose servers took one of some notices, copies apart."""
+    return set(
+        session.exec(
+            select(Delivery.contact_id).where(
+                col(Delivery.notice_id).in_([notice.id for notice in notices]),
+                col(Delivery.status).in_(ARRIVED),
+                col(Delivery.is_copy).is_(False),
+            )
+        )
+    )
+
+
+def _chosen(session: Session, case_id: UUID, holder: _Holder, contact_id: UUID | None) -> AgreementContact:
+    contacts = _contacts(session, case_id, holder)
+    if contact_id is None:
+        told = _told(session, holder.notices)
+        contacts.sort(key=lambda contact: contact.id not in told)
+        if not contacts:
+            raise Refused(
+                "Nobody is left to mail a new link to.", next_step="Import a contact for the agreement first."
+            )
+        return contacts[0]
+    for contact in contacts:
+        if contact.id == contact_id:
+            return contact
+    raise InvalidInput("This is no contact of theirs.", where="contact", next_step="Choose one of those listed.")
+
+
+def _titles(session: Session, notices: Sequence[Notice]) -> dict[UUID, str]:
+    """What the clause of each notice is called."""
+    rows = session.exec(
+        select(Notice.id, DueDate)
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(DueDate, col(DueDate.id) == col(Duty.due_date_id))
+        .where(col(Notice.id).in_([notice.id for notice in notices]))
+    )
+    return {notice_id: read_due_date(due_date).title for notice_id, due_date in rows}
+
+
+def _mail(session: Session, writer: NoticeWriter, case_id: UUID, holder: _Holder, to: Mailbox, now: datetime) -> bytes:
+    reference, officer = identifiers.case_reference(case_id), writer.organisation.contact
+    last = holder.notices[-1]
+    titles = _titles(session, holder.notices)
+    key = f"links:{last.id}:{last.link_generation}"
+    return compose_plain_mail(
+        f"New links to our notices to {holder.agreement.lea_name} (case {reference})",
+        (
+            f"In case {reference}, {writer.organisation.organisation} gave {holder.agreement.lea_name} the notices "
+            "below. The links in our earlier mails about them were replaced, and open nothing any more. Please use "
+            "these:",
+            *(line for notice in holder.notices for line in (f"{titles[notice.id]}:", writer.link(notice))),
+            f"If you did not expect this, please ask {officer.name}: {officer.email}, {officer.phone}.",
+        ),
+        sender=writer.sender,
+        to=to,
+        message_id=identifiers.message_id(identifiers.plain_mail_id(key), writer.message_id_domain),
+        at=now,
+    )

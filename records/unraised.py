@@ -1,0 +1,66 @@
+"""What people do in a case that others have to be told of, and were not yet: questions of LEAs, and proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select, update
+
+from models.enums import AnswerKind
+from models.grouping import grouped
+from models.tables import OPEN_ANSWER, OPEN_PROPOSAL, Answer, Case, Proposal, Reply
+
+
+@dataclass(frozen=True)
+class NewQuestions:
+    """The open questions of a case that nobody was told of; ``replies`` counts the answers that did not arrive."""
+
+    case_id: UUID
+    ids: tuple[UUID, ...]
+    replies: int
+
+
+@dataclass(frozen=True)
+class NewProposal:
+    """A proposal that waits for a second person, of which nobody was told."""
+
+    id: UUID
+    case_id: UUID
+    clause: str | None
+    proposed_by: str
+
+
+def new_questions(session: Session, limit: int) -> list[NewQuestions]:
+    """The questions that nobody was told of, case by case, of so many at most the oldest first."""
+    rows = session.exec(
+        select(Answer.case_id, Answer.id)
+        .where(OPEN_ANSWER, col(Answer.kind) == AnswerKind.QUESTION, col(Answer.raised_at).is_(None))
+        .order_by(col(Answer.given_at), col(Answer.id))
+        .limit(limit)
+    ).all()
+    found = []
+    for case_id, members in grouped(rows, lambda row: row[0]).items():
+        ids = tuple(key for _, key in members)
+        replies = session.exec(select(func.count()).select_from(Reply).where(col(Reply.answer_id).in_(ids))).one()
+        found.append(NewQuestions(case_id, ids, replies))
+    return found
+
+
+def new_proposals(session: Session, limit: int) -> list[NewProposal]:
+    """The proposals in open cases that nobody was told of, the oldest first."""
+    rows = session.exec(
+        select(Proposal.id, Proposal.case_id, Proposal.clause, Proposal.proposed_by)
+        .join(Case, col(Case.id) == col(Proposal.case_id))
+        .where(OPEN_PROPOSAL, col(Proposal.raised_at).is_(None), col(Case.closed_at).is_(None))
+        .order_by(col(Proposal.proposed_at), col(Proposal.id))
+        .limit(limit)
+    )
+    return [NewProposal(*row) for row in rows]
+
+
+def note_raised(session: Session, of: type[Answer] | type[Proposal], ids: Sequence[UUID], now: datetime) -> None:
+    """Note that people were told of some questions, or proposals."""
+    session.execute(update(of).where(col(of.id).in_(ids)).values(raised_at=now))
