@@ -212,6 +212,10 @@ def add_holder(
     )
     session.add(contact)
     session.flush()
+    for task in tasks:
+        if task.contact_id is None:  # its turn comes after the new one's, and it is asked anew then
+            task.asked_at, task.steps = None, 0
+            session.add(task)
     return _make_task(session, case, agreement_id, contact.id, data, now)
 
 
