@@ -537,6 +537,10 @@ class LegalHold(SQLModel, table=True):
     lifted_because: str | None = _sealed_or_none("legal_hold.lifted_because")
 
 
+ANSWERED = text("status = 'answered'")
+"""What a holder's task is about whose answer an officer decides; in these words, the index on it is used."""
+
+
 class HolderTask(SQLModel, table=True):
     """What one holder of an agreement's data is asked in one case: to dispose of the data, and to certify that.
 
@@ -548,7 +552,10 @@ class HolderTask(SQLModel, table=True):
     """
 
     __tablename__ = "holder_task"
-    __table_args__ = (Index("holder_task_case_again", "case_id", "again_at"),)
+    __table_args__ = (
+        Index("holder_task_case_again", "case_id", "again_at"),
+        Index("holder_task_answered", "case_id", "due_at", sqlite_where=ANSWERED, postgresql_where=ANSWERED),
+    )
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id")

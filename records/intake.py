@@ -68,7 +68,7 @@ def keep_intake(
             opened_at=now,
             changed_at=now,
             responsible_id=reporter(session, actor),
-            undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in intake.anchors()})),
+            undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in anchors})),
         )
     )
     session.flush()

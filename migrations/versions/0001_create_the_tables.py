@@ -563,6 +563,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("link_digest"),
     )
+    op.create_index(
+        "holder_task_answered",
+        "holder_task",
+        ["case_id", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'answered'"),
+        postgresql_where=sa.text("status = 'answered'"),
+    )
     op.create_index("holder_task_case_again", "holder_task", ["case_id", "again_at"], unique=False)
     op.create_table(
         "holder_answer",

@@ -21,6 +21,7 @@ from models.errors import DuenoticeError, NotFound, Refused
 from models.tables import CaseDocument, EvidenceEntry
 from records.holder_links import read_linked_task
 from records.legal_holds import lift_legal_hold, place_legal_hold
+from records.needs import Asking, NeedKind, read_needs
 from tests.support.case_in_sql import WRITER
 from tests.support.directives import (
     BACKUP,
@@ -143,6 +144,8 @@ def test_whatever_is_no_certificate_waits_for_an_officer(
     case = asked(database)
     case.answer(HOSTING, says, kind)
     assert case.status(HOSTING) is HolderStatus.ANSWERED
+    needs, _ = read_needs(database, Asking(None), case.now, offset=0, limit=10)
+    assert [need.kind for need in needs] == [NeedKind.HOLDER_ANSWERS]
     accept = AcceptAnswer(holder=HOSTING, reason=text("As agreed."))
     if kind is HolderAnswerKind.DECLINED:
         with pytest.raises(Refused, match="not accepted by one person"):
