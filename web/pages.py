@@ -64,7 +64,7 @@ class Pages:
 
 def words(name: str) -> str:
     """A name of the code as people say it: ``reasonably_expected_at`` is ``reasonably expected``."""
-    return name.removesuffix("_at").replace("_", " ")
+    return name.removesuffix("_at").replace("_", " ").replace("-", " ")
 
 
 def anchor(where: str | None) -> str:
