@@ -237,8 +237,9 @@ class AddHolder(Act):
 
     done_says = "The holder is asked to confirm."
     act: Literal["add-holder"] = "add-holder"
-    name: KeptText
-    email: KeptText = Field(title="E-mail address", description="One address, to which the link goes.")
+    contact: KeptText = Field(
+        title="Name and address", description="To whom the link goes, as in: Example Hosting LLC <privacy@example.org>"
+    )
     data: KeptText = Field(title="Which data it holds")
 
 

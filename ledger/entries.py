@@ -1303,7 +1303,7 @@ class HolderAnswered(HolderEvent):
 
 
 class HolderRefused(HolderEvent):
-    """Somebody tried to answer through a link of a holder that takes no answer any more.
+    """Somebody tried to answer through a link of a holder that takes no answer any more; noted once a day.
 
     Attributes:
         reason: why, in a word.
@@ -1314,7 +1314,7 @@ class HolderRefused(HolderEvent):
 
     @property
     def key(self) -> str:
-        return f"holder-refused:{self.task}:{self.reason}:{self.at.isoformat()}"
+        return f"holder-refused:{self.task}:{self.reason}:{self.at:%Y-%m-%d}"
 
 
 class HoldersConfirmed(CaseEvent):

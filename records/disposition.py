@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from email.utils import parseaddr
 from typing import assert_never, cast
 from uuid import UUID
 
@@ -219,17 +220,22 @@ def _extend(recording: Recording, act: Extend) -> JsonObject:
 
 
 def _add_holder(recording: Recording, act: AddHolder) -> JsonObject:
-    name = clean_line(_text(recording, act.name))
-    email = checked_address(clean_line(_text(recording, act.email)), where="email")
+    name, email = parseaddr(clean_line(_text(recording, act.contact)))
+    if not name or "@" not in email:
+        raise InvalidInput(
+            "It needs a name and an address.", where="contact", next_step="Write: Example LLC <privacy@example.org>"
+        )
     if len(name) > LONGEST_NAME:
-        raise InvalidInput(f"This is longer than {LONGEST_NAME} characters.", where="name", next_step="Shorten it.")
+        raise InvalidInput(
+            f"The name is longer than {LONGEST_NAME} characters.", where="contact", next_step="Shorten it."
+        )
     task = add_holder(
         recording.session,
         recording.case,
         _agreement(recording).id,
         key=recording.message.act_id,
         name=name,
-        email=email,
+        email=checked_address(email, where="contact"),
         data=_text(recording, act.data),
         now=recording.at,
     )

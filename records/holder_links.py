@@ -27,8 +27,17 @@ from models.tables import Agreement, Case, Duty, HolderAnswer, HolderTask
 from records.anchors import current_anchors, keep_anchor
 from records.cases import note_change
 from records.due_dates import read_due_dates
-from records.holders import asked_duties, confirm, contact_name, missing, take_other_answer, tasks_of
-from records.legal_holds import is_held
+from records.holders import (
+    asked_duties,
+    confirm,
+    contact_name,
+    lock_tasks,
+    missing,
+    others_come_first,
+    take_other_answer,
+    tasks_of,
+)
+from records.legal_holds import is_held, kept_by_hold
 from records.outbox import current_facts
 from records.uploads import UploadedFile
 from records.view import View
@@ -108,8 +117,8 @@ def give_holder_answer(database: Database, digest: str, given: GivenByHolder, *,
     try:
         with database.writing() as session:
             task = _task(session, digest, now)
-            case = session.exec(select(Case).where(Case.id == task.case_id).with_for_update()).one()
-            session.refresh(task)
+            lock_tasks(session, task.case_id)
+            case = session.get_one(Case, task.case_id)
             _check_takes(_linked(session, task))
             _keep(session, case, task, given, actor, now)
             return case.id
@@ -214,16 +223,10 @@ def _check_takes(linked: LinkedTask) -> None:
     if linked.status in SETTLED:
         raise Refused("This was answered already, and nothing more is needed.", next_step="Reload the page to see it.")
     if linked.held:
-        raise Refused(
-            "A legal hold keeps this data: it may not be disposed of.",
-            next_step="Do not dispose of anything. If that happened already, write to whoever asked you at once.",
-        )
+        raise kept_by_hold()
     if not linked.accepted:
         raise Refused("The directive is not accepted yet.", next_step="Accept or refuse it on the case's page.")
-    raise Refused(
-        f"{linked.missing} subprocessors that hold the data have not confirmed.",
-        next_step="Their confirmations come first, or two persons decide that nobody waits for them.",
-    )
+    raise others_come_first(linked.missing)
 
 
 def _note_refusal(database: Database, digest: str, actor: str, now: datetime) -> None:

@@ -61,6 +61,7 @@ def plan_holders(session: Session, case: Case, policy: NoticePolicy, now: dateti
     plan: dict[UUID, NextMail] = {}
     if not kind.holders_see:
         return plan
+    lock_tasks(session, case.id)
     if case.status is CaseStatus.DISMISSED:
         _end(session, tasks_of(session, case.id), now)
         return plan
@@ -112,9 +113,8 @@ def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: d
         return _on_the_ladder(HolderMail.UNDECIDED, task, task.awaited_since, policy, now)
     if owing and standing.others:
         return _on_the_ladder(HolderMail.OTHERS_MISSING, task, task.awaited_since, policy, now)
-    steps = sum(moment <= now for moment in ladder(now, task.due_at, policy))
     if task.asked_at is None:
-        return NextMail(HolderMail.ASKED, now, steps)
+        return NextMail(HolderMail.ASKED, now, 0)
     if task.refused_sha256:
         return NextMail(HolderMail.REFUSED, now, task.steps)
     if task.stopped:
@@ -141,6 +141,15 @@ def _on_the_ladder(
     moments = ladder(begins, task.due_at, policy)
     place = max(task.steps, sum(moment <= now for moment in moments) - 1)
     return NextMail(why, moments[place], place + 1) if place < len(moments) else None
+
+
+def lock_tasks(session: Session, case_id: UUID) -> None:
+    """Hold what the holders of a case are asked until the transaction ends: of two that change it, one sees the other.
+
+    So the provider never confirms for a holder that is asked again in the same moment.
+    """
+    tasks = select(HolderTask).where(HolderTask.case_id == case_id).order_by(col(HolderTask.id))
+    session.exec(tasks.with_for_update().execution_options(populate_existing=True)).all()
 
 
 def tasks_of(session: Session, case_id: UUID) -> Sequence[HolderTask]:
@@ -195,7 +204,7 @@ def add_holder(
     """
     tasks = [task for task in tasks_of(session, case.id) if task.agreement_id == agreement_id]
     if any((contact_name(session, task) or "").casefold() == name.casefold() for task in tasks):
-        raise Refused(f"A holder called {name} is asked already.", where="name", next_step="There is nothing to do.")
+        raise Refused(f"A holder called {name} is asked already.", where="contact", next_step="There is nothing to do.")
     if any(task.contact_id is None and task.status in SETTLED for task in tasks):
         raise Refused(
             "The provider has confirmed for every holder already.",
@@ -225,16 +234,13 @@ def confirm(session: Session, case: Case, task: HolderTask, answer: HolderAnswer
     Raises:
         Refused: it has confirmed already, a legal hold keeps the data, or the provider would confirm before the others.
     """
+    lock_tasks(session, case.id)
     if task.status in SETTLED:
         raise Refused("This holder has confirmed already.", where="holder", next_step="There is nothing to do.")
     check_not_held(session, task.agreement_id)
     of_agreement = [other for other in tasks_of(session, case.id) if other.agreement_id == task.agreement_id]
     if task.contact_id is None and (left := missing(of_agreement)):
-        raise Refused(
-            f"{len(left)} subprocessors that hold the data have not confirmed.",
-            where="holder",
-            next_step="Their confirmations come first, or two persons decide that nobody waits for them.",
-        )
+        raise others_come_first(len(left))
     duties = asked_duties(session, case.id, task.agreement_id)
     if not duties and task.contact_id is None and not _was_performed(session, case.id, task.agreement_id):
         raise Refused("No duty to dispose of data has begun and is open.", next_step="Look at the case's page.")
@@ -258,8 +264,18 @@ def confirm(session: Session, case: Case, task: HolderTask, answer: HolderAnswer
     return duties if task.contact_id is None else []
 
 
+def others_come_first(left: int) -> Refused:
+    """Why the provider's confirmation is not taken while others' are awaited."""
+    return Refused(
+        f"{left} subprocessors that hold the data have not confirmed.",
+        where="holder",
+        next_step="Their confirmations come first, or two persons decide that nobody waits for them.",
+    )
+
+
 def take_other_answer(session: Session, task: HolderTask, answer: HolderAnswer, now: datetime) -> None:
     """Take what a holder says instead of a certificate; an officer decides about it."""
+    lock_tasks(session, task.case_id)
     if task.status in SETTLED:
         raise Refused("This holder has answered already.", next_step="There is nothing to do.")
     _supersede_answers(session, task, now)
@@ -273,6 +289,7 @@ def decide(session: Session, task: HolderTask, *, accept: bool, reason_sha256: s
     Raises:
         Refused: nothing of it waits for a decision, or it declined and that was to be accepted.
     """
+    lock_tasks(session, task.case_id)
     answer = session.exec(
         select(HolderAnswer).where(
             HolderAnswer.task_id == task.id,
@@ -311,6 +328,7 @@ def waive(session: Session, task_id: UUID, at: datetime) -> None:
         Refused: it has confirmed meanwhile.
     """
     task = session.get_one(HolderTask, task_id)
+    lock_tasks(session, task.case_id)
     if task.status in SETTLED:
         raise Refused("Nothing is awaited from this holder any more.", next_step="Decline the proposal.")
     settle(task, HolderStatus.WAIVED, at)
@@ -324,6 +342,7 @@ def reopen(session: Session, case: Case, task: HolderTask, at: datetime) -> bool
     Raises:
         Refused: it has not disposed of the data yet, so that nothing came back.
     """
+    lock_tasks(session, case.id)
     if task.status not in SETTLED:
         raise Refused(
             "This holder has not confirmed yet, so what it restored is asked for already.",

@@ -215,7 +215,7 @@ def test_a_legal_hold_stops_the_disposal_and_its_end_takes_it_up_again(database:
 def test_a_holder_that_turns_up_later_is_asked_as_well(database: Database) -> None:
     case = open_directive(database, HOSTING)
     case.write()
-    case.act(AddHolder(name=text("Late LLC"), email=text("late@example.org"), data=text("Logs")))
+    case.act(AddHolder(contact=text("Late LLC <late@example.org>"), data=text("Logs")))
     assert case.written() == {"Late LLC": HolderMail.ASKED}
     case.answer(HOSTING)
     assert "provider" not in case.written()
