@@ -83,7 +83,13 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
     soon = timedelta(hours=settings.leaves_soon_hours)
     reminders = ReminderActivities(
-        database, transport, writer, Alerts(settings.alert_urls), deputy_share=settings.deputy_share, soon=soon
+        database,
+        transport,
+        writer,
+        Alerts(settings.alert_urls),
+        deputy_share=settings.deputy_share,
+        soon=soon,
+        time_zone=settings.time_zone or "UTC",
     )
     replies = ReplySender(database, transport, writer, unknown_resends=settings.unknown_resends)
     holders = HolderActivities(database, transport, writer, reminders.telling)

@@ -16,8 +16,8 @@ from sqlmodel import Session
 from activities.telling import Message, Recipient, Telling
 from config.database import Database
 from config.logging import get_logger
-from mail.compose import utc_instant
 from models import identifiers
+from models.phrases import counted
 from models.tables import Answer, Proposal
 from records.passwords import locked_unraised, mark_raised
 from records.responsible import Step, second_persons
@@ -69,10 +69,10 @@ class News:
             subject="Somebody tries passwords",
             paragraphs=(
                 "After too many wrong tries these accounts take no password for a while:",
-                *(f"{name}, until {until:%Y-%m-%d %H:%M} UTC" for name, until in locked),
+                *(f"{name}, until {self._telling.instant(until)}" for name, until in locked),
                 "Ask their people whether it was they. Evidence has every try.",
             ),
-            alert=f"{len(locked)} accounts take no password for a while, after too many wrong tries.",
+            alert=f"Too many wrong passwords: {counted(len(locked), 'account')} locked for a while.",
             page="/accounts",
             alarm=True,
         )
@@ -87,14 +87,15 @@ class News:
         trouble = await self._read(lambda session: mail_trouble(session, before))
         if trouble is None:
             return
-        waits = f"{trouble.notices} notices of {trouble.cases} cases wait for it"
-        since = utc_instant(trouble.since)
+        notices = counted(trouble.notices, "notice")
+        waits = f"{notices} of {counted(trouble.cases, 'case')} {'waits' if trouble.notices == 1 else 'wait'} for it"
+        since = self._telling.instant(trouble.since)
         message = Message(
             key=f"mail:{trouble.since:%Y-%m-%dT%H}",  # as one batch after the other is mended, the instant moves
             about="mail",
             subject="The mail server took no mail",
             paragraphs=(
-                f"Since {since} the mail server has taken no mail, and {waits}. They are tried again every minute. "
+                f"Since {since} the mail server has taken no mail, and {waits}. It is tried again every minute. "
                 "Have the server looked at: what is due is late otherwise.",
             ),
             alert=f"The mail server has taken no mail since {since}: {waits}.",
@@ -117,13 +118,13 @@ class News:
 
 def _asked(questions: NewQuestions) -> Message:
     reference, count = identifiers.case_reference(questions.case_id), len(questions.ids)
-    what = "A district asks a question" if count == 1 else f"Districts ask {count} questions"
+    what = "A district asks a question" if count == 1 else f"Districts ask {count:,} questions"
     return Message(
         key=f"questions:{questions.replies}:" + ":".join(str(key) for key in questions.ids),
         about="questions",
         subject=f"{what} in case {reference}",
         paragraphs=(f"{what} about a notice of case {reference}. Please answer on the case's page:",),
-        alert=f"Case {reference}: {count} questions of districts wait for an answer.",
+        alert=f"Case {reference}: {counted(count, 'question waits', 'questions wait')} for an answer.",
         page=f"/cases/{questions.case_id}#answers",
         case_id=questions.case_id,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col, func, select
 from temporalio import activity
 
+from activities.case_messages import OverdueDrafts, decision_asked, drafts_wait, findings, withholding_lapses
 from activities.clock import activity_clock
 from activities.contracts import ReminderContract
 from activities.heartbeat import beating
-from activities.telling import LONGEST_SEND, Message, Telling
+from activities.telling import LONGEST_SEND, Telling
 from cases.messages import AskForDecision, ChaseAcknowledgements, Chased, RaiseOverdue, RemindOfficer
 from config.database import Database
 from ledger.actors import ENGINE
@@ -39,17 +40,6 @@ from records.withholding import alone
 ASK_AGAIN = timedelta(minutes=30)
 """When mailboxes that took no mail are asked to acknowledge again."""
 
-AT_THE_LAST_SAFE_MOMENT = "If nobody acts, they go out by themselves at the last safe moment, with what is known."
-
-AS_SOON_AS_THEY_CAN = (
-    "The agreement asks for them as soon as they can be given: that instant is the last moment and not the plan. "
-    "Please release them now. If nobody acts, they go out by themselves, with what is known: some hours after they "
-    "were drafted if nothing required is lacking, at the last safe moment otherwise."
-)
-
-LISTED = 20
-"""How many LEAs a message to the officer names; the case's page names all."""
-
 
 @dataclass(frozen=True)
 class Chase:
@@ -67,7 +57,7 @@ class ReminderActivities(ReminderContract):
     """The activities that remind people.
 
     From ``deputy_share`` of a notice's time on, the deputy is reminded of it too; what goes out by itself ``soon`` is
-    named so among what needs people.
+    named so among what needs people. Officers read times in ``time_zone``.
     """
 
     def __init__(
@@ -79,11 +69,13 @@ class ReminderActivities(ReminderContract):
         *,
         deputy_share: float = 0.7,
         soon: timedelta = timedelta(hours=24),
+        time_zone: str = "UTC",
     ) -> None:
+        self._time_zone = time_zone
         self._database = database
         self._transport = transport
         self._notice_writer = notice_writer
-        self.telling = Telling(database, transport, notice_writer, alerts or Alerts(), soon=soon)
+        self.telling = Telling(database, transport, notice_writer, alerts or Alerts(), soon=soon, time_zone=time_zone)
         self._deputy_share = deputy_share
 
     @activity.defn
@@ -96,9 +88,9 @@ class ReminderActivities(ReminderContract):
         waiting = await asyncio.to_thread(self._waiting, message)
         if waiting:
             told = (
-                _lapsing(message, message.lapses_at, waiting)
+                withholding_lapses(message, message.lapses_at, waiting, self._time_zone)
                 if message.lapses_at
-                else _wait_for_release(message, waiting)
+                else drafts_wait(message, waiting, self._time_zone)
             )
             outcome = await self.telling.tell_of_case(told, self._step(message), now())
             if outcome.reached:
@@ -120,21 +112,7 @@ class ReminderActivities(ReminderContract):
         asked = await asyncio.to_thread(self._asked, message)
         if asked is None:
             return
-        reference = identifiers.case_reference(message.case_id)
-        told = Message(
-            key=f"decision:{message.case_id}:{message.name}:{message.opens}",
-            about="decision",
-            subject=f"Please decide in case {reference}: {asked} since when?",
-            paragraphs=(
-                f"Case {reference} touches agreements with a clock that starts once it is {asked}, and nobody has said "
-                "since when. Until that is decided, this clock does not run, and its notice is not drafted.",
-                "Give the time, or decide that it has not come about, who decided it, and when it is looked at again:",
-            ),
-            alert=f"Case {reference}: a decision is asked for, without which a clock does not run.",
-            page=_case_page(message.case_id),
-            case_id=message.case_id,
-            alarm=True,
-        )
+        told = decision_asked(message, asked)
         outcome = await self.telling.tell_of_case(told, Step.LAST, now())
         if outcome.reached:
             await asyncio.to_thread(self._note_asking, message, now())
@@ -152,7 +130,7 @@ class ReminderActivities(ReminderContract):
         raised = await asyncio.to_thread(self._escalate, message.case_id, now(), since)
         drafts = await asyncio.to_thread(self._overdue_drafts, message.case_id, now()) if raised.duties else []
         # A further attempt tells of the same under the same name, so that nobody is told twice.
-        found = _findings(message.case_id, raised, drafts, info.scheduled_time)
+        found = findings(message.case_id, raised, drafts, info.scheduled_time, self._time_zone)
         outcomes = [await self.telling.tell_of_case(told, step, now()) for told, step in found]
         for outcome in outcomes:
             outcome.raise_for_retry()
@@ -242,8 +220,8 @@ class ReminderActivities(ReminderContract):
             return col(Batch.status) == BatchStatus.WITHHELD, col(Batch.last_safe_at) == message.lapses_at, alone()
         return (col(Batch.status) == BatchStatus.WAITING,)
 
-    def _overdue_drafts(self, case_id: UUID, now: datetime) -> list[str]:
-        """What is said of notices that are overdue and wait for a person, as after a report of what is long past."""
+    def _overdue_drafts(self, case_id: UUID, now: datetime) -> list[OverdueDrafts]:
+        """The notices that are overdue and wait for a person, as after a report of what is long past."""
         with self._database.reading() as session:
             rows = session.exec(
                 select(Batch.clause, func.count(), func.min(Batch.leaves_at))
@@ -254,12 +232,7 @@ class ReminderActivities(ReminderContract):
                 .group_by(col(Batch.clause))
                 .order_by(col(Batch.clause))
             ).all()
-        return [
-            f"{waiting} notices under {clause} are drafted, overdue, and wait for your release. Look at the dates "
-            "first: is one of them mistyped, correct it, and nothing goes out because of it. If nobody acts, they go "
-            f"out by themselves at {utc_instant(leaves_at)}."
-            for clause, waiting, leaves_at in rows
-        ]
+        return [OverdueDrafts(*row) for row in rows]
 
     def _note_reminder(self, message: RemindOfficer, waiting: int, now: datetime) -> None:
         with self._database.writing() as session:
@@ -334,113 +307,3 @@ class ReminderActivities(ReminderContract):
                     unknown=answer is None,
                 ),
             )
-
-
-def _wait_for_release(message: RemindOfficer, waiting: Sequence[str]) -> Message:
-    """What is told of notices that wait for a person."""
-    reference, due = identifiers.case_reference(message.case_id), utc_instant(message.due_at)
-    return Message(
-        key=f"reminder:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{message.fraction}",
-        about="reminder",
-        subject=f"{len(waiting)} notices of case {reference} wait for release",
-        paragraphs=(
-            f"Case {reference} has {len(waiting)} notices under {message.clause} that wait for an officer's "
-            f"release. They are due by {due}; {message.fraction:.0%} of their time is over.",
-            AS_SOON_AS_THEY_CAN if message.last_moment else AT_THE_LAST_SAFE_MOMENT,
-            _named(waiting),
-        ),
-        alert=f"Case {reference}: {len(waiting)} notices wait for release, due by {due}.",
-        page=f"{_case_page(message.case_id)}/drafts",
-        case_id=message.case_id,
-        alarm=message.last,
-    )
-
-
-def _lapsing(message: RemindOfficer, lapses_at: datetime, withheld: Sequence[str]) -> Message:
-    """What is told of notices that one person withheld and that leave soon, unless a second person keeps them back."""
-    reference, lapse = identifiers.case_reference(message.case_id), utc_instant(lapses_at)
-    return Message(
-        key=f"lapse:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{lapses_at.isoformat()}",
-        about="lapse",
-        subject=f"{len(withheld)} withheld notices of case {reference} leave at {lapse}",
-        paragraphs=(
-            f"In case {reference}, one person withheld {len(withheld)} notices under {message.clause}, which are due "
-            f"by {utc_instant(message.due_at)}. That holds up to their last safe moment: at {lapse} they go out by "
-            "themselves, with what is known.",
-            "Are they to stay back past their due instant, propose that on the case's page, and have a second person "
-            "approve it before then. Are they to go, release them.",
-            _named(withheld),
-        ),
-        alert=f"Case {reference}: {len(withheld)} withheld notices leave at {lapse}.",
-        page=_case_page(message.case_id),
-        case_id=message.case_id,
-        alarm=message.last,
-    )
-
-
-def _findings(case_id: UUID, raised: Raised, drafts: Sequence[str], asked_at: datetime) -> list[tuple[Message, Step]]:
-    """What is told of a case, each with how far it has come: what is overdue has no later step."""
-    reference, page = identifiers.case_reference(case_id), _case_page(case_id)
-    found = []
-    if raised.unknown:
-        unknown = len(raised.unknown)
-        told = Message(
-            key=f"unknown:{case_id}:{asked_at.isoformat()}:{unknown}",
-            about="unknown",
-            subject=f"Nobody can say whether {unknown} notices of case {reference} arrived",
-            paragraphs=(
-                f"In case {reference}, the connection was lost each time that a notice under these agreements had been "
-                "handed over, so it may have arrived or not. It is not sent again by itself. Please ask these LEAs; "
-                "then record on the case's page that it arrived, or have it sent once more.",
-                _named(raised.unknown),
-            ),
-            alert=f"Case {reference}: nobody can say whether {unknown} notices arrived.",
-            page=page,
-            case_id=case_id,
-        )
-        found.append((told, Step.FIRST))
-    if raised.contacts:
-        refused = len(raised.contacts)
-        told = Message(
-            key=f"contacts:{case_id}:{asked_at.isoformat()}:{refused}",
-            about="contacts",
-            subject=f"{refused} contacts refused a notice of case {reference}",
-            paragraphs=(
-                f"In case {reference}, the mail server of {refused} contacts refused a notice. The LEA's next contact "
-                "is tried instead, now and with later notices. Please ask these LEAs for another contact.",
-                _named(raised.contacts),
-            ),
-            alert=f"Case {reference}: {refused} contacts refused a notice.",
-            page=page,
-            case_id=case_id,
-        )
-        found.append((told, Step.FIRST))
-    if raised.duties:
-        late = len(raised.duties)
-        told = Message(
-            key=f"escalation:{case_id}:{asked_at.isoformat()}:{late}",
-            about="overdue",
-            subject=f"{late} duties of case {reference} are overdue, late or undelivered",
-            paragraphs=(
-                f"In case {reference}, {late} duties are overdue or were met late, or no contact could be reached for "
-                "them.",
-                *drafts,
-                _named(raised.duties),
-            ),
-            alert=f"Case {reference}: {late} duties are overdue, late or undelivered.",
-            page=f"{page}/drafts" if drafts else page,
-            case_id=case_id,
-            alarm=True,
-        )
-        found.append((told, Step.LAST))
-    return found
-
-
-def _case_page(case_id: UUID) -> str:
-    """The path of the page of a case."""
-    return f"/cases/{case_id}"
-
-
-def _named(leas: Sequence[str]) -> str:
-    more = len(leas) - LISTED
-    return "\n".join((*leas[:LISTED], *((f"and {more} more",) if more > 0 else ())))

@@ -18,13 +18,13 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import PersonTold
 from mail.alerts import Alerts
-from mail.compose import utc_instant
 from mail.facts import Mailbox
 from mail.links import without_links
 from mail.plain import compose_plain_mail
 from mail.transport import Accepted, MailServerUnavailable, OutcomeUnknown, SmtpTransport
 from models import identifiers
 from models.enums import Authentication, Told, Way
+from models.phrases import instant_words
 from models.tables import Account, ToldOnce
 from records.needs import Asking, NeedView, needs_of
 from records.outbox import NoticeWriter
@@ -105,13 +105,21 @@ class Telling:
     """Tells people by every way that the installation has."""
 
     def __init__(
-        self, database: Database, transport: SmtpTransport, writer: NoticeWriter, alerts: Alerts, *, soon: timedelta
+        self,
+        database: Database,
+        transport: SmtpTransport,
+        writer: NoticeWriter,
+        alerts: Alerts,
+        *,
+        soon: timedelta,
+        time_zone: str,
     ) -> None:
         self._database = database
         self._transport = transport
         self._writer = writer
         self._alerts = alerts
         self._soon = soon
+        self._time_zone = time_zone
 
     async def tell_of_case(self, message: Message, step: Step, at: datetime) -> Outcome:
         """Tell those whose case it is, and at the last step the organisation's contact; as ``tell``."""
@@ -134,6 +142,10 @@ class Telling:
         """The organisation's contact."""
         contact = self._writer.organisation.contact
         return Recipient(ORGANISATION, Mailbox(name=contact.name, email=contact.email))
+
+    def instant(self, instant: datetime) -> str:
+        """An instant in the zone in which the installation's people read times."""
+        return instant_words(instant, self._time_zone)
 
     def page(self, path: str) -> str:
         """The address of a page."""
@@ -215,10 +227,15 @@ class Telling:
             return []
         more = total - len(needs)
         lines = [
-            f"- {need.case_reference or 'all cases'}, {_until(need)}: {need.says}\n  {self.page(need.link)}"
+            f"- {need.case_reference or 'all cases'}, {self._until(need)}: {need.says}\n  {self.page(need.link)}"
             for need in needs
         ]
         return [f"Needs you ({total:,}):", *lines, *([f"And {more:,} more on {self.page('/')}"] if more > 0 else [])]
+
+    def _until(self, need: NeedView) -> str:
+        if need.until is None:
+            return "at once"
+        return f"{'overdue since' if need.overdue else 'due'} {self.instant(need.until)}"
 
     def _outcome(self, message: Message, way: Way, who: str) -> Told | None:
         """What became of telling one this before, where it need not be tried again."""
@@ -241,9 +258,3 @@ class Telling:
             append(session, told)
             if outcome is not Told.FAILED:
                 session.merge(ToldOnce(message_id=message.id, way=way, who=who, outcome=outcome, at=at))
-
-
-def _until(need: NeedView) -> str:
-    if need.until is None:
-        return "at once"
-    return f"{'overdue since' if need.overdue else 'due'} {utc_instant(need.until)}"

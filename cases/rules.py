@@ -40,6 +40,7 @@ from cases.kind import Kind
 from cases.state import CaseState, LastingHold, OpenProposal
 from models.enums import ProposalKind
 from models.errors import InvalidInput, Refused
+from models.phrases import counted
 
 
 def check(kind: Kind, message: TakeAct, state: CaseState, now: datetime) -> None:
@@ -174,7 +175,7 @@ def _check_release(act: Release, state: CaseState) -> None:
     kept_back = sum(plan.size for plan in state.releasable(act.clause, withheld=True))
     if kept_back:
         raise Refused(
-            f"No such notice of this case waits for release: {kept_back:,} are withheld.",
+            f"No such notice of this case waits for release: {counted(kept_back, 'is', 'are')} withheld.",
             where="withheld",
             next_step="To end the decision to withhold them, release those that are withheld.",
         )

@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -43,6 +44,12 @@ def _shaped(pattern: str, says: str) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("it must name a time zone, such as America/New_York")
+    return name
 
 
 _Line = Annotated[str, _shaped(r"[^\r\n]+", "it must be one line of text, since it goes into message headers")]
@@ -156,6 +163,8 @@ class Settings(BaseSettings):
     keyring: Path = Field(default_factory=lambda data: data["home"] / "keyring.json")
     public_url: _Origin = "http://127.0.0.1:8700"
     """What links in notices begin with."""
+    time_zone: Annotated[str, AfterValidator(_zone)] | None = None
+    """In which people read and give times who have chosen no other; without one, times are shown in UTC."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     temporal_cli: Path | None = None
     """The ``temporal`` command that the local environment starts, if not the one it finds by itself."""

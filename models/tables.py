@@ -759,7 +759,7 @@ class Account(SQLModel, table=True):
 
     ``totp_secret`` makes codes (RFC 6238), ``totp_pending`` will once its first code was typed, and ``totp_step`` is
     the step of time of the last code, which counts once. ``failures`` counts wrong tries in a row; ``lock_raised_at``
-    is when somebody was told of the lock.
+    is when somebody was told of the lock. ``time_zone`` is that in which its person reads times, where it was chosen.
     """
 
     __tablename__ = "account"
@@ -779,6 +779,7 @@ class Account(SQLModel, table=True):
     failures: int = 0
     locked_until: datetime | None = _instant_or_none()
     lock_raised_at: datetime | None = _instant_or_none()
+    time_zone: str | None = Field(default=None, max_length=64)
 
 
 class SignInToken(SQLModel, table=True):

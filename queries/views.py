@@ -112,6 +112,16 @@ class NoticeView(View):
     vouched: bool
     deliveries: tuple[DeliveryView, ...]
 
+    @property
+    def stands(self) -> str:
+        """How it stands, in a word: as its batch does, but that what left and reached nobody is not called sent."""
+        if self.given_at:
+            return str(BatchStatus.SENT)
+        if self.batch_status is not BatchStatus.SENT:
+            return str(self.batch_status)
+        unknown = any(delivery.status is DeliveryStatus.UNKNOWN for delivery in self.deliveries)
+        return str(DeliveryStatus.UNKNOWN) if unknown else "not_delivered"
+
 
 class OtherMeansView(View):
     """By what other means than the engine's a duty was performed, on whose word, and who approved that.

@@ -109,6 +109,12 @@ def change_role(database: Database, name: str, role: Role, *, actor: str, now: d
         account.role = role
 
 
+def choose_time_zone(database: Database, account_id: UUID, zone: str | None) -> None:
+    """Keep in which time zone the person of an account reads times; without one, the installation's counts."""
+    with database.writing() as session:
+        session.get_one(Account, account_id).time_zone = zone
+
+
 def disable(database: Database, name: str, *, actor: str, now: datetime) -> None:
     """End an account's sessions and links, and let nobody sign in to it until it is enabled again.
 

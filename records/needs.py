@@ -37,6 +37,7 @@ from config.database import Database
 from models import identifiers
 from models.columns import UtcDateTime
 from models.enums import AnswerKind, Authentication, BatchStatus, DutyStatus
+from models.phrases import counted
 from models.tables import (
     ANSWERED,
     NOT_DECIDED,
@@ -455,9 +456,9 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
     match kind:
         case NeedKind.DRAFTS | NeedKind.LEAVING:
             late = f", and {_is(need.number)} overdue" if overdue else ""
-            return f"{_count(need.number, 'notice')} {_waits(need.number)} for your release{late}.", "/drafts"
+            return f"{counted(need.number, 'notice')} {_waits(need.number)} for your release{late}.", "/drafts"
         case NeedKind.LAPSING:
-            withheld = f"{_count(need.number, 'notice')} {_is(need.number)} withheld by one person, which lapses."
+            withheld = f"{counted(need.number, 'notice')} {_is(need.number)} withheld by one person, which lapses."
             return f"{withheld} Release what may go; a second person can keep back the rest.", ""
         case NeedKind.PROPOSAL:
             what = f"A proposal about {need.word or 'every clause'} waits for your decision. Approve or decline it."
@@ -466,21 +467,21 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
             what = f"Your proposal about {need.word or 'every clause'} waits for a second person."
             return what, f"/proposals/{need.subject}"
         case NeedKind.QUESTIONS:
-            return f"{_count(need.number, 'question')} of districts {_waits(need.number)} for an answer.", "#answers"
+            return f"{counted(need.number, 'question')} of districts {_waits(need.number)} for an answer.", "#answers"
         case NeedKind.NAMED_CONTACTS:
-            named = f"{_count(need.number, 'contact')} that districts named {_waits(need.number)}"
+            named = f"{counted(need.number, 'contact')} that districts named {_waits(need.number)}"
             return f"{named} to be taken into the agreement, or left out.", "#answers"
         case NeedKind.FAILING_CONTACTS:
-            nobody = f" For {_count(need.other, 'notice')} nobody is left who could be told." if need.other else ""
-            return f"{_count(need.number, 'contact')} refused mail. Ask for other contacts.{nobody}", "#duties"
+            nobody = f" For {counted(need.other, 'notice')} nobody is left who could be told." if need.other else ""
+            return f"{counted(need.number, 'contact')} refused mail. Ask for other contacts.{nobody}", "#duties"
         case NeedKind.HOLDER_ANSWERS:
-            said = f"{_count(need.number, 'holder')} of data said something else than that it was disposed of."
+            said = f"{counted(need.number, 'holder')} of data said something else than that it was disposed of."
             return f"{said} Accept or refuse the answer.", "#holders"
         case NeedKind.UNKNOWN:
-            what = f"Nobody can say whether {_count(need.number, 'message')} arrived."
+            what = f"Nobody can say whether {counted(need.number, 'message')} arrived."
             return f"{what} Ask the district; then record it, or send it again.", "#acts"
         case NeedKind.MAIL:
-            held = f"{_count(need.number, 'notice')} of {_count(need.other, 'case')}"
+            held = f"{counted(need.number, 'notice')} of {counted(need.other, 'case')}"
             return f"The mail server takes no mail, and {held} {_waits(need.number)} for it. Have it looked at.", ""
         case NeedKind.STUCK:
             return "The clocks of this case do not run, or stand still. Its page says what to do.", ""
@@ -495,10 +496,6 @@ def _decisions(of: Case | None) -> str:
     assert of is not None, "only a case is undecided"
     offered = kind_named(of.kind).own_acts(CaseState(anchors={}))
     return " or ".join(act.act_name().replace("-", " ") for act in offered) or "look at its page"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _waits(number: int) -> str:

@@ -19,8 +19,8 @@ from sqlmodel import Session, col, func, select, update
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import CaseRestarted, TroubleRaised, WatchdogRaised
-from mail.compose import utc_instant
 from models.enums import BatchStatus, CaseStatus, DutyStatus
+from models.phrases import counted, instant_words
 from models.tables import Batch, Case, Duty
 from records.troubles import trouble_sentence
 from records.withholding import alone
@@ -147,12 +147,12 @@ def cases_of_batches(session: Session, batches: Sequence[UUID]) -> set[UUID]:
 def stayed(batch: Batch, now: datetime) -> Finding:
     """The finding that a batch should have left by now."""
     moment = batch.last_safe_at if batch.status is BatchStatus.WITHHELD and batch.last_safe_at else batch.leaves_at
-    return _of_batch(batch, f"were to leave at {utc_instant(moment)}, and have not begun to", now)
+    return _of_batch(batch, f"should have left at {instant_words(moment)}, and did not begin to", now)
 
 
 def stopped(batch: Batch, now: datetime) -> Finding:
     """The finding that nobody sends a batch any more."""
-    return _of_batch(batch, "began to leave, and nothing goes on with them", now)
+    return _of_batch(batch, "began to leave, and nothing goes on", now)
 
 
 def restarted(case_id: UUID, now: datetime) -> Finding:
@@ -194,7 +194,7 @@ def _of_batch(batch: Batch, what: str, now: datetime) -> Finding:
         at=now,
         batch_id=batch.id,
         status=batch.status,
-        finding=f"{batch.size} notices under {batch.clause} {what}.",
+        finding=f"{counted(batch.size, 'notice')} under {batch.clause} {what}.",
     )
 
 

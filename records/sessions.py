@@ -54,7 +54,7 @@ class NewSession:
 
 @dataclass(frozen=True)
 class SignedInSession:
-    """A session that lasts, with the person and role of its account."""
+    """A session that lasts, with the person, role and time zone of its account."""
 
     id: UUID
     account_id: UUID
@@ -62,6 +62,7 @@ class SignedInSession:
     role: Role
     authenticated: Authentication
     began_at: datetime
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ def read_session(database: Database, token: str, rules: SessionRules, now: datet
     kept, account = found
     if now - kept.seen_at >= SEEN_EVERY:
         _note_use(database, kept.id, now)
-    return SignedInSession(kept.id, account.id, account.name, account.role, kept.authenticated, kept.began_at)
+    who = (account.id, account.name, account.role, kept.authenticated, kept.began_at, account.time_zone)
+    return SignedInSession(kept.id, *who)
 
 
 def check_fresh(who: SignedInSession, now: datetime) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from models.phrases import day_words, instant_words
 from terms.clock import NO_SCHOOL_CALENDAR, ONE_DAY, SATURDAY, Due
 from terms.effective import EffectiveClause, TrailStep
 
@@ -41,10 +42,10 @@ def cancelled_sentence(label: str, name: str, value: datetime | date, zone: Zone
 def floor_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo) -> str:
     """From when on a duty may be performed, such as:
 
-    ``Floor, and no deadline: prior notice given 2026-07-20; 90 calendar days counted from 2026-07-21; not before
-    2026-10-18.``
+    ``Floor, and no deadline: prior notice given Mon 20 Jul 2026; 90 calendar days counted from Tue 21 Jul 2026; not
+    before Sun 18 Oct 2026.``
     """
-    return f"Floor, and no deadline: {label} {_moment(anchor, zone)}; {_count(due)}; not before {due.last_day}."
+    return f"Floor, and no deadline: {label} {_moment(anchor, zone)}; {_count(due)}; not before {_day(due.last_day)}."
 
 
 def occurrence_sentence(occurrence: int) -> str:
@@ -55,21 +56,16 @@ def occurrence_sentence(occurrence: int) -> str:
 def arithmetic_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo) -> str:
     """The count from the anchor to the due instant, such as:
 
-    ``Confirmed 2026-03-07 22:15 EST; 72 hours elapsed; due 2026-03-10 23:15 EDT (2026-03-11 03:15 UTC).``
+    ``Confirmed Sat 7 Mar 2026, 22:15 EST; 72 hours elapsed; due Tue 10 Mar 2026, 23:15 EDT (Wed 11 Mar 2026, 03:15
+    UTC).``
     """
     start = _moment(anchor, zone)
-    end = f"{local(due.due_at, zone)} ({due.due_at:%Y-%m-%d %H:%M} UTC)"
+    end = f"{instant_words(due.due_at, zone)} ({instant_words(due.due_at, UTC)})"
     return f"{label[0].upper()}{label[1:]} {start}; {_count(due)}; due {end}."
 
 
 def _moment(value: datetime | date, zone: ZoneInfo) -> str:
-    return local(value, zone) if isinstance(value, datetime) else value.isoformat()
-
-
-def local(instant: datetime, zone: ZoneInfo) -> str:
-    """An instant as people in a zone read it; seconds only where there are any."""
-    there = instant.astimezone(zone)
-    return f"{there:%Y-%m-%d %H:%M:%S %Z}" if there.second else f"{there:%Y-%m-%d %H:%M %Z}"
+    return instant_words(value, zone) if isinstance(value, datetime) else day_words(value)
 
 
 def _count(due: Due) -> str:
@@ -86,10 +82,15 @@ def _count(due: Due) -> str:
         return f"{limit.amount} years to the anniversary" if limit.amount > 1 else "one year to the anniversary"
     direction = "counted back from" if limit.before else "counted from"
     if limit.unit == "days":
-        return f"{limit.amount} calendar days {direction} {due.first_day}"
+        return f"{limit.amount} calendar days {direction} {_day(due.first_day)}"
     unit = "business days" if NO_SCHOOL_CALENDAR in due.flags else limit.unit
     left_out = "".join(f", {days} ({reason})" for days, reason in _runs(due.left_out))
-    return f"{limit.amount} {unit} {direction} {due.first_day}, leaving out weekends{left_out}"
+    return f"{limit.amount} {unit} {direction} {_day(due.first_day)}, leaving out weekends{left_out}"
+
+
+def _day(day: date | None) -> str:
+    assert day is not None, "a limit in days has them"
+    return day_words(day)
 
 
 def _runs(left_out: tuple[tuple[date, str], ...]) -> Iterator[tuple[str, str]]:
@@ -101,7 +102,7 @@ def _runs(left_out: tuple[tuple[date, str], ...]) -> Iterator[tuple[str, str]]:
         else:
             runs.append((day, day, reason))
     for first, last, reason in runs:
-        yield str(first) if first == last else f"{first} to {last}", reason
+        yield day_words(first) if first == last else f"{day_words(first)} to {day_words(last)}", reason
 
 
 def _next_weekday(day: date) -> date:

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from models.enums import Authentication, Role
 from models.errors import DuenoticeError, InvalidInput
-from records.accounts import add_account, change_role, disable, enable, list_accounts
+from records.accounts import add_account, change_role, choose_time_zone, disable, enable, list_accounts
 from records.passkeys import list_passkeys
 from records.passwords import (
     confirm_codes,
@@ -32,6 +32,7 @@ from web.failures import status_of
 from web.pages import problems_of
 from web.sessions import Session
 from web.site import OWN_FORM, CheckedForm, SignedIn, Site, TheSite, id_of, incomplete, password_of, text_of
+from web.times import known_zone, zone_names
 
 router = APIRouter(include_in_schema=False)
 
@@ -83,6 +84,7 @@ def show_own(request: Request, site: Site, session: Session, error: DuenoticeErr
         sessions=list_sessions(database, site.sessions.rules, site.clock(), account_id=session.account_id),
         done=request.query_params.get("done"),
         problems=problems_of(error) if error else (),
+        zones=zone_names(),
     )
 
 
@@ -93,12 +95,19 @@ def _address(secret: str, name: str) -> str:
 
 @router.post("/account")
 async def change_own(request: Request, site: TheSite, session: SignedIn, form: CheckedForm) -> Response:
-    """Set one's password, or have codes asked for beside it, or no more."""
+    """Set one's password, have codes asked for beside it or no more, or choose the zone in which one reads times."""
     try:
         await to_thread.run_sync(_change_own, site, session, form, limiter=site.hashing)
     except DuenoticeError as error:
         return await asyncio.to_thread(show_own, request, site, session, error)
     return RedirectResponse(f"/account?done={text_of(form, 'act')}", HTTPStatus.SEE_OTHER)
+
+
+def _zone(form: FormData) -> str | None:
+    given = text_of(form, "zone")
+    if given and known_zone(given) is None:
+        raise InvalidInput("There is no such time zone.", where="zone", next_step="Choose one from the list.")
+    return given or None
 
 
 def _change_own(site: Site, session: Session, form: FormData) -> None:
@@ -115,6 +124,8 @@ def _change_own(site: Site, session: Session, form: FormData) -> None:
             confirm_codes(database, session, code, now)
         case "remove-codes":
             remove_codes(database, session, code, now)
+        case "zone":
+            choose_time_zone(database, session.account_id, _zone(form))
         case _:
             raise incomplete()
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from cases.acts import Act
 from cases.fields import Shape, fields_of
@@ -16,9 +15,10 @@ from models.errors import DoubtfulDates, DuenoticeError, NotFound
 from queries.cases import kind_of_case
 from web.act_forms import read_act
 from web.cases import show_again, show_refusal
-from web.checking import CHANGE, ToCheck, confirms_dates, in_words, kept_values, show_check, was_checked
+from web.checking import CHANGE, ToCheck, confirms_dates, in_words, kept_values, page_asked, show_check, was_checked
 from web.sessions import Session
 from web.site import CheckedForm, SignedIn, Site, TheSite, check_act, sent_as_of, text_of
+from web.told import back_to
 
 router = APIRouter(prefix="/cases/{case_id}/acts", include_in_schema=False)
 
@@ -56,7 +56,7 @@ async def act(
             return await _check(request, site, session, case_id, asked, form, doubtful)
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
-    return RedirectResponse(f"/cases/{case_id}?done={act}#acts", HTTPStatus.SEE_OTHER)
+    return back_to(case_id, act)
 
 
 async def _check(
@@ -85,4 +85,4 @@ async def _check(
         kept=(*kept, *lists.items()),
     )
     checked = await site.service.check_act(case_id, act, actor=session.actor)
-    return await asyncio.to_thread(show_check, request, site, asked, checked, error)
+    return await asyncio.to_thread(show_check, request, site, asked, checked, page_asked(form), error)

@@ -48,7 +48,7 @@ async def _import(site: Site, actor: str, file: UploadFile | str | None) -> Impo
     except UnicodeDecodeError as error:
         raise InvalidInput(
             f"The file is not text in UTF-8: byte {error.start + 1} cannot be read.",
-            where=file.filename,
+            where="file",
             next_step="Save it as CSV in UTF-8.",
         ) from None
     return await asyncio.to_thread(

@@ -79,7 +79,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         longest=timedelta(hours=settings.session_hours),
         secure=address.scheme == "https",
     )
-    pages = Pages(sessions, clock, settings.organisation.name, tuple(KINDS.values()))
+    pages = Pages(sessions, clock, settings.organisation.name, tuple(KINDS.values()), settings.time_zone)
     failures = Failures(pages)
     link_key = resources.keyring.derive(LINK_PURPOSE)
     answers = AnswerBox(resources.database, link_key, clock, timedelta(days=settings.link_days_after_closing))

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from cases.fields import Shape
 from cases.kinds import kind_named
 from models.enums import CaseStatus
 from models.errors import DuenoticeError
@@ -27,13 +28,14 @@ from records.costs import read_costs
 from records.documents import read_documents
 from records.links import read_link_figures
 from records.needs import Asking, read_needs
-from web.act_forms import act_form
+from web.act_forms import ActForm, act_form
 from web.failures import status_of
 from web.pages import problems_of
 from web.paging import asked_text, read_page
 from web.sessions import Session
 from web.site import SignedIn, Site, TheSite, text_of
 from web.times import zone_names
+from web.told import told_after
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,6 +45,20 @@ DUTIES_SHOWN = 50
 EVIDENCE_SHOWN = 100
 UNACKNOWLEDGED_SHOWN = 50
 DOCUMENTS_SHOWN = 50
+
+_FORMS = {"impossible": "learn"}
+"""The form that is sent to the address of another one by its second button."""
+
+_OTHER_LABELS: Mapping[str, Mapping[str, str]] = {
+    "documents": {"file": "Files", "element": "What they are", "agreement": "Reference of the agreement"},
+    "costs": {
+        "agreement": "Reference of the agreement",
+        "amount": "Amount in US dollars",
+        "note": "For what",
+        "receipt": "Receipt",
+    },
+}
+"""What the forms call their fields that are no acts."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +131,18 @@ async def show_refusal(request: Request, site: Site, case_id: UUID, error: Dueno
     """The case page again, with the reason, if there is one, and with what was typed."""
     form = await request.form()
     typed = {name: text_of(form, name) for name in form}
-    kept = Kept(request.url.path.rpartition("/")[2], typed)
+    sent_to = request.url.path.rpartition("/")[2]
+    kept = Kept(_FORMS.get(sent_to, sent_to), typed)
     return await asyncio.to_thread(_show, request, site, case_id, error, kept)
+
+
+def _labels(forms: Mapping[str, ActForm], form: str) -> Mapping[str, str]:
+    """What a form of the page calls its fields, by the names by which problems name them."""
+    if form not in forms:
+        return _OTHER_LABELS.get(form, {})
+    fields = forms[form].fields
+    of_file = {"file": "File"} if any(field.shape is Shape.REFERENCES for field in fields) else {}
+    return {**{field.name: field.label for field in fields}, **of_file}
 
 
 def _show(
@@ -129,8 +155,8 @@ def _show(
     which = DutyFilter(
         cohort=(chosen.clause, chosen.due_at) if chosen else None, state=asked_text(asked, "state") or None
     )
-    forms = {act.act_name(): act_form(act) for act in kind_named(case.kind).all_acts}
-    refused = forms.get(kept.form) if kept else None
+    kind = kind_named(case.kind)
+    forms = {act.act_name(): act_form(act) for act in kind.all_acts}
     return site.pages.show(
         request,
         "case.html",
@@ -149,7 +175,8 @@ def _show(
             asked.get("evidence", "1"),
             EVIDENCE_SHOWN,
         ),
-        done=asked.get("done"),
+        again=f"{request.url.path}?{request.url.query}",
+        told=None if kept else told_after(asked.get("done", ""), kind, {*case.own_acts, *case.offered}),
         problems=problems_of(error) if error else (),
         links=read_link_figures(database, case_id, site.links_last),
         answers=read_answers(database, case_id, listed=UNACKNOWLEDGED_SHOWN),
@@ -157,7 +184,7 @@ def _show(
         costs=read_costs(database, case_id),
         new_cost_id=uuid4(),
         act_forms=forms,
-        labels={field.name: field.label for field in refused.fields} if refused else {},
+        labels=_labels(forms, kept.form) if kept else {},
         new_id=uuid4,
         kept=kept or Kept(),
         zones=zone_names(),

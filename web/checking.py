@@ -16,11 +16,13 @@ from cases.fields import fields_of
 from cases.intake import ApproximateTime
 from cases.values import AgreementName, KeptFile, KeptReferences, KeptText
 from models.errors import DuenoticeError
+from models.phrases import day_words
 from starter.case_service import Checked
 from web.failures import status_of
 from web.pages import problems_of
+from web.paging import read_page
 from web.site import Site, text_of
-from web.times import day, local
+from web.times import local
 
 CHECKED = "checked"
 """The field by which a form says that a person has seen what would follow."""
@@ -30,6 +32,12 @@ CONFIRMED = "dates_confirmed"
 
 CHANGE = "change"
 """The button that leads back, with everything kept."""
+
+LOOK = "look-"
+"""How the buttons begin that show another page of what would follow; its number comes next."""
+
+LINES_SHOWN = 50
+"""How many lines of what would follow a page shows: thousands of agreements can have as many due instants."""
 
 NAMED = 10
 """How many of the agreements that were chosen are named; the others are counted."""
@@ -61,8 +69,14 @@ class ToCheck:
 
 
 def was_checked(form: FormData) -> bool:
-    """Whether a person has seen what would follow from this form."""
-    return bool(text_of(form, CHECKED))
+    """Whether a person has seen what would follow from this form, and does not want to see more of it."""
+    return bool(text_of(form, CHECKED)) and not page_asked(form)
+
+
+def page_asked(form: FormData) -> str:
+    """Which page of what would follow is asked for; blank if none is."""
+    button = text_of(form, "act")
+    return button.removeprefix(LOOK) if button.startswith(LOOK) else ""
 
 
 def confirms_dates(form: FormData) -> bool:
@@ -78,9 +92,10 @@ def kept_values(form: FormData) -> tuple[Line, ...]:
 
 
 def show_check(
-    request: Request, site: Site, asked: ToCheck, checked: Checked, error: DuenoticeError | None = None
+    request: Request, site: Site, asked: ToCheck, checked: Checked, page: str, error: DuenoticeError | None = None
 ) -> Response:
     """The page on which a person checks what would follow; ``error`` is why it was not recorded at once."""
+    lines = checked.foreseen.duties
     return site.pages.show(
         request,
         "check.html",
@@ -88,6 +103,7 @@ def show_check(
         asked=asked,
         checked=checked,
         foreseen=checked.foreseen,
+        lines=read_page(lambda offset, limit: (lines[offset : offset + limit], len(lines)), page, LINES_SHOWN),
         problems=problems_of(error) if error else (),
     )
 
@@ -107,7 +123,7 @@ def _words(value: object, zone: str) -> str:
         case datetime():
             return f"{local(value, zone)} ({zone})"
         case date():
-            return day(value)
+            return day_words(value)
         case ApproximateTime(at=at, first_day=first, last_day=last):
             known = [_words(part, zone) for part in (at, first, last) if part]
             return " to ".join(known) or "not known yet"

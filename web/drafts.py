@@ -22,6 +22,7 @@ from web.pages import problems_of
 from web.paging import read_page
 from web.sessions import Session
 from web.site import CheckedForm, SignedIn, Site, TheSite, sent_as_of, text_of
+from web.told import back_to
 
 router = APIRouter(prefix="/cases/{case_id}/drafts", include_in_schema=False)
 
@@ -55,8 +56,15 @@ async def release_all(request: Request, site: TheSite, session: SignedIn, case_i
     try:
         await _take(site, case_id, parse_act(given), session, text_of(form, "sent_as"))
     except DuenoticeError as error:
-        return await asyncio.to_thread(_show_all, request, site, case_id, Said(error))
-    return _released(case_id)
+        typed = {name: text_of(form, name) for name in ("clause", "withheld")}
+        return await asyncio.to_thread(_show_all, request, site, case_id, Said(error, typed))
+    return back_to(case_id, Release.act_name())
+
+
+@router.get("/release")
+def release_asked_again(case_id: UUID) -> Response:
+    """The drafts, for a browser that asks for the address to which their form was sent."""
+    return RedirectResponse(f"/cases/{case_id}/drafts", HTTPStatus.SEE_OTHER)
 
 
 @router.get("/{notice_id}.eml")
@@ -88,7 +96,7 @@ async def release(
         await _take(site, case_id, parse_act(given), session, text_of(form, "sent_as"))
     except DuenoticeError as error:
         return await asyncio.to_thread(_show, request, site, case_id, notice_id, Said(error))
-    return _released(case_id)
+    return back_to(case_id, Release.act_name())
 
 
 @router.post("/{notice_id}/learn")
@@ -101,7 +109,7 @@ async def learn(
         await _take(site, case_id, parse_act({"act": Learn.act_name(), **typed}), session, text_of(form, "sent_as"))
     except DuenoticeError as error:
         return await asyncio.to_thread(_show, request, site, case_id, notice_id, Said(error, typed))
-    return RedirectResponse(f"/cases/{case_id}/drafts/{notice_id}?done=learn", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/cases/{case_id}/drafts/{notice_id}?done=learn#done", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/{notice_id}/test")
@@ -114,7 +122,7 @@ async def test(
         await site.to_the_end(send_test(site.resources, case_id, notice_id, to, actor=session.actor, now=site.clock()))
     except DuenoticeError as error:
         return await asyncio.to_thread(_show, request, site, case_id, notice_id, Said(error, {"to": to}))
-    return RedirectResponse(f"/cases/{case_id}/drafts/{notice_id}?done=test", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/cases/{case_id}/drafts/{notice_id}?done=test#done", HTTPStatus.SEE_OTHER)
 
 
 async def _take(site: Site, case_id: UUID, act: Act, session: Session, sent_as: str) -> None:
@@ -122,10 +130,6 @@ async def _take(site: Site, case_id: UUID, act: Act, session: Session, sent_as: 
         case_id, act, actor=session.actor, authenticated=session.authenticated, sent_as=sent_as_of(sent_as)
     )
     await site.to_the_end(taking)
-
-
-def _released(case_id: UUID) -> Response:
-    return RedirectResponse(f"/cases/{case_id}?done={Release.act_name()}#acts", HTTPStatus.SEE_OTHER)
 
 
 def _show_all(request: Request, site: Site, case_id: UUID, said: Said | None = None) -> Response:
@@ -142,6 +146,7 @@ def _show_all(request: Request, site: Site, case_id: UUID, said: Said | None = N
         groups=groups,
         leaving=leaving,
         problems=problems_of(said.error) if said else (),
+        typed=said.typed if said else {},
         new_id=uuid4,
     )
 

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Match
 
 from cases.acts import explained
 from config.logging import get_logger
@@ -131,9 +132,24 @@ _NO_PAGE = NotFound("There is nothing at this address.", next_step="Start from t
 
 
 def _page_of_form(request: Request) -> str | None:
-    """The page of the case whose form a browser asks for again by its address, as it does on reloading a refusal."""
-    found = re.match(r"/cases/[0-9a-f-]{36}(?=/)", request.url.path)
-    return found[0] if found and request.method == "GET" else None
+    """The page whose form a browser asks for again by its address, as it does on reloading what a form was answered.
+
+    It is the nearest above that address.
+    """
+    if request.method != "GET" or is_api(request):
+        return None
+    steps = request.url.path.split("/")
+    above = ("/".join(steps[:length]) or "/" for length in range(len(steps) - 1, 0, -1))
+    return next((path for path in above if _is_page(request, path)), None)
+
+
+_FILE = re.compile(r"/cases/[^/]+/documents/[^/]+")
+"""The address of a file, which is no page to come back to."""
+
+
+def _is_page(request: Request, path: str) -> bool:
+    asked = {**request.scope, "path": path}
+    return not _FILE.fullmatch(path) and any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
 def explain(problem: ErrorDetails) -> InvalidInput:

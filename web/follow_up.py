@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from models.errors import DuenoticeError, InvalidInput
 from records.answers import adopt_contact, settle_answer
@@ -16,22 +15,33 @@ from records.documents import NewDocument, add_documents, read_document, withdra
 from web.cases import show_refusal
 from web.files import attachment, files_of
 from web.site import OWN_FORM, CheckedForm, SignedIn, TheSite, id_of, text_of
+from web.told import back_to
 
 router = APIRouter(prefix="/cases/{case_id}", include_in_schema=False)
 
 
 @router.post("/answers/{answer_id}/adopt", dependencies=[OWN_FORM])
-def adopt(site: TheSite, session: SignedIn, case_id: UUID, answer_id: UUID) -> Response:
+async def adopt(request: Request, site: TheSite, session: SignedIn, case_id: UUID, answer_id: UUID) -> Response:
     """Take a contact that an LEA named into its agreement."""
-    adopt_contact(site.resources.database, case_id, answer_id, actor=session.actor, now=site.clock())
-    return _back(case_id, "adopted", "answers")
+    try:
+        await asyncio.to_thread(
+            adopt_contact, site.resources.database, case_id, answer_id, actor=session.actor, now=site.clock()
+        )
+    except DuenoticeError as error:
+        return await show_refusal(request, site, case_id, error)
+    return back_to(case_id, "adopted")
 
 
 @router.post("/answers/{answer_id}/settle", dependencies=[OWN_FORM])
-def settle(site: TheSite, session: SignedIn, case_id: UUID, answer_id: UUID) -> Response:
+async def settle(request: Request, site: TheSite, session: SignedIn, case_id: UUID, answer_id: UUID) -> Response:
     """Note that an answer was dealt with."""
-    settle_answer(site.resources.database, case_id, answer_id, actor=session.actor, now=site.clock())
-    return _back(case_id, "settled", "answers")
+    try:
+        await asyncio.to_thread(
+            settle_answer, site.resources.database, case_id, answer_id, actor=session.actor, now=site.clock()
+        )
+    except DuenoticeError as error:
+        return await show_refusal(request, site, case_id, error)
+    return back_to(case_id, "settled")
 
 
 @router.post("/documents")
@@ -51,7 +61,7 @@ async def add_to_documents(
         await site.service.look_again(case_id)
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
-    return _back(case_id, "documents", "documents")
+    return back_to(case_id, "documents")
 
 
 @router.get("/documents/{document_id}")
@@ -61,10 +71,15 @@ def document(site: TheSite, case_id: UUID, document_id: UUID) -> Response:
 
 
 @router.post("/documents/{document_id}/withdraw", dependencies=[OWN_FORM])
-def withdraw(site: TheSite, session: SignedIn, case_id: UUID, document_id: UUID) -> Response:
+async def withdraw(request: Request, site: TheSite, session: SignedIn, case_id: UUID, document_id: UUID) -> Response:
     """Take a document out of the documents for families."""
-    withdraw_document(site.resources.database, case_id, document_id, actor=session.actor, now=site.clock())
-    return _back(case_id, "withdrawn", "documents")
+    try:
+        await asyncio.to_thread(
+            withdraw_document, site.resources.database, case_id, document_id, actor=session.actor, now=site.clock()
+        )
+    except DuenoticeError as error:
+        return await show_refusal(request, site, case_id, error)
+    return back_to(case_id, "withdrawn")
 
 
 @router.post("/costs")
@@ -86,14 +101,10 @@ async def add_cost(request: Request, site: TheSite, session: SignedIn, case_id: 
         )
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
-    return _back(case_id, "cost", "costs")
+    return back_to(case_id, "costs")
 
 
 @router.get("/costs/{cost_id}/receipt")
 def receipt(site: TheSite, case_id: UUID, cost_id: UUID) -> Response:
     """The receipt of one amount."""
     return attachment(read_receipt(site.resources.database, case_id, cost_id))
-
-
-def _back(case_id: UUID, done: str, section: str) -> Response:
-    return RedirectResponse(f"/cases/{case_id}?done={done}#{section}", HTTPStatus.SEE_OTHER)

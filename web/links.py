@@ -156,5 +156,4 @@ def _show(
         refused=kind,
         typed=typed or dict.fromkeys(FIELDS, ""),
         problems=error.problems if error else (),
-        faulty={problem.where for problem in error.problems} if error else set(),
     )

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from cases.fields import Shape
 from cases.intake import Intake
@@ -15,13 +15,14 @@ from cases.kinds import kind_named
 from ledger.artifacts import store
 from models.errors import DoubtfulDates, DuenoticeError
 from queries.agreements import agreement_kinds
-from web.checking import CHANGE, ToCheck, confirms_dates, in_words, show_check, was_checked
+from web.checking import CHANGE, ToCheck, confirms_dates, in_words, page_asked, show_check, was_checked
 from web.failures import status_of
 from web.files import files_of
 from web.opening_form import OpeningForm, field_of, offered_lines
 from web.pages import problems_of
 from web.site import CheckedForm, SignedIn, Site, TheSite, text_of
 from web.times import zone_names
+from web.told import back_to
 
 router = APIRouter(prefix="/cases/new", include_in_schema=False)
 
@@ -45,12 +46,12 @@ async def open_case(request: Request, site: TheSite, session: SignedIn, kind: st
     form = OpeningForm.read(kind_named(kind), posted)
     form = form.with_files(await _keep_files(site, form, posted))
     button = text_of(posted, "act")
-    if button != OPEN:
+    if button != OPEN and not page_asked(posted):
         return await asyncio.to_thread(_show, request, site, form, button="" if button == CHANGE else button)
     try:
         intake = form.intake(site.clock())
         if not was_checked(posted):
-            return await _check(request, site, form, intake)
+            return await _check(request, site, form, intake, page_asked(posted))
         opening = site.service.open_case(
             form.kind,
             intake,
@@ -61,11 +62,11 @@ async def open_case(request: Request, site: TheSite, session: SignedIn, kind: st
         try:
             opened = await site.to_the_end(opening)
         except DoubtfulDates as doubtful:
-            return await _check(request, site, form, intake, doubtful)
+            return await _check(request, site, form, intake, error=doubtful)
     except DuenoticeError as error:
         return await asyncio.to_thread(_show, request, site, form, error=error)
     done = "already" if opened.existed else "opened"
-    return RedirectResponse(f"/cases/{opened.case_id}?done={done}", HTTPStatus.SEE_OTHER)
+    return back_to(opened.case_id, done)
 
 
 async def _keep_files(site: Site, form: OpeningForm, posted: FormData) -> dict[str, str]:
@@ -88,7 +89,12 @@ async def _keep_files(site: Site, form: OpeningForm, posted: FormData) -> dict[s
 
 
 async def _check(
-    request: Request, site: Site, form: OpeningForm, intake: Intake, error: DuenoticeError | None = None
+    request: Request,
+    site: Site,
+    form: OpeningForm,
+    intake: Intake,
+    page: str = "",
+    error: DuenoticeError | None = None,
 ) -> Response:
     asked = ToCheck(
         title=form.kind.opening_title,
@@ -99,7 +105,7 @@ async def _check(
         kept=form.kept,
     )
     checked = await site.service.check_opening(form.kind, intake)
-    return await asyncio.to_thread(show_check, request, site, asked, checked, error)
+    return await asyncio.to_thread(show_check, request, site, asked, checked, page, error)
 
 
 def _show(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from urllib.parse import unquote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -12,18 +13,32 @@ from starlette.responses import HTMLResponse
 
 from cases.kind import Kind
 from models.errors import DuenoticeError, InvalidFields
+from models.phrases import counted, day_words
 from records.costs import money
+from records.uploads import LARGEST_BYTES
 from web import times
 from web.rights import RIGHTS
 from web.sessions import Session, Sessions
 
+ZONE_COOKIE = "zone"
+"""In which ``duenotice.js`` tells the time zone of the browser."""
+
 
 class Pages:
-    """The templates, and what all of them are given; ``kinds`` are those of which a person can open a case."""
+    """The templates, and what all of them are given.
+
+    ``kinds`` are those of which a person can open a case, ``time_zone`` is the installation's own, if it names one.
+    """
 
     def __init__(
-        self, sessions: Sessions, clock: Callable[[], datetime], organisation: str, kinds: Sequence[Kind]
+        self,
+        sessions: Sessions,
+        clock: Callable[[], datetime],
+        organisation: str,
+        kinds: Sequence[Kind],
+        time_zone: str | None = None,
     ) -> None:
+        self._time_zone = time_zone
         self._sessions = sessions
         self._clock = clock
         self._templates = Environment(
@@ -34,12 +49,15 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.globals.update(organisation=organisation, kinds_of_case=tuple(kinds), soon=times.SOON)
+        self._templates.globals.update(
+            organisation=organisation, kinds_of_case=tuple(kinds), soon=times.SOON, largest_file=LARGEST_BYTES
+        )
         self._templates.filters.update(
             iso=times.iso,
-            utc=times.in_utc,
             local=times.local,
-            day=times.day,
+            reads_otherwise=times.reads_otherwise,
+            day=day_words,
+            counted=counted,
             distance=times.distance,
             words=words,
             money=money,
@@ -49,17 +67,28 @@ class Pages:
         )
 
     def show(self, request: Request, template: str, *, status: int = 200, **context: object) -> HTMLResponse:
-        """Render ``template``; ``session`` and ``form_token`` are empty where nobody is signed in."""
+        """Render ``template``; ``session`` and ``form_token`` are empty where nobody is signed in.
+
+        ``own_zone`` is the time zone of whoever reads, blank where nothing tells it.
+        """
         session: Session | None = getattr(request.state, "session", None)
-        html = self._templates.get_template(template).render(
-            **context,
-            session=session,
-            rights={right.name for right in RIGHTS[session.role]} if session else set(),
-            form_token=self._sessions.form_token(session) if session else "",
-            now=self._clock(),
-            path=request.url.path,
-        )
+        own_zone = self._zone_of(request, session)
+        with times.read_in(own_zone or "UTC"):
+            html = self._templates.get_template(template).render(
+                **context,
+                session=session,
+                rights={right.name for right in RIGHTS[session.role]} if session else set(),
+                form_token=self._sessions.form_token(session) if session else "",
+                now=self._clock(),
+                path=request.url.path,
+                own_zone=own_zone or "",
+            )
         return HTMLResponse(html, status)
+
+    def _zone_of(self, request: Request, session: Session | None) -> str | None:
+        """The zone that the account names, else the browser's, else the installation's; None if none is known."""
+        of_browser = times.known_zone(unquote(request.cookies.get(ZONE_COOKIE, "")))
+        return (session.time_zone if session else None) or of_browser or self._time_zone
 
 
 def words(name: str) -> str:

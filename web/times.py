@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from models.durations import span
 from models.errors import InvalidInput
+from models.phrases import day_words, instant_words
+
+_reader_zone: ContextVar[str] = ContextVar("reader_zone", default="UTC")
 
 
 @lru_cache
@@ -16,6 +22,11 @@ def zone_names() -> tuple[str, ...]:
     """Every time zone that a form offers: the regions of the IANA database, and UTC."""
     regions = ("America/", "Pacific/", "Atlantic/", "Europe/", "Africa/", "Asia/", "Australia/", "Indian/")
     return ("UTC", *sorted(name for name in available_timezones() if name.startswith(regions)))
+
+
+def known_zone(name: str | None) -> str | None:
+    """The zone of this name if a form offers it, else None."""
+    return name if name in zone_names() else None
 
 
 def read_instant(text: str, zone: str, where: str) -> datetime | None:
@@ -67,7 +78,7 @@ def _in_zone(given: datetime, zone: str, where: str) -> datetime:
 
 
 def _unclear(given: datetime, zone: str, where: str, first: datetime, second: datetime) -> InvalidInput:
-    said = f"{given:%H:%M} on {given.day} {given:%B %Y}"
+    said = f"{given:%H:%M} on {day_words(given)}"
     if first.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != given:
         return InvalidInput(
             f"There was no {said} in {zone}: the clocks went forward over it.",
@@ -96,21 +107,24 @@ def iso(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def in_utc(instant: datetime) -> str:
-    """The instant in UTC, for people: ``8 Mar 2026, 03:15 UTC``."""
-    return local(instant, "UTC")
+@contextmanager
+def read_in(zone: str) -> Iterator[None]:
+    """While this lasts, instants that are shown in no zone of their own are shown in that of whoever reads."""
+    token = _reader_zone.set(zone)
+    try:
+        yield
+    finally:
+        _reader_zone.reset(token)
 
 
-def local(instant: datetime, zone: str) -> str:
-    """The instant in ``zone``, for people, to the second where it is not a full minute."""
-    there = instant.astimezone(ZoneInfo(zone))
-    clock = f"{there:%H:%M}" if there.second == 0 else f"{there:%H:%M:%S}"
-    return f"{there:%a} {there.day} {there:%b %Y}, {clock} {there:%Z}"
+def local(instant: datetime, zone: str = "") -> str:
+    """The instant for people, in ``zone``, or without one in the zone of whoever reads the page."""
+    return instant_words(instant, zone or _reader_zone.get())
 
 
-def day(when: date) -> str:
-    """A calendar date, for people: ``7 March 2026``."""
-    return f"{when.day} {when:%B %Y}"
+def reads_otherwise(instant: datetime, zone: str) -> bool:
+    """Whether the instant reads differently in ``zone`` and in the zone of whoever reads the page."""
+    return local(instant, zone) != local(instant)
 
 
 def distance(instant: datetime, now: datetime) -> str:

@@ -14,7 +14,7 @@ from models.enums import Role
 from records import accounts
 from records.passwords import forget_sign_in
 from records.sessions import SessionRules, list_sessions
-from starter.cli.console import console, open_installation, sign_in_link, utc_text
+from starter.cli.console import console, instant_text, open_installation, sign_in_link
 from starter.command_line import actor
 from starter.resources import utc_now
 
@@ -45,8 +45,8 @@ def list_() -> None:
     table = Table("name", "role", "e-mail", "signs in by", "made", "by", "disabled", box=None, pad_edge=False)
     for account in found:
         what = (account.role.value, Text(account.email or "–"), account.signs_in_by)
-        made = (utc_text(account.made_at), Text(account.made_by))
-        table.add_row(Text(account.name), *what, *made, utc_text(account.disabled_at))
+        made = (instant_text(account.made_at), Text(account.made_by))
+        table.add_row(Text(account.name), *what, *made, instant_text(account.disabled_at))
     console.print(table)
 
 
@@ -106,5 +106,5 @@ def sessions() -> None:
     table = Table("name", "signed in by", "since", "last used", "browser", box=None, pad_edge=False)
     for one in found:
         method = one.authenticated.value.replace("_", " ")
-        table.add_row(Text(one.actor), method, utc_text(one.began_at), utc_text(one.seen_at), Text(one.browser))
+        table.add_row(Text(one.actor), method, instant_text(one.began_at), instant_text(one.seen_at), Text(one.browser))
     console.print(table)

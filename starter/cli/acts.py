@@ -21,6 +21,7 @@ from config.database import Database
 from models import identifiers
 from models.enums import Authentication
 from models.errors import NotFound
+from models.phrases import counted
 from queries.cases import read_case_head
 from queries.progress import notices_left
 from records.answers import read_answers
@@ -29,10 +30,10 @@ from starter.cli.checking import DATES_CONFIRMED, YES, ask
 from starter.cli.console import (
     console,
     find_case,
+    instant_text,
     open_installation,
     parse_date,
     parse_instant,
-    utc_text,
     with_case_service,
 )
 from starter.cli.terms import read_bytes
@@ -198,16 +199,12 @@ def _carry_out(database: Database, case_id: UUID, asked: Act, *, wait: bool, dat
         _wait_for_notices(database, case_id, clause, total)
 
 
-def _count(number: int, one: str, more: str) -> str:
-    return f"{number:,} {one if number == 1 else more}"
-
-
 def _say(summary: CaseSummary) -> None:
     still = "; still being computed" if summary.computing else ""
     console.print(
-        f"{_count(summary.open_duties, 'duty', 'duties')} open, "
-        f"{_count(summary.waiting_notices, 'notice', 'notices')} waiting; "
-        f"next due {utc_text(summary.next_due_at)}{still}."
+        f"{counted(summary.open_duties, 'duty', 'duties')} open, "
+        f"{counted(summary.waiting_notices, 'notice')} waiting; "
+        f"next due {instant_text(summary.next_due_at)}{still}."
     )
 
 

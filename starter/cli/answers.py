@@ -8,8 +8,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from models.phrases import counted
 from records.answers import AnswerView, read_answers
-from starter.cli.console import console, find_case, open_installation, utc_text
+from starter.cli.console import console, find_case, instant_text, open_installation
 
 
 def register(app: typer.Typer) -> None:
@@ -21,13 +22,13 @@ def answers(case: Annotated[str, typer.Argument(help="The case: its id or its sh
     """Show what the LEAs of a case answered: acknowledgements, questions with our answers, and contacts they named."""
     _, database = open_installation()
     found = read_answers(database, find_case(database, case))
-    console.print(f"{found.acknowledged} of {found.given} given notices acknowledged.")
+    console.print(f"{found.acknowledged:,} of {counted(found.given, 'given notice')} acknowledged.")
     _show("Questions", found.questions)
     _show("Other contacts named", found.contacts)
     if found.unacknowledged:
         table = Table("not acknowledged", "agreement", "notice", "given", "reminders", box=None, pad_edge=False)
         for item in found.unacknowledged:
-            given = (utc_text(item.given_at), str(item.reminders))
+            given = (instant_text(item.given_at), str(item.reminders))
             table.add_row(Text(item.lea_name), item.agreement_reference, item.clause_title, *given)
         console.print(table)
 
@@ -37,11 +38,11 @@ def _show(heading: str, given: tuple[AnswerView, ...]) -> None:
         return
     console.print(Text(heading, style="bold"))
     for answer in given:
-        state = f"done {utc_text(answer.seen_at)}" if answer.seen_at else "open"
+        state = f"done {instant_text(answer.seen_at)}" if answer.seen_at else "open"
         who = f"{answer.lea_name}, {answer.name} <{answer.email}>"
-        console.print(Text(f"  {who}, {utc_text(answer.given_at)}, {state}, {answer.id}"))
+        console.print(Text(f"  {who}, {instant_text(answer.given_at)}, {state}, {answer.id}"))
         if answer.text:
             console.print(Text(answer.text, style="dim"))
         for reply in answer.replies:
-            console.print(Text(f"  {reply.replied_by}, {utc_text(reply.replied_at)}, letter {reply.status}"))
+            console.print(Text(f"  {reply.replied_by}, {instant_text(reply.replied_at)}, letter {reply.status}"))
             console.print(Text(reply.text, style="dim"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
 from email.utils import parseaddr
 from pathlib import Path
 from time import sleep
@@ -28,6 +27,7 @@ from mail.provision import Place, operative_steps
 from models import identifiers
 from models.enums import Authentication, CaseStatus, DutyStatus, ProposalKind
 from models.errors import InvalidInput, NotFound
+from models.phrases import counted, day_words
 from queries.case_lists import CaseFilter, list_cases
 from queries.cases import read_case, read_case_head
 from queries.duties import read_cohorts
@@ -37,12 +37,12 @@ from starter.cli.acts import LOOK_AGAIN_SECONDS
 from starter.cli.console import (
     console,
     find_case,
+    instant_text,
     local_text,
     open_installation,
     parse_date,
     parse_instant,
     parse_when,
-    utc_text,
     with_case_service,
 )
 from starter.cli.terms import read_bytes
@@ -214,7 +214,7 @@ def cohort_table(cohorts: tuple[CohortView, ...]) -> Table:
         before = (f"{count:,}" for count in (cohort.total, cohort.open, cohort.overdue))
         after = (f"{count:,}" for count in (cohort.late, cohort.waiting, cohort.withheld))
         style = "red" if cohort.overdue else ""
-        due, leaves = utc_text(cohort.due_at), utc_text(cohort.leaves_at)
+        due, leaves = instant_text(cohort.due_at), instant_text(cohort.leaves_at)
         table.add_row(cohort.clause, due, *before, performed, *after, leaves, style=style)
     return table
 
@@ -224,7 +224,7 @@ def duty_table(case: CaseView, *, local: bool = True) -> Table:
     evidence = {entry.body.get("duty"): entry.number for entry in case.evidence if entry.kind == "notice_given"}
     table = Table("LEA", "clause", "due", "why", "sent", "evidence", box=None, pad_edge=False)
     for duty in case.duties:
-        due = local_text(duty.due_at, duty.time_zone) if local else utc_text(duty.due_at)
+        due = local_text(duty.due_at, duty.time_zone) if local else instant_text(duty.due_at)
         entry = evidence.get(str(duty.id))
         table.add_row(duty.lea_name, duty.clause, due, _reason(duty), _sent(duty), f"#{entry}" if entry else "–")
     return table
@@ -291,7 +291,7 @@ def case_table(cases: tuple[CaseRow, ...]) -> Table:
         status = f"{case.status} !" if case.troubled else f"{case.status}"
         if case.by_other_means:
             status += f", {case.by_other_means} by other means"
-        table.add_row(reference, status, Text(case.title), *counts, utc_text(case.next_due_at))
+        table.add_row(reference, status, Text(case.title), *counts, instant_text(case.next_due_at))
     return table
 
 
@@ -312,43 +312,43 @@ def _progress_lines(case: CaseHead) -> tuple[RenderableType, ...]:
 def _show_head(case: CaseHead) -> None:
     console.print(_title(case))
     for anchor in case.anchors:
-        when: datetime | date | None = anchor.instant or anchor.first_day
-        until = f" to {anchor.last_day}" if anchor.last_day else ""
-        console.print(f"  {anchor.name.replace('_', ' ')}: {when.isoformat() if when else 'unknown'}{until}")
+        days = " to ".join(day_words(day) for day in (anchor.first_day, anchor.last_day) if day)
+        when = instant_text(anchor.instant) if anchor.instant else days or "unknown"
+        console.print(f"  {anchor.name.replace('_', ' ')}: {when}")
     for line in (*_decisions(case), *_lacking(case)):
         console.print(line, markup=False)
     for bar in _progress_lines(case):
         console.print(bar)
     if case.waiting_notices:
         console.print(
-            f"{case.waiting_notices:,} notices wait for release: read them on the case's page and release them there; "
-            f"`duenotice {case.kind} release --unread` lets them go unread."
+            f"{counted(case.waiting_notices, 'notice waits', 'notices wait')} for release, to be read and released on "
+            f"the case's page; `duenotice {case.kind} release --unread` releases without reading."
         )
     if case.withheld_notices:
-        console.print(
-            f"{case.withheld_notices:,} notices are withheld; `duenotice {case.kind} release --withheld` ends that."
-        )
+        withheld = counted(case.withheld_notices, "notice is", "notices are")
+        console.print(f"{withheld} withheld; `duenotice {case.kind} release --withheld` ends that.")
 
 
 def _decisions(case: CaseHead) -> Iterator[str]:
     """What officers decided that keeps a notice from going, with who, why and when."""
     for hold in case.holds:
         lifted = f" by {hold.lifted_by}" if hold.lifted_by else ""
-        ends = f"ended {utc_text(hold.ended_at)}{lifted}" if hold.ended_at else f"until {utc_text(hold.until)}"
-        whom = hold.reference or "the whole case"
-        yield f"Hold {hold.id} for {whom}, {ends}: {hold.particulars} ({hold.placed_by}, {utc_text(hold.placed_at)})"
+        until = f"until {instant_text(hold.until)}" if hold.until else "until it is lifted"
+        ends = f"ended {instant_text(hold.ended_at)}{lifted}" if hold.ended_at else until
+        placed = f"{hold.placed_by}, {instant_text(hold.placed_at)}"
+        yield f"Hold {hold.id} for {hold.reference or 'the whole case'}, {ends}: {hold.particulars} ({placed})"
     for row in case.proposals:
         yield _proposal(row)
     for kept in case.withholdings:
         whose = kept.clause or "all notices"
         ends = "".join(
-            f"; released by {end.by}, {utc_text(end.at)}" if end.by else f"; lapsed {utc_text(end.at)}"
+            f"; released by {end.by}, {instant_text(end.at)}" if end.by else f"; lapsed {instant_text(end.at)}"
             for end in kept.ended
         )
         by = f"{kept.decided_by} and {kept.approved_by}" if kept.approved_by else kept.decided_by
-        until = f", by one person until {utc_text(kept.lapses_at)}" if kept.lapses_at else ""
+        until = f", by one person until {instant_text(kept.lapses_at)}" if kept.lapses_at else ""
         state = "Withheld" if kept.lasts else "Withheld before, ended"
-        yield f"{state}, {whose}{until}: {kept.reason} ({by}, {utc_text(kept.decided_at)}{ends})"
+        yield f"{state}, {whose}{until}: {kept.reason} ({by}, {instant_text(kept.decided_at)}{ends})"
 
 
 def _proposal(row: ProposalView) -> str:
@@ -360,7 +360,7 @@ def _proposal(row: ProposalView) -> str:
         case ProposalKind.DONE:
             to = f", to {row.to_whom}" if row.to_whom else ""
             proof = f"proof sha256:{(row.proof_sha256 or '')[:12]}"
-            says = f"{row.clause} done by other means for {whom}, {utc_text(row.done_at)}{to}: {row.how} ({proof})"
+            says = f"{row.clause} done by other means for {whom}, {instant_text(row.done_at)}{to}: {row.how} ({proof})"
         case ProposalKind.WITHHOLD:
             says = f"withhold {row.clause or 'all notices'} past the due instant: {row.reason}"
         case ProposalKind.WAIVER:
@@ -370,15 +370,15 @@ def _proposal(row: ProposalView) -> str:
     decided = "open"
     if row.decided_at:
         decided = f"{row.outcome.replace('_', ' ')} by {row.undone_by or row.decided_by}, "
-        decided += utc_text(row.undone_at or row.decided_at)
+        decided += instant_text(row.undone_at or row.decided_at)
     why = f"; {row.undone_reason}" if row.undone_reason else ""
-    return f"Proposal {row.id}, {decided}{why}: {says} ({row.proposed_by}, {utc_text(row.proposed_at)})"
+    return f"Proposal {row.id}, {decided}{why}: {says} ({row.proposed_by}, {instant_text(row.proposed_at)})"
 
 
 def _lacking(case: CaseHead) -> Iterator[str]:
     for fact in case.facts:
         if fact.told_by_officer and fact.status is None:
-            still = f"; {fact.lacking:,} LEAs wait for it" if fact.lacking else ""
+            still = f"; {counted(fact.lacking, 'LEA waits', 'LEAs wait')} for it" if fact.lacking else ""
             yield f"Not known: {fact.element} ({fact.label}){still}"
 
 
@@ -390,6 +390,6 @@ def _reason(duty: DutyView) -> str:
 
 def _sent(duty: DutyView) -> str:
     if duty.performed_at is None:
-        return "overdue" if duty.overdue else str(duty.status)
+        return "overdue" if duty.overdue else duty.status.replace("_", " ")
     verdict = (duty.verdict or "").replace("_", " ")
     return f"{local_text(duty.performed_at, duty.time_zone)}, {verdict}"

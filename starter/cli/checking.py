@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from models.errors import DoubtfulDates
+from models.phrases import counted
 from starter.cli.console import console, local_text
 
 if TYPE_CHECKING:  # with Temporal's client and the writing of notices, which commands that read can do without
@@ -19,11 +20,12 @@ DATES_CONFIRMED = typer.Option(
 )
 
 _CHANGES = {
-    "starts": "start",
-    "moves": "move",
-    "waits": "wait for a fact that is not known",
-    "ends": "are no longer owed",
+    "starts": ("starts", "start"),
+    "moves": ("moves", "move"),
+    "waits": ("waits for a fact that is not known", "wait for a fact that is not known"),
+    "ends": ("is no longer owed", "are no longer owed"),
 }
+"""What becomes of one duty, and of several."""
 
 
 def ask(checked: Checked, *, yes: bool, dates_confirmed: bool) -> None:
@@ -47,22 +49,29 @@ def _show(foreseen: Consequences) -> None:
     if not foreseen.duties:
         console.print("No clock starts or changes.")
     for given_up in foreseen.given_up:
-        console.print(f"{given_up.duties:,} duties under {given_up.clause} are no longer waited for.")
+        console.print(f"No longer waited for: {counted(given_up.duties, 'duty', 'duties')} under {given_up.clause}.")
     if foreseen.supplements:
-        console.print(f"{foreseen.supplements.mailed:,} districts that were told before get a supplement.")
+        told = counted(
+            foreseen.supplements.mailed, "district that was told before gets", "districts that were told before get"
+        )
+        console.print(f"{told} a supplement.")
     if foreseen.overdue:
-        console.print(f"[bold red]{foreseen.overdue:,} duties would be overdue already.[/] Is a date mistyped?")
+        overdue = counted(foreseen.overdue, "duty", "duties")
+        console.print(f"[bold red]{overdue} would be overdue already.[/] Is a date mistyped?")
 
 
 def _show_line(line: ForeseenDuties, *, at_once: bool) -> None:
     due = f", due {local_text(line.due_at, line.time_zone)} ({line.time_zone})" if line.due_at else ""
     before = f", which was {local_text(line.due_before, line.time_zone)}" if line.due_before else ""
     overdue = " [bold red]OVERDUE[/]" if line.overdue else ""
-    console.print(f"{line.duties:,} duties under {line.clause} {_CHANGES[line.change.value]}{due}{before}{overdue}")
+    one, several = _CHANGES[line.change.value]
+    duties, becomes = counted(line.duties, "duty", "duties"), one if line.duties == 1 else several
+    console.print(f"{duties} under {line.clause} {becomes}{due}{before}{overdue}")
     if line.mailed:
         when = "at once" if at_once else f"when released, else at {local_text(line.leaves_at, line.time_zone)}"
         named = "; ".join(f"{one.lea_name}: {', '.join(one.emails)}" for one in line.told)
         more = f"; and {line.mailed - len(line.told):,} more" if line.mailed > len(line.told) else ""
-        console.print(f"  {line.mailed:,} districts are written to {when}: {named}{more}", markup=False, soft_wrap=True)
+        written_to = counted(line.mailed, "district is", "districts are")
+        console.print(f"  {written_to} written to {when}: {named}{more}", markup=False, soft_wrap=True)
     for sentence in line.why:
         console.print(f"  {sentence}", markup=False, soft_wrap=True)

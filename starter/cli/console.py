@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
@@ -17,6 +16,7 @@ from config.logging import configure_logging
 from config.settings import Settings, load_settings
 from models import identifiers
 from models.errors import InvalidInput, NotFound
+from models.phrases import instant_words
 from queries.case_lists import cases_between
 from records.sign_in import issue_token
 from starter.command_line import actor
@@ -147,11 +147,11 @@ def find_case(database: Database, name: str) -> UUID:
     return found[0]
 
 
-def utc_text(instant: datetime | None) -> str:
-    """An instant in UTC, to the second; a dash for none."""
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z" if instant else "–"
+def instant_text(instant: datetime | None) -> str:
+    """An instant by the clock of whoever sits at this terminal (``TZ``); a dash for none."""
+    return instant_words(instant.astimezone()) if instant else "–"
 
 
 def local_text(instant: datetime | None, zone: str) -> str:
     """An instant as the LEA's wall clock shows it; a dash for none."""
-    return f"{instant.astimezone(ZoneInfo(zone)):%a %Y-%m-%d %H:%M:%S %Z}" if instant else "–"
+    return instant_words(instant, zone) if instant else "–"

@@ -10,9 +10,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from models.phrases import counted
 from records.costs import money, read_costs, record_cost
 from records.uploads import uploaded_file
-from starter.cli.console import console, find_case, open_installation, utc_text
+from starter.cli.console import console, find_case, instant_text, open_installation
 from starter.cli.terms import read_bytes
 from starter.command_line import actor
 from starter.resources import utc_now
@@ -58,13 +59,14 @@ def list_(case: CaseName) -> None:
     for says in costs.says:
         console.print(Text(says, style="dim"))
     if not costs.entries:
-        console.print(f"No amount. {costs.bearing} agreements of the case make the provider bear costs.")
+        bearing = counted(costs.bearing, "agreement makes", "agreements make")
+        console.print(f"No amount. {bearing} the provider bear costs.")
         return
     table = Table("recorded", "LEA", "for", "receipt", box=None, pad_edge=False)
     table.add_column("amount", justify="right")
     for entry in costs.entries:
         receipt = "yes" if entry.has_receipt else "no"
-        recorded = utc_text(entry.recorded_at)
+        recorded = instant_text(entry.recorded_at)
         table.add_row(recorded, Text(entry.lea_name), Text(entry.note), receipt, money(entry.cents))
     for borne in costs.totals:
         table.add_row("", Text(borne.lea_name), "together", "", money(borne.cents))

@@ -14,7 +14,7 @@ from rich.text import Text
 from models.errors import InvalidInput, Unavailable
 from records.documents import GENERAL, NewDocument, add_documents, read_documents
 from records.uploads import uploaded_file
-from starter.cli.console import console, find_case, open_installation, utc_text, with_case_service
+from starter.cli.console import console, find_case, instant_text, open_installation, with_case_service
 from starter.cli.terms import read_bytes
 from starter.command_line import actor
 from starter.resources import utc_now
@@ -65,7 +65,7 @@ def list_(case: CaseName) -> None:
     table = Table("file", "what it is", "for", "added", "by", box=None, pad_edge=False)
     for document in found.documents:
         whom = Text(document.lea_name or "every LEA")
-        added = utc_text(document.added_at)
+        added = instant_text(document.added_at)
         table.add_row(Text(document.file_name), document.label, whom, added, document.added_by)
     console.print(table)
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from models.errors import NotFound
 from records.legal_holds import lift_legal_hold, place_legal_hold, read_legal_holds
-from starter.cli.console import console, open_installation, utc_text, with_case_service
+from starter.cli.console import console, instant_text, open_installation, with_case_service
 from starter.command_line import actor
 from starter.resources import utc_now
 
@@ -65,7 +65,7 @@ def list_() -> None:
         return
     table = Table("id", "agreement", "placed", "lifted", "reason", box=None, pad_edge=False)
     for row in rows:
-        placed, lifted = f"{row.placed_by}, {utc_text(row.placed_at)}", utc_text(row.lifted_at)
+        placed, lifted = f"{row.placed_by}, {instant_text(row.placed_at)}", instant_text(row.lifted_at)
         table.add_row(str(row.id)[:8], row.reference or "all", placed, lifted, Text(row.reason))
     console.print(table)
 

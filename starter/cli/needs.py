@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from records.needs import Asking, NeedView, read_needs
-from starter.cli.console import console, open_installation, utc_text
+from starter.cli.console import console, instant_text, open_installation
 from starter.command_line import actor
 from starter.resources import utc_now
 
@@ -41,7 +41,7 @@ def needs_you(page: Annotated[int, typer.Option(min=1, max=LAST_PAGE, help="Whic
 
 
 def _line(need: NeedView) -> Text:
-    until = utc_text(need.until) if need.until else "at once"
+    until = instant_text(need.until) if need.until else "at once"
     whose = " / ".join(name for name in (need.responsible, need.deputy) if name) or "organisation"
-    leaves = f" If nobody acts, this goes out by itself {utc_text(need.leaves_at)}." if need.leaves_at else ""
+    leaves = f" If nobody acts, this goes out by itself {instant_text(need.leaves_at)}." if need.leaves_at else ""
     return Text(f"{until}, case {need.case_reference or 'all'}, {whose}: {need.says}{leaves}")

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -22,6 +21,7 @@ from config.settings import load_settings
 from models.durations import span
 from models.enums import Verdict
 from models.errors import InvalidInput
+from models.phrases import counted, instant_words
 from starter.cli.console import wide_console
 from starter.rehearsals.run import RehearsalProgress, RehearsalResult, run_scenario
 from starter.rehearsals.scenario import find_scenarios, read_scenario
@@ -74,10 +74,10 @@ def _progress() -> Iterator[Callable[[RehearsalProgress], None]]:
         def watch(progress: RehearsalProgress) -> None:
             bar.update(
                 task,
-                description=f"{progress.at:%Y-%m-%d %H:%M} {progress.says:.60}",
+                description=f"{instant_words(progress.at)} {progress.says:.60}",
                 completed=progress.done,
                 total=progress.of,
-                given=f"{progress.given:,} notices given",
+                given=f"{counted(progress.given, 'notice')} given",
             )
 
         yield watch
@@ -104,7 +104,8 @@ def show(console: Console, result: RehearsalResult) -> None:
     console.print(_timeline(result))
     console.print()
     console.print(_totals(result))
-    console.print(Text(f"\n{result.messages:,} messages were caught; nothing left this machine."))
+    caught = counted(result.messages, "message was", "messages were")
+    console.print(Text(f"\n{caught} caught; nothing left this machine."))
 
 
 def _timeline(result: RehearsalResult) -> Table:
@@ -168,7 +169,7 @@ def _rest(total: ClauseTotal) -> str:
 
 
 def _local(instant: datetime, zone: str) -> str:
-    return f"{instant.astimezone(ZoneInfo(zone)):%a %Y-%m-%d %H:%M %Z}"
+    return instant_words(instant, zone)
 
 
 def _span(time: timedelta) -> str:

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from models.defaults import Defaults
 from models.errors import ConfigurationError, InvalidInput
+from models.phrases import day_words, instant_words
 from terms.agreement_terms import AgreementTerms
 from terms.calendars import SchoolCalendar, parse_calendar
 from terms.cases import case_problems
@@ -28,7 +29,7 @@ from terms.duties import DueDuty, duties_for
 from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
 from terms.errors import UnknownEvent, UnknownZone
 from terms.reference import generated_files
-from terms.trace import local, trail_sentences
+from terms.trace import trail_sentences
 
 JSON_FIELDS = (
     "clause",
@@ -372,8 +373,10 @@ def _answer(event: str, terms: EffectiveTerms, duties: tuple[DueDuty, ...]) -> d
 def _when(duty: DueDuty, zone: str) -> str:
     """When a duty is due, or from which day on it may be performed, or else where it stands."""
     if duty.due_at:
-        return local(duty.due_at, zone_of(zone))
-    return f"not before {duty.earliest_local[:10]}" if duty.earliest_local else duty.status
+        return instant_words(duty.due_at, zone_of(zone))
+    if duty.earliest_local:
+        return f"not before {day_words(date.fromisoformat(duty.earliest_local[:10]))}"
+    return duty.status
 
 
 def _print_duties(duties: tuple[DueDuty, ...], zone: str) -> None:

@@ -13,6 +13,7 @@ from cases.intake import ApproximateTime, Person
 from config.logging import configure_logging
 from config.settings import load_settings
 from models.enums import Verdict
+from models.phrases import counted, instant_words
 from queries.cases import read_case
 from queries.views import CaseView
 from records.agreements import DEMO_FILE, import_agreements
@@ -36,7 +37,7 @@ async def run() -> int:
         async with virtual_engine(Path(folder), cli=settings.temporal_cli) as engine:
             case = await _run(engine, console)
             caught = len(list(engine.mail.glob("*.eml")))
-    console.print(f"\n{caught} messages were caught on their way out.")
+    console.print(f"\n{counted(caught, 'message was', 'messages were')} caught on the way out.")
     told = [duty for duty in case.duties if duty.notices]
     on_time = told and all(duty.verdict is Verdict.ON_TIME for duty in told)
     console.print("Every notice went out on time." if on_time else "A notice did not go out on time.")
@@ -68,7 +69,7 @@ async def _run(engine: VirtualEngine, console: Console) -> CaseView:
 
 
 def _say(console: Console, now: datetime, text: str) -> None:
-    console.print(f"{now:%Y-%m-%d %H:%M}Z  {text}")
+    console.print(f"{instant_words(now)}  {text}")
 
 
 def _report() -> IncidentReport:

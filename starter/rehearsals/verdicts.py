@@ -27,6 +27,7 @@ from ledger.entries import (
     ReminderSent,
 )
 from models.enums import DutyStatus, HolderMail, NoticeKind, Verdict
+from models.phrases import counted
 from models.tables import Agreement, Batch, DueDate, Duty, EvidenceEntry
 from records.view import View
 
@@ -174,7 +175,7 @@ _SAME = ("clause", "kind", "status", "due_at", "verdict", "released", "overdue",
 
 def _computed(wave: _Wave) -> Happening:
     body = wave.body
-    count = _count(sum(len(entry.body["agreements"]) for entry in wave.entries), "duty", "duties")
+    count = counted(sum(len(entry.body["agreements"]) for entry in wave.entries), "duty", "duties")
     clock = f"{body['limit']} from {_words(body['anchor'] or 'what is not yet known')}"
     says = {
         DutyStatus.RUNNING: f"{count} running: {body['title']} ({clock})",
@@ -194,13 +195,13 @@ def _released(wave: _Wave) -> Happening | None:
     left = [entry for entry in wave.entries if entry.subject in wave.case.first_notices]
     if wave.body["released"] or not left:
         return None
-    count = _count(sum(entry.body["notices"] for entry in left), "notice")
+    count = counted(sum(entry.body["notices"] for entry in left), "notice")
     return Happening(at=wave.at, says=f"{count} left without anybody's release", clause=wave.body["clause"])
 
 
 def _given(wave: _Wave) -> Happening:
     body, kind = wave.body, NoticeKind(wave.body["kind"])
-    count, due_at = _count(len(wave.entries), "LEA"), _instant(body["due_at"])
+    count, due_at = counted(len(wave.entries), "LEA"), _instant(body["due_at"])
     says = {
         NoticeKind.NOTICE: f"{count} told",
         NoticeKind.SUPPLEMENT: f"{count} told what was still lacking",
@@ -222,18 +223,18 @@ def _reminded(wave: _Wave) -> Happening:
     body = wave.body
     return Happening(
         at=wave.at,
-        says=f"officer reminded of {_count(body['waiting'], 'notice')}: {float(body['part']):.0%} of the time is over",
+        says=f"officer reminded of {counted(body['waiting'], 'notice')}: {float(body['part']):.0%} of the time is over",
         clause=wave.entries[0].subject,
         due_at=_instant(body["due_at"]),
     )
 
 
 def _asked_again(wave: _Wave) -> Happening:
-    return Happening(at=wave.at, says=f"{_count(len(wave.entries), 'LEA')} asked again to acknowledge")
+    return Happening(at=wave.at, says=f"{counted(len(wave.entries), 'LEA')} asked again to acknowledge")
 
 
 def _escalated(wave: _Wave) -> Happening:
-    body, count = wave.body, _count(len(wave.entries), "duty", "duties")
+    body, count = wave.body, counted(len(wave.entries), "duty", "duties")
     if not body["overdue"]:
         return Happening(at=wave.at, says=f"{count} raised: no contact could be reached", clause=body["clause"])
     instants = [instant for entry in wave.entries if entry.subject and (instant := wave.case.due.get(entry.subject))]
@@ -247,11 +248,11 @@ def _escalated(wave: _Wave) -> Happening:
 
 
 def _contact_escalated(wave: _Wave) -> Happening:
-    return Happening(at=wave.at, says=f"{_count(len(wave.entries), 'contact')} raised: they refused a notice")
+    return Happening(at=wave.at, says=f"{counted(len(wave.entries), 'contact')} raised: they refused a notice")
 
 
 def _refused(wave: _Wave) -> Happening:
-    count = _count(len(wave.entries), "delivery", "deliveries")
+    count = counted(len(wave.entries), "delivery", "deliveries")
     return Happening(at=wave.at, says=f"{count} {wave.kind.removeprefix('delivery_')}")
 
 
@@ -269,7 +270,7 @@ _HOLDER_MAIL: Mapping[HolderMail, str] = {
 
 
 def _written(wave: _Wave) -> Happening:
-    holders = _count(len(wave.entries), "holder")
+    holders = counted(len(wave.entries), "holder")
     return Happening(at=wave.at, says=f"{holders} of the data {_HOLDER_MAIL[HolderMail(wave.body['mail'])]}")
 
 
@@ -342,10 +343,6 @@ def _lateness(duties: Iterable[Duty], end: datetime) -> Iterator[timedelta]:
 def _span(values: Iterable[Value]) -> tuple[Value, Value] | None:
     found = sorted(values)
     return (found[0], found[-1]) if found else None
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _words(name: str) -> str:

@@ -66,7 +66,7 @@ async def test_a_contact_raised_while_the_mail_server_was_down_is_told_of_when_i
         await attempt(engine, case_id, port=1, number=1)
     async with scripted_server() as server:
         await attempt(engine, case_id, server.port, number=2)
-        assert "1 contacts refused a notice" in str(server.messages)
+        assert "1 contact refused a notice" in str(server.messages)
         await attempt(engine, case_id, server.port, number=1)
     assert len(server.messages) == 1
     raised = [entry for entry in case(engine, case_id).evidence if entry.kind == "contact_escalated"]

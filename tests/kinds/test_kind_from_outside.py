@@ -160,7 +160,7 @@ async def test_the_same_order_is_one_case_from_every_face(
     given = order("Swollen batteries", utc_now().replace(microsecond=0))
     case_id = await opened(commands, given)
     page = await officer.send("/cases/new/recall", "/cases/new/recall", form(given))
-    assert page.headers["location"] == f"/cases/{case_id}?done=already"
+    assert page.headers["location"] == f"/cases/{case_id}?done=already#done"
     answer = await officer.http.post("/api/cases/new/recall", json=given)
     assert (answer.status_code, answer.json()) == (200, {"case_id": str(case_id), "existed": True})
     await recalling.settle(case_id)

@@ -47,7 +47,7 @@ async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, 
 
     said = await shell("breach", "confirm", reference, "--confirmed-at", now.isoformat(), "--yes")
     assert said.code == 0
-    assert "1 duties under breach.notice start, due" in said.out
+    assert "1 duty under breach.notice starts, due" in said.out
     assert "2 duties open, 2 notices waiting; next due " in said.out
 
     assert "A laptop is missing" in (await shell("breach", "show")).out
@@ -75,7 +75,7 @@ async def test_a_report_shows_what_would_follow_and_asks(
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     said = await shell(*command)
     assert said.code == 1
-    assert "1 duties under breach.initial-notice start, due" in said.out
+    assert "1 duty under breach.initial-notice starts, due" in said.out
     assert "OVERDUE" in said.out
     assert "Blue Ridge Valley Public Schools: " in said.out
     assert said.out.endswith("Nothing was recorded.")

@@ -181,7 +181,7 @@ async def test_virginia_s_districts_are_told_of_a_suspicion_within_24_hours_and_
 
     printed = io.StringIO()
     show(Console(file=printed, width=200, highlight=False), result)
-    assert "Sun 2025-03-09 16:00 EDT" in printed.getvalue(), "24 elapsed hours after 15:00 EST on Saturday"
+    assert "Sun 9 Mar 2025, 16:00 EDT" in printed.getvalue(), "24 elapsed hours after 15:00 EST on Saturday"
     assert "met, 19 h" in printed.getvalue()
 
 

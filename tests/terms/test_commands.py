@@ -74,7 +74,7 @@ def test_a_floor_is_told_as_the_earliest_day_and_not_as_a_due_date() -> None:
     at = ("--at", "terminated=2026-06-30", "--at", "notice_given=2026-07-20")
     (disposal,) = (duty for duty in ask(*question, *at)["duties"] if duty["clause"] == "disposition.termination")
     assert (disposal["due_at"], disposal["earliest_local"]) == (None, "2026-10-18T00:00:00-04:00")
-    assert "not before 2026-10-18" in run("due", *question, *at).stdout
+    assert "not before Sun 18 Oct 2026" in run("due", *question, *at).stdout
 
 
 def test_the_installation_s_own_default_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_the_installation_s_own_default_counts(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_plain_answer_has_a_table_and_the_sentences() -> None:
     result = run("due", "breach", "--form", "ndpa-v2", "--state", "or", "--at", "confirmed=2026-03-07T19:15-08:00")
-    assert "2026-03-10 20:15 PDT" in result.stdout
+    assert "Tue 10 Mar 2026, 20:15 PDT" in result.stdout
     assert "72 hours elapsed" in result.stdout
 
 

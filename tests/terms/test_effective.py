@@ -160,7 +160,8 @@ def test_the_sentences_show_the_arithmetic() -> None:
     at = {"confirmed": datetime.fromisoformat("2026-03-07T22:15-05:00")}
     notice = duties_for(terms_of("ndpa-v1", "TN"), "breach", at, zone="America/New_York")[-1]
     assert notice.why[-1] == (
-        "Confirmed 2026-03-07 22:15 EST; 72 hours elapsed; due 2026-03-10 23:15 EDT (2026-03-11 03:15 UTC)."
+        "Confirmed Sat 7 Mar 2026, 22:15 EST; 72 hours elapsed; "
+        "due Tue 10 Mar 2026, 23:15 EDT (Wed 11 Mar 2026, 03:15 UTC)."
     )
 
 
@@ -176,8 +177,8 @@ def test_whichever_is_sooner_shows_both_limits() -> None:
     terms = terms_of("ndpa-v1", "TN", recorded)
     [duty] = duties_for(terms, "access", {"review_requested": date(2026, 5, 4)}, zone="America/Chicago")
     said = " ".join(duty.why)
-    assert "45 calendar days counted from 2026-05-05" in said
-    assert "State law: Review or correction requested 2026-05-04; 10 calendar days" in said
+    assert "45 calendar days counted from Tue 5 May 2026" in said
+    assert "State law: Review or correction requested Mon 4 May 2026; 10 calendar days" in said
     assert "The sooner limit counts: 10 days." in said
 
 

@@ -77,8 +77,8 @@ def test_a_later_occurrence_explains_itself() -> None:
     assert second.why[:-2] == first.why[:-1]
     assert second.why[-2:] == (
         "This is occurrence 2 of a duty that recurs, counted from the due date of the one before it.",
-        "Due date before 2026-07-01 23:59:59 CDT; the next 1 July or 1 January; "
-        "due 2027-01-01 23:59:59 CST (2027-01-02 05:59 UTC).",
+        "Due date before Wed 1 Jul 2026, 23:59:59 CDT; the next 1 July or 1 January; "
+        "due Fri 1 Jan 2027, 23:59:59 CST (Sat 2 Jan 2027, 05:59:59 UTC).",
     )
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
@@ -18,6 +19,7 @@ from models.columns import bind_sealer
 from models.search_attributes import REGISTRY
 from records.agreements import import_agreements
 from starter.resources import utc_now
+from tests.support.browsing import serving, started_chromium
 from tests.support.given_notices import Told, give_notices
 from tests.support.installation import Installation, Visitor, demo_agreements, open_installation
 from worker import build_worker
@@ -65,6 +67,19 @@ async def installation(
         yield Installation(resources)
     await catcher.stop()
     resources.database.close()
+
+
+@pytest.fixture
+async def site(installation: Installation) -> AsyncIterator[str]:
+    """The address at which a browser finds the installation."""
+    async with serving(installation) as origin:
+        yield origin
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    async with started_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ async def decide(
 async def confirmed(officer: Visitor, title: str, *agreements: str) -> str:
     """A case of a confirmed breach whose duties are computed."""
     case = await opened(officer, title, chosen="\n".join(agreements), confirmed_at=NOW)
-    await shows(officer, case, "leave by themselves")
+    await shows(officer, case, "Read and release")
     return case
 
 
@@ -52,10 +52,10 @@ def part(page: str, section: str) -> str:
 
 async def test_a_hold_shows_what_it_suspends_and_what_runs_on(officer: Visitor) -> None:
     case = await opened(officer, "Held", chosen="VA-001", reasonably_expected_at=NOW, confirmed_at=NOW)
-    await shows(officer, case, "leave by themselves")
+    await shows(officer, case, "Read and release")
     hold = {"particulars": "State police, ref. 7", "begins_at": NOW, "zone": "UTC", "secret": "yes"}
     answer = await decide(officer, case, "hold", hold)
-    assert (answer.status_code, answer.headers["location"]) == (SAID, f"{case}?done=hold#acts")
+    assert (answer.status_code, answer.headers["location"]) == (SAID, f"{case}?done=hold#done")
     page = html.unescape((await officer.get(case)).text)
     assert "Suspended by a law-enforcement hold: State police, ref. 7" in page
     assert "the clock runs on" in page
@@ -168,7 +168,7 @@ async def test_withheld_notices_wait_for_a_release(officer: Visitor, installatio
     assert "Withhold notices…" not in page
     assert "Decided by one person: without a second one it ends" in part(page, "acts")
     everything = await officer.send(case, f"{case}/drafts/release", {"unread": "yes"})
-    assert (everything.status_code, "1 are withheld" in everything.text) == (HTTPStatus.CONFLICT, True)
+    assert (everything.status_code, "1 is withheld" in everything.text) == (HTTPStatus.CONFLICT, True)
     answer = await officer.send(case, f"{case}/drafts/release", {"withheld": "yes", "unread": "yes"})
     assert answer.status_code == SAID
     page = await shows(officer, case, "on time")
@@ -204,7 +204,7 @@ async def test_a_date_is_corrected_for_the_case_or_for_one_agreement(officer: Vi
     case = await confirmed(officer, "Dates", "TN-001", "OH-001")
     days = {"name": "occurred", "first_day": "2026-10-01", "last_day": "2026-10-03", "reason": "The log says so."}
     assert (await decide(officer, case, "date", days)).status_code == SAID
-    assert "between 1 October 2026 and 3 October 2026" in (await officer.get(case)).text
+    assert "between Thu 1 Oct 2026 and Sat 3 Oct 2026" in (await officer.get(case)).text
     earlier = f"{utc_now() - timedelta(hours=3):%Y-%m-%dT%H:%M}"
     one = {"name": "confirmed", "instant": earlier, "zone": "UTC", "agreement": "OH-001", "reason": "Found then."}
     assert (await decide(officer, case, "date", one)).status_code == SAID
@@ -225,7 +225,7 @@ async def test_agreements_are_added_by_name_state_and_file(officer: Visitor) -> 
 
 async def test_a_dismissed_case_takes_no_more_decisions(officer: Visitor) -> None:
     case = await opened(officer, "A drill", chosen="VA-001", reasonably_expected_at=NOW)
-    await shows(officer, case, "leave by themselves")
+    await shows(officer, case, "Read and release")
     assert (await decide(officer, case, "dismiss", {"reason": "It was a drill."})).status_code == SAID
     page = await shows(officer, case, "closed ")
     assert "act-forms" not in page

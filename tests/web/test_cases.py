@@ -91,7 +91,7 @@ class TestOneCase:
         case = await opened(officer, "Confirmed later", chosen="MO-001")
         await shows(officer, case, "not dated yet")
         answer = await confirm(officer, case, NOW)
-        assert (answer.status_code, answer.headers["location"]) == (303, f"{case}?done=confirm#acts")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{case}?done=confirm#done")
         page = await shows(officer, case, "2 d 23 h left")
         assert "Confirm the breach" not in page
 
@@ -123,7 +123,7 @@ class TestOneCase:
         await confirm(officer, case, NOW)
         await shows(officer, case, "Read and release 1 waiting notice")
         answer = await officer.send(case, f"{case}/acts/release", {"unread": "yes"})
-        assert answer.headers["location"] == f"{case}?done=release#acts"
+        assert answer.headers["location"] == f"{case}?done=release#done"
         page = await shows(officer, case, "on time")
         assert "released by officer" in page
         assert "Not yet known" in page

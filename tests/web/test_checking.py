@@ -11,6 +11,7 @@ from typing import ClassVar
 from uuid import UUID
 
 import httpx
+import pytest
 from sqlmodel import Session, func, select
 
 from models.tables import Case, EvidenceEntry
@@ -19,6 +20,7 @@ from queries.cases import read_case
 from starter.resources import utc_now
 from tests.support.incident_form import NOW, incident, opened, report, shows
 from tests.support.installation import Installation, Visitor
+from web import checking
 
 YEAR_AGO = utc_now() - timedelta(days=366)
 
@@ -79,6 +81,23 @@ class TestAReport:
         assert re.search(r"<strong>\w{3} \d+ \w{3} \d{4}, \d\d:\d\d(:\d\d)? E[SD]T</strong>", page.text)
         assert "overdue already" not in words
         assert recorded(installation) == before
+
+    async def test_with_many_due_instants_is_shown_a_page_at_a_time(
+        self, installation: Installation, officer: Visitor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """18,000 agreements can have thousands: no page holds them all, and each can be looked at."""
+        monkeypatch.setattr(checking, "LINES_SHOWN", 2)
+        before = recorded(installation)
+        page = await report(officer, unchecked("A page at a time", confirmed_at=NOW))
+        assert "1–2 of 3, what is due soonest first" in said(page)
+        further = await again(officer, "/cases/new/breach", page, act="look-2")
+        assert further.status_code == 200
+        assert "3–3 of 3" in said(further)
+        lines = [re.findall(r'<h3>[^<]+<span class="faint">([^<]+)', one.text) for one in (page, further)]
+        assert [len(some) for some in lines] == [2, 1]
+        assert recorded(installation) == before, "looking at more of it records nothing"
+        done = await again(officer, "/cases/new/breach", further)
+        assert done.headers["location"].endswith("?done=opened#done")
 
     async def test_is_opened_by_the_button_with_everything_that_was_typed(self, officer: Visitor) -> None:
         page = await report(officer, unchecked("Carried along", description="Two lines,\nand <b>marks</b>."))
@@ -147,11 +166,11 @@ class TestAnAct:
         assert "1 district would be written to" in said(page)
         assert recorded(installation) == before
         done = await again(officer, f"{case}/acts/confirm", page)
-        assert (done.status_code, done.headers["location"]) == (303, f"{case}?done=confirm#acts")
+        assert (done.status_code, done.headers["location"]) == (303, f"{case}?done=confirm#done")
 
     async def test_that_corrects_a_date_says_what_moves_and_keeps_it_on_the_way_back(self, officer: Visitor) -> None:
         case = await opened(officer, "Corrected after a look", chosen="MO-001", confirmed_at=NOW)
-        await shows(officer, case, "leave by themselves")
+        await shows(officer, case, "Read and release")
         typed = {
             "name": "confirmed",
             "instant": f"{utc_now() - timedelta(days=3, hours=2):%Y-%m-%dT%H:%M}",
@@ -174,7 +193,7 @@ class TestAnAct:
 
     async def test_that_adds_agreements_from_a_file_carries_them_along(self, officer: Visitor) -> None:
         case = await opened(officer, "Added after a look", chosen="MO-001", confirmed_at=NOW)
-        await shows(officer, case, "leave by themselves")
+        await shows(officer, case, "Read and release")
         page = await officer.send(case, f"{case}/acts/add", {"state": ""}, ("more.csv", b"reference\nVT-001\n"))
         assert "2 agreements are in the case" in said(page)
         done = await again(officer, f"{case}/acts/add", page)

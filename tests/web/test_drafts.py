@@ -22,7 +22,7 @@ TEXT = "Rosters were exported by an account that should not have been able to."
 async def drafted(officer: Visitor, title: str, *agreements: str) -> str:
     """A case of a confirmed breach whose notices are drafted."""
     case = await opened(officer, title, chosen="\n".join(agreements), confirmed_at=NOW)
-    await shows(officer, case, "leave by themselves")
+    await shows(officer, case, "Read and release")
     return case
 
 
@@ -51,7 +51,7 @@ async def test_a_draft_reads_as_the_mail_that_leaves_but_for_its_link(officer: V
     released = await officer.send(
         address, f"{address}/release", {"clause": "breach.notice", "read": field(page, "read")}
     )
-    assert (released.status_code, released.headers["location"]) == (303, f"{case}?done=release#acts")
+    assert (released.status_code, released.headers["location"]) == (303, f"{case}?done=release#done")
     page = await shows(officer, case, "on time")
     link = re.search(rf'href="({case}/messages/[0-9a-f]{{64}})"', page)
     assert link
@@ -84,7 +84,7 @@ async def test_a_draft_that_changed_since_it_was_read_is_read_again(officer: Vis
     (address,) = await drafts_of(officer, case)
     mark = field((await officer.get(address)).text, "read")
     said = await officer.send(address, f"{address}/learn", {"element": "description", "value": "A folder was open."})
-    assert said.headers["location"] == f"{address}?done=learn"
+    assert said.headers["location"] == f"{address}?done=learn#done"
     page = (await officer.get(address)).text
     assert "A folder was open." in page[page.index('<pre class="mail">') :].split("</pre>")[0], "at once"
     kinds = [entry["kind"] for entry in (await officer.get(f"/api{case}/evidence")).json()["items"]]
@@ -132,7 +132,7 @@ async def test_a_test_mail_is_marked_and_is_no_notice(officer: Visitor, installa
     wrong = await officer.send(address, f"{address}/test", {"to": "nobody"})
     assert (wrong.status_code, "Address:" in wrong.text) == (HTTPStatus.UNPROCESSABLE_ENTITY, True)
     done = await officer.send(address, f"{address}/test", {"to": "robin@provider.example.org"})
-    assert done.headers["location"] == f"{address}?done=test"
+    assert done.headers["location"] == f"{address}?done=test#done"
 
     folder = installation.resources.settings.home / "mail"
     mail = await eventually(lambda: _caught(folder, "robin@provider.example.org"))
@@ -168,7 +168,7 @@ async def test_a_draft_is_shown_only_where_it_waits(officer: Visitor, address: s
 
 async def test_a_dismissal_ordered_is_not_called_sent_without_release(officer: Visitor) -> None:
     case = await opened(officer, "Dismissed", chosen="VA-001", reasonably_expected_at=NOW)
-    await shows(officer, case, "leave by themselves")
+    await shows(officer, case, "Read and release")
     await officer.send(case, f"{case}/drafts/release", {"unread": "yes"})
     await shows(officer, case, "on time")
     await officer.send(case, f"{case}/acts/dismiss", {"reason": "Our own backup made the copy."})

@@ -170,7 +170,7 @@ async def test_a_browser_that_goes_away_leaves_a_whole_report(
     await installation.app.state.site.finish()
 
     again = await report(officer, incident("The browser goes away"))
-    assert again.headers["location"].endswith("?done=already")
+    assert again.headers["location"].endswith("?done=already#done")
     titles = [case.title for case in cases_of(installation)]
     assert titles.count("The browser goes away") == 1
 

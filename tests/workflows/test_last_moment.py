@@ -17,7 +17,7 @@ from tests.support.post import memos
 
 HOUR = timedelta(hours=1)
 PROMPT = {"last_moment_reminder_minutes": 60, "last_moment_hours": 4}
-WAITING = "wait for release"
+WAITING = " for release"
 
 
 async def test_its_release_is_asked_for_at_once_and_every_hour(engine: VirtualEngine) -> None:

@@ -52,7 +52,7 @@ async def test_a_contact_that_fails_is_followed_by_the_next_the_officer_told_and
             ]
             assert duty.verdict is Verdict.ON_TIME
             memo, notice = server.messages[-1], server.messages[0]
-            assert b"1 contacts refused a notice" in memo
+            assert b"1 contact refused a notice" in memo
             assert b"Pine Coast Regional School Unit" in memo
             assert b"deputy@pinecoast.example.org" in notice
             raised = [entry for entry in case(engine, case_id).evidence if entry.kind == "contact_escalated"]

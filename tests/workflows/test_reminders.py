@@ -18,7 +18,7 @@ from tests.support.officers import officer
 from tests.support.post import memos
 
 HOUR = timedelta(hours=1)
-WAITING, CHASE = "wait for release", "Please acknowledge"
+WAITING, CHASE = " for release", "Please acknowledge"
 
 
 def acknowledge(engine: VirtualEngine, case_id: UUID, state: str) -> None:
@@ -43,7 +43,7 @@ async def test_an_officer_is_reminded_as_the_time_of_a_draft_runs_out(
     reminders = memos(engine, case_id, WAITING)
     assert len(reminders) == len(parts)
     for memo, part in zip(reminders, parts, strict=True):
-        assert f"{part} of their time is over" in " ".join(memo.get_content().split())
+        assert f"{part} of the time is over" in " ".join(memo.get_content().split())
         assert "Cumberland Hollow Schools" in memo.get_content()
         assert "security@provider.example.org" in memo["To"]
     noted = [entry.body for entry in case(engine, case_id).evidence if entry.kind == "reminder_sent"]
@@ -71,7 +71,7 @@ async def test_of_reminders_that_are_past_already_only_the_last_is_given(engine:
     report = incident("TN-001", confirmed=utc_now() - 60 * HOUR)
     case_id = await open_case(engine, report, reminder_fractions=(0.5, 0.75, 0.9))
     (memo,) = memos(engine, case_id, WAITING)
-    assert "75% of their time" in " ".join(memo.get_content().split())
+    assert "75% of the time" in " ".join(memo.get_content().split())
 
 
 async def test_nobody_is_reminded_of_what_is_released_or_withheld(engine: VirtualEngine) -> None:

@@ -122,7 +122,7 @@ async def test_a_notice_that_should_have_left_and_has_not_is_raised_once(engine:
     alter(engine, Batch, case_id, leaves_at=utc_now() - DAY)
     for _ in range(2):
         await sweep(engine)
-    assert raised(engine, case_id, "watchdog_raised") == told(engine, case_id, "have not begun to") == 1
+    assert raised(engine, case_id, "watchdog_raised") == told(engine, case_id, "did not begin to") == 1
 
 
 async def test_a_batch_that_nobody_sends_any_more_is_raised_once(engine: VirtualEngine) -> None:
@@ -130,7 +130,7 @@ async def test_a_batch_that_nobody_sends_any_more_is_raised_once(engine: Virtual
     alter(engine, Batch, case_id, status=BatchStatus.SENDING)
     for _ in range(2):
         await sweep(engine)
-    assert raised(engine, case_id, "watchdog_raised") == told(engine, case_id, "nothing goes on with them") == 1
+    assert raised(engine, case_id, "watchdog_raised") == told(engine, case_id, "nothing goes on") == 1
 
 
 async def test_a_batch_raised_while_it_waited_is_raised_once_more_if_its_sending_stops(engine: VirtualEngine) -> None:
@@ -143,7 +143,7 @@ async def test_a_batch_raised_while_it_waited_is_raised_once_more_if_its_sending
     for _ in range(2):
         await sweep(engine)
     assert raised(engine, case_id, "watchdog_raised") == 2
-    assert told(engine, case_id, "have not begun to") == told(engine, case_id, "nothing goes on with them") == 1
+    assert told(engine, case_id, "did not begin to") == told(engine, case_id, "nothing goes on") == 1
 
 
 async def test_an_overdue_duty_that_nobody_was_told_of_is_escalated_once(engine: VirtualEngine) -> None:

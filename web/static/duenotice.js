@@ -27,6 +27,12 @@ function showKind(fieldset) {
   for (const part of fieldset.querySelectorAll("[data-kind]")) part.hidden = part.dataset.kind !== chosen;
 }
 
+// The zone in which times are shown and asked for, where the account names none; districts' pages use their own.
+if (!location.pathname.startsWith("/n/")) {
+  const zone = encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone);
+  document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=strict`;
+}
+
 countDown();
 setInterval(countDown, 15000);
 
@@ -37,6 +43,19 @@ for (const time of document.querySelectorAll("time[datetime*=T]")) {
 for (const fieldset of document.querySelectorAll("[data-kinds]")) {
   showKind(fieldset);
   fieldset.addEventListener("change", () => showKind(fieldset));
+}
+
+// The server says the same, but only after all of it was sent. A file of agreements may be as large as a request.
+for (const input of document.querySelectorAll("input[type=file]:not([data-any-size])")) {
+  const said = document.createElement("p");
+  Object.assign(said, { className: "problem", id: `${input.id}-too-large`, role: "alert" });
+  input.addEventListener("change", () => {
+    const large = [...input.files].find((file) => file.size > Number(document.body.dataset.largest));
+    said.textContent = large ? `${large.name} is larger than ${document.body.dataset.largest / 2 ** 20} MiB. Choose a smaller file, or send it in parts.` : "";
+    if (!large) return;
+    input.value = "";
+    input.before(said);
+  });
 }
 
 const chosen = document.querySelector("[data-chosen]");
@@ -51,23 +70,38 @@ if (chosen) {
 
 const sending = document.querySelector("[data-progress]");
 if (sending) {
-  const lines = [...sending.querySelectorAll("p")];
-  const look = async () => {
-    const answer = await fetch(sending.dataset.progress);
-    const found = answer.ok ? await answer.json() : null;
-    if (found?.length !== lines.length) {
-      const link = document.createElement("a");
-      link.href = location.pathname;
-      link.textContent = "Look again";
-      sending.append(found?.length ? "More is being sent. " : "All of these have left. ", link);
-      return;
+  const titles = JSON.parse(sending.dataset.titles);
+  const [lines, over] = [sending.querySelector("[data-lines]"), sending.querySelector("[data-over]")];
+  const pattern = lines.firstElementChild.cloneNode(true);
+  const grouped = (number) => number.toLocaleString("en-US");
+  const lineOf = (each) => {
+    const key = `${each.clause} ${each.kind}`;
+    let line = [...lines.children].find((known) => known.dataset.sent === key);
+    if (!line) {  // a clause of which nothing was being sent before
+      line = pattern.cloneNode(true);
+      line.dataset.sent = key;
+      line.querySelector("[data-name]").textContent = `${titles[each.clause] ?? each.clause}: ${each.kind}s`;
+      lines.append(line);
     }
-    found.forEach((each, place) => {
-      lines[place].querySelector("progress").value = each.given;
-      const [given, total] = [each.given, each.total].map((number) => number.toLocaleString("en-US"));
-      lines[place].querySelector("[data-given]").textContent = `${given} of ${total}`;
-    });
-    setTimeout(look, 2000);
+    return line;
+  };
+  const show = (found) => {
+    const shown = new Set();
+    for (const each of found) {
+      const [line, given] = [lineOf(each), `${grouped(each.given)} of ${grouped(each.total)}`];
+      Object.assign(line.querySelector("progress"), { max: each.total, value: each.given });
+      line.querySelector("[data-given]").textContent = given;
+      shown.add(line);
+    }
+    for (const line of lines.children) line.hidden = !shown.has(line);
+    over.hidden = found.length > 0;
+  };
+  let quiet = 0;  // looks in a row that found nothing under way: between two batches, or because all have left
+  const look = async () => {
+    const found = await fetch(sending.dataset.progress).then((answer) => (answer.ok ? answer.json() : null), () => null);
+    if (found) show(found);
+    quiet = found?.length ? 0 : quiet + 1;
+    if (quiet < 30) setTimeout(look, 2000);
   };
   setTimeout(look, 2000);
 }
