@@ -14,6 +14,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.cases import CaseActivities
 from activities.duties import DutyActivities
 from activities.heartbeat import HEARTBEAT_INTERVAL
+from activities.holders import HolderActivities
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
 from activities.replies import ReplySender
@@ -75,7 +76,9 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     """
     settings, database = resources.settings, resources.database
     cases = CaseActivities(database, resources.catalogue)
-    duties = DutyActivities(database, resources.catalogue, settings.defaults, settings.side)
+    duties = DutyActivities(
+        database, resources.catalogue, settings.defaults, settings.side, organisation=settings.organisation.name
+    )
     transport, writer = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
     notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
     soon = timedelta(hours=settings.leaves_soon_hours)
@@ -89,6 +92,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         time_zone=settings.time_zone or "UTC",
     )
     replies = ReplySender(database, transport, writer, unknown_resends=settings.unknown_resends)
+    holders = HolderActivities(database, transport, writer, reminders.telling)
     policy = notice_policy(settings)
     watchdog = WatchdogActivities(
         resources.client,
@@ -112,6 +116,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             reminders.ask_for_decision,
             reminders.raise_overdue,
             reminders.chase_acknowledgements,
+            holders.ask_holders,
             watchdog.sweep,
         ],
         activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),

@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 
 from cases.messages import (
     AskForDecision,
+    AskHolders,
     BatchOutcome,
     ChaseAcknowledgements,
     Chased,
@@ -156,6 +157,15 @@ class ReminderContract(ABC):
     @abstractmethod
     async def chase_acknowledgements(self, message: ChaseAcknowledgements) -> Chased:
         """Ask each LEA whose notice has gone unacknowledged."""
+
+
+class HolderContract(ABC):
+    """Asking the holders of data to dispose of it, and to confirm that."""
+
+    @activity.defn
+    @abstractmethod
+    async def ask_holders(self, message: AskHolders) -> None:
+        """Write to each holder what is to be said to it by now."""
 
 
 class WatchdogContract(ABC):

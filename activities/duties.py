@@ -12,6 +12,8 @@ from models.defaults import Defaults
 from models.enums import CaseStatus, Party
 from models.tables import Case
 from records.duties import compute_duties, dated_elements, vocabulary
+from records.holder_documents import write_confirmations
+from records.holders import plan_holders
 from records.notices import plan_notices, waiting_batches
 from records.scope import pin_terms
 from records.summary import summarise
@@ -22,15 +24,18 @@ from terms.catalogue import Catalogue
 class DutyActivities(DutyContract):
     """The activity that turns dated facts into duties and planned notices, in one transaction."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, defaults: Defaults, side: Party) -> None:
+    def __init__(
+        self, database: Database, catalogue: Catalogue, defaults: Defaults, side: Party, *, organisation: str
+    ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._defaults = defaults
         self._side = side
+        self._organisation = organisation
 
     @activity.defn
     def compute_duties(self, message: ComputeDuties) -> ComputedDuties:
-        """Compute every duty of the case again, keep what changed, and plan the notices not yet planned."""
+        """Compute every duty of the case again, keep what changed, and plan what holders and LEAs are told."""
         clock, alive = activity_clock(), activity.heartbeat
         with self._database.writing() as session:
             now, case = clock(), session.get_one(Case, message.case_id)
@@ -39,6 +44,8 @@ class DutyActivities(DutyContract):
             if case.status is not CaseStatus.DISMISSED:
                 compute_duties(session, case, terms, self._defaults, self._side, now, progress=alive)
             alive()
+            plan_holders(session, case, message.policy, now)
+            write_confirmations(session, case, self._organisation, now)
             plan_notices(session, case.id, message.policy, now, dated_elements(session, case.id, terms))
             case.computed_at = now
             session.flush()

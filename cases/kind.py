@@ -59,8 +59,13 @@ class Kind:
         shown: the content elements that its page shows first, with what people call them.
         templates: the names of templates of its own, where its notices read differently: in ``config/notices/``, or as
             ``package:name`` in a package, which then holds the words of its clauses too.
+        holders_see: the content elements that each holder of the data is shown on the page behind its link. A kind
+            that names any asks every holder for its confirmation (``records/holders.py``), once it is decided.
+        holders_document: the content element that the case itself writes once every holder has confirmed; nobody else
+            adds or tells it.
         workflow: its workflow class, as ``module:name``.
         records: the module that stores its own acts; None where it has none.
+        prepares: what checks an intake against SQL and adds the dated facts that follow from it, as ``module:name``.
     """
 
     name: str
@@ -85,7 +90,10 @@ class Kind:
     usual_order: tuple[tuple[str, str], ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[NoticeKind, str] = field(default_factory=dict)
+    holders_see: tuple[str, ...] = ()
+    holders_document: str | None = None
     records: str | None = None
+    prepares: str | None = None
 
     @property
     def all_acts(self) -> tuple[type[Act], ...]:

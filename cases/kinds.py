@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from cases.breach import BREACH
+from cases.disposition import DISPOSITION
 from cases.kind import Kind
 from models.errors import NotFound
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH,)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION)}
 """The kinds by name."""
 
 

@@ -128,6 +128,13 @@ class Chased(Message):
     again_at: datetime | None = None
 
 
+class AskHolders(Message):
+    """Write to the holders of a case's data what is to be said to them by now."""
+
+    case_id: UUID
+    policy: NoticePolicy = NoticePolicy()
+
+
 class CloseCase(Message):
     """Close a case in which no duty is open."""
 

@@ -28,6 +28,9 @@ class NoticePolicy(Message):
     A draft whose last safe moment has passed when it is made, as where a date that was given lies far back, still waits
     ``overdue_grace_minutes`` for a person. An officer is told ``lapse_warning_minutes`` before what one person withheld
     leaves nevertheless.
+
+    A holder of data that is to confirm its disposal is reminded at ``holder_fractions`` of the time that it was given,
+    and ``holder_hours_before`` its due instant; its link lasts ``holder_link_days`` longer than that.
     """
 
     release: Literal["officer", "immediate"] = "officer"
@@ -39,6 +42,9 @@ class NoticePolicy(Message):
     last_moment_hours: int | None = None
     overdue_grace_minutes: int = 30
     lapse_warning_minutes: int = 120
+    holder_fractions: tuple[float, ...] = ()
+    holder_hours_before: tuple[int, ...] = ()
+    holder_link_days: int = 30
 
 
 class BatchPlan(Message):
@@ -98,8 +104,9 @@ class CaseSummary(Message):
     ``lacking_notices`` counts LEAs told without every element; ``unacknowledged`` those that have not answered;
     ``undecided`` messages of which nobody can say whether they arrived, and which wait for a person's decision;
     ``due_instants`` are the distinct due instants of open duties, the earliest first; ``elapses_at`` is the first at
-    which the passing of time itself ends a duty. ``computing`` is whether something recorded is not yet in these
-    figures.
+    which the passing of time itself ends a duty. ``unsettled_holders`` are those of the data from which something is
+    awaited, and ``holders_at`` is when one of them is to be written to next. ``computing`` is whether something
+    recorded is not yet in these figures.
     """
 
     open_duties: int = 0
@@ -110,6 +117,8 @@ class CaseSummary(Message):
     undecided: int = 0
     due_instants: tuple[datetime, ...] = ()
     elapses_at: datetime | None = None
+    unsettled_holders: int = 0
+    holders_at: datetime | None = None
     computing: bool = False
 
 
@@ -197,7 +206,8 @@ class CaseState(BaseModel):
         busy = self.waiting or self.leaving or self.put_off or self.is_behind()
         chasing = bool(self.chases) and self.summary.unacknowledged > 0
         lacking = self.summary.lacking_notices > 0 and not self.dismissed
-        left = self.summary.open_duties or lacking or self.summary.undecided
+        awaited = self.summary.unsettled_holders > 0 and not self.dismissed
+        left = self.summary.open_duties or lacking or self.summary.undecided or awaited
         return not (busy or left or chasing)
 
     def waiting_of(self, clause: str | None) -> list[BatchPlan]:

@@ -193,6 +193,14 @@ class Settings(BaseSettings):
     last_moment_hours: int = Field(default=4, ge=0)
     """How long such a notice, once it lacks nothing required, waits for an officer before it goes out by itself."""
 
+    holder_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.75, 0.9)
+    """When a holder of data that is to confirm its disposal is reminded, as fractions of the time it was given."""
+    holder_hours_before: tuple[Annotated[int, Field(ge=0)], ...] = (24, 0)
+    """How many hours before its due instant such a holder is reminded; 0 is at the due instant."""
+
+    holder_link_days: int = Field(default=30, ge=1, le=366)
+    """How long after the due instant the link lasts by which such a holder confirms."""
+
     supplement_minutes: int = Field(default=60, ge=0)
     """How long a supplemental notice gathers further facts before it goes out by itself."""
     chase_hours: tuple[Annotated[int, Field(gt=0)], ...] = (24, 72, 168)
@@ -235,7 +243,7 @@ class Settings(BaseSettings):
             raise ValueError("an OpenID provider takes an issuer, a client id and a client secret")
         return secret
 
-    @field_validator("reminder_fractions")
+    @field_validator("reminder_fractions", "holder_fractions")
     @classmethod
     def _ascending(cls, fractions: tuple[float, ...]) -> tuple[float, ...]:
         if list(fractions) != sorted(set(fractions)):

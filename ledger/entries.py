@@ -23,7 +23,19 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from cases.values import AnchorValue
-from models.enums import Authentication, BatchStatus, ContactRole, DutyStatus, NoticeKind, Role, Told, Verdict, Way
+from models.enums import (
+    Authentication,
+    BatchStatus,
+    ContactRole,
+    DutyStatus,
+    HolderAnswerKind,
+    HolderMail,
+    NoticeKind,
+    Role,
+    Told,
+    Verdict,
+    Way,
+)
 
 JsonObject: TypeAlias = dict[str, Any]
 """A JSON object (RFC 8259) of integers below 2**53, finite numbers, text, booleans, nulls, lists and objects."""
@@ -408,6 +420,7 @@ class CaseOpened(CaseEvent):
         anchors: its dated facts as reported.
         agreements: those that it touches.
         report_sha256: the report as it was given.
+        kept_sha256: the files that came with it.
         dates_confirmed: which of the dates are hardly meant, and were confirmed nevertheless; left out where none is.
         authenticated: how it was shown who reported it, where that is known.
     """
@@ -418,8 +431,13 @@ class CaseOpened(CaseEvent):
     anchors: tuple[DatedFact, ...]
     agreements: tuple[UUID, ...]
     report_sha256: Kept[str]
+    kept_sha256: Apart[tuple[str, ...]] = ()
     dates_confirmed: IfAny[tuple[str, ...] | None] = None
     authenticated: IfAny[Authentication | None] = None
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        return (self.report_sha256, *self.kept_sha256)
 
     @property
     def key(self) -> str:
@@ -1151,6 +1169,171 @@ class LinksMailed(CaseEvent):
     @property
     def key(self) -> str:
         return f"{self.kind}:{self.agreement_id}:{self.message_sha256}"
+
+
+# Holders of data, and legal holds
+
+
+class SubprocessorsImported(Event):
+    """A file of the subprocessors that hold data was taken in.
+
+    Attributes:
+        added: how many it added.
+        changed: how many it changed.
+        file_sha256: the file.
+    """
+
+    kind = "subprocessors_imported"
+    added: int
+    changed: int
+    file_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"subprocessors-imported:{self.file_sha256}:{self.at.isoformat()}"
+
+
+class SubprocessorRemoved(Event):
+    """A subprocessor was taken off the list: cases that begin later do not ask it.
+
+    Attributes:
+        subprocessor: the subprocessor.
+    """
+
+    kind = "subprocessor_removed"
+    subprocessor: Subject[UUID]
+
+    @property
+    def key(self) -> str:
+        return f"subprocessor-removed:{self.subprocessor}"
+
+
+class LegalHoldEvent(Event):
+    """A decision about data that has to be kept.
+
+    Attributes:
+        hold: the decision.
+        agreement: whose data it keeps; left out where it is that of all agreements.
+        reason_sha256: why.
+    """
+
+    hold: Subject[UUID]
+    agreement: IfAny[UUID | None] = None
+    reason_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.hold}"
+
+
+class LegalHoldPlaced(LegalHoldEvent):
+    """Data is to be kept until somebody lifts this."""
+
+    kind = "legal_hold_placed"
+
+
+class LegalHoldLifted(LegalHoldEvent):
+    """Data need not be kept for this reason any more."""
+
+    kind = "legal_hold_lifted"
+
+
+class HolderEvent(CaseEvent):
+    """Something happened between us and a holder of data that is to confirm its disposal.
+
+    Attributes:
+        task: what the holder is asked.
+        contact: the holder; left out where it is the party that owes the disposal.
+    """
+
+    task: Subject[UUID]
+    contact: IfAny[UUID | None] = None
+
+
+class HolderWritten(HolderEvent):
+    """A holder was written to.
+
+    Attributes:
+        mail: why.
+        step: how far the ladder of reminders had come.
+        link: which of its links the message holds; left out where it holds none.
+        message_sha256: the message.
+        rejected: whether its mail server refused the message.
+        unknown: whether nobody can say if the message arrived.
+    """
+
+    kind = "holder_written"
+    mail: HolderMail
+    step: int
+    link: IfAny[int | None] = None
+    message_sha256: Kept[str]
+    rejected: bool
+    unknown: bool
+
+    @property
+    def key(self) -> str:
+        return f"holder-written:{self.task}:{self.mail}:{self.message_sha256}"
+
+
+class HolderAnswered(HolderEvent):
+    """A holder answered, through its link or by somebody who recorded its word.
+
+    Attributes:
+        answer: the answer as SQL keeps it.
+        answer_kind: what sort of answer.
+        performed: the duties that it performed, each with its verdict.
+        said_sha256: what it said.
+        files_sha256: the files that came with it.
+    """
+
+    kind = "holder_answered"
+    answer: UUID
+    answer_kind: HolderAnswerKind
+    performed: tuple[str, ...] = ()
+    said_sha256: Kept[str]
+    files_sha256: Apart[tuple[str, ...]] = ()
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.said_sha256, *self.files_sha256)))
+
+    @property
+    def key(self) -> str:
+        return f"holder-answered:{self.answer}"
+
+
+class HolderRefused(HolderEvent):
+    """Somebody tried to answer through a link of a holder that takes no answer any more; noted once a day.
+
+    Attributes:
+        reason: why, in a word.
+    """
+
+    kind = "holder_refused"
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return f"holder-refused:{self.task}:{self.reason}:{self.at:%Y-%m-%d}"
+
+
+class HoldersConfirmed(CaseEvent):
+    """Every holder of an agreement's data has confirmed or was excused, and the confirmation for the LEA was written.
+
+    Attributes:
+        agreement: the agreement.
+        document: the confirmation as SQL keeps it.
+        content_sha256: its file.
+    """
+
+    kind = "holders_confirmed"
+    agreement: Subject[UUID]
+    document: UUID
+    content_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"holders-confirmed:{self.document}"
 
 
 # Documents for families, and costs

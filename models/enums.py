@@ -152,6 +152,8 @@ class ProposalKind(StrEnum):
     """That duties were performed by other means than the engine's: on somebody's word, with proof."""
     WITHHOLD = "withhold"
     """That notices stay back past their due instant."""
+    WAIVER = "waiver"
+    """That nobody waits any more for a holder of data to confirm its disposal."""
 
 
 class FactStatus(StrEnum):
@@ -167,6 +169,61 @@ class AnswerKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     QUESTION = "question"
     OTHER_CONTACT = "other_contact"
+
+
+class HolderStatus(StrEnum):
+    """Where what is asked of one holder of the data stands."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    """It gave no certificate, but said something that an officer has to decide about."""
+    CONFIRMED = "confirmed"
+    HOLDS_NOTHING = "holds_nothing"
+    """It said that it holds nothing, and an officer accepted that."""
+    WAIVED = "waived"
+    """Two people decided that nobody waits for it."""
+
+
+SETTLED = frozenset({HolderStatus.CONFIRMED, HolderStatus.HOLDS_NOTHING, HolderStatus.WAIVED})
+"""Where nothing is awaited from a holder any more."""
+
+
+class HolderAnswerKind(StrEnum):
+    """What a holder answered through its link."""
+
+    CERTIFICATE = "certificate"
+    HOLDS_NOTHING = "holds_nothing"
+    MORE_TIME = "more_time"
+    DECLINED = "declined"
+
+
+class Sanitization(StrEnum):
+    """How data was made unreadable (NIST SP 800-88 Rev. 2)."""
+
+    CLEAR = "clear"
+    PURGE = "purge"
+    DESTROY = "destroy"
+    CRYPTOGRAPHIC_ERASE = "cryptographic-erase"
+    """A purge that destroys the keys under which the data was encrypted."""
+
+
+class HolderMail(StrEnum):
+    """Why a holder is written to."""
+
+    ASKED = "asked"
+    REMINDED = "reminded"
+    REFUSED = "refused"
+    """Its answer was not accepted, and it is asked again."""
+    MOVED = "moved"
+    """What was asked is due at another instant."""
+    STOPPED = "stopped"
+    """A legal hold keeps the data: nothing may be disposed of."""
+    RESUMED = "resumed"
+    """The legal hold is lifted."""
+    UNDECIDED = "undecided"
+    """The provider: the directive waits for an officer's acceptance."""
+    OTHERS_MISSING = "others_missing"
+    """The provider: other holders have not confirmed."""
 
 
 class Role(StrEnum):

@@ -21,6 +21,8 @@ from models.enums import (
     DeliveryStatus,
     DutyStatus,
     FactStatus,
+    HolderAnswerKind,
+    HolderStatus,
     NoticeKind,
     Party,
     PerformedBy,
@@ -437,7 +439,8 @@ class Proposal(SQLModel, table=True):
 
     ``ground`` is why no notice is required. ``proof_sha256``, ``how_sha256``, ``to_whom_sha256`` and ``done_at`` are
     what is said of duties that were performed by other means; ``undone_…`` is the correction that took that back.
-    ``raised_at`` is when those were told who may decide it.
+    ``task_id`` is what a holder of data is asked whom nobody is to wait for. ``raised_at`` is when those were told who
+    may decide it.
     """
 
     __tablename__ = "proposal"
@@ -446,6 +449,7 @@ class Proposal(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
     kind: ProposalKind = _word(ProposalKind)
+    task_id: UUID | None = Field(default=None, foreign_key="holder_task.id")
     clause: str | None = None
     ground: str | None = None
     agreements: list[str] = Field(default_factory=list, sa_type=JSON)
@@ -485,7 +489,8 @@ class Withholding(SQLModel, table=True):
 class Confirmation(SQLModel, table=True):
     """A party's own word that it did what a duty asks: who is to give it, and once given, what it said.
 
-    ``contact_id`` is None for the party that owes the duty itself.
+    ``contact_id`` is None for the party that owes the duty itself; one that was ``withdrawn_at`` stands no more, since
+    its holder got the data back.
     """
 
     __tablename__ = "confirmation"
@@ -497,6 +502,104 @@ class Confirmation(SQLModel, table=True):
     particulars_sha256: str = Field(foreign_key="artifact.sha256")
     given_at: datetime = _instant()
     recorded_by: str
+    withdrawn_at: datetime | None = _instant_or_none()
+
+
+class Subprocessor(SQLModel, table=True):
+    """One subprocessor that holds data under one agreement, or under all where none is named.
+
+    ``data`` is which data it holds. One that was ``removed_at`` is asked no more in cases that begin later.
+    """
+
+    __tablename__ = "subprocessor"
+
+    id: UUID = Field(primary_key=True)
+    agreement_id: UUID | None = Field(default=None, foreign_key="agreement.id", index=True)
+    name: str = _sealed("subprocessor.name")
+    email: str = _sealed("subprocessor.email")
+    data: str = _sealed("subprocessor.data")
+    recorded_at: datetime = _instant()
+    removed_at: datetime | None = _instant_or_none()
+
+
+class LegalHold(SQLModel, table=True):
+    """A decision that data has to be kept, under one agreement, or under all where none is named."""
+
+    __tablename__ = "legal_hold"
+
+    id: UUID = Field(primary_key=True)
+    agreement_id: UUID | None = Field(default=None, foreign_key="agreement.id", index=True)
+    reason: str = _sealed("legal_hold.reason")
+    placed_by: str
+    placed_at: datetime = _instant()
+    lifted_by: str | None = None
+    lifted_at: datetime | None = _instant_or_none()
+    lifted_because: str | None = _sealed_or_none("legal_hold.lifted_because")
+
+
+ANSWERED = text("status = 'answered'")
+"""What a holder's task is about whose answer an officer decides; in these words, the index on it is used."""
+
+
+class HolderTask(SQLModel, table=True):
+    """What one holder of an agreement's data is asked in one case: to dispose of the data, and to certify that.
+
+    ``contact_id`` is None for the party that owes the disposal itself, which confirms last. It is ``awaited_since`` an
+    instant, until ``due_at``; ``steps`` counts how far its ladder of reminders has come; ``told_due_at`` and
+    ``stopped`` are what its holder was last told: by when, and whether a legal hold keeps the data. ``again_at`` is
+    when it is written to next. Its link is known by the SHA-256 of its token; ``link_number`` makes each a link of its
+    own.
+    """
+
+    __tablename__ = "holder_task"
+    __table_args__ = (
+        Index("holder_task_case_again", "case_id", "again_at"),
+        Index("holder_task_answered", "case_id", "due_at", sqlite_where=ANSWERED, postgresql_where=ANSWERED),
+    )
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id")
+    agreement_id: UUID = Field(foreign_key="agreement.id")
+    contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
+    data: str | None = _sealed_or_none("holder_task.data")
+    status: HolderStatus = _word(HolderStatus)
+    due_at: datetime | None = _instant_or_none()
+    awaited_since: datetime = _instant()
+    asked_at: datetime | None = _instant_or_none()
+    told_due_at: datetime | None = _instant_or_none()
+    stopped: bool = False
+    refused_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    steps: int = 0
+    again_at: datetime | None = _instant_or_none()
+    link_number: int = 1
+    link_digest: str | None = Field(default=None, unique=True, max_length=64)
+    link_expires_at: datetime | None = _instant_or_none()
+    settled_at: datetime | None = _instant_or_none()
+
+
+class HolderAnswer(SQLModel, table=True):
+    """What a holder said of what it was asked: a certificate, or that it holds nothing, needs time or declines.
+
+    ``said_sha256`` is the artifact with all of it. A certificate needs no decision; a restore of the data makes it
+    ``superseded_at``. ``until`` is the day until which it asks for time, ``backups_expire_on`` when the last backup
+    expires that still holds the data.
+    """
+
+    __tablename__ = "holder_answer"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    task_id: UUID = Field(foreign_key="holder_task.id", index=True)
+    kind: HolderAnswerKind = _word(HolderAnswerKind)
+    said_sha256: str = Field(foreign_key="artifact.sha256")
+    until: date | None = None
+    backups_expire_on: date | None = None
+    given_at: datetime = _instant()
+    given_by: str
+    decided_by: str | None = None
+    decided_at: datetime | None = _instant_or_none()
+    accepted: bool | None = None
+    superseded_at: datetime | None = _instant_or_none()
 
 
 OPEN_ANSWER = text("seen_at IS NULL AND kind <> 'acknowledged'")

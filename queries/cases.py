@@ -22,6 +22,7 @@ from models.tables import Case, CaseAgreement, CaseFact, DueDate, Duty
 from queries.decisions import holds_of, questions_of, withholdings_of
 from queries.duties import EVERY_DUTY, duties_of
 from queries.evidence import evidence_of
+from queries.holders import holders_of, kept_by
 from queries.progress import notices_withheld, progress_of
 from queries.proposals import proposals_of
 from queries.troubles import troubles_of
@@ -98,6 +99,8 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         questions=() if ended else questions_of(session, case, terms, now),
         facts=_facts(session, case.id, due_dates),
         holds=holds_of(session, case.id, now),
+        holders=holders_of(session, case.id),
+        kept_by=kept_by(session, case.id),
         proposals=proposals_of(session, case.id),
         withholdings=withholdings_of(session, case.id),
         progress=progress_of(session, case.id),

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, func, select
 
 from config.database import Database
 from ledger.artifacts import fetch
+from ledger.entries import HolderWritten
 from models.errors import NotFound
 from models.tables import Delivery, EvidenceEntry, Notice, Reply
 from queries.views import EvidenceView
@@ -23,7 +24,7 @@ def read_evidence(
 
 
 def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
-    """The message of one of the case's deliveries, or of a reply in it, as sent (RFC 5322).
+    """The message of one of the case's deliveries, or of a reply in it, as sent, or one to a holder without its link.
 
     Raises:
         NotFound: none of the case holds it.
@@ -35,9 +36,19 @@ def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
             .where(Notice.case_id == case_id, Delivery.message_sha256 == sha256)
         ).first()
         of_reply = select(Reply.id).where(Reply.case_id == case_id, Reply.message_sha256 == sha256)
-        if of_case is None and session.exec(of_reply).first() is None:
+        is_kept = of_case is not None or session.exec(of_reply).first() is not None
+        if not is_kept and sha256 not in _to_holders(session, case_id):
             raise NotFound("No such message was sent in this case.", next_step="Open it from the case's page.")
         return fetch(session, sha256)
+
+
+def _to_holders(session: Session, case_id: UUID) -> set[str]:
+    rows = session.exec(
+        select(EvidenceEntry.artifacts).where(
+            EvidenceEntry.case_id == case_id, EvidenceEntry.kind == HolderWritten.kind
+        )
+    )
+    return {sha256 for artifacts in rows for sha256 in artifacts}
 
 
 def evidence_of(

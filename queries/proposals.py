@@ -11,12 +11,13 @@ from sqlmodel import Session, col, func, select
 
 from config.database import Database
 from ledger.artifacts import fetch, media_type_of
-from models.enums import BY_OTHER_MEANS, OPEN_STATUSES, DutyStatus, NoticeKind, ProposalKind, Verdict
+from models.enums import BY_OTHER_MEANS, OPEN_STATUSES, DutyStatus, NoticeKind, PerformedBy, ProposalKind, Verdict
 from models.errors import NotFound
-from models.tables import Agreement, Batch, Duty, Notice, Proposal
+from models.tables import Agreement, Batch, Duty, HolderTask, Notice, Proposal
 from queries.views import OtherMeansView, ProposalDetail, ProposalView, ProposedDuty
 from records.due_dates import read_due_dates
 from records.duties import verdict_on
+from records.holders import contact_name
 from records.notices import NOT_BEGUN
 from records.terms import agreements_knowing
 from records.uploads import UploadedFile, kept_file
@@ -100,7 +101,8 @@ def _views(session: Session, rows: Iterable[Proposal]) -> tuple[ProposalView, ..
             how=_text(session, row.how_sha256),
             to_whom=_text(session, row.to_whom_sha256),
             undone_reason=_text(session, row.undone_reason_sha256),
-            **row.model_dump(exclude={"case_id", *texts}),
+            holder=contact_name(session, session.get_one(HolderTask, row.task_id)) if row.task_id else None,
+            **row.model_dump(exclude={"case_id", "task_id", *texts}),
         )
         for row in rows
     )
@@ -127,6 +129,8 @@ def _duties_of(session: Session, row: Proposal) -> tuple[ColumnElement[bool], ..
         case ProposalKind.WITHHOLD:
             withheld = (col(Notice.batch_id).in_(batches_under(row)), col(Notice.dropped).is_(False))
             return (*in_case, col(Duty.id).in_(select(Notice.duty_id).where(*withheld)))
+        case ProposalKind.WAIVER:
+            return (*in_case, open_ones, col(Duty.performed_by) == PerformedBy.CONFIRMATION)
         case _:
             assert_never(row.kind)
 

@@ -9,17 +9,22 @@ from uuid import UUID
 from cases.values import AnchorValue
 from models.enums import (
     OPEN_STATUSES,
+    SETTLED,
     BatchStatus,
     CaseStatus,
     DeliveryStatus,
     DutyStatus,
     FactStatus,
+    HolderAnswerKind,
+    HolderMail,
+    HolderStatus,
     NoticeKind,
     Party,
     PerformedBy,
     ProposalKind,
     Verdict,
 )
+from records.legal_holds import LegalHoldView
 from records.view import View
 from terms.effective import TrailStep
 
@@ -229,11 +234,13 @@ class ProposalView(View):
     """What one person proposed about a clause and a second one decides; ``references`` is empty where it is for all.
 
     ``ground`` is why no notice is required; ``done_at``, ``how``, ``to_whom`` and ``proof_sha256`` are what is said of
-    duties performed by other means. Where nothing is left that an approval could change, nothing more follows from it.
+    duties performed by other means; ``holder`` is the holder of data for whom nobody is to wait. Where nothing is left
+    that an approval could change, nothing more follows from it.
     """
 
     id: UUID
     kind: ProposalKind
+    holder: str | None
     clause: str | None
     ground: str | None
     references: tuple[str, ...]
@@ -405,15 +412,73 @@ class QuestionView(View):
     again_at: datetime | None = None
 
 
+class HolderAnswerView(View):
+    """What a holder of data said: ``lines`` are what people call each part, and what was given."""
+
+    kind: HolderAnswerKind
+    given_at: datetime
+    given_by: str
+    lines: tuple[tuple[str, str], ...]
+    decided_by: str | None
+    decided_at: datetime | None
+    accepted: bool | None
+    superseded_at: datetime | None
+
+
+class HolderLetterView(View):
+    """A message that a holder was sent, without its link."""
+
+    why: HolderMail
+    at: datetime
+    message_sha256: str
+    rejected: bool
+    unknown: bool
+
+
+class HolderView(View):
+    """One holder of a case's data: what is awaited from it, what it said and what it was written.
+
+    ``name`` is that by which acts call it, ``provider`` for the party that owes the disposal.
+    """
+
+    name: str
+    email: str | None
+    data: str | None
+    time_zone: str
+    status: HolderStatus
+    due_at: datetime | None
+    asked_at: datetime | None
+    again_at: datetime | None
+    link_expires_at: datetime | None
+    answers: tuple[HolderAnswerView, ...]
+    letters: tuple[HolderLetterView, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is awaited from it any more."""
+        return self.status in SETTLED
+
+    @property
+    def acts(self) -> tuple[str, ...]:
+        """The names of the acts that make sense about it now, of those that its kind knows."""
+        if self.status is HolderStatus.ANSWERED:
+            return ("accept-answer", "refuse-answer", *self._waiving)
+        return () if self.is_settled else (*self._waiving, *(("revoke-link",) if self.link_expires_at else ()))
+
+    @property
+    def _waiving(self) -> tuple[str, ...]:
+        return () if self.email is None else ("propose-waiver",)
+
+
 class CaseHead(View):
     """One case without its duties and its evidence: what is known, decided and under way.
 
     ``shown`` are the facts that its kind shows first, by what people call them. ``clauses`` and ``grounds`` are what
     its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use.
     ``questions`` are what is asked as a decision, those still open first. ``computing`` is whether something recorded
-    is not yet in its duties; ``own_acts`` are the acts of its kind alone that make sense now, ``offered`` the others
-    that its page offers as forms. ``responsible`` and ``deputy`` are whose it is, as far as their accounts are in use;
-    ``assignable`` are the accounts whose it could be.
+    is not yet in its duties; ``kept_by`` are the legal holds that keep its data. ``own_acts`` are the acts of its kind
+    alone that make sense now, ``offered`` the others that its page offers as forms. ``responsible`` and ``deputy`` are
+    whose it is, as far as their accounts are in use; ``assignable`` are the accounts whose it could be.
     """
 
     id: UUID
@@ -432,6 +497,8 @@ class CaseHead(View):
     questions: tuple[QuestionView, ...]
     facts: tuple[FactView, ...]
     holds: tuple[HoldView, ...]
+    holders: tuple[HolderView, ...] = ()
+    kept_by: tuple[LegalHoldView, ...] = ()
     proposals: tuple[ProposalView, ...]
     withholdings: tuple[WithholdingView, ...]
     progress: tuple[ProgressView, ...]
@@ -458,6 +525,7 @@ class CaseHead(View):
             "dates": self.dates,
             "elements": elements,
             "asked": asked,
+            "holders": {holder.name: holder.name for holder in self.holders},
             "accounts": {name: name for name in self.assignable},
         }
 

@@ -59,7 +59,6 @@ from models.tables import (
     Batch,
     Case,
     CaseAct,
-    CaseAnchor,
     CaseFact,
     Duty,
     NotYetDecision,
@@ -67,8 +66,9 @@ from models.tables import (
     Withholding,
 )
 from people.accounts import check_second_person
-from records.anchors import current_anchors
+from records.anchors import current_anchors, keep_anchor
 from records.confirmations import confirm_done
+from records.holders import waive
 from records.other_means import perform_by_other_means, propose_done, undo
 from records.replies import keep_reply
 from records.responsible import assign
@@ -282,36 +282,33 @@ def set_anchor(
     recording: Recording, anchor: AnchorValue, agreement_id: UUID | None = None, reason: Kept | None = None
 ) -> JsonObject:
     """Give a case, or one agreement in it, a dated fact; the one before it is kept and named in evidence."""
-    session, case_id = recording.session, recording.case.id
-    same = (
-        col(CaseAnchor.case_id) == case_id,
-        col(CaseAnchor.name) == anchor.name,
-        col(CaseAnchor.agreement_id) == agreement_id if agreement_id else col(CaseAnchor.agreement_id).is_(None),
-        col(CaseAnchor.superseded_at).is_(None),
-    )
-    before = [
-        AnchorValue(name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day)
-        for row in session.exec(select(CaseAnchor).where(*same))
-    ]
-    session.execute(update(CaseAnchor).where(*same).values(superseded_at=recording.at))
-    session.add(
-        CaseAnchor(
-            id=uuid5(recording.message.act_id, f"anchor:{anchor.name}:{agreement_id}"),
-            case_id=case_id,
-            agreement_id=agreement_id,
-            name=anchor.name,
-            instant=anchor.instant,
-            first_day=anchor.first_day,
-            last_day=anchor.last_day,
-            recorded_at=recording.at,
-            recorded_by=recording.actor,
-            reason_sha256=reason.sha256 if reason else None,
-        )
+    before = keep_anchor(
+        recording.session,
+        recording.case.id,
+        anchor,
+        row_id=uuid5(recording.message.act_id, f"anchor:{anchor.name}:{agreement_id}"),
+        by=recording.actor,
+        at=recording.at,
+        agreement_id=agreement_id,
+        reason_sha256=reason.sha256 if reason else None,
     )
     return {
         "anchor": anchor.model_dump(mode="json", exclude_none=True),
         "before": [old.model_dump(mode="json", exclude_none=True) for old in before],
     }
+
+
+def dismiss(recording: Recording, reason_sha256: str) -> JsonObject:
+    """Cancel what is open; nothing lacks any more in what LEAs were told, since they are told of the dismissal."""
+    session, case = recording.session, recording.case
+    case.status = CaseStatus.DISMISSED
+    case.dismissal_reason_sha256 = reason_sha256
+    in_case = col(Duty.case_id) == case.id
+    session.execute(
+        update(Duty).where(in_case, col(Duty.status).in_(OPEN_STATUSES)).values(status=DutyStatus.CANCELLED)
+    )
+    session.execute(update(Duty).where(in_case).values(lacking=[], lacking_count=0))
+    return {}
 
 
 def _learn(recording: Recording, element: str, status: FactStatus, value: str | None) -> JsonObject:
@@ -461,6 +458,10 @@ def _carry_out(recording: Recording, proposal: Proposal) -> JsonObject:
                     "None of its notices is withheld any more.", where="proposal_id", next_step="Decline the proposal."
                 )
             return {"batches": [str(batch) for batch in batches]}
+        case ProposalKind.WAIVER:
+            assert proposal.task_id, "a waiver is of what one holder is asked"
+            waive(session, proposal.task_id, recording.at)
+            return {"task": str(proposal.task_id)}
         case _:
             assert_never(proposal.kind)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from cases.values import AnchorValue
 from models.tables import CaseAnchor, LawEnforcementHold
@@ -27,6 +27,43 @@ def anchors_by_agreement(session: Session, case_id: UUID) -> dict[UUID | None, d
             name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day
         )
     return found
+
+
+def keep_anchor(
+    session: Session,
+    case_id: UUID,
+    anchor: AnchorValue,
+    *,
+    row_id: UUID,
+    by: str,
+    at: datetime,
+    agreement_id: UUID | None = None,
+    reason_sha256: str | None = None,
+) -> list[AnchorValue]:
+    """Give a case, or one agreement in it, a dated fact; return the one before it, which is kept."""
+    same = (
+        col(CaseAnchor.case_id) == case_id,
+        col(CaseAnchor.name) == anchor.name,
+        col(CaseAnchor.agreement_id) == agreement_id if agreement_id else col(CaseAnchor.agreement_id).is_(None),
+        col(CaseAnchor.superseded_at).is_(None),
+    )
+    before = [
+        AnchorValue(name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day)
+        for row in session.exec(select(CaseAnchor).where(*same))
+    ]
+    session.execute(update(CaseAnchor).where(*same).values(superseded_at=at))
+    session.add(
+        CaseAnchor(
+            id=row_id,
+            case_id=case_id,
+            agreement_id=agreement_id,
+            **anchor.model_dump(),
+            recorded_at=at,
+            recorded_by=by,
+            reason_sha256=reason_sha256,
+        )
+    )
+    return before
 
 
 @dataclass(frozen=True)

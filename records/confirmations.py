@@ -9,10 +9,11 @@ from sqlmodel import Session, col, select
 
 from cases.acts import ConfirmDone
 from ledger.entries import JsonObject
-from models.enums import OPEN_STATUSES, DutyStatus, Party
+from models.enums import OPEN_STATUSES, DutyStatus, HolderAnswerKind, Party
 from models.errors import InvalidInput, Refused
-from models.tables import AgreementContact, Case, Confirmation, Duty
+from models.tables import AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
 from records.duties import perform
+from records.holders import confirm, subprocessors_of, tasks_of
 
 
 def confirm_done(session: Session, case: Case, act: ConfirmDone, *, actor: str, at: datetime) -> JsonObject:
@@ -25,9 +26,12 @@ def confirm_done(session: Session, case: Case, act: ConfirmDone, *, actor: str, 
         InvalidInput: the case knows no such holder.
     """
     duty = _duty(session, case.id, act)
-    holders = _subprocessors(session, case.id, duty.agreement_id)
-    confirmed = set(session.exec(select(Confirmation.contact_id).where(Confirmation.duty_id == duty.id)))
+    holders = subprocessors_of(session, case.id, duty.agreement_id)
     contact_id = _holder(act.holder, holders)
+    task = next((task for task in tasks_of(session, case.id) if _is_of(task, duty, contact_id)), None)
+    if task:
+        return _confirm_for(session, case, task, act, actor=actor, at=at)
+    confirmed = set(session.exec(select(Confirmation.contact_id).where(Confirmation.duty_id == duty.id)))
     if contact_id in confirmed:
         raise Refused("This holder has confirmed already.", where="holder", next_step="There is nothing to do.")
     missing = [holder for holder in holders if holder.id not in confirmed]
@@ -57,6 +61,30 @@ def confirm_done(session: Session, case: Case, act: ConfirmDone, *, actor: str, 
     }
 
 
+def _is_of(task: HolderTask, duty: Duty, contact_id: UUID | None) -> bool:
+    return (task.agreement_id, task.contact_id) == (duty.agreement_id, contact_id)
+
+
+def _confirm_for(
+    session: Session, case: Case, task: HolderTask, act: ConfirmDone, *, actor: str, at: datetime
+) -> JsonObject:
+    """Take the word of a holder that is asked by link, as an officer heard it: it settles what the link asks."""
+    answer = HolderAnswer(
+        id=uuid5(task.id, f"heard:{act.particulars.sha256}:{at.isoformat()}"),
+        case_id=case.id,
+        task_id=task.id,
+        kind=HolderAnswerKind.CERTIFICATE,
+        said_sha256=act.particulars.sha256,
+        given_at=at,
+        given_by=actor,
+    )
+    performed = confirm(session, case, task, answer, at)
+    return {
+        "holder": str(task.contact_id) if task.contact_id else Party.PROVIDER.value,
+        "performed": [f"{duty.id} {duty.verdict}" for duty in performed],
+    }
+
+
 def _duty(session: Session, case_id: UUID, act: ConfirmDone) -> Duty:
     found = session.exec(
         select(Duty)
@@ -71,18 +99,6 @@ def _duty(session: Session, case_id: UUID, act: ConfirmDone) -> Duty:
             next_step="Look at the case's page.",
         )
     return found
-
-
-def _subprocessors(session: Session, case_id: UUID, agreement_id: UUID) -> list[AgreementContact]:
-    """The subprocessors that hold an agreement's data: those known for it, and those named in the case."""
-    return list(
-        session.exec(
-            select(AgreementContact)
-            .where(AgreementContact.agreement_id == agreement_id, AgreementContact.party == Party.SUBPROCESSOR)
-            .where(col(AgreementContact.case_id).is_(None) | (col(AgreementContact.case_id) == case_id))
-            .where(AgreementContact.rank >= 0)
-        )
-    )
 
 
 def _holder(name: str | None, holders: list[AgreementContact]) -> UUID | None:

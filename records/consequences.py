@@ -167,14 +167,16 @@ class Foresight:
     policy: NoticePolicy
     now: datetime
 
-    def of_intake(self, session: Session, kind: Kind, intake: Intake) -> Consequences:
-        """What would follow from opening a case.
+    def of_intake(
+        self, session: Session, kind: Kind, intake: Intake, further: Sequence[AnchorValue] = ()
+    ) -> Consequences:
+        """What would follow from opening a case; ``further`` are the dated facts that follow from its intake.
 
         Raises:
             InvalidFields: an agreement is unknown, or nobody can be written to under it.
         """
         scope, terms = self._agreements(session, affected_agreements(session, intake.agreements))
-        anchors = {anchor.name: anchor for anchor in intake.anchors()}
+        anchors = {anchor.name: anchor for anchor in (*intake.anchors(), *further)}
         matter = Matter(
             kind=kind,
             event=intake.event() or kind.event,

@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
+from cases.kinds import kind_named
 from cases.values import AnchorValue
 from config.database import Database
 from ledger.append import append
@@ -141,6 +142,12 @@ def _checked_agreement(
         asked, agreement_id = _together(elements.values()), None
     if document.element == GENERAL:
         return agreement_id
+    if document.element == kind_named(case.kind).holders_document:
+        raise InvalidInput(
+            "This is written by itself once every holder of the data has confirmed, and by nobody before.",
+            where="element",
+            next_step="Record the holders' confirmations.",
+        )
     if document.element not in asked:
         raise InvalidInput(
             f"The terms ask for no document {document.element}.",

@@ -5,20 +5,25 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import datetime
+from importlib import import_module
+from typing import Protocol
 from uuid import UUID, uuid5
 
 import rfc8785
-from sqlmodel import Session
+from sqlmodel import Session, col, update
 
 from cases.intake import Intake
 from cases.kind import Kind
 from cases.state import CaseState
+from cases.values import AnchorValue, Kept
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import CaseOpened
 from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus
-from models.tables import Case, CaseAgreement, CaseAnchor, CaseFact
+from models.errors import InvalidFields, InvalidInput
+from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact
+from records.file_types import type_of
 from records.responsible import reporter
 from records.scope import affected_agreements
 
@@ -44,12 +49,14 @@ def keep_intake(
     ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless.
 
     Raises:
-        InvalidFields: an agreement is unknown, or nobody can be written to under it.
+        InvalidFields: an agreement is unknown, nobody can be written to under it, or the kind finds that it cannot be.
     """
     case_id = identifiers.case_id(kind.name, digest)
     if session.get(Case, case_id):
         return case_id, True
     agreements = affected_agreements(session, intake.agreements)
+    anchors = (*intake.anchors(), *prepare(session, kind, intake, now))
+    kept_sha256 = _keep_files(session, intake, now)
     session.add(
         Case(
             id=case_id,
@@ -61,12 +68,12 @@ def keep_intake(
             opened_at=now,
             changed_at=now,
             responsible_id=reporter(session, actor),
-            undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in intake.anchors()})),
+            undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in anchors})),
         )
     )
     session.flush()
     session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
-    session.add_all(_anchor_rows(case_id, intake, actor, now))
+    session.add_all(_anchor_rows(case_id, anchors, actor, now))
     session.add_all(_fact_rows(case_id, intake, actor, now))
     append(
         session,
@@ -76,9 +83,10 @@ def keep_intake(
             at=now,
             case_kind=kind.name,
             event=intake.event() or kind.event,
-            anchors=intake.anchors(),
+            anchors=anchors,
             agreements=tuple(agreements),
             report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
+            kept_sha256=kept_sha256,
             dates_confirmed=dates_confirmed or None,
             authenticated=authenticated,
         ),
@@ -86,7 +94,50 @@ def keep_intake(
     return case_id, False
 
 
-def _anchor_rows(case_id: UUID, intake: Intake, actor: str, now: datetime) -> list[CaseAnchor]:
+def prepare(session: Session, kind: Kind, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
+    """The dated facts that follow from an intake by what SQL knows; nothing is written.
+
+    Raises:
+        InvalidFields: the kind finds that it cannot be; each problem names its field.
+    """
+    if kind.prepares is None:
+        return ()
+    module, _, name = kind.prepares.partition(":")
+    prepares: PreparesIntake = getattr(import_module(module), name)
+    return prepares(session, intake, now)
+
+
+class PreparesIntake(Protocol):
+    """What ``Kind.prepares`` names."""
+
+    def __call__(self, session: Session, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
+        """Check an intake against SQL, and return the dated facts that follow."""
+
+
+def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, ...]:
+    """Keep the files that came with an intake; one that is named by its SHA-256 was kept while it was checked.
+
+    Raises:
+        InvalidFields: one of them is not kept here any more.
+        InvalidInput: one of them holds nothing of what is taken.
+    """
+    names = []
+    for where in type(intake).model_fields:
+        kept = getattr(intake, where)
+        if not isinstance(kept, Kept):
+            continue
+        if kept.content is not None:
+            store(session, kept.content, type_of(kept.content, where).media_type, now)
+        elif session.get(Artifact, kept.sha256) is None:
+            gone = InvalidInput("This file is not kept here any more.", where=where, next_step="Choose it again.")
+            raise InvalidFields((gone,))
+        else:
+            session.execute(update(Artifact).where(col(Artifact.sha256) == kept.sha256).values(claimed=True))
+        names.append(kept.sha256)
+    return tuple(names)
+
+
+def _anchor_rows(case_id: UUID, anchors: tuple[AnchorValue, ...], actor: str, now: datetime) -> list[CaseAnchor]:
     return [
         CaseAnchor(
             id=uuid5(case_id, f"reported:{anchor.name}"),
@@ -98,7 +149,7 @@ def _anchor_rows(case_id: UUID, intake: Intake, actor: str, now: datetime) -> li
             recorded_at=now,
             recorded_by=actor,
         )
-        for anchor in intake.anchors()
+        for anchor in anchors
     ]
 
 

@@ -39,6 +39,7 @@ from models.columns import UtcDateTime
 from models.enums import AnswerKind, Authentication, BatchStatus, DutyStatus
 from models.phrases import counted
 from models.tables import (
+    ANSWERED,
     NOT_DECIDED,
     OPEN_ANSWER,
     OPEN_PROPOSAL,
@@ -50,6 +51,7 @@ from models.tables import (
     Case,
     Delivery,
     Duty,
+    HolderTask,
     Notice,
     NotYetDecision,
     Proposal,
@@ -77,6 +79,8 @@ class NeedKind(StrEnum):
     QUESTIONS = "questions"
     NAMED_CONTACTS = "named_contacts"
     FAILING_CONTACTS = "failing_contacts"
+    HOLDER_ANSWERS = "holder_answers"
+    """What holders of data said instead of a certificate."""
     UNKNOWN = "unknown"
     MAIL = "mail"
     STUCK = "stuck"
@@ -239,6 +243,7 @@ def _acts() -> tuple[Select[Any], ...]:
         _answers(NeedKind.QUESTIONS, AnswerKind.QUESTION),
         _answers(NeedKind.NAMED_CONTACTS, AnswerKind.OTHER_CONTACT),
         _failing_contacts(),
+        _holder_answers(),
         _unknown(),
         _mail(),
         _stuck(),
@@ -295,7 +300,7 @@ def _proposals(session: Session, asking: Asking, account: Account | None) -> tup
                 subject=col(Proposal.id),
                 until=due,
                 since=col(Proposal.proposed_at),
-                word=col(Proposal.clause),
+                word=case((col(Proposal.task_id).is_not(None), "a holder of data"), else_=col(Proposal.clause)),
             )
             .join(Case, col(Case.id) == col(Proposal.case_id))
             .where(OPEN_PROPOSAL, col(Case.closed_at).is_(None), whose)
@@ -341,6 +346,21 @@ def _failing_contacts() -> Select[Any]:
         .where(col(Delivery.status).in_(FAILED), col(Notice.dropped).is_(False), col(Case.closed_at).is_(None))
         .where(or_(still_named, _UNGIVEN))
         .group_by(col(Notice.case_id))
+    )
+
+
+def _holder_answers() -> Select[Any]:
+    """Holders of data that said something instead of certifying its disposal, case by case."""
+    return (
+        _part(
+            NeedKind.HOLDER_ANSWERS,
+            col(HolderTask.case_id),
+            until=func.min(HolderTask.due_at),
+            since=func.min(HolderTask.awaited_since),
+            number=func.count(),
+        )
+        .where(ANSWERED)
+        .group_by(col(HolderTask.case_id))
     )
 
 
@@ -454,6 +474,9 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
         case NeedKind.FAILING_CONTACTS:
             nobody = f" For {counted(need.other, 'notice')} nobody is left who could be told." if need.other else ""
             return f"{counted(need.number, 'contact')} refused mail. Ask for other contacts.{nobody}", "#duties"
+        case NeedKind.HOLDER_ANSWERS:
+            said = f"{counted(need.number, 'holder')} of data said something else than that it was disposed of."
+            return f"{said} Accept or refuse the answer.", "#holders"
         case NeedKind.UNKNOWN:
             what = f"Nobody can say whether {counted(need.number, 'message')} arrived."
             return f"{what} Ask the district; then record it, or send it again.", "#acts"

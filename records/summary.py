@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from cases.state import CaseSummary
 from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, PerformedBy
 from models.tables import Batch, Duty, Notice
+from records.holders import unsettled_holders
 from records.undecided import undecided_of_case
 
 
@@ -25,6 +26,7 @@ def summarise(session: Session, case_id: UUID) -> CaseSummary:
         if instant
     ]
     notices = Notice.case_id == case_id, col(Notice.dropped).is_(False)
+    holders, holders_at = unsettled_holders(session, case_id)
     given = col(Notice.given_at).is_not(None)
     return CaseSummary(
         open_duties=_count(session, Duty, in_case, open_duties),
@@ -44,6 +46,8 @@ def summarise(session: Session, case_id: UUID) -> CaseSummary:
                 in_case, Duty.status == DutyStatus.RUNNING, Duty.performed_by == PerformedBy.TIME
             )
         ).one(),
+        unsettled_holders=holders,
+        holders_at=holders_at,
     )
 
 

@@ -48,7 +48,7 @@ from queries.drafts import check_read
 from records.acts import record_act
 from records.anchors import anchors_by_agreement
 from records.consequences import Consequences, Foresight
-from records.intake import intake_digest, keep_intake
+from records.intake import intake_digest, keep_intake, prepare
 from records.preparing import complete, keep, let_go
 from records.restore import known_state
 from records.scope import require_case
@@ -128,7 +128,7 @@ class CaseService:
         check_intake(intake, now)
         _check_actor(actor)
         meant = require_meant(_doubts_of_intake(kind, intake, now), confirmed=dates_confirmed)
-        digest = intake_digest(intake, self._resources.keyring.derive(b"report digest"))
+        digest = self._digest(intake)
         case_id, existed = await asyncio.to_thread(
             self._keep_intake, kind, intake, digest, actor, authenticated, now, meant
         )
@@ -143,12 +143,17 @@ class CaseService:
         now = self._clock()
         check_intake(intake, now)
         doubtful = _doubts_of_intake(kind, intake, now)
+        case_id = identifiers.case_id(kind.name, self._digest(intake))
 
         def foresee() -> Consequences:
             with self._database.reading() as session:
-                return self._foresight(now).of_intake(session, kind, intake)
+                further = () if session.get(Case, case_id) else prepare(session, kind, intake, now)
+                return self._foresight(now).of_intake(session, kind, intake, further)
 
         return Checked(await asyncio.to_thread(foresee), tuple(doubt.problem for doubt in doubtful))
+
+    def _digest(self, intake: Intake) -> str:
+        return intake_digest(intake, self._resources.keyring.derive(b"report digest"))
 
     async def check_act(self, case_id: UUID, act: Act, *, actor: str) -> Checked:
         """What would follow if an act were done in a case now; nothing is written.

@@ -185,13 +185,14 @@ def _sent_under(terms: EffectiveTerms, clause_id: str) -> EffectiveClause:
 def _anchors(
     data: Demonstration, terms: EffectiveTerms, clauses: tuple[EffectiveClause, ...]
 ) -> dict[str, AnchorValue]:
-    """The dated facts of the clauses' event; of those that start clocks, only what starts all of them."""
+    """The dated facts of the clauses' event that stop none of them; of those that start clocks, what starts all."""
     starting = {name for clause in clauses for name in clause.anchors}
     shared = set.intersection(*(set(clause.anchors) for clause in clauses))
+    stopping = {name for clause in clauses for name in clause.unless}
     return {
         name: AnchorValue(name=name, **data.anchors[name].model_dump())
         for name in terms.events[clauses[0].event]
-        if name in data.anchors and (name in shared or name not in starting)
+        if name in data.anchors and name not in stopping and (name in shared or name not in starting)
     }
 
 

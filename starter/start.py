@@ -32,6 +32,9 @@ def notice_policy(settings: Settings) -> NoticePolicy:
         chase_hours=settings.chase_hours,
         last_moment_reminder_minutes=settings.last_moment_reminder_minutes,
         last_moment_hours=settings.last_moment_hours,
+        holder_fractions=settings.holder_fractions,
+        holder_hours_before=settings.holder_hours_before,
+        holder_link_days=settings.holder_link_days,
     )
 
 

@@ -27,8 +27,10 @@ from web import (
     agreements,
     api,
     cases,
+    data_holders,
     drafts,
     follow_up,
+    holder_links,
     links,
     messages,
     notice_links,
@@ -46,6 +48,7 @@ from web.site import Site, check_route
 
 PARTS = (
     links,
+    holder_links,
     access,
     passkeys,
     openid,
@@ -60,6 +63,7 @@ PARTS = (
     messages,
     agreements,
     api,
+    data_holders,
 )
 """The modules of pages; each has a router."""
 

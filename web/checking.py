@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from cases.fields import fields_of
 from cases.intake import ApproximateTime
-from cases.values import AgreementName, KeptReferences, KeptText
+from cases.values import AgreementName, KeptFile, KeptReferences, KeptText
 from models.errors import DuenoticeError
 from models.phrases import day_words
 from starter.case_service import Checked
@@ -127,6 +127,8 @@ def _words(value: object, zone: str) -> str:
         case ApproximateTime(at=at, first_day=first, last_day=last):
             known = [_words(part, zone) for part in (at, first, last) if part]
             return " to ".join(known) or "not known yet"
+        case KeptFile(sha256=sha256):
+            return f"a file, SHA-256 {sha256[:12]}…"
         case KeptText(content=content):
             return (content or b"").decode()
         case KeptReferences(references=references):

@@ -16,6 +16,7 @@ from starlette.routing import Match
 
 from cases.acts import explained
 from config.logging import get_logger
+from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
 from models.errors import (
     DuenoticeError,
@@ -54,9 +55,9 @@ def is_api(request: Request) -> bool:
 
 
 def path_for_log(request: Request) -> str:
-    """The path of a request as a log may hold it: without its query and without a notice's token."""
+    """The path of a request as a log may hold it: without its query and without a link's token."""
     path = request.url.path
-    return f"{LINK_FOLDER}…" if path.startswith(LINK_FOLDER) else path
+    return next((f"{folder}…" for folder in (LINK_FOLDER, HOLDER_FOLDER) if path.startswith(folder)), path)
 
 
 class Failures:

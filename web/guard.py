@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.logging import get_logger
+from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
 from models.errors import InvalidInput, NotAllowed
 from web.failures import Failures, is_api, path_for_log
@@ -27,7 +28,7 @@ from web.sessions import Session, Sessions
 logger = get_logger(__name__)
 
 STATIC_FOLDER = "/static/"
-OPEN_FOLDERS = (STATIC_FOLDER, LINK_FOLDER)
+OPEN_FOLDERS = (STATIC_FOLDER, LINK_FOLDER, HOLDER_FOLDER)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 MAX_BODY_BYTES = 32 * 2**20

@@ -10,18 +10,19 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.datastructures import FormData
 
 from cases.fields import FormField, Shape, fields_of
 from cases.intake import ApproximateTime, Intake, Person, check_intake, parse_intake
 from cases.kind import Kind
 from cases.plausibility import dates_of_intake, order_problems
+from cases.values import KeptFile
 from config.settings import Person as Contact
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from web.choice import Choice
 from web.inputs import read_text
-from web.site import text_of, texts_of
+from web.site import incomplete, text_of, texts_of
 from web.times import read_date, read_instant
 
 Problem = TypeVar("Problem", bound=DuenoticeError)
@@ -31,7 +32,7 @@ AGREEMENTS = "agreements"
 """The field of every intake for which the form has a list to choose from."""
 
 SECTIONS: Mapping[str, frozenset[Shape]] = {
-    "What": frozenset({Shape.LINE, Shape.TEXT, Shape.LINES, Shape.CHOICE, Shape.TICK}),
+    "What": frozenset({Shape.LINE, Shape.TEXT, Shape.LINES, Shape.CHOICE, Shape.TICK, Shape.FILE}),
     "When": frozenset({Shape.APPROXIMATE_TIME, Shape.INSTANT, Shape.DAY}),
     "Who": frozenset({Shape.PERSON}),
 }
@@ -39,6 +40,9 @@ SECTIONS: Mapping[str, frozenset[Shape]] = {
 
 PERSON_PARTS = ("name", "email", "phone")
 """The inputs by which a person is given."""
+
+KEPT = "_kept"
+"""What ends the name of the input with the SHA-256 of a file that was chosen and is kept while it is checked."""
 
 _TIMED = frozenset({Shape.APPROXIMATE_TIME, Shape.INSTANT})
 
@@ -68,6 +72,8 @@ def input_names(asked: FormField) -> tuple[str, ...]:
             return tuple(f"{asked.name}_{part}" for part in ("kind", "at", "on", "first", "last"))
         case Shape.LINES if asked.offered:
             return (f"{asked.name}_other",)
+        case Shape.FILE:
+            return (f"{asked.name}{KEPT}",)
         case _:
             return (asked.name,)
 
@@ -138,6 +144,10 @@ class OpeningForm:
         ticked = ((name, line) for name, lines in self.ticked.items() for line in sorted(lines))
         return (*self.typed.items(), *ticked, ("chosen", "\n".join(sorted(self.choice.chosen))))
 
+    def with_files(self, kept: Mapping[str, str]) -> OpeningForm:
+        """The same form with the files that were chosen now, by field, each by its SHA-256."""
+        return replace(self, typed={**self.typed, **{f"{name}{KEPT}": sha256 for name, sha256 in kept.items()}})
+
     def choosing(self, choice: Choice) -> OpeningForm:
         """The same form with another choice of agreements."""
         return replace(self, choice=choice)
@@ -188,9 +198,22 @@ class _Reader:
                 return self._approximate_time(name)
             case Shape.LINES if asked.offered:
                 return self._lines(asked, asked.offered)
+            case Shape.FILE:
+                return self._read(lambda: self._file(asked), name)
             case _:
                 given = self._read(lambda: read_text(asked, typed[name], typed["zone"]), name)
                 return self._stand_in(asked) if given is None and asked.required else given
+
+    def _file(self, asked: FormField) -> KeptFile | None:
+        sha256 = self._form.typed[f"{asked.name}{KEPT}"]
+        if not sha256:
+            if asked.required:
+                raise InvalidInput("No file is chosen.", where=asked.name, next_step="Choose the one that is meant.")
+            return None
+        try:
+            return KeptFile.model_validate({"sha256": sha256})
+        except ValidationError:
+            raise incomplete() from None
 
     def _approximate_time(self, name: str) -> ApproximateTime:
         def instant(part: str) -> datetime | None:

@@ -6,14 +6,18 @@ import asyncio
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from cases.fields import Shape
 from cases.intake import Intake
 from cases.kinds import kind_named
+from ledger.artifacts import store
 from models.errors import DoubtfulDates, DuenoticeError
 from queries.agreements import agreement_kinds
 from web.checking import CHANGE, ToCheck, confirms_dates, in_words, page_asked, show_check, was_checked
 from web.failures import status_of
+from web.files import files_of
 from web.opening_form import OpeningForm, field_of, offered_lines
 from web.pages import problems_of
 from web.site import CheckedForm, SignedIn, Site, TheSite, text_of
@@ -40,6 +44,7 @@ async def open_case(request: Request, site: TheSite, session: SignedIn, kind: st
     What is wrong shows the form again, with every value kept.
     """
     form = OpeningForm.read(kind_named(kind), posted)
+    form = form.with_files(await _keep_files(site, form, posted))
     button = text_of(posted, "act")
     if button != OPEN and not page_asked(posted):
         return await asyncio.to_thread(_show, request, site, form, button="" if button == CHANGE else button)
@@ -62,6 +67,25 @@ async def open_case(request: Request, site: TheSite, session: SignedIn, kind: st
         return await asyncio.to_thread(_show, request, site, form, error=error)
     done = "already" if opened.existed else "opened"
     return back_to(opened.case_id, done)
+
+
+async def _keep_files(site: Site, form: OpeningForm, posted: FormData) -> dict[str, str]:
+    """Keep the files that were chosen, so that the pages that follow need only name them; by field, the SHA-256.
+
+    What is never recorded is dropped a day later.
+    """
+    asked = [one.name for one in form.fields if one.shape is Shape.FILE]
+    chosen = {name: (await files_of(posted, name))[:1] for name in asked}
+
+    def keep() -> dict[str, str]:
+        with site.resources.database.writing() as session:
+            return {
+                name: store(session, file.content, file.media_type, site.clock(), claimed=False)
+                for name, files in chosen.items()
+                for file in files
+            }
+
+    return await asyncio.to_thread(keep) if any(chosen.values()) else {}
 
 
 async def _check(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from cases.acts import Act, Approve, Decline
+from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
 from models.enums import Role
 
@@ -67,9 +68,9 @@ ACT_PATHS = frozenset({"/cases/{case_id}/acts/{act}", "/api/cases/{case_id}/acts
 def takes(method: str, route: str) -> frozenset[Right]:
     """The rights of which a route takes one; ``route`` names what varies in it, as ``/cases/{case_id}`` does.
 
-    Somebody who is signed in and answers through the link of a notice does so as themselves, which is an act.
+    Somebody who is signed in and answers through the link of somebody else does so as themselves, which is an act.
     """
-    if route in OPEN_TO_ALL or (route.startswith(LINK_FOLDER) and method in LOOKING):
+    if route in OPEN_TO_ALL or (route.startswith((LINK_FOLDER, HOLDER_FOLDER)) and method in LOOKING):
         return EVERYBODY
     if route == ADMINISTERED_PATH or route.startswith(f"{ADMINISTERED_PATH}/"):
         return frozenset({Right.ADMINISTER})

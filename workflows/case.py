@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
         WHOLE_CASE,
         CaseContract,
         DutyContract,
+        HolderContract,
         ReminderContract,
         refusal,
     )
@@ -39,6 +40,7 @@ with workflow.unsafe.imports_passed_through():
     from cases.kind import Kind
     from cases.messages import (
         AskForDecision,
+        AskHolders,
         BatchOutcome,
         ChaseAcknowledgements,
         CloseCase,
@@ -102,6 +104,7 @@ class CaseWorkflow:
             self._ask_for_decisions()
             self._raise_overdue()
             self._chase()
+            self._ask_holders()
             await self._wait_for_the_next_event()
             self._continue_as_new_if_long(message)
         # From here on the validators refuse every act: nothing can be recorded that no loop would see.
@@ -392,6 +395,23 @@ class CaseWorkflow:
                 self._state.chases = sorted({*self._state.chases, chased.again_at})
         self._state.outcomes += 1
 
+    def _ask_holders(self) -> None:
+        state = self._state
+        if state.summary.holders_at is not None and state.summary.holders_at <= workflow.now():
+            state.summary = state.summary.model_copy(update={"holders_at": None})
+            self._in_background(self._write_to_holders())
+
+    async def _write_to_holders(self) -> None:
+        await self._forgiving(
+            workflow.execute_activity_method(
+                HolderContract.ask_holders,
+                AskHolders(case_id=self._case_id, policy=self._policy),
+                **MAIL_TO_PEOPLE,
+                summary="write to the holders of the data",
+            )
+        )
+        self._state.outcomes += 1  # SQL says when they are written to next
+
     async def _forgiving(self, work: Awaitable[object]) -> None:
         """Wait for work that the case can do without: the next reminder, or the watchdog, makes up for it."""
         try:
@@ -435,6 +455,8 @@ class CaseWorkflow:
             yield overdue + timedelta(milliseconds=1)
         if state.summary.elapses_at:
             yield state.summary.elapses_at
+        if state.summary.holders_at:
+            yield max(state.summary.holders_at, now + timedelta(milliseconds=1))
 
     def _has_something_to_do(self) -> bool:
         return self._state.is_behind() or self._is_done() or bool(self._next_to_leave()) or self._may_begin_anew()

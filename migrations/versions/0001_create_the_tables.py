@@ -190,6 +190,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_exhibit_h_change_agreement_id"), "exhibit_h_change", ["agreement_id"], unique=False)
     op.create_table(
+        "legal_hold",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=True),
+        sa.Column("reason", sa.LargeBinary(), nullable=False),
+        sa.Column("placed_by", sa.String(), nullable=False),
+        sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lifted_by", sa.String(), nullable=True),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lifted_because", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agreement_id"],
+            ["agreement.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_legal_hold_agreement_id"), "legal_hold", ["agreement_id"], unique=False)
+    op.create_table(
         "openid_identity",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -265,6 +282,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest"),
     )
     op.create_index(op.f("ix_sign_in_token_account_id"), "sign_in_token", ["account_id"], unique=False)
+    op.create_table(
+        "subprocessor",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("email", sa.LargeBinary(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agreement_id"],
+            ["agreement.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_subprocessor_agreement_id"), "subprocessor", ["agreement_id"], unique=False)
     op.create_table(
         "web_session",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -493,10 +526,90 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_not_yet_decision_case_id"), "not_yet_decision", ["case_id"], unique=False)
     op.create_table(
+        "holder_task",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("contact_id", sa.Uuid(), nullable=True),
+        sa.Column("data", sa.LargeBinary(), nullable=True),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("awaited_since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("told_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("stopped", sa.Boolean(), nullable=False),
+        sa.Column("refused_sha256", sa.String(), nullable=True),
+        sa.Column("steps", sa.Integer(), nullable=False),
+        sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("link_number", sa.Integer(), nullable=False),
+        sa.Column("link_digest", sa.String(length=64), nullable=True),
+        sa.Column("link_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agreement_id"],
+            ["agreement.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["refused_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("link_digest"),
+    )
+    op.create_index(
+        "holder_task_answered",
+        "holder_task",
+        ["case_id", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'answered'"),
+        postgresql_where=sa.text("status = 'answered'"),
+    )
+    op.create_index("holder_task_case_again", "holder_task", ["case_id", "again_at"], unique=False)
+    op.create_table(
+        "holder_answer",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("said_sha256", sa.String(), nullable=False),
+        sa.Column("until", sa.Date(), nullable=True),
+        sa.Column("backups_expire_on", sa.Date(), nullable=True),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("given_by", sa.String(), nullable=False),
+        sa.Column("decided_by", sa.String(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("accepted", sa.Boolean(), nullable=True),
+        sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["said_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["holder_task.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_holder_answer_case_id"), "holder_answer", ["case_id"], unique=False)
+    op.create_index(op.f("ix_holder_answer_task_id"), "holder_answer", ["task_id"], unique=False)
+    op.create_table(
         "proposal",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=True),
         sa.Column("clause", sa.String(), nullable=True),
         sa.Column("ground", sa.String(), nullable=True),
         sa.Column("agreements", sa.JSON(), nullable=False),
@@ -529,6 +642,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["reason_sha256"],
             ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["holder_task.id"],
         ),
         sa.ForeignKeyConstraint(
             ["to_whom_sha256"],
@@ -664,6 +781,7 @@ def upgrade() -> None:
         sa.Column("particulars_sha256", sa.String(), nullable=False),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("recorded_by", sa.String(), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],

@@ -45,6 +45,7 @@ from starter.cli.console import (
     parse_when,
     with_case_service,
 )
+from starter.cli.terms import read_bytes
 from starter.command_line import actor
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
@@ -118,6 +119,8 @@ def _option(field: FormField) -> inspect.Parameter:
             )
         case Shape.TICK:
             return _parameter(field.name, bool, typer.Option(option, help=field.help), bool(field.default))
+        case Shape.FILE:
+            return _parameter(field.name, Path | None, typer.Option(option, help=field.help), None)
         case Shape.CHOICE:
             says = f"{field.help} One of {', '.join(field.options)}."
             return _parameter(field.name, str, typer.Option(option, help=says), str(field.default or ""))
@@ -148,7 +151,9 @@ def _value(field: FormField, text: Any) -> object:
             return text
         case Shape.LINE | Shape.TEXT | Shape.CHOICE:
             return text or ("" if field.required else None)
-        case Shape.FILE | Shape.AGREEMENT | Shape.AGREEMENTS | Shape.REFERENCES | Shape.MADE:
+        case Shape.FILE:
+            return read_bytes(text) if text else None
+        case Shape.AGREEMENT | Shape.AGREEMENTS | Shape.REFERENCES | Shape.MADE:
             raise TypeError(f"An intake asks for no {field.shape}: {field.name}.")
         case _:
             assert_never(field.shape)
@@ -358,6 +363,8 @@ def _proposal(row: ProposalView) -> str:
             says = f"{row.clause} done by other means for {whom}, {instant_text(row.done_at)}{to}: {row.how} ({proof})"
         case ProposalKind.WITHHOLD:
             says = f"withhold {row.clause or 'all notices'} past the due instant: {row.reason}"
+        case ProposalKind.WAIVER:
+            says = f"nobody waits for {row.holder} to confirm: {row.reason}"
         case _:
             assert_never(row.kind)
     decided = "open"

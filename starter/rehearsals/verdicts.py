@@ -20,11 +20,13 @@ from ledger.entries import (
     DeliveryRejected,
     DutyComputed,
     DutyEscalated,
+    HoldersConfirmed,
+    HolderWritten,
     NoticeGiven,
     NoticeReleased,
     ReminderSent,
 )
-from models.enums import DutyStatus, NoticeKind, Verdict
+from models.enums import DutyStatus, HolderMail, NoticeKind, Verdict
 from models.phrases import counted
 from models.tables import Agreement, Batch, DueDate, Duty, EvidenceEntry
 from records.view import View
@@ -167,7 +169,7 @@ def _waves(entries: Iterable[EvidenceEntry], case: _Case) -> list[_Wave]:
     return waves
 
 
-_SAME = ("clause", "kind", "status", "due_at", "verdict", "released", "overdue", "part", "reminder")
+_SAME = ("clause", "kind", "status", "due_at", "verdict", "released", "overdue", "part", "reminder", "mail")
 """What two entries of one kind must have in common to be told together."""
 
 
@@ -254,6 +256,28 @@ def _refused(wave: _Wave) -> Happening:
     return Happening(at=wave.at, says=f"{count} {wave.kind.removeprefix('delivery_')}")
 
 
+_HOLDER_MAIL: Mapping[HolderMail, str] = {
+    HolderMail.ASKED: "asked to dispose of the data",
+    HolderMail.REMINDED: "reminded",
+    HolderMail.REFUSED: "asked again, since the answer was not accepted",
+    HolderMail.MOVED: "told of another day",
+    HolderMail.STOPPED: "told to stop, since a legal hold keeps the data",
+    HolderMail.RESUMED: "asked again, since the legal hold is lifted",
+    HolderMail.UNDECIDED: "told that the directive waits for an officer",
+    HolderMail.OTHERS_MISSING: "told who has not confirmed",
+}
+"""What a message to a holder of data was for."""
+
+
+def _written(wave: _Wave) -> Happening:
+    holders = counted(len(wave.entries), "holder")
+    return Happening(at=wave.at, says=f"{holders} of the data {_HOLDER_MAIL[HolderMail(wave.body['mail'])]}")
+
+
+def _confirmed(wave: _Wave) -> Happening:
+    return Happening(at=wave.at, says="every holder has confirmed or was excused: the written confirmation is made")
+
+
 def _closed(wave: _Wave) -> Happening:
     return Happening(at=wave.at, says="the case is closed")
 
@@ -268,6 +292,8 @@ _TELLERS: dict[str, Callable[[_Wave], Happening | None]] = {
     ContactEscalated.kind: _contact_escalated,
     DeliveryRejected.kind: _refused,
     DeliveryBounced.kind: _refused,
+    HolderWritten.kind: _written,
+    HoldersConfirmed.kind: _confirmed,
     CaseClosed.kind: _closed,
 }
 """How each kind of entry is told."""

@@ -29,7 +29,7 @@ def pinned(engine: VirtualEngine, case_id: UUID) -> dict[UUID, str | None]:
 
 def computation(engine: VirtualEngine, catalogue: Catalogue) -> DutyActivities:
     settings = engine.resources.settings
-    return DutyActivities(engine.resources.database, catalogue, settings.defaults, settings.side)
+    return DutyActivities(engine.resources.database, catalogue, settings.defaults, settings.side, organisation="Acme")
 
 
 def changed_catalogue(folder: Path) -> Catalogue:

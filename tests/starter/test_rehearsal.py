@@ -360,6 +360,15 @@ async def test_a_district_of_a_state_that_its_form_does_not_cover_is_refused(wri
         await rehearsed(written, keyring, small(districts=districts))
 
 
+async def test_a_directive_is_confirmed_on_the_29th_of_30_days(keyring: Keyring, tmp_path: Path) -> None:
+    result = await run_scenario(read_scenario("illinois-disposition"), tmp_path / "engine", keyring=keyring)
+    came_off = {total.clause: (total.met, total.unmet) for total in result.totals}
+    assert came_off == {"disposition.request": (1, 0), "disposition.verification": (1, 0)}
+    assert len(told(result, "of the data reminded")) == 3, "at 50, 75 and 90 percent of the time"
+    (confirmed,) = told(result, "every holder has confirmed")
+    assert (confirmed.at.month, confirmed.at.day) == (7, 1)
+
+
 @pytest.mark.parametrize("name", find_scenarios())
 def test_a_scenario_is_moved_to_where_weekdays_and_wall_clocks_are_the_same(name: str) -> None:
     scenario = read_scenario(name)

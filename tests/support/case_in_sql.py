@@ -28,6 +28,8 @@ from records.deliveries import Answer, Handed, settle
 from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import compute_duties, dated_elements
 from records.escalations import raise_duties
+from records.holder_documents import write_confirmations
+from records.holders import plan_holders
 from records.notices import plan_notices, waiting_batches
 from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
 from records.preparing import complete, keep
@@ -158,7 +160,10 @@ class CaseInSql:
             case = session.get_one(Case, self.id)
             pin_terms(session, CATALOGUE, self.id, self.now)
             terms = pinned_terms(session, self.id)
-            compute_duties(session, case, terms, STANDARD_DEFAULTS, self.side, self.now)
+            if case.status is not CaseStatus.DISMISSED:
+                compute_duties(session, case, terms, STANDARD_DEFAULTS, self.side, self.now)
+            plan_holders(session, case, self.policy, self.now)
+            write_confirmations(session, case, SENDER.organisation, self.now)
             plan_notices(session, self.id, self.policy, self.now, dated_elements(session, self.id, terms))
 
     def send_what_leaves(self, answer: Callable[[OutgoingMessage], Answer] = lambda _: QUEUED) -> None:

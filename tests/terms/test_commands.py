@@ -82,7 +82,8 @@ def test_the_installation_s_own_default_counts(monkeypatch: pytest.MonkeyPatch) 
     duties = ask("disposition", "--form", "ca-profile", "--state", "CA", "--at", "disposal_requested=2026-06-01")[
         "duties"
     ]
-    assert (duties[0]["limit"], duties[0]["due_local"]) == ("10 days (default)", "2026-06-11T23:59:59-07:00")
+    (asked,) = (duty for duty in duties if duty["clause"] == "disposition.request")
+    assert (asked["limit"], asked["due_local"]) == ("10 days (default)", "2026-06-11T23:59:59-07:00")
     monkeypatch.setenv("DUENOTICE_DEFAULTS__DISPOSITION_DAYS", "soon")
     told = run("due", "disposition", "--form", "ca-profile", "--state", "CA", "--at", "disposal_requested=2026-06-01")
     assert "The default disposition_days cannot be used" in str(told.exception)

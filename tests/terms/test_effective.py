@@ -150,11 +150,10 @@ def test_only_clauses_with_a_law_enforcement_exception_can_be_held_back() -> Non
 
 def test_a_default_is_a_setting_and_is_shown() -> None:
     terms, asked = terms_of("ca-profile", "CA"), {"disposal_requested": date(2026, 6, 1)}
-    first, *_ = duties_for(
-        terms, "disposition", asked, zone="America/Los_Angeles", defaults=Defaults(disposition_days=10)
-    )
-    assert (first.limit, first.flags) == ("10 days (default)", ("default:disposition_days",))
-    assert "The clause gives no number: 10 days is a default (disposition_days)." in first.why
+    found = duties_for(terms, "disposition", asked, zone="America/Los_Angeles", defaults=Defaults(disposition_days=10))
+    (request,) = (duty for duty in found if duty.clause == "disposition.request")
+    assert (request.limit, request.flags) == ("10 days (default)", ("default:disposition_days",))
+    assert "The clause gives no number: 10 days is a default (disposition_days)." in request.why
 
 
 def test_the_sentences_show_the_arithmetic() -> None:

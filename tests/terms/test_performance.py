@@ -82,7 +82,12 @@ def test_only_a_breach_notice_goes_with_something_missing_and_each_does() -> Non
 
 
 def test_no_mail_disposes_of_data() -> None:
-    disposals = {"disposition.request", "disposition.termination", "disposition.parent-request"}
+    disposals = {
+        "disposition.request",
+        "disposition.termination",
+        "disposition.parent-request",
+        "disposition.restored",
+    }
     found = {clause.performed_by for _, clause in DUTIES if clause.id in disposals}
     assert found == {PerformedBy.CONFIRMATION}
 
@@ -90,7 +95,9 @@ def test_no_mail_disposes_of_data() -> None:
 def test_a_written_confirmation_of_disposal_is_required_only_where_the_text_asks_for_it() -> None:
     disposals = [(where, clause) for where, clause in DUTIES if clause.id.startswith("disposition.")]
     asked = {where for where, clause in disposals if "disposition_confirmation" in clause.at_once}
-    assert asked == {"ndpa-v1 IL disposition.request", "ndpa-v1 NY disposition.certification"}
+    verified = {where for where in asked if where.endswith("disposition.verification")}
+    assert verified == {where for where, clause in disposals if clause.id == "disposition.verification"}
+    assert asked - verified == {"ndpa-v1 IL disposition.request", "ndpa-v1 NY disposition.certification"}
     courtesy = {
         (element.required, element.citation)
         for _, clause in disposals
@@ -105,6 +112,7 @@ def test_the_passing_of_time_performs_only_what_asks_nothing_of_anybody() -> Non
         "term.expiry",
         "offer.expiry",
         "addendum.objection",
+        "disposition.backups",
     }
 
 

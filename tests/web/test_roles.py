@@ -29,6 +29,7 @@ TABLE: dict[str, frozenset[Right]] = {
     "GET /sign-in": EVERYBODY,
     "POST /sign-in": EVERYBODY,
     "GET /n/{token}": EVERYBODY,
+    "GET /h/{token}": EVERYBODY,
     "GET /n/{token}/facts": EVERYBODY,
     "POST /n/{token}": frozenset({ACT}),
     "POST /n/{token}/documents/{document_id}": frozenset({ACT}),

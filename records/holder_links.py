@@ -1,0 +1,279 @@
+"""What the link of a holder of data opens: what it is asked, and its answer, kept with its evidence at once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
+
+import rfc8785
+from sqlmodel import Session, col, select
+
+from cases.certificate import BACKUPS_EXPIRE, Certificate, HolderSays, MoreTime
+from cases.kinds import kind_named
+from cases.state import CaseState
+from cases.values import AnchorValue
+from config.database import Database
+from ledger.append import append
+from ledger.artifacts import store
+from ledger.entries import HolderAnswered, HolderRefused, JsonObject
+from models import identifiers
+from models.enums import SETTLED, HolderAnswerKind, HolderStatus
+from models.errors import NotFound, Refused
+from models.tables import Agreement, Case, Duty, HolderAnswer, HolderTask
+from records.anchors import current_anchors, keep_anchor
+from records.cases import note_change
+from records.due_dates import read_due_dates
+from records.holders import (
+    asked_duties,
+    confirm,
+    contact_name,
+    lock_tasks,
+    missing,
+    others_come_first,
+    take_other_answer,
+    tasks_of,
+)
+from records.legal_holds import is_held, kept_by_hold
+from records.outbox import current_facts
+from records.uploads import UploadedFile
+from records.view import View
+
+HOLDER = "holder"
+"""Who answers, as evidence names them: whoever has the link of what a holder is asked."""
+
+
+class GivenAnswerView(View):
+    """One answer of a holder, as its page shows it back."""
+
+    kind: HolderAnswerKind
+    given_at: datetime
+    accepted: bool | None
+
+
+class LinkedTask(View):
+    """What the one who has a holder's link is shown.
+
+    ``asked`` is what is to be done, by what people call it; ``missing`` how many other holders the provider waits for;
+    ``held`` whether a legal hold keeps the data.
+    """
+
+    id: UUID
+    case_id: UUID
+    case_reference: str
+    agreement_reference: str
+    lea_name: str
+    time_zone: str
+    holder: str | None
+    data: str | None
+    asked: dict[str, str]
+    asked_on: date
+    due_at: datetime | None
+    expires_at: datetime
+    status: HolderStatus
+    missing: int
+    held: bool
+    accepted: bool
+    closed: bool
+    answers: tuple[GivenAnswerView, ...]
+
+    @property
+    def takes_answers(self) -> bool:
+        """Whether an answer is awaited and can be taken now."""
+        ready = self.accepted and not self.held and not self.closed and self.missing == 0
+        return ready and self.status not in SETTLED
+
+
+@dataclass(frozen=True)
+class GivenByHolder:
+    """An answer as it arrived, checked, with its files."""
+
+    kind: HolderAnswerKind
+    says: HolderSays
+    files: Sequence[UploadedFile] = ()
+
+
+def read_linked_task(database: Database, digest: str, now: datetime) -> LinkedTask:
+    """What the link of this digest leads to.
+
+    Raises:
+        NotFound: it leads nowhere, or no more.
+    """
+    with database.reading() as session:
+        return _linked(session, _task(session, digest, now))
+
+
+def give_holder_answer(database: Database, digest: str, given: GivenByHolder, *, actor: str, now: datetime) -> UUID:
+    """Keep what a holder answers, with its evidence; return the case.
+
+    Raises:
+        NotFound: the link leads nowhere, or no more.
+        Refused: no answer is taken: it was given already, the case is closed, a legal hold keeps the data, or the
+            provider's turn has not come.
+    """
+    try:
+        with database.writing() as session:
+            task = _task(session, digest, now)
+            lock_tasks(session, task.case_id)
+            case = session.get_one(Case, task.case_id)
+            _check_takes(_linked(session, task))
+            _keep(session, case, task, given, actor, now)
+            return case.id
+    except Refused:
+        _note_refusal(database, digest, actor, now)
+        raise
+
+
+def _keep(session: Session, case: Case, task: HolderTask, given: GivenByHolder, actor: str, now: datetime) -> None:
+    files = [(file.name, store(session, file.content, file.media_type, now)) for file in given.files]
+    said_sha256 = store(session, _said(task, given, files, now), "application/json", now)
+    says = given.says
+    answer = HolderAnswer(
+        id=uuid5(task.id, said_sha256),
+        case_id=case.id,
+        task_id=task.id,
+        kind=given.kind,
+        said_sha256=said_sha256,
+        until=says.until if isinstance(says, MoreTime) else None,
+        backups_expire_on=says.backups_expire_on if isinstance(says, Certificate) else None,
+        given_at=now,
+        given_by=actor,
+    )
+    performed: list[Duty] = []
+    if isinstance(says, Certificate):
+        performed = confirm(session, case, task, answer, now)
+        session.flush()
+        _date_backups(session, task, actor, now)
+    else:
+        take_other_answer(session, task, answer, now)
+    append(
+        session,
+        HolderAnswered(
+            case_id=case.id,
+            actor=actor,
+            at=now,
+            task=task.id,
+            contact=task.contact_id,
+            answer=answer.id,
+            answer_kind=given.kind,
+            performed=tuple(f"{duty.id} {duty.verdict}" for duty in performed),
+            said_sha256=said_sha256,
+            files_sha256=tuple(sha256 for _, sha256 in files),
+        ),
+    )
+    note_change(session, case.id, now)
+
+
+def _said(task: HolderTask, given: GivenByHolder, files: Sequence[tuple[str, str]], now: datetime) -> bytes:
+    """All of an answer as it is kept: what was typed, the sentence attested, the files, by which link, when."""
+    said: JsonObject = {
+        "answer": given.kind.value,
+        "says": given.says.model_dump(mode="json", exclude_none=True),
+        "attested": type(given.says).model_fields["attested"].title,
+        "files": [{"name": name, "sha256": sha256} for name, sha256 in files],
+        "link": task.link_number,
+        "given_at": now.isoformat(),
+        "salt": secrets.token_hex(16),  # so that the hash tells nothing of a guessed answer
+    }
+    return rfc8785.dumps(said)
+
+
+def _date_backups(session: Session, task: HolderTask, actor: str, now: datetime) -> None:
+    """Date when the last backup expires that still holds data of the agreement, as its holders certified."""
+    certified = session.exec(
+        select(HolderAnswer)
+        .join(HolderTask, col(HolderTask.id) == col(HolderAnswer.task_id))
+        .where(HolderTask.case_id == task.case_id, HolderTask.agreement_id == task.agreement_id)
+        .where(col(HolderAnswer.superseded_at).is_(None))
+    )
+    last = max((answer.backups_expire_on for answer in certified if answer.backups_expire_on), default=None)
+    if last:
+        keep_anchor(
+            session,
+            task.case_id,
+            AnchorValue(name=BACKUPS_EXPIRE, first_day=last),
+            row_id=uuid5(task.id, f"backups:{now.isoformat()}"),
+            by=actor,
+            at=now,
+            agreement_id=task.agreement_id,
+        )
+
+
+def _task(session: Session, digest: str, now: datetime) -> HolderTask:
+    task = session.exec(select(HolderTask).where(HolderTask.link_digest == digest)).one_or_none()
+    if task is None or task.link_expires_at is None:
+        raise NotFound(
+            "This link leads nowhere, or no more.",
+            next_step="Copy the whole link from the newest mail, or ask whoever sent it for another one.",
+        )
+    if task.link_expires_at <= now:
+        raise NotFound("This link has expired.", next_step="Ask whoever sent it for another one.")
+    return task
+
+
+def _check_takes(linked: LinkedTask) -> None:
+    """Raise ``Refused`` where no answer is taken, with the reason."""
+    if linked.takes_answers:
+        return
+    if linked.closed:
+        raise Refused("This matter is closed.", next_step="Write to whoever asked you if something has changed.")
+    if linked.status in SETTLED:
+        raise Refused("This was answered already, and nothing more is needed.", next_step="Reload the page to see it.")
+    if linked.held:
+        raise kept_by_hold()
+    if not linked.accepted:
+        raise Refused("The directive is not accepted yet.", next_step="Accept or refuse it on the case's page.")
+    raise others_come_first(linked.missing)
+
+
+def _note_refusal(database: Database, digest: str, actor: str, now: datetime) -> None:
+    """Keep evidence that somebody tried to answer where no answer is taken."""
+    with database.writing() as session:
+        task = _task(session, digest, now)
+        refused = HolderRefused(
+            case_id=task.case_id,
+            actor=actor,
+            at=now,
+            task=task.id,
+            contact=task.contact_id,
+            reason=task.status.value,
+        )
+        append(session, refused)
+
+
+def _linked(session: Session, task: HolderTask) -> LinkedTask:
+    case, agreement = session.get_one(Case, task.case_id), session.get_one(Agreement, task.agreement_id)
+    kind, facts = kind_named(case.kind), current_facts(session, case.id)
+    assert task.link_expires_at is not None, "only a link that lasts is read"
+    others = missing(other for other in tasks_of(session, case.id) if other.agreement_id == task.agreement_id)
+    answers = session.exec(
+        select(HolderAnswer).where(HolderAnswer.task_id == task.id).order_by(col(HolderAnswer.given_at))
+    )
+    return LinkedTask(
+        **task.model_dump(include={"id", "case_id", "data", "due_at", "status"}),
+        case_reference=identifiers.case_reference(case.id),
+        agreement_reference=agreement.reference,
+        lea_name=agreement.lea_name,
+        time_zone=agreement.time_zone,
+        holder=contact_name(session, task),
+        asked={kind.shown[name]: facts[name].value or "" for name in kind.holders_see if name in facts},
+        asked_on=_asked_on(session, task, agreement.time_zone),
+        expires_at=task.link_expires_at,
+        missing=len(others) if task.contact_id is None else 0,
+        held=is_held(session, task.agreement_id),
+        accepted=kind.is_decided(CaseState(anchors=current_anchors(session, case.id))),
+        closed=case.closed_at is not None,
+        answers=tuple(GivenAnswerView.model_validate(row, from_attributes=True) for row in answers),
+    )
+
+
+def _asked_on(session: Session, task: HolderTask, zone: str) -> date:
+    """The day of what was asked: of the dated fact from which the disposal's time counts."""
+    due_dates = read_due_dates(
+        session, [duty.due_date_id for duty in asked_duties(session, task.case_id, task.agreement_id)]
+    )
+    starts = [due_date.starts_at for due_date in due_dates.values() if due_date.starts_at]
+    return min(starts, default=task.awaited_since).astimezone(ZoneInfo(zone)).date()

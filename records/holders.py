@@ -1,0 +1,511 @@
+"""The holders of data in a case: what each is asked, when it is written to next, and what its answer brings about.
+
+The provider and each subprocessor that holds the data have a task each. The provider's own word includes that of all
+the others, so it is taken last, and it alone performs the duty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from sqlmodel import Session, col, func, select, update
+
+from cases.kinds import kind_named
+from cases.state import CaseState, NoticePolicy
+from models.enums import (
+    SETTLED,
+    CaseStatus,
+    ContactRole,
+    DutyStatus,
+    HolderAnswerKind,
+    HolderMail,
+    HolderStatus,
+    Party,
+    PerformedBy,
+)
+from models.errors import InvalidInput, Refused
+from models.tables import AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
+from records.anchors import current_anchors
+from records.duties import perform
+from records.legal_holds import check_not_held, is_held
+from records.subprocessors import subprocessors_under
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What decides, besides the task itself, whether and why its holder is written to.
+
+    Attributes:
+        accepted: whether what is asked was decided; nobody but the provider is written to before.
+        held: whether a legal hold keeps the data.
+        others: how many of the other holders have not confirmed.
+    """
+
+    accepted: bool
+    held: bool
+    others: int
+
+
+def plan_holders(session: Session, case: Case, policy: NoticePolicy, now: datetime) -> dict[UUID, NextMail]:
+    """Bring what the holders of a case's data are asked in line with its duties, and say when each is written to next.
+
+    A holder that became known meanwhile is asked as well; one whose duty moved is told; nobody is asked any more for
+    what two persons found not to be required, or in a case that was dismissed. Returned is why and when each is written
+    to, by its task.
+    """
+    kind = kind_named(case.kind)
+    plan: dict[UUID, NextMail] = {}
+    if not kind.holders_see:
+        return plan
+    lock_tasks(session, case.id)
+    if case.status is CaseStatus.DISMISSED:
+        _end(session, tasks_of(session, case.id), now)
+        return plan
+    due = _asked(session, case.id)
+    for agreement_id in due:
+        _make_tasks(session, case, agreement_id, now)
+    accepted = kind.is_decided(CaseState(anchors=current_anchors(session, case.id)))
+    for agreement_id, tasks in _by_agreement(tasks_of(session, case.id)).items():
+        if agreement_id not in due and not _was_performed(session, case.id, agreement_id):
+            _end(session, tasks, now)
+        held = is_held(session, agreement_id)
+        for task in tasks:
+            task.due_at = due.get(agreement_id)
+            standing = Standing(accepted, held, len(missing(tasks)))
+            mail = next_mail(task, standing, policy, now)
+            task.again_at = mail.at if mail else None
+            session.add(task)
+            if mail:
+                plan[task.id] = mail
+    session.flush()
+    return plan
+
+
+def put_off(session: Session, tasks: Sequence[UUID], until: datetime) -> None:
+    """Write to some holders again at a later moment, since their mailboxes take no mail for now."""
+    session.execute(update(HolderTask).where(col(HolderTask.id).in_(tasks)).values(again_at=until))
+
+
+class NextMail(NamedTuple):
+    """Why a holder is written to next, when, and to which step of its ladder that leads."""
+
+    why: HolderMail
+    at: datetime
+    step: int
+
+
+def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: datetime) -> NextMail | None:
+    """Why and when a holder is written to next; None where nothing is to be said to it."""
+    if task.status in SETTLED or task.status is HolderStatus.ANSWERED:
+        return None
+    owing = task.contact_id is None
+    if standing.held:
+        return NextMail(HolderMail.STOPPED, now, task.steps) if task.asked_at and not task.stopped else None
+    if not standing.accepted:
+        if not owing:
+            return None
+        if task.told_due_at is None:
+            return NextMail(HolderMail.UNDECIDED, now, 0)
+        return _on_the_ladder(HolderMail.UNDECIDED, task, task.awaited_since, policy, now)
+    if owing and standing.others:
+        return _on_the_ladder(HolderMail.OTHERS_MISSING, task, task.awaited_since, policy, now)
+    if task.asked_at is None:
+        return NextMail(HolderMail.ASKED, now, 0)
+    if task.refused_sha256:
+        return NextMail(HolderMail.REFUSED, now, task.steps)
+    if task.stopped:
+        return NextMail(HolderMail.RESUMED, now, task.steps)
+    if task.told_due_at != task.due_at:
+        passed = sum(moment <= now for moment in ladder(task.asked_at, task.due_at, policy))
+        return NextMail(HolderMail.MOVED, now, passed)
+    return _on_the_ladder(HolderMail.REMINDED, task, task.asked_at, policy, now)
+
+
+def ladder(begins: datetime, due_at: datetime | None, policy: NoticePolicy) -> list[datetime]:
+    """When a holder that was asked at ``begins`` is reminded: at parts of its time, and hours before it is over."""
+    if due_at is None or due_at <= begins:
+        return []
+    moments = {begins + (due_at - begins) * fraction for fraction in policy.holder_fractions}
+    moments |= {due_at - timedelta(hours=hours) for hours in policy.holder_hours_before}
+    return sorted(moment for moment in moments if moment > begins)
+
+
+def _on_the_ladder(
+    why: HolderMail, task: HolderTask, begins: datetime, policy: NoticePolicy, now: datetime
+) -> NextMail | None:
+    """The next reminder; of several whose time has passed, only the last."""
+    moments = ladder(begins, task.due_at, policy)
+    place = max(task.steps, sum(moment <= now for moment in moments) - 1)
+    return NextMail(why, moments[place], place + 1) if place < len(moments) else None
+
+
+def lock_tasks(session: Session, case_id: UUID) -> None:
+    """Hold what the holders of a case are asked until the transaction ends: of two that change it, one sees the other.
+
+    So the provider never confirms for a holder that is asked again in the same moment.
+    """
+    tasks = select(HolderTask).where(HolderTask.case_id == case_id).order_by(col(HolderTask.id))
+    session.exec(tasks.with_for_update().execution_options(populate_existing=True)).all()
+
+
+def tasks_of(session: Session, case_id: UUID) -> Sequence[HolderTask]:
+    """What the holders of a case's data are asked, in a fixed order."""
+    return session.exec(select(HolderTask).where(HolderTask.case_id == case_id).order_by(col(HolderTask.id))).all()
+
+
+def missing(tasks: Iterable[HolderTask]) -> list[HolderTask]:
+    """The subprocessors from which something is awaited."""
+    return [task for task in tasks if task.contact_id is not None and task.status not in SETTLED]
+
+
+def unsettled_holders(session: Session, case_id: UUID) -> tuple[int, datetime | None]:
+    """From how many holders of a case something is awaited, and when one of them is written to next."""
+    return session.exec(
+        select(func.count(), func.min(HolderTask.again_at)).where(
+            HolderTask.case_id == case_id, col(HolderTask.status).not_in(SETTLED)
+        )
+    ).one()
+
+
+def holder_named(session: Session, case: Case, name: str) -> HolderTask:
+    """What a holder of a case's data is asked, by its name; ``provider`` is the party that owes the disposal.
+
+    Raises:
+        InvalidInput: the case knows no such holder.
+    """
+    names = {
+        (contact_name(session, task) or Party.PROVIDER.value).casefold(): task for task in tasks_of(session, case.id)
+    }
+    if name.casefold() not in names:
+        raise InvalidInput(
+            f"No holder of this case's data is called {name}.",
+            where="holder",
+            next_step=f"There are: {', '.join(sorted(names)) or 'none yet'}.",
+        )
+    return names[name.casefold()]
+
+
+def contact_name(session: Session, task: HolderTask) -> str | None:
+    """The name of a subprocessor that is asked; None for the party that owes the disposal."""
+    return session.get_one(AgreementContact, task.contact_id).name if task.contact_id else None
+
+
+def add_holder(
+    session: Session, case: Case, agreement_id: UUID, *, key: UUID, name: str, email: str, data: str, now: datetime
+) -> HolderTask:
+    """Ask a further subprocessor in a case: ``key`` names it, so that the same is asked once.
+
+    Raises:
+        Refused: one of this name is asked already, or the provider has confirmed for all.
+    """
+    tasks = [task for task in tasks_of(session, case.id) if task.agreement_id == agreement_id]
+    if any((contact_name(session, task) or "").casefold() == name.casefold() for task in tasks):
+        raise Refused(f"A holder called {name} is asked already.", where="contact", next_step="There is nothing to do.")
+    if any(task.contact_id is None and task.status in SETTLED for task in tasks):
+        raise Refused(
+            "The provider has confirmed for every holder already.",
+            next_step="If data turned up again, record that it was restored.",
+        )
+    contact = AgreementContact(
+        id=uuid5(case.id, f"holder:{key}:{agreement_id}"),
+        agreement_id=agreement_id,
+        case_id=case.id,
+        party=Party.SUBPROCESSOR,
+        role=ContactRole.GENERAL,
+        name=name,
+        email=email,
+    )
+    session.add(contact)
+    session.flush()
+    for task in tasks:
+        if task.contact_id is None:  # its turn comes after the new one's, and it is asked anew then
+            task.asked_at, task.steps = None, 0
+            session.add(task)
+    return _make_task(session, case, agreement_id, contact.id, data, now)
+
+
+def confirm(session: Session, case: Case, task: HolderTask, answer: HolderAnswer, now: datetime) -> list[Duty]:
+    """Take a holder's confirmation; the provider's, which comes last, performs the duties, which are returned.
+
+    Raises:
+        Refused: it has confirmed already, a legal hold keeps the data, or the provider would confirm before the others.
+    """
+    lock_tasks(session, case.id)
+    if task.status in SETTLED:
+        raise Refused("This holder has confirmed already.", where="holder", next_step="There is nothing to do.")
+    check_not_held(session, task.agreement_id)
+    of_agreement = [other for other in tasks_of(session, case.id) if other.agreement_id == task.agreement_id]
+    if task.contact_id is None and (left := missing(of_agreement)):
+        raise others_come_first(len(left))
+    duties = asked_duties(session, case.id, task.agreement_id)
+    if not duties and task.contact_id is None and not _was_performed(session, case.id, task.agreement_id):
+        raise Refused("No duty to dispose of data has begun and is open.", next_step="Look at the case's page.")
+    _supersede_answers(session, task, now)
+    settle(task, HolderStatus.CONFIRMED, now)
+    session.add_all([task, answer])
+    for duty in duties:
+        session.add(
+            Confirmation(
+                id=uuid5(answer.id, str(duty.id)),
+                case_id=case.id,
+                duty_id=duty.id,
+                contact_id=task.contact_id,
+                particulars_sha256=answer.said_sha256,
+                given_at=now,
+                recorded_by=answer.given_by,
+            )
+        )
+        if task.contact_id is None:
+            perform(duty, now)
+    return duties if task.contact_id is None else []
+
+
+def others_come_first(left: int) -> Refused:
+    """Why the provider's confirmation is not taken while others' are awaited."""
+    return Refused(
+        f"{left} subprocessors that hold the data have not confirmed.",
+        where="holder",
+        next_step="Their confirmations come first, or two persons decide that nobody waits for them.",
+    )
+
+
+def take_other_answer(session: Session, task: HolderTask, answer: HolderAnswer, now: datetime) -> None:
+    """Take what a holder says instead of a certificate; an officer decides about it."""
+    lock_tasks(session, task.case_id)
+    if task.status in SETTLED:
+        raise Refused("This holder has answered already.", next_step="There is nothing to do.")
+    _supersede_answers(session, task, now)
+    task.status, task.again_at = HolderStatus.ANSWERED, None
+    session.add_all([task, answer])
+
+
+def decide(session: Session, task: HolderTask, *, accept: bool, reason_sha256: str, by: str, at: datetime) -> UUID:
+    """Decide about what a holder said instead of a certificate; return the answer's id.
+
+    Raises:
+        Refused: nothing of it waits for a decision, or it declined and that was to be accepted.
+    """
+    lock_tasks(session, task.case_id)
+    answer = session.exec(
+        select(HolderAnswer).where(
+            HolderAnswer.task_id == task.id,
+            col(HolderAnswer.decided_at).is_(None),
+            col(HolderAnswer.superseded_at).is_(None),
+            HolderAnswer.kind != HolderAnswerKind.CERTIFICATE,
+        )
+    ).one_or_none()
+    if answer is None or task.status is not HolderStatus.ANSWERED:
+        raise Refused("No answer of this holder waits for a decision.", next_step="Look at the case's page.")
+    if accept and answer.kind is HolderAnswerKind.DECLINED:
+        raise Refused(
+            "That a holder declines is not accepted by one person: the data would stay there.",
+            next_step="Refuse the answer, so that it is asked again, or propose that nobody waits for it.",
+        )
+    if accept and answer.kind is HolderAnswerKind.HOLDS_NOTHING and task.contact_id is None:
+        raise Refused(
+            "The provider confirms for every holder, also where it holds nothing itself.",
+            next_step="Refuse the answer, and give the provider's certificate.",
+        )
+    answer.decided_by, answer.decided_at, answer.accepted = by, at, accept
+    session.add(answer)
+    if accept and answer.kind is HolderAnswerKind.HOLDS_NOTHING:
+        settle(task, HolderStatus.HOLDS_NOTHING, at)
+    else:
+        task.status = HolderStatus.OPEN
+        task.refused_sha256 = None if accept else reason_sha256
+    session.add(task)
+    return answer.id
+
+
+def waive(session: Session, task_id: UUID, at: datetime) -> None:
+    """Wait no more for a subprocessor, as two persons decided.
+
+    Raises:
+        Refused: it has confirmed meanwhile.
+    """
+    task = session.get_one(HolderTask, task_id)
+    lock_tasks(session, task.case_id)
+    if task.status in SETTLED:
+        raise Refused("Nothing is awaited from this holder any more.", next_step="Decline the proposal.")
+    settle(task, HolderStatus.WAIVED, at)
+    end_link(task)
+    session.add(task)
+
+
+def reopen(session: Session, case: Case, task: HolderTask, at: datetime) -> bool:
+    """Ask a holder again that got the data back, and the provider as well; return whether a duty had been performed.
+
+    Raises:
+        Refused: it has not disposed of the data yet, so that nothing came back.
+    """
+    lock_tasks(session, case.id)
+    if task.status not in SETTLED:
+        raise Refused(
+            "This holder has not confirmed yet, so what it restored is asked for already.",
+            where="holder",
+            next_step="There is nothing to do.",
+        )
+    provider = next(
+        other
+        for other in tasks_of(session, case.id)
+        if other.agreement_id == task.agreement_id and other.contact_id is None
+    )
+    for one in {task.id: task, provider.id: provider}.values():
+        _supersede_answers(session, one, at)
+        standing = col(Confirmation.withdrawn_at).is_(None)
+        whose = (
+            col(Confirmation.contact_id) == one.contact_id if one.contact_id else col(Confirmation.contact_id).is_(None)
+        )
+        session.execute(
+            update(Confirmation).where(col(Confirmation.case_id) == case.id, whose, standing).values(withdrawn_at=at)
+        )
+        one.status, one.awaited_since, one.settled_at = HolderStatus.OPEN, at, None
+        one.asked_at, one.told_due_at, one.steps = None, None, 0
+        end_link(one)
+        session.add(one)
+    return _was_performed(session, case.id, task.agreement_id)
+
+
+def settle(task: HolderTask, status: HolderStatus, at: datetime) -> None:
+    """Note that nothing is awaited from a holder any more."""
+    task.status, task.settled_at, task.again_at, task.refused_sha256 = status, at, None, None
+
+
+def end_link(task: HolderTask) -> None:
+    """Let a holder's link lead nowhere any more; the next one is another."""
+    task.link_number += 1
+    task.link_digest = task.link_expires_at = None
+
+
+def _asked(session: Session, case_id: UUID) -> dict[UUID, datetime | None]:
+    """The agreements of a case under which a disposal is owed now, each with the first due instant."""
+    rows = session.exec(
+        select(Duty.agreement_id, func.min(Duty.due_at))
+        .where(Duty.case_id == case_id, Duty.performed_by == PerformedBy.CONFIRMATION)
+        .where(col(Duty.status).in_((DutyStatus.RUNNING, DutyStatus.SUSPENDED)))
+        .group_by(col(Duty.agreement_id))
+    )
+    return dict(rows.all())
+
+
+def asked_duties(session: Session, case_id: UUID, agreement_id: UUID) -> list[Duty]:
+    """The duties under an agreement that its holders' confirmations perform, and whose time runs."""
+    return list(
+        session.exec(
+            select(Duty)
+            .where(Duty.case_id == case_id, Duty.agreement_id == agreement_id)
+            .where(Duty.performed_by == PerformedBy.CONFIRMATION)
+            .where(col(Duty.status).in_((DutyStatus.RUNNING, DutyStatus.SUSPENDED)))
+            .order_by(col(Duty.id))
+        )
+    )
+
+
+def _was_performed(session: Session, case_id: UUID, agreement_id: UUID) -> bool:
+    return (
+        session.exec(
+            select(Duty.id).where(
+                Duty.case_id == case_id,
+                Duty.agreement_id == agreement_id,
+                Duty.performed_by == PerformedBy.CONFIRMATION,
+                Duty.status == DutyStatus.PERFORMED,
+            )
+        ).first()
+        is not None
+    )
+
+
+def _by_agreement(tasks: Iterable[HolderTask]) -> dict[UUID, list[HolderTask]]:
+    found: dict[UUID, list[HolderTask]] = {}
+    for task in tasks:
+        found.setdefault(task.agreement_id, []).append(task)
+    return found
+
+
+def _make_tasks(session: Session, case: Case, agreement_id: UUID, now: datetime) -> None:
+    """Ask every holder that is known for an agreement: those on the list, those of the agreement, and the provider."""
+    tasks = {task.contact_id: task for task in tasks_of(session, case.id) if task.agreement_id == agreement_id}
+    provider = tasks.get(None)
+    if provider and provider.status in SETTLED:
+        return  # it confirmed for all: who is listed later held nothing then
+    contacts = {contact.name.casefold(): contact for contact in subprocessors_of(session, case.id, agreement_id)}
+    for listed in subprocessors_under(session, agreement_id):
+        contact = contacts.get(listed.name.casefold())
+        if contact is None:
+            add_holder(
+                session,
+                case,
+                agreement_id,
+                key=listed.id,
+                name=listed.name,
+                email=listed.email,
+                data=listed.data,
+                now=now,
+            )
+        elif contact.case_id and contact.email != listed.email:
+            _write_to_another_address(session, contact, tasks.get(contact.id), listed.email)
+    for contact in contacts.values():
+        if contact.id not in tasks:
+            _make_task(session, case, agreement_id, contact.id, None, now)
+    if provider is None:
+        _make_task(session, case, agreement_id, None, None, now)
+
+
+def subprocessors_of(session: Session, case_id: UUID, agreement_id: UUID) -> list[AgreementContact]:
+    """The subprocessors that hold an agreement's data: those known for it, and those named in the case."""
+    return list(
+        session.exec(
+            select(AgreementContact)
+            .where(AgreementContact.agreement_id == agreement_id, AgreementContact.party == Party.SUBPROCESSOR)
+            .where(col(AgreementContact.case_id).is_(None) | (col(AgreementContact.case_id) == case_id))
+            .where(AgreementContact.rank >= 0)
+        )
+    )
+
+
+def _write_to_another_address(session: Session, contact: AgreementContact, task: HolderTask | None, email: str) -> None:
+    """A holder whose address was corrected is asked there; what went to the old one leads nowhere."""
+    contact.email = email
+    session.add(contact)
+    if task and task.status not in SETTLED:
+        task.asked_at = None
+        end_link(task)
+        session.add(task)
+
+
+def _make_task(
+    session: Session, case: Case, agreement_id: UUID, contact_id: UUID | None, data: str | None, now: datetime
+) -> HolderTask:
+    task = HolderTask(
+        id=uuid5(case.id, f"holder-task:{agreement_id}:{contact_id}"),
+        case_id=case.id,
+        agreement_id=agreement_id,
+        contact_id=contact_id,
+        data=data,
+        status=HolderStatus.OPEN,
+        awaited_since=now,
+    )
+    session.add(task)
+    session.flush()
+    return task
+
+
+def _supersede_answers(session: Session, task: HolderTask, at: datetime) -> None:
+    session.execute(
+        update(HolderAnswer)
+        .where(col(HolderAnswer.task_id) == task.id, col(HolderAnswer.superseded_at).is_(None))
+        .values(superseded_at=at)
+    )
+
+
+def _end(session: Session, tasks: Iterable[HolderTask], now: datetime) -> None:
+    """Nobody is asked any more: two persons decided so, or the case was dismissed."""
+    for task in tasks:
+        if task.status not in SETTLED:
+            settle(task, HolderStatus.WAIVED, now)
+            end_link(task)
+            session.add(task)

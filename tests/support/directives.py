@@ -1,0 +1,153 @@
+"""Directives for disposition, and cases of them in SQL alone, whose holders are written to and answer by link."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from uuid import UUID, uuid4
+
+from sqlmodel import select
+
+from cases.certificate import Certificate, HolderSays
+from cases.disposition import DISPOSITION, Directive
+from cases.state import NoticePolicy
+from config.database import Database
+from mail.holder_links import HOLDER_FOLDER, digest_of
+from models.enums import HolderAnswerKind, HolderMail, HolderStatus, Sanitization
+from models.tables import Case, HolderTask
+from records.holder_links import GivenByHolder, give_holder_answer
+from records.holder_mail import HolderLetter, note_letter, prepare_letters
+from records.holders import contact_name
+from records.intake import keep_intake
+from records.subprocessors import import_subprocessors
+from tests.support.case_in_sql import WRITER, CaseInSql, Place, keep_agreement
+
+NOW = datetime.fromisoformat("2026-06-01T15:00:00+00:00")
+ILLINOIS = Place("ndpa-v1", "IL")
+OFFICE = {"name": "Office", "email": "office@example.org"}
+"""The contact that every agreement of ``keep_agreement`` designates."""
+
+LADDER = NoticePolicy(holder_fractions=(0.5, 0.75, 0.9), holder_hours_before=(24, 0))
+REQUEST, VERIFICATION = "disposition.request", "disposition.verification"
+HOSTING, BACKUP = "Example Hosting LLC", "Example Backup LLC"
+
+
+def directive(*agreements: str, **changed: object) -> Directive:
+    """A complete destruction, signed by the designated contact on the day of ``NOW``."""
+    given: dict[str, object] = {
+        "title": "Directive of the district",
+        "extent": "complete",
+        "nature": "destruction",
+        "schedule": "as-soon-as-practicable",
+        "disposal_requested": NOW.date(),
+        "representative": OFFICE,
+        "agreements": agreements,
+    }
+    return Directive.model_validate(given | changed)
+
+
+def certificate(performed_on: date, **changed: object) -> Certificate:
+    """A whole certificate."""
+    given: dict[str, object] = {
+        "name": "Sam Example",
+        "title": "Head of operations",
+        "attested": True,
+        "data": "Rosters in the hosting database.",
+        "media": "PostgreSQL cluster 4",
+        "method": Sanitization.PURGE,
+        "tool": "shred 9.4",
+        "performed_by": "Kim Example",
+        "performed_on": performed_on,
+        "verified": "Read back by Robin Example; nothing was found.",
+    }
+    return Certificate.model_validate(given | changed)
+
+
+@dataclass
+class DirectiveInSql(CaseInSql):
+    """A directive's case whose clock, mail and holders its tests move."""
+
+    def write(self) -> list[HolderLetter]:
+        """Write to the holders what is to be said by now; each letter arrives."""
+        with self.database.writing() as session:
+            letters = prepare_letters(session, WRITER, self.id, self.policy, self.now)
+        for letter in letters:
+            with self.database.writing() as session:
+                note_letter(session, letter, self.now, rejected=False, unknown=False)
+        self.compute()
+        return letters
+
+    def written(self) -> dict[str, HolderMail]:
+        """Why each holder is written to now, by name."""
+        return {letter.holder: letter.why for letter in self.write()}
+
+    def tasks(self) -> dict[str, HolderTask]:
+        """What each holder is asked, by its name; the provider is ``provider``."""
+        with self.database.reading() as session:
+            rows = session.exec(select(HolderTask).where(HolderTask.case_id == self.id)).all()
+            return {contact_name(session, row) or "provider": row for row in rows}
+
+    def status(self, holder: str) -> HolderStatus:
+        """Where what a holder is asked stands."""
+        return self.tasks()[holder].status
+
+    def answer(self, holder: str, says: HolderSays | None = None, kind: HolderAnswerKind | None = None) -> None:
+        """Answer through the holder's link, with a certificate of today unless something else is given."""
+        says = says or certificate(self.now.date())
+        kind = kind or HolderAnswerKind.CERTIFICATE
+        digest = self.tasks()[holder].link_digest or ""
+        give_holder_answer(self.database, digest, GivenByHolder(kind, says), actor="holder", now=self.now)
+        self.compute()
+
+
+def token_in(letter: HolderLetter) -> str:
+    """The token of the link that a letter holds."""
+    found = re.search(rf"{HOLDER_FOLDER}(\S{{43}})", text_of(letter))
+    assert found, "the letter has no link"
+    return found[1]
+
+
+def text_of(letter: HolderLetter) -> str:
+    """What a letter says."""
+    message = message_from_bytes(letter.raw, policy=policy.SMTP)
+    assert isinstance(message, EmailMessage)
+    content: str = message.get_content()
+    return content
+
+
+def leads_to(case: DirectiveInSql, letter: HolderLetter) -> bool:
+    """Whether the link in a letter is the one that its holder has now."""
+    return digest_of(token_in(letter)) in {task.link_digest for task in case.tasks().values()}
+
+
+def open_directive(
+    database: Database, *subprocessors: str, place: Place = ILLINOIS, now: datetime = NOW, **changed: object
+) -> DirectiveInSql:
+    """Keep a directive for a district whose agreement is listed with some subprocessors, and compute its case."""
+    with database.writing() as session:
+        keep_agreement(session, place, now.date() - timedelta(days=400), now)
+    if subprocessors:
+        rows = "".join(f"{place.reference},{name},{address_of(name)},Rosters\n" for name in subprocessors)
+        import_subprocessors(
+            database, f"agreement,name,email,data\n{rows}", file_name="list.csv", now=now, actor="officer"
+        )
+    case_id = open_again(database, directive(place.reference, **changed), now)
+    case = DirectiveInSql(database, case_id, now, policy=LADDER)
+    case.compute()
+    return case
+
+
+def open_again(database: Database, intake: Directive, now: datetime) -> UUID:
+    """Keep a directive under a digest of its own."""
+    with database.writing() as session:
+        case_id, _ = keep_intake(session, DISPOSITION, intake, str(uuid4()), actor="officer", now=now)
+        session.get_one(Case, case_id).workflow_started_at = now
+        return case_id
+
+
+def address_of(name: str) -> str:
+    """Where a holder of this name is written to."""
+    return f"{name.lower().replace(' ', '.')}@example.org"

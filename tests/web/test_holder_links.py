@@ -1,0 +1,196 @@
+"""Behind a holder's link: what it is asked, the certificate it gives without an account, and what a phone shows."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+import pytest
+from playwright.async_api import expect
+from sqlmodel import col, select
+from structlog.testing import capture_logs
+from temporalio.client import Client
+
+from config.keyring import Keyring
+from ledger.artifacts import fetch
+from mail.holder_links import HOLDER_FOLDER
+from models.enums import HolderStatus, Role
+from models.tables import EvidenceEntry
+from starter.resources import utc_now
+from tests.support.browsers import CHROMIUM, browsed
+from tests.support.directives import HOSTING, DirectiveInSql, open_directive, token_in
+from tests.support.installation import Installation, Visitor
+
+TODAY = utc_now()
+
+
+@dataclass
+class Asked:
+    """A holder that was asked, and somebody who has its link."""
+
+    installation: Installation
+    case: DirectiveInSql
+    path: str
+    visitor: Visitor
+
+    async def page(self) -> str:
+        return html.unescape((await self.visitor.get(self.path)).text)
+
+
+def a_certificate(**changed: str) -> dict[str, str]:
+    return {
+        "kind": "certificate",
+        "data": "Rosters in the hosting database.",
+        "media": "PostgreSQL cluster 4",
+        "method": "purge",
+        "tool": "shred 9.4",
+        "performed_by": "Kim Example",
+        "performed_on": TODAY.date().isoformat(),
+        "verified": "Read back by Robin Example.",
+        "name": "Sam Example",
+        "title": "Head of operations",
+        "attested": "yes",
+        **changed,
+    }
+
+
+def ask(installation: Installation) -> Asked:
+    case = open_directive(
+        installation.resources.database, HOSTING, now=TODAY, disposal_requested=TODAY.date(), instructions="Logs too."
+    )
+    (letter,) = case.write()
+    return Asked(installation, case, f"{HOLDER_FOLDER}{token_in(letter)}", installation.visitor())
+
+
+@pytest.fixture
+def asked(fresh: Installation) -> Asked:
+    return ask(fresh)
+
+
+async def test_it_says_what_is_asked_by_whom_and_until_when_and_no_more(asked: Asked) -> None:
+    page = await asked.page()
+    for words in ("District ndpa-v1 IL", "Example Learning, Inc.", HOSTING, "Logs too.", "Rosters", "destruction"):
+        assert words in page
+    assert "Office, office@example.org" not in page, "who signed for the LEA is nothing to the holder"
+    assert 'href="/"' not in page
+
+
+async def test_a_certificate_is_kept_with_its_files_and_its_attestation(asked: Asked) -> None:
+    report = ("report.pdf", b"%PDF-1.7\n1 0 obj\n", "application/pdf")
+    answer = await asked.visitor.http.post(asked.path, data=a_certificate(), files={"files": report})
+    assert answer.status_code == 303, answer.text
+    assert asked.case.status(HOSTING) is HolderStatus.CONFIRMED
+    with asked.case.database.reading() as session:
+        (entry,) = session.exec(select(EvidenceEntry).where(col(EvidenceEntry.kind) == "holder_answered"))
+        kept = [fetch(session, sha256) for sha256 in entry.artifacts]
+    assert entry.actor == "holder"
+    assert report[1] in kept
+    for words in (b"Sam Example", b"shred 9.4", b"typing my name here is my signature", b"report.pdf"):
+        assert words in kept[0]
+    assert "What you answered" in await asked.page()
+    again = await asked.visitor.http.post(asked.path, data=a_certificate())
+    assert again.status_code == 409
+    assert "answered already" in again.text
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"attested": ""}, "It is not attested."),
+        ({"performed_on": "2031-01-01"}, "in the future"),
+        ({"performed_on": "2026-01-01"}, "before the disposal was asked for"),
+        ({"method": "cryptographic-erase"}, "destroys keys, and none is named"),
+        ({"backups": "Tapes"}, "Backups still hold the data, and no day is given."),
+        ({"data": ""}, "It is empty."),
+        ({"method": "magic"}, "not one of those to choose from"),
+    ],
+)
+async def test_what_a_certificate_cannot_be_is_said_and_what_was_typed_is_kept(
+    asked: Asked, changed: dict[str, str], says: str
+) -> None:
+    answer = await asked.visitor.http.post(asked.path, data=a_certificate(**changed))
+    assert answer.status_code == 422
+    page = html.unescape(answer.text)
+    assert says in page
+    assert "PostgreSQL cluster 4" in page
+    assert asked.case.status(HOSTING) is HolderStatus.OPEN
+
+
+async def test_a_file_of_a_kind_that_is_not_taken_is_refused(asked: Asked) -> None:
+    program = ("report.pdf", b"MZ\x90\x00\x03\x00\x00\x00\x04\x00", "application/pdf")
+    answer = await asked.visitor.http.post(asked.path, data=a_certificate(), files={"files": program})
+    assert answer.status_code == 422
+    assert asked.case.status(HOSTING) is HolderStatus.OPEN
+
+
+async def test_no_log_holds_the_link_and_nothing_else_opens_with_it(asked: Asked) -> None:
+    with capture_logs() as lines:
+        assert (await asked.visitor.get(asked.path)).status_code == 200
+        assert (await asked.visitor.get(f"{asked.path}x")).status_code == 404
+    assert {line["path"] for line in lines} == {f"{HOLDER_FOLDER}…"}
+    for path in ("/", "/subprocessors", "/legal-holds", f"/cases/{asked.case.id}"):
+        assert (await asked.visitor.get(path)).status_code == 303
+
+
+async def test_the_officer_reads_it_on_the_case_and_the_mail_without_its_link(asked: Asked) -> None:
+    await asked.visitor.http.post(asked.path, data={**a_certificate(), "kind": "declined", "why": "We keep it."})
+    officer = await asked.installation.officer()
+    page = html.unescape((await officer.get(f"/cases/{asked.case.id}")).text)
+    for words in (HOSTING, "We keep it.", "Accept answer", "Propose waiver", "Holders of the data"):
+        assert words in page
+    (letter,) = (entry for entry in _letters(asked))
+    mail = (await officer.get(f"/cases/{asked.case.id}/messages/{letter}")).text
+    assert "the-link-of-the-holder-alone" in mail
+    assert asked.path not in mail
+    reader = await asked.installation.officer("reader", role=Role.AUDITOR)
+    assert "Propose waiver" not in (await reader.get(f"/cases/{asked.case.id}")).text
+
+
+def _letters(asked: Asked) -> list[str]:
+    with asked.case.database.reading() as session:
+        rows = session.exec(select(EvidenceEntry).where(col(EvidenceEntry.kind) == "holder_written"))
+        return [row.artifacts[0] for row in rows]
+
+
+async def test_subprocessors_and_legal_holds_have_pages_of_their_own(asked: Asked) -> None:
+    officer = await asked.installation.officer()
+    rows = b"agreement,name,email,data\n,Everywhere Inc,all@example.org,Logs\nNO-SUCH,X,x@example.org,Y\n"
+    bad = await officer.send("/subprocessors", "/subprocessors", {}, ("list.csv", rows))
+    assert "There is no agreement NO-SUCH." in bad.text
+    assert "Everywhere Inc" not in bad.text
+    good = await officer.send(
+        "/subprocessors", "/subprocessors", {}, ("list.csv", rows.splitlines(True)[0] + rows.splitlines(True)[1])
+    )
+    assert good.status_code == 303
+    assert "Everywhere Inc" in (await officer.get("/subprocessors")).text
+    assert (await officer.send("/legal-holds", "/legal-holds", {"reason": ""})).status_code == 422
+    placed = await officer.send("/legal-holds", "/legal-holds", {"reason": "A suit."})
+    assert placed.status_code == 303
+    assert "Do not dispose of anything." in await asked.page()
+    refused = await asked.visitor.http.post(asked.path, data=a_certificate())
+    assert refused.status_code == 409
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+async def test_on_a_phone_a_certificate_is_filled_in_wrongly_then_rightly(
+    temporal: Client, keyring: Keyring, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async with browsed(tmp_path_factory.mktemp("phone"), keyring, temporal) as at:
+        asked = ask(at.installation)
+        await at.page.set_viewport_size({"width": 375, "height": 740})
+        await at.page.goto(f"{at.address}{asked.path}")
+        wide = await at.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, "nothing is wider than the screen"
+        given = a_certificate()
+        for name in ("data", "media", "tool", "performed_by", "performed_on", "verified", "name", "title"):
+            await at.page.locator(f"#certificate-{name}").fill(given[name])
+        await at.page.locator("#certificate-method").select_option("purge")
+        await at.page.get_by_role("button", name="Sign and send").click()
+        await expect(at.page.get_by_role("alert")).to_contain_text("It is not attested.")
+        assert await at.page.locator("#certificate-tool").input_value() == given["tool"]
+        await at.page.locator("#certificate-attested").check()
+        await at.page.get_by_role("button", name="Sign and send").click()
+        await expect(at.page.get_by_role("status")).to_contain_text("Your answer has arrived")
+        await expect(at.page.get_by_role("button", name="Sign and send")).to_have_count(0)
+        assert at.complaints == []
+        assert asked.case.status(HOSTING) is HolderStatus.CONFIRMED

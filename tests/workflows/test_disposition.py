@@ -1,0 +1,63 @@
+"""A directive from its entry to the letter that says that every holder has confirmed; and what nobody confirms."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from models.enums import CaseStatus, DutyStatus, HolderMail, HolderStatus, Verdict
+from queries.views import DutyView
+from starter.rehearsals.virtual_time import VirtualEngine
+from tests.support.directives import BACKUP, HOSTING, REQUEST, VERIFICATION
+from tests.support.dispositions import DAY, certify, confirmed_by_each_holder, open_for
+from tests.support.incidents import case, know_offices, letter, text
+
+
+def duty(engine: VirtualEngine, case_id: UUID, clause: str) -> DutyView:
+    (found,) = (duty for duty in case(engine, case_id).duties if duty.clause == clause)
+    return found
+
+
+def written(engine: VirtualEngine, case_id: UUID) -> dict[str, list[HolderMail]]:
+    """Why each holder was written to, in order."""
+    return {holder.name: [letter.why for letter in holder.letters] for holder in case(engine, case_id).holders}
+
+
+async def test_from_the_directive_to_the_written_confirmation(engine: VirtualEngine) -> None:
+    know_offices(engine, "IL-710")
+    case_id = await confirmed_by_each_holder(engine, "IL-710")
+    reminded = [HolderMail.REMINDED] * 2
+    assert written(engine, case_id) == {
+        HOSTING: [HolderMail.ASKED],
+        BACKUP: [HolderMail.ASKED, *reminded],
+        "provider": [HolderMail.OTHERS_MISSING] * 2 + [HolderMail.ASKED],
+    }
+    disposed, told = duty(engine, case_id, REQUEST), duty(engine, case_id, VERIFICATION)
+    assert (disposed.status, disposed.verdict) == (DutyStatus.PERFORMED, Verdict.ON_TIME)
+    assert (told.status, told.verdict) == (DutyStatus.PERFORMED, Verdict.ON_TIME)
+    assert disposed.performed_at
+    assert told.performed_at
+    assert disposed.performed_at <= told.performed_at
+    says = text(letter(engine, case_id, told))
+    assert "It is among the documents behind the link in this notice." in says
+    found = case(engine, case_id)
+    assert found.status is CaseStatus.CLOSED
+    assert {entry.kind for entry in found.evidence} >= {"holder_written", "holder_answered", "holders_confirmed"}
+
+
+async def test_what_nobody_confirms_is_overdue_and_raised_and_performed_late_once_it_is(engine: VirtualEngine) -> None:
+    know_offices(engine, "IL-711")
+    case_id = await open_for(engine, "IL-711", HOSTING, holder_hours_before=(0,))
+    now = await engine.advance(case_id, 32 * DAY)
+    asked = duty(engine, case_id, REQUEST)
+    assert (asked.status, asked.due_at and asked.due_at < now) == (DutyStatus.RUNNING, True)
+    raised = [entry.body["clause"] for entry in case(engine, case_id).evidence if entry.kind == "escalated"]
+    assert sorted(raised) == [REQUEST, VERIFICATION], "the letter is overdue too, and never goes without the word"
+    await certify(engine, case_id, HOSTING)
+    await certify(engine, case_id, "provider")
+    late = duty(engine, case_id, REQUEST)
+    assert (late.status, late.verdict) == (DutyStatus.PERFORMED, Verdict.LATE)
+    await engine.advance(case_id, timedelta(hours=2))
+    told = duty(engine, case_id, VERIFICATION)
+    assert (told.status, told.verdict) == (DutyStatus.PERFORMED, Verdict.LATE)
+    assert {holder.status for holder in case(engine, case_id).holders} == {HolderStatus.CONFIRMED}
