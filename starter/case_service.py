@@ -44,10 +44,10 @@ from models import identifiers
 from models.enums import Authentication
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, Refused, Unavailable
 from models.tables import Case, CaseAct
+from queries.consequences import Consequences, Foresight
 from queries.drafts import check_read
 from records.acts import record_act
 from records.anchors import anchors_by_agreement
-from records.consequences import Consequences, Foresight
 from records.intake import intake_digest, keep_intake, prepare
 from records.preparing import complete, keep, let_go
 from records.restore import known_state

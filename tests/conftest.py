@@ -10,6 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from cases.kinds import KINDS
 from config.database import Database
 from config.keyring import Keyring
 from models.columns import bind_sealer
@@ -70,6 +71,15 @@ def engine(running_engine: VirtualEngine, keyring: Keyring) -> VirtualEngine:
     """The shared engine, sealing under its keyring again after tests that opened databases of their own."""
     bind_sealer(keyring)
     return running_engine
+
+
+@pytest.fixture(autouse=True)
+def _only_kinds_of_this_test() -> Iterator[None]:
+    """Take away the kinds that a test made known: a worker of a later test would look for their workflows."""
+    before = dict(KINDS)
+    yield
+    KINDS.clear()
+    KINDS.update(before)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from cases.state import CaseSummary
 from models.enums import CaseStatus, DutyStatus
 from queries.case_lists import CaseFilter, list_cases
 from queries.cases import read_case, read_case_head
+from queries.consequences import Consequences
 from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
@@ -24,7 +25,6 @@ from queries.progress import read_progress
 from queries.proposals import read_proof, read_proposal
 from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView, ProposalDetail
 from records.answers import AnswersView, read_answers
-from records.consequences import Consequences
 from records.needs import NeedView, read_needs
 from starter.case_service import Checked
 from web.cases import asking_of

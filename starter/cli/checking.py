@@ -11,7 +11,7 @@ from models.phrases import counted
 from starter.cli.console import console, local_text
 
 if TYPE_CHECKING:  # with Temporal's client and the writing of notices, which commands that read can do without
-    from records.consequences import Consequences, ForeseenDuties
+    from queries.consequences import Consequences, ForeseenDuties
     from starter.case_service import Checked
 
 YES = typer.Option("--yes", help="Record it without asking, as scripts do.")

@@ -91,4 +91,4 @@ def test_the_wheel_holds_the_clauses_templates_and_migrations_and_works_by_itsel
         path=installed,
     )
     assert due.returncode == 0, due.stderr
-    assert "2026-03-11 09:00 EDT" in due.stdout
+    assert "Wed 11 Mar 2026, 09:00 EDT" in " ".join(due.stdout.split())

@@ -18,7 +18,7 @@ from cases.values import KeptReferences, KeptText
 from config.database import Database
 from models.enums import BatchStatus, DutyStatus, Party
 from models.tables import Batch, Case, Notice
-from records.consequences import Change, Consequences, Foresight
+from queries.consequences import Change, Consequences, Foresight
 from terms.limits import STANDARD_DEFAULTS
 from tests.support.case_in_sql import CATALOGUE, CaseInSql, Place, keep_agreement, open_in_sql, standing_kind
 from tests.support.incidents import INITIAL, NOTICE, incident
@@ -141,7 +141,7 @@ def test_what_is_not_awaited_any_more_is_said(database: Database) -> None:
     assert {duty.status for duty in case.duties} == {DutyStatus.PENDING}
     unawaited = Kind(**{**vars(kind), "awaits": lambda _: frozenset()})
     with pytest.MonkeyPatch.context() as patch, database.reading() as session:
-        patch.setattr("records.consequences.kind_named", lambda _: unawaited)
+        patch.setattr("queries.consequences.kind_named", lambda _: unawaited)
         act = SetDate(name="occurred", instant=NOW - HOUR)
         found = foresight(NOW).of_act(session, session.get_one(Case, case.id), act, dates_of_act(unawaited, act))
     assert [(given_up.clause, given_up.duties) for given_up in found.given_up] == [(NOTICE, 1)]
