@@ -30,7 +30,7 @@ install: .venv/installed ## Build .venv from the locked requirements
 test: .venv/installed-dev ## Run the tests (ARGS="-k virginia" picks some), save for the long ones
 	@.venv/bin/pytest -n 4 --dist worksteal -m "not long" $(ARGS)
 
-test-long: .venv/installed-dev browser ## Run the long tests: workers killed, thousands of notices, browsers, what README says
+test-long: .venv/installed-dev browser ## Run the long tests: rehearsals, workers killed, hundreds of batches, browsers, what README says
 	@.venv/bin/pytest -n 4 --dist loadfile -m long $(ARGS)
 
 check: .venv/installed-dev ## Lint, format, types, direction of imports, documents

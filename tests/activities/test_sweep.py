@@ -326,6 +326,7 @@ async def reported(watched: Watched) -> AsyncIterator[UUID]:
         yield case_id
 
 
+@pytest.mark.long
 async def test_a_case_that_the_worker_cannot_go_on_with_is_found_shown_and_raised_once_and_heals(
     watched: Watched,
 ) -> None:

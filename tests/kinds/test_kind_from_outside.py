@@ -232,6 +232,7 @@ async def test_it_is_played_to_its_end_and_proved(
     await replayer.replay_workflow(history)
 
 
+@pytest.mark.long
 async def test_it_is_rehearsed(keyring: Keyring, tmp_path: Path) -> None:
     asked_at = datetime(2026, 3, 2, 15, tzinfo=UTC)
     intake = {name: value for name, value in order("Swollen batteries", asked_at).items() if name != "agreements"}

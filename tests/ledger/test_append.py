@@ -219,6 +219,7 @@ for number in range(100):
 """
 
 
+@pytest.mark.long
 def test_two_processes_appending_at_once_make_one_chain(database: Database, empty_url: str, keyring_path: Path) -> None:
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, empty_url, keyring_path, name], stderr=subprocess.PIPE)

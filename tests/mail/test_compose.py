@@ -209,6 +209,7 @@ typed = st.one_of(
 ).filter(clean_line)
 
 
+@pytest.mark.long
 @given(typed)
 @example("-")
 @example(f"{'long ' * 14}-----")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
@@ -266,6 +267,7 @@ LATER = 5 * DAY
 @example(
     [Step(DONE[0]), Step(Approve, APPROVER, passes=69 * HOUR, meanwhile=True), Step(Undo), Step(Undo, passes=LATER)]
 )
+@pytest.mark.long
 @example([Step(FOR_LONGER), Step(Approve, APPROVER), Step(DONE[0]), Step(Approve, APPROVER), Step(Undo, passes=LATER)])
 @example([Step(DONE[0]), Step(Approve, PUPPET), Step(NOT_REQUIRED), Step(Approve, OFFICER), Step(Approve, AUDITOR)])
 @example([Step(FOR_LONGER), Step(Approve, PUPPET, passes=HOUR), Step(END, AUDITOR), Step(Decline, passes=LATER)])

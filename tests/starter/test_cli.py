@@ -191,6 +191,7 @@ async def test_an_import_needs_one_file_that_can_be_read(installed: VirtualEngin
     assert "cannot be read" in await shell.refuses("agreements", "import", "/nowhere/districts.csv")
 
 
+@pytest.mark.long
 async def test_the_demonstration_gives_every_notice_on_time(
     home: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

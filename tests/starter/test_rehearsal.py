@@ -30,6 +30,8 @@ from starter.resources import utc_now
 from terms.catalogue import load_catalogue
 from tests.support.incidents import INITIAL, NOTICE
 
+pytestmark = pytest.mark.long
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOON_OF_THE_28TH = datetime(2024, 12, 28, 20, tzinfo=UTC)
 NOON_OF_THE_7TH = datetime(2025, 1, 7, 20, tzinfo=UTC)

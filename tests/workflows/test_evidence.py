@@ -138,6 +138,7 @@ async def test_workflow_ids_are_kinds_and_uuids(engine: VirtualEngine, case_id: 
         assert str(UUID(key)) == key
 
 
+@pytest.mark.long
 def test_logs_hold_no_personal_data(tmp_path: Path) -> None:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("DUENOTICE_", "TEMPORAL_"))

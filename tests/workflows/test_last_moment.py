@@ -54,6 +54,7 @@ async def test_while_something_is_lacking_it_waits_and_it_leaves_once_that_is_kn
     assert duties(engine, case_id, "VA")[INITIAL].verdict is Verdict.ON_TIME
 
 
+@pytest.mark.long
 async def test_with_something_lacking_to_the_end_it_still_goes_at_the_last_safe_moment(engine: VirtualEngine) -> None:
     report = incident("VA-001", expected=utc_now(), occurred=ApproximateTime(kind="unknown"))
     case_id = await open_case(engine, report, **PROMPT)
