@@ -184,6 +184,7 @@ async def test_its_form_is_made_from_what_it_asks(officer: Visitor) -> None:
     assert "data_types" not in empty.text
 
 
+@pytest.mark.long
 async def test_it_is_played_to_its_end_and_proved(
     recalling: VirtualEngine, commands: Shell, officer: Visitor, keyring: Keyring
 ) -> None:

@@ -184,6 +184,7 @@ def test_a_ledger_that_was_never_begun_says_so(database: Database) -> None:
         append(session, happened())
 
 
+@pytest.mark.long
 def test_thousands_at_once_are_one_statement_each_way(database: Database) -> None:
     entries = [happened(f"delivery_settled:{number}") for number in range(6_000)]
     with database.writing() as session:

@@ -14,6 +14,8 @@ import yaml
 
 from tests.support.local_engine import PROJECT
 
+pytestmark = pytest.mark.long
+
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 

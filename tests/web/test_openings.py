@@ -132,6 +132,7 @@ class TestChoosingAgreements:
         values = incident("All", act="all", chosen="OR-001", form="ndpa-v1", shown="", agreement=[])
         assert "12 chosen" in (await report(officer, values)).text
 
+    @pytest.mark.long
     async def test_thousands_stay_usable(self, fresh: Installation) -> None:
         officer = await fresh.officer()
         header, first, *_ = demo_agreements().splitlines()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from models.enums import CaseStatus, DutyStatus, HolderMail, HolderStatus, Verdict
 from queries.views import DutyView
 from starter.rehearsals.virtual_time import VirtualEngine
@@ -45,6 +47,7 @@ async def test_from_the_directive_to_the_written_confirmation(engine: VirtualEng
     assert {entry.kind for entry in found.evidence} >= {"holder_written", "holder_answered", "holders_confirmed"}
 
 
+@pytest.mark.long
 async def test_what_nobody_confirms_is_overdue_and_raised_and_performed_late_once_it_is(engine: VirtualEngine) -> None:
     know_offices(engine, "IL-711")
     case_id = await open_for(engine, "IL-711", HOSTING, holder_hours_before=(0,))

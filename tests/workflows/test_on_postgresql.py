@@ -26,6 +26,8 @@ from tests.support.incidents import NOTICE, OFFICER, duties, incident, open_case
 from tests.support.officers import officer
 from web.paging import LAST_OFFSET
 
+pytestmark = pytest.mark.long
+
 AUDIT = "breach.security-audit"
 
 
