@@ -16,6 +16,7 @@ from cases.messages import AskHolders
 from config.database import Database
 from mail.transport import DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
+from models.phrases import counted
 from models.tables import Case
 from records.holder_mail import HolderLetter, note_letter, prepare_letters
 from records.holders import plan_holders, put_off
@@ -81,17 +82,17 @@ class HolderActivities(HolderContract):
             put_off(session, [letter.task_id for letter in deferred], now + ASK_AGAIN)
 
     async def _tell_officer(self, message: AskHolders, refused: Sequence[str], now: datetime) -> None:
-        reference = identifiers.case_reference(message.case_id)
+        reference, holders = identifiers.case_reference(message.case_id), counted(len(refused), "holder")
         told = Message(
             key=f"holders-refused:{message.case_id}:{now.isoformat()}",
             about="holders-refused",
-            subject=f"{len(refused)} holders of data cannot be written to (case {reference})",
+            subject=f"{holders} of data cannot be written to (case {reference})",
             paragraphs=(
                 f"In case {reference}, the mail servers of these holders refused what we wrote to them. Please find "
                 "out whom to write to, and import the list of subprocessors with the right address.",
                 "\n".join(refused),
             ),
-            alert=f"Case {reference}: {len(refused)} holders of data cannot be written to.",
+            alert=f"Case {reference}: {holders} of data cannot be written to.",
             page=f"/cases/{message.case_id}",
             case_id=message.case_id,
         )

@@ -131,12 +131,12 @@ def _asked(questions: NewQuestions) -> Message:
 
 
 def _proposed(proposal: NewProposal) -> Message:
-    reference, about = identifiers.case_reference(proposal.case_id), proposal.clause or "every clause"
+    reference = identifiers.case_reference(proposal.case_id)
     return Message(
         key=f"proposal:{proposal.id}",
         about="proposal",
         subject=f"A proposal in case {reference} waits for a second person",
-        paragraphs=(f"A proposal about {about} in case {reference} waits for a second person to decide it:",),
+        paragraphs=(f"A proposal about {proposal.about} in case {reference} waits for a second person to decide it:",),
         alert=f"Case {reference}: a proposal waits for a second person.",
         page=f"/cases/{proposal.case_id}/proposals/{proposal.id}",
         case_id=proposal.case_id,

@@ -18,6 +18,7 @@ from cases.intake import Intake
 from cases.kind import Kind
 from cases.values import AnchorValue
 from models.errors import DoubtfulDates, InvalidFields, InvalidInput
+from models.phrases import day_words, instant_words
 
 HARDLY_MEANT = timedelta(days=364)
 """What lies further back, or further ahead, is asked about: a year that is mistyped by one does."""
@@ -124,10 +125,10 @@ def require_meant(found: Iterable[Doubt], *, confirmed: bool) -> tuple[str, ...]
 def said(anchor: AnchorValue) -> str:
     """A dated fact as a sentence names it, in the zone in which it was given."""
     if anchor.instant:
-        return f"{anchor.instant:%Y-%m-%d %H:%M %Z}"
+        return instant_words(anchor.instant)
     if anchor.last_day and anchor.last_day != anchor.first_day:
-        return f"{anchor.first_day} to {anchor.last_day}"
-    return str(anchor.first_day or "not known yet")
+        return f"{day_words(anchor.first_day)} to {day_words(anchor.last_day)}" if anchor.first_day else "not known yet"
+    return day_words(anchor.first_day) if anchor.first_day else "not known yet"
 
 
 def _far_away(kind: Kind, given: DatesGiven, now: datetime) -> Iterator[Doubt]:

@@ -147,19 +147,6 @@ def compose_message(
 
     ``follows`` is the Message-ID of the one that it follows.
     """
-    raw = _message(addressing, subject, text, html, contact, at, follows)
-    return ComposedNotice(subject=subject, text=text, html=html, raw=raw)
-
-
-def _message(
-    addressing: Addressing,
-    subject: str,
-    text: str,
-    html: str,
-    contact: ContactPerson,
-    at: datetime,
-    follows: str | None,
-) -> bytes:
     headers = [
         _mailboxes("From", (addressing.sender,)),
         _mailboxes("Reply-To", (Mailbox(name=contact.name, email=contact.email),)),
@@ -176,7 +163,7 @@ def _message(
     ]
     # "=_" cannot occur in quoted-printable, so the boundary cannot occur in a body (RFC 2045, 6.7).
     boundary = f"=_{sha256(addressing.message_id.encode()).hexdigest()[:32]}"
-    return b"\r\n".join(
+    raw = b"\r\n".join(
         (
             "\r\n".join(headers).encode("ascii"),
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'.encode("ascii"),
@@ -187,6 +174,7 @@ def _message(
             f"--{boundary}--\r\n".encode("ascii"),
         )
     )
+    return ComposedNotice(subject=subject, text=text, html=html, raw=raw)
 
 
 def _part(subtype: str, body: str) -> bytes:

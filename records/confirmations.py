@@ -11,6 +11,7 @@ from cases.acts import ConfirmDone
 from ledger.entries import JsonObject
 from models.enums import OPEN_STATUSES, DutyStatus, HolderAnswerKind, Party
 from models.errors import InvalidInput, Refused
+from models.phrases import counted
 from models.tables import AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
 from records.duties import perform
 from records.holders import confirm, subprocessors_of, tasks_of
@@ -37,7 +38,7 @@ def confirm_done(session: Session, case: Case, act: ConfirmDone, *, actor: str, 
     missing = [holder for holder in holders if holder.id not in confirmed]
     if contact_id is None and missing:
         raise Refused(
-            f"{len(missing)} subprocessors that hold the data have not confirmed.",
+            f"{counted(len(missing), 'subprocessor')} of those that hold the data did not confirm.",
             where="holder",
             next_step="Record their confirmations first.",
         )

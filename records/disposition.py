@@ -38,6 +38,7 @@ from mail.facts import checked_address, clean_line
 from models import identifiers
 from models.enums import CaseStatus, ContactRole, DutyStatus, PerformedBy, ProposalKind
 from models.errors import InvalidFields, InvalidInput, Refused
+from models.phrases import day_words
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, Duty, Proposal
 from records.acts import Recording, dismiss, set_anchor
 from records.holders import add_holder, asked_duties, decide, end_link, holder_named, reopen
@@ -109,10 +110,11 @@ def _ended(session: Session, directive: Directive, agreement: Agreement) -> Inva
     for case_id, performed_at in rows:
         extent = current_facts(session, case_id).get(EXTENT)
         whole = extent is None or extent.value == Extent.COMPLETE
-        if performed_at and whole and day_of(performed_at, zone_of(agreement.time_zone)) > ended:
+        disposed = day_of(performed_at, zone_of(agreement.time_zone)) if performed_at and whole else None
+        if disposed and disposed > ended:
             return InvalidInput(
-                f"This agreement ended on {ended}, and all of its data was disposed of on {performed_at:%Y-%m-%d}: "
-                "nothing of it survives.",
+                f"This agreement ended on {day_words(ended)}, and all of its data was disposed of on "
+                f"{day_words(disposed)}: nothing of it survives.",
                 where="agreements",
                 next_step=f"Look at case {identifiers.case_reference(case_id)}; choose another agreement.",
             )
@@ -213,7 +215,9 @@ def _extend(recording: Recording, act: Extend) -> JsonObject:
         raise Refused("No disposal is open that could be extended.", next_step="Look at the case's page.")
     if (last := day_of(max(due), zone_of(agreement.time_zone))) >= act.directed:
         raise InvalidInput(
-            f"The data is to be disposed of by {last} already.", where="directed", next_step="Give a later day."
+            f"The data is to be disposed of by {day_words(last)} already.",
+            where="directed",
+            next_step="Give a later day.",
         )
     (anchor,) = act.dates().values()
     return set_anchor(recording, anchor, reason=act.reason)

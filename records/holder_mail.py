@@ -21,6 +21,7 @@ from mail.holder_links import NOBODYS, digest_of, holder_link, holder_token
 from mail.plain import compose_plain_mail
 from models import identifiers
 from models.enums import HolderMail
+from models.phrases import counted
 from models.tables import Agreement, AgreementContact, Case, HolderTask
 from records.holders import NextMail, contact_name, missing, plan_holders, tasks_of
 from records.outbox import NoticeWriter
@@ -236,7 +237,7 @@ def _words(
                 for other in missing(tasks_of(session, case.id))
                 if other.agreement_id == task.agreement_id
             )
-            return f"{len(names)} subprocessors have not confirmed the disposal", [
+            return f"{counted(len(names), 'subprocessor has', 'subprocessors have')} not confirmed the disposal", [
                 f"Student data of {lea} is to be disposed of{by}. These subprocessors have not confirmed that:",
                 "\n".join(names),
                 "Your own certificate comes after theirs. What each was asked and answered is on the case's page:",

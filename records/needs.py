@@ -61,6 +61,7 @@ from records.outbox import FAILED
 from records.responsible import Assignment, assignments, can_act, is_charge_of
 from records.troubles import NO_MAIL
 from records.undecided import UNDECIDED
+from records.unraised import about_proposal
 from records.view import View
 from records.withholding import alone
 
@@ -300,7 +301,7 @@ def _proposals(session: Session, asking: Asking, account: Account | None) -> tup
                 subject=col(Proposal.id),
                 until=due,
                 since=col(Proposal.proposed_at),
-                word=case((col(Proposal.task_id).is_not(None), "a holder of data"), else_=col(Proposal.clause)),
+                word=about_proposal(),
             )
             .join(Case, col(Case.id) == col(Proposal.case_id))
             .where(OPEN_PROPOSAL, col(Case.closed_at).is_(None), whose)
@@ -455,21 +456,24 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
     """A line's sentence, and where on its case's pages it is done."""
     match kind:
         case NeedKind.DRAFTS | NeedKind.LEAVING:
-            late = f", and {_is(need.number)} overdue" if overdue else ""
-            return f"{counted(need.number, 'notice')} {_waits(need.number)} for your release{late}.", "/drafts"
+            late = f", and {'is' if need.number == 1 else 'are'} overdue" if overdue else ""
+            return f"{counted(need.number, 'notice waits', 'notices wait')} for your release{late}.", "/drafts"
         case NeedKind.LAPSING:
-            withheld = f"{counted(need.number, 'notice')} {_is(need.number)} withheld by one person, which lapses."
+            withheld = f"{counted(need.number, 'notice is', 'notices are')} withheld by one person, which lapses."
             return f"{withheld} Release what may go; a second person can keep back the rest.", ""
         case NeedKind.PROPOSAL:
-            what = f"A proposal about {need.word or 'every clause'} waits for your decision. Approve or decline it."
+            what = f"A proposal about {need.word} waits for your decision. Approve or decline it."
             return what, f"/proposals/{need.subject}"
         case NeedKind.OWN_PROPOSAL:
-            what = f"Your proposal about {need.word or 'every clause'} waits for a second person."
+            what = f"Your proposal about {need.word} waits for a second person."
             return what, f"/proposals/{need.subject}"
         case NeedKind.QUESTIONS:
-            return f"{counted(need.number, 'question')} of districts {_waits(need.number)} for an answer.", "#answers"
+            return (
+                f"{counted(need.number, 'question of districts waits', 'questions of districts wait')} for an answer.",
+                "#answers",
+            )
         case NeedKind.NAMED_CONTACTS:
-            named = f"{counted(need.number, 'contact')} that districts named {_waits(need.number)}"
+            named = counted(need.number, "contact that a district named waits", "contacts that districts named wait")
             return f"{named} to be taken into the agreement, or left out.", "#answers"
         case NeedKind.FAILING_CONTACTS:
             nobody = f" For {counted(need.other, 'notice')} nobody is left who could be told." if need.other else ""
@@ -482,7 +486,8 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
             return f"{what} Ask the district; then record it, or send it again.", "#acts"
         case NeedKind.MAIL:
             held = f"{counted(need.number, 'notice')} of {counted(need.other, 'case')}"
-            return f"The mail server takes no mail, and {held} {_waits(need.number)} for it. Have it looked at.", ""
+            wait = "waits" if need.number == 1 else "wait"
+            return f"The mail server takes no mail, and {held} {wait} for it. Have it looked at.", ""
         case NeedKind.STUCK:
             return "The clocks of this case do not run, or stand still. Its page says what to do.", ""
         case NeedKind.UNDECIDED:
@@ -496,11 +501,3 @@ def _decisions(of: Case | None) -> str:
     assert of is not None, "only a case is undecided"
     offered = kind_named(of.kind).own_acts(CaseState(anchors={}))
     return " or ".join(act.act_name().replace("-", " ") for act in offered) or "look at its page"
-
-
-def _waits(number: int) -> str:
-    return "waits" if number == 1 else "wait"
-
-
-def _is(number: int) -> str:
-    return "is" if number == 1 else "are"

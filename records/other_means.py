@@ -18,6 +18,7 @@ from ledger.artifacts import store_list
 from ledger.entries import DutyPerformedByOtherMeans, JsonObject
 from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, NoticeKind, ProposalKind
 from models.errors import InvalidInput, Refused
+from models.phrases import instant_words
 from models.tables import Agreement, Batch, Case, CaseAgreement, Duty, Notice, Proposal
 from records.due_dates import read_due_dates
 from records.duties import perform
@@ -49,7 +50,7 @@ def check_done(session: Session, case: Case, act: Done) -> None:
     began = _latest_start(session, open_duties.values())
     if began and act.done_at < began:
         raise InvalidInput(
-            f"The clock of this duty began later, at {began:%Y-%m-%d %H:%M} UTC.",
+            f"The clock of this duty began later, {instant_words(began)}.",
             where="done_at",
             next_step="What was done before does not count. Correct the time, or the date that started the clock.",
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, col, func, select, update
 
 from models.enums import AnswerKind
@@ -29,8 +30,14 @@ class NewProposal:
 
     id: UUID
     case_id: UUID
-    clause: str | None
+    about: str
     proposed_by: str
+
+
+def about_proposal() -> ColumnElement[str]:
+    """What a proposal is about, in words: its clause, every one, or a holder of data that nobody is to wait for."""
+    of_holder = (col(Proposal.task_id).is_not(None), "a holder of data")
+    return case(of_holder, else_=func.coalesce(Proposal.clause, "every clause"))
 
 
 def new_questions(session: Session, limit: int) -> list[NewQuestions]:
@@ -52,7 +59,7 @@ def new_questions(session: Session, limit: int) -> list[NewQuestions]:
 def new_proposals(session: Session, limit: int) -> list[NewProposal]:
     """The proposals in open cases that nobody was told of, the oldest first."""
     rows = session.exec(
-        select(Proposal.id, Proposal.case_id, Proposal.clause, Proposal.proposed_by)
+        select(Proposal.id, Proposal.case_id, about_proposal(), Proposal.proposed_by)
         .join(Case, col(Case.id) == col(Proposal.case_id))
         .where(OPEN_PROPOSAL, col(Proposal.raised_at).is_(None), col(Case.closed_at).is_(None))
         .order_by(col(Proposal.proposed_at), col(Proposal.id))

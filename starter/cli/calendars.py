@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from models.phrases import counted, day_words
 from starter.cli.terms import read_bytes
 from terms.calendars import parse_calendar
 
@@ -34,7 +35,8 @@ def import_calendar(
     _, database = open_installation()
     lea = store_calendar(database, agreement, calendar, content, actor=actor(), now=utc_now())
     typer.echo(
-        f"{lea}: school from {calendar.first_day} to {calendar.last_day}, closed on {len(calendar.closed_days)} days."
+        f"{lea}: school from {day_words(calendar.first_day)} to {day_words(calendar.last_day)}, "
+        f"closed on {counted(len(calendar.closed_days), 'day')}."
     )
 
 

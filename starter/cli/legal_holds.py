@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.errors import NotFound
+from models.phrases import counted
 from records.legal_holds import lift_legal_hold, place_legal_hold, read_legal_holds
 from starter.cli.console import console, instant_text, open_installation, with_case_service
 from starter.command_line import actor
@@ -38,7 +39,7 @@ def place(
     """Keep the data of one agreement, or of all: holders that were asked to dispose of it are told to stop."""
     _, database = open_installation()
     hold, cases = place_legal_hold(database, agreement=agreement or None, reason=reason, actor=actor(), now=utc_now())
-    console.print(f"Legal hold {hold} is in place; {len(cases)} open cases are concerned.")
+    console.print(f"Legal hold {hold} is in place, and concerns {counted(len(cases), 'open case')}.")
     _tell(cases)
 
 
@@ -52,7 +53,7 @@ def lift(hold: Annotated[str, typer.Argument(help="Its id, or the beginning of i
         says = "Several legal holds could be meant" if lasting else "No such legal hold lasts"
         raise NotFound(f"{says}.", next_step="`duenotice legal-holds list` lists them with their ids.")
     cases = lift_legal_hold(database, lasting[0], reason=reason, actor=actor(), now=utc_now())
-    console.print(f"The legal hold is lifted; {len(cases)} open cases are concerned.")
+    console.print(f"The legal hold is lifted, which concerns {counted(len(cases), 'open case')}.")
     _tell(cases)
 
 

@@ -106,7 +106,7 @@ def test_an_extension_moves_the_due_date_and_every_holder_is_told(database: Data
     case.act(agreed)
     assert case.due_date(REQUEST).due_local == "2026-09-15T23:59:59-05:00"
     assert case.written() == {HOSTING: HolderMail.MOVED}
-    with pytest.raises(InvalidInput, match="by 2026-09-15 already"):
+    with pytest.raises(InvalidInput, match="by Tue 15 Sep 2026 already"):
         case.act(agreed.model_copy(update={"directed": date(2026, 9, 1)}))
     with database.reading() as session:
         (entry,) = session.exec(select(EvidenceEntry).where(col(EvidenceEntry.kind) == "act.extend"))

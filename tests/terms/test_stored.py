@@ -65,7 +65,7 @@ def test_an_imported_calendar_counts_school_days(database: Database, tmp_path: P
     file = tmp_path / "year.csv"
     file.write_text(CALENDAR)
     said = run("calendars", "import", str(file), "--agreement", reference)
-    assert "school from 2025-08-18 to 2026-05-29, closed on 5 days." in said
+    assert "school from Mon 18 Aug 2025 to Fri 29 May 2026, closed on 5 days." in said
     after = only_duty(reference, *QUESTION)
     assert (after["due_local"], after["flags"]) == ("2026-03-17T23:59:59-05:00", [])
 
