@@ -11,10 +11,9 @@ from cases.acts import ConfirmDone
 from ledger.entries import JsonObject
 from models.enums import OPEN_STATUSES, DutyStatus, HolderAnswerKind, Party
 from models.errors import InvalidInput, Refused
-from models.phrases import counted
 from models.tables import AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
 from records.duties import perform
-from records.holders import confirm, subprocessors_of, tasks_of
+from records.holders import confirm, others_come_first, subprocessors_of, tasks_of
 
 
 def confirm_done(session: Session, case: Case, act: ConfirmDone, *, actor: str, at: datetime) -> JsonObject:
@@ -37,11 +36,7 @@ def confirm_done(session: Session, case: Case, act: ConfirmDone, *, actor: str, 
         raise Refused("This holder has confirmed already.", where="holder", next_step="There is nothing to do.")
     missing = [holder for holder in holders if holder.id not in confirmed]
     if contact_id is None and missing:
-        raise Refused(
-            f"{counted(len(missing), 'subprocessor')} of those that hold the data did not confirm.",
-            where="holder",
-            next_step="Record their confirmations first.",
-        )
+        raise others_come_first(len(missing))
     session.add(
         Confirmation(
             id=uuid5(duty.id, f"confirmed:{contact_id}"),

@@ -248,7 +248,7 @@ def _linked(session: Session, task: HolderTask) -> LinkedTask:
     case, agreement = session.get_one(Case, task.case_id), session.get_one(Agreement, task.agreement_id)
     kind, facts = kind_named(case.kind), current_facts(session, case.id)
     assert task.link_expires_at is not None, "only a link that lasts is read"
-    others = missing(other for other in tasks_of(session, case.id) if other.agreement_id == task.agreement_id)
+    others = missing(tasks_of(session, case.id, task.agreement_id))
     answers = session.exec(
         select(HolderAnswer).where(HolderAnswer.task_id == task.id).order_by(col(HolderAnswer.given_at))
     )

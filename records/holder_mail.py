@@ -233,9 +233,7 @@ def _words(
             ]
         case HolderMail.OTHERS_MISSING:
             names = sorted(
-                contact_name(session, other) or ""
-                for other in missing(tasks_of(session, case.id))
-                if other.agreement_id == task.agreement_id
+                contact_name(session, other) or "" for other in missing(tasks_of(session, case.id, task.agreement_id))
             )
             return f"{counted(len(names), 'subprocessor has', 'subprocessors have')} not confirmed the disposal", [
                 f"Student data of {lea} is to be disposed of{by}. These subprocessors have not confirmed that:",

@@ -28,6 +28,8 @@ from models.enums import (
     PerformedBy,
 )
 from models.errors import InvalidInput, Refused
+from models.grouping import grouped
+from models.phrases import counted
 from models.tables import AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
 from records.anchors import current_anchors
 from records.duties import perform
@@ -69,7 +71,7 @@ def plan_holders(session: Session, case: Case, policy: NoticePolicy, now: dateti
     for agreement_id in due:
         _make_tasks(session, case, agreement_id, now)
     accepted = kind.is_decided(CaseState(anchors=current_anchors(session, case.id)))
-    for agreement_id, tasks in _by_agreement(tasks_of(session, case.id)).items():
+    for agreement_id, tasks in grouped(tasks_of(session, case.id), lambda task: task.agreement_id).items():
         if agreement_id not in due and not _was_performed(session, case.id, agreement_id):
             _end(session, tasks, now)
         held = is_held(session, agreement_id)
@@ -152,9 +154,10 @@ def lock_tasks(session: Session, case_id: UUID) -> None:
     session.exec(tasks.with_for_update().execution_options(populate_existing=True)).all()
 
 
-def tasks_of(session: Session, case_id: UUID) -> Sequence[HolderTask]:
-    """What the holders of a case's data are asked, in a fixed order."""
-    return session.exec(select(HolderTask).where(HolderTask.case_id == case_id).order_by(col(HolderTask.id))).all()
+def tasks_of(session: Session, case_id: UUID, agreement_id: UUID | None = None) -> Sequence[HolderTask]:
+    """What the holders of a case's data are asked, of one agreement or of all, in a fixed order."""
+    tasks = select(HolderTask).where(HolderTask.case_id == case_id).order_by(col(HolderTask.id))
+    return session.exec(tasks.where(HolderTask.agreement_id == agreement_id) if agreement_id else tasks).all()
 
 
 def missing(tasks: Iterable[HolderTask]) -> list[HolderTask]:
@@ -202,7 +205,7 @@ def add_holder(
     Raises:
         Refused: one of this name is asked already, or the provider has confirmed for all.
     """
-    tasks = [task for task in tasks_of(session, case.id) if task.agreement_id == agreement_id]
+    tasks = tasks_of(session, case.id, agreement_id)
     if any((contact_name(session, task) or "").casefold() == name.casefold() for task in tasks):
         raise Refused(f"A holder called {name} is asked already.", where="contact", next_step="There is nothing to do.")
     if any(task.contact_id is None and task.status in SETTLED for task in tasks):
@@ -238,8 +241,7 @@ def confirm(session: Session, case: Case, task: HolderTask, answer: HolderAnswer
     if task.status in SETTLED:
         raise Refused("This holder has confirmed already.", where="holder", next_step="There is nothing to do.")
     check_not_held(session, task.agreement_id)
-    of_agreement = [other for other in tasks_of(session, case.id) if other.agreement_id == task.agreement_id]
-    if task.contact_id is None and (left := missing(of_agreement)):
+    if task.contact_id is None and (left := missing(tasks_of(session, case.id, task.agreement_id))):
         raise others_come_first(len(left))
     duties = asked_duties(session, case.id, task.agreement_id)
     if not duties and task.contact_id is None and not _was_performed(session, case.id, task.agreement_id):
@@ -267,7 +269,7 @@ def confirm(session: Session, case: Case, task: HolderTask, answer: HolderAnswer
 def others_come_first(left: int) -> Refused:
     """Why the provider's confirmation is not taken while others' are awaited."""
     return Refused(
-        f"{left} subprocessors that hold the data have not confirmed.",
+        f"{counted(left, 'subprocessor that holds', 'subprocessors that hold')} the data did not confirm yet.",
         where="holder",
         next_step="Their confirmations come first, or two persons decide that nobody waits for them.",
     )
@@ -349,11 +351,7 @@ def reopen(session: Session, case: Case, task: HolderTask, at: datetime) -> bool
             where="holder",
             next_step="There is nothing to do.",
         )
-    provider = next(
-        other
-        for other in tasks_of(session, case.id)
-        if other.agreement_id == task.agreement_id and other.contact_id is None
-    )
+    provider = next(other for other in tasks_of(session, case.id, task.agreement_id) if other.contact_id is None)
     for one in {task.id: task, provider.id: provider}.values():
         _supersede_answers(session, one, at)
         standing = col(Confirmation.withdrawn_at).is_(None)
@@ -419,16 +417,9 @@ def _was_performed(session: Session, case_id: UUID, agreement_id: UUID) -> bool:
     )
 
 
-def _by_agreement(tasks: Iterable[HolderTask]) -> dict[UUID, list[HolderTask]]:
-    found: dict[UUID, list[HolderTask]] = {}
-    for task in tasks:
-        found.setdefault(task.agreement_id, []).append(task)
-    return found
-
-
 def _make_tasks(session: Session, case: Case, agreement_id: UUID, now: datetime) -> None:
     """Ask every holder that is known for an agreement: those on the list, those of the agreement, and the provider."""
-    tasks = {task.contact_id: task for task in tasks_of(session, case.id) if task.agreement_id == agreement_id}
+    tasks = {task.contact_id: task for task in tasks_of(session, case.id, agreement_id)}
     provider = tasks.get(None)
     if provider and provider.status in SETTLED:
         return  # it confirmed for all: who is listed later held nothing then
