@@ -23,12 +23,13 @@ from mail.links import without_links
 from mail.plain import compose_plain_mail
 from mail.transport import Accepted, MailServerUnavailable, OutcomeUnknown, SmtpTransport
 from models import identifiers
-from models.enums import Authentication, Told, Way
+from models.enums import Told, Way
 from models.phrases import instant_words
 from models.tables import Account, ToldOnce
+from people.accounts import find_account_or_none, own_way_in
 from records.needs import Asking, NeedView, needs_of
 from records.outbox import NoticeWriter
-from records.responsible import Assignment, Step, assignments, strongest
+from records.responsible import Assignment, Step, assignments
 
 _log = get_logger("telling")
 
@@ -85,12 +86,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Recipient:
-    """One person to write to, with how they sign in at best; without an account, the organisation's contact."""
+    """One person to write to; without an account, the organisation's contact."""
 
     name: str
     to: Mailbox
     account: str | None = None
-    authenticated: Authentication | None = None
 
     @classmethod
     def of(cls, account: Account) -> Recipient | None:
@@ -98,7 +98,7 @@ class Recipient:
         if account.email is None:
             return None
         to = Mailbox(name=account.name, email=account.email)
-        return cls(account.name, to, account.name, strongest(account))
+        return cls(account.name, to, account.name)
 
 
 class Telling:
@@ -217,8 +217,10 @@ class Telling:
         return people if people and step is not Step.LAST else [*people, self.organisation]
 
     def _needs(self, recipient: Recipient, now: datetime) -> tuple[tuple[NeedView, ...], int]:
-        asking = Asking(recipient.account, recipient.authenticated, own=True, soon=self._soon)
         with self._database.reading() as session:
+            account = find_account_or_none(session, recipient.account) if recipient.account else None
+            way_in = own_way_in(session, account) if account else None
+            asking = Asking(recipient.account, way_in, own=True, soon=self._soon)
             return needs_of(session, asking, now, offset=0, limit=NEEDS_LISTED)
 
     def _list(self, needs: Sequence[NeedView], total: int) -> list[str]:

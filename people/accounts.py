@@ -224,6 +224,15 @@ def may_second(session: Session, account: Account, firsts: Iterable[str], by: Au
     return tuple(first for first in firsts if may(first))
 
 
+def own_way_in(session: Session, account: Account) -> Authentication | None:
+    """How an account's person signs in by something of their own; None for whom a link has to be made each time."""
+    if account.password_hash:
+        return Authentication.PASSWORD
+    if session.exec(select(Passkey.id).where(Passkey.account_id == account.id)).first():
+        return Authentication.PASSKEY
+    return Authentication.OPENID_CONNECT if _has_identity(session, account) else None
+
+
 def with_article(role: Role) -> str:
     """A role as a sentence names it: ``an officer``."""
     return f"an {role.value}"

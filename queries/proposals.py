@@ -26,6 +26,7 @@ from terms.catalogue import load_catalogue
 
 
 def proposals_of(session: Session, case_id: UUID) -> tuple[ProposalView, ...]:
+    """Every proposal of a case, decided or not, in the order in which they were made."""
     rows = session.exec(select(Proposal).where(Proposal.case_id == case_id).order_by(col(Proposal.proposed_at))).all()
     return _views(session, rows)
 

@@ -12,10 +12,9 @@ from sqlmodel import Session, col, select
 
 from cases.acts import Assign
 from ledger.entries import JsonObject
-from models.enums import Authentication
 from models.errors import InvalidInput
 from models.tables import Account, Case
-from people.accounts import ACTING, APPROVING, find_account_or_none, may_second
+from people.accounts import ACTING, APPROVING, find_account_or_none, may_second, own_way_in
 
 
 class Step(IntEnum):
@@ -96,12 +95,7 @@ def second_persons(session: Session, first: str) -> tuple[Account, ...]:
     accounts = session.exec(
         select(Account).where(col(Account.disabled_at).is_(None), col(Account.role).in_(APPROVING))
     ).all()
-    return tuple(one for one in accounts if may_second(session, one, [first], strongest(one)))
-
-
-def strongest(account: Account) -> Authentication | None:
-    """How an account's person signs in, as far as that bears on whether they are a second person."""
-    return Authentication.PASSWORD if account.password_hash else None
+    return tuple(one for one in accounts if may_second(session, one, [first], own_way_in(session, one)))
 
 
 def assignable(session: Session) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from models.errors import DuenoticeError, InvalidInput
+from models.errors import DuenoticeError
 from queries.agreements import agreement_kinds, find_agreements
 from records.agreements import ImportResult, import_agreements
 from records.scope import AgreementFilter
 from web.failures import status_of
+from web.files import csv_of
 from web.pages import problems_of
 from web.paging import asked_text, read_page
 from web.site import CheckedForm, SignedIn, Site, TheSite
@@ -41,22 +42,13 @@ async def import_file(request: Request, site: TheSite, session: SignedIn, form: 
 
 
 async def _import(site: Site, actor: str, file: UploadFile | str | None) -> ImportResult:
-    if not isinstance(file, UploadFile) or not file.filename:
-        raise InvalidInput("No file is chosen.", where="file", next_step="Choose a CSV file of agreements.")
-    try:
-        text = (await file.read()).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            f"The file is not text in UTF-8: byte {error.start + 1} cannot be read.",
-            where="file",
-            next_step="Save it as CSV in UTF-8.",
-        ) from None
+    name, text = await csv_of(file, "agreements")
     return await asyncio.to_thread(
         import_agreements,
         site.resources.database,
         site.resources.catalogue,
         text,
-        file_name=file.filename,
+        file_name=name,
         now=site.clock(),
         actor=actor,
     )

@@ -7,13 +7,13 @@ from http import HTTPStatus
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from models.errors import DuenoticeError, InvalidInput
 from records.legal_holds import lift_legal_hold, place_legal_hold, read_legal_holds
 from records.subprocessors import import_subprocessors, read_subprocessors, remove_subprocessor
 from web.failures import status_of
+from web.files import csv_of
 from web.pages import problems_of
 from web.site import OWN_FORM, CheckedForm, SignedIn, Site, TheSite, text_of
 
@@ -30,7 +30,7 @@ def subprocessors_page(request: Request, site: TheSite) -> Response:
 async def import_file(request: Request, site: TheSite, session: SignedIn, form: CheckedForm) -> Response:
     """Load a CSV file, all of it or nothing, and list every line that is wrong."""
     try:
-        name, text = await _text_of_file(form.get("file"))
+        name, text = await csv_of(form.get("file"), "subprocessors")
         result = await asyncio.to_thread(
             import_subprocessors,
             site.resources.database,
@@ -98,17 +98,6 @@ async def _look_again(site: Site, cases: tuple[UUID, ...]) -> Response:
     for case_id in cases:
         await site.service.look_again(case_id)
     return RedirectResponse("/legal-holds?done=yes", HTTPStatus.SEE_OTHER)
-
-
-async def _text_of_file(file: UploadFile | str | None) -> tuple[str, str]:
-    if not isinstance(file, UploadFile) or not file.filename:
-        raise InvalidInput("No file is chosen.", where="file", next_step="Choose a CSV file of subprocessors.")
-    try:
-        return file.filename, (await file.read()).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidInput(
-            "The file is not text in UTF-8.", where=file.filename, next_step="Save it as CSV in UTF-8."
-        ) from None
 
 
 def _show_subprocessors(request: Request, site: Site, error: DuenoticeError | None = None) -> Response:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
+from models.errors import InvalidInput
 from records.uploads import UploadedFile, uploaded_file
 
 
@@ -18,6 +19,24 @@ async def files_of(form: FormData, name: str) -> tuple[UploadedFile, ...]:
     """
     given = (value for value in form.getlist(name) if isinstance(value, UploadFile) and value.filename)
     return tuple([uploaded_file(file.filename or "", await file.read(), name) for file in given])
+
+
+async def csv_of(file: UploadFile | str | None, of: str) -> tuple[str, str]:
+    """The name and the text of a CSV file that a form gives; ``of`` is what is listed in it.
+
+    Raises:
+        InvalidInput: no file is chosen, or it is not UTF-8.
+    """
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise InvalidInput("No file is chosen.", where="file", next_step=f"Choose a CSV file of {of}.")
+    try:
+        return file.filename, (await file.read()).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"The file is not text in UTF-8: byte {error.start + 1} cannot be read.",
+            where="file",
+            next_step="Save it as CSV in UTF-8.",
+        ) from None
 
 
 def attachment(file: UploadedFile) -> Response:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
 from config.database import Database
 from models.enums import Authentication, Role
 from models.errors import NotAllowed
-from models.tables import OpenIdIdentity
+from models.tables import OpenIdIdentity, Passkey
 from people.accounts import BY_THEIR_OWN, add_account, change_role, check_second_person, disable, find_account
 from people.sessions import SessionRules
 from people.sign_in import issue_token, redeem_token
+from records.responsible import second_persons
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = SessionRules(timedelta(hours=1), timedelta(hours=12), "key")
@@ -162,3 +164,27 @@ def test_one_person_can_have_an_identity_at_each_of_two_providers(database: Data
     bind(database, "robin", issuer="https://former.test")
     bind(database, "kim")
     assert "may be one person" in refused(database, "robin", "kim", Authentication.OPENID_CONNECT)
+
+
+def test_who_signs_in_by_something_of_their_own_is_a_second_person_to_be_told(database: Database) -> None:
+    person(database, "dana", Role.ADMINISTRATOR)
+    person(database, "robin", made_by="dana", link_by="dana")
+    for name in ("kim", "sam", "lee"):
+        person(database, name, made_by="dana", link_by="dana")
+    with database.writing() as session:
+        kim = find_account(session, "kim")
+        session.add(
+            Passkey(
+                id=uuid4(),
+                account_id=kim.id,
+                credential_id="c",
+                public_key=b"k",
+                sign_count=0,
+                name="Laptop",
+                added_at=NOON,
+            )
+        )
+    bind(database, "sam")
+    with database.reading() as session:
+        told = {account.name for account in second_persons(session, "robin")}
+    assert told == {"kim", "sam"}, "links of one hand may be of one person, so that lee is not told"
