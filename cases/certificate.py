@@ -17,6 +17,7 @@ from cases.intake import Frozen, Text
 from cases.values import UNPRINTABLE, Day, Line
 from models.enums import HolderAnswerKind, Sanitization
 from models.errors import InvalidFields, InvalidInput
+from models.phrases import day_words
 
 
 class HolderSays(Frozen):
@@ -67,7 +68,7 @@ class Certificate(HolderSays):
             yield problem
         if self.performed_on < asked_on:
             yield InvalidInput(
-                f"This is before the disposal was asked for, on {asked_on}.",
+                f"This is before the disposal was asked for, on {day_words(asked_on)}.",
                 where="performed_on",
                 next_step="Give the day on which it was done; if nothing was left then, say that you hold nothing.",
             )

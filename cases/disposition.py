@@ -6,7 +6,7 @@ The directive is Exhibit D of the agreement. What its holders certify is in ``ca
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias, assert_never, cast
 
@@ -21,6 +21,7 @@ from cases.state import CaseState, OpenProposal
 from cases.values import AnchorValue, Day, Instant, KeptFile, KeptText, Line
 from models.enums import ProposalKind
 from models.errors import InvalidInput, Refused
+from models.phrases import day_words
 
 REQUESTED = "disposal_requested"
 DIRECTED = "directed"
@@ -173,13 +174,13 @@ class Directive(Intake):
             )
         if self.directed and self.directed < requested:
             yield InvalidInput(
-                f"This is before the date of the directive, {requested}.",
+                f"This is before the date of the directive, {day_words(requested)}.",
                 where="directed",
                 next_step="Correct one of the two days.",
             )
         elif self.directed and self.directed < now.date():
             yield InvalidInput(
-                f"The day {self.directed} has passed.",
+                f"The day {day_words(self.directed)} has passed.",
                 where="directed",
                 next_step="Agree on a later day with the LEA, and give that one.",
             )
@@ -322,7 +323,7 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
                 next_step="If the LEA takes it back, propose that no disposal is required.",
             )
         case Extend(directed=directed):
-            _check_extension(state, directed.isoformat(), now)
+            _check_extension(state, directed, now)
         case Restored(restored_at=restored_at):
             if problem := check_instant("restored_at", restored_at, now):
                 raise problem
@@ -349,13 +350,13 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
             return
 
 
-def _check_extension(state: CaseState, directed: str, now: datetime) -> None:
-    if directed < now.date().isoformat():
+def _check_extension(state: CaseState, directed: date, now: datetime) -> None:
+    if directed < now.date():
         raise InvalidInput("This day has passed.", where="directed", next_step="Give the day on which you agreed.")
     known = state.anchors.get(DIRECTED)
-    if known and known.first_day and directed <= known.first_day.isoformat():
+    if known and known.first_day and directed <= known.first_day:
         raise InvalidInput(
-            f"The data is to be disposed of by {known.first_day} already.",
+            f"The data is to be disposed of by {day_words(known.first_day)} already.",
             where="directed",
             next_step="Give a later day.",
         )

@@ -142,10 +142,7 @@ def _anchor_rows(case_id: UUID, anchors: tuple[AnchorValue, ...], actor: str, no
         CaseAnchor(
             id=uuid5(case_id, f"reported:{anchor.name}"),
             case_id=case_id,
-            name=anchor.name,
-            instant=anchor.instant,
-            first_day=anchor.first_day,
-            last_day=anchor.last_day,
+            **anchor.model_dump(),
             recorded_at=now,
             recorded_by=actor,
         )

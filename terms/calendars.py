@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
 
+from models.phrases import day_words
 from terms.errors import CalendarFileError, CalendarTooShort
 
 ONE_DAY = timedelta(days=1)
@@ -69,8 +70,8 @@ class SchoolCalendar:
         if self.last_day < day < anniversary(self.first_day, 1):
             return OUTSIDE_SCHOOL_YEAR
         raise CalendarTooShort(
-            f"The count of school days reaches {day}, but the school calendar covers only {self.first_day} "
-            f"to {self.last_day} and the summer after it.",
+            f"The count of school days reaches {day_words(day)}, but the school calendar covers only "
+            f"{day_words(self.first_day)} to {day_words(self.last_day)} and the summer after it.",
             next_step="Import a calendar that covers it: duenotice calendars import FILE.",
         )
 

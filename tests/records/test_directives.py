@@ -57,7 +57,7 @@ def problems(error: pytest.ExceptionInfo[InvalidFields]) -> dict[str, str]:
         (
             {"schedule": "by-date", "directed": date(2026, 5, 20), "disposal_requested": date(2026, 5, 1)},
             "directed",
-            "The day 2026-05-20 has passed",
+            "The day Wed 20 May 2026 has passed",
         ),
         (
             {"schedule": "by-date", "directed": date(2026, 4, 1), "disposal_requested": date(2026, 5, 1)},

@@ -67,7 +67,9 @@ def test_the_summer_after_a_school_year_has_no_school_days() -> None:
 
 @pytest.mark.parametrize("day", [date(2025, 8, 15), date(2026, 8, 18)])
 def test_a_day_of_another_school_year_is_told(day: date) -> None:
-    with pytest.raises(CalendarTooShort, match="covers only 2025-08-18 to 2026-05-29 and the summer after it"):
+    with pytest.raises(
+        CalendarTooShort, match="covers only Mon 18 Aug 2025 to Fri 29 May 2026 and the summer after it"
+    ):
         parse_calendar(CSV, "year.csv").why_closed(day)
 
 

@@ -140,7 +140,7 @@ def test_a_calendar_of_another_school_year_is_told(tmp_path: Path) -> None:
     question = ("disclosure", "--form", "ndpa-v1", "--state", "IL", "--at", "disclosure=2026-09-15")
     told = run("due", *question, "--calendar", str(file)).exception
     assert isinstance(told, InvalidInput)
-    assert "covers only 2025-08-18 to 2026-03-20" in str(told)
+    assert "covers only Mon 18 Aug 2025 to Fri 20 Mar 2026" in str(told)
 
 
 def test_due_starts_without_the_engine() -> None:
