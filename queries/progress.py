@@ -11,7 +11,7 @@ from config.database import Database
 from models.enums import BatchStatus
 from models.tables import Batch, Notice
 from queries.views import ProgressView
-from records.notices import NOT_SENT
+from records.notices import not_sent
 from records.scope import require_case
 
 
@@ -32,13 +32,7 @@ def notices_left(database: Database, case_id: UUID, clause: str | None = None) -
             select(func.count())
             .select_from(Notice)
             .join(Batch, col(Batch.id) == col(Notice.batch_id))
-            .where(
-                Notice.case_id == case_id,
-                col(Notice.given_at).is_(None),
-                col(Notice.dropped).is_(False),
-                col(Batch.status).in_(NOT_SENT),
-                true() if clause is None else col(Batch.clause) == clause,
-            )
+            .where(*not_sent(case_id), true() if clause is None else col(Batch.clause) == clause)
         ).one()
 
 

@@ -121,7 +121,7 @@ class Asking:
     Attributes:
         name: the account's name, or the user of the command line; None for the organisation's contact.
         authenticated: how they are signed in, as far as that bears on whose proposals they may decide.
-        own: whether only what is theirs is read: of the cases in their charge, and what they may decide.
+        own: whether only what is theirs is read: of the cases in their charge, what they proposed and may decide.
         soon: within what time drafts that go out by themselves are named so.
     """
 
@@ -184,14 +184,14 @@ def _ordered(part: Select[Any] | CompoundSelect[Any], now: datetime) -> Select[A
 
 
 def _own(session: Session, parts: Sequence[Select[Any]], account: Account | None) -> list[Select[Any]]:
-    """Of each sort, the lines of cases in the charge of an account, or of nobody's; and what it may decide."""
+    """Of each sort, the lines of cases in the charge of an account, or of nobody's; what it proposed, or may decide."""
     theirs = select_columns(col(Case.id)).where(is_charge_of(session, account.id if account else None))
     found = []
     for part in parts:
         lines = part.subquery()
         nobodys = and_(lines.c.case_id.is_(None), literal(account is None))
-        decides = lines.c.kind == NeedKind.PROPOSAL.value
-        found.append(select_columns(lines).where(or_(lines.c.case_id.in_(theirs), nobodys, decides)))
+        proposals = lines.c.kind.in_((NeedKind.PROPOSAL.value, NeedKind.OWN_PROPOSAL.value))
+        found.append(select_columns(lines).where(or_(lines.c.case_id.in_(theirs), nobodys, proposals)))
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, insert, select
 
 from cases.state import BatchPlan, NoticePolicy
@@ -237,19 +238,19 @@ def _settle_impossible(session: Session, case_id: UUID, duties: Iterable[Duty]) 
             session.add(duty)
 
 
-def _not_sent(session: Session, case_id: UUID) -> list[tuple[Notice, Batch]]:
-    return list(
-        session.exec(
-            select(Notice, Batch)
-            .join(Batch, col(Batch.id) == col(Notice.batch_id))
-            .where(
-                Notice.case_id == case_id,
-                col(Notice.given_at).is_(None),
-                col(Notice.dropped).is_(False),
-                col(Batch.status).in_(NOT_SENT),
-            )
-        ).all()
+def not_sent(case_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    """The conditions for the notices of a case, joined with their batches, that are still to be given."""
+    return (
+        col(Notice.case_id) == case_id,
+        col(Notice.given_at).is_(None),
+        col(Notice.dropped).is_(False),
+        col(Batch.status).in_(NOT_SENT),
     )
+
+
+def _not_sent(session: Session, case_id: UUID) -> list[tuple[Notice, Batch]]:
+    joined = select(Notice, Batch).join(Batch, col(Batch.id) == col(Notice.batch_id))
+    return list(session.exec(joined.where(*not_sent(case_id))).all())
 
 
 def _on_its_way(session: Session, case_id: UUID) -> set[UUID]:

@@ -169,6 +169,12 @@ class TestProposals:
         for neither in ("dana", "cli:ops"):
             assert kinds(database, neither, authenticated=Authentication.COMMAND_LINE) == [NeedKind.DRAFTS]
 
+    def test_ones_own_proposal_is_ones_own_in_whosever_charge_the_case_is(
+        self, database: Database, case: CaseInSql
+    ) -> None:
+        assert kinds(database, ROBIN, own=True) == [NeedKind.OWN_PROPOSAL]
+        assert kinds(database, "dana", own=True) == []
+
     def test_who_made_the_proposers_account_is_no_second_person(self, database: Database, case: CaseInSql) -> None:
         add_account(database, "lee", Role.APPROVER, made_by=ROBIN, now=NOON)
         assert needs(database, "lee") == []
