@@ -20,6 +20,7 @@ from records.agreements import DEMO_FILE, import_agreements
 from starter import case_service
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
+from tests.support.compiled import share_compiled_sql
 from tests.support.migrated import copy_what_was_migrated
 
 # How long an example takes says how busy the machine is; what is slow is found in bench/.
@@ -31,6 +32,7 @@ hypothesis.settings.load_profile("duenotice")
 case_service.FIRST_EFFECT = timedelta(seconds=30)
 
 
+share_compiled_sql()
 copy_what_was_migrated()
 
 
