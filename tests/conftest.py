@@ -20,8 +20,10 @@ from records.agreements import DEMO_FILE, import_agreements
 from starter import case_service
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
-from tests.support.compiled import share_compiled_sql
+from tests.support.compiled import share_compiled_pages, share_compiled_sql
 from tests.support.migrated import copy_what_was_migrated
+
+gc.disable()  # until all is collected, for what is imported stays
 
 # How long an example takes says how busy the machine is; what is slow is found in bench/.
 hypothesis.settings.register_profile("duenotice", deadline=None)
@@ -32,6 +34,7 @@ hypothesis.settings.load_profile("duenotice")
 case_service.FIRST_EFFECT = timedelta(seconds=30)
 
 
+share_compiled_pages()
 share_compiled_sql()
 copy_what_was_migrated()
 
@@ -43,6 +46,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,10 +1,15 @@
-"""What was compiled into SQL for one SQLite database of a process serves every other: they have the same tables."""
+"""What was compiled once in a process serves all its tests: SQL and pages are the same in every installation."""
 
 from __future__ import annotations
 
+from functools import partial
+
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from sqlalchemy import URL, Engine, create_engine
 
 from config import database
+from web import pages
 
 STATEMENTS = 10_000
 """How many are kept: more than the code has."""
@@ -23,3 +28,22 @@ def share_compiled_sql() -> None:
         return engine
 
     database.create_engine = create  # type: ignore[attr-defined, assignment]
+
+
+def share_compiled_pages() -> None:
+    """Have new web applications share them, each in an environment of its own as before."""
+    pages.Environment = partial(Environment, bytecode_cache=_InMemory())  # type: ignore[attr-defined, assignment]
+
+
+class _InMemory(BytecodeCache):
+    """Templates as bytecode, by name and by what they say."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if kept := self._kept.get((bucket.key, bucket.checksum)):
+            bucket.bytecode_from_string(kept)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
