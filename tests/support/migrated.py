@@ -15,8 +15,8 @@ from config.database import Database
 from models.columns import _sealer
 from tests.plugins.postgresql import TEST_DATABASE
 
-migrate_step_by_step = Database.migrate
-"""What an installation does, for tests of migrating."""
+really_migrate = Database.migrate
+"""As an installation does it, for tests of migrating itself."""
 
 
 def copy_what_was_migrated() -> None:
@@ -29,7 +29,7 @@ def copy_what_was_migrated() -> None:
         elif (url.database or "").startswith(TEST_DATABASE) and not inspect(database.engine).get_table_names():
             _copy_on_postgresql(database, url)
         else:
-            migrate_step_by_step(database)
+            really_migrate(database)
 
     Database.migrate = migrate  # type: ignore[method-assign, assignment]
 
@@ -40,7 +40,7 @@ def _migrated() -> bytes:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "migrated.sqlite3"
         database = Database(f"sqlite:///{file}", _sealer())  # the one that is bound, which stays so
-        migrate_step_by_step(database)
+        really_migrate(database)
         database.close()
         connection = sqlite3.connect(file)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -56,7 +56,7 @@ def _copy_on_postgresql(database: Database, url: URL) -> None:
     with psycopg.connect(server, autocommit=True) as connection:
         there = connection.execute("SELECT FROM pg_database WHERE datname = 'migrated'").fetchone()
         if there is None:
-            migrate_step_by_step(database)
+            really_migrate(database)
             database.close()  # nobody may use a database while it is copied
             connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(template, name))
         else:
