@@ -284,8 +284,8 @@ class DueDate(SQLModel, table=True):
     body: dict[str, Any] = Field(sa_type=JSON)
 
 
-OPEN_AND_DATED = text("status IN ('pending', 'running', 'suspended') AND due_at IS NOT NULL")
-"""What an open duty is that a list of cases goes by; in these words, the indices on it are used."""
+OPEN_AND_DATED = text("status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL")
+"""What an open duty is that a list of cases goes by; in these words, the indices on it are used, and no other one."""
 
 
 class Duty(SQLModel, table=True):
@@ -298,7 +298,7 @@ class Duty(SQLModel, table=True):
 
     __tablename__ = "duty"
     __table_args__ = (
-        Index("duty_case_status", "case_id", "status"),
+        Index("duty_case_status", "case_id", "status", "due_at"),
         Index("duty_status_due", "status", "due_at", "case_id"),
         *(
             Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)

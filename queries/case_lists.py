@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, false, literal_column, or_
+from sqlalchemy import ColumnElement, and_, false, literal_column, or_
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from config.database import Database
 from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, ProposalKind
@@ -26,15 +29,20 @@ NOBODY = "(nobody)"
 FEW = 1_000
 """So many cases are put in order as they are; of more, the first are looked for in the order of due instants."""
 
-_OPEN = [literal_column(f"'{status.value}'") for status in DutyStatus if status in OPEN_STATUSES]
+_NOT_OPEN: list[ColumnElement[str]] = [
+    literal_column(f"'{status.value}'") for status in DutyStatus if status not in OPEN_STATUSES
+]
 
 
 def is_open_and_dated(duty: type[Duty]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """What an open duty is that a list of cases goes by, in the words of the indices on it (``OPEN_AND_DATED``)."""
-    return col(duty.status).in_(_OPEN), col(duty.due_at).is_not(None)
+    return col(duty.status).not_in(_NOT_OPEN), col(duty.due_at).is_not(None)
 
 
 OPEN_AND_DATED = is_open_and_dated(Duty)
+
+PLACE = r"^[do]-?[0-9]{1,19}\.[0-9a-f]{32}$"
+"""How the name of a place in the list of cases is written."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,32 +69,80 @@ class CaseFilter:
     assignee: str | None = None
     overdue: bool = False
 
-    def conditions(self, session: Session, now: datetime) -> list[ColumnElement[bool]]:
+    def __bool__(self) -> bool:
+        """Whether it leaves out anything."""
+        return bool(self.asked)
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The conditions as addresses give them, by name."""
+        given = {"overdue": "yes" if self.overdue else None}
+        return {name: str(value) for name, value in {**vars(self), **given}.items() if value}
+
+    def conditions(self, session: Session, now: datetime) -> Conditions:
         """The conditions as SQL."""
-        conditions: list[ColumnElement[bool]] = []
+        own: list[ColumnElement[bool]] = []
         if self.status:
-            conditions.append(col(Case.status) == self.status)
+            own.append(col(Case.status) == self.status)
         if self.kind:
-            conditions.append(col(Case.kind) == self.kind)
-        if self.assignee:
-            account = None if self.assignee == NOBODY else find_account_or_none(session, self.assignee)
-            known = account is not None or self.assignee == NOBODY
-            conditions.append(is_charge_of(session, account.id if account else None) if known else false())
-        touched = [
-            field == asked
-            for field, asked in ((col(Agreement.state), self.state), (col(Agreement.lea_name), self.district))
-            if asked
-        ]
-        if touched:
-            touching = select(CaseAgreement.case_id).join(Agreement, col(Agreement.id) == CaseAgreement.agreement_id)
-            conditions.append(col(Case.id).in_(touching.where(*touched)))
+            own.append(col(Case.kind) == self.kind)
+        if self.assignee == NOBODY:
+            own.append(is_charge_of(session, None))
+        elif self.assignee:
+            account = find_account_or_none(session, self.assignee)
+            own.append(is_charge_of(session, account.id) if account else false())
+        found: list[Found] = []
+        touched = {col(Agreement.state): self.state, col(Agreement.lea_name): self.district}
+        if asked := [field == value for field, value in touched.items() if value]:
+            in_scope, of_it = select(CaseAgreement.case_id), col(Agreement.id) == col(CaseAgreement.agreement_id)
+            # As a value of its own, so that no database looks through all agreements of a state for each case.
+            such = select(and_(*asked)).where(of_it).scalar_subquery()
+            found.append(Found(in_scope.join(Agreement, of_it).where(*asked), in_scope.where(such)))
         if self.vendor:
-            conditions.append(
-                col(Case.id).in_(select(HolderTask.case_id).where(HolderTask.holder == self.vendor, AWAITED))
-            )
+            own.append(col(Case.closed_at).is_(None))
+            found.append(Found.of(select(HolderTask.case_id).where(HolderTask.holder == self.vendor, AWAITED)))
         if self.overdue:
-            conditions.append(col(Case.id).in_(select(Duty.case_id).where(*OPEN_AND_DATED, col(Duty.due_at) < now)))
-        return conditions
+            late = aliased(Duty, name="late")
+            found.append(Found.of(select(late.case_id).where(*is_open_and_dated(late), col(late.due_at) < now)))
+        return Conditions(own, found, due_before=now if self.overdue else None)
+
+
+@dataclass(frozen=True)
+class Found:
+    """In which rows of another table a case is found: ``every`` gives all such cases, ``each`` is asked of one."""
+
+    every: SelectOfScalar[UUID]
+    each: SelectOfScalar[UUID]
+
+    @classmethod
+    def of(cls, rows: SelectOfScalar[UUID]) -> Found:
+        """Where one question serves both."""
+        return cls(rows, rows)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Which cases are read: what their own columns say, and in which rows of other tables each of them is found.
+
+    None of them is due first at ``due_before`` or later.
+    """
+
+    own: list[ColumnElement[bool]]
+    found: list[Found]
+    due_before: datetime | None
+
+    @property
+    def of_all(self) -> list[ColumnElement[bool]]:
+        """To find every such case: the other tables' rows are gone through once."""
+        return [*self.own, *(col(Case.id).in_(rows.every) for rows in self.found)]
+
+    @property
+    def of_each(self) -> list[ColumnElement[bool]]:
+        """To ask of one case after another whether it is such a one."""
+        return [
+            *self.own,
+            *(rows.each.where(rows.each.selected_columns.case_id == col(Case.id)).exists() for rows in self.found),
+        ]
 
 
 EVERY_CASE = CaseFilter()
@@ -99,6 +155,14 @@ class CasePlace:
     dated: bool
     at: datetime
     case_id: UUID
+
+    def __lt__(self, other: CasePlace) -> bool:
+        """Whether this comes first: what is due soonest, then what is undated, the newest first."""
+        if self.dated is not other.dated:
+            return self.dated
+        if self.at != other.at:
+            return (self.at < other.at) is self.dated
+        return self.case_id < other.case_id
 
     def __str__(self) -> str:
         """The place as addresses and commands name it."""
@@ -113,7 +177,7 @@ class CasePlace:
         """
         instant, _, case_id = text[1:].partition(".")
         try:
-            if text[:1] not in ("d", "o"):
+            if not re.match(PLACE, text):
                 raise ValueError(text)
             return cls(text[0] == "d", _EPOCH + timedelta(microseconds=int(instant)), UUID(hex=case_id))
         except (ValueError, OverflowError):
@@ -142,14 +206,9 @@ def list_cases(
     """
     with database.reading() as session:
         wanted = which.conditions(session, now)
-        total = session.exec(select(func.count()).select_from(Case).where(*wanted)).one()
-        dated = _soonest_of_few if total <= FEW else _soonest_of_many
-        places: list[CasePlace] = []
-        if after is None or after.dated:
-            places = [CasePlace(True, *row) for row in dated(session, wanted, after, limit + 1)]
-        if len(places) <= limit:
-            newest = _newest_undated(session, wanted, None if after and after.dated else after, limit + 1 - len(places))
-            places += [CasePlace(False, *row) for row in newest]
+        total = session.exec(select(func.count()).select_from(Case).where(*wanted.of_all)).one()
+        read = _first_of_few if total <= FEW else _first_of_many
+        places = read(session, wanted, after, limit + 1) if total else []
         cases = _in_order(session, [place.case_id for place in places[:limit]])
         return CaseList(_case_rows(session, cases, now), total, places[limit - 1] if len(places) > limit else None)
 
@@ -167,24 +226,28 @@ def cases_between(database: Database, first: UUID, last: UUID, *, limit: int) ->
         return tuple(session.exec(found))
 
 
-def _soonest_of_few(
-    session: Session, wanted: list[ColumnElement[bool]], after: CasePlace | None, limit: int
-) -> Sequence[Row[tuple[datetime, UUID]]]:
-    """When cases are due, and which: of few cases each is looked at."""
-    due = func.min(Duty.due_at).label("due_at")
-    soonest = (
-        select_columns(due, col(Duty.case_id))
-        .where(*OPEN_AND_DATED, col(Duty.case_id).in_(select(Case.id).where(*wanted)))
-        .group_by(col(Duty.case_id))
-    ).subquery()
-    rows = select_columns(soonest.c.due_at, soonest.c.case_id).order_by(soonest.c.due_at, soonest.c.case_id)
-    return session.execute(rows.where(*_later(soonest.c.due_at, soonest.c.case_id, after)).limit(limit)).all()
+def _first_of_few(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
+    """The first places after one: of few cases each is looked at."""
+    due = select(func.min(Duty.due_at)).where(Duty.case_id == Case.id, *OPEN_AND_DATED).scalar_subquery()
+    rows = session.execute(select_columns(col(Case.id), due, col(Case.opened_at)).where(*wanted.of_all))
+    places = sorted(CasePlace(due_at is not None, due_at or opened_at, key) for key, due_at, opened_at in rows)
+    begin = bisect_right(places, after) if after else 0
+    return places[begin : begin + limit]
 
 
-def _soonest_of_many(
-    session: Session, wanted: list[ColumnElement[bool]], after: CasePlace | None, limit: int
-) -> Sequence[Row[tuple[datetime, UUID]]]:
-    """When cases are due, and which: of many, the duties are gone through as they fall due until enough are found."""
+def _first_of_many(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
+    """The first places after one: of many cases, duties are gone through as they fall due until enough are found."""
+    places: list[CasePlace] = []
+    if after is None or after.dated:
+        places = _soonest(session, wanted, after, limit)
+        after = None
+    if len(places) < limit and not wanted.due_before:
+        places += _newest_undated(session, wanted, after, limit - len(places))
+    return places
+
+
+def _soonest(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
+    """The first places of cases with a dated open duty."""
     other = aliased(Duty, name="other")
     first = (
         select_columns(col(other.id))
@@ -193,14 +256,17 @@ def _soonest_of_many(
         .limit(1)
         .scalar_subquery()
     )
+    due_at, case_id = col(Duty.due_at), col(Duty.case_id)
+    later = [due_at >= after.at, or_(due_at > after.at, case_id > after.case_id)] if after else []
+    soon = [due_at < wanted.due_before] if wanted.due_before else []
+    such = select(Case.id).where(Case.id == Duty.case_id, *wanted.of_each).exists()
     rows = (
-        select_columns(col(Duty.due_at), col(Duty.case_id))
-        .join(Case, col(Case.id) == col(Duty.case_id))
-        .where(*OPEN_AND_DATED, *_later(col(Duty.due_at), col(Duty.case_id), after), *wanted, col(Duty.id) == first)
-        .order_by(col(Duty.due_at), col(Duty.case_id))
+        select_columns(due_at, case_id)
+        .where(*OPEN_AND_DATED, *later, *soon, such, col(Duty.id) == first)
+        .order_by(due_at, case_id)
         .limit(limit)
     )
-    return session.execute(rows).all()
+    return [CasePlace(True, at, key) for at, key in session.execute(rows)]
 
 
 def _later(
@@ -212,15 +278,15 @@ def _later(
     return [due_at >= after.at, or_(due_at > after.at, case_id > after.case_id)]
 
 
-def _newest_undated(
-    session: Session, wanted: list[ColumnElement[bool]], after: CasePlace | None, limit: int
-) -> Sequence[Row[tuple[datetime, UUID]]]:
-    """When cases without a dated open duty were opened, and which: the newest first."""
+def _newest_undated(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
+    """The first places of cases without a dated open duty."""
     has_date = select(Duty.id).where(Duty.case_id == Case.id, *OPEN_AND_DATED).exists()
     opened, key = col(Case.opened_at), col(Case.id)
     earlier = [opened <= after.at, or_(opened < after.at, key > after.case_id)] if after else []
-    rows = select_columns(opened, key).where(*wanted, ~has_date, *earlier).order_by(opened.desc(), key).limit(limit)
-    return session.execute(rows).all()
+    rows = (
+        select_columns(opened, key).where(~has_date, *wanted.of_all, *earlier).order_by(opened.desc(), key).limit(limit)
+    )
+    return [CasePlace(False, at, key) for at, key in session.execute(rows)]
 
 
 def _in_order(session: Session, keys: Sequence[UUID]) -> list[Case]:

@@ -716,22 +716,30 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("duty_case_status", "duty", ["case_id", "status"], unique=False)
+    op.create_index("duty_case_status", "duty", ["case_id", "status", "due_at"], unique=False)
     op.create_index(
         "duty_open_case_due",
         "duty",
         ["case_id", "due_at", "id"],
         unique=False,
-        sqlite_where=sa.text("status IN ('pending', 'running', 'suspended') AND due_at IS NOT NULL"),
-        postgresql_where=sa.text("status IN ('pending', 'running', 'suspended') AND due_at IS NOT NULL"),
+        sqlite_where=sa.text(
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+        ),
+        postgresql_where=sa.text(
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+        ),
     )
     op.create_index(
         "duty_open_due",
         "duty",
         ["due_at", "case_id", "id"],
         unique=False,
-        sqlite_where=sa.text("status IN ('pending', 'running', 'suspended') AND due_at IS NOT NULL"),
-        postgresql_where=sa.text("status IN ('pending', 'running', 'suspended') AND due_at IS NOT NULL"),
+        sqlite_where=sa.text(
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+        ),
+        postgresql_where=sa.text(
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+        ),
     )
     op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
     op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
