@@ -438,11 +438,13 @@ class HolderLetterView(View):
 class HolderView(View):
     """One holder of a case's data: what is awaited from it, what it said and what it was written.
 
-    ``name`` is that by which acts call it, ``provider`` for the party that owes the disposal.
+    ``name`` is that by which acts call it, ``provider`` for the party that owes the disposal; by ``key`` it is found in
+    all cases.
     """
 
     name: str
     email: str | None
+    key: str
     data: str | None
     time_zone: str
     status: HolderStatus
