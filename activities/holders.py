@@ -78,7 +78,8 @@ class HolderActivities(HolderContract):
 
     def _plan(self, message: AskHolders, deferred: Sequence[HolderLetter], now: datetime) -> None:
         with self._database.writing() as session:
-            plan_holders(session, session.get_one(Case, message.case_id), message.policy, now)
+            case = session.get_one(Case, message.case_id)
+            plan_holders(session, case, message.policy, now, self._writer.side)
             put_off(session, [letter.task_id for letter in deferred], now + ASK_AGAIN)
 
     async def _tell_officer(self, message: AskHolders, refused: Sequence[str], now: datetime) -> None:

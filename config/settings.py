@@ -250,6 +250,13 @@ class Settings(BaseSettings):
             raise ValueError("the fractions must rise, as in [0.5, 0.75, 0.9]")
         return fractions
 
+    @field_validator("holder_hours_before")
+    @classmethod
+    def _descending(cls, hours: tuple[int, ...]) -> tuple[int, ...]:
+        if list(hours) != sorted(set(hours), reverse=True):
+            raise ValueError("the hours must fall, as in [24, 0]")
+        return hours
+
 
 def load_settings() -> Settings:
     """Read the settings from the environment.

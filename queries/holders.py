@@ -11,7 +11,7 @@ from ledger.entries import HolderWritten
 from models.enums import Party
 from models.tables import Agreement, AgreementContact, EvidenceEntry, HolderAnswer
 from queries.views import HolderAnswerView, HolderLetterView, HolderView
-from records.holder_documents import lines_of
+from records.holder_words import lines_of
 from records.holders import tasks_of
 from records.legal_holds import LegalHoldView, lasting, legal_holds
 

@@ -44,6 +44,7 @@ from records.acts import Recording, dismiss, set_anchor
 from records.holders import add_holder, asked_duties, decide, end_link, holder_named, reopen
 from records.outbox import current_facts
 from records.scope import terms_in_force
+from records.vendors import end_vendor_link
 from terms.catalogue import load_catalogue
 from terms.clock import day_of, zone_of
 
@@ -192,6 +193,7 @@ def record_act(recording: Recording) -> JsonObject:
             if task.link_digest is None:
                 raise Refused("This holder has no link now.", where="holder", next_step="There is nothing to do.")
             end_link(task)
+            end_vendor_link(session, task)  # the mail that went astray holds this one too
             task.asked_at = None
             session.add(task)
             return {"holder": str(task.id)}

@@ -19,6 +19,7 @@ def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
         message_id_domain=smtp.message_id_domain,
         public_url=settings.public_url,
         link_key=keyring.derive(LINK_PURPOSE),
+        side=settings.side,
     )
 
 

@@ -75,6 +75,7 @@ async def answer(request: Request, site: TheSite, token: str) -> Response:
         site.resources.database,
         digest_of(token),
         given,
+        asked_by=site.resources.settings.organisation.name,
         actor=_actor(request),
         now=site.clock(),
     )

@@ -119,6 +119,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("message_id", "way", "who"),
     )
     op.create_table(
+        "vendor",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("link_number", sa.Integer(), nullable=False),
+        sa.Column("link_digest", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("link_digest"),
+    )
+    op.create_table(
         "duenotice_case",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=60), nullable=False),
@@ -531,6 +539,8 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("agreement_id", sa.Uuid(), nullable=False),
         sa.Column("contact_id", sa.Uuid(), nullable=True),
+        sa.Column("owing_contact_id", sa.Uuid(), nullable=True),
+        sa.Column("directed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
@@ -544,6 +554,7 @@ def upgrade() -> None:
         sa.Column("link_number", sa.Integer(), nullable=False),
         sa.Column("link_digest", sa.String(length=64), nullable=True),
         sa.Column("link_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("vendor_id", sa.Uuid(), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
@@ -558,8 +569,16 @@ def upgrade() -> None:
             ["agreement_contact.id"],
         ),
         sa.ForeignKeyConstraint(
+            ["owing_contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
             ["refused_sha256"],
             ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["vendor_id"],
+            ["vendor.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("link_digest"),
@@ -573,6 +592,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'answered'"),
     )
     op.create_index("holder_task_case_again", "holder_task", ["case_id", "again_at"], unique=False)
+    op.create_index(op.f("ix_holder_task_vendor_id"), "holder_task", ["vendor_id"], unique=False)
     op.create_table(
         "holder_answer",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -580,6 +600,8 @@ def upgrade() -> None:
         sa.Column("task_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("said_sha256", sa.String(), nullable=False),
+        sa.Column("receipt_sha256", sa.String(), nullable=True),
+        sa.Column("receipt_sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("backups_expire_on", sa.Date(), nullable=True),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
@@ -591,6 +613,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["receipt_sha256"],
+            ["artifact.sha256"],
         ),
         sa.ForeignKeyConstraint(
             ["said_sha256"],

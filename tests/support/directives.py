@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -33,6 +33,7 @@ OFFICE = {"name": "Office", "email": "office@example.org"}
 LADDER = NoticePolicy(holder_fractions=(0.5, 0.75, 0.9), holder_hours_before=(24, 0))
 REQUEST, VERIFICATION = "disposition.request", "disposition.verification"
 HOSTING, BACKUP = "Example Hosting LLC", "Example Backup LLC"
+ASKED_BY = WRITER.organisation.organisation
 
 
 def directive(*agreements: str, **changed: object) -> Directive:
@@ -70,10 +71,12 @@ def certificate(performed_on: date, **changed: object) -> Certificate:
 class DirectiveInSql(CaseInSql):
     """A directive's case whose clock, mail and holders its tests move."""
 
-    def write(self) -> list[HolderLetter]:
-        """Write to the holders what is to be said by now; each letter arrives."""
+    def write(self, only: HolderMail | None = None) -> list[HolderLetter]:
+        """Write to the holders what is to be said by now, or of it ``only`` one sort; each letter arrives."""
+        writer = replace(WRITER, side=self.side)
         with self.database.writing() as session:
-            letters = prepare_letters(session, WRITER, self.id, self.policy, self.now)
+            prepared = prepare_letters(session, writer, self.id, self.policy, self.now)
+        letters = [letter for letter in prepared if only in (None, letter.why)]
         for letter in letters:
             with self.database.writing() as session:
                 note_letter(session, letter, self.now, rejected=False, unknown=False)
@@ -99,8 +102,10 @@ class DirectiveInSql(CaseInSql):
         says = says or certificate(self.now.date())
         kind = kind or HolderAnswerKind.CERTIFICATE
         digest = self.tasks()[holder].link_digest or ""
-        give_holder_answer(self.database, digest, GivenByHolder(kind, says), actor="holder", now=self.now)
+        given = GivenByHolder(kind, says)
+        give_holder_answer(self.database, digest, given, asked_by=ASKED_BY, actor="holder", now=self.now)
         self.compute()
+        self.write(only=HolderMail.RECEIPT)
 
 
 def token_in(letter: HolderLetter) -> str:
@@ -114,7 +119,9 @@ def text_of(letter: HolderLetter) -> str:
     """What a letter says."""
     message = message_from_bytes(letter.raw, policy=policy.SMTP)
     assert isinstance(message, EmailMessage)
-    content: str = message.get_content()
+    body = message.get_body(("plain",))
+    assert isinstance(body, EmailMessage)
+    content: str = body.get_content()
     return content
 
 

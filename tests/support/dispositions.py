@@ -19,7 +19,7 @@ from records.subprocessors import import_subprocessors
 from starter.case_service import CaseService
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from tests.support.directives import BACKUP, HOSTING, DirectiveInSql, address_of, certificate, directive
+from tests.support.directives import ASKED_BY, BACKUP, HOSTING, DirectiveInSql, address_of, certificate, directive
 from tests.support.incidents import OFFICER, QUIET
 from tests.support.officers import officer
 
@@ -64,7 +64,7 @@ async def certify(engine: VirtualEngine, case_id: UUID, holder: str) -> None:
     digest = DirectiveInSql(database, case_id, now).tasks()[holder].link_digest
     assert digest, f"{holder} was sent no link"
     given = GivenByHolder(HolderAnswerKind.CERTIFICATE, certificate(now.date()))
-    await asyncio.to_thread(give_holder_answer, database, digest, given, actor="holder", now=now)
+    await asyncio.to_thread(give_holder_answer, database, digest, given, asked_by=ASKED_BY, actor="holder", now=now)
     await engine.service.look_again(case_id)
     await engine.settle(case_id)
 
