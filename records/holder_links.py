@@ -29,9 +29,9 @@ from records.cases import note_change
 from records.due_dates import read_due_dates
 from records.holder_words import write_receipt
 from records.holders import (
+    asked_contact,
     asked_duties,
     confirm,
-    contact_name,
     holder_name,
     lock_tasks,
     missing,
@@ -62,7 +62,8 @@ class LinkedTask(View):
     """What the one who has a holder's link is shown.
 
     ``asked`` is what is to be done, by what people call it; ``missing`` how many other holders the provider waits for;
-    ``held`` whether a legal hold keeps the data.
+    ``held`` whether a legal hold keeps the data; ``chased`` whether it is asked of the other side, which owes
+    it; ``owed_by`` is then the name of that side, and None where we owe it ourselves.
     """
 
     id: UUID
@@ -79,9 +80,12 @@ class LinkedTask(View):
     expires_at: datetime
     status: HolderStatus
     missing: int
+    chased: bool
+    owed_by: str | None
     held: bool
     accepted: bool
     closed: bool
+    link_number: int
     answers: tuple[GivenAnswerView, ...]
 
     @property
@@ -297,17 +301,20 @@ def linked_task(session: Session, task: HolderTask) -> LinkedTask:
     case, agreement = session.get_one(Case, task.case_id), session.get_one(Agreement, task.agreement_id)
     kind, facts = kind_named(case.kind), current_facts(session, case.id)
     assert task.link_expires_at is not None, "only a link that lasts is read"
-    others = missing(tasks_of(session, case.id, task.agreement_id))
+    of_agreement = tasks_of(session, case.id, task.agreement_id)
+    own, others = next(one for one in of_agreement if one.contact_id is None), missing(of_agreement)
     answers = session.exec(
         select(HolderAnswer).where(HolderAnswer.task_id == task.id).order_by(col(HolderAnswer.given_at))
     )
     return LinkedTask(
-        **task.model_dump(include={"id", "case_id", "data", "due_at", "status"}),
+        **task.model_dump(include={"id", "case_id", "data", "due_at", "status", "link_number"}),
         case_reference=identifiers.case_reference(case.id),
         agreement_reference=agreement.reference,
         lea_name=agreement.lea_name,
         time_zone=agreement.time_zone,
-        holder=contact_name(session, task),
+        holder=contact.name if (contact := asked_contact(session, task)) else None,
+        chased=task.owing_contact_id is not None,
+        owed_by=owing.name if (owing := asked_contact(session, own)) else None,
         asked={kind.shown[name]: facts[name].value or "" for name in kind.holders_see if name in facts},
         asked_on=_asked_on(session, task, agreement.time_zone),
         expires_at=task.link_expires_at,

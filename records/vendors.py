@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlmodel import Session, col, func, select
@@ -49,7 +51,17 @@ def lasting_tasks(session: Session, vendor: Vendor, now: datetime) -> Sequence[H
     """The tasks of a vendor whose own links last, what is due soonest first."""
     return session.exec(
         select(HolderTask)
-        .where(HolderTask.vendor_id == vendor.id, col(HolderTask.link_digest).is_not(None))
-        .where(col(HolderTask.link_expires_at) > now)
+        .where(*_lasting(vendor, now))
         .order_by(col(HolderTask.due_at).is_(None), col(HolderTask.due_at), col(HolderTask.id))
     ).all()
+
+
+def lasting_task(session: Session, vendor: Vendor, task_id: UUID, now: datetime) -> HolderTask | None:
+    """One of them; None where a vendor is not asked that, or no more."""
+    return session.exec(select(HolderTask).where(HolderTask.id == task_id, *_lasting(vendor, now))).one_or_none()
+
+
+def _lasting(vendor: Vendor, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What makes a task one that a vendor's link answers: it is the vendor's, and its own link lasts."""
+    lasts = (col(HolderTask.link_digest).is_not(None), col(HolderTask.link_expires_at) > now)
+    return (col(HolderTask.vendor_id) == vendor.id, *lasts)
