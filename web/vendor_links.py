@@ -1,4 +1,4 @@
-"""The page behind the link to all that one vendor is asked: a table of its tasks, a file to fill in, and the same in JSON.
+"""The page behind the link to all that one vendor is asked: a table of its tasks, a file to fill in, and JSON.
 
 No account is needed. Each answer is taken as it would be on its own task's page, by the same rules.
 """
@@ -57,7 +57,7 @@ REST = "rest"
 
 ALL_OR_NONE = "all_or_none"
 
-TOLD_COLUMNS = ("case", "lea", "agreement", "until", "holds")
+TOLD_COLUMNS = ("case", "lea", "agreement", "due", "holds")
 """The columns of the file that say what is asked; what stands there is not read."""
 
 WORDS = {
@@ -131,8 +131,8 @@ def file(site: TheSite, token: str) -> Response:
     writer = csv.DictWriter(written, FILE_COLUMNS, restval="")
     writer.writeheader()
     for task in _read(site, token, MOST_ROWS).pending:
-        until = task.due_at.isoformat() if task.due_at else ""
-        told = (task.case_reference, task.lea_name, task.agreement_reference, until, task.data or "")
+        due = task.due_at.isoformat() if task.due_at else ""
+        told = (task.case_reference, task.lea_name, task.agreement_reference, due, task.data or "")
         cells = zip(TOLD_COLUMNS, map(_harmless, told), strict=True)
         writer.writerow({"task": str(task.id), **dict(cells)})
     return attachment(UploadedFile("tasks.csv", written.getvalue().encode(), CSV.media_type))
@@ -198,7 +198,7 @@ async def _keep(
 
 async def _of_form(form: FormData, vendor: LinkedVendor, site: Site) -> Filled:
     """The answers of the page's form: what is chosen in a row, with the particulars that all chosen so share."""
-    chosen = {task: kind for task in vendor.pending if (kind := _chosen(form, task)) and task.takes_answers}
+    chosen = [(task, kind) for task in vendor.pending if (kind := _chosen(form, task)) and task.takes_answers]
     problems: dict[tuple[str | None, str], InvalidInput] = {}
     files: tuple[UploadedFile, ...] = ()
     try:
@@ -206,15 +206,15 @@ async def _of_form(form: FormData, vendor: LinkedVendor, site: Site) -> Filled:
     except InvalidInput as problem:
         problems[FILES, problem.message] = problem
     answers = {}
-    for task, kind in chosen.items():
+    for task, kind in chosen:
         try:
             says = answer_in_texts(kind, _Texts(form, kind), task, site.clock())
             answers[task.id] = GivenByHolder(kind, says, files if kind is HolderAnswerKind.CERTIFICATE else ())
         except InvalidFields as error:
-            for problem in error.problems:
-                where = _input_of(kind, problem.where or "")
-                placed = InvalidInput(problem.message, where=where, next_step=problem.next_step)
-                problems.setdefault((where, problem.message), placed)
+            for found in error.problems:
+                where = _input_of(kind, found.where or "")
+                placed = InvalidInput(found.message, where=where, next_step=found.next_step)
+                problems.setdefault((where, found.message), placed)
     return Filled({} if FILES in {where for where, _ in problems} else answers, tuple(problems.values()))
 
 

@@ -15,7 +15,7 @@ from cases.certificate import Certificate, HolderSays
 from cases.disposition import DISPOSITION, Directive
 from cases.state import NoticePolicy
 from config.database import Database
-from mail.holder_links import HOLDER_FOLDER, digest_of
+from mail.holder_links import HOLDER_FOLDER, VENDOR_FOLDER, digest_of
 from models.enums import HolderAnswerKind, HolderMail, HolderStatus, Sanitization
 from models.tables import Case, HolderTask
 from records.holder_links import GivenByHolder, give_holder_answer
@@ -26,7 +26,7 @@ from records.subprocessors import import_subprocessors
 from tests.support.case_in_sql import WRITER, CaseInSql, Place, keep_agreement
 
 NOW = datetime.fromisoformat("2026-06-01T15:00:00+00:00")
-ILLINOIS = Place("ndpa-v1", "IL")
+ILLINOIS, MISSOURI = Place("ndpa-v1", "IL"), Place("ndpa-v1", "MO")
 OFFICE = {"name": "Office", "email": "office@example.org"}
 """The contact that every agreement of ``keep_agreement`` designates."""
 
@@ -113,6 +113,12 @@ def token_in(letter: HolderLetter) -> str:
     found = re.search(rf"{HOLDER_FOLDER}(\S{{43}})", text_of(letter))
     assert found, "the letter has no link"
     return found[1]
+
+
+def vendor_token_in(letter: HolderLetter) -> str | None:
+    """The token of the link to all that a vendor is asked, where a letter holds it."""
+    found = re.search(rf"{VENDOR_FOLDER}(\S{{43}})", text_of(letter))
+    return found[1] if found else None
 
 
 def text_of(letter: HolderLetter) -> str:
