@@ -9,10 +9,10 @@ from sqlmodel import Session, col, select
 
 from ledger.entries import HolderWritten
 from models.enums import Party
-from models.tables import Agreement, AgreementContact, EvidenceEntry, HolderAnswer
+from models.tables import Agreement, EvidenceEntry, HolderAnswer
 from queries.views import HolderAnswerView, HolderLetterView, HolderView
 from records.holder_words import lines_of
-from records.holders import tasks_of
+from records.holders import asked_contact, contact_name, tasks_of
 from records.legal_holds import LegalHoldView, lasting, legal_holds
 
 
@@ -31,10 +31,12 @@ def holders_of(session: Session, case_id: UUID) -> tuple[HolderView, ...]:
     letters = _letters(session, case_id)
     views = []
     for task in tasks:
-        contact = session.get_one(AgreementContact, task.contact_id) if task.contact_id else None
+        contact = asked_contact(session, task)
         views.append(
             HolderView(
-                name=contact.name if contact else Party.PROVIDER.value,
+                name=contact_name(session, task) or Party.PROVIDER.value,
+                owing=task.contact_id is None,
+                called=contact.name if contact else None,
                 email=contact.email if contact else None,
                 time_zone=zones[task.agreement_id],
                 answers=_answers(session, task.id),
@@ -42,7 +44,7 @@ def holders_of(session: Session, case_id: UUID) -> tuple[HolderView, ...]:
                 **task.model_dump(include={"data", "status", "due_at", "asked_at", "again_at", "link_expires_at"}),
             )
         )
-    return tuple(sorted(views, key=lambda view: (view.email is None, view.name.casefold())))
+    return tuple(sorted(views, key=lambda view: (view.owing, view.name.casefold())))
 
 
 def kept_by(session: Session, case_id: UUID) -> tuple[LegalHoldView, ...]:

@@ -438,10 +438,13 @@ class HolderLetterView(View):
 class HolderView(View):
     """One holder of a case's data: what is awaited from it, what it said and what it was written.
 
-    ``name`` is that by which acts call it, ``provider`` for the party that owes the disposal.
+    ``name`` is that by which acts call it, ``provider`` for the party that is ``owing`` the disposal; people call it as
+    ``called`` says, or our organisation where that is None.
     """
 
     name: str
+    owing: bool
+    called: str | None
     email: str | None
     data: str | None
     time_zone: str
@@ -467,7 +470,7 @@ class HolderView(View):
 
     @property
     def _waiving(self) -> tuple[str, ...]:
-        return () if self.email is None else ("propose-waiver",)
+        return () if self.owing else ("propose-waiver",)
 
 
 class CaseHead(View):

@@ -182,9 +182,7 @@ def _is_given(session: Session, task: HolderTask, given: GivenByHolder) -> bool:
 
 def _particulars(says: Mapping[str, object]) -> dict[str, object]:
     """What is said, without who says it and what is left out."""
-    return {
-        name: value for name, value in says.items() if name not in HolderSays.model_fields and value is not None
-    }
+    return {name: value for name, value in says.items() if name not in HolderSays.model_fields and value is not None}
 
 
 def _vendor(session: Session, digest: str) -> Vendor:

@@ -16,7 +16,7 @@ from cases.disposition import DISPOSITION, Directive
 from cases.state import NoticePolicy
 from config.database import Database
 from mail.holder_links import HOLDER_FOLDER, VENDOR_FOLDER, digest_of
-from models.enums import HolderAnswerKind, HolderMail, HolderStatus, Sanitization
+from models.enums import HolderAnswerKind, HolderMail, HolderStatus, Party, Sanitization
 from models.tables import Case, HolderTask
 from records.holder_links import GivenByHolder, give_holder_answer
 from records.holder_mail import HolderLetter, note_letter, prepare_letters
@@ -137,7 +137,12 @@ def leads_to(case: DirectiveInSql, letter: HolderLetter) -> bool:
 
 
 def open_directive(
-    database: Database, *subprocessors: str, place: Place = ILLINOIS, now: datetime = NOW, **changed: object
+    database: Database,
+    *subprocessors: str,
+    place: Place = ILLINOIS,
+    now: datetime = NOW,
+    side: Party = Party.PROVIDER,
+    **changed: object,
 ) -> DirectiveInSql:
     """Keep a directive for a district whose agreement is listed with some subprocessors, and compute its case."""
     with database.writing() as session:
@@ -147,16 +152,16 @@ def open_directive(
         import_subprocessors(
             database, f"agreement,name,email,data\n{rows}", file_name="list.csv", now=now, actor="officer"
         )
-    case_id = open_again(database, directive(place.reference, **changed), now)
-    case = DirectiveInSql(database, case_id, now, policy=LADDER)
+    case_id = open_again(database, directive(place.reference, **changed), now, side)
+    case = DirectiveInSql(database, case_id, now, side, policy=LADDER)
     case.compute()
     return case
 
 
-def open_again(database: Database, intake: Directive, now: datetime) -> UUID:
+def open_again(database: Database, intake: Directive, now: datetime, side: Party = Party.PROVIDER) -> UUID:
     """Keep a directive under a digest of its own."""
     with database.writing() as session:
-        case_id, _ = keep_intake(session, DISPOSITION, intake, str(uuid4()), actor="officer", now=now)
+        case_id, _ = keep_intake(session, DISPOSITION, intake, str(uuid4()), actor="officer", now=now, side=side)
         session.get_one(Case, case_id).workflow_started_at = now
         return case_id
 
