@@ -48,6 +48,7 @@ WITHOUT_LINK = frozenset({HolderMail.STOPPED, HolderMail.UNDECIDED, HolderMail.O
 class HolderLetter:
     """One message to a holder, ready to be handed over; ``sha256`` is that of the same message without its links.
 
+    ``share`` is which part of the holder's time is over, and ``owing`` whether it is the party that owes the disposal.
     ``receipts`` are the answers whose completion certificates go with it.
     """
 
@@ -59,6 +60,8 @@ class HolderLetter:
     link: int | None
     to: Mailbox
     holder: str
+    owing: bool
+    share: float
     sha256: str
     raw: bytes = field(repr=False)
     receipts: tuple[UUID, ...] = ()
@@ -166,11 +169,21 @@ def _letter(
         link=task.link_number if token else None,
         to=to,
         holder=holder_name(session, task, writer.organisation.organisation),
+        owing=task.contact_id is None,
+        share=_share(task, now),
         # Whoever reads the evidence must not be able to answer for the holder.
         sha256=store(session, written(NOBODYS if token else None, NOBODYS if vendor else None), MAIL, now),
         raw=written(token, vendor.token if vendor else None),
         receipts=tuple(answer.id for answer in receipts),
     )
+
+
+def _share(task: HolderTask, now: datetime) -> float:
+    """Which part of a holder's time is over, from 0 to 1."""
+    begins = task.asked_at or task.awaited_since
+    if task.due_at is None or task.due_at <= begins:
+        return 1.0
+    return min((now - begins) / (task.due_at - begins), 1.0)
 
 
 class _AllLink(NamedTuple):

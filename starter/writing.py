@@ -50,5 +50,11 @@ def sender_of(organisation: Organisation) -> Sender:
     )
 
 
+def manager_of(organisation: Organisation) -> Mailbox | None:
+    """Whom the last step of every ladder goes to as well, if somebody is named."""
+    manager = organisation.manager
+    return Mailbox(name=manager.name, email=manager.email) if manager else None
+
+
 def _contact(person: Person) -> ContactPerson:
     return ContactPerson(name=person.name, email=person.email, phone=person.phone)
