@@ -356,6 +356,6 @@ def _refuse_unsafe(settings: Settings) -> None:
         ("message_id_domain", "Message ids need a domain of yours; this is still the example's."),
     ):
         need(getattr(smtp, field) != getattr(example, field), message, "smtp", field)
-    for field in Organisation.model_fields:
-        told = getattr(settings.organisation, field) != getattr(_FICTIONAL, field)
+    for field, fictional in _FICTIONAL:
+        told = fictional is None or getattr(settings.organisation, field) != fictional
         need(told, "Notices name who sends them and whom to ask; this is still the example's.", "organisation", field)
