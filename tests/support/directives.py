@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from sqlmodel import select
 
-from cases.certificate import Certificate, HolderSays
+from cases.certificate import Certificate, HolderSays, MoreTime
 from cases.disposition import DISPOSITION, Directive
 from cases.state import NoticePolicy
 from config.database import Database
@@ -65,6 +65,12 @@ def certificate(performed_on: date, **changed: object) -> Certificate:
         "verified": "Read back by Robin Example; nothing was found.",
     }
     return Certificate.model_validate(given | changed)
+
+
+def more_time(until: date) -> MoreTime:
+    """A request for more time."""
+    signed = {"name": "Sam Example", "title": "Head of operations", "attested": True}
+    return MoreTime.model_validate({**signed, "why": "The tapes are elsewhere.", "until": until})
 
 
 @dataclass
