@@ -555,14 +555,30 @@ ANSWERED = text("status = 'answered'")
 """What a holder's task is about whose answer an officer decides; in these words, the index on it is used."""
 
 
+class Vendor(SQLModel, table=True):
+    """Whoever is written to at one address about data that it holds, whatever the case: one link answers all of it.
+
+    Its id is a keyed hash of the address, so that neither a table nor a guess tells it. The link lasts as long as one
+    of what it answers; it is known by the SHA-256 of its token, and ``link_number`` makes each a link of its own.
+    """
+
+    __tablename__ = "vendor"
+
+    id: UUID = Field(primary_key=True)
+    link_number: int = 1
+    link_digest: str | None = Field(default=None, unique=True, max_length=64)
+
+
 class HolderTask(SQLModel, table=True):
     """What one holder of an agreement's data is asked in one case: to dispose of the data, and to certify that.
 
-    ``contact_id`` is None for the party that owes the disposal itself, which confirms last. It is ``awaited_since`` an
-    instant, until ``due_at``; ``steps`` counts how far its ladder of reminders has come; ``told_due_at`` and
-    ``stopped`` are what its holder was last told: by when, and whether a legal hold keeps the data. ``again_at`` is
-    when it is written to next. Its link is known by the SHA-256 of its token; ``link_number`` makes each a link of its
-    own.
+    ``contact_id`` is None for the party that owes the disposal itself, which confirms last; where that is the other
+    side, which is chased, ``owing_contact_id`` is its contact, and ``directed_at`` when it was sent the directive.
+
+    It is ``awaited_since`` an instant, until ``due_at``, and was written to at the address of ``vendor_id``; ``steps``
+    counts how far its ladder of reminders has come; ``told_due_at`` and ``stopped`` are what its holder was last told:
+    by when, and whether a legal hold keeps the data. ``again_at`` is when it is written to next. Its link is known by
+    the SHA-256 of its token; ``link_number`` makes each a link of its own.
     """
 
     __tablename__ = "holder_task"
@@ -577,6 +593,8 @@ class HolderTask(SQLModel, table=True):
     agreement_id: UUID = Field(foreign_key="agreement.id")
     contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
     holder: str = Field(max_length=64)
+    owing_contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
+    directed_at: datetime | None = _instant_or_none()
     data: str | None = _sealed_or_none("holder_task.data")
     status: HolderStatus = _word(HolderStatus)
     due_at: datetime | None = _instant_or_none()
@@ -590,6 +608,7 @@ class HolderTask(SQLModel, table=True):
     link_number: int = 1
     link_digest: str | None = Field(default=None, unique=True, max_length=64)
     link_expires_at: datetime | None = _instant_or_none()
+    vendor_id: UUID | None = Field(default=None, foreign_key="vendor.id", index=True)
     settled_at: datetime | None = _instant_or_none()
 
 
@@ -597,8 +616,9 @@ class HolderAnswer(SQLModel, table=True):
     """What a holder said of what it was asked: a certificate, or that it holds nothing, needs time or declines.
 
     ``said_sha256`` is the artifact with all of it. A certificate needs no decision; a restore of the data makes it
-    ``superseded_at``. ``until`` is the day until which it asks for time, ``backups_expire_on`` when the last backup
-    expires that still holds the data.
+    ``superseded_at``. ``receipt_sha256`` is the completion certificate of who signed it through a link, which its
+    holder was sent at ``receipt_sent_at``. ``until`` is the day until which it asks for time, ``backups_expire_on`` the
+    day on which the last backup expires that still holds the data.
     """
 
     __tablename__ = "holder_answer"
@@ -608,6 +628,8 @@ class HolderAnswer(SQLModel, table=True):
     task_id: UUID = Field(foreign_key="holder_task.id", index=True)
     kind: HolderAnswerKind = _word(HolderAnswerKind)
     said_sha256: str = Field(foreign_key="artifact.sha256")
+    receipt_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    receipt_sent_at: datetime | None = _instant_or_none()
     until: date | None = None
     backups_expire_on: date | None = None
     given_at: datetime = _instant()

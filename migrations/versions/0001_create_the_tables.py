@@ -121,6 +121,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("message_id", "way", "who"),
     )
     op.create_table(
+        "vendor",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("link_number", sa.Integer(), nullable=False),
+        sa.Column("link_digest", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("link_digest"),
+    )
+    op.create_table(
         "duenotice_case",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=60), nullable=False),
@@ -535,6 +543,8 @@ def upgrade() -> None:
         sa.Column("agreement_id", sa.Uuid(), nullable=False),
         sa.Column("contact_id", sa.Uuid(), nullable=True),
         sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("owing_contact_id", sa.Uuid(), nullable=True),
+        sa.Column("directed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
@@ -548,6 +558,7 @@ def upgrade() -> None:
         sa.Column("link_number", sa.Integer(), nullable=False),
         sa.Column("link_digest", sa.String(length=64), nullable=True),
         sa.Column("link_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("vendor_id", sa.Uuid(), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
@@ -562,8 +573,16 @@ def upgrade() -> None:
             ["agreement_contact.id"],
         ),
         sa.ForeignKeyConstraint(
+            ["owing_contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
             ["refused_sha256"],
             ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["vendor_id"],
+            ["vendor.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("link_digest"),
@@ -585,6 +604,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("status IN ('open', 'answered')"),
     )
     op.create_index("holder_task_case_again", "holder_task", ["case_id", "again_at"], unique=False)
+    op.create_index(op.f("ix_holder_task_vendor_id"), "holder_task", ["vendor_id"], unique=False)
     op.create_table(
         "holder_answer",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -592,6 +612,8 @@ def upgrade() -> None:
         sa.Column("task_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("said_sha256", sa.String(), nullable=False),
+        sa.Column("receipt_sha256", sa.String(), nullable=True),
+        sa.Column("receipt_sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("backups_expire_on", sa.Date(), nullable=True),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
@@ -603,6 +625,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["receipt_sha256"],
+            ["artifact.sha256"],
         ),
         sa.ForeignKeyConstraint(
             ["said_sha256"],
