@@ -163,7 +163,7 @@ class Watched:
 
     def is_marked(self, case_id: UUID) -> bool:
         """Whether the list of cases marks a case."""
-        cases, _ = list_cases(self.resources.database, utc_now(), offset=0, limit=1_000)
+        cases = list_cases(self.resources.database, utc_now(), limit=1_000).items
         return next(case.troubled for case in cases if case.id == case_id)
 
     def raised(self, case_id: UUID) -> int:
