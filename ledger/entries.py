@@ -1089,6 +1089,12 @@ class QuestionAsked(AnswerEvent):
     kind = "question_asked"
 
 
+class FactSaid(AnswerEvent):
+    """An LEA said that a dated fact has come about which the notice's clause lets its reader say."""
+
+    kind = "fact_said"
+
+
 class ContactNamed(AnswerEvent):
     """An LEA named another contact for notices."""
 

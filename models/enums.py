@@ -200,6 +200,8 @@ class AnswerKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     QUESTION = "question"
     OTHER_CONTACT = "other_contact"
+    FACT = "fact"
+    """That a dated fact has come about which its clause lets the notice's reader say, as an expected renewal."""
 
 
 class HolderStatus(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib import import_module
@@ -374,7 +374,7 @@ def _compute_one(
         if duty.owed_by is not matter.side:
             continue
         clause = terms.clauses[duty.clause]
-        if not _is_started(matter.kind, duty, clause, awaited):
+        if not _is_started(matter.kind, duty, clause, awaited, given):
             if duty.clause not in matter.begun:
                 continue  # nothing that this case knows or awaits could start it
             status = DutyStatus.CANCELLED
@@ -389,13 +389,13 @@ def _compute_one(
     return found
 
 
-def _is_started(kind: Kind, duty: DueDuty, clause: EffectiveClause, awaited: Set[str]) -> bool:
+def _is_started(kind: Kind, duty: DueDuty, clause: EffectiveClause, awaited: Set[str], given: Collection[str]) -> bool:
     """Whether a fact from which such cases count has started a duty's clock, or one that is awaited could."""
     match duty.status:
         case "pending":
-            return not awaited.isdisjoint(clause.anchors)
+            return any(anchor in awaited and kind.counts_from(anchor, given) for anchor in clause.anchors)
         case "running":
-            return duty.anchor is None or kind.counts_from(duty.anchor)
+            return duty.anchor is None or kind.counts_from(duty.anchor, given)
         case "cancelled":
             return True
         case _:

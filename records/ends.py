@@ -147,7 +147,7 @@ def _asks_for_disposal(
         and duty.owed_by is rules.side
         and duty.performed_by is PerformedBy.CONFIRMATION
         and duty.anchor is not None
-        and END_OF_AGREEMENT.counts_from(duty.anchor)
+        and END_OF_AGREEMENT.counts_from(duty.anchor, known)
         for duty in duties
     )
 

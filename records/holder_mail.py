@@ -153,12 +153,14 @@ def _about(case: Case, task: HolderTask, mail: NextMail) -> str:
 
 
 def _token(task: HolderTask, writer: NoticeWriter, policy: NoticePolicy, now: datetime) -> str:
-    """The token of the holder's link, which lasts until some days after the due instant; an expired one is replaced."""
+    """The token of the holder's link: it lasts some days longer than its time; an expired one is replaced."""
     if task.link_expires_at and task.link_expires_at <= now:
         task.link_number += 1
     token = holder_token(writer.link_key, task.id, task.link_number)
     task.link_digest = digest_of(token)
-    task.link_expires_at = max(task.due_at or now, now) + timedelta(days=policy.holder_link_days)
+    task.link_expires_at = max(task.due_at or now, task.not_before or now, now) + timedelta(
+        days=policy.holder_link_days
+    )
     return token
 
 

@@ -255,7 +255,7 @@ def test_ohio_has_ninety_days_unless_renewal_is_anticipated(database: Database) 
     record(database, OHIO, LifeAct.EXPECT_RENEWAL, JULY_1.date())
     case.compute()
     assert case.statuses() == {TERMINATION: DutyStatus.CANCELLED, END_NOTICE: DutyStatus.CANCELLED}
-    assert any("notice of expected renewal received" in why for why in case.due_date(TERMINATION).why)
+    assert any("expected renewal received" in why for why in case.due_date(TERMINATION).why)
     assert case.written() == {HOSTING: HolderMail.WITHDRAWN}
     assert case.status(HOSTING) is HolderStatus.WITHDRAWN
 
