@@ -26,7 +26,7 @@ def agreements_of(engine: VirtualEngine) -> AgreementService:
 
 
 async def terminated_in(engine: VirtualEngine, reference: str, *subprocessors: str) -> UUID:
-    """Record that an LEA terminated an agreement yesterday, everywhere, and let the case that this opens come to rest."""
+    """Record that an LEA terminated an agreement yesterday, and let the case that this opens come to rest."""
     rows = "".join(f"{reference},{name},{address_of(name)},Rosters\n" for name in subprocessors)
     if rows:
         import_subprocessors(
