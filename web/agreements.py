@@ -60,7 +60,7 @@ async def record_life(
     request: Request, site: TheSite, session: SignedIn, agreement_id: UUID, form: CheckedForm
 ) -> Response:
     """Record what became of an agreement."""
-    typed = {name: text_of(form, name) for name in ("act", "on", "by", "reason")}
+    typed = {name: text_of(form, name) for name in LifeRecord.model_fields}
     try:
         asked = parse_life(typed)
         await site.to_the_end(record_of(site, agreement_id, asked, session.actor))
@@ -120,7 +120,7 @@ def _show_one(
         "agreement.html",
         status=status_of(error) if error else HTTPStatus.OK,
         agreement=life_of(site, agreement_id),
-        typed=typed or {},
+        typed=typed or dict.fromkeys(LifeRecord.model_fields, ""),
         done=request.query_params.get("done"),
         problems=problems_of(error) if error else (),
     )
