@@ -66,7 +66,7 @@ class Kind:
             ``package:name`` in a package, which then holds the words of its clauses too.
         holders_see: the content elements that each holder of the data is shown on the page behind its link. A kind
             that names any asks every holder for its confirmation (``records/holders.py``), once it is decided.
-        holders_because: why each holder is asked, as it is told by mail, with ``{lea}`` and ``{organisation}`` in it.
+        holders_because: why each holder is asked, with ``{lea}``, ``{whom}`` and ``{agreement}`` in it.
         holders_document: the content element that the case itself writes once every holder has confirmed; nobody else
             adds or tells it.
         workflow: its workflow class, as ``module:name``.

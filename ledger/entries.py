@@ -1333,6 +1333,7 @@ class HolderAnswered(HolderEvent):
         performed: the duties that it performed, each with its verdict.
         early: that the data went before it might; left out where it did not.
         said_sha256: what it said.
+        receipt_sha256: the completion certificate that its signer was given.
         files_sha256: the files that came with it.
     """
 
@@ -1342,11 +1343,12 @@ class HolderAnswered(HolderEvent):
     performed: tuple[str, ...] = ()
     early: IfAny[bool | None] = None
     said_sha256: Kept[str]
+    receipt_sha256: Kept[str]
     files_sha256: Apart[tuple[str, ...]] = ()
 
     @property
     def artifacts(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.said_sha256, *self.files_sha256)))
+        return tuple(dict.fromkeys((self.said_sha256, self.receipt_sha256, *self.files_sha256)))
 
     @property
     def key(self) -> str:

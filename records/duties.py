@@ -371,7 +371,7 @@ def _compute_one(
     found: _Computed = []
     for duty in duties_for(terms, event, given, zone=zone, defaults=matter.defaults, occurrences=rounds):
         status = DutyStatus(duty.status)
-        if duty.owed_by is not matter.side:
+        if duty.owed_by is not matter.side and not _is_chased(matter, duty):
             continue
         clause = terms.clauses[duty.clause]
         if not _is_started(matter.kind, duty, clause, awaited, given):
@@ -409,6 +409,16 @@ def _counted_anew(duty: DueDuty, matter: Matter, agreement_id: UUID) -> DueDuty:
     if times < 2:
         return duty
     return duty.model_copy(update={"occurrence": times, "why": (*duty.why, each_time_sentence(times))})
+
+
+def _is_chased(matter: Matter, duty: DueDuty) -> bool:
+    """Whether this side keeps the clock of a duty that the other side owes it.
+
+    It does where it asks every holder for its word: that of the party that owes the duty performs it, and what only
+    time ends follows from it. Whatever the other side has to send, it sends by means of its own.
+    """
+    word_or_time = duty.performed_by in (PerformedBy.CONFIRMATION, PerformedBy.TIME)
+    return bool(matter.kind.holders_see) and duty.owed_to is matter.side and word_or_time
 
 
 def _as_dated_by(side: Party, given: dict[str, datetime | date], known: tuple[str, ...]) -> dict[str, datetime | date]:
