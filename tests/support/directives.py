@@ -22,6 +22,7 @@ from records.holder_links import GivenByHolder, give_holder_answer
 from records.holder_mail import HolderLetter, note_letter, prepare_letters
 from records.holders import contact_name
 from records.intake import keep_intake
+from records.outbox import NoticeWriter
 from records.subprocessors import import_subprocessors
 from tests.support.case_in_sql import WRITER, CaseInSql, Place, keep_agreement
 
@@ -73,11 +74,13 @@ def more_time(until: date) -> MoreTime:
 
 @dataclass
 class DirectiveInSql(CaseInSql):
-    """A directive's case whose clock, mail and holders its tests move."""
+    """A directive's case whose clock, mail and holders its tests move; ``writer`` writes to its holders."""
+
+    writer: NoticeWriter = WRITER
 
     def write(self) -> list[HolderLetter]:
         """Write to the holders what is to be said by now; each letter arrives."""
-        writer = replace(WRITER, side=self.side)
+        writer = replace(self.writer, side=self.side)
         with self.database.writing() as session:
             letters = prepare_letters(session, writer, self.id, self.policy, self.now)
         for letter in letters:
@@ -147,6 +150,7 @@ def open_directive(
     place: Place = ILLINOIS,
     now: datetime = NOW,
     side: Party = Party.PROVIDER,
+    writer: NoticeWriter = WRITER,
     **changed: object,
 ) -> DirectiveInSql:
     """Keep a directive for a district whose agreement is listed with some subprocessors, and compute its case."""
@@ -158,7 +162,7 @@ def open_directive(
             database, f"agreement,name,email,data\n{rows}", file_name="list.csv", now=now, actor="officer"
         )
     case_id = open_again(database, directive(place.reference, **changed), now, side)
-    case = DirectiveInSql(database, case_id, now, side, policy=LADDER)
+    case = DirectiveInSql(database, case_id, now, side, policy=LADDER, writer=writer)
     case.compute()
     return case
 
