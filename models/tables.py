@@ -85,8 +85,8 @@ class Agreement(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     reference: str = Field(unique=True, index=True)
     form: str
-    state: str
-    lea_name: str
+    state: str = Field(index=True)
+    lea_name: str = Field(index=True)
     time_zone: str
     executed_on: date
     originally_signed_on: date | None = None
@@ -270,7 +270,7 @@ class CaseAgreement(SQLModel, table=True):
     __tablename__ = "case_agreement"
 
     case_id: UUID = Field(foreign_key="duenotice_case.id", primary_key=True)
-    agreement_id: UUID = Field(foreign_key="agreement.id", primary_key=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", primary_key=True, index=True)
     terms_hash: str | None = Field(default=None, foreign_key="terms_snapshot.hash")
     added_at: datetime = _instant()
 
@@ -284,6 +284,10 @@ class DueDate(SQLModel, table=True):
     body: dict[str, Any] = Field(sa_type=JSON)
 
 
+OPEN_AND_DATED = text("status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL")
+"""What an open duty is that a list of cases goes by; in these words, the indices on it are used, and no other one."""
+
+
 class Duty(SQLModel, table=True):
     """One dated thing that one party owes another under one clause in one case, each time it comes round.
 
@@ -294,8 +298,15 @@ class Duty(SQLModel, table=True):
 
     __tablename__ = "duty"
     __table_args__ = (
-        Index("duty_case_status", "case_id", "status"),
+        Index("duty_case_status", "case_id", "status", "due_at"),
         Index("duty_status_due", "status", "due_at", "case_id"),
+        *(
+            Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)
+            for name, columns in (
+                ("duty_open_due", ("due_at", "case_id", "id")),
+                ("duty_open_case_due", ("case_id", "due_at", "id")),
+            )
+        ),
     )
 
     id: UUID = Field(primary_key=True)
@@ -537,6 +548,9 @@ class LegalHold(SQLModel, table=True):
     lifted_because: str | None = _sealed_or_none("legal_hold.lifted_because")
 
 
+AWAITED = text("status IN ('open', 'answered')")
+"""What a holder's task is whose holder's word is awaited; in these words, the index on it is used."""
+
 ANSWERED = text("status = 'answered'")
 """What a holder's task is about whose answer an officer decides; in these words, the index on it is used."""
 
@@ -570,6 +584,7 @@ class HolderTask(SQLModel, table=True):
     __tablename__ = "holder_task"
     __table_args__ = (
         Index("holder_task_case_again", "case_id", "again_at"),
+        Index("holder_task_awaited", "holder", "case_id", sqlite_where=AWAITED, postgresql_where=AWAITED),
         Index("holder_task_answered", "case_id", "due_at", sqlite_where=ANSWERED, postgresql_where=ANSWERED),
     )
 
@@ -577,6 +592,7 @@ class HolderTask(SQLModel, table=True):
     case_id: UUID = Field(foreign_key="duenotice_case.id")
     agreement_id: UUID = Field(foreign_key="agreement.id")
     contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
+    holder: str = Field(max_length=64)
     owing_contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
     directed_at: datetime | None = _instant_or_none()
     data: str | None = _sealed_or_none("holder_task.data")

@@ -439,13 +439,14 @@ class HolderView(View):
     """One holder of a case's data: what is awaited from it, what it said and what it was written.
 
     ``name`` is that by which acts call it, ``provider`` for the party that is ``owing`` the disposal; people call it as
-    ``called`` says, or our organisation where that is None.
+    ``called`` says, or our organisation where that is None. By ``key`` it is found in all cases.
     """
 
     name: str
     owing: bool
     called: str | None
     email: str | None
+    key: str
     data: str | None
     time_zone: str
     status: HolderStatus

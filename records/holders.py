@@ -17,6 +17,7 @@ from sqlmodel import Session, col, func, select, update
 
 from cases.kinds import kind_named
 from cases.state import CaseState, NoticePolicy
+from models.columns import lookup_key
 from models.enums import (
     SETTLED,
     CaseStatus,
@@ -217,6 +218,11 @@ def holder_named(session: Session, case: Case, name: str) -> HolderTask:
 def contact_name(session: Session, task: HolderTask) -> str | None:
     """The name of a subprocessor that is asked; None for the party that owes the disposal."""
     return session.get_one(AgreementContact, task.contact_id).name if task.contact_id else None
+
+
+def holder_key(name: str) -> str:
+    """The key by which what is asked of a holder is found in all cases, by its name."""
+    return lookup_key(name, "holder_task.holder")
 
 
 def asked_contact(session: Session, task: HolderTask) -> AgreementContact | None:
@@ -548,11 +554,13 @@ def _write_to_another_address(session: Session, contact: AgreementContact, task:
 def _make_task(
     session: Session, case: Case, agreement_id: UUID, contact_id: UUID | None, data: str | None, now: datetime
 ) -> HolderTask:
+    holder = session.get_one(AgreementContact, contact_id) if contact_id else None
     task = HolderTask(
         id=uuid5(case.id, f"holder-task:{agreement_id}:{contact_id}"),
         case_id=case.id,
         agreement_id=agreement_id,
         contact_id=contact_id,
+        holder=holder_key(holder.name if holder else Party.PROVIDER.value),
         data=data,
         status=HolderStatus.OPEN,
         awaited_since=now,
