@@ -295,6 +295,16 @@ class RevokeLink(Act):
     reason: Reason
 
 
+class LiftConflict(Act):
+    """Find that another open case is about other data than this directive, so that the disposal goes on."""
+
+    done_says = "Recorded. The disposal goes on, and its holders are asked again."
+    stands_alone = False
+    act: Literal["lift-conflict"] = "lift-conflict"
+    keeping: Line = Field(title="The other case", json_schema_extra={"choice": "keeping"})
+    reason: Reason
+
+
 DispositionAct: TypeAlias = (
     AcceptDirective
     | RefuseDirective
@@ -305,6 +315,7 @@ DispositionAct: TypeAlias = (
     | ProposeWaiver
     | Restored
     | RevokeLink
+    | LiftConflict
 )
 """What can be done in a disposition case alone."""
 
@@ -374,7 +385,7 @@ def take(message: TakeAct, state: CaseState) -> None:
             state.proposals[message.made_id] = OpenProposal(
                 kind=ProposalKind.WAIVER, clause=None, ground=None, agreements=(), proposed_by=message.actor
             )
-        case AddHolder() | AcceptAnswer() | RefuseAnswer() | Restored() | RevokeLink():
+        case AddHolder() | AcceptAnswer() | RefuseAnswer() | Restored() | RevokeLink() | LiftConflict():
             return  # what they change is in SQL alone
         case _:
             assert_never(act)
@@ -411,6 +422,7 @@ DISPOSITION = Kind(
         ProposeWaiver,
         Restored,
         RevokeLink,
+        LiftConflict,
     ),
     check=check,
     take=take,
