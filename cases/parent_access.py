@@ -313,7 +313,7 @@ PARENT_ACCESS = Kind(
     take=take,
     offers=offers,
     ahead=frozenset({ANSWER_BY}),
-    order=((CORRECTION_REQUESTED, CORRECTED),),
+    order=((REVIEW_REQUESTED, ANSWER_BY), (CORRECTION_REQUESTED, CORRECTED)),
     shown={
         ASKS: "What is asked",
         STUDENT: "Student",

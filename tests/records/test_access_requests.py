@@ -10,15 +10,13 @@ import pytest
 from cases.acts import parse_act
 from config.database import Database
 from models.enums import CaseStatus, DutyStatus, Verdict
-from models.errors import InvalidFields, InvalidInput, Refused
+from models.errors import InvalidFields, Refused
 from models.tables import Case
 from queries.cases import read_case_head
 from tests.support.access_requests import (
     CONFIRMATION,
     CORRECTION,
-    NOW,
     REQUEST,
-    access_request,
     corrected,
     given,
     open_request,
@@ -140,17 +138,3 @@ def test_what_was_given_and_corrected_stands_on_the_page(database: Database) -> 
     shown = read_case_head(database, case.id, case.now).shown
     assert shown["Student"] == "student 4711"
     assert "The registrar." in shown["What was given"]
-
-
-@pytest.mark.parametrize(
-    ("changed", "where"),
-    [
-        ({"asks": "delete"}, "asks"),
-        ({"requested_on": date(2027, 1, 3)}, "requested_on"),
-        ({"answer_by": date(2026, 12, 29)}, "answer_by"),
-        ({"requested_by": {"name": "Office", "email": "nowhere"}}, "requested_by"),
-    ],
-)
-def test_what_a_request_cannot_be(changed: dict[str, object], where: str) -> None:
-    problems: list[InvalidInput] = list(access_request("IL-001", **changed).problems(NOW))
-    assert [problem.where for problem in problems] == [where]
