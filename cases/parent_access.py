@@ -298,7 +298,7 @@ def offers(state: CaseState) -> tuple[type[Act], ...]:
 
 PARENT_ACCESS = Kind(
     name="parent-access",
-    label="request for access",
+    label="access request",
     event="access",
     intake=AccessRequest,
     opening="request",
