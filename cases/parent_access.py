@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field
 
-from cases.acts import Act, Add, Clause, Reason, SetDate, TakeAct
+from cases.acts import Act, Add, Clause, Impossible, Learn, Reason, SetDate, TakeAct
 from cases.anchors import check_days, check_instant, earliest_of
 from cases.intake import Intake, Person, Text, person_problems
 from cases.kind import Kind
@@ -32,8 +32,8 @@ CORRECTED = "corrected"
 BY_THEIR_ACTS = {CORRECTED: "correct", LEA_ASKED: "put-question", LEA_ANSWERED: "record-answer"}
 """The dated facts that only an act of their own gives, since more belongs to them than a date."""
 
-CONFIRMATION = "correction_confirmation"
-"""The content element that the LEA gets once a correction is recorded: what was corrected, in the officer's words."""
+CORRECTION_DATE, CONFIRMATION = "correction_date", "correction_confirmation"
+"""The content elements that the LEA is told once a correction is recorded, and never before: when, and what."""
 
 ASKS, STUDENT, REQUEST, REQUESTED_BY = "asks", "student", "request", "requested_by"
 QUESTION, ANSWER = "question", "answer"
@@ -247,6 +247,12 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
                 f"More than a date belongs to {name!r}.",
                 where="name",
                 next_step=f"It is given by {BY_THEIR_ACTS[name]}.",
+            )
+        case Learn(element=element) | Impossible(element=element) if element in (CORRECTION_DATE, CONFIRMATION):
+            raise Refused(
+                "This is told once the correction is recorded, and by nobody before.",
+                where="element",
+                next_step="Record the correction.",
             )
         case Add():
             raise Refused("A request is for one agreement.", next_step="Open a case for each agreement.")
