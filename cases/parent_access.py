@@ -37,7 +37,7 @@ CORRECTION_DATE, CONFIRMATION = "correction_date", "correction_confirmation"
 
 ASKS, STUDENT, REQUEST, REQUESTED_BY = "asks", "student", "request", "requested_by"
 QUESTION, ANSWER = "question", "answer"
-TO_CORRECT, GIVEN, CORRECTION = "to_correct", "given", "correction"
+TO_CORRECT, GIVEN, CORRECTION, REFUSED = "to_correct", "given", "correction", "refused"
 
 
 class Asked(StrEnum):
@@ -330,6 +330,7 @@ PARENT_ACCESS = Kind(
         CORRECTION: "What was corrected",
         QUESTION: "The LEA was asked",
         ANSWER: "The LEA answered",
+        REFUSED: "Why nothing is given",
     },
     awaits_answer=awaits_answer,
     keeps_data=True,

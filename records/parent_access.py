@@ -18,6 +18,7 @@ from cases.parent_access import (
     GIVEN,
     PARENT_ACCESS,
     QUESTION,
+    REFUSED,
     TO_CORRECT,
     AccessRequest,
     Correct,
@@ -84,7 +85,9 @@ def record_act(recording: Recording) -> JsonObject:
             return set_anchor(recording, anchor)
         case Correct():
             return _correct(recording, act)
-        case RefuseRequest(reason=reason):
+        case RefuseRequest(ground=ground, reason=reason):
+            said = fetch(recording.session, reason.sha256).decode()
+            keep_fact(recording, REFUSED, f"{ground.replace('-', ' ').capitalize()}. {said}")
             return dismiss(recording, reason.sha256)
         case _:
             assert_never(act)
