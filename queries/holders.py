@@ -10,10 +10,10 @@ from sqlmodel import Session, col, select
 from config.database import Database
 from ledger.entries import HolderWritten
 from models.enums import Party
-from models.tables import Agreement, AgreementContact, EvidenceEntry, HolderAnswer, HolderTask, Subprocessor
+from models.tables import Agreement, EvidenceEntry, HolderAnswer, HolderTask, Subprocessor
 from queries.views import HolderAnswerView, HolderLetterView, HolderView
-from records.holder_documents import lines_of
-from records.holders import contact_name, holder_key, tasks_of
+from records.holder_words import lines_of
+from records.holders import asked_contact, contact_name, holder_key, tasks_of
 from records.legal_holds import LegalHoldView, lasting, legal_holds
 
 
@@ -32,19 +32,32 @@ def holders_of(session: Session, case_id: UUID) -> tuple[HolderView, ...]:
     letters = _letters(session, case_id)
     views = []
     for task in tasks:
-        contact = session.get_one(AgreementContact, task.contact_id) if task.contact_id else None
+        contact = asked_contact(session, task)
         views.append(
             HolderView(
-                name=contact.name if contact else Party.PROVIDER.value,
+                name=contact_name(session, task) or Party.PROVIDER.value,
+                owing=task.contact_id is None,
+                called=contact.name if contact else None,
                 email=contact.email if contact else None,
                 key=task.holder,
                 time_zone=zones[task.agreement_id],
                 answers=_answers(session, task.id),
                 letters=tuple(letters[str(task.id)]),
-                **task.model_dump(include={"data", "status", "due_at", "asked_at", "again_at", "link_expires_at"}),
+                **task.model_dump(
+                    include={
+                        "data",
+                        "status",
+                        "due_at",
+                        "not_before",
+                        "waits",
+                        "asked_at",
+                        "again_at",
+                        "link_expires_at",
+                    }
+                ),
             )
         )
-    return tuple(sorted(views, key=lambda view: (view.email is None, view.name.casefold())))
+    return tuple(sorted(views, key=lambda view: (view.owing, view.name.casefold())))
 
 
 def vendor_names(database: Database, asked: str | None = None) -> dict[str, str]:

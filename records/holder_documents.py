@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID, uuid5
@@ -11,21 +10,19 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from cases.certificate import ANSWERS
-from cases.fields import fields_of
 from cases.kind import Kind
 from cases.kinds import kind_named
-from cases.values import KeptText
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.artifacts import fetch, store
+from ledger.artifacts import store
 from ledger.entries import HoldersConfirmed
 from mail.compose import date_in_words, local_instant
 from mail.verification import HolderSaid, Line, Verification, verification_pdf
 from models import identifiers
-from models.enums import HolderAnswerKind, HolderStatus
-from models.tables import Agreement, Artifact, Case, CaseDocument, HolderAnswer, HolderTask, Proposal
+from models.enums import HolderStatus
+from models.tables import Agreement, Case, CaseDocument, HolderAnswer, HolderTask, Proposal
 from records.holder_links import HOLDER
+from records.holder_words import lines_of
 from records.holders import contact_name, tasks_of
 from records.outbox import current_facts
 from terms.catalogue import load_catalogue
@@ -43,6 +40,8 @@ def write_confirmations(session: Session, case: Case, organisation: str, now: da
         return
     tasks = tasks_of(session, case.id)
     for own in tasks:
+        if own.owing_contact_id:
+            continue  # the other side's word is its own, and not ours to write
         confirmed = own.contact_id is None and own.status is HolderStatus.CONFIRMED
         if confirmed and not _is_written(session, case.id, own, kind.holders_document):
             of_agreement = [task for task in tasks if task.agreement_id == own.agreement_id]
@@ -124,7 +123,7 @@ def _verification(
         ),
         holders=holders,
         statement=(
-            f"{organisation} confirms the disposition of the data under this directive as each holder above has said "
+            f"{organisation} confirms the disposition of this data as each holder above has said "
             "it. What is named there as not confirmed, as held by nobody or as still lying in backups is no part of "
             "that. Each word is kept as it was given, under the SHA-256 in the file attached to this document."
         ),
@@ -143,7 +142,7 @@ def _said_by(session: Session, task: HolderTask, organisation: str, zone: ZoneIn
         case HolderStatus.CONFIRMED:
             assert answer, "a confirmation is an answer"
             by = "by its own link" if answer.given_by == HOLDER else f"as {answer.given_by} recorded its word"
-            said = (*held, *lines_of(session, answer))
+            said = (*held, *_too_early(answer), *lines_of(session, answer))
             return HolderSaid(name=name, how=f"Certified {by}, {at}.", said=said, said_sha256=answer.said_sha256)
         case HolderStatus.HOLDS_NOTHING:
             assert answer, "an officer accepted what it said"
@@ -152,10 +151,16 @@ def _said_by(session: Session, task: HolderTask, organisation: str, zone: ZoneIn
             return HolderSaid(name=name, how=how, said=said, said_sha256=answer.said_sha256)
         case HolderStatus.WAIVED:
             return HolderSaid(name=name, how=f"NOT CONFIRMED. {_waiver(session, task)}, {at}.", said=held)
-        case HolderStatus.OPEN | HolderStatus.ANSWERED:
+        case HolderStatus.OPEN | HolderStatus.ANSWERED | HolderStatus.WITHDRAWN:
             raise ValueError("something is awaited from a holder still")
         case _:
             assert_never(task.status)
+
+
+def _too_early(answer: HolderAnswer) -> Iterator[Line]:
+    """What is said of data that went before it might: the LEA reads it, whoever it is about."""
+    if answer.early:
+        yield Line(label="Too early", value="Before the first day that the prior notice allowed.")
 
 
 def _waiver(session: Session, task: HolderTask) -> str:
@@ -165,21 +170,3 @@ def _waiver(session: Session, task: HolderTask) -> str:
     if proposal is None:
         return "Nobody waits for it any more"
     return f"{proposal.proposed_by} and {proposal.decided_by} decided that nobody waits for it"
-
-
-def lines_of(session: Session, answer: HolderAnswer) -> Iterator[Line]:
-    """What an answer said, field by field; what an officer heard is one text."""
-    content = fetch(session, answer.said_sha256)
-    if session.get_one(Artifact, answer.said_sha256).media_type == KeptText.media_type:
-        yield Line(label="Particulars", value=content.decode())
-        return
-    said = json.loads(content)
-    yield from _named(answer.kind, said["says"])
-    yield from (Line(label="File", value=f"{file['name']} (SHA-256 {file['sha256']})") for file in said["files"])
-
-
-def _named(kind: HolderAnswerKind, says: Mapping[str, object]) -> Iterator[Line]:
-    for field in fields_of(ANSWERS[kind]):
-        value = says.get(field.name)
-        if value is not None:
-            yield Line(label=field.label, value="Yes" if value is True else str(value))

@@ -6,11 +6,12 @@ the others, so it is taken last, and it alone performs the duty.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, func, select, update
 
@@ -30,12 +31,15 @@ from models.enums import (
 )
 from models.errors import InvalidInput, Refused
 from models.grouping import grouped
-from models.phrases import counted
-from models.tables import AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
+from models.phrases import counted, instant_words
+from models.tables import Agreement, AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
 from records.anchors import current_anchors
+from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import perform
 from records.legal_holds import check_not_held, is_held
+from records.scope import clauses_of_agreement
 from records.subprocessors import subprocessors_under
+from terms.clock import end_of_day, zone_of
 
 
 @dataclass(frozen=True)
@@ -46,39 +50,50 @@ class Standing:
         accepted: whether what is asked was decided; nobody but the provider is written to before.
         held: whether a legal hold keeps the data.
         others: how many of the other holders have not confirmed.
+        unsent: whether it was not sent the completion certificate of an answer yet.
+        owed: whether a duty is owed that the holders' words perform, or was performed by them.
     """
 
     accepted: bool
     held: bool
     others: int
+    unsent: bool = False
+    owed: bool = True
 
 
-def plan_holders(session: Session, case: Case, policy: NoticePolicy, now: datetime) -> dict[UUID, NextMail]:
+def plan_holders(
+    session: Session, case: Case, policy: NoticePolicy, now: datetime, side: Party = Party.PROVIDER
+) -> dict[UUID, NextMail]:
     """Bring what the holders of a case's data are asked in line with its duties, and say when each is written to next.
 
     A holder that became known meanwhile is asked as well; one whose duty moved is told; nobody is asked any more for
-    what two persons found not to be required, or in a case that was dismissed. Returned is why and when each is written
-    to, by its task.
+    what two persons found not to be required, or in a case that was dismissed. One that was granted more time is asked
+    until then, and reminded by that. Returned is why and when each is written to, by its task; ``side`` is our own.
     """
     kind = kind_named(case.kind)
     plan: dict[UUID, NextMail] = {}
     if not kind.holders_see:
         return plan
     lock_tasks(session, case.id)
-    if case.status is CaseStatus.DISMISSED:
-        _end(session, tasks_of(session, case.id), now)
-        return plan
-    due = _asked(session, case.id)
-    for agreement_id in due:
-        _make_tasks(session, case, agreement_id, now)
-    accepted = kind.is_decided(CaseState(anchors=current_anchors(session, case.id)))
+    dismissed = case.status is CaseStatus.DISMISSED
+    asked = {} if dismissed else _asked(session, case)
+    for agreement_id in asked:
+        _make_tasks(session, case, agreement_id, now, side)
+    granted, unsent = (
+        _granted(session, case.id),
+        _unsent(session, case.id, now - timedelta(days=policy.holder_link_days)),
+    )
+    accepted = dismissed or kind.is_decided(CaseState(anchors=current_anchors(session, case.id)))
     for agreement_id, tasks in grouped(tasks_of(session, case.id), lambda task: task.agreement_id).items():
-        if agreement_id not in due and not _was_performed(session, case.id, agreement_id):
-            _end(session, tasks, now)
-        held = is_held(session, agreement_id)
+        owed = agreement_id in asked or (not dismissed and _was_performed(session, case.id, agreement_id))
+        if not owed:
+            _end(tasks, now)
+        held, zone = is_held(session, agreement_id), zone_of(session.get_one(Agreement, agreement_id).time_zone)
+        time = asked.get(agreement_id, Asked())
         for task in tasks:
-            task.due_at = due.get(agreement_id)
-            standing = Standing(accepted, held, len(missing(tasks)))
+            task.due_at = _asked_until(time.due_at, granted.get(task.id), zone)
+            task.not_before, task.waits = time.not_before, time.waits
+            standing = Standing(accepted, held, len(missing(tasks)), task.id in unsent, owed)
             mail = next_mail(task, standing, policy, now)
             task.again_at = mail.at if mail else None
             session.add(task)
@@ -93,6 +108,18 @@ def put_off(session: Session, tasks: Sequence[UUID], until: datetime) -> None:
     session.execute(update(HolderTask).where(col(HolderTask.id).in_(tasks)).values(again_at=until))
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Until when the holders of an agreement's data are to dispose of it, and from when on they may.
+
+    ``waits`` is whether that is not known yet, since a prior notice comes first that was not given.
+    """
+
+    due_at: datetime | None = None
+    not_before: datetime | None = None
+    waits: bool = False
+
+
 class NextMail(NamedTuple):
     """Why a holder is written to next, when, and to which step of its ladder that leads."""
 
@@ -103,18 +130,31 @@ class NextMail(NamedTuple):
 
 def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: datetime) -> NextMail | None:
     """Why and when a holder is written to next; None where nothing is to be said to it."""
+    if standing.unsent:
+        return NextMail(HolderMail.RECEIPT, now, task.steps)
     if task.status in SETTLED or task.status is HolderStatus.ANSWERED:
         return None
-    owing = task.contact_id is None
+    owing, chased = task.contact_id is None, task.owing_contact_id is not None
+    if not standing.owed:
+        return NextMail(HolderMail.WITHDRAWN, now, task.steps)
     if standing.held:
-        return NextMail(HolderMail.STOPPED, now, task.steps) if task.asked_at and not task.stopped else None
+        knows = task.asked_at or task.directed_at
+        return NextMail(HolderMail.STOPPED, now, task.steps) if knows and not task.stopped else None
     if not standing.accepted:
-        if not owing:
+        if not owing or chased:
             return None
         if task.told_due_at is None:
             return NextMail(HolderMail.UNDECIDED, now, 0)
         return _on_the_ladder(HolderMail.UNDECIDED, task, task.awaited_since, policy, now)
+    if task.waits:
+        return None
+    if chased and task.directed_at is None:
+        return NextMail(HolderMail.DIRECTED, now, 0)
+    if chased and task.stopped:
+        return NextMail(HolderMail.RESUMED, now, task.steps)
     if owing and standing.others:
+        if chased and task.told_due_at != task.due_at:
+            return NextMail(HolderMail.MOVED, now, _passed(task, task.awaited_since, policy, now))
         return _on_the_ladder(HolderMail.OTHERS_MISSING, task, task.awaited_since, policy, now)
     if task.asked_at is None:
         return NextMail(HolderMail.ASKED, now, 0)
@@ -122,9 +162,8 @@ def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: d
         return NextMail(HolderMail.REFUSED, now, task.steps)
     if task.stopped:
         return NextMail(HolderMail.RESUMED, now, task.steps)
-    if task.told_due_at != task.due_at:
-        passed = sum(moment <= now for moment in ladder(task.asked_at, task.due_at, policy))
-        return NextMail(HolderMail.MOVED, now, passed)
+    if (task.told_due_at, task.told_not_before) != (task.due_at, task.not_before):
+        return NextMail(HolderMail.MOVED, now, _passed(task, task.asked_at, policy, now))
     return _on_the_ladder(HolderMail.REMINDED, task, task.asked_at, policy, now)
 
 
@@ -135,6 +174,11 @@ def ladder(begins: datetime, due_at: datetime | None, policy: NoticePolicy) -> l
     moments = {begins + (due_at - begins) * fraction for fraction in policy.holder_fractions}
     moments |= {due_at - timedelta(hours=hours) for hours in policy.holder_hours_before}
     return sorted(moment for moment in moments if moment > begins)
+
+
+def _passed(task: HolderTask, begins: datetime, policy: NoticePolicy, now: datetime) -> int:
+    """How many steps of a holder's ladder have passed."""
+    return sum(moment <= now for moment in ladder(begins, task.due_at, policy))
 
 
 def _on_the_ladder(
@@ -167,11 +211,10 @@ def missing(tasks: Iterable[HolderTask]) -> list[HolderTask]:
 
 
 def unsettled_holders(session: Session, case_id: UUID) -> tuple[int, datetime | None]:
-    """From how many holders of a case something is awaited, and when one of them is written to next."""
+    """From how many holders of a case something is awaited, or has to be said to, and when one is written to next."""
+    concerned = col(HolderTask.status).not_in(SETTLED) | col(HolderTask.again_at).is_not(None)
     return session.exec(
-        select(func.count(), func.min(HolderTask.again_at)).where(
-            HolderTask.case_id == case_id, col(HolderTask.status).not_in(SETTLED)
-        )
+        select(func.count(), func.min(HolderTask.again_at)).where(HolderTask.case_id == case_id, concerned)
     ).one()
 
 
@@ -201,6 +244,18 @@ def contact_name(session: Session, task: HolderTask) -> str | None:
 def holder_key(name: str) -> str:
     """The key by which what is asked of a holder is found in all cases, by its name."""
     return lookup_key(name, "holder_task.holder")
+
+
+def asked_contact(session: Session, task: HolderTask) -> AgreementContact | None:
+    """Whom a task is sent to, outside this organisation: a subprocessor, or the chased party that owes the disposal."""
+    key = task.contact_id or task.owing_contact_id
+    return session.get_one(AgreementContact, key) if key else None
+
+
+def holder_name(session: Session, task: HolderTask, organisation: str) -> str:
+    """Who is asked, as people call it; ``organisation`` is our own name."""
+    contact = asked_contact(session, task)
+    return contact.name if contact else organisation
 
 
 def add_holder(
@@ -247,6 +302,7 @@ def confirm(session: Session, case: Case, task: HolderTask, answer: HolderAnswer
     if task.status in SETTLED:
         raise Refused("This holder has confirmed already.", where="holder", next_step="There is nothing to do.")
     check_not_held(session, task.agreement_id)
+    check_may_dispose(task, now)
     if task.contact_id is None and (left := missing(tasks_of(session, case.id, task.agreement_id))):
         raise others_come_first(len(left))
     duties = asked_duties(session, case.id, task.agreement_id)
@@ -270,6 +326,25 @@ def confirm(session: Session, case: Case, task: HolderTask, answer: HolderAnswer
         if task.contact_id is None:
             perform(duty, now)
     return duties if task.contact_id is None else []
+
+
+def may_dispose(task: HolderTask, now: datetime) -> bool:
+    """Whether the data may be disposed of by now: where the LEA is told first, once that has run its time."""
+    return not task.waits and (task.not_before is None or now >= task.not_before)
+
+
+def check_may_dispose(task: HolderTask, now: datetime) -> None:
+    """Raise ``Refused`` while the data may not be disposed of yet.
+
+    What went too early all the same is taken once that day has come, and is marked as what it is.
+    """
+    if may_dispose(task, now):
+        return
+    first = f"before {instant_words(task.not_before)}" if task.not_before else "before the LEA was told of it"
+    raise Refused(
+        f"This data may not be disposed of {first}, so nobody's word is taken yet that it was.",
+        next_step="Keep it until then. If it is gone already, write to whoever asked you at once.",
+    )
 
 
 def others_come_first(left: int) -> Refused:
@@ -368,7 +443,7 @@ def reopen(session: Session, case: Case, task: HolderTask, at: datetime) -> bool
             update(Confirmation).where(col(Confirmation.case_id) == case.id, whose, standing).values(withdrawn_at=at)
         )
         one.status, one.awaited_since, one.settled_at = HolderStatus.OPEN, at, None
-        one.asked_at, one.told_due_at, one.steps = None, None, 0
+        one.asked_at, one.told_due_at, one.told_not_before, one.steps = None, None, None, 0
         end_link(one)
         session.add(one)
     return _was_performed(session, case.id, task.agreement_id)
@@ -385,15 +460,29 @@ def end_link(task: HolderTask) -> None:
     task.link_digest = task.link_expires_at = None
 
 
-def _asked(session: Session, case_id: UUID) -> dict[UUID, datetime | None]:
-    """The agreements of a case under which a disposal is owed now, each with the first due instant."""
-    rows = session.exec(
-        select(Duty.agreement_id, func.min(Duty.due_at))
-        .where(Duty.case_id == case_id, Duty.performed_by == PerformedBy.CONFIRMATION)
+def _asked(session: Session, case: Case) -> dict[UUID, Asked]:
+    """The agreements of a case under which a disposal is owed now, each with its time."""
+    duties = session.exec(
+        select(Duty)
+        .where(Duty.case_id == case.id, Duty.performed_by == PerformedBy.CONFIRMATION)
         .where(col(Duty.status).in_((DutyStatus.RUNNING, DutyStatus.SUSPENDED)))
-        .group_by(col(Duty.agreement_id))
+    ).all()
+    due_dates = read_due_dates(session, [duty.due_date_id for duty in duties])
+    return {
+        agreement_id: _time_of(session, case.id, of_it, due_dates)
+        for agreement_id, of_it in grouped(duties, lambda duty: duty.agreement_id).items()
+    }
+
+
+def _time_of(session: Session, case_id: UUID, duties: Sequence[Duty], due_dates: Mapping[str, StoredDueDate]) -> Asked:
+    """The time for all that is owed under one agreement: the first due instant, and the last of its floors."""
+    clauses = {clause.id: clause for clause in clauses_of_agreement(session, case_id, duties[0].agreement_id)}
+    floors = [due_dates[duty.due_date_id].earliest_at for duty in duties if clauses[duty.clause].not_before]
+    return Asked(
+        due_at=min((duty.due_at for duty in duties if duty.due_at), default=None),
+        not_before=max((floor for floor in floors if floor), default=None),
+        waits=None in floors,
     )
-    return dict(rows.all())
 
 
 def asked_duties(session: Session, case_id: UUID, agreement_id: UUID) -> list[Duty]:
@@ -423,11 +512,42 @@ def _was_performed(session: Session, case_id: UUID, agreement_id: UUID) -> bool:
     )
 
 
-def _make_tasks(session: Session, case: Case, agreement_id: UUID, now: datetime) -> None:
+def _granted(session: Session, case_id: UUID) -> dict[UUID, date]:
+    """Until when the holders of a case were granted more time, by their tasks."""
+    rows = session.exec(
+        select(HolderAnswer.task_id, func.max(HolderAnswer.until))
+        .join(HolderTask, col(HolderTask.id) == col(HolderAnswer.task_id))
+        .where(HolderAnswer.case_id == case_id, col(HolderAnswer.accepted).is_(True))
+        .where(HolderAnswer.kind == HolderAnswerKind.MORE_TIME)
+        .where(col(HolderAnswer.given_at) >= col(HolderTask.awaited_since))
+        .group_by(col(HolderAnswer.task_id))
+    )
+    return {task: until for task, until in rows.all() if until}
+
+
+def _asked_until(due_at: datetime | None, granted: date | None, zone: ZoneInfo) -> datetime | None:
+    """Until when a holder is asked: till what it was granted, where that is later than the duty is due."""
+    return max(due_at, end_of_day(granted, zone)) if due_at and granted else due_at
+
+
+def _unsent(session: Session, case_id: UUID, since: datetime) -> set[UUID]:
+    """The tasks whose holders were not sent the completion certificate of an answer that was given since an instant."""
+    return set(
+        session.exec(
+            select(HolderAnswer.task_id)
+            .where(HolderAnswer.case_id == case_id, col(HolderAnswer.receipt_sha256).is_not(None))
+            .where(col(HolderAnswer.receipt_sent_at).is_(None), col(HolderAnswer.given_at) >= since)
+        )
+    )
+
+
+def _make_tasks(session: Session, case: Case, agreement_id: UUID, now: datetime, side: Party) -> None:
     """Ask every holder that is known for an agreement: those on the list, those of the agreement, and the provider."""
     tasks = {task.contact_id: task for task in tasks_of(session, case.id, agreement_id)}
     provider = tasks.get(None)
-    if provider and provider.status in SETTLED:
+    if provider and provider.status is HolderStatus.WITHDRAWN:
+        _ask_anew(session, tasks.values(), now)
+    elif provider and provider.status in SETTLED:
         return  # it confirmed for all: who is listed later held nothing then
     contacts = {contact.name.casefold(): contact for contact in subprocessors_of(session, case.id, agreement_id)}
     for listed in subprocessors_under(session, agreement_id):
@@ -449,7 +569,21 @@ def _make_tasks(session: Session, case: Case, agreement_id: UUID, now: datetime)
         if contact.id not in tasks:
             _make_task(session, case, agreement_id, contact.id, None, now)
     if provider is None:
-        _make_task(session, case, agreement_id, None, None, now)
+        provider = _make_task(session, case, agreement_id, None, None, now)
+    if side is Party.LEA and (chased := _other_side(session, agreement_id)):
+        provider.owing_contact_id = chased
+        session.add(provider)
+
+
+def _other_side(session: Session, agreement_id: UUID) -> UUID | None:
+    """The first contact of the other side, which owes the disposal and is chased."""
+    return session.exec(
+        select(AgreementContact.id)
+        .where(AgreementContact.agreement_id == agreement_id, col(AgreementContact.party).is_(None))
+        .where(AgreementContact.role == ContactRole.GENERAL, col(AgreementContact.case_id).is_(None))
+        .where(AgreementContact.rank >= 0)
+        .order_by(col(AgreementContact.rank))
+    ).first()
 
 
 def subprocessors_of(session: Session, case_id: UUID, agreement_id: UUID) -> list[AgreementContact]:
@@ -469,7 +603,7 @@ def _write_to_another_address(session: Session, contact: AgreementContact, task:
     contact.email = email
     session.add(contact)
     if task and task.status not in SETTLED:
-        task.asked_at = None
+        task.asked_at = task.vendor_id = None
         end_link(task)
         session.add(task)
 
@@ -501,10 +635,25 @@ def _supersede_answers(session: Session, task: HolderTask, at: datetime) -> None
     )
 
 
-def _end(session: Session, tasks: Iterable[HolderTask], now: datetime) -> None:
-    """Nobody is asked any more: two persons decided so, or the case was dismissed."""
+def _end(tasks: Iterable[HolderTask], now: datetime) -> None:
+    """Nobody is asked any more: nothing is owed. Who was asked to dispose of data is told first that it need not."""
     for task in tasks:
-        if task.status not in SETTLED:
-            settle(task, HolderStatus.WAIVED, now)
-            end_link(task)
+        ours = task.contact_id is None and task.owing_contact_id is None
+        if task.status not in SETTLED and (ours or not (task.asked_at or task.directed_at)):
+            withdraw(task, now)
+
+
+def withdraw(task: HolderTask, now: datetime) -> None:
+    """Ask a holder no more; its link leads nowhere."""
+    settle(task, HolderStatus.WITHDRAWN, now)
+    end_link(task)
+
+
+def _ask_anew(session: Session, tasks: Iterable[HolderTask], now: datetime) -> None:
+    """Ask those again who were told that nothing is asked any more, since it is owed after all."""
+    for task in tasks:
+        if task.status is HolderStatus.WITHDRAWN:
+            task.status, task.awaited_since, task.settled_at = HolderStatus.OPEN, now, None
+            task.asked_at, task.directed_at, task.told_due_at, task.told_not_before = None, None, None, None
+            task.steps = 0
             session.add(task)

@@ -231,7 +231,16 @@ class ManyOpenings:
             refused.extend(in_row(kind, error, file.name, lines[one.digest]))
 
         with self._database.writing() as session:
-            keep_intakes(session, kind, given(), actor=actor, now=now, authenticated=authenticated, refuse=refuse)
+            keep_intakes(
+                session,
+                kind,
+                given(),
+                actor=actor,
+                now=now,
+                authenticated=authenticated,
+                side=self._resources.settings.side,
+                refuse=refuse,
+            )
         return refused
 
     async def _start(self, cases: Sequence[UUID]) -> None:
@@ -307,7 +316,7 @@ class _Checker:
 
     def _foresee(self, session: Session, row: IntakeRow) -> None:
         doubtful = doubts_of_intake(self._kind, row.intake, self._now)
-        further = prepare(session, self._kind, row.intake, self._now)
+        further = prepare(session, self._kind, row.intake, self._now, self._foresight.side)
         foreseen = self._foresight.of_intake(session, self._kind, row.intake, further)
         for doubt in doubtful:
             where = place(self._file.name, row.line, doubt.problem.where or "")

@@ -45,6 +45,9 @@ def upgrade() -> None:
         sa.Column("originally_signed_on", sa.Date(), nullable=True),
         sa.Column("expires_on", sa.Date(), nullable=True),
         sa.Column("terminated_on", sa.Date(), nullable=True),
+        sa.Column("renewal_expected_on", sa.Date(), nullable=True),
+        sa.Column("disposed_end_on", sa.Date(), nullable=True),
+        sa.Column("entered_on", sa.Date(), nullable=True),
         sa.Column("exhibit_h_note", sa.LargeBinary(), nullable=True),
         sa.Column("choices", sa.JSON(), nullable=False),
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
@@ -120,6 +123,36 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("message_id", "way", "who"),
     )
+    op.create_table(
+        "vendor",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("link_number", sa.Integer(), nullable=False),
+        sa.Column("link_digest", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("link_digest"),
+    )
+    op.create_table(
+        "agreement_change",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("ended_by", sa.String(length=32), nullable=True),
+        sa.Column("reason", sa.LargeBinary(), nullable=True),
+        sa.Column("before", sa.JSON(), nullable=False),
+        sa.Column("recorded_by", sa.String(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("taken_back_by", sa.String(), nullable=True),
+        sa.Column("taken_back_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("taken_back_because", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agreement_id"],
+            ["agreement.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_agreement_change_agreement_id"), "agreement_change", ["agreement_id"], unique=False)
     op.create_table(
         "duenotice_case",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -535,12 +568,17 @@ def upgrade() -> None:
         sa.Column("agreement_id", sa.Uuid(), nullable=False),
         sa.Column("contact_id", sa.Uuid(), nullable=True),
         sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("owing_contact_id", sa.Uuid(), nullable=True),
+        sa.Column("directed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("awaited_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("told_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("waits", sa.Boolean(), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("told_not_before", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stopped", sa.Boolean(), nullable=False),
         sa.Column("refused_sha256", sa.String(), nullable=True),
         sa.Column("steps", sa.Integer(), nullable=False),
@@ -548,6 +586,7 @@ def upgrade() -> None:
         sa.Column("link_number", sa.Integer(), nullable=False),
         sa.Column("link_digest", sa.String(length=64), nullable=True),
         sa.Column("link_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("vendor_id", sa.Uuid(), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
@@ -562,8 +601,16 @@ def upgrade() -> None:
             ["agreement_contact.id"],
         ),
         sa.ForeignKeyConstraint(
+            ["owing_contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
             ["refused_sha256"],
             ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["vendor_id"],
+            ["vendor.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("link_digest"),
@@ -585,6 +632,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("status IN ('open', 'answered')"),
     )
     op.create_index("holder_task_case_again", "holder_task", ["case_id", "again_at"], unique=False)
+    op.create_index(op.f("ix_holder_task_vendor_id"), "holder_task", ["vendor_id"], unique=False)
     op.create_table(
         "holder_answer",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -592,6 +640,8 @@ def upgrade() -> None:
         sa.Column("task_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("said_sha256", sa.String(), nullable=False),
+        sa.Column("receipt_sha256", sa.String(), nullable=True),
+        sa.Column("receipt_sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("backups_expire_on", sa.Date(), nullable=True),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
@@ -599,10 +649,15 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.String(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("accepted", sa.Boolean(), nullable=True),
+        sa.Column("early", sa.Boolean(), nullable=False),
         sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["receipt_sha256"],
+            ["artifact.sha256"],
         ),
         sa.ForeignKeyConstraint(
             ["said_sha256"],
