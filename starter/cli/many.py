@@ -25,6 +25,8 @@ from starter.resources import utc_now
 if TYPE_CHECKING:  # with Temporal's client, which commands that read can do without
     from starter.many_openings import CheckedFile
 
+FILE = typer.Argument(help=f"The CSV file, in UTF-8, with at most {MOST_ROWS:,} rows.")
+
 DATES_SHOWN = 20
 """How many due dates are shown; all are counted."""
 
@@ -32,16 +34,14 @@ DATES_SHOWN = 20
 def register(group: typer.Typer, kind: Kind) -> None:
     """Add the command to a kind's group, where its cases can be opened from a file."""
     if takes_files(kind):
+        columns = ", ".join(f"{one.name}{'' if one.required else ' (may be blank)'}" for one in columns_of(kind))
         says = f"Open a {kind.label} case for each row of a CSV file; the same file again opens nothing twice."
-        group.command("open-many", help=says)(_open_many(kind))
+        group.command("open-many", help=f"{says} Its columns are {columns}.")(_open_many(kind))
 
 
 def _open_many(kind: Kind) -> Callable[..., None]:
-    columns = ", ".join(f"{column.name}{'' if column.required else ' (may be blank)'}" for column in columns_of(kind))
-    file_help = f"The CSV file, in UTF-8, with at most {MOST_ROWS:,} rows. Its columns: {columns}."
-
     def open_many(
-        file: Annotated[Path | None, typer.Argument(help=file_help)] = None,
+        file: Annotated[Path | None, FILE] = None,
         template: Annotated[bool, typer.Option("--template", help="Print the header of such a file instead.")] = False,
         good_rows: Annotated[
             bool, typer.Option("--good-rows", help="Open the good rows although something is wrong with others.")
