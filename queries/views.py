@@ -10,14 +10,17 @@ from cases.values import AnchorValue
 from models.enums import (
     OPEN_STATUSES,
     SETTLED,
+    AgreementChangeKind,
     BatchStatus,
     CaseStatus,
     DeliveryStatus,
     DutyStatus,
+    EndedBy,
     FactStatus,
     HolderAnswerKind,
     HolderMail,
     HolderStatus,
+    LifeAct,
     NoticeKind,
     Party,
     PerformedBy,
@@ -43,9 +46,57 @@ class AgreementView(View):
     time_zone: str
     executed_on: date
     expires_on: date | None
+    terminated_on: date | None
     exhibit_h_note: str | None
     contacts: int
     failing: int
+
+
+class AgreementChangeView(View):
+    """What somebody recorded of an agreement's life, and whether it was taken back."""
+
+    kind: AgreementChangeKind
+    day: date
+    ended_by: EndedBy | None
+    reason: str | None
+    recorded_by: str
+    recorded_at: datetime
+    taken_back_by: str | None
+    taken_back_at: datetime | None
+    taken_back_because: str | None
+
+
+class AgreementLifeView(View):
+    """One agreement: whether it is in force, what follows from its end, and what was recorded of it, the last first.
+
+    ``follows`` says what follows, in a sentence; ``case_id`` is the open case about its end. ``to_open`` is whether an
+    officer is to open one.
+    """
+
+    id: UUID
+    reference: str
+    form: str
+    state: str
+    lea_name: str
+    time_zone: str
+    executed_on: date
+    expires_on: date | None
+    terminated_on: date | None
+    renewal_expected_on: date | None
+    ended_on: date | None
+    ended_by: EndedBy | None
+    follows: str | None
+    case_id: UUID | None
+    to_open: bool
+    changes: tuple[AgreementChangeView, ...]
+
+    @property
+    def acts(self) -> tuple[LifeAct, ...]:
+        """What may be recorded of it as things stand."""
+        renewal = LifeAct.RENEWAL_FAILED if self.renewal_expected_on else LifeAct.EXPECT_RENEWAL
+        lasting = (LifeAct.TERMINATE, LifeAct.RENEW, renewal)
+        stands = any(change.taken_back_at is None for change in self.changes)
+        return (*(() if self.terminated_on else lasting), *((LifeAct.TAKE_BACK,) if stands else ()))
 
 
 class AgreementKinds(View):
@@ -422,6 +473,7 @@ class HolderAnswerView(View):
     decided_by: str | None
     decided_at: datetime | None
     accepted: bool | None
+    early: bool
     superseded_at: datetime | None
 
 
@@ -451,6 +503,8 @@ class HolderView(View):
     time_zone: str
     status: HolderStatus
     due_at: datetime | None
+    not_before: datetime | None
+    waits: bool
     asked_at: datetime | None
     again_at: datetime | None
     link_expires_at: datetime | None
@@ -474,15 +528,33 @@ class HolderView(View):
         return () if self.owing else ("propose-waiver",)
 
 
+class ConflictView(View):
+    """Another case that ``keeps`` the data which this one is to dispose of, or whose disposal this one keeps back.
+
+    ``lifted_because`` is why a person found that the two are about other data, where one did.
+    """
+
+    id: UUID
+    reference: str
+    title: str
+    kind: str
+    keeps: bool
+    lifted_by: str | None = None
+    lifted_at: datetime | None = None
+    lifted_because: str | None = None
+
+
 class CaseHead(View):
     """One case without its duties and its evidence: what is known, decided and under way.
 
     ``shown`` are the facts that its kind shows first, by what people call them. ``clauses`` and ``grounds`` are what
     its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use.
     ``questions`` are what is asked as a decision, those still open first. ``computing`` is whether something recorded
-    is not yet in its duties; ``kept_by`` are the legal holds that keep its data. ``own_acts`` are the acts of its kind
-    alone that make sense now, ``offered`` the others that its page offers as forms. ``responsible`` and ``deputy`` are
-    whose it is, as far as their accounts are in use; ``assignable`` are the accounts whose it could be.
+    is not yet in its duties; ``kept_by`` are the legal holds that keep its data, ``conflicts`` the other cases with
+    which it does not go together. ``awaits_answer`` is whether somebody outside was asked and has not answered.
+    ``own_acts`` are the acts of its kind alone that make sense now, ``offered`` the others that its page offers as
+    forms. ``responsible`` and ``deputy`` are whose it is, as far as their accounts are in use; ``assignable`` are the
+    accounts whose it could be.
     """
 
     id: UUID
@@ -503,6 +575,7 @@ class CaseHead(View):
     holds: tuple[HoldView, ...]
     holders: tuple[HolderView, ...] = ()
     kept_by: tuple[LegalHoldView, ...] = ()
+    conflicts: tuple[ConflictView, ...] = ()
     proposals: tuple[ProposalView, ...]
     withholdings: tuple[WithholdingView, ...]
     progress: tuple[ProgressView, ...]
@@ -513,6 +586,7 @@ class CaseHead(View):
     computing: bool
     own_acts: tuple[str, ...]
     offered: tuple[str, ...]
+    awaits_answer: bool = False
     can_release: bool
     responsible: str | None
     deputy: str | None
@@ -530,6 +604,7 @@ class CaseHead(View):
             "elements": elements,
             "asked": asked,
             "holders": {holder.name: holder.name for holder in self.holders},
+            "keeping": {row.reference: row.title for row in self.conflicts if row.keeps and not row.lifted_at},
             "accounts": {name: name for name in self.assignable},
         }
 
@@ -547,6 +622,10 @@ class CaseHead(View):
         """Whether a duty's clock runs although a hold binds its agreement."""
         held = any(hold.binds(duty.reference) for hold in self.holds)
         return held and duty.status is DutyStatus.RUNNING and not duty.suspendable
+
+    def waits_in_vain(self, duty: DutyView) -> bool:
+        """Whether a duty's clock runs although an answer is awaited."""
+        return self.awaits_answer and duty.status is DutyStatus.RUNNING
 
 
 class CaseView(CaseHead):

@@ -50,12 +50,16 @@ def value_of(clause: EffectiveClause | None) -> str:
         parts.append("or sooner elsewhere")
     if clause.last_moment:
         parts.append("the last moment and not the plan")
+    if clause.pauses:
+        parts.append(f"pausing from {clause.pauses.since} to {clause.pauses.until}")
     if clause.due_on:
         parts.append(f"or on the day of {clause.due_on}")
     if floor := clause.not_before:
         parts.append(f"not before {parse_limit(floor.limit)} after {floor.after}")
     if clause.unless:
         parts.append(f"unless {' or '.join(clause.unless)}")
+    if clause.each_time:
+        parts.append("once more each time")
     if clause.only_if:
         parts.append(f"only if {clause.only_if}")
     return ", ".join(parts)

@@ -33,6 +33,11 @@ def pending_sentence(clause: EffectiveClause, labels: Mapping[str, str]) -> str:
     return f"The clock has not started: no date is given for {facts}."
 
 
+def paused_sentence(label: str, value: datetime | date, zone: ZoneInfo) -> str:
+    """Why a clock stands still."""
+    return f"{label[0].upper()}{label[1:]} {_moment(value, zone)}: since then the clock stands still."
+
+
 def cancelled_sentence(label: str, name: str, value: datetime | date, zone: ZoneInfo) -> str:
     """Why a clause has no date of its own any more."""
     fact = f"{label[0].upper()}{label[1:]} {_moment(value, zone)} ({name})"
@@ -51,6 +56,11 @@ def floor_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo
 def occurrence_sentence(occurrence: int) -> str:
     """From what a later occurrence of a duty that recurs is counted."""
     return f"This is occurrence {occurrence} of a duty that recurs, counted from the due date of the one before it."
+
+
+def each_time_sentence(times: int) -> str:
+    """From what a duty that is owed each time its fact comes about is counted."""
+    return f"Its fact has come about {times} times, and each time it is owed once more, counted from that."
 
 
 def arithmetic_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo) -> str:

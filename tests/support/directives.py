@@ -103,6 +103,12 @@ class DirectiveInSql(CaseInSql):
         """Where what a holder is asked stands."""
         return self.tasks()[holder].status
 
+    def early(self, holder: str) -> bool:
+        """Whether what a holder certified last says that the data went before it might."""
+        of_it = select(HolderAnswer).where(HolderAnswer.task_id == self.tasks()[holder].id)
+        with self.database.reading() as session:
+            return session.exec(of_it.order_by(col(HolderAnswer.given_at).desc())).all()[0].early
+
     def answer(self, holder: str, says: HolderSays | None = None, kind: HolderAnswerKind | None = None) -> None:
         """Answer through the holder's link, with a certificate of today unless something else is given."""
         says = says or certificate(self.now.date())
