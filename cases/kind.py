@@ -63,6 +63,8 @@ class Kind:
             that names any asks every holder for its confirmation (``records/holders.py``), once it is decided.
         holders_document: the content element that the case itself writes once every holder has confirmed; nobody else
             adds or tells it.
+        passes_on: the content element that is a document with all that was reported (``shown``), for the LEA of each of
+            its agreements: the case itself writes it.
         workflow: its workflow class, as ``module:name``.
         records: the module that stores its own acts; None where it has none.
         prepares: what checks an intake against SQL and adds the dated facts that follow from it, as ``module:name``.
@@ -92,6 +94,7 @@ class Kind:
     templates: Mapping[NoticeKind, str] = field(default_factory=dict)
     holders_see: tuple[str, ...] = ()
     holders_document: str | None = None
+    passes_on: str | None = None
     records: str | None = None
     prepares: str | None = None
 

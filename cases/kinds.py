@@ -8,9 +8,10 @@ from __future__ import annotations
 from cases.breach import BREACH
 from cases.disposition import DISPOSITION
 from cases.kind import Kind
+from cases.referral import REFERRAL
 from models.errors import NotFound
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, REFERRAL)}
 """The kinds by name."""
 
 

@@ -23,6 +23,8 @@ class Defaults(BaseModel):
     """\"Reasonable prior notice\" of a disposal."""
     access_days: PositiveInt = 45
     """Answering a request to view or correct where the clause gives no number."""
+    referral_days: PositiveInt = 5
+    """Referring a parent or student to the LEA, and telling the LEA, where the clause gives no number."""
     on_request_days: PositiveInt = 30
     """Handing over what a party may ask for where the clause gives no number."""
     change_notice_days: PositiveInt = 30

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Enum, Index, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import JSON, Column, Enum, Index, UniqueConstraint, and_, text
+from sqlmodel import Field, SQLModel, col
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
 from models.enums import (
@@ -102,13 +102,14 @@ class AgreementContact(SQLModel, table=True):
 
     Most are the other side's, named in the agreement. A case may add contacts of further parties under an agreement,
     such as the subprocessors that hold its data, or the parent who asks; those belong to that case alone. ``party`` is
-    None for the other side of the agreement, whichever side this installation stands on.
+    None for the other side of the agreement, whichever side this installation stands on. ``agreement_id`` is None for a
+    party that a case writes to whatever its agreements are.
     """
 
     __tablename__ = "agreement_contact"
 
     id: UUID = Field(primary_key=True)
-    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    agreement_id: UUID | None = Field(default=None, foreign_key="agreement.id", index=True)
     case_id: UUID | None = Field(default=None, foreign_key="duenotice_case.id", index=True)
     party: Party | None = _word_or_none(Party)
     role: ContactRole = _word(ContactRole)
@@ -162,6 +163,8 @@ STUCK = text("trouble IS NOT NULL OR workflow_started_at IS NULL")
 
 NOT_DECIDED = text("undecided")
 
+UNTOLD = text("untold")
+
 
 class Case(SQLModel, table=True):
     """One matter of one kind, about one event, with one Temporal workflow.
@@ -171,7 +174,8 @@ class Case(SQLModel, table=True):
     watchdog found it, and ``trouble_raised_at`` when an officer was told.
 
     ``responsible_id`` is whose the case is, ``deputy_id`` who stands in; where neither can, it is the organisation's
-    contact's. ``undecided`` is whether its kind still waits for people to say what the matter is.
+    contact's. ``undecided`` is whether its kind still waits for people to say what the matter is. ``untold`` is whether
+    somebody outside opened it, of which nobody here was told yet.
     """
 
     __tablename__ = "duenotice_case"
@@ -181,6 +185,7 @@ class Case(SQLModel, table=True):
         Index("duenotice_case_responsible", "responsible_id", "deputy_id"),
         Index("duenotice_case_stuck", "id", sqlite_where=STUCK, postgresql_where=STUCK),
         Index("duenotice_case_undecided", "id", sqlite_where=NOT_DECIDED, postgresql_where=NOT_DECIDED),
+        Index("duenotice_case_untold", "id", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
     )
 
     id: UUID = Field(primary_key=True)
@@ -201,6 +206,7 @@ class Case(SQLModel, table=True):
     responsible_id: UUID | None = Field(default=None, foreign_key="account.id")
     deputy_id: UUID | None = Field(default=None, foreign_key="account.id")
     undecided: bool = False
+    untold: bool = False
 
 
 class CaseAct(SQLModel, table=True):
@@ -358,7 +364,8 @@ class Batch(SQLModel, table=True):
 class Notice(SQLModel, table=True):
     """A message that performs a duty: which elements it gave, and which it said would follow.
 
-    ``also_performs`` are the ids of further duties towards the same LEA that the same message performs. Its link is
+    ``also_performs`` are the ids of further duties towards the same LEA that the same message performs. It ``has_link``
+    where its reader is a side of the agreement: nobody else acknowledges it. Its link is
     good in the generation ``link_generation`` alone, and not at all once it was taken back; ``link_refusals`` counts
     how often it was tried when it was good no more.
     """
@@ -378,9 +385,14 @@ class Notice(SQLModel, table=True):
     dropped: bool = False
     reminders: int = 0
     acknowledged_at: datetime | None = _instant_or_none()
+    has_link: bool = True
     link_generation: int = 1
     link_revoked_at: datetime | None = _instant_or_none()
     link_refusals: int = 0
+
+
+UNACKNOWLEDGED = and_(col(Notice.has_link), col(Notice.acknowledged_at).is_(None))
+"""What a notice is whose reader was asked to acknowledge it and did not."""
 
 
 class Delivery(SQLModel, table=True):

@@ -24,6 +24,7 @@ from models.enums import Authentication, CaseStatus, FactStatus
 from models.errors import InvalidFields, InvalidInput
 from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact
 from records.file_types import type_of
+from records.parties import contact_problems, contacts_of
 from records.responsible import reporter
 from records.scope import affected_agreements
 
@@ -43,10 +44,12 @@ def keep_intake(
     now: datetime,
     dates_confirmed: tuple[str, ...] = (),
     authenticated: Authentication | None = None,
+    from_outside: bool = False,
 ) -> tuple[UUID, bool]:
     """Keep what opens a case; return its id, and whether the same intake had opened it before.
 
-    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless.
+    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless; ``from_outside`` is
+    whether nobody of the installation knows of it yet.
 
     Raises:
         InvalidFields: an agreement is unknown, nobody can be written to under it, or the kind finds that it cannot be.
@@ -69,10 +72,12 @@ def keep_intake(
             changed_at=now,
             responsible_id=reporter(session, actor),
             undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in anchors})),
+            untold=from_outside,
         )
     )
     session.flush()
     session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
+    session.add_all(contacts_of(intake, case_id))
     session.add_all(_anchor_rows(case_id, anchors, actor, now))
     session.add_all(_fact_rows(case_id, intake, actor, now))
     append(
@@ -98,8 +103,11 @@ def prepare(session: Session, kind: Kind, intake: Intake, now: datetime) -> tupl
     """The dated facts that follow from an intake by what SQL knows; nothing is written.
 
     Raises:
-        InvalidFields: the kind finds that it cannot be; each problem names its field.
+        InvalidFields: it cannot be, as the kind finds, or because it names whom nobody can write to; each problem names
+            its field.
     """
+    if problems := tuple(contact_problems(intake)):
+        raise InvalidFields(problems)
     if kind.prepares is None:
         return ()
     module, _, name = kind.prepares.partition(":")

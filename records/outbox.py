@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from mail.drafting import ClauseAtHand, Draft, write_facts
 from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, Mailbox, NoticeFacts, Sender, SignedAgreement
 from mail.links import notice_link, shown_link
 from models import identifiers
-from models.enums import ContactRole, DeliveryStatus, DutyStatus, FactStatus, NoticeKind, Party
+from models.enums import SIDES, ContactRole, DeliveryStatus, DutyStatus, FactStatus, NoticeKind, Party
 from models.errors import InvalidInput
 from models.grouping import grouped
 from models.tables import (
@@ -251,7 +251,7 @@ class CaseContext:
         own = self.earlier.under_duty.get(context.duty.id)
         if context.notice.kind is not NoticeKind.NOTICE:
             return own
-        first = self.earlier.to_agreement.get(context.agreement.id)
+        first = self.earlier.to_party.get((context.agreement.id, context.duty.owed_to))
         return first if first != own else None
 
     def delay(self, context: NoticeContext, now: datetime) -> Delay:
@@ -265,10 +265,10 @@ class CaseContext:
 
 @dataclass(frozen=True)
 class EarlierNotices:
-    """The first notice given under each duty, and the first one given to each agreement's LEA."""
+    """The first notice given under each duty, and the first one given to each party under each agreement."""
 
     under_duty: Mapping[UUID, EarlierNotice]
-    to_agreement: Mapping[UUID, EarlierNotice]
+    to_party: Mapping[tuple[UUID, Party], EarlierNotice]
 
 
 @dataclass(frozen=True)
@@ -374,7 +374,7 @@ class NoticeWriter:
     def _facts(
         self, context: NoticeContext, known: CaseContext, addressee: AgreementContact, now: datetime
     ) -> NoticeFacts:
-        agreement, kind = context.agreement, context.notice.kind
+        agreement, kind, to_side = context.agreement, context.notice.kind, context.duty.owed_to in SIDES
         # What is due first announces what follows it; where both are one message, it reads as the latter.
         together = ((context.duty, context.due_date), *zip(context.also, context.also_due, strict=True))
         last_first = sorted(together, key=_due_at, reverse=True)
@@ -386,7 +386,8 @@ class NoticeWriter:
             state=agreement.state,
             zone=agreement.time_zone,
             terms=known.terms[context.terms_hash],
-            clauses=tuple(ClauseAtHand(duty.clause, due_date.why) for duty, due_date in last_first),
+            # How the time was counted is of interest to the sides of the agreement alone.
+            clauses=tuple(ClauseAtHand(duty.clause, due_date.why if to_side else ()) for duty, due_date in last_first),
             lea=_lea(context),
             noticed_at=now,
             sender=self.organisation,
@@ -397,7 +398,7 @@ class NoticeWriter:
             lacking=frozenset(context.duty.lacking),
             reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
             follows=known.follows(context),
-            acknowledge_url=HttpUrl(self.link(context.notice)),
+            acknowledge_url=HttpUrl(self.link(context.notice)) if to_side else None,
         )
         return write_facts(draft, load_catalogue(), load_default_texts())
 
@@ -487,7 +488,7 @@ def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
 def _earlier(session: Session, case_id: UUID, agreements: Set[UUID]) -> EarlierNotices:
     """The first notices that were given in a case under some agreements."""
     rows = session.exec(
-        select(Notice, Duty.agreement_id, Delivery.message_id)
+        select(Notice, Duty.agreement_id, Duty.owed_to, Delivery.message_id)
         .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .where(Notice.case_id == case_id, col(Duty.agreement_id).in_(agreements))
@@ -495,13 +496,13 @@ def _earlier(session: Session, case_id: UUID, agreements: Set[UUID]) -> EarlierN
         .order_by(col(Notice.given_at).desc())
     )
     under_duty: dict[UUID, EarlierNotice] = {}
-    to_agreement: dict[UUID, EarlierNotice] = {}
-    for notice, agreement_id, message_id in rows:
+    to_party: dict[tuple[UUID, Party], EarlierNotice] = {}
+    for notice, agreement_id, owed_to, message_id in rows:
         if notice.given_at:
             earlier = EarlierNotice(message_id=message_id, given_at=notice.given_at)
-            to_agreement[agreement_id] = earlier
+            to_party[agreement_id, Party(owed_to)] = earlier
             under_duty |= dict.fromkeys(performed_duties(notice), earlier)
-    return EarlierNotices(under_duty, to_agreement)
+    return EarlierNotices(under_duty, to_party)
 
 
 def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
@@ -586,6 +587,7 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
         session.exec(select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))),
         lambda contact: contact.agreement_id,
     )
+    others = contacts_of_cases(session, {notice.case_id for notice, _, _ in rows})
     deliveries = grouped(
         session.exec(select(Delivery).where(col(Delivery.notice_id).in_(notices)).order_by(col(Delivery.id))),
         lambda delivery: delivery.notice_id,
@@ -605,13 +607,23 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
             due_date=due_dates[duty.due_date_id],
             terms_hash=terms_hashes[notice.case_id, agreement.id],
             roles=addressees_under(terms[terms_hashes[notice.case_id, agreement.id]], duty.clause),
-            contacts=tuple(contacts[agreement.id]),
+            contacts=(*contacts[agreement.id], *others[notice.case_id]),
             deliveries=deliveries[notice.id],
             also=also[notice.id],
             also_due=tuple(due_dates[duty.due_date_id] for duty in also[notice.id]),
         )
         for notice, duty, agreement in rows
     ]
+
+
+def contacts_of_cases(session: Session, cases: Collection[UUID]) -> dict[UUID | None, list[AgreementContact]]:
+    """By case: the contacts that some cases have whatever their agreements are, such as a parent who asks."""
+    rows = session.exec(
+        select(AgreementContact).where(
+            col(AgreementContact.case_id).in_(cases), col(AgreementContact.agreement_id).is_(None)
+        )
+    )
+    return grouped(rows, lambda contact: contact.case_id)
 
 
 def addressees_under(terms: EffectiveTerms, clause: str) -> Addressees:
@@ -628,8 +640,9 @@ def _due_at(of: tuple[Duty, StoredDueDate]) -> datetime:
 
 
 def _general_contact(context: NoticeContext) -> AgreementContact | None:
+    """The general contact that the agreement itself names."""
     return min(
-        (contact for contact in context.contacts if contact.role is ContactRole.GENERAL),
+        (row for row in context.contacts if row.role is ContactRole.GENERAL and row.party is None and row.rank >= 0),
         key=lambda contact: contact.rank,
         default=None,
     )

@@ -26,8 +26,11 @@ def complete(session: Session, case: Case, act: Act) -> Act:
         InvalidInput: an agreement is not in the case, or its terms do not know the ground, or none could be added; or
             a file holds nothing of what is taken.
     """
+    brought_in = act.brings_in()
     for where, agreement in _agreements_in(act):
-        if session.get(CaseAgreement, (case.id, agreement.id)) is None:
+        if agreement.reference in brought_in:
+            agreements_to_add(session, case.id, (agreement.reference,))
+        elif session.get(CaseAgreement, (case.id, agreement.id)) is None:
             raise InvalidInput(
                 f"Agreement {agreement.reference or agreement.id} is not in this case.",
                 where=where,

@@ -138,6 +138,7 @@ def upgrade() -> None:
         sa.Column("responsible_id", sa.Uuid(), nullable=True),
         sa.Column("deputy_id", sa.Uuid(), nullable=True),
         sa.Column("undecided", sa.Boolean(), nullable=False),
+        sa.Column("untold", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["deputy_id"],
             ["account.id"],
@@ -170,6 +171,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("undecided"),
         postgresql_where=sa.text("undecided"),
+    )
+    op.create_index(
+        "duenotice_case_untold",
+        "duenotice_case",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("untold"),
+        postgresql_where=sa.text("untold"),
     )
     op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
@@ -321,7 +330,7 @@ def upgrade() -> None:
     op.create_table(
         "agreement_contact",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=True),
         sa.Column("case_id", sa.Uuid(), nullable=True),
         sa.Column("party", sa.String(length=32), nullable=True),
         sa.Column("role", sa.String(length=32), nullable=False),
@@ -817,6 +826,7 @@ def upgrade() -> None:
         sa.Column("dropped", sa.Boolean(), nullable=False),
         sa.Column("reminders", sa.Integer(), nullable=False),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("has_link", sa.Boolean(), nullable=False),
         sa.Column("link_generation", sa.Integer(), nullable=False),
         sa.Column("link_revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("link_refusals", sa.Integer(), nullable=False),
