@@ -272,6 +272,7 @@ def _holder_of(session: Session, case_id: UUID, notice_id: UUID, *, locked: bool
         .join(Duty, col(Duty.agreement_id) == col(Agreement.id))
         .join(Notice, col(Notice.duty_id) == col(Duty.id))
         .where(Notice.id == notice_id, Notice.case_id == case_id, col(Notice.composed_at).is_not(None))
+        .where(col(Notice.has_link))
     ).one_or_none()
     if row is None:
         raise NotFound("The case gave no such notice.", next_step="Choose one on the case's page.")

@@ -114,6 +114,7 @@ class CaseService:
         actor: str,
         authenticated: Authentication | None = None,
         dates_confirmed: bool = False,
+        from_outside: bool = False,
     ) -> OpenedCase:
         """Keep what was reported and start its case; the same again leads to the same case.
 
@@ -130,7 +131,7 @@ class CaseService:
         meant = require_meant(_doubts_of_intake(kind, intake, now), confirmed=dates_confirmed)
         digest = self._digest(intake)
         case_id, existed = await asyncio.to_thread(
-            self._keep_intake, kind, intake, digest, actor, authenticated, now, meant
+            self._keep_intake, kind, intake, digest, actor, authenticated, now, meant, from_outside
         )
         return OpenedCase(case_id, existed, await self._start(case_id))
 
@@ -347,6 +348,7 @@ class CaseService:
         authenticated: Authentication | None,
         now: datetime,
         meant: tuple[str, ...],
+        from_outside: bool,
     ) -> tuple[UUID, bool]:
         with self._database.writing() as session:
             return keep_intake(
@@ -358,6 +360,7 @@ class CaseService:
                 now=now,
                 dates_confirmed=meant,
                 authenticated=authenticated,
+                from_outside=from_outside,
             )
 
     async def _start(self, case_id: UUID) -> bool:

@@ -38,6 +38,7 @@ from web import (
     openings,
     passkeys,
     proposals,
+    referral,
 )
 from web.failures import Failures
 from web.guard import Guard
@@ -49,6 +50,7 @@ from web.site import Site, check_route
 PARTS = (
     links,
     holder_links,
+    referral,
     access,
     passkeys,
     openid,

@@ -51,6 +51,9 @@ OWN_PATHS = frozenset(
         "/api/account/passkeys",
     }
 )
+REQUEST_PATH = "/student-data"
+"""The public form of parents and students."""
+
 OPEN_TO_ALL = frozenset(
     {
         "/health",
@@ -59,6 +62,7 @@ OPEN_TO_ALL = frozenset(
         "/api/sign-in/passkey",
         "/sign-in/openid",
         "/sign-in/openid/callback",
+        REQUEST_PATH,
     }
 )
 ACT_PATHS = frozenset({"/cases/{case_id}/acts/{act}", "/api/cases/{case_id}/acts"})

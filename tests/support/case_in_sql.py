@@ -32,6 +32,7 @@ from records.holder_documents import write_confirmations
 from records.holders import plan_holders
 from records.notices import plan_notices, waiting_batches
 from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
+from records.parties import pass_on
 from records.preparing import complete, keep
 from records.scope import pin_terms
 from records.terms import pinned_terms
@@ -164,6 +165,7 @@ class CaseInSql:
                 compute_duties(session, case, terms, STANDARD_DEFAULTS, self.side, self.now)
             plan_holders(session, case, self.policy, self.now)
             write_confirmations(session, case, SENDER.organisation, self.now)
+            pass_on(session, case, self.now)
             plan_notices(session, self.id, self.policy, self.now, dated_elements(session, self.id, terms))
 
     def send_what_leaves(self, answer: Callable[[OutgoingMessage], Answer] = lambda _: QUEUED) -> None:
