@@ -26,7 +26,7 @@ from mail.drafting import ClauseAtHand, Draft, write_facts
 from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, Mailbox, NoticeFacts, Sender, SignedAgreement
 from mail.links import notice_link, shown_link
 from models import identifiers
-from models.enums import SIDES, ContactRole, DeliveryStatus, DutyStatus, FactStatus, NoticeKind, Party
+from models.enums import ContactRole, DeliveryStatus, DutyStatus, FactStatus, NoticeKind, Party
 from models.errors import InvalidInput
 from models.grouping import grouped
 from models.tables import (
@@ -374,7 +374,7 @@ class NoticeWriter:
     def _facts(
         self, context: NoticeContext, known: CaseContext, addressee: AgreementContact, now: datetime
     ) -> NoticeFacts:
-        agreement, kind, to_side = context.agreement, context.notice.kind, context.duty.owed_to in SIDES
+        agreement, kind = context.agreement, context.notice.kind
         # What is due first announces what follows it; where both are one message, it reads as the latter.
         together = ((context.duty, context.due_date), *zip(context.also, context.also_due, strict=True))
         last_first = sorted(together, key=_due_at, reverse=True)
@@ -386,8 +386,7 @@ class NoticeWriter:
             state=agreement.state,
             zone=agreement.time_zone,
             terms=known.terms[context.terms_hash],
-            # How the time was counted is of interest to the sides of the agreement alone.
-            clauses=tuple(ClauseAtHand(duty.clause, due_date.why if to_side else ()) for duty, due_date in last_first),
+            clauses=tuple(ClauseAtHand(duty.clause, due_date.why) for duty, due_date in last_first),
             lea=_lea(context),
             noticed_at=now,
             sender=self.organisation,
@@ -398,7 +397,7 @@ class NoticeWriter:
             lacking=frozenset(context.duty.lacking),
             reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
             follows=known.follows(context),
-            acknowledge_url=HttpUrl(self.link(context.notice)) if to_side else None,
+            acknowledge_url=HttpUrl(self.link(context.notice)),
         )
         return write_facts(draft, load_catalogue(), load_default_texts())
 

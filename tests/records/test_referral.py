@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from email import message_from_bytes, policy
+from email import policy
 from email.message import EmailMessage
+from email.parser import BytesParser
 from uuid import uuid4
 
 import pytest
@@ -42,8 +43,7 @@ def letters(case: CaseInSql) -> dict[str, EmailMessage]:
             .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
             .join(Artifact, col(Artifact.sha256) == col(Delivery.message_sha256))
         ).all()
-    found = {email: message_from_bytes(content, policy=policy.SMTP) for email, content in rows}
-    return {email: message for email, message in found.items() if isinstance(message, EmailMessage)}
+    return {email: BytesParser(EmailMessage, policy=policy.SMTP).parsebytes(content) for email, content in rows}
 
 
 def text_of(message: EmailMessage) -> str:

@@ -227,6 +227,20 @@ class CaseInSql:
         with self.database.writing() as session:
             session.add_all(_anchor(self.id, name, instant, self.now) for name, instant in dates.items())
 
+    def name_party(self, party: Party) -> None:
+        """Name somebody of a further party whom the case writes to."""
+        with self.database.writing() as session:
+            session.add(
+                AgreementContact(
+                    id=uuid4(),
+                    case_id=self.id,
+                    party=party,
+                    role=ContactRole.GENERAL,
+                    name=party.value,
+                    email=f"{party}@example.org",
+                )
+            )
+
     @property
     def duties(self) -> Sequence[Duty]:
         """Every duty of the case, by agreement, clause and occurrence."""

@@ -44,6 +44,8 @@ TABLE: dict[str, frozenset[Right]] = {
     "POST /api/sign-in/passkey": EVERYBODY,
     "GET /sign-in/openid": EVERYBODY,
     "GET /sign-in/openid/callback": EVERYBODY,
+    "GET /student-data": EVERYBODY,
+    "POST /student-data": EVERYBODY,
     "GET /accounts": frozenset({ADMINISTER}),
     "POST /accounts": frozenset({ADMINISTER}),
     "POST /cases/{case_id}/acts/{act}": frozenset({ACT, DECIDE}),
