@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints
 
 from cases.acts import Act, Add, Reason, SetDate, TakeAct
 from cases.anchors import check_days
-from cases.intake import Intake, Person, person_problems
+from cases.intake import Intake, Person
 from cases.kind import Kind
 from cases.state import CaseState
 from cases.values import AgreementName, AnchorValue, Day, Line
@@ -95,7 +95,6 @@ class DirectRequest(Intake):
         if problem := check_days("asked_directly", self.asked_directly, None, now):
             yield problem
         yield from super().problems(now)
-        yield from person_problems(asker=self.asker)
 
 
 class Refer(Act):
