@@ -8,10 +8,11 @@ from __future__ import annotations
 from cases.breach import BREACH
 from cases.disposition import DISPOSITION
 from cases.kind import Kind
+from cases.parent_access import PARENT_ACCESS
 from cases.referral import REFERRAL
 from models.errors import NotFound
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, REFERRAL)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, PARENT_ACCESS, REFERRAL)}
 """The kinds by name."""
 
 

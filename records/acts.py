@@ -311,6 +311,11 @@ def dismiss(recording: Recording, reason_sha256: str) -> JsonObject:
     return {}
 
 
+def keep_fact(recording: Recording, element: str, value: str) -> None:
+    """Make a content element known, in place of what was known of it before."""
+    _learn(recording, element, FactStatus.KNOWN, value)
+
+
 def _learn(recording: Recording, element: str, status: FactStatus, value: str | None) -> JsonObject:
     session, case_id = recording.session, recording.case.id
     session.execute(

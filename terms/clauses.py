@@ -111,10 +111,17 @@ class Floor(Frozen):
 
 
 class OtherLimit(Frozen):
-    """A limit from elsewhere that wins if it is sooner; ``limit`` is None where it is not recorded."""
+    """A limit from elsewhere that wins if it is sooner.
 
-    limit: LimitText | None = None
+    Attributes:
+        source: where it is from.
+        limit: the limit, where it is recorded.
+        day: the dated fact that is itself the last day under it, where a case knows it.
+    """
+
     source: str
+    limit: LimitText | None = None
+    day: Name | None = None
 
 
 class Change(Frozen):
@@ -475,7 +482,7 @@ class ElementText(Frozen):
     source: Annotated[
         str,
         Field(
-            pattern=r"^(agreement:lea|provider:contact|notice:date|anchor:(occurred|discovered)"
+            pattern=r"^(agreement:lea|provider:contact|notice:date|anchor:(occurred|discovered|corrected)"
             r"|hold:law_enforcement|(fact|artifact):[a-z_]+)$"
         ),
     ]

@@ -276,7 +276,7 @@ class _Count:
         """The duty that a clause sets, or the occurrence of it that follows ``previous``."""
         occurrence = previous.occurrence + 1 if previous else 1
         limits = self._limits(clause)
-        said = _Said(list(trail_sentences(clause)), list(_standing_flags(clause, limits)))
+        said = _Said(list(trail_sentences(clause)), list(self._standing_flags(clause, limits)))
         if clause.reading:
             said.why.append(f"How the text was read: {clause.reading}")
         if previous:
@@ -327,17 +327,30 @@ class _Count:
         counts = [(self._due(clause, limit, start), source) for limit, source in limits]
         for count, source in counts:
             self._say(said, start, count, source)
-        soonest = min((count for count, _ in counts), key=lambda count: count.due_at)
+        for name, source in self._other_days(clause):
+            day = self._at(name, self._anchors[name])
+            counts.append((due(parse_limit(ON_THE_DAY), day.value, self._zone), source))
+            self._say(said, day, *counts[-1])
+        soonest, source = min(counts, key=lambda count: count[0].due_at)
         if len(counts) > 1:
-            said.why.append(f"The sooner limit counts: {soonest.limit}.")
-        if len(counts) <= len(clause.or_sooner):
-            sources = "; ".join(other.source for other in clause.or_sooner if other.limit is None)
-            said.why.append(f"A sooner limit would win, and none is recorded for this agreement: {sources}.")
+            said.why.append(f"The sooner limit counts: {_named(soonest, source)}.")
+        if sources := self._not_recorded(clause):
+            said.why.append(f"A sooner limit would win, and none is recorded for this agreement: {'; '.join(sources)}.")
         if NO_SCHOOL_CALENDAR in said.flags:
             said.why.append("No school calendar is loaded, so business days stand in for school days.")
         if clause.last_moment:
             said.why.append("That is the last moment and not the plan: it is to be done as soon as it can be.")
         return soonest
+
+    def _other_days(self, clause: EffectiveClause) -> list[tuple[str, str]]:
+        """The dated facts that are known and the last day under a limit from elsewhere, each with its source."""
+        named = [(other.day, other.source) for other in clause.or_sooner if other.day]
+        return [(day, source) for day, source in named if day in self._anchors]
+
+    def _not_recorded(self, clause: EffectiveClause) -> list[str]:
+        """The sources of limits that would win if they are sooner, and of which neither limit nor day is known."""
+        known = {source for _, source in self._other_days(clause)}
+        return [other.source for other in clause.or_sooner if other.limit is None and other.source not in known]
 
     def _day_named(self, clause: EffectiveClause) -> Due | None:
         """The end of the day that a dated fact names as the due date, where one does."""
@@ -415,6 +428,15 @@ class _Count:
     def _local(self, instant: datetime) -> str:
         return instant.astimezone(self._zone).isoformat()
 
+    def _standing_flags(self, clause: EffectiveClause, limits: Sequence[_Sourced]) -> Iterator[str]:
+        """The flags of a clause that hold whether its clock runs or not."""
+        for limit, _ in limits:
+            yield from _default_flags(limit)
+        if limits and self._not_recorded(clause):
+            yield SOONER_LIMIT_NOT_RECORDED
+        if clause.reading:
+            yield DOUBTFUL_READING
+
     def _limits(self, clause: EffectiveClause) -> list[_Sourced]:
         """The clause's own limit and those recorded from elsewhere, each with its source; none where it has none."""
         if clause.limit is None:
@@ -468,14 +490,9 @@ class _Count:
             ) from None
 
 
-def _standing_flags(clause: EffectiveClause, limits: Sequence[_Sourced]) -> Iterator[str]:
-    """The flags of a clause that hold whether its clock runs or not."""
-    for limit, _ in limits:
-        yield from _default_flags(limit)
-    if limits and len(limits) <= len(clause.or_sooner):
-        yield SOONER_LIMIT_NOT_RECORDED
-    if clause.reading:
-        yield DOUBTFUL_READING
+def _named(soonest: Due, source: str | None) -> str:
+    """The limit that won; one that is a day is named by where it is from."""
+    return source if source and soonest.limit.amount == 0 else str(soonest.limit)
 
 
 def _default_flags(limit: Limit) -> tuple[str, ...]:
