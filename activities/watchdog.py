@@ -32,6 +32,7 @@ from ledger.artifacts import drop_unclaimed
 from mail.transport import MailServerUnavailable
 from models import identifiers
 from models.tables import Batch
+from records.handed_over import erase_due
 from records.overlooked import (
     ALL_IDS,
     Finding,
@@ -117,10 +118,12 @@ class WatchdogActivities(WatchdogContract):
     async def sweep(self, message: Sweep) -> Swept:
         """Start lost cases again, hand on what a case has not heard of, and raise what is stuck or overdue, once.
 
-        What came with an act that never arrived is dropped, since people wrote it and nothing holds it.
+        What came with an act that never arrived is dropped, since people wrote it and nothing holds it; and files that
+        were handed over are erased once their time is over, which is often after their case and its workflow.
         """
         now = activity_clock()
         await asyncio.to_thread(self._drop_unclaimed, now() - UNCLAIMED)
+        await asyncio.to_thread(self._erase_due, now())
         before, place = now() - timedelta(minutes=message.grace_minutes), place_of(now())
         suspects = await asyncio.to_thread(self._look, before, place)
         looked_at = await self._each(suspects.cases, lambda case: self._temporal.case_health(case.kind, case.id))
@@ -150,6 +153,10 @@ class WatchdogActivities(WatchdogContract):
     def _drop_unclaimed(self, before: datetime) -> None:
         with self._database.writing() as session:
             drop_unclaimed(session, before)
+
+    def _erase_due(self, now: datetime) -> None:
+        with self._database.writing() as session:
+            erase_due(session, now)
 
     def _look(self, before: datetime, place: UUID) -> Suspects:
         bounds = self._bounds

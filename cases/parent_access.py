@@ -273,6 +273,7 @@ PARENT_ACCESS = Kind(
         TO_CORRECT: "To be corrected",
         CORRECTION: "Corrected",
     },
+    hands_over=True,
     workflow="workflows.parent_access:ParentAccessWorkflow",
     records="records.parent_access",
     prepares="records.parent_access:prepare_intake",

@@ -21,7 +21,12 @@ NOBODYS = "the-link-of-the-holder-alone"
 
 def holder_token(key: bytes, task_id: UUID, number: int) -> str:
     """The token of the link of this number to what a holder is asked: 43 characters that are safe in an address."""
-    mac = hmac.new(key, b"holder:" + task_id.bytes + number.to_bytes(4, "big"), sha256).digest()
+    return numbered_token(key, b"holder:", task_id, number)
+
+
+def numbered_token(key: bytes, purpose: bytes, about: UUID, number: int) -> str:
+    """The token of the link of this number to one thing; another purpose, or number, makes another token."""
+    mac = hmac.new(key, purpose + about.bytes + number.to_bytes(4, "big"), sha256).digest()
     return urlsafe_b64encode(mac).decode().rstrip("=")
 
 

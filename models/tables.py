@@ -713,6 +713,31 @@ class CaseDocument(SQLModel, table=True):
     added_at: datetime = _instant()
 
 
+class HandedOver(SQLModel, table=True):
+    """A file that was handed to an LEA by a protected link, and is erased at ``erase_at``; its SHA-256 stays.
+
+    Its link is known by the SHA-256 of its token; ``link_number`` makes each a link of its own, and one that was
+    ``revoked_at`` has none. ``fetches`` counts how often it was fetched.
+    """
+
+    __tablename__ = "handed_over"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id")
+    contact_id: UUID = Field(foreign_key="agreement_contact.id")
+    file_name: str = _sealed("handed_over.file_name")
+    content_sha256: str = Field(foreign_key="artifact.sha256", index=True)
+    handed_by: str
+    handed_at: datetime = _instant()
+    erase_at: datetime = _instant(index=True)
+    link_number: int = 1
+    link_digest: str | None = Field(default=None, unique=True, max_length=64)
+    revoked_at: datetime | None = _instant_or_none()
+    fetches: int = 0
+    fetched_at: datetime | None = _instant_or_none()
+
+
 UNCLAIMED = text("NOT claimed")
 """What an artifact is to which nothing recorded points; in these words, the index on it is used."""
 
@@ -720,7 +745,8 @@ UNCLAIMED = text("NOT claimed")
 class Artifact(SQLModel, table=True):
     """Bytes that evidence points to by the SHA-256 of their plain content; sealed at rest.
 
-    ``claimed`` is False while nothing recorded points to them: they came with an act that is not recorded yet.
+    ``claimed`` is False while nothing recorded points to them: they came with an act that is not recorded yet. Of those
+    ``erased_at`` an instant no content is left.
     """
 
     __tablename__ = "artifact"
@@ -731,8 +757,9 @@ class Artifact(SQLModel, table=True):
     media_type: str
     size: int
     claimed: bool = True
-    content: bytes = Field(sa_column=Column(SealedBytes("artifact.content"), nullable=False))
+    content: bytes | None = Field(sa_column=Column(SealedBytes("artifact.content"), nullable=True))
     stored_at: datetime = _instant()
+    erased_at: datetime | None = _instant_or_none()
 
 
 class EvidenceEntry(SQLModel, table=True):

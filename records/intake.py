@@ -17,7 +17,7 @@ from cases.kind import Kind
 from cases.state import CaseState
 from cases.values import AnchorValue, Kept
 from ledger.append import append
-from ledger.artifacts import store
+from ledger.artifacts import is_kept, store
 from ledger.entries import CaseOpened
 from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus
@@ -136,7 +136,7 @@ def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, .
             continue
         if kept.content is not None:
             store(session, kept.content, type_of(kept.content, where).media_type, now)
-        elif session.get(Artifact, kept.sha256) is None:
+        elif not is_kept(session, kept.sha256):
             gone = InvalidInput("This file is not kept here any more.", where=where, next_step="Choose it again.")
             raise InvalidFields((gone,))
         else:

@@ -210,6 +210,16 @@ def may_be_told(contact: AgreementContact, owed_to: Party, case_id: UUID | None)
     return contact.rank >= 0 and in_the_case and (of_the_other_side or contact.party is owed_to)
 
 
+def contacts_to_tell(session: Session, agreement_id: UUID, owed_to: Party, case_id: UUID) -> list[AgreementContact]:
+    """The contacts under an agreement that may be told what is owed to a party, by role and rank."""
+    rows = session.exec(
+        select(AgreementContact)
+        .where(AgreementContact.agreement_id == agreement_id)
+        .order_by(col(AgreementContact.role), col(AgreementContact.rank), col(AgreementContact.id))
+    )
+    return [contact for contact in rows if may_be_told(contact, owed_to, case_id)]
+
+
 BEHIND_THE_LINK = KnownFact(FactStatus.KNOWN, "It is among the documents behind the link in this notice.")
 """What a notice says of an element that is a document about students."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete
 
 from cases.acts import Act, Add, Done, Propose, Release
 from cases.values import AgreementName, Kept, KeptFile, KeptReferences
-from ledger.artifacts import store
+from ledger.artifacts import is_kept, store
 from models.errors import InvalidInput
 from models.tables import Artifact, Case, CaseAgreement
 from records.acts import kept_in
@@ -60,7 +60,7 @@ def keep(session: Session, act: Act, now: datetime) -> None:
     for kept in kept_in(act):
         if kept.content is not None:
             store(session, kept.content, _media_type(kept), now, claimed=False)
-        elif session.exec(select(Artifact.sha256).where(Artifact.sha256 == kept.sha256)).first() is None:
+        elif not is_kept(session, kept.sha256):
             raise InvalidInput("What this names is not kept here.", where=act.act, next_step="Give the text itself.")
 
 

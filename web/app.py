@@ -30,6 +30,7 @@ from web import (
     data_holders,
     drafts,
     follow_up,
+    handed_over,
     holder_links,
     links,
     messages,
@@ -50,6 +51,7 @@ from web.site import Site, check_route
 PARTS = (
     links,
     holder_links,
+    handed_over,
     referral,
     access,
     passkeys,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from cases.acts import Act, Approve, Decline
+from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
 from models.enums import Role
@@ -74,7 +75,7 @@ def takes(method: str, route: str) -> frozenset[Right]:
 
     Somebody who is signed in and answers through the link of somebody else does so as themselves, which is an act.
     """
-    if route in OPEN_TO_ALL or (route.startswith((LINK_FOLDER, HOLDER_FOLDER)) and method in LOOKING):
+    if route in OPEN_TO_ALL or (route.startswith((LINK_FOLDER, HOLDER_FOLDER, HANDED_FOLDER)) and method in LOOKING):
         return EVERYBODY
     if route == ADMINISTERED_PATH or route.startswith(f"{ADMINISTERED_PATH}/"):
         return frozenset({Right.ADMINISTER})

@@ -43,7 +43,7 @@ def letters(case: CaseInSql) -> dict[str, EmailMessage]:
             .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
             .join(Artifact, col(Artifact.sha256) == col(Delivery.message_sha256))
         ).all()
-    return {email: BytesParser(EmailMessage, policy=policy.SMTP).parsebytes(content) for email, content in rows}
+    return {email: BytesParser(EmailMessage, policy=policy.SMTP).parsebytes(content or b"") for email, content in rows}
 
 
 def text_of(message: EmailMessage) -> str:

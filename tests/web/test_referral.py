@@ -90,7 +90,7 @@ async def test_a_request_is_kept_sealed_and_waits_for_an_officer(knowing: Instal
 
 async def test_its_answer_is_the_same_whatever_is_known(stranger: Visitor) -> None:
     first = comparable(await stranger.http.post(REQUEST_PATH, data=a_request()))
-    others = (
+    others: tuple[dict[str, str], ...] = (
         {"district": UNKNOWN},
         {"district": "IL-001", "request": "Student 4711"},
         {},  # the same once more, which opens no second case
@@ -176,9 +176,16 @@ async def test_it_can_be_switched_off_and_a_district_has_none(
 @pytest.mark.long
 async def test_an_officer_chooses_the_lea_and_reads_both_letters(installation: Installation) -> None:
     officer = await installation.officer()
-    given = {"title": "A letter", "asks_as": "parent", "asked_for": "review", "district": KNOWN, "request": WORDS}
+    given: dict[str, object] = {
+        "title": "A letter",
+        "asks_as": "parent",
+        "asked_for": "review",
+        "district": KNOWN,
+        "request": WORDS,
+    }
     given |= {"asked_directly": utc_now().date().isoformat(), "asker_name": "Alex", "asker_email": "alex@example.org"}
-    page, button = "/cases/new/referral", {"act": "open"}
+    page = "/cases/new/referral"
+    button: dict[str, object] = {"act": "open"}
     checked = await officer.send(page, page, given | button)
     assert checked.status_code == 200, checked.text
     opened = await officer.send(page, page, given | button | {"checked": "yes"})

@@ -30,6 +30,7 @@ TABLE: dict[str, frozenset[Right]] = {
     "POST /sign-in": EVERYBODY,
     "GET /n/{token}": EVERYBODY,
     "GET /h/{token}": EVERYBODY,
+    "GET /f/{token}": EVERYBODY,
     "GET /n/{token}/facts": EVERYBODY,
     "POST /n/{token}": frozenset({ACT}),
     "POST /n/{token}/documents/{document_id}": frozenset({ACT}),
