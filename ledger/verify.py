@@ -237,7 +237,7 @@ def _artifact_reason(session: Session, sha256: str) -> str | None:
     try:
         fetch(session, sha256)
     except (NotFound, Gone):
-        return "An artifact that the entry points to is no longer kept, and no entry after it says that it was erased."
+        return "An artifact that the entry points to is no longer kept, and nothing says that it was erased."
     except (IntegrityError, ConfigurationError) as error:
         return f"An artifact that the entry points to is not what was stored: {error.message}"
     except zlib.error:
