@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from config.database import Database
 from models.columns import _sealer
 
-_migrate = Database.migrate
+really_migrate = Database.migrate
+"""As an installation does it, for tests of migrating itself."""
 
 
 def copy_what_was_migrated() -> None:
@@ -21,7 +22,7 @@ def copy_what_was_migrated() -> None:
         if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
             Path(url.database).write_bytes(_migrated())
         else:
-            _migrate(database)
+            really_migrate(database)
 
     Database.migrate = migrate  # type: ignore[method-assign, assignment]
 
@@ -32,7 +33,7 @@ def _migrated() -> bytes:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "migrated.sqlite3"
         database = Database(f"sqlite:///{file}", _sealer())  # the one that is bound, which stays so
-        _migrate(database)
+        really_migrate(database)
         database.close()
         connection = sqlite3.connect(file)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
