@@ -25,6 +25,11 @@ def _is_decided(_: CaseState) -> bool:
     return True
 
 
+def _awaits_answer(_: CaseState) -> bool:
+    """Nobody is asked anything."""
+    return False
+
+
 def _awaits(_: CaseState) -> frozenset[str]:
     """Nothing more is awaited than what is known."""
     return frozenset()
@@ -50,6 +55,8 @@ class Kind:
         is_decided: whether nothing is awaited any more, so that a case at rest is over.
         awaits: the dated facts that the case still waits for: a clause that only they can start is opened as pending,
             any other that nothing starts is not opened at all.
+        awaits_answer: whether somebody outside was asked something and has not answered; that stops no clock but those
+            whose clause says so (``pauses``).
         uses_agreement_dates: whether the dates of the agreement itself start clocks in such a case.
         involvement: the dated fact that an agreement added later may have for itself; None where there is none.
         recurs: whether what recurs comes round again within the case.
@@ -63,6 +70,8 @@ class Kind:
             that names any asks every holder for its confirmation (``records/holders.py``), once it is decided.
         holders_document: the content element that the case itself writes once every holder has confirmed; nobody else
             adds or tells it.
+        keeps_data: whether the data of its agreements is kept while such a case is open, so that no disposal of it goes
+            on (``records/keeping.py``).
         passes_on: the content element that is a document with all that was reported (``shown``), for the LEA of each of
             its agreements: the case itself writes it.
         hands_over: whether files are handed to its LEAs, each by a protected link of its own.
@@ -85,6 +94,7 @@ class Kind:
     offers: Callable[[CaseState], tuple[type[Act], ...]] | None = None
     is_decided: Callable[[CaseState], bool] = _is_decided
     awaits: Callable[[CaseState], frozenset[str]] = _awaits
+    awaits_answer: Callable[[CaseState], bool] = _awaits_answer
     uses_agreement_dates: bool = False
     involvement: str | None = None
     recurs: bool = False
@@ -95,6 +105,7 @@ class Kind:
     templates: Mapping[NoticeKind, str] = field(default_factory=dict)
     holders_see: tuple[str, ...] = ()
     holders_document: str | None = None
+    keeps_data: bool = False
     passes_on: str | None = None
     hands_over: bool = False
     records: str | None = None

@@ -25,15 +25,18 @@ REVIEW_REQUESTED = "review_requested"
 CORRECTION_REQUESTED = "correction_requested"
 TRANSFER_REQUESTED = "transfer_requested"
 ANSWER_BY = "answer_by"
+LEA_ASKED = "lea_asked"
+LEA_ANSWERED = "lea_answered"
 CORRECTED = "corrected"
 
-BY_THEIR_ACTS = {CORRECTED: "correct"}
+BY_THEIR_ACTS = {CORRECTED: "correct", LEA_ASKED: "put-question", LEA_ANSWERED: "record-answer"}
 """The dated facts that only an act of their own gives, since more belongs to them than a date."""
 
 CONFIRMATION = "correction_confirmation"
 """The content element that the LEA gets once a correction is recorded: what was corrected, in the officer's words."""
 
 ASKS, STUDENT, REQUEST, REQUESTED_BY = "asks", "student", "request", "requested_by"
+QUESTION, ANSWER = "question", "answer"
 TO_CORRECT, GIVEN, CORRECTION = "to_correct", "given", "correction"
 
 
@@ -174,6 +177,34 @@ class Correct(Act):
         return {"corrected_at": AnchorValue(name=CORRECTED, instant=self.corrected_at)}
 
 
+class PutQuestion(Act):
+    """Record that the LEA was asked something: what, and when. A clock stands still only where its clause says so."""
+
+    done_says = "The question is recorded."
+    starts_clocks = True
+    act: Literal["put-question"] = "put-question"
+    asked_at: Instant = Field(title="Asked at")
+    question: KeptText = Field(title="What was asked, and of whom")
+
+    def dates(self) -> dict[str, AnchorValue]:
+        """When it was asked."""
+        return {"asked_at": AnchorValue(name=LEA_ASKED, instant=self.asked_at)}
+
+
+class RecordAnswer(Act):
+    """Record what the LEA answered to the question, and when: what stood still runs again."""
+
+    done_says = "The answer is recorded."
+    starts_clocks = True
+    act: Literal["record-answer"] = "record-answer"
+    answered_at: Instant = Field(title="Answered at")
+    answer: KeptText = Field(title="What it answered")
+
+    def dates(self) -> dict[str, AnchorValue]:
+        """When it answered."""
+        return {"answered_at": AnchorValue(name=LEA_ANSWERED, instant=self.answered_at)}
+
+
 class RefuseRequest(Act):
     """Record that the LEA does not want it answered: why, and who said so. The case closes."""
 
@@ -183,7 +214,7 @@ class RefuseRequest(Act):
     reason: Reason
 
 
-ParentAccessAct: TypeAlias = Give | NoteInaccuracy | Correct | RefuseRequest
+ParentAccessAct: TypeAlias = Give | NoteInaccuracy | Correct | PutQuestion | RecordAnswer | RefuseRequest
 """What can be done in a case of access alone."""
 
 
@@ -203,6 +234,14 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
             raise Refused("The correction is recorded already.", next_step="There is nothing to do.")
         case Correct(corrected_at=corrected_at):
             _check_happened("corrected_at", corrected_at, state, now, CORRECTION_REQUESTED)
+        case PutQuestion() if awaits_answer(state):
+            raise Refused("A question is open already.", next_step="Record what the LEA answered to it first.")
+        case PutQuestion(asked_at=asked_at):
+            _check_happened("asked_at", asked_at, state, now, *ANCHORS.values())
+        case RecordAnswer() if not awaits_answer(state):
+            raise Refused("No question is open.", next_step="Record what the LEA was asked first.")
+        case RecordAnswer(answered_at=answered_at):
+            _check_happened("answered_at", answered_at, state, now, LEA_ASKED)
         case SetDate(name=name) if name in BY_THEIR_ACTS:
             raise Refused(
                 f"More than a date belongs to {name!r}.",
@@ -224,11 +263,17 @@ def _check_happened(where: str, instant: datetime, state: CaseState, now: dateti
         raise InvalidInput("This is before the request.", where=where, next_step="Correct the time, or the request's.")
 
 
+def awaits_answer(state: CaseState) -> bool:
+    """Whether the LEA was asked something and has not answered it."""
+    asked, answered = (earliest_of(state.anchors.get(name)) for name in (LEA_ASKED, LEA_ANSWERED))
+    return asked is not None and (answered is None or answered < asked)
+
+
 def take(message: TakeAct, state: CaseState) -> None:
     """Change the state as one of this kind's own acts does."""
     act = cast(ParentAccessAct, message.act)
     match act:
-        case NoteInaccuracy() | Correct():
+        case NoteInaccuracy() | Correct() | PutQuestion() | RecordAnswer():
             state.anchors |= {anchor.name: anchor for anchor in act.dates().values()}
         case RefuseRequest():
             state.dismissed = True
@@ -239,11 +284,16 @@ def take(message: TakeAct, state: CaseState) -> None:
 
 
 def offers(state: CaseState) -> tuple[type[Act], ...]:
-    """What was asked for, and is not recorded as done."""
-    if CORRECTION_REQUESTED not in state.anchors:
-        return (Give, NoteInaccuracy, RefuseRequest)
-    given = (Give,) if state.anchors.keys() & {REVIEW_REQUESTED, TRANSFER_REQUESTED} else ()
-    return (*given, *(() if CORRECTED in state.anchors else (Correct,)), RefuseRequest)
+    """What was asked for and is not recorded as done, and what the LEA is asked or answered."""
+    reviewed = state.anchors.keys() & {REVIEW_REQUESTED, TRANSFER_REQUESTED}
+    correcting = (Correct,) if CORRECTION_REQUESTED in state.anchors else (NoteInaccuracy,)
+    asking = RecordAnswer if awaits_answer(state) else PutQuestion
+    return (
+        *((Give,) if reviewed else ()),
+        *(() if CORRECTED in state.anchors else correcting),
+        asking,
+        RefuseRequest,
+    )
 
 
 PARENT_ACCESS = Kind(
@@ -258,21 +308,25 @@ PARENT_ACCESS = Kind(
         "it asks. The time counts from the date of the request. Whoever is no LEA is referred to theirs, and nothing "
         "is given to them."
     ),
-    acts=(Give, NoteInaccuracy, Correct, RefuseRequest),
+    acts=(Give, NoteInaccuracy, Correct, PutQuestion, RecordAnswer, RefuseRequest),
     check=check,
     take=take,
     offers=offers,
     ahead=frozenset({ANSWER_BY}),
-    order=((CORRECTION_REQUESTED, CORRECTED),),
+    order=((REVIEW_REQUESTED, ANSWER_BY), (CORRECTION_REQUESTED, CORRECTED)),
     shown={
         ASKS: "What is asked",
         STUDENT: "Student",
         REQUEST: "In the LEA's words",
         REQUESTED_BY: "Asked for the LEA by",
-        GIVEN: "Given",
+        GIVEN: "What was given",
         TO_CORRECT: "To be corrected",
-        CORRECTION: "Corrected",
+        CORRECTION: "What was corrected",
+        QUESTION: "The LEA was asked",
+        ANSWER: "The LEA answered",
     },
+    awaits_answer=awaits_answer,
+    keeps_data=True,
     hands_over=True,
     workflow="workflows.parent_access:ParentAccessWorkflow",
     records="records.parent_access",

@@ -549,6 +549,20 @@ class LegalHold(SQLModel, table=True):
     lifted_because: str | None = _sealed_or_none("legal_hold.lifted_because")
 
 
+class LiftedConflict(SQLModel, table=True):
+    """What a person found: that an open case does not keep the data whose disposal another case is about."""
+
+    __tablename__ = "lifted_conflict"
+    __table_args__ = (UniqueConstraint("case_id", "keeping_id"),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id")
+    keeping_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    reason_sha256: str = Field(foreign_key="artifact.sha256")
+    lifted_by: str
+    lifted_at: datetime = _instant()
+
+
 ANSWERED = text("status = 'answered'")
 """What a holder's task is about whose answer an officer decides; in these words, the index on it is used."""
 
@@ -558,7 +572,7 @@ class HolderTask(SQLModel, table=True):
 
     ``contact_id`` is None for the party that owes the disposal itself, which confirms last. It is ``awaited_since`` an
     instant, until ``due_at``; ``steps`` counts how far its ladder of reminders has come; ``told_due_at`` and
-    ``stopped`` are what its holder was last told: by when, and whether a legal hold keeps the data. ``again_at`` is
+    ``stopped`` are what its holder was last told: by when, and whether something keeps the data. ``again_at`` is
     when it is written to next. Its link is known by the SHA-256 of its token; ``link_number`` makes each a link of its
     own.
     """

@@ -23,6 +23,7 @@ from cases.disposition import (
     DispositionAct,
     Extend,
     Extent,
+    LiftConflict,
     ProposeWaiver,
     RefuseAnswer,
     RefuseDirective,
@@ -42,6 +43,7 @@ from models.phrases import day_words
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, Duty, Proposal
 from records.acts import Recording, dismiss, set_anchor
 from records.holders import add_holder, asked_duties, decide, end_link, holder_named, reopen
+from records.keeping import lift_conflict
 from records.outbox import current_facts
 from records.scope import terms_in_force
 from terms.catalogue import load_catalogue
@@ -195,6 +197,16 @@ def record_act(recording: Recording) -> JsonObject:
             task.asked_at = None
             session.add(task)
             return {"holder": str(task.id)}
+        case LiftConflict(keeping=keeping, reason=reason):
+            return lift_conflict(
+                session,
+                case,
+                keeping,
+                lifted_id=recording.message.act_id,
+                reason_sha256=reason.sha256,
+                by=recording.actor,
+                at=at,
+            )
         case _:
             assert_never(act)
 

@@ -37,7 +37,7 @@ from records.holders import (
     take_other_answer,
     tasks_of,
 )
-from records.legal_holds import is_held, kept_by_hold
+from records.keeping import kept_by, what_keeps
 from records.outbox import current_facts
 from records.uploads import UploadedFile
 from records.view import View
@@ -58,7 +58,7 @@ class LinkedTask(View):
     """What the one who has a holder's link is shown.
 
     ``asked`` is what is to be done, by what people call it; ``missing`` how many other holders the provider waits for;
-    ``held`` whether a legal hold keeps the data.
+    ``kept_by`` what keeps the data, if anything does.
     """
 
     id: UUID
@@ -75,7 +75,7 @@ class LinkedTask(View):
     expires_at: datetime
     status: HolderStatus
     missing: int
-    held: bool
+    kept_by: str | None
     accepted: bool
     closed: bool
     answers: tuple[GivenAnswerView, ...]
@@ -83,7 +83,7 @@ class LinkedTask(View):
     @property
     def takes_answers(self) -> bool:
         """Whether an answer is awaited and can be taken now."""
-        ready = self.accepted and not self.held and not self.closed and self.missing == 0
+        ready = self.accepted and not self.kept_by and not self.closed and self.missing == 0
         return ready and self.status not in SETTLED
 
 
@@ -111,7 +111,7 @@ def give_holder_answer(database: Database, digest: str, given: GivenByHolder, *,
 
     Raises:
         NotFound: the link leads nowhere, or no more.
-        Refused: no answer is taken: it was given already, the case is closed, a legal hold keeps the data, or the
+        Refused: no answer is taken: it was given already, the case is closed, something keeps the data, or the
             provider's turn has not come.
     """
     try:
@@ -222,8 +222,8 @@ def _check_takes(linked: LinkedTask) -> None:
         raise Refused("This matter is closed.", next_step="Write to whoever asked you if something has changed.")
     if linked.status in SETTLED:
         raise Refused("This was answered already, and nothing more is needed.", next_step="Reload the page to see it.")
-    if linked.held:
-        raise kept_by_hold()
+    if linked.kept_by:
+        raise kept_by(linked.kept_by)
     if not linked.accepted:
         raise Refused("The directive is not accepted yet.", next_step="Accept or refuse it on the case's page.")
     raise others_come_first(linked.missing)
@@ -263,7 +263,7 @@ def _linked(session: Session, task: HolderTask) -> LinkedTask:
         asked_on=_asked_on(session, task, agreement.time_zone),
         expires_at=task.link_expires_at,
         missing=len(others) if task.contact_id is None else 0,
-        held=is_held(session, task.agreement_id),
+        kept_by=what_keeps(session, case.id, task.agreement_id),
         accepted=kind.is_decided(CaseState(anchors=current_anchors(session, case.id))),
         closed=case.closed_at is not None,
         answers=tuple(GivenAnswerView.model_validate(row, from_attributes=True) for row in answers),

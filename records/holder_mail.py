@@ -24,6 +24,7 @@ from models.enums import HolderMail
 from models.phrases import counted
 from models.tables import Agreement, AgreementContact, Case, HolderTask
 from records.holders import NextMail, contact_name, missing, plan_holders, tasks_of
+from records.keeping import what_keeps
 from records.outbox import NoticeWriter
 
 MAIL = "message/rfc822"
@@ -215,12 +216,12 @@ def _words(
         case HolderMail.STOPPED:
             return "Stop: please do not dispose of student data", [
                 f"We asked you to dispose of student data of {lea}. Please do NOT do so until you hear from us again: "
-                "a legal hold keeps this data.",
+                f"{what_keeps(session, case.id, agreement.id) or 'something'} keeps this data.",
                 "If you have disposed of some of it already, please answer this message at once.",
             ]
         case HolderMail.RESUMED:
             return "Please dispose of student data after all, and certify that", [
-                f"The legal hold on student data of {lea} is lifted.",
+                f"What kept the student data of {lea}, about which we wrote to you, keeps it no more.",
                 please,
             ]
         case HolderMail.UNDECIDED:

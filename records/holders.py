@@ -33,7 +33,7 @@ from models.phrases import counted
 from models.tables import AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
 from records.anchors import current_anchors
 from records.duties import perform
-from records.legal_holds import check_not_held, is_held
+from records.keeping import check_not_kept, what_keeps
 from records.subprocessors import subprocessors_under
 
 
@@ -43,12 +43,12 @@ class Standing:
 
     Attributes:
         accepted: whether what is asked was decided; nobody but the provider is written to before.
-        held: whether a legal hold keeps the data.
+        kept: whether something keeps the data.
         others: how many of the other holders have not confirmed.
     """
 
     accepted: bool
-    held: bool
+    kept: bool
     others: int
 
 
@@ -74,10 +74,10 @@ def plan_holders(session: Session, case: Case, policy: NoticePolicy, now: dateti
     for agreement_id, tasks in grouped(tasks_of(session, case.id), lambda task: task.agreement_id).items():
         if agreement_id not in due and not _was_performed(session, case.id, agreement_id):
             _end(session, tasks, now)
-        held = is_held(session, agreement_id)
+        kept = what_keeps(session, case.id, agreement_id) is not None
         for task in tasks:
             task.due_at = due.get(agreement_id)
-            standing = Standing(accepted, held, len(missing(tasks)))
+            standing = Standing(accepted, kept, len(missing(tasks)))
             mail = next_mail(task, standing, policy, now)
             task.again_at = mail.at if mail else None
             session.add(task)
@@ -105,7 +105,7 @@ def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: d
     if task.status in SETTLED or task.status is HolderStatus.ANSWERED:
         return None
     owing = task.contact_id is None
-    if standing.held:
+    if standing.kept:
         return NextMail(HolderMail.STOPPED, now, task.steps) if task.asked_at and not task.stopped else None
     if not standing.accepted:
         if not owing:
@@ -235,12 +235,12 @@ def confirm(session: Session, case: Case, task: HolderTask, answer: HolderAnswer
     """Take a holder's confirmation; the provider's, which comes last, performs the duties, which are returned.
 
     Raises:
-        Refused: it has confirmed already, a legal hold keeps the data, or the provider would confirm before the others.
+        Refused: it has confirmed already, something keeps the data, or the provider would confirm before the others.
     """
     lock_tasks(session, case.id)
     if task.status in SETTLED:
         raise Refused("This holder has confirmed already.", where="holder", next_step="There is nothing to do.")
-    check_not_held(session, task.agreement_id)
+    check_not_kept(session, case.id, task.agreement_id)
     if task.contact_id is None and (left := missing(tasks_of(session, case.id, task.agreement_id))):
         raise others_come_first(len(left))
     duties = asked_duties(session, case.id, task.agreement_id)

@@ -8,19 +8,24 @@ from uuid import uuid5
 
 from sqlmodel import Session, col, select
 
+from cases.acts import Act
 from cases.intake import Intake
 from cases.parent_access import (
+    ANSWER,
     CONFIRMATION,
     CORRECTION,
     CORRECTION_REQUESTED,
     GIVEN,
     PARENT_ACCESS,
+    QUESTION,
     TO_CORRECT,
     AccessRequest,
     Correct,
     Give,
     NoteInaccuracy,
     ParentAccessAct,
+    PutQuestion,
+    RecordAnswer,
     RefuseRequest,
 )
 from cases.values import AnchorValue
@@ -36,6 +41,9 @@ from records.due_dates import read_due_dates
 from records.duties import perform
 from records.scope import terms_in_force
 from terms.catalogue import load_catalogue
+
+TOLD_BY: dict[type[Act], str] = {NoteInaccuracy: TO_CORRECT, PutQuestion: QUESTION, RecordAnswer: ANSWER}
+"""The fact that each act tells besides the date that it gives."""
 
 
 def prepare_intake(session: Session, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
@@ -69,9 +77,9 @@ def record_act(recording: Recording) -> JsonObject:
     match act:
         case Give():
             return _give(recording, act)
-        case NoteInaccuracy(to_correct=to_correct):
+        case NoteInaccuracy(to_correct=text) | PutQuestion(question=text) | RecordAnswer(answer=text):
+            keep_fact(recording, TOLD_BY[type(act)], fetch(recording.session, text.sha256).decode())
             (anchor,) = act.dates().values()
-            keep_fact(recording, TO_CORRECT, fetch(recording.session, to_correct.sha256).decode())
             return set_anchor(recording, anchor)
         case Correct():
             return _correct(recording, act)

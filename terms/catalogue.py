@@ -304,3 +304,6 @@ def _anchors_named(text: Clause | Change) -> Iterator[tuple[Place, str]]:
         yield ("dates",), text.dates
     if text.not_before:
         yield ("not_before", "after"), text.not_before.after
+    if text.pauses:
+        yield ("pauses", "since"), text.pauses.since
+        yield ("pauses", "until"), text.pauses.until

@@ -26,6 +26,7 @@ from terms.trace import (
     cancelled_sentence,
     floor_sentence,
     occurrence_sentence,
+    paused_sentence,
     pending_sentence,
     trail_sentences,
 )
@@ -54,7 +55,7 @@ PREVIOUS_DUE_DATE = "due date before"
 """How a person calls what a later occurrence is counted from."""
 
 
-DueStatus = Literal["pending", "running", "cancelled"]
+DueStatus = Literal["pending", "running", "suspended", "cancelled"]
 
 
 class DueDuty(BaseModel):
@@ -77,7 +78,8 @@ class DueDuty(BaseModel):
         earliest_local: the same in the LEA's zone, ISO 8601 with offset.
         limit: the limit that won, in words.
         last_moment: whether the limit is the last moment and not the plan, so that the duty is to be done at once.
-        status: ``pending`` until its clock starts; ``cancelled`` where a dated fact leaves the clause without a date of
+        status: ``pending`` until its clock starts; ``suspended`` while something awaited lets it stand still;
+            ``cancelled`` where a dated fact leaves the clause without a date of
             its own.
         contents: ids of the elements that its notice must give.
         by_notice: whether its notice has anything to say; what performs the duty is ``performed_by``.
@@ -288,6 +290,9 @@ class _Count:
         if start is None:
             said.why.append(pending_sentence(clause, self._terms.anchors))
             return self._duty(clause, said, limits, status="pending", occurrence=occurrence)
+        if since := self._paused_since(clause):
+            said.why.append(paused_sentence(since.label, since.value, self._zone))
+            return self._duty(clause, said, limits, status="suspended", occurrence=occurrence, start=start)
         return self._running(clause, start, limits, said, occurrence)
 
     def _running(
@@ -303,6 +308,11 @@ class _Count:
                 without_hold = ends.due_at
                 start, ends = lifted, held
                 self._say(said, start, ends)
+        if ends and clause.pauses and clause.pauses.until in self._anchors:
+            resumed = self._at(clause.pauses.until, self._anchors[clause.pauses.until])
+            again = self._due(clause, parse_limit(clause.pauses.then, self._defaults), resumed)
+            self._say(said, resumed, again)
+            ends = max(ends, again, key=lambda count: count.due_at)
         if ends and (day := self._day_named(clause)):
             ends = day
             said.why.append(f"That day counts in place of {' or '.join(str(limit) for limit, _ in limits)}.")
@@ -469,6 +479,15 @@ class _Count:
         if previous.anchor is None or previous.due_at is None:
             return None
         return _Start(previous.anchor, previous.due_at, PREVIOUS_DUE_DATE)
+
+    def _paused_since(self, clause: EffectiveClause) -> _Start | None:
+        """From when the clock of a clause stands still now; None where nothing lets it."""
+        if clause.pauses is None or clause.pauses.since not in self._anchors:
+            return None
+        since = self._at(clause.pauses.since, self._anchors[clause.pauses.since])
+        until = self._anchors.get(clause.pauses.until)
+        over = until is not None and instant_of(until, self._zone) >= instant_of(since.value, self._zone)
+        return None if over else since
 
     def _hold_lifted(self, clause: EffectiveClause) -> _Start | None:
         """When a hold was lifted that had suspended a clause's duty; None where none was or none may delay it."""

@@ -261,8 +261,8 @@ _HOLDER_MAIL: Mapping[HolderMail, str] = {
     HolderMail.REMINDED: "reminded",
     HolderMail.REFUSED: "asked again, since the answer was not accepted",
     HolderMail.MOVED: "told of another day",
-    HolderMail.STOPPED: "told to stop, since a legal hold keeps the data",
-    HolderMail.RESUMED: "asked again, since the legal hold is lifted",
+    HolderMail.STOPPED: "told to stop, since the data has to be kept",
+    HolderMail.RESUMED: "asked again, since the data need not be kept any more",
     HolderMail.UNDECIDED: "told that the directive waits for an officer",
     HolderMail.OTHERS_MISSING: "told who has not confirmed",
 }

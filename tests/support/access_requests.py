@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from uuid import uuid4
 
 from cases.parent_access import PARENT_ACCESS, AccessRequest
 from config.database import Database
-from models.tables import Case
+from models.tables import Case, ExhibitHChange
 from records.intake import keep_intake
 from tests.support.case_in_sql import CaseInSql, Place, keep_agreement
 
@@ -30,10 +31,19 @@ def access_request(*agreements: str, **changed: object) -> AccessRequest:
     return AccessRequest.model_validate(given | changed)
 
 
-def open_request(database: Database, place: Place = ILLINOIS, now: datetime = NOW, **changed: object) -> CaseInSql:
-    """Keep a request for a student of a district, and compute its case."""
+def open_request(
+    database: Database,
+    place: Place = ILLINOIS,
+    now: datetime = NOW,
+    *,
+    agreed: Mapping[str, object] | None = None,
+    **changed: object,
+) -> CaseInSql:
+    """Keep a request for a student of a district, whose parties agreed on a change or none, and compute its case."""
     with database.writing() as session:
         keep_agreement(session, place, now.date() - timedelta(days=400), now)
+        if agreed:
+            session.add(_change(place, agreed, now))
     intake = access_request(place.reference, **changed)
     with database.writing() as session:
         case_id, _ = keep_intake(session, PARENT_ACCESS, intake, str(uuid4()), actor="officer", now=now)
@@ -41,6 +51,24 @@ def open_request(database: Database, place: Place = ILLINOIS, now: datetime = NO
     case = CaseInSql(database, case_id, now)
     case.compute()
     return case
+
+
+def _change(place: Place, step: Mapping[str, object], now: datetime) -> ExhibitHChange:
+    """A change of the terms on which the parties agreed before the request."""
+    amends = {"citation": "Signed amendment, item 1", "says": "as the parties agreed.", **step}
+    return ExhibitHChange(
+        id=uuid4(),
+        agreement_id=place.agreement,
+        effective_on=date(2026, 1, 1),
+        entered_by="counsel",
+        entered_at=now,
+        operation={
+            "clause": REQUEST,
+            "effective": "2026-01-01",
+            "entered_by": "counsel",
+            "step": {"amends": amends},
+        },
+    )
 
 
 def given(at: datetime, **changed: object) -> dict[str, object]:

@@ -21,6 +21,7 @@ from config.keyring import Keyring
 from models.identifiers import batch_workflow_id
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
+from tests.support.answered_requests import answered_and_corrected
 from tests.support.direct_requests import referred_once_the_lea_is_found
 from tests.support.dispositions import confirmed_by_each_holder
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
@@ -211,6 +212,7 @@ STORIES = (
     Story(learnt_while_leaving, engine_with_mail_trouble),
     Story(begun_anew, engine_of_short_histories),
     Story(confirmed_by_each_holder),
+    Story(answered_and_corrected),
     Story(referred_once_the_lea_is_found),
 )
 
