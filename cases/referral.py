@@ -103,7 +103,9 @@ class Refer(Act):
     done_says = "The LEA is chosen. Its letter, and that to whoever asks, are drafted."
     starts_clocks = True
     act: Literal["refer"] = "refer"
-    agreement: AgreementName = Field(description="The reference of the agreement with the LEA.")
+    agreement: AgreementName = Field(
+        description="Its reference; the list of agreements finds it by the district's name."
+    )
 
     def brings_in(self) -> tuple[str, ...]:
         """The agreement of the LEA."""
