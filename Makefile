@@ -5,6 +5,9 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help run demo install test test-long check browser lock clean
 
+# What Python compiles is kept: else each worker of the tests, and each program that they start, compiles it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first Python that is new enough, and uv: the one on PATH, or one got by pip into .tools.
 PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$python" && break; done)
@@ -21,7 +24,7 @@ help: ## Show what can be made
 run: .venv/installed ## Start everything on this machine, until Ctrl-C
 	@.venv/bin/duenotice up
 
-demo: .venv/installed ## Play one suspected breach in virtual time, and print what was due and sent
+demo: .venv/installed ## Play a case of each kind in virtual time, and print what was due, why, and when it was done
 	@.venv/bin/duenotice demo
 
 install: .venv/installed ## Build .venv from the locked requirements

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field
 
-from cases.acts import Act, Add, Clause, Reason, SetDate, TakeAct
+from cases.acts import Act, Add, Clause, Impossible, Learn, Reason, SetDate, TakeAct
 from cases.anchors import check_days, check_instant, earliest_of
 from cases.intake import Intake, Person, Text, person_problems
 from cases.kind import Kind
@@ -32,12 +32,12 @@ CORRECTED = "corrected"
 BY_THEIR_ACTS = {CORRECTED: "correct", LEA_ASKED: "put-question", LEA_ANSWERED: "record-answer"}
 """The dated facts that only an act of their own gives, since more belongs to them than a date."""
 
-CONFIRMATION = "correction_confirmation"
-"""The content element that the LEA gets once a correction is recorded: what was corrected, in the officer's words."""
+CORRECTION_DATE, CONFIRMATION = "correction_date", "correction_confirmation"
+"""The content elements that the LEA is told once a correction is recorded, and never before: when, and what."""
 
 ASKS, STUDENT, REQUEST, REQUESTED_BY = "asks", "student", "request", "requested_by"
 QUESTION, ANSWER = "question", "answer"
-TO_CORRECT, GIVEN, CORRECTION = "to_correct", "given", "correction"
+TO_CORRECT, GIVEN, CORRECTION, REFUSED = "to_correct", "given", "correction", "refused"
 
 
 class Asked(StrEnum):
@@ -248,6 +248,12 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
                 where="name",
                 next_step=f"It is given by {BY_THEIR_ACTS[name]}.",
             )
+        case Learn(element=element) | Impossible(element=element) if element in (CORRECTION_DATE, CONFIRMATION):
+            raise Refused(
+                "This is told once the correction is recorded, and by nobody before.",
+                where="element",
+                next_step="Record the correction.",
+            )
         case Add():
             raise Refused("A request is for one agreement.", next_step="Open a case for each agreement.")
         case _:
@@ -298,7 +304,7 @@ def offers(state: CaseState) -> tuple[type[Act], ...]:
 
 PARENT_ACCESS = Kind(
     name="parent-access",
-    label="request for access",
+    label="access request",
     event="access",
     intake=AccessRequest,
     opening="request",
@@ -324,6 +330,7 @@ PARENT_ACCESS = Kind(
         CORRECTION: "What was corrected",
         QUESTION: "The LEA was asked",
         ANSWER: "The LEA answered",
+        REFUSED: "Why nothing is given",
     },
     awaits_answer=awaits_answer,
     keeps_data=True,

@@ -27,7 +27,7 @@ from models.tables import Agreement, Case, CaseAgreement, Duty
 from records.anchors import Suspension, anchors_by_agreement, current_anchors, suspensions
 from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
 from terms.anchors import needs_instant
-from terms.duties import HOLD_LIFTED, duties_for
+from terms.duties import HOLD_LIFTED, DueDuty, duties_for
 from terms.effective import EffectiveClause, EffectiveTerms
 
 
@@ -303,7 +303,7 @@ def _compute_one(
     found: _Computed = []
     for duty in duties_for(terms, event, given, zone=zone, defaults=matter.defaults, occurrences=rounds):
         status = DutyStatus(duty.status)
-        if duty.owed_by is not matter.side:
+        if duty.owed_by is not matter.side and not _is_chased(matter, duty):
             continue
         if status is DutyStatus.PENDING and awaited.isdisjoint(terms.clauses[duty.clause].anchors):
             continue  # nothing that this case awaits could start it
@@ -314,6 +314,16 @@ def _compute_one(
         stored = stored_due_date(duty, terms.hash, zone)
         found.append((stored.id, stored, status))
     return found
+
+
+def _is_chased(matter: Matter, duty: DueDuty) -> bool:
+    """Whether this side keeps the clock of a duty that the other side owes it.
+
+    It does where it asks every holder for its word: that of the party that owes the duty performs it, and what only
+    time ends follows from it. Whatever the other side has to send, it sends by means of its own.
+    """
+    word_or_time = duty.performed_by in (PerformedBy.CONFIRMATION, PerformedBy.TIME)
+    return bool(matter.kind.holders_see) and duty.owed_to is matter.side and word_or_time
 
 
 def _as_dated_by(side: Party, given: dict[str, datetime | date], known: tuple[str, ...]) -> dict[str, datetime | date]:

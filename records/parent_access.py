@@ -18,6 +18,7 @@ from cases.parent_access import (
     GIVEN,
     PARENT_ACCESS,
     QUESTION,
+    REFUSED,
     TO_CORRECT,
     AccessRequest,
     Correct,
@@ -32,7 +33,7 @@ from cases.values import AnchorValue
 from ledger.artifacts import fetch
 from ledger.entries import JsonObject
 from models import identifiers
-from models.enums import DutyStatus, PerformedBy
+from models.enums import DutyStatus, Party, PerformedBy
 from models.errors import InvalidFields, InvalidInput, Refused
 from models.phrases import instant_words
 from models.tables import Agreement, CaseDocument, Duty
@@ -46,8 +47,8 @@ TOLD_BY: dict[type[Act], str] = {NoteInaccuracy: TO_CORRECT, PutQuestion: QUESTI
 """The fact that each act tells besides the date that it gives."""
 
 
-def prepare_intake(session: Session, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
-    """Check that the agreement sets a duty about what is asked; no dated facts follow.
+def prepare_intake(session: Session, intake: Intake, now: datetime, side: Party) -> tuple[AnchorValue, ...]:
+    """Check that the agreement sets our ``side`` a duty about what is asked; no dated facts follow.
 
     Raises:
         InvalidFields: it sets none.
@@ -57,7 +58,8 @@ def prepare_intake(session: Session, intake: Intake, now: datetime) -> tuple[Anc
     if agreement is None:
         return ()  # whoever keeps it says so
     terms = terms_in_force(session, load_catalogue(), [agreement], now.date())[agreement.id]
-    started = {name for clause in terms.dated.get(PARENT_ACCESS.event, ()) for name in clause.anchors}
+    ours = (clause for clause in terms.dated.get(PARENT_ACCESS.event, ()) if clause.owed_by is side)
+    started = {name for clause in ours for name in clause.anchors}
     if started.isdisjoint(anchor.name for anchor in request.anchors()):
         raise InvalidFields(
             (
@@ -83,7 +85,9 @@ def record_act(recording: Recording) -> JsonObject:
             return set_anchor(recording, anchor)
         case Correct():
             return _correct(recording, act)
-        case RefuseRequest(reason=reason):
+        case RefuseRequest(ground=ground, reason=reason):
+            said = fetch(recording.session, reason.sha256).decode()
+            keep_fact(recording, REFUSED, f"{ground.replace('-', ' ').capitalize()}. {said}")
             return dismiss(recording, reason.sha256)
         case _:
             assert_never(act)

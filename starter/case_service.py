@@ -150,9 +150,11 @@ class CaseService:
         doubtful = _doubts_of_intake(kind, intake, now)
         case_id = identifiers.case_id(kind.name, self._digest(intake))
 
+        side = self._resources.settings.side
+
         def foresee() -> Consequences:
             with self._database.reading() as session:
-                further = () if session.get(Case, case_id) else prepare(session, kind, intake, now)
+                further = () if session.get(Case, case_id) else prepare(session, kind, intake, now, side)
                 return self._foresight(now).of_intake(session, kind, intake, further)
 
         return Checked(await asyncio.to_thread(foresee), tuple(doubt.problem for doubt in doubtful))
@@ -365,6 +367,7 @@ class CaseService:
                 dates_confirmed=meant,
                 authenticated=authenticated,
                 from_outside=from_outside,
+                side=self._resources.settings.side,
             )
 
     def _kept_back(self, case_id: UUID) -> list[UUID]:

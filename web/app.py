@@ -40,6 +40,7 @@ from web import (
     passkeys,
     proposals,
     referral,
+    vendor_links,
 )
 from web.failures import Failures
 from web.guard import Guard
@@ -50,6 +51,7 @@ from web.site import Site, check_route
 
 PARTS = (
     links,
+    vendor_links,
     holder_links,
     handed_over,
     referral,

@@ -29,7 +29,8 @@ from tests.support.access_requests import NOW, access_request, corrected, given
 DAY = timedelta(days=1)
 ASKED = AnchorValue(name=REVIEW_REQUESTED, first_day=date(2026, 12, 30))
 VOCABULARY = CaseVocabulary(
-    anchors=(REVIEW_REQUESTED, CORRECTION_REQUESTED, ANSWER_BY, LEA_ASKED, LEA_ANSWERED, CORRECTED)
+    elements=("correction_date", "correction_confirmation"),
+    anchors=(REVIEW_REQUESTED, CORRECTION_REQUESTED, ANSWER_BY, LEA_ASKED, LEA_ANSWERED, CORRECTED),
 )
 NOTE = {"act": "note-inaccuracy", "received_on": "2026-12-31", "to_correct": "The date of birth."}
 QUESTION = {"act": "put-question", "asked_at": NOW, "question": "Which of two students is meant?"}
@@ -112,6 +113,8 @@ def test_the_student_is_in_no_dated_fact_and_in_no_title() -> None:
         (corrected(NOW + DAY), "in the future"),
         (QUESTION | {"asked_at": NOW + DAY}, "in the future"),
         (ANSWER, "No question is open."),
+        ({"act": "learn", "element": "correction_date", "value": "10 March"}, "told once the correction is recorded"),
+        ({"act": "impossible", "element": "correction_confirmation"}, "told once the correction is recorded"),
         ({"act": "date", "name": CORRECTED, "instant": NOW}, "More than a date belongs to 'corrected'."),
         ({"act": "date", "name": LEA_ANSWERED, "instant": NOW}, "More than a date belongs to 'lea_answered'."),
     ],

@@ -35,7 +35,7 @@ def test_the_migrated_tables_are_those_of_the_models(database: Database) -> None
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
-    database.migrate()
+    really_migrate(database)
     with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 1
 
@@ -55,7 +55,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str, keyring: K
     with database.writing() as session:
         session.execute(text("CREATE TABLE duty (in_the_way INTEGER)"))
     with pytest.raises(Exception, match="duty"):
-        database.migrate()
+        really_migrate(database)
     assert inspect(database.engine).get_table_names() == ["duty"]
     database.close()
 

@@ -130,6 +130,8 @@ def test_what_the_lea_takes_back_is_owed_no_more(database: Database) -> None:
     assert case.statuses() == {REQUEST: DutyStatus.CANCELLED}
     with database.reading() as session:
         assert session.get_one(Case, case.id).status is CaseStatus.DISMISSED
+    shown = read_case_head(database, case.id, case.now).shown
+    assert shown["Why nothing is given"] == "Not entitled. The registrar: a court order says so."
 
 
 def test_what_was_given_and_corrected_stands_on_the_page(database: Database) -> None:

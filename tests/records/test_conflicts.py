@@ -21,7 +21,7 @@ from tests.support.access_requests import given, open_request
 from tests.support.case_in_sql import CaseInSql, Place
 from tests.support.directives import HOSTING, NOW, open_directive, text_of
 
-KEEPS = "An open request for access keeps this data"
+KEEPS = "An open access request keeps this data"
 
 
 def ask(database: Database) -> CaseInSql:
@@ -45,7 +45,7 @@ def test_holders_are_told_to_stop_and_asked_again_once_the_request_is_answered(d
     directive.compute()
     (stop,) = directive.write()
     assert stop.why is HolderMail.STOPPED
-    assert "an open request for access keeps this data" in " ".join(text_of(stop).split())
+    assert "an open access request keeps this data" in " ".join(text_of(stop).split())
     with pytest.raises(Refused, match=KEEPS):
         directive.answer(HOSTING)
     assert titles(database, directive.id) == [("Request of December", True, False)]
@@ -117,4 +117,4 @@ def test_the_provider_reads_it_on_its_own_page_too(database: Database) -> None:
     digest = directive.tasks()["provider"].link_digest
     assert digest
     ask(database)
-    assert read_linked_task(database, digest, NOW).kept_by == "an open request for access"
+    assert read_linked_task(database, digest, NOW).kept_by == "an open access request"
