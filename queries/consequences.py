@@ -37,6 +37,7 @@ from records.duties import (
     InScope,
     Matter,
     computed_duties,
+    dates_known,
     elements_dated_by,
     matter_of,
     may_change,
@@ -178,6 +179,7 @@ class Foresight:
         """
         scope, terms = self._agreements(session, affected_agreements(session, intake.agreements))
         anchors = {anchor.name: anchor for anchor in (*intake.anchors(), *further)}
+        agreements = [item.agreement_id for item in scope]
         matter = Matter(
             kind=kind,
             event=intake.event() or kind.event,
@@ -188,6 +190,7 @@ class Foresight:
             anchors={None: anchors},
             holds={},
             awaited=kind.awaits(CaseState(anchors=anchors)),
+            brought=dates_known(session, kind, agreements, self.now),
         )
         known = Known(elements_dated_by(anchors, terms) | intake.facts().keys(), {})
         return self._foreseen(session, matter, scope, known, None, contacts_of(intake, None))
