@@ -11,14 +11,26 @@ from cases.intake import Intake
 from cases.referral import FOUND, CloseUnreferred, Refer, ReferralAct
 from cases.values import AnchorValue
 from ledger.entries import JsonObject
-from models.errors import InvalidInput, Refused
+from models.enums import Party
+from models.errors import InvalidFields, InvalidInput, Refused
 from models.tables import Agreement, Notice
 from records.acts import Recording, dismiss, set_anchor
 from records.scope import extend_scope
 
 
-def prepare_intake(_: Session, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
-    """The LEA is found at once where whoever enters the request names its agreement."""
+def prepare_intake(_: Session, intake: Intake, now: datetime, side: Party) -> tuple[AnchorValue, ...]:
+    """The LEA is found at once where whoever enters the request names its agreement.
+
+    Raises:
+        InvalidFields: our ``side`` is the LEA's, to which others refer.
+    """
+    if side is not Party.PROVIDER:
+        own = InvalidInput(
+            "A district refers nobody to a district.",
+            where="district",
+            next_step="Deal with the request under your own procedures.",
+        )
+        raise InvalidFields((own,))
     return (AnchorValue(name=FOUND, instant=now),) if intake.agreements else ()
 
 

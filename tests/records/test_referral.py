@@ -123,6 +123,11 @@ def test_an_unknown_or_second_lea_is_refused(database: Database) -> None:
         check_intake(a_request("A", "B"), NOW)
 
 
+def test_a_district_refers_nobody(database: Database) -> None:
+    with database.reading() as session, pytest.raises(InvalidFields, match="refers nobody"):
+        prepare(session, REFERRAL, a_request(), NOW, Party.LEA)
+
+
 def test_closed_without_a_referral_no_letter_goes(database: Database) -> None:
     case = open_request(database, PLACE.reference)
     case.act(CloseUnreferred.model_validate({"reason": "An advertisement."}))
