@@ -149,6 +149,7 @@ def test_a_notice_that_reached_nobody_is_not_called_sent(
         given=(),
         lacking=(),
         given_at=utc_now() if given else None,
+        has_link=True,
         released_by=None,
         waited=True,
         vouched=False,
