@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field
 
-from cases.acts import Act, Add, ConfirmDone, Impossible, Learn, Made, Reason, SetDate, TakeAct
+from cases.acts import Act, Add, ConfirmDone, Made, Reason, SetDate, TakeAct
 from cases.anchors import check_days, check_instant
 from cases.certificate import BACKUPS_EXPIRE
 from cases.intake import Intake, Person, Text, person_problems
@@ -338,12 +338,6 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
                 where="name",
                 next_step=f"It is given by {BY_THEIR_ACTS[name]}.",
             )
-        case Learn(element=element) | Impossible(element=element) if element == CONFIRMATION:
-            raise Refused(
-                "The confirmation is written once every holder has confirmed or was waived, and by nobody before.",
-                where="element",
-                next_step="Look at the holders on the case's page.",
-            )
         case Add():
             raise Refused("A directive is for one agreement.", next_step="Open a case for each directive.")
         case _:
@@ -430,6 +424,9 @@ DISPOSITION = Kind(
     },
     holders_see=(EXTENT, CATEGORIES, NATURE, TRANSFER, INSTRUCTIONS),
     holders_document=CONFIRMATION,
+    only_by={
+        CONFIRMATION: "The confirmation is written once every holder has confirmed or was waived, and by nobody before."
+    },
     workflow="workflows.disposition:DispositionWorkflow",
     records="records.disposition",
     prepares="records.disposition:prepare_intake",

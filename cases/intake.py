@@ -80,7 +80,8 @@ class ApproximateTime(Frozen):
 class Intake(Frozen):
     """What opens a case. A kind's own intake adds its fields and says what they make known.
 
-    ``agreements`` are references of the agreements that the matter touches.
+    ``agreements`` are references of the agreements that the matter touches; a kind whose ``touches`` finds them gives
+    the field a default.
     """
 
     title: Title = Field(
@@ -100,13 +101,17 @@ class Intake(Frozen):
         """What is known from the start of each content element, by its id."""
         return {}
 
+    def documents(self) -> frozenset[str]:
+        """The content elements for which it brings a document that every LEA of the case gets."""
+        return frozenset()
+
     def identity(self) -> Any:
         """What two intakes of the same matter have in common, as JSON: in any order of agreements, in any zone."""
         return to_jsonable_python(_in_utc(self.model_dump() | {"agreements": sorted(set(self.agreements))}))
 
     def problems(self, now: datetime) -> Iterator[InvalidInput]:
         """Everything that cannot be as it is said, at ``now``; each names its field."""
-        if not self.agreements:
+        if not self.agreements and type(self).model_fields["agreements"].is_required():
             yield InvalidInput(
                 "No affected agreement is chosen.",
                 where="agreements",

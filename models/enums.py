@@ -182,6 +182,17 @@ DECISIONS = frozenset({AnswerKind.NO_OBJECTION, *EXERCISES})
 """The answers that decide what a notice asks."""
 
 
+class SignatureIntegrity(StrEnum):
+    """What was found of a document's digital signatures; one that is broken is not taken."""
+
+    INTACT = "intact"
+    """They are intact, and the last one covers the whole document."""
+    NOT_WHOLE = "not_whole"
+    """They are intact, and something was added to the document after the last one."""
+    NONE = "none"
+    """There is none."""
+
+
 class HolderStatus(StrEnum):
     """Where what is asked of one holder of the data stands."""
 

@@ -361,6 +361,9 @@ class Notice(SQLModel, table=True):
     ``also_performs`` are the ids of further duties towards the same LEA that the same message performs. Its link is
     good in the generation ``link_generation`` alone, and not at all once it was taken back; ``link_refusals`` counts
     how often it was tried when it was good no more.
+
+    One that ``offers`` its reader a right is answered by a decision about that, at ``decided_at``; that none came was
+    noted at ``silent_at``.
     """
 
     __tablename__ = "notice"
@@ -378,6 +381,9 @@ class Notice(SQLModel, table=True):
     dropped: bool = False
     reminders: int = 0
     acknowledged_at: datetime | None = _instant_or_none()
+    offers: bool = False
+    decided_at: datetime | None = _instant_or_none()
+    silent_at: datetime | None = _instant_or_none()
     link_generation: int = 1
     link_revoked_at: datetime | None = _instant_or_none()
     link_refusals: int = 0
@@ -609,7 +615,8 @@ OPEN_ANSWER = text("seen_at IS NULL AND kind <> 'acknowledged'")
 class Answer(SQLModel, table=True):
     """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named.
 
-    ``said_sha256`` is what was said, as evidence holds it. ``seen_at`` is when an officer was done with it,
+    ``ground`` is that on which it exercises a right, as the clause calls it. ``recorded_by`` is the officer who heard it
+    otherwise than by the link; then ``text`` is who said it, when and how. ``said_sha256`` is what was said, as evidence holds it. ``seen_at`` is when an officer was done with it,
     ``raised_at`` when those whose case it is were told of it.
     """
 
@@ -623,6 +630,8 @@ class Answer(SQLModel, table=True):
     name: str | None = _sealed_or_none("answer.name")
     email: str | None = _sealed_or_none("answer.email")
     text: str | None = _sealed_or_none("answer.text")
+    ground: str | None = None
+    recorded_by: str | None = None
     said_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     given_at: datetime = _instant()
     seen_at: datetime | None = _instant_or_none()

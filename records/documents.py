@@ -142,12 +142,8 @@ def _checked_agreement(
         asked, agreement_id = _together(elements.values()), None
     if document.element == GENERAL:
         return agreement_id
-    if document.element == kind_named(case.kind).holders_document:
-        raise InvalidInput(
-            "This is written by itself once every holder of the data has confirmed, and by nobody before.",
-            where="element",
-            next_step="Record the holders' confirmations.",
-        )
+    if says := kind_named(case.kind).only_by.get(document.element):
+        raise InvalidInput(says, where="element", next_step="Look at the case's page.")
     if document.element not in asked:
         raise InvalidInput(
             f"The terms ask for no document {document.element}.",

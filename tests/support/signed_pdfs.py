@@ -1,0 +1,80 @@
+"""PDFs as a successor signs them: with a key of the tests' own, altered afterwards, or not signed at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+from io import BytesIO
+
+import typst
+from asn1crypto.keys import PrivateKeyInfo
+from asn1crypto.x509 import Certificate
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign import signers
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+SIGNER = "Kim Example"
+
+
+@cache
+def plain_pdf(words: str = "We assume the obligations.") -> bytes:
+    """A PDF of one page that nobody signed digitally."""
+    written = typst.compile(words.encode(), format="pdf", ignore_system_fonts=True)
+    assert isinstance(written, bytes)
+    return written
+
+
+@cache
+def signed_pdf(words: str = "We assume the obligations.") -> bytes:
+    """The same, signed by ``SIGNER``, whose certificate no authority vouches for."""
+    out = BytesIO()
+    signers.sign_pdf(
+        IncrementalPdfFileWriter(BytesIO(plain_pdf(words))),
+        signers.PdfSignatureMetadata(field_name="Signature1"),
+        signer=_signer(),
+        output=out,
+    )
+    return out.getvalue()
+
+
+def altered(pdf: bytes) -> bytes:
+    """A signed PDF of which one signed byte was changed: in the comment that follows its first line."""
+    at = pdf.index(b"\n") + 2
+    return pdf[:at] + bytes([pdf[at] ^ 1]) + pdf[at + 1 :]
+
+
+def added_to(pdf: bytes) -> bytes:
+    """A signed PDF to which something was added as a PDF is added to: what was signed is still in it."""
+    writer, out = IncrementalPdfFileWriter(BytesIO(pdf)), BytesIO()
+    writer.update_root()
+    writer.write(out)
+    return out.getvalue()
+
+
+@cache
+def _signer() -> signers.SimpleSigner:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SIGNER)])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=365))
+        .sign(key, hashes.SHA256())
+    )
+    encoded = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return signers.SimpleSigner(
+        signing_cert=Certificate.load(certificate.public_bytes(serialization.Encoding.DER)),
+        signing_key=PrivateKeyInfo.load(encoded),
+        cert_registry=SimpleCertificateStore(),
+    )
