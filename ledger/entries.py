@@ -15,7 +15,7 @@ meaning; new ones are added freely. To add one, write a class; ``ledger.append.a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum, auto
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID, uuid4
@@ -24,10 +24,12 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from cases.values import AnchorValue
 from models.enums import (
+    AgreementChangeKind,
     Authentication,
     BatchStatus,
     ContactRole,
     DutyStatus,
+    EndedBy,
     HolderAnswerKind,
     HolderMail,
     NoticeKind,
@@ -172,6 +174,47 @@ class CalendarImported(_AgreementFile):
     """A school calendar was taken in for an agreement."""
 
     kind = "calendar_imported"
+
+
+class AgreementChangeEvent(Event):
+    """The life of an agreement, as somebody recorded it.
+
+    Attributes:
+        agreement_id: the agreement.
+        change: what was recorded, by its id.
+        what: what it tells: a termination, a renewal, that one is expected, or that it does not come.
+        day: the day that it tells: of the termination, the new last day, of the LEA's notice.
+        reason_sha256: why; left out where the LEA itself said it by its link.
+    """
+
+    agreement_id: Subject[UUID]
+    change: UUID
+    what: AgreementChangeKind
+    day: date
+    reason_sha256: Kept[str | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.change}"
+
+
+class AgreementChanged(AgreementChangeEvent):
+    """An agreement was terminated or renewed, or its renewal is expected, or does not come.
+
+    Attributes:
+        ended_by: who terminated it.
+        before: the dates of the agreement that stood before (ISO 8601).
+    """
+
+    kind = "agreement_changed"
+    ended_by: IfAny[EndedBy | None] = None
+    before: dict[str, str | None]
+
+
+class AgreementChangeTakenBack(AgreementChangeEvent):
+    """What was recorded of an agreement's life was wrong: the dates that stood before stand again."""
+
+    kind = "agreement_change_taken_back"
 
 
 # People and their sessions

@@ -50,6 +50,27 @@ class ContactRole(StrEnum):
     COPY_TO = "copy_to"
 
 
+class AgreementChangeKind(StrEnum):
+    """What was recorded of the life of an agreement."""
+
+    TERMINATED = "terminated"
+    RENEWED = "renewed"
+    """It lasts until another day."""
+    RENEWAL_EXPECTED = "renewal_expected"
+    """The LEA gave notice that it reasonably anticipates to renew."""
+    RENEWAL_FAILED = "renewal_failed"
+    """The renewal that was expected does not come."""
+
+
+class EndedBy(StrEnum):
+    """Who terminated an agreement."""
+
+    LEA = "lea"
+    PROVIDER = "provider"
+    BOTH = "both"
+    """By consent of both parties."""
+
+
 class CaseStatus(StrEnum):
     """Where a case stands."""
 

@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
 from models.enums import (
+    AgreementChangeKind,
     AnswerKind,
     Authentication,
     BatchStatus,
@@ -20,6 +21,7 @@ from models.enums import (
     ContactRole,
     DeliveryStatus,
     DutyStatus,
+    EndedBy,
     FactStatus,
     HolderAnswerKind,
     HolderStatus,
@@ -77,7 +79,9 @@ class Agreement(SQLModel, table=True):
     """One signed data privacy agreement with one LEA.
 
     ``originally_signed_on`` is set for an LEA that accepted a general offer of terms: when the agreement that it joins
-    was signed. ``choices`` are those of ``config/clauses/choices.yaml`` that its parties made.
+    was signed. ``choices`` are those of ``config/clauses/choices.yaml`` that its parties made. ``renewal_expected_on``
+    is when the LEA gave notice that it expects to renew. It was first ``entered_on`` a day; ``disposed_end_on`` is the
+    day of the end after which all of its data was found disposed of.
     """
 
     __tablename__ = "agreement"
@@ -92,9 +96,36 @@ class Agreement(SQLModel, table=True):
     originally_signed_on: date | None = None
     expires_on: date | None = None
     terminated_on: date | None = None
+    renewal_expected_on: date | None = None
+    disposed_end_on: date | None = None
+    entered_on: date | None = None
     exhibit_h_note: str | None = _sealed_or_none("agreement.exhibit_h_note")
     choices: list[str] = Field(default_factory=list, sa_type=JSON)
     imported_at: datetime = _instant()
+
+
+class AgreementChange(SQLModel, table=True):
+    """What somebody recorded of an agreement's life: that it was terminated or renewed, or is expected to be renewed.
+
+    ``day`` is the day that it tells. ``before`` are the dates that stood before (ISO 8601), so that one that is wrong
+    can be taken back; ``number`` counts those of one agreement.
+    """
+
+    __tablename__ = "agreement_change"
+
+    id: UUID = Field(primary_key=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    number: int
+    kind: AgreementChangeKind = _word(AgreementChangeKind)
+    day: date
+    ended_by: EndedBy | None = _word_or_none(EndedBy)
+    reason: str | None = _sealed_or_none("agreement_change.reason")
+    before: dict[str, str | None] = Field(sa_type=JSON)
+    recorded_by: str
+    recorded_at: datetime = _instant()
+    taken_back_by: str | None = None
+    taken_back_at: datetime | None = _instant_or_none()
+    taken_back_because: str | None = _sealed_or_none("agreement_change.taken_back_because")
 
 
 class AgreementContact(SQLModel, table=True):

@@ -333,7 +333,7 @@ def _known(session: Session) -> dict[str, AgreementRow]:
                 AgreementContactRow.model_validate(contact, from_attributes=True)
                 for contact in sorted(contacts[row.id], key=lambda contact: (roles.index(contact.role), contact.rank))
             ),
-            **row.model_dump(exclude={"id", "imported_at"}),
+            **row.model_dump(include=set(AgreementRow.model_fields)),
         )
         for row in session.exec(select(Agreement))
     }
@@ -345,7 +345,8 @@ def _keep(session: Session, rows: Sequence[AgreementRow], now: datetime) -> None
     session.execute(
         insert(Agreement),
         [
-            {"id": identifiers.agreement_id(row.reference), "imported_at": now} | row.model_dump(exclude={"contacts"})
+            {"id": identifiers.agreement_id(row.reference), "imported_at": now, "entered_on": now.date()}
+            | row.model_dump(exclude={"contacts"})
             for row in rows
         ],
     )
