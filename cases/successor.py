@@ -115,6 +115,7 @@ class RecordAnswer(Act):
     """Record what an LEA answered otherwise than by its notice's link: by telephone, by letter, at a meeting."""
 
     done_says = "The answer is recorded, with you as the one who heard it."
+    keeps_clocks = False
     act: Literal["record-answer"] = "record-answer"
     agreement: AgreementName = Field(title="Reference of the agreement")
     answer: HeardAnswer = Field(title="What it answered")
@@ -136,7 +137,7 @@ SuccessorAct: TypeAlias = AddAssurance | RecordAnswer | CallOff
 """What can be done in a successor case alone."""
 
 
-def check(message: TakeAct, state: CaseState, now: datetime) -> None:
+def check(message: TakeAct, _state: CaseState, _now: datetime) -> None:
     """What makes an act senseless in a successor case."""
     match message.act:
         case RecordAnswer(answer=HeardAnswer.TERMINATES, ground=None):
@@ -171,9 +172,9 @@ SUCCESSOR = Kind(
     opening="report",
     opening_title="Report a change of control",
     opening_says=(
-        "When the business, or the part of it that performs the services, passes to a successor by merger, acquisition, "
-        "consolidation or sale, report it with its closing date. Every LEA is told within the time that its agreement "
-        "gives, with the successor’s signed assurance, and answers by a link."
+        "When the business, or the part of it that performs the services, passes to a successor by merger, "
+        "acquisition, consolidation or sale, report it with its closing date. Every LEA is told within the time that its "
+        "agreement gives, with the successor’s signed assurance, and answers by a link."
     ),
     acts=(AddAssurance, RecordAnswer, CallOff),
     check=check,

@@ -646,9 +646,10 @@ OPEN_ANSWER = text("seen_at IS NULL AND kind <> 'acknowledged'")
 class Answer(SQLModel, table=True):
     """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named.
 
-    ``ground`` is that on which it exercises a right, as the clause calls it. ``recorded_by`` is the officer who heard it
-    otherwise than by the link; then ``text`` is who said it, when and how. ``said_sha256`` is what was said, as evidence holds it. ``seen_at`` is when an officer was done with it,
-    ``raised_at`` when those whose case it is were told of it.
+    ``ground`` is that on which it exercises a right, as the clause calls it. ``recorded_by`` is the officer who heard
+    it otherwise than by the link; then ``text`` is who said it, when and how. ``said_sha256`` is what was said, as
+    evidence holds it. ``seen_at`` is when an officer was done with it, ``raised_at`` when those whose case it is were
+    told of it.
     """
 
     __tablename__ = "answer"

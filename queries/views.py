@@ -478,7 +478,8 @@ class CaseHead(View):
     ``questions`` are what is asked as a decision, those still open first. ``computing`` is whether something recorded
     is not yet in its duties; ``kept_by`` are the legal holds that keep its data. ``own_acts`` are the acts of its kind
     alone that make sense now, ``offered`` the others that its page offers as forms. ``responsible`` and ``deputy`` are
-    whose it is, as far as their accounts are in use; ``assignable`` are the accounts whose it could be.
+    whose it is, as far as their accounts are in use; ``assignable`` are the accounts whose it could be. ``reasons`` are
+    the grounds on which its LEAs may exercise what its notices offer.
     """
 
     id: UUID
@@ -513,6 +514,7 @@ class CaseHead(View):
     responsible: str | None
     deputy: str | None
     assignable: tuple[str, ...]
+    reasons: dict[str, str]
 
     @property
     def choices(self) -> dict[str, dict[str, str]]:
@@ -526,6 +528,7 @@ class CaseHead(View):
             "elements": elements,
             "asked": asked,
             "holders": {holder.name: holder.name for holder in self.holders},
+            "reasons": self.reasons,
             "accounts": {name: name for name in self.assignable},
         }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID, uuid5
 
 import rfc8785
@@ -54,7 +55,7 @@ def keep_intake(
     case_id = identifiers.case_id(kind.name, digest)
     if session.get(Case, case_id):
         return case_id, True
-    agreements = affected_agreements(session, intake.agreements)
+    agreements = affected_agreements(session, touched(session, kind, intake, now).references)
     anchors = (*intake.anchors(), *prepare(session, kind, intake, now))
     kept_sha256 = _keep_files(session, intake, now)
     session.add(
@@ -91,7 +92,30 @@ def keep_intake(
             authenticated=authenticated,
         ),
     )
+    if kind.keeps:
+        keeps: KeepsOpening = _named(kind.keeps)
+        keeps(session, session.get_one(Case, case_id), intake, actor, now)
     return case_id, False
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Which agreements an intake touches, by reference; ``left_out`` are sentences about those that it does not."""
+
+    references: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def touched(session: Session, kind: Kind, intake: Intake, now: datetime) -> Touched:
+    """The agreements that an intake touches: those that it names, or what its kind finds; nothing is written.
+
+    Raises:
+        InvalidFields: the kind finds that one of them cannot be, or that there is none.
+    """
+    if kind.touches is None:
+        return Touched(intake.agreements)
+    touches: FindsAgreements = _named(kind.touches)
+    return touches(session, intake, now)
 
 
 def prepare(session: Session, kind: Kind, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
@@ -102,9 +126,14 @@ def prepare(session: Session, kind: Kind, intake: Intake, now: datetime) -> tupl
     """
     if kind.prepares is None:
         return ()
-    module, _, name = kind.prepares.partition(":")
-    prepares: PreparesIntake = getattr(import_module(module), name)
+    prepares: PreparesIntake = _named(kind.prepares)
     return prepares(session, intake, now)
+
+
+def _named(path: str) -> Any:
+    """What ``module:name`` names."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
 
 
 class PreparesIntake(Protocol):
@@ -112,6 +141,20 @@ class PreparesIntake(Protocol):
 
     def __call__(self, session: Session, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
         """Check an intake against SQL, and return the dated facts that follow."""
+
+
+class FindsAgreements(Protocol):
+    """What ``Kind.touches`` names."""
+
+    def __call__(self, session: Session, intake: Intake, now: datetime) -> Touched:
+        """Return the agreements that an intake touches."""
+
+
+class KeepsOpening(Protocol):
+    """What ``Kind.keeps`` names."""
+
+    def __call__(self, session: Session, case: Case, intake: Intake, actor: str, now: datetime) -> None:
+        """Keep what an intake holds besides its facts, in the transaction that opens its case."""
 
 
 def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, ...]:

@@ -7,15 +7,13 @@ from functools import cache
 from io import BytesIO
 
 import typst
-from asn1crypto.keys import PrivateKeyInfo
-from asn1crypto.x509 import Certificate
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 from cryptography.x509.oid import NameOID
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import signers
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 SIGNER = "Kim Example"
 
@@ -50,8 +48,8 @@ def altered(pdf: bytes) -> bytes:
 def added_to(pdf: bytes) -> bytes:
     """A signed PDF to which something was added as a PDF is added to: what was signed is still in it."""
     writer, out = IncrementalPdfFileWriter(BytesIO(pdf)), BytesIO()
-    writer.update_root()
-    writer.write(out)
+    writer.update_root()  # type: ignore[no-untyped-call]
+    writer.write(out)  # type: ignore[no-untyped-call]
     return out.getvalue()
 
 
@@ -70,11 +68,7 @@ def _signer() -> signers.SimpleSigner:
         .not_valid_after(now + dt.timedelta(days=365))
         .sign(key, hashes.SHA256())
     )
-    encoded = key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return signers.SimpleSigner(
-        signing_cert=Certificate.load(certificate.public_bytes(serialization.Encoding.DER)),
-        signing_key=PrivateKeyInfo.load(encoded),
-        cert_registry=SimpleCertificateStore(),
-    )
+    packed = pkcs12.serialize_key_and_certificates(None, key, certificate, None, NoEncryption())
+    signer = signers.SimpleSigner.load_pkcs12_data(packed, [])
+    assert signer
+    return signer
