@@ -173,8 +173,8 @@ SUCCESSOR = Kind(
     opening_title="Report a change of control",
     opening_says=(
         "When the business, or the part of it that performs the services, passes to a successor by merger, "
-        "acquisition, consolidation or sale, report it with its closing date. Every LEA is told within the time that its "
-        "agreement gives, with the successor’s signed assurance, and answers by a link."
+        "acquisition, consolidation or sale, report it with its closing date. Every LEA is told within the time that "
+        "its agreement gives, with the successor’s signed assurance, and answers by a link."
     ),
     acts=(AddAssurance, RecordAnswer, CallOff),
     check=check,

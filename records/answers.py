@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, TypeAlias, assert_never
+from typing import Any, NamedTuple, TypeAlias, assert_never
 from uuid import UUID, uuid4, uuid5
 
 import rfc8785
-from sqlalchemy import and_
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy import case as sql_case
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, insert, select, update
 
 from cases.kinds import kind_named
@@ -519,32 +520,51 @@ def read_answers(database: Database, case_id: UUID, *, listed: int | None = None
     """
     with database.reading() as session:
         case = require_case(session, case_id)
-        offers = (col(Notice.given_at).is_not(None), col(Notice.offers))
-        given, acknowledged, waiting, offering, silent = session.exec(
-            select(
-                func.count(col(Notice.given_at)),
-                func.count(col(Notice.acknowledged_at)),
-                func.count(sql_case((and_(col(Notice.given_at).is_not(None), unanswered()), 1))),
-                func.count(sql_case((and_(*offers), 1))),
-                func.count(sql_case((and_(col(Notice.silent_at).is_not(None), col(Notice.decided_at).is_(None)), 1))),
-            ).where(Notice.case_id == case_id, col(Notice.dropped).is_(False))
-        ).one()
+        counts = _count(session, case_id)
         exercised = [answer for kind in sorted(EXERCISES) for answer in _answers(session, case, kind)]
-        decided = session.exec(
-            select(func.count(col(Notice.decided_at))).where(Notice.case_id == case_id, col(Notice.dropped).is_(False))
-        ).one()
         return AnswersView(
-            given=given,
-            acknowledged=acknowledged,
-            unanswered=waiting,
-            offering=offering,
-            no_objections=decided - len(exercised),
-            silent=silent,
+            given=counts.given,
+            acknowledged=counts.acknowledged,
+            unanswered=counts.unanswered,
+            offering=counts.offering,
+            no_objections=counts.decided - len(exercised),
+            silent=counts.silent,
             exercised=tuple(exercised),
             unacknowledged=_unacknowledged(session, case_id, listed),
             questions=_answers(session, case, AnswerKind.QUESTION),
             contacts=_answers(session, case, AnswerKind.OTHER_CONTACT),
         )
+
+
+class _Counts(NamedTuple):
+    """Of the notices of a case, how many were given, and what came to them."""
+
+    given: int
+    acknowledged: int
+    unanswered: int
+    offering: int
+    decided: int
+    silent: int
+
+
+def _count(session: Session, case_id: UUID) -> _Counts:
+    given = col(Notice.given_at).is_not(None)
+    undecided = col(Notice.decided_at).is_(None)
+
+    def number(*which: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.count(sql_case((and_(*which), 1)))
+
+    row = session.execute(
+        select_columns(
+            number(given),
+            number(col(Notice.acknowledged_at).is_not(None)),
+            number(given, unanswered()),
+            number(given, col(Notice.offers).is_(True)),
+            number(col(Notice.decided_at).is_not(None)),
+            number(col(Notice.silent_at).is_not(None), undecided),
+        ).where(col(Notice.case_id) == case_id, col(Notice.dropped).is_(False))
+    ).one()
+    return _Counts(*row)
 
 
 def read_linked_questions(database: Database, notice_id: UUID) -> tuple[LinkedQuestion, ...]:

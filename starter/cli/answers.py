@@ -27,8 +27,8 @@ def answers(case: Annotated[str, typer.Argument(help="The case: its id or its sh
         console.print(
             f"Of {counted(found.offering, 'notice that asks', 'notices that ask')} for a decision: "
             f"{found.no_objections:,} no objection, {len(found.exercised):,} ended the agreement, of {found.silent:,} "
-            f"silence was noted, which is nobody's consent. It is noted {counted(settings.defaults.answer_days, 'day')} "
-            "after the notice, by default: no clause gives that time.",
+            "silence was noted, which is nobody's consent. It is noted "
+            f"{counted(settings.defaults.answer_days, 'day')} after the notice, by default: no clause gives that time.",
             soft_wrap=True,
         )
     _show("Agreements ended", found.exercised)

@@ -70,5 +70,5 @@ def _signer() -> signers.SimpleSigner:
     )
     packed = pkcs12.serialize_key_and_certificates(None, key, certificate, None, NoEncryption())
     signer = signers.SimpleSigner.load_pkcs12_data(packed, [])
-    assert signer
+    assert isinstance(signer, signers.SimpleSigner)
     return signer
