@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from io import BytesIO
 
@@ -29,9 +30,14 @@ def plain_pdf(words: str = "We assume the obligations.") -> bytes:
 @cache
 def signed_pdf(words: str = "We assume the obligations.") -> bytes:
     """The same, signed by ``SIGNER``, whose certificate no authority vouches for."""
+    with ThreadPoolExecutor(1) as beside:  # a signer runs an event loop of its own, and the test may have one
+        return beside.submit(_signed, plain_pdf(words)).result()
+
+
+def _signed(pdf: bytes) -> bytes:
     out = BytesIO()
     signers.sign_pdf(
-        IncrementalPdfFileWriter(BytesIO(plain_pdf(words))),
+        IncrementalPdfFileWriter(BytesIO(pdf)),
         signers.PdfSignatureMetadata(field_name="Signature1"),
         signer=_signer(),
         output=out,

@@ -25,6 +25,7 @@ from tests.support.dispositions import confirmed_by_each_holder
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
 from tests.support.officers import officer
 from tests.support.scripted_server import scripted_server
+from tests.support.successors import told_answered_and_silent
 
 HISTORIES = Path(__file__).parents[1] / "workflows" / "histories"
 FINGERPRINTS = HISTORIES.with_name("fingerprints")
@@ -210,6 +211,7 @@ STORIES = (
     Story(learnt_while_leaving, engine_with_mail_trouble),
     Story(begun_anew, engine_of_short_histories),
     Story(confirmed_by_each_holder),
+    Story(told_answered_and_silent),
 )
 
 

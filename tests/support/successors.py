@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlmodel import Session, col, select
 
 from cases.state import NoticePolicy
-from cases.successor import SUCCESSOR, SuccessorReport
+from cases.successor import SUCCESSOR, AddAssurance, SuccessorReport
 from config.database import Database
 from models.enums import AnswerKind
 from models.identifiers import agreement_id
@@ -21,11 +21,13 @@ from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.case_in_sql import CaseInSql, Place, keep_agreement
 from tests.support.incidents import OFFICER, QUIET
+from tests.support.officers import officer
 from tests.support.signed_pdfs import signed_pdf
 
 NOW = datetime.fromisoformat("2026-06-10T15:00:00+00:00")
 CLOSING = date(2026, 6, 1)
 NOTICE = "successor.notice"
+DAY = timedelta(days=1)
 ILLINOIS, OREGON = Place("ndpa-v1", "IL"), Place("ndpa-v2", "OR")
 CONTACT = {"name": "Kim Example", "email": "privacy@holdings.example.org"}
 
@@ -116,3 +118,20 @@ def played_answer(engine: VirtualEngine, case_id: UUID, reference: str, kind: An
 def today() -> date:
     """The day on which played cases begin."""
     return utc_now().date()
+
+
+async def told_answered_and_silent(
+    engine: VirtualEngine, agrees: str = "IL-001", terminates: str = "MO-001", silent: str = "VA-001"
+) -> UUID:
+    """The assurance comes late; one LEA does not object, one terminates, and of one silence is noted at the end."""
+    intake = report(agrees, terminates, silent, closing=today(), assurance=None)
+    case_id = await open_played(engine, intake, chase_hours=(24, 72))
+    await engine.advance(case_id, 20 * DAY)
+    await officer(engine).do(case_id, AddAssurance, OFFICER, assurance=signed_pdf())
+    await officer(engine).release_notices(case_id, actor=OFFICER)
+    await engine.settle(case_id)
+    now = await engine.now(case_id)
+    played_answer(engine, case_id, agrees, AnswerKind.NO_OBJECTION, now)
+    played_answer(engine, case_id, terminates, AnswerKind.TERMINATES, now)
+    await engine.advance(case_id, 31 * DAY)
+    return case_id
