@@ -28,7 +28,7 @@ from mail.transport import SmtpTransport
 from models.identifiers import TASK_QUEUE
 from starter.resources import Resources, connect
 from starter.schedules import keep_watchdog
-from starter.start import notice_policy, start_case
+from starter.start import end_rules, notice_policy, start_case
 from starter.writing import notice_writer, smtp_server
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -100,6 +100,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         reminders,
         replies,
         lambda case_id, now: start_case(resources.client, database, case_id, policy, now),
+        end_rules(resources),
     )
     return Worker(
         resources.client,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from cases.breach import BREACH
 from cases.disposition import DISPOSITION
+from cases.end_of_agreement import END_OF_AGREEMENT
 from cases.kind import Kind
 from cases.successor import SUCCESSOR
 from models.errors import NotFound
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, SUCCESSOR)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, END_OF_AGREEMENT, SUCCESSOR)}
 """The kinds by name."""
 
 

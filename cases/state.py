@@ -211,8 +211,7 @@ class CaseState(BaseModel):
         busy = self.waiting or self.leaving or self.put_off or self.is_behind()
         chasing = bool(self.chases) and self.summary.unacknowledged > 0
         lacking = self.summary.lacking_notices > 0 and not self.dismissed
-        awaited = self.summary.unsettled_holders > 0 and not self.dismissed
-        left = self.summary.open_duties or lacking or self.summary.undecided or awaited
+        left = self.summary.open_duties or lacking or self.summary.undecided or self.summary.unsettled_holders
         return not (busy or left or chasing)
 
     def waiting_of(self, clause: str | None) -> list[BatchPlan]:

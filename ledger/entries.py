@@ -1369,6 +1369,7 @@ class HolderAnswered(HolderEvent):
         answer: the answer as SQL keeps it.
         answer_kind: what sort of answer.
         performed: the duties that it performed, each with its verdict.
+        early: that the data went before it might; left out where it did not.
         said_sha256: what it said.
         files_sha256: the files that came with it.
     """
@@ -1377,6 +1378,7 @@ class HolderAnswered(HolderEvent):
     answer: UUID
     answer_kind: HolderAnswerKind
     performed: tuple[str, ...] = ()
+    early: IfAny[bool | None] = None
     said_sha256: Kept[str]
     files_sha256: Apart[tuple[str, ...]] = ()
 

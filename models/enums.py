@@ -62,6 +62,16 @@ class AgreementChangeKind(StrEnum):
     """The renewal that was expected does not come."""
 
 
+class LifeAct(StrEnum):
+    """What somebody may record of the life of an agreement."""
+
+    TERMINATE = "terminate"
+    RENEW = "renew"
+    EXPECT_RENEWAL = "expect-renewal"
+    RENEWAL_FAILED = "renewal-failed"
+    TAKE_BACK = "take-back"
+
+
 class EndedBy(StrEnum):
     """Who terminated an agreement."""
 
@@ -225,9 +235,11 @@ class HolderStatus(StrEnum):
     """It said that it holds nothing, and an officer accepted that."""
     WAIVED = "waived"
     """Two people decided that nobody waits for it."""
+    WITHDRAWN = "withdrawn"
+    """It is not asked any more: nothing is owed that its word would perform."""
 
 
-SETTLED = frozenset({HolderStatus.CONFIRMED, HolderStatus.HOLDS_NOTHING, HolderStatus.WAIVED})
+SETTLED = frozenset({HolderStatus.CONFIRMED, HolderStatus.HOLDS_NOTHING, HolderStatus.WAIVED, HolderStatus.WITHDRAWN})
 """Where nothing is awaited from a holder any more."""
 
 
@@ -263,6 +275,8 @@ class HolderMail(StrEnum):
     """A legal hold keeps the data: nothing may be disposed of."""
     RESUMED = "resumed"
     """The legal hold is lifted."""
+    WITHDRAWN = "withdrawn"
+    """Nothing is asked any more: what was asked before is taken back."""
     UNDECIDED = "undecided"
     """The provider: the directive waits for an officer's acceptance."""
     OTHERS_MISSING = "others_missing"

@@ -585,7 +585,8 @@ class HolderTask(SQLModel, table=True):
     instant, until ``due_at``; ``steps`` counts how far its ladder of reminders has come; ``told_due_at`` and
     ``stopped`` are what its holder was last told: by when, and whether a legal hold keeps the data. ``again_at`` is
     when it is written to next. Its link is known by the SHA-256 of its token; ``link_number`` makes each a link of its
-    own.
+    own. Its holder may not dispose of the data ``not_before`` an instant, nor while it ``waits`` for a prior notice;
+    ``told_not_before`` is what it was last told of that.
     """
 
     __tablename__ = "holder_task"
@@ -604,6 +605,9 @@ class HolderTask(SQLModel, table=True):
     awaited_since: datetime = _instant()
     asked_at: datetime | None = _instant_or_none()
     told_due_at: datetime | None = _instant_or_none()
+    waits: bool = False
+    not_before: datetime | None = _instant_or_none()
+    told_not_before: datetime | None = _instant_or_none()
     stopped: bool = False
     refused_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     steps: int = 0
@@ -619,7 +623,7 @@ class HolderAnswer(SQLModel, table=True):
 
     ``said_sha256`` is the artifact with all of it. A certificate needs no decision; a restore of the data makes it
     ``superseded_at``. ``until`` is the day until which it asks for time, ``backups_expire_on`` when the last backup
-    expires that still holds the data.
+    expires that still holds the data. ``early`` is whether it says that the data went before it might.
     """
 
     __tablename__ = "holder_answer"
@@ -636,6 +640,7 @@ class HolderAnswer(SQLModel, table=True):
     decided_by: str | None = None
     decided_at: datetime | None = _instant_or_none()
     accepted: bool | None = None
+    early: bool = False
     superseded_at: datetime | None = _instant_or_none()
 
 

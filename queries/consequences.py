@@ -37,6 +37,7 @@ from records.duties import (
     InScope,
     Matter,
     computed_duties,
+    dates_known,
     elements_dated_by,
     matter_of,
     may_change,
@@ -181,6 +182,7 @@ class Foresight:
         found = touched(session, kind, intake, self.now)
         scope, terms = self._agreements(session, affected_agreements(session, found.references))
         anchors = {anchor.name: anchor for anchor in (*intake.anchors(), *further)}
+        agreements = [item.agreement_id for item in scope]
         matter = Matter(
             kind=kind,
             event=intake.event() or kind.event,
@@ -191,6 +193,7 @@ class Foresight:
             anchors={None: anchors},
             holds={},
             awaited=kind.awaits(CaseState(anchors=anchors)),
+            brought=dates_known(session, kind, agreements, self.now),
         )
         told = intake.facts().keys() | intake.documents()
         known = Known(elements_dated_by(anchors, terms) | told)

@@ -422,6 +422,7 @@ class HolderAnswerView(View):
     decided_by: str | None
     decided_at: datetime | None
     accepted: bool | None
+    early: bool
     superseded_at: datetime | None
 
 
@@ -447,6 +448,8 @@ class HolderView(View):
     time_zone: str
     status: HolderStatus
     due_at: datetime | None
+    not_before: datetime | None
+    waits: bool
     asked_at: datetime | None
     again_at: datetime | None
     link_expires_at: datetime | None

@@ -8,22 +8,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import NamedTuple, TypeVar, assert_never
 from uuid import UUID, uuid4
 
 from sqlmodel import Session, col, func, select, update
 
+from cases.end_of_agreement import EXPIRES, TERMINATED
 from cases.kinds import KINDS
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import AgreementChanged, AgreementChangeTakenBack
-from models.enums import AgreementChangeKind, EndedBy
+from models.enums import AgreementChangeKind, EndedBy, LifeAct
 from models.errors import InvalidInput, Refused
 from models.phrases import day_words
 from models.tables import Agreement, AgreementChange, Case, CaseAgreement
 from records.reasons import checked_reason
+from terms.clock import day_of, zone_of
 
 OWN_DATES = ("terminated_on", "expires_on", "renewal_expected_on")
 """The dates of an agreement that what is recorded of its life changes."""
+
+
+class End(NamedTuple):
+    """How an agreement has ended: the dated fact of its terms, and the day."""
+
+    fact: str
+    day: date
+
+
+def end_of(agreement: Agreement, now: datetime) -> End | None:
+    """How an agreement has ended by now, in its LEA's time zone; of two ends the first counts, as in its terms.
+
+    It is in force on the last day until which it lasts, and no more on the day on which it is terminated.
+    """
+    today = day_of(now, zone_of(agreement.time_zone))
+    ends = []
+    if agreement.terminated_on and agreement.terminated_on <= today:
+        ends.append(End(TERMINATED, agreement.terminated_on))
+    if agreement.expires_on and agreement.expires_on < today:
+        ends.append(End(EXPIRES, agreement.expires_on))
+    return min(ends, key=lambda end: end.day, default=None)
 
 
 def record_termination(
@@ -74,7 +98,7 @@ def record_renewal(
     if expires_on <= last:
         raise InvalidInput(
             f"This is not after {day_words(last)}, until which it lasts or on which it was signed.",
-            where="expires_on",
+            where="on",
             next_step="Give the new last day.",
         )
     return _record(
@@ -166,6 +190,56 @@ def take_back_last(
     return change.kind
 
 
+def record_life(
+    session: Session,
+    agreement_id: UUID,
+    act: LifeAct,
+    *,
+    on: date | None,
+    by: EndedBy | None,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Record what somebody says of an agreement's life, whatever it is.
+
+    ``on`` is the day of the termination, the new last day, or the day of the LEA's notice; a renewal that fails and
+    what is taken back need none.
+
+    Raises:
+        InvalidInput: a day, who terminated it, or the reason is missing or cannot be.
+        Refused: it makes no sense as things stand.
+    """
+    match act:
+        case LifeAct.TERMINATE:
+            who = _given(by, "by", "Say who terminated it: the LEA, the provider, or both.")
+            record_termination(session, agreement_id, on=_day(on), by=who, reason=reason, actor=actor, now=now)
+        case LifeAct.RENEW:
+            record_renewal(session, agreement_id, expires_on=_day(on), reason=reason, actor=actor, now=now)
+        case LifeAct.EXPECT_RENEWAL:
+            record_expected_renewal(session, agreement_id, on=_day(on), reason=reason, actor=actor, now=now)
+        case LifeAct.RENEWAL_FAILED:
+            day = on or now.date()
+            record_failed_renewal(session, agreement_id, on=day, reason=reason, actor=actor, now=now)
+        case LifeAct.TAKE_BACK:
+            take_back_last(session, agreement_id, reason=reason, actor=actor, now=now)
+        case _:
+            assert_never(act)
+
+
+def _day(on: date | None) -> date:
+    return _given(on, "on", "Give the day.")
+
+
+Given = TypeVar("Given")
+
+
+def _given(value: Given | None, where: str, next_step: str) -> Given:
+    if value is None:
+        raise InvalidInput("Nothing is given here.", where=where, next_step=next_step)
+    return value
+
+
 def standing_changes(session: Session, agreements: Iterable[UUID]) -> list[AgreementChange]:
     """What is recorded of the lives of some agreements and was not taken back, the last first."""
     return list(
@@ -232,7 +306,7 @@ def _record(
 
 def _note_cases(session: Session, agreement_id: UUID, now: datetime) -> None:
     """Note on each open case that counts from the agreement's own dates that they have changed."""
-    kinds = [kind.name for kind in KINDS.values() if kind.uses_agreement_dates]
+    kinds = [kind.name for kind in KINDS.values() if kind.uses_agreement_dates or kind.dated_by]
     of_it = select(CaseAgreement.case_id).where(CaseAgreement.agreement_id == agreement_id)
     session.execute(
         update(Case)

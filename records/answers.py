@@ -309,6 +309,7 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
                 "recorded_by": answer.actor if answer.kind in DECISIONS and answer.actor != LEA else None,
                 "said_sha256": said.get(answer_id),
                 "given_at": now,
+                "seen_at": now if answer.kind in DECISIONS else None,  # nobody has to settle it
             }
             for answer_id, answer in named.items()
         ],

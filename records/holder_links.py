@@ -29,9 +29,11 @@ from records.cases import note_change
 from records.due_dates import read_due_dates
 from records.holders import (
     asked_duties,
+    check_may_dispose,
     confirm,
     contact_name,
     lock_tasks,
+    may_dispose,
     missing,
     others_come_first,
     take_other_answer,
@@ -58,7 +60,8 @@ class LinkedTask(View):
     """What the one who has a holder's link is shown.
 
     ``asked`` is what is to be done, by what people call it; ``missing`` how many other holders the provider waits for;
-    ``held`` whether a legal hold keeps the data.
+    ``held`` whether a legal hold keeps the data. Where the LEA is told first, it ``may_dispose`` of it ``not_before``
+    an instant.
     """
 
     id: UUID
@@ -68,6 +71,7 @@ class LinkedTask(View):
     lea_name: str
     time_zone: str
     holder: str | None
+    because: str
     data: str | None
     asked: dict[str, str]
     asked_on: date
@@ -75,6 +79,8 @@ class LinkedTask(View):
     expires_at: datetime
     status: HolderStatus
     missing: int
+    not_before: datetime | None
+    may_dispose: bool
     held: bool
     accepted: bool
     closed: bool
@@ -83,8 +89,12 @@ class LinkedTask(View):
     @property
     def takes_answers(self) -> bool:
         """Whether an answer is awaited and can be taken now."""
-        ready = self.accepted and not self.held and not self.closed and self.missing == 0
+        ready = self.accepted and self.may_dispose and not self.held and not self.closed and self.missing == 0
         return ready and self.status not in SETTLED
+
+    def is_asked_because(self, organisation: str) -> str:
+        """Why its data is disposed of, in a sentence."""
+        return self.because.format(lea=self.lea_name, organisation=organisation)
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,7 @@ def read_linked_task(database: Database, digest: str, now: datetime) -> LinkedTa
         NotFound: it leads nowhere, or no more.
     """
     with database.reading() as session:
-        return _linked(session, _task(session, digest, now))
+        return _linked(session, _task(session, digest, now), now)
 
 
 def give_holder_answer(database: Database, digest: str, given: GivenByHolder, *, actor: str, now: datetime) -> UUID:
@@ -119,7 +129,8 @@ def give_holder_answer(database: Database, digest: str, given: GivenByHolder, *,
             task = _task(session, digest, now)
             lock_tasks(session, task.case_id)
             case = session.get_one(Case, task.case_id)
-            _check_takes(_linked(session, task))
+            _check_takes(_linked(session, task, now))
+            check_may_dispose(task, now)
             _keep(session, case, task, given, actor, now)
             return case.id
     except Refused:
@@ -141,6 +152,7 @@ def _keep(session: Session, case: Case, task: HolderTask, given: GivenByHolder, 
         backups_expire_on=says.backups_expire_on if isinstance(says, Certificate) else None,
         given_at=now,
         given_by=actor,
+        early=isinstance(says, Certificate) and _is_early(session, task, says.performed_on),
     )
     performed: list[Duty] = []
     if isinstance(says, Certificate):
@@ -160,11 +172,18 @@ def _keep(session: Session, case: Case, task: HolderTask, given: GivenByHolder, 
             answer=answer.id,
             answer_kind=given.kind,
             performed=tuple(f"{duty.id} {duty.verdict}" for duty in performed),
+            early=answer.early or None,
             said_sha256=said_sha256,
             files_sha256=tuple(sha256 for _, sha256 in files),
         ),
     )
     note_change(session, case.id, now)
+
+
+def _is_early(session: Session, task: HolderTask, performed_on: date) -> bool:
+    """Whether data went before the first day on which it might."""
+    zone = ZoneInfo(session.get_one(Agreement, task.agreement_id).time_zone)
+    return task.not_before is not None and performed_on < task.not_before.astimezone(zone).date()
 
 
 def _said(task: HolderTask, given: GivenByHolder, files: Sequence[tuple[str, str]], now: datetime) -> bytes:
@@ -226,7 +245,8 @@ def _check_takes(linked: LinkedTask) -> None:
         raise kept_by_hold()
     if not linked.accepted:
         raise Refused("The directive is not accepted yet.", next_step="Accept or refuse it on the case's page.")
-    raise others_come_first(linked.missing)
+    if linked.missing:
+        raise others_come_first(linked.missing)
 
 
 def _note_refusal(database: Database, digest: str, actor: str, now: datetime) -> None:
@@ -244,7 +264,7 @@ def _note_refusal(database: Database, digest: str, actor: str, now: datetime) ->
         append(session, refused)
 
 
-def _linked(session: Session, task: HolderTask) -> LinkedTask:
+def _linked(session: Session, task: HolderTask, now: datetime) -> LinkedTask:
     case, agreement = session.get_one(Case, task.case_id), session.get_one(Agreement, task.agreement_id)
     kind, facts = kind_named(case.kind), current_facts(session, case.id)
     assert task.link_expires_at is not None, "only a link that lasts is read"
@@ -253,7 +273,9 @@ def _linked(session: Session, task: HolderTask) -> LinkedTask:
         select(HolderAnswer).where(HolderAnswer.task_id == task.id).order_by(col(HolderAnswer.given_at))
     )
     return LinkedTask(
-        **task.model_dump(include={"id", "case_id", "data", "due_at", "status"}),
+        **task.model_dump(include={"id", "case_id", "data", "due_at", "not_before", "status"}),
+        because=kind.holders_because,
+        may_dispose=may_dispose(task, now),
         case_reference=identifiers.case_reference(case.id),
         agreement_reference=agreement.reference,
         lea_name=agreement.lea_name,

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from cases.kinds import kind_named
 from cases.state import NoticePolicy
 from ledger.actors import ENGINE
 from ledger.append import append
@@ -23,12 +24,12 @@ from models import identifiers
 from models.enums import HolderMail
 from models.phrases import counted
 from models.tables import Agreement, AgreementContact, Case, HolderTask
-from records.holders import NextMail, contact_name, missing, plan_holders, tasks_of
+from records.holders import NextMail, contact_name, missing, plan_holders, tasks_of, withdraw
 from records.outbox import NoticeWriter
 
 MAIL = "message/rfc822"
 
-WITHOUT_LINK = frozenset({HolderMail.STOPPED, HolderMail.UNDECIDED, HolderMail.OTHERS_MISSING})
+WITHOUT_LINK = frozenset({HolderMail.STOPPED, HolderMail.WITHDRAWN, HolderMail.UNDECIDED, HolderMail.OTHERS_MISSING})
 """What is said without asking for an answer through the link."""
 
 
@@ -41,6 +42,7 @@ class HolderLetter:
     why: HolderMail
     step: int
     due_at: datetime | None
+    not_before: datetime | None
     link: int | None
     to: Mailbox
     holder: str
@@ -74,12 +76,14 @@ def note_letter(session: Session, letter: HolderLetter, now: datetime, *, reject
             task.stopped = False
         case HolderMail.REFUSED:
             task.refused_sha256 = None
+        case HolderMail.WITHDRAWN:
+            withdraw(task, now)
         case HolderMail.REMINDED | HolderMail.MOVED | HolderMail.UNDECIDED | HolderMail.OTHERS_MISSING:
             pass
         case _:
             assert_never(letter.why)
     if letter.why is not HolderMail.STOPPED:
-        task.told_due_at, task.steps = letter.due_at, letter.step
+        task.told_due_at, task.told_not_before, task.steps = letter.due_at, letter.not_before, letter.step
     session.add(task)
     append(
         session,
@@ -131,6 +135,7 @@ def _letter(
         why=mail.why,
         step=mail.step,
         due_at=task.due_at,
+        not_before=task.not_before,
         link=task.link_number if token else None,
         to=to,
         holder=contact_name(session, task) or writer.organisation.organisation,
@@ -143,7 +148,8 @@ def _letter(
 def _about(case: Case, task: HolderTask, mail: NextMail) -> str:
     """What a message is about: the same for each attempt to send it, another for any other message."""
     hold = case.changed_at if mail.why in (HolderMail.STOPPED, HolderMail.RESUMED) else None
-    return f"holder:{task.id}:{mail.why}:{task.link_number}:{mail.step}:{task.due_at}:{task.refused_sha256}:{hold}"
+    time = f"{task.due_at}:{task.not_before}"
+    return f"holder:{task.id}:{mail.why}:{task.link_number}:{mail.step}:{time}:{task.refused_sha256}:{hold}"
 
 
 def _token(task: HolderTask, writer: NoticeWriter, policy: NoticePolicy, now: datetime) -> str:
@@ -182,9 +188,11 @@ def _words(
     session: Session, writer: NoticeWriter, case: Case, task: HolderTask, agreement: Agreement, why: HolderMail
 ) -> tuple[str, list[str]]:
     """The subject and the paragraphs; what is asked in detail stands behind the link, not in the mail."""
-    lea, organisation = agreement.lea_name, writer.organisation.organisation
-    by = f" by {local_instant(task.due_at, ZoneInfo(agreement.time_zone))}" if task.due_at else ""
-    asked = f"{lea} has directed {organisation} to dispose of student data."
+    lea, organisation, zone = agreement.lea_name, writer.organisation.organisation, ZoneInfo(agreement.time_zone)
+    by = f" by {local_instant(task.due_at, zone)}" if task.due_at else ""
+    asked = kind_named(case.kind).holders_because.format(lea=lea, organisation=organisation)
+    if task.not_before:
+        asked += f" That may NOT be done before {local_instant(task.not_before, zone)}, since {lea} was told so."
     own = task.contact_id is None
     please = (
         f"Every subprocessor has answered. Please give {organisation}'s own certificate{by}:"
@@ -222,6 +230,12 @@ def _words(
             return "Please dispose of student data after all, and certify that", [
                 f"The legal hold on student data of {lea} is lifted.",
                 please,
+            ]
+        case HolderMail.WITHDRAWN:
+            return "Stop: please do not dispose of student data any more", [
+                f"We asked you to dispose of student data of {lea}. Please do NOT do so any more: what we asked is "
+                "withdrawn, and nothing is to be disposed of because of it.",
+                "If you have disposed of some of it already, please answer this message at once.",
             ]
         case HolderMail.UNDECIDED:
             return f"A directive of {lea} waits for you", [

@@ -17,7 +17,9 @@ from config.settings import Settings
 from models import identifiers
 from models.search_attributes import CASE_KIND
 from models.tables import Case
+from records.ends import Rules
 from records.restore import restore_state
+from starter.resources import Resources
 
 
 def notice_policy(settings: Settings) -> NoticePolicy:
@@ -37,6 +39,11 @@ def notice_policy(settings: Settings) -> NoticePolicy:
         holder_link_days=settings.holder_link_days,
         answer_days=settings.defaults.answer_days,
     )
+
+
+def end_rules(resources: Resources) -> Rules:
+    """By what this installation judges the end of an agreement."""
+    return Rules(resources.catalogue, resources.settings.defaults, resources.settings.side)
 
 
 async def start_case(client: Client, database: Database, case_id: UUID, policy: NoticePolicy, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from uuid import UUID, uuid4
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from cases.certificate import Certificate, HolderSays
 from cases.disposition import DISPOSITION, Directive
@@ -17,7 +17,7 @@ from cases.state import NoticePolicy
 from config.database import Database
 from mail.holder_links import HOLDER_FOLDER, digest_of
 from models.enums import HolderAnswerKind, HolderMail, HolderStatus, Sanitization
-from models.tables import Case, HolderTask
+from models.tables import Case, HolderAnswer, HolderTask
 from records.holder_links import GivenByHolder, give_holder_answer
 from records.holder_mail import HolderLetter, note_letter, prepare_letters
 from records.holders import contact_name
@@ -93,6 +93,12 @@ class DirectiveInSql(CaseInSql):
     def status(self, holder: str) -> HolderStatus:
         """Where what a holder is asked stands."""
         return self.tasks()[holder].status
+
+    def early(self, holder: str) -> bool:
+        """Whether what a holder certified last says that the data went before it might."""
+        of_it = select(HolderAnswer).where(HolderAnswer.task_id == self.tasks()[holder].id)
+        with self.database.reading() as session:
+            return session.exec(of_it.order_by(col(HolderAnswer.given_at).desc())).all()[0].early
 
     def answer(self, holder: str, says: HolderSays | None = None, kind: HolderAnswerKind | None = None) -> None:
         """Answer through the holder's link, with a certificate of today unless something else is given."""
