@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+from base64 import b64encode
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 from sqlmodel import col, select
@@ -17,6 +17,7 @@ from models.tables import Agreement, Answer, Duty, EvidenceEntry, Notice
 from records.agreements import import_agreements
 from starter.resources import utc_now
 from tests.support.case_in_sql import CaseInSql
+from tests.support.given_notices import give_notices
 from tests.support.installation import Installation, Visitor, demo_agreements, form_token
 from tests.support.signed_pdfs import altered, plain_pdf, signed_pdf
 from tests.support.successors import open_report, report, send_all
@@ -170,8 +171,6 @@ async def test_what_a_notice_does_not_offer_cannot_be_answered(told_of_breach: t
 
 @pytest.fixture
 def told_of_breach(known: Installation) -> tuple[Installation, str]:
-    from tests.support.given_notices import give_notices
-
     resources = known.resources
     return known, give_notices(resources.database, resources.catalogue, utc_now()).link(resources, V1)
 
@@ -236,8 +235,6 @@ async def test_an_assurance_that_cannot_be_taken_is_refused_at_the_form(
 
 
 async def test_programs_give_its_bytes_in_base64(known: Installation) -> None:
-    from base64 import b64encode
-
     officer = await known.officer()
     given = {
         "title": "The merger",
@@ -250,4 +247,4 @@ async def test_programs_give_its_bytes_in_base64(known: Installation) -> None:
     token = form_token(await officer.get(PAGE))
     answer = await officer.http.post("/api/cases/new/successor", json=given, headers={"X-Form-Token": token})
     assert answer.status_code == 201, answer.text
-    assert UUID(answer.json()["case_id"])
+    assert answer.json()["existed"] is False
