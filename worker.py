@@ -7,6 +7,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib import import_module
+from importlib.metadata import version
 
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -29,7 +30,7 @@ from models.identifiers import TASK_QUEUE
 from starter.resources import Resources, connect
 from starter.schedules import keep_watchdog
 from starter.start import end_rules, notice_policy, start_case
-from starter.writing import notice_writer, smtp_server
+from starter.writing import manager_of, notice_writer, smtp_server
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.watchdog import WatchdogWorkflow
 
@@ -90,9 +91,10 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         deputy_share=settings.deputy_share,
         soon=soon,
         time_zone=settings.time_zone or "UTC",
+        manager=manager_of(settings.organisation),
     )
     replies = ReplySender(database, transport, writer, unknown_resends=settings.unknown_resends)
-    holders = HolderActivities(database, transport, writer, reminders.telling)
+    holders = HolderActivities(database, transport, writer, reminders.telling, deputy_share=settings.deputy_share)
     policy = notice_policy(settings)
     watchdog = WatchdogActivities(
         resources.client,
@@ -122,6 +124,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         ],
         activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),
         workflow_runner=sandbox(),
+        build_id=f"duenotice-{version('duenotice')}",  # else all modules are read and hashed: a fifth of a start
         max_cached_workflows=cached_workflows,
         max_heartbeat_throttle_interval=HEARTBEAT_INTERVAL,
         graceful_shutdown_timeout=DRAIN,

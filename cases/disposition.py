@@ -411,7 +411,8 @@ DISPOSITION = Kind(
     opening_title="Enter a directive",
     opening_says=(
         "When an LEA directs that its student data is disposed of (Exhibit D), enter the directive as it was signed. "
-        "The time counts from its own date. Each subprocessor that holds the data, and then you, confirm by a link."
+        "The time counts from its own date. Each subprocessor that holds the data confirms by a link, and last the "
+        "provider."
     ),
     acts=(AcceptDirective, RefuseDirective, Extend, *HOLDER_ACTS),
     check=check,
@@ -431,7 +432,7 @@ DISPOSITION = Kind(
         REPRESENTATIVE: "Signed for the LEA by",
     },
     holders_see=(EXTENT, CATEGORIES, NATURE, TRANSFER, INSTRUCTIONS),
-    holders_because="{lea} has directed {organisation} to dispose of student data.",
+    holders_because="{lea} has directed {whom} to dispose of student data under the agreement {agreement}.",
     holders_document=CONFIRMATION,
     only_by=WRITTEN_BY_ITSELF,
     workflow="workflows.disposition:DispositionWorkflow",

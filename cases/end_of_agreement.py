@@ -35,7 +35,11 @@ from cases.values import AnchorValue, Day
 from models.errors import InvalidInput, Refused
 
 TERMINATED, EXPIRES, SERVICE_ENDED = "terminated", "expires", "service_ended"
+ENDS = frozenset({TERMINATED, EXPIRES, SERVICE_ENDED})
 RENEWAL_EXPECTED, ALL_REQUESTED = "renewal_expected", "all_requested"
+SAYINGS = {RENEWAL_EXPECTED: "We reasonably anticipate to renew the contract, so the data is to be kept."}
+"""What an LEA says by the link in a notice, by the dated fact that it thereby gives."""
+
 DISPOSAL, NOTICE_GIVEN = "disposal", "notice_given"
 DISPOSED_AT_END, DISPOSED_AGAIN = "disposed_at_end", "disposed_again"
 DESCRIPTION = "description"
@@ -130,9 +134,7 @@ END_OF_AGREEMENT = Kind(
     dated_by="records.end_of_agreement:dates_known",
     clocks=frozenset(
         {
-            TERMINATED,
-            EXPIRES,
-            SERVICE_ENDED,
+            *ENDS,
             DISPOSAL,
             NOTICE_GIVEN,
             DISPOSED_AT_END,
@@ -141,10 +143,11 @@ END_OF_AGREEMENT = Kind(
             RESTORED,
         }
     ),
+    only_after={DISPOSAL: ENDS},
     ahead=frozenset({DISPOSAL, BACKUPS_EXPIRE}),
     shown={DESCRIPTION: "To be disposed of"},
     holders_see=(DESCRIPTION,),
-    holders_because="The agreement between {lea} and {organisation} has ended, and its student data is disposed of.",
+    holders_because="The agreement {agreement} of {lea} with {whom} has ended, so its student data is disposed of.",
     holders_document=CONFIRMATION,
     only_by=WRITTEN_BY_ITSELF,
     workflow="workflows.end_of_agreement:EndOfAgreementWorkflow",

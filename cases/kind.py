@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -55,6 +55,7 @@ class Kind:
             without the case, and are read at each computation.
         clocks: the dated facts from which clauses count in such a case; None for all. A clause that only others start
             is not opened.
+        only_after: of those, the ones that count, and are awaited, only once one of others has come about.
         involvement: the dated fact that an agreement added later may have for itself; None where there is none.
         recurs: whether what recurs comes round again within the case.
         ahead: the dated facts that may lie in the future.
@@ -65,7 +66,7 @@ class Kind:
             ``package:name`` in a package, which then holds the words of its clauses too.
         holders_see: the content elements that each holder of the data is shown on the page behind its link. A kind
             that names any asks every holder for its confirmation (``records/holders.py``), once it is decided.
-        holders_because: why each holder is asked, as it is told by mail, with ``{lea}`` and ``{organisation}`` in it.
+        holders_because: why each holder is asked, with ``{lea}``, ``{whom}`` and ``{agreement}`` in it.
         holders_document: the content element that the case itself writes once every holder has confirmed.
         only_by: the content elements that nobody tells or adds as others are, each with what is said to whoever tries.
         for_families: whether what its notices' links lead to is for telling families.
@@ -93,6 +94,7 @@ class Kind:
     uses_agreement_dates: bool = False
     dated_by: str | None = None
     clocks: frozenset[str] | None = None
+    only_after: Mapping[str, frozenset[str]] = field(default_factory=dict)
     involvement: str | None = None
     recurs: bool = False
     ahead: frozenset[str] = frozenset()
@@ -119,9 +121,10 @@ class Kind:
         """Those of its own acts that its page offers in this state."""
         return self.offers(state) if self.offers else self.acts
 
-    def counts_from(self, anchor: str) -> bool:
-        """Whether a clause may count from a dated fact in such a case."""
-        return self.clocks is None or anchor in self.clocks
+    def counts_from(self, anchor: str, given: Collection[str]) -> bool:
+        """Whether a clause may count from a dated fact in such a case, where these facts are known."""
+        after = self.only_after.get(anchor)
+        return (self.clocks is None or anchor in self.clocks) and (after is None or not after.isdisjoint(given))
 
     def is_over(self, state: CaseState) -> bool:
         """Whether a case in this state has come to its end."""

@@ -1133,6 +1133,12 @@ class QuestionAsked(AnswerEvent):
     kind = "question_asked"
 
 
+class FactSaid(AnswerEvent):
+    """An LEA said that a dated fact has come about which the notice's clause lets its reader say."""
+
+    kind = "fact_said"
+
+
 class ContactNamed(AnswerEvent):
     """An LEA named another contact for notices."""
 
@@ -1371,6 +1377,7 @@ class HolderAnswered(HolderEvent):
         performed: the duties that it performed, each with its verdict.
         early: that the data went before it might; left out where it did not.
         said_sha256: what it said.
+        receipt_sha256: the completion certificate that its signer was given.
         files_sha256: the files that came with it.
     """
 
@@ -1380,11 +1387,12 @@ class HolderAnswered(HolderEvent):
     performed: tuple[str, ...] = ()
     early: IfAny[bool | None] = None
     said_sha256: Kept[str]
+    receipt_sha256: Kept[str]
     files_sha256: Apart[tuple[str, ...]] = ()
 
     @property
     def artifacts(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.said_sha256, *self.files_sha256)))
+        return tuple(dict.fromkeys((self.said_sha256, self.receipt_sha256, *self.files_sha256)))
 
     @property
     def key(self) -> str:

@@ -204,6 +204,8 @@ class AnswerKind(StrEnum):
     """It does not exercise the right that the notice offers."""
     TERMINATES = "terminates"
     """It terminates the agreement, as the clause that the notice offers lets it."""
+    FACT = "fact"
+    """That a dated fact has come about which its clause lets the notice's reader say, as an expected renewal."""
 
 
 EXERCISES = frozenset({AnswerKind.TERMINATES})
@@ -281,6 +283,10 @@ class HolderMail(StrEnum):
     """The provider: the directive waits for an officer's acceptance."""
     OTHERS_MISSING = "others_missing"
     """The provider: other holders have not confirmed."""
+    DIRECTED = "directed"
+    """The provider, where an LEA chases it: the directive itself."""
+    RECEIPT = "receipt"
+    """The completion certificate of what its holder answered."""
 
 
 class Role(StrEnum):

@@ -17,7 +17,9 @@ from sqlalchemy import ColumnElement, and_
 from sqlalchemy import case as sql_case
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, insert, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
+from cases.end_of_agreement import RENEWAL_EXPECTED
 from cases.kinds import kind_named
 from config.database import Database
 from ledger.actors import LEA
@@ -28,6 +30,7 @@ from ledger.entries import (
     AnswerSettled,
     ContactAdopted,
     ContactNamed,
+    FactSaid,
     NoObjection,
     NoticeAcknowledged,
     QuestionAsked,
@@ -40,11 +43,13 @@ from models.enums import DECISIONS, EXERCISES, AnswerKind, ContactRole, Delivery
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact, Answer, Case, DueDate, Duty, Notice, Reply
+from records.agreement_life import record_expected_renewal
 from records.due_dates import read_due_date
 from records.offers import Offer, carry_out, offer_of, reasons_of, unanswered, words_of
 from records.open_links import ended_links
 from records.scope import clauses_of_agreement, require_case
 from records.view import View
+from terms.clock import day_of, zone_of
 
 LONGEST_NAME = 200
 LONGEST_QUESTION = 10_000
@@ -78,7 +83,8 @@ class LinkedNotice(View):
     """What the holder of a notice's link is shown of it: no more than the mail said.
 
     ``offer`` is the right that it lets its reader exercise, ``decision`` what was decided about that at ``decided_at``.
-    ``for_families`` is whether what it leads to is for telling families.
+    ``for_families`` is whether what it leads to is for telling families. ``may_say`` is the dated fact that its reader
+    may say has come about, ``said_at`` when somebody did.
     """
 
     id: UUID
@@ -95,6 +101,8 @@ class LinkedNotice(View):
     decision: AnswerKind | None
     decided_at: datetime | None
     for_families: bool
+    may_say: str | None = None
+    said_at: datetime | None = None
 
 
 class ReplyView(View):
@@ -164,6 +172,7 @@ class AnswersView(View):
     unacknowledged: tuple[UnacknowledgedView, ...]
     questions: tuple[AnswerView, ...]
     contacts: tuple[AnswerView, ...]
+    facts: tuple[AnswerView, ...]
 
 
 def checked_answer(
@@ -185,6 +194,8 @@ def checked_answer(
     problems = [*_too_long("name", name, LONGEST_NAME), *_too_long("question", text, LONGEST_QUESTION)]
     if kind is AnswerKind.ACKNOWLEDGED:
         email = text = ""
+    elif kind is AnswerKind.FACT:
+        problems += [] if name else [_empty("name")]
     else:
         needed = {"name": name, "email": email} | ({"question": text} if kind is AnswerKind.QUESTION else {})
         problems += [_empty(where) for where, value in needed.items() if not value]
@@ -262,8 +273,9 @@ def check_room(database: Database, notice_id: UUID) -> None:
         Refused: so many came through its link that whoever holds it should write instead.
     """
     with database.reading() as session:
-        counted = (AnswerKind.QUESTION, AnswerKind.OTHER_CONTACT)
-        given = select(func.count()).where(Answer.notice_id == notice_id, col(Answer.kind).in_(counted))
+        given = select(func.count()).where(
+            Answer.notice_id == notice_id, col(Answer.kind).not_in((AnswerKind.ACKNOWLEDGED, *DECISIONS))
+        )
         if session.exec(given).one() >= MOST_ANSWERS:
             raise Refused(
                 f"{MOST_ANSWERS} questions and contacts came through this link already, so this one was not kept.",
@@ -314,6 +326,7 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
             for answer_id, answer in named.items()
         ],
     )
+    _take_facts(session, [answer for answer in named.values() if answer.kind is AnswerKind.FACT], now)
     arrived = {AnswerKind.ACKNOWLEDGED, *DECISIONS}
     acknowledged = [answer.notice_id for answer in named.values() if answer.kind in arrived]
     unsaid = col(Notice.acknowledged_at).is_(None)
@@ -366,12 +379,43 @@ def _event(answer: GivenAnswer, agreement: Agreement | None, said: dict[str, Any
             return QuestionAsked(**said)
         case AnswerKind.OTHER_CONTACT:
             return ContactNamed(**said)
+        case AnswerKind.FACT:
+            return FactSaid(**said)
         case AnswerKind.NO_OBJECTION | AnswerKind.TERMINATES:
             assert agreement, "a notice is given under an agreement"
             decision = NoObjection if answer.kind is AnswerKind.NO_OBJECTION else TerminationDeclared
             return decision(**said, agreement_id=agreement.id, ground=answer.ground)
         case _:
             assert_never(answer.kind)
+
+
+def _take_facts(session: Session, answers: Sequence[GivenAnswer], now: datetime) -> None:
+    """Let what LEAs say of a dated fact be known of their agreements; what is known already is only kept."""
+    for answer in answers:
+        agreement = session.exec(_agreement_of(answer.notice_id)).one()
+        renews = _may_say(session, answer.notice_id) == RENEWAL_EXPECTED
+        if renews and agreement.renewal_expected_on is None:
+            day = day_of(now, zone_of(agreement.time_zone))
+            record_expected_renewal(session, agreement.id, on=day, reason=None, actor=answer.actor, now=now)
+
+
+def _agreement_of(notice_id: UUID) -> SelectOfScalar[Agreement]:
+    joined = select(Agreement).join(Duty, col(Duty.agreement_id) == col(Agreement.id))
+    return joined.join(Notice, col(Notice.duty_id) == col(Duty.id)).where(Notice.id == notice_id)
+
+
+def _may_say(session: Session, notice_id: UUID) -> str | None:
+    """The dated fact that the reader of a notice may say has come about, if its clause has one and its case is open."""
+    case_id, agreement_id, clause, closed_at = session.exec(
+        select(Notice.case_id, Duty.agreement_id, Duty.clause, Case.closed_at)
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(Case, col(Case.id) == col(Notice.case_id))
+        .where(Notice.id == notice_id)
+    ).one()
+    if closed_at:
+        return None
+    clauses = clauses_of_agreement(session, case_id, agreement_id)
+    return next((found.may_say for found in clauses if found.id == clause), None)
 
 
 def _lock_notices(session: Session, notices: set[UUID]) -> dict[UUID, UUID]:
@@ -500,6 +544,10 @@ def read_linked_notice(database: Database, notice_id: UUID) -> LinkedNotice:
             decision=_decision(session, notice_id) if notice.decided_at else None,
             decided_at=notice.decided_at,
             for_families=kind_named(kind).for_families,
+            may_say=_may_say(session, notice_id),
+            said_at=session.exec(
+                select(func.min(Answer.given_at)).where(Answer.notice_id == notice_id, Answer.kind == AnswerKind.FACT)
+            ).one(),
         )
 
 
@@ -534,6 +582,7 @@ def read_answers(database: Database, case_id: UUID, *, listed: int | None = None
             unacknowledged=_unacknowledged(session, case_id, listed),
             questions=_answers(session, case, AnswerKind.QUESTION),
             contacts=_answers(session, case, AnswerKind.OTHER_CONTACT),
+            facts=_answers(session, case, AnswerKind.FACT),
         )
 
 

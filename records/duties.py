@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib import import_module
@@ -372,10 +372,10 @@ def _compute_one(
     found: _Computed = []
     for duty in duties_for(terms, event, given, zone=zone, defaults=matter.defaults, occurrences=rounds):
         status = DutyStatus(duty.status)
-        if duty.owed_by is not matter.side:
+        if duty.owed_by is not matter.side and not _is_chased(matter, duty):
             continue
         clause = terms.clauses[duty.clause]
-        if not _is_started(matter.kind, duty, clause, awaited):
+        if not _is_started(matter.kind, duty, clause, awaited, given):
             if duty.clause not in matter.begun:
                 continue  # nothing that this case knows or awaits could start it
             status = DutyStatus.CANCELLED
@@ -390,13 +390,13 @@ def _compute_one(
     return found
 
 
-def _is_started(kind: Kind, duty: DueDuty, clause: EffectiveClause, awaited: Set[str]) -> bool:
+def _is_started(kind: Kind, duty: DueDuty, clause: EffectiveClause, awaited: Set[str], given: Collection[str]) -> bool:
     """Whether a fact from which such cases count has started a duty's clock, or one that is awaited could."""
     match duty.status:
         case "pending":
-            return not awaited.isdisjoint(clause.anchors)
+            return any(anchor in awaited and kind.counts_from(anchor, given) for anchor in clause.anchors)
         case "running":
-            return duty.anchor is None or kind.counts_from(duty.anchor)
+            return duty.anchor is None or kind.counts_from(duty.anchor, given)
         case "cancelled":
             return True
         case _:
@@ -410,6 +410,16 @@ def _counted_anew(duty: DueDuty, matter: Matter, agreement_id: UUID) -> DueDuty:
     if times < 2:
         return duty
     return duty.model_copy(update={"occurrence": times, "why": (*duty.why, each_time_sentence(times))})
+
+
+def _is_chased(matter: Matter, duty: DueDuty) -> bool:
+    """Whether this side keeps the clock of a duty that the other side owes it.
+
+    It does where it asks every holder for its word: that of the party that owes the duty performs it, and what only
+    time ends follows from it. Whatever the other side has to send, it sends by means of its own.
+    """
+    word_or_time = duty.performed_by in (PerformedBy.CONFIRMATION, PerformedBy.TIME)
+    return bool(matter.kind.holders_see) and duty.owed_to is matter.side and word_or_time
 
 
 def _as_dated_by(side: Party, given: dict[str, datetime | date], known: tuple[str, ...]) -> dict[str, datetime | date]:

@@ -22,7 +22,7 @@ from cases.intake import Intake
 from cases.values import AnchorValue
 from ledger.entries import JsonObject
 from models import identifiers
-from models.enums import CaseStatus
+from models.enums import CaseStatus, Party
 from models.errors import InvalidFields, InvalidInput, Refused
 from models.phrases import day_words
 from models.tables import Agreement, Case, CaseAgreement
@@ -55,7 +55,7 @@ def _dates_of(session: Session, agreement: Agreement, now: datetime) -> Iterator
             yield DIRECTED, day
 
 
-def prepare_intake(session: Session, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
+def prepare_intake(session: Session, intake: Intake, now: datetime, _: Party) -> tuple[AnchorValue, ...]:
     """Check that an agreement has ended and nobody has seen to its data; no further dated facts follow.
 
     Raises:

@@ -82,7 +82,7 @@ def open_end(session: Session, rules: Rules, agreement_id: UUID, now: datetime) 
         return None
     match follows_from(session, rules, agreement, end, now):
         case Follows.CASE:
-            return _open(session, agreement, end, now)
+            return _open(session, rules, agreement, end, now)
         case Follows.DONE:
             agreement.disposed_end_on = end.day
         case Follows.IN_HAND | Follows.NOTHING | Follows.BY_HAND:
@@ -147,7 +147,7 @@ def _asks_for_disposal(
         and duty.owed_by is rules.side
         and duty.performed_by is PerformedBy.CONFIRMATION
         and duty.anchor is not None
-        and END_OF_AGREEMENT.counts_from(duty.anchor)
+        and END_OF_AGREEMENT.counts_from(duty.anchor, known)
         for duty in duties
     )
 
@@ -164,7 +164,7 @@ def _is_news(session: Session, agreement: Agreement, end: End) -> bool:
     return session.exec(recorded).first() is not None
 
 
-def _open(session: Session, agreement: Agreement, end: End, now: datetime) -> UUID:
+def _open(session: Session, rules: Rules, agreement: Agreement, end: End, now: datetime) -> UUID:
     intake = EndedAgreement(
         title=f"End of agreement {agreement.reference} on {day_words(end.day)}",
         agreements=(agreement.reference,),
@@ -172,5 +172,5 @@ def _open(session: Session, agreement: Agreement, end: End, now: datetime) -> UU
     )
     number = count_of_ends(session, agreement.id) + 1
     digest = identifiers.sha256_hex(f"{agreement.id}:{end.fact}:{end.day.isoformat()}:{number}".encode())
-    case_id, _ = keep_intake(session, END_OF_AGREEMENT, intake, digest, actor=ENGINE, now=now)
+    case_id, _ = keep_intake(session, END_OF_AGREEMENT, intake, digest, actor=ENGINE, now=now, side=rules.side)
     return case_id

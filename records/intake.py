@@ -21,7 +21,7 @@ from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import CaseOpened
 from models import identifiers
-from models.enums import Authentication, CaseStatus, FactStatus
+from models.enums import Authentication, CaseStatus, FactStatus, Party
 from models.errors import InvalidFields, InvalidInput
 from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact
 from records.file_types import type_of
@@ -44,10 +44,11 @@ def keep_intake(
     now: datetime,
     dates_confirmed: tuple[str, ...] = (),
     authenticated: Authentication | None = None,
+    side: Party = Party.PROVIDER,
 ) -> tuple[UUID, bool]:
     """Keep what opens a case; return its id, and whether the same intake had opened it before.
 
-    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless.
+    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless; ``side`` is our own.
 
     Raises:
         InvalidFields: an agreement is unknown, nobody can be written to under it, or the kind finds that it cannot be.
@@ -56,7 +57,7 @@ def keep_intake(
     if session.get(Case, case_id):
         return case_id, True
     agreements = affected_agreements(session, touched(session, kind, intake, now).references)
-    anchors = (*intake.anchors(), *prepare(session, kind, intake, now))
+    anchors = (*intake.anchors(), *prepare(session, kind, intake, now, side))
     kept_sha256 = _keep_files(session, intake, now)
     session.add(
         Case(
@@ -118,8 +119,10 @@ def touched(session: Session, kind: Kind, intake: Intake, now: datetime) -> Touc
     return touches(session, intake, now)
 
 
-def prepare(session: Session, kind: Kind, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
-    """The dated facts that follow from an intake by what SQL knows; nothing is written.
+def prepare(
+    session: Session, kind: Kind, intake: Intake, now: datetime, side: Party = Party.PROVIDER
+) -> tuple[AnchorValue, ...]:
+    """The dated facts that follow from an intake by what SQL knows, on our ``side``; nothing is written.
 
     Raises:
         InvalidFields: the kind finds that it cannot be; each problem names its field.
@@ -127,7 +130,7 @@ def prepare(session: Session, kind: Kind, intake: Intake, now: datetime) -> tupl
     if kind.prepares is None:
         return ()
     prepares: PreparesIntake = _named(kind.prepares)
-    return prepares(session, intake, now)
+    return prepares(session, intake, now, side)
 
 
 def _named(path: str) -> Any:
@@ -139,8 +142,8 @@ def _named(path: str) -> Any:
 class PreparesIntake(Protocol):
     """What ``Kind.prepares`` names."""
 
-    def __call__(self, session: Session, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
-        """Check an intake against SQL, and return the dated facts that follow."""
+    def __call__(self, session: Session, intake: Intake, now: datetime, side: Party) -> tuple[AnchorValue, ...]:
+        """Check an intake against SQL, and return the dated facts that follow for our ``side``."""
 
 
 class FindsAgreements(Protocol):

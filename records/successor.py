@@ -26,7 +26,7 @@ from cases.values import AnchorValue, KeptFile
 from ledger.append import append
 from ledger.artifacts import fetch, store
 from ledger.entries import JsonObject, SignaturesExamined
-from models.enums import AnswerKind, FactStatus, SignatureIntegrity
+from models.enums import AnswerKind, FactStatus, Party, SignatureIntegrity
 from models.errors import InvalidFields, InvalidInput, Refused
 from models.phrases import counted, day_words, instant_words
 from models.tables import Agreement, Answer, Case, CaseFact, Duty, Notice
@@ -126,7 +126,7 @@ def _left_out(references: Sequence[str], why: str) -> Iterable[str]:
         )
 
 
-def prepare_intake(session: Session, intake: Intake, _now: datetime) -> tuple[AnchorValue, ...]:
+def prepare_intake(session: Session, intake: Intake, _now: datetime, _side: Party) -> tuple[AnchorValue, ...]:
     """Look at the assurance that came with a report; no dated fact follows.
 
     Raises:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
-
-from temporalio.service import RPCError
 
 from cases.end_of_agreement import GoesOn
 from cases.values import KeptText
@@ -21,8 +18,7 @@ from records.end_of_agreement import case_of_end
 from records.ends import open_end
 from records.references import agreement_named
 from starter.case_service import CaseService
-from starter.resources import Resources, utc_now
-from starter.start import end_rules, notice_policy, start_case
+from starter.start import end_rules
 
 _log = get_logger("agreement_service")
 
@@ -38,10 +34,9 @@ class Recorded:
 class AgreementService:
     """Where the lives of agreements are recorded, for the command line, the web and rehearsals alike."""
 
-    def __init__(self, resources: Resources, cases: CaseService, clock: Callable[[], datetime] = utc_now) -> None:
-        self._resources = resources
+    def __init__(self, cases: CaseService) -> None:
+        self._resources = cases.resources
         self._cases = cases
-        self._clock = clock
 
     async def record(
         self, reference: str, act: LifeAct, *, on: date | None, by: EndedBy | None, reason: str, actor: str
@@ -55,12 +50,12 @@ class AgreementService:
             InvalidInput: something is missing or cannot be; ``where`` names the field.
             Refused: it makes no sense as things stand.
         """
-        now = self._clock()
+        now = self._cases.clock()
         case_id, opened, ended = await asyncio.to_thread(self._record, reference, act, on, by, reason, actor, now)
         if case_id is None:
             return Recorded(None)
         if opened:
-            await self._start(case_id, now)
+            await self._cases.start(case_id)
         elif ended:
             await self._cases.look_again(case_id)
         else:
@@ -86,13 +81,6 @@ class AgreementService:
             made = open_end(session, end_rules(self._resources), agreement_id, now)
             ended = end_of(session.get_one(Agreement, agreement_id), now) is not None
         return made or before, made is not None, ended
-
-    async def _start(self, case_id: UUID, now: datetime) -> None:
-        resources = self._resources
-        try:
-            await start_case(resources.client, resources.database, case_id, notice_policy(resources.settings), now)
-        except RPCError as error:
-            _log.warning("case not started", case_id=str(case_id), status=error.status.name)
 
     async def _end(self, case_id: UUID, reason: str, actor: str) -> None:
         """End the case of an agreement that goes on: who was told of a disposal is told that there is none."""

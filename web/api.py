@@ -15,18 +15,30 @@ from cases.intake import Intake
 from cases.kind import Kind
 from cases.state import CaseSummary
 from models.enums import CaseStatus, DutyStatus
-from queries.case_lists import CaseFilter, list_cases
+from queries.case_lists import PLACE, CaseFilter, CasePlace, list_cases
 from queries.cases import read_case, read_case_head
 from queries.consequences import Consequences
 from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
+from queries.holders import vendor_names
 from queries.progress import read_progress
 from queries.proposals import read_proof, read_proposal
-from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView, ProposalDetail
+from queries.views import (
+    AgreementLifeView,
+    CaseHead,
+    CaseRow,
+    CaseView,
+    CohortView,
+    DutyView,
+    EvidenceView,
+    ProgressView,
+    ProposalDetail,
+)
 from records.answers import AnswersView, read_answers
 from records.needs import NeedView, read_needs
 from starter.case_service import Checked
+from web.agreements import LifeRecord, life_of, record_of
 from web.cases import asking_of
 from web.files import attachment
 from web.paging import LAST_OFFSET
@@ -42,6 +54,8 @@ Offset: TypeAlias = Annotated[int, Query(ge=0, le=LAST_OFFSET)]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000)]
 Word: TypeAlias = Annotated[str | None, Query(pattern=r"^[\w-]*$")]
 """One of a set of words that the data decide on, such as a state."""
+Name: TypeAlias = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
+"""What people are called, or organisations."""
 
 
 class Opened(BaseModel):
@@ -121,14 +135,47 @@ def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened | Wou
     return open_case
 
 
+class CasePart(Part[CaseRow]):
+    """Some of the cases; the next part begins ``after`` what ``next`` names, if there is one."""
+
+    next: str | None
+
+
 @router.get("/cases")
 def cases(
-    site: TheSite, status: CaseStatus | None = None, kind: Word = None, offset: Offset = 0, limit: Limit = 100
-) -> Part[CaseRow]:
-    """Some of the cases, what is due soonest first: in one status, of one kind, or all."""
-    which = CaseFilter(status=status, kind=kind)
-    items, total = list_cases(site.resources.database, site.clock(), which, offset=offset, limit=limit)
-    return Part(items=items, total=total)
+    site: TheSite,
+    status: CaseStatus | None = None,
+    kind: Word = None,
+    state: Word = None,
+    district: Name = None,
+    vendor: Word = None,
+    assignee: Name = None,
+    overdue: bool = False,
+    after: Annotated[str | None, Query(pattern=PLACE)] = None,
+    limit: Limit = 100,
+) -> CasePart:
+    """Some of the cases, what is due soonest first: those that meet every condition, or all.
+
+    ``state`` and ``district`` are of an agreement that a case touches, ``vendor`` is the key of a holder of data whose
+    word it awaits, and ``assignee`` the account in whose charge it is, or ``(nobody)``.
+    """
+    which = CaseFilter(status, kind, state, district, vendor, assignee, overdue)
+    place = CasePlace.read(after) if after else None
+    part = list_cases(site.resources.database, site.clock(), which, after=place, limit=limit)
+    return CasePart(items=part.items, total=part.total, next=str(part.next) if part.next else None)
+
+
+class Vendor(BaseModel):
+    """One holder of data, and the key by which the cases are found that await its word."""
+
+    name: str
+    key: str
+
+
+@router.get("/vendors")
+def vendors(site: TheSite) -> tuple[Vendor, ...]:
+    """The holders of data on the list, and the provider itself."""
+    return tuple(Vendor(name=name, key=key) for key, name in vendor_names(site.resources.database).items())
 
 
 @router.get("/needs-you")
@@ -139,6 +186,26 @@ def needs_you(
     asking = asking_of(site, session, own=own)
     items, total = read_needs(site.resources.database, asking, site.clock(), offset=offset, limit=limit)
     return Part(items=items, total=total)
+
+
+@router.get("/agreements/{agreement_id}")
+def agreement(site: TheSite, agreement_id: UUID) -> AgreementLifeView:
+    """One agreement: whether it is in force, what follows from its end, and what was recorded of its life."""
+    return life_of(site, agreement_id)
+
+
+class LifeRecorded(BaseModel):
+    """What followed from a record: the case about the agreement's end, and whether it was ``opened`` by that."""
+
+    case_id: UUID | None
+    opened: bool
+
+
+@router.post("/agreements/{agreement_id}")
+async def record_life(site: TheSite, session: SignedIn, agreement_id: UUID, asked: LifeRecord) -> LifeRecorded:
+    """Record what became of an agreement: terminated, renewed, expected to be, not renewed, or taken back."""
+    recorded = await site.to_the_end(record_of(site, agreement_id, asked, session.actor))
+    return LifeRecorded(case_id=recorded.case_id, opened=recorded.opened)
 
 
 @router.get("/cases/{case_id}")

@@ -38,6 +38,7 @@ from web import (
     openings,
     passkeys,
     proposals,
+    vendor_links,
 )
 from web.failures import Failures
 from web.guard import Guard
@@ -48,6 +49,7 @@ from web.site import Site, check_route
 
 PARTS = (
     links,
+    vendor_links,
     holder_links,
     access,
     passkeys,

@@ -33,6 +33,7 @@ def answers(case: Annotated[str, typer.Argument(help="The case: its id or its sh
         )
     _show("Agreements ended", found.exercised)
     _show("Questions", found.questions)
+    _show("Renewals that they expect", found.facts)
     _show("Other contacts named", found.contacts)
     if found.unacknowledged:
         table = Table("not acknowledged", "agreement", "notice", "given", "reminders", box=None, pad_edge=False)
@@ -49,7 +50,8 @@ def _show(heading: str, given: tuple[AnswerView, ...]) -> None:
     console.print(Text(heading, style="bold"))
     for answer in given:
         state = f"done {instant_text(answer.seen_at)}" if answer.seen_at else "open"
-        who = f"{answer.lea_name}, {answer.name} <{answer.email}>"
+        address = f" <{answer.email}>" if answer.email else ""
+        who = f"{answer.lea_name}, {answer.name}{address}"
         if answer.recorded_by:
             who = f"{answer.lea_name}, as {answer.recorded_by} heard and recorded it"
         console.print(Text(f"  {who}, {instant_text(answer.given_at)}, {state}, {answer.id}"))

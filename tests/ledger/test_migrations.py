@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import inspect, text
 
 from config.database import Database
@@ -16,6 +18,7 @@ from config.keyring import Keyring
 from ledger.chain import GENESIS
 from migrations.__main__ import VERSIONS
 from migrations.compare import differences
+from tests.support.migrated import really_migrate
 
 REVISIONS = sorted(VERSIONS.glob("[0-9]*.py"))
 
@@ -34,15 +37,30 @@ def test_the_migrated_tables_are_those_of_the_models(database: Database) -> None
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
-    database.migrate()
+    really_migrate(database)
     with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 1
+
+
+def test_a_database_of_an_older_version_is_brought_to_this_one(empty_url: str, keyring: Keyring) -> None:
+    database = Database(empty_url, keyring)
+    config = Config()
+    config.set_main_option("script_location", str(VERSIONS.parent))
+    with database.writing() as session:
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, REVISIONS[0].name[:4])
+        assert session.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 0
+    really_migrate(database)
+    with database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 1
+        assert session.execute(text("SELECT version_num FROM alembic_version")).scalar() == REVISIONS[-1].name[:4]
+    database.close()
 
 
 def test_processes_that_start_together_migrate_once(empty_url: str, keyring: Keyring) -> None:
     starting = [Database(empty_url, keyring) for _ in range(4)]
     with ThreadPoolExecutor(len(starting)) as processes:
-        list(processes.map(Database.migrate, starting))
+        list(processes.map(really_migrate, starting))
     with starting[0].reading() as session:
         assert session.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 1
     for database in starting:
@@ -54,7 +72,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str, keyring: K
     with database.writing() as session:
         session.execute(text("CREATE TABLE duty (in_the_way INTEGER)"))
     with pytest.raises(Exception, match="duty"):
-        database.migrate()
+        really_migrate(database)
     assert inspect(database.engine).get_table_names() == ["duty"]
     database.close()
 
@@ -74,8 +92,8 @@ def test_the_first_revision_can_be_written_anew(tmp_path: Path) -> None:
     (copy / "versions").mkdir(parents=True)
     for source in VERSIONS.parent.glob("*.py"):
         (copy / source.name).write_bytes(source.read_bytes())
-    command = [sys.executable, "-m", "migrations", "first"]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stdout
+    writing = [sys.executable, "-m", "migrations", "first"]
+    said = subprocess.run(writing, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stdout
     assert said.startswith("migrations/versions/0001_create_the_tables.py")
     written = (copy / "versions" / "0001_create_the_tables.py").read_text()
     assert 'op.create_table("evidence"' in written.replace("(\n", "(").replace("( ", "(").replace("'", '"')

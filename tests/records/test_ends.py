@@ -21,6 +21,7 @@ from models.enums import (
     HolderStatus,
     LifeAct,
     NoticeKind,
+    Party,
     Verdict,
 )
 from models.errors import InvalidFields, Refused
@@ -149,7 +150,7 @@ def test_a_case_by_hand_needs_an_end_that_nobody_has_seen_to(database: Database)
         )
         with database.reading() as session:
             try:
-                prepare_intake(session, intake, JULY_1)
+                prepare_intake(session, intake, JULY_1, Party.PROVIDER)
             except InvalidFields as error:
                 return error.problems[0].message
         return ""
@@ -255,7 +256,7 @@ def test_ohio_has_ninety_days_unless_renewal_is_anticipated(database: Database) 
     record(database, OHIO, LifeAct.EXPECT_RENEWAL, JULY_1.date())
     case.compute()
     assert case.statuses() == {TERMINATION: DutyStatus.CANCELLED, END_NOTICE: DutyStatus.CANCELLED}
-    assert any("notice of expected renewal received" in why for why in case.due_date(TERMINATION).why)
+    assert any("expected renewal received" in why for why in case.due_date(TERMINATION).why)
     assert case.written() == {HOSTING: HolderMail.WITHDRAWN}
     assert case.status(HOSTING) is HolderStatus.WITHDRAWN
 
