@@ -51,6 +51,18 @@ class ApproximateTime(Frozen):
     first_day: Day | None = None
     last_day: Day | None = None
 
+    @classmethod
+    def written(cls, text: str) -> dict[str, str]:
+        """The fields of what people write: ``unknown``, an instant, a day, or ``FIRST..LAST``; each is read later."""
+        first, separator, last = text.partition("..")
+        if separator:
+            return {"kind": "range", "first_day": first, "last_day": last}
+        if text == "unknown":
+            return {"kind": "unknown"}
+        return (
+            {"kind": "date", "first_day": text} if len(text) <= len("2026-03-07") else {"kind": "instant", "at": text}
+        )
+
     def anchor(self, name: str) -> AnchorValue:
         """The time as the dated fact ``name``."""
         return AnchorValue(name=name, instant=self.at, first_day=self.first_day, last_day=self.last_day)
@@ -97,6 +109,11 @@ class Intake(Frozen):
         """The dated facts that are known from the start."""
         return ()
 
+    def dates(self) -> Mapping[str, AnchorValue]:
+        """The same by the field that gives each: of a fact's own name, or of that with ``_at``."""
+        fields = type(self).model_fields
+        return {fact.name if fact.name in fields else f"{fact.name}_at": fact for fact in self.anchors()}
+
     def facts(self) -> Mapping[str, str]:
         """What is known from the start of each content element, by its id."""
         return {}
@@ -108,6 +125,10 @@ class Intake(Frozen):
     def identity(self) -> Any:
         """What two intakes of the same matter have in common, as JSON: in any order of agreements, in any zone."""
         return to_jsonable_python(_in_utc(self.model_dump() | {"agreements": sorted(set(self.agreements))}))
+
+    def clashes(self, other: Intake) -> bool:
+        """Whether a case about ``other``, under an agreement of both, keeps one about this from being opened."""
+        return False
 
     def problems(self, now: datetime) -> Iterator[InvalidInput]:
         """Everything that cannot be as it is said, at ``now``; each names its field."""

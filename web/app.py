@@ -19,6 +19,7 @@ from models.errors import DuenoticeError
 from people.passkeys import RelyingParty
 from records.answers import AnswerBox
 from starter.case_service import CaseService
+from starter.many_openings import ManyOpenings
 from starter.resources import Resources, utc_now
 from web import (
     access,
@@ -32,6 +33,7 @@ from web import (
     follow_up,
     holder_links,
     links,
+    many,
     messages,
     notice_links,
     openid,
@@ -65,6 +67,7 @@ PARTS = (
     messages,
     agreements,
     api,
+    many,
     data_holders,
 )
 """The modules of pages; each has a router."""
@@ -88,6 +91,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     site = Site(
         resources,
         CaseService(resources, clock),
+        ManyOpenings(resources, clock),
         sessions,
         pages,
         answers,

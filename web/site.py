@@ -22,6 +22,7 @@ from people.sessions import record_refusal
 from records.answers import AnswerBox
 from records.outbox import NoticeWriter
 from starter.case_service import CaseService
+from starter.many_openings import ManyOpenings
 from starter.resources import Resources
 from starter.writing import notice_writer
 from web.attempts import Attempts
@@ -46,6 +47,7 @@ class Site:
 
     resources: Resources
     service: CaseService
+    openings: ManyOpenings
     sessions: Sessions
     pages: Pages
     answers: AnswerBox
@@ -76,7 +78,8 @@ class Site:
         return await asyncio.shield(task)
 
     async def finish(self) -> None:
-        """Wait for all work whose browser went away; called when the site stops."""
+        """Wait for all work whose browser went away, and stop opening files; called when the site stops."""
+        await self.openings.stop()
         await asyncio.gather(*self._unfinished, return_exceptions=True)
 
 
