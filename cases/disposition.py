@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field
 
-from cases.acts import Act, Add, ConfirmDone, Impossible, Learn, Made, Reason, SetDate, TakeAct
+from cases.acts import Act, Add, ConfirmDone, Made, Reason, SetDate, TakeAct
 from cases.anchors import check_days, check_instant
 from cases.certificate import BACKUPS_EXPIRE
 from cases.intake import Intake, Person, Text, person_problems
@@ -40,6 +40,11 @@ BY_THEIR_ACTS = {
 
 CONFIRMATION = "disposition_confirmation"
 """The content element that the case itself makes once every holder has confirmed."""
+
+WRITTEN_BY_ITSELF = {
+    CONFIRMATION: "The confirmation is written once every holder has confirmed or was waived, and by nobody before."
+}
+"""What nobody tells or adds, with what is said to whoever tries."""
 
 EXTENT, CATEGORIES, NATURE, TRANSFER, SCHEDULE = "extent", "categories", "nature", "transfer", "schedule"
 DE_IDENTIFIED, INSTRUCTIONS, REPRESENTATIVE = "de_identified", "instructions", "representative"
@@ -389,12 +394,6 @@ def check_disposal(message: TakeAct, now: datetime, by_their_acts: Mapping[str, 
                 where="name",
                 next_step=f"It is given by {by_their_acts[name]}.",
             )
-        case Learn(element=element) | Impossible(element=element) if element == CONFIRMATION:
-            raise Refused(
-                "The confirmation is written once every holder has confirmed or was waived, and by nobody before.",
-                where="element",
-                next_step="Look at the holders on the case's page.",
-            )
         case _:
             return
 
@@ -478,6 +477,7 @@ DISPOSITION = Kind(
     holders_see=(EXTENT, CATEGORIES, NATURE, TRANSFER, INSTRUCTIONS),
     holders_because="{lea} has directed {whom} to dispose of student data under the agreement {agreement}.",
     holders_document=CONFIRMATION,
+    only_by=WRITTEN_BY_ITSELF,
     workflow="workflows.disposition:DispositionWorkflow",
     records="records.disposition",
     prepares="records.disposition:prepare_intake",

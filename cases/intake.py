@@ -93,11 +93,9 @@ class ApproximateTime(Frozen):
 class Intake(Frozen):
     """What opens a case. A kind's own intake adds its fields and says what they make known.
 
-    ``agreements`` are references of the agreements that the matter touches.
+    ``agreements`` are references of the agreements that the matter touches; a kind whose ``touches`` finds them, or
+    that can be opened before anybody knows them, gives the field a default.
     """
-
-    agreements_may_follow: ClassVar[bool] = False
-    """Whether such a case can be opened before anybody knows which agreement it touches."""
 
     writes_to: ClassVar[Mapping[Party, str]] = {}
     """Whom the case writes to besides the sides of its agreements, each with the field that names the person."""
@@ -124,6 +122,10 @@ class Intake(Frozen):
         """What is known from the start of each content element, by its id."""
         return {}
 
+    def documents(self) -> frozenset[str]:
+        """The content elements for which it brings a document that every LEA of the case gets."""
+        return frozenset()
+
     def identity(self) -> Any:
         """What two intakes of the same matter have in common, as JSON: in any order of agreements, in any zone."""
         return to_jsonable_python(_in_utc(self.model_dump() | {"agreements": sorted(set(self.agreements))}))
@@ -134,7 +136,7 @@ class Intake(Frozen):
 
     def problems(self, now: datetime) -> Iterator[InvalidInput]:
         """Everything that cannot be as it is said, at ``now``; each names its field."""
-        if not self.agreements and not self.agreements_may_follow:
+        if not self.agreements and type(self).model_fields["agreements"].is_required():
             yield InvalidInput(
                 "No affected agreement is chosen.",
                 where="agreements",

@@ -74,8 +74,9 @@ class Kind:
         holders_see: the content elements that each holder of the data is shown on the page behind its link. A kind
             that names any asks every holder for its confirmation (``records/holders.py``), once it is decided.
         holders_because: why each holder is asked, with ``{lea}``, ``{whom}`` and ``{agreement}`` in it.
-        holders_document: the content element that the case itself writes once every holder has confirmed; nobody else
-            adds or tells it.
+        holders_document: the content element that the case itself writes once every holder has confirmed.
+        only_by: the content elements that nobody tells or adds as others are, each with what is said to whoever tries.
+        for_families: whether what its notices' links lead to is for telling families.
         keeps_data: whether the data of its agreements is kept while such a case is open, so that no disposal of it goes
             on (``records/keeping.py``).
         passes_on: the content element that is a document with all that was reported (``shown``), for the LEA of each of
@@ -84,6 +85,8 @@ class Kind:
         workflow: its workflow class, as ``module:name``.
         records: the module that stores its own acts; None where it has none.
         prepares: what checks an intake against SQL and adds the dated facts that follow from it, as ``module:name``.
+        touches: what says which agreements an intake touches that need not name them, as ``module:name``.
+        keeps: what keeps more of an intake than its facts once its case is there, as ``module:name``.
     """
 
     name: str
@@ -115,11 +118,15 @@ class Kind:
     holders_see: tuple[str, ...] = ()
     holders_because: str = ""
     holders_document: str | None = None
+    only_by: Mapping[str, str] = field(default_factory=dict)
+    for_families: bool = True
     keeps_data: bool = False
     passes_on: str | None = None
     hands_over: bool = False
     records: str | None = None
     prepares: str | None = None
+    touches: str | None = None
+    keeps: str | None = None
 
     @property
     def all_acts(self) -> tuple[type[Act], ...]:

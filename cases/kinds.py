@@ -11,9 +11,12 @@ from cases.end_of_agreement import END_OF_AGREEMENT
 from cases.kind import Kind
 from cases.parent_access import PARENT_ACCESS
 from cases.referral import REFERRAL
+from cases.successor import SUCCESSOR
 from models.errors import NotFound
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, END_OF_AGREEMENT, PARENT_ACCESS, REFERRAL)}
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (BREACH, DISPOSITION, END_OF_AGREEMENT, PARENT_ACCESS, REFERRAL, SUCCESSOR)
+}
 """The kinds by name."""
 
 

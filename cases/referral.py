@@ -55,7 +55,6 @@ class AskedFor(StrEnum):
 class DirectRequest(Intake):
     """What a parent, guardian or student asked the provider, as they wrote it."""
 
-    agreements_may_follow: ClassVar[bool] = True
     writes_to: ClassVar[Mapping[Party, str]] = {Party.PARENT: "asker"}
 
     agreements: tuple[str, ...] = Field(

@@ -34,6 +34,7 @@ from models.enums import (
     HolderMail,
     NoticeKind,
     Role,
+    SignatureIntegrity,
     Told,
     Verdict,
     Way,
@@ -1077,6 +1078,49 @@ class AnswerEvent(CaseEvent):
         return f"answered:{self.answer}"
 
 
+class DecisionGiven(AnswerEvent):
+    """An LEA decided about the right that a notice offers it.
+
+    Attributes:
+        agreement_id: its agreement.
+        ground: that on which it exercises the right, as the clause calls it.
+    """
+
+    agreement_id: UUID
+    ground: IfAny[str | None] = None
+
+
+class NoObjection(DecisionGiven):
+    """An LEA said that it does not exercise the right that a notice offers it."""
+
+    kind = "no_objection"
+
+
+class TerminationDeclared(DecisionGiven):
+    """An LEA terminated its agreement in answer to a notice."""
+
+    kind = "termination_declared"
+
+
+class SilenceNoted(CaseEvent):
+    """No decision came about the right that a notice offers. It is silence, and nobody's consent.
+
+    Attributes:
+        notice_id: the notice.
+        days: how long it was waited for.
+        default: the setting that this is from, since no clause gives it.
+    """
+
+    kind = "silence_noted"
+    notice_id: Subject[UUID]
+    days: int
+    default: str
+
+    @property
+    def key(self) -> str:
+        return f"silence-noted:{self.notice_id}"
+
+
 class NoticeAcknowledged(AnswerEvent):
     """An LEA acknowledged a notice."""
 
@@ -1419,6 +1463,29 @@ class DocumentAdded(DocumentEvent):
     """A document for families was added."""
 
     kind = "document_added"
+
+
+class SignaturesExamined(CaseEvent):
+    """A document's signatures were looked at before it was taken.
+
+    Attributes:
+        document_id: the document.
+        signatures: how many digital signatures it carries.
+        integrity: what was found of them. That their certificates are the signers' is never said.
+        attested: whether the actor said who signed it.
+        found_sha256: signers, instants and certificates, and who is said to have signed, with a salt.
+    """
+
+    kind = "signatures_examined"
+    document_id: Subject[UUID]
+    signatures: int
+    integrity: SignatureIntegrity
+    attested: bool
+    found_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"signatures-examined:{self.document_id}:{self.found_sha256}"
 
 
 class DocumentWithdrawn(DocumentEvent):

@@ -131,7 +131,8 @@ def _required(draft: Draft) -> Iterator[ContentElement]:
     asked: dict[str, list[ContentElement]] = {}
     for at_hand in draft.clauses:
         clause = draft.terms.clause(at_hand.id)
-        for element in clause.contents or (told.model_copy(update={"citation": UNASKED}) for told in clause.tells):
+        told = (element.model_copy(update={"citation": UNASKED}) for element in clause.tells)
+        for element in (*clause.contents, *told):
             asked.setdefault(element.id, []).append(element)
     for same in asked.values():
         citations = dict.fromkeys(element.citation for element in same)
@@ -139,8 +140,10 @@ def _required(draft: Draft) -> Iterator[ContentElement]:
 
 
 def _clauses(draft: Draft, catalogue: Catalogue, elements: tuple[ElementValue, ...]) -> Iterator[Clause]:
+    """What a notice is given under, and the right that it lets its reader exercise."""
     cited = [citation for element in elements for citation in element.citation.split("; ")]
-    for clause in draft.clauses:
+    offered = (draft.terms.clause(clause.id).offers for clause in draft.clauses)
+    for clause in (*draft.clauses, *(ClauseAtHand(right) for right in offered if right)):
         place = Place(draft.terms.form, draft.terms.state, clause.id)
         steps = operative_steps(catalogue, place, draft.terms.clause(clause.id).trail, cited)
         counted = draft.kind is NoticeKind.NOTICE and _is_to_a_side(draft)

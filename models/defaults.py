@@ -31,5 +31,7 @@ class Defaults(BaseModel):
     """Keeping a file that was handed to an LEA behind a link: no clause says how long."""
     change_notice_days: PositiveInt = 30
     """Telling of a change where the clause gives no number."""
+    answer_days: PositiveInt = 30
+    """Waiting for a party's decision about a right that a notice offers it: then its silence is recorded."""
     security_audit_days: PositiveInt = 90
     """Finishing the security audit that unauthorized access calls for."""

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Enum, Index, UniqueConstraint, and_, text
-from sqlmodel import Field, SQLModel, col
+from sqlalchemy import JSON, Column, Enum, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
 from models.enums import (
@@ -410,6 +410,9 @@ class Notice(SQLModel, table=True):
     where its reader is a side of the agreement: nobody else acknowledges it. Its link is
     good in the generation ``link_generation`` alone, and not at all once it was taken back; ``link_refusals`` counts
     how often it was tried when it was good no more.
+
+    One that ``offers`` its reader a right is answered by a decision about that, at ``decided_at``; that none came was
+    noted at ``silent_at``.
     """
 
     __tablename__ = "notice"
@@ -428,13 +431,12 @@ class Notice(SQLModel, table=True):
     reminders: int = 0
     acknowledged_at: datetime | None = _instant_or_none()
     has_link: bool = True
+    offers: bool = False
+    decided_at: datetime | None = _instant_or_none()
+    silent_at: datetime | None = _instant_or_none()
     link_generation: int = 1
     link_revoked_at: datetime | None = _instant_or_none()
     link_refusals: int = 0
-
-
-UNACKNOWLEDGED = and_(col(Notice.has_link), col(Notice.acknowledged_at).is_(None))
-"""What a notice is whose reader was asked to acknowledge it and did not."""
 
 
 class Delivery(SQLModel, table=True):
@@ -710,8 +712,10 @@ OPEN_ANSWER = text("seen_at IS NULL AND kind <> 'acknowledged'")
 class Answer(SQLModel, table=True):
     """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named.
 
-    ``said_sha256`` is what was said, as evidence holds it. ``seen_at`` is when an officer was done with it,
-    ``raised_at`` when those whose case it is were told of it.
+    ``ground`` is that on which it exercises a right, as the clause calls it. ``recorded_by`` is the officer who heard
+    it otherwise than by the link; then ``text`` is who said it, when and how. ``said_sha256`` is what was said, as
+    evidence holds it. ``seen_at`` is when an officer was done with it, ``raised_at`` when those whose case it is were
+    told of it.
     """
 
     __tablename__ = "answer"
@@ -724,6 +728,8 @@ class Answer(SQLModel, table=True):
     name: str | None = _sealed_or_none("answer.name")
     email: str | None = _sealed_or_none("answer.email")
     text: str | None = _sealed_or_none("answer.text")
+    ground: str | None = None
+    recorded_by: str | None = None
     said_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     given_at: datetime = _instant()
     seen_at: datetime | None = _instant_or_none()

@@ -30,6 +30,7 @@ from queries.troubles import troubles_of
 from queries.views import CaseHead, CaseView, FactView
 from records.anchors import current_anchors
 from records.due_dates import StoredDueDate, read_due_date
+from records.offers import reasons_of
 from records.outbox import current_facts
 from records.responsible import assignable, assignments
 from records.scope import require_case
@@ -118,10 +119,11 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
             undecided=summary.undecided > 0,
         ),
         awaits_answer=not ended and kind.awaits_answer(state),
-        own_acts=() if ended else tuple(act.act_name() for act in kind.own_acts(state)),
+        own_acts=tuple(act.act_name() for act in kind.own_acts(state) if not (ended and act.keeps_clocks)),
         responsible=able[0].name if able else None,
         deputy=able[1].name if len(able) > 1 else None,
         assignable=assignable(session),
+        reasons=reasons_of(session, case),
         can_release=summary.waiting_notices + withheld > 0,
     )
 

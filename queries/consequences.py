@@ -43,6 +43,7 @@ from records.duties import (
     may_change,
     scope_of,
 )
+from records.intake import touched
 from records.notices import Known, known_elements, leaving_moment
 from records.outbox import addressees_under, contacts_of_cases, may_be_told
 from records.parties import contacts_of
@@ -137,7 +138,8 @@ class GivenUp(Consequence):
 class Consequences(Consequence):
     """What would follow at ``at``: overdue duties first, then by due instant.
 
-    ``agreements`` counts the agreements that the case would touch. ``at_once`` is whether notices leave in this
+    ``agreements`` counts the agreements that the case would touch, ``left_out`` says which it would not, although they
+    are on file. ``at_once`` is whether notices leave in this
     installation without anybody's release.
     """
 
@@ -147,6 +149,7 @@ class Consequences(Consequence):
     given_up: tuple[GivenUp, ...]
     supplements: Supplements | None
     at_once: bool
+    left_out: tuple[str, ...] = ()
 
     @property
     def overdue(self) -> int:
@@ -177,7 +180,8 @@ class Foresight:
         Raises:
             InvalidFields: an agreement is unknown, or nobody can be written to under it.
         """
-        scope, terms = self._agreements(session, affected_agreements(session, intake.agreements))
+        found = touched(session, kind, intake, self.now)
+        scope, terms = self._agreements(session, affected_agreements(session, found.references))
         anchors = {anchor.name: anchor for anchor in (*intake.anchors(), *further)}
         agreements = [item.agreement_id for item in scope]
         matter = Matter(
@@ -192,8 +196,10 @@ class Foresight:
             awaited=kind.awaits(CaseState(anchors=anchors)),
             brought=dates_known(session, kind, agreements, self.now),
         )
-        known = Known(elements_dated_by(anchors, terms) | intake.facts().keys(), {})
-        return self._foreseen(session, matter, scope, known, None, contacts_of(intake, None))
+        told = intake.facts().keys() | intake.documents()
+        known = Known(elements_dated_by(anchors, terms) | told)
+        foreseen = self._foreseen(session, matter, scope, known, None, contacts_of(intake, None))
+        return foreseen.model_copy(update={"left_out": found.left_out})
 
     def of_act(self, session: Session, case: Case, act: Act, given: DatesGiven) -> Consequences:
         """What would follow from an act that gives these dated facts, or brings in agreements."""

@@ -555,7 +555,7 @@ class CaseHead(View):
     which it does not go together. ``awaits_answer`` is whether somebody outside was asked and has not answered.
     ``own_acts`` are the acts of its kind alone that make sense now, ``offered`` the others that its page offers as
     forms. ``responsible`` and ``deputy`` are whose it is, as far as their accounts are in use; ``assignable`` are the
-    accounts whose it could be.
+    accounts whose it could be. ``reasons`` are the grounds on which its LEAs may exercise what its notices offer.
     """
 
     id: UUID
@@ -592,6 +592,7 @@ class CaseHead(View):
     responsible: str | None
     deputy: str | None
     assignable: tuple[str, ...]
+    reasons: dict[str, str]
 
     @property
     def choices(self) -> dict[str, dict[str, str]]:
@@ -605,6 +606,7 @@ class CaseHead(View):
             "elements": elements,
             "asked": asked,
             "holders": {holder.name: holder.name for holder in self.holders},
+            "reasons": self.reasons,
             "keeping": {row.reference: row.title for row in self.conflicts if row.keeps and not row.lifted_at},
             "accounts": {name: name for name in self.assignable},
         }

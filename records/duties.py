@@ -144,6 +144,7 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
         by_confirmation=performed(PerformedBy.CONFIRMATION),
         by_time=performed(PerformedBy.TIME),
         by_other_means=tuple(sorted({clause.id for clause in about if clause.may_be_done_elsewhere} & of_case)),
+        offering=tuple(sorted({clause.id for clause in about if clause.offers} & of_case)),
         asked=asked_dates(session, case, terms.values()),
         grounds=tuple(sorted({ground for clause in event for ground in clause.grounds})),
     )

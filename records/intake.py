@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID, uuid5
 
 import rfc8785
@@ -57,17 +58,21 @@ def keep_intake(
     Raises:
         InvalidFields: an agreement is unknown, nobody can be written to under it, or the kind finds that it cannot be.
     """
-    given = GivenIntake(intake, digest, dates_confirmed)
+    given = GivenIntake(intake, digest, dates_confirmed, from_outside)
     (kept,) = keep_intakes(session, kind, [given], actor=actor, now=now, authenticated=authenticated, side=side)
     return kept
 
 
 class GivenIntake(NamedTuple):
-    """An intake, what names it, and the dates in it that are hardly meant and were confirmed nevertheless."""
+    """An intake, what names it, and the dates in it that are hardly meant and were confirmed nevertheless.
+
+    ``from_outside`` is whether nobody of the installation knows of it yet.
+    """
 
     intake: Intake
     digest: str
     dates_confirmed: tuple[str, ...] = ()
+    from_outside: bool = False
 
 
 def keep_intakes(
@@ -85,13 +90,14 @@ def keep_intakes(
 
     ``refuse`` is told of each that cannot be, of which nothing is kept; without it, the first one is raised.
     """
-    kept, entries = [], []
+    kept, entries, new = [], [], []
     for one in given:
         case_id = identifiers.case_id(kind.name, one.digest)
         existed = session.get(Case, case_id) is not None
         try:
             if not existed:
                 entries.append(_keep(session, kind, one, case_id, actor, now, authenticated, side))
+                new.append((case_id, one.intake))
         except InvalidFields as error:
             if refuse is None:
                 raise
@@ -99,6 +105,10 @@ def keep_intakes(
         else:
             kept.append((case_id, existed))
     append(session, *entries)
+    if kind.keeps:
+        keeps: KeepsOpening = _named(kind.keeps)
+        for case_id, intake in new:
+            keeps(session, session.get_one(Case, case_id), intake, actor, now)
     return kept
 
 
@@ -114,7 +124,7 @@ def _keep(
 ) -> CaseOpened:
     """Keep one intake; return its evidence. Whether it can be is found out before anything is written."""
     intake = given.intake
-    agreements = affected_agreements(session, intake.agreements)
+    agreements = affected_agreements(session, touched(session, kind, intake, now).references)
     anchors = (*intake.anchors(), *prepare(session, kind, intake, now, side))
     kept_sha256 = _keep_files(session, intake, now)
     session.add(
@@ -129,7 +139,7 @@ def _keep(
             changed_at=now,
             responsible_id=reporter(session, actor),
             undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in anchors})),
-            untold=from_outside,
+            untold=given.from_outside,
         )
     )
     session.flush()
@@ -154,6 +164,26 @@ def _keep(
     )
 
 
+@dataclass(frozen=True)
+class Touched:
+    """Which agreements an intake touches, by reference; ``left_out`` are sentences about those that it does not."""
+
+    references: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def touched(session: Session, kind: Kind, intake: Intake, now: datetime) -> Touched:
+    """The agreements that an intake touches: those that it names, or what its kind finds; nothing is written.
+
+    Raises:
+        InvalidFields: the kind finds that one of them cannot be, or that there is none.
+    """
+    if kind.touches is None:
+        return Touched(intake.agreements)
+    touches: FindsAgreements = _named(kind.touches)
+    return touches(session, intake, now)
+
+
 def prepare(
     session: Session, kind: Kind, intake: Intake, now: datetime, side: Party = Party.PROVIDER
 ) -> tuple[AnchorValue, ...]:
@@ -167,9 +197,14 @@ def prepare(
         raise InvalidFields(problems)
     if kind.prepares is None:
         return ()
-    module, _, name = kind.prepares.partition(":")
-    prepares: PreparesIntake = getattr(import_module(module), name)
+    prepares: PreparesIntake = _named(kind.prepares)
     return prepares(session, intake, now, side)
+
+
+def _named(path: str) -> Any:
+    """What ``module:name`` names."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
 
 
 class PreparesIntake(Protocol):
@@ -177,6 +212,20 @@ class PreparesIntake(Protocol):
 
     def __call__(self, session: Session, intake: Intake, now: datetime, side: Party) -> tuple[AnchorValue, ...]:
         """Check an intake against SQL, and return the dated facts that follow for our ``side``."""
+
+
+class FindsAgreements(Protocol):
+    """What ``Kind.touches`` names."""
+
+    def __call__(self, session: Session, intake: Intake, now: datetime) -> Touched:
+        """Return the agreements that an intake touches."""
+
+
+class KeepsOpening(Protocol):
+    """What ``Kind.keeps`` names."""
+
+    def __call__(self, session: Session, case: Case, intake: Intake, actor: str, now: datetime) -> None:
+        """Keep what an intake holds besides its facts, in the transaction that opens its case."""
 
 
 def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, ...]:

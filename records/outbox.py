@@ -42,7 +42,7 @@ from models.tables import (
     Notice,
 )
 from records.anchors import anchors_by_agreement
-from records.documents_at_hand import documents_at_hand
+from records.documents_at_hand import DocumentsAtHand, documents_at_hand
 from records.due_dates import StoredDueDate, read_due_dates
 from records.performing import performed_duties
 from records.terms import pinned_terms
@@ -221,7 +221,7 @@ def contacts_to_tell(session: Session, agreement_id: UUID, owed_to: Party, case_
 
 
 BEHIND_THE_LINK = KnownFact(FactStatus.KNOWN, "It is among the documents behind the link in this notice.")
-"""What a notice says of an element that is a document about students."""
+"""What a notice says of an element that is a document."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ class CaseContext:
         terms: the pinned terms, by hash.
         anchors: the dated facts by name, those of the case under None and those of single agreements.
         facts: what is known, by content element.
-        at_hand: the content elements that there is a document for, by agreement.
+        at_hand: the content elements that there is a document for.
         holds: every law-enforcement hold there was.
         earlier: the notices given before.
         dismissal_reason: why the suspicion was dismissed.
@@ -242,7 +242,7 @@ class CaseContext:
     terms: Mapping[str, EffectiveTerms]
     anchors: Mapping[UUID | None, Mapping[str, AnchorValue]]
     facts: Mapping[str, KnownFact]
-    at_hand: Mapping[UUID, Set[str]]
+    at_hand: DocumentsAtHand
     holds: Sequence[LawEnforcementHold]
     earlier: EarlierNotices
     dismissal_reason: str | None
@@ -250,7 +250,7 @@ class CaseContext:
 
     def documents(self, agreement_id: UUID) -> dict[str, KnownFact]:
         """The elements that a document gives: never by e-mail, only behind the notice's own link."""
-        return dict.fromkeys(self.at_hand.get(agreement_id, ()), BEHIND_THE_LINK)
+        return dict.fromkeys(self.at_hand.of(agreement_id), BEHIND_THE_LINK)
 
     def anchors_of(self, agreement_id: UUID) -> dict[str, AnchorValue]:
         """The dated facts as they hold for one agreement."""

@@ -59,7 +59,7 @@ def pass_on(session: Session, case: Case, now: datetime) -> None:
         return
     there = documents_at_hand(session, case.id)
     agreements = session.exec(select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case.id)).all()
-    missing = [key for key in agreements if kind.passes_on not in there.get(key, ())]
+    missing = [key for key in agreements if kind.passes_on not in there.of(key)]
     facts = current_facts(session, case.id) if missing else {}
     said = "\n\n".join(f"{label}:\n{facts[name].value}" for name, label in kind.shown.items() if name in facts)
     for agreement_id in missing:

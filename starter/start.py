@@ -43,6 +43,7 @@ def notice_policy(settings: Settings) -> NoticePolicy:
         holder_fractions=settings.holder_fractions,
         holder_hours_before=settings.holder_hours_before,
         holder_link_days=settings.holder_link_days,
+        answer_days=settings.defaults.answer_days,
     )
 
 

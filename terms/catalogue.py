@@ -224,6 +224,13 @@ def _standard_problems(standard: StandardFile, words: Words) -> Iterator[Problem
             yield from _place_problems(clause, place, standard.document)
             if clause.anchor_from and clause.anchor_from not in standard.clauses:
                 yield (*place, "anchor_from"), f"there is no clause {clause.anchor_from}."
+            if clause.offers and not _is_exercised(standard.clauses.get(clause.offers, {})):
+                yield (*place, "offers"), f"there is no clause {clause.offers} that says how its right is exercised."
+
+
+def _is_exercised(texts: Mapping[str, Clause]) -> bool:
+    """Whether there is a clause whose every text is a right that is exercised by an answer."""
+    return bool(texts) and all(clause.answer for clause in texts.values())
 
 
 def _supplement_problems(

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Protocol, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
-from models.enums import SIDES, ContactRole, Party, PerformedBy
+from models.enums import EXERCISES, SIDES, AnswerKind, ContactRole, Party, PerformedBy
 from terms.limits import LIMIT_PATTERN, parse_limit
 
 AS_SIGNED = "as-signed"
@@ -353,6 +353,28 @@ def check_addressed(kind: Kind, owed_to: Party, contacts: Addressees | None) -> 
     raise ValueError(f"an agreement names the contacts of its two sides, and none of {owed_to}: leave out contacts.")
 
 
+def check_answers(
+    kind: Kind, performed_by: PerformedBy | None, offers: str | None, answer: AnswerKind | None, reasons: Iterable[str]
+) -> None:
+    """Raise ``ValueError`` unless a notice offers the right that its reader answers it with, and a right has its words.
+
+    Args:
+        kind: what the clause is.
+        performed_by: what performs it.
+        offers: the right that its notice's reader may exercise.
+        answer: what a party answers to exercise it.
+        reasons: the grounds on which it may be exercised.
+    """
+    if offers and performed_by is not PerformedBy.NOTICE:
+        raise ValueError("only a notice has a link by which its reader may exercise a right: leave out offers.")
+    if (answer or tuple(reasons)) and kind != "right":
+        raise ValueError(f"a party answers to exercise a right, and this is a {kind}: leave out answer and reasons.")
+    if answer and answer not in EXERCISES:
+        raise ValueError(f"a right is exercised by one of these answers: {', '.join(sorted(EXERCISES))}.")
+    if bool(answer) != bool(tuple(reasons)):
+        raise ValueError("a right that is exercised by an answer has answer and reasons, both or neither.")
+
+
 class Clause(Frozen):
     """One whole clause.
 
@@ -390,6 +412,9 @@ class Clause(Frozen):
         contents: the elements that its notice must give.
         tells: the elements that it gives as a courtesy, although the clause does not ask for them.
         grounds: why a matter may need no notice under this clause.
+        offers: the right that the reader of its notice may exercise by the notice's link, or say not to.
+        answer: what a party answers in order to exercise a right.
+        reasons: on what grounds it may be exercised, each as the party says it.
     """
 
     title: str
@@ -424,6 +449,9 @@ class Clause(Frozen):
     contents: dict[Name, Content] = Field(default_factory=dict)
     tells: tuple[Name, ...] = ()
     grounds: tuple[Name, ...] = ()
+    offers: ClauseId | None = None
+    answer: AnswerKind | None = None
+    reasons: dict[Name, Sentence] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -435,6 +463,7 @@ class Clause(Frozen):
             self.kind, self.performed_by, self.incomplete, (content.required for content in self.contents.values())
         )
         check_other_means(self.performed_by, self.other_means)
+        check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
         return self
 
 

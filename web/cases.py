@@ -217,6 +217,7 @@ def _show(
         problems=problems_of(error) if error else (),
         links=read_link_figures(database, case_id, site.links_last),
         answers=read_answers(database, case_id, listed=UNACKNOWLEDGED_SHOWN),
+        answer_days=site.resources.settings.defaults.answer_days,
         documents=read_documents(database, case_id, listed=DOCUMENTS_SHOWN),
         costs=read_costs(database, case_id),
         handed=read_handed_over(database, case_id, days=site.resources.settings.defaults.handed_over_days),

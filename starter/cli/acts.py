@@ -87,6 +87,7 @@ def _parameters(field: FormField) -> list[inspect.Parameter]:
     option = f"--{field.name.replace('_', '-')}"
     match field.shape:
         case Shape.CHOICE if field.required:
+            says = f"{says} One of {', '.join(field.options)}." if field.options else says
             return [_parameter(field.name, str, typer.Argument(help=says, show_default=False))]
         case Shape.MADE:
             says = f"{field.label}: its id or the beginning of it; it may be left out where there is only one."

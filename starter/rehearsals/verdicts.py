@@ -22,9 +22,12 @@ from ledger.entries import (
     DutyEscalated,
     HoldersConfirmed,
     HolderWritten,
+    NoObjection,
     NoticeGiven,
     NoticeReleased,
     ReminderSent,
+    SilenceNoted,
+    TerminationDeclared,
 )
 from models.enums import DutyStatus, HolderMail, NoticeKind, Verdict
 from models.phrases import counted
@@ -230,7 +233,19 @@ def _reminded(wave: _Wave) -> Happening:
 
 
 def _asked_again(wave: _Wave) -> Happening:
-    return Happening(at=wave.at, says=f"{counted(len(wave.entries), 'LEA')} asked again to acknowledge")
+    return Happening(at=wave.at, says=f"{counted(len(wave.entries), 'LEA')} asked again to answer")
+
+
+def _no_objection(wave: _Wave) -> Happening:
+    return Happening(at=wave.at, says=f"{counted(len(wave.entries), 'LEA')} said that they do not object")
+
+
+def _terminated(wave: _Wave) -> Happening:
+    return Happening(at=wave.at, says=f"{counted(len(wave.entries), 'LEA')} terminated")
+
+
+def _silent(wave: _Wave) -> Happening:
+    return Happening(at=wave.at, says=f"silence noted of {counted(len(wave.entries), 'LEA')}, which is no consent")
 
 
 def _escalated(wave: _Wave) -> Happening:
@@ -290,6 +305,9 @@ _TELLERS: dict[str, Callable[[_Wave], Happening | None]] = {
     NoticeGiven.kind: _given,
     ReminderSent.kind: _reminded,
     AcknowledgementAsked.kind: _asked_again,
+    NoObjection.kind: _no_objection,
+    TerminationDeclared.kind: _terminated,
+    SilenceNoted.kind: _silent,
     DutyEscalated.kind: _escalated,
     ContactEscalated.kind: _contact_escalated,
     DeliveryRejected.kind: _refused,

@@ -28,6 +28,7 @@ from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, inci
 from tests.support.officers import officer
 from tests.support.played_ends import disposed_of_after_the_end, ended_by_mistake
 from tests.support.scripted_server import scripted_server
+from tests.support.successors import told_answered_and_silent
 
 HISTORIES = Path(__file__).parents[1] / "workflows" / "histories"
 FINGERPRINTS = HISTORIES.with_name("fingerprints")
@@ -213,6 +214,7 @@ STORIES = (
     Story(learnt_while_leaving, engine_with_mail_trouble),
     Story(begun_anew, engine_of_short_histories),
     Story(confirmed_by_each_holder),
+    Story(told_answered_and_silent),
     Story(disposed_of_after_the_end),
     Story(ended_by_mistake),
     Story(answered_and_corrected),
