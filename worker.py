@@ -18,6 +18,7 @@ from activities.holders import HolderActivities
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
 from activities.replies import ReplySender
+from activities.upcoming import UpcomingActivities
 from activities.watchdog import WatchdogActivities
 from cases.kind import Kind
 from cases.kinds import KINDS
@@ -27,10 +28,11 @@ from mail.alerts import Alerts
 from mail.transport import SmtpTransport
 from models.identifiers import TASK_QUEUE
 from starter.resources import Resources, connect
-from starter.schedules import keep_watchdog
+from starter.schedules import keep_upcoming, keep_watchdog
 from starter.start import notice_policy, start_case
 from starter.writing import notice_writer, smtp_server
 from workflows.notice_batch import NoticeBatchWorkflow
+from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
 
 DATABASE_THREADS = 8
@@ -53,7 +55,7 @@ PASSED_THROUGH = (
 
 def all_workflows() -> tuple[type, ...]:
     """The workflow class of every kind of case, and those that serve every kind."""
-    return (*(_workflow_of(kind) for kind in KINDS.values()), NoticeBatchWorkflow, WatchdogWorkflow)
+    return (*(_workflow_of(kind) for kind in KINDS.values()), NoticeBatchWorkflow, WatchdogWorkflow, UpcomingWorkflow)
 
 
 def _workflow_of(kind: Kind) -> type:
@@ -101,6 +103,9 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         replies,
         lambda case_id, now: start_case(resources.client, database, case_id, policy, now),
     )
+    upcoming = UpcomingActivities(
+        database, resources.catalogue, settings.defaults, reminders.telling, settings.term_reminder_days
+    )
     return Worker(
         resources.client,
         task_queue=TASK_QUEUE,
@@ -118,6 +123,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             reminders.chase_acknowledgements,
             holders.ask_holders,
             watchdog.sweep,
+            upcoming.renew_upcoming,
         ],
         activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),
         workflow_runner=sandbox(),
@@ -136,6 +142,7 @@ async def run() -> None:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     resources = await connect(settings)
     await keep_watchdog(resources.client, settings.watchdog_minutes)
+    await keep_upcoming(resources.client, settings.upcoming_minutes)
     async with build_worker(resources):
         get_logger("worker").info("worker started", task_queue=TASK_QUEUE)
         await stop.wait()

@@ -159,3 +159,17 @@ class Swept(Message):
     overdue: int = 0
     troubled: int = 0
     handed_on: int = 0
+
+
+class RenewUpcoming(Message):
+    """Derive anew what is coming by the agreements' own dates."""
+
+
+class Renewed(Message):
+    """What that came to.
+
+    ``changed`` counts next due dates that are others than before, ``reminded`` ends of terms that people were told of.
+    """
+
+    changed: int = 0
+    reminded: int = 0

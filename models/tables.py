@@ -77,7 +77,8 @@ class Agreement(SQLModel, table=True):
     """One signed data privacy agreement with one LEA.
 
     ``originally_signed_on`` is set for an LEA that accepted a general offer of terms: when the agreement that it joins
-    was signed. ``choices`` are those of ``config/clauses/choices.yaml`` that its parties made.
+    was signed. ``choices`` are those of ``config/clauses/choices.yaml`` that its parties made. ``imported_at`` is
+    when the installation first knew it.
     """
 
     __tablename__ = "agreement"
@@ -316,6 +317,27 @@ class Duty(SQLModel, table=True):
     lacking_count: int = 0
     waits_for: list[str] = Field(default_factory=list, sa_type=JSON)
     escalated_at: datetime | None = _instant_or_none()
+
+
+class UpcomingDuty(SQLModel, table=True):
+    """The next due date of a duty that an agreement's own dates start and that no case is about yet.
+
+    It is derived from agreements and terms, as often as one likes. ``reminded_days`` is how long before it people were
+    last told of it, where the passing of time performs it.
+    """
+
+    __tablename__ = "upcoming_duty"
+    __table_args__ = (Index("upcoming_duty_due", "due_at", "id"),)
+
+    id: UUID = Field(primary_key=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    clause: str
+    occurrence: int = 1
+    owed_by: Party = _word(Party)
+    performed_by: PerformedBy = _word(PerformedBy)
+    due_date_id: str = Field(foreign_key="due_date.id")
+    due_at: datetime = _instant()
+    reminded_days: int | None = None
 
 
 class Batch(SQLModel, table=True):

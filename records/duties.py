@@ -26,6 +26,7 @@ from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, Performed
 from models.tables import Agreement, Case, CaseAgreement, Duty
 from records.anchors import Suspension, anchors_by_agreement, current_anchors, suspensions
 from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
+from terms.agreement_terms import own_dates
 from terms.anchors import needs_instant
 from terms.duties import HOLD_LIFTED, duties_for
 from terms.effective import EffectiveClause, EffectiveTerms
@@ -265,13 +266,7 @@ def computed_duties(matter: Matter, scope: Iterable[InScope]) -> Iterator[Comput
     """Every duty of every agreement in scope; agreements with equal terms, zone and dates share the arithmetic."""
     shared: dict[tuple[object, ...], _Computed] = {}
     for agreement_id, zone, terms_hash, executed, original, expires, terminated in scope:
-        dates = {
-            "executed": executed,
-            "originally_signed": original,
-            "subscribed": executed if original else None,
-            "expires": expires,
-            "terminated": terminated,
-        }
+        dates = own_dates(executed, original, expires, terminated)
         terms = matter.terms[terms_hash]
         own = {name: dates[name] for name in terms.agreement_dates} if matter.kind.uses_agreement_dates else {}
         separate = (matter.anchors, matter.holds, matter.closed, matter.brought)

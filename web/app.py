@@ -38,6 +38,7 @@ from web import (
     openings,
     passkeys,
     proposals,
+    upcoming,
 )
 from web.failures import Failures
 from web.guard import Guard
@@ -64,6 +65,7 @@ PARTS = (
     agreements,
     api,
     data_holders,
+    upcoming,
 )
 """The modules of pages; each has a router."""
 

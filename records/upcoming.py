@@ -1,0 +1,257 @@
+"""What is coming by the agreements' own dates: the next due date of each duty that no case is about yet.
+
+The table is derived and nothing else: whoever derives it again from agreements, terms and cases gets the same rows.
+So a sweep heals whatever an import, a change of terms or a lost process left behind.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, delete, func, insert, select, update
+
+from config.database import KEYS_A_STATEMENT, Database
+from models import identifiers
+from models.defaults import Defaults
+from models.enums import PerformedBy
+from models.grouping import parts
+from models.tables import Agreement, Duty, UpcomingDuty
+from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
+from records.terms import exhibit_h_changes
+from terms.agreement_terms import own_dates
+from terms.anchors import needs_instant
+from terms.catalogue import Catalogue
+from terms.clock import day_of, zone_of
+from terms.duties import DueDuty, occurrences_of
+from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
+
+AT_ONCE = 1000
+"""How many agreements are derived between two signs of life."""
+
+
+class Dated(NamedTuple):
+    """What the next due dates under an agreement depend on, besides its changes and what cases are about."""
+
+    id: UUID
+    form: str
+    state: str
+    choices: tuple[str, ...]
+    time_zone: str
+    known_since: datetime
+    executed_on: date
+    originally_signed_on: date | None
+    expires_on: date | None
+    terminated_on: date | None
+
+    @property
+    def dates(self) -> dict[str, date | None]:
+        """The agreement's own dates, by the names of the facts that they are."""
+        return own_dates(self.executed_on, self.originally_signed_on, self.expires_on, self.terminated_on)
+
+
+@dataclass(frozen=True)
+class OwnClause:
+    """A clause that the agreement's own dates start, and the facts from which it counts."""
+
+    clause: EffectiveClause
+    given: Mapping[str, date]
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """What is the same for all agreements that are derived together."""
+
+    catalogue: Catalogue
+    defaults: Defaults
+    now: datetime
+
+
+def terms_of(derivation: Derivation, agreement: Dated, amendments: Sequence[Amendment]) -> EffectiveTerms:
+    """The terms that are in force under an agreement today."""
+    return effective_terms(
+        derivation.catalogue,
+        agreement.form,
+        agreement.state,
+        amendments=amendments,
+        choices=agreement.choices,
+        on=derivation.now.date(),
+    )
+
+
+def own_clauses(terms: EffectiveTerms, dates: Mapping[str, date | None]) -> Iterator[OwnClause]:
+    """The clauses whose clock the agreement's own dates start, as far as a day is enough for them."""
+    for event, clauses in terms.dated.items():
+        known, timed = terms.events[event], needs_instant(terms, event)
+        given = {name: day for name, day in dates.items() if day and name in known and name not in timed}
+        yield from (OwnClause(clause, given) for clause in clauses if not given.keys().isdisjoint(clause.anchors))
+
+
+def whole_dates(
+    terms: EffectiveTerms, dates: Mapping[str, date | None], zone: str, defaults: Defaults
+) -> dict[str, date | None]:
+    """An agreement's own dates with those that the passing of time brings about, such as the end of its term."""
+    found = dict(dates)
+    for own in own_clauses(terms, dates):
+        brings = own.clause.dates if own.clause.performed_by is PerformedBy.TIME else None
+        if brings in terms.agreement_dates and found.get(brings) is None:
+            ends = next(occurrences_of(terms, own.clause.id, own.given, zone=zone, defaults=defaults)).due_at
+            found[brings] = day_of(ends, zone_of(zone)) if ends else None
+    return found
+
+
+def has_ended(dates: Mapping[str, date | None], today: date) -> bool:
+    """Whether an agreement is over: it was terminated, or the last day of its term has passed."""
+    terminated, expires = dates["terminated"], dates["expires"]
+    return bool((terminated and terminated <= today) or (expires and expires < today))
+
+
+def next_duties(
+    terms: EffectiveTerms, agreement: Dated, opened: Mapping[str, int], derivation: Derivation
+) -> Iterator[DueDuty]:
+    """The next duty under each clause that the agreement's own dates start.
+
+    It is the first that no case is about and that was not due before the installation knew the agreement: whether an
+    earlier one was performed is not known here, so none is claimed. An agreement that is over has none: what follows
+    its end is a case.
+    """
+    zone, defaults = agreement.time_zone, derivation.defaults
+    dates = whole_dates(terms, agreement.dates, zone, defaults)
+    if has_ended(dates, day_of(derivation.now, zone_of(zone))):
+        return
+    for own in own_clauses(terms, dates):
+        for duty in occurrences_of(terms, own.clause.id, own.given, zone=zone, defaults=defaults):
+            if duty.due_at is None:
+                break
+            if duty.occurrence > opened.get(own.clause.id, 0) and duty.due_at >= agreement.known_since:
+                if duty.performed_by is not PerformedBy.TIME or duty.due_at >= derivation.now:
+                    yield duty
+                break
+
+
+def every_agreement(session: Session) -> Sequence[UUID]:
+    """The ids of all agreements, in their order."""
+    return session.exec(select(Agreement.id).order_by(col(Agreement.id))).all()
+
+
+def derive_upcoming(
+    session: Session,
+    derivation: Derivation,
+    *,
+    only: Collection[UUID] | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> int:
+    """Bring the table up to what agreements, terms and cases say now; answer how many rows changed.
+
+    ``only`` are the agreements to look at, by default all. ``progress`` is called now and then.
+    """
+    ids = every_agreement(session) if only is None else sorted(only)
+    shared: dict[tuple[object, ...], list[StoredDueDate]] = {}
+    changed = 0
+    for some in parts(ids, AT_ONCE):
+        changed += _derive(session, derivation, some, shared)
+        progress()
+    return changed
+
+
+def renew_for(database: Database, derivation: Derivation, reference: str) -> None:
+    """Derive anew what is coming under one agreement, as after a change of its terms."""
+    with database.writing() as session:
+        found = session.exec(select(Agreement.id).where(Agreement.reference == reference)).all()
+        derive_upcoming(session, derivation, only=found)
+
+
+def _derive(
+    session: Session,
+    derivation: Derivation,
+    ids: Sequence[UUID],
+    shared: dict[tuple[object, ...], list[StoredDueDate]],
+) -> int:
+    """Derive the rows of some agreements; those that are alike in all but their names share the arithmetic."""
+    amendments, opened = exhibit_h_changes(session, ids), _opened(session, ids)
+    found: dict[UUID, tuple[UUID, StoredDueDate]] = {}
+    for agreement in dated_agreements(session, ids):
+        own, done = amendments.get(agreement.id, ()), opened.get(agreement.id, {})
+        key = (*agreement[1:], own, tuple(sorted(done.items())))
+        if key not in shared:
+            terms = terms_of(derivation, agreement, own)
+            shared[key] = [
+                stored_due_date(duty, terms.hash, agreement.time_zone)
+                for duty in next_duties(terms, agreement, done, derivation)
+            ]
+        for due_date in shared[key]:
+            found[identifiers.upcoming_duty_id(agreement.id, due_date.clause)] = (agreement.id, due_date)
+    return _store(session, ids, found)
+
+
+def dated_agreements(session: Session, ids: Iterable[UUID]) -> Iterator[Dated]:
+    """What the next due dates under some agreements depend on."""
+    rows = session.execute(
+        select_columns(
+            col(Agreement.id),
+            col(Agreement.form),
+            col(Agreement.state),
+            col(Agreement.choices),
+            col(Agreement.time_zone),
+            col(Agreement.imported_at),
+            col(Agreement.executed_on),
+            col(Agreement.originally_signed_on),
+            col(Agreement.expires_on),
+            col(Agreement.terminated_on),
+        ).where(col(Agreement.id).in_(ids))
+    )
+    for agreement_id, form, state, choices, *others in rows:
+        yield Dated(agreement_id, form, state, tuple(choices), *others)
+
+
+def _opened(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """How often each duty of some agreements came round in a case, by agreement and clause."""
+    found: dict[UUID, dict[str, int]] = defaultdict(dict)
+    rows = session.exec(
+        select(Duty.agreement_id, Duty.clause, func.max(Duty.occurrence))
+        .where(col(Duty.agreement_id).in_(ids))
+        .group_by(col(Duty.agreement_id), col(Duty.clause))
+    )
+    for agreement, clause, occurrence in rows:
+        found[agreement][clause] = occurrence
+    return found
+
+
+def _store(session: Session, ids: Sequence[UUID], found: Mapping[UUID, tuple[UUID, StoredDueDate]]) -> int:
+    before = {
+        row.id: row.due_date_id
+        for row in session.exec(select(UpcomingDuty).where(col(UpcomingDuty.agreement_id).in_(ids)))
+    }
+    names = {key: due_date.id for key, (_, due_date) in found.items()}
+    due_dates = {names[key]: due_date for key, (_, due_date) in found.items() if before.get(key) != names[key]}
+    for named in parts(list(due_dates), KEYS_A_STATEMENT):
+        keep_due_dates(session, {name: due_dates[name] for name in named})
+    changed = [key for key in found if before.get(key) != names[key]]
+    new = [_row(key, *found[key]) for key in changed if key not in before]
+    moved = [_row(key, *found[key]) | {"reminded_days": None} for key in changed if key in before]
+    gone = [key for key in before if key not in found]
+    if new:
+        session.execute(insert(UpcomingDuty), new)
+    if moved:
+        session.execute(update(UpcomingDuty), moved)
+    for some in parts(gone, KEYS_A_STATEMENT):
+        session.execute(delete(UpcomingDuty).where(col(UpcomingDuty.id).in_(some)))
+    return len(new) + len(moved) + len(gone)
+
+
+def _row(key: UUID, agreement_id: UUID, due_date: StoredDueDate) -> dict[str, Any]:
+    return {
+        "id": key,
+        "agreement_id": agreement_id,
+        "clause": due_date.clause,
+        "occurrence": due_date.occurrence,
+        "owed_by": due_date.owed_by,
+        "performed_by": due_date.performed_by,
+        "due_date_id": due_date.id,
+        "due_at": due_date.due_at,
+    }
