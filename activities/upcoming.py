@@ -59,7 +59,7 @@ class UpcomingActivities(UpcomingContract):
 
     def _derive(self, ids: Sequence[UUID], now: datetime) -> int:
         with self._database.writing() as session:
-            return derive_upcoming(session, Derivation(self._catalogue, self._defaults, now), only=ids)
+            return derive_upcoming(session, Derivation(self._catalogue, self._defaults, now), ids)
 
     async def _remind(self, now: datetime) -> int:
         """Tell the organisation's contact once at each step; what could not be told is told the next time."""

@@ -215,7 +215,7 @@ class Settings(BaseSettings):
     """Where alerts go besides mail: addresses of Apprise (chat, SMS, pagers), with blanks between them."""
     watchdog_minutes: int = Field(default=5, ge=1)
     """How often the watchdog looks for cases that were lost and duties that nobody was told of."""
-    upcoming_minutes: int = Field(default=60, ge=1)
+    upcoming_minutes: int = Field(default=360, ge=1)
     """How often what is coming by the agreements' own dates is derived anew, for what no import brought up to date."""
     term_reminder_days: tuple[Annotated[int, Field(gt=0)], ...] = (90, 30, 7)
     """How many days before a term runs out by itself people are told of it."""

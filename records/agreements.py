@@ -27,7 +27,7 @@ from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact
 from records.references import unreadable_csv
-from records.upcoming import Derivation, derive_upcoming
+from records.upcoming import Derivation, renew_upcoming
 from terms.catalogue import Catalogue
 from terms.limits import STANDARD_DEFAULTS
 
@@ -131,8 +131,8 @@ def import_agreements(
             _replace(session, row)
         sha256 = store(session, text.encode(), "text/csv", now)
         append(session, *_events([*new, *changed], sha256, actor, now))
-        touched = [identifiers.agreement_id(row.reference) for row in (*new, *changed)]
-        derive_upcoming(session, Derivation(catalogue, defaults, now), only=touched)
+    touched = [identifiers.agreement_id(row.reference) for row in (*new, *changed)]
+    renew_upcoming(database, Derivation(catalogue, defaults, now), touched)
     return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed))
 
 

@@ -7,16 +7,17 @@ So a sweep heals whatever an import, a change of terms or a lost process left be
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, delete, func, insert, select, update
 
-from config.database import KEYS_A_STATEMENT, Database
+from config.database import Database
 from models import identifiers
 from models.defaults import Defaults
 from models.enums import PerformedBy
@@ -31,8 +32,8 @@ from terms.clock import day_of, zone_of
 from terms.duties import DueDuty, occurrences_of
 from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
 
-AT_ONCE = 1000
-"""How many agreements are derived between two signs of life."""
+AT_ONCE = 500
+"""How many agreements are derived in one transaction, and between two signs of life."""
 
 
 class Dated(NamedTuple):
@@ -86,10 +87,22 @@ def terms_of(derivation: Derivation, agreement: Dated, amendments: Sequence[Amen
 
 def own_clauses(terms: EffectiveTerms, dates: Mapping[str, date | None]) -> Iterator[OwnClause]:
     """The clauses whose clock the agreement's own dates start, as far as a day is enough for them."""
-    for event, clauses in terms.dated.items():
-        known, timed = terms.events[event], needs_instant(terms, event)
-        given = {name: day for name, day in dates.items() if day and name in known and name not in timed}
+    for known, clauses in _started_by_own_dates(terms):
+        given = {name: day for name in known if (day := dates[name])}
         yield from (OwnClause(clause, given) for clause in clauses if not given.keys().isdisjoint(clause.anchors))
+
+
+@lru_cache(maxsize=4096)
+def _started_by_own_dates(terms: EffectiveTerms) -> tuple[tuple[tuple[str, ...], tuple[EffectiveClause, ...]], ...]:
+    """For each event: the agreement's own dates that it knows as days, and the clauses that count from one of them."""
+    found = []
+    for event, clauses in terms.dated.items():
+        timed = needs_instant(terms, event)
+        known = tuple(name for name in terms.agreement_dates if name in terms.events[event] and name not in timed)
+        started = tuple(clause for clause in clauses if not set(known).isdisjoint(clause.anchors))
+        if started:
+            found.append((known, started))
+    return tuple(found)
 
 
 def whole_dates(
@@ -139,54 +152,41 @@ def every_agreement(session: Session) -> Sequence[UUID]:
     return session.exec(select(Agreement.id).order_by(col(Agreement.id))).all()
 
 
-def derive_upcoming(
-    session: Session,
-    derivation: Derivation,
-    *,
-    only: Collection[UUID] | None = None,
-    progress: Callable[[], None] = lambda: None,
-) -> int:
-    """Bring the table up to what agreements, terms and cases say now; answer how many rows changed.
-
-    ``only`` are the agreements to look at, by default all. ``progress`` is called now and then.
-    """
-    ids = every_agreement(session) if only is None else sorted(only)
-    shared: dict[tuple[object, ...], list[StoredDueDate]] = {}
+def renew_upcoming(database: Database, derivation: Derivation, ids: Sequence[UUID]) -> int:
+    """Derive anew what is coming under some agreements, a part in each transaction; answer how many rows changed."""
     changed = 0
     for some in parts(ids, AT_ONCE):
-        changed += _derive(session, derivation, some, shared)
-        progress()
+        with database.writing() as session:
+            changed += derive_upcoming(session, derivation, some)
     return changed
 
 
 def renew_for(database: Database, derivation: Derivation, reference: str) -> None:
     """Derive anew what is coming under one agreement, as after a change of its terms."""
-    with database.writing() as session:
+    with database.reading() as session:
         found = session.exec(select(Agreement.id).where(Agreement.reference == reference)).all()
-        derive_upcoming(session, derivation, only=found)
+    renew_upcoming(database, derivation, found)
 
 
-def _derive(
-    session: Session,
-    derivation: Derivation,
-    ids: Sequence[UUID],
-    shared: dict[tuple[object, ...], list[StoredDueDate]],
-) -> int:
-    """Derive the rows of some agreements; those that are alike in all but their names share the arithmetic."""
+def derive_upcoming(session: Session, derivation: Derivation, ids: Sequence[UUID]) -> int:
+    """Bring the rows of some agreements up to what agreements, terms and cases say; answer how many changed.
+
+    Agreements that are alike in all but their names share the arithmetic.
+    """
     amendments, opened = exhibit_h_changes(session, ids), _opened(session, ids)
-    found: dict[UUID, tuple[UUID, StoredDueDate]] = {}
+    shared: dict[tuple[object, ...], dict[str, StoredDueDate]] = {}
+    found: dict[UUID, tuple[UUID, str]] = {}
     for agreement in dated_agreements(session, ids):
         own, done = amendments.get(agreement.id, ()), opened.get(agreement.id, {})
         key = (*agreement[1:], own, tuple(sorted(done.items())))
         if key not in shared:
             terms = terms_of(derivation, agreement, own)
-            shared[key] = [
-                stored_due_date(duty, terms.hash, agreement.time_zone)
-                for duty in next_duties(terms, agreement, done, derivation)
-            ]
-        for due_date in shared[key]:
-            found[identifiers.upcoming_duty_id(agreement.id, due_date.clause)] = (agreement.id, due_date)
-    return _store(session, ids, found)
+            duties = next_duties(terms, agreement, done, derivation)
+            due_dates = (stored_due_date(duty, terms.hash, agreement.time_zone) for duty in duties)
+            shared[key] = {due_date.id: due_date for due_date in due_dates}
+        for name, due_date in shared[key].items():
+            found[identifiers.upcoming_duty_id(agreement.id, due_date.clause)] = (agreement.id, name)
+    return _store(session, ids, found, {name: one for some in shared.values() for name, one in some.items()})
 
 
 def dated_agreements(session: Session, ids: Iterable[UUID]) -> Iterator[Dated]:
@@ -222,26 +222,28 @@ def _opened(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]
     return found
 
 
-def _store(session: Session, ids: Sequence[UUID], found: Mapping[UUID, tuple[UUID, StoredDueDate]]) -> int:
-    before = {
-        row.id: row.due_date_id
-        for row in session.exec(select(UpcomingDuty).where(col(UpcomingDuty.agreement_id).in_(ids)))
-    }
-    names = {key: due_date.id for key, (_, due_date) in found.items()}
-    due_dates = {names[key]: due_date for key, (_, due_date) in found.items() if before.get(key) != names[key]}
-    for named in parts(list(due_dates), KEYS_A_STATEMENT):
-        keep_due_dates(session, {name: due_dates[name] for name in named})
-    changed = [key for key in found if before.get(key) != names[key]]
-    new = [_row(key, *found[key]) for key in changed if key not in before]
-    moved = [_row(key, *found[key]) | {"reminded_days": None} for key in changed if key in before]
+def _store(
+    session: Session,
+    ids: Sequence[UUID],
+    found: Mapping[UUID, tuple[UUID, str]],
+    due_dates: Mapping[str, StoredDueDate],
+) -> int:
+    rows = session.exec(
+        select(UpcomingDuty.id, UpcomingDuty.due_date_id).where(col(UpcomingDuty.agreement_id).in_(ids))
+    )
+    before = dict(rows.all())
+    changed = {key: value for key, value in found.items() if before.get(key) != value[1]}
     gone = [key for key in before if key not in found]
+    keep_due_dates(session, {name: due_dates[name] for _, name in changed.values()})
+    new = [_row(key, agreement, due_dates[name]) for key, (agreement, name) in changed.items() if key not in before]
+    moved = [_row(key, agreement, due_dates[name]) for key, (agreement, name) in changed.items() if key in before]
     if new:
         session.execute(insert(UpcomingDuty), new)
     if moved:
         session.execute(update(UpcomingDuty), moved)
-    for some in parts(gone, KEYS_A_STATEMENT):
-        session.execute(delete(UpcomingDuty).where(col(UpcomingDuty.id).in_(some)))
-    return len(new) + len(moved) + len(gone)
+    if gone:
+        session.execute(delete(UpcomingDuty).where(col(UpcomingDuty.id).in_(gone)))
+    return len(changed) + len(gone)
 
 
 def _row(key: UUID, agreement_id: UUID, due_date: StoredDueDate) -> dict[str, Any]:
@@ -254,4 +256,5 @@ def _row(key: UUID, agreement_id: UUID, due_date: StoredDueDate) -> dict[str, An
         "performed_by": due_date.performed_by,
         "due_date_id": due_date.id,
         "due_at": due_date.due_at,
+        "reminded_days": None,
     }

@@ -1,4 +1,4 @@
-"""What Temporal starts by itself: the watchdog every few minutes, and what is coming every hour or so."""
+"""What Temporal starts by itself: the watchdog every few minutes, and what is coming a few times a day."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from models.tables import UpcomingDuty
 from queries.agreement_clauses import ClauseView, read_clauses
 from queries.upcoming import Coming, UpcomingView, read_upcoming
 from records.agreements import import_agreements
-from records.upcoming import Dated, Derivation, derive_upcoming, next_duties, terms_of
+from records.upcoming import Dated, Derivation, derive_upcoming, every_agreement, next_duties, terms_of
 from records.upcoming_terms import ending_terms, note_reminded
 from terms.calendars import anniversary
 from terms.catalogue import load_catalogue
@@ -56,7 +56,7 @@ def kept(database: Database) -> dict[str, datetime]:
 
 def derive(database: Database, now: datetime) -> int:
     with database.writing() as session:
-        return derive_upcoming(session, Derivation(CATALOGUE, STANDARD_DEFAULTS, now))
+        return derive_upcoming(session, Derivation(CATALOGUE, STANDARD_DEFAULTS, now), every_agreement(session))
 
 
 def coming(
