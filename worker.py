@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
+from uuid import UUID
 
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -27,9 +29,10 @@ from config.settings import load_settings
 from mail.alerts import Alerts
 from mail.transport import SmtpTransport
 from models.identifiers import TASK_QUEUE
+from records.occurrences import Opening
 from starter.resources import Resources, connect
 from starter.schedules import keep_upcoming, keep_watchdog
-from starter.start import notice_policy, start_case
+from starter.start import intake_namer, notice_policy, start_case
 from starter.writing import notice_writer, smtp_server
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
@@ -96,15 +99,25 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     replies = ReplySender(database, transport, writer, unknown_resends=settings.unknown_resends)
     holders = HolderActivities(database, transport, writer, reminders.telling)
     policy = notice_policy(settings)
+
+    def start(case_id: UUID, now: datetime) -> Awaitable[bool]:
+        return start_case(resources.client, database, case_id, policy, now)
+
     watchdog = WatchdogActivities(
         resources.client,
         database,
         reminders,
         replies,
-        lambda case_id, now: start_case(resources.client, database, case_id, policy, now),
+        start,
     )
     upcoming = UpcomingActivities(
-        database, resources.catalogue, settings.defaults, reminders.telling, settings.term_reminder_days
+        database,
+        resources.catalogue,
+        settings.defaults,
+        reminders.telling,
+        settings.term_reminder_days,
+        Opening(settings.side, timedelta(days=settings.standing_lead_days), intake_namer(resources.keyring)),
+        start,
     )
     return Worker(
         resources.client,

@@ -185,7 +185,7 @@ class UpcomingContract(ABC):
     @activity.defn
     @abstractmethod
     async def renew_upcoming(self, message: RenewUpcoming) -> Renewed:
-        """Derive it anew, and tell people of terms that end soon."""
+        """Derive it anew, open cases about what is due soon, and tell people of terms that end."""
 
 
 class Problem(Message):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -18,9 +18,13 @@ from models import identifiers
 from models.defaults import Defaults
 from models.grouping import parts
 from models.phrases import counted, day_words
+from records.occurrences import Opening, open_occurrences
 from records.upcoming import AT_ONCE, Derivation, derive_upcoming, every_agreement
 from records.upcoming_terms import EndingTerm, ending_terms, note_reminded
 from terms.catalogue import Catalogue
+
+OPENED_AT_ONCE = 100
+"""How many cases are opened in one transaction."""
 
 LISTED = 20
 """How many ends of terms a message names; the page has all."""
@@ -36,22 +40,43 @@ class UpcomingActivities(UpcomingContract):
         defaults: Defaults,
         telling: Telling,
         reminder_days: Sequence[int],
+        opening: Opening,
+        start: Callable[[UUID, datetime], Awaitable[bool]],
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._defaults = defaults
         self._telling = telling
         self._reminder_days = reminder_days
+        self._opening = opening
+        self._start = start
 
     @activity.defn
     async def renew_upcoming(self, message: RenewUpcoming) -> Renewed:
-        """Derive what is coming, some agreements at a time, and tell of each term that ends soon."""
+        """Derive what is coming, open cases about what is due soon, and tell of each term that ends soon."""
         now = activity_clock()
         changed = 0
         for some in parts(await asyncio.to_thread(self._agreements), AT_ONCE):
             changed += await asyncio.to_thread(self._derive, some, now())
             activity.heartbeat()
-        return Renewed(changed=changed, reminded=await self._remind(now()))
+        opened = await self._open(now)
+        return Renewed(changed=changed, opened=opened, reminded=await self._remind(now()))
+
+    async def _open(self, now: Callable[[], datetime]) -> int:
+        """Open what is due within the lead time; a case whose workflow could not be started is the watchdog's."""
+        opened = 0
+        while some := await asyncio.to_thread(self._keep, now()):
+            opened += len(some)
+            for case_id in some:
+                await self._start(case_id, now())
+                activity.heartbeat()
+        return opened
+
+    def _keep(self, now: datetime) -> Sequence[UUID]:
+        with self._database.writing() as session:
+            return open_occurrences(
+                session, Derivation(self._catalogue, self._defaults, now), self._opening, limit=OPENED_AT_ONCE
+            )
 
     def _agreements(self) -> Sequence[UUID]:
         with self._database.reading() as session:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from cases.breach import BREACH
 from cases.disposition import DISPOSITION
 from cases.kind import Kind
+from cases.standing_duty import STANDING_DUTY
 from models.errors import NotFound
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, STANDING_DUTY)}
 """The kinds by name."""
 
 

@@ -168,8 +168,10 @@ class RenewUpcoming(Message):
 class Renewed(Message):
     """What that came to.
 
-    ``changed`` counts next due dates that are others than before, ``reminded`` ends of terms that people were told of.
+    ``changed`` counts next due dates that are others than before, ``opened`` cases opened about what is due soon,
+    ``reminded`` ends of terms that people were told of.
     """
 
     changed: int = 0
+    opened: int = 0
     reminded: int = 0

@@ -83,6 +83,8 @@ class CaseVocabulary(Message):
     ``asked`` are the dates that people are asked for as a decision, since a clock has not started without them.
     ``by_notice`` are the clauses that a notice performs, ``by_confirmation`` those that each holder's word performs;
     ``by_other_means`` those of which two people may record that they were performed by other means than the engine's.
+    ``ahead`` are the dates that may lie in the future, as some clause counts back from them; ``brings`` the clauses
+    whose performance is itself a dated fact from which another one counts.
     """
 
     anchors: tuple[str, ...] = ()
@@ -94,6 +96,8 @@ class CaseVocabulary(Message):
     by_confirmation: tuple[str, ...] = ()
     by_time: tuple[str, ...] = ()
     by_other_means: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
+    brings: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     grounds: tuple[str, ...] = ()
 

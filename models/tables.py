@@ -173,6 +173,9 @@ class Case(SQLModel, table=True):
 
     ``responsible_id`` is whose the case is, ``deputy_id`` who stands in; where neither can, it is the organisation's
     contact's. ``undecided`` is whether its kind still waits for people to say what the matter is.
+
+    Where it is about one clause of the event alone, ``clause`` names it, and ``occurrence`` which one of a duty that
+    recurs.
     """
 
     __tablename__ = "duenotice_case"
@@ -187,6 +190,8 @@ class Case(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     kind: str = Field(max_length=60)
     event: str = Field(max_length=60)
+    clause: str | None = Field(default=None, max_length=120)
+    occurrence: int | None = None
     status: CaseStatus = _word(CaseStatus, index=True)
     title: str = _sealed("case.title")
     report_digest: str = Field(unique=True)

@@ -45,7 +45,7 @@ from records.duties import (
 from records.notices import Known, known_elements, leaving_moment
 from records.outbox import addressees_under, may_be_told
 from records.scope import affected_agreements, terms_in_force
-from records.terms import pinned_terms
+from records.terms import pinned_terms, school_calendars
 from terms.catalogue import Catalogue
 from terms.effective import EffectiveTerms
 
@@ -177,9 +177,10 @@ class Foresight:
         """
         scope, terms = self._agreements(session, affected_agreements(session, intake.agreements))
         anchors = {anchor.name: anchor for anchor in (*intake.anchors(), *further)}
+        event = intake.event() or kind.event
         matter = Matter(
             kind=kind,
-            event=intake.event() or kind.event,
+            event=event,
             terms=terms,
             defaults=self.defaults,
             side=self.side,
@@ -187,6 +188,8 @@ class Foresight:
             anchors={None: anchors},
             holds={},
             awaited=kind.awaits(CaseState(anchors=anchors)),
+            calendars=school_calendars(session, [row.agreement_id for row in scope], terms.values(), event),
+            about=intake.about(),
         )
         known = Known(elements_dated_by(anchors, terms) | intake.facts().keys(), {})
         return self._foreseen(session, matter, scope, known, None)

@@ -13,6 +13,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, insert, select, update
 
 from cases.anchors import AnchorMap, clock_anchors
+from cases.intake import About
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.state import CaseState, CaseVocabulary
@@ -26,10 +27,13 @@ from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, Performed
 from models.tables import Agreement, Case, CaseAgreement, Duty
 from records.anchors import Suspension, anchors_by_agreement, current_anchors, suspensions
 from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
+from records.terms import school_calendars
 from terms.agreement_terms import own_dates
-from terms.anchors import needs_instant
-from terms.duties import HOLD_LIFTED, duties_for
+from terms.anchors import facts_of, may_lie_ahead, needs_instant
+from terms.calendars import SchoolCalendar
+from terms.duties import HOLD_LIFTED, DueDuty, duties_for
 from terms.effective import EffectiveClause, EffectiveTerms
+from terms.errors import CalendarTooShort
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Matter:
         awaited: the dated facts that it still waits for.
         closed: how often a duty came round and was closed, by agreement and clause.
         brought: the dated facts that performing a duty has brought about, by agreement.
+        calendars: the school calendars of those agreements for which one is loaded.
+        about: the one clause that it is about, with what that brings about; None where it is about the whole event.
     """
 
     kind: Kind
@@ -68,6 +74,8 @@ class Matter:
     awaited: frozenset[str]
     closed: Mapping[UUID, Mapping[str, int]] = field(default_factory=dict)
     brought: Mapping[UUID, Mapping[str, datetime]] = field(default_factory=dict)
+    calendars: Mapping[UUID, SchoolCalendar] = field(default_factory=dict)
+    about: About | None = None
 
 
 def compute_duties(
@@ -121,8 +129,10 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
     of_case = {clause for clause, _ in rows}
     about = [clause for effective in terms.values() for clause in effective.clauses.values()]
     event = [clause for clause in about if clause.event == case.event]
+    chain = [clause for effective in terms.values() for clause in chain_of(effective, case.event, about_of(case))]
     dates = dict.fromkeys(anchor for effective in terms.values() for anchor in effective.events.get(case.event, ()))
-    known = tuple(anchor for anchor in dates if anchor != HOLD_LIFTED)
+    matters = {fact for clause in chain for fact in facts_of(clause)} if case.clause else dates.keys()
+    known = tuple(anchor for anchor in dates if anchor != HOLD_LIFTED and anchor in matters)
     instants = {name for effective in terms.values() for name in needs_instant(effective, case.event)}
 
     def performed(how: PerformedBy) -> tuple[str, ...]:
@@ -138,6 +148,8 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
         by_confirmation=performed(PerformedBy.CONFIRMATION),
         by_time=performed(PerformedBy.TIME),
         by_other_means=tuple(sorted({clause.id for clause in about if clause.may_be_done_elsewhere} & of_case)),
+        ahead=tuple(name for name in known if any(may_lie_ahead(clause, name) for clause in chain)),
+        brings=tuple(sorted({clause.id for clause in chain if clause.dates} & of_case)),
         asked=asked_dates(session, case, terms.values()),
         grounds=tuple(sorted({ground for clause in event for ground in clause.grounds})),
     )
@@ -176,6 +188,7 @@ def matter_of(
     kind = kind_named(case.kind)
     anchors = anchors_by_agreement(session, case.id)
     state = CaseState(anchors=anchors[None], dismissed=case.status is CaseStatus.DISMISSED)
+    agreements = session.exec(select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case.id)).all()
     return Matter(
         kind=kind,
         event=case.event,
@@ -188,7 +201,28 @@ def matter_of(
         awaited=kind.awaits(state),
         closed=_closed_occurrences(session, case.id) if kind.recurs else {},
         brought=_brought_about(session, case, terms),
+        calendars=school_calendars(session, agreements, terms.values(), case.event),
+        about=about_of(case),
     )
+
+
+def about_of(case: Case) -> About | None:
+    """The one clause that a case is about, if it is about one alone."""
+    return About(case.clause, case.occurrence or 1) if case.clause else None
+
+
+def chain_of(terms: EffectiveTerms, event: str, about: About | None) -> tuple[EffectiveClause, ...]:
+    """The clauses with a clock that a case may open: all of its event, or one with what it brings about in turn."""
+    dated = terms.dated.get(event, ())
+    if about is None:
+        return dated
+    names = {about.clause}
+    while True:
+        facts = {clause.dates for clause in dated if clause.id in names}
+        more = {clause.id for clause in dated if not facts.isdisjoint(clause.anchors)} - names
+        if not more:
+            return tuple(clause for clause in dated if clause.id in names)
+        names |= more
 
 
 def _brought_about(
@@ -271,7 +305,8 @@ def computed_duties(matter: Matter, scope: Iterable[InScope]) -> Iterator[Comput
         own = {name: dates[name] for name in terms.agreement_dates} if matter.kind.uses_agreement_dates else {}
         separate = (matter.anchors, matter.holds, matter.closed, matter.brought)
         alone = any(agreement_id in facts for facts in separate)
-        key = (agreement_id if alone else None, terms_hash, zone, *own.values())
+        calendar = matter.calendars.get(agreement_id)
+        key = (agreement_id if alone else None, terms_hash, zone, calendar, *own.values())
         if key not in shared:
             shared[key] = _compute_one(matter, agreement_id, terms, zone, own)
         for due_date_id, due_date, status in shared[key]:
@@ -295,11 +330,19 @@ def _compute_one(
     held = any(hold.lasts for hold in holds)
     awaited = {*matter.awaited, *(f"{matter.side.value}_{name}" for name in matter.awaited)}
     rounds = {clause: closed + 1 for clause, closed in matter.closed.get(agreement_id, {}).items()}
+    about = matter.about
+    if about:
+        rounds[about.clause] = about.occurrence
+    chain = {clause.id for clause in chain_of(terms, event, about)}
     found: _Computed = []
-    for duty in duties_for(terms, event, given, zone=zone, defaults=matter.defaults, occurrences=rounds):
+    for duty in _duties_by_calendar(matter, terms, given, zone, rounds, matter.calendars.get(agreement_id)):
         status = DutyStatus(duty.status)
-        if duty.owed_by is not matter.side:
+        if duty.clause not in chain:
             continue
+        if about and duty.clause == about.clause and duty.occurrence != about.occurrence:
+            continue
+        if duty.owed_by is not matter.side and not (about and duty.performed_by is PerformedBy.TIME):
+            continue  # what time performs in the matter of one clause, this side has to know whoever could prevent it
         if status is DutyStatus.PENDING and awaited.isdisjoint(terms.clauses[duty.clause].anchors):
             continue  # nothing that this case awaits could start it
         if held and status is DutyStatus.RUNNING and duty.suspendable_by_law_enforcement:
@@ -309,6 +352,23 @@ def _compute_one(
         stored = stored_due_date(duty, terms.hash, zone)
         found.append((stored.id, stored, status))
     return found
+
+
+def _duties_by_calendar(
+    matter: Matter,
+    terms: EffectiveTerms,
+    given: Mapping[str, datetime | date],
+    zone: str,
+    rounds: Mapping[str, int],
+    calendar: SchoolCalendar | None,
+) -> tuple[DueDuty, ...]:
+    """The duties of one agreement; a school calendar that ends too early is as good as none, and the reasons say so."""
+    try:
+        return duties_for(
+            terms, matter.event, given, zone=zone, calendar=calendar, defaults=matter.defaults, occurrences=rounds
+        )
+    except CalendarTooShort:
+        return _duties_by_calendar(matter, terms, given, zone, rounds, None)
 
 
 def _as_dated_by(side: Party, given: dict[str, datetime | date], known: tuple[str, ...]) -> dict[str, datetime | date]:

@@ -57,11 +57,14 @@ def keep_intake(
     agreements = affected_agreements(session, intake.agreements)
     anchors = (*intake.anchors(), *prepare(session, kind, intake, now))
     kept_sha256 = _keep_files(session, intake, now)
+    about = intake.about()
     session.add(
         Case(
             id=case_id,
             kind=kind.name,
             event=intake.event() or kind.event,
+            clause=about.clause if about else None,
+            occurrence=about.occurrence if about else None,
             status=CaseStatus.REPORTED,
             title=intake.title,
             report_digest=digest,
@@ -87,6 +90,8 @@ def keep_intake(
             agreements=tuple(agreements),
             report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
             kept_sha256=kept_sha256,
+            clause=about.clause if about else None,
+            occurrence=about.occurrence if about else None,
             dates_confirmed=dates_confirmed or None,
             authenticated=authenticated,
         ),

@@ -22,7 +22,7 @@ from models import identifiers
 from models.defaults import Defaults
 from models.enums import PerformedBy
 from models.grouping import parts
-from models.tables import Agreement, Duty, UpcomingDuty
+from models.tables import Agreement, Case, CaseAgreement, Duty, UpcomingDuty
 from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
 from records.terms import exhibit_h_changes
 from terms.agreement_terms import own_dates
@@ -212,13 +212,21 @@ def dated_agreements(session: Session, ids: Iterable[UUID]) -> Iterator[Dated]:
 def _opened(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
     """How often each duty of some agreements came round in a case, by agreement and clause."""
     found: dict[UUID, dict[str, int]] = defaultdict(dict)
-    rows = session.exec(
+    computed = session.exec(
         select(Duty.agreement_id, Duty.clause, func.max(Duty.occurrence))
         .where(col(Duty.agreement_id).in_(ids))
         .group_by(col(Duty.agreement_id), col(Duty.clause))
-    )
-    for agreement, clause, occurrence in rows:
-        found[agreement][clause] = occurrence
+    ).all()
+    # A case that was just opened has computed nothing yet.
+    opened = session.exec(
+        select(CaseAgreement.agreement_id, Case.clause, func.max(Case.occurrence))
+        .join(Case, col(Case.id) == col(CaseAgreement.case_id))
+        .where(col(CaseAgreement.agreement_id).in_(ids), col(Case.clause).is_not(None))
+        .group_by(col(CaseAgreement.agreement_id), col(Case.clause))
+    ).all()
+    for agreement, clause, occurrence in (*computed, *opened):
+        if clause and occurrence:
+            found[agreement][clause] = max(occurrence, found[agreement].get(clause, 0))
     return found
 
 

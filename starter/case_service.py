@@ -48,13 +48,13 @@ from queries.consequences import Consequences, Foresight
 from queries.drafts import check_read
 from records.acts import record_act
 from records.anchors import anchors_by_agreement
-from records.intake import intake_digest, keep_intake, prepare
+from records.intake import keep_intake, prepare
 from records.preparing import complete, keep, let_go
 from records.restore import known_state
 from records.scope import require_case
 from records.summary import summarise
 from starter.resources import Resources, utc_now
-from starter.start import notice_policy, start_case
+from starter.start import intake_namer, notice_policy, start_case
 from starter.writing import notice_writer, smtp_server
 
 _log = get_logger("case_service")
@@ -153,7 +153,7 @@ class CaseService:
         return Checked(await asyncio.to_thread(foresee), tuple(doubt.problem for doubt in doubtful))
 
     def _digest(self, intake: Intake) -> str:
-        return intake_digest(intake, self._resources.keyring.derive(b"report digest"))
+        return intake_namer(self._resources.keyring)(intake)
 
     async def check_act(self, case_id: UUID, act: Act, *, actor: str) -> Checked:
         """What would follow if an act were done in a case now; nothing is written.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -10,13 +11,16 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from cases.intake import Intake
 from cases.kinds import kind_named
 from cases.state import CaseInput, NoticePolicy
 from config.database import Database
+from config.keyring import Keyring
 from config.settings import Settings
 from models import identifiers
 from models.search_attributes import CASE_KIND
 from models.tables import Case
+from records.intake import intake_digest
 from records.restore import restore_state
 
 
@@ -36,6 +40,12 @@ def notice_policy(settings: Settings) -> NoticePolicy:
         holder_hours_before=settings.holder_hours_before,
         holder_link_days=settings.holder_link_days,
     )
+
+
+def intake_namer(keyring: Keyring) -> Callable[[Intake], str]:
+    """What names an intake by its content, under this installation's key: the same intake is the same case."""
+    key = keyring.derive(b"report digest")
+    return lambda intake: intake_digest(intake, key)
 
 
 async def start_case(client: Client, database: Database, case_id: UUID, policy: NoticePolicy, now: datetime) -> bool:

@@ -351,7 +351,7 @@ class _Count:
             sources = "; ".join(other.source for other in clause.or_sooner if other.limit is None)
             said.why.append(f"A sooner limit would win, and none is recorded for this agreement: {sources}.")
         if NO_SCHOOL_CALENDAR in said.flags:
-            said.why.append("No school calendar is loaded, so business days stand in for school days.")
+            said.why.append("No school calendar is loaded for these days, so business days stand in for school days.")
         if clause.last_moment:
             said.why.append("That is the last moment and not the plan: it is to be done as soon as it can be.")
         return soonest

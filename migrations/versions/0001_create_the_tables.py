@@ -123,6 +123,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=60), nullable=False),
         sa.Column("event", sa.String(length=60), nullable=False),
+        sa.Column("clause", sa.String(length=120), nullable=True),
+        sa.Column("occurrence", sa.Integer(), nullable=True),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("title", sa.LargeBinary(), nullable=False),
         sa.Column("report_digest", sa.String(), nullable=False),
