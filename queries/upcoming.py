@@ -17,12 +17,14 @@ from mail.provision import Place, operative_steps
 from models import identifiers
 from models.enums import DutyStatus, Party, PerformedBy
 from models.errors import InvalidInput
-from models.phrases import instant_words
+from models.phrases import day_words, instant_words
 from models.tables import Agreement, Case, DueDate, Duty, UpcomingDuty
 from records.due_dates import StoredDueDate, read_due_date
 from records.responsible import Assignment, assignments
+from records.standing_duty import served_clauses
 from records.view import View
 from terms.catalogue import Catalogue
+from terms.clock import day_of, zone_of
 
 DAYS = 90
 """How far ahead is looked where nobody says otherwise."""
@@ -118,8 +120,17 @@ class Coming:
         return place
 
 
+@dataclass(frozen=True)
+class Looking:
+    """Who looks at what is coming: an installation's clauses, its side, and how long before it opens a case."""
+
+    catalogue: Catalogue
+    side: Party
+    lead: timedelta
+
+
 def read_upcoming(
-    database: Database, catalogue: Catalogue, side: Party, which: Coming, now: datetime, *, limit: int
+    database: Database, looking: Looking, which: Coming, now: datetime, *, limit: int
 ) -> tuple[tuple[UpcomingView, ...], str | None]:
     """What this side owes and what runs out by itself, at most ``limit`` of it, and the key of the page after it.
 
@@ -127,8 +138,8 @@ def read_upcoming(
         InvalidInput: the key asked for is none of this list.
     """
     with database.reading() as session:
-        found = list(_rows(session, side, which, now, limit + 1))
-        views = _views(session, catalogue, found[:limit], now)
+        found = list(_rows(session, looking.side, which, now, limit + 1))
+        views = _views(session, looking, found[:limit], now)
     return views, views[-1].key if len(found) > limit else None
 
 
@@ -172,15 +183,15 @@ def _conditions(of: type[Duty] | type[UpcomingDuty], which: Coming, now: datetim
         yield or_(col(of.due_at) > due_at, and_(col(of.due_at) == due_at, col(of.id) > key))
 
 
-def _views(session: Session, catalogue: Catalogue, rows: Sequence[_Row], now: datetime) -> tuple[UpcomingView, ...]:
+def _views(session: Session, looking: Looking, rows: Sequence[_Row], now: datetime) -> tuple[UpcomingView, ...]:
     whose = assignments(session, {case.id for *_, case in rows if case})
-    return tuple(_view(catalogue, row, whose.get(row[-1].id) if row[-1] else None, now) for row in rows)
+    return tuple(_view(looking, row, whose.get(row[-1].id) if row[-1] else None, now) for row in rows)
 
 
-def _view(catalogue: Catalogue, row: _Row, whose: Assignment | None, now: datetime) -> UpcomingView:
+def _view(looking: Looking, row: _Row, whose: Assignment | None, now: datetime) -> UpcomingView:
     due_at, key, duty, agreement, due_date, case = row
     reasons = read_due_date(due_date)
-    steps = operative_steps(catalogue, Place(agreement.form, agreement.state, duty.clause), reasons.trail)
+    steps = operative_steps(looking.catalogue, Place(agreement.form, agreement.state, duty.clause), reasons.trail)
     return UpcomingView(
         id=key,
         due_at=due_at,
@@ -200,20 +211,33 @@ def _view(catalogue: Catalogue, row: _Row, whose: Assignment | None, now: dateti
         deputy=whose.deputy.name if whose and whose.deputy else None,
         case_id=case.id if case else None,
         case_kind=case.kind if case else None,
-        says=_about_case(duty, case) + (UNKNOWN_BEFORE if _is_unknown_before(duty, reasons, agreement) else ""),
+        says=_about_case(looking, duty, agreement, case, reasons, now),
         why=reasons.why,
     )
 
 
-def _about_case(duty: Duty | UpcomingDuty, case: Case | None) -> str:
+def _about_case(
+    looking: Looking,
+    duty: Duty | UpcomingDuty,
+    agreement: Agreement,
+    case: Case | None,
+    reasons: StoredDueDate,
+    now: datetime,
+) -> str:
+    """Which case is about it, or when one is opened; and what is not known of the one before it."""
     if case:
         return f"Case {identifiers.case_reference(case.id)} is about it."
     if duty.performed_by is PerformedBy.TIME:
         return "It comes by itself; no case is needed."
-    return "No case is open about it yet."
+    assert duty.due_at, "what is coming without a case has a due instant"
+    opens = max(duty.due_at - looking.lead, now)
+    by_itself = duty.clause in served_clauses(looking.catalogue)
+    when = f"; one is opened by itself {_day(opens, agreement, now)}" if by_itself else ""
+    # A later occurrence is counted from the due instant of the one before it.
+    before = reasons.starts_at if duty.occurrence > 1 else None
+    unknown = UNKNOWN_BEFORE if before and before < agreement.imported_at else ""
+    return f"No case is open about it yet{when}.{unknown}"
 
 
-def _is_unknown_before(duty: Duty | UpcomingDuty, reasons: StoredDueDate, agreement: Agreement) -> bool:
-    """Whether the one before it was due before the installation knew the agreement."""
-    before = reasons.starts_at if duty.occurrence > 1 and isinstance(duty, UpcomingDuty) else None
-    return before is not None and before < agreement.imported_at
+def _day(instant: datetime, agreement: Agreement, now: datetime) -> str:
+    return "within hours" if instant <= now else f"on {day_words(day_of(instant, zone_of(agreement.time_zone)))}"

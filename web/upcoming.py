@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Query, Request
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from models.errors import DuenoticeError, InvalidInput
 from queries.agreement_clauses import ClauseView, read_clauses
-from queries.upcoming import DAYS, MOST_DAYS, Coming, UpcomingView, read_upcoming
+from queries.upcoming import DAYS, MOST_DAYS, Coming, Looking, UpcomingView, read_upcoming
 from web.failures import status_of
 from web.pages import problems_of
 from web.paging import MOST_DIGITS, asked_text
@@ -78,6 +79,7 @@ def upcoming_page(request: Request, site: TheSite) -> Response:
         duties=duties,
         following=following,
         every=every,
+        lead_days=site.resources.settings.standing_lead_days,
         wants_all=bool(asked_text(asked, "all")),
         problems=problems_of(problem) if problem else (),
     )
@@ -85,9 +87,9 @@ def upcoming_page(request: Request, site: TheSite) -> Response:
 
 def _read(site: Site, which: Coming, limit: int) -> tuple[tuple[UpcomingView, ...], str | None]:
     resources = site.resources
-    return read_upcoming(
-        resources.database, resources.catalogue, resources.settings.side, which, site.clock(), limit=limit
-    )
+    settings = resources.settings
+    looking = Looking(resources.catalogue, settings.side, timedelta(days=settings.standing_lead_days))
+    return read_upcoming(resources.database, looking, which, site.clock(), limit=limit)
 
 
 def _clauses(site: Site, agreement: str) -> tuple[ClauseView, ...]:

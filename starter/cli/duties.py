@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from models.errors import InvalidInput
 from queries.agreement_clauses import ClauseView, read_clauses
-from queries.upcoming import DAYS, MOST_DAYS, Coming, UpcomingView, read_upcoming
+from queries.upcoming import DAYS, MOST_DAYS, Coming, Looking, UpcomingView, read_upcoming
 from starter.cli.console import console, open_installation
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
@@ -51,7 +52,8 @@ def upcoming(
         _print_json([view.model_dump(mode="json") for view in views]) if as_json else _print_clauses(views)
         return
     which = Coming(days=days, agreement=agreement, clause=clause, after=after)
-    duties, following = read_upcoming(database, load_catalogue(), settings.side, which, utc_now(), limit=SHOWN)
+    looking = Looking(load_catalogue(), settings.side, timedelta(days=settings.standing_lead_days))
+    duties, following = read_upcoming(database, looking, which, utc_now(), limit=SHOWN)
     if as_json:
         _print_json({"items": [duty.model_dump(mode="json") for duty in duties], "next": following})
         return

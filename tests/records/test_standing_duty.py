@@ -15,7 +15,7 @@ from config.database import Database
 from models.enums import DutyStatus, Party, Verdict
 from models.errors import InvalidFields, Refused
 from models.tables import Case, UpcomingDuty
-from queries.upcoming import Coming, read_upcoming
+from queries.upcoming import Coming, Looking, read_upcoming
 from records.choices import intake_fields
 from records.intake import keep_intake
 from records.occurrences import Opening, open_occurrences
@@ -145,7 +145,7 @@ def test_a_disclosure_too_near_for_the_notice_is_overdue_from_the_first_moment(d
     assert duty.status is DutyStatus.RUNNING
     assert duty.due_at
     assert duty.due_at < NOW
-    items, _ = read_upcoming(database, CATALOGUE, Party.PROVIDER, Coming(), NOW, limit=10)
+    items, _ = read_upcoming(database, Looking(CATALOGUE, Party.PROVIDER, OPENING.lead), Coming(), NOW, limit=10)
     assert [(one.clause, one.overdue, one.case_id) for one in items] == [("disclosure.notice", True, case.id)]
 
 

@@ -17,7 +17,7 @@ from models.enums import Party
 from models.errors import InvalidInput, NotFound
 from models.tables import UpcomingDuty
 from queries.agreement_clauses import ClauseView, read_clauses
-from queries.upcoming import Coming, UpcomingView, read_upcoming
+from queries.upcoming import Coming, Looking, UpcomingView, read_upcoming
 from records.agreements import import_agreements
 from records.upcoming import Dated, Derivation, derive_upcoming, every_agreement, next_duties, terms_of
 from records.upcoming_terms import ending_terms, note_reminded
@@ -59,10 +59,14 @@ def derive(database: Database, now: datetime) -> int:
         return derive_upcoming(session, Derivation(CATALOGUE, STANDARD_DEFAULTS, now), every_agreement(session))
 
 
+def looking(side: Party = Party.PROVIDER) -> Looking:
+    return Looking(CATALOGUE, side, timedelta(days=30))
+
+
 def coming(
     database: Database, now: datetime = NOW, *, side: Party = Party.PROVIDER, **which: object
 ) -> list[UpcomingView]:
-    return list(read_upcoming(database, CATALOGUE, side, Coming(**which), now, limit=100)[0])  # type: ignore[arg-type]
+    return list(read_upcoming(database, looking(side), Coming(**which), now, limit=100)[0])  # type: ignore[arg-type]
 
 
 def clauses(database: Database, reference: str, now: datetime = NOW) -> dict[str, ClauseView]:
@@ -84,7 +88,9 @@ def test_what_an_agreements_own_dates_start_is_listed_with_its_next_date(databas
     (first,) = coming(database)
     assert (first.clause, first.due_local) == ("subcontractors.list-update", "Fri 1 Jan 2027, 23:59:59 CST")
     assert first.citation == "Exhibit G (Illinois), item 6"
-    assert first.says.startswith("No case is open about it yet. The one before was due before")
+    assert first.says.startswith(
+        "No case is open about it yet; one is opened by itself on Wed 2 Dec 2026. The one before was due before"
+    )
     assert not first.overdue
 
 
@@ -183,9 +189,7 @@ def test_pages_follow_each_other_by_key_without_gap_or_repetition(database: Data
     whole = [one.id for one in coming(database, days=2000)]
     found, after = [], ""
     while True:
-        items, following = read_upcoming(
-            database, CATALOGUE, Party.PROVIDER, Coming(days=2000, after=after), NOW, limit=2
-        )
+        items, following = read_upcoming(database, looking(), Coming(days=2000, after=after), NOW, limit=2)
         found += [one.id for one in items]
         if following is None:
             break

@@ -23,6 +23,7 @@ from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.support.dispositions import confirmed_by_each_holder
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.matters import an_addendum_nobody_objects_to
 from tests.support.officers import officer
 from tests.support.scripted_server import scripted_server
 
@@ -210,6 +211,7 @@ STORIES = (
     Story(learnt_while_leaving, engine_with_mail_trouble),
     Story(begun_anew, engine_of_short_histories),
     Story(confirmed_by_each_holder),
+    Story(an_addendum_nobody_objects_to),
 )
 
 
