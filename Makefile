@@ -5,6 +5,9 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help run demo install test test-long check browser lock clean
 
+# What Python compiles is kept: else each worker of the tests, and each program that they start, compiles it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first Python that is new enough, and uv: the one on PATH, or one got by pip into .tools.
 PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$python" && break; done)

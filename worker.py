@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from importlib import import_module
+from importlib.metadata import version
 from uuid import UUID
 
 from temporalio.worker import Worker
@@ -33,7 +34,7 @@ from records.occurrences import Opening
 from starter.resources import Resources, connect
 from starter.schedules import keep_upcoming, keep_watchdog
 from starter.start import intake_namer, notice_policy, start_case
-from starter.writing import notice_writer, smtp_server
+from starter.writing import manager_of, notice_writer, smtp_server
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -95,9 +96,10 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         deputy_share=settings.deputy_share,
         soon=soon,
         time_zone=settings.time_zone or "UTC",
+        manager=manager_of(settings.organisation),
     )
     replies = ReplySender(database, transport, writer, unknown_resends=settings.unknown_resends)
-    holders = HolderActivities(database, transport, writer, reminders.telling)
+    holders = HolderActivities(database, transport, writer, reminders.telling, deputy_share=settings.deputy_share)
     policy = notice_policy(settings)
 
     def start(case_id: UUID, now: datetime) -> Awaitable[bool]:
@@ -140,6 +142,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         ],
         activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),
         workflow_runner=sandbox(),
+        build_id=f"duenotice-{version('duenotice')}",  # else all modules are read and hashed: a fifth of a start
         max_cached_workflows=cached_workflows,
         max_heartbeat_throttle_interval=HEARTBEAT_INTERVAL,
         graceful_shutdown_timeout=DRAIN,

@@ -44,7 +44,7 @@ class DutyActivities(DutyContract):
             if case.status is not CaseStatus.DISMISSED:
                 compute_duties(session, case, terms, self._defaults, self._side, now, progress=alive)
             alive()
-            plan_holders(session, case, message.policy, now)
+            plan_holders(session, case, message.policy, now, self._side)
             write_confirmations(session, case, self._organisation, now)
             plan_notices(session, case.id, message.policy, now, dated_elements(session, case.id, terms))
             case.computed_at = now

@@ -16,6 +16,7 @@ from cases.messages import AskHolders
 from config.database import Database
 from mail.transport import DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
+from models.enums import HolderMail
 from models.phrases import counted
 from models.tables import Case
 from records.holder_mail import HolderLetter, note_letter, prepare_letters
@@ -23,14 +24,29 @@ from records.holders import plan_holders, put_off
 from records.outbox import NoticeWriter
 from records.responsible import Step
 
+REMINDERS = frozenset({HolderMail.REMINDED, HolderMail.OTHERS_MISSING, HolderMail.UNDECIDED})
+"""The messages of a holder's ladder."""
+
 ASK_AGAIN = timedelta(minutes=30)
 """When a holder whose mailbox takes no mail for now is tried again."""
 
 
 class HolderActivities(HolderContract):
-    """The activity that writes to the holders of data."""
+    """The activity that writes to the holders of data.
 
-    def __init__(self, database: Database, transport: SmtpTransport, writer: NoticeWriter, telling: Telling) -> None:
+    From ``deputy_share`` of a holder's time on, the deputy is told as well whom a reminder went to.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        transport: SmtpTransport,
+        writer: NoticeWriter,
+        telling: Telling,
+        *,
+        deputy_share: float = 0.7,
+    ) -> None:
+        self._deputy_share = deputy_share
         self._database = database
         self._transport = transport
         self._writer = writer
@@ -38,14 +54,17 @@ class HolderActivities(HolderContract):
 
     @activity.defn
     async def ask_holders(self, message: AskHolders) -> None:
-        """Write to each holder what is to be said to it by now; the officer is told whom the mail does not reach.
+        """Write to each holder what is to be said to it by now.
+
+        Those whose case it is are told who was reminded, and whom the mail does not reach.
 
         One mailbox that takes no mail for now keeps nobody else from being written to; it is tried again later.
         """
         now = activity_clock()
         refused: list[str] = []
         deferred: list[HolderLetter] = []
-        for letter in await asyncio.to_thread(self._prepare, message, now()):
+        letters = await asyncio.to_thread(self._prepare, message, now())
+        for letter in letters:
             activity.heartbeat()
             try:
                 if await self._send(letter, now()):
@@ -55,6 +74,8 @@ class HolderActivities(HolderContract):
         await asyncio.to_thread(self._plan, message, deferred, now())
         if refused:
             await self._tell_officer(message, refused, now())
+        if reminded := [letter for letter in letters if letter.why in REMINDERS and letter not in deferred]:
+            await self._tell_of_reminders(message, reminded, now())
 
     def _prepare(self, message: AskHolders, now: datetime) -> list[HolderLetter]:
         with self._database.writing() as session:
@@ -78,8 +99,33 @@ class HolderActivities(HolderContract):
 
     def _plan(self, message: AskHolders, deferred: Sequence[HolderLetter], now: datetime) -> None:
         with self._database.writing() as session:
-            plan_holders(session, session.get_one(Case, message.case_id), message.policy, now)
+            case = session.get_one(Case, message.case_id)
+            plan_holders(session, case, message.policy, now, self._writer.side)
             put_off(session, [letter.task_id for letter in deferred], now + ASK_AGAIN)
+
+    async def _tell_of_reminders(self, message: AskHolders, reminded: Sequence[HolderLetter], now: datetime) -> None:
+        """Tell whose case it is that its holders were reminded; our own office has just had a reminder itself."""
+        reference, holders = identifiers.case_reference(message.case_id), counted(len(reminded), "holder")
+        share = max(letter.share for letter in reminded)
+        step = Step.PRESSING if share >= self._deputy_share else Step.FIRST
+        people = await self._telling.recipients_of_case(message.case_id, step)
+        own = any(letter.owing and letter.to == self._telling.organisation.to for letter in reminded)
+        if own and list(people) == [self._telling.organisation]:
+            return
+        told = Message(
+            key=f"holders-reminded:{message.case_id}:{':'.join(sorted(letter.sha256 for letter in reminded))}",
+            about="holders-reminded",
+            subject=f"{holders} of data reminded (case {reference})",
+            paragraphs=(
+                f"In case {reference}, we have reminded {holders} of data of what they are asked; {share:.0%} of the "
+                "time is over:",
+                "\n".join(sorted({letter.holder for letter in reminded})),
+            ),
+            alert=f"Case {reference}: {holders} of data reminded.",
+            page=f"/cases/{message.case_id}",
+            case_id=message.case_id,
+        )
+        await self._telling.tell(told, people, now)
 
     async def _tell_officer(self, message: AskHolders, refused: Sequence[str], now: datetime) -> None:
         reference, holders = identifiers.case_reference(message.case_id), counted(len(refused), "holder")

@@ -57,7 +57,7 @@ class ReminderActivities(ReminderContract):
     """The activities that remind people.
 
     From ``deputy_share`` of a notice's time on, the deputy is reminded of it too; what goes out by itself ``soon`` is
-    named so among what needs people. Officers read times in ``time_zone``.
+    named so among what needs people. Officers read times in ``time_zone``. The ``manager`` is told by last steps.
     """
 
     def __init__(
@@ -70,12 +70,15 @@ class ReminderActivities(ReminderContract):
         deputy_share: float = 0.7,
         soon: timedelta = timedelta(hours=24),
         time_zone: str = "UTC",
+        manager: Mailbox | None = None,
     ) -> None:
         self._time_zone = time_zone
         self._database = database
         self._transport = transport
         self._notice_writer = notice_writer
-        self.telling = Telling(database, transport, notice_writer, alerts or Alerts(), soon=soon, time_zone=time_zone)
+        self.telling = Telling(
+            database, transport, notice_writer, alerts or Alerts(), soon=soon, time_zone=time_zone, manager=manager
+        )
         self._deputy_share = deputy_share
 
     @activity.defn

@@ -36,8 +36,8 @@ _log = get_logger("telling")
 LONGEST_SEND = timedelta(minutes=10)
 """How long one message may take to be handed over, its connection included."""
 
-ORGANISATION = "organisation"
-"""The organisation's contact, as evidence names them; no account is called so."""
+ORGANISATION, MANAGER = "organisation", "manager"
+"""The organisation's contact, and its manager, as evidence names them; no account is called so."""
 
 NEEDS_LISTED = 10
 """How many lines of what needs its reader a message has; the first page has all."""
@@ -113,7 +113,9 @@ class Telling:
         *,
         soon: timedelta,
         time_zone: str,
+        manager: Mailbox | None = None,
     ) -> None:
+        self._manager = manager
         self._database = database
         self._transport = transport
         self._writer = writer
@@ -122,7 +124,7 @@ class Telling:
         self._time_zone = time_zone
 
     async def tell_of_case(self, message: Message, step: Step, at: datetime) -> Outcome:
-        """Tell those whose case it is, and at the last step the organisation's contact; as ``tell``."""
+        """Tell those whose case it is, and at the last step the organisation's contact and manager; as ``tell``."""
         assert message.case_id is not None, "a case is told of"
         return await self.tell(message, await self.recipients_of_case(message.case_id, step), at)
 
@@ -212,9 +214,14 @@ class Telling:
         return await asyncio.to_thread(read)
 
     def recipients(self, assignment: Assignment, step: Step) -> list[Recipient]:
-        """Whose mail a step of a ladder goes to; the organisation's contact is told where nobody else can be."""
+        """Whose mail a step of a ladder goes to; the organisation's contact is told where nobody else can be.
+
+        The last step goes to the contact in any case, and to the manager, if one is named.
+        """
         people = [found for account in assignment.told_at(step) if (found := Recipient.of(account))]
-        return people if people and step is not Step.LAST else [*people, self.organisation]
+        if step is not Step.LAST:
+            return people or [self.organisation]
+        return [*people, self.organisation, *([Recipient(MANAGER, self._manager)] if self._manager else [])]
 
     def _needs(self, recipient: Recipient, now: datetime) -> tuple[tuple[NeedView, ...], int]:
         with self._database.reading() as session:

@@ -107,17 +107,17 @@ async def seconds(work: Callable[[], Awaitable[object]], times: int = TIMES) -> 
 
 async def pages(resources: Resources, http: httpx.AsyncClient, count: int) -> Figures:
     """What each page and command takes that lists or finds cases."""
-    database, last = resources.database, count // FEW
-    (row, *_), _ = list_cases(database, utc_now(), offset=count // 2, limit=1)
+    database = resources.database
+    (*_, row), half = (part := list_cases(database, utc_now(), limit=max(count // 2, 1))).items, part.next
     ids = identifiers.ids_of_case(identifiers.case_reference(row.id))
     assert ids
     addresses = {
         "what is due, first page": "/",
-        "what is due, last page": f"/?page={last}",
+        "what is due, half way": f"/?after={half}",
         "what is due, closed cases": "/?status=closed",
         "what needs people, in JSON": "/api/needs-you?limit=20",
         "what needs one officer, in JSON": "/api/needs-you?limit=20&own=true",
-        "cases in JSON, the last thousand": f"/api/cases?limit=1000&offset={max(count - 1000, 0)}",
+        "cases in JSON, a thousand": f"/api/cases?limit=1000&after={half}",
         "a case": f"/cases/{row.id}",
         "agreements": "/agreements",
         "the incident form": "/cases/new/breach",

@@ -35,6 +35,7 @@ from models import identifiers
 from models.enums import BatchStatus, CaseStatus, DutyStatus, FactStatus, NoticeKind, Party, PerformedBy, Role, Verdict
 from models.tables import (
     Agreement,
+    AgreementContact,
     Batch,
     Case,
     CaseAgreement,
@@ -42,6 +43,7 @@ from models.tables import (
     CaseFact,
     DueDate,
     Duty,
+    HolderTask,
     Notice,
     TermsSnapshot,
 )
@@ -193,7 +195,8 @@ def _defaults(table: type[SQLModel]) -> Mapping[str, Any]:
     return {name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()}
 
 
-def _row(table: type[SQLModel], **values: Any) -> Row:
+def row_of(table: type[SQLModel], **values: Any) -> Row:
+    """A row with these values, and the table's own defaults for the others."""
     return Row(table, {**_defaults(table), **values})
 
 
@@ -219,10 +222,10 @@ class CaseKeeper:
         """The terms of each agreement, as a first case of all of them pins them; that case is closed."""
         case_id = uuid4()
         scope = [
-            _row(CaseAgreement, case_id=case_id, agreement_id=row.id, added_at=self._now) for row in self._agreements
+            row_of(CaseAgreement, case_id=case_id, agreement_id=row.id, added_at=self._now) for row in self._agreements
         ]
         with self._database.writing() as session:
-            _insert(session, [self._case(case_id, self._now), *scope])
+            insert_rows(session, [self._case(case_id, self._now), *scope])
             pin_terms(session, catalogue, case_id, self._now)
             terms = {row.hash: EffectiveTerms.from_snapshot(row.body) for row in session.exec(select(TermsSnapshot))}
             hashes = session.exec(
@@ -240,7 +243,7 @@ class CaseKeeper:
         for agreement in self._agreements:
             notices[agreement.reference] = self._add_duty(rows, case_id, agreement, confirmed_at)
         with self._database.writing() as session:
-            _insert(session, rows)
+            insert_rows(session, rows)
         self._leave_evidence([(case_id, notice) for notice in notices.values()])
         return KeptCase(case_id, notices)
 
@@ -257,14 +260,14 @@ class CaseKeeper:
                     rows += self._common_rows(case_id, confirmed_at)
                     self._add_duty(rows, case_id, self._agreements[number % len(self._agreements)], confirmed_at)
                 with self._database.writing() as session:
-                    _insert(session, rows)
+                    insert_rows(session, rows)
                 self._leave_evidence([(case_id, case_id) for case_id in some])
                 kept += some
                 advance(len(some))
         return kept
 
     def _case(self, case_id: UUID, at: datetime) -> Row:
-        return _row(
+        return row_of(
             Case,
             id=case_id,
             kind="breach",
@@ -280,7 +283,7 @@ class CaseKeeper:
 
     def _common_rows(self, case_id: UUID, at: datetime) -> list[Row]:
         facts = (
-            _row(
+            row_of(
                 CaseFact,
                 id=uuid4(),
                 case_id=case_id,
@@ -293,7 +296,7 @@ class CaseKeeper:
             for element, value in FACTS.items()
         )
         anchors = (
-            _row(CaseAnchor, id=uuid4(), case_id=case_id, name=name, instant=at, recorded_at=at, recorded_by=ACTOR)
+            row_of(CaseAnchor, id=uuid4(), case_id=case_id, name=name, instant=at, recorded_at=at, recorded_by=ACTOR)
             for name in ("occurred", *ANCHORS)
         )
         return [self._case(case_id, at), *facts, *anchors]
@@ -305,7 +308,7 @@ class CaseKeeper:
         duty_id = identifiers.duty_id(case_id, agreement.id, duty.clause)
         given_at = confirmed_at + timedelta(hours=1) if self._given else None
         overdue = duty.due_at is not None and duty.due_at < self._now and not self._given
-        batch = _row(
+        batch = row_of(
             Batch,
             id=uuid4(),
             case_id=case_id,
@@ -319,7 +322,7 @@ class CaseKeeper:
             leaves_at=(duty.due_at or self._now) - timedelta(hours=1),
         )
         notice_id = identifiers.notice_id(batch.values["id"], duty_id)
-        notice = _row(
+        notice = row_of(
             Notice,
             id=notice_id,
             batch_id=batch.values["id"],
@@ -331,11 +334,11 @@ class CaseKeeper:
             given_at=given_at,
         )
         rows += [
-            _row(
+            row_of(
                 CaseAgreement, case_id=case_id, agreement_id=agreement.id, terms_hash=terms.hash, added_at=confirmed_at
             ),
             due_date,
-            _row(
+            row_of(
                 Duty,
                 id=duty_id,
                 case_id=case_id,
@@ -362,7 +365,7 @@ class CaseKeeper:
             found = duties_for(terms, EVENT, dict.fromkeys(ANCHORS, confirmed_at), zone=zone)
             (duty,) = (duty for duty in found if duty.clause == CLAUSE)
             body = duty.model_dump(mode="json") | {"terms_hash": terms.hash, "time_zone": zone}
-            self._dues[key] = duty, _row(DueDate, id=identifiers.sha256_hex(rfc8785.dumps(body)), body=body)
+            self._dues[key] = duty, row_of(DueDate, id=identifiers.sha256_hex(rfc8785.dumps(body)), body=body)
         return self._dues[key]
 
     def _leave_evidence(self, about: Sequence[tuple[UUID, UUID]]) -> None:
@@ -377,12 +380,23 @@ def _entry(case_id: UUID, subject: UUID) -> ReminderSent:
     return ReminderSent(case_id=case_id, actor=ACTOR, at=now, clause=CLAUSE, due_at=now, part=str(subject), waiting=1)
 
 
-def _insert(session: Session, rows: Sequence[Row]) -> None:
+def insert_rows(session: Session, rows: Sequence[Row]) -> None:
     """Insert rows table by table, parents first; a due date that is there is left as it is."""
     dates = {row.values["id"]: row for row in rows if row.table is DueDate}
     there = set(session.exec(select(DueDate.id).where(col(DueDate.id).in_(dates))))
     new = [row for key, row in dates.items() if key not in there]
-    tables: tuple[type[SQLModel], ...] = (Case, CaseFact, CaseAnchor, CaseAgreement, DueDate, Duty, Batch, Notice)
+    tables: tuple[type[SQLModel], ...] = (
+        Case,
+        CaseFact,
+        CaseAnchor,
+        CaseAgreement,
+        DueDate,
+        Duty,
+        Batch,
+        Notice,
+        AgreementContact,
+        HolderTask,
+    )
     for table in tables:
         wanted = new if table is DueDate else rows
         if values := [row.values for row in wanted if row.table is table]:

@@ -399,7 +399,8 @@ DISPOSITION = Kind(
     opening_title="Enter a directive",
     opening_says=(
         "When an LEA directs that its student data is disposed of (Exhibit D), enter the directive as it was signed. "
-        "The time counts from its own date. Each subprocessor that holds the data, and then you, confirm by a link."
+        "The time counts from its own date. Each subprocessor that holds the data confirms by a link, and last the "
+        "provider."
     ),
     acts=(
         AcceptDirective,

@@ -118,7 +118,8 @@ class Organisation(_Part):
     """Who runs this installation: the sender that notices name, who signs them, and whom to ask about them.
 
     ``point_of_contact`` is the person that some agreements want named as knowing more, where a case names none;
-    ``parents_contact`` the employee whom parents may ask.
+    ``parents_contact`` the employee whom parents may ask. The ``manager`` is told by the last step of every ladder, as
+    when something is overdue; no notice names one.
     """
 
     name: _Line
@@ -127,6 +128,7 @@ class Organisation(_Part):
     signatory: Signatory
     point_of_contact: Person
     parents_contact: Person
+    manager: Person | None = None
 
 
 _FICTIONAL = Organisation(
@@ -208,7 +210,7 @@ class Settings(BaseSettings):
     unknown_resends: int = Field(default=3, ge=0, le=20)
     """How often a notice is sent again of which nobody can say whether it arrived, before a person decides."""
     deputy_share: float = Field(default=0.7, gt=0, le=1)
-    """From which part of a notice's time on the deputy, too, is reminded of it."""
+    """From which part of the time of a notice, or of a holder of data, on the deputy, too, is told of it."""
     leaves_soon_hours: int = Field(default=24, ge=1, le=168)
     """What leaves by itself within so many hours is named so among what needs people."""
     alert_urls: SecretStr | None = None
@@ -255,6 +257,13 @@ class Settings(BaseSettings):
         if list(fractions) != sorted(set(fractions)):
             raise ValueError("the fractions must rise, as in [0.5, 0.75, 0.9]")
         return fractions
+
+    @field_validator("holder_hours_before")
+    @classmethod
+    def _descending(cls, hours: tuple[int, ...]) -> tuple[int, ...]:
+        if list(hours) != sorted(set(hours), reverse=True):
+            raise ValueError("the hours must fall, as in [24, 0]")
+        return hours
 
 
 def load_settings() -> Settings:
@@ -353,6 +362,6 @@ def _refuse_unsafe(settings: Settings) -> None:
         ("message_id_domain", "Message ids need a domain of yours; this is still the example's."),
     ):
         need(getattr(smtp, field) != getattr(example, field), message, "smtp", field)
-    for field in Organisation.model_fields:
-        told = getattr(settings.organisation, field) != getattr(_FICTIONAL, field)
+    for field, fictional in _FICTIONAL:
+        told = fictional is None or getattr(settings.organisation, field) != fictional
         need(told, "Notices name who sends them and whom to ask; this is still the example's.", "organisation", field)

@@ -1287,6 +1287,7 @@ class HolderAnswered(HolderEvent):
         answer_kind: what sort of answer.
         performed: the duties that it performed, each with its verdict.
         said_sha256: what it said.
+        receipt_sha256: the completion certificate that its signer was given.
         files_sha256: the files that came with it.
     """
 
@@ -1295,11 +1296,12 @@ class HolderAnswered(HolderEvent):
     answer_kind: HolderAnswerKind
     performed: tuple[str, ...] = ()
     said_sha256: Kept[str]
+    receipt_sha256: Kept[str]
     files_sha256: Apart[tuple[str, ...]] = ()
 
     @property
     def artifacts(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.said_sha256, *self.files_sha256)))
+        return tuple(dict.fromkeys((self.said_sha256, self.receipt_sha256, *self.files_sha256)))
 
     @property
     def key(self) -> str:

@@ -7,15 +7,32 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
+from hashlib import sha256
+from typing import NamedTuple
 
 from mail.compose import wrap
 from mail.facts import Mailbox, clean_line
 
 
+class Enclosure(NamedTuple):
+    """A file that goes with a message: its name, its bytes, and what these are (a media type of RFC 6838)."""
+
+    name: str
+    content: bytes
+    media_type: str
+
+
 def compose_plain_mail(
-    subject: str, paragraphs: Sequence[str], *, sender: Mailbox, to: Mailbox, message_id: str, at: datetime
+    subject: str,
+    paragraphs: Sequence[str],
+    *,
+    sender: Mailbox,
+    to: Mailbox,
+    message_id: str,
+    at: datetime,
+    enclosed: Sequence[Enclosure] = (),
 ) -> bytes:
-    """Write a plain-text message: the same words always give the same bytes (``.eml``, CRLF)."""
+    """Write a plain-text message with its files: the same always give the same bytes (``.eml``, CRLF)."""
     message = EmailMessage(policy=SMTP)
     message["From"] = Address(display_name=sender.name, addr_spec=sender.email)
     message["To"] = Address(display_name=to.name, addr_spec=to.email)
@@ -24,4 +41,10 @@ def compose_plain_mail(
     message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"
     message.set_content("\n\n".join(wrap(paragraph) for paragraph in paragraphs) + "\n", cte="quoted-printable")
+    for name, content, media_type in enclosed:
+        maintype, _, subtype = media_type.partition("/")
+        message.add_attachment(content, maintype=maintype, subtype=subtype, filename=name, cte="base64")
+    if enclosed:
+        # "=_" cannot occur in quoted-printable or base64, so the boundary cannot occur in a part (RFC 2045, 6.7).
+        message.set_boundary(f"=_{sha256(message_id.encode()).hexdigest()[:32]}")
     return message.as_bytes()

@@ -6,6 +6,7 @@ The words' form is in ``config/notices/verification.typ``; what is said comes fr
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import typst
 from pydantic import BaseModel, ConfigDict
@@ -50,11 +51,16 @@ class Verification(BaseModel):
 
 def verification_pdf(verification: Verification, at: datetime) -> bytes:
     """Write a verification: the same words at the same instant give the same file."""
+    return pdf_of(TEMPLATE, verification, at)
+
+
+def pdf_of(template: Path, said: BaseModel, at: datetime) -> bytes:
+    """Write what is said by a template that reads it as its data: the same at the same instant gives the same file."""
     written = typst.compile(
-        TEMPLATE.read_bytes(),
+        template.read_bytes(),
         format="pdf",
         ignore_system_fonts=True,
-        sys_inputs={"data": verification.model_dump_json(indent=1)},
+        sys_inputs={"data": said.model_dump_json(indent=1)},
         pdf_standards=["a-3b"],
         timestamp=int(at.timestamp()),
     )

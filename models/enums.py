@@ -224,6 +224,10 @@ class HolderMail(StrEnum):
     """The provider: the directive waits for an officer's acceptance."""
     OTHERS_MISSING = "others_missing"
     """The provider: other holders have not confirmed."""
+    DIRECTED = "directed"
+    """The provider, where an LEA chases it: the directive itself."""
+    RECEIPT = "receipt"
+    """The completion certificate of what its holder answered."""
 
 
 class Role(StrEnum):

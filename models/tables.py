@@ -86,8 +86,8 @@ class Agreement(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     reference: str = Field(unique=True, index=True)
     form: str
-    state: str
-    lea_name: str
+    state: str = Field(index=True)
+    lea_name: str = Field(index=True)
     time_zone: str
     executed_on: date
     originally_signed_on: date | None = None
@@ -276,7 +276,7 @@ class CaseAgreement(SQLModel, table=True):
     __tablename__ = "case_agreement"
 
     case_id: UUID = Field(foreign_key="duenotice_case.id", primary_key=True)
-    agreement_id: UUID = Field(foreign_key="agreement.id", primary_key=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", primary_key=True, index=True)
     terms_hash: str | None = Field(default=None, foreign_key="terms_snapshot.hash")
     added_at: datetime = _instant()
 
@@ -290,6 +290,10 @@ class DueDate(SQLModel, table=True):
     body: dict[str, Any] = Field(sa_type=JSON)
 
 
+OPEN_AND_DATED = text("status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL")
+"""What an open duty is that a list of cases goes by; in these words, the indices on it are used, and no other one."""
+
+
 class Duty(SQLModel, table=True):
     """One dated thing that one party owes another under one clause in one case, each time it comes round.
 
@@ -300,8 +304,15 @@ class Duty(SQLModel, table=True):
 
     __tablename__ = "duty"
     __table_args__ = (
-        Index("duty_case_status", "case_id", "status"),
+        Index("duty_case_status", "case_id", "status", "due_at"),
         Index("duty_status_due", "status", "due_at", "case_id"),
+        *(
+            Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)
+            for name, columns in (
+                ("duty_open_due", ("due_at", "case_id", "id")),
+                ("duty_open_case_due", ("case_id", "due_at", "id")),
+            )
+        ),
     )
 
     id: UUID = Field(primary_key=True)
@@ -564,23 +575,43 @@ class LegalHold(SQLModel, table=True):
     lifted_because: str | None = _sealed_or_none("legal_hold.lifted_because")
 
 
+AWAITED = text("status IN ('open', 'answered')")
+"""What a holder's task is whose holder's word is awaited; in these words, the index on it is used."""
+
 ANSWERED = text("status = 'answered'")
 """What a holder's task is about whose answer an officer decides; in these words, the index on it is used."""
+
+
+class Vendor(SQLModel, table=True):
+    """Whoever is written to at one address about data that it holds, whatever the case: one link answers all of it.
+
+    Its id is a keyed hash of the address, so that neither a table nor a guess tells it. The link lasts as long as one
+    of what it answers; it is known by the SHA-256 of its token, and ``link_number`` makes each a link of its own.
+    """
+
+    __tablename__ = "vendor"
+
+    id: UUID = Field(primary_key=True)
+    link_number: int = 1
+    link_digest: str | None = Field(default=None, unique=True, max_length=64)
 
 
 class HolderTask(SQLModel, table=True):
     """What one holder of an agreement's data is asked in one case: to dispose of the data, and to certify that.
 
-    ``contact_id`` is None for the party that owes the disposal itself, which confirms last. It is ``awaited_since`` an
-    instant, until ``due_at``; ``steps`` counts how far its ladder of reminders has come; ``told_due_at`` and
-    ``stopped`` are what its holder was last told: by when, and whether a legal hold keeps the data. ``again_at`` is
-    when it is written to next. Its link is known by the SHA-256 of its token; ``link_number`` makes each a link of its
-    own.
+    ``contact_id`` is None for the party that owes the disposal itself, which confirms last; where that is the other
+    side, which is chased, ``owing_contact_id`` is its contact, and ``directed_at`` when it was sent the directive.
+
+    It is ``awaited_since`` an instant, until ``due_at``, and was written to at the address of ``vendor_id``; ``steps``
+    counts how far its ladder of reminders has come; ``told_due_at`` and ``stopped`` are what its holder was last told:
+    by when, and whether a legal hold keeps the data. ``again_at`` is when it is written to next. Its link is known by
+    the SHA-256 of its token; ``link_number`` makes each a link of its own.
     """
 
     __tablename__ = "holder_task"
     __table_args__ = (
         Index("holder_task_case_again", "case_id", "again_at"),
+        Index("holder_task_awaited", "holder", "case_id", sqlite_where=AWAITED, postgresql_where=AWAITED),
         Index("holder_task_answered", "case_id", "due_at", sqlite_where=ANSWERED, postgresql_where=ANSWERED),
     )
 
@@ -588,6 +619,9 @@ class HolderTask(SQLModel, table=True):
     case_id: UUID = Field(foreign_key="duenotice_case.id")
     agreement_id: UUID = Field(foreign_key="agreement.id")
     contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
+    holder: str = Field(max_length=64)
+    owing_contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
+    directed_at: datetime | None = _instant_or_none()
     data: str | None = _sealed_or_none("holder_task.data")
     status: HolderStatus = _word(HolderStatus)
     due_at: datetime | None = _instant_or_none()
@@ -601,6 +635,7 @@ class HolderTask(SQLModel, table=True):
     link_number: int = 1
     link_digest: str | None = Field(default=None, unique=True, max_length=64)
     link_expires_at: datetime | None = _instant_or_none()
+    vendor_id: UUID | None = Field(default=None, foreign_key="vendor.id", index=True)
     settled_at: datetime | None = _instant_or_none()
 
 
@@ -608,8 +643,9 @@ class HolderAnswer(SQLModel, table=True):
     """What a holder said of what it was asked: a certificate, or that it holds nothing, needs time or declines.
 
     ``said_sha256`` is the artifact with all of it. A certificate needs no decision; a restore of the data makes it
-    ``superseded_at``. ``until`` is the day until which it asks for time, ``backups_expire_on`` when the last backup
-    expires that still holds the data.
+    ``superseded_at``. ``receipt_sha256`` is the completion certificate of who signed it through a link, which its
+    holder was sent at ``receipt_sent_at``. ``until`` is the day until which it asks for time, ``backups_expire_on`` the
+    day on which the last backup expires that still holds the data.
     """
 
     __tablename__ = "holder_answer"
@@ -619,6 +655,8 @@ class HolderAnswer(SQLModel, table=True):
     task_id: UUID = Field(foreign_key="holder_task.id", index=True)
     kind: HolderAnswerKind = _word(HolderAnswerKind)
     said_sha256: str = Field(foreign_key="artifact.sha256")
+    receipt_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    receipt_sent_at: datetime | None = _instant_or_none()
     until: date | None = None
     backups_expire_on: date | None = None
     given_at: datetime = _instant()

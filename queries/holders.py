@@ -7,12 +7,13 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from config.database import Database
 from ledger.entries import HolderWritten
 from models.enums import Party
-from models.tables import Agreement, AgreementContact, EvidenceEntry, HolderAnswer
+from models.tables import Agreement, EvidenceEntry, HolderAnswer, HolderTask, Subprocessor
 from queries.views import HolderAnswerView, HolderLetterView, HolderView
-from records.holder_documents import lines_of
-from records.holders import tasks_of
+from records.holder_words import lines_of
+from records.holders import asked_contact, contact_name, holder_key, tasks_of
 from records.legal_holds import LegalHoldView, lasting, legal_holds
 
 
@@ -31,18 +32,35 @@ def holders_of(session: Session, case_id: UUID) -> tuple[HolderView, ...]:
     letters = _letters(session, case_id)
     views = []
     for task in tasks:
-        contact = session.get_one(AgreementContact, task.contact_id) if task.contact_id else None
+        contact = asked_contact(session, task)
         views.append(
             HolderView(
-                name=contact.name if contact else Party.PROVIDER.value,
+                name=contact_name(session, task) or Party.PROVIDER.value,
+                owing=task.contact_id is None,
+                called=contact.name if contact else None,
                 email=contact.email if contact else None,
+                key=task.holder,
                 time_zone=zones[task.agreement_id],
                 answers=_answers(session, task.id),
                 letters=tuple(letters[str(task.id)]),
                 **task.model_dump(include={"data", "status", "due_at", "asked_at", "again_at", "link_expires_at"}),
             )
         )
-    return tuple(sorted(views, key=lambda view: (view.email is None, view.name.casefold())))
+    return tuple(sorted(views, key=lambda view: (view.owing, view.name.casefold())))
+
+
+def vendor_names(database: Database, asked: str | None = None) -> dict[str, str]:
+    """The holders of data that are on the list, by the keys by which they are found; ``asked`` is one to be added.
+
+    The provider is among them, whose own word is awaited as well.
+    """
+    with database.reading() as session:
+        listed = session.exec(select(Subprocessor.name).where(col(Subprocessor.removed_at).is_(None)).distinct())
+        names = {holder_key(name): name for name in sorted({*listed, Party.PROVIDER.value}, key=str.casefold)}
+        if asked and asked not in names:
+            task = session.exec(select(HolderTask).where(HolderTask.holder == asked).limit(1)).first()
+            names |= {asked: (contact_name(session, task) if task else None) or "a holder that is not known"}
+    return names
 
 
 def kept_by(session: Session, case_id: UUID) -> tuple[LegalHoldView, ...]:

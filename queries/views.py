@@ -438,11 +438,15 @@ class HolderLetterView(View):
 class HolderView(View):
     """One holder of a case's data: what is awaited from it, what it said and what it was written.
 
-    ``name`` is that by which acts call it, ``provider`` for the party that owes the disposal.
+    ``name`` is that by which acts call it, ``provider`` for the party that is ``owing`` the disposal; people call it as
+    ``called`` says, or our organisation where that is None. By ``key`` it is found in all cases.
     """
 
     name: str
+    owing: bool
+    called: str | None
     email: str | None
+    key: str
     data: str | None
     time_zone: str
     status: HolderStatus
@@ -467,7 +471,7 @@ class HolderView(View):
 
     @property
     def _waiving(self) -> tuple[str, ...]:
-        return () if self.email is None else ("propose-waiver",)
+        return () if self.owing else ("propose-waiver",)
 
 
 class CaseHead(View):

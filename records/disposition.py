@@ -36,7 +36,7 @@ from ledger.artifacts import fetch
 from ledger.entries import JsonObject
 from mail.facts import checked_address, clean_line
 from models import identifiers
-from models.enums import CaseStatus, ContactRole, DutyStatus, PerformedBy, ProposalKind
+from models.enums import CaseStatus, ContactRole, DutyStatus, Party, PerformedBy, ProposalKind
 from models.errors import InvalidFields, InvalidInput, Refused
 from models.phrases import day_words
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, Duty, Proposal
@@ -44,14 +44,17 @@ from records.acts import Recording, dismiss, set_anchor
 from records.holders import add_holder, asked_duties, decide, end_link, holder_named, reopen
 from records.outbox import current_facts
 from records.scope import terms_in_force
+from records.vendors import end_vendor_link
 from terms.catalogue import load_catalogue
 from terms.clock import day_of, zone_of
 
 LONGEST_NAME = 200
 
 
-def prepare_intake(session: Session, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
+def prepare_intake(session: Session, intake: Intake, now: datetime, side: Party) -> tuple[AnchorValue, ...]:
     """Return the dated facts that follow from a directive; one that a designated contact signed is accepted.
+
+    An LEA's own is accepted by whoever enters it: the contacts that it knows are those of the other side.
 
     Raises:
         InvalidFields: it cannot be carried out as it is: each problem names its field.
@@ -62,7 +65,8 @@ def prepare_intake(session: Session, intake: Intake, now: datetime) -> tuple[Anc
         return ()  # whoever keeps it says so
     if problems := tuple(_problems(session, directive, agreement, now)):
         raise InvalidFields(problems)
-    return (AnchorValue(name=ACCEPTED, instant=now),) if _is_designated(session, directive, agreement.id) else ()
+    accepted = side is Party.LEA or _is_designated(session, directive, agreement.id)
+    return (AnchorValue(name=ACCEPTED, instant=now),) if accepted else ()
 
 
 def _problems(session: Session, directive: Directive, agreement: Agreement, now: datetime) -> Iterator[InvalidInput]:
@@ -192,6 +196,7 @@ def record_act(recording: Recording) -> JsonObject:
             if task.link_digest is None:
                 raise Refused("This holder has no link now.", where="holder", next_step="There is nothing to do.")
             end_link(task)
+            end_vendor_link(session, task)  # the mail that went astray holds this one too
             task.asked_at = None
             session.add(task)
             return {"holder": str(task.id)}

@@ -337,12 +337,10 @@ def _compute_one(
     found: _Computed = []
     for duty in _duties_by_calendar(matter, terms, given, zone, rounds, matter.calendars.get(agreement_id)):
         status = DutyStatus(duty.status)
-        if duty.clause not in chain:
+        if duty.clause not in chain or (duty.owed_by is not matter.side and not _is_chased(matter, duty)):
             continue
         if about and duty.clause == about.clause and duty.occurrence != about.occurrence:
             continue
-        if duty.owed_by is not matter.side and not (about and duty.performed_by is PerformedBy.TIME):
-            continue  # what time performs in the matter of one clause, this side has to know whoever could prevent it
         if status is DutyStatus.PENDING and awaited.isdisjoint(terms.clauses[duty.clause].anchors):
             continue  # nothing that this case awaits could start it
         if held and status is DutyStatus.RUNNING and duty.suspendable_by_law_enforcement:
@@ -369,6 +367,19 @@ def _duties_by_calendar(
         )
     except CalendarTooShort:
         return _duties_by_calendar(matter, terms, given, zone, rounds, None)
+
+
+def _is_chased(matter: Matter, duty: DueDuty) -> bool:
+    """Whether this side keeps the clock of a duty that the other side owes it.
+
+    It does where it asks every holder for its word: that of the party that owes the duty performs it, and what only
+    time ends follows from it. Whatever the other side has to send, it sends by means of its own. In the matter of one
+    clause it has to know what time ends, whoever could prevent that.
+    """
+    if matter.about:
+        return duty.performed_by is PerformedBy.TIME
+    word_or_time = duty.performed_by in (PerformedBy.CONFIRMATION, PerformedBy.TIME)
+    return bool(matter.kind.holders_see) and duty.owed_to is matter.side and word_or_time
 
 
 def _as_dated_by(side: Party, given: dict[str, datetime | date], known: tuple[str, ...]) -> dict[str, datetime | date]:

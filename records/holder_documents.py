@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID, uuid5
@@ -11,21 +9,19 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from cases.certificate import ANSWERS
-from cases.fields import fields_of
 from cases.kind import Kind
 from cases.kinds import kind_named
-from cases.values import KeptText
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.artifacts import fetch, store
+from ledger.artifacts import store
 from ledger.entries import HoldersConfirmed
 from mail.compose import date_in_words, local_instant
 from mail.verification import HolderSaid, Line, Verification, verification_pdf
 from models import identifiers
-from models.enums import HolderAnswerKind, HolderStatus
-from models.tables import Agreement, Artifact, Case, CaseDocument, HolderAnswer, HolderTask, Proposal
+from models.enums import HolderStatus
+from models.tables import Agreement, Case, CaseDocument, HolderAnswer, HolderTask, Proposal
 from records.holder_links import HOLDER
+from records.holder_words import lines_of
 from records.holders import contact_name, tasks_of
 from records.outbox import current_facts
 from terms.catalogue import load_catalogue
@@ -43,6 +39,8 @@ def write_confirmations(session: Session, case: Case, organisation: str, now: da
         return
     tasks = tasks_of(session, case.id)
     for own in tasks:
+        if own.owing_contact_id:
+            continue  # the other side's word is its own, and not ours to write
         confirmed = own.contact_id is None and own.status is HolderStatus.CONFIRMED
         if confirmed and not _is_written(session, case.id, own, kind.holders_document):
             of_agreement = [task for task in tasks if task.agreement_id == own.agreement_id]
@@ -165,21 +163,3 @@ def _waiver(session: Session, task: HolderTask) -> str:
     if proposal is None:
         return "Nobody waits for it any more"
     return f"{proposal.proposed_by} and {proposal.decided_by} decided that nobody waits for it"
-
-
-def lines_of(session: Session, answer: HolderAnswer) -> Iterator[Line]:
-    """What an answer said, field by field; what an officer heard is one text."""
-    content = fetch(session, answer.said_sha256)
-    if session.get_one(Artifact, answer.said_sha256).media_type == KeptText.media_type:
-        yield Line(label="Particulars", value=content.decode())
-        return
-    said = json.loads(content)
-    yield from _named(answer.kind, said["says"])
-    yield from (Line(label="File", value=f"{file['name']} (SHA-256 {file['sha256']})") for file in said["files"])
-
-
-def _named(kind: HolderAnswerKind, says: Mapping[str, object]) -> Iterator[Line]:
-    for field in fields_of(ANSWERS[kind]):
-        value = says.get(field.name)
-        if value is not None:
-            yield Line(label=field.label, value="Yes" if value is True else str(value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID, uuid5
@@ -18,7 +18,7 @@ from cases.state import CaseState
 from cases.values import AnchorValue
 from config.database import Database
 from ledger.append import append
-from ledger.artifacts import store
+from ledger.artifacts import fetch, store
 from ledger.entries import HolderAnswered, HolderRefused, JsonObject
 from models import identifiers
 from models.enums import SETTLED, HolderAnswerKind, HolderStatus
@@ -27,10 +27,12 @@ from models.tables import Agreement, Case, Duty, HolderAnswer, HolderTask
 from records.anchors import current_anchors, keep_anchor
 from records.cases import note_change
 from records.due_dates import read_due_dates
+from records.holder_words import write_receipt
 from records.holders import (
+    asked_contact,
     asked_duties,
     confirm,
-    contact_name,
+    holder_name,
     lock_tasks,
     missing,
     others_come_first,
@@ -49,16 +51,19 @@ HOLDER = "holder"
 class GivenAnswerView(View):
     """One answer of a holder, as its page shows it back."""
 
+    id: UUID
     kind: HolderAnswerKind
     given_at: datetime
     accepted: bool | None
+    receipt_sha256: str | None
 
 
 class LinkedTask(View):
     """What the one who has a holder's link is shown.
 
     ``asked`` is what is to be done, by what people call it; ``missing`` how many other holders the provider waits for;
-    ``held`` whether a legal hold keeps the data.
+    ``held`` whether a legal hold keeps the data; ``chased`` whether it is asked of the other side, which owes
+    it; ``owed_by`` is then the name of that side, and None where we owe it ourselves.
     """
 
     id: UUID
@@ -75,9 +80,12 @@ class LinkedTask(View):
     expires_at: datetime
     status: HolderStatus
     missing: int
+    chased: bool
+    owed_by: str | None
     held: bool
     accepted: bool
     closed: bool
+    link_number: int
     answers: tuple[GivenAnswerView, ...]
 
     @property
@@ -103,11 +111,15 @@ def read_linked_task(database: Database, digest: str, now: datetime) -> LinkedTa
         NotFound: it leads nowhere, or no more.
     """
     with database.reading() as session:
-        return _linked(session, _task(session, digest, now))
+        return linked_task(session, _task(session, digest, now))
 
 
-def give_holder_answer(database: Database, digest: str, given: GivenByHolder, *, actor: str, now: datetime) -> UUID:
-    """Keep what a holder answers, with its evidence; return the case.
+def give_holder_answer(
+    database: Database, digest: str, given: GivenByHolder, *, asked_by: str, actor: str, now: datetime
+) -> UUID:
+    """Keep what a holder answers, with its evidence and the completion certificate for who signed; return the case.
+
+    ``asked_by`` is the organisation that asks.
 
     Raises:
         NotFound: the link leads nowhere, or no more.
@@ -117,26 +129,64 @@ def give_holder_answer(database: Database, digest: str, given: GivenByHolder, *,
     try:
         with database.writing() as session:
             task = _task(session, digest, now)
-            lock_tasks(session, task.case_id)
-            case = session.get_one(Case, task.case_id)
-            _check_takes(_linked(session, task))
-            _keep(session, case, task, given, actor, now)
-            return case.id
+            answering, through = task.id, {"link": task.link_number}
+            take_answer(session, task, given, through, asked_by=asked_by, actor=actor, now=now)
+            return task.case_id
     except Refused:
-        _note_refusal(database, digest, actor, now)
+        note_refused(database, [answering], actor, now)
         raise
 
 
-def _keep(session: Session, case: Case, task: HolderTask, given: GivenByHolder, actor: str, now: datetime) -> None:
+def read_receipt(database: Database, digest: str, answer_id: UUID, now: datetime) -> UploadedFile:
+    """The completion certificate of an answer that was given through a holder's link, as a file.
+
+    Raises:
+        NotFound: the link leads nowhere, or no such answer was given through it.
+    """
+    with database.reading() as session:
+        task, answer = _task(session, digest, now), session.get(HolderAnswer, answer_id)
+        if answer is None or answer.task_id != task.id or answer.receipt_sha256 is None:
+            raise NotFound("There is no such completion certificate.", next_step="Reload the page.")
+        return UploadedFile(
+            receipt_name(task.case_id, answer.id), fetch(session, answer.receipt_sha256), "application/pdf"
+        )
+
+
+def receipt_name(case_id: UUID, answer_id: UUID) -> str:
+    """What the file of a completion certificate is called."""
+    return f"completion-{identifiers.case_reference(case_id)}-{answer_id.hex[:8]}.pdf"
+
+
+def take_answer(
+    session: Session,
+    task: HolderTask,
+    given: GivenByHolder,
+    through: Mapping[str, int],
+    *,
+    asked_by: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Keep what a holder answers of what it is asked; ``through`` says by which link.
+
+    Raises:
+        Refused: no answer is taken.
+    """
+    lock_tasks(session, task.case_id)
+    _check_takes(linked_task(session, task))
     files = [(file.name, store(session, file.content, file.media_type, now)) for file in given.files]
-    said_sha256 = store(session, _said(task, given, files, now), "application/json", now)
-    says = given.says
+    says, said = given.says, _said(given, files, through, now)
+    said_sha256 = store(session, rfc8785.dumps(said), "application/json", now)
+    case = session.get_one(Case, task.case_id)
+    holder = holder_name(session, task, asked_by)
+    receipt_sha256 = write_receipt(session, task, said, said_sha256, holder=holder, asked_by=asked_by, now=now)
     answer = HolderAnswer(
         id=uuid5(task.id, said_sha256),
         case_id=case.id,
         task_id=task.id,
         kind=given.kind,
         said_sha256=said_sha256,
+        receipt_sha256=receipt_sha256,
         until=says.until if isinstance(says, MoreTime) else None,
         backups_expire_on=says.backups_expire_on if isinstance(says, Certificate) else None,
         given_at=now,
@@ -161,24 +211,26 @@ def _keep(session: Session, case: Case, task: HolderTask, given: GivenByHolder, 
             answer_kind=given.kind,
             performed=tuple(f"{duty.id} {duty.verdict}" for duty in performed),
             said_sha256=said_sha256,
+            receipt_sha256=receipt_sha256,
             files_sha256=tuple(sha256 for _, sha256 in files),
         ),
     )
     note_change(session, case.id, now)
 
 
-def _said(task: HolderTask, given: GivenByHolder, files: Sequence[tuple[str, str]], now: datetime) -> bytes:
+def _said(
+    given: GivenByHolder, files: Sequence[tuple[str, str]], through: Mapping[str, int], now: datetime
+) -> JsonObject:
     """All of an answer as it is kept: what was typed, the sentence attested, the files, by which link, when."""
-    said: JsonObject = {
+    return {
         "answer": given.kind.value,
         "says": given.says.model_dump(mode="json", exclude_none=True),
         "attested": type(given.says).model_fields["attested"].title,
         "files": [{"name": name, "sha256": sha256} for name, sha256 in files],
-        "link": task.link_number,
+        **through,
         "given_at": now.isoformat(),
         "salt": secrets.token_hex(16),  # so that the hash tells nothing of a guessed answer
     }
-    return rfc8785.dumps(said)
 
 
 def _date_backups(session: Session, task: HolderTask, actor: str, now: datetime) -> None:
@@ -229,36 +281,40 @@ def _check_takes(linked: LinkedTask) -> None:
     raise others_come_first(linked.missing)
 
 
-def _note_refusal(database: Database, digest: str, actor: str, now: datetime) -> None:
+def note_refused(database: Database, tasks: Sequence[UUID], actor: str, now: datetime) -> None:
     """Keep evidence that somebody tried to answer where no answer is taken."""
     with database.writing() as session:
-        task = _task(session, digest, now)
-        refused = HolderRefused(
-            case_id=task.case_id,
-            actor=actor,
-            at=now,
-            task=task.id,
-            contact=task.contact_id,
-            reason=task.status.value,
-        )
-        append(session, refused)
+        for task in (session.get_one(HolderTask, key) for key in tasks):
+            refused = HolderRefused(
+                case_id=task.case_id,
+                actor=actor,
+                at=now,
+                task=task.id,
+                contact=task.contact_id,
+                reason=task.status.value,
+            )
+            append(session, refused)
 
 
-def _linked(session: Session, task: HolderTask) -> LinkedTask:
+def linked_task(session: Session, task: HolderTask) -> LinkedTask:
+    """What whoever has the link of a task is shown."""
     case, agreement = session.get_one(Case, task.case_id), session.get_one(Agreement, task.agreement_id)
     kind, facts = kind_named(case.kind), current_facts(session, case.id)
     assert task.link_expires_at is not None, "only a link that lasts is read"
-    others = missing(tasks_of(session, case.id, task.agreement_id))
+    of_agreement = tasks_of(session, case.id, task.agreement_id)
+    own, others = next(one for one in of_agreement if one.contact_id is None), missing(of_agreement)
     answers = session.exec(
         select(HolderAnswer).where(HolderAnswer.task_id == task.id).order_by(col(HolderAnswer.given_at))
     )
     return LinkedTask(
-        **task.model_dump(include={"id", "case_id", "data", "due_at", "status"}),
+        **task.model_dump(include={"id", "case_id", "data", "due_at", "status", "link_number"}),
         case_reference=identifiers.case_reference(case.id),
         agreement_reference=agreement.reference,
         lea_name=agreement.lea_name,
         time_zone=agreement.time_zone,
-        holder=contact_name(session, task),
+        holder=contact.name if (contact := asked_contact(session, task)) else None,
+        chased=task.owing_contact_id is not None,
+        owed_by=owing.name if (owing := asked_contact(session, own)) else None,
         asked={kind.shown[name]: facts[name].value or "" for name in kind.holders_see if name in facts},
         asked_on=_asked_on(session, task, agreement.time_zone),
         expires_at=task.link_expires_at,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import NamedTuple, assert_never
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select, update
 
 from cases.state import NoticePolicy
 from ledger.actors import ENGINE
@@ -17,24 +18,39 @@ from ledger.artifacts import fetch, store
 from ledger.entries import HolderWritten
 from mail.compose import local_instant, utc_instant
 from mail.facts import Mailbox
-from mail.holder_links import NOBODYS, digest_of, holder_link, holder_token
-from mail.plain import compose_plain_mail
+from mail.holder_links import NOBODYS, digest_of, holder_link, holder_token, vendor_link, vendor_token
+from mail.plain import Enclosure, compose_plain_mail
 from models import identifiers
 from models.enums import HolderMail
 from models.phrases import counted
-from models.tables import Agreement, AgreementContact, Case, HolderTask
-from records.holders import NextMail, contact_name, missing, plan_holders, tasks_of
+from models.tables import Agreement, Case, HolderAnswer, HolderTask
+from records.holder_directive import directive_of
+from records.holder_links import receipt_name
+from records.holders import (
+    NextMail,
+    asked_contact,
+    contact_name,
+    holder_name,
+    missing,
+    plan_holders,
+    tasks_of,
+)
 from records.outbox import NoticeWriter
+from records.vendors import pending_of, vendor_at
 
 MAIL = "message/rfc822"
 
-WITHOUT_LINK = frozenset({HolderMail.STOPPED, HolderMail.UNDECIDED, HolderMail.OTHERS_MISSING})
+WITHOUT_LINK = frozenset({HolderMail.STOPPED, HolderMail.UNDECIDED, HolderMail.OTHERS_MISSING, HolderMail.RECEIPT})
 """What is said without asking for an answer through the link."""
 
 
 @dataclass(frozen=True)
 class HolderLetter:
-    """One message to a holder, ready to be handed over; ``sha256`` is that of the same message without its link."""
+    """One message to a holder, ready to be handed over; ``sha256`` is that of the same message without its links.
+
+    ``share`` is which part of the holder's time is over, and ``owing`` whether it is the party that owes the disposal.
+    ``receipts`` are the answers whose completion certificates go with it.
+    """
 
     task_id: UUID
     contact_id: UUID | None
@@ -44,8 +60,11 @@ class HolderLetter:
     link: int | None
     to: Mailbox
     holder: str
+    owing: bool
+    share: float
     sha256: str
     raw: bytes = field(repr=False)
+    receipts: tuple[UUID, ...] = ()
 
 
 def prepare_letters(
@@ -53,7 +72,7 @@ def prepare_letters(
 ) -> list[HolderLetter]:
     """Write what is to be said to the holders of a case by now, and let the links in it lead somewhere."""
     case = session.get_one(Case, case_id)
-    plan = plan_holders(session, case, policy, now)
+    plan = plan_holders(session, case, policy, now, writer.side)
     letters = []
     for task in tasks_of(session, case_id):
         mail = plan.get(task.id)
@@ -74,11 +93,19 @@ def note_letter(session: Session, letter: HolderLetter, now: datetime, *, reject
             task.stopped = False
         case HolderMail.REFUSED:
             task.refused_sha256 = None
+        case HolderMail.DIRECTED:
+            task.directed_at = now
+            if not missing(tasks_of(session, task.case_id, task.agreement_id)):
+                task.asked_at = now
+        case HolderMail.RECEIPT:
+            session.execute(
+                update(HolderAnswer).where(col(HolderAnswer.id).in_(letter.receipts)).values(receipt_sent_at=now)
+            )
         case HolderMail.REMINDED | HolderMail.MOVED | HolderMail.UNDECIDED | HolderMail.OTHERS_MISSING:
             pass
         case _:
             assert_never(letter.why)
-    if letter.why is not HolderMail.STOPPED:
+    if letter.why not in (HolderMail.STOPPED, HolderMail.RECEIPT):
         task.told_due_at, task.steps = letter.due_at, letter.step
     session.add(task)
     append(
@@ -111,18 +138,26 @@ def _letter(
     agreement = session.get_one(Agreement, task.agreement_id)
     token = None if mail.why in WITHOUT_LINK else _token(task, writer, policy, now)
     session.add(task)
+    vendor = _vendor(session, writer, task) if token else None
     subject, words = _words(session, writer, case, task, agreement, mail.why)
     to = _mailbox(session, writer, task)
-    message_id = identifiers.message_id(identifiers.plain_mail_id(_about(case, task, mail)), writer.message_id_domain)
+    receipts = _receipts(session, task) if mail.why is HolderMail.RECEIPT else []
+    message_id = identifiers.message_id(
+        identifiers.plain_mail_id(_about(case, task, mail, receipts)), writer.message_id_domain
+    )
+    enclosed = tuple(_enclosed(session, writer, case, task, mail.why, receipts, now))
 
-    def written(link: str | None) -> bytes:
+    def written(token: str | None, all_token: str | None) -> bytes:
+        links = _about_the_link(holder_link(writer.public_url, token) if token else None, task.link_expires_at)
+        more = _about_all(vendor_link(writer.public_url, all_token), vendor.pending) if vendor and all_token else ()
         return compose_plain_mail(
             f"{subject} (case {identifiers.case_reference(case.id)})",
-            (*words, *_about_the_link(link, task.link_expires_at), _whom_to_ask(writer)),
+            (*words, *links, *more, _whom_to_ask(writer)),
             sender=writer.sender,
             to=to,
             message_id=message_id,
             at=now,
+            enclosed=enclosed,
         )
 
     return HolderLetter(
@@ -133,17 +168,73 @@ def _letter(
         due_at=task.due_at,
         link=task.link_number if token else None,
         to=to,
-        holder=contact_name(session, task) or writer.organisation.organisation,
+        holder=holder_name(session, task, writer.organisation.organisation),
+        owing=task.contact_id is None,
+        share=_share(task, now),
         # Whoever reads the evidence must not be able to answer for the holder.
-        sha256=store(session, written(holder_link(writer.public_url, NOBODYS) if token else None), MAIL, now),
-        raw=written(holder_link(writer.public_url, token) if token else None),
+        sha256=store(session, written(NOBODYS if token else None, NOBODYS if vendor else None), MAIL, now),
+        raw=written(token, vendor.token if vendor else None),
+        receipts=tuple(answer.id for answer in receipts),
     )
 
 
-def _about(case: Case, task: HolderTask, mail: NextMail) -> str:
+def _share(task: HolderTask, now: datetime) -> float:
+    """Which part of a holder's time is over, from 0 to 1."""
+    begins = task.asked_at or task.awaited_since
+    if task.due_at is None or task.due_at <= begins:
+        return 1.0
+    return min((now - begins) / (task.due_at - begins), 1.0)
+
+
+class _AllLink(NamedTuple):
+    """The link to all that a vendor is asked: its token, and how much is pending there."""
+
+    token: str
+    pending: int
+
+
+def _vendor(session: Session, writer: NoticeWriter, task: HolderTask) -> _AllLink | None:
+    """The link to all that a task's vendor is asked, where that is more than the task; our own office has none."""
+    contact = asked_contact(session, task)
+    if contact is None:
+        return None
+    vendor = vendor_at(session, writer.link_key, contact.email)
+    task.vendor_id = vendor.id
+    session.add(task)
+    session.flush()
+    pending = pending_of(session, vendor)
+    return _AllLink(vendor_token(writer.link_key, vendor.id, vendor.link_number), pending) if pending > 1 else None
+
+
+def _receipts(session: Session, task: HolderTask) -> list[HolderAnswer]:
+    """The answers of a holder whose completion certificates it was not sent yet."""
+    signed = (HolderAnswer.task_id == task.id, col(HolderAnswer.receipt_sha256).is_not(None))
+    waiting = select(HolderAnswer).where(*signed, col(HolderAnswer.receipt_sent_at).is_(None))
+    return list(session.exec(waiting.order_by(col(HolderAnswer.given_at), col(HolderAnswer.id))))
+
+
+def _enclosed(
+    session: Session,
+    writer: NoticeWriter,
+    case: Case,
+    task: HolderTask,
+    why: HolderMail,
+    receipts: Sequence[HolderAnswer],
+    now: datetime,
+) -> Iterator[Enclosure]:
+    """The files that go with a message."""
+    if why is HolderMail.DIRECTED:
+        yield from directive_of(session, case, task, writer.organisation.organisation, now)
+    for answer in receipts:
+        assert answer.receipt_sha256, "only those are read that have one"
+        yield Enclosure(receipt_name(case.id, answer.id), fetch(session, answer.receipt_sha256), "application/pdf")
+
+
+def _about(case: Case, task: HolderTask, mail: NextMail, receipts: Sequence[HolderAnswer]) -> str:
     """What a message is about: the same for each attempt to send it, another for any other message."""
     hold = case.changed_at if mail.why in (HolderMail.STOPPED, HolderMail.RESUMED) else None
-    return f"holder:{task.id}:{mail.why}:{task.link_number}:{mail.step}:{task.due_at}:{task.refused_sha256}:{hold}"
+    about = f"holder:{task.id}:{mail.why}:{task.link_number}:{mail.step}:{task.due_at}:{task.refused_sha256}:{hold}"
+    return ":".join((about, *(str(answer.id) for answer in receipts)))
 
 
 def _token(task: HolderTask, writer: NoticeWriter, policy: NoticePolicy, now: datetime) -> str:
@@ -157,9 +248,7 @@ def _token(task: HolderTask, writer: NoticeWriter, policy: NoticePolicy, now: da
 
 
 def _mailbox(session: Session, writer: NoticeWriter, task: HolderTask) -> Mailbox:
-    if task.contact_id is None:
-        return Mailbox(name=writer.organisation.contact.name, email=writer.organisation.contact.email)
-    contact = session.get_one(AgreementContact, task.contact_id)
+    contact = asked_contact(session, task) or writer.organisation.contact
     return Mailbox(name=contact.name, email=contact.email)
 
 
@@ -173,9 +262,31 @@ def _about_the_link(link: str | None, expires_at: datetime | None) -> tuple[str,
     )
 
 
+def _about_all(link: str, pending: int) -> tuple[str, ...]:
+    return (
+        f"You are asked in {counted(pending, 'matter')} at this address. This link leads to a page on which you can "
+        "answer all of them, one by one, together or by a file. What is said of the link above holds for it too:",
+        link,
+    )
+
+
 def _whom_to_ask(writer: NoticeWriter) -> str:
     contact = writer.organisation.contact
     return f"Who can be asked about this: {contact.name}, {contact.email}."
+
+
+def _please(task: HolderTask, owing: str, by: str, others: int) -> str:
+    """What is asked, as it leads to the link; ``others`` are the subprocessors that have not answered."""
+    if task.contact_id is not None:
+        return f"You hold some of it for {owing}. Please dispose of it and certify that{by}:"
+    if not task.owing_contact_id:
+        return f"Every subprocessor has answered. Please give {owing}'s own certificate{by}:"
+    if others:
+        return (
+            f"Please have it disposed of{by}. We have asked {counted(others, 'subprocessor')} of yours for their "
+            "certificates as well. Once each has answered, please certify for all of it here:"
+        )
+    return f"Please dispose of it, wherever it is held for you, and certify that{by}:"
 
 
 def _words(
@@ -184,13 +295,11 @@ def _words(
     """The subject and the paragraphs; what is asked in detail stands behind the link, not in the mail."""
     lea, organisation = agreement.lea_name, writer.organisation.organisation
     by = f" by {local_instant(task.due_at, ZoneInfo(agreement.time_zone))}" if task.due_at else ""
-    asked = f"{lea} has directed {organisation} to dispose of student data."
-    own = task.contact_id is None
-    please = (
-        f"Every subprocessor has answered. Please give {organisation}'s own certificate{by}:"
-        if own
-        else f"You hold some of it for {organisation}. Please dispose of it and certify that{by}:"
-    )
+    of_agreement = tasks_of(session, case.id, task.agreement_id)
+    owing = next(holder_name(session, other, organisation) for other in of_agreement if other.contact_id is None)
+    whom = "you" if task.owing_contact_id else owing
+    asked = f"{lea} has directed {whom} to dispose of student data under the agreement {agreement.reference}."
+    please = _please(task, owing, by, len(missing(of_agreement)))
     page = f"{writer.public_url}/cases/{case.id}"
     match why:
         case HolderMail.ASKED:
@@ -232,14 +341,24 @@ def _words(
                 page,
             ]
         case HolderMail.OTHERS_MISSING:
-            names = sorted(
-                contact_name(session, other) or "" for other in missing(tasks_of(session, case.id, task.agreement_id))
-            )
+            names = sorted(contact_name(session, other) or "" for other in missing(of_agreement))
+            where = () if task.owing_contact_id else ("What each was asked and answered is on the case's page:", page)
             return f"{counted(len(names), 'subprocessor has', 'subprocessors have')} not confirmed the disposal", [
                 f"Student data of {lea} is to be disposed of{by}. These subprocessors have not confirmed that:",
                 "\n".join(names),
-                "Your own certificate comes after theirs. What each was asked and answered is on the case's page:",
-                page,
+                "Your own certificate comes after theirs.",
+                *where,
+            ]
+        case HolderMail.DIRECTED:
+            return "Directive for disposition of student data", [
+                f"{asked} The directive is enclosed.",
+                please,
+            ]
+        case HolderMail.RECEIPT:
+            return "Your answer about the disposal of student data has arrived", [
+                f"{asked} What you answered has arrived and is kept. The completion certificate is enclosed: it says "
+                "what was said, by whom, for whom, when it was received, and the SHA-256 of what is kept of it.",
+                "If you did not give this answer, please write to us at once.",
             ]
         case _:
             assert_never(why)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, func, select, update
 
 from cases.kinds import kind_named
 from cases.state import CaseState, NoticePolicy
+from models.columns import lookup_key
 from models.enums import (
     SETTLED,
     CaseStatus,
@@ -30,11 +32,12 @@ from models.enums import (
 from models.errors import InvalidInput, Refused
 from models.grouping import grouped
 from models.phrases import counted
-from models.tables import AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
+from models.tables import Agreement, AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
 from records.anchors import current_anchors
 from records.duties import perform
 from records.legal_holds import check_not_held, is_held
 from records.subprocessors import subprocessors_under
+from terms.clock import end_of_day, zone_of
 
 
 @dataclass(frozen=True)
@@ -45,19 +48,23 @@ class Standing:
         accepted: whether what is asked was decided; nobody but the provider is written to before.
         held: whether a legal hold keeps the data.
         others: how many of the other holders have not confirmed.
+        unsent: whether it was not sent the completion certificate of an answer yet.
     """
 
     accepted: bool
     held: bool
     others: int
+    unsent: bool = False
 
 
-def plan_holders(session: Session, case: Case, policy: NoticePolicy, now: datetime) -> dict[UUID, NextMail]:
+def plan_holders(
+    session: Session, case: Case, policy: NoticePolicy, now: datetime, side: Party = Party.PROVIDER
+) -> dict[UUID, NextMail]:
     """Bring what the holders of a case's data are asked in line with its duties, and say when each is written to next.
 
     A holder that became known meanwhile is asked as well; one whose duty moved is told; nobody is asked any more for
-    what two persons found not to be required, or in a case that was dismissed. Returned is why and when each is written
-    to, by its task.
+    what two persons found not to be required, or in a case that was dismissed. One that was granted more time is asked
+    until then, and reminded by that. Returned is why and when each is written to, by its task; ``side`` is our own.
     """
     kind = kind_named(case.kind)
     plan: dict[UUID, NextMail] = {}
@@ -69,15 +76,19 @@ def plan_holders(session: Session, case: Case, policy: NoticePolicy, now: dateti
         return plan
     due = _asked(session, case.id)
     for agreement_id in due:
-        _make_tasks(session, case, agreement_id, now)
+        _make_tasks(session, case, agreement_id, now, side)
+    granted, unsent = (
+        _granted(session, case.id),
+        _unsent(session, case.id, now - timedelta(days=policy.holder_link_days)),
+    )
     accepted = kind.is_decided(CaseState(anchors=current_anchors(session, case.id)))
     for agreement_id, tasks in grouped(tasks_of(session, case.id), lambda task: task.agreement_id).items():
         if agreement_id not in due and not _was_performed(session, case.id, agreement_id):
             _end(session, tasks, now)
-        held = is_held(session, agreement_id)
+        held, zone = is_held(session, agreement_id), zone_of(session.get_one(Agreement, agreement_id).time_zone)
         for task in tasks:
-            task.due_at = due.get(agreement_id)
-            standing = Standing(accepted, held, len(missing(tasks)))
+            task.due_at = _asked_until(due.get(agreement_id), granted.get(task.id), zone)
+            standing = Standing(accepted, held, len(missing(tasks)), task.id in unsent)
             mail = next_mail(task, standing, policy, now)
             task.again_at = mail.at if mail else None
             session.add(task)
@@ -102,18 +113,27 @@ class NextMail(NamedTuple):
 
 def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: datetime) -> NextMail | None:
     """Why and when a holder is written to next; None where nothing is to be said to it."""
+    if standing.unsent:
+        return NextMail(HolderMail.RECEIPT, now, task.steps)
     if task.status in SETTLED or task.status is HolderStatus.ANSWERED:
         return None
-    owing = task.contact_id is None
+    owing, chased = task.contact_id is None, task.owing_contact_id is not None
     if standing.held:
-        return NextMail(HolderMail.STOPPED, now, task.steps) if task.asked_at and not task.stopped else None
+        knows = task.asked_at or task.directed_at
+        return NextMail(HolderMail.STOPPED, now, task.steps) if knows and not task.stopped else None
     if not standing.accepted:
-        if not owing:
+        if not owing or chased:
             return None
         if task.told_due_at is None:
             return NextMail(HolderMail.UNDECIDED, now, 0)
         return _on_the_ladder(HolderMail.UNDECIDED, task, task.awaited_since, policy, now)
+    if chased and task.directed_at is None:
+        return NextMail(HolderMail.DIRECTED, now, 0)
+    if chased and task.stopped:
+        return NextMail(HolderMail.RESUMED, now, task.steps)
     if owing and standing.others:
+        if chased and task.told_due_at != task.due_at:
+            return NextMail(HolderMail.MOVED, now, _passed(task, task.awaited_since, policy, now))
         return _on_the_ladder(HolderMail.OTHERS_MISSING, task, task.awaited_since, policy, now)
     if task.asked_at is None:
         return NextMail(HolderMail.ASKED, now, 0)
@@ -122,8 +142,7 @@ def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: d
     if task.stopped:
         return NextMail(HolderMail.RESUMED, now, task.steps)
     if task.told_due_at != task.due_at:
-        passed = sum(moment <= now for moment in ladder(task.asked_at, task.due_at, policy))
-        return NextMail(HolderMail.MOVED, now, passed)
+        return NextMail(HolderMail.MOVED, now, _passed(task, task.asked_at, policy, now))
     return _on_the_ladder(HolderMail.REMINDED, task, task.asked_at, policy, now)
 
 
@@ -134,6 +153,11 @@ def ladder(begins: datetime, due_at: datetime | None, policy: NoticePolicy) -> l
     moments = {begins + (due_at - begins) * fraction for fraction in policy.holder_fractions}
     moments |= {due_at - timedelta(hours=hours) for hours in policy.holder_hours_before}
     return sorted(moment for moment in moments if moment > begins)
+
+
+def _passed(task: HolderTask, begins: datetime, policy: NoticePolicy, now: datetime) -> int:
+    """How many steps of a holder's ladder have passed."""
+    return sum(moment <= now for moment in ladder(begins, task.due_at, policy))
 
 
 def _on_the_ladder(
@@ -166,11 +190,10 @@ def missing(tasks: Iterable[HolderTask]) -> list[HolderTask]:
 
 
 def unsettled_holders(session: Session, case_id: UUID) -> tuple[int, datetime | None]:
-    """From how many holders of a case something is awaited, and when one of them is written to next."""
+    """From how many holders of a case something is awaited, or has to be said to, and when one is written to next."""
+    concerned = col(HolderTask.status).not_in(SETTLED) | col(HolderTask.again_at).is_not(None)
     return session.exec(
-        select(func.count(), func.min(HolderTask.again_at)).where(
-            HolderTask.case_id == case_id, col(HolderTask.status).not_in(SETTLED)
-        )
+        select(func.count(), func.min(HolderTask.again_at)).where(HolderTask.case_id == case_id, concerned)
     ).one()
 
 
@@ -195,6 +218,23 @@ def holder_named(session: Session, case: Case, name: str) -> HolderTask:
 def contact_name(session: Session, task: HolderTask) -> str | None:
     """The name of a subprocessor that is asked; None for the party that owes the disposal."""
     return session.get_one(AgreementContact, task.contact_id).name if task.contact_id else None
+
+
+def holder_key(name: str) -> str:
+    """The key by which what is asked of a holder is found in all cases, by its name."""
+    return lookup_key(name, "holder_task.holder")
+
+
+def asked_contact(session: Session, task: HolderTask) -> AgreementContact | None:
+    """Whom a task is sent to, outside this organisation: a subprocessor, or the chased party that owes the disposal."""
+    key = task.contact_id or task.owing_contact_id
+    return session.get_one(AgreementContact, key) if key else None
+
+
+def holder_name(session: Session, task: HolderTask, organisation: str) -> str:
+    """Who is asked, as people call it; ``organisation`` is our own name."""
+    contact = asked_contact(session, task)
+    return contact.name if contact else organisation
 
 
 def add_holder(
@@ -417,7 +457,36 @@ def _was_performed(session: Session, case_id: UUID, agreement_id: UUID) -> bool:
     )
 
 
-def _make_tasks(session: Session, case: Case, agreement_id: UUID, now: datetime) -> None:
+def _granted(session: Session, case_id: UUID) -> dict[UUID, date]:
+    """Until when the holders of a case were granted more time, by their tasks."""
+    rows = session.exec(
+        select(HolderAnswer.task_id, func.max(HolderAnswer.until))
+        .join(HolderTask, col(HolderTask.id) == col(HolderAnswer.task_id))
+        .where(HolderAnswer.case_id == case_id, col(HolderAnswer.accepted).is_(True))
+        .where(HolderAnswer.kind == HolderAnswerKind.MORE_TIME)
+        .where(col(HolderAnswer.given_at) >= col(HolderTask.awaited_since))
+        .group_by(col(HolderAnswer.task_id))
+    )
+    return {task: until for task, until in rows.all() if until}
+
+
+def _asked_until(due_at: datetime | None, granted: date | None, zone: ZoneInfo) -> datetime | None:
+    """Until when a holder is asked: till what it was granted, where that is later than the duty is due."""
+    return max(due_at, end_of_day(granted, zone)) if due_at and granted else due_at
+
+
+def _unsent(session: Session, case_id: UUID, since: datetime) -> set[UUID]:
+    """The tasks whose holders were not sent the completion certificate of an answer that was given since an instant."""
+    return set(
+        session.exec(
+            select(HolderAnswer.task_id)
+            .where(HolderAnswer.case_id == case_id, col(HolderAnswer.receipt_sha256).is_not(None))
+            .where(col(HolderAnswer.receipt_sent_at).is_(None), col(HolderAnswer.given_at) >= since)
+        )
+    )
+
+
+def _make_tasks(session: Session, case: Case, agreement_id: UUID, now: datetime, side: Party) -> None:
     """Ask every holder that is known for an agreement: those on the list, those of the agreement, and the provider."""
     tasks = {task.contact_id: task for task in tasks_of(session, case.id, agreement_id)}
     provider = tasks.get(None)
@@ -443,7 +512,21 @@ def _make_tasks(session: Session, case: Case, agreement_id: UUID, now: datetime)
         if contact.id not in tasks:
             _make_task(session, case, agreement_id, contact.id, None, now)
     if provider is None:
-        _make_task(session, case, agreement_id, None, None, now)
+        provider = _make_task(session, case, agreement_id, None, None, now)
+    if side is Party.LEA and (chased := _other_side(session, agreement_id)):
+        provider.owing_contact_id = chased
+        session.add(provider)
+
+
+def _other_side(session: Session, agreement_id: UUID) -> UUID | None:
+    """The first contact of the other side, which owes the disposal and is chased."""
+    return session.exec(
+        select(AgreementContact.id)
+        .where(AgreementContact.agreement_id == agreement_id, col(AgreementContact.party).is_(None))
+        .where(AgreementContact.role == ContactRole.GENERAL, col(AgreementContact.case_id).is_(None))
+        .where(AgreementContact.rank >= 0)
+        .order_by(col(AgreementContact.rank))
+    ).first()
 
 
 def subprocessors_of(session: Session, case_id: UUID, agreement_id: UUID) -> list[AgreementContact]:
@@ -463,7 +546,7 @@ def _write_to_another_address(session: Session, contact: AgreementContact, task:
     contact.email = email
     session.add(contact)
     if task and task.status not in SETTLED:
-        task.asked_at = None
+        task.asked_at = task.vendor_id = None
         end_link(task)
         session.add(task)
 
@@ -471,11 +554,13 @@ def _write_to_another_address(session: Session, contact: AgreementContact, task:
 def _make_task(
     session: Session, case: Case, agreement_id: UUID, contact_id: UUID | None, data: str | None, now: datetime
 ) -> HolderTask:
+    holder = session.get_one(AgreementContact, contact_id) if contact_id else None
     task = HolderTask(
         id=uuid5(case.id, f"holder-task:{agreement_id}:{contact_id}"),
         case_id=case.id,
         agreement_id=agreement_id,
         contact_id=contact_id,
+        holder=holder_key(holder.name if holder else Party.PROVIDER.value),
         data=data,
         status=HolderStatus.OPEN,
         awaited_since=now,

@@ -20,7 +20,7 @@ from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import CaseOpened
 from models import identifiers
-from models.enums import Authentication, CaseStatus, FactStatus
+from models.enums import Authentication, CaseStatus, FactStatus, Party
 from models.errors import InvalidFields, InvalidInput
 from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact
 from records.file_types import type_of
@@ -43,10 +43,11 @@ def keep_intake(
     now: datetime,
     dates_confirmed: tuple[str, ...] = (),
     authenticated: Authentication | None = None,
+    side: Party = Party.PROVIDER,
 ) -> tuple[UUID, bool]:
     """Keep what opens a case; return its id, and whether the same intake had opened it before.
 
-    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless.
+    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless; ``side`` is our own.
 
     Raises:
         InvalidFields: an agreement is unknown, nobody can be written to under it, or the kind finds that it cannot be.
@@ -55,7 +56,7 @@ def keep_intake(
     if session.get(Case, case_id):
         return case_id, True
     agreements = affected_agreements(session, intake.agreements)
-    anchors = (*intake.anchors(), *prepare(session, kind, intake, now))
+    anchors = (*intake.anchors(), *prepare(session, kind, intake, now, side))
     kept_sha256 = _keep_files(session, intake, now)
     about = intake.about()
     session.add(
@@ -99,8 +100,10 @@ def keep_intake(
     return case_id, False
 
 
-def prepare(session: Session, kind: Kind, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
-    """The dated facts that follow from an intake by what SQL knows; nothing is written.
+def prepare(
+    session: Session, kind: Kind, intake: Intake, now: datetime, side: Party = Party.PROVIDER
+) -> tuple[AnchorValue, ...]:
+    """The dated facts that follow from an intake by what SQL knows, on our ``side``; nothing is written.
 
     Raises:
         InvalidFields: the kind finds that it cannot be; each problem names its field.
@@ -109,14 +112,14 @@ def prepare(session: Session, kind: Kind, intake: Intake, now: datetime) -> tupl
         return ()
     module, _, name = kind.prepares.partition(":")
     prepares: PreparesIntake = getattr(import_module(module), name)
-    return prepares(session, intake, now)
+    return prepares(session, intake, now, side)
 
 
 class PreparesIntake(Protocol):
     """What ``Kind.prepares`` names."""
 
-    def __call__(self, session: Session, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
-        """Check an intake against SQL, and return the dated facts that follow."""
+    def __call__(self, session: Session, intake: Intake, now: datetime, side: Party) -> tuple[AnchorValue, ...]:
+        """Check an intake against SQL, and return the dated facts that follow for our ``side``."""
 
 
 def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, ...]:

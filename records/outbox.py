@@ -290,6 +290,7 @@ class NoticeWriter:
         message_id_domain: the right-hand side of every Message-ID.
         public_url: what links in notices begin with.
         link_key: the key under which links to single notices are made.
+        side: on which side of its agreements the organisation stands.
     """
 
     sender: Mailbox
@@ -297,6 +298,7 @@ class NoticeWriter:
     message_id_domain: str
     public_url: str
     link_key: bytes = field(repr=False)
+    side: Party = Party.PROVIDER
 
     def link(self, notice: Notice) -> str:
         """The link on which a notice is answered, in the generation that is good."""

@@ -151,9 +151,7 @@ def terms_in_force(
 def _keep_snapshot(session: Session, terms: EffectiveTerms, now: datetime) -> None:
     if session.get(TermsSnapshot, terms.hash) is None:
         session.add(
-            TermsSnapshot(
-                hash=terms.hash, form=terms.form, state=terms.state or "", body=terms.snapshot(), taken_at=now
-            )
+            TermsSnapshot(hash=terms.hash, form=terms.form, state=terms.state or "", body=terms.snapshot, taken_at=now)
         )
         session.flush()
 

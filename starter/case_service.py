@@ -145,9 +145,11 @@ class CaseService:
         doubtful = _doubts_of_intake(kind, intake, now)
         case_id = identifiers.case_id(kind.name, self._digest(intake))
 
+        side = self._resources.settings.side
+
         def foresee() -> Consequences:
             with self._database.reading() as session:
-                further = () if session.get(Case, case_id) else prepare(session, kind, intake, now)
+                further = () if session.get(Case, case_id) else prepare(session, kind, intake, now, side)
                 return self._foresight(now).of_intake(session, kind, intake, further)
 
         return Checked(await asyncio.to_thread(foresee), tuple(doubt.problem for doubt in doubtful))
@@ -358,6 +360,7 @@ class CaseService:
                 now=now,
                 dates_confirmed=meant,
                 authenticated=authenticated,
+                side=self._resources.settings.side,
             )
 
     async def _start(self, case_id: UUID) -> bool:

@@ -19,6 +19,7 @@ def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
         message_id_domain=smtp.message_id_domain,
         public_url=settings.public_url,
         link_key=keyring.derive(LINK_PURPOSE),
+        side=settings.side,
     )
 
 
@@ -47,6 +48,12 @@ def sender_of(organisation: Organisation) -> Sender:
         point_of_contact=_contact(organisation.point_of_contact),
         parents_contact=_contact(organisation.parents_contact),
     )
+
+
+def manager_of(organisation: Organisation) -> Mailbox | None:
+    """Whom the last step of every ladder goes to as well, if somebody is named."""
+    manager = organisation.manager
+    return Mailbox(name=manager.name, email=manager.email) if manager else None
 
 
 def _contact(person: Person) -> ContactPerson:

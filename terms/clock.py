@@ -79,6 +79,11 @@ def day_of(anchor: datetime | date, zone: ZoneInfo) -> date:
     return anchor.astimezone(zone).date() if isinstance(anchor, datetime) else anchor
 
 
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The UTC instant at which a day is over in the LEA's zone."""
+    return datetime.combine(day, END_OF_DAY, zone).astimezone(UTC)
+
+
 def due(
     limit: Limit,
     anchor: datetime | date,
@@ -141,7 +146,7 @@ def instant_example(day: date, zone: ZoneInfo) -> str:
 
 
 def _end_of(limit: Limit, day: date, zone: ZoneInfo, *, first: date | None = None) -> Due:
-    return Due(limit, datetime.combine(day, END_OF_DAY, zone).astimezone(UTC), first, day)
+    return Due(limit, end_of_day(day, zone), first, day)
 
 
 def _next_of(yearly: tuple[tuple[int, int], ...], after: date) -> date:

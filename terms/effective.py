@@ -172,8 +172,9 @@ class EffectiveTerms(Frozen):
     @cached_property
     def hash(self) -> str:
         """SHA-256 of the snapshot, 64 hexadecimal digits."""
-        return hashlib.sha256(self.snapshot()).hexdigest()
+        return hashlib.sha256(self.snapshot).hexdigest()
 
+    @cached_property
     def snapshot(self) -> bytes:
         """The terms as canonical JSON (RFC 8785)."""
         return rfc8785.dumps(self.model_dump(mode="json", exclude_defaults=True))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from cases.kinds import KINDS
 from config.database import Database
@@ -18,7 +20,10 @@ from records.agreements import DEMO_FILE, import_agreements
 from starter import case_service
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
+from tests.support.compiled import share_compiled_pages, share_compiled_sql
 from tests.support.migrated import copy_what_was_migrated
+
+gc.disable()  # until all is collected, for what is imported stays
 
 # How long an example takes says how busy the machine is; what is slow is found in bench/.
 hypothesis.settings.register_profile("duenotice", deadline=None)
@@ -29,6 +34,8 @@ hypothesis.settings.load_profile("duenotice")
 case_service.FIRST_EFFECT = timedelta(seconds=30)
 
 
+share_compiled_pages()
+share_compiled_sql()
 copy_what_was_migrated()
 
 
@@ -39,6 +46,8 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 100)  # at every 700th object it took a tenth of the tests' time
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,6 +89,18 @@ def _only_kinds_of_this_test() -> Iterator[None]:
     yield
     KINDS.clear()
     KINDS.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """Undo what a test configured: where logs go belongs to the process, and every command configures it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture

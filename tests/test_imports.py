@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,13 @@ def sources(*rooms: str) -> Iterator[tuple[Path, ast.Module]]:
     """Every module of some rooms, parsed."""
     for room in rooms:
         for path in sorted((ROOT / room).rglob("*.py")):
-            yield path.relative_to(ROOT), ast.parse(path.read_text())
+            yield path.relative_to(ROOT), parsed(path)
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A module, parsed once for all tests here."""
+    return ast.parse(path.read_text())
 
 
 def test_every_room_is_under_the_contracts() -> None:

@@ -15,12 +15,13 @@ from cases.intake import Intake
 from cases.kind import Kind
 from cases.state import CaseSummary
 from models.enums import CaseStatus, DutyStatus
-from queries.case_lists import CaseFilter, list_cases
+from queries.case_lists import PLACE, CaseFilter, CasePlace, list_cases
 from queries.cases import read_case, read_case_head
 from queries.consequences import Consequences
 from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
+from queries.holders import vendor_names
 from queries.progress import read_progress
 from queries.proposals import read_proof, read_proposal
 from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView, ProposalDetail
@@ -42,6 +43,8 @@ Offset: TypeAlias = Annotated[int, Query(ge=0, le=LAST_OFFSET)]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000)]
 Word: TypeAlias = Annotated[str | None, Query(pattern=r"^[\w-]*$")]
 """One of a set of words that the data decide on, such as a state."""
+Name: TypeAlias = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
+"""What people are called, or organisations."""
 
 
 class Opened(BaseModel):
@@ -121,14 +124,47 @@ def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened | Wou
     return open_case
 
 
+class CasePart(Part[CaseRow]):
+    """Some of the cases; the next part begins ``after`` what ``next`` names, if there is one."""
+
+    next: str | None
+
+
 @router.get("/cases")
 def cases(
-    site: TheSite, status: CaseStatus | None = None, kind: Word = None, offset: Offset = 0, limit: Limit = 100
-) -> Part[CaseRow]:
-    """Some of the cases, what is due soonest first: in one status, of one kind, or all."""
-    which = CaseFilter(status=status, kind=kind)
-    items, total = list_cases(site.resources.database, site.clock(), which, offset=offset, limit=limit)
-    return Part(items=items, total=total)
+    site: TheSite,
+    status: CaseStatus | None = None,
+    kind: Word = None,
+    state: Word = None,
+    district: Name = None,
+    vendor: Word = None,
+    assignee: Name = None,
+    overdue: bool = False,
+    after: Annotated[str | None, Query(pattern=PLACE)] = None,
+    limit: Limit = 100,
+) -> CasePart:
+    """Some of the cases, what is due soonest first: those that meet every condition, or all.
+
+    ``state`` and ``district`` are of an agreement that a case touches, ``vendor`` is the key of a holder of data whose
+    word it awaits, and ``assignee`` the account in whose charge it is, or ``(nobody)``.
+    """
+    which = CaseFilter(status, kind, state, district, vendor, assignee, overdue)
+    place = CasePlace.read(after) if after else None
+    part = list_cases(site.resources.database, site.clock(), which, after=place, limit=limit)
+    return CasePart(items=part.items, total=part.total, next=str(part.next) if part.next else None)
+
+
+class Vendor(BaseModel):
+    """One holder of data, and the key by which the cases are found that await its word."""
+
+    name: str
+    key: str
+
+
+@router.get("/vendors")
+def vendors(site: TheSite) -> tuple[Vendor, ...]:
+    """The holders of data on the list, and the provider itself."""
+    return tuple(Vendor(name=name, key=key) for key, name in vendor_names(site.resources.database).items())
 
 
 @router.get("/needs-you")

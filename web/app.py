@@ -39,6 +39,7 @@ from web import (
     passkeys,
     proposals,
     upcoming,
+    vendor_links,
 )
 from web.failures import Failures
 from web.guard import Guard
@@ -49,6 +50,7 @@ from web.site import Site, check_route
 
 PARTS = (
     links,
+    vendor_links,
     holder_links,
     access,
     passkeys,

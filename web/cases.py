@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
@@ -16,21 +17,24 @@ from starlette.responses import Response
 from cases.fields import Shape
 from cases.kinds import kind_named
 from models.enums import CaseStatus
-from models.errors import DuenoticeError
+from models.errors import DuenoticeError, InvalidInput
 from queries.agreements import agreement_kinds
-from queries.case_lists import CaseFilter, case_kinds, list_cases
+from queries.case_lists import NOBODY, CaseFilter, CasePlace, case_kinds, list_cases
 from queries.cases import read_case_head
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
+from queries.holders import vendor_names
 from queries.views import CohortView
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
 from records.links import read_link_figures
 from records.needs import Asking, read_needs
+from records.responsible import assignable
 from web.act_forms import ActForm, act_form
 from web.failures import status_of
 from web.pages import problems_of
+from web.pages import words as in_words
 from web.paging import asked_text, read_page
 from web.sessions import Session
 from web.site import SignedIn, Site, TheSite, text_of
@@ -83,10 +87,8 @@ def what_is_due(request: Request, site: TheSite, session: SignedIn) -> Response:
     """What needs somebody, and the cases, what is due next first; on a new installation, what to do first."""
     asked, database, now = request.query_params, site.resources.database, site.clock()
     kinds = case_kinds(database)
-    statuses = {status.value: status for status in CaseStatus}
-    which = CaseFilter(
-        status=statuses.get(asked.get("status", "")), kind=next((k for k in kinds if k == asked.get("kind")), None)
-    )
+    which, after = asked_filter(asked), asked_place(asked)
+    shown = list_cases(database, now, which, after=after, limit=CASES_SHOWN)
     own = asked.get("whose") == "mine"
     asking = asking_of(site, session, own=own)
     return site.pages.show(
@@ -98,16 +100,49 @@ def what_is_due(request: Request, site: TheSite, session: SignedIn) -> Response:
             NEEDS_SHOWN,
         ),
         own_needs=own,
-        shown=read_page(
-            lambda offset, limit: list_cases(database, now, which, offset=offset, limit=limit),
-            asked.get("page", "1"),
-            CASES_SHOWN,
-        ),
+        shown=shown,
         which=which,
-        kinds=kinds,
-        statuses=tuple(statuses),
+        begins=f"/?{urlencode(which.asked)}#cases" if after else None,
+        goes_on=f"/?{urlencode({**which.asked, 'after': str(shown.next)})}#cases" if shown.next else None,
+        choices=_choices(site, which, kinds),
+        has_cases=bool(kinds),
         has_agreements=bool(kinds) or agreement_kinds(database).total > 0,
     )
+
+
+def asked_filter(asked: Mapping[str, str]) -> CaseFilter:
+    """Which cases an address asks for; a status that there is not asks for none."""
+    text = {
+        name: asked_text(asked, name).strip() or None for name in ("kind", "state", "district", "vendor", "assignee")
+    }
+    status = asked.get("status", "")
+    return CaseFilter(
+        status=CaseStatus(status) if status in list(CaseStatus) else None, overdue=bool(asked.get("overdue")), **text
+    )
+
+
+def asked_place(asked: Mapping[str, str]) -> CasePlace | None:
+    """After which case an address asks the list to begin; one that makes no sense gives its beginning."""
+    try:
+        return CasePlace.read(asked["after"])
+    except (KeyError, InvalidInput):
+        return None
+
+
+def _choices(site: Site, which: CaseFilter, kinds: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+    """What each condition on the list can be chosen from, by what the address gives."""
+    database = site.resources.database
+    with database.reading() as session:
+        names = assignable(session)
+    given = {which.assignee} - {None, NOBODY, *names}
+    states = agreement_kinds(database).states
+    return {
+        "status": {word.value: in_words(word) for word in CaseStatus},
+        "kind": {word: in_words(word) for word in kinds} if len(kinds) > 1 or which.kind else {},
+        "state": {word: word for word in sorted({*states, *filter(None, [which.state])})},
+        "vendor": vendor_names(database, which.vendor),
+        "assignee": {NOBODY: "nobody"} | {name: name for name in (*names, *filter(None, given))},
+    }
 
 
 def asking_of(site: Site, session: Session, *, own: bool) -> Asking:

@@ -49,9 +49,21 @@ def status_of(error: DuenoticeError) -> HTTPStatus:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+JSON = "application/json"
+
+
 def is_api(request: Request) -> bool:
-    """Whether a program asks, which is answered in JSON."""
-    return request.url.path.startswith("/api/")
+    """Whether a program asks, which is answered in JSON: under ``/api/``, or by the link of a holder of data."""
+    path = request.url.path
+    return path.startswith("/api/") or (path.startswith(HOLDER_FOLDER) and _wants_json(request))
+
+
+def _wants_json(request: Request) -> bool:
+    """Whether the address, what is accepted (RFC 9110, 12.5.1) or what is sent says so; a browser accepts HTML."""
+    accepted = request.headers.get("accept", "")
+    by_accepting = JSON in accepted and "text/html" not in accepted
+    sends = request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON
+    return request.url.path.endswith(".json") or by_accepting or sends
 
 
 def path_for_log(request: Request) -> str:
@@ -92,7 +104,7 @@ class Failures:
 
     def _say(self, request: Request, error: DuenoticeError, status: int, reference: str | None) -> Response:
         if is_api(request):
-            return JSONResponse(_json(error, reference), status)
+            return JSONResponse(json_of(error, reference), status)
         return self._pages.show(
             request,
             "failure.html",
@@ -171,7 +183,8 @@ def explain(problem: ErrorDetails) -> InvalidInput:
     return InvalidInput(said, where=where or None, next_step=next_step)
 
 
-def _json(error: DuenoticeError, reference: str | None) -> dict[str, object]:
+def json_of(error: DuenoticeError, reference: str | None = None) -> dict[str, object]:
+    """What a program is told of an error."""
     said: dict[str, object] = {"code": error.code, **_parts(error)}
     if isinstance(error, InvalidFields):
         said["problems"] = [_parts(problem) for problem in error.problems]

@@ -50,7 +50,9 @@ def upgrade() -> None:
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index(op.f("ix_agreement_lea_name"), "agreement", ["lea_name"], unique=False)
     op.create_index(op.f("ix_agreement_reference"), "agreement", ["reference"], unique=True)
+    op.create_index(op.f("ix_agreement_state"), "agreement", ["state"], unique=False)
     op.create_table(
         "artifact",
         sa.Column("sha256", sa.String(length=64), nullable=False),
@@ -117,6 +119,14 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(length=32), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("message_id", "way", "who"),
+    )
+    op.create_table(
+        "vendor",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("link_number", sa.Integer(), nullable=False),
+        sa.Column("link_digest", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("link_digest"),
     )
     op.create_table(
         "duenotice_case",
@@ -406,6 +416,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("case_id", "agreement_id"),
     )
+    op.create_index(op.f("ix_case_agreement_agreement_id"), "case_agreement", ["agreement_id"], unique=False)
     op.create_table(
         "case_anchor",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -556,6 +567,9 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("agreement_id", sa.Uuid(), nullable=False),
         sa.Column("contact_id", sa.Uuid(), nullable=True),
+        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("owing_contact_id", sa.Uuid(), nullable=True),
+        sa.Column("directed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
@@ -569,6 +583,7 @@ def upgrade() -> None:
         sa.Column("link_number", sa.Integer(), nullable=False),
         sa.Column("link_digest", sa.String(length=64), nullable=True),
         sa.Column("link_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("vendor_id", sa.Uuid(), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
@@ -583,8 +598,16 @@ def upgrade() -> None:
             ["agreement_contact.id"],
         ),
         sa.ForeignKeyConstraint(
+            ["owing_contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
             ["refused_sha256"],
             ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["vendor_id"],
+            ["vendor.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("link_digest"),
@@ -597,7 +620,16 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'answered'"),
         postgresql_where=sa.text("status = 'answered'"),
     )
+    op.create_index(
+        "holder_task_awaited",
+        "holder_task",
+        ["holder", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('open', 'answered')"),
+        postgresql_where=sa.text("status IN ('open', 'answered')"),
+    )
     op.create_index("holder_task_case_again", "holder_task", ["case_id", "again_at"], unique=False)
+    op.create_index(op.f("ix_holder_task_vendor_id"), "holder_task", ["vendor_id"], unique=False)
     op.create_table(
         "holder_answer",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -605,6 +637,8 @@ def upgrade() -> None:
         sa.Column("task_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("said_sha256", sa.String(), nullable=False),
+        sa.Column("receipt_sha256", sa.String(), nullable=True),
+        sa.Column("receipt_sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("backups_expire_on", sa.Date(), nullable=True),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
@@ -616,6 +650,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["receipt_sha256"],
+            ["artifact.sha256"],
         ),
         sa.ForeignKeyConstraint(
             ["said_sha256"],
@@ -729,7 +767,31 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("duty_case_status", "duty", ["case_id", "status"], unique=False)
+    op.create_index("duty_case_status", "duty", ["case_id", "status", "due_at"], unique=False)
+    op.create_index(
+        "duty_open_case_due",
+        "duty",
+        ["case_id", "due_at", "id"],
+        unique=False,
+        sqlite_where=sa.text(
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+        ),
+        postgresql_where=sa.text(
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+        ),
+    )
+    op.create_index(
+        "duty_open_due",
+        "duty",
+        ["due_at", "case_id", "id"],
+        unique=False,
+        sqlite_where=sa.text(
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+        ),
+        postgresql_where=sa.text(
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+        ),
+    )
     op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
     op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
     op.create_index(op.f("ix_duty_case_id"), "duty", ["case_id"], unique=False)

@@ -26,13 +26,14 @@ from config.database import Database
 from mail.provision import Place, operative_steps
 from models import identifiers
 from models.enums import Authentication, CaseStatus, DutyStatus, ProposalKind
-from models.errors import InvalidInput, NotFound
+from models.errors import InvalidInput
 from models.phrases import counted, day_words
-from queries.case_lists import CaseFilter, list_cases
+from queries.case_lists import NOBODY, CaseFilter, CasePlace, list_cases
 from queries.cases import read_case, read_case_head
 from queries.duties import read_cohorts
 from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, ProposalView
 from records.choices import intake_fields
+from records.holders import holder_key
 from starter.cli import acts, checking
 from starter.cli.acts import LOOK_AGAIN_SECONDS
 from starter.cli.console import (
@@ -53,9 +54,6 @@ from terms.catalogue import load_catalogue
 
 CASES_SHOWN = 50
 """How many cases a page of their list has."""
-
-LAST_PAGE = 1_000_000
-"""The last page that can be asked for."""
 
 MOST_DUTIES = 60
 """How many duties a case may have for each to be shown without being asked for."""
@@ -165,13 +163,23 @@ def show(
     why: Annotated[bool, typer.Option("--why", help="Say for each duty why it is due then.")] = False,
     whole: Annotated[bool, typer.Option("--whole", help="Show each duty, however many there are.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Keep looking, until the case is over or Ctrl-C.")] = False,
-    page: Annotated[int, typer.Option(min=1, max=LAST_PAGE, help="Which page of the list of cases.")] = 1,
+    after: Annotated[str | None, typer.Option(help="Begin the list of cases where the part before it ended.")] = None,
     status: Annotated[CaseStatus | None, typer.Option(help="Only the cases in this status.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only the cases of this kind.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only the cases that touch an agreement of this state.")] = None,
+    district: Annotated[str | None, typer.Option(help="Only the cases of this district, by its name.")] = None,
+    vendor: Annotated[
+        str | None, typer.Option(help="Only the cases that await this holder of data, by its name, or “provider”.")
+    ] = None,
+    assignee: Annotated[str | None, typer.Option(help=f"Only the cases of this account, or {NOBODY}.")] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only the cases in which something is overdue.")] = False,
 ) -> None:
     """Show the cases, what is due soonest first, or one with its duties, notices and what was decided."""
     _, database = open_installation()
     if case is None:
-        _show_cases(database, CaseFilter(status=status), page)
+        key = holder_key(vendor) if vendor else None
+        which = CaseFilter(status, kind, state.upper() if state else None, district, key, assignee, overdue)
+        _show_cases(database, which, CasePlace.read(after) if after else None)
         return
     case_id = find_case(database, case)
     if watch:
@@ -267,20 +275,16 @@ _TextLoader.yaml_implicit_resolvers = {
 }
 
 
-def _show_cases(database: Database, which: CaseFilter, page: int) -> None:
-    offset = (page - 1) * CASES_SHOWN
-    cases, total = list_cases(database, utc_now(), which, offset=offset, limit=CASES_SHOWN)
-    if not total:
+def _show_cases(database: Database, which: CaseFilter, after: CasePlace | None) -> None:
+    part = list_cases(database, utc_now(), which, after=after, limit=CASES_SHOWN)
+    if not part.total:
         none = "No case. `duenotice --help` lists the kinds of case that can be opened."
-        console.print(none if which.status is None else f"No case is {which.status}.")
+        console.print("No case is such a one." if which else none)
         return
-    pages = -(-total // CASES_SHOWN)
-    if page > pages:
-        raise NotFound(f"There is no page {page}.", where="--page", next_step=f"The last one is {pages}.")
-    console.print(case_table(cases))
-    if pages > 1:
-        more = f"; --page {page + 1} shows the next" if page < pages else ""
-        console.print(f"{offset + 1:,} to {offset + len(cases):,} of {total:,} cases{more}.", soft_wrap=True)
+    console.print(case_table(part.items))
+    if after or part.next:
+        more = f"; --after {part.next} shows the next" if part.next else ""
+        console.print(f"{len(part.items):,} of {counted(part.total, 'case')}{more}.", soft_wrap=True)
 
 
 def case_table(cases: tuple[CaseRow, ...]) -> Table:

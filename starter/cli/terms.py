@@ -122,7 +122,7 @@ def show(
         load_catalogue(), form, state, amendments=_amendments(amendments), choices=choice or (), on=_day(on)
     )
     if as_json:
-        typer.echo(terms.snapshot().decode())
+        typer.echo(terms.snapshot.decode())
         return
     console = Console()
     chosen = [terms.clause(clause)] if clause else list(terms.clauses.values())

@@ -265,6 +265,8 @@ _HOLDER_MAIL: Mapping[HolderMail, str] = {
     HolderMail.RESUMED: "asked again, since the legal hold is lifted",
     HolderMail.UNDECIDED: "told that the directive waits for an officer",
     HolderMail.OTHERS_MISSING: "told who has not confirmed",
+    HolderMail.DIRECTED: "sent the directive",
+    HolderMail.RECEIPT: "sent the completion certificate of an answer",
 }
 """What a message to a holder of data was for."""
 

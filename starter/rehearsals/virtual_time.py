@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,9 @@ HEARTBEAT_TIMEOUT = ("--output", "none")
 SETTLING = timedelta(seconds=60)
 """How long, in real time, a case at work may leave no trace, neither in its history nor in the ledger."""
 
+LOOKING = timedelta(seconds=1)
+"""How often, in real time, a case at work is looked at for traces: that asks more of the server than its own answer."""
+
 ASKING = timedelta(seconds=5)
 """How long, in real time, a request to skip may take before it is made anew.
 
@@ -79,12 +82,14 @@ class VirtualEngine:
     service: CaseService
     mail: Path
     skipper: TimeSkipper
+    _kinds: dict[UUID, str] = field(default_factory=dict)
 
     def case(self, case_id: UUID) -> WorkflowHandle[Any, CaseSummary]:
         """The workflow of a case."""
-        kind = kind_of_case(self.resources.database, case_id)
+        if case_id not in self._kinds:
+            self._kinds[case_id] = kind_of_case(self.resources.database, case_id).name
         return self.resources.client.get_workflow_handle(
-            identifiers.workflow_id(kind.name, case_id), result_type=CaseSummary
+            identifiers.workflow_id(self._kinds[case_id], case_id), result_type=CaseSummary
         )
 
     async def now(self, case_id: UUID) -> datetime:
@@ -132,10 +137,15 @@ class VirtualEngine:
         Raises:
             Unavailable: as for ``advance``.
         """
+        loop = asyncio.get_running_loop()
         async with self._patience(case_id) as renew:
+            look_at, pause = loop.time() + LOOKING.total_seconds(), 0.02
             while await self._is_busy(case_id):
-                renew(await self._traces(case_id))
-                await asyncio.sleep(0.02)
+                if loop.time() > look_at:
+                    renew(await self._traces(case_id))
+                    look_at = loop.time() + LOOKING.total_seconds()
+                await asyncio.sleep(pause)
+                pause = min(1.5 * pause, 0.2)  # asking is work for server and worker, which the case waits for
 
     async def _is_busy(self, case_id: UUID) -> bool:
         try:
@@ -160,11 +170,16 @@ class VirtualEngine:
             if done:
                 return skip.result()
             happened = await self._traces(case_id)
-            if happened == traces:
+            if happened == traces and not await self._is_on_its_way(case_id):
                 skip.cancel()
                 return None
             renew(happened)
             traces = happened
+
+    async def _is_on_its_way(self, case_id: UUID) -> bool:
+        """Whether the server waits for the worker: on a machine that is busy, work can leave no trace for seconds."""
+        found = (await self.case(case_id).describe()).raw_description
+        return bool(found.pending_activities) or found.HasField("pending_workflow_task")
 
     async def _skip(self, case_id: UUID, by: timedelta) -> None:
         try:

@@ -25,6 +25,7 @@ from cases.messages import RaiseOverdue, RemindOfficer
 from config.database import Database
 from config.keyring import Keyring
 from mail.alerts import Alerts
+from mail.facts import Mailbox
 from mail.links import notice_link
 from mail.transport import MailServerUnavailable, Rejected, Security, SmtpServer, SmtpTransport
 from models.enums import AnswerKind, BatchStatus, Role
@@ -42,6 +43,7 @@ from tests.support.scripted_server import ScriptedServer, scripted_server
 NOON = datetime(2026, 3, 2, 18, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 ROBIN, KIM, OFFICE = "robin@provider.example.org", "kim@provider.example.org", "security@acme.example.com"
+MANAGER = "alex@provider.example.org"
 
 
 @pytest.fixture
@@ -102,13 +104,19 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    case: CaseInSql, *receivers: AlertReceiver, port: int | None = None, **script: list[str | None]
+    case: CaseInSql,
+    *receivers: AlertReceiver,
+    port: int | None = None,
+    manager: Mailbox | None = None,
+    **script: list[str | None],
 ) -> AsyncIterator[Office]:
     async with scripted_server(**script) as server:
         smtp = SmtpServer(host="127.0.0.1", port=port or server.port, security=Security.NONE, connections=1, timeout=5)
         addresses = SecretStr(" ".join(receiver.url for receiver in receivers))
         async with SmtpTransport(smtp) as transport:
-            yield Office(case, ReminderActivities(case.database, transport, WRITER, Alerts(addresses)), server)
+            alerts = Alerts(addresses)
+            reminders = ReminderActivities(case.database, transport, WRITER, alerts, manager=manager)
+            yield Office(case, reminders, server)
 
 
 class TestTheLadder:
@@ -122,6 +130,14 @@ class TestTheLadder:
         async with office(case) as at:
             await at.remind(fraction, last=last)
             assert at.told == told
+
+    async def test_its_last_step_reaches_the_manager_where_one_is_named(self, case: CaseInSql) -> None:
+        async with office(case, manager=Mailbox(name="Alex Example", email=MANAGER)) as at:
+            await at.remind(0.75)
+            assert MANAGER not in at.told
+            await at.remind(0.9, last=True)
+            assert at.told[-1] == MANAGER
+            assert ("mail", "manager", "accepted") in at.outcomes()
 
     async def test_its_last_step_reaches_the_organisation_whoever_is_away(self, case: CaseInSql) -> None:
         have_account(case.database, "dana", Role.ADMINISTRATOR)

@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -41,9 +40,8 @@ class TalkingWorkflow:
 
 
 @pytest.fixture
-def lines() -> Iterator[LogLines]:
+def lines() -> LogLines:
     root = logging.getLogger()
-    before = list(root.handlers), root.level
     configure_logging(Settings(log_level="info"))
     [handler] = root.handlers
     assert isinstance(handler, logging.StreamHandler)
@@ -51,10 +49,7 @@ def lines() -> Iterator[LogLines]:
     lines = LogLines(io.StringIO())
     lines.setFormatter(handler.formatter)
     root.handlers[:] = [lines]
-    yield lines
-    root.handlers[:], root.level = before
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    return lines
 
 
 def test_a_line_is_one_json_object(lines: LogLines) -> None:

@@ -83,6 +83,9 @@ def test_a_variable_sets_one_field_of_a_group_and_leaves_the_others(monkeypatch:
         ("DUENOTICE_RELEASE", "never", "'officer' or 'immediate'"),
         ("DUENOTICE_REMINDER_FRACTIONS", "[0.9, 0.5]", "must rise"),
         ("DUENOTICE_REMINDER_FRACTIONS", "[0.5, 1.5]", "less than 1"),
+        ("DUENOTICE_HOLDER_FRACTIONS", "[0.9, 0.5]", "must rise"),
+        ("DUENOTICE_HOLDER_HOURS_BEFORE", "[0, 24]", "must fall"),
+        ("DUENOTICE_HOLDER_HOURS_BEFORE", "[-1]", "greater than or equal to 0"),
         ("DUENOTICE_PUBLIC_URL", "https://example.org/path", "without a path"),
         ("DUENOTICE_ORGANISATION__CONTACT__EMAIL", "Privacy <privacy@example.org>", "bare e-mail address"),
         ("DUENOTICE_ORGANISATION__NAME", "Duenotice\r\nBcc: x@example.org", "one line"),
@@ -97,6 +100,17 @@ def test_an_unusable_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: st
         load_settings()
     assert caught.value.where is not None
     assert name.startswith(caught.value.where)
+
+
+def test_a_manager_is_named_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUENOTICE_ORGANISATION__MANAGER__EMAIL", "alex@example.org")
+    with pytest.raises(ConfigurationError, match="DUENOTICE_ORGANISATION__MANAGER__NAME"):
+        load_settings()
+    monkeypatch.setenv("DUENOTICE_ORGANISATION__MANAGER__NAME", "Alex Example")
+    monkeypatch.setenv("DUENOTICE_ORGANISATION__MANAGER__PHONE", "+1 555 0104")
+    manager = load_settings().organisation.manager
+    assert manager
+    assert manager.email == "alex@example.org"
 
 
 @pytest.mark.parametrize("name", ["DUENOTICE_SMTP", "DUENOTICE_REMINDER_FRACTIONS"])

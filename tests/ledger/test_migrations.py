@@ -16,6 +16,7 @@ from config.keyring import Keyring
 from ledger.chain import GENESIS
 from migrations.__main__ import VERSIONS
 from migrations.compare import differences
+from tests.support.migrated import really_migrate
 
 REVISIONS = sorted(VERSIONS.glob("[0-9]*.py"))
 
@@ -34,7 +35,7 @@ def test_the_migrated_tables_are_those_of_the_models(database: Database) -> None
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
-    database.migrate()
+    really_migrate(database)
     with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 1
 
@@ -42,7 +43,7 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
 def test_processes_that_start_together_migrate_once(empty_url: str, keyring: Keyring) -> None:
     starting = [Database(empty_url, keyring) for _ in range(4)]
     with ThreadPoolExecutor(len(starting)) as processes:
-        list(processes.map(Database.migrate, starting))
+        list(processes.map(really_migrate, starting))
     with starting[0].reading() as session:
         assert session.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 1
     for database in starting:
@@ -54,7 +55,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str, keyring: K
     with database.writing() as session:
         session.execute(text("CREATE TABLE duty (in_the_way INTEGER)"))
     with pytest.raises(Exception, match="duty"):
-        database.migrate()
+        really_migrate(database)
     assert inspect(database.engine).get_table_names() == ["duty"]
     database.close()
 

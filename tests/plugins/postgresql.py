@@ -16,6 +16,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
+TEST_DATABASE = "test_"
+"""What the names of databases begin with that tests are given."""
+
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
@@ -45,7 +48,7 @@ def postgresql_server() -> Iterator[str]:
 @pytest.fixture
 def postgresql_url(postgresql_server: str) -> str:
     """Where an empty PostgreSQL database is."""
-    name = f"test_{uuid4().hex}"
+    name = f"{TEST_DATABASE}{uuid4().hex}"
     with psycopg.connect(f"{postgresql_server}/postgres", autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return f"{postgresql_server}/{name}"

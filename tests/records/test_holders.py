@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 
 import pytest
@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from cases.acts import ConfirmDone
 from cases.certificate import Declined, HoldsNothing, MoreTime
-from cases.disposition import AcceptAnswer, AddHolder, ProposeWaiver, RefuseAnswer, Restored, RevokeLink
+from cases.disposition import AcceptAnswer, AddHolder, Extend, ProposeWaiver, RefuseAnswer, Restored, RevokeLink
 from cases.values import AgreementName, KeptText
 from config.database import Database
 from ledger.artifacts import fetch
@@ -154,6 +154,58 @@ def test_whatever_is_no_certificate_waits_for_an_officer(
         case.act(accept)
         settled = kind is HolderAnswerKind.HOLDS_NOTHING
         assert case.status(HOSTING) is (HolderStatus.HOLDS_NOTHING if settled else HolderStatus.OPEN)
+
+
+def reminded_on(case: DirectiveInSql, holder: str) -> list[date]:
+    """The days on which a holder is reminded from now on."""
+    days = []
+    while (task := case.tasks()[holder]).again_at:
+        case.now = task.again_at
+        days += [case.now.date() for letter in case.write() if letter.holder == holder]
+    return days
+
+
+def test_time_that_was_granted_moves_the_holder_s_reminders_and_nothing_else(database: Database) -> None:
+    case = asked(database)
+    due_at = case.duty(REQUEST).due_at
+    case.now += DAY
+    more = MoreTime.model_validate({**SAM, "why": "Tapes.", "until": date(2026, 9, 1)})
+    case.answer(HOSTING, more, HolderAnswerKind.MORE_TIME)
+    assert case.tasks()[HOSTING].again_at is None, "who has asked is not reminded before that is decided"
+    case.act(AcceptAnswer(holder=HOSTING, reason=text("Their tapes come back in August.")))
+    assert case.written() == {HOSTING: HolderMail.MOVED}
+    granted = case.tasks()[HOSTING].due_at
+    assert (granted, case.tasks()[BACKUP].due_at, case.duty(REQUEST).due_at) == (
+        datetime(2026, 9, 2, 4, 59, 59, tzinfo=UTC), due_at, due_at,
+    )  # fmt: skip
+    days = reminded_on(case, HOSTING)
+    assert days == [date(2026, 7, 17), date(2026, 8, 10), date(2026, 8, 23), date(2026, 9, 1), date(2026, 9, 2)]
+    assert case.duty(REQUEST).status is DutyStatus.RUNNING
+    case.raise_overdue()
+    assert case.duty(REQUEST).escalated_at, "the duty itself is due when it was"
+
+
+def test_a_request_for_time_that_was_refused_moves_nothing(database: Database) -> None:
+    case = asked(database)
+    before = case.tasks()[HOSTING].due_at
+    more = MoreTime.model_validate({**SAM, "why": "Tapes.", "until": date(2026, 9, 1)})
+    case.answer(HOSTING, more, HolderAnswerKind.MORE_TIME)
+    case.act(RefuseAnswer(holder=HOSTING, reason=text("The day is the agreement's.")))
+    assert case.written() == {HOSTING: HolderMail.REFUSED}
+    assert case.tasks()[HOSTING].due_at == before
+
+
+def test_an_extension_moves_the_reminders_of_every_holder(database: Database) -> None:
+    case = open_directive(database, HOSTING, schedule="by-date", directed=date(2026, 6, 20))
+    case.write()
+    first = case.tasks()[HOSTING].again_at
+    case.act(Extend(directed=date(2026, 7, 20), agreed_by=text("Office."), reason=text("The move takes longer.")))
+    assert case.written() == {HOSTING: HolderMail.MOVED}
+    moved = case.tasks()[HOSTING].again_at
+    assert first
+    assert moved
+    assert moved > first
+    assert len(reminded_on(case, HOSTING)) == 5
 
 
 def test_a_refused_answer_is_asked_again_with_the_reason(database: Database) -> None:

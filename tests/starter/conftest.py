@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,9 +30,5 @@ def installed(home: Path, engine: VirtualEngine, keyring_file: Path, monkeypatch
 
 
 @pytest.fixture
-def shell(home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield Shell(capsys)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+def shell(home: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(capsys)

@@ -62,7 +62,7 @@ async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, 
 
 def cases(installed: VirtualEngine) -> int:
     """How many cases there are."""
-    return list_cases(installed.resources.database, utc_now(), offset=0, limit=1)[1]
+    return list_cases(installed.resources.database, utc_now(), limit=1).total
 
 
 async def test_a_report_shows_what_would_follow_and_asks(
@@ -219,15 +219,20 @@ async def test_the_list_of_cases_is_shown_a_page_at_a_time(
     monkeypatch.setattr("starter.cli.cases.CASES_SHOWN", 1)
     for _ in range(2):
         await open_case(installed, incident("TN-001", confirmed=utc_now()))
-    first, second = [(await shell("breach", "show", "--page", page)).out for page in ("1", "2")]
-    assert re.search(r"1 to 1 of \d+ cases; --page 2 shows the next\.", first)
-    assert re.search(r"2 to 2 of \d+ cases", second)
+    first = (await shell("breach", "show")).out
+    goes_on = re.search(r"1 of \d+ cases; --after (\S+) shows the next\.", first)
+    assert goes_on
+    second = (await shell("breach", "show", "--after", goes_on[1])).out
+    assert re.search(r"1 of \d+ cases", second)
     shown = [re.search(r"\b[0-9A-F]{8}\b", page) for page in (first, second)]
     assert len({found[0] for found in shown if found}) == 2, "each page shows another case"
-    assert "There is no page 999999" in await shell.refuses("breach", "show", "--page", "999999")
-    for wrong in ("0", "-1", "1000000000000000000000", "one"):
-        assert "--page" in await shell.refuses("breach", "show", "--page", wrong)
+    for wrong in ("0", "d1.x", f"d{'9' * 30}.{'0' * 32}"):
+        assert "This is no place in the list of cases." in await shell.refuses("breach", "show", "--after", wrong)
     assert " open " in (await shell("breach", "show", "--status", "open")).out
+    for found in (("--state", "tn"), ("--kind", "breach"), ("--assignee", "(nobody)")):
+        assert " open " in (await shell("breach", "show", *found)).out, found
+    for none in (("--state", "ZZ"), ("--vendor", "Example Hosting LLC"), ("--district", "Nowhere"), ("--overdue",)):
+        assert "No case is such a one." in (await shell("breach", "show", *none)).out, none
 
 
 def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ async def browsed(home: Path, keyring: Keyring, temporal: Client, **settings: ob
     listener = socket.create_server(("127.0.0.1", 0))
     address = f"{NAMED}:{listener.getsockname()[1]}"
     installation = Installation(open_installation(home, keyring, temporal, public_url=address, **settings))
-    server = uvicorn.Server(uvicorn.Config(installation.app, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(installation.app, log_config=None))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

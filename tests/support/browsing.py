@@ -30,7 +30,7 @@ expect.set_options(
 async def serving(installation: Installation) -> AsyncIterator[str]:
     """The installation's pages on a port of their own."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(installation.app, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(installation.app, log_config=None))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     yield f"{ORIGIN}:{listener.getsockname()[1]}"
     server.should_exit = True

@@ -162,7 +162,7 @@ class CaseInSql:
             terms = pinned_terms(session, self.id)
             if case.status is not CaseStatus.DISMISSED:
                 compute_duties(session, case, terms, STANDARD_DEFAULTS, self.side, self.now)
-            plan_holders(session, case, self.policy, self.now)
+            plan_holders(session, case, self.policy, self.now, self.side)
             write_confirmations(session, case, SENDER.organisation, self.now)
             plan_notices(session, self.id, self.policy, self.now, dated_elements(session, self.id, terms))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -11,12 +11,12 @@ from uuid import UUID, uuid4
 
 from sqlmodel import select
 
-from cases.certificate import Certificate, HolderSays
+from cases.certificate import Certificate, HolderSays, MoreTime
 from cases.disposition import DISPOSITION, Directive
 from cases.state import NoticePolicy
 from config.database import Database
-from mail.holder_links import HOLDER_FOLDER, digest_of
-from models.enums import HolderAnswerKind, HolderMail, HolderStatus, Sanitization
+from mail.holder_links import HOLDER_FOLDER, VENDOR_FOLDER, digest_of
+from models.enums import HolderAnswerKind, HolderMail, HolderStatus, Party, Sanitization
 from models.tables import Case, HolderTask
 from records.holder_links import GivenByHolder, give_holder_answer
 from records.holder_mail import HolderLetter, note_letter, prepare_letters
@@ -26,13 +26,14 @@ from records.subprocessors import import_subprocessors
 from tests.support.case_in_sql import WRITER, CaseInSql, Place, keep_agreement
 
 NOW = datetime.fromisoformat("2026-06-01T15:00:00+00:00")
-ILLINOIS = Place("ndpa-v1", "IL")
+ILLINOIS, MISSOURI = Place("ndpa-v1", "IL"), Place("ndpa-v1", "MO")
 OFFICE = {"name": "Office", "email": "office@example.org"}
 """The contact that every agreement of ``keep_agreement`` designates."""
 
 LADDER = NoticePolicy(holder_fractions=(0.5, 0.75, 0.9), holder_hours_before=(24, 0))
 REQUEST, VERIFICATION = "disposition.request", "disposition.verification"
 HOSTING, BACKUP = "Example Hosting LLC", "Example Backup LLC"
+ASKED_BY = WRITER.organisation.organisation
 
 
 def directive(*agreements: str, **changed: object) -> Directive:
@@ -66,14 +67,22 @@ def certificate(performed_on: date, **changed: object) -> Certificate:
     return Certificate.model_validate(given | changed)
 
 
+def more_time(until: date) -> MoreTime:
+    """A request for more time."""
+    signed = {"name": "Sam Example", "title": "Head of operations", "attested": True}
+    return MoreTime.model_validate({**signed, "why": "The tapes are elsewhere.", "until": until})
+
+
 @dataclass
 class DirectiveInSql(CaseInSql):
     """A directive's case whose clock, mail and holders its tests move."""
 
-    def write(self) -> list[HolderLetter]:
-        """Write to the holders what is to be said by now; each letter arrives."""
+    def write(self, only: HolderMail | None = None) -> list[HolderLetter]:
+        """Write to the holders what is to be said by now, or of it ``only`` one sort; each letter arrives."""
+        writer = replace(WRITER, side=self.side)
         with self.database.writing() as session:
-            letters = prepare_letters(session, WRITER, self.id, self.policy, self.now)
+            prepared = prepare_letters(session, writer, self.id, self.policy, self.now)
+        letters = [letter for letter in prepared if only in (None, letter.why)]
         for letter in letters:
             with self.database.writing() as session:
                 note_letter(session, letter, self.now, rejected=False, unknown=False)
@@ -99,8 +108,10 @@ class DirectiveInSql(CaseInSql):
         says = says or certificate(self.now.date())
         kind = kind or HolderAnswerKind.CERTIFICATE
         digest = self.tasks()[holder].link_digest or ""
-        give_holder_answer(self.database, digest, GivenByHolder(kind, says), actor="holder", now=self.now)
+        given = GivenByHolder(kind, says)
+        give_holder_answer(self.database, digest, given, asked_by=ASKED_BY, actor="holder", now=self.now)
         self.compute()
+        self.write(only=HolderMail.RECEIPT)
 
 
 def token_in(letter: HolderLetter) -> str:
@@ -110,11 +121,19 @@ def token_in(letter: HolderLetter) -> str:
     return found[1]
 
 
+def vendor_token_in(letter: HolderLetter) -> str | None:
+    """The token of the link to all that a vendor is asked, where a letter holds it."""
+    found = re.search(rf"{VENDOR_FOLDER}(\S{{43}})", text_of(letter))
+    return found[1] if found else None
+
+
 def text_of(letter: HolderLetter) -> str:
     """What a letter says."""
     message = message_from_bytes(letter.raw, policy=policy.SMTP)
     assert isinstance(message, EmailMessage)
-    content: str = message.get_content()
+    body = message.get_body(("plain",))
+    assert isinstance(body, EmailMessage)
+    content: str = body.get_content()
     return content
 
 
@@ -124,7 +143,12 @@ def leads_to(case: DirectiveInSql, letter: HolderLetter) -> bool:
 
 
 def open_directive(
-    database: Database, *subprocessors: str, place: Place = ILLINOIS, now: datetime = NOW, **changed: object
+    database: Database,
+    *subprocessors: str,
+    place: Place = ILLINOIS,
+    now: datetime = NOW,
+    side: Party = Party.PROVIDER,
+    **changed: object,
 ) -> DirectiveInSql:
     """Keep a directive for a district whose agreement is listed with some subprocessors, and compute its case."""
     with database.writing() as session:
@@ -134,16 +158,16 @@ def open_directive(
         import_subprocessors(
             database, f"agreement,name,email,data\n{rows}", file_name="list.csv", now=now, actor="officer"
         )
-    case_id = open_again(database, directive(place.reference, **changed), now)
-    case = DirectiveInSql(database, case_id, now, policy=LADDER)
+    case_id = open_again(database, directive(place.reference, **changed), now, side)
+    case = DirectiveInSql(database, case_id, now, side, policy=LADDER)
     case.compute()
     return case
 
 
-def open_again(database: Database, intake: Directive, now: datetime) -> UUID:
+def open_again(database: Database, intake: Directive, now: datetime, side: Party = Party.PROVIDER) -> UUID:
     """Keep a directive under a digest of its own."""
     with database.writing() as session:
-        case_id, _ = keep_intake(session, DISPOSITION, intake, str(uuid4()), actor="officer", now=now)
+        case_id, _ = keep_intake(session, DISPOSITION, intake, str(uuid4()), actor="officer", now=now, side=side)
         session.get_one(Case, case_id).workflow_started_at = now
         return case_id
 

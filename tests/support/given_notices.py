@@ -30,9 +30,9 @@ from models.tables import (
     Duty,
     EvidenceEntry,
     Notice,
-    TermsSnapshot,
 )
 from records.scope import pin_terms
+from records.terms import pinned_terms
 from starter.resources import Resources
 from terms.catalogue import Catalogue
 from terms.duties import duties_for
@@ -88,7 +88,7 @@ def give_notices(database: Database, catalogue: Catalogue, now: datetime) -> Giv
         session.flush()
         pin_terms(session, catalogue, case_id, now)
         _know(session, case_id, given_at)
-        terms = {row.hash: EffectiveTerms.from_snapshot(row.body) for row in session.exec(select(TermsSnapshot))}
+        terms = pinned_terms(session, case_id)
         hashes = {
             row.agreement_id: row.terms_hash or ""
             for row in session.exec(select(CaseAgreement).where(CaseAgreement.case_id == case_id))

@@ -13,6 +13,7 @@ from uuid import UUID
 from cases.breach import IncidentReport
 from cases.intake import ApproximateTime, Person
 from queries.cases import read_case
+from queries.duties import DutyFilter, duties_of
 from queries.evidence import read_message
 from queries.views import CaseView, DutyView, NoticeView
 from records.agreements import import_agreements
@@ -78,7 +79,9 @@ def case(engine: VirtualEngine, case_id: UUID) -> CaseView:
 
 def duties(engine: VirtualEngine, case_id: UUID, state: str) -> dict[str, DutyView]:
     """The duties towards one state's district, by clause."""
-    return {duty.clause: duty for duty in case(engine, case_id).duties if duty.state == state}
+    with engine.resources.database.reading() as session:
+        found = duties_of(session, case_id, DutyFilter(state=state), utc_now())
+    return {duty.clause: duty for duty in found}
 
 
 def only_notice(duty: DutyView) -> NoticeView:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
@@ -34,10 +35,11 @@ class Installation:
     """An installation and its web application."""
 
     resources: Resources
-    app: FastAPI = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "app", create_app(self.resources))
+    @cached_property
+    def app(self) -> FastAPI:
+        """Made once somebody visits it: many tests look at its database alone."""
+        return create_app(self.resources)
 
     def visitor(self, origin: str = ORIGIN) -> Visitor:
         """Somebody who is not signed in."""

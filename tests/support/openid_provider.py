@@ -137,7 +137,7 @@ async def provider_on_loopback(person: Person) -> AsyncIterator[ProviderOnLoopba
     """A provider on a port of its own, as long as it is needed."""
     listener = socket.create_server(("127.0.0.1", 0))
     provider = ProviderOnLoopback(f"http://127.0.0.1:{listener.getsockname()[1]}", person)
-    server = uvicorn.Server(uvicorn.Config(provider.app(), log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(provider.app(), log_config=None))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     yield provider
     server.should_exit = True

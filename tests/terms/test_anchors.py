@@ -75,7 +75,7 @@ def test_hours_in_a_sooner_limit_need_an_instant_too() -> None:
 
 def test_the_agreement_has_its_own_dates_also_in_a_snapshot() -> None:
     assert CATALOGUE.agreement_dates == ("executed", "originally_signed", "subscribed", "expires", "terminated")
-    terms = EffectiveTerms.from_snapshot(terms_of("ndpa-v1", "IL").snapshot())
+    terms = EffectiveTerms.from_snapshot(terms_of("ndpa-v1", "IL").snapshot)
     assert dates_of_agreement(terms, "disposition") == {"executed", "expires", "terminated"}
     assert dates_of_agreement(terms, "subcontractors") == {"executed"}
     assert dates_of_agreement(terms, "breach") == frozenset()

@@ -56,8 +56,8 @@ def test_a_supplement_never_loses_a_standard_clause_it_does_not_name(form: str, 
 @pytest.mark.parametrize(("form", "state"), COVERED)
 def test_a_snapshot_gives_the_same_terms_hash_and_duties(form: str, state: str | None) -> None:
     terms = terms_of(form, state)
-    again = EffectiveTerms.from_snapshot(terms.snapshot())
-    assert again.hash == terms.hash == hashlib.sha256(terms.snapshot()).hexdigest()
+    again = EffectiveTerms.from_snapshot(terms.snapshot)
+    assert again.hash == terms.hash == hashlib.sha256(terms.snapshot).hexdigest()
     asked = duties_for(terms, "breach", CONFIRMED, zone="America/New_York")
     assert duties_for(again, "breach", CONFIRMED, zone="America/New_York") == asked
 

@@ -199,13 +199,13 @@ def test_a_due_duty_carries_how_it_is_performed() -> None:
 
 def test_a_snapshot_holds_only_what_differs_from_the_defaults() -> None:
     terms = terms_of("ndpa-v1", "IL")
-    clauses = json.loads(terms.snapshot())["clauses"]
+    clauses = json.loads(terms.snapshot)["clauses"]
     told = {"first": ["general"], "also": ["security"], "copies": ["copy_to"]}
     assert clauses["breach.notice"]["contacts"] == told
     assert clauses["breach.notice"]["performed_by"] == "notice"
     assert not {"contacts", "performed_by", "incomplete"} & clauses["breach.definition"].keys()
     assert "incomplete" not in clauses["access.request"]
-    assert EffectiveTerms.from_snapshot(terms.snapshot()).clauses == terms.clauses
+    assert EffectiveTerms.from_snapshot(terms.snapshot).clauses == terms.clauses
 
 
 def test_a_change_may_send_a_duty_to_other_contacts_and_to_nobody_else_s() -> None:

@@ -107,7 +107,7 @@ async def test_a_mistyped_year_is_seen_and_corrected_before_anybody_is_written_t
 
 
 def _titles(installation: Installation) -> list[str]:
-    cases, _ = list_cases(installation.resources.database, utc_now(), offset=0, limit=1_000)
+    cases = list_cases(installation.resources.database, utc_now(), limit=1_000).items
     return [case.title for case in cases]
 
 

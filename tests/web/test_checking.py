@@ -266,5 +266,5 @@ def _id(case: str) -> UUID:
 
 
 def _titles(installation: Installation) -> list[str]:
-    cases, _ = list_cases(installation.resources.database, utc_now(), offset=0, limit=1_000)
+    cases = list_cases(installation.resources.database, utc_now(), limit=1_000).items
     return [case.title for case in cases]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from temporalio.client import Client
 
 from cases.kinds import KINDS
 from config.keyring import Keyring
+from config.logging import configure_logging
 from models.errors import NotAllowed
 from people.sign_in import TOKEN_LIFETIME, issue_token, redeem_token
 from starter.resources import utc_now
@@ -203,14 +205,15 @@ class TestPages:
         assert answer.status_code == 413
 
     async def test_a_crash_shows_a_reference_that_the_log_has_with_the_place(
-        self, fresh: Installation, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+        self, fresh: Installation, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        officer = await fresh.officer()
+        officer, log = await fresh.officer(), io.StringIO()
+        configure_logging(fresh.resources.settings, log)
         monkeypatch.setattr("web.agreements.AGREEMENTS_SHOWN", 0)  # divides by it
         answer = await officer.get("/agreements")
         assert answer.status_code == 500
         reference = re.search(r"look for ([0-9a-f]{8}) in the log", answer.text)
         assert reference
         assert "division" not in answer.text
-        written = capfd.readouterr()
-        assert reference[1] in written.out + written.err
+        [crash] = [line for line in log.getvalue().splitlines() if reference[1] in line]
+        assert "ZeroDivisionError" in crash

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import html
+import re
+from base64 import b64encode
 from dataclasses import dataclass
+from email import message_from_bytes, policy
+from hashlib import sha256
+from io import BytesIO
 
 import pytest
 from playwright.async_api import expect
+from pypdf import PdfReader
 from sqlmodel import col, select
 from structlog.testing import capture_logs
 from temporalio.client import Client
@@ -14,11 +20,11 @@ from temporalio.client import Client
 from config.keyring import Keyring
 from ledger.artifacts import fetch
 from mail.holder_links import HOLDER_FOLDER
-from models.enums import HolderStatus, Role
+from models.enums import HolderMail, HolderStatus, Role
 from models.tables import EvidenceEntry
 from starter.resources import utc_now
 from tests.support.browsers import CHROMIUM, browsed
-from tests.support.directives import HOSTING, DirectiveInSql, open_directive, token_in
+from tests.support.directives import HOSTING, ILLINOIS, MISSOURI, DirectiveInSql, open_directive, token_in
 from tests.support.installation import Installation, Visitor
 
 TODAY = utc_now()
@@ -114,6 +120,79 @@ async def test_what_a_certificate_cannot_be_is_said_and_what_was_typed_is_kept(
     assert says in page
     assert "PostgreSQL cluster 4" in page
     assert asked.case.status(HOSTING) is HolderStatus.OPEN
+
+
+async def test_who_signed_gets_a_completion_certificate_on_the_page_and_by_mail(asked: Asked) -> None:
+    report = ("report.pdf", b"%PDF-1.7\n1 0 obj\n", "application/pdf")
+    await asked.visitor.http.post(asked.path, data=a_certificate(), files={"files": report})
+    receipt = re.search(rf"{asked.path}/receipts/[-0-9a-f]+", await asked.page())
+    assert receipt
+    pdf = await asked.visitor.get(receipt[0])
+    assert pdf.headers["content-type"] == "application/pdf"
+    read = PdfReader(BytesIO(pdf.content))
+    text = " ".join(" ".join(page.extract_text() for page in read.pages).split())
+    with asked.case.database.reading() as session:
+        (entry,) = session.exec(select(EvidenceEntry).where(col(EvidenceEntry.kind) == "holder_answered"))
+    said, kept, file = entry.artifacts
+    assert kept == sha256(pdf.content).hexdigest(), "it is an artifact in evidence"
+    signed, kept_of = (
+        ("Sam Example, Head of operations", "typing my name here is my signature"),
+        ("report.pdf", "Received"),
+    )
+    for words in (*signed, *kept_of, HOSTING, "Example Learning, Inc.", "District ndpa-v1 IL", "PostgreSQL cluster 4"):
+        assert words in text
+    for digest in (said, file):
+        assert digest in text.replace(" ", "")
+    attached = read.attachments["statement.json"][0]
+    assert b"Sam Example" in attached
+    letters = {letter.why: letter for letter in asked.case.write()}
+    letter = letters[HolderMail.RECEIPT]
+    enclosed = [part.get_content() for part in message_from_bytes(letter.raw, policy=policy.SMTP).iter_attachments()]
+    assert enclosed == [pdf.content]
+    assert asked.case.write() == [], "it is sent once"
+    stranger = ask_again(asked)
+    assert (await asked.visitor.get(receipt[0].replace(asked.path, stranger))).status_code == 404
+
+
+def ask_again(asked: Asked) -> str:
+    """The link of another task."""
+    other = open_directive(asked.case.database, HOSTING, place=MISSOURI, now=TODAY, disposal_requested=TODAY.date())
+    return f"{HOLDER_FOLDER}{token_in(other.write()[0])}"
+
+
+class TestJson:
+    async def test_it_says_what_the_page_says_and_takes_what_the_form_takes(self, asked: Asked) -> None:
+        for path, headers in ((f"{asked.path}.json", {}), (asked.path, {"accept": "application/json"})):
+            found = (await asked.visitor.http.get(path, headers=headers)).json()
+            assert (found["lea_name"], found["holder"], found["status"]) == (
+                f"District {ILLINOIS.reference}",
+                HOSTING,
+                "open",
+            )
+            assert found["asked"]["Special instructions"] == "Logs too."
+        body = {**a_certificate(), "attested": True, "answer": "certificate"}
+        del body["kind"]
+        body["files"] = [{"name": "report.txt", "content": b64encode(b"All is gone.").decode()}]
+        answer = await asked.visitor.http.post(f"{asked.path}.json", json=body)
+        assert (answer.status_code, answer.json()["status"]) == (200, "confirmed"), answer.text
+        again = await asked.visitor.http.post(asked.path, json=body)
+        assert (again.status_code, again.json()["code"]) == (409, "refused")
+        with asked.case.database.reading() as session:
+            (entry,) = session.exec(select(EvidenceEntry).where(col(EvidenceEntry.kind) == "holder_answered"))
+            assert b"All is gone." in [fetch(session, sha256) for sha256 in entry.artifacts]
+
+    async def test_every_problem_has_its_field_and_what_to_do(self, asked: Asked) -> None:
+        body = {"answer": "certificate", "name": "Sam", "method": "magic", "surplus": 1, "files": [{"name": "x"}]}
+        refused = await asked.visitor.http.post(f"{asked.path}.json", json=body)
+        assert refused.status_code == 422
+        found = refused.json()
+        assert found["code"] == "invalid-fields"
+        wrong = {problem["where"] for problem in found["problems"]}
+        assert {"title", "method", "surplus", "data", "files"} <= wrong
+        assert all(problem["message"] and problem["next_step"] for problem in found["problems"])
+        unknown = await asked.visitor.http.post(f"{asked.path}.json", json={"answer": "perhaps"})
+        assert unknown.json()["problems"][0]["where"] == "answer"
+        assert asked.case.status(HOSTING) is HolderStatus.OPEN
 
 
 async def test_a_file_of_a_kind_that_is_not_taken_is_refused(asked: Asked) -> None:

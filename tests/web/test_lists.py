@@ -13,7 +13,7 @@ from sqlmodel import select
 from models.enums import CaseStatus, DutyStatus, Party, PerformedBy
 from models.errors import NotFound
 from models.tables import Agreement, Case, CaseAgreement, DueDate, Duty
-from queries.case_lists import CaseFilter, list_cases
+from queries.case_lists import CaseFilter, CasePlace, list_cases
 from records.agreements import import_agreements
 from starter.cli.console import find_case
 from starter.resources import utc_now
@@ -73,10 +73,15 @@ class Listed:
                 for number, instant in enumerate(due)
             )
 
-    def titles(self, offset: int = 0, limit: int = 100, which: CaseFilter | None = None) -> list[str]:
-        """The titles of a part of the list."""
+    def titles(self, limit: int = 100, which: CaseFilter | None = None) -> list[str]:
+        """The titles of the list, read in parts."""
         database = self.installation.resources.database
-        rows, _ = list_cases(database, TODAY, which or CaseFilter(), offset=offset, limit=limit)
+        part = list_cases(database, TODAY, which or CaseFilter(), limit=limit)
+        rows = list(part.items)
+        while part.next:
+            part = list_cases(database, TODAY, which or CaseFilter(), after=CasePlace.read(str(part.next)), limit=limit)
+            rows += part.items
+        assert len(rows) == part.total
         return [row.title for row in rows]
 
 
@@ -101,23 +106,26 @@ def test_what_is_due_soonest_comes_first_and_then_what_is_newest(listed: Listed)
     assert listed.titles() == IN_ORDER
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3])
-def test_its_pages_are_its_consecutive_parts(listed: Listed, limit: int) -> None:
-    pages = [listed.titles(offset, limit) for offset in range(0, len(IN_ORDER), limit)]
-    assert [title for page in pages for title in page] == IN_ORDER
-    assert listed.titles(len(IN_ORDER), limit) == []
+@pytest.mark.parametrize("few", [0, 1_000])
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+def test_its_parts_are_consecutive_however_many_cases_there_are(
+    listed: Listed, limit: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queries.case_lists.FEW", few)
+    assert listed.titles(limit) == IN_ORDER
 
 
 def test_it_counts_what_is_open_and_overdue(listed: Listed) -> None:
-    rows, total = list_cases(listed.installation.resources.database, TODAY, offset=0, limit=2)
-    assert total == 5
+    part = list_cases(listed.installation.resources.database, TODAY, limit=2)
+    rows = part.items
+    assert part.total == 5
     assert [(row.open_duties, row.overdue_duties, row.agreements) for row in rows] == [(1, 1, 1), (2, 0, 1)]
     assert [row.next_due_at for row in rows] == [TODAY - HOUR, TODAY + HOUR]
 
 
 def test_it_can_be_of_one_status_or_kind(listed: Listed) -> None:
     assert listed.titles(which=CaseFilter(status=CaseStatus.CLOSED)) == ["done"]
-    assert listed.titles(which=CaseFilter(status=CaseStatus.OPEN), offset=1, limit=2) == IN_ORDER[1:3]
+    assert listed.titles(which=CaseFilter(status=CaseStatus.OPEN), limit=2) == [*IN_ORDER[:3], IN_ORDER[4]]
     assert listed.titles(which=CaseFilter(kind="breach")) == IN_ORDER
     assert listed.titles(which=CaseFilter(kind="another")) == []
 
@@ -136,13 +144,20 @@ async def test_the_page_shows_some_and_leads_to_the_others(listed: Listed, monke
     assert following
     second = (await officer.get(f"/{following[1].replace('&amp;', '&')}")).text
     assert cases_on(second) == IN_ORDER[2:4]
+    beginning = re.search(r'<a href="([^"]+)">From the beginning</a>', second)
+    assert beginning
+    assert (await officer.get(beginning[1])).text.count("From the beginning") == 0
     closed = (await officer.get("/?status=closed")).text
     assert cases_on(closed) == ["done"]
+    none = (await officer.get("/?status=closed&overdue=yes")).text
+    assert cases_on(none) == []
+    assert "No case is such a one." in none
+    assert '<a href="/#cases">Clear the filters</a>' in none
 
 
 @pytest.mark.parametrize(
     "asked",
-    ["page=-1", "page=0", f"page={'9' * 40}", "page=999999999", "page=%00", "page=²", "status=%00", "kind=%00&page=x"],
+    ["after=-1", "after=d", f"after=d{'9' * 19}.{'0' * 32}", "after=%00", "after=d²", "status=%00", "kind=%00&after=x"],
 )
 async def test_no_number_asked_of_the_page_makes_it_fail(listed: Listed, asked: str) -> None:
     officer = await listed.installation.officer()
@@ -153,8 +168,12 @@ async def test_no_number_asked_of_the_page_makes_it_fail(listed: Listed, asked: 
 
 async def test_programs_read_it_in_parts(listed: Listed) -> None:
     officer = await listed.installation.officer()
-    part = (await officer.get("/api/cases?offset=1&limit=2")).json()
-    assert ([row["title"] for row in part["items"]], part["total"]) == (IN_ORDER[1:3], 5)
+    part = (await officer.get("/api/cases?limit=2")).json()
+    assert ([row["title"] for row in part["items"]], part["total"]) == (IN_ORDER[:2], 5)
+    part = (await officer.get(f"/api/cases?limit=2&after={part['next']}")).json()
+    assert [row["title"] for row in part["items"]] == IN_ORDER[2:4]
+    part = (await officer.get(f"/api/cases?limit=2&after={part['next']}")).json()
+    assert ([row["title"] for row in part["items"]], part["next"]) == (IN_ORDER[4:], None)
     part = (await officer.get("/api/cases?status=closed&kind=breach")).json()
     assert ([row["title"] for row in part["items"]], part["total"]) == (["done"], 1)
 
@@ -162,9 +181,9 @@ async def test_programs_read_it_in_parts(listed: Listed) -> None:
 @pytest.mark.parametrize(
     ("asked", "where"),
     [
-        ("offset=-1", "query.offset"),
-        (f"offset={'9' * 30}", "query.offset"),
-        ("offset=%00", "query.offset"),
+        ("after=1", "query.after"),
+        ("after=d1.%00", "query.after"),
+        ("district=%00", "query.district"),
         ("limit=0", "query.limit"),
         ("limit=1001", "query.limit"),
         ("status=lost", "query.status"),

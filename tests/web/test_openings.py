@@ -22,9 +22,9 @@ from web.opening_form import offered_lines
 
 def cases_of(installation: Installation) -> tuple[CaseRow, ...]:
     """Every case that was reported."""
-    cases, total = list_cases(installation.resources.database, utc_now(), offset=0, limit=1_000)
-    assert len(cases) == total
-    return cases
+    cases = list_cases(installation.resources.database, utc_now(), limit=1_000)
+    assert len(cases.items) == cases.total
+    return cases.items
 
 
 def problems(answer: httpx.Response) -> str:

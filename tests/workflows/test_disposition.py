@@ -7,12 +7,21 @@ from uuid import UUID
 
 import pytest
 
-from models.enums import CaseStatus, DutyStatus, HolderMail, HolderStatus, Verdict
+from cases.acts import Assign
+from cases.disposition import AcceptAnswer
+from cases.values import KeptText
+from models.enums import CaseStatus, DutyStatus, HolderAnswerKind, HolderMail, HolderStatus, Role, Verdict
+from people.accounts import add_account
 from queries.views import DutyView
 from starter.rehearsals.virtual_time import VirtualEngine
-from tests.support.directives import BACKUP, HOSTING, REQUEST, VERIFICATION
-from tests.support.dispositions import DAY, certify, confirmed_by_each_holder, open_for
-from tests.support.incidents import case, know_offices, letter, text
+from starter.resources import utc_now
+from tests.support.accounts import introducer
+from tests.support.directives import BACKUP, HOSTING, REQUEST, VERIFICATION, more_time
+from tests.support.dispositions import DAY, answer_by_link, certify, confirmed_by_each_holder, open_for
+from tests.support.incidents import OFFICER, case, know_offices, letter, text
+from tests.support.post import memos
+
+ROBIN, KIM = "robin-712", "kim-712"
 
 
 def duty(engine: VirtualEngine, case_id: UUID, clause: str) -> DutyView:
@@ -30,9 +39,9 @@ async def test_from_the_directive_to_the_written_confirmation(engine: VirtualEng
     case_id = await confirmed_by_each_holder(engine, "IL-710")
     reminded = [HolderMail.REMINDED] * 2
     assert written(engine, case_id) == {
-        HOSTING: [HolderMail.ASKED],
-        BACKUP: [HolderMail.ASKED, *reminded],
-        "provider": [HolderMail.OTHERS_MISSING] * 2 + [HolderMail.ASKED],
+        HOSTING: [HolderMail.ASKED, HolderMail.RECEIPT],
+        BACKUP: [HolderMail.ASKED, *reminded, HolderMail.RECEIPT],
+        "provider": [*[HolderMail.OTHERS_MISSING] * 2, HolderMail.ASKED, HolderMail.RECEIPT],
     }
     disposed, told = duty(engine, case_id, REQUEST), duty(engine, case_id, VERIFICATION)
     assert (disposed.status, disposed.verdict) == (DutyStatus.PERFORMED, Verdict.ON_TIME)
@@ -64,3 +73,30 @@ async def test_what_nobody_confirms_is_overdue_and_raised_and_performed_late_onc
     told = duty(engine, case_id, VERIFICATION)
     assert (told.status, told.verdict) == (DutyStatus.PERFORMED, Verdict.LATE)
     assert {holder.status for holder in case(engine, case_id).holders} == {HolderStatus.CONFIRMED}
+
+
+@pytest.mark.long
+async def test_granted_time_moves_a_holder_s_ladder_and_those_whose_case_it_is_are_told_of_each_step(
+    engine: VirtualEngine,
+) -> None:
+    know_offices(engine, "IL-712")
+    case_id = await open_for(engine, "IL-712", HOSTING, BACKUP)
+    for name in (ROBIN, KIM):
+        email = f"{name}@provider.example.org"
+        add_account(engine.resources.database, name, Role.OFFICER, email=email, made_by=introducer(name), now=utc_now())
+    await engine.service.take(case_id, Assign(responsible=ROBIN, deputy=KIM), actor=OFFICER)
+    now = await engine.advance(case_id, DAY)
+    await answer_by_link(engine, case_id, HOSTING, more_time(now.date() + 60 * DAY), HolderAnswerKind.MORE_TIME)
+    granted = AcceptAnswer(holder=HOSTING, reason=KeptText.model_validate("Their tapes come back then."))
+    await engine.service.take(case_id, granted, actor=OFFICER)
+    await engine.settle(case_id)
+    await engine.advance(case_id, 40 * DAY)
+    found = written(engine, case_id)
+    assert found[HOSTING] == [HolderMail.ASKED, HolderMail.RECEIPT, HolderMail.MOVED, HolderMail.REMINDED]
+    assert found[BACKUP] == [HolderMail.ASKED, *[HolderMail.REMINDED] * 4]
+    reminded = [memo["To"].addresses[0].username for memo in memos(engine, case_id, "of data reminded")]
+    assert reminded[:3] == [ROBIN, ROBIN, KIM], "the deputy is told as well once most of the time is over"
+    overdue = [memo["To"].addresses[0].username for memo in memos(engine, case_id, "overdue")]
+    assert {ROBIN, KIM, "security"} <= set(overdue), "what is overdue reaches the organisation's contact too"
+    told = [entry.body["about"] for entry in case(engine, case_id).evidence if entry.kind == "person_told"]
+    assert told.count("holders-reminded") == len(reminded), "each message is in evidence"

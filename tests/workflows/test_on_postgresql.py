@@ -24,7 +24,6 @@ from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
 from tests.support.incidents import NOTICE, OFFICER, duties, incident, open_case
 from tests.support.officers import officer
-from web.paging import LAST_OFFSET
 
 pytestmark = pytest.mark.long
 
@@ -80,10 +79,10 @@ async def test_the_list_of_cases_and_what_a_sweep_reads(installed: VirtualEngine
     database = installed.resources.database
     case_id = await open_case(installed, incident("TN-001", "OR-001", confirmed=utc_now()), release="officer")
     now = utc_now()
-    (row,), listed = list_cases(database, now, CaseFilter(status=CaseStatus.OPEN), offset=0, limit=5)
-    assert (row.id, row.agreements, listed) == (case_id, 2, 1)
-    assert list_cases(database, now, CaseFilter(kind=row.kind), offset=1, limit=5) == ((), 1)
-    assert list_cases(database, now, offset=LAST_OFFSET, limit=5) == ((), 1)
+    listed = list_cases(database, now, CaseFilter(status=CaseStatus.OPEN), limit=5)
+    (row,) = listed.items
+    assert (row.id, row.agreements, listed.total, listed.next) == (case_id, 2, 1, None)
+    assert list_cases(database, now, CaseFilter(kind=row.kind, state="OR"), limit=5).items == (row,)
     assert cases_between(database, case_id, case_id, limit=2) == (case_id,)
     with database.reading() as session:
         suspects = look(session, now, place_of(now), suspicious=5, in_turn=5)
