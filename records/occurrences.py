@@ -52,7 +52,13 @@ def open_occurrences(session: Session, derivation: Derivation, opening: Opening,
         )
         with suppress(InvalidFields):  # nobody can be written to under it: it stays on the list, where people see it
             case_id, _ = keep_intake(
-                session, STANDING_DUTY, intake, opening.digest(intake), actor=ENGINE, now=derivation.now
+                session,
+                STANDING_DUTY,
+                intake,
+                opening.digest(intake),
+                actor=ENGINE,
+                now=derivation.now,
+                side=opening.side,
             )
             found.append((case_id, agreement.id))
     session.flush()

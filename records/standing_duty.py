@@ -73,7 +73,7 @@ def _all_terms(catalogue: Catalogue) -> Iterator[EffectiveTerms]:
             yield effective_terms(catalogue, form_id, state, choices=choices)
 
 
-def prepare_intake(session: Session, intake: Intake, now: datetime) -> tuple[AnchorValue, ...]:
+def prepare_intake(session: Session, intake: Intake, now: datetime, side: Party) -> tuple[AnchorValue, ...]:
     """Check a matter against the terms of its agreements; no further fact follows from it.
 
     Raises:
@@ -97,6 +97,13 @@ def prepare_intake(session: Session, intake: Intake, now: datetime) -> tuple[Anc
             next_step="Leave them out: `duenotice duties upcoming --all --agreement` shows what terms hold.",
         )
         raise InvalidFields((problem,))
+    if all(clause.owed_by is not side for clause in holding.values() if clause):
+        others = InvalidInput(
+            "This is owed by the other side, and its clock is theirs.",
+            where="matter",
+            next_step="Choose what is owed by your own side.",
+        )
+        raise InvalidFields((others,))
     if wrong := _date_problem(intake, terms.values(), [clause for clause in holding.values() if clause], now):
         raise InvalidFields((wrong,))
     return ()

@@ -121,6 +121,10 @@ def test_what_cannot_be_is_said_at_its_field(database: Database) -> None:
         "happened",
         "Hours are counted from this, so a day is not enough.",
     )
+    assert problem(database, matter("contacts.lea-change@lea_contact_changed", NOW, OREGON)) == (
+        "matter",
+        "This is owed by the other side, and its clock is theirs.",
+    )
     unknown = matter("audit.notice@requested", day, OREGON).model_copy(
         update={"happened": ApproximateTime(kind="unknown")}
     )
