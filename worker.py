@@ -33,7 +33,7 @@ from models.identifiers import TASK_QUEUE
 from records.occurrences import Opening
 from starter.resources import Resources, connect
 from starter.schedules import keep_upcoming, keep_watchdog
-from starter.start import intake_namer, notice_policy, start_case
+from starter.start import end_rules, intake_namer, notice_policy, start_case
 from starter.writing import manager_of, notice_writer, smtp_server
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
@@ -111,6 +111,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         reminders,
         replies,
         start,
+        end_rules(resources),
     )
     upcoming = UpcomingActivities(
         database,

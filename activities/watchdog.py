@@ -31,7 +31,9 @@ from config.logging import get_logger
 from ledger.artifacts import drop_unclaimed
 from mail.transport import MailServerUnavailable
 from models import identifiers
+from models.errors import InvalidInput
 from models.tables import Batch
+from records.ends import Rules, open_end, unseen_ends
 from records.overlooked import (
     ALL_IDS,
     Finding,
@@ -76,6 +78,7 @@ class SweepBounds:
         suspicious: cases that SQL, or the server, makes suspicious; batches of each sort.
         in_turn: cases of each kind that nothing makes suspicious: in time it is every case's turn.
         restarts: lost cases that are started again.
+        ends: agreements that have ended, and whose cases are opened.
         part: a range of ids with fewer cases than this is compared id by id.
         parts: how many ranges one is cut into where SQL and Temporal do not agree.
         attempts: a step that was begun so often without success is a trouble: half a minute to three minutes.
@@ -85,6 +88,7 @@ class SweepBounds:
     suspicious: int = 200
     in_turn: int = 50
     restarts: int = 5_000
+    ends: int = 1_000
     part: int = 100
     parts: int = 16
     attempts: int = 6
@@ -101,6 +105,7 @@ class WatchdogActivities(WatchdogContract):
         reminders: ReminderActivities,
         replies: ReplySender,
         start: Callable[[UUID, datetime], Awaitable[bool]],
+        rules: Rules,
         bounds: SweepBounds | None = None,
     ) -> None:
         self._bounds = bounds or SweepBounds()
@@ -112,15 +117,18 @@ class WatchdogActivities(WatchdogContract):
         self._news = News(database, reminders.telling)
         self._replies = replies
         self._start = start
+        self._rules = rules
 
     @activity.defn
     async def sweep(self, message: Sweep) -> Swept:
         """Start lost cases again, hand on what a case has not heard of, and raise what is stuck or overdue, once.
 
-        What came with an act that never arrived is dropped, since people wrote it and nothing holds it.
+        For each agreement that has ended, the case that its end asks for is opened. What came with an act that never
+        arrived is dropped, since people wrote it and nothing holds it.
         """
         now = activity_clock()
         await asyncio.to_thread(self._drop_unclaimed, now() - UNCLAIMED)
+        opened = await self._open_ends(now())
         before, place = now() - timedelta(minutes=message.grace_minutes), place_of(now())
         suspects = await asyncio.to_thread(self._look, before, place)
         looked_at = await self._each(suspects.cases, lambda case: self._temporal.case_health(case.kind, case.id))
@@ -145,7 +153,33 @@ class WatchdogActivities(WatchdogContract):
             overdue=len(suspects.overdue),
             troubled=len(troubled),
             handed_on=handed_on,
+            opened=opened,
         )
+
+    async def _open_ends(self, now: datetime) -> int:
+        """Open the case of each agreement whose end nobody has seen to; return how many there are.
+
+        One whose workflow cannot be started now is kept, and started by a later sweep.
+        """
+        opened = 0
+        for agreement_id in await asyncio.to_thread(self._unseen_ends, now):
+            activity.heartbeat()
+            if case_id := await asyncio.to_thread(self._open_end, agreement_id, now):
+                await self._start(case_id, now)
+                opened += 1
+        return opened
+
+    def _unseen_ends(self, now: datetime) -> list[UUID]:
+        with self._database.reading() as session:
+            return unseen_ends(session, self._rules, now)[: self._bounds.ends]
+
+    def _open_end(self, agreement_id: UUID, now: datetime) -> UUID | None:
+        try:
+            with self._database.writing() as session:
+                return open_end(session, self._rules, agreement_id, now)
+        except InvalidInput as error:  # one agreement keeps no other from being looked at
+            _log.warning("end of an agreement not opened", agreement=str(agreement_id), reason=str(error))
+            return None
 
     def _drop_unclaimed(self, before: datetime) -> None:
         with self._database.writing() as session:

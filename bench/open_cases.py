@@ -42,6 +42,7 @@ from models.tables import Case
 from queries.case_lists import cases_between, list_cases
 from starter.local.temporal_server import find_cli, register_search_attributes, temporal_server
 from starter.resources import Resources, connect, utc_now
+from starter.start import end_rules
 from starter.writing import notice_writer, smtp_server
 
 CASES, WORKFLOWS, FEW = 50_000, 15_000, 50
@@ -154,7 +155,9 @@ class Sweeper:
             writer = notice_writer(resources.settings, resources.keyring)
             reminders = ReminderActivities(resources.database, transport, writer)
             replies = ReplySender(resources.database, transport, writer)
-            watchdog = WatchdogActivities(resources.client, resources.database, reminders, replies, start)
+            watchdog = WatchdogActivities(
+                resources.client, resources.database, reminders, replies, start, end_rules(resources)
+            )
             return await environment.run(watchdog.sweep, Sweep(grace_minutes=0))
 
     async def measure(self, cases: Sequence[UUID]) -> Figures:

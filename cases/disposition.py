@@ -1,6 +1,7 @@
 """A directive for disposition of student data: what an LEA directs, who confirms it, and when such a case is over.
 
-The directive is Exhibit D of the agreement. What its holders certify is in ``cases/certificate.py``.
+The directive is Exhibit D of the agreement. What its holders certify is in ``cases/certificate.py``. The acts about
+holders are those of the end of an agreement as well (``cases/end_of_agreement.py``).
 """
 
 from __future__ import annotations
@@ -295,17 +296,12 @@ class RevokeLink(Act):
     reason: Reason
 
 
-DispositionAct: TypeAlias = (
-    AcceptDirective
-    | RefuseDirective
-    | Extend
-    | AddHolder
-    | AcceptAnswer
-    | RefuseAnswer
-    | ProposeWaiver
-    | Restored
-    | RevokeLink
-)
+HolderAct: TypeAlias = AddHolder | AcceptAnswer | RefuseAnswer | ProposeWaiver | Restored | RevokeLink
+"""What can be done about the holders of data, whatever it is for which they dispose of it."""
+
+HOLDER_ACTS = (AddHolder, AcceptAnswer, RefuseAnswer, ProposeWaiver, Restored, RevokeLink)
+
+DispositionAct: TypeAlias = AcceptDirective | RefuseDirective | Extend | HolderAct
 """What can be done in a disposition case alone."""
 
 
@@ -324,19 +320,31 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
             )
         case Extend(directed=directed):
             _check_extension(state, directed, now)
-        case Restored(restored_at=restored_at):
-            if problem := check_instant("restored_at", restored_at, now):
-                raise problem
         case ConfirmDone() if not is_decided(state):
             raise Refused(
                 "This directive is not accepted yet, so nobody has been asked to dispose of anything.",
                 next_step="Accept or refuse the directive first.",
             )
-        case SetDate(name=name) if name in BY_THEIR_ACTS:
+        case Add():
+            raise Refused("A directive is for one agreement.", next_step="Open a case for each directive.")
+        case _:
+            check_disposal(message, now, BY_THEIR_ACTS)
+
+
+def check_disposal(message: TakeAct, now: datetime, by_their_acts: Mapping[str, str]) -> None:
+    """What makes an act senseless in any case whose holders dispose of data.
+
+    ``by_their_acts`` are the dated facts to which more belongs than a date, each with what gives it.
+    """
+    match message.act:
+        case Restored(restored_at=restored_at):
+            if problem := check_instant("restored_at", restored_at, now):
+                raise problem
+        case SetDate(name=name) if name in by_their_acts:
             raise Refused(
                 f"More than a date belongs to {name!r}.",
                 where="name",
-                next_step=f"It is given by {BY_THEIR_ACTS[name]}.",
+                next_step=f"It is given by {by_their_acts[name]}.",
             )
         case Learn(element=element) | Impossible(element=element) if element == CONFIRMATION:
             raise Refused(
@@ -344,8 +352,6 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
                 where="element",
                 next_step="Look at the holders on the case's page.",
             )
-        case Add():
-            raise Refused("A directive is for one agreement.", next_step="Open a case for each directive.")
         case _:
             return
 
@@ -370,6 +376,13 @@ def take(message: TakeAct, state: CaseState) -> None:
             state.anchors |= {anchor.name: anchor for anchor in act.dates().values()}
         case RefuseDirective():
             state.dismissed = True
+        case _:
+            take_holder_act(act, message, state)
+
+
+def take_holder_act(act: HolderAct, message: TakeAct, state: CaseState) -> None:
+    """Change the state as an act about the holders of data does."""
+    match act:
         case ProposeWaiver():
             state.proposals[message.made_id] = OpenProposal(
                 kind=ProposalKind.WAIVER, clause=None, ground=None, agreements=(), proposed_by=message.actor
@@ -402,17 +415,7 @@ DISPOSITION = Kind(
         "The time counts from its own date. Each subprocessor that holds the data confirms by a link, and last the "
         "provider."
     ),
-    acts=(
-        AcceptDirective,
-        RefuseDirective,
-        Extend,
-        AddHolder,
-        AcceptAnswer,
-        RefuseAnswer,
-        ProposeWaiver,
-        Restored,
-        RevokeLink,
-    ),
+    acts=(AcceptDirective, RefuseDirective, Extend, *HOLDER_ACTS),
     check=check,
     take=take,
     offers=offers,
@@ -430,6 +433,7 @@ DISPOSITION = Kind(
         REPRESENTATIVE: "Signed for the LEA by",
     },
     holders_see=(EXTENT, CATEGORIES, NATURE, TRANSFER, INSTRUCTIONS),
+    holders_because="{lea} has directed {whom} to dispose of student data under the agreement {agreement}.",
     holders_document=CONFIRMATION,
     workflow="workflows.disposition:DispositionWorkflow",
     records="records.disposition",

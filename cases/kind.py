@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -51,6 +51,11 @@ class Kind:
         awaits: the dated facts that the case still waits for: a clause that only they can start is opened as pending,
             any other that nothing starts is not opened at all.
         uses_agreement_dates: whether the dates of the agreement itself start clocks in such a case.
+        dated_by: what says which further dated facts SQL knows of a case's agreements, as ``module:name``. They change
+            without the case, and are read at each computation.
+        clocks: the dated facts from which clauses count in such a case; None for all. A clause that only others start
+            is not opened.
+        only_after: of those, the ones that count, and are awaited, only once one of others has come about.
         involvement: the dated fact that an agreement added later may have for itself; None where there is none.
         recurs: whether what recurs comes round again within the case.
         ahead: the dated facts that may lie in the future.
@@ -62,6 +67,7 @@ class Kind:
             ``package:name`` in a package, which then holds the words of its clauses too.
         holders_see: the content elements that each holder of the data is shown on the page behind its link. A kind
             that names any asks every holder for its confirmation (``records/holders.py``), once it is decided.
+        holders_because: why each holder is asked, with ``{lea}``, ``{whom}`` and ``{agreement}`` in it.
         holders_document: the content element that the case itself writes once every holder has confirmed; nobody else
             adds or tells it.
         workflow: its workflow class, as ``module:name``.
@@ -86,6 +92,9 @@ class Kind:
     is_decided: Callable[[CaseState], bool] = _is_decided
     awaits: Callable[[CaseState], frozenset[str]] = _awaits
     uses_agreement_dates: bool = False
+    dated_by: str | None = None
+    clocks: frozenset[str] | None = None
+    only_after: Mapping[str, frozenset[str]] = field(default_factory=dict)
     involvement: str | None = None
     recurs: bool = False
     ahead: frozenset[str] = frozenset()
@@ -95,6 +104,7 @@ class Kind:
     shown: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[NoticeKind, str] = field(default_factory=dict)
     holders_see: tuple[str, ...] = ()
+    holders_because: str = ""
     holders_document: str | None = None
     records: str | None = None
     prepares: str | None = None
@@ -108,6 +118,11 @@ class Kind:
     def own_acts(self, state: CaseState) -> tuple[type[Act], ...]:
         """Those of its own acts that its page offers in this state."""
         return self.offers(state) if self.offers else self.acts
+
+    def counts_from(self, anchor: str, given: Collection[str]) -> bool:
+        """Whether a clause may count from a dated fact in such a case, where these facts are known."""
+        after = self.only_after.get(anchor)
+        return (self.clocks is None or anchor in self.clocks) and (after is None or not after.isdisjoint(given))
 
     def is_over(self, state: CaseState) -> bool:
         """Whether a case in this state has come to its end."""

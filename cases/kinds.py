@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from cases.breach import BREACH
 from cases.disposition import DISPOSITION
+from cases.end_of_agreement import END_OF_AGREEMENT
 from cases.kind import Kind
 from cases.standing_duty import STANDING_DUTY
 from models.errors import NotFound
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, STANDING_DUTY)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, END_OF_AGREEMENT, STANDING_DUTY)}
 """The kinds by name."""
 
 

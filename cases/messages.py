@@ -67,6 +67,7 @@ class BatchOutcome(Message):
     ``again_at`` is when to take the batch up again for the ``put_off`` notices of which something is to be tried again;
     None when there are none. ``ended_at`` is when the batch was gone through; histories written before it was told have
     None. ``kept_back`` is whether nothing of it left, since a decision that was recorded meanwhile keeps it back.
+    ``dates`` is whether what was given brings about a dated fact, from which other duties count.
     """
 
     given: int = 0
@@ -78,6 +79,7 @@ class BatchOutcome(Message):
     again_at: datetime | None = None
     ended_at: datetime | None = None
     kept_back: bool = False
+    dates: bool = False
 
 
 class RemindOfficer(Message):
@@ -151,7 +153,8 @@ class Swept(Message):
     """What a sweep found.
 
     ``restarted`` counts cases started again, ``stuck`` what was raised anew, ``overdue`` cases with overdue duties not
-    yet raised, ``troubled`` cases seen that do not go on, ``handed_on`` cases told to look at what SQL holds.
+    yet raised, ``troubled`` cases seen that do not go on, ``handed_on`` cases told to look at what SQL holds,
+    ``opened`` cases opened because an agreement had ended.
     """
 
     restarted: int = 0
@@ -159,6 +162,7 @@ class Swept(Message):
     overdue: int = 0
     troubled: int = 0
     handed_on: int = 0
+    opened: int = 0
 
 
 class RenewUpcoming(Message):

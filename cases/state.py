@@ -83,8 +83,7 @@ class CaseVocabulary(Message):
     ``asked`` are the dates that people are asked for as a decision, since a clock has not started without them.
     ``by_notice`` are the clauses that a notice performs, ``by_confirmation`` those that each holder's word performs;
     ``by_other_means`` those of which two people may record that they were performed by other means than the engine's.
-    ``ahead`` are the dates that may lie in the future, as some clause counts back from them; ``brings`` the clauses
-    whose performance is itself a dated fact from which another one counts.
+    ``ahead`` are the dates that may lie in the future, as some clause counts back from them.
     """
 
     anchors: tuple[str, ...] = ()
@@ -97,7 +96,6 @@ class CaseVocabulary(Message):
     by_time: tuple[str, ...] = ()
     by_other_means: tuple[str, ...] = ()
     ahead: tuple[str, ...] = ()
-    brings: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     grounds: tuple[str, ...] = ()
 
@@ -210,8 +208,7 @@ class CaseState(BaseModel):
         busy = self.waiting or self.leaving or self.put_off or self.is_behind()
         chasing = bool(self.chases) and self.summary.unacknowledged > 0
         lacking = self.summary.lacking_notices > 0 and not self.dismissed
-        awaited = self.summary.unsettled_holders > 0 and not self.dismissed
-        left = self.summary.open_duties or lacking or self.summary.undecided or awaited
+        left = self.summary.open_duties or lacking or self.summary.undecided or self.summary.unsettled_holders
         return not (busy or left or chasing)
 
     def waiting_of(self, clause: str | None) -> list[BatchPlan]:

@@ -15,7 +15,7 @@ meaning; new ones are added freely. To add one, write a class; ``ledger.append.a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum, auto
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID, uuid4
@@ -24,10 +24,12 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from cases.values import AnchorValue
 from models.enums import (
+    AgreementChangeKind,
     Authentication,
     BatchStatus,
     ContactRole,
     DutyStatus,
+    EndedBy,
     HolderAnswerKind,
     HolderMail,
     NoticeKind,
@@ -171,6 +173,47 @@ class CalendarImported(_AgreementFile):
     """A school calendar was taken in for an agreement."""
 
     kind = "calendar_imported"
+
+
+class AgreementChangeEvent(Event):
+    """The life of an agreement, as somebody recorded it.
+
+    Attributes:
+        agreement_id: the agreement.
+        change: what was recorded, by its id.
+        what: what it tells: a termination, a renewal, that one is expected, or that it does not come.
+        day: the day that it tells: of the termination, the new last day, of the LEA's notice.
+        reason_sha256: why; left out where the LEA itself said it by its link.
+    """
+
+    agreement_id: Subject[UUID]
+    change: UUID
+    what: AgreementChangeKind
+    day: date
+    reason_sha256: Kept[str | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.change}"
+
+
+class AgreementChanged(AgreementChangeEvent):
+    """An agreement was terminated or renewed, or its renewal is expected, or does not come.
+
+    Attributes:
+        ended_by: who terminated it.
+        before: the dates of the agreement that stood before (ISO 8601).
+    """
+
+    kind = "agreement_changed"
+    ended_by: IfAny[EndedBy | None] = None
+    before: dict[str, str | None]
+
+
+class AgreementChangeTakenBack(AgreementChangeEvent):
+    """What was recorded of an agreement's life was wrong: the dates that stood before stand again."""
+
+    kind = "agreement_change_taken_back"
 
 
 # People and their sessions
@@ -1050,6 +1093,12 @@ class QuestionAsked(AnswerEvent):
     kind = "question_asked"
 
 
+class FactSaid(AnswerEvent):
+    """An LEA said that a dated fact has come about which the notice's clause lets its reader say."""
+
+    kind = "fact_said"
+
+
 class ContactNamed(AnswerEvent):
     """An LEA named another contact for notices."""
 
@@ -1286,6 +1335,7 @@ class HolderAnswered(HolderEvent):
         answer: the answer as SQL keeps it.
         answer_kind: what sort of answer.
         performed: the duties that it performed, each with its verdict.
+        early: that the data went before it might; left out where it did not.
         said_sha256: what it said.
         receipt_sha256: the completion certificate that its signer was given.
         files_sha256: the files that came with it.
@@ -1295,6 +1345,7 @@ class HolderAnswered(HolderEvent):
     answer: UUID
     answer_kind: HolderAnswerKind
     performed: tuple[str, ...] = ()
+    early: IfAny[bool | None] = None
     said_sha256: Kept[str]
     receipt_sha256: Kept[str]
     files_sha256: Apart[tuple[str, ...]] = ()

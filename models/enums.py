@@ -50,6 +50,37 @@ class ContactRole(StrEnum):
     COPY_TO = "copy_to"
 
 
+class AgreementChangeKind(StrEnum):
+    """What was recorded of the life of an agreement."""
+
+    TERMINATED = "terminated"
+    RENEWED = "renewed"
+    """It lasts until another day."""
+    RENEWAL_EXPECTED = "renewal_expected"
+    """The LEA gave notice that it reasonably anticipates to renew."""
+    RENEWAL_FAILED = "renewal_failed"
+    """The renewal that was expected does not come."""
+
+
+class LifeAct(StrEnum):
+    """What somebody may record of the life of an agreement."""
+
+    TERMINATE = "terminate"
+    RENEW = "renew"
+    EXPECT_RENEWAL = "expect-renewal"
+    RENEWAL_FAILED = "renewal-failed"
+    TAKE_BACK = "take-back"
+
+
+class EndedBy(StrEnum):
+    """Who terminated an agreement."""
+
+    LEA = "lea"
+    PROVIDER = "provider"
+    BOTH = "both"
+    """By consent of both parties."""
+
+
 class CaseStatus(StrEnum):
     """Where a case stands."""
 
@@ -169,6 +200,8 @@ class AnswerKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     QUESTION = "question"
     OTHER_CONTACT = "other_contact"
+    FACT = "fact"
+    """That a dated fact has come about which its clause lets the notice's reader say, as an expected renewal."""
 
 
 class HolderStatus(StrEnum):
@@ -182,9 +215,11 @@ class HolderStatus(StrEnum):
     """It said that it holds nothing, and an officer accepted that."""
     WAIVED = "waived"
     """Two people decided that nobody waits for it."""
+    WITHDRAWN = "withdrawn"
+    """It is not asked any more: nothing is owed that its word would perform."""
 
 
-SETTLED = frozenset({HolderStatus.CONFIRMED, HolderStatus.HOLDS_NOTHING, HolderStatus.WAIVED})
+SETTLED = frozenset({HolderStatus.CONFIRMED, HolderStatus.HOLDS_NOTHING, HolderStatus.WAIVED, HolderStatus.WITHDRAWN})
 """Where nothing is awaited from a holder any more."""
 
 
@@ -220,6 +255,8 @@ class HolderMail(StrEnum):
     """A legal hold keeps the data: nothing may be disposed of."""
     RESUMED = "resumed"
     """The legal hold is lifted."""
+    WITHDRAWN = "withdrawn"
+    """Nothing is asked any more: what was asked before is taken back."""
     UNDECIDED = "undecided"
     """The provider: the directive waits for an officer's acceptance."""
     OTHERS_MISSING = "others_missing"

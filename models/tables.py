@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
 from models.enums import (
+    AgreementChangeKind,
     AnswerKind,
     Authentication,
     BatchStatus,
@@ -20,6 +21,7 @@ from models.enums import (
     ContactRole,
     DeliveryStatus,
     DutyStatus,
+    EndedBy,
     FactStatus,
     HolderAnswerKind,
     HolderStatus,
@@ -77,8 +79,10 @@ class Agreement(SQLModel, table=True):
     """One signed data privacy agreement with one LEA.
 
     ``originally_signed_on`` is set for an LEA that accepted a general offer of terms: when the agreement that it joins
-    was signed. ``choices`` are those of ``config/clauses/choices.yaml`` that its parties made. ``imported_at`` is
-    when the installation first knew it.
+    was signed. ``choices`` are those of ``config/clauses/choices.yaml`` that its parties made. ``imported_at`` is when
+    the installation first knew it. ``renewal_expected_on`` is when the LEA gave notice that it expects to renew. It was
+    first ``entered_on`` a day; ``disposed_end_on`` is the day of the end after which all of its data was found disposed
+    of.
     """
 
     __tablename__ = "agreement"
@@ -93,9 +97,36 @@ class Agreement(SQLModel, table=True):
     originally_signed_on: date | None = None
     expires_on: date | None = None
     terminated_on: date | None = None
+    renewal_expected_on: date | None = None
+    disposed_end_on: date | None = None
+    entered_on: date | None = None
     exhibit_h_note: str | None = _sealed_or_none("agreement.exhibit_h_note")
     choices: list[str] = Field(default_factory=list, sa_type=JSON)
     imported_at: datetime = _instant()
+
+
+class AgreementChange(SQLModel, table=True):
+    """What somebody recorded of an agreement's life: that it was terminated or renewed, or is expected to be renewed.
+
+    ``day`` is the day that it tells. ``before`` are the dates that stood before (ISO 8601), so that one that is wrong
+    can be taken back; ``number`` counts those of one agreement.
+    """
+
+    __tablename__ = "agreement_change"
+
+    id: UUID = Field(primary_key=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    number: int
+    kind: AgreementChangeKind = _word(AgreementChangeKind)
+    day: date
+    ended_by: EndedBy | None = _word_or_none(EndedBy)
+    reason: str | None = _sealed_or_none("agreement_change.reason")
+    before: dict[str, str | None] = Field(sa_type=JSON)
+    recorded_by: str
+    recorded_at: datetime = _instant()
+    taken_back_by: str | None = None
+    taken_back_at: datetime | None = _instant_or_none()
+    taken_back_because: str | None = _sealed_or_none("agreement_change.taken_back_because")
 
 
 class AgreementContact(SQLModel, table=True):
@@ -605,7 +636,8 @@ class HolderTask(SQLModel, table=True):
     It is ``awaited_since`` an instant, until ``due_at``, and was written to at the address of ``vendor_id``; ``steps``
     counts how far its ladder of reminders has come; ``told_due_at`` and ``stopped`` are what its holder was last told:
     by when, and whether a legal hold keeps the data. ``again_at`` is when it is written to next. Its link is known by
-    the SHA-256 of its token; ``link_number`` makes each a link of its own.
+    the SHA-256 of its token; ``link_number`` makes each a link of its own. Its holder may not dispose of the data
+    ``not_before`` an instant, nor while it ``waits`` for a prior notice; ``told_not_before`` is what it was last told.
     """
 
     __tablename__ = "holder_task"
@@ -628,6 +660,9 @@ class HolderTask(SQLModel, table=True):
     awaited_since: datetime = _instant()
     asked_at: datetime | None = _instant_or_none()
     told_due_at: datetime | None = _instant_or_none()
+    waits: bool = False
+    not_before: datetime | None = _instant_or_none()
+    told_not_before: datetime | None = _instant_or_none()
     stopped: bool = False
     refused_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     steps: int = 0
@@ -645,7 +680,8 @@ class HolderAnswer(SQLModel, table=True):
     ``said_sha256`` is the artifact with all of it. A certificate needs no decision; a restore of the data makes it
     ``superseded_at``. ``receipt_sha256`` is the completion certificate of who signed it through a link, which its
     holder was sent at ``receipt_sent_at``. ``until`` is the day until which it asks for time, ``backups_expire_on`` the
-    day on which the last backup expires that still holds the data.
+    day on which the last backup expires that still holds the data. ``early`` is whether it says that the data went
+    before it might.
     """
 
     __tablename__ = "holder_answer"
@@ -664,6 +700,7 @@ class HolderAnswer(SQLModel, table=True):
     decided_by: str | None = None
     decided_at: datetime | None = _instant_or_none()
     accepted: bool | None = None
+    early: bool = False
     superseded_at: datetime | None = _instant_or_none()
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
 from sqlmodel import col, func, select
 
 from config.database import Database
 from models.enums import ContactRole
-from models.tables import Agreement, AgreementContact
-from queries.views import AgreementKinds, AgreementView
+from models.errors import NotFound
+from models.tables import Agreement, AgreementChange, AgreementContact
+from queries.views import AgreementChangeView, AgreementKinds, AgreementLifeView, AgreementView
+from records.agreement_life import end_of
+from records.end_of_agreement import case_of_end
+from records.ends import Follows, Rules, follows_from
 from records.scope import EVERY_AGREEMENT, AgreementFilter
 
 
@@ -45,6 +53,48 @@ def find_agreements(
         )
         total = session.exec(select(func.count()).select_from(Agreement).where(*wanted)).one()
     return found, total
+
+
+FOLLOWS: Mapping[Follows, str] = {
+    Follows.CASE: "Its data is to be disposed of; the case is opened with the watchdog's next sweep.",
+    Follows.IN_HAND: "A case about the disposal of its data is open.",
+    Follows.DONE: "Its data was disposed of, or two people decided that nothing need be.",
+    Follows.NOTHING: (
+        "Nothing follows by itself: no clause of its terms counts a time for the disposal from this end, or the LEA "
+        "expects to renew. What the LEA directs is a case of its own."
+    ),
+    Follows.BY_HAND: "It had ended before it was entered here. If data of it is left, open its disposal.",
+}
+"""What follows from an agreement's end, as people are told."""
+
+
+def read_agreement(database: Database, agreement_id: UUID, rules: Rules, now: datetime) -> AgreementLifeView:
+    """One agreement with its life so far, and what follows from its end.
+
+    Raises:
+        NotFound: there is none.
+    """
+    with database.reading() as session:
+        agreement = session.get(Agreement, agreement_id)
+        if agreement is None:
+            raise NotFound("There is no such agreement.", next_step="Choose one from the list of agreements.")
+        end = end_of(agreement, now)
+        follows = follows_from(session, rules, agreement, end, now) if end else None
+        changes = session.exec(
+            select(AgreementChange)
+            .where(AgreementChange.agreement_id == agreement_id)
+            .order_by(col(AgreementChange.number).desc())
+        ).all()
+        ended_by = next((row.ended_by for row in changes if row.ended_by and row.taken_back_at is None), None)
+        return AgreementLifeView(
+            **agreement.model_dump(include=set(AgreementLifeView.model_fields)),
+            ended_on=end.day if end else None,
+            ended_by=ended_by,
+            follows=FOLLOWS[follows] if follows else None,
+            case_id=case_of_end(session, agreement_id),
+            to_open=follows is Follows.BY_HAND,
+            changes=tuple(AgreementChangeView.model_validate(row, from_attributes=True) for row in changes),
+        )
 
 
 def matching_references(database: Database, which: AgreementFilter) -> frozenset[str]:

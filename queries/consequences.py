@@ -37,6 +37,7 @@ from records.duties import (
     InScope,
     Matter,
     computed_duties,
+    dates_known,
     elements_dated_by,
     matter_of,
     may_change,
@@ -178,6 +179,7 @@ class Foresight:
         scope, terms = self._agreements(session, affected_agreements(session, intake.agreements))
         anchors = {anchor.name: anchor for anchor in (*intake.anchors(), *further)}
         event = intake.event() or kind.event
+        agreements = [item.agreement_id for item in scope]
         matter = Matter(
             kind=kind,
             event=event,
@@ -188,8 +190,9 @@ class Foresight:
             anchors={None: anchors},
             holds={},
             awaited=kind.awaits(CaseState(anchors=anchors)),
-            calendars=school_calendars(session, [row.agreement_id for row in scope], terms.values(), event),
+            calendars=school_calendars(session, agreements, terms.values(), event),
             about=intake.about(),
+            brought=dates_known(session, kind, agreements, self.now),
         )
         known = Known(elements_dated_by(anchors, terms) | intake.facts().keys(), {})
         return self._foreseen(session, matter, scope, known, None)

@@ -43,7 +43,18 @@ def holders_of(session: Session, case_id: UUID) -> tuple[HolderView, ...]:
                 time_zone=zones[task.agreement_id],
                 answers=_answers(session, task.id),
                 letters=tuple(letters[str(task.id)]),
-                **task.model_dump(include={"data", "status", "due_at", "asked_at", "again_at", "link_expires_at"}),
+                **task.model_dump(
+                    include={
+                        "data",
+                        "status",
+                        "due_at",
+                        "not_before",
+                        "waits",
+                        "asked_at",
+                        "again_at",
+                        "link_expires_at",
+                    }
+                ),
             )
         )
     return tuple(sorted(views, key=lambda view: (view.owing, view.name.casefold())))

@@ -10,14 +10,17 @@ from cases.values import AnchorValue
 from models.enums import (
     OPEN_STATUSES,
     SETTLED,
+    AgreementChangeKind,
     BatchStatus,
     CaseStatus,
     DeliveryStatus,
     DutyStatus,
+    EndedBy,
     FactStatus,
     HolderAnswerKind,
     HolderMail,
     HolderStatus,
+    LifeAct,
     NoticeKind,
     Party,
     PerformedBy,
@@ -43,9 +46,57 @@ class AgreementView(View):
     time_zone: str
     executed_on: date
     expires_on: date | None
+    terminated_on: date | None
     exhibit_h_note: str | None
     contacts: int
     failing: int
+
+
+class AgreementChangeView(View):
+    """What somebody recorded of an agreement's life, and whether it was taken back."""
+
+    kind: AgreementChangeKind
+    day: date
+    ended_by: EndedBy | None
+    reason: str | None
+    recorded_by: str
+    recorded_at: datetime
+    taken_back_by: str | None
+    taken_back_at: datetime | None
+    taken_back_because: str | None
+
+
+class AgreementLifeView(View):
+    """One agreement: whether it is in force, what follows from its end, and what was recorded of it, the last first.
+
+    ``follows`` says what follows, in a sentence; ``case_id`` is the open case about its end. ``to_open`` is whether an
+    officer is to open one.
+    """
+
+    id: UUID
+    reference: str
+    form: str
+    state: str
+    lea_name: str
+    time_zone: str
+    executed_on: date
+    expires_on: date | None
+    terminated_on: date | None
+    renewal_expected_on: date | None
+    ended_on: date | None
+    ended_by: EndedBy | None
+    follows: str | None
+    case_id: UUID | None
+    to_open: bool
+    changes: tuple[AgreementChangeView, ...]
+
+    @property
+    def acts(self) -> tuple[LifeAct, ...]:
+        """What may be recorded of it as things stand."""
+        renewal = LifeAct.RENEWAL_FAILED if self.renewal_expected_on else LifeAct.EXPECT_RENEWAL
+        lasting = (LifeAct.TERMINATE, LifeAct.RENEW, renewal)
+        stands = any(change.taken_back_at is None for change in self.changes)
+        return (*(() if self.terminated_on else lasting), *((LifeAct.TAKE_BACK,) if stands else ()))
 
 
 class AgreementKinds(View):
@@ -422,6 +473,7 @@ class HolderAnswerView(View):
     decided_by: str | None
     decided_at: datetime | None
     accepted: bool | None
+    early: bool
     superseded_at: datetime | None
 
 
@@ -451,6 +503,8 @@ class HolderView(View):
     time_zone: str
     status: HolderStatus
     due_at: datetime | None
+    not_before: datetime | None
+    waits: bool
     asked_at: datetime | None
     again_at: datetime | None
     link_expires_at: datetime | None

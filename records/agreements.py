@@ -26,6 +26,7 @@ from models.enums import ContactRole
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact
+from records.agreement_life import standing_changes
 from records.references import unreadable_csv
 from records.upcoming import Derivation, renew_upcoming
 from terms.catalogue import Catalogue
@@ -124,6 +125,7 @@ def import_agreements(
     rows = read_agreements(catalogue, text, file_name=file_name)
     with database.writing() as session:
         before = _known(session)
+        rows = _as_recorded(session, rows, before, file_name)
         new = [row for row in rows if row.reference not in before]
         changed = [row for row in rows if row.reference in before and before[row.reference] != row]
         _keep(session, new, now)
@@ -346,10 +348,42 @@ def _known(session: Session) -> dict[str, AgreementRow]:
                 AgreementContactRow.model_validate(contact, from_attributes=True)
                 for contact in sorted(contacts[row.id], key=lambda contact: (roles.index(contact.role), contact.rank))
             ),
-            **row.model_dump(exclude={"id", "imported_at"}),
+            **row.model_dump(include=set(AgreementRow.model_fields)),
         )
         for row in session.exec(select(Agreement))
     }
+
+
+def _as_recorded(
+    session: Session, rows: Sequence[AgreementRow], before: Mapping[str, AgreementRow], file_name: str
+) -> tuple[AgreementRow, ...]:
+    """The rows with what was recorded of their agreements' lives since: a file that has not caught up changes nothing.
+
+    Raises:
+        InvalidFields: a file gives a date that is neither the recorded one nor the one before it.
+    """
+    ids = {identifiers.agreement_id(row.reference): row for row in rows if row.reference in before}
+    oldest = {change.agreement_id: change for change in standing_changes(session, ids)}  # the last first
+    kept, problems = {}, []
+    for agreement_id, change in oldest.items():
+        row = ids[agreement_id]
+        recorded = before[row.reference].model_dump(include={"expires_on", "terminated_on"})
+        kept[row.reference] = row.model_copy(update=recorded)
+        for name, day in recorded.items():
+            given: date | None = getattr(row, name)
+            if given not in (None, day) and given.isoformat() != change.before[name]:
+                problems.append(_recorded_otherwise(row.reference, name, given, file_name))
+    if problems:
+        raise InvalidFields(tuple(problems))
+    return tuple(kept.get(row.reference, row) for row in rows)
+
+
+def _recorded_otherwise(reference: str, name: str, given: date, file_name: str) -> InvalidInput:
+    return InvalidInput(
+        f"{reference}: {name} is {given.isoformat()} here, and something else was recorded since it was imported.",
+        where=file_name,
+        next_step="Leave the cell empty, or take back what was recorded: duenotice agreements take-back.",
+    )
 
 
 def _keep(session: Session, rows: Sequence[AgreementRow], now: datetime) -> None:
@@ -358,7 +392,8 @@ def _keep(session: Session, rows: Sequence[AgreementRow], now: datetime) -> None
     session.execute(
         insert(Agreement),
         [
-            {"id": identifiers.agreement_id(row.reference), "imported_at": now} | row.model_dump(exclude={"contacts"})
+            {"id": identifiers.agreement_id(row.reference), "imported_at": now, "entered_on": now.date()}
+            | row.model_dump(exclude={"contacts"})
             for row in rows
         ],
     )

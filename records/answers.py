@@ -14,23 +14,27 @@ from uuid import UUID, uuid4, uuid5
 
 import rfc8785
 from sqlmodel import Session, col, func, insert, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
+from cases.end_of_agreement import RENEWAL_EXPECTED
 from config.database import Database
 from ledger.actors import LEA
 from ledger.append import append
 from ledger.artifacts import Content, fetch, store_many
-from ledger.entries import AnswerSettled, ContactAdopted, ContactNamed, NoticeAcknowledged, QuestionAsked
+from ledger.entries import AnswerSettled, ContactAdopted, ContactNamed, FactSaid, NoticeAcknowledged, QuestionAsked
 from mail.facts import checked_address, clean_block, clean_line
 from mail.links import LinkOfNotice
 from models import identifiers
 from models.enums import AnswerKind, ContactRole, DeliveryStatus, NoticeKind
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.grouping import grouped
-from models.tables import Agreement, AgreementContact, Answer, DueDate, Duty, Notice, Reply
+from models.tables import Agreement, AgreementContact, Answer, Case, DueDate, Duty, Notice, Reply
+from records.agreement_life import record_expected_renewal
 from records.due_dates import read_due_date
 from records.open_links import ended_links
 from records.scope import clauses_of_agreement, require_case
 from records.view import View
+from terms.clock import day_of, zone_of
 
 LONGEST_NAME = 200
 LONGEST_QUESTION = 10_000
@@ -41,7 +45,8 @@ MOST_ANSWERS = 50
 MOST_AT_ONCE = 500
 """How many answers one transaction keeps, so that none waits long for those after it."""
 
-_EVENT_OF: Mapping[AnswerKind, type[NoticeAcknowledged | QuestionAsked | ContactNamed]] = {
+_EVENT_OF: Mapping[AnswerKind, type[NoticeAcknowledged | QuestionAsked | ContactNamed | FactSaid]] = {
+    AnswerKind.FACT: FactSaid,
     AnswerKind.ACKNOWLEDGED: NoticeAcknowledged,
     AnswerKind.QUESTION: QuestionAsked,
     AnswerKind.OTHER_CONTACT: ContactNamed,
@@ -65,7 +70,10 @@ class GivenAnswer:
 
 
 class LinkedNotice(View):
-    """What the holder of a notice's link is shown of it: no more than the mail said."""
+    """What the holder of a notice's link is shown of it: no more than the mail said.
+
+    ``may_say`` is the dated fact that its reader may say has come about, ``said_at`` when somebody did.
+    """
 
     id: UUID
     case_id: UUID
@@ -77,6 +85,8 @@ class LinkedNotice(View):
     kind: NoticeKind
     given_at: datetime | None
     acknowledged_at: datetime | None
+    may_say: str | None = None
+    said_at: datetime | None = None
 
 
 class ReplyView(View):
@@ -129,6 +139,7 @@ class AnswersView(View):
     unacknowledged: tuple[UnacknowledgedView, ...]
     questions: tuple[AnswerView, ...]
     contacts: tuple[AnswerView, ...]
+    facts: tuple[AnswerView, ...]
 
 
 def checked_answer(
@@ -150,6 +161,8 @@ def checked_answer(
     problems = [*_too_long("name", name, LONGEST_NAME), *_too_long("question", text, LONGEST_QUESTION)]
     if kind is AnswerKind.ACKNOWLEDGED:
         email = text = ""
+    elif kind is AnswerKind.FACT:
+        problems += [] if name else [_empty("name")]
     else:
         needed = {"name": name, "email": email} | ({"question": text} if kind is AnswerKind.QUESTION else {})
         problems += [_empty(where) for where, value in needed.items() if not value]
@@ -227,6 +240,7 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
             for answer_id, answer in named.items()
         ],
     )
+    _take_facts(session, [answer for answer in named.values() if answer.kind is AnswerKind.FACT], now)
     acknowledged = [answer.notice_id for answer in named.values() if answer.kind is AnswerKind.ACKNOWLEDGED]
     session.execute(update(Notice).where(col(Notice.id).in_(acknowledged)).values(acknowledged_at=now))
     append(
@@ -243,6 +257,35 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
             for answer_id, answer in named.items()
         ),
     )
+
+
+def _take_facts(session: Session, answers: Sequence[GivenAnswer], now: datetime) -> None:
+    """Let what LEAs say of a dated fact be known of their agreements; what is known already is only kept."""
+    for answer in answers:
+        agreement = session.exec(_agreement_of(answer.notice_id)).one()
+        renews = _may_say(session, answer.notice_id) == RENEWAL_EXPECTED
+        if renews and agreement.renewal_expected_on is None:
+            day = day_of(now, zone_of(agreement.time_zone))
+            record_expected_renewal(session, agreement.id, on=day, reason=None, actor=answer.actor, now=now)
+
+
+def _agreement_of(notice_id: UUID) -> SelectOfScalar[Agreement]:
+    joined = select(Agreement).join(Duty, col(Duty.agreement_id) == col(Agreement.id))
+    return joined.join(Notice, col(Notice.duty_id) == col(Duty.id)).where(Notice.id == notice_id)
+
+
+def _may_say(session: Session, notice_id: UUID) -> str | None:
+    """The dated fact that the reader of a notice may say has come about, if its clause has one and its case is open."""
+    case_id, agreement_id, clause, closed_at = session.exec(
+        select(Notice.case_id, Duty.agreement_id, Duty.clause, Case.closed_at)
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(Case, col(Case.id) == col(Notice.case_id))
+        .where(Notice.id == notice_id)
+    ).one()
+    if closed_at:
+        return None
+    clauses = clauses_of_agreement(session, case_id, agreement_id)
+    return next((found.may_say for found in clauses if found.id == clause), None)
 
 
 def _lock_notices(session: Session, notices: set[UUID]) -> dict[UUID, UUID]:
@@ -365,6 +408,10 @@ def read_linked_notice(database: Database, notice_id: UUID) -> LinkedNotice:
             kind=notice.kind,
             given_at=notice.given_at,
             acknowledged_at=notice.acknowledged_at,
+            may_say=_may_say(session, notice_id),
+            said_at=session.exec(
+                select(func.min(Answer.given_at)).where(Answer.notice_id == notice_id, Answer.kind == AnswerKind.FACT)
+            ).one(),
         )
 
 
@@ -387,6 +434,7 @@ def read_answers(database: Database, case_id: UUID, *, listed: int | None = None
             unacknowledged=_unacknowledged(session, case_id, listed),
             questions=_answers(session, case_id, AnswerKind.QUESTION),
             contacts=_answers(session, case_id, AnswerKind.OTHER_CONTACT),
+            facts=_answers(session, case_id, AnswerKind.FACT),
         )
 
 

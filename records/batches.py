@@ -12,8 +12,10 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import NoticeReleased
 from models.enums import BatchStatus, DeliveryStatus
-from models.tables import Batch, Delivery, Duty, Notice
+from models.tables import Batch, Case, Delivery, Duty, Notice
 from records.outbox import drop_unwanted, still_to_send
+from records.performing import performed_duties
+from records.scope import pinned_clauses
 from records.undecided import undecided_of_batch
 from records.withholding import keeps_back, lapse
 
@@ -82,4 +84,14 @@ def finish_batch(session: Session, batch_id: UUID, now: datetime) -> BatchOutcom
         put_off=len(left),
         again_at=batch.again_at,
         ended_at=now,
+        dates=given > 0 and _brings_about(session, batch),
     )
+
+
+def _brings_about(session: Session, batch: Batch) -> bool:
+    """Whether a duty that the notices of a batch perform brings about a dated fact, as a prior notice does."""
+    notices = session.exec(select(Notice).where(Notice.batch_id == batch.id, col(Notice.dropped).is_(False)))
+    duties = {duty_id for notice in notices for duty_id in performed_duties(notice)[1:]}
+    clauses = {batch.clause, *session.exec(select(Duty.clause).where(col(Duty.id).in_(duties)).distinct())}
+    terms = pinned_clauses(session, session.get_one(Case, batch.case_id)).values()
+    return any(clause.dates and clause.id in clauses for of_terms in terms for clause in of_terms)

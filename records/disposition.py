@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from email.utils import parseaddr
-from typing import assert_never, cast
+from typing import NamedTuple, assert_never, cast
 from uuid import UUID
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from cases.disposition import (
     ACCEPTED,
@@ -23,6 +24,7 @@ from cases.disposition import (
     DispositionAct,
     Extend,
     Extent,
+    HolderAct,
     ProposeWaiver,
     RefuseAnswer,
     RefuseDirective,
@@ -41,6 +43,7 @@ from models.errors import InvalidFields, InvalidInput, Refused
 from models.phrases import day_words
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, Duty, Proposal
 from records.acts import Recording, dismiss, set_anchor
+from records.anchors import current_anchors
 from records.holders import add_holder, asked_duties, decide, end_link, holder_named, reopen
 from records.outbox import current_facts
 from records.scope import terms_in_force
@@ -105,6 +108,19 @@ def _ended(session: Session, directive: Directive, agreement: Agreement) -> Inva
     ended = min(filter(None, (agreement.terminated_on, agreement.expires_on)), default=None)
     if ended is None or ended >= directive.disposal_requested:
         return None
+    disposal = disposal_since(session, agreement, ended)
+    return all_gone(ended, disposal) if disposal else None
+
+
+class Disposal(NamedTuple):
+    """When all of an agreement's data was disposed of, and in which case."""
+
+    day: date
+    case_id: UUID
+
+
+def disposal_since(session: Session, agreement: Agreement, day: date) -> Disposal | None:
+    """When all of an agreement's data was disposed of, if that was on a day or after it."""
     rows = session.exec(
         select(Duty.case_id, Duty.performed_at)
         .join(Case, col(Case.id) == col(Duty.case_id))
@@ -112,29 +128,61 @@ def _ended(session: Session, directive: Directive, agreement: Agreement) -> Inva
         .where(Duty.performed_by == PerformedBy.CONFIRMATION, Duty.status == DutyStatus.PERFORMED)
     )
     for case_id, performed_at in rows:
-        extent = current_facts(session, case_id).get(EXTENT)
-        whole = extent is None or extent.value == Extent.COMPLETE
-        disposed = day_of(performed_at, zone_of(agreement.time_zone)) if performed_at and whole else None
-        if disposed and disposed > ended:
-            return InvalidInput(
-                f"This agreement ended on {day_words(ended)}, and all of its data was disposed of on "
-                f"{day_words(disposed)}: nothing of it survives.",
-                where="agreements",
-                next_step=f"Look at case {identifiers.case_reference(case_id)}; choose another agreement.",
-            )
+        disposed = day_of(performed_at, zone_of(agreement.time_zone)) if performed_at else None
+        if disposed and disposed >= day and _is_whole(session, case_id):
+            return Disposal(disposed, case_id)
     return None
+
+
+def all_gone(ended: date, disposal: Disposal) -> InvalidInput:
+    """Why nothing of an agreement's data can be disposed of any more."""
+    return InvalidInput(
+        f"This agreement ended on {day_words(ended)}, and all of its data was disposed of on "
+        f"{day_words(disposal.day)}: nothing of it survives.",
+        where="agreements",
+        next_step=f"Look at case {identifiers.case_reference(disposal.case_id)}; choose another agreement.",
+    )
+
+
+def directive_of_all(session: Session, agreement: Agreement, since: date | None) -> Mapping[str, AnchorValue]:
+    """The dated facts of the directive for all of an agreement's data that was accepted; none where there is none.
+
+    One that was carried out before ``since`` says nothing of the data that came later.
+    """
+    cases = session.exec(_directives(agreement.id).order_by(col(Case.opened_at).desc()))
+    for case in cases:
+        anchors = current_anchors(session, case.id)
+        if ACCEPTED not in anchors or not _is_whole(session, case.id):
+            continue
+        if case.closed_at is None or (since and _performed_since(session, agreement, case.id, since)):
+            return anchors
+    return {}
+
+
+def _performed_since(session: Session, agreement: Agreement, case_id: UUID, day: date) -> bool:
+    disposal = disposal_since(session, agreement, day)
+    return disposal is not None and disposal.case_id == case_id
+
+
+def _is_whole(session: Session, case_id: UUID) -> bool:
+    """Whether a case is about all of the data: only a directive may be about less."""
+    extent = current_facts(session, case_id).get(EXTENT)
+    return extent is None or extent.value == Extent.COMPLETE
+
+
+def _directives(agreement_id: UUID) -> SelectOfScalar[Case]:
+    return (
+        select(Case)
+        .join(CaseAgreement, col(CaseAgreement.case_id) == col(Case.id))
+        .where(CaseAgreement.agreement_id == agreement_id, Case.kind == DISPOSITION.name)
+        .where(Case.status != CaseStatus.DISMISSED)
+    )
 
 
 def _same_data(session: Session, directive: Directive, agreement_id: UUID) -> UUID | None:
     """The open case about a directive that shares data with this one, if there is any."""
-    cases = session.exec(
-        select(Case)
-        .join(CaseAgreement, col(CaseAgreement.case_id) == col(Case.id))
-        .where(CaseAgreement.agreement_id == agreement_id, Case.kind == DISPOSITION.name)
-        .where(col(Case.closed_at).is_(None), Case.status != CaseStatus.DISMISSED)
-        .order_by(col(Case.opened_at))
-    ).all()
-    for case in cases:
+    cases = _directives(agreement_id).where(col(Case.closed_at).is_(None)).order_by(col(Case.opened_at))
+    for case in session.exec(cases).all():
         facts = current_facts(session, case.id)
         extent, categories = facts[EXTENT].value, facts.get(CATEGORIES)
         complete = Extent.COMPLETE in (extent, directive.extent)
@@ -164,7 +212,6 @@ def _is_designated(session: Session, directive: Directive, agreement_id: UUID) -
 
 def record_act(recording: Recording) -> JsonObject:
     """Store one of a disposition's own acts."""
-    session, case, at = recording.session, recording.case, recording.at
     act = cast(DispositionAct, recording.message.act)
     match act:
         case AcceptDirective(reason=reason):
@@ -174,6 +221,14 @@ def record_act(recording: Recording) -> JsonObject:
             return dismiss(recording, reason.sha256)
         case Extend():
             return _extend(recording, act)
+        case _:
+            return record_holder_act(recording, act)
+
+
+def record_holder_act(recording: Recording, act: HolderAct) -> JsonObject:
+    """Store an act about the holders of data, whatever it is for which they dispose of it."""
+    session, case, at = recording.session, recording.case, recording.at
+    match act:
         case AddHolder():
             return _add_holder(recording, act)
         case AcceptAnswer(holder=holder, reason=reason) | RefuseAnswer(holder=holder, reason=reason):

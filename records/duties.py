@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple, Protocol, TypeAlias, assert_never
 from uuid import UUID
 
 from sqlalchemy import select as select_columns
@@ -24,7 +25,7 @@ from ledger.entries import DutyComputed
 from models import identifiers
 from models.defaults import Defaults
 from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, PerformedBy, Verdict
-from models.tables import Agreement, Case, CaseAgreement, Duty
+from models.tables import Agreement, Case, CaseAgreement, CaseAnchor, Duty
 from records.anchors import Suspension, anchors_by_agreement, current_anchors, suspensions
 from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
 from records.terms import school_calendars
@@ -34,6 +35,7 @@ from terms.calendars import SchoolCalendar
 from terms.duties import HOLD_LIFTED, DueDuty, duties_for
 from terms.effective import EffectiveClause, EffectiveTerms
 from terms.errors import CalendarTooShort
+from terms.trace import each_time_sentence
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,10 @@ class Matter:
         holds: what law-enforcement holds do, in the same way.
         awaited: the dated facts that it still waits for.
         closed: how often a duty came round and was closed, by agreement and clause.
-        brought: the dated facts that performing a duty has brought about, by agreement.
+        brought: the dated facts that performing a duty has brought about, and those that SQL knows of an agreement, by
+            agreement.
+        times: how often a dated fact has come about, under None or an agreement; once where nothing is said.
+        begun: the clauses under which the clock of a duty runs: one that nothing starts any more is cancelled.
         calendars: the school calendars of those agreements for which one is loaded.
         about: the one clause that it is about, with what that brings about; None where it is about the whole event.
     """
@@ -73,7 +78,9 @@ class Matter:
     holds: Mapping[UUID | None, Suspension]
     awaited: frozenset[str]
     closed: Mapping[UUID, Mapping[str, int]] = field(default_factory=dict)
-    brought: Mapping[UUID, Mapping[str, datetime]] = field(default_factory=dict)
+    brought: Mapping[UUID, Mapping[str, datetime | date]] = field(default_factory=dict)
+    times: Mapping[UUID | None, Mapping[str, int]] = field(default_factory=dict)
+    begun: frozenset[str] = frozenset()
     calendars: Mapping[UUID, SchoolCalendar] = field(default_factory=dict)
     about: About | None = None
 
@@ -149,7 +156,6 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
         by_time=performed(PerformedBy.TIME),
         by_other_means=tuple(sorted({clause.id for clause in about if clause.may_be_done_elsewhere} & of_case)),
         ahead=tuple(name for name in known if any(may_lie_ahead(clause, name) for clause in chain)),
-        brings=tuple(sorted({clause.id for clause in chain if clause.dates} & of_case)),
         asked=asked_dates(session, case, terms.values()),
         grounds=tuple(sorted({ground for clause in event for ground in clause.grounds})),
     )
@@ -189,6 +195,9 @@ def matter_of(
     anchors = anchors_by_agreement(session, case.id)
     state = CaseState(anchors=anchors[None], dismissed=case.status is CaseStatus.DISMISSED)
     agreements = session.exec(select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case.id)).all()
+    brought, times = _brought_about(session, case, terms)
+    for agreement_id, dates in dates_known(session, kind, agreements, now).items():
+        brought[agreement_id] |= dates
     return Matter(
         kind=kind,
         event=case.event,
@@ -200,7 +209,9 @@ def matter_of(
         holds=suspensions(session, case.id, now),
         awaited=kind.awaits(state),
         closed=_closed_occurrences(session, case.id) if kind.recurs else {},
-        brought=_brought_about(session, case, terms),
+        brought=brought,
+        times=times,
+        begun=_begun(session, case.id),
         calendars=school_calendars(session, agreements, terms.values(), case.event),
         about=about_of(case),
     )
@@ -225,28 +236,79 @@ def chain_of(terms: EffectiveTerms, event: str, about: About | None) -> tuple[Ef
         names |= more
 
 
-def _brought_about(
-    session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
-) -> dict[UUID, dict[str, datetime]]:
-    """The dated facts that performing a duty has brought about, by agreement: that a prior notice was given."""
+def dates_known(
+    session: Session, kind: Kind, agreements: Sequence[UUID], now: datetime
+) -> Mapping[UUID, Mapping[str, date]]:
+    """The further dated facts that SQL knows of some agreements, where cases of this kind go by them."""
+    if kind.dated_by is None:
+        return {}
+    module, _, name = kind.dated_by.partition(":")
+    known: DatesKnown = getattr(import_module(module), name)
+    return known(session, agreements, now)
+
+
+class DatesKnown(Protocol):
+    """What ``Kind.dated_by`` names."""
+
+    def __call__(
+        self, session: Session, agreements: Sequence[UUID], now: datetime
+    ) -> Mapping[UUID, Mapping[str, date]]:
+        """The dated facts that are known of each of some agreements."""
+
+
+def _begun(session: Session, case_id: UUID) -> frozenset[str]:
+    running = col(Duty.status).in_((DutyStatus.RUNNING, DutyStatus.SUSPENDED))
+    return frozenset(session.exec(select(Duty.clause).where(Duty.case_id == case_id, running).distinct()))
+
+
+_Brought: TypeAlias = defaultdict[UUID, dict[str, datetime | date]]
+_Times: TypeAlias = dict[UUID | None, Counter[str]]
+
+
+def _brought_about(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]) -> tuple[_Brought, _Times]:
+    """The dated facts that performing a duty has brought about, as that a prior notice was given, by agreement.
+
+    Of one that came about several times it is the last; besides, how often each came about that is counted anew.
+    """
     dates = {
         clause.id: clause.dates
         for effective in terms.values()
         for clause in effective.dated.get(case.event, ())
         if clause.dates
     }
-    found: dict[UUID, dict[str, datetime]] = defaultdict(dict)
+    found: _Brought = defaultdict(dict)
+    times: _Times = _times_recorded(session, case, terms)
     if not dates:
-        return found
+        return found, times
     rows = session.exec(
-        select(Duty.agreement_id, Duty.clause, Duty.performed_at).where(
-            Duty.case_id == case.id, col(Duty.clause).in_(dates), col(Duty.performed_at).is_not(None)
-        )
+        select(Duty.agreement_id, Duty.clause, Duty.performed_at)
+        .where(Duty.case_id == case.id, col(Duty.clause).in_(dates), col(Duty.performed_at).is_not(None))
+        .order_by(col(Duty.performed_at))
     )
     for agreement, clause, performed_at in rows:
         if performed_at:
-            found[agreement][dates[clause]] = performed_at
-    return found
+            fact = dates[clause]
+            # One word may perform several duties at once: that is the same fact, and not another.
+            times.setdefault(agreement, Counter())[fact] += found[agreement].get(fact) != performed_at
+            found[agreement][fact] = performed_at
+    return found, times
+
+
+def _times_recorded(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]) -> _Times:
+    """How often each dated fact was recorded from which a duty counts each time, by agreement or for all."""
+    clauses = (clause for effective in terms.values() for clause in effective.dated.get(case.event, ()))
+    facts = {anchor for clause in clauses if clause.each_time for anchor in clause.anchors}
+    if not facts:
+        return {}
+    rows = session.exec(
+        select(CaseAnchor.agreement_id, CaseAnchor.name, func.count())
+        .where(CaseAnchor.case_id == case.id, col(CaseAnchor.name).in_(facts))
+        .group_by(col(CaseAnchor.agreement_id), col(CaseAnchor.name))
+    )
+    times: _Times = {}
+    for agreement, name, count in rows:
+        times.setdefault(agreement, Counter())[name] = count
+    return times
 
 
 def _closed_occurrences(session: Session, case_id: UUID) -> dict[UUID, dict[str, int]]:
@@ -341,8 +403,13 @@ def _compute_one(
             continue
         if about and duty.clause == about.clause and duty.occurrence != about.occurrence:
             continue
-        if status is DutyStatus.PENDING and awaited.isdisjoint(terms.clauses[duty.clause].anchors):
-            continue  # nothing that this case awaits could start it
+        clause = terms.clauses[duty.clause]
+        if not _is_started(matter.kind, duty, clause, awaited, given):
+            if duty.clause not in matter.begun:
+                continue  # nothing that this case knows or awaits could start it
+            status = DutyStatus.CANCELLED
+        if clause.each_time:
+            duty = _counted_anew(duty, matter, agreement_id)
         if held and status is DutyStatus.RUNNING and duty.suspendable_by_law_enforcement:
             status = DutyStatus.SUSPENDED
         elif duty.performed_by is PerformedBy.TIME and duty.due_at and duty.due_at <= matter.now:
@@ -367,6 +434,28 @@ def _duties_by_calendar(
         )
     except CalendarTooShort:
         return _duties_by_calendar(matter, terms, given, zone, rounds, None)
+
+
+def _is_started(kind: Kind, duty: DueDuty, clause: EffectiveClause, awaited: Set[str], given: Collection[str]) -> bool:
+    """Whether a fact from which such cases count has started a duty's clock, or one that is awaited could."""
+    match duty.status:
+        case "pending":
+            return any(anchor in awaited and kind.counts_from(anchor, given) for anchor in clause.anchors)
+        case "running":
+            return duty.anchor is None or kind.counts_from(duty.anchor, given)
+        case "cancelled":
+            return True
+        case _:
+            assert_never(duty.status)
+
+
+def _counted_anew(duty: DueDuty, matter: Matter, agreement_id: UUID) -> DueDuty:
+    """The duty as the occurrence that it is, where its fact has come about more than once."""
+    counts = (matter.times.get(key, {}) for key in (agreement_id, None))
+    times = next((count[duty.anchor] for count in counts if duty.anchor and duty.anchor in count), 1)
+    if times < 2:
+        return duty
+    return duty.model_copy(update={"occurrence": times, "why": (*duty.why, each_time_sentence(times))})
 
 
 def _is_chased(matter: Matter, duty: DueDuty) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID, uuid5
@@ -122,7 +123,7 @@ def _verification(
         ),
         holders=holders,
         statement=(
-            f"{organisation} confirms the disposition of the data under this directive as each holder above has said "
+            f"{organisation} confirms the disposition of this data as each holder above has said "
             "it. What is named there as not confirmed, as held by nobody or as still lying in backups is no part of "
             "that. Each word is kept as it was given, under the SHA-256 in the file attached to this document."
         ),
@@ -141,7 +142,7 @@ def _said_by(session: Session, task: HolderTask, organisation: str, zone: ZoneIn
         case HolderStatus.CONFIRMED:
             assert answer, "a confirmation is an answer"
             by = "by its own link" if answer.given_by == HOLDER else f"as {answer.given_by} recorded its word"
-            said = (*held, *lines_of(session, answer))
+            said = (*held, *_too_early(answer), *lines_of(session, answer))
             return HolderSaid(name=name, how=f"Certified {by}, {at}.", said=said, said_sha256=answer.said_sha256)
         case HolderStatus.HOLDS_NOTHING:
             assert answer, "an officer accepted what it said"
@@ -150,10 +151,16 @@ def _said_by(session: Session, task: HolderTask, organisation: str, zone: ZoneIn
             return HolderSaid(name=name, how=how, said=said, said_sha256=answer.said_sha256)
         case HolderStatus.WAIVED:
             return HolderSaid(name=name, how=f"NOT CONFIRMED. {_waiver(session, task)}, {at}.", said=held)
-        case HolderStatus.OPEN | HolderStatus.ANSWERED:
+        case HolderStatus.OPEN | HolderStatus.ANSWERED | HolderStatus.WITHDRAWN:
             raise ValueError("something is awaited from a holder still")
         case _:
             assert_never(task.status)
+
+
+def _too_early(answer: HolderAnswer) -> Iterator[Line]:
+    """What is said of data that went before it might: the LEA reads it, whoever it is about."""
+    if answer.early:
+        yield Line(label="Too early", value="Before the first day that the prior notice allowed.")
 
 
 def _waiver(session: Session, task: HolderTask) -> str:

@@ -31,9 +31,11 @@ from records.holder_words import write_receipt
 from records.holders import (
     asked_contact,
     asked_duties,
+    check_may_dispose,
     confirm,
     holder_name,
     lock_tasks,
+    may_dispose,
     missing,
     others_come_first,
     take_other_answer,
@@ -63,7 +65,8 @@ class LinkedTask(View):
 
     ``asked`` is what is to be done, by what people call it; ``missing`` how many other holders the provider waits for;
     ``held`` whether a legal hold keeps the data; ``chased`` whether it is asked of the other side, which owes
-    it; ``owed_by`` is then the name of that side, and None where we owe it ourselves.
+    it; ``owed_by`` is then the name of that side, and None where we owe it ourselves. Where the LEA is told first, it
+    ``may_dispose`` of the data ``not_before`` an instant.
     """
 
     id: UUID
@@ -73,6 +76,7 @@ class LinkedTask(View):
     lea_name: str
     time_zone: str
     holder: str | None
+    because: str
     data: str | None
     asked: dict[str, str]
     asked_on: date
@@ -80,6 +84,8 @@ class LinkedTask(View):
     expires_at: datetime
     status: HolderStatus
     missing: int
+    not_before: datetime | None
+    may_dispose: bool
     chased: bool
     owed_by: str | None
     held: bool
@@ -91,8 +97,13 @@ class LinkedTask(View):
     @property
     def takes_answers(self) -> bool:
         """Whether an answer is awaited and can be taken now."""
-        ready = self.accepted and not self.held and not self.closed and self.missing == 0
+        ready = self.accepted and self.may_dispose and not self.held and not self.closed and self.missing == 0
         return ready and self.status not in SETTLED
+
+    def is_asked_because(self, organisation: str) -> str:
+        """Why its data is disposed of, in a sentence; ``organisation`` is who asks."""
+        whom = "you" if self.chased else self.owed_by or organisation
+        return self.because.format(lea=self.lea_name, whom=whom, agreement=self.agreement_reference)
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,7 @@ def read_linked_task(database: Database, digest: str, now: datetime) -> LinkedTa
         NotFound: it leads nowhere, or no more.
     """
     with database.reading() as session:
-        return linked_task(session, _task(session, digest, now))
+        return linked_task(session, _task(session, digest, now), now)
 
 
 def give_holder_answer(
@@ -173,7 +184,8 @@ def take_answer(
         Refused: no answer is taken.
     """
     lock_tasks(session, task.case_id)
-    _check_takes(linked_task(session, task))
+    _check_takes(linked_task(session, task, now))
+    check_may_dispose(task, now)
     files = [(file.name, store(session, file.content, file.media_type, now)) for file in given.files]
     says, said = given.says, _said(given, files, through, now)
     said_sha256 = store(session, rfc8785.dumps(said), "application/json", now)
@@ -191,6 +203,7 @@ def take_answer(
         backups_expire_on=says.backups_expire_on if isinstance(says, Certificate) else None,
         given_at=now,
         given_by=actor,
+        early=isinstance(says, Certificate) and _is_early(session, task, says.performed_on),
     )
     performed: list[Duty] = []
     if isinstance(says, Certificate):
@@ -210,12 +223,19 @@ def take_answer(
             answer=answer.id,
             answer_kind=given.kind,
             performed=tuple(f"{duty.id} {duty.verdict}" for duty in performed),
+            early=answer.early or None,
             said_sha256=said_sha256,
             receipt_sha256=receipt_sha256,
             files_sha256=tuple(sha256 for _, sha256 in files),
         ),
     )
     note_change(session, case.id, now)
+
+
+def _is_early(session: Session, task: HolderTask, performed_on: date) -> bool:
+    """Whether data went before the first day on which it might."""
+    zone = ZoneInfo(session.get_one(Agreement, task.agreement_id).time_zone)
+    return task.not_before is not None and performed_on < task.not_before.astimezone(zone).date()
 
 
 def _said(
@@ -278,7 +298,8 @@ def _check_takes(linked: LinkedTask) -> None:
         raise kept_by_hold()
     if not linked.accepted:
         raise Refused("The directive is not accepted yet.", next_step="Accept or refuse it on the case's page.")
-    raise others_come_first(linked.missing)
+    if linked.missing:
+        raise others_come_first(linked.missing)
 
 
 def note_refused(database: Database, tasks: Sequence[UUID], actor: str, now: datetime) -> None:
@@ -296,7 +317,7 @@ def note_refused(database: Database, tasks: Sequence[UUID], actor: str, now: dat
             append(session, refused)
 
 
-def linked_task(session: Session, task: HolderTask) -> LinkedTask:
+def linked_task(session: Session, task: HolderTask, now: datetime) -> LinkedTask:
     """What whoever has the link of a task is shown."""
     case, agreement = session.get_one(Case, task.case_id), session.get_one(Agreement, task.agreement_id)
     kind, facts = kind_named(case.kind), current_facts(session, case.id)
@@ -307,7 +328,9 @@ def linked_task(session: Session, task: HolderTask) -> LinkedTask:
         select(HolderAnswer).where(HolderAnswer.task_id == task.id).order_by(col(HolderAnswer.given_at))
     )
     return LinkedTask(
-        **task.model_dump(include={"id", "case_id", "data", "due_at", "status", "link_number"}),
+        **task.model_dump(include={"id", "case_id", "data", "due_at", "not_before", "status", "link_number"}),
+        because=kind.holders_because,
+        may_dispose=may_dispose(task, now),
         case_reference=identifiers.case_reference(case.id),
         agreement_reference=agreement.reference,
         lea_name=agreement.lea_name,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select, update
 
+from cases.kinds import kind_named
 from cases.state import NoticePolicy
 from ledger.actors import ENGINE
 from ledger.append import append
@@ -34,13 +35,22 @@ from records.holders import (
     missing,
     plan_holders,
     tasks_of,
+    withdraw,
 )
 from records.outbox import NoticeWriter
 from records.vendors import pending_of, vendor_at
 
 MAIL = "message/rfc822"
 
-WITHOUT_LINK = frozenset({HolderMail.STOPPED, HolderMail.UNDECIDED, HolderMail.OTHERS_MISSING, HolderMail.RECEIPT})
+WITHOUT_LINK = frozenset(
+    {
+        HolderMail.STOPPED,
+        HolderMail.WITHDRAWN,
+        HolderMail.UNDECIDED,
+        HolderMail.OTHERS_MISSING,
+        HolderMail.RECEIPT,
+    }
+)
 """What is said without asking for an answer through the link."""
 
 
@@ -57,6 +67,7 @@ class HolderLetter:
     why: HolderMail
     step: int
     due_at: datetime | None
+    not_before: datetime | None
     link: int | None
     to: Mailbox
     holder: str
@@ -93,6 +104,8 @@ def note_letter(session: Session, letter: HolderLetter, now: datetime, *, reject
             task.stopped = False
         case HolderMail.REFUSED:
             task.refused_sha256 = None
+        case HolderMail.WITHDRAWN:
+            withdraw(task, now)
         case HolderMail.DIRECTED:
             task.directed_at = now
             if not missing(tasks_of(session, task.case_id, task.agreement_id)):
@@ -106,7 +119,7 @@ def note_letter(session: Session, letter: HolderLetter, now: datetime, *, reject
         case _:
             assert_never(letter.why)
     if letter.why not in (HolderMail.STOPPED, HolderMail.RECEIPT):
-        task.told_due_at, task.steps = letter.due_at, letter.step
+        task.told_due_at, task.told_not_before, task.steps = letter.due_at, letter.not_before, letter.step
     session.add(task)
     append(
         session,
@@ -166,6 +179,7 @@ def _letter(
         why=mail.why,
         step=mail.step,
         due_at=task.due_at,
+        not_before=task.not_before,
         link=task.link_number if token else None,
         to=to,
         holder=holder_name(session, task, writer.organisation.organisation),
@@ -233,17 +247,20 @@ def _enclosed(
 def _about(case: Case, task: HolderTask, mail: NextMail, receipts: Sequence[HolderAnswer]) -> str:
     """What a message is about: the same for each attempt to send it, another for any other message."""
     hold = case.changed_at if mail.why in (HolderMail.STOPPED, HolderMail.RESUMED) else None
-    about = f"holder:{task.id}:{mail.why}:{task.link_number}:{mail.step}:{task.due_at}:{task.refused_sha256}:{hold}"
+    time = f"{task.due_at}:{task.not_before}"
+    about = f"holder:{task.id}:{mail.why}:{task.link_number}:{mail.step}:{time}:{task.refused_sha256}:{hold}"
     return ":".join((about, *(str(answer.id) for answer in receipts)))
 
 
 def _token(task: HolderTask, writer: NoticeWriter, policy: NoticePolicy, now: datetime) -> str:
-    """The token of the holder's link, which lasts until some days after the due instant; an expired one is replaced."""
+    """The token of the holder's link: it lasts some days longer than its time; an expired one is replaced."""
     if task.link_expires_at and task.link_expires_at <= now:
         task.link_number += 1
     token = holder_token(writer.link_key, task.id, task.link_number)
     task.link_digest = digest_of(token)
-    task.link_expires_at = max(task.due_at or now, now) + timedelta(days=policy.holder_link_days)
+    task.link_expires_at = max(task.due_at or now, task.not_before or now, now) + timedelta(
+        days=policy.holder_link_days
+    )
     return token
 
 
@@ -293,12 +310,14 @@ def _words(
     session: Session, writer: NoticeWriter, case: Case, task: HolderTask, agreement: Agreement, why: HolderMail
 ) -> tuple[str, list[str]]:
     """The subject and the paragraphs; what is asked in detail stands behind the link, not in the mail."""
-    lea, organisation = agreement.lea_name, writer.organisation.organisation
-    by = f" by {local_instant(task.due_at, ZoneInfo(agreement.time_zone))}" if task.due_at else ""
+    lea, organisation, zone = agreement.lea_name, writer.organisation.organisation, ZoneInfo(agreement.time_zone)
+    by = f" by {local_instant(task.due_at, zone)}" if task.due_at else ""
     of_agreement = tasks_of(session, case.id, task.agreement_id)
     owing = next(holder_name(session, other, organisation) for other in of_agreement if other.contact_id is None)
     whom = "you" if task.owing_contact_id else owing
-    asked = f"{lea} has directed {whom} to dispose of student data under the agreement {agreement.reference}."
+    asked = kind_named(case.kind).holders_because.format(lea=lea, whom=whom, agreement=agreement.reference)
+    if task.not_before:
+        asked += f" That may NOT be done before {local_instant(task.not_before, zone)}, since {lea} was told so."
     please = _please(task, owing, by, len(missing(of_agreement)))
     page = f"{writer.public_url}/cases/{case.id}"
     match why:
@@ -331,6 +350,12 @@ def _words(
             return "Please dispose of student data after all, and certify that", [
                 f"The legal hold on student data of {lea} is lifted.",
                 please,
+            ]
+        case HolderMail.WITHDRAWN:
+            return "Stop: please do not dispose of student data any more", [
+                f"We asked you to dispose of student data of {lea}. Please do NOT do so any more: what we asked is "
+                "withdrawn, and nothing is to be disposed of because of it.",
+                "If you have disposed of some of it already, please answer this message at once.",
             ]
         case HolderMail.UNDECIDED:
             return f"A directive of {lea} waits for you", [

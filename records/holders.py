@@ -6,7 +6,7 @@ the others, so it is taken last, and it alone performs the duty.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -31,11 +31,13 @@ from models.enums import (
 )
 from models.errors import InvalidInput, Refused
 from models.grouping import grouped
-from models.phrases import counted
+from models.phrases import counted, instant_words
 from models.tables import Agreement, AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
 from records.anchors import current_anchors
+from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import perform
 from records.legal_holds import check_not_held, is_held
+from records.scope import clauses_of_agreement
 from records.subprocessors import subprocessors_under
 from terms.clock import end_of_day, zone_of
 
@@ -49,12 +51,14 @@ class Standing:
         held: whether a legal hold keeps the data.
         others: how many of the other holders have not confirmed.
         unsent: whether it was not sent the completion certificate of an answer yet.
+        owed: whether a duty is owed that the holders' words perform, or was performed by them.
     """
 
     accepted: bool
     held: bool
     others: int
     unsent: bool = False
+    owed: bool = True
 
 
 def plan_holders(
@@ -71,24 +75,25 @@ def plan_holders(
     if not kind.holders_see:
         return plan
     lock_tasks(session, case.id)
-    if case.status is CaseStatus.DISMISSED:
-        _end(session, tasks_of(session, case.id), now)
-        return plan
-    due = _asked(session, case.id)
-    for agreement_id in due:
+    dismissed = case.status is CaseStatus.DISMISSED
+    asked = {} if dismissed else _asked(session, case)
+    for agreement_id in asked:
         _make_tasks(session, case, agreement_id, now, side)
     granted, unsent = (
         _granted(session, case.id),
         _unsent(session, case.id, now - timedelta(days=policy.holder_link_days)),
     )
-    accepted = kind.is_decided(CaseState(anchors=current_anchors(session, case.id)))
+    accepted = dismissed or kind.is_decided(CaseState(anchors=current_anchors(session, case.id)))
     for agreement_id, tasks in grouped(tasks_of(session, case.id), lambda task: task.agreement_id).items():
-        if agreement_id not in due and not _was_performed(session, case.id, agreement_id):
-            _end(session, tasks, now)
+        owed = agreement_id in asked or (not dismissed and _was_performed(session, case.id, agreement_id))
+        if not owed:
+            _end(tasks, now)
         held, zone = is_held(session, agreement_id), zone_of(session.get_one(Agreement, agreement_id).time_zone)
+        time = asked.get(agreement_id, Asked())
         for task in tasks:
-            task.due_at = _asked_until(due.get(agreement_id), granted.get(task.id), zone)
-            standing = Standing(accepted, held, len(missing(tasks)), task.id in unsent)
+            task.due_at = _asked_until(time.due_at, granted.get(task.id), zone)
+            task.not_before, task.waits = time.not_before, time.waits
+            standing = Standing(accepted, held, len(missing(tasks)), task.id in unsent, owed)
             mail = next_mail(task, standing, policy, now)
             task.again_at = mail.at if mail else None
             session.add(task)
@@ -101,6 +106,18 @@ def plan_holders(
 def put_off(session: Session, tasks: Sequence[UUID], until: datetime) -> None:
     """Write to some holders again at a later moment, since their mailboxes take no mail for now."""
     session.execute(update(HolderTask).where(col(HolderTask.id).in_(tasks)).values(again_at=until))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Until when the holders of an agreement's data are to dispose of it, and from when on they may.
+
+    ``waits`` is whether that is not known yet, since a prior notice comes first that was not given.
+    """
+
+    due_at: datetime | None = None
+    not_before: datetime | None = None
+    waits: bool = False
 
 
 class NextMail(NamedTuple):
@@ -118,6 +135,8 @@ def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: d
     if task.status in SETTLED or task.status is HolderStatus.ANSWERED:
         return None
     owing, chased = task.contact_id is None, task.owing_contact_id is not None
+    if not standing.owed:
+        return NextMail(HolderMail.WITHDRAWN, now, task.steps)
     if standing.held:
         knows = task.asked_at or task.directed_at
         return NextMail(HolderMail.STOPPED, now, task.steps) if knows and not task.stopped else None
@@ -127,6 +146,8 @@ def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: d
         if task.told_due_at is None:
             return NextMail(HolderMail.UNDECIDED, now, 0)
         return _on_the_ladder(HolderMail.UNDECIDED, task, task.awaited_since, policy, now)
+    if task.waits:
+        return None
     if chased and task.directed_at is None:
         return NextMail(HolderMail.DIRECTED, now, 0)
     if chased and task.stopped:
@@ -141,7 +162,7 @@ def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: d
         return NextMail(HolderMail.REFUSED, now, task.steps)
     if task.stopped:
         return NextMail(HolderMail.RESUMED, now, task.steps)
-    if task.told_due_at != task.due_at:
+    if (task.told_due_at, task.told_not_before) != (task.due_at, task.not_before):
         return NextMail(HolderMail.MOVED, now, _passed(task, task.asked_at, policy, now))
     return _on_the_ladder(HolderMail.REMINDED, task, task.asked_at, policy, now)
 
@@ -281,6 +302,7 @@ def confirm(session: Session, case: Case, task: HolderTask, answer: HolderAnswer
     if task.status in SETTLED:
         raise Refused("This holder has confirmed already.", where="holder", next_step="There is nothing to do.")
     check_not_held(session, task.agreement_id)
+    check_may_dispose(task, now)
     if task.contact_id is None and (left := missing(tasks_of(session, case.id, task.agreement_id))):
         raise others_come_first(len(left))
     duties = asked_duties(session, case.id, task.agreement_id)
@@ -304,6 +326,25 @@ def confirm(session: Session, case: Case, task: HolderTask, answer: HolderAnswer
         if task.contact_id is None:
             perform(duty, now)
     return duties if task.contact_id is None else []
+
+
+def may_dispose(task: HolderTask, now: datetime) -> bool:
+    """Whether the data may be disposed of by now: where the LEA is told first, once that has run its time."""
+    return not task.waits and (task.not_before is None or now >= task.not_before)
+
+
+def check_may_dispose(task: HolderTask, now: datetime) -> None:
+    """Raise ``Refused`` while the data may not be disposed of yet.
+
+    What went too early all the same is taken once that day has come, and is marked as what it is.
+    """
+    if may_dispose(task, now):
+        return
+    first = f"before {instant_words(task.not_before)}" if task.not_before else "before the LEA was told of it"
+    raise Refused(
+        f"This data may not be disposed of {first}, so nobody's word is taken yet that it was.",
+        next_step="Keep it until then. If it is gone already, write to whoever asked you at once.",
+    )
 
 
 def others_come_first(left: int) -> Refused:
@@ -402,7 +443,7 @@ def reopen(session: Session, case: Case, task: HolderTask, at: datetime) -> bool
             update(Confirmation).where(col(Confirmation.case_id) == case.id, whose, standing).values(withdrawn_at=at)
         )
         one.status, one.awaited_since, one.settled_at = HolderStatus.OPEN, at, None
-        one.asked_at, one.told_due_at, one.steps = None, None, 0
+        one.asked_at, one.told_due_at, one.told_not_before, one.steps = None, None, None, 0
         end_link(one)
         session.add(one)
     return _was_performed(session, case.id, task.agreement_id)
@@ -419,15 +460,29 @@ def end_link(task: HolderTask) -> None:
     task.link_digest = task.link_expires_at = None
 
 
-def _asked(session: Session, case_id: UUID) -> dict[UUID, datetime | None]:
-    """The agreements of a case under which a disposal is owed now, each with the first due instant."""
-    rows = session.exec(
-        select(Duty.agreement_id, func.min(Duty.due_at))
-        .where(Duty.case_id == case_id, Duty.performed_by == PerformedBy.CONFIRMATION)
+def _asked(session: Session, case: Case) -> dict[UUID, Asked]:
+    """The agreements of a case under which a disposal is owed now, each with its time."""
+    duties = session.exec(
+        select(Duty)
+        .where(Duty.case_id == case.id, Duty.performed_by == PerformedBy.CONFIRMATION)
         .where(col(Duty.status).in_((DutyStatus.RUNNING, DutyStatus.SUSPENDED)))
-        .group_by(col(Duty.agreement_id))
+    ).all()
+    due_dates = read_due_dates(session, [duty.due_date_id for duty in duties])
+    return {
+        agreement_id: _time_of(session, case.id, of_it, due_dates)
+        for agreement_id, of_it in grouped(duties, lambda duty: duty.agreement_id).items()
+    }
+
+
+def _time_of(session: Session, case_id: UUID, duties: Sequence[Duty], due_dates: Mapping[str, StoredDueDate]) -> Asked:
+    """The time for all that is owed under one agreement: the first due instant, and the last of its floors."""
+    clauses = {clause.id: clause for clause in clauses_of_agreement(session, case_id, duties[0].agreement_id)}
+    floors = [due_dates[duty.due_date_id].earliest_at for duty in duties if clauses[duty.clause].not_before]
+    return Asked(
+        due_at=min((duty.due_at for duty in duties if duty.due_at), default=None),
+        not_before=max((floor for floor in floors if floor), default=None),
+        waits=None in floors,
     )
-    return dict(rows.all())
 
 
 def asked_duties(session: Session, case_id: UUID, agreement_id: UUID) -> list[Duty]:
@@ -490,7 +545,9 @@ def _make_tasks(session: Session, case: Case, agreement_id: UUID, now: datetime,
     """Ask every holder that is known for an agreement: those on the list, those of the agreement, and the provider."""
     tasks = {task.contact_id: task for task in tasks_of(session, case.id, agreement_id)}
     provider = tasks.get(None)
-    if provider and provider.status in SETTLED:
+    if provider and provider.status is HolderStatus.WITHDRAWN:
+        _ask_anew(session, tasks.values(), now)
+    elif provider and provider.status in SETTLED:
         return  # it confirmed for all: who is listed later held nothing then
     contacts = {contact.name.casefold(): contact for contact in subprocessors_of(session, case.id, agreement_id)}
     for listed in subprocessors_under(session, agreement_id):
@@ -578,10 +635,25 @@ def _supersede_answers(session: Session, task: HolderTask, at: datetime) -> None
     )
 
 
-def _end(session: Session, tasks: Iterable[HolderTask], now: datetime) -> None:
-    """Nobody is asked any more: two persons decided so, or the case was dismissed."""
+def _end(tasks: Iterable[HolderTask], now: datetime) -> None:
+    """Nobody is asked any more: nothing is owed. Who was asked to dispose of data is told first that it need not."""
     for task in tasks:
-        if task.status not in SETTLED:
-            settle(task, HolderStatus.WAIVED, now)
-            end_link(task)
+        ours = task.contact_id is None and task.owing_contact_id is None
+        if task.status not in SETTLED and (ours or not (task.asked_at or task.directed_at)):
+            withdraw(task, now)
+
+
+def withdraw(task: HolderTask, now: datetime) -> None:
+    """Ask a holder no more; its link leads nowhere."""
+    settle(task, HolderStatus.WITHDRAWN, now)
+    end_link(task)
+
+
+def _ask_anew(session: Session, tasks: Iterable[HolderTask], now: datetime) -> None:
+    """Ask those again who were told that nothing is asked any more, since it is owed after all."""
+    for task in tasks:
+        if task.status is HolderStatus.WITHDRAWN:
+            task.status, task.awaited_since, task.settled_at = HolderStatus.OPEN, now, None
+            task.asked_at, task.directed_at, task.told_due_at, task.told_not_before = None, None, None, None
+            task.steps = 0
             session.add(task)

@@ -13,12 +13,11 @@ from config.database import Database
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import LegalHoldLifted, LegalHoldPlaced
-from mail.facts import clean_block
-from models.errors import InvalidInput, NotFound, Refused
+from models.errors import NotFound, Refused
 from models.tables import Agreement, Case, CaseAgreement, LegalHold
+from records.reasons import checked_reason
+from records.references import agreement_named
 from records.view import View
-
-LONGEST_REASON = 20_000
 
 
 class LegalHoldView(View):
@@ -44,9 +43,9 @@ def place_legal_hold(
         NotFound: there is no such agreement.
         InvalidInput: no reason is given.
     """
-    reason = _checked(reason)
+    reason = checked_reason(reason)
     with database.writing() as session:
-        agreement_id = _agreement(session, agreement) if agreement else None
+        agreement_id = agreement_named(session, agreement).id if agreement else None
         hold = LegalHold(id=uuid4(), agreement_id=agreement_id, reason=reason, placed_by=actor, placed_at=now)
         session.add(hold)
         append(
@@ -70,7 +69,7 @@ def lift_legal_hold(database: Database, hold_id: UUID, *, reason: str, actor: st
         Refused: it is lifted already.
         InvalidInput: no reason is given.
     """
-    reason = _checked(reason)
+    reason = checked_reason(reason)
     with database.writing() as session:
         hold = session.get(LegalHold, hold_id, with_for_update=True)
         if hold is None:
@@ -134,24 +133,6 @@ def kept_by_hold() -> Refused:
         "A legal hold keeps this data: it may not be disposed of.",
         next_step="Do not dispose of anything. If that happened already, write to whoever asked you at once.",
     )
-
-
-def _checked(reason: str) -> str:
-    reason = clean_block(reason).strip()
-    if not reason:
-        raise InvalidInput("It is empty.", where="reason", next_step="Say why, in a sentence.")
-    if len(reason) > LONGEST_REASON:
-        raise InvalidInput(
-            f"This is longer than {LONGEST_REASON:,} characters.", where="reason", next_step="Shorten it."
-        )
-    return reason
-
-
-def _agreement(session: Session, reference: str) -> UUID:
-    found = session.exec(select(Agreement.id).where(Agreement.reference == reference.strip())).one_or_none()
-    if found is None:
-        raise NotFound(f"There is no agreement {reference}.", where="agreement", next_step="Import it first.")
-    return found
 
 
 def _touched(session: Session, agreement_id: UUID | None, now: datetime) -> tuple[UUID, ...]:

@@ -79,6 +79,8 @@ class NeedKind(StrEnum):
     """A proposal of the reader's own, which a second person decides."""
     QUESTIONS = "questions"
     NAMED_CONTACTS = "named_contacts"
+    FACTS_SAID = "facts_said"
+    """What districts said of their agreements, as that they expect to renew."""
     FAILING_CONTACTS = "failing_contacts"
     HOLDER_ANSWERS = "holder_answers"
     """What holders of data said instead of a certificate."""
@@ -243,6 +245,7 @@ def _acts() -> tuple[Select[Any], ...]:
         _lapsing(),
         _answers(NeedKind.QUESTIONS, AnswerKind.QUESTION),
         _answers(NeedKind.NAMED_CONTACTS, AnswerKind.OTHER_CONTACT),
+        _answers(NeedKind.FACTS_SAID, AnswerKind.FACT),
         _failing_contacts(),
         _holder_answers(),
         _unknown(),
@@ -472,6 +475,9 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
                 f"{counted(need.number, 'question of districts waits', 'questions of districts wait')} for an answer.",
                 "#answers",
             )
+        case NeedKind.FACTS_SAID:
+            said = counted(need.number, "district says that it expects", "districts say that they expect")
+            return f"{said} to renew. Its data is kept; see what is recorded of the agreement.", "#answers"
         case NeedKind.NAMED_CONTACTS:
             named = counted(need.number, "contact that a district named waits", "contacts that districts named wait")
             return f"{named} to be taken into the agreement, or left out.", "#answers"

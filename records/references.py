@@ -1,11 +1,14 @@
-"""References of agreements in the files that people hand in."""
+"""References of agreements: in the files that people hand in, and what they name."""
 
 from __future__ import annotations
 
 import csv
 from io import StringIO
 
-from models.errors import InvalidInput
+from sqlmodel import Session, select
+
+from models.errors import InvalidInput, NotFound
+from models.tables import Agreement
 
 
 def references_in_csv(text: str) -> tuple[str, ...]:
@@ -31,3 +34,19 @@ def unreadable_csv(where: str) -> InvalidInput:
         where=where,
         next_step="Save it as CSV once more.",
     )
+
+
+def agreement_named(session: Session, reference: str) -> Agreement:
+    """The agreement of this reference.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = session.exec(select(Agreement).where(Agreement.reference == reference.strip())).one_or_none()
+    if found is None:
+        raise NotFound(
+            f"No agreement is imported under {reference!r}.",
+            where="agreement",
+            next_step="List them with: duenotice agreements list.",
+        )
+    return found

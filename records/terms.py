@@ -14,8 +14,8 @@ from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import AgreementAmended, CalendarImported
 from models import tables
-from models.errors import NotFound
 from models.grouping import grouped, parts
+from records.references import agreement_named
 from terms.agreement_terms import AgreementTerms
 from terms.anchors import counts_school_days
 from terms.calendars import SchoolCalendar
@@ -98,7 +98,7 @@ def stored_agreement(database: Database, reference: str) -> AgreementTerms:
         NotFound: if none is imported under it.
     """
     with database.reading() as session:
-        agreement = _agreement(session, reference)
+        agreement = agreement_named(session, reference)
         return AgreementTerms(
             agreement.form,
             agreement.state,
@@ -126,7 +126,7 @@ def store_amendments(
         AmendmentError: if a change does not fit the agreement's terms; nothing is kept.
     """
     with database.writing() as session:
-        agreement = _agreement(session, reference)
+        agreement = agreement_named(session, reference)
         known = exhibit_h_changes(session, [agreement.id]).get(agreement.id, ())
         new = [amendment for amendment in added if amendment not in known]
         together = (*known, *new)
@@ -165,7 +165,7 @@ def store_calendar(
         NotFound: if no agreement is imported under the reference.
     """
     with database.writing() as session:
-        agreement = _agreement(session, reference)
+        agreement = agreement_named(session, reference)
         session.add(
             tables.SchoolCalendar(
                 id=uuid4(),
@@ -180,14 +180,3 @@ def store_calendar(
         sha256 = store(session, file, "application/octet-stream", now)
         append(session, CalendarImported(actor=actor, at=now, agreement_id=agreement.id, file_sha256=sha256))
         return agreement.lea_name
-
-
-def _agreement(session: Session, reference: str) -> tables.Agreement:
-    found = session.exec(select(tables.Agreement).where(tables.Agreement.reference == reference)).one_or_none()
-    if found is None:
-        raise NotFound(
-            f"No agreement is imported under {reference!r}.",
-            where="agreement",
-            next_step="List them with: duenotice agreements list.",
-        )
-    return found

@@ -74,7 +74,7 @@ def read_linked_vendor(
 
         def listed(some: Sequence[HolderTask]) -> tuple[LinkedTask, ...]:
             asked = [task for task in some if only is None or task.id in only]
-            return tuple(linked_task(session, task) for task in asked[:limit])
+            return tuple(linked_task(session, task, now) for task in asked[:limit])
 
         return LinkedVendor(
             pending=listed(pending), others=listed(settled), total=len(pending), expires_at=max(expires)

@@ -101,9 +101,9 @@ class CaseService:
     """Where cases are opened and acts on them carried out."""
 
     def __init__(self, resources: Resources, clock: Callable[[], datetime] = utc_now) -> None:
-        self._resources = resources
+        self.resources = resources
+        self.clock = clock
         self._database = resources.database
-        self._clock = clock
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def open_case(
@@ -124,7 +124,7 @@ class CaseService:
             DoubtfulDates: a date is hardly meant, and nobody has confirmed it.
             InvalidInput: the actor's name cannot be kept in evidence.
         """
-        now = self._clock()
+        now = self.clock()
         check_intake(intake, now)
         _check_actor(actor)
         meant = require_meant(_doubts_of_intake(kind, intake, now), confirmed=dates_confirmed)
@@ -132,7 +132,7 @@ class CaseService:
         case_id, existed = await asyncio.to_thread(
             self._keep_intake, kind, intake, digest, actor, authenticated, now, meant
         )
-        return OpenedCase(case_id, existed, await self._start(case_id))
+        return OpenedCase(case_id, existed, await self.start(case_id))
 
     async def check_opening(self, kind: Kind, intake: Intake) -> Checked:
         """What would follow if a case were opened now; nothing is written.
@@ -140,12 +140,12 @@ class CaseService:
         Raises:
             InvalidFields: it cannot be acted on; each problem names its field.
         """
-        now = self._clock()
+        now = self.clock()
         check_intake(intake, now)
         doubtful = _doubts_of_intake(kind, intake, now)
         case_id = identifiers.case_id(kind.name, self._digest(intake))
 
-        side = self._resources.settings.side
+        side = self.resources.settings.side
 
         def foresee() -> Consequences:
             with self._database.reading() as session:
@@ -155,7 +155,7 @@ class CaseService:
         return Checked(await asyncio.to_thread(foresee), tuple(doubt.problem for doubt in doubtful))
 
     def _digest(self, intake: Intake) -> str:
-        return intake_namer(self._resources.keyring)(intake)
+        return intake_namer(self.resources.keyring)(intake)
 
     async def check_act(self, case_id: UUID, act: Act, *, actor: str) -> Checked:
         """What would follow if an act were done in a case now; nothing is written.
@@ -223,18 +223,18 @@ class CaseService:
     async def start_unstarted_cases(self) -> int:
         """Start the workflow of every reported case that has none yet; return how many were started."""
         unstarted = await asyncio.to_thread(self._unstarted)
-        started = [await self._start(case_id) for case_id in unstarted]
+        started = [await self.start(case_id) for case_id in unstarted]
         return sum(started)
 
     def _record(self, kind: Kind, case_id: UUID, message: TakeAct) -> None:
         """Record an act that no clock goes by, in one transaction: nothing of it is left where it is refused."""
-        now = self._clock()
+        now = self.clock()
         with self._database.writing() as session:
             case = require_case(session, case_id)
-            check(kind, message, known_state(session, case, notice_policy(self._resources.settings)), now)
+            check(kind, message, known_state(session, case, notice_policy(self.resources.settings)), now)
             keep(session, message.act, now)
             recorded = RecordAct(case_id=case_id, at=now, **dict(message))
-            record_act(session, self._resources.catalogue, recorded)
+            record_act(session, self.resources.catalogue, recorded)
 
     async def _see_to_mail(self, act: Act) -> None:
         """Hand over the letter that an act is about, without making anybody wait for a slow mail server.
@@ -248,12 +248,12 @@ class CaseService:
             await asyncio.wait({task}, timeout=FIRST_SEND.total_seconds())
 
     async def _send_replies(self) -> None:
-        settings = self._resources.settings
-        writer = notice_writer(settings, self._resources.keyring)
+        settings = self.resources.settings
+        writer = notice_writer(settings, self.resources.keyring)
         try:
             async with SmtpTransport(smtp_server(settings)) as transport:
                 sender = ReplySender(self._database, transport, writer, unknown_resends=settings.unknown_resends)
-                await sender.send_due(self._clock)
+                await sender.send_due(self.clock)
         except DuenoticeError as error:
             _log.warning("replies not sent", code=error.code)
 
@@ -284,7 +284,7 @@ class CaseService:
             return await asyncio.to_thread(self._stored_summary, case_id)
 
     def _handle(self, kind: Kind, case_id: UUID) -> WorkflowHandle[Any, Any]:
-        return self._resources.client.get_workflow_handle(identifiers.workflow_id(kind.name, case_id))
+        return self.resources.client.get_workflow_handle(identifiers.workflow_id(kind.name, case_id))
 
     def _find(self, case_id: UUID, act_id: UUID) -> tuple[Kind, bool]:
         """The kind of a case, and whether an act of this id is recorded in it."""
@@ -297,35 +297,35 @@ class CaseService:
 
         A release is one of drafts that were read, or says that none was.
         """
-        now = self._clock()
+        now = self.clock()
         with self._database.reading() as session:
             case = session.get_one(Case, case_id)
             completed = complete(session, case, act)
             if isinstance(completed, Release):
-                writer = notice_writer(self._resources.settings, self._resources.keyring)
+                writer = notice_writer(self.resources.settings, self.resources.keyring)
                 check_read(session, writer, case_id, completed, now)
             return completed, _doubts_of_act(session, case, act, now)
 
     def _check_act(self, case_id: UUID, act: Act, actor: str) -> Checked:
-        now = self._clock()
+        now = self.clock()
         with self._database.reading() as session:
             case = require_case(session, case_id)
             kind = kind_named(case.kind)
             _check_known(kind, act)
             completed = complete(session, case, act)
-            state = known_state(session, case, notice_policy(self._resources.settings))
+            state = known_state(session, case, notice_policy(self.resources.settings))
             check(kind, TakeAct(act=completed, actor=actor, act_id=uuid4()), state, now)
             doubtful = _doubts_of_act(session, case, completed, now)
             foreseen = self._foresight(now).of_act(session, case, completed, dates_of_act(kind, completed))
         return Checked(foreseen, tuple(doubt.problem for doubt in doubtful))
 
     def _foresight(self, now: datetime) -> Foresight:
-        settings = self._resources.settings
-        return Foresight(self._resources.catalogue, settings.defaults, settings.side, notice_policy(settings), now)
+        settings = self.resources.settings
+        return Foresight(self.resources.catalogue, settings.defaults, settings.side, notice_policy(settings), now)
 
     def _keep(self, act: Act) -> None:
         with self._database.writing() as session:
-            keep(session, act, self._clock())
+            keep(session, act, self.clock())
 
     def _let_go(self, act: Act) -> None:
         with self._database.writing() as session:
@@ -360,16 +360,14 @@ class CaseService:
                 now=now,
                 dates_confirmed=meant,
                 authenticated=authenticated,
-                side=self._resources.settings.side,
+                side=self.resources.settings.side,
             )
 
-    async def _start(self, case_id: UUID) -> bool:
+    async def start(self, case_id: UUID) -> bool:
         """Start a case's clocks; False while Temporal does not answer, and then the watchdog starts them."""
-        resources = self._resources
+        resources = self.resources
         try:
-            await start_case(
-                resources.client, self._database, case_id, notice_policy(resources.settings), self._clock()
-            )
+            await start_case(resources.client, self._database, case_id, notice_policy(resources.settings), self.clock())
         except RPCError as error:
             _log.warning("case not started", case_id=str(case_id), status=error.status.name)
             return False

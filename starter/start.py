@@ -20,8 +20,10 @@ from config.settings import Settings
 from models import identifiers
 from models.search_attributes import CASE_KIND
 from models.tables import Case
+from records.ends import Rules
 from records.intake import intake_digest
 from records.restore import restore_state
+from starter.resources import Resources
 
 
 def notice_policy(settings: Settings) -> NoticePolicy:
@@ -46,6 +48,11 @@ def intake_namer(keyring: Keyring) -> Callable[[Intake], str]:
     """What names an intake by its content, under this installation's key: the same intake is the same case."""
     key = keyring.derive(b"report digest")
     return lambda intake: intake_digest(intake, key)
+
+
+def end_rules(resources: Resources) -> Rules:
+    """By what this installation judges the end of an agreement."""
+    return Rules(resources.catalogue, resources.settings.defaults, resources.settings.side)
 
 
 async def start_case(client: Client, database: Database, case_id: UUID, policy: NoticePolicy, now: datetime) -> bool:

@@ -299,5 +299,9 @@ def _anchors_named(text: Clause | Change) -> Iterator[tuple[Place, str]]:
         yield ("due_on",), text.due_on
     if text.dates:
         yield ("dates",), text.dates
+    if text.may_say:
+        yield ("may_say",), text.may_say
+    if text.planned_on:
+        yield ("planned_on",), text.planned_on
     if text.not_before:
         yield ("not_before", "after"), text.not_before.after

@@ -138,13 +138,16 @@ class Change(Frozen):
     last_moment: bool | None = None
     asks: Name | None = None
     not_before: Floor | None = None
+    planned_on: Name | None = None
     unless: tuple[Name, ...] | None = None
     due_on: Name | None = None
     dates: Name | None = None
+    may_say: Name | None = None
     holidays: Holidays | None = None
     only_if: Name | None = None
     reading: Sentence | None = None
     recurs: bool | None = None
+    each_time: bool | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     grounds: tuple[Name, ...] = ()
 
@@ -171,6 +174,10 @@ class Dated(Protocol):
     @property
     def not_before(self) -> Floor | None:
         """From when on it may be done at the earliest."""
+
+    @property
+    def planned_on(self) -> str | None:
+        """The dated fact that names a later day for that."""
 
     @property
     def unless(self) -> tuple[str, ...]:
@@ -207,6 +214,8 @@ def check_dated(clause: Dated) -> None:
         raise ValueError("a notice leaves by a due instant, and a floor alone gives none: give a limit.")
     if not dated and (clause.unless or clause.due_on):
         raise ValueError("there is no clock that unless or due_on could change: give a limit, or remove them.")
+    if clause.planned_on and (clause.not_before is None or clause.limit is not None):
+        raise ValueError("planned_on is about a clause with a floor and no deadline: remove it.")
     if clause.asks and clause.asks not in clause.anchors:
         raise ValueError("asks names a dated fact that starts the clock: name one of its anchors.")
     if clause.last_moment and (clause.limit is None or parse_limit(clause.limit).before):
@@ -221,6 +230,30 @@ def check_recurring(recurs: bool, limit: str | None, or_sooner: Iterable[OtherLi
         raise ValueError("a duty that recurs needs a limit, so that the next one has a date.")
     if any(parse_limit(text).before for text in (limit, *(other.limit for other in or_sooner)) if text):
         raise ValueError("a duty that recurs is counted from each due date to the next, so its limit is not before.")
+
+
+class Repeated(Dated, Protocol):
+    """What says whether a duty is owed more than once, and what its notice's reader may say."""
+
+    @property
+    def recurs(self) -> bool:
+        """Whether it comes round again."""
+
+    @property
+    def each_time(self) -> bool:
+        """Whether it is owed once more each time that its fact comes about."""
+
+    @property
+    def may_say(self) -> str | None:
+        """The dated fact that its notice's reader may say."""
+
+
+def check_each_time(clause: Repeated) -> None:
+    """Raise ``ValueError`` unless what is owed each time counts from one fact, and a notice is what is answered."""
+    if clause.each_time and (clause.recurs or len(clause.anchors) != 1 or clause.limit is None):
+        raise ValueError("each_time is about one anchor with a limit, of a duty that does not recur by itself.")
+    if clause.may_say and clause.performed_by is not PerformedBy.NOTICE:
+        raise ValueError("may_say is about the link in a notice, and this is performed by none: remove it.")
 
 
 MAY_LACK_CONTENTS = (PerformedBy.NOTICE, PerformedBy.CONFIRMATION, PerformedBy.DOCUMENT)
@@ -313,13 +346,16 @@ class Clause(Frozen):
         last_moment: whether the limit is the last moment and not the plan, so that the duty is to be done at once.
         asks: the anchor that people are asked for as a decision while the clock has not started: since when, or not.
         not_before: from when on it may be done at the earliest, whatever its limit.
+        planned_on: the dated fact that names a later day for that, where the clause sets no deadline.
         unless: the dated facts any of which leaves the clause without a date of its own: it holds only without them.
         due_on: the dated fact that, once the clock runs, is itself the due date, in place of the limit.
         dates: the dated fact that performing the duty brings about.
+        may_say: the dated fact that whoever reads its notice may say has come about, by the notice's link.
         holidays: which holidays business days leave out.
         only_if: what an agreement must have chosen for the clause to be part of it.
         reading: how a doubtful text was read, for whoever relies on the due date.
         recurs: whether it comes round again, each time counted from the due date before.
+        each_time: whether it is owed once more each time that its fact comes about, counted from that.
         contents: the elements that its notice must give.
         tells: the elements that it gives as a courtesy, although the clause does not ask for them.
         grounds: why a matter may need no notice under this clause.
@@ -343,13 +379,16 @@ class Clause(Frozen):
     last_moment: bool = False
     asks: Name | None = None
     not_before: Floor | None = None
+    planned_on: Name | None = None
     unless: tuple[Name, ...] = ()
     due_on: Name | None = None
     dates: Name | None = None
+    may_say: Name | None = None
     holidays: Holidays = "federal"
     only_if: Name | None = None
     reading: Sentence | None = None
     recurs: bool = False
+    each_time: bool = False
     contents: dict[Name, Content] = Field(default_factory=dict)
     tells: tuple[Name, ...] = ()
     grounds: tuple[Name, ...] = ()
@@ -358,6 +397,7 @@ class Clause(Frozen):
     def _makes_sense(self) -> Self:
         check_dated(self)
         check_recurring(self.recurs, self.limit, self.or_sooner)
+        check_each_time(self)
         check_addressed(self.kind, self.owed_to, self.contacts)
         check_performance(
             self.kind, self.performed_by, self.incomplete, (content.required for content in self.contents.values())

@@ -56,6 +56,8 @@ def value_of(clause: EffectiveClause | None) -> str:
         parts.append(f"not before {parse_limit(floor.limit)} after {floor.after}")
     if clause.unless:
         parts.append(f"unless {' or '.join(clause.unless)}")
+    if clause.each_time:
+        parts.append("once more each time")
     if clause.only_if:
         parts.append(f"only if {clause.only_if}")
     return ", ".join(parts)

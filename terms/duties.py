@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from models.defaults import Defaults
 from models.enums import Party, PerformedBy
 from models.errors import InvalidInput
+from models.phrases import day_words
 from terms.calendars import SchoolCalendar
 from terms.clauses import Incomplete
 from terms.clock import NO_SCHOOL_CALENDAR, Due, day_of, due, instant_of, zone_of
@@ -377,7 +378,18 @@ class _Count:
         said.why.append(floor_sentence(label, self._anchors[after], count, self._zone))
         said.why += _default_sentences(count)
         said.flags += _default_flags(floor)
-        return count
+        return self._planned(clause, count, said)
+
+    def _planned(self, clause: EffectiveClause, floor: Due, said: _Said) -> Due:
+        """The day for which a duty without a deadline is planned, where that is later than its floor."""
+        if clause.planned_on is None or clause.planned_on not in self._anchors:
+            return floor
+        planned = due(parse_limit(ON_THE_DAY), self._anchors[clause.planned_on], self._zone)
+        if planned.due_at <= floor.due_at:
+            return floor
+        label, day = self._terms.anchors[clause.planned_on], day_of(planned.due_at, self._zone)
+        said.why.append(f"The other side was told a later day ({label}), so it is done not before {day_words(day)}.")
+        return planned
 
     def _say(self, said: _Said, start: _Start, count: Due, source: str | None = None) -> None:
         sentence = arithmetic_sentence(start.label, start.value, count, self._zone)

@@ -34,6 +34,7 @@ from terms.clauses import (
     Step,
     check_addressed,
     check_dated,
+    check_each_time,
     check_other_means,
     check_performance,
     check_recurring,
@@ -86,13 +87,16 @@ class EffectiveClause(Frozen):
     last_moment: bool = False
     asks: str | None = None
     not_before: Floor | None = None
+    planned_on: str | None = None
     unless: tuple[str, ...] = ()
     due_on: str | None = None
     dates: str | None = None
+    may_say: str | None = None
     holidays: Holidays = "federal"
     only_if: str | None = None
     reading: str | None = None
     recurs: bool = False
+    each_time: bool = False
     contents: tuple[ContentElement, ...] = ()
     tells: tuple[ContentElement, ...] = ()
     grounds: tuple[str, ...] = ()
@@ -102,6 +106,7 @@ class EffectiveClause(Frozen):
     def _makes_sense(self) -> Self:
         check_dated(self)
         check_recurring(self.recurs, self.limit, self.or_sooner)
+        check_each_time(self)
         check_addressed(self.kind, self.owed_to, self.contacts)
         check_performance(
             self.kind, self.performed_by, self.incomplete, (element.required for element in self.contents)

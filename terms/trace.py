@@ -53,6 +53,11 @@ def occurrence_sentence(occurrence: int) -> str:
     return f"This is occurrence {occurrence} of a duty that recurs, counted from the due date of the one before it."
 
 
+def each_time_sentence(times: int) -> str:
+    """From what a duty that is owed each time its fact comes about is counted."""
+    return f"Its fact has come about {times} times, and each time it is owed once more, counted from that."
+
+
 def arithmetic_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo) -> str:
     """The count from the anchor to the due instant, such as:
 

@@ -24,10 +24,21 @@ from queries.evidence import read_evidence
 from queries.holders import vendor_names
 from queries.progress import read_progress
 from queries.proposals import read_proof, read_proposal
-from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, EvidenceView, ProgressView, ProposalDetail
+from queries.views import (
+    AgreementLifeView,
+    CaseHead,
+    CaseRow,
+    CaseView,
+    CohortView,
+    DutyView,
+    EvidenceView,
+    ProgressView,
+    ProposalDetail,
+)
 from records.answers import AnswersView, read_answers
 from records.needs import NeedView, read_needs
 from starter.case_service import Checked
+from web.agreements import LifeRecord, life_of, record_of
 from web.cases import asking_of
 from web.files import attachment
 from web.paging import LAST_OFFSET
@@ -175,6 +186,26 @@ def needs_you(
     asking = asking_of(site, session, own=own)
     items, total = read_needs(site.resources.database, asking, site.clock(), offset=offset, limit=limit)
     return Part(items=items, total=total)
+
+
+@router.get("/agreements/{agreement_id}")
+def agreement(site: TheSite, agreement_id: UUID) -> AgreementLifeView:
+    """One agreement: whether it is in force, what follows from its end, and what was recorded of its life."""
+    return life_of(site, agreement_id)
+
+
+class LifeRecorded(BaseModel):
+    """What followed from a record: the case about the agreement's end, and whether it was ``opened`` by that."""
+
+    case_id: UUID | None
+    opened: bool
+
+
+@router.post("/agreements/{agreement_id}")
+async def record_life(site: TheSite, session: SignedIn, agreement_id: UUID, asked: LifeRecord) -> LifeRecorded:
+    """Record what became of an agreement: terminated, renewed, expected to be, not renewed, or taken back."""
+    recorded = await site.to_the_end(record_of(site, agreement_id, asked, session.actor))
+    return LifeRecorded(case_id=recorded.case_id, opened=recorded.opened)
 
 
 @router.get("/cases/{case_id}")

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from cases.end_of_agreement import SAYINGS
 from ledger.actors import LEA
 from mail.links import LINK_FOLDER, LinkOfNotice, read_notice_token
 from models.enums import AnswerKind
@@ -106,6 +107,9 @@ async def answer(request: Request, site: TheSite, link: HeldLink, token: str) ->
     except Gone:
         await run_in_threadpool(_notice_id, request, site, link)
         raise
+    if kind is AnswerKind.FACT:
+        notice = await run_in_threadpool(read_linked_notice, site.resources.database, link.notice_id)
+        await site.service.look_again(notice.case_id)
     return RedirectResponse(f"{LINK_FOLDER}{token}?done={kind.value}", HTTPStatus.SEE_OTHER)
 
 
@@ -150,6 +154,7 @@ def _show(
         "notice.html",
         status=status_of(error) if error else HTTPStatus.OK,
         notice=notice,
+        saying=SAYINGS.get(notice.may_say) if notice.may_say else None,
         questions=read_linked_questions(site.resources.database, notice.id),
         letter=read_sent_letter(site.resources.database, notice.id),
         documents=read_lea_documents(site.resources.database, site.resources.catalogue, notice),

@@ -250,7 +250,7 @@ class CaseWorkflow:
             put_off = batch.model_copy(update={"again_at": outcome.again_at})
             state.put_off[batch.plan.batch_id] = put_off
         state.outcomes += 1
-        if outcome.kept_back or (outcome.given and batch.plan.clause in state.vocabulary.brings):
+        if outcome.kept_back or outcome.dates:
             state.facts += 1
         if state.overtaken and not state.leaving:
             state.overtaken, state.facts = bool(state.put_off), state.facts + 1

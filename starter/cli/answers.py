@@ -24,6 +24,7 @@ def answers(case: Annotated[str, typer.Argument(help="The case: its id or its sh
     found = read_answers(database, find_case(database, case))
     console.print(f"{found.acknowledged:,} of {counted(found.given, 'given notice')} acknowledged.")
     _show("Questions", found.questions)
+    _show("Renewals that they expect", found.facts)
     _show("Other contacts named", found.contacts)
     if found.unacknowledged:
         table = Table("not acknowledged", "agreement", "notice", "given", "reminders", box=None, pad_edge=False)
@@ -39,7 +40,8 @@ def _show(heading: str, given: tuple[AnswerView, ...]) -> None:
     console.print(Text(heading, style="bold"))
     for answer in given:
         state = f"done {instant_text(answer.seen_at)}" if answer.seen_at else "open"
-        who = f"{answer.lea_name}, {answer.name} <{answer.email}>"
+        address = f" <{answer.email}>" if answer.email else ""
+        who = f"{answer.lea_name}, {answer.name}{address}"
         console.print(Text(f"  {who}, {instant_text(answer.given_at)}, {state}, {answer.id}"))
         if answer.text:
             console.print(Text(answer.text, style="dim"))

@@ -40,6 +40,7 @@ from records.overlooked import ALL_IDS, place_of
 from records.troubles import WORKFLOW_STUCK, failing_activity
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
+from starter.start import end_rules
 from starter.writing import notice_writer, smtp_server
 from tests.support.districts import PATIENCE, installation, many_agreements
 from tests.support.incidents import OFFICER, incident
@@ -87,7 +88,10 @@ class Watched:
             writer = notice_writer(settings, self.resources.keyring)
             reminders = ReminderActivities(database, transport, writer, Alerts(settings.alert_urls))
             replies = ReplySender(database, transport, writer)
-            watchdog = WatchdogActivities(self.resources.client, database, reminders, replies, self.start, bounds)
+            rules = end_rules(self.resources)
+            watchdog = WatchdogActivities(
+                self.resources.client, database, reminders, replies, self.start, rules, bounds
+            )
             return await environment.run(watchdog.sweep, Sweep(grace_minutes=0))
 
     def keep(self, count: int, **values: object) -> list[UUID]:

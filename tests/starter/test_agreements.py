@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from sqlmodel import col, select
 from config.database import Database
 from config.keyring import Keyring
 from ledger.artifacts import fetch
-from models.enums import ContactRole
+from models.enums import ContactRole, EndedBy
 from models.errors import InvalidFields
+from models.identifiers import agreement_id
 from models.tables import Agreement, AgreementContact, EvidenceEntry
 from queries.agreements import list_agreements
+from records.agreement_life import record_termination
 from records.agreements import DEMO_FILE, ImportResult, import_agreements
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
@@ -170,3 +173,22 @@ def test_an_import_leaves_evidence_with_the_file(database: Database) -> None:
     with database.reading() as session:
         assert SOUND.encode() in fetch(session, entry.artifacts[0])
         assert session.exec(select(Agreement.reference)).one() == "A-1"
+
+
+def test_a_file_that_has_not_caught_up_takes_back_nothing_that_was_recorded(database: Database) -> None:
+    load(database, HEADER, SOUND)
+    with database.writing() as session:
+        record_termination(
+            session,
+            agreement_id("A-1"),
+            on=date(2026, 6, 30),
+            by=EndedBy.LEA,
+            reason="Another service.",
+            actor="officer",
+            now=utc_now(),
+        )
+    assert load(database, HEADER, SOUND) == ImportResult(added=0, changed=0, unchanged=1)
+    otherwise = SOUND.replace("2028-01-11", "2029-01-11")
+    (said,) = problems(database, HEADER, otherwise)
+    assert "A-1: expires_on is 2029-01-11 here, and something else was recorded" in said
+    assert list_agreements(database)[0].terminated_on == date(2026, 6, 30)

@@ -17,6 +17,7 @@ from cases.messages import Sweep
 from mail.transport import SmtpTransport
 from people.passwords import MOST_FAILURES
 from starter.resources import utc_now
+from starter.start import end_rules
 from starter.writing import notice_writer, smtp_server
 from tests.support.installation import Installation, Visitor
 from web.attempts import MOST, MOST_ADDRESSES, WITHIN, Attempts
@@ -115,7 +116,9 @@ async def test_who_runs_the_site_is_written_to_once_when_an_account_is_locked(in
         writer = notice_writer(settings, resources.keyring)
         reminders = ReminderActivities(resources.database, transport, writer)
         replies = ReplySender(resources.database, transport, writer)
-        watchdog = WatchdogActivities(resources.client, resources.database, reminders, replies, _start_nothing)
+        watchdog = WatchdogActivities(
+            resources.client, resources.database, reminders, replies, _start_nothing, end_rules(resources)
+        )
         for _ in range(2):
             await environment.run(watchdog.sweep, Sweep(grace_minutes=60))
     caught = [path.read_text() for path in (resources.settings.home / "mail").glob("*.eml")]
