@@ -130,19 +130,23 @@ def next_duties(
     """The next duty under each clause that the agreement's own dates start.
 
     It is the first that no case is about and that was not due before the installation knew the agreement: whether an
-    earlier one was performed is not known here, so none is claimed. An agreement that is over has none: what follows
-    its end is a case.
+    earlier one was performed is not known here, so none is claimed. An agreement that is recorded as over has none:
+    what follows its end is a case. Where its term has run out and nobody has recorded that, what follows is listed.
     """
     zone, defaults = agreement.time_zone, derivation.defaults
+    today = day_of(derivation.now, zone_of(zone))
     dates = whole_dates(terms, agreement.dates, zone, defaults)
-    if has_ended(dates, day_of(derivation.now, zone_of(zone))):
+    if has_ended(agreement.dates, today):
         return
+    only_what_follows = has_ended(dates, today)
     for own in own_clauses(terms, dates):
         for duty in occurrences_of(terms, own.clause.id, own.given, zone=zone, defaults=defaults):
             if duty.due_at is None:
                 break
             if duty.occurrence > opened.get(own.clause.id, 0) and duty.due_at >= agreement.known_since:
-                if duty.performed_by is not PerformedBy.TIME or duty.due_at >= derivation.now:
+                elapsed = duty.performed_by is PerformedBy.TIME and duty.due_at < derivation.now
+                recorded = duty.anchor is not None and agreement.dates.get(duty.anchor) is not None
+                if not elapsed and not (only_what_follows and recorded):
                     yield duty
                 break
 

@@ -143,6 +143,7 @@ def test_an_agreement_lives_until_its_last_day_is_over(database: Database, secon
     load(database, row("VA", "2025-02-12"))
     derive(database, end_of("2028-02-12", "VA") + timedelta(seconds=seconds))
     assert ("term.expiry" in kept(database)) is lives
+    assert kept(database)["disposition.termination"] == end_of("2028-04-12", "VA"), "what follows is not lost"
 
 
 def test_deriving_again_changes_nothing(database: Database) -> None:
