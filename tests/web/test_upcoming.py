@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 from tests.support.installation import Installation, Visitor
 
 
@@ -43,3 +45,15 @@ async def test_programs_read_the_same_a_page_at_a_time(officer: Visitor) -> None
     assert (await officer.get("/api/upcoming?after=nonsense")).status_code == 422
     clauses = (await officer.get("/api/upcoming/clauses?agreement=IL-001")).json()
     assert any(one["clause"] == "subcontractors.list-update" and one["due_at"] for one in clauses)
+
+
+async def test_the_form_of_a_dated_matter_offers_the_duties_of_the_catalogue(officer: Visitor) -> None:
+    page = html.unescape((await officer.get("/cases/new/standing-duty")).text)
+    assert '<option value="audit.notice@requested">Let the LEA audit security and privacy measures' in page
+    assert "(counted from: requested)" in page
+    values = {"matter": "nothing@all", "happened_kind": "date", "happened_on": "2026-03-02", "act": "open"}
+    answer = await officer.send("/cases/new/standing-duty", "/cases/new/standing-duty", values)
+    said = html.unescape(answer.text)
+    assert answer.status_code == 422
+    assert "This is not one of those to choose from." in said
+    assert "It is empty." in said
