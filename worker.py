@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from importlib.metadata import version
+from uuid import UUID
 
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -19,6 +21,7 @@ from activities.holders import HolderActivities
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
 from activities.replies import ReplySender
+from activities.upcoming import UpcomingActivities
 from activities.watchdog import WatchdogActivities
 from cases.kind import Kind
 from cases.kinds import KINDS
@@ -27,11 +30,13 @@ from config.settings import load_settings
 from mail.alerts import Alerts
 from mail.transport import SmtpTransport
 from models.identifiers import TASK_QUEUE
+from records.occurrences import Opening
 from starter.resources import Resources, connect
-from starter.schedules import keep_watchdog
-from starter.start import end_rules, notice_policy, start_case
+from starter.schedules import keep_upcoming, keep_watchdog
+from starter.start import end_rules, intake_namer, notice_policy, start_case
 from starter.writing import manager_of, notice_writer, smtp_server
 from workflows.notice_batch import NoticeBatchWorkflow
+from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
 
 DATABASE_THREADS = 8
@@ -54,7 +59,7 @@ PASSED_THROUGH = (
 
 def all_workflows() -> tuple[type, ...]:
     """The workflow class of every kind of case, and those that serve every kind."""
-    return (*(_workflow_of(kind) for kind in KINDS.values()), NoticeBatchWorkflow, WatchdogWorkflow)
+    return (*(_workflow_of(kind) for kind in KINDS.values()), NoticeBatchWorkflow, WatchdogWorkflow, UpcomingWorkflow)
 
 
 def _workflow_of(kind: Kind) -> type:
@@ -96,13 +101,26 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     replies = ReplySender(database, transport, writer, unknown_resends=settings.unknown_resends)
     holders = HolderActivities(database, transport, writer, reminders.telling, deputy_share=settings.deputy_share)
     policy = notice_policy(settings)
+
+    def start(case_id: UUID, now: datetime) -> Awaitable[bool]:
+        return start_case(resources.client, database, case_id, policy, now)
+
     watchdog = WatchdogActivities(
         resources.client,
         database,
         reminders,
         replies,
-        lambda case_id, now: start_case(resources.client, database, case_id, policy, now),
+        start,
         end_rules(resources),
+    )
+    upcoming = UpcomingActivities(
+        database,
+        resources.catalogue,
+        settings.defaults,
+        reminders.telling,
+        settings.term_reminder_days,
+        Opening(settings.side, timedelta(days=settings.standing_lead_days), intake_namer(resources.keyring)),
+        start,
     )
     return Worker(
         resources.client,
@@ -121,6 +139,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             reminders.chase_acknowledgements,
             holders.ask_holders,
             watchdog.sweep,
+            upcoming.renew_upcoming,
         ],
         activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),
         workflow_runner=sandbox(),
@@ -140,6 +159,7 @@ async def run() -> None:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     resources = await connect(settings)
     await keep_watchdog(resources.client, settings.watchdog_minutes)
+    await keep_upcoming(resources.client, settings.upcoming_minutes)
     async with build_worker(resources):
         get_logger("worker").info("worker started", task_queue=TASK_QUEUE)
         await stop.wait()

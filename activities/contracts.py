@@ -28,6 +28,8 @@ from cases.messages import (
     RaiseOverdue,
     RecordAct,
     RemindOfficer,
+    Renewed,
+    RenewUpcoming,
     SendBatch,
     SummariseCase,
     Sweep,
@@ -175,6 +177,15 @@ class WatchdogContract(ABC):
     @abstractmethod
     async def sweep(self, message: Sweep) -> Swept:
         """Sweep once."""
+
+
+class UpcomingContract(ABC):
+    """What is coming by the agreements' own dates."""
+
+    @activity.defn
+    @abstractmethod
+    async def renew_upcoming(self, message: RenewUpcoming) -> Renewed:
+        """Derive it anew, open cases about what is due soon, and tell people of terms that end."""
 
 
 class Problem(Message):

@@ -50,6 +50,7 @@ class FormField:
         required: whether it must be given.
         choice: which words of the case it is chosen from, if it is.
         options: the words that it is chosen from, where they are the same in every case.
+        names: what people call each of these, where it is more than the word.
         offered: the file in ``config/`` with the lines that a page offers, if there is one.
         default: what it is when it is left out.
         positional: whether the command line takes it without an option.
@@ -63,6 +64,7 @@ class FormField:
     required: bool
     choice: str | None = None
     options: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     offered: str | None = None
     default: object = None
     positional: bool = False
@@ -82,6 +84,8 @@ class FormField:
     @property
     def named_options(self) -> tuple[tuple[str, str], ...]:
         """Each option, and what people call it."""
+        if self.names:
+            return tuple(zip(self.options, self.names, strict=True))
         return tuple((word, word.replace("-", " ").replace("_", " ").capitalize()) for word in self.options)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, assert_never
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import to_jsonable_python
@@ -70,6 +70,10 @@ class ApproximateTime(Frozen):
 
     def problem(self, where: str, now: datetime) -> InvalidInput | None:
         """Say why this cannot be when something happened, as field ``where`` says at ``now``, or return None."""
+        return self.missing(where) or check_past(self.anchor(where), now)
+
+    def missing(self, where: str) -> InvalidInput | None:
+        """Say that it is not given as it is said to be known, or return None."""
         match self.kind:
             case "instant":
                 needed: tuple[object, ...] = (self.at,)
@@ -87,7 +91,14 @@ class ApproximateTime(Frozen):
                 where=where,
                 next_step="Fill it in, or choose unknown.",
             )
-        return check_past(self.anchor(where), now)
+        return None
+
+
+class About(NamedTuple):
+    """The one clause that a case is about, and which occurrence of its duty, where it recurs."""
+
+    clause: str
+    occurrence: int = 1
 
 
 class Intake(Frozen):
@@ -107,6 +118,10 @@ class Intake(Frozen):
 
     def event(self) -> str | None:
         """The event of the case, as the clauses name it, where the kind serves several; else None."""
+        return None
+
+    def about(self) -> About | None:
+        """The one clause that the case is about, with what it brings about; None where it is about the whole event."""
         return None
 
     def anchors(self) -> tuple[AnchorValue, ...]:

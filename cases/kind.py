@@ -66,6 +66,7 @@ class Kind:
         involvement: the dated fact that an agreement added later may have for itself; None where there is none.
         recurs: whether what recurs comes round again within the case.
         ahead: the dated facts that may lie in the future.
+        looks_ahead: whether those may too from which a clause of the case counts back.
         order: pairs of dated facts of which the second cannot come before the first: what says so is refused.
         usual_order: pairs of which the second hardly comes before the first: a person confirms that it is meant.
         shown: the content elements that its page shows first, with what people call them.
@@ -87,6 +88,8 @@ class Kind:
         prepares: what checks an intake against SQL and adds the dated facts that follow from it, as ``module:name``.
         touches: what says which agreements an intake touches that need not name them, as ``module:name``.
         keeps: what keeps more of an intake than its facts once its case is there, as ``module:name``.
+        chooses: what gives the words that a field of the intake is chosen from, where clauses decide on them, as
+            ``module:name``: by field, each word with what people call it.
     """
 
     name: str
@@ -111,6 +114,7 @@ class Kind:
     involvement: str | None = None
     recurs: bool = False
     ahead: frozenset[str] = frozenset()
+    looks_ahead: bool = False
     order: tuple[tuple[str, str], ...] = ()
     usual_order: tuple[tuple[str, str], ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
@@ -127,6 +131,7 @@ class Kind:
     prepares: str | None = None
     touches: str | None = None
     keeps: str | None = None
+    chooses: str | None = None
 
     @property
     def all_acts(self) -> tuple[type[Act], ...]:

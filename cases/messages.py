@@ -167,3 +167,19 @@ class Swept(Message):
     troubled: int = 0
     handed_on: int = 0
     opened: int = 0
+
+
+class RenewUpcoming(Message):
+    """Derive anew what is coming by the agreements' own dates."""
+
+
+class Renewed(Message):
+    """What that came to.
+
+    ``changed`` counts next due dates that are others than before, ``opened`` cases opened about what is due soon,
+    ``reminded`` ends of terms that people were told of.
+    """
+
+    changed: int = 0
+    opened: int = 0
+    reminded: int = 0

@@ -137,7 +137,8 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
 def _check_date(kind: Kind, act: SetDate, state: CaseState, now: datetime) -> None:
     _refuse_unopened(state)
     anchor = act.anchor
-    check_anchor(anchor, state.vocabulary, now, ahead=anchor.name in kind.ahead)
+    ahead = anchor.name in kind.ahead or (kind.looks_ahead and anchor.name in state.vocabulary.ahead)
+    check_anchor(anchor, state.vocabulary, now, ahead=ahead)
     known = state.anchors.get(anchor.name)
     if known is None and not (anchor.instant or anchor.first_day):
         raise InvalidInput("No date is given.", where="instant", next_step="Give the date, or an instant.")

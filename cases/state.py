@@ -87,6 +87,7 @@ class CaseVocabulary(Message):
     ``by_notice`` are the clauses that a notice performs, ``by_confirmation`` those that each holder's word performs;
     ``by_other_means`` those of which two people may record that they were performed by other means than the engine's.
     ``offering`` are those whose notice offers its reader a right.
+    ``ahead`` are the dates that may lie in the future, as some clause counts back from them.
     """
 
     anchors: tuple[str, ...] = ()
@@ -99,6 +100,7 @@ class CaseVocabulary(Message):
     by_time: tuple[str, ...] = ()
     by_other_means: tuple[str, ...] = ()
     offering: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     grounds: tuple[str, ...] = ()
 

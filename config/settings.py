@@ -217,6 +217,12 @@ class Settings(BaseSettings):
     """Where alerts go besides mail: addresses of Apprise (chat, SMS, pagers), with blanks between them."""
     watchdog_minutes: int = Field(default=5, ge=1)
     """How often the watchdog looks for cases that were lost and duties that nobody was told of."""
+    upcoming_minutes: int = Field(default=360, ge=1)
+    """How often what is coming by the agreements' own dates is derived anew, for what no import brought up to date."""
+    standing_lead_days: int = Field(default=30, ge=1, le=366)
+    """How many days before its due date a case is opened about what an agreement's own dates start."""
+    term_reminder_days: tuple[Annotated[int, Field(gt=0)], ...] = (90, 30, 7)
+    """How many days before a term runs out by itself people are told of it."""
 
     link_days_after_closing: int = Field(default=180, ge=1)
     """How many days after its case was closed the link in a notice still opens it: longer than any school holiday."""

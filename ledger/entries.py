@@ -465,6 +465,8 @@ class CaseOpened(CaseEvent):
         agreements: those that it touches.
         report_sha256: the report as it was given.
         kept_sha256: the files that came with it.
+        clause: the one clause that it is about, where it is not about the whole event.
+        occurrence: which one of that clause's duty.
         dates_confirmed: which of the dates are hardly meant, and were confirmed nevertheless; left out where none is.
         authenticated: how it was shown who reported it, where that is known.
     """
@@ -476,6 +478,8 @@ class CaseOpened(CaseEvent):
     agreements: tuple[UUID, ...]
     report_sha256: Kept[str]
     kept_sha256: Apart[tuple[str, ...]] = ()
+    clause: IfAny[str | None] = None
+    occurrence: IfAny[int | None] = None
     dates_confirmed: IfAny[tuple[str, ...] | None] = None
     authenticated: IfAny[Authentication | None] = None
 

@@ -53,6 +53,11 @@ def duty_id(case: UUID, agreement: UUID, clause: str, occurrence: int = 1) -> UU
     return _derived("duty", case, agreement, clause, *((occurrence,) if occurrence > 1 else ()))
 
 
+def upcoming_duty_id(agreement: UUID, clause: str) -> UUID:
+    """What one clause of one agreement sets next by the agreement's own dates."""
+    return _derived("upcoming-duty", agreement, clause)
+
+
 def batch_id(case: UUID, kind: NoticeKind, clause: str, first_duty: UUID, planned_at: datetime) -> UUID:
     """One batch of notices, named by its first duty and by when it was planned."""
     return _derived("batch", case, kind.value, clause, first_duty, planned_at.isoformat())

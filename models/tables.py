@@ -79,9 +79,10 @@ class Agreement(SQLModel, table=True):
     """One signed data privacy agreement with one LEA.
 
     ``originally_signed_on`` is set for an LEA that accepted a general offer of terms: when the agreement that it joins
-    was signed. ``choices`` are those of ``config/clauses/choices.yaml`` that its parties made. ``renewal_expected_on``
-    is when the LEA gave notice that it expects to renew. It was first ``entered_on`` a day; ``disposed_end_on`` is the
-    day of the end after which all of its data was found disposed of.
+    was signed. ``choices`` are those of ``config/clauses/choices.yaml`` that its parties made. ``imported_at`` is when
+    the installation first knew it. ``renewal_expected_on`` is when the LEA gave notice that it expects to renew. It was
+    first ``entered_on`` a day; ``disposed_end_on`` is the day of the end after which all of its data was found disposed
+    of.
     """
 
     __tablename__ = "agreement"
@@ -207,6 +208,9 @@ class Case(SQLModel, table=True):
     ``responsible_id`` is whose the case is, ``deputy_id`` who stands in; where neither can, it is the organisation's
     contact's. ``undecided`` is whether its kind still waits for people to say what the matter is. ``untold`` is whether
     somebody outside opened it, of which nobody here was told yet.
+
+    Where it is about one clause of the event alone, ``clause`` names it, and ``occurrence`` which one of a duty that
+    recurs.
     """
 
     __tablename__ = "duenotice_case"
@@ -222,6 +226,8 @@ class Case(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     kind: str = Field(max_length=60)
     event: str = Field(max_length=60)
+    clause: str | None = Field(default=None, max_length=120)
+    occurrence: int | None = None
     status: CaseStatus = _word(CaseStatus, index=True)
     title: str = _sealed("case.title")
     report_digest: str = Field(unique=True)
@@ -364,6 +370,27 @@ class Duty(SQLModel, table=True):
     lacking_count: int = 0
     waits_for: list[str] = Field(default_factory=list, sa_type=JSON)
     escalated_at: datetime | None = _instant_or_none()
+
+
+class UpcomingDuty(SQLModel, table=True):
+    """The next due date of a duty that an agreement's own dates start and that no case is about yet.
+
+    It is derived from agreements and terms, as often as one likes. ``reminded_days`` is how long before it people were
+    last told of it, where the passing of time performs it.
+    """
+
+    __tablename__ = "upcoming_duty"
+    __table_args__ = (Index("upcoming_duty_due", "due_at", "id"),)
+
+    id: UUID = Field(primary_key=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    clause: str
+    occurrence: int = 1
+    owed_by: Party = _word(Party)
+    performed_by: PerformedBy = _word(PerformedBy)
+    due_date_id: str = Field(foreign_key="due_date.id")
+    due_at: datetime = _instant()
+    reminded_days: int | None = None
 
 
 class Batch(SQLModel, table=True):

@@ -48,7 +48,7 @@ from records.notices import Known, known_elements, leaving_moment
 from records.outbox import addressees_under, contacts_of_cases, may_be_told
 from records.parties import contacts_of
 from records.scope import affected_agreements, terms_in_force
-from records.terms import pinned_terms
+from records.terms import pinned_terms, school_calendars
 from terms.catalogue import Catalogue
 from terms.effective import EffectiveTerms
 
@@ -183,10 +183,11 @@ class Foresight:
         found = touched(session, kind, intake, self.now)
         scope, terms = self._agreements(session, affected_agreements(session, found.references))
         anchors = {anchor.name: anchor for anchor in (*intake.anchors(), *further)}
+        event = intake.event() or kind.event
         agreements = [item.agreement_id for item in scope]
         matter = Matter(
             kind=kind,
-            event=intake.event() or kind.event,
+            event=event,
             terms=terms,
             defaults=self.defaults,
             side=self.side,
@@ -194,6 +195,8 @@ class Foresight:
             anchors={None: anchors},
             holds={},
             awaited=kind.awaits(CaseState(anchors=anchors)),
+            calendars=school_calendars(session, agreements, terms.values(), event),
+            about=intake.about(),
             brought=dates_known(session, kind, agreements, self.now),
         )
         told = intake.facts().keys() | intake.documents()

@@ -21,13 +21,16 @@ from ledger.artifacts import store
 from ledger.entries import AgreementImported
 from mail.facts import checked_address
 from models import identifiers
+from models.defaults import Defaults
 from models.enums import ContactRole
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact
 from records.agreement_life import standing_changes
 from records.references import unreadable_csv
+from records.upcoming import Derivation, renew_upcoming
 from terms.catalogue import Catalogue
+from terms.limits import STANDARD_DEFAULTS
 
 DEMO_FILE = Path(__file__).parent.parent / "config" / "demo" / "agreements.csv"
 """One fictional district for each state that the shipped forms cover, at reserved domains."""
@@ -96,7 +99,14 @@ class ImportResult:
 
 
 def import_agreements(
-    database: Database, catalogue: Catalogue, text: str, *, file_name: str, now: datetime, actor: str
+    database: Database,
+    catalogue: Catalogue,
+    text: str,
+    *,
+    file_name: str,
+    now: datetime,
+    actor: str,
+    defaults: Defaults = STANDARD_DEFAULTS,
 ) -> ImportResult:
     """Load the agreements of a CSV file; one whose reference is known replaces what was known of it.
 
@@ -107,6 +117,7 @@ def import_agreements(
         file_name: what to call the file in problems.
         now: the instant of the import.
         actor: who imports.
+        defaults: the limits that no clause gives, for what is due next under them.
 
     Raises:
         InvalidFields: with every bad row, its line and its reason; nothing was loaded.
@@ -119,9 +130,11 @@ def import_agreements(
         changed = [row for row in rows if row.reference in before and before[row.reference] != row]
         _keep(session, new, now)
         for row in changed:
-            _replace(session, row, now)
+            _replace(session, row)
         sha256 = store(session, text.encode(), "text/csv", now)
         append(session, *_events([*new, *changed], sha256, actor, now))
+    touched = [identifiers.agreement_id(row.reference) for row in (*new, *changed)]
+    renew_upcoming(database, Derivation(catalogue, defaults, now), touched)
     return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed))
 
 
@@ -392,10 +405,10 @@ def _contact(row: AgreementRow, contact: AgreementContactRow) -> dict[str, Any]:
     return {"id": uuid4(), "agreement_id": identifiers.agreement_id(row.reference)} | contact.model_dump()
 
 
-def _replace(session: Session, row: AgreementRow, now: datetime) -> None:
+def _replace(session: Session, row: AgreementRow) -> None:
     """Change an agreement; a contact no longer named stays, since deliveries point to it, but is not written to."""
     agreement = session.get_one(Agreement, identifiers.agreement_id(row.reference))
-    agreement.sqlmodel_update(row.model_dump(exclude={"contacts"}) | {"imported_at": now})
+    agreement.sqlmodel_update(row.model_dump(exclude={"contacts"}))
     session.add(agreement)
     kept = {
         (contact.role, contact.email): contact

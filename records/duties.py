@@ -14,6 +14,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, insert, select, update
 
 from cases.anchors import AnchorMap, clock_anchors
+from cases.intake import About
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.state import CaseState, CaseVocabulary
@@ -27,9 +28,13 @@ from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, Performed
 from models.tables import Agreement, Case, CaseAgreement, CaseAnchor, Duty
 from records.anchors import Suspension, anchors_by_agreement, current_anchors, suspensions
 from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
-from terms.anchors import needs_instant
+from records.terms import school_calendars
+from terms.agreement_terms import own_dates
+from terms.anchors import facts_of, may_lie_ahead, needs_instant
+from terms.calendars import SchoolCalendar
 from terms.duties import HOLD_LIFTED, DueDuty, duties_for
 from terms.effective import EffectiveClause, EffectiveTerms
+from terms.errors import CalendarTooShort
 from terms.trace import each_time_sentence
 
 
@@ -59,6 +64,8 @@ class Matter:
             agreement.
         times: how often a dated fact has come about, under None or an agreement; once where nothing is said.
         begun: the clauses under which the clock of a duty runs: one that nothing starts any more is cancelled.
+        calendars: the school calendars of those agreements for which one is loaded.
+        about: the one clause that it is about, with what that brings about; None where it is about the whole event.
     """
 
     kind: Kind
@@ -74,6 +81,8 @@ class Matter:
     brought: Mapping[UUID, Mapping[str, datetime | date]] = field(default_factory=dict)
     times: Mapping[UUID | None, Mapping[str, int]] = field(default_factory=dict)
     begun: frozenset[str] = frozenset()
+    calendars: Mapping[UUID, SchoolCalendar] = field(default_factory=dict)
+    about: About | None = None
 
 
 def compute_duties(
@@ -127,8 +136,10 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
     of_case = {clause for clause, _ in rows}
     about = [clause for effective in terms.values() for clause in effective.clauses.values()]
     event = [clause for clause in about if clause.event == case.event]
+    chain = [clause for effective in terms.values() for clause in chain_of(effective, case.event, about_of(case))]
     dates = dict.fromkeys(anchor for effective in terms.values() for anchor in effective.events.get(case.event, ()))
-    known = tuple(anchor for anchor in dates if anchor != HOLD_LIFTED)
+    matters = {fact for clause in chain for fact in facts_of(clause)} if case.clause else dates.keys()
+    known = tuple(anchor for anchor in dates if anchor != HOLD_LIFTED and anchor in matters)
     instants = {name for effective in terms.values() for name in needs_instant(effective, case.event)}
 
     def performed(how: PerformedBy) -> tuple[str, ...]:
@@ -145,6 +156,7 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
         by_time=performed(PerformedBy.TIME),
         by_other_means=tuple(sorted({clause.id for clause in about if clause.may_be_done_elsewhere} & of_case)),
         offering=tuple(sorted({clause.id for clause in about if clause.offers} & of_case)),
+        ahead=tuple(name for name in known if any(may_lie_ahead(clause, name) for clause in chain)),
         asked=asked_dates(session, case, terms.values()),
         grounds=tuple(sorted({ground for clause in event for ground in clause.grounds})),
     )
@@ -183,8 +195,9 @@ def matter_of(
     kind = kind_named(case.kind)
     anchors = anchors_by_agreement(session, case.id)
     state = CaseState(anchors=anchors[None], dismissed=case.status is CaseStatus.DISMISSED)
+    agreements = session.exec(select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case.id)).all()
     brought, times = _brought_about(session, case, terms)
-    for agreement_id, dates in dates_known(session, kind, _agreements_of(session, kind, case.id), now).items():
+    for agreement_id, dates in dates_known(session, kind, agreements, now).items():
         brought[agreement_id] |= dates
     return Matter(
         kind=kind,
@@ -200,7 +213,28 @@ def matter_of(
         brought=brought,
         times=times,
         begun=_begun(session, case.id),
+        calendars=school_calendars(session, agreements, terms.values(), case.event),
+        about=about_of(case),
     )
+
+
+def about_of(case: Case) -> About | None:
+    """The one clause that a case is about, if it is about one alone."""
+    return About(case.clause, case.occurrence or 1) if case.clause else None
+
+
+def chain_of(terms: EffectiveTerms, event: str, about: About | None) -> tuple[EffectiveClause, ...]:
+    """The clauses with a clock that a case may open: all of its event, or one with what it brings about in turn."""
+    dated = terms.dated.get(event, ())
+    if about is None:
+        return dated
+    names = {about.clause}
+    while True:
+        facts = {clause.dates for clause in dated if clause.id in names}
+        more = {clause.id for clause in dated if not facts.isdisjoint(clause.anchors)} - names
+        if not more:
+            return tuple(clause for clause in dated if clause.id in names)
+        names |= more
 
 
 def dates_known(
@@ -221,11 +255,6 @@ class DatesKnown(Protocol):
         self, session: Session, agreements: Sequence[UUID], now: datetime
     ) -> Mapping[UUID, Mapping[str, date]]:
         """The dated facts that are known of each of some agreements."""
-
-
-def _agreements_of(session: Session, kind: Kind, case_id: UUID) -> Sequence[UUID]:
-    of_case = select(CaseAgreement.agreement_id).where(CaseAgreement.case_id == case_id)
-    return session.exec(of_case).all() if kind.dated_by else ()
 
 
 def _begun(session: Session, case_id: UUID) -> frozenset[str]:
@@ -334,18 +363,13 @@ def computed_duties(matter: Matter, scope: Iterable[InScope]) -> Iterator[Comput
     """Every duty of every agreement in scope; agreements with equal terms, zone and dates share the arithmetic."""
     shared: dict[tuple[object, ...], _Computed] = {}
     for agreement_id, zone, terms_hash, executed, original, expires, terminated in scope:
-        dates = {
-            "executed": executed,
-            "originally_signed": original,
-            "subscribed": executed if original else None,
-            "expires": expires,
-            "terminated": terminated,
-        }
+        dates = own_dates(executed, original, expires, terminated)
         terms = matter.terms[terms_hash]
         own = {name: dates[name] for name in terms.agreement_dates} if matter.kind.uses_agreement_dates else {}
         separate = (matter.anchors, matter.holds, matter.closed, matter.brought)
         alone = any(agreement_id in facts for facts in separate)
-        key = (agreement_id if alone else None, terms_hash, zone, *own.values())
+        calendar = matter.calendars.get(agreement_id)
+        key = (agreement_id if alone else None, terms_hash, zone, calendar, *own.values())
         if key not in shared:
             shared[key] = _compute_one(matter, agreement_id, terms, zone, own)
         for due_date_id, due_date, status in shared[key]:
@@ -369,10 +393,16 @@ def _compute_one(
     held = any(hold.lasts for hold in holds)
     awaited = {*matter.awaited, *(f"{matter.side.value}_{name}" for name in matter.awaited)}
     rounds = {clause: closed + 1 for clause, closed in matter.closed.get(agreement_id, {}).items()}
+    about = matter.about
+    if about:
+        rounds[about.clause] = about.occurrence
+    chain = {clause.id for clause in chain_of(terms, event, about)}
     found: _Computed = []
-    for duty in duties_for(terms, event, given, zone=zone, defaults=matter.defaults, occurrences=rounds):
+    for duty in _duties_by_calendar(matter, terms, given, zone, rounds, matter.calendars.get(agreement_id)):
         status = DutyStatus(duty.status)
-        if duty.owed_by is not matter.side and not _is_chased(matter, duty):
+        if duty.clause not in chain or (duty.owed_by is not matter.side and not _is_chased(matter, duty)):
+            continue
+        if about and duty.clause == about.clause and duty.occurrence != about.occurrence:
             continue
         clause = terms.clauses[duty.clause]
         if not _is_started(matter.kind, duty, clause, awaited, given):
@@ -388,6 +418,23 @@ def _compute_one(
         stored = stored_due_date(duty, terms.hash, zone)
         found.append((stored.id, stored, status))
     return found
+
+
+def _duties_by_calendar(
+    matter: Matter,
+    terms: EffectiveTerms,
+    given: Mapping[str, datetime | date],
+    zone: str,
+    rounds: Mapping[str, int],
+    calendar: SchoolCalendar | None,
+) -> tuple[DueDuty, ...]:
+    """The duties of one agreement; a school calendar that ends too early is as good as none, and the reasons say so."""
+    try:
+        return duties_for(
+            terms, matter.event, given, zone=zone, calendar=calendar, defaults=matter.defaults, occurrences=rounds
+        )
+    except CalendarTooShort:
+        return _duties_by_calendar(matter, terms, given, zone, rounds, None)
 
 
 def _is_started(kind: Kind, duty: DueDuty, clause: EffectiveClause, awaited: Set[str], given: Collection[str]) -> bool:
@@ -416,8 +463,11 @@ def _is_chased(matter: Matter, duty: DueDuty) -> bool:
     """Whether this side keeps the clock of a duty that the other side owes it.
 
     It does where it asks every holder for its word: that of the party that owes the duty performs it, and what only
-    time ends follows from it. Whatever the other side has to send, it sends by means of its own.
+    time ends follows from it. Whatever the other side has to send, it sends by means of its own. In the matter of one
+    clause it has to know what time ends, whoever could prevent that.
     """
+    if matter.about:
+        return duty.performed_by is PerformedBy.TIME
     word_or_time = duty.performed_by in (PerformedBy.CONFIRMATION, PerformedBy.TIME)
     return bool(matter.kind.holders_see) and duty.owed_to is matter.side and word_or_time
 

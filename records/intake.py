@@ -127,11 +127,14 @@ def _keep(
     agreements = affected_agreements(session, touched(session, kind, intake, now).references)
     anchors = (*intake.anchors(), *prepare(session, kind, intake, now, side))
     kept_sha256 = _keep_files(session, intake, now)
+    about = intake.about()
     session.add(
         Case(
             id=case_id,
             kind=kind.name,
             event=intake.event() or kind.event,
+            clause=about.clause if about else None,
+            occurrence=about.occurrence if about else None,
             status=CaseStatus.REPORTED,
             title=intake.title,
             report_digest=given.digest,
@@ -159,6 +162,8 @@ def _keep(
         agreements=tuple(agreements),
         report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
         kept_sha256=kept_sha256,
+        clause=about.clause if about else None,
+        occurrence=about.occurrence if about else None,
         dates_confirmed=given.dates_confirmed or None,
         authenticated=authenticated,
     )

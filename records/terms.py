@@ -9,14 +9,15 @@ from uuid import UUID, uuid4
 
 from sqlmodel import Session, col, select
 
-from config.database import Database
+from config.database import KEYS_A_STATEMENT, Database
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import AgreementAmended, CalendarImported
 from models import tables
-from models.grouping import grouped
+from models.grouping import grouped, parts
 from records.references import agreement_named
 from terms.agreement_terms import AgreementTerms
+from terms.anchors import counts_school_days
 from terms.calendars import SchoolCalendar
 from terms.catalogue import load_catalogue
 from terms.effective import Amendment, EffectiveTerms, effective_terms
@@ -68,10 +69,26 @@ def school_calendar(session: Session, agreement: UUID) -> SchoolCalendar | None:
         .where(tables.SchoolCalendar.agreement_id == agreement)
         .order_by(col(tables.SchoolCalendar.imported_at).desc())
     ).first()
-    if newest is None:
-        return None
-    closed = frozenset(date.fromisoformat(day) for day in newest.closed_days)
-    return SchoolCalendar(newest.first_day, newest.last_day, closed, newest.source_sha256)
+    return _calendar(newest) if newest else None
+
+
+def school_calendars(
+    session: Session, agreements: Sequence[UUID], terms: Iterable[EffectiveTerms], event: str
+) -> dict[UUID, SchoolCalendar]:
+    """The newest school calendar of each of some agreements, where an event's clauses count school days at all."""
+    if not any(counts_school_days(effective, event) for effective in terms):
+        return {}
+    kept = tables.SchoolCalendar
+    found: dict[UUID, SchoolCalendar] = {}
+    for some in parts(agreements, KEYS_A_STATEMENT):
+        rows = session.exec(select(kept).where(col(kept.agreement_id).in_(some)).order_by(col(kept.imported_at)))
+        found |= {row.agreement_id: _calendar(row) for row in rows}
+    return found
+
+
+def _calendar(row: tables.SchoolCalendar) -> SchoolCalendar:
+    closed = frozenset(date.fromisoformat(day) for day in row.closed_days)
+    return SchoolCalendar(row.first_day, row.last_day, closed, row.source_sha256)
 
 
 def stored_agreement(database: Database, reference: str) -> AgreementTerms:

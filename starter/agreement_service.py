@@ -17,6 +17,7 @@ from records.agreement_life import end_of, record_life
 from records.end_of_agreement import case_of_end
 from records.ends import open_end
 from records.references import agreement_named
+from records.upcoming import Derivation, derive_upcoming
 from starter.case_service import CaseService
 from starter.start import end_rules
 
@@ -80,6 +81,9 @@ class AgreementService:
             before = case_of_end(session, agreement_id)
             made = open_end(session, end_rules(self._resources), agreement_id, now)
             ended = end_of(session.get_one(Agreement, agreement_id), now) is not None
+            session.flush()
+            derivation = Derivation(self._resources.catalogue, self._resources.settings.defaults, now)
+            derive_upcoming(session, derivation, [agreement_id])
         return made or before, made is not None, ended
 
     async def _end(self, case_id: UUID, reason: str, actor: str) -> None:

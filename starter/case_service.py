@@ -48,14 +48,14 @@ from queries.consequences import Consequences, Foresight
 from queries.drafts import check_read
 from records.acts import record_act
 from records.anchors import anchors_by_agreement
-from records.intake import intake_digest, keep_intake, prepare
+from records.intake import keep_intake, prepare
 from records.keeping import disposals_kept_back
 from records.preparing import complete, keep, let_go
 from records.restore import known_state
 from records.scope import require_case
 from records.summary import summarise
 from starter.resources import Resources, utc_now
-from starter.start import notice_policy, start_case
+from starter.start import intake_namer, notice_policy, start_case
 from starter.writing import notice_writer, smtp_server
 
 _log = get_logger("case_service")
@@ -387,7 +387,7 @@ def foresight(resources: Resources, now: datetime) -> Foresight:
 
 def digest_of(resources: Resources, intake: Intake) -> str:
     """What names an intake in this installation, by its content."""
-    return intake_digest(intake, resources.keyring.derive(b"report digest"))
+    return intake_namer(resources.keyring)(intake)
 
 
 def doubts_of_intake(kind: Kind, intake: Intake, now: datetime) -> tuple[Doubt, ...]:

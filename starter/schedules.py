@@ -1,4 +1,4 @@
-"""What Temporal starts by itself: the watchdog, every few minutes."""
+"""What Temporal starts by itself: the watchdog every few minutes, and what is coming a few times a day."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from cases.messages import Sweep
+from cases.messages import RenewUpcoming, Sweep
 from models.identifiers import TASK_QUEUE
+from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
 
 WATCHDOG = "watchdog"
 """The id of the schedule; its workflows are named after it and the instant at which each starts."""
+
+UPCOMING = "upcoming"
+"""The id of the schedule by which what is coming is derived anew."""
 
 CATCH_UP = timedelta(minutes=1)
 """How late a sweep may start: those missed while the server was down are not made up for, since one does it all."""
@@ -30,8 +34,21 @@ CATCH_UP = timedelta(minutes=1)
 
 async def keep_watchdog(client: Client, minutes: int) -> None:
     """Have the watchdog sweep every ``minutes``, whatever was agreed on before; it makes its first sweep at once."""
+    await _keep(
+        client, ScheduleActionStartWorkflow(WatchdogWorkflow.run, Sweep(), id=WATCHDOG, task_queue=TASK_QUEUE), minutes
+    )
+
+
+async def keep_upcoming(client: Client, minutes: int) -> None:
+    """Have what is coming derived anew every ``minutes``; for the first time at once."""
+    action = ScheduleActionStartWorkflow(UpcomingWorkflow.run, RenewUpcoming(), id=UPCOMING, task_queue=TASK_QUEUE)
+    await _keep(client, action, minutes)
+
+
+async def _keep(client: Client, action: ScheduleActionStartWorkflow, minutes: int) -> None:
+    """Start ``action`` every ``minutes`` under the schedule of its id, and now."""
     schedule = Schedule(
-        action=ScheduleActionStartWorkflow(WatchdogWorkflow.run, Sweep(), id=WATCHDOG, task_queue=TASK_QUEUE),
+        action=action,
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=minutes))]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
     )
@@ -40,6 +57,6 @@ async def keep_watchdog(client: Client, minutes: int) -> None:
         return ScheduleUpdate(schedule)
 
     try:
-        await client.create_schedule(WATCHDOG, schedule, trigger_immediately=True)
+        await client.create_schedule(action.id, schedule, trigger_immediately=True)
     except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(WATCHDOG).update(changed)
+        await client.get_schedule_handle(action.id).update(changed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,14 +13,17 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from cases.intake import Intake
 from cases.kinds import kind_named
 from cases.state import CaseInput, NoticePolicy
 from config.database import Database
+from config.keyring import Keyring
 from config.settings import Settings
 from models import identifiers
 from models.search_attributes import CASE_KIND
 from models.tables import Case
 from records.ends import Rules
+from records.intake import intake_digest
 from records.restore import restore_state
 from starter.resources import Resources
 
@@ -45,6 +48,12 @@ def notice_policy(settings: Settings) -> NoticePolicy:
         holder_link_days=settings.holder_link_days,
         answer_days=settings.defaults.answer_days,
     )
+
+
+def intake_namer(keyring: Keyring) -> Callable[[Intake], str]:
+    """What names an intake by its content, under this installation's key: the same intake is the same case."""
+    key = keyring.derive(b"report digest")
+    return lambda intake: intake_digest(intake, key)
 
 
 def end_rules(resources: Resources) -> Rules:

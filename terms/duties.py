@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import islice
 from types import MappingProxyType
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -201,6 +202,18 @@ def _duties(
         ) from None
 
 
+def occurrences_of(
+    terms: EffectiveTerms, clause_id: str, anchors: Anchors, *, zone: str, defaults: Defaults = STANDARD_DEFAULTS
+) -> Iterator[DueDuty]:
+    """The duty under one clause, and where it recurs, each one after it, without end; all else is as in ``duties_for``.
+
+    Raises: as ``duties_for``, and ``UnknownClause``.
+    """
+    clause = terms.clause(clause_id)
+    _check_anchors(terms, clause.event, anchors)
+    yield from _Count(terms, anchors, zone_of(zone), None, defaults).occurrences(clause)
+
+
 def _check_occurrences(occurrences: Mapping[str, int]) -> None:
     for clause, wanted in occurrences.items():
         if wanted < 1:
@@ -269,9 +282,13 @@ class _Count:
 
     def duties(self, clause: EffectiveClause, wanted: int) -> Iterator[DueDuty]:
         """A clause's duty and, where it recurs, as many occurrences as are wanted."""
+        return islice(self.occurrences(clause), wanted)
+
+    def occurrences(self, clause: EffectiveClause) -> Iterator[DueDuty]:
+        """A clause's duty and, where it recurs, each one after it, without end."""
         last = self.duty(clause)
         yield last
-        for _ in range(1, wanted if clause.recurs else 1):
+        while clause.recurs:
             last = self.duty(clause, last)
             yield last
 
@@ -348,7 +365,7 @@ class _Count:
         if sources := self._not_recorded(clause):
             said.why.append(f"A sooner limit would win, and none is recorded for this agreement: {'; '.join(sources)}.")
         if NO_SCHOOL_CALENDAR in said.flags:
-            said.why.append("No school calendar is loaded, so business days stand in for school days.")
+            said.why.append("No school calendar is loaded for these days, so business days stand in for school days.")
         if clause.last_moment:
             said.why.append("That is the last moment and not the plan: it is to be done as soon as it can be.")
         return soonest

@@ -136,6 +136,7 @@ async def _import(site: Site, actor: str, file: UploadFile | str | None) -> Impo
         file_name=name,
         now=site.clock(),
         actor=actor,
+        defaults=site.resources.settings.defaults,
     )
 
 

@@ -42,6 +42,7 @@ from web import (
     passkeys,
     proposals,
     referral,
+    upcoming,
     vendor_links,
 )
 from web.failures import Failures
@@ -73,6 +74,7 @@ PARTS = (
     api,
     many,
     data_holders,
+    upcoming,
 )
 """The modules of pages; each has a router."""
 

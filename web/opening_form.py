@@ -13,13 +13,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.datastructures import FormData
 
-from cases.fields import FormField, Shape, fields_of
+from cases.fields import FormField, Shape
 from cases.intake import ApproximateTime, Intake, Person, check_intake, parse_intake
 from cases.kind import Kind
 from cases.plausibility import dates_of_intake, order_problems
 from cases.values import KeptFile
 from config.settings import Person as Contact
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
+from records.choices import intake_fields
 from web.choice import Choice
 from web.inputs import read_text
 from web.site import incomplete, text_of, texts_of
@@ -90,7 +91,7 @@ class OpeningForm:
     @classmethod
     def read(cls, kind: Kind, form: FormData) -> OpeningForm:
         """What was posted; a field that is absent is blank."""
-        asked = fields_of(kind.intake)
+        asked = intake_fields(kind)
         names = ("zone", *(name for one in asked for name in input_names(one)))
         ticked = {one.name: frozenset(texts_of(form, one.name)) for one in asked if one.offered}
         return cls(kind, {name: text_of(form, name) for name in names}, ticked, Choice.read(form))
@@ -101,7 +102,7 @@ class OpeningForm:
         form = cls.read(kind, FormData())
         typed = {
             f"{one.name}_{part}": text
-            for one in fields_of(kind.intake)
+            for one in intake_fields(kind)
             if one.prefilled
             for part, text in zip(PERSON_PARTS, (contact.name, contact.email, contact.phone), strict=True)
         }
@@ -110,7 +111,7 @@ class OpeningForm:
     @property
     def fields(self) -> tuple[FormField, ...]:
         """The fields that the form asks for, but for the agreements."""
-        return tuple(one for one in fields_of(self.kind.intake) if one.name != AGREEMENTS)
+        return tuple(one for one in intake_fields(self.kind) if one.name != AGREEMENTS)
 
     @property
     def sections(self) -> Mapping[str, tuple[FormField, ...]]:
@@ -128,7 +129,7 @@ class OpeningForm:
     def _labels(self) -> dict[str, str]:
         """What the form calls each field, in the order in which it asks."""
         what, when, who = self.sections.values()
-        named = {one.name: one.label for one in fields_of(self.kind.intake)}
+        named = {one.name: one.label for one in intake_fields(self.kind)}
         zone = {"zone": "Time zone of the times below"}
         return {
             **{one.name: one.label for one in what},

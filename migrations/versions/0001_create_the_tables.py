@@ -159,6 +159,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=60), nullable=False),
         sa.Column("event", sa.String(length=60), nullable=False),
+        sa.Column("clause", sa.String(length=120), nullable=True),
+        sa.Column("occurrence", sa.Integer(), nullable=True),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("title", sa.LargeBinary(), nullable=False),
         sa.Column("report_digest", sa.String(), nullable=False),
@@ -343,6 +345,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_subprocessor_agreement_id"), "subprocessor", ["agreement_id"], unique=False)
+    op.create_table(
+        "upcoming_duty",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("clause", sa.String(), nullable=False),
+        sa.Column("occurrence", sa.Integer(), nullable=False),
+        sa.Column("owed_by", sa.String(length=32), nullable=False),
+        sa.Column("performed_by", sa.String(length=32), nullable=False),
+        sa.Column("due_date_id", sa.String(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reminded_days", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agreement_id"],
+            ["agreement.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["due_date_id"],
+            ["due_date.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_upcoming_duty_agreement_id"), "upcoming_duty", ["agreement_id"], unique=False)
+    op.create_index("upcoming_duty_due", "upcoming_duty", ["due_at", "id"], unique=False)
     op.create_table(
         "web_session",
         sa.Column("id", sa.Uuid(), nullable=False),

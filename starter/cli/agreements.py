@@ -48,9 +48,15 @@ def import_(
     if (file is None) != demo:
         raise InvalidInput("Name one file, or --demo for the fictional districts.")
     path = DEMO_FILE if file is None else file
-    _, database = open_installation()
+    settings, database = open_installation()
     result = import_agreements(
-        database, load_catalogue(), _read(path), file_name=path.name, now=utc_now(), actor=actor()
+        database,
+        load_catalogue(),
+        _read(path),
+        file_name=path.name,
+        now=utc_now(),
+        actor=actor(),
+        defaults=settings.defaults,
     )
     console.print(f"{result.added} added, {result.changed} changed, {result.unchanged} as they were.")
 

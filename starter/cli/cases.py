@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cases.fields import FormField, Shape, fields_of
+from cases.fields import FormField, Shape
 from cases.intake import parse_intake
 from cases.kind import Kind
 from cases.kinds import KINDS
@@ -32,6 +32,7 @@ from queries.case_lists import NOBODY, CaseFilter, CasePlace, list_cases
 from queries.cases import read_case, read_case_head
 from queries.duties import read_cohorts
 from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, ProposalView
+from records.choices import intake_fields
 from records.holders import holder_key
 from starter.cli import acts, checking, many
 from starter.cli.acts import LOOK_AGAIN_SECONDS
@@ -72,7 +73,7 @@ def register(app: typer.Typer) -> None:
 
 def _opening(kind: Kind) -> Callable[..., None]:
     """The command that opens a case: an option for each field of its intake, or one file with all of them."""
-    fields = fields_of(kind.intake)
+    fields = intake_fields(kind)
 
     def open_(file: Path | None = None, yes: bool = False, dates_confirmed: bool = False, **given: Any) -> None:
         values = (

@@ -28,6 +28,7 @@ COMMANDS = {
     "terms": ("terms", "Read and check the clauses."),
     "calendars": ("calendars", "School calendars of the LEAs."),
     "needs-you": ("needs", "What needs people in all cases, what is overdue first."),
+    "duties": ("duties", "What is coming across all agreements, soonest first."),
     "answers": ("answers", "What the LEAs of a case answered."),
     "notices": ("notices", "Show what a notice would say, with made-up data or a case's own."),
     "links": ("links", "The links in notices: replace them, or take them back."),

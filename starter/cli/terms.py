@@ -166,13 +166,16 @@ def amend(
 ) -> None:
     """Enter what the parties changed for one agreement (Exhibit H); open cases keep the terms they pinned."""
     from records.terms import store_amendments  # with the database, only once the file is sound
+    from records.upcoming import Derivation, renew_for
     from starter.cli.console import open_installation
     from starter.command_line import actor
     from starter.resources import utc_now
 
     changes = _amendments(file)
-    _, database = open_installation()
-    terms = store_amendments(database, agreement, changes, read_bytes(file), actor=actor(), now=utc_now())
+    settings, database = open_installation()
+    now = utc_now()
+    terms = store_amendments(database, agreement, changes, read_bytes(file), actor=actor(), now=now)
+    renew_for(database, Derivation(load_catalogue(), settings.defaults, now), agreement)
     for clause in dict.fromkeys(change.clause for change in changes):
         typer.echo(f"{clause}: {value_of(terms.clause(clause))}")
 

@@ -40,7 +40,7 @@ from starter.local.temporal_server import (
     temporal_server,
 )
 from starter.resources import Resources, connect, utc_now
-from starter.schedules import keep_watchdog
+from starter.schedules import keep_upcoming, keep_watchdog
 from web.app import create_app
 from worker import build_worker
 
@@ -165,6 +165,7 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
         await _register(resources, say)
         ends["worker"] = await parts.enter_async_context(_worker(resources))
         await keep_watchdog(resources.client, settings.watchdog_minutes)
+        await keep_upcoming(resources.client, settings.upcoming_minutes)
         started = await CaseService(resources).start_unstarted_cases()
         say(f"task queue {TASK_QUEUE}" + (f", {started} waiting cases started" if started else ""))
     with progress.part("Web") as say:

@@ -27,6 +27,7 @@ from records.agreements import import_agreements
 from records.answers import MOST_AT_ONCE, GivenAnswer, record_answers
 from records.ends import open_end, unseen_ends
 from records.offers import unanswered
+from records.terms import store_calendar
 from records.view import View
 from starter.case_service import CaseService
 from starter.rehearsals.districts import Counts, FictionalDistricts, make_districts, scaled
@@ -36,6 +37,7 @@ from starter.rehearsals.verdicts import ClauseTotal, Happening, clause_totals, h
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from starter.start import end_rules
+from terms.calendars import parse_calendar
 from terms.catalogue import load_catalogue
 
 PRODUCER = "rehearsal"
@@ -148,6 +150,8 @@ class _Rehearsal:
             now=self._now,
             actor=PRODUCER,
         )
+        if year := self._scenario.districts.school_year:
+            await asyncio.to_thread(self._load_calendars, year.as_csv())
         for name in sorted({entry.by for entry in self._scenario.timeline if isinstance(entry.act, Approve)}):
             await asyncio.to_thread(
                 add_account, resources.database, name, Role.OFFICER, made_by=PRODUCER, now=self._now
@@ -160,6 +164,12 @@ class _Rehearsal:
         for case_id in self._ends:
             await self._engine.advance_to(case_id, until)
         self._now = await self._engine.advance_to(self._case_id, until)
+
+    def _load_calendars(self, file: bytes) -> None:
+        """Import the districts' school calendar for each of them."""
+        calendar = parse_calendar(file, "school-year.csv")
+        for reference in (reference for group in self._districts.groups for reference in group):
+            store_calendar(self._engine.resources.database, reference, calendar, file, actor=PRODUCER, now=self._now)
 
     async def _carry_out(self, entry: TimelineEntry) -> None:
         if self._done:

@@ -31,6 +31,7 @@ from starter.rehearsals.timeline import (
     entry_with_act,
     entry_without_act,
 )
+from terms.calendars import CSV_COLUMNS
 from terms.clock import zone_of
 from terms.errors import ClauseFileError, FileProblem
 from terms.files import ClauseFile, Place, read_clause_file
@@ -63,11 +64,25 @@ class Source(_Part):
     found: str
 
 
+class SchoolYear(_Part):
+    """The days on which the districts' schools are open: all weekdays of a year but those on which they are closed."""
+
+    first_day: date
+    last_day: date
+    closed: tuple[date, ...] = ()
+
+    def as_csv(self) -> bytes:
+        """The school calendar as a file of the form that is imported."""
+        rows = [f"{self.first_day},{self.last_day},school year", *(f"{day},,closed" for day in self.closed)]
+        return "\n".join([",".join(CSV_COLUMNS), *rows]).encode()
+
+
 class Districts(_Part):
-    """The fictional districts whose agreements are affected, all signed on one day."""
+    """The fictional districts whose agreements are affected, all signed on one day, with one school year if any."""
 
     signed: date
     counts: Counts
+    school_year: SchoolYear | None = None
 
 
 class RehearsedCase(_Part):

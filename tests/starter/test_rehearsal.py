@@ -382,6 +382,18 @@ async def test_five_days_over_a_new_year_and_a_correction_with_its_letter(keyrin
     assert told(result, "1 LEA told"), "the confirmation is a letter"
 
 
+async def test_five_school_days_are_counted_back_over_a_break_and_an_order_not_to_tell_ends(
+    keyring: Keyring, tmp_path: Path
+) -> None:
+    result = await run_scenario(read_scenario("subpoena-illinois"), tmp_path / "engine", keyring=keyring)
+    came_off = {found.limit: (found.met, found.missed) for found in result.totals}
+    assert came_off == {"5 school days before": (2, 0), "24 hours (default)": (1, 0)}
+    due = [found.due[0].replace(microsecond=0) for found in result.totals if found.due]
+    last_school_day, after_the_order = "2026-03-17T23:59:59-05:00", "2026-03-21T12:00:00-05:00"
+    assert due == [datetime.fromisoformat(day) for day in (last_school_day, after_the_order)]
+    assert told(result, "the case is closed")
+
+
 @pytest.mark.parametrize("name", find_scenarios())
 def test_a_scenario_is_moved_to_where_weekdays_and_wall_clocks_are_the_same(name: str) -> None:
     scenario = read_scenario(name)

@@ -128,6 +128,7 @@ def test_duties_owed_to_others_than_the_two_sides_are_named_so() -> None:
     assert others == {
         ("referral.notice", Party.PARENT),
         ("breach.family-notice", Party.FAMILIES),
+        ("offer.withdrawal", Party.AGENCY),
         ("rights.annual-notice", Party.FAMILIES),
     }
     assert terms_of("ndpa-v1", "NY").clause("audit.state").owed_to is Party.AGENCY

@@ -1,0 +1,154 @@
+"""What SQL and the clauses say of a case about one clause: what it may be about, and what its act performs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+
+from sqlmodel import Session, col, select
+
+from cases.anchors import check_past
+from cases.intake import Intake
+from cases.kinds import KINDS
+from cases.standing_duty import COUNTED_FROM, STANDING_DUTY, CarriedOut, DatedMatter
+from cases.values import AnchorValue
+from ledger.entries import JsonObject
+from models.enums import Party, PerformedBy
+from models.errors import InvalidFields, InvalidInput, Refused
+from models.phrases import counted
+from models.tables import Agreement
+from records.acts import Recording
+from records.performed_acts import perform_by_act, running_acts
+from records.scope import terms_in_force
+from terms.anchors import may_lie_ahead, needs_instant
+from terms.catalogue import Catalogue, load_catalogue
+from terms.effective import EffectiveClause, EffectiveTerms, effective_terms
+
+LISTED = 10
+"""How many agreements a problem names; the others are counted."""
+
+SIDES = (Party.PROVIDER, Party.LEA)
+
+
+def serves(clause: EffectiveClause) -> bool:
+    """Whether a case of this kind is about a clause: a duty of an event that no other kind serves, or one that recurs.
+
+    What comes round again by the agreement's own dates is no part of the matter that another kind takes up.
+    """
+    others = {kind.event for kind in KINDS.values() if kind is not STANDING_DUTY}
+    mine = clause.recurs or clause.event not in others
+    return mine and clause.performed_by is not PerformedBy.TIME and clause.owed_by in SIDES
+
+
+@lru_cache
+def served_clauses(catalogue: Catalogue) -> frozenset[str]:
+    """The ids of the clauses, under any terms, that a case of this kind may be about."""
+    every = (clause for terms in _all_terms(catalogue) for clauses in terms.dated.values() for clause in clauses)
+    return frozenset(clause.id for clause in every if serves(clause))
+
+
+def choices() -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """What a person may record, by field of the intake: each word, and what people call it."""
+    return {"matter": _matters(load_catalogue())}
+
+
+@lru_cache
+def _matters(catalogue: Catalogue) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for terms in _all_terms(catalogue):
+        for clauses in terms.dated.values():
+            for clause in filter(serves, clauses):
+                for fact in clause.anchors:
+                    if fact not in terms.agreement_dates:
+                        word = f"{clause.id}{COUNTED_FROM}{fact}"
+                        found.setdefault(word, f"{clause.title} (counted from: {terms.anchors[fact]})")
+    return tuple(sorted(found.items()))
+
+
+def _all_terms(catalogue: Catalogue) -> Iterator[EffectiveTerms]:
+    choices = tuple(catalogue.words.choices)
+    for form_id, form in catalogue.forms.items():
+        for state in (None, *form.supplements):
+            yield effective_terms(catalogue, form_id, state, choices=choices)
+
+
+def prepare_intake(session: Session, intake: Intake, now: datetime, side: Party) -> tuple[AnchorValue, ...]:
+    """Check a matter against the terms of its agreements; no further fact follows from it.
+
+    Raises:
+        InvalidFields: no such matter is known, some agreement's terms do not hold it, or its date cannot be.
+    """
+    if not isinstance(intake, DatedMatter):
+        return ()
+    if intake.matter not in dict(_matters(load_catalogue())):
+        raise InvalidFields(
+            (InvalidInput("No clause counts time from this.", where="matter", next_step="Choose one of those listed."),)
+        )
+    rows = session.exec(select(Agreement).where(col(Agreement.reference).in_(set(intake.agreements)))).all()
+    terms = terms_in_force(session, load_catalogue(), rows, now.date())
+    holding = {row.reference: _clause(terms[row.id], intake) for row in rows}
+    without = sorted(reference for reference, clause in holding.items() if clause is None)
+    if without:
+        more = f" and {counted(len(without) - LISTED, 'other')}" if len(without) > LISTED else ""
+        problem = InvalidInput(
+            f"The terms of {', '.join(without[:LISTED])}{more} have no such duty.",
+            where="agreements",
+            next_step="Leave them out: `duenotice duties upcoming --all --agreement` shows what terms hold.",
+        )
+        raise InvalidFields((problem,))
+    if all(clause.owed_by is not side for clause in holding.values() if clause):
+        others = InvalidInput(
+            "This is owed by the other side, and its clock is theirs.",
+            where="matter",
+            next_step="Choose what is owed by your own side.",
+        )
+        raise InvalidFields((others,))
+    if wrong := _date_problem(intake, terms.values(), [clause for clause in holding.values() if clause], now):
+        raise InvalidFields((wrong,))
+    return ()
+
+
+def _clause(terms: EffectiveTerms, matter: DatedMatter) -> EffectiveClause | None:
+    """The clause of a matter in some terms, where they hold it and it counts from that fact."""
+    clause = terms.clauses.get(matter.clause)
+    return clause if clause and clause.dated and matter.fact in clause.anchors else None
+
+
+def _date_problem(
+    matter: DatedMatter, terms: Iterable[EffectiveTerms], clauses: list[EffectiveClause], now: datetime
+) -> InvalidInput | None:
+    anchor = matter.happened.anchor(matter.fact)
+    hours = any(matter.fact in needs_instant(effective, matter.event()) for effective in terms)
+    if anchor.instant is None and hours:
+        return InvalidInput(
+            "Hours are counted from this, so a day is not enough.",
+            where="happened",
+            next_step="Give the time and its zone.",
+        )
+    if any(may_lie_ahead(clause, matter.fact) for clause in clauses):
+        return None
+    problem = check_past(anchor, now)
+    return problem and InvalidInput(problem.message, where="happened", next_step=problem.next_step)
+
+
+def record_act(recording: Recording) -> JsonObject:
+    """Store that what the clause asks for was done.
+
+    Raises:
+        Refused: nothing is open that an act performs, or it was due meanwhile.
+        InvalidInput: several things are, and none is named.
+    """
+    act = recording.message.act
+    assert isinstance(act, CarriedOut), "the kind has no other act of its own"
+    duties = running_acts(recording, act.clause)
+    if not duties:
+        raise Refused(
+            "Nothing is open here that is performed by doing something.",
+            next_step="A notice is performed by being sent, and a document by being given: look at the case's page.",
+        )
+    if len(names := sorted({duty.clause for duty in duties})) > 1:
+        raise InvalidInput(
+            "Several things are to be done.", where="clause", next_step=f"Say which of them: {', '.join(names)}."
+        )
+    return perform_by_act(recording, duties, act.done_at)

@@ -1,0 +1,232 @@
+"""Cases about one clause: what a person may record, what is opened by itself, and what an act performs."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlmodel import select
+
+from cases.acts import SetDate
+from cases.intake import ApproximateTime, parse_intake
+from cases.standing_duty import STANDING_DUTY, CarriedOut, DatedMatter
+from config.database import Database
+from models.enums import DutyStatus, Party, Verdict
+from models.errors import InvalidFields, Refused
+from models.tables import Case, UpcomingDuty
+from queries.upcoming import Coming, Looking, read_upcoming
+from records.choices import intake_fields
+from records.intake import keep_intake
+from records.occurrences import Opening, open_occurrences
+from records.terms import store_calendar
+from records.upcoming import Derivation, derive_upcoming
+from terms.calendars import SchoolCalendar
+from terms.limits import STANDARD_DEFAULTS
+from tests.support.case_in_sql import CATALOGUE, CaseInSql, Place, keep_agreement
+
+NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+ILLINOIS, OREGON, NEW_YORK = Place("ndpa-v1", "IL"), Place("ndpa-v2", "OR"), Place("ndpa-v1", "NY")
+OPENING = Opening(Party.PROVIDER, timedelta(days=30), lambda intake: str(intake.identity()))
+
+
+def matter(what: str, when: datetime | date, *places: Place) -> DatedMatter:
+    happened = {"kind": "instant", "at": when} if isinstance(when, datetime) else {"kind": "date", "first_day": when}
+    given = {"title": "A matter", "matter": what, "happened": happened, "description": "What is planned."}
+    return parse_intake(DatedMatter, given | {"agreements": [place.reference for place in places]})
+
+
+def know(database: Database, *places: Place, executed: date = date(2025, 3, 2)) -> None:
+    with database.writing() as session:
+        for place in places:
+            keep_agreement(session, place, executed, NOW)
+
+
+def opened(database: Database, intake: DatedMatter, now: datetime = NOW) -> CaseInSql:
+    with database.writing() as session:
+        case_id, _ = keep_intake(session, STANDING_DUTY, intake, str(uuid4()), actor="officer", now=now)
+        session.get_one(Case, case_id).workflow_started_at = now
+    case = CaseInSql(database, case_id, now)
+    case.compute()
+    return case
+
+
+def problem(database: Database, intake: DatedMatter) -> tuple[str | None, str]:
+    with database.writing() as session, pytest.raises(InvalidFields) as caught:
+        keep_intake(session, STANDING_DUTY, intake, str(uuid4()), actor="officer", now=NOW)
+    return caught.value.problems[0].where, caught.value.problems[0].message
+
+
+def carried_out(at: datetime) -> CarriedOut:
+    return CarriedOut.model_validate(
+        {"done_at": at, "what": "Sam Lee led them through the controls.", "proof": b"minutes of the audit"}
+    )
+
+
+def test_people_choose_among_the_duties_of_the_catalogue_that_no_other_kind_serves() -> None:
+    (field,) = (field for field in intake_fields(STANDING_DUTY) if field.name == "matter")
+    words = dict(field.named_options)
+    assert words["disclosure.notice@disclosure"].endswith("(counted from: disclosure)")
+    assert {"audit.notice@requested", "addendum.notice@schedule_changed", "policy.change@effective"} <= words.keys()
+    assert not [word for word in words if word.startswith(("breach.", "disposition.")) or word.endswith("@executed")]
+    assert "addendum.objection@received" not in words, "what time performs is brought about, and not recorded"
+
+
+def test_a_case_opens_its_clause_and_nothing_else_of_the_event(database: Database) -> None:
+    know(database, OREGON)
+    case = opened(database, matter("audit.notice@requested", date(2026, 3, 2), OREGON))
+    assert case.statuses() == {"audit.notice": DutyStatus.RUNNING}, "not the yearly audit"
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(0, Verdict.ON_TIME), (1, Verdict.LATE)])
+def test_an_audit_is_allowed_within_ten_business_days(database: Database, seconds: int, verdict: Verdict) -> None:
+    know(database, NEW_YORK)
+    case = opened(database, matter("audit.notice@requested", date(2026, 3, 2), NEW_YORK))
+    due = case.duty("audit.notice").due_at
+    assert due == datetime(2026, 3, 17, 4, 59, 59, tzinfo=UTC)
+    case.now = due + timedelta(seconds=seconds)
+    case.act(carried_out(case.now))
+    assert (case.duty("audit.notice").status, case.duty("audit.notice").verdict) == (DutyStatus.PERFORMED, verdict)
+    with pytest.raises(Refused, match="Nothing is open here"):
+        case.act(carried_out(case.now))
+
+
+def test_nobody_alone_says_of_what_is_overdue_that_it_was_in_time(database: Database) -> None:
+    know(database, NEW_YORK)
+    case = opened(database, matter("audit.notice@requested", date(2026, 3, 2), NEW_YORK))
+    case.now = NOW + timedelta(days=20)
+    with pytest.raises(Refused, match="is recorded only now"):
+        case.act(carried_out(NOW + timedelta(days=1)))
+
+
+def test_what_is_planned_may_lie_ahead_only_where_a_clause_counts_back_from_it(database: Database) -> None:
+    know(database, ILLINOIS, NEW_YORK)
+    ahead = date(2026, 3, 31)
+    assert opened(database, matter("disclosure.notice@disclosure", ahead, ILLINOIS)).statuses()
+    assert problem(database, matter("audit.notice@requested", ahead, NEW_YORK)) == (
+        "happened",
+        "The date 2026-03-31 is in the future.",
+    )
+
+
+def test_what_cannot_be_is_said_at_its_field(database: Database) -> None:
+    know(database, ILLINOIS, OREGON)
+    day = date(2026, 3, 1)
+    assert problem(database, matter("audit.notice", day, OREGON)) == ("matter", "No clause counts time from this.")
+    assert problem(database, matter("addendum.notice@schedule_changed", NOW, OREGON, ILLINOIS)) == (
+        "agreements",
+        f"The terms of {ILLINOIS.reference} have no such duty.",
+    )
+    assert problem(database, matter("addendum.notice@schedule_changed", day, OREGON)) == (
+        "happened",
+        "Hours are counted from this, so a day is not enough.",
+    )
+    assert problem(database, matter("contacts.lea-change@lea_contact_changed", NOW, OREGON)) == (
+        "matter",
+        "This is owed by the other side, and its clock is theirs.",
+    )
+    unknown = matter("audit.notice@requested", day, OREGON).model_copy(
+        update={"happened": ApproximateTime(kind="unknown")}
+    )
+    assert [found.where for found in unknown.problems(NOW)] == ["happened"]
+
+
+def test_school_days_are_counted_back_over_a_break_by_the_districts_own_calendar(database: Database) -> None:
+    know(database, ILLINOIS)
+    closed = frozenset(date(2026, 3, day) for day in range(23, 28))
+    calendar = SchoolCalendar(date(2025, 8, 18), date(2026, 5, 29), closed, "0" * 64)
+    store_calendar(database, ILLINOIS.reference, calendar, b"a file", actor="officer", now=NOW)
+    case = opened(database, matter("disclosure.notice@disclosure", date(2026, 3, 31), ILLINOIS))
+    assert case.duty("disclosure.notice").due_at == datetime(2026, 3, 18, 4, 59, 59, tzinfo=UTC)
+    later = opened(database, matter("disclosure.notice@disclosure", date(2026, 11, 3), ILLINOIS))
+    assert "no-school-calendar" in later.due_date("disclosure.notice").flags, "it does not reach that far"
+
+
+def test_a_disclosure_too_near_for_the_notice_is_overdue_from_the_first_moment(database: Database) -> None:
+    know(database, ILLINOIS)
+    case = opened(database, matter("disclosure.notice@disclosure", NOW.date() + timedelta(days=2), ILLINOIS))
+    duty = case.duty("disclosure.notice")
+    assert duty.status is DutyStatus.RUNNING
+    assert duty.due_at
+    assert duty.due_at < NOW
+    items, _ = read_upcoming(database, Looking(CATALOGUE, Party.PROVIDER, OPENING.lead), Coming(), NOW, limit=10)
+    assert [(one.clause, one.overdue, one.case_id) for one in items] == [("disclosure.notice", True, case.id)]
+
+
+def renew(database: Database, now: datetime) -> list[UUID]:
+    derivation = Derivation(CATALOGUE, STANDARD_DEFAULTS, now)
+    with database.writing() as session:
+        derive_upcoming(session, derivation, [OREGON.agreement])
+        return list(open_occurrences(session, derivation, OPENING, limit=10))
+
+
+def coming(database: Database) -> dict[str, tuple[int, datetime]]:
+    with database.reading() as session:
+        return {row.clause: (row.occurrence, row.due_at) for row in session.exec(select(UpcomingDuty))}
+
+
+@pytest.mark.parametrize(("seconds", "cases"), [(1, 0), (0, 1)])
+def test_what_recurs_is_opened_the_lead_time_before_it_is_due(database: Database, seconds: int, cases: int) -> None:
+    know(database, OREGON, executed=date(2025, 4, 2))
+    due = datetime(2026, 4, 3, 4, 59, 59, tzinfo=UTC)
+    assert len(renew(database, due - OPENING.lead - timedelta(seconds=seconds))) == cases
+
+
+def test_each_occurrence_is_one_case_and_the_list_moves_on(database: Database) -> None:
+    know(database, OREGON, executed=date(2024, 3, 20))
+    due = datetime(2026, 3, 21, 4, 59, 59, tzinfo=UTC)
+    (case_id,) = renew(database, NOW)
+    assert coming(database) == {"audit.annual": (3, due.replace(year=2027))}
+    assert renew(database, NOW + timedelta(hours=6)) == []
+    case = CaseInSql(database, case_id, NOW)
+    case.compute()
+    with database.reading() as session:
+        kept = session.get_one(Case, case_id)
+        assert (kept.clause, kept.occurrence, kept.event) == ("audit.annual", 2, "audit")
+    assert [(duty.clause, duty.occurrence, duty.due_at) for duty in case.duties] == [("audit.annual", 2, due)]
+    case.now = due
+    case.act(carried_out(due))
+    assert case.duty("audit.annual", 2).verdict is Verdict.ON_TIME
+    assert renew(database, due) == []
+    assert len(renew(database, due.replace(year=2027) - timedelta(days=1))) == 1
+
+
+def test_a_sweep_that_was_away_opens_what_is_overdue_by_now(database: Database) -> None:
+    know(database, OREGON, executed=date(2025, 4, 2))
+    (case_id,) = renew(database, NOW + timedelta(days=60))
+    case = CaseInSql(database, case_id, NOW + timedelta(days=60))
+    case.compute()
+    assert case.duty("audit.annual").due_at == datetime(2026, 4, 3, 4, 59, 59, tzinfo=UTC)
+
+
+def told_of_an_addendum(database: Database) -> CaseInSql:
+    """A case in which the LEA has just been told of an addendum to the schedule of data."""
+    know(database, OREGON)
+    case = opened(database, matter("addendum.notice@schedule_changed", NOW, OREGON))
+    assert case.statuses() == {"addendum.notice": DutyStatus.RUNNING}
+    case.now += timedelta(hours=23)
+    case.send_what_leaves()
+    case.compute()
+    assert case.duty("addendum.objection").due_at == datetime(2026, 4, 3, 4, 59, 59, tzinfo=UTC)
+    return case
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(-1, DutyStatus.RUNNING), (0, DutyStatus.ELAPSED)])
+def test_silence_for_thirty_days_lets_an_addendum_in(database: Database, seconds: int, status: DutyStatus) -> None:
+    case = told_of_an_addendum(database)
+    due = case.duty("addendum.objection").due_at
+    assert due
+    case.now = due + timedelta(seconds=seconds)
+    case.compute()
+    assert case.statuses()["addendum.objection"] is status
+
+
+def test_an_objection_keeps_an_addendum_out_for_that_district(database: Database) -> None:
+    case = told_of_an_addendum(database)
+    case.now += timedelta(days=29)
+    named = {"agreement": OREGON.reference, "reason": "By e-mail of the district."}
+    case.act(SetDate.model_validate({"name": "objected", "instant": case.now, **named}))
+    assert case.statuses()["addendum.objection"] is DutyStatus.CANCELLED
+    case.now += timedelta(days=29)
+    case.compute()
+    assert case.statuses()["addendum.objection"] is DutyStatus.CANCELLED
