@@ -18,7 +18,7 @@ from cases.kind import Kind
 from cases.state import CaseState
 from cases.values import AnchorValue, Kept
 from ledger.append import append
-from ledger.artifacts import store
+from ledger.artifacts import is_kept, store
 from ledger.entries import CaseOpened
 from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus, Party
@@ -26,6 +26,7 @@ from models.errors import InvalidFields, InvalidInput
 from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact
 from records.file_types import type_of
 from records.keeping import note_keeping
+from records.parties import contact_problems, contacts_of
 from records.responsible import reporter
 from records.scope import affected_agreements
 
@@ -45,11 +46,13 @@ def keep_intake(
     now: datetime,
     dates_confirmed: tuple[str, ...] = (),
     authenticated: Authentication | None = None,
+    from_outside: bool = False,
     side: Party = Party.PROVIDER,
 ) -> tuple[UUID, bool]:
     """Keep what opens a case; return its id, and whether the same intake had opened it before.
 
-    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless; ``side`` is our own.
+    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless; ``from_outside`` is
+    whether nobody of the installation knows of it yet, and ``side`` our own.
 
     Raises:
         InvalidFields: an agreement is unknown, nobody can be written to under it, or the kind finds that it cannot be.
@@ -126,12 +129,14 @@ def _keep(
             changed_at=now,
             responsible_id=reporter(session, actor),
             undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in anchors})),
+            untold=from_outside,
         )
     )
     session.flush()
     session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
     session.flush()
     note_keeping(session, session.get_one(Case, case_id), now)
+    session.add_all(contacts_of(intake, case_id))
     session.add_all(_anchor_rows(case_id, anchors, actor, now))
     session.add_all(_fact_rows(case_id, intake, actor, now))
     return CaseOpened(
@@ -155,8 +160,11 @@ def prepare(
     """The dated facts that follow from an intake by what SQL knows, on our ``side``; nothing is written.
 
     Raises:
-        InvalidFields: the kind finds that it cannot be; each problem names its field.
+        InvalidFields: it cannot be, as the kind finds, or because it names whom nobody can write to; each problem names
+            its field.
     """
+    if problems := tuple(contact_problems(intake)):
+        raise InvalidFields(problems)
     if kind.prepares is None:
         return ()
     module, _, name = kind.prepares.partition(":")
@@ -185,7 +193,7 @@ def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, .
             continue
         if kept.content is not None:
             store(session, kept.content, type_of(kept.content, where).media_type, now)
-        elif session.get(Artifact, kept.sha256) is None:
+        elif not is_kept(session, kept.sha256):
             gone = InvalidInput("This file is not kept here any more.", where=where, next_step="Choose it again.")
             raise InvalidFields((gone,))
         else:

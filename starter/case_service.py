@@ -115,6 +115,7 @@ class CaseService:
         actor: str,
         authenticated: Authentication | None = None,
         dates_confirmed: bool = False,
+        from_outside: bool = False,
     ) -> OpenedCase:
         """Keep what was reported and start its case; the same again leads to the same case.
 
@@ -131,7 +132,7 @@ class CaseService:
         meant = require_meant(doubts_of_intake(kind, intake, now), confirmed=dates_confirmed)
         digest = digest_of(self.resources, intake)
         case_id, existed = await asyncio.to_thread(
-            self._keep_intake, kind, intake, digest, actor, authenticated, now, meant
+            self._keep_intake, kind, intake, digest, actor, authenticated, now, meant, from_outside
         )
         opened = OpenedCase(case_id, existed, await self.start(case_id))
         for disposal in await asyncio.to_thread(self._kept_back, case_id):
@@ -346,6 +347,7 @@ class CaseService:
         authenticated: Authentication | None,
         now: datetime,
         meant: tuple[str, ...],
+        from_outside: bool,
     ) -> tuple[UUID, bool]:
         with self._database.writing() as session:
             return keep_intake(
@@ -357,6 +359,7 @@ class CaseService:
                 now=now,
                 dates_confirmed=meant,
                 authenticated=authenticated,
+                from_outside=from_outside,
                 side=self.resources.settings.side,
             )
 

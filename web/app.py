@@ -31,6 +31,7 @@ from web import (
     data_holders,
     drafts,
     follow_up,
+    handed_over,
     holder_links,
     links,
     many,
@@ -40,6 +41,7 @@ from web import (
     openings,
     passkeys,
     proposals,
+    referral,
     vendor_links,
 )
 from web.failures import Failures
@@ -53,6 +55,8 @@ PARTS = (
     links,
     vendor_links,
     holder_links,
+    handed_over,
+    referral,
     access,
     passkeys,
     openid,

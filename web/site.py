@@ -33,6 +33,9 @@ from web.sessions import Session, Sessions
 
 Result = TypeVar("Result")
 
+REQUESTS_AN_HOUR = 5
+"""How many requests of parents and students one address may send by the public form in an hour."""
+
 MAX_PART_BYTES = 16 * 2**20
 """The largest single field or file that a form may carry."""
 
@@ -57,6 +60,8 @@ class Site:
     openid: OpenIdProvider | None
     attempts: Attempts = field(default_factory=Attempts)
     refused_links: Attempts = field(default_factory=Attempts)
+    direct_requests: Attempts = field(default_factory=lambda: Attempts(REQUESTS_AN_HOUR, timedelta(hours=1)))
+    refused_files: Attempts = field(default_factory=Attempts)
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
 
