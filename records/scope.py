@@ -182,8 +182,9 @@ def affected_agreements(session: Session, references: Iterable[str], *, where: s
         found |= these
         reachable |= set(
             session.exec(
-                select(AgreementContact.agreement_id)
-                .where(col(AgreementContact.agreement_id).in_(these.values()))
+                select(Agreement.id)
+                .join(AgreementContact, col(AgreementContact.agreement_id) == col(Agreement.id))
+                .where(col(Agreement.id).in_(these.values()))
                 .where(AgreementContact.role != ContactRole.COPY_TO, col(AgreementContact.case_id).is_(None))
                 .distinct()
             )
