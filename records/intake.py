@@ -57,17 +57,19 @@ def keep_intake(
     Raises:
         InvalidFields: an agreement is unknown, nobody can be written to under it, or the kind finds that it cannot be.
     """
-    given = GivenIntake(intake, digest, dates_confirmed)
+    given = GivenIntake(intake, digest, dates_confirmed, from_outside)
     (kept,) = keep_intakes(session, kind, [given], actor=actor, now=now, authenticated=authenticated, side=side)
     return kept
 
 
 class GivenIntake(NamedTuple):
-    """An intake, what names it, and the dates in it that are hardly meant and were confirmed nevertheless."""
+    """An intake, what names it, the dates in it that are hardly meant and were confirmed nevertheless, and whether nobody
+    of the installation knows of it yet."""
 
     intake: Intake
     digest: str
     dates_confirmed: tuple[str, ...] = ()
+    from_outside: bool = False
 
 
 def keep_intakes(
@@ -129,7 +131,7 @@ def _keep(
             changed_at=now,
             responsible_id=reporter(session, actor),
             undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in anchors})),
-            untold=from_outside,
+            untold=given.from_outside,
         )
     )
     session.flush()
