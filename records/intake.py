@@ -63,8 +63,10 @@ def keep_intake(
 
 
 class GivenIntake(NamedTuple):
-    """An intake, what names it, the dates in it that are hardly meant and were confirmed nevertheless, and whether nobody
-    of the installation knows of it yet."""
+    """An intake, what names it, and the dates in it that are hardly meant and were confirmed nevertheless.
+
+    ``from_outside`` is whether nobody of the installation knows of it yet.
+    """
 
     intake: Intake
     digest: str
