@@ -26,6 +26,7 @@ from models.phrases import day_words
 
 REQUESTED = "disposal_requested"
 DIRECTED = "directed"
+RECEIVED = "received"
 ACCEPTED = "directive_accepted"
 RESTORED = "restored"
 
@@ -100,14 +101,22 @@ class Directive(Intake):
     directed: Day | None = Field(
         default=None, title="To be disposed of by", description="The day that the directive names, if it names one."
     )
+    received: Day | None = Field(
+        default=None,
+        title="A parent's request, received on",
+        description=(
+            "Where the LEA forwards what a parent asked to have deleted: the day on which it reached you. Some "
+            "agreements count from there as well."
+        ),
+    )
     representative: Person = Field(
         title="Who signed it for the LEA?",
         description="If this is none of the agreement's designated contacts, an officer accepts or refuses it first.",
     )
 
     def anchors(self) -> tuple[AnchorValue, ...]:
-        """The directive's own date, and the day that it names."""
-        days = {REQUESTED: self.disposal_requested, DIRECTED: self.directed}
+        """The directive's own date, the day that it names, and that on which a parent's request was received."""
+        days = {REQUESTED: self.disposal_requested, DIRECTED: self.directed, RECEIVED: self.received}
         return tuple(AnchorValue(name=name, first_day=day) for name, day in days.items() if day)
 
     def facts(self) -> Mapping[str, str]:
@@ -163,8 +172,15 @@ class Directive(Intake):
 
     def _date_problems(self, now: datetime) -> Iterator[InvalidInput]:
         requested = self.disposal_requested
-        if problem := check_days("disposal_requested", requested, None, now):
-            yield problem
+        for where, day in (("disposal_requested", requested), (RECEIVED, self.received)):
+            if problem := check_days(where, day, None, now):
+                yield problem
+        if self.received and self.received < requested:
+            yield InvalidInput(
+                f"This is before the date of the directive, {day_words(requested)}.",
+                where=RECEIVED,
+                next_step="Correct one of the two days.",
+            )
         if self.schedule is Schedule.BY_DATE and self.directed is None:
             yield InvalidInput("No day is given.", where="directed", next_step="Give the day that the directive names.")
         if self.schedule is not Schedule.BY_DATE and self.directed:
@@ -296,10 +312,20 @@ class RevokeLink(Act):
     reason: Reason
 
 
-HolderAct: TypeAlias = AddHolder | AcceptAnswer | RefuseAnswer | ProposeWaiver | Restored | RevokeLink
+class LiftConflict(Act):
+    """Find that another open case is about other data than this disposal, so that the disposal goes on."""
+
+    done_says = "Recorded. The disposal goes on, and its holders are asked again."
+    stands_alone = False
+    act: Literal["lift-conflict"] = "lift-conflict"
+    keeping: Line = Field(title="The other case", json_schema_extra={"choice": "keeping"})
+    reason: Reason
+
+
+HolderAct: TypeAlias = AddHolder | AcceptAnswer | RefuseAnswer | ProposeWaiver | Restored | RevokeLink | LiftConflict
 """What can be done about the holders of data, whatever it is for which they dispose of it."""
 
-HOLDER_ACTS = (AddHolder, AcceptAnswer, RefuseAnswer, ProposeWaiver, Restored, RevokeLink)
+HOLDER_ACTS = (AddHolder, AcceptAnswer, RefuseAnswer, ProposeWaiver, Restored, RevokeLink, LiftConflict)
 
 DispositionAct: TypeAlias = AcceptDirective | RefuseDirective | Extend | HolderAct
 """What can be done in a disposition case alone."""
@@ -387,7 +413,7 @@ def take_holder_act(act: HolderAct, message: TakeAct, state: CaseState) -> None:
             state.proposals[message.made_id] = OpenProposal(
                 kind=ProposalKind.WAIVER, clause=None, ground=None, agreements=(), proposed_by=message.actor
             )
-        case AddHolder() | AcceptAnswer() | RefuseAnswer() | Restored() | RevokeLink():
+        case AddHolder() | AcceptAnswer() | RefuseAnswer() | Restored() | RevokeLink() | LiftConflict():
             return  # what they change is in SQL alone
         case _:
             assert_never(act)

@@ -96,6 +96,11 @@ class Intake(Frozen):
         """The dated facts that are known from the start."""
         return ()
 
+    def dates(self) -> Mapping[str, AnchorValue]:
+        """The same by the field that gives each: of a fact's own name, or of that with ``_at``."""
+        fields = type(self).model_fields
+        return {fact.name if fact.name in fields else f"{fact.name}_at": fact for fact in self.anchors()}
+
     def facts(self) -> Mapping[str, str]:
         """What is known from the start of each content element, by its id."""
         return {}

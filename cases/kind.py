@@ -25,6 +25,11 @@ def _is_decided(_: CaseState) -> bool:
     return True
 
 
+def _awaits_answer(_: CaseState) -> bool:
+    """Nobody is asked anything."""
+    return False
+
+
 def _awaits(_: CaseState) -> frozenset[str]:
     """Nothing more is awaited than what is known."""
     return frozenset()
@@ -50,6 +55,8 @@ class Kind:
         is_decided: whether nothing is awaited any more, so that a case at rest is over.
         awaits: the dated facts that the case still waits for: a clause that only they can start is opened as pending,
             any other that nothing starts is not opened at all.
+        awaits_answer: whether somebody outside was asked something and has not answered; that stops no clock but those
+            whose clause says so (``pauses``).
         uses_agreement_dates: whether the dates of the agreement itself start clocks in such a case.
         dated_by: what says which further dated facts SQL knows of a case's agreements, as ``module:name``. They change
             without the case, and are read at each computation.
@@ -69,6 +76,8 @@ class Kind:
         holders_because: why each holder is asked, with ``{lea}``, ``{whom}`` and ``{agreement}`` in it.
         holders_document: the content element that the case itself writes once every holder has confirmed; nobody else
             adds or tells it.
+        keeps_data: whether the data of its agreements is kept while such a case is open, so that no disposal of it goes
+            on (``records/keeping.py``).
         workflow: its workflow class, as ``module:name``.
         records: the module that stores its own acts; None where it has none.
         prepares: what checks an intake against SQL and adds the dated facts that follow from it, as ``module:name``.
@@ -88,6 +97,7 @@ class Kind:
     offers: Callable[[CaseState], tuple[type[Act], ...]] | None = None
     is_decided: Callable[[CaseState], bool] = _is_decided
     awaits: Callable[[CaseState], frozenset[str]] = _awaits
+    awaits_answer: Callable[[CaseState], bool] = _awaits_answer
     uses_agreement_dates: bool = False
     dated_by: str | None = None
     clocks: frozenset[str] | None = None
@@ -102,6 +112,7 @@ class Kind:
     holders_see: tuple[str, ...] = ()
     holders_because: str = ""
     holders_document: str | None = None
+    keeps_data: bool = False
     records: str | None = None
     prepares: str | None = None
 

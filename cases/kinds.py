@@ -9,9 +9,10 @@ from cases.breach import BREACH
 from cases.disposition import DISPOSITION
 from cases.end_of_agreement import END_OF_AGREEMENT
 from cases.kind import Kind
+from cases.parent_access import PARENT_ACCESS
 from models.errors import NotFound
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, END_OF_AGREEMENT)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, END_OF_AGREEMENT, PARENT_ACCESS)}
 """The kinds by name."""
 
 

@@ -61,9 +61,8 @@ class Doubt:
 
 
 def dates_of_intake(intake: Intake) -> DatesGiven:
-    """The dated facts of an intake by the fields that give them: a fact's own name, or the name of its instant."""
-    fields = type(intake).model_fields
-    return {anchor.name if anchor.name in fields else f"{anchor.name}_at": anchor for anchor in intake.anchors()}
+    """The dated facts of an intake by the fields that give them."""
+    return intake.dates()
 
 
 def dates_of_act(kind: Kind, act: Act) -> DatesGiven:

@@ -10,9 +10,7 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -92,19 +90,32 @@ class Database:
         with _explained(), self._writer.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
-            command.upgrade(_migration_config(connection), "head")
+            if not _is_current(connection):
+                _upgrade(connection)
 
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
 
 
-def _migration_config(connection: Connection) -> Config:
-    """Point Alembic at the ``migrations`` package, wherever it is installed."""
+def _is_current(connection: Connection) -> bool:
+    """Whether the newest revision, by which its file's name begins, was reached."""
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    revisions = (file.name[:4] for file in files("migrations").joinpath("versions").iterdir())
+    newest = max(filter(str.isdecimal, revisions))
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [newest]
+
+
+def _upgrade(connection: Connection) -> None:
+    """Run what is missing of the ``migrations`` package, wherever it is installed."""
+    from alembic import command  # slow to import, and most commands find the tables as they should be
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     config.attributes["connection"] = connection
-    return config
+    command.upgrade(config, "head")
 
 
 def _parse(url: str) -> URL:

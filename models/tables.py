@@ -579,6 +579,20 @@ class LegalHold(SQLModel, table=True):
     lifted_because: str | None = _sealed_or_none("legal_hold.lifted_because")
 
 
+class LiftedConflict(SQLModel, table=True):
+    """What a person found: that an open case does not keep the data whose disposal another case is about."""
+
+    __tablename__ = "lifted_conflict"
+    __table_args__ = (UniqueConstraint("case_id", "keeping_id"),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id")
+    keeping_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    reason_sha256: str = Field(foreign_key="artifact.sha256")
+    lifted_by: str
+    lifted_at: datetime = _instant()
+
+
 AWAITED = text("status IN ('open', 'answered')")
 """What a holder's task is whose holder's word is awaited; in these words, the index on it is used."""
 
@@ -608,7 +622,7 @@ class HolderTask(SQLModel, table=True):
 
     It is ``awaited_since`` an instant, until ``due_at``, and was written to at the address of ``vendor_id``; ``steps``
     counts how far its ladder of reminders has come; ``told_due_at`` and ``stopped`` are what its holder was last told:
-    by when, and whether a legal hold keeps the data. ``again_at`` is when it is written to next. Its link is known by
+    by when, and whether something keeps the data. ``again_at`` is when it is written to next. Its link is known by
     the SHA-256 of its token; ``link_number`` makes each a link of its own. Its holder may not dispose of the data
     ``not_before`` an instant, nor while it ``waits`` for a prior notice; ``told_not_before`` is what it was last told.
     """

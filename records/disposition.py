@@ -25,6 +25,7 @@ from cases.disposition import (
     Extend,
     Extent,
     HolderAct,
+    LiftConflict,
     ProposeWaiver,
     RefuseAnswer,
     RefuseDirective,
@@ -45,6 +46,7 @@ from models.tables import Agreement, AgreementContact, Case, CaseAgreement, Duty
 from records.acts import Recording, dismiss, set_anchor
 from records.anchors import current_anchors
 from records.holders import add_holder, asked_duties, decide, end_link, holder_named, reopen
+from records.keeping import lift_conflict
 from records.outbox import current_facts
 from records.scope import terms_in_force
 from records.vendors import end_vendor_link
@@ -255,6 +257,16 @@ def record_holder_act(recording: Recording, act: HolderAct) -> JsonObject:
             task.asked_at = None
             session.add(task)
             return {"holder": str(task.id)}
+        case LiftConflict(keeping=keeping, reason=reason):
+            return lift_conflict(
+                session,
+                case,
+                keeping,
+                lifted_id=recording.message.act_id,
+                reason_sha256=reason.sha256,
+                by=recording.actor,
+                at=at,
+            )
         case _:
             assert_never(act)
 

@@ -394,7 +394,7 @@ def _is_started(kind: Kind, duty: DueDuty, clause: EffectiveClause, awaited: Set
     match duty.status:
         case "pending":
             return any(anchor in awaited and kind.counts_from(anchor, given) for anchor in clause.anchors)
-        case "running":
+        case "running" | "suspended":
             return duty.anchor is None or kind.counts_from(duty.anchor, given)
         case "cancelled":
             return True

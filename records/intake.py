@@ -24,6 +24,7 @@ from models.enums import Authentication, CaseStatus, FactStatus, Party
 from models.errors import InvalidFields, InvalidInput
 from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact
 from records.file_types import type_of
+from records.keeping import note_keeping
 from records.responsible import reporter
 from records.scope import affected_agreements
 
@@ -74,6 +75,8 @@ def keep_intake(
     )
     session.flush()
     session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
+    session.flush()
+    note_keeping(session, session.get_one(Case, case_id), now)
     session.add_all(_anchor_rows(case_id, anchors, actor, now))
     session.add_all(_fact_rows(case_id, intake, actor, now))
     append(

@@ -49,6 +49,7 @@ from queries.drafts import check_read
 from records.acts import record_act
 from records.anchors import anchors_by_agreement
 from records.intake import intake_digest, keep_intake, prepare
+from records.keeping import disposals_kept_back
 from records.preparing import complete, keep, let_go
 from records.restore import known_state
 from records.scope import require_case
@@ -132,7 +133,10 @@ class CaseService:
         case_id, existed = await asyncio.to_thread(
             self._keep_intake, kind, intake, digest, actor, authenticated, now, meant
         )
-        return OpenedCase(case_id, existed, await self.start(case_id))
+        opened = OpenedCase(case_id, existed, await self.start(case_id))
+        for disposal in await asyncio.to_thread(self._kept_back, case_id):
+            await self.look_again(disposal)
+        return opened
 
     async def check_opening(self, kind: Kind, intake: Intake) -> Checked:
         """What would follow if a case were opened now; nothing is written.
@@ -362,6 +366,11 @@ class CaseService:
                 authenticated=authenticated,
                 side=self.resources.settings.side,
             )
+
+    def _kept_back(self, case_id: UUID) -> list[UUID]:
+        """The cases that have to hear of a new one, since it keeps the data that they are to dispose of."""
+        with self._database.reading() as session:
+            return [case.id for case in disposals_kept_back(session, session.get_one(Case, case_id))]
 
     async def start(self, case_id: UUID) -> bool:
         """Start a case's clocks; False while Temporal does not answer, and then the watchdog starts them."""

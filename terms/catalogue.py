@@ -295,6 +295,9 @@ def _anchors_named(text: Clause | Change) -> Iterator[tuple[Place, str]]:
     """Every anchor that a text names, and under which key."""
     yield from ((("anchors", n), anchor) for n, anchor in enumerate(text.anchors or ()))
     yield from ((("unless", n), anchor) for n, anchor in enumerate(text.unless or ()))
+    for index, other in enumerate(text.or_sooner or ()):
+        if other.day:
+            yield ("or_sooner", index, "day"), other.day
     if text.due_on:
         yield ("due_on",), text.due_on
     if text.dates:
@@ -305,3 +308,6 @@ def _anchors_named(text: Clause | Change) -> Iterator[tuple[Place, str]]:
         yield ("planned_on",), text.planned_on
     if text.not_before:
         yield ("not_before", "after"), text.not_before.after
+    if text.pauses:
+        yield ("pauses", "since"), text.pauses.since
+        yield ("pauses", "until"), text.pauses.until

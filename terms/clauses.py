@@ -111,10 +111,35 @@ class Floor(Frozen):
 
 
 class OtherLimit(Frozen):
-    """A limit from elsewhere that wins if it is sooner; ``limit`` is None where it is not recorded."""
+    """A limit from elsewhere that wins if it is sooner.
 
-    limit: LimitText | None = None
+    Attributes:
+        source: where it is from.
+        limit: the limit, where it is recorded.
+        day: the dated fact that is itself the last day under it, where a case knows it.
+    """
+
     source: str
+    limit: LimitText | None = None
+    day: Name | None = None
+
+
+class Pause(Frozen):
+    """While something is awaited the clock stands still: from ``since`` to ``until``, which may come more than once.
+
+    Then the clause is due ``then`` after ``until``, or when it was due before, whichever is later.
+    """
+
+    since: Name
+    until: Name
+    then: LimitText
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        limit = parse_limit(self.then)
+        if limit.before or limit.yearly:
+            raise ValueError("after a pause the time is counted forward, such as 30 days.")
+        return self
 
 
 class Change(Frozen):
@@ -135,6 +160,7 @@ class Change(Frozen):
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] | None = None
     after_hold: LimitText | None = None
+    pauses: Pause | None = None
     last_moment: bool | None = None
     asks: Name | None = None
     not_before: Floor | None = None
@@ -188,6 +214,10 @@ class Dated(Protocol):
         """The dated fact that is its due date."""
 
     @property
+    def pauses(self) -> Pause | None:
+        """What lets its clock stand still."""
+
+    @property
     def last_moment(self) -> bool:
         """Whether its limit is the last moment and not the plan."""
 
@@ -212,8 +242,8 @@ def check_dated(clause: Dated) -> None:
         raise ValueError("an anchor without a limit starts no clock: give a limit, or remove the anchors.")
     if clause.not_before and clause.limit is None and clause.performed_by is PerformedBy.NOTICE:
         raise ValueError("a notice leaves by a due instant, and a floor alone gives none: give a limit.")
-    if not dated and (clause.unless or clause.due_on):
-        raise ValueError("there is no clock that unless or due_on could change: give a limit, or remove them.")
+    if not dated and (clause.unless or clause.due_on or clause.pauses):
+        raise ValueError("there is no clock that unless, due_on or pauses could change: give a limit, or remove them.")
     if clause.planned_on and (clause.not_before is None or clause.limit is not None):
         raise ValueError("planned_on is about a clause with a floor and no deadline: remove it.")
     if clause.asks and clause.asks not in clause.anchors:
@@ -343,6 +373,7 @@ class Clause(Frozen):
         limit: the time allowed, see ``terms.limits``.
         or_sooner: limits from elsewhere; the soonest wins.
         after_hold: the time allowed once a law-enforcement hold is lifted; None where no hold can delay the duty.
+        pauses: what lets its clock stand still; None where nothing does.
         last_moment: whether the limit is the last moment and not the plan, so that the duty is to be done at once.
         asks: the anchor that people are asked for as a decision while the clock has not started: since when, or not.
         not_before: from when on it may be done at the earliest, whatever its limit.
@@ -376,6 +407,7 @@ class Clause(Frozen):
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] = ()
     after_hold: LimitText | None = None
+    pauses: Pause | None = None
     last_moment: bool = False
     asks: Name | None = None
     not_before: Floor | None = None
@@ -515,7 +547,7 @@ class ElementText(Frozen):
     source: Annotated[
         str,
         Field(
-            pattern=r"^(agreement:lea|provider:contact|notice:date|anchor:(occurred|discovered)"
+            pattern=r"^(agreement:lea|provider:contact|notice:date|anchor:(occurred|discovered|corrected)"
             r"|hold:law_enforcement|(fact|artifact):[a-z_]+)$"
         ),
     ]

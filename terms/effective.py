@@ -31,6 +31,7 @@ from terms.clauses import (
     LimitText,
     Operation,
     OtherLimit,
+    Pause,
     Step,
     check_addressed,
     check_dated,
@@ -84,6 +85,7 @@ class EffectiveClause(Frozen):
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] = ()
     after_hold: LimitText | None = None
+    pauses: Pause | None = None
     last_moment: bool = False
     asks: str | None = None
     not_before: Floor | None = None

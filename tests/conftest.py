@@ -39,7 +39,8 @@ share_compiled_sql()
 copy_what_was_migrated()
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
     """Leave what was imported and collected out of garbage collection.
 
     A full one took up to 2.6 s of a loaded machine, and a workflow that does not yield within 2 s is taken for stuck.

@@ -542,6 +542,30 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_hold_case_id"), "hold", ["case_id"], unique=False)
     op.create_table(
+        "lifted_conflict",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("keeping_id", sa.Uuid(), nullable=False),
+        sa.Column("reason_sha256", sa.String(), nullable=False),
+        sa.Column("lifted_by", sa.String(), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["keeping_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["reason_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("case_id", "keeping_id"),
+    )
+    op.create_index(op.f("ix_lifted_conflict_keeping_id"), "lifted_conflict", ["keeping_id"], unique=False)
+    op.create_table(
         "not_yet_decision",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),

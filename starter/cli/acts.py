@@ -83,7 +83,7 @@ def _parameter(name: str, kind: Any, info: Any, *, default: Any = inspect.Parame
 
 def _parameters(field: FormField) -> list[inspect.Parameter]:
     """A field as the command line takes it: an argument where it names something, else an option."""
-    says = field.help
+    says = field.help_with_options
     option = f"--{field.name.replace('_', '-')}"
     match field.shape:
         case Shape.CHOICE if field.required:

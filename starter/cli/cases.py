@@ -120,7 +120,7 @@ def _option(field: FormField) -> inspect.Parameter:
         case Shape.FILE:
             return _parameter(field.name, Path | None, typer.Option(option, help=field.help), None)
         case Shape.CHOICE:
-            says = f"{field.help} One of {', '.join(field.options)}."
+            says = field.help_with_options
             return _parameter(field.name, str, typer.Option(option, help=says), str(field.default or ""))
         case _:
             return _parameter(field.name, str, typer.Option(option, help=field.help), "")

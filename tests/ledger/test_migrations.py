@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import inspect, text
 
 from config.database import Database
@@ -38,6 +40,21 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     really_migrate(database)
     with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 1
+
+
+def test_a_database_of_an_older_version_is_brought_to_this_one(empty_url: str, keyring: Keyring) -> None:
+    database = Database(empty_url, keyring)
+    config = Config()
+    config.set_main_option("script_location", str(VERSIONS.parent))
+    with database.writing() as session:
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, REVISIONS[0].name[:4])
+        assert session.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 0
+    really_migrate(database)
+    with database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 1
+        assert session.execute(text("SELECT version_num FROM alembic_version")).scalar() == REVISIONS[-1].name[:4]
+    database.close()
 
 
 def test_processes_that_start_together_migrate_once(empty_url: str, keyring: Keyring) -> None:
@@ -75,8 +92,8 @@ def test_the_first_revision_can_be_written_anew(tmp_path: Path) -> None:
     (copy / "versions").mkdir(parents=True)
     for source in VERSIONS.parent.glob("*.py"):
         (copy / source.name).write_bytes(source.read_bytes())
-    command = [sys.executable, "-m", "migrations", "first"]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stdout
+    writing = [sys.executable, "-m", "migrations", "first"]
+    said = subprocess.run(writing, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stdout
     assert said.startswith("migrations/versions/0001_create_the_tables.py")
     written = (copy / "versions" / "0001_create_the_tables.py").read_text()
     assert 'op.create_table("evidence"' in written.replace("(\n", "(").replace("( ", "(").replace("'", '"')

@@ -371,6 +371,17 @@ async def test_a_directive_is_confirmed_on_the_29th_of_30_days(keyring: Keyring,
     assert (confirmed.at.month, confirmed.at.day) == (7, 1)
 
 
+async def test_five_days_over_a_new_year_and_a_correction_with_its_letter(keyring: Keyring, tmp_path: Path) -> None:
+    result = await run_scenario(read_scenario("parent-access-illinois"), tmp_path / "engine", keyring=keyring)
+    came_off = {total.clause: (total.met, total.due and total.due[0]) for total in result.totals}
+    assert came_off == {
+        "access.request": (1, datetime.fromisoformat("2026-01-05T05:59:59+00:00")),
+        "access.correction": (1, datetime.fromisoformat("2026-04-03T04:59:59+00:00")),
+        "access.correction-confirmation": (1, datetime.fromisoformat("2026-04-03T04:59:59+00:00")),
+    }
+    assert told(result, "1 LEA told"), "the confirmation is a letter"
+
+
 @pytest.mark.parametrize("name", find_scenarios())
 def test_a_scenario_is_moved_to_where_weekdays_and_wall_clocks_are_the_same(name: str) -> None:
     scenario = read_scenario(name)

@@ -9,7 +9,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from uuid import UUID, uuid4
 
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from cases.certificate import Certificate, HolderSays, MoreTime
 from cases.disposition import DISPOSITION, Directive
@@ -22,6 +22,7 @@ from records.holder_links import GivenByHolder, give_holder_answer
 from records.holder_mail import HolderLetter, note_letter, prepare_letters
 from records.holders import contact_name
 from records.intake import keep_intake
+from records.outbox import NoticeWriter
 from records.subprocessors import import_subprocessors
 from tests.support.case_in_sql import WRITER, CaseInSql, Place, keep_agreement
 
@@ -32,6 +33,7 @@ OFFICE = {"name": "Office", "email": "office@example.org"}
 
 LADDER = NoticePolicy(holder_fractions=(0.5, 0.75, 0.9), holder_hours_before=(24, 0))
 REQUEST, VERIFICATION = "disposition.request", "disposition.verification"
+SIGNED: dict[str, object] = {"name": "Sam Example", "title": "Head of operations", "attested": True}
 HOSTING, BACKUP = "Example Hosting LLC", "Example Backup LLC"
 ASKED_BY = WRITER.organisation.organisation
 
@@ -53,9 +55,7 @@ def directive(*agreements: str, **changed: object) -> Directive:
 def certificate(performed_on: date, **changed: object) -> Certificate:
     """A whole certificate."""
     given: dict[str, object] = {
-        "name": "Sam Example",
-        "title": "Head of operations",
-        "attested": True,
+        **SIGNED,
         "data": "Rosters in the hosting database.",
         "media": "PostgreSQL cluster 4",
         "method": Sanitization.PURGE,
@@ -69,20 +69,20 @@ def certificate(performed_on: date, **changed: object) -> Certificate:
 
 def more_time(until: date) -> MoreTime:
     """A request for more time."""
-    signed = {"name": "Sam Example", "title": "Head of operations", "attested": True}
-    return MoreTime.model_validate({**signed, "why": "The tapes are elsewhere.", "until": until})
+    return MoreTime.model_validate({**SIGNED, "why": "The tapes are elsewhere.", "until": until})
 
 
 @dataclass
 class DirectiveInSql(CaseInSql):
-    """A directive's case whose clock, mail and holders its tests move."""
+    """A directive's case whose clock, mail and holders its tests move; ``writer`` writes to its holders."""
 
-    def write(self, only: HolderMail | None = None) -> list[HolderLetter]:
-        """Write to the holders what is to be said by now, or of it ``only`` one sort; each letter arrives."""
-        writer = replace(WRITER, side=self.side)
+    writer: NoticeWriter = WRITER
+
+    def write(self) -> list[HolderLetter]:
+        """Write to the holders what is to be said by now; each letter arrives."""
+        writer = replace(self.writer, side=self.side)
         with self.database.writing() as session:
-            prepared = prepare_letters(session, writer, self.id, self.policy, self.now)
-        letters = [letter for letter in prepared if only in (None, letter.why)]
+            letters = prepare_letters(session, writer, self.id, self.policy, self.now)
         for letter in letters:
             with self.database.writing() as session:
                 note_letter(session, letter, self.now, rejected=False, unknown=False)
@@ -116,8 +116,10 @@ class DirectiveInSql(CaseInSql):
         digest = self.tasks()[holder].link_digest or ""
         given = GivenByHolder(kind, says)
         give_holder_answer(self.database, digest, given, asked_by=ASKED_BY, actor="holder", now=self.now)
+        with self.database.writing() as session:  # its completion certificate is on its way
+            sent = update(HolderAnswer).where(col(HolderAnswer.receipt_sent_at).is_(None))
+            session.execute(sent.values(receipt_sent_at=self.now))
         self.compute()
-        self.write(only=HolderMail.RECEIPT)
 
 
 def token_in(letter: HolderLetter) -> str:
@@ -154,6 +156,7 @@ def open_directive(
     place: Place = ILLINOIS,
     now: datetime = NOW,
     side: Party = Party.PROVIDER,
+    writer: NoticeWriter = WRITER,
     **changed: object,
 ) -> DirectiveInSql:
     """Keep a directive for a district whose agreement is listed with some subprocessors, and compute its case."""
@@ -165,7 +168,7 @@ def open_directive(
             database, f"agreement,name,email,data\n{rows}", file_name="list.csv", now=now, actor="officer"
         )
     case_id = open_again(database, directive(place.reference, **changed), now, side)
-    case = DirectiveInSql(database, case_id, now, side, policy=LADDER)
+    case = DirectiveInSql(database, case_id, now, side, policy=LADDER, writer=writer)
     case.compute()
     return case
 

@@ -21,6 +21,7 @@ from config.keyring import Keyring
 from models.identifiers import batch_workflow_id
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
+from tests.support.answered_requests import answered_and_corrected
 from tests.support.dispositions import confirmed_by_each_holder
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
 from tests.support.officers import officer
@@ -213,6 +214,7 @@ STORIES = (
     Story(confirmed_by_each_holder),
     Story(disposed_of_after_the_end),
     Story(ended_by_mistake),
+    Story(answered_and_corrected),
 )
 
 

@@ -46,6 +46,9 @@ TABLE: dict[str, frozenset[Right]] = {
     "GET /sign-in/openid/callback": EVERYBODY,
     "GET /accounts": frozenset({ADMINISTER}),
     "POST /accounts": frozenset({ADMINISTER}),
+    "GET /h/{token}/receipts/{answer_id}": EVERYBODY,
+    "GET /h/all/{token}": EVERYBODY,
+    "GET /h/all/{token}/tasks.csv": EVERYBODY,
     "POST /cases/{case_id}/acts/{act}": frozenset({ACT, DECIDE}),
     "POST /api/cases/{case_id}/acts": frozenset({ACT, DECIDE}),
 }

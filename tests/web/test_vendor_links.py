@@ -5,20 +5,25 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
 from dataclasses import dataclass
 
 import pytest
+from playwright.async_api import expect
 from sqlmodel import col, select
 from structlog.testing import capture_logs
+from temporalio.client import Client
 
 from cases.disposition import RevokeLink
 from cases.values import KeptText
+from config.keyring import Keyring
 from ledger.artifacts import fetch
 from mail.holder_links import HOLDER_FOLDER, VENDOR_FOLDER
 from models.enums import HolderStatus
 from models.tables import EvidenceEntry, Vendor
 from records.legal_holds import place_legal_hold
 from starter.resources import utc_now
+from tests.support.browsers import CHROMIUM, browsed
 from tests.support.case_in_sql import Place
 from tests.support.directives import (
     BACKUP,
@@ -91,15 +96,21 @@ class Vendors:
 
 @pytest.fixture
 def asked(fresh: Installation) -> Vendors:
-    database = fresh.resources.database
-    first = open_directive(database, HOSTING, now=TODAY, disposal_requested=TODAY.date())
+    return ask_twice(fresh)
+
+
+def ask_twice(installation: Installation) -> Vendors:
+    database, writer = installation.resources.database, installation.app.state.site.notice_writer
+    first = open_directive(database, HOSTING, now=TODAY, writer=writer, disposal_requested=TODAY.date())
     (alone,) = first.write()
     assert vendor_token_in(alone) is None, "who is asked one thing needs no second link"
-    second = open_directive(database, HOSTING, now=TODAY, place=MISSOURI, disposal_requested=TODAY.date())
+    second = open_directive(
+        database, HOSTING, now=TODAY, place=MISSOURI, writer=writer, disposal_requested=TODAY.date()
+    )
     (letter,) = second.write()
     token = vendor_token_in(letter)
     assert token
-    return Vendors(fresh, first, second, f"{VENDOR_FOLDER}{token}", fresh.visitor())
+    return Vendors(installation, first, second, f"{VENDOR_FOLDER}{token}", installation.visitor())
 
 
 async def test_it_lists_each_matter_with_its_own_page_and_no_other_vendor_s(asked: Vendors) -> None:
@@ -109,6 +120,8 @@ async def test_it_lists_each_matter_with_its_own_page_and_no_other_vendor_s(aske
     for words in ("District ndpa-v1 IL", "District ndpa-v1 MO", "2 matters", "Rosters"):
         assert words in page
     assert page.count('name="answer-') == 2
+    for own in re.findall(r'<th scope="row"><a href="([^"]+)"', page):
+        assert "give the certificate" in (await asked.visitor.get(own)).text
     assert BACKUP not in page
 
 
@@ -129,7 +142,12 @@ async def test_one_certificate_serves_all_that_are_marked_done(asked: Vendors) -
             assert b"typing my name here is my signature" in kept[0]
             assert kept[1].startswith(b"%PDF-"), "the completion certificate"
             assert report[1] in kept
-    assert "Nothing is pending" in await asked.page()
+    page = await asked.page()
+    assert "Nothing is pending" in page
+    receipts = re.findall(r'href="(/h/[^"]+/receipts/[^"]+)"', page)
+    assert len(receipts) == 2
+    for receipt in receipts:
+        assert (await asked.visitor.get(receipt)).content.startswith(b"%PDF-")
 
 
 async def test_each_row_may_have_an_answer_of_its_own(asked: Vendors) -> None:
@@ -287,3 +305,38 @@ class TestTheLink:
         token = asked.path.removeprefix(VENDOR_FOLDER)
         assert token not in kept + evidence
         assert "example.org" not in kept
+
+
+@pytest.mark.long
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+async def test_on_a_phone_a_vendor_answers_two_matters_at_once_wrongly_then_rightly(
+    temporal: Client, keyring: Keyring, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async with browsed(tmp_path_factory.mktemp("phone"), keyring, temporal) as at:
+        asked = ask_twice(at.installation)
+        await at.page.set_viewport_size({"width": 375, "height": 740})
+        await at.page.goto(f"{at.address}{asked.path}")
+        too_wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert await at.page.evaluate(too_wide) <= 0, "nothing is wider than the screen"
+        for row in await at.page.locator("select[name^=answer-]").all():
+            await row.select_option(label="Done")
+        for name, value in DONE.items():
+            if name != "certificate-method":
+                await at.page.locator(f"#{name}").fill(value)
+        await at.page.locator("#certificate-method").select_option("purge")
+        await at.page.locator("#name").fill("Sam Example")
+        await at.page.locator("#title").fill("Head of operations")
+        await at.page.get_by_role("button", name="Sign and send", exact=True).click()
+        await expect(at.page.get_by_role("alert")).to_contain_text("It is not attested.")
+        assert await at.page.locator("#certificate-tool").input_value() == CERTIFICATE["tool"]
+        assert await at.page.evaluate(too_wide) <= 0
+        await at.page.locator("#attested").check()
+        await at.page.get_by_role("button", name="Sign and send", exact=True).click()
+        await expect(at.page.get_by_role("status")).to_contain_text("2 answers have arrived")
+        await expect(at.page.get_by_role("link", name="Completion certificate")).to_have_count(2)
+        assert await at.page.evaluate(too_wide) <= 0
+        receipt = await at.page.get_by_role("link", name="Completion certificate").first.get_attribute("href")
+        pdf = await at.page.request.get(f"{at.address}{receipt}")
+        assert (pdf.headers["content-type"], (await pdf.body())[:5]) == ("application/pdf", b"%PDF-")
+        assert at.complaints == []
+        assert asked.statuses() == (HolderStatus.CONFIRMED,) * 2
