@@ -24,7 +24,7 @@ help: ## Show what can be made
 run: .venv/installed ## Start everything on this machine, until Ctrl-C
 	@.venv/bin/duenotice up
 
-demo: .venv/installed ## Play one suspected breach in virtual time, and print what was due and sent
+demo: .venv/installed ## Play a case of each kind in virtual time, and print what was due, why, and when it was done
 	@.venv/bin/duenotice demo
 
 install: .venv/installed ## Build .venv from the locked requirements

@@ -1,4 +1,4 @@
-"""Writing to the holders of data: what they are asked, reminders, and when a legal hold stops it."""
+"""Writing to the holders of data: what they are asked, reminders, and when something keeps the data."""
 
 from __future__ import annotations
 

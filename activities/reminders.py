@@ -32,6 +32,7 @@ from models.enums import BatchStatus, NoticeKind
 from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
 from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
+from records.offers import note_silence, unanswered
 from records.outbox import ARRIVED, NoticeWriter
 from records.responsible import Step
 from records.terms import pinned_terms
@@ -43,7 +44,10 @@ ASK_AGAIN = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class Chase:
-    """One notice whose LEA is asked to acknowledge it; ``link`` is None where it was taken back."""
+    """One notice whose LEA is asked to answer it; ``link`` is None where it was taken back.
+
+    ``offers`` is whether a decision is awaited, about a right that it offers.
+    """
 
     notice_id: UUID
     link: str | None
@@ -51,6 +55,7 @@ class Chase:
     given_at: datetime
     to: Mailbox
     reminders: int
+    offers: bool
 
 
 class ReminderActivities(ReminderContract):
@@ -140,12 +145,14 @@ class ReminderActivities(ReminderContract):
 
     @activity.defn
     async def chase_acknowledgements(self, message: ChaseAcknowledgements) -> Chased:
-        """Ask each LEA whose notice has gone unacknowledged for a further step of the ladder.
+        """Ask each LEA whose notice has gone unanswered for a further step of the ladder.
 
-        One mailbox that takes no mail for now keeps nobody else from being asked; it is tried again later.
+        One mailbox that takes no mail for now keeps nobody else from being asked; it is tried again later. Where a
+        decision did not come in its time, that silence is noted.
         """
         now = activity_clock()
         put_off = 0
+        await asyncio.to_thread(self._note_silence, message, now())
         for chase in await asyncio.to_thread(self._to_chase, message, now()):
             activity.heartbeat()
             try:
@@ -156,12 +163,13 @@ class ReminderActivities(ReminderContract):
 
     async def _ask(self, case_id: UUID, chase: Chase, now: Callable[[], datetime]) -> None:
         reference = identifiers.case_reference(case_id)
+        please, lacks = ("answer", "answered") if chase.offers else ("acknowledge", "acknowledged")
         raw = compose_plain_mail(
-            f"Please acknowledge the notice to {chase.lea_name} (case {reference})",
+            f"Please {please} the notice to {chase.lea_name} (case {reference})",
             (
                 f"On {utc_instant(chase.given_at)} we gave {chase.lea_name} a notice in case {reference}, and it has "
-                "not been acknowledged.",
-                *self._how_to_answer(chase.link),
+                f"not been {lacks}.",
+                *self._how_to_answer(chase),
             ),
             sender=self._notice_writer.sender,
             to=chase.to,
@@ -176,11 +184,13 @@ class ReminderActivities(ReminderContract):
                 answer = None  # it may have arrived: the ladder's next step asks again, and not a copy every half hour
         await asyncio.to_thread(self._note_chase, case_id, chase, answer, now())
 
-    def _how_to_answer(self, link: str | None) -> tuple[str, ...]:
-        if link:
-            return ("Please confirm that it arrived, ask a question, or name another contact:", link)
+    def _how_to_answer(self, chase: Chase) -> tuple[str, ...]:
+        if chase.link:
+            what = "say whether you object" if chase.offers else "confirm that it arrived"
+            return (f"Please {what}, ask a question, or name another contact:", chase.link)
         officer = self._notice_writer.organisation.contact
-        return (f"Please confirm to {officer.name} that it arrived: {officer.email}, {officer.phone}.",)
+        what = "tell {} whether you object" if chase.offers else "confirm to {} that it arrived"
+        return (f"Please {what.format(officer.name)}: {officer.email}, {officer.phone}.",)
 
     def _message_id(self, key: str) -> str:
         return identifiers.message_id(identifiers.plain_mail_id(key), self._notice_writer.message_id_domain)
@@ -273,7 +283,7 @@ class ReminderActivities(ReminderContract):
                 .where(
                     Notice.case_id == message.case_id,
                     col(Notice.given_at).is_not(None),
-                    col(Notice.acknowledged_at).is_(None),
+                    unanswered(),
                     Notice.reminders < len(message.chase_hours),
                     col(Delivery.status).in_(ARRIVED),
                     col(Delivery.is_copy).is_(False),
@@ -288,10 +298,15 @@ class ReminderActivities(ReminderContract):
                 given_at=notice.given_at,
                 to=Mailbox(name=contact.name, email=contact.email),
                 reminders=notice.reminders,
+                offers=notice.offers,
             )
             for notice, lea, contact in rows
             if notice.given_at and now >= notice.given_at + timedelta(hours=message.chase_hours[notice.reminders])
         ]
+
+    def _note_silence(self, message: ChaseAcknowledgements, now: datetime) -> None:
+        with self._database.writing() as session:
+            note_silence(session, message.case_id, message.answer_days, now)
 
     def _note_chase(self, case_id: UUID, chase: Chase, answer: Accepted | Rejected | None, now: datetime) -> None:
         with self._database.writing() as session:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field
 
-from cases.acts import Act, Add, ConfirmDone, Impossible, Learn, Made, Reason, SetDate, TakeAct
+from cases.acts import Act, Add, ConfirmDone, Made, Reason, SetDate, TakeAct
 from cases.anchors import check_days, check_instant
 from cases.certificate import BACKUPS_EXPIRE
 from cases.intake import Intake, Person, Text, person_problems
@@ -26,6 +26,7 @@ from models.phrases import day_words
 
 REQUESTED = "disposal_requested"
 DIRECTED = "directed"
+RECEIVED = "received"
 ACCEPTED = "directive_accepted"
 RESTORED = "restored"
 
@@ -39,6 +40,11 @@ BY_THEIR_ACTS = {
 
 CONFIRMATION = "disposition_confirmation"
 """The content element that the case itself makes once every holder has confirmed."""
+
+WRITTEN_BY_ITSELF = {
+    CONFIRMATION: "The confirmation is written once every holder has confirmed or was waived, and by nobody before."
+}
+"""What nobody tells or adds, with what is said to whoever tries."""
 
 EXTENT, CATEGORIES, NATURE, TRANSFER, SCHEDULE = "extent", "categories", "nature", "transfer", "schedule"
 DE_IDENTIFIED, INSTRUCTIONS, REPRESENTATIVE = "de_identified", "instructions", "representative"
@@ -64,6 +70,17 @@ class Schedule(StrEnum):
     AS_SOON_AS_PRACTICABLE = "as-soon-as-practicable"
     STANDARD_SCHEDULE = "standard-schedule"
     BY_DATE = "by-date"
+
+
+def share_data(first: tuple[str | None, str | None], second: tuple[str | None, str | None]) -> bool:
+    """Whether two extents, each with its categories one a line, have data in common."""
+    if Extent.COMPLETE in (first[0], second[0]):
+        return True
+    of_first, of_second = (
+        {" ".join(line.split()).casefold() for line in (categories or "").splitlines()} - {""}
+        for _, categories in (first, second)
+    )
+    return bool(of_first & of_second)
 
 
 class Directive(Intake):
@@ -100,14 +117,22 @@ class Directive(Intake):
     directed: Day | None = Field(
         default=None, title="To be disposed of by", description="The day that the directive names, if it names one."
     )
+    received: Day | None = Field(
+        default=None,
+        title="A parent's request, received on",
+        description=(
+            "Where the LEA forwards what a parent asked to have deleted: the day on which it reached you. Some "
+            "agreements count from there as well."
+        ),
+    )
     representative: Person = Field(
         title="Who signed it for the LEA?",
         description="If this is none of the agreement's designated contacts, an officer accepts or refuses it first.",
     )
 
     def anchors(self) -> tuple[AnchorValue, ...]:
-        """The directive's own date, and the day that it names."""
-        days = {REQUESTED: self.disposal_requested, DIRECTED: self.directed}
+        """The directive's own date, the day that it names, and that on which a parent's request was received."""
+        days = {REQUESTED: self.disposal_requested, DIRECTED: self.directed, RECEIVED: self.received}
         return tuple(AnchorValue(name=name, first_day=day) for name, day in days.items() if day)
 
     def facts(self) -> Mapping[str, str]:
@@ -123,6 +148,12 @@ class Directive(Intake):
             REPRESENTATIVE: str(self.representative),
         }
         return {name: value for name, value in told.items() if value}
+
+    def clashes(self, other: Intake) -> bool:
+        """Two directives about the same data cannot both be carried out."""
+        return isinstance(other, Directive) and share_data(
+            (self.extent, self.categories), (other.extent, other.categories)
+        )
 
     def problems(self, now: datetime) -> Iterator[InvalidInput]:
         """Everything that cannot be as it is said."""
@@ -163,8 +194,15 @@ class Directive(Intake):
 
     def _date_problems(self, now: datetime) -> Iterator[InvalidInput]:
         requested = self.disposal_requested
-        if problem := check_days("disposal_requested", requested, None, now):
-            yield problem
+        for where, day in (("disposal_requested", requested), (RECEIVED, self.received)):
+            if problem := check_days(where, day, None, now):
+                yield problem
+        if self.received and self.received < requested:
+            yield InvalidInput(
+                f"This is before the date of the directive, {day_words(requested)}.",
+                where=RECEIVED,
+                next_step="Correct one of the two days.",
+            )
         if self.schedule is Schedule.BY_DATE and self.directed is None:
             yield InvalidInput("No day is given.", where="directed", next_step="Give the day that the directive names.")
         if self.schedule is not Schedule.BY_DATE and self.directed:
@@ -296,10 +334,20 @@ class RevokeLink(Act):
     reason: Reason
 
 
-HolderAct: TypeAlias = AddHolder | AcceptAnswer | RefuseAnswer | ProposeWaiver | Restored | RevokeLink
+class LiftConflict(Act):
+    """Find that another open case is about other data than this disposal, so that the disposal goes on."""
+
+    done_says = "Recorded. The disposal goes on, and its holders are asked again."
+    stands_alone = False
+    act: Literal["lift-conflict"] = "lift-conflict"
+    keeping: Line = Field(title="The other case", json_schema_extra={"choice": "keeping"})
+    reason: Reason
+
+
+HolderAct: TypeAlias = AddHolder | AcceptAnswer | RefuseAnswer | ProposeWaiver | Restored | RevokeLink | LiftConflict
 """What can be done about the holders of data, whatever it is for which they dispose of it."""
 
-HOLDER_ACTS = (AddHolder, AcceptAnswer, RefuseAnswer, ProposeWaiver, Restored, RevokeLink)
+HOLDER_ACTS = (AddHolder, AcceptAnswer, RefuseAnswer, ProposeWaiver, Restored, RevokeLink, LiftConflict)
 
 DispositionAct: TypeAlias = AcceptDirective | RefuseDirective | Extend | HolderAct
 """What can be done in a disposition case alone."""
@@ -346,12 +394,6 @@ def check_disposal(message: TakeAct, now: datetime, by_their_acts: Mapping[str, 
                 where="name",
                 next_step=f"It is given by {by_their_acts[name]}.",
             )
-        case Learn(element=element) | Impossible(element=element) if element == CONFIRMATION:
-            raise Refused(
-                "The confirmation is written once every holder has confirmed or was waived, and by nobody before.",
-                where="element",
-                next_step="Look at the holders on the case's page.",
-            )
         case _:
             return
 
@@ -387,7 +429,7 @@ def take_holder_act(act: HolderAct, message: TakeAct, state: CaseState) -> None:
             state.proposals[message.made_id] = OpenProposal(
                 kind=ProposalKind.WAIVER, clause=None, ground=None, agreements=(), proposed_by=message.actor
             )
-        case AddHolder() | AcceptAnswer() | RefuseAnswer() | Restored() | RevokeLink():
+        case AddHolder() | AcceptAnswer() | RefuseAnswer() | Restored() | RevokeLink() | LiftConflict():
             return  # what they change is in SQL alone
         case _:
             assert_never(act)
@@ -435,6 +477,7 @@ DISPOSITION = Kind(
     holders_see=(EXTENT, CATEGORIES, NATURE, TRANSFER, INSTRUCTIONS),
     holders_because="{lea} has directed {whom} to dispose of student data under the agreement {agreement}.",
     holders_document=CONFIRMATION,
+    only_by=WRITTEN_BY_ITSELF,
     workflow="workflows.disposition:DispositionWorkflow",
     records="records.disposition",
     prepares="records.disposition:prepare_intake",

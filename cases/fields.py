@@ -77,6 +77,11 @@ class FormField:
         return f"{label} {self.hint}".strip()
 
     @property
+    def help_with_options(self) -> str:
+        """The same, with the words that it is chosen from where they are always the same."""
+        return f"{self.help} One of {', '.join(self.options)}." if self.options else self.help
+
+    @property
     def named_options(self) -> tuple[tuple[str, str], ...]:
         """Each option, and what people call it."""
         if self.names:

@@ -25,6 +25,11 @@ def _is_decided(_: CaseState) -> bool:
     return True
 
 
+def _awaits_answer(_: CaseState) -> bool:
+    """Nobody is asked anything."""
+    return False
+
+
 def _awaits(_: CaseState) -> frozenset[str]:
     """Nothing more is awaited than what is known."""
     return frozenset()
@@ -50,6 +55,8 @@ class Kind:
         is_decided: whether nothing is awaited any more, so that a case at rest is over.
         awaits: the dated facts that the case still waits for: a clause that only they can start is opened as pending,
             any other that nothing starts is not opened at all.
+        awaits_answer: whether somebody outside was asked something and has not answered; that stops no clock but those
+            whose clause says so (``pauses``).
         uses_agreement_dates: whether the dates of the agreement itself start clocks in such a case.
         dated_by: what says which further dated facts SQL knows of a case's agreements, as ``module:name``. They change
             without the case, and are read at each computation.
@@ -68,11 +75,19 @@ class Kind:
         holders_see: the content elements that each holder of the data is shown on the page behind its link. A kind
             that names any asks every holder for its confirmation (``records/holders.py``), once it is decided.
         holders_because: why each holder is asked, with ``{lea}``, ``{whom}`` and ``{agreement}`` in it.
-        holders_document: the content element that the case itself writes once every holder has confirmed; nobody else
-            adds or tells it.
+        holders_document: the content element that the case itself writes once every holder has confirmed.
+        only_by: the content elements that nobody tells or adds as others are, each with what is said to whoever tries.
+        for_families: whether what its notices' links lead to is for telling families.
+        keeps_data: whether the data of its agreements is kept while such a case is open, so that no disposal of it goes
+            on (``records/keeping.py``).
+        passes_on: the content element that is a document with all that was reported (``shown``), for the LEA of each of
+            its agreements: the case itself writes it.
+        hands_over: whether files are handed to its LEAs, each by a protected link of its own.
         workflow: its workflow class, as ``module:name``.
         records: the module that stores its own acts; None where it has none.
         prepares: what checks an intake against SQL and adds the dated facts that follow from it, as ``module:name``.
+        touches: what says which agreements an intake touches that need not name them, as ``module:name``.
+        keeps: what keeps more of an intake than its facts once its case is there, as ``module:name``.
         chooses: what gives the words that a field of the intake is chosen from, where clauses decide on them, as
             ``module:name``: by field, each word with what people call it.
     """
@@ -91,6 +106,7 @@ class Kind:
     offers: Callable[[CaseState], tuple[type[Act], ...]] | None = None
     is_decided: Callable[[CaseState], bool] = _is_decided
     awaits: Callable[[CaseState], frozenset[str]] = _awaits
+    awaits_answer: Callable[[CaseState], bool] = _awaits_answer
     uses_agreement_dates: bool = False
     dated_by: str | None = None
     clocks: frozenset[str] | None = None
@@ -106,8 +122,15 @@ class Kind:
     holders_see: tuple[str, ...] = ()
     holders_because: str = ""
     holders_document: str | None = None
+    only_by: Mapping[str, str] = field(default_factory=dict)
+    for_families: bool = True
+    keeps_data: bool = False
+    passes_on: str | None = None
+    hands_over: bool = False
     records: str | None = None
     prepares: str | None = None
+    touches: str | None = None
+    keeps: str | None = None
     chooses: str | None = None
 
     @property

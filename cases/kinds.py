@@ -9,10 +9,16 @@ from cases.breach import BREACH
 from cases.disposition import DISPOSITION
 from cases.end_of_agreement import END_OF_AGREEMENT
 from cases.kind import Kind
+from cases.parent_access import PARENT_ACCESS
+from cases.referral import REFERRAL
 from cases.standing_duty import STANDING_DUTY
+from cases.successor import SUCCESSOR
 from models.errors import NotFound
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, END_OF_AGREEMENT, STANDING_DUTY)}
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (BREACH, DISPOSITION, END_OF_AGREEMENT, PARENT_ACCESS, REFERRAL, SUCCESSOR, STANDING_DUTY)
+}
 """The kinds by name."""
 
 

@@ -117,10 +117,14 @@ class RaiseOverdue(Message):
 
 
 class ChaseAcknowledgements(Message):
-    """Ask the LEAs that have not acknowledged a notice by now to do so."""
+    """Ask the LEAs that have not answered a notice by now to do so; of a decision that does not come, note the silence.
+
+    ``answer_days`` is how long after a notice a decision is waited for.
+    """
 
     case_id: UUID
     chase_hours: tuple[int, ...]
+    answer_days: int = 30
 
 
 class Chased(Message):

@@ -80,6 +80,8 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
         case NotYet():
             _check_not_yet(act, state, now)
         case Learn(element=element) | Impossible(element=element):
+            if element in kind.only_by:
+                raise Refused(kind.only_by[element], where="element", next_step="Look at the case's page.")
             _check_element(element, state)
         case Release():
             _check_release(act, state)

@@ -31,6 +31,8 @@ class NoticePolicy(Message):
 
     A holder of data that is to confirm its disposal is reminded at ``holder_fractions`` of the time that it was given,
     and ``holder_hours_before`` its due instant; its link lasts ``holder_link_days`` longer than that.
+
+    Where a notice offers a right, its reader's silence is noted ``answer_days`` after it was given.
     """
 
     release: Literal["officer", "immediate"] = "officer"
@@ -45,6 +47,7 @@ class NoticePolicy(Message):
     holder_fractions: tuple[float, ...] = ()
     holder_hours_before: tuple[int, ...] = ()
     holder_link_days: int = 30
+    answer_days: int = 30
 
 
 class BatchPlan(Message):
@@ -83,6 +86,7 @@ class CaseVocabulary(Message):
     ``asked`` are the dates that people are asked for as a decision, since a clock has not started without them.
     ``by_notice`` are the clauses that a notice performs, ``by_confirmation`` those that each holder's word performs;
     ``by_other_means`` those of which two people may record that they were performed by other means than the engine's.
+    ``offering`` are those whose notice offers its reader a right.
     ``ahead`` are the dates that may lie in the future, as some clause counts back from them.
     """
 
@@ -95,6 +99,7 @@ class CaseVocabulary(Message):
     by_confirmation: tuple[str, ...] = ()
     by_time: tuple[str, ...] = ()
     by_other_means: tuple[str, ...] = ()
+    offering: tuple[str, ...] = ()
     ahead: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     grounds: tuple[str, ...] = ()

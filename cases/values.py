@@ -7,6 +7,7 @@ out of every serialisation, so it cannot get into a history by mistake.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
@@ -138,7 +139,7 @@ class KeptText(Kept):
 
 
 class KeptFile(Kept):
-    """A file of at most ``LARGEST_FILE`` bytes; in JSON, a text.
+    """A file of at most ``LARGEST_FILE`` bytes; in JSON, a text, or ``{"base64": …}`` (RFC 4648, section 4).
 
     What it holds is checked where it is kept (``records.file_types``), which workflows need not know.
     """
@@ -148,7 +149,7 @@ class KeptFile(Kept):
     @model_validator(mode="before")
     @classmethod
     def _read(cls, value: Any) -> Any:
-        content = value.encode() if isinstance(value, str) else value
+        content = _bytes_of(value)
         if not isinstance(content, bytes):
             return value
         if not content:
@@ -156,6 +157,25 @@ class KeptFile(Kept):
         if len(content) > LARGEST_FILE:
             raise ValueError(f"the file is larger than {LARGEST_FILE // 2**20} MiB: give it in parts")
         return cls.of(content)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Programs give a text, or bytes in base64."""
+        encoded = {"type": "object", "properties": {"base64": {"type": "string"}}, "required": ["base64"]}
+        return {"anyOf": [{"type": "string"}, encoded]}
+
+
+def _bytes_of(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode()
+        case {"base64": str(text)} if len(value) == 1:
+            try:
+                return b64decode(text, validate=True)
+            except ValueError:
+                raise ValueError("this is no base64: give the file's bytes in it") from None
+        case _:
+            return value
 
 
 class KeptReferences(Kept):

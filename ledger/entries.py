@@ -34,6 +34,7 @@ from models.enums import (
     HolderMail,
     NoticeKind,
     Role,
+    SignatureIntegrity,
     Told,
     Verdict,
     Way,
@@ -1081,6 +1082,49 @@ class AnswerEvent(CaseEvent):
         return f"answered:{self.answer}"
 
 
+class DecisionGiven(AnswerEvent):
+    """An LEA decided about the right that a notice offers it.
+
+    Attributes:
+        agreement_id: its agreement.
+        ground: that on which it exercises the right, as the clause calls it.
+    """
+
+    agreement_id: UUID
+    ground: IfAny[str | None] = None
+
+
+class NoObjection(DecisionGiven):
+    """An LEA said that it does not exercise the right that a notice offers it."""
+
+    kind = "no_objection"
+
+
+class TerminationDeclared(DecisionGiven):
+    """An LEA terminated its agreement in answer to a notice."""
+
+    kind = "termination_declared"
+
+
+class SilenceNoted(CaseEvent):
+    """No decision came about the right that a notice offers. It is silence, and nobody's consent.
+
+    Attributes:
+        notice_id: the notice.
+        days: how long it was waited for.
+        default: the setting that this is from, since no clause gives it.
+    """
+
+    kind = "silence_noted"
+    notice_id: Subject[UUID]
+    days: int
+    default: str
+
+    @property
+    def key(self) -> str:
+        return f"silence-noted:{self.notice_id}"
+
+
 class NoticeAcknowledged(AnswerEvent):
     """An LEA acknowledged a notice."""
 
@@ -1425,6 +1469,29 @@ class DocumentAdded(DocumentEvent):
     kind = "document_added"
 
 
+class SignaturesExamined(CaseEvent):
+    """A document's signatures were looked at before it was taken.
+
+    Attributes:
+        document_id: the document.
+        signatures: how many digital signatures it carries.
+        integrity: what was found of them. That their certificates are the signers' is never said.
+        attested: whether the actor said who signed it.
+        found_sha256: signers, instants and certificates, and who is said to have signed, with a salt.
+    """
+
+    kind = "signatures_examined"
+    document_id: Subject[UUID]
+    signatures: int
+    integrity: SignatureIntegrity
+    attested: bool
+    found_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"signatures-examined:{self.document_id}:{self.found_sha256}"
+
+
 class DocumentWithdrawn(DocumentEvent):
     """A document for families was withdrawn: no link leads to it any more."""
 
@@ -1440,6 +1507,91 @@ class DocumentFetched(DocumentEvent):
 
     kind = "document_fetched"
     notice: UUID
+
+
+class FileEvent(CaseEvent):
+    """Something happened to a file that was handed to an LEA.
+
+    Attributes:
+        handed_over: what was handed over.
+        link: the number of its link.
+        occurrence: names this occurrence, since the same can happen to a file many times.
+    """
+
+    handed_over: Subject[UUID]
+    link: int
+    occurrence: Apart[UUID] = Field(default_factory=uuid4)
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.handed_over}:{self.occurrence}"
+
+
+class FileHandedOver(FileEvent):
+    """A file was made ready for an LEA behind a protected link.
+
+    Attributes:
+        agreement: whose LEA it is.
+        contact: to whom the link goes.
+        erase_at: when it is erased.
+        content_sha256: the file.
+    """
+
+    kind = "file_handed_over"
+    agreement: UUID
+    contact: UUID
+    erase_at: datetime
+    content_sha256: Kept[str]
+
+
+class FileLinkMailed(FileEvent):
+    """The mail with the link to a file was handed to the mail server; the message is kept without the link.
+
+    Attributes:
+        contact: to whom.
+        rejected: whether its mail server refused it.
+        unknown: whether nobody can say if it arrived.
+        message_sha256: the message.
+    """
+
+    kind = "file_link_mailed"
+    contact: UUID
+    rejected: bool
+    unknown: bool
+    message_sha256: Kept[str]
+
+
+class FileLinkRevoked(FileEvent):
+    """The link to a file was taken back: it opens nothing any more.
+
+    Attributes:
+        reason_sha256: why.
+    """
+
+    kind = "file_link_revoked"
+    reason_sha256: Kept[str]
+
+
+class FileFetched(FileEvent):
+    """Whoever has the link to a file fetched it.
+
+    Attributes:
+        content_sha256: the file.
+    """
+
+    kind = "file_fetched"
+    content_sha256: Kept[str]
+
+
+class FileErased(FileEvent):
+    """The time of a file was over and its bytes were erased; what its SHA-256 is in evidence stays.
+
+    Attributes:
+        content_sha256: the file that is no longer kept.
+    """
+
+    kind = "file_erased"
+    content_sha256: Kept[str]
 
 
 class CostRecorded(CaseEvent):

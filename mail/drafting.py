@@ -14,7 +14,7 @@ from mail.contents import Delay, Knowledge, KnownFact, element_values
 from mail.default_texts import DefaultTexts
 from mail.facts import TO_FOLLOW, Clause, EarlierNotice, ElementValue, NoticeFacts, Sender, SignedAgreement
 from mail.provision import Place, annex_sentences, operative_steps, provision_sentences
-from models.enums import FactStatus, NoticeKind
+from models.enums import SIDES, FactStatus, NoticeKind
 from terms.catalogue import Catalogue
 from terms.contents import ContentElement
 from terms.effective import EffectiveTerms
@@ -97,8 +97,13 @@ def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> Noti
         added=tuple(element.id for element in elements if element.status not in TO_FOLLOW) if supplement else (),
         reason=draft.reason,
         follows=draft.follows,
-        acknowledge_url=draft.acknowledge_url,
+        acknowledge_url=draft.acknowledge_url if _is_to_a_side(draft) else None,
     )
+
+
+def _is_to_a_side(draft: Draft) -> bool:
+    """Whether it is for a side of the agreement: only these answer by its link, and read how the time was counted."""
+    return draft.terms.clause(draft.clauses[0].id).owed_to in SIDES
 
 
 def _elements(draft: Draft, texts: DefaultTexts) -> tuple[ElementValue, ...]:
@@ -126,7 +131,8 @@ def _required(draft: Draft) -> Iterator[ContentElement]:
     asked: dict[str, list[ContentElement]] = {}
     for at_hand in draft.clauses:
         clause = draft.terms.clause(at_hand.id)
-        for element in clause.contents or (told.model_copy(update={"citation": UNASKED}) for told in clause.tells):
+        told = (element.model_copy(update={"citation": UNASKED}) for element in clause.tells)
+        for element in (*clause.contents, *told):
             asked.setdefault(element.id, []).append(element)
     for same in asked.values():
         citations = dict.fromkeys(element.citation for element in same)
@@ -134,11 +140,14 @@ def _required(draft: Draft) -> Iterator[ContentElement]:
 
 
 def _clauses(draft: Draft, catalogue: Catalogue, elements: tuple[ElementValue, ...]) -> Iterator[Clause]:
+    """What a notice is given under, and the right that it lets its reader exercise."""
     cited = [citation for element in elements for citation in element.citation.split("; ")]
-    for clause in draft.clauses:
+    offered = (draft.terms.clause(clause.id).offers for clause in draft.clauses)
+    for clause in (*draft.clauses, *(ClauseAtHand(right) for right in offered if right)):
         place = Place(draft.terms.form, draft.terms.state, clause.id)
         steps = operative_steps(catalogue, place, draft.terms.clause(clause.id).trail, cited)
-        why = annex_sentences(clause.why, draft.terms) if draft.kind is NoticeKind.NOTICE else ()
+        counted = draft.kind is NoticeKind.NOTICE and _is_to_a_side(draft)
+        why = annex_sentences(clause.why, draft.terms) if counted else ()
         yield Clause(id=clause.id, provision=provision_sentences(steps), why=why)
 
 

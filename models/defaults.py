@@ -23,9 +23,15 @@ class Defaults(BaseModel):
     """\"Reasonable prior notice\" of a disposal."""
     access_days: PositiveInt = 45
     """Answering a request to view or correct where the clause gives no number."""
+    referral_days: PositiveInt = 5
+    """Referring a parent or student to the LEA, and telling the LEA, where the clause gives no number."""
     on_request_days: PositiveInt = 30
     """Handing over what a party may ask for where the clause gives no number."""
+    handed_over_days: PositiveInt = 30
+    """Keeping a file that was handed to an LEA behind a link: no clause says how long."""
     change_notice_days: PositiveInt = 30
     """Telling of a change where the clause gives no number."""
+    answer_days: PositiveInt = 30
+    """Waiting for a party's decision about a right that a notice offers it: then its silence is recorded."""
     security_audit_days: PositiveInt = 90
     """Finishing the security audit that unauthorized access calls for."""

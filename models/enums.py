@@ -35,7 +35,7 @@ class PerformedBy(StrEnum):
     CONFIRMATION = "confirmation"
     """The word of each holder of the data that it was done; what is merely sent performs nothing."""
     DOCUMENT = "document"
-    """A document given: a list, a report, a signed assurance."""
+    """A document given: a list, a report."""
     ACT = "act"
     """Something done, recorded with proof of it."""
     TIME = "time"
@@ -200,8 +200,30 @@ class AnswerKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     QUESTION = "question"
     OTHER_CONTACT = "other_contact"
+    NO_OBJECTION = "no_objection"
+    """It does not exercise the right that the notice offers."""
+    TERMINATES = "terminates"
+    """It terminates the agreement, as the clause that the notice offers lets it."""
     FACT = "fact"
     """That a dated fact has come about which its clause lets the notice's reader say, as an expected renewal."""
+
+
+EXERCISES = frozenset({AnswerKind.TERMINATES})
+"""The answers by which a party exercises a right."""
+
+DECISIONS = frozenset({AnswerKind.NO_OBJECTION, *EXERCISES})
+"""The answers that decide what a notice asks."""
+
+
+class SignatureIntegrity(StrEnum):
+    """What was found of a document's digital signatures; one that is broken is not taken."""
+
+    INTACT = "intact"
+    """They are intact, and the last one covers the whole document."""
+    NOT_WHOLE = "not_whole"
+    """They are intact, and something was added to the document after the last one."""
+    NONE = "none"
+    """There is none."""
 
 
 class HolderStatus(StrEnum):
@@ -252,9 +274,9 @@ class HolderMail(StrEnum):
     MOVED = "moved"
     """What was asked is due at another instant."""
     STOPPED = "stopped"
-    """A legal hold keeps the data: nothing may be disposed of."""
+    """Something keeps the data, as a legal hold does: nothing may be disposed of."""
     RESUMED = "resumed"
-    """The legal hold is lifted."""
+    """Nothing keeps the data any more."""
     WITHDRAWN = "withdrawn"
     """Nothing is asked any more: what was asked before is taken back."""
     UNDECIDED = "undecided"

@@ -134,13 +134,14 @@ class AgreementContact(SQLModel, table=True):
 
     Most are the other side's, named in the agreement. A case may add contacts of further parties under an agreement,
     such as the subprocessors that hold its data, or the parent who asks; those belong to that case alone. ``party`` is
-    None for the other side of the agreement, whichever side this installation stands on.
+    None for the other side of the agreement, whichever side this installation stands on. ``agreement_id`` is None for a
+    party that a case writes to whatever its agreements are.
     """
 
     __tablename__ = "agreement_contact"
 
     id: UUID = Field(primary_key=True)
-    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    agreement_id: UUID | None = Field(default=None, foreign_key="agreement.id", index=True)
     case_id: UUID | None = Field(default=None, foreign_key="duenotice_case.id", index=True)
     party: Party | None = _word_or_none(Party)
     role: ContactRole = _word(ContactRole)
@@ -194,6 +195,8 @@ STUCK = text("trouble IS NOT NULL OR workflow_started_at IS NULL")
 
 NOT_DECIDED = text("undecided")
 
+UNTOLD = text("untold")
+
 
 class Case(SQLModel, table=True):
     """One matter of one kind, about one event, with one Temporal workflow.
@@ -203,7 +206,8 @@ class Case(SQLModel, table=True):
     watchdog found it, and ``trouble_raised_at`` when an officer was told.
 
     ``responsible_id`` is whose the case is, ``deputy_id`` who stands in; where neither can, it is the organisation's
-    contact's. ``undecided`` is whether its kind still waits for people to say what the matter is.
+    contact's. ``undecided`` is whether its kind still waits for people to say what the matter is. ``untold`` is whether
+    somebody outside opened it, of which nobody here was told yet.
 
     Where it is about one clause of the event alone, ``clause`` names it, and ``occurrence`` which one of a duty that
     recurs.
@@ -216,6 +220,7 @@ class Case(SQLModel, table=True):
         Index("duenotice_case_responsible", "responsible_id", "deputy_id"),
         Index("duenotice_case_stuck", "id", sqlite_where=STUCK, postgresql_where=STUCK),
         Index("duenotice_case_undecided", "id", sqlite_where=NOT_DECIDED, postgresql_where=NOT_DECIDED),
+        Index("duenotice_case_untold", "id", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
     )
 
     id: UUID = Field(primary_key=True)
@@ -238,6 +243,7 @@ class Case(SQLModel, table=True):
     responsible_id: UUID | None = Field(default=None, foreign_key="account.id")
     deputy_id: UUID | None = Field(default=None, foreign_key="account.id")
     undecided: bool = False
+    untold: bool = False
 
 
 class CaseAct(SQLModel, table=True):
@@ -427,9 +433,13 @@ class Batch(SQLModel, table=True):
 class Notice(SQLModel, table=True):
     """A message that performs a duty: which elements it gave, and which it said would follow.
 
-    ``also_performs`` are the ids of further duties towards the same LEA that the same message performs. Its link is
+    ``also_performs`` are the ids of further duties towards the same LEA that the same message performs. It ``has_link``
+    where its reader is a side of the agreement: nobody else acknowledges it. Its link is
     good in the generation ``link_generation`` alone, and not at all once it was taken back; ``link_refusals`` counts
     how often it was tried when it was good no more.
+
+    One that ``offers`` its reader a right is answered by a decision about that, at ``decided_at``; that none came was
+    noted at ``silent_at``.
     """
 
     __tablename__ = "notice"
@@ -447,6 +457,10 @@ class Notice(SQLModel, table=True):
     dropped: bool = False
     reminders: int = 0
     acknowledged_at: datetime | None = _instant_or_none()
+    has_link: bool = True
+    offers: bool = False
+    decided_at: datetime | None = _instant_or_none()
+    silent_at: datetime | None = _instant_or_none()
     link_generation: int = 1
     link_revoked_at: datetime | None = _instant_or_none()
     link_refusals: int = 0
@@ -606,6 +620,20 @@ class LegalHold(SQLModel, table=True):
     lifted_because: str | None = _sealed_or_none("legal_hold.lifted_because")
 
 
+class LiftedConflict(SQLModel, table=True):
+    """What a person found: that an open case does not keep the data whose disposal another case is about."""
+
+    __tablename__ = "lifted_conflict"
+    __table_args__ = (UniqueConstraint("case_id", "keeping_id"),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id")
+    keeping_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    reason_sha256: str = Field(foreign_key="artifact.sha256")
+    lifted_by: str
+    lifted_at: datetime = _instant()
+
+
 AWAITED = text("status IN ('open', 'answered')")
 """What a holder's task is whose holder's word is awaited; in these words, the index on it is used."""
 
@@ -635,7 +663,7 @@ class HolderTask(SQLModel, table=True):
 
     It is ``awaited_since`` an instant, until ``due_at``, and was written to at the address of ``vendor_id``; ``steps``
     counts how far its ladder of reminders has come; ``told_due_at`` and ``stopped`` are what its holder was last told:
-    by when, and whether a legal hold keeps the data. ``again_at`` is when it is written to next. Its link is known by
+    by when, and whether something keeps the data. ``again_at`` is when it is written to next. Its link is known by
     the SHA-256 of its token; ``link_number`` makes each a link of its own. Its holder may not dispose of the data
     ``not_before`` an instant, nor while it ``waits`` for a prior notice; ``told_not_before`` is what it was last told.
     """
@@ -711,8 +739,10 @@ OPEN_ANSWER = text("seen_at IS NULL AND kind <> 'acknowledged'")
 class Answer(SQLModel, table=True):
     """What an LEA said to a notice through its link; nobody's account is needed, so nobody's is named.
 
-    ``said_sha256`` is what was said, as evidence holds it. ``seen_at`` is when an officer was done with it,
-    ``raised_at`` when those whose case it is were told of it.
+    ``ground`` is that on which it exercises a right, as the clause calls it. ``recorded_by`` is the officer who heard
+    it otherwise than by the link; then ``text`` is who said it, when and how. ``said_sha256`` is what was said, as
+    evidence holds it. ``seen_at`` is when an officer was done with it, ``raised_at`` when those whose case it is were
+    told of it.
     """
 
     __tablename__ = "answer"
@@ -725,6 +755,8 @@ class Answer(SQLModel, table=True):
     name: str | None = _sealed_or_none("answer.name")
     email: str | None = _sealed_or_none("answer.email")
     text: str | None = _sealed_or_none("answer.text")
+    ground: str | None = None
+    recorded_by: str | None = None
     said_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     given_at: datetime = _instant()
     seen_at: datetime | None = _instant_or_none()
@@ -803,6 +835,31 @@ class CaseDocument(SQLModel, table=True):
     added_at: datetime = _instant()
 
 
+class HandedOver(SQLModel, table=True):
+    """A file that was handed to an LEA by a protected link, and is erased at ``erase_at``; its SHA-256 stays.
+
+    Its link is known by the SHA-256 of its token; ``link_number`` makes each a link of its own, and one that was
+    ``revoked_at`` has none. ``fetches`` counts how often it was fetched.
+    """
+
+    __tablename__ = "handed_over"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id")
+    contact_id: UUID = Field(foreign_key="agreement_contact.id")
+    file_name: str = _sealed("handed_over.file_name")
+    content_sha256: str = Field(foreign_key="artifact.sha256", index=True)
+    handed_by: str
+    handed_at: datetime = _instant()
+    erase_at: datetime = _instant(index=True)
+    link_number: int = 1
+    link_digest: str | None = Field(default=None, unique=True, max_length=64)
+    revoked_at: datetime | None = _instant_or_none()
+    fetches: int = 0
+    fetched_at: datetime | None = _instant_or_none()
+
+
 UNCLAIMED = text("NOT claimed")
 """What an artifact is to which nothing recorded points; in these words, the index on it is used."""
 
@@ -810,7 +867,8 @@ UNCLAIMED = text("NOT claimed")
 class Artifact(SQLModel, table=True):
     """Bytes that evidence points to by the SHA-256 of their plain content; sealed at rest.
 
-    ``claimed`` is False while nothing recorded points to them: they came with an act that is not recorded yet.
+    ``claimed`` is False while nothing recorded points to them: they came with an act that is not recorded yet. Of those
+    ``erased_at`` an instant no content is left.
     """
 
     __tablename__ = "artifact"
@@ -821,8 +879,9 @@ class Artifact(SQLModel, table=True):
     media_type: str
     size: int
     claimed: bool = True
-    content: bytes = Field(sa_column=Column(SealedBytes("artifact.content"), nullable=False))
+    content: bytes | None = Field(sa_column=Column(SealedBytes("artifact.content"), nullable=True))
     stored_at: datetime = _instant()
+    erased_at: datetime | None = _instant_or_none()
 
 
 class EvidenceEntry(SQLModel, table=True):

@@ -19,6 +19,7 @@ from config.database import Database
 from mail.contents import KnownFact
 from models.enums import CaseStatus
 from models.tables import Case, CaseAgreement, CaseFact, DueDate, Duty
+from queries.conflicts import conflicts_of
 from queries.decisions import holds_of, questions_of, withholdings_of
 from queries.duties import EVERY_DUTY, duties_of
 from queries.evidence import evidence_of
@@ -29,6 +30,7 @@ from queries.troubles import troubles_of
 from queries.views import CaseHead, CaseView, FactView
 from records.anchors import current_anchors
 from records.due_dates import StoredDueDate, read_due_date
+from records.offers import reasons_of
 from records.outbox import current_facts
 from records.responsible import assignable, assignments
 from records.scope import require_case
@@ -101,6 +103,7 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         holds=holds_of(session, case.id, now),
         holders=holders_of(session, case.id),
         kept_by=kept_by(session, case.id),
+        conflicts=conflicts_of(session, case),
         proposals=proposals_of(session, case.id),
         withholdings=withholdings_of(session, case.id),
         progress=progress_of(session, case.id),
@@ -115,10 +118,12 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
             withheld=withheld > 0,
             undecided=summary.undecided > 0,
         ),
-        own_acts=() if ended else tuple(act.act_name() for act in kind.own_acts(state)),
+        awaits_answer=not ended and kind.awaits_answer(state),
+        own_acts=tuple(act.act_name() for act in kind.own_acts(state) if not (ended and act.keeps_clocks)),
         responsible=able[0].name if able else None,
         deputy=able[1].name if len(able) > 1 else None,
         assignable=assignable(session),
+        reasons=reasons_of(session, case),
         can_release=summary.waiting_notices + withheld > 0,
     )
 

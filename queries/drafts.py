@@ -284,7 +284,7 @@ class Drafts:
                 each.agreement.form,
                 each.agreement.state,
                 tuple(each.duty.lacking),
-                frozenset(at_hand.get(agreement, ())),
+                at_hand.of(agreement),
                 frozenset(together[agreement]),
                 agreement in told,
                 agreement if agreement in own_dates | own_holds else None,

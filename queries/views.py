@@ -158,6 +158,7 @@ class NoticeView(View):
     given: tuple[str, ...]
     lacking: tuple[str, ...]
     given_at: datetime | None
+    has_link: bool
     released_by: str | None
     waited: bool
     vouched: bool
@@ -528,15 +529,33 @@ class HolderView(View):
         return () if self.owing else ("propose-waiver",)
 
 
+class ConflictView(View):
+    """Another case that ``keeps`` the data which this one is to dispose of, or whose disposal this one keeps back.
+
+    ``lifted_because`` is why a person found that the two are about other data, where one did.
+    """
+
+    id: UUID
+    reference: str
+    title: str
+    kind: str
+    keeps: bool
+    lifted_by: str | None = None
+    lifted_at: datetime | None = None
+    lifted_because: str | None = None
+
+
 class CaseHead(View):
     """One case without its duties and its evidence: what is known, decided and under way.
 
     ``shown`` are the facts that its kind shows first, by what people call them. ``clauses`` and ``grounds`` are what
     its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use.
     ``questions`` are what is asked as a decision, those still open first. ``computing`` is whether something recorded
-    is not yet in its duties; ``kept_by`` are the legal holds that keep its data. ``own_acts`` are the acts of its kind
-    alone that make sense now, ``offered`` the others that its page offers as forms. ``responsible`` and ``deputy`` are
-    whose it is, as far as their accounts are in use; ``assignable`` are the accounts whose it could be.
+    is not yet in its duties; ``kept_by`` are the legal holds that keep its data, ``conflicts`` the other cases with
+    which it does not go together. ``awaits_answer`` is whether somebody outside was asked and has not answered.
+    ``own_acts`` are the acts of its kind alone that make sense now, ``offered`` the others that its page offers as
+    forms. ``responsible`` and ``deputy`` are whose it is, as far as their accounts are in use; ``assignable`` are the
+    accounts whose it could be. ``reasons`` are the grounds on which its LEAs may exercise what its notices offer.
     """
 
     id: UUID
@@ -557,6 +576,7 @@ class CaseHead(View):
     holds: tuple[HoldView, ...]
     holders: tuple[HolderView, ...] = ()
     kept_by: tuple[LegalHoldView, ...] = ()
+    conflicts: tuple[ConflictView, ...] = ()
     proposals: tuple[ProposalView, ...]
     withholdings: tuple[WithholdingView, ...]
     progress: tuple[ProgressView, ...]
@@ -567,10 +587,12 @@ class CaseHead(View):
     computing: bool
     own_acts: tuple[str, ...]
     offered: tuple[str, ...]
+    awaits_answer: bool = False
     can_release: bool
     responsible: str | None
     deputy: str | None
     assignable: tuple[str, ...]
+    reasons: dict[str, str]
 
     @property
     def choices(self) -> dict[str, dict[str, str]]:
@@ -584,6 +606,8 @@ class CaseHead(View):
             "elements": elements,
             "asked": asked,
             "holders": {holder.name: holder.name for holder in self.holders},
+            "reasons": self.reasons,
+            "keeping": {row.reference: row.title for row in self.conflicts if row.keeps and not row.lifted_at},
             "accounts": {name: name for name in self.assignable},
         }
 
@@ -601,6 +625,10 @@ class CaseHead(View):
         """Whether a duty's clock runs although a hold binds its agreement."""
         held = any(hold.binds(duty.reference) for hold in self.holds)
         return held and duty.status is DutyStatus.RUNNING and not duty.suspendable
+
+    def waits_in_vain(self, duty: DutyView) -> bool:
+        """Whether a duty's clock runs although an answer is awaited."""
+        return self.awaits_answer and duty.status is DutyStatus.RUNNING
 
 
 class CaseView(CaseHead):

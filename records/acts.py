@@ -69,6 +69,7 @@ from people.accounts import check_second_person
 from records.anchors import current_anchors, keep_anchor
 from records.confirmations import confirm_done
 from records.holders import waive
+from records.keeping import note_keeping
 from records.other_means import perform_by_other_means, propose_done, undo
 from records.replies import keep_reply
 from records.responsible import assign
@@ -303,12 +304,18 @@ def dismiss(recording: Recording, reason_sha256: str) -> JsonObject:
     session, case = recording.session, recording.case
     case.status = CaseStatus.DISMISSED
     case.dismissal_reason_sha256 = reason_sha256
+    note_keeping(session, case, recording.at)
     in_case = col(Duty.case_id) == case.id
     session.execute(
         update(Duty).where(in_case, col(Duty.status).in_(OPEN_STATUSES)).values(status=DutyStatus.CANCELLED)
     )
     session.execute(update(Duty).where(in_case).values(lacking=[], lacking_count=0))
     return {}
+
+
+def keep_fact(recording: Recording, element: str, value: str) -> None:
+    """Make a content element known, in place of what was known of it before."""
+    _learn(recording, element, FactStatus.KNOWN, value)
 
 
 def _learn(recording: Recording, element: str, status: FactStatus, value: str | None) -> JsonObject:

@@ -5,32 +5,47 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias, assert_never
 from uuid import UUID, uuid4, uuid5
 
 import rfc8785
+from sqlalchemy import ColumnElement, and_
+from sqlalchemy import case as sql_case
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, insert, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from cases.end_of_agreement import RENEWAL_EXPECTED
+from cases.kinds import kind_named
 from config.database import Database
 from ledger.actors import LEA
 from ledger.append import append
 from ledger.artifacts import Content, fetch, store_many
-from ledger.entries import AnswerSettled, ContactAdopted, ContactNamed, FactSaid, NoticeAcknowledged, QuestionAsked
+from ledger.entries import (
+    AnswerEvent,
+    AnswerSettled,
+    ContactAdopted,
+    ContactNamed,
+    FactSaid,
+    NoObjection,
+    NoticeAcknowledged,
+    QuestionAsked,
+    TerminationDeclared,
+)
 from mail.facts import checked_address, clean_block, clean_line
 from mail.links import LinkOfNotice
 from models import identifiers
-from models.enums import AnswerKind, ContactRole, DeliveryStatus, NoticeKind
+from models.enums import DECISIONS, EXERCISES, AnswerKind, ContactRole, DeliveryStatus, NoticeKind
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact, Answer, Case, DueDate, Duty, Notice, Reply
 from records.agreement_life import record_expected_renewal
 from records.due_dates import read_due_date
+from records.offers import Offer, carry_out, offer_of, reasons_of, unanswered, words_of
 from records.open_links import ended_links
 from records.scope import clauses_of_agreement, require_case
 from records.view import View
@@ -45,19 +60,13 @@ MOST_ANSWERS = 50
 MOST_AT_ONCE = 500
 """How many answers one transaction keeps, so that none waits long for those after it."""
 
-_EVENT_OF: Mapping[AnswerKind, type[NoticeAcknowledged | QuestionAsked | ContactNamed | FactSaid]] = {
-    AnswerKind.FACT: FactSaid,
-    AnswerKind.ACKNOWLEDGED: NoticeAcknowledged,
-    AnswerKind.QUESTION: QuestionAsked,
-    AnswerKind.OTHER_CONTACT: ContactNamed,
-}
-
 
 @dataclass(frozen=True)
 class GivenAnswer:
     """One answer as it arrived, checked; ``actor`` is ``LEA``, or the officer who enters it for them.
 
-    ``link`` is the link that it came through; it is kept only if that still opens the notice.
+    ``link`` is the link that it came through; it is kept only if that still opens the notice. ``ground`` is that of a
+    decision that exercises a right.
     """
 
     notice_id: UUID
@@ -67,12 +76,15 @@ class GivenAnswer:
     email: str | None = None
     text: str | None = None
     link: LinkOfNotice | None = None
+    ground: str | None = None
 
 
 class LinkedNotice(View):
     """What the holder of a notice's link is shown of it: no more than the mail said.
 
-    ``may_say`` is the dated fact that its reader may say has come about, ``said_at`` when somebody did.
+    ``offer`` is the right that it lets its reader exercise, ``decision`` what was decided about that at ``decided_at``.
+    ``for_families`` is whether what it leads to is for telling families. ``may_say`` is the dated fact that its reader
+    may say has come about, ``said_at`` when somebody did.
     """
 
     id: UUID
@@ -85,6 +97,10 @@ class LinkedNotice(View):
     kind: NoticeKind
     given_at: datetime | None
     acknowledged_at: datetime | None
+    offer: Offer | None
+    decision: AnswerKind | None
+    decided_at: datetime | None
+    for_families: bool
     may_say: str | None = None
     said_at: datetime | None = None
 
@@ -101,7 +117,11 @@ class ReplyView(View):
 
 
 class AnswerView(View):
-    """One question, or one contact that an LEA named; ``seen_at`` is when an officer was done with it."""
+    """One question, decision, or contact that an LEA named; ``seen_at`` is when an officer was done with it.
+
+    ``ground`` is that of a decision, in the words of its clause; ``recorded_by`` is the officer who heard it otherwise
+    than by the notice's link, and then ``text`` says from whom, when and how.
+    """
 
     id: UUID
     lea_name: str
@@ -110,6 +130,8 @@ class AnswerView(View):
     text: str | None
     given_at: datetime
     seen_at: datetime | None
+    ground: str | None = None
+    recorded_by: str | None = None
     replies: tuple[ReplyView, ...] = ()
 
 
@@ -122,20 +144,31 @@ class LinkedQuestion(View):
 
 
 class UnacknowledgedView(View):
-    """One notice that was given and that nobody has acknowledged yet."""
+    """One notice that was given and that nobody has answered yet; ``silent_at`` is when that was noted as silence."""
 
     lea_name: str
     agreement_reference: str
     clause_title: str
     given_at: datetime
     reminders: int
+    silent_at: datetime | None
 
 
 class AnswersView(View):
-    """What the LEAs of a case have answered: notices are counted, open questions and contacts come first."""
+    """What the LEAs of a case have answered: notices are counted, open questions and contacts come first.
+
+    ``unanswered`` counts the given notices to which nothing came that they ask for; ``unacknowledged`` are the oldest.
+    ``offering`` counts the given notices that offer a right. Of these, ``no_objections`` were answered so,
+    ``exercised`` hold the decisions that exercise it, and of ``silent`` it was noted that no decision came.
+    """
 
     given: int
     acknowledged: int
+    unanswered: int
+    offering: int
+    no_objections: int
+    silent: int
+    exercised: tuple[AnswerView, ...]
     unacknowledged: tuple[UnacknowledgedView, ...]
     questions: tuple[AnswerView, ...]
     contacts: tuple[AnswerView, ...]
@@ -176,6 +209,53 @@ def checked_answer(
     return GivenAnswer(notice_id, kind, actor, name or None, email or None, text or None, link)
 
 
+def checked_decision(
+    notice: LinkedNotice,
+    kind: AnswerKind,
+    *,
+    actor: str,
+    name: str = "",
+    email: str = "",
+    ground: str = "",
+    attested: bool = False,
+    link: LinkOfNotice | None = None,
+) -> GivenAnswer:
+    """A decision about the right that a notice offers, as it was typed and cleaned.
+
+    Raises:
+        NotFound: the notice offers nothing that is answered so.
+        Refused: it was exercised already.
+        InvalidFields: something is missing or too long, or it is no ground; each problem names its field.
+    """
+    offer = notice.offer
+    if offer is None or kind not in (AnswerKind.NO_OBJECTION, offer.answer):
+        raise NotFound("There is no such answer.", next_step="Go back, and use one of the page's forms.")
+    if notice.decision not in (None, AnswerKind.NO_OBJECTION):
+        raise Refused("This was answered already.", next_step="Write to whoever sent the notice if that was a mistake.")
+    name, email = clean_line(name), clean_line(email)
+    problems = [*_too_long("name", name, LONGEST_NAME), *([] if name else [_empty("name")])]
+    if kind is AnswerKind.NO_OBJECTION:
+        email = ground = ""
+    else:
+        problems += _problems_of_exercise(offer, email, ground, attested=attested)
+    if problems:
+        raise InvalidFields(tuple(problems))
+    return GivenAnswer(notice.id, kind, actor, name, email or None, None, link, ground or None)
+
+
+def _problems_of_exercise(offer: Offer, email: str, ground: str, *, attested: bool) -> Iterator[InvalidInput]:
+    try:
+        checked_address(email, where="email")
+    except InvalidInput as error:
+        yield error if email else _empty("email")
+    if ground not in offer.reasons:
+        yield InvalidInput("No ground is chosen.", where="ground", next_step="Choose the one that holds.")
+    if not attested:
+        yield InvalidInput(
+            "It is not attested.", where="attested", next_step="Tick that you may say this for the agency."
+        )
+
+
 def _empty(where: str) -> InvalidInput:
     return InvalidInput("Nothing is given here.", where=where, next_step="Fill it in.")
 
@@ -193,7 +273,9 @@ def check_room(database: Database, notice_id: UUID) -> None:
         Refused: so many came through its link that whoever holds it should write instead.
     """
     with database.reading() as session:
-        given = select(func.count()).where(Answer.notice_id == notice_id, Answer.kind != AnswerKind.ACKNOWLEDGED)
+        given = select(func.count()).where(
+            Answer.notice_id == notice_id, col(Answer.kind).not_in((AnswerKind.ACKNOWLEDGED, *DECISIONS))
+        )
         if session.exec(given).one() >= MOST_ANSWERS:
             raise Refused(
                 f"{MOST_ANSWERS} questions and contacts came through this link already, so this one was not kept.",
@@ -204,8 +286,9 @@ def check_room(database: Database, notice_id: UUID) -> None:
 def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes, now: datetime) -> None:
     """Keep some answers with their evidence; one that is kept already is not kept again.
 
-    A notice is acknowledged once: the first acknowledgement stays. Nothing waits for a workflow. An answer to a
-    notice that is not kept here is left out.
+    A notice is acknowledged once: the first acknowledgement stays. A decision says that the notice arrived too, and
+    what it brings about is recorded with it. Nothing waits for a workflow. An answer to a notice that is not kept here
+    is left out.
 
     Args:
         session: a session of ``Database.writing()``.
@@ -234,29 +317,76 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
                 "name": answer.name,
                 "email": answer.email,
                 "text": answer.text,
+                "ground": answer.ground,
+                "recorded_by": answer.actor if answer.kind in DECISIONS and answer.actor != LEA else None,
                 "said_sha256": said.get(answer_id),
                 "given_at": now,
+                "seen_at": now if answer.kind in DECISIONS else None,  # nobody has to settle it
             }
             for answer_id, answer in named.items()
         ],
     )
     _take_facts(session, [answer for answer in named.values() if answer.kind is AnswerKind.FACT], now)
-    acknowledged = [answer.notice_id for answer in named.values() if answer.kind is AnswerKind.ACKNOWLEDGED]
-    session.execute(update(Notice).where(col(Notice.id).in_(acknowledged)).values(acknowledged_at=now))
+    arrived = {AnswerKind.ACKNOWLEDGED, *DECISIONS}
+    acknowledged = [answer.notice_id for answer in named.values() if answer.kind in arrived]
+    unsaid = col(Notice.acknowledged_at).is_(None)
+    session.execute(update(Notice).where(col(Notice.id).in_(acknowledged), unsaid).values(acknowledged_at=now))
+    decided = {answer.notice_id: answer for answer in named.values() if answer.kind in DECISIONS}
+    session.execute(update(Notice).where(col(Notice.id).in_(decided)).values(decided_at=now))
+    agreements = _agreements_of(session, decided)
     append(
         session,
         *(
-            _EVENT_OF[answer.kind](
-                case_id=case_of[answer.notice_id],
-                actor=answer.actor,
-                at=now,
-                notice_id=answer.notice_id,
-                answer=answer_id,
-                said_sha256=said.get(answer_id),
+            _event(
+                answer,
+                agreements.get(answer.notice_id),
+                {
+                    "case_id": case_of[answer.notice_id],
+                    "actor": answer.actor,
+                    "at": now,
+                    "notice_id": answer.notice_id,
+                    "answer": answer_id,
+                    "said_sha256": said.get(answer_id),
+                },
             )
             for answer_id, answer in named.items()
         ),
     )
+    for answer in named.values():
+        if answer.kind in DECISIONS:
+            case = session.get_one(Case, case_of[answer.notice_id])
+            words = words_of(reasons_of(session, case), answer.ground)
+            agreement = agreements[answer.notice_id]
+            carry_out(session, case.id, agreement, answer.kind, words, actor=answer.actor, now=now)
+
+
+def _agreements_of(session: Session, notices: Iterable[UUID]) -> dict[UUID, Agreement]:
+    """The agreement under which each of some notices was given."""
+    rows = session.exec(
+        select(Notice.id, Agreement)
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .where(col(Notice.id).in_(notices))
+    )
+    return dict(rows.all())
+
+
+def _event(answer: GivenAnswer, agreement: Agreement | None, said: dict[str, Any]) -> AnswerEvent:
+    match answer.kind:
+        case AnswerKind.ACKNOWLEDGED:
+            return NoticeAcknowledged(**said)
+        case AnswerKind.QUESTION:
+            return QuestionAsked(**said)
+        case AnswerKind.OTHER_CONTACT:
+            return ContactNamed(**said)
+        case AnswerKind.FACT:
+            return FactSaid(**said)
+        case AnswerKind.NO_OBJECTION | AnswerKind.TERMINATES:
+            assert agreement, "a notice is given under an agreement"
+            decision = NoObjection if answer.kind is AnswerKind.NO_OBJECTION else TerminationDeclared
+            return decision(**said, agreement_id=agreement.id, ground=answer.ground)
+        case _:
+            assert_never(answer.kind)
 
 
 def _take_facts(session: Session, answers: Sequence[GivenAnswer], now: datetime) -> None:
@@ -300,8 +430,8 @@ def _lock_notices(session: Session, notices: set[UUID]) -> dict[UUID, UUID]:
 
 
 def _answer_id(answer: GivenAnswer, key: bytes) -> UUID:
-    """The same answer sent twice has one id; a second acknowledgement is the same whoever it names."""
-    if answer.kind is AnswerKind.ACKNOWLEDGED:
+    """The same answer sent twice has one id; a second acknowledgement or decision is the same whoever it names."""
+    if answer.kind in (AnswerKind.ACKNOWLEDGED, *DECISIONS):
         return uuid5(answer.notice_id, answer.kind)
     said = rfc8785.dumps([answer.kind.value, answer.name, answer.email, answer.text])
     return uuid5(answer.notice_id, hmac.new(key, said, sha256).hexdigest())
@@ -389,14 +519,16 @@ def read_linked_notice(database: Database, notice_id: UUID) -> LinkedNotice:
     """
     with database.reading() as session:
         row = session.exec(
-            select(Notice, Agreement)
+            select(Notice, Agreement, Duty.clause, Case.kind)
+            .join(Case, col(Case.id) == col(Notice.case_id))
             .join(Duty, col(Duty.id) == col(Notice.duty_id))
             .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
             .where(Notice.id == notice_id)
         ).one_or_none()
         if row is None:
             raise NotFound("The notice of this link is not kept here.", next_step="Write to whoever sent it.")
-        notice, agreement = row
+        notice, agreement, clause, kind = row
+        clauses = clauses_of_agreement(session, notice.case_id, agreement.id)
         return LinkedNotice(
             id=notice.id,
             case_id=notice.case_id,
@@ -408,11 +540,25 @@ def read_linked_notice(database: Database, notice_id: UUID) -> LinkedNotice:
             kind=notice.kind,
             given_at=notice.given_at,
             acknowledged_at=notice.acknowledged_at,
+            offer=offer_of(clauses, clause) if notice.offers else None,
+            decision=_decision(session, notice_id) if notice.decided_at else None,
+            decided_at=notice.decided_at,
+            for_families=kind_named(kind).for_families,
             may_say=_may_say(session, notice_id),
             said_at=session.exec(
                 select(func.min(Answer.given_at)).where(Answer.notice_id == notice_id, Answer.kind == AnswerKind.FACT)
             ).one(),
         )
+
+
+def _decision(session: Session, notice_id: UUID) -> AnswerKind | None:
+    """What was decided last about what a notice offers."""
+    answer = session.exec(
+        select(Answer)
+        .where(Answer.notice_id == notice_id, col(Answer.kind).in_(DECISIONS))
+        .order_by(col(Answer.given_at).desc())
+    ).first()
+    return answer.kind if answer else None
 
 
 def read_answers(database: Database, case_id: UUID, *, listed: int | None = None) -> AnswersView:
@@ -422,20 +568,53 @@ def read_answers(database: Database, case_id: UUID, *, listed: int | None = None
         NotFound: there is no such case.
     """
     with database.reading() as session:
-        require_case(session, case_id)
-        given, acknowledged = session.exec(
-            select(func.count(col(Notice.given_at)), func.count(col(Notice.acknowledged_at))).where(
-                Notice.case_id == case_id, col(Notice.dropped).is_(False)
-            )
-        ).one()
+        case = require_case(session, case_id)
+        counts = _count(session, case_id)
+        exercised = [answer for kind in sorted(EXERCISES) for answer in _answers(session, case, kind)]
         return AnswersView(
-            given=given,
-            acknowledged=acknowledged,
+            given=counts.given,
+            acknowledged=counts.acknowledged,
+            unanswered=counts.unanswered,
+            offering=counts.offering,
+            no_objections=counts.decided - len(exercised),
+            silent=counts.silent,
+            exercised=tuple(exercised),
             unacknowledged=_unacknowledged(session, case_id, listed),
-            questions=_answers(session, case_id, AnswerKind.QUESTION),
-            contacts=_answers(session, case_id, AnswerKind.OTHER_CONTACT),
-            facts=_answers(session, case_id, AnswerKind.FACT),
+            questions=_answers(session, case, AnswerKind.QUESTION),
+            contacts=_answers(session, case, AnswerKind.OTHER_CONTACT),
+            facts=_answers(session, case, AnswerKind.FACT),
         )
+
+
+class _Counts(NamedTuple):
+    """Of the notices of a case, how many were given, and what came to them."""
+
+    given: int
+    acknowledged: int
+    unanswered: int
+    offering: int
+    decided: int
+    silent: int
+
+
+def _count(session: Session, case_id: UUID) -> _Counts:
+    given = col(Notice.given_at).is_not(None)
+    undecided = col(Notice.decided_at).is_(None)
+
+    def number(*which: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.count(sql_case((and_(*which), 1)))
+
+    row = session.execute(
+        select_columns(
+            number(given),
+            number(col(Notice.acknowledged_at).is_not(None)),
+            number(given, unanswered()),
+            number(given, col(Notice.offers).is_(True)),
+            number(col(Notice.decided_at).is_not(None)),
+            number(col(Notice.silent_at).is_not(None), undecided),
+        ).where(col(Notice.case_id) == case_id, col(Notice.dropped).is_(False), col(Notice.has_link))
+    ).one()
+    return _Counts(*row)
 
 
 def read_linked_questions(database: Database, notice_id: UUID) -> tuple[LinkedQuestion, ...]:
@@ -473,7 +652,7 @@ def _unacknowledged(session: Session, case_id: UUID, listed: int | None) -> tupl
     oldest = (
         select(Notice.id)
         .where(Notice.case_id == case_id, col(Notice.dropped).is_(False))
-        .where(col(Notice.given_at).is_not(None), col(Notice.acknowledged_at).is_(None))
+        .where(col(Notice.given_at).is_not(None), unanswered())
         .order_by(col(Notice.given_at), col(Notice.id))
         .limit(listed)
     )
@@ -492,27 +671,30 @@ def _unacknowledged(session: Session, case_id: UUID, listed: int | None) -> tupl
             clause_title=read_due_date(due_date).title,
             given_at=notice.given_at,
             reminders=notice.reminders,
+            silent_at=notice.silent_at,
         )
         for notice, agreement, due_date in rows
         if notice.given_at
     )
 
 
-def _answers(session: Session, case_id: UUID, kind: AnswerKind) -> tuple[AnswerView, ...]:
+def _answers(session: Session, case: Case, kind: AnswerKind) -> tuple[AnswerView, ...]:
     rows = session.exec(
         select(Answer, Agreement.lea_name)
         .join(Notice, col(Notice.id) == col(Answer.notice_id))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-        .where(Answer.case_id == case_id, Answer.kind == kind)
+        .where(Answer.case_id == case.id, Answer.kind == kind)
         .order_by(col(Answer.seen_at).is_not(None), col(Answer.given_at), col(Answer.id))
     ).all()
     replies = _replies(session, [answer.id for answer, _ in rows])
+    reasons = reasons_of(session, case) if kind in EXERCISES else {}
     return tuple(
         AnswerView(
             lea_name=lea_name,
             replies=replies.get(answer.id, ()),
-            **answer.model_dump(include=set(AnswerView.model_fields)),
+            ground=words_of(reasons, answer.ground) or None,
+            **answer.model_dump(include=set(AnswerView.model_fields) - {"ground"}),
         )
         for answer, lea_name in rows
     )

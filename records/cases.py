@@ -14,6 +14,7 @@ from ledger.append import append
 from ledger.entries import CaseClosed
 from models.enums import BatchStatus, CaseStatus
 from models.tables import Batch, Case, Duty
+from records.keeping import note_keeping
 from records.scope import pin_terms
 from records.summary import summarise
 from terms.catalogue import Catalogue
@@ -40,6 +41,7 @@ def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
     if case.status is not CaseStatus.DISMISSED:
         case.status = CaseStatus.CLOSED
     case.closed_at = case.closed_at or now
+    note_keeping(session, case, now)
     case.trouble, case.trouble_since, case.undecided = None, None, False
     verdicts = session.exec(
         select(Duty.status, Duty.verdict, func.count())

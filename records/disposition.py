@@ -25,12 +25,14 @@ from cases.disposition import (
     Extend,
     Extent,
     HolderAct,
+    LiftConflict,
     ProposeWaiver,
     RefuseAnswer,
     RefuseDirective,
     Restored,
     RevokeLink,
     Schedule,
+    share_data,
 )
 from cases.intake import Intake
 from cases.values import AnchorValue, KeptText
@@ -45,6 +47,7 @@ from models.tables import Agreement, AgreementContact, Case, CaseAgreement, Duty
 from records.acts import Recording, dismiss, set_anchor
 from records.anchors import current_anchors
 from records.holders import add_holder, asked_duties, decide, end_link, holder_named, reopen
+from records.keeping import lift_conflict
 from records.outbox import current_facts
 from records.scope import terms_in_force
 from records.vendors import end_vendor_link
@@ -184,15 +187,11 @@ def _same_data(session: Session, directive: Directive, agreement_id: UUID) -> UU
     cases = _directives(agreement_id).where(col(Case.closed_at).is_(None)).order_by(col(Case.opened_at))
     for case in session.exec(cases).all():
         facts = current_facts(session, case.id)
-        extent, categories = facts[EXTENT].value, facts.get(CATEGORIES)
-        complete = Extent.COMPLETE in (extent, directive.extent)
-        if complete or _lines(categories.value if categories else None) & _lines(directive.categories):
+        categories = facts.get(CATEGORIES)
+        before = facts[EXTENT].value, categories.value if categories else None
+        if share_data(before, (directive.extent, directive.categories)):
             return case.id
     return None
-
-
-def _lines(text: str | None) -> set[str]:
-    return {" ".join(line.split()).casefold() for line in (text or "").splitlines()} - {""}
 
 
 def _is_designated(session: Session, directive: Directive, agreement_id: UUID) -> bool:
@@ -255,6 +254,16 @@ def record_holder_act(recording: Recording, act: HolderAct) -> JsonObject:
             task.asked_at = None
             session.add(task)
             return {"holder": str(task.id)}
+        case LiftConflict(keeping=keeping, reason=reason):
+            return lift_conflict(
+                session,
+                case,
+                keeping,
+                lifted_id=recording.message.act_id,
+                reason_sha256=reason.sha256,
+                by=recording.actor,
+                at=at,
+            )
         case _:
             assert_never(act)
 

@@ -108,17 +108,7 @@ def add_documents(
                 problems.append(problem)
                 continue
             file = document.file
-            sha256 = store(session, file.content, file.media_type, now)
-            row = CaseDocument(
-                id=uuid5(case_id, f"document:{document.element}:{agreement_id}:{sha256}"),
-                case_id=case_id,
-                agreement_id=agreement_id,
-                element=document.element,
-                file_name=file.name,
-                content_sha256=sha256,
-                added_by=actor,
-                added_at=now,
-            )
+            row = _kept(session, case_id, agreement_id, document.element, file, actor, now)
             rows[row.id] = row
         if problems:
             raise InvalidFields(tuple(problems))
@@ -129,6 +119,45 @@ def add_documents(
         if rows:
             note_change(session, case_id, now)
         return len(rows)
+
+
+def keep_for_all(
+    session: Session, case_id: UUID, element: str, file: UploadedFile, *, actor: str, now: datetime
+) -> CaseDocument:
+    """Keep a document that every LEA of a case may fetch, with evidence; the same again is kept once.
+
+    What it is was checked by whoever has it kept.
+    """
+    document = _kept(session, case_id, None, element, file, actor, now)
+    if known := session.get(CaseDocument, document.id):
+        return known
+    session.add(document)
+    session.flush()
+    append(session, _event(DocumentAdded, document, actor, now))
+    return document
+
+
+def _kept(
+    session: Session,
+    case_id: UUID,
+    agreement_id: UUID | None,
+    element: str,
+    file: UploadedFile,
+    actor: str,
+    now: datetime,
+) -> CaseDocument:
+    """The row of a document whose content is kept; the same document of the same LEA has one id."""
+    sha256 = store(session, file.content, file.media_type, now)
+    return CaseDocument(
+        id=uuid5(case_id, f"document:{element}:{agreement_id}:{sha256}"),
+        case_id=case_id,
+        agreement_id=agreement_id,
+        element=element,
+        file_name=file.name,
+        content_sha256=sha256,
+        added_by=actor,
+        added_at=now,
+    )
 
 
 def _checked_agreement(
@@ -142,12 +171,8 @@ def _checked_agreement(
         asked, agreement_id = _together(elements.values()), None
     if document.element == GENERAL:
         return agreement_id
-    if document.element == kind_named(case.kind).holders_document:
-        raise InvalidInput(
-            "This is written by itself once every holder of the data has confirmed, and by nobody before.",
-            where="element",
-            next_step="Record the holders' confirmations.",
-        )
+    if says := kind_named(case.kind).only_by.get(document.element):
+        raise InvalidInput(says, where="element", next_step="Look at the case's page.")
     if document.element not in asked:
         raise InvalidInput(
             f"The terms ask for no document {document.element}.",

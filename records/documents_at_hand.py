@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from models.grouping import grouped
 from models.tables import CaseDocument
 
 
-def documents_at_hand(session: Session, case_id: UUID) -> dict[UUID, set[str]]:
-    """The content elements that each agreement of a case has a document for, such as its list of students."""
-    rows = session.exec(
-        select(CaseDocument.agreement_id, CaseDocument.element).where(
-            CaseDocument.case_id == case_id, col(CaseDocument.agreement_id).is_not(None)
-        )
-    ).all()
-    named = [(agreement, element) for agreement, element in rows if agreement]
-    return {agreement: {element for _, element in pairs} for agreement, pairs in grouped(named, _agreement).items()}
+@dataclass(frozen=True)
+class DocumentsAtHand:
+    """The content elements for which there is a document: for ``all`` LEAs of a case, and for one by agreement."""
+
+    all: frozenset[str] = frozenset()
+    single: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, agreement_id: UUID) -> frozenset[str]:
+        """Those for which the LEA of an agreement has a document."""
+        return self.all | self.single.get(agreement_id, frozenset())
 
 
-def _agreement(pair: tuple[UUID, str]) -> UUID:
-    return pair[0]
+NO_DOCUMENT = DocumentsAtHand()
+
+
+def documents_at_hand(session: Session, case_id: UUID) -> DocumentsAtHand:
+    """The content elements that a case has documents for, such as each LEA's list of its students."""
+    found: dict[UUID | None, set[str]] = defaultdict(set)
+    documents = select(CaseDocument.agreement_id, CaseDocument.element).where(CaseDocument.case_id == case_id)
+    for agreement_id, element in session.exec(documents):
+        found[agreement_id].add(element)
+    single = {key: frozenset(elements) for key, elements in found.items() if key}
+    return DocumentsAtHand(frozenset(found[None]), single)

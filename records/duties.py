@@ -155,6 +155,7 @@ def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]
         by_confirmation=performed(PerformedBy.CONFIRMATION),
         by_time=performed(PerformedBy.TIME),
         by_other_means=tuple(sorted({clause.id for clause in about if clause.may_be_done_elsewhere} & of_case)),
+        offering=tuple(sorted({clause.id for clause in about if clause.offers} & of_case)),
         ahead=tuple(name for name in known if any(may_lie_ahead(clause, name) for clause in chain)),
         asked=asked_dates(session, case, terms.values()),
         grounds=tuple(sorted({ground for clause in event for ground in clause.grounds})),
@@ -441,7 +442,7 @@ def _is_started(kind: Kind, duty: DueDuty, clause: EffectiveClause, awaited: Set
     match duty.status:
         case "pending":
             return any(anchor in awaited and kind.counts_from(anchor, given) for anchor in clause.anchors)
-        case "running":
+        case "running" | "suspended":
             return duty.anchor is None or kind.counts_from(duty.anchor, given)
         case "cancelled":
             return True

@@ -41,7 +41,7 @@ from records.holders import (
     take_other_answer,
     tasks_of,
 )
-from records.legal_holds import is_held, kept_by_hold
+from records.keeping import kept_by, what_keeps
 from records.outbox import current_facts
 from records.uploads import UploadedFile
 from records.view import View
@@ -64,7 +64,7 @@ class LinkedTask(View):
     """What the one who has a holder's link is shown.
 
     ``asked`` is what is to be done, by what people call it; ``missing`` how many other holders the provider waits for;
-    ``held`` whether a legal hold keeps the data; ``chased`` whether it is asked of the other side, which owes
+    ``kept_by`` what keeps the data, if anything does; ``chased`` whether it is asked of the other side, which owes
     it; ``owed_by`` is then the name of that side, and None where we owe it ourselves. Where the LEA is told first, it
     ``may_dispose`` of the data ``not_before`` an instant.
     """
@@ -88,7 +88,7 @@ class LinkedTask(View):
     may_dispose: bool
     chased: bool
     owed_by: str | None
-    held: bool
+    kept_by: str | None
     accepted: bool
     closed: bool
     link_number: int
@@ -97,7 +97,7 @@ class LinkedTask(View):
     @property
     def takes_answers(self) -> bool:
         """Whether an answer is awaited and can be taken now."""
-        ready = self.accepted and self.may_dispose and not self.held and not self.closed and self.missing == 0
+        ready = self.accepted and self.may_dispose and not self.kept_by and not self.closed and self.missing == 0
         return ready and self.status not in SETTLED
 
     def is_asked_because(self, organisation: str) -> str:
@@ -134,7 +134,7 @@ def give_holder_answer(
 
     Raises:
         NotFound: the link leads nowhere, or no more.
-        Refused: no answer is taken: it was given already, the case is closed, a legal hold keeps the data, or the
+        Refused: no answer is taken: it was given already, the case is closed, something keeps the data, or the
             provider's turn has not come.
     """
     try:
@@ -294,8 +294,8 @@ def _check_takes(linked: LinkedTask) -> None:
         raise Refused("This matter is closed.", next_step="Write to whoever asked you if something has changed.")
     if linked.status in SETTLED:
         raise Refused("This was answered already, and nothing more is needed.", next_step="Reload the page to see it.")
-    if linked.held:
-        raise kept_by_hold()
+    if linked.kept_by:
+        raise kept_by(linked.kept_by)
     if not linked.accepted:
         raise Refused("The directive is not accepted yet.", next_step="Accept or refuse it on the case's page.")
     if linked.missing:
@@ -342,7 +342,7 @@ def linked_task(session: Session, task: HolderTask, now: datetime) -> LinkedTask
         asked_on=_asked_on(session, task, agreement.time_zone),
         expires_at=task.link_expires_at,
         missing=len(others) if task.contact_id is None else 0,
-        held=is_held(session, task.agreement_id),
+        kept_by=what_keeps(session, case.id, task.agreement_id),
         accepted=kind.is_decided(CaseState(anchors=current_anchors(session, case.id))),
         closed=case.closed_at is not None,
         answers=tuple(GivenAnswerView.model_validate(row, from_attributes=True) for row in answers),

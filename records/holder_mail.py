@@ -37,6 +37,7 @@ from records.holders import (
     tasks_of,
     withdraw,
 )
+from records.keeping import what_keeps
 from records.outbox import NoticeWriter
 from records.vendors import pending_of, vendor_at
 
@@ -343,12 +344,12 @@ def _words(
         case HolderMail.STOPPED:
             return "Stop: please do not dispose of student data", [
                 f"We asked you to dispose of student data of {lea}. Please do NOT do so until you hear from us again: "
-                "a legal hold keeps this data.",
+                f"{what_keeps(session, case.id, agreement.id) or 'something'} keeps this data.",
                 "If you have disposed of some of it already, please answer this message at once.",
             ]
         case HolderMail.RESUMED:
             return "Please dispose of student data after all, and certify that", [
-                f"The legal hold on student data of {lea} is lifted.",
+                f"What kept the student data of {lea}, about which we wrote to you, keeps it no more.",
                 please,
             ]
         case HolderMail.WITHDRAWN:

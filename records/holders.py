@@ -36,7 +36,7 @@ from models.tables import Agreement, AgreementContact, Case, Confirmation, Duty,
 from records.anchors import current_anchors
 from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import perform
-from records.legal_holds import check_not_held, is_held
+from records.keeping import check_not_kept, what_keeps
 from records.scope import clauses_of_agreement
 from records.subprocessors import subprocessors_under
 from terms.clock import end_of_day, zone_of
@@ -48,14 +48,14 @@ class Standing:
 
     Attributes:
         accepted: whether what is asked was decided; nobody but the provider is written to before.
-        held: whether a legal hold keeps the data.
+        kept: whether something keeps the data.
         others: how many of the other holders have not confirmed.
         unsent: whether it was not sent the completion certificate of an answer yet.
         owed: whether a duty is owed that the holders' words perform, or was performed by them.
     """
 
     accepted: bool
-    held: bool
+    kept: bool
     others: int
     unsent: bool = False
     owed: bool = True
@@ -88,12 +88,13 @@ def plan_holders(
         owed = agreement_id in asked or (not dismissed and _was_performed(session, case.id, agreement_id))
         if not owed:
             _end(tasks, now)
-        held, zone = is_held(session, agreement_id), zone_of(session.get_one(Agreement, agreement_id).time_zone)
+        kept = what_keeps(session, case.id, agreement_id) is not None
+        zone = zone_of(session.get_one(Agreement, agreement_id).time_zone)
         time = asked.get(agreement_id, Asked())
         for task in tasks:
             task.due_at = _asked_until(time.due_at, granted.get(task.id), zone)
             task.not_before, task.waits = time.not_before, time.waits
-            standing = Standing(accepted, held, len(missing(tasks)), task.id in unsent, owed)
+            standing = Standing(accepted, kept, len(missing(tasks)), task.id in unsent, owed)
             mail = next_mail(task, standing, policy, now)
             task.again_at = mail.at if mail else None
             session.add(task)
@@ -137,7 +138,7 @@ def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: d
     owing, chased = task.contact_id is None, task.owing_contact_id is not None
     if not standing.owed:
         return NextMail(HolderMail.WITHDRAWN, now, task.steps)
-    if standing.held:
+    if standing.kept:
         knows = task.asked_at or task.directed_at
         return NextMail(HolderMail.STOPPED, now, task.steps) if knows and not task.stopped else None
     if not standing.accepted:
@@ -296,12 +297,12 @@ def confirm(session: Session, case: Case, task: HolderTask, answer: HolderAnswer
     """Take a holder's confirmation; the provider's, which comes last, performs the duties, which are returned.
 
     Raises:
-        Refused: it has confirmed already, a legal hold keeps the data, or the provider would confirm before the others.
+        Refused: it has confirmed already, something keeps the data, or the provider would confirm before the others.
     """
     lock_tasks(session, case.id)
     if task.status in SETTLED:
         raise Refused("This holder has confirmed already.", where="holder", next_step="There is nothing to do.")
-    check_not_held(session, task.agreement_id)
+    check_not_kept(session, case.id, task.agreement_id)
     check_may_dispose(task, now)
     if task.contact_id is None and (left := missing(tasks_of(session, case.id, task.agreement_id))):
         raise others_come_first(len(left))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID, uuid5
 
 import rfc8785
@@ -17,13 +19,15 @@ from cases.kind import Kind
 from cases.state import CaseState
 from cases.values import AnchorValue, Kept
 from ledger.append import append
-from ledger.artifacts import store
+from ledger.artifacts import is_kept, store
 from ledger.entries import CaseOpened
 from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus, Party
 from models.errors import InvalidFields, InvalidInput
 from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact
 from records.file_types import type_of
+from records.keeping import note_keeping
+from records.parties import contact_problems, contacts_of
 from records.responsible import reporter
 from records.scope import affected_agreements
 
@@ -43,19 +47,84 @@ def keep_intake(
     now: datetime,
     dates_confirmed: tuple[str, ...] = (),
     authenticated: Authentication | None = None,
+    from_outside: bool = False,
     side: Party = Party.PROVIDER,
 ) -> tuple[UUID, bool]:
     """Keep what opens a case; return its id, and whether the same intake had opened it before.
 
-    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless; ``side`` is our own.
+    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless; ``from_outside`` is
+    whether nobody of the installation knows of it yet, and ``side`` our own.
 
     Raises:
         InvalidFields: an agreement is unknown, nobody can be written to under it, or the kind finds that it cannot be.
     """
-    case_id = identifiers.case_id(kind.name, digest)
-    if session.get(Case, case_id):
-        return case_id, True
-    agreements = affected_agreements(session, intake.agreements)
+    given = GivenIntake(intake, digest, dates_confirmed, from_outside)
+    (kept,) = keep_intakes(session, kind, [given], actor=actor, now=now, authenticated=authenticated, side=side)
+    return kept
+
+
+class GivenIntake(NamedTuple):
+    """An intake, what names it, and the dates in it that are hardly meant and were confirmed nevertheless.
+
+    ``from_outside`` is whether nobody of the installation knows of it yet.
+    """
+
+    intake: Intake
+    digest: str
+    dates_confirmed: tuple[str, ...] = ()
+    from_outside: bool = False
+
+
+def keep_intakes(
+    session: Session,
+    kind: Kind,
+    given: Iterable[GivenIntake],
+    *,
+    actor: str,
+    now: datetime,
+    authenticated: Authentication | None = None,
+    side: Party = Party.PROVIDER,
+    refuse: Callable[[GivenIntake, InvalidFields], None] | None = None,
+) -> list[tuple[UUID, bool]]:
+    """As ``keep_intake``, for several in their order, which costs less than one after another.
+
+    ``refuse`` is told of each that cannot be, of which nothing is kept; without it, the first one is raised.
+    """
+    kept, entries, new = [], [], []
+    for one in given:
+        case_id = identifiers.case_id(kind.name, one.digest)
+        existed = session.get(Case, case_id) is not None
+        try:
+            if not existed:
+                entries.append(_keep(session, kind, one, case_id, actor, now, authenticated, side))
+                new.append((case_id, one.intake))
+        except InvalidFields as error:
+            if refuse is None:
+                raise
+            refuse(one, error)
+        else:
+            kept.append((case_id, existed))
+    append(session, *entries)
+    if kind.keeps:
+        keeps: KeepsOpening = _named(kind.keeps)
+        for case_id, intake in new:
+            keeps(session, session.get_one(Case, case_id), intake, actor, now)
+    return kept
+
+
+def _keep(
+    session: Session,
+    kind: Kind,
+    given: GivenIntake,
+    case_id: UUID,
+    actor: str,
+    now: datetime,
+    authenticated: Authentication | None,
+    side: Party,
+) -> CaseOpened:
+    """Keep one intake; return its evidence. Whether it can be is found out before anything is written."""
+    intake = given.intake
+    agreements = affected_agreements(session, touched(session, kind, intake, now).references)
     anchors = (*intake.anchors(), *prepare(session, kind, intake, now, side))
     kept_sha256 = _keep_files(session, intake, now)
     about = intake.about()
@@ -68,36 +137,56 @@ def keep_intake(
             occurrence=about.occurrence if about else None,
             status=CaseStatus.REPORTED,
             title=intake.title,
-            report_digest=digest,
+            report_digest=given.digest,
             opened_at=now,
             changed_at=now,
             responsible_id=reporter(session, actor),
             undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in anchors})),
+            untold=given.from_outside,
         )
     )
     session.flush()
     session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
+    session.flush()
+    note_keeping(session, session.get_one(Case, case_id), now)
+    session.add_all(contacts_of(intake, case_id))
     session.add_all(_anchor_rows(case_id, anchors, actor, now))
     session.add_all(_fact_rows(case_id, intake, actor, now))
-    append(
-        session,
-        CaseOpened(
-            case_id=case_id,
-            actor=actor,
-            at=now,
-            case_kind=kind.name,
-            event=intake.event() or kind.event,
-            anchors=anchors,
-            agreements=tuple(agreements),
-            report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
-            kept_sha256=kept_sha256,
-            clause=about.clause if about else None,
-            occurrence=about.occurrence if about else None,
-            dates_confirmed=dates_confirmed or None,
-            authenticated=authenticated,
-        ),
+    return CaseOpened(
+        case_id=case_id,
+        actor=actor,
+        at=now,
+        case_kind=kind.name,
+        event=intake.event() or kind.event,
+        anchors=anchors,
+        agreements=tuple(agreements),
+        report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
+        kept_sha256=kept_sha256,
+        clause=about.clause if about else None,
+        occurrence=about.occurrence if about else None,
+        dates_confirmed=given.dates_confirmed or None,
+        authenticated=authenticated,
     )
-    return case_id, False
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Which agreements an intake touches, by reference; ``left_out`` are sentences about those that it does not."""
+
+    references: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def touched(session: Session, kind: Kind, intake: Intake, now: datetime) -> Touched:
+    """The agreements that an intake touches: those that it names, or what its kind finds; nothing is written.
+
+    Raises:
+        InvalidFields: the kind finds that one of them cannot be, or that there is none.
+    """
+    if kind.touches is None:
+        return Touched(intake.agreements)
+    touches: FindsAgreements = _named(kind.touches)
+    return touches(session, intake, now)
 
 
 def prepare(
@@ -106,13 +195,21 @@ def prepare(
     """The dated facts that follow from an intake by what SQL knows, on our ``side``; nothing is written.
 
     Raises:
-        InvalidFields: the kind finds that it cannot be; each problem names its field.
+        InvalidFields: it cannot be, as the kind finds, or because it names whom nobody can write to; each problem names
+            its field.
     """
+    if problems := tuple(contact_problems(intake)):
+        raise InvalidFields(problems)
     if kind.prepares is None:
         return ()
-    module, _, name = kind.prepares.partition(":")
-    prepares: PreparesIntake = getattr(import_module(module), name)
+    prepares: PreparesIntake = _named(kind.prepares)
     return prepares(session, intake, now, side)
+
+
+def _named(path: str) -> Any:
+    """What ``module:name`` names."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
 
 
 class PreparesIntake(Protocol):
@@ -120,6 +217,20 @@ class PreparesIntake(Protocol):
 
     def __call__(self, session: Session, intake: Intake, now: datetime, side: Party) -> tuple[AnchorValue, ...]:
         """Check an intake against SQL, and return the dated facts that follow for our ``side``."""
+
+
+class FindsAgreements(Protocol):
+    """What ``Kind.touches`` names."""
+
+    def __call__(self, session: Session, intake: Intake, now: datetime) -> Touched:
+        """Return the agreements that an intake touches."""
+
+
+class KeepsOpening(Protocol):
+    """What ``Kind.keeps`` names."""
+
+    def __call__(self, session: Session, case: Case, intake: Intake, actor: str, now: datetime) -> None:
+        """Keep what an intake holds besides its facts, in the transaction that opens its case."""
 
 
 def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, ...]:
@@ -136,7 +247,7 @@ def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, .
             continue
         if kept.content is not None:
             store(session, kept.content, type_of(kept.content, where).media_type, now)
-        elif session.get(Artifact, kept.sha256) is None:
+        elif not is_kept(session, kept.sha256):
             gone = InvalidInput("This file is not kept here any more.", where=where, next_step="Choose it again.")
             raise InvalidFields((gone,))
         else:

@@ -121,20 +121,6 @@ def is_held(session: Session, agreement_id: UUID) -> bool:
     return session.exec(select(LegalHold.id).where(*lasting([agreement_id])).limit(1)).first() is not None
 
 
-def check_not_held(session: Session, agreement_id: UUID) -> None:
-    """Raise ``Refused`` where a legal hold keeps the data, so that nobody may say that it was disposed of."""
-    if is_held(session, agreement_id):
-        raise kept_by_hold()
-
-
-def kept_by_hold() -> Refused:
-    """Why nobody's word is taken that data was disposed of which a legal hold keeps."""
-    return Refused(
-        "A legal hold keeps this data: it may not be disposed of.",
-        next_step="Do not dispose of anything. If that happened already, write to whoever asked you at once.",
-    )
-
-
 def _touched(session: Session, agreement_id: UUID | None, now: datetime) -> tuple[UUID, ...]:
     """Note on each open case under the agreement, or under any, that its holders are to be told."""
     of_it = (CaseAgreement.agreement_id == agreement_id,) if agreement_id else ()

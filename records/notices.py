@@ -15,6 +15,7 @@ from cases.state import BatchPlan, NoticePolicy
 from models import identifiers
 from models.enums import (
     OPEN_STATUSES,
+    SIDES,
     BatchStatus,
     CaseStatus,
     DeliveryStatus,
@@ -24,8 +25,9 @@ from models.enums import (
     PerformedBy,
 )
 from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice
-from records.documents_at_hand import documents_at_hand
+from records.documents_at_hand import NO_DOCUMENT, DocumentsAtHand, documents_at_hand
 from records.due_dates import StoredDueDate, read_due_dates
+from records.offers import offering_clauses
 from records.performing import performed_duties
 from records.withholding import kept_by_two, lapse_of
 from terms.duties import DueDuty
@@ -54,13 +56,13 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Known:
-    """The content elements that are known: of every LEA, and of one by a document that there is for it.
+    """The content elements that are known: told, or by a document that there is for one LEA or for all.
 
     ``impossible`` are those that cannot be determined.
     """
 
     elements: Set[str]
-    at_hand: Mapping[UUID, Set[str]]
+    at_hand: DocumentsAtHand = NO_DOCUMENT
     impossible: Set[str] = frozenset()
 
     def adds_to(self, duty: Duty) -> bool:
@@ -78,7 +80,7 @@ class Known:
         return [element for element in due_date.at_once if element not in known] if waits else []
 
     def _of(self, agreement_id: UUID) -> Set[str]:
-        return self.elements | self.at_hand.get(agreement_id, frozenset())
+        return self.elements | self.at_hand.of(agreement_id)
 
 
 def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: datetime, dated: Set[str]) -> None:
@@ -93,7 +95,7 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
     due_dates = read_due_dates(session, {duty.due_date_id for duty in duties.values()})
     _settle_impossible(session, case_id, duties.values())
     if session.get_one(Case, case_id).status is CaseStatus.DISMISSED:
-        _drop(session, case_id, duties, Known(frozenset(), {}), dismissed=True)
+        _drop(session, case_id, duties, Known(frozenset()), dismissed=True)
         _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
         return
     known = known_elements(session, case_id, dated)
@@ -123,7 +125,7 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
         elif duty.status is DutyStatus.PERFORMED and known.adds_to(duty):
             leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
             cohorts[Cohort(NoticeKind.SUPPLEMENT, duty.clause, duty.due_date_id, leaves_at)].append(duty.id)
-    _plan(session, case_id, cohorts, now)
+    _plan(session, case_id, cohorts, now, offering_clauses(session, session.get_one(Case, case_id)))
 
 
 def known_elements(session: Session, case_id: UUID, dated: Set[str]) -> Known:
@@ -366,13 +368,23 @@ def _dismissals(
     return cohorts
 
 
-def _plan(session: Session, case_id: UUID, cohorts: Mapping[Cohort, list[UUID]], now: datetime) -> None:
+def _plan(
+    session: Session,
+    case_id: UUID,
+    cohorts: Mapping[Cohort, list[UUID]],
+    now: datetime,
+    offering: Set[str] = frozenset(),
+) -> None:
+    """Plan the notices of each cohort in batches; ``offering`` are the clauses whose notices offer a right."""
     for cohort, duties in cohorts.items():
+        offers = cohort.kind is NoticeKind.NOTICE and cohort.clause in offering
         for start in range(0, len(duties), BATCH_SIZE):
-            _plan_batch(session, case_id, cohort, duties[start : start + BATCH_SIZE], now)
+            _plan_batch(session, case_id, cohort, duties[start : start + BATCH_SIZE], now, offers=offers)
 
 
-def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UUID], now: datetime) -> None:
+def _plan_batch(
+    session: Session, case_id: UUID, cohort: Cohort, duties: list[UUID], now: datetime, *, offers: bool
+) -> None:
     batch_id = identifiers.batch_id(case_id, cohort.kind, cohort.clause, duties[0], now)
     session.add(
         Batch(
@@ -404,7 +416,9 @@ def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UU
                 "given": [],
                 "lacking": [],
                 "dropped": False,
+                "offers": offers,
                 "reminders": 0,
+                "has_link": session.get_one(Duty, duty_id).owed_to in SIDES,
                 "link_generation": 1,
                 "link_refusals": 0,
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import and_
 from sqlmodel import Session, col, select
 
 from cases.state import CaseState, LastingHold, NoticePolicy, OpenProposal
@@ -12,6 +13,7 @@ from models.enums import BatchStatus, CaseStatus
 from models.tables import Batch, Case, LawEnforcementHold, Notice, NotYetDecision, Proposal
 from records.anchors import current_anchors
 from records.duties import vocabulary
+from records.offers import unanswered
 from records.terms import pinned_terms
 
 RELEASED = (BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.PUT_OFF)
@@ -85,17 +87,19 @@ def _released(session: Session, case_id: UUID) -> dict[UUID, str]:
 
 
 def _chases(session: Session, case_id: UUID, policy: NoticePolicy) -> list[datetime]:
-    """The steps of the ladder that are left for notices not acknowledged, in whole minutes."""
+    """The steps of the ladder that are left for notices not answered, and when silence is noted, in whole minutes."""
     rows = session.exec(
-        select(Notice.given_at, Notice.reminders)
-        .where(Notice.case_id == case_id, col(Notice.acknowledged_at).is_(None), col(Notice.given_at).is_not(None))
+        select(Notice.given_at, Notice.reminders, and_(col(Notice.offers), col(Notice.silent_at).is_(None)))
+        .where(Notice.case_id == case_id, unanswered(), col(Notice.given_at).is_not(None))
         .distinct()
     )
-    return sorted(
-        {
-            given_at.replace(second=0, microsecond=0) + timedelta(hours=hours, minutes=1)
-            for given_at, reminders in rows
-            if given_at
-            for hours in policy.chase_hours[reminders:]
-        }
-    )
+    after = {
+        (given_at, wait)
+        for given_at, reminders, awaited in rows
+        if given_at
+        for wait in (
+            *(timedelta(hours=hours) for hours in policy.chase_hours[reminders:]),
+            *((timedelta(days=policy.answer_days),) if awaited else ()),
+        )
+    }
+    return sorted({given_at.replace(second=0, microsecond=0) + timedelta(minutes=1) + wait for given_at, wait in after})

@@ -24,6 +24,8 @@ def _counted_in_hours(clause: EffectiveClause) -> Iterator[str]:
         yield from clause.anchors
     if _is_in_hours(clause.after_hold):
         yield HOLD_LIFTED
+    if clause.pauses and _is_in_hours(clause.pauses.then):
+        yield clause.pauses.until
 
 
 def _is_in_hours(text: str | None) -> bool:

@@ -41,6 +41,7 @@ class Case(Frozen):
         on: the day for which texts are chosen, by default the day on which the form was last checked.
         due: the last good second of every duty that has one; one second later it is overdue.
         earliest: the first instant of the day before which a duty may not be performed, of every duty that has one.
+        suspended: duties whose clocks stand still, where the case is about that.
         cancelled: duties that the given facts leave without a date of their own, where the case is about that.
         limits: the limit that won, where the case is about that.
         later: when the later occurrences of a duty that recurs are due, in order, where the case is about that.
@@ -60,6 +61,7 @@ class Case(Frozen):
     calendar: CaseCalendar | None = None
     due: dict[ClauseId, datetime]
     earliest: dict[ClauseId, datetime] = Field(default_factory=dict)
+    suspended: tuple[ClauseId, ...] = ()
     cancelled: tuple[ClauseId, ...] = ()
     later: dict[ClauseId, tuple[datetime, ...]] = Field(default_factory=dict)
     limits: dict[ClauseId, str] = Field(default_factory=dict)
@@ -108,12 +110,15 @@ def disagreements(catalogue: Catalogue, form: str, case: Case) -> tuple[str, ...
 
 
 def _other_disagreements(case: Case, duties: tuple[DueDuty, ...]) -> Iterator[str]:
-    """Where earliest days, cancelled duties, flags or reasons are others than the case says."""
+    """Where earliest days, suspended and cancelled duties, flags or reasons are others than the case says."""
     earliest = {duty.clause: duty.earliest_local for duty in duties if duty.earliest_local}
     if earliest != {clause: day.isoformat() for clause, day in case.earliest.items()}:
         told = (f"{clause} not before {day}" for clause, day in earliest.items())
         yield f"the earliest days are: {', '.join(told) or 'none'}."
     status = {duty.clause: duty.status for duty in duties}
+    for clause in case.suspended:
+        if status.get(clause) != "suspended":
+            yield f"the clock of {clause} does not stand still: it is {status.get(clause, 'not dated')}."
     for clause in case.cancelled:
         if status.get(clause) != "cancelled":
             yield f"{clause} is {status.get(clause, 'not dated')}, not left without a date of its own."

@@ -224,6 +224,13 @@ def _standard_problems(standard: StandardFile, words: Words) -> Iterator[Problem
             yield from _place_problems(clause, place, standard.document)
             if clause.anchor_from and clause.anchor_from not in standard.clauses:
                 yield (*place, "anchor_from"), f"there is no clause {clause.anchor_from}."
+            if clause.offers and not _is_exercised(standard.clauses.get(clause.offers, {})):
+                yield (*place, "offers"), f"there is no clause {clause.offers} that says how its right is exercised."
+
+
+def _is_exercised(texts: Mapping[str, Clause]) -> bool:
+    """Whether there is a clause whose every text is a right that is exercised by an answer."""
+    return bool(texts) and all(clause.answer for clause in texts.values())
 
 
 def _supplement_problems(
@@ -295,6 +302,9 @@ def _anchors_named(text: Clause | Change) -> Iterator[tuple[Place, str]]:
     """Every anchor that a text names, and under which key."""
     yield from ((("anchors", n), anchor) for n, anchor in enumerate(text.anchors or ()))
     yield from ((("unless", n), anchor) for n, anchor in enumerate(text.unless or ()))
+    for index, other in enumerate(text.or_sooner or ()):
+        if other.day:
+            yield ("or_sooner", index, "day"), other.day
     if text.due_on:
         yield ("due_on",), text.due_on
     if text.dates:
@@ -305,3 +315,6 @@ def _anchors_named(text: Clause | Change) -> Iterator[tuple[Place, str]]:
         yield ("planned_on",), text.planned_on
     if text.not_before:
         yield ("not_before", "after"), text.not_before.after
+    if text.pauses:
+        yield ("pauses", "since"), text.pauses.since
+        yield ("pauses", "until"), text.pauses.until

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Protocol, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
-from models.enums import SIDES, ContactRole, Party, PerformedBy
+from models.enums import EXERCISES, SIDES, AnswerKind, ContactRole, Party, PerformedBy
 from terms.limits import LIMIT_PATTERN, parse_limit
 
 AS_SIGNED = "as-signed"
@@ -111,10 +111,35 @@ class Floor(Frozen):
 
 
 class OtherLimit(Frozen):
-    """A limit from elsewhere that wins if it is sooner; ``limit`` is None where it is not recorded."""
+    """A limit from elsewhere that wins if it is sooner.
 
-    limit: LimitText | None = None
+    Attributes:
+        source: where it is from.
+        limit: the limit, where it is recorded.
+        day: the dated fact that is itself the last day under it, where a case knows it.
+    """
+
     source: str
+    limit: LimitText | None = None
+    day: Name | None = None
+
+
+class Pause(Frozen):
+    """While something is awaited the clock stands still: from ``since`` to ``until``, which may come more than once.
+
+    Then the clause is due ``then`` after ``until``, or when it was due before, whichever is later.
+    """
+
+    since: Name
+    until: Name
+    then: LimitText
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        limit = parse_limit(self.then)
+        if limit.before or limit.yearly:
+            raise ValueError("after a pause the time is counted forward, such as 30 days.")
+        return self
 
 
 class Change(Frozen):
@@ -135,6 +160,7 @@ class Change(Frozen):
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] | None = None
     after_hold: LimitText | None = None
+    pauses: Pause | None = None
     last_moment: bool | None = None
     asks: Name | None = None
     not_before: Floor | None = None
@@ -188,6 +214,10 @@ class Dated(Protocol):
         """The dated fact that is its due date."""
 
     @property
+    def pauses(self) -> Pause | None:
+        """What lets its clock stand still."""
+
+    @property
     def last_moment(self) -> bool:
         """Whether its limit is the last moment and not the plan."""
 
@@ -212,8 +242,8 @@ def check_dated(clause: Dated) -> None:
         raise ValueError("an anchor without a limit starts no clock: give a limit, or remove the anchors.")
     if clause.not_before and clause.limit is None and clause.performed_by is PerformedBy.NOTICE:
         raise ValueError("a notice leaves by a due instant, and a floor alone gives none: give a limit.")
-    if not dated and (clause.unless or clause.due_on):
-        raise ValueError("there is no clock that unless or due_on could change: give a limit, or remove them.")
+    if not dated and (clause.unless or clause.due_on or clause.pauses):
+        raise ValueError("there is no clock that unless, due_on or pauses could change: give a limit, or remove them.")
     if clause.planned_on and (clause.not_before is None or clause.limit is not None):
         raise ValueError("planned_on is about a clause with a floor and no deadline: remove it.")
     if clause.asks and clause.asks not in clause.anchors:
@@ -323,6 +353,28 @@ def check_addressed(kind: Kind, owed_to: Party, contacts: Addressees | None) -> 
     raise ValueError(f"an agreement names the contacts of its two sides, and none of {owed_to}: leave out contacts.")
 
 
+def check_answers(
+    kind: Kind, performed_by: PerformedBy | None, offers: str | None, answer: AnswerKind | None, reasons: Iterable[str]
+) -> None:
+    """Raise ``ValueError`` unless a notice offers the right that its reader answers it with, and a right has its words.
+
+    Args:
+        kind: what the clause is.
+        performed_by: what performs it.
+        offers: the right that its notice's reader may exercise.
+        answer: what a party answers to exercise it.
+        reasons: the grounds on which it may be exercised.
+    """
+    if offers and performed_by is not PerformedBy.NOTICE:
+        raise ValueError("only a notice has a link by which its reader may exercise a right: leave out offers.")
+    if (answer or tuple(reasons)) and kind != "right":
+        raise ValueError(f"a party answers to exercise a right, and this is a {kind}: leave out answer and reasons.")
+    if answer and answer not in EXERCISES:
+        raise ValueError(f"a right is exercised by one of these answers: {', '.join(sorted(EXERCISES))}.")
+    if bool(answer) != bool(tuple(reasons)):
+        raise ValueError("a right that is exercised by an answer has answer and reasons, both or neither.")
+
+
 class Clause(Frozen):
     """One whole clause.
 
@@ -343,6 +395,7 @@ class Clause(Frozen):
         limit: the time allowed, see ``terms.limits``.
         or_sooner: limits from elsewhere; the soonest wins.
         after_hold: the time allowed once a law-enforcement hold is lifted; None where no hold can delay the duty.
+        pauses: what lets its clock stand still; None where nothing does.
         last_moment: whether the limit is the last moment and not the plan, so that the duty is to be done at once.
         asks: the anchor that people are asked for as a decision while the clock has not started: since when, or not.
         not_before: from when on it may be done at the earliest, whatever its limit.
@@ -359,6 +412,9 @@ class Clause(Frozen):
         contents: the elements that its notice must give.
         tells: the elements that it gives as a courtesy, although the clause does not ask for them.
         grounds: why a matter may need no notice under this clause.
+        offers: the right that the reader of its notice may exercise by the notice's link, or say not to.
+        answer: what a party answers in order to exercise a right.
+        reasons: on what grounds it may be exercised, each as the party says it.
     """
 
     title: str
@@ -376,6 +432,7 @@ class Clause(Frozen):
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] = ()
     after_hold: LimitText | None = None
+    pauses: Pause | None = None
     last_moment: bool = False
     asks: Name | None = None
     not_before: Floor | None = None
@@ -392,6 +449,9 @@ class Clause(Frozen):
     contents: dict[Name, Content] = Field(default_factory=dict)
     tells: tuple[Name, ...] = ()
     grounds: tuple[Name, ...] = ()
+    offers: ClauseId | None = None
+    answer: AnswerKind | None = None
+    reasons: dict[Name, Sentence] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -403,6 +463,7 @@ class Clause(Frozen):
             self.kind, self.performed_by, self.incomplete, (content.required for content in self.contents.values())
         )
         check_other_means(self.performed_by, self.other_means)
+        check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
         return self
 
 
@@ -515,7 +576,7 @@ class ElementText(Frozen):
     source: Annotated[
         str,
         Field(
-            pattern=r"^(agreement:lea|provider:contact|notice:date|anchor:(occurred|discovered)"
+            pattern=r"^(agreement:lea|provider:contact|notice:date|anchor:(occurred|discovered|corrected)"
             r"|hold:law_enforcement|(fact|artifact):[a-z_]+)$"
         ),
     ]

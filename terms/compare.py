@@ -50,6 +50,8 @@ def value_of(clause: EffectiveClause | None) -> str:
         parts.append("or sooner elsewhere")
     if clause.last_moment:
         parts.append("the last moment and not the plan")
+    if clause.pauses:
+        parts.append(f"pausing from {clause.pauses.since} to {clause.pauses.until}")
     if clause.due_on:
         parts.append(f"or on the day of {clause.due_on}")
     if floor := clause.not_before:

@@ -19,7 +19,8 @@ class ContentElement(BaseModel):
         required: ``at_once`` in the first notice; ``if_possible`` to determine when the notice is given; or
             ``as_available``, as it becomes known.
         source: where its value comes from: ``agreement:lea``, ``provider:contact``, ``notice:date``,
-            ``anchor:occurred``, ``anchor:discovered``, ``hold:law_enforcement``, ``fact:ID`` or ``artifact:ID``.
+            ``anchor:occurred``, ``anchor:discovered``, ``anchor:corrected``, ``hold:law_enforcement``, ``fact:ID`` or
+            ``artifact:ID``.
         citation: the document and provision that demand it.
         condition: a condition in words, such as that sharing it is lawful.
     """

@@ -28,6 +28,7 @@ from terms.trace import (
     cancelled_sentence,
     floor_sentence,
     occurrence_sentence,
+    paused_sentence,
     pending_sentence,
     trail_sentences,
 )
@@ -56,7 +57,7 @@ PREVIOUS_DUE_DATE = "due date before"
 """How a person calls what a later occurrence is counted from."""
 
 
-DueStatus = Literal["pending", "running", "cancelled"]
+DueStatus = Literal["pending", "running", "suspended", "cancelled"]
 
 
 class DueDuty(BaseModel):
@@ -79,7 +80,8 @@ class DueDuty(BaseModel):
         earliest_local: the same in the LEA's zone, ISO 8601 with offset.
         limit: the limit that won, in words.
         last_moment: whether the limit is the last moment and not the plan, so that the duty is to be done at once.
-        status: ``pending`` until its clock starts; ``cancelled`` where a dated fact leaves the clause without a date of
+        status: ``pending`` until its clock starts; ``suspended`` while something awaited lets it stand still;
+            ``cancelled`` where a dated fact leaves the clause without a date of
             its own.
         contents: ids of the elements that its notice must give.
         by_notice: whether its notice has anything to say; what performs the duty is ``performed_by``.
@@ -294,7 +296,7 @@ class _Count:
         """The duty that a clause sets, or the occurrence of it that follows ``previous``."""
         occurrence = previous.occurrence + 1 if previous else 1
         limits = self._limits(clause)
-        said = _Said(list(trail_sentences(clause)), list(_standing_flags(clause, limits)))
+        said = _Said(list(trail_sentences(clause)), list(self._standing_flags(clause, limits)))
         if clause.reading:
             said.why.append(f"How the text was read: {clause.reading}")
         if previous:
@@ -306,6 +308,9 @@ class _Count:
         if start is None:
             said.why.append(pending_sentence(clause, self._terms.anchors))
             return self._duty(clause, said, limits, status="pending", occurrence=occurrence)
+        if since := self._paused_since(clause):
+            said.why.append(paused_sentence(since.label, since.value, self._zone))
+            return self._duty(clause, said, limits, status="suspended", occurrence=occurrence, start=start)
         return self._running(clause, start, limits, said, occurrence)
 
     def _running(
@@ -321,6 +326,11 @@ class _Count:
                 without_hold = ends.due_at
                 start, ends = lifted, held
                 self._say(said, start, ends)
+        if ends and clause.pauses and clause.pauses.until in self._anchors:
+            resumed = self._at(clause.pauses.until, self._anchors[clause.pauses.until])
+            again = self._due(clause, parse_limit(clause.pauses.then, self._defaults), resumed)
+            self._say(said, resumed, again)
+            ends = max(ends, again, key=lambda count: count.due_at)
         if ends and (day := self._day_named(clause)):
             ends = day
             said.why.append(f"That day counts in place of {' or '.join(str(limit) for limit, _ in limits)}.")
@@ -345,17 +355,30 @@ class _Count:
         counts = [(self._due(clause, limit, start), source) for limit, source in limits]
         for count, source in counts:
             self._say(said, start, count, source)
-        soonest = min((count for count, _ in counts), key=lambda count: count.due_at)
+        for name, source in self._other_days(clause):
+            day = self._at(name, self._anchors[name])
+            counts.append((due(parse_limit(ON_THE_DAY), day.value, self._zone), source))
+            self._say(said, day, *counts[-1])
+        soonest, source = min(counts, key=lambda count: count[0].due_at)
         if len(counts) > 1:
-            said.why.append(f"The sooner limit counts: {soonest.limit}.")
-        if len(counts) <= len(clause.or_sooner):
-            sources = "; ".join(other.source for other in clause.or_sooner if other.limit is None)
-            said.why.append(f"A sooner limit would win, and none is recorded for this agreement: {sources}.")
+            said.why.append(f"The sooner limit counts: {_named(soonest, source)}.")
+        if sources := self._not_recorded(clause):
+            said.why.append(f"A sooner limit would win, and none is recorded for this agreement: {'; '.join(sources)}.")
         if NO_SCHOOL_CALENDAR in said.flags:
             said.why.append("No school calendar is loaded for these days, so business days stand in for school days.")
         if clause.last_moment:
             said.why.append("That is the last moment and not the plan: it is to be done as soon as it can be.")
         return soonest
+
+    def _other_days(self, clause: EffectiveClause) -> list[tuple[str, str]]:
+        """The dated facts that are known and the last day under a limit from elsewhere, each with its source."""
+        named = [(other.day, other.source) for other in clause.or_sooner if other.day]
+        return [(day, source) for day, source in named if day in self._anchors]
+
+    def _not_recorded(self, clause: EffectiveClause) -> list[str]:
+        """The sources of limits that would win if they are sooner, and of which neither limit nor day is known."""
+        known = {source for _, source in self._other_days(clause)}
+        return [other.source for other in clause.or_sooner if other.limit is None and other.source not in known]
 
     def _day_named(self, clause: EffectiveClause) -> Due | None:
         """The end of the day that a dated fact names as the due date, where one does."""
@@ -444,6 +467,15 @@ class _Count:
     def _local(self, instant: datetime) -> str:
         return instant.astimezone(self._zone).isoformat()
 
+    def _standing_flags(self, clause: EffectiveClause, limits: Sequence[_Sourced]) -> Iterator[str]:
+        """The flags of a clause that hold whether its clock runs or not."""
+        for limit, _ in limits:
+            yield from _default_flags(limit)
+        if limits and self._not_recorded(clause):
+            yield SOONER_LIMIT_NOT_RECORDED
+        if clause.reading:
+            yield DOUBTFUL_READING
+
     def _limits(self, clause: EffectiveClause) -> list[_Sourced]:
         """The clause's own limit and those recorded from elsewhere, each with its source; none where it has none."""
         if clause.limit is None:
@@ -477,6 +509,15 @@ class _Count:
             return None
         return _Start(previous.anchor, previous.due_at, PREVIOUS_DUE_DATE)
 
+    def _paused_since(self, clause: EffectiveClause) -> _Start | None:
+        """From when the clock of a clause stands still now; None where nothing lets it."""
+        if clause.pauses is None or clause.pauses.since not in self._anchors:
+            return None
+        since = self._at(clause.pauses.since, self._anchors[clause.pauses.since])
+        until = self._anchors.get(clause.pauses.until)
+        over = until is not None and instant_of(until, self._zone) >= instant_of(since.value, self._zone)
+        return None if over else since
+
     def _hold_lifted(self, clause: EffectiveClause) -> _Start | None:
         """When a hold was lifted that had suspended a clause's duty; None where none was or none may delay it."""
         if clause.after_hold is None or HOLD_LIFTED not in self._anchors:
@@ -497,14 +538,9 @@ class _Count:
             ) from None
 
 
-def _standing_flags(clause: EffectiveClause, limits: Sequence[_Sourced]) -> Iterator[str]:
-    """The flags of a clause that hold whether its clock runs or not."""
-    for limit, _ in limits:
-        yield from _default_flags(limit)
-    if limits and len(limits) <= len(clause.or_sooner):
-        yield SOONER_LIMIT_NOT_RECORDED
-    if clause.reading:
-        yield DOUBTFUL_READING
+def _named(soonest: Due, source: str | None) -> str:
+    """The limit that won; one that is a day is named by where it is from."""
+    return source if source and soonest.limit.amount == 0 else str(soonest.limit)
 
 
 def _default_flags(limit: Limit) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import Any, Self
 import rfc8785
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from models.enums import Party, PerformedBy
+from models.enums import AnswerKind, Party, PerformedBy
 from terms.catalogue import Catalogue, Form, order_problem, text_problems
 from terms.clauses import (
     DONE_ELSEWHERE,
@@ -31,8 +31,10 @@ from terms.clauses import (
     LimitText,
     Operation,
     OtherLimit,
+    Pause,
     Step,
     check_addressed,
+    check_answers,
     check_dated,
     check_each_time,
     check_other_means,
@@ -84,6 +86,7 @@ class EffectiveClause(Frozen):
     limit: LimitText | None = None
     or_sooner: tuple[OtherLimit, ...] = ()
     after_hold: LimitText | None = None
+    pauses: Pause | None = None
     last_moment: bool = False
     asks: str | None = None
     not_before: Floor | None = None
@@ -100,6 +103,9 @@ class EffectiveClause(Frozen):
     contents: tuple[ContentElement, ...] = ()
     tells: tuple[ContentElement, ...] = ()
     grounds: tuple[str, ...] = ()
+    offers: str | None = None
+    answer: AnswerKind | None = None
+    reasons: Mapping[str, str] = {}
     trail: tuple[TrailStep, ...]
 
     @model_validator(mode="after")
@@ -112,6 +118,7 @@ class EffectiveClause(Frozen):
             self.kind, self.performed_by, self.incomplete, (element.required for element in self.contents)
         )
         check_other_means(self.performed_by, self.other_means)
+        check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
         return self
 
     @property
@@ -126,11 +133,11 @@ class EffectiveClause(Frozen):
 
     @property
     def notice_contents(self) -> tuple[ContentElement, ...]:
-        """What its notice says: what the clause demands, or what it tells where the clause is silent.
+        """What its notice says: what the clause demands, and what it tells although the clause is silent about it.
 
         A duty for which there is neither is not performed by a notice.
         """
-        return self.contents or self.tells
+        return (*self.contents, *self.tells)
 
     @property
     def at_once(self) -> tuple[str, ...]:

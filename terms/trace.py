@@ -33,6 +33,11 @@ def pending_sentence(clause: EffectiveClause, labels: Mapping[str, str]) -> str:
     return f"The clock has not started: no date is given for {facts}."
 
 
+def paused_sentence(label: str, value: datetime | date, zone: ZoneInfo) -> str:
+    """Why a clock stands still."""
+    return f"{label[0].upper()}{label[1:]} {_moment(value, zone)}: since then the clock stands still."
+
+
 def cancelled_sentence(label: str, name: str, value: datetime | date, zone: ZoneInfo) -> str:
     """Why a clause has no date of its own any more."""
     fact = f"{label[0].upper()}{label[1:]} {_moment(value, zone)} ({name})"

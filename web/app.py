@@ -19,6 +19,7 @@ from models.errors import DuenoticeError
 from people.passkeys import RelyingParty
 from records.answers import AnswerBox
 from starter.case_service import CaseService
+from starter.many_openings import ManyOpenings
 from starter.resources import Resources, utc_now
 from web import (
     access,
@@ -30,14 +31,17 @@ from web import (
     data_holders,
     drafts,
     follow_up,
+    handed_over,
     holder_links,
     links,
+    many,
     messages,
     notice_links,
     openid,
     openings,
     passkeys,
     proposals,
+    referral,
     upcoming,
     vendor_links,
 )
@@ -52,6 +56,8 @@ PARTS = (
     links,
     vendor_links,
     holder_links,
+    handed_over,
+    referral,
     access,
     passkeys,
     openid,
@@ -66,6 +72,7 @@ PARTS = (
     messages,
     agreements,
     api,
+    many,
     data_holders,
     upcoming,
 )
@@ -90,6 +97,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     site = Site(
         resources,
         CaseService(resources, clock),
+        ManyOpenings(resources, clock),
         sessions,
         pages,
         answers,

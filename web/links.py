@@ -1,4 +1,4 @@
-"""The pages behind a notice's link: an LEA acknowledges, asks, names another contact and fetches its documents.
+"""The pages behind a notice's link: an LEA acknowledges or decides, asks, names a contact, fetches its documents.
 
 No account is needed. Looking changes nothing and hands out no document, since mail programs and gateways look at
 every link that they see; each act, fetching a document included, is a form that somebody sends.
@@ -17,10 +17,17 @@ from starlette.responses import RedirectResponse, Response
 from cases.end_of_agreement import SAYINGS
 from ledger.actors import LEA
 from mail.links import LINK_FOLDER, LinkOfNotice, read_notice_token
-from models.enums import AnswerKind
+from models.enums import DECISIONS, AnswerKind
 from models.errors import Gone, InvalidFields, NotFound
 from queries.sent_letters import read_sent_letter
-from records.answers import LinkedNotice, check_room, checked_answer, read_linked_notice, read_linked_questions
+from records.answers import (
+    LinkedNotice,
+    check_room,
+    checked_answer,
+    checked_decision,
+    read_linked_notice,
+    read_linked_questions,
+)
 from records.documents import fetch_document, read_lea_documents, read_lea_facts
 from records.open_links import check_link, count_refusal
 from starter.writing import sender_of
@@ -30,7 +37,7 @@ from web.site import Site, TheSite, address_of, text_of
 
 router = APIRouter(prefix=LINK_FOLDER.rstrip("/"), include_in_schema=False)
 
-FIELDS = ("name", "email", "question")
+FIELDS = ("name", "email", "question", "ground", "attested")
 _KINDS = {kind.value: kind for kind in AnswerKind}
 
 
@@ -93,14 +100,27 @@ async def answer(request: Request, site: TheSite, link: HeldLink, token: str) ->
         await run_in_threadpool(_notice_id, request, site, link)
     if kind is None:
         raise NotFound("There is no such answer.", next_step="Go back, and use one of the page's forms.")
-    name, email, question = (text_of(form, field) for field in FIELDS)
-    actor = _actor(request)
+    typed = {field: text_of(form, field) for field in FIELDS}
+    actor, name, email = _actor(request), typed["name"], typed["email"]
     try:
-        given = checked_answer(link.notice_id, kind, actor=actor, name=name, email=email, text=question, link=link)
+        if kind in DECISIONS:
+            notice = await run_in_threadpool(read_linked_notice, site.resources.database, link.notice_id)
+            given = checked_decision(
+                notice,
+                kind,
+                actor=actor,
+                name=name,
+                email=email,
+                ground=typed["ground"],
+                attested=bool(typed["attested"]),
+                link=link,
+            )
+        else:
+            text = typed["question"]
+            given = checked_answer(link.notice_id, kind, actor=actor, name=name, email=email, text=text, link=link)
     except InvalidFields as error:
-        typed = {"name": name, "email": email, "question": question}
         return await run_in_threadpool(_show_refused, request, site, link, kind, typed, error)
-    if kind is not AnswerKind.ACKNOWLEDGED:
+    if kind not in (AnswerKind.ACKNOWLEDGED, *DECISIONS):
         await run_in_threadpool(check_room, site.resources.database, link.notice_id)
     try:
         await site.to_the_end(site.answers.give(given))

@@ -260,6 +260,8 @@ class CaseWorkflow:
             # Whole minutes, so that the batches of one wave are chased together.
             sent = ended.replace(second=0, microsecond=0) + timedelta(minutes=1)
             chases = {sent + timedelta(hours=hours) for hours in self._policy.chase_hours}
+            if batch.plan.clause in state.vocabulary.offering:
+                chases.add(sent + timedelta(days=self._policy.answer_days))
             state.chases = sorted(chases.union(state.chases))
         if outcome.undelivered or outcome.late or outcome.refused or outcome.undecided:
             await self._raise()
@@ -386,7 +388,9 @@ class CaseWorkflow:
             self._in_background(self._ask_for_acknowledgements())
 
     async def _ask_for_acknowledgements(self) -> None:
-        message = ChaseAcknowledgements(case_id=self._case_id, chase_hours=self._policy.chase_hours)
+        message = ChaseAcknowledgements(
+            case_id=self._case_id, chase_hours=self._policy.chase_hours, answer_days=self._policy.answer_days
+        )
         with suppress(ActivityError):  # the next chase makes up for it
             chased = await workflow.execute_activity_method(
                 ReminderContract.chase_acknowledgements, message, **MAIL_TO_PEOPLE, summary="ask for acknowledgements"

@@ -83,10 +83,11 @@ def _parameter(name: str, kind: Any, info: Any, *, default: Any = inspect.Parame
 
 def _parameters(field: FormField) -> list[inspect.Parameter]:
     """A field as the command line takes it: an argument where it names something, else an option."""
-    says = field.help
+    says = field.help_with_options
     option = f"--{field.name.replace('_', '-')}"
     match field.shape:
         case Shape.CHOICE if field.required:
+            says = f"{says} One of {', '.join(field.options)}." if field.options else says
             return [_parameter(field.name, str, typer.Argument(help=says, show_default=False))]
         case Shape.MADE:
             says = f"{field.label}: its id or the beginning of it; it may be left out where there is only one."

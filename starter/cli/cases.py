@@ -34,7 +34,7 @@ from queries.duties import read_cohorts
 from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, ProposalView
 from records.choices import intake_fields
 from records.holders import holder_key
-from starter.cli import acts, checking
+from starter.cli import acts, checking, many
 from starter.cli.acts import LOOK_AGAIN_SECONDS
 from starter.cli.console import (
     console,
@@ -65,6 +65,7 @@ def register(app: typer.Typer) -> None:
         group = typer.Typer(no_args_is_help=True, help=f"Open and show each {kind.label} case, and act on it.")
         says = f"Open a {kind.label} case; the same given twice is one case. {kind.opening_says}".strip()
         group.command(kind.opening, help=says)(_opening(kind))
+        many.register(group, kind)
         group.command()(show)
         acts.register(group, kind)
         app.add_typer(group, name=kind.name)
@@ -121,7 +122,7 @@ def _option(field: FormField) -> inspect.Parameter:
         case Shape.FILE:
             return _parameter(field.name, Path | None, typer.Option(option, help=field.help), None)
         case Shape.CHOICE:
-            says = f"{field.help} One of {', '.join(field.options)}."
+            says = field.help_with_options
             return _parameter(field.name, str, typer.Option(option, help=says), str(field.default or ""))
         case _:
             return _parameter(field.name, str, typer.Option(option, help=field.help), "")

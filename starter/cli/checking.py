@@ -48,6 +48,8 @@ def _show(foreseen: Consequences) -> None:
         _show_line(line, at_once=foreseen.at_once)
     if not foreseen.duties:
         console.print("No clock starts or changes.")
+    for sentence in foreseen.left_out:
+        console.print(f"Left out: {sentence}", markup=False, soft_wrap=True)
     for given_up in foreseen.given_up:
         console.print(f"No longer waited for: {counted(given_up.duties, 'duty', 'duties')} under {given_up.clause}.")
     if foreseen.supplements:

@@ -22,7 +22,7 @@ COMMANDS = {
     "web": ("running", "Run the web alone."),
     "sign-in": ("running", "Print a fresh one-time sign-in link."),
     "accounts": ("accounts", "Who may sign in: add people, change their roles, disable them."),
-    "demo": ("running", "Take a suspected breach through, in virtual time."),
+    "demo": ("running", "Play a case of each kind, in virtual time."),
     "rehearse": ("rehearse", "Run a scenario in virtual time, and print every verdict."),
     "due": ("terms", "Say what is due under an agreement, and why."),
     "terms": ("terms", "Read and check the clauses."),

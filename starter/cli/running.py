@@ -57,6 +57,6 @@ def sign_in(
 
 
 def demo() -> int:
-    """Take a suspected breach through to its notices, in virtual time, without a browser."""
+    """Play a case of each kind in virtual time, without a browser: what was due, why, and when it was done."""
     code: int = asyncio.run(import_module("starter.rehearsals.demo").run())
     return code

@@ -1,15 +1,21 @@
-"""The main job without a browser: a suspected breach at four districts, in virtual time."""
+"""The main jobs without a browser, in virtual time: a case of each kind."""
 
 from __future__ import annotations
 
 import tempfile
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 from rich.console import Console
 
+from cases.acts import Act, ConfirmDone
 from cases.breach import BREACH, Confirm, IncidentReport
-from cases.intake import ApproximateTime, Person
+from cases.disposition import DISPOSITION, AddHolder, Directive
+from cases.intake import ApproximateTime, Intake, Person
+from cases.kind import Kind
+from cases.parent_access import PARENT_ACCESS, AccessRequest, Correct, Give, NoteInaccuracy
 from config.logging import configure_logging
 from config.settings import load_settings
 from models.enums import Verdict
@@ -23,9 +29,12 @@ from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 
 ACTOR = "demo"
-AGREEMENTS = ("VA-001", "MO-001", "IL-001", "OR-001")
+BREACHED = ("VA-001", "MO-001", "IL-001", "OR-001")
+DISPOSING, ASKING = "TN-001", "IL-001"
+HOLDER = "Example Hosting LLC"
 CONFIRMED_AFTER = timedelta(hours=20)
 UNTIL_ALL_IS_DUE = timedelta(hours=80)
+DAY = timedelta(days=1)
 
 
 async def run() -> int:
@@ -35,41 +44,101 @@ async def run() -> int:
     console = wide_console()
     with tempfile.TemporaryDirectory(prefix="duenotice-demo-") as folder:
         async with virtual_engine(Path(folder), cli=settings.temporal_cli) as engine:
-            case = await _run(engine, console)
+            resources = engine.resources
+            import_agreements(
+                resources.database,
+                resources.catalogue,
+                DEMO_FILE.read_text("utf-8"),
+                file_name=DEMO_FILE.name,
+                now=utc_now(),
+                actor=ACTOR,
+            )
+            stage = _Stage(engine, console)
+            cases = [await play(stage) for play in (_breach, _disposition, _access)]
             caught = len(list(engine.mail.glob("*.eml")))
     console.print(f"\n{counted(caught, 'message was', 'messages were')} caught on the way out.")
-    told = [duty for duty in case.duties if duty.notices]
-    on_time = told and all(duty.verdict is Verdict.ON_TIME for duty in told)
-    console.print("Every notice went out on time." if on_time else "A notice did not go out on time.")
+    met = [duty for case in cases for duty in case.duties if duty.notices or duty.verdict]
+    on_time = met and all(duty.verdict is Verdict.ON_TIME for duty in met)
+    console.print("Everything was done on time." if on_time else "Something was not done on time.")
     return 0 if on_time else 1
 
 
-async def _run(engine: VirtualEngine, console: Console) -> CaseView:
-    database = engine.resources.database
-    import_agreements(
-        database,
-        engine.resources.catalogue,
-        DEMO_FILE.read_text("utf-8"),
-        file_name=DEMO_FILE.name,
-        now=utc_now(),
-        actor=ACTOR,
+@dataclass(frozen=True)
+class _Stage:
+    """Where the cases are played, and where it is told."""
+
+    engine: VirtualEngine
+    console: Console
+
+    async def open(self, kind: Kind, intake: Intake, says: str) -> UUID:
+        """Open a case."""
+        case = await self.engine.service.open_case(kind, intake, actor=ACTOR)
+        await self.engine.settle(case.case_id)
+        await self.say(case.case_id, says)
+        return case.case_id
+
+    async def act(self, case_id: UUID, act: Act, says: str) -> None:
+        """Do an act in a case."""
+        await self.engine.service.take(case_id, act, actor=ACTOR)
+        await self.engine.settle(case_id)
+        await self.say(case_id, says)
+
+    async def end(self, case_id: UUID, after: timedelta, says: str) -> CaseView:
+        """Let a case live on, and show how each duty of it was met."""
+        now = await self.engine.advance(case_id, after)
+        await self.say(case_id, f"{says}\n")
+        view = read_case(self.engine.resources.database, case_id, now)
+        self.console.print(duty_table(view))
+        self.console.print()
+        return view
+
+    async def say(self, case_id: UUID, text: str) -> None:
+        """Tell what happened, and when by the case's clock."""
+        self.console.print(f"{instant_words(await self.engine.now(case_id))}  {text}")
+
+
+async def _breach(stage: _Stage) -> CaseView:
+    case_id = await stage.open(BREACH, _report(), "a suspected breach is reported: clocks from suspicion run")
+    now = await stage.engine.advance(case_id, CONFIRMED_AFTER)
+    await stage.act(case_id, Confirm(confirmed_at=now), "the breach is confirmed: clocks from confirmation run")
+    return await stage.end(
+        case_id, UNTIL_ALL_IS_DUE, "nobody released the notices, so each left at its last safe moment"
     )
-    case = await engine.service.open_case(BREACH, _report(), actor=ACTOR)
-    case_id = case.case_id
-    await engine.settle(case_id)
-    _say(console, await engine.now(case_id), "a suspected breach is reported: clocks from suspicion run")
-    now = await engine.advance(case_id, CONFIRMED_AFTER)
-    await engine.service.take(case_id, Confirm(confirmed_at=now), actor=ACTOR)
-    _say(console, now, "the breach is confirmed: clocks from confirmation run")
-    now = await engine.advance(case_id, UNTIL_ALL_IS_DUE)
-    _say(console, now, "nobody released the notices, so each left at its last safe moment\n")
-    view = read_case(database, case_id, now)
-    console.print(duty_table(view))
-    return view
 
 
-def _say(console: Console, now: datetime, text: str) -> None:
-    console.print(f"{instant_words(now)}  {text}")
+async def _disposition(stage: _Stage) -> CaseView:
+    """A directive whose data a subprocessor holds too: it confirms first, then the provider, then the LEA is told."""
+    case_id = await stage.open(
+        DISPOSITION, _directive(), "an LEA directs that its data is disposed of; a designated contact signed it"
+    )
+    holder = {"contact": f"{HOLDER} <privacy@hosting.example.org>", "data": "The database with rosters."}
+    await stage.act(case_id, AddHolder.model_validate(holder), "the company that hosts the data is asked as well")
+    await stage.engine.advance(case_id, 10 * DAY)
+    done = {"clause": "disposition.request", "agreement": DISPOSING, "particulars": "Purged, and read back."}
+    theirs = ConfirmDone.model_validate({**done, "holder": HOLDER})
+    await stage.act(case_id, theirs, "it confirms that it disposed of it")
+    await stage.act(case_id, ConfirmDone.model_validate(done), "the provider confirms for itself and for it")
+    return await stage.end(case_id, 2 * DAY, "the written confirmation left at its last safe moment")
+
+
+async def _access(stage: _Stage) -> CaseView:
+    """A request in a state with a short time for it, and a correction with a longer one and a letter."""
+    case_id = await stage.open(PARENT_ACCESS, _request(), "an LEA asks for a student's record, for a parent")
+    now = await stage.engine.advance(case_id, 2 * DAY)
+    noted = {"received_on": now.date(), "to_correct": "The date of enrollment."}
+    await stage.act(case_id, NoteInaccuracy.model_validate(noted), "it gives notice of an inaccuracy in it")
+    given = {
+        "given_at": now,
+        "what": "The grades and the profile.",
+        "how": "A view in the service was opened.",
+        "to_whom": "The registrar.",
+        "proof": "The record of the view.",
+    }
+    await stage.act(case_id, Give.model_validate(given), "the record is given")
+    now = await stage.engine.advance(case_id, 20 * DAY)
+    made = {"corrected_at": now, "what": "The date of enrollment was corrected.", "proof": "The record of the change."}
+    await stage.act(case_id, Correct.model_validate(made), "the correction is made")
+    return await stage.end(case_id, 90 * DAY, "the letter that confirms it left at its last safe moment")
 
 
 def _report() -> IncidentReport:
@@ -84,7 +153,36 @@ def _report() -> IncidentReport:
         discovered_at=now - timedelta(hours=2),
         description="Passwords leaked elsewhere were tried against pupil accounts, and some of them worked.",
         data_types=("Student name", "Student app username", "Course grades"),
-        agreements=AGREEMENTS,
+        agreements=BREACHED,
         reporter=officer,
         point_of_contact=officer,
+    )
+
+
+def _directive() -> Directive:
+    signed = {"name": "Superintendent's Office", "email": "office@cumberlandhollow.example.org"}
+    return Directive.model_validate(
+        {
+            "title": "Directive at the end of the pilot",
+            "agreements": (DISPOSING,),
+            "extent": "complete",
+            "nature": "destruction",
+            "schedule": "as-soon-as-practicable",
+            "disposal_requested": utc_now().date(),
+            "representative": signed,
+        }
+    )
+
+
+def _request() -> AccessRequest:
+    return AccessRequest.model_validate(
+        {
+            "title": "Request of the registrar",
+            "agreements": (ASKING,),
+            "asks": "review",
+            "student": "student 4711",
+            "request": "A parent asks to see the grades that the service keeps.",
+            "requested_on": utc_now().date(),
+            "requested_by": {"name": "Registrar's Office", "email": "registrar@prairieglen.example.org"},
+        }
     )

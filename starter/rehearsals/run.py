@@ -17,20 +17,26 @@ from cases.acts import Act, Approve
 from cases.kinds import kind_named
 from cases.values import KeptReferences
 from config.keyring import Keyring
+from ledger.actors import LEA
 from models.enums import Role
 from models.errors import InvalidInput, NotFound, Refused
-from models.tables import Notice
+from models.grouping import parts
+from models.tables import Agreement, Duty, Notice
 from people.accounts import add_account
 from records.agreements import import_agreements
+from records.answers import MOST_AT_ONCE, GivenAnswer, record_answers
+from records.ends import open_end, unseen_ends
+from records.offers import unanswered
 from records.terms import store_calendar
 from records.view import View
 from starter.case_service import CaseService
 from starter.rehearsals.districts import Counts, FictionalDistricts, make_districts, scaled
 from starter.rehearsals.scenario import Scenario, Source, all_later, later, moved
-from starter.rehearsals.timeline import WAIT, TimelineEntry
+from starter.rehearsals.timeline import ANSWER, WAIT, DistrictsAnswer, TimelineEntry
 from starter.rehearsals.verdicts import ClauseTotal, Happening, clause_totals, happenings
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
+from starter.start import end_rules
 from terms.calendars import parse_calendar
 from terms.catalogue import load_catalogue
 
@@ -131,6 +137,7 @@ class _Rehearsal:
         self._made: dict[str, UUID] = {}
         self._still_to_add = iter(districts.groups[1:])
         self._acts: list[Happening] = []
+        self._ends: list[UUID] = []
 
     async def run(self) -> None:
         resources = self._engine.resources
@@ -151,8 +158,12 @@ class _Rehearsal:
             )
         for entry in self._scenario.timeline:
             await self._carry_out(entry)
+            await self._see_to_ends()
             self._done += 1
-        self._now = await self._engine.advance_to(self._case_id, self._scenario.until)
+        until = self._scenario.until
+        for case_id in self._ends:
+            await self._engine.advance_to(case_id, until)
+        self._now = await self._engine.advance_to(self._case_id, until)
 
     def _load_calendars(self, file: bytes) -> None:
         """Import the districts' school calendar for each of them."""
@@ -163,13 +174,15 @@ class _Rehearsal:
     async def _carry_out(self, entry: TimelineEntry) -> None:
         if self._done:
             self._now = max(entry.at, await self._engine.advance_to(self._case_id, entry.at))
-        by = None if entry.name == WAIT else entry.by
+        by = None if entry.name in (WAIT, ANSWER) else entry.by
         self._acts.append(Happening(at=self._now, by=by, act=entry.name, says=entry.says))
         try:
             if not self._done:
                 await self._open_case(entry)
             elif entry.act:
                 await self._take(entry, entry.act)
+            elif entry.answered:
+                await asyncio.to_thread(self._answer, entry.answered)
         except (InvalidInput, NotFound, Refused) as error:
             at = later(entry.at, -self._years).isoformat()
             raise Refused(error.message, where=f"{entry.name} at {at}", next_step=error.next_step) from error
@@ -179,6 +192,43 @@ class _Rehearsal:
         kind = kind_named(self._scenario.kind)
         intake = self._scenario.intake.model_copy(update={"agreements": self._districts.groups[0]})
         self._case_id = await self._engine.open_at(entry.at, kind, intake, actor=entry.by)
+
+    def _answer(self, said: DistrictsAnswer) -> None:
+        """Have districts answer through the links of their notices, in an order that is not that of their names."""
+        with self._engine.resources.database.writing() as session:
+            told = session.exec(
+                select(Notice.id)
+                .join(Duty, col(Duty.id) == col(Notice.duty_id))
+                .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+                .where(Notice.case_id == self._case_id, col(Notice.given_at).is_not(None), unanswered())
+                .where(Agreement.state == said.state if said.state else True)
+                .order_by(col(Notice.id))
+            ).all()
+            if not told:
+                raise Refused("No district that was told has not answered.", next_step="Let them answer later.")
+            number = said.number or max(1, round(len(told) * (said.share or 0)))
+            answers = [
+                GivenAnswer(notice, said.answer, LEA, "Superintendent", None, said.question, ground=said.ground)
+                for notice in told[:number]
+            ]
+            for some in parts(answers, MOST_AT_ONCE):
+                record_answers(session, some, bytes(32), self._now)
+
+    async def _see_to_ends(self) -> None:
+        """Open the cases of agreements that ended, as the watchdog's sweep does."""
+        rules, database = end_rules(self._engine.resources), self._engine.resources.database
+
+        def open_all() -> list[tuple[UUID, str]]:
+            with database.writing() as session:
+                ended = unseen_ends(session, rules, self._now)
+                made = [(open_end(session, rules, key, self._now), session.get_one(Agreement, key)) for key in ended]
+                return [(case_id, agreement.lea_name) for case_id, agreement in made if case_id]
+
+        for case_id, lea_name in await asyncio.to_thread(open_all):
+            await self._engine.begin_at(self._now, case_id)
+            self._ends.append(case_id)
+            says = f"{lea_name} has terminated: a case about the disposal of its data is opened"
+            self._acts.append(Happening(at=self._now, says=says))
 
     async def _take(self, entry: TimelineEntry, act: Act) -> None:
         known_now: dict[str, object] = {field: self._made[name] for field, name in entry.uses.items()}
@@ -217,8 +267,9 @@ class _Rehearsal:
         """What became of the case, back in the scenario's own time."""
         scenario, end = self._scenario, max(self._scenario.until, self._now)
         with self._engine.resources.database.reading() as session:
-            told = [*self._acts, *happenings(session, self._case_id)]
-            totals = clause_totals(session, self._case_id, end)
+            cases = (self._case_id, *self._ends)
+            told = [*self._acts, *(line for case_id in cases for line in happenings(session, case_id))]
+            totals = tuple(total for case_id in cases for total in clause_totals(session, case_id, end))
         districts: Counter[str] = Counter()
         for states in (states for counts in groups for states in counts.values()):
             districts.update(states)

@@ -22,7 +22,15 @@ from cases.state import NoticePolicy
 from models.defaults import Defaults
 from models.errors import InvalidFields, InvalidInput, NotFound
 from starter.rehearsals.districts import Counts
-from starter.rehearsals.timeline import WAIT, TimelineEntry, WrittenEntry, entry_with_act, entry_without_act
+from starter.rehearsals.timeline import (
+    ANSWER,
+    WAIT,
+    TimelineEntry,
+    WrittenEntry,
+    entry_of_answers,
+    entry_with_act,
+    entry_without_act,
+)
 from terms.calendars import CSV_COLUMNS
 from terms.clock import zone_of
 from terms.errors import ClauseFileError, FileProblem
@@ -230,6 +238,8 @@ def _entry(written: WrittenEntry, kind: Kind, made: Collection[str], *, first: b
         )
     if first or written.act == WAIT:
         return entry_without_act(written)
+    if written.act == ANSWER:
+        return entry_of_answers(written)
     return entry_with_act(written, kind, made)
 
 

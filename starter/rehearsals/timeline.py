@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from cases.acts import Act, Add, parse_act
+from cases.acts import Act, Add, parse_act, problems_of
 from cases.fields import Shape, fields_of
 from cases.kind import Kind
-from models.errors import InvalidInput
+from models.enums import AnswerKind
+from models.errors import InvalidFields, InvalidInput
 from starter.rehearsals.districts import Counts
 
 WAIT = "wait"
 """The entry in which nobody does anything: the time line only tells what the moment was."""
+
+ANSWER = "districts-answer"
+"""The entry in which districts that were told answer through the links of their notices."""
 
 NOT_YET_MADE = UUID(int=0)
 """Stands in an act for the id of what an earlier act makes, until that one is done."""
@@ -45,6 +49,28 @@ class WrittenEntry(BaseModel):
         return dict(self.model_extra or {})
 
 
+class DistrictsAnswer(BaseModel):
+    """What some of the districts answer that were told and have not answered: a ``share`` of them, or a ``number``.
+
+    ``ground`` is that of a decision that exercises a right; ``state`` is whose districts they are, where it is named.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answer: AnswerKind
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    number: PositiveInt | None = None
+    state: str | None = None
+    ground: str | None = None
+    question: str | None = None
+
+    @model_validator(mode="after")
+    def _so_many(self) -> Self:
+        if (self.share is None) == (self.number is None):
+            raise ValueError("how many answer is not said: give either a share or a number")
+        return self
+
+
 class TimelineEntry(BaseModel):
     """One entry as it is carried out.
 
@@ -57,6 +83,7 @@ class TimelineEntry(BaseModel):
         makes: by which name later acts call what this one makes.
         uses: the fields in which it names what earlier acts made, and the name there.
         counts: the districts that it adds.
+        answered: what districts answer in it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,6 +96,21 @@ class TimelineEntry(BaseModel):
     makes: str | None = None
     uses: Mapping[str, str] = {}
     counts: Counts | None = None
+    answered: DistrictsAnswer | None = None
+
+
+def entry_of_answers(written: WrittenEntry) -> TimelineEntry:
+    """The entry in which districts answer.
+
+    Raises:
+        InvalidFields: a value is missing, unknown or not of its kind; each problem names its field.
+    """
+    _refuse_fields(written.model_fields_set & {"counts", "by"})
+    try:
+        answered = DistrictsAnswer.model_validate(written.given)
+    except ValidationError as error:
+        raise InvalidFields(problems_of(error)) from None
+    return TimelineEntry(at=written.at, by="districts", says=written.says, name=written.act, answered=answered)
 
 
 def entry_without_act(written: WrittenEntry) -> TimelineEntry:
@@ -120,7 +162,7 @@ def _act_named(name: str, kind: Kind) -> type[Act]:
         raise InvalidInput(
             f"No {kind.label} case has an act {name!r}.",
             where="act",
-            next_step=f"There are {', '.join(sorted((*acts, WAIT)))}.",
+            next_step=f"There are {', '.join(sorted((*acts, WAIT, ANSWER)))}.",
         )
     return acts[name]
 

@@ -22,9 +22,12 @@ from ledger.entries import (
     DutyEscalated,
     HoldersConfirmed,
     HolderWritten,
+    NoObjection,
     NoticeGiven,
     NoticeReleased,
     ReminderSent,
+    SilenceNoted,
+    TerminationDeclared,
 )
 from models.enums import DutyStatus, HolderMail, NoticeKind, Verdict
 from models.phrases import counted
@@ -230,7 +233,19 @@ def _reminded(wave: _Wave) -> Happening:
 
 
 def _asked_again(wave: _Wave) -> Happening:
-    return Happening(at=wave.at, says=f"{counted(len(wave.entries), 'LEA')} asked again to acknowledge")
+    return Happening(at=wave.at, says=f"{counted(len(wave.entries), 'LEA')} asked again to answer")
+
+
+def _no_objection(wave: _Wave) -> Happening:
+    return Happening(at=wave.at, says=f"{counted(len(wave.entries), 'LEA')} said that they do not object")
+
+
+def _terminated(wave: _Wave) -> Happening:
+    return Happening(at=wave.at, says=f"{counted(len(wave.entries), 'LEA')} terminated")
+
+
+def _silent(wave: _Wave) -> Happening:
+    return Happening(at=wave.at, says=f"silence noted of {counted(len(wave.entries), 'LEA')}, which is no consent")
 
 
 def _escalated(wave: _Wave) -> Happening:
@@ -261,8 +276,8 @@ _HOLDER_MAIL: Mapping[HolderMail, str] = {
     HolderMail.REMINDED: "reminded",
     HolderMail.REFUSED: "asked again, since the answer was not accepted",
     HolderMail.MOVED: "told of another day",
-    HolderMail.STOPPED: "told to stop, since a legal hold keeps the data",
-    HolderMail.RESUMED: "asked again, since the legal hold is lifted",
+    HolderMail.STOPPED: "told to stop, since the data has to be kept",
+    HolderMail.RESUMED: "asked again, since the data need not be kept any more",
     HolderMail.UNDECIDED: "told that the directive waits for an officer",
     HolderMail.OTHERS_MISSING: "told who has not confirmed",
     HolderMail.DIRECTED: "sent the directive",
@@ -290,6 +305,9 @@ _TELLERS: dict[str, Callable[[_Wave], Happening | None]] = {
     NoticeGiven.kind: _given,
     ReminderSent.kind: _reminded,
     AcknowledgementAsked.kind: _asked_again,
+    NoObjection.kind: _no_objection,
+    TerminationDeclared.kind: _terminated,
+    SilenceNoted.kind: _silent,
     DutyEscalated.kind: _escalated,
     ContactEscalated.kind: _contact_escalated,
     DeliveryRejected.kind: _refused,

@@ -110,6 +110,13 @@ class VirtualEngine:
         await self.settle(reported.case_id)
         return reported.case_id
 
+    async def begin_at(self, instant: datetime, case_id: UUID) -> None:
+        """Let a case that is kept and has no workflow yet begin at an instant to come, as ``open_at`` does."""
+        delayed = replace(self.resources, client=_delaying(self.resources.client, instant))
+        await CaseService(delayed, clock=lambda: instant).start_unstarted_cases()
+        await self._skip(case_id, instant - await self.now(case_id))
+        await self.settle(case_id)
+
     async def advance(self, case_id: UUID, by: timedelta) -> datetime:
         """Let the case live through ``by``, or until it closes; return its present instant once it is at rest.
 

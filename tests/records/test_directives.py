@@ -54,6 +54,8 @@ def problems(error: pytest.ExceptionInfo[InvalidFields]) -> dict[str, str]:
         ({"transfer": "sftp.example.org"}, "transfer", "nothing is transferred"),
         ({"schedule": "by-date"}, "directed", "No day is given"),
         ({"directed": NOW.date() + DAY}, "directed", "names no day"),
+        ({"received": NOW.date() + 3 * DAY}, "received", "in the future"),
+        ({"received": NOW.date() - DAY}, "received", "before the date of the directive"),
         (
             {"schedule": "by-date", "directed": date(2026, 5, 20), "disposal_requested": date(2026, 5, 1)},
             "directed",
@@ -88,6 +90,16 @@ def test_one_that_nobody_designated_signed_waits_for_an_officer_while_its_time_r
     assert case.written() == {"Acme": HolderMail.UNDECIDED}, "no holder is asked for anything"
     case.act(AcceptDirective(verified_at=case.now, reason=text("The superintendent confirmed it by telephone.")))
     assert case.written() == {HOSTING: HolderMail.ASKED}
+
+
+def test_what_a_parent_asked_to_have_deleted_is_a_directive_that_counts_from_its_receipt_as_well(
+    database: Database,
+) -> None:
+    case = open_directive(database, received=NOW.date())
+    assert case.due_date("disposition.parent-request").anchor == "received"
+    case.write()
+    case.answer("provider")
+    assert case.statuses()["disposition.parent-request"] is case.statuses()[REQUEST] is DutyStatus.PERFORMED
 
 
 def test_a_refused_directive_disposes_of_nothing(database: Database) -> None:

@@ -371,6 +371,17 @@ async def test_a_directive_is_confirmed_on_the_29th_of_30_days(keyring: Keyring,
     assert (confirmed.at.month, confirmed.at.day) == (7, 1)
 
 
+async def test_five_days_over_a_new_year_and_a_correction_with_its_letter(keyring: Keyring, tmp_path: Path) -> None:
+    result = await run_scenario(read_scenario("parent-access-illinois"), tmp_path / "engine", keyring=keyring)
+    came_off = {total.clause: (total.met, total.due and total.due[0]) for total in result.totals}
+    assert came_off == {
+        "access.request": (1, datetime.fromisoformat("2026-01-05T05:59:59+00:00")),
+        "access.correction": (1, datetime.fromisoformat("2026-04-03T04:59:59+00:00")),
+        "access.correction-confirmation": (1, datetime.fromisoformat("2026-04-03T04:59:59+00:00")),
+    }
+    assert told(result, "1 LEA told"), "the confirmation is a letter"
+
+
 async def test_five_school_days_are_counted_back_over_a_break_and_an_order_not_to_tell_ends(
     keyring: Keyring, tmp_path: Path
 ) -> None:
@@ -441,3 +452,42 @@ def test_the_scenarios_that_ship_are_listed(capsys: pytest.CaptureFixture[str]) 
 def test_naming_no_scenario_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["rehearse"]) == 2
     assert "--list" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+async def merger(keyring: Keyring, tmp_path_factory: pytest.TempPathFactory) -> RehearsalResult:
+    folder = tmp_path_factory.mktemp("merger")
+    return await run_scenario(read_scenario("merger-2000"), folder, districts=24, keyring=keyring)
+
+
+def test_nobody_was_told_of_the_merger_before_the_assurance_and_all_in_time(merger: RehearsalResult) -> None:
+    totals = [total for total in merger.totals if total.clause == "successor.notice"]
+    assert (sum(total.met for total in totals), sum(total.missed for total in totals)) == (24, 0)
+    first = min(happening.at for happening in told(merger, "told") if happening.verdict)
+    assert first.astimezone(UTC) >= datetime(2025, 4, 14, 13, tzinfo=UTC)
+
+
+def test_a_termination_became_the_disposal_of_that_district_s_data(merger: RehearsalResult) -> None:
+    assert told(merger, "1 LEA terminated")
+    disposal = total(merger, "disposition.termination", "IL")
+    assert (disposal.duties, disposal.other) == (1, {"running": 1})
+
+
+def test_whoever_was_silent_to_the_end_is_said_to_be_and_the_case_is_over(merger: RehearsalResult) -> None:
+    (silence,) = told(merger, "silence noted of 5 LEAs")
+    (closed,) = told(merger, "the case is closed")
+    assert silence.at <= closed.at
+
+
+async def test_more_districts_cannot_answer_than_were_told(written: Path, keyring: Keyring) -> None:
+    answer = act("districts-answer", "03T11:00", answer="acknowledged", share=1)
+    with pytest.raises(Refused, match="No district that was told has not answered"):
+        await rehearsed(written, keyring, small(answer))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"answer": "acknowledged"}, {"answer": "acknowledged", "share": 0.5, "number": 1}, {"answer": "perhaps"}]
+)
+def test_what_districts_answer_is_read_strictly(written: Path, fields: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput):
+        read(written, small(act("districts-answer", "03T11:00", **fields)))

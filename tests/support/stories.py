@@ -21,12 +21,15 @@ from config.keyring import Keyring
 from models.identifiers import batch_workflow_id
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
+from tests.support.answered_requests import answered_and_corrected
+from tests.support.direct_requests import referred_once_the_lea_is_found
 from tests.support.dispositions import confirmed_by_each_holder
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
 from tests.support.matters import an_addendum_nobody_objects_to
 from tests.support.officers import officer
 from tests.support.played_ends import disposed_of_after_the_end, ended_by_mistake
 from tests.support.scripted_server import scripted_server
+from tests.support.successors import told_answered_and_silent
 
 HISTORIES = Path(__file__).parents[1] / "workflows" / "histories"
 FINGERPRINTS = HISTORIES.with_name("fingerprints")
@@ -212,9 +215,12 @@ STORIES = (
     Story(learnt_while_leaving, engine_with_mail_trouble),
     Story(begun_anew, engine_of_short_histories),
     Story(confirmed_by_each_holder),
+    Story(told_answered_and_silent),
     Story(an_addendum_nobody_objects_to),
     Story(disposed_of_after_the_end),
     Story(ended_by_mistake),
+    Story(answered_and_corrected),
+    Story(referred_once_the_lea_is_found),
 )
 
 
