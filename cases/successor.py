@@ -111,12 +111,12 @@ class AddAssurance(Act):
     )
 
 
-class RecordAnswer(Act):
-    """Record what an LEA answered otherwise than by its notice's link: by telephone, by letter, at a meeting."""
+class RecordDecision(Act):
+    """Record what an LEA decided otherwise than by its notice's link: by telephone, by letter, at a meeting."""
 
     done_says = "The answer is recorded, with you as the one who heard it."
     keeps_clocks = False
-    act: Literal["record-answer"] = "record-answer"
+    act: Literal["record-decision"] = "record-decision"
     agreement: AgreementName = Field(title="Reference of the agreement")
     answer: HeardAnswer = Field(title="What it answered")
     ground: Annotated[Line, Field(json_schema_extra={"choice": "reasons"})] | None = Field(
@@ -133,16 +133,16 @@ class CallOff(Act):
     reason: Reason
 
 
-SuccessorAct: TypeAlias = AddAssurance | RecordAnswer | CallOff
+SuccessorAct: TypeAlias = AddAssurance | RecordDecision | CallOff
 """What can be done in a successor case alone."""
 
 
 def check(message: TakeAct, _state: CaseState, _now: datetime) -> None:
     """What makes an act senseless in a successor case."""
     match message.act:
-        case RecordAnswer(answer=HeardAnswer.TERMINATES, ground=None):
+        case RecordDecision(answer=HeardAnswer.TERMINATES, ground=None):
             raise InvalidInput("No ground is given.", where="ground", next_step="Choose the one that the LEA named.")
-        case RecordAnswer(answer=HeardAnswer.NO_OBJECTION, ground=ground) if ground:
+        case RecordDecision(answer=HeardAnswer.NO_OBJECTION, ground=ground) if ground:
             raise InvalidInput(
                 "An LEA that does not object needs no ground.",
                 where="ground",
@@ -158,7 +158,7 @@ def take(message: TakeAct, state: CaseState) -> None:
     match act:
         case CallOff():
             state.dismissed = True
-        case AddAssurance() | RecordAnswer():
+        case AddAssurance() | RecordDecision():
             return  # what they change is in SQL alone
         case _:
             assert_never(act)
@@ -176,7 +176,7 @@ SUCCESSOR = Kind(
         "acquisition, consolidation or sale, report it with its closing date. Every LEA is told within the time that "
         "its agreement gives, with the successor’s signed assurance, and answers by a link."
     ),
-    acts=(AddAssurance, RecordAnswer, CallOff),
+    acts=(AddAssurance, RecordDecision, CallOff),
     check=check,
     take=take,
     ahead=frozenset({CLOSING}),

@@ -18,7 +18,7 @@ from cases.successor import (
     SIGNATURE,
     AddAssurance,
     CallOff,
-    RecordAnswer,
+    RecordDecision,
     SuccessorAct,
     SuccessorReport,
 )
@@ -245,7 +245,7 @@ def record_act(recording: Recording) -> JsonObject:
             who = fetch(session, signed_by.sha256).decode() if signed_by else None
             integrity = _keep_assurance(session, case.id, assurance, who, recording.actor, recording.at)
             return {"integrity": integrity.value}
-        case RecordAnswer():
+        case RecordDecision():
             return _record_answer(recording, act)
         case CallOff(reason=reason):
             return dismiss(recording, reason.sha256)
@@ -253,7 +253,7 @@ def record_act(recording: Recording) -> JsonObject:
             assert_never(act)
 
 
-def _record_answer(recording: Recording, act: RecordAnswer) -> JsonObject:
+def _record_answer(recording: Recording, act: RecordDecision) -> JsonObject:
     session, case = recording.session, recording.case
     found = session.exec(
         select(Notice, Duty.clause)

@@ -12,7 +12,7 @@ from sqlmodel import select
 from cases.acts import Learn, TakeAct
 from cases.rules import check
 from cases.state import CaseState, NoticePolicy
-from cases.successor import ASSURANCE, SUCCESSOR, AddAssurance, CallOff, RecordAnswer
+from cases.successor import ASSURANCE, SUCCESSOR, AddAssurance, CallOff, RecordDecision
 from config.database import Database
 from ledger.artifacts import fetch
 from models.defaults import Defaults
@@ -292,9 +292,9 @@ class TestTheAnswers:
         assert sorted(kinds) == ["dismissal", "dismissal", "notice", "notice"]
 
 
-def heard(place: Place, what: str, **given: object) -> RecordAnswer:
+def heard(place: Place, what: str, **given: object) -> RecordDecision:
     particulars = "The superintendent, by telephone."
-    return RecordAnswer.model_validate(
+    return RecordDecision.model_validate(
         {"agreement": place.reference, "answer": what, "particulars": particulars, **given}
     )
 

@@ -209,7 +209,7 @@ async def test_it_is_reported_with_its_assurance_for_every_agreement_that_is_in_
         assert signed_pdf() in [fetch(session, sha256) for sha256 in entry.artifacts]
     shown = words((await officer.get(answer.headers["location"])).text)
     assert "The signature is intact and covers the whole document." in shown
-    for act in ("Add assurance", "Record answer", "Call off"):
+    for act in ("Add assurance", "Record decision", "Call off"):
         assert act in shown
 
 
