@@ -13,7 +13,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlmodel import Session, insert, select
+from sqlmodel import Session, col, insert, select
 
 from agreements.life import standing_changes
 from agreements.references import unreadable_csv
@@ -412,7 +412,11 @@ def _replace(session: Session, row: AgreementRow) -> None:
     session.add(agreement)
     kept = {
         (contact.role, contact.email): contact
-        for contact in session.exec(select(AgreementContact).where(AgreementContact.agreement_id == agreement.id))
+        for contact in session.exec(
+            select(AgreementContact).where(
+                AgreementContact.agreement_id == agreement.id, col(AgreementContact.case_id).is_(None)
+            )
+        )
     }
     for contact in row.contacts:
         known = kept.pop((contact.role, contact.email), None)

@@ -6,7 +6,7 @@ count from an agreement's own dates compute with the new ones; what an end asks 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple, TypeVar, assert_never
 from uuid import UUID, uuid4
@@ -186,7 +186,7 @@ def take_back_last(
             reason_sha256=store(session, reason.encode(), "text/plain", now),
         ),
     )
-    _note_cases(session, agreement_id, now)
+    note_dated_cases(session, [agreement_id], now)
     return change.kind
 
 
@@ -300,14 +300,17 @@ def _record(
             before=before,
         ),
     )
-    _note_cases(session, agreement.id, now)
+    note_dated_cases(session, [agreement.id], now)
     return change.id
 
 
-def _note_cases(session: Session, agreement_id: UUID, now: datetime) -> None:
-    """Note on each open case that counts from the agreement's own dates that they have changed."""
+def note_dated_cases(session: Session, agreements: Sequence[UUID], now: datetime) -> None:
+    """Note on each open case that goes by what SQL knows of some agreements that this has changed.
+
+    The watchdog hands it on to those whose workflow nobody tells.
+    """
     kinds = [kind.name for kind in KINDS.values() if kind.uses_agreement_dates or kind.dated_by]
-    of_it = select(CaseAgreement.case_id).where(CaseAgreement.agreement_id == agreement_id)
+    of_it = select(CaseAgreement.case_id).where(col(CaseAgreement.agreement_id).in_(agreements))
     session.execute(
         update(Case)
         .where(col(Case.id).in_(of_it), col(Case.kind).in_(kinds), col(Case.closed_at).is_(None))

@@ -75,8 +75,10 @@ class Act(Message):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Enter the act under its name, which no other act may have."""
         name = cls.act_name()
-        if name in Act.known and Act.known[name].__qualname__ != cls.__qualname__:
-            raise TypeError(f"{cls.__name__} and {Act.known[name].__name__} are both called {name!r}")
+        known = Act.known.get(name, cls)
+        # A module that is loaded once more, as in a workflow's sandbox, defines the same act again.
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(f"{cls.__module__}.{cls.__name__} and {known.__module__} have an act called {name!r} each")
         Act.known[name] = cls
 
     @classmethod

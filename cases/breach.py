@@ -263,6 +263,7 @@ BREACH = Kind(
         REPORTER: "Reported by",
         "provider_point_of_contact": "Whom districts may ask",
     },
+    for_families=True,
     workflow="workflows.breach:BreachWorkflow",
     records="records.breach",
 )

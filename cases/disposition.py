@@ -481,4 +481,5 @@ DISPOSITION = Kind(
     workflow="workflows.disposition:DispositionWorkflow",
     records="records.disposition",
     prepares="records.disposition:prepare_intake",
+    keeps="records.disposition:keep_opening",
 )

@@ -123,7 +123,7 @@ class Kind:
     holders_because: str = ""
     holders_document: str | None = None
     only_by: Mapping[str, str] = field(default_factory=dict)
-    for_families: bool = True
+    for_families: bool = False
     keeps_data: bool = False
     passes_on: str | None = None
     hands_over: bool = False

@@ -188,7 +188,6 @@ SUCCESSOR = Kind(
         LEFT_OUT: "Left out",
     },
     only_by={ASSURANCE: "The assurance is added by an act of its own, which looks at its signature."},
-    for_families=False,
     workflow="workflows.successor:SuccessorWorkflow",
     records="records.successor",
     touches="records.successor:touched_agreements",

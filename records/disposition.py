@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from agreements.life import note_dated_cases
 from cases.disposition import (
     ACCEPTED,
     CATEGORIES,
@@ -47,7 +48,7 @@ from models.tables import Agreement, AgreementContact, Case, CaseAgreement, Duty
 from records.acts import Recording, dismiss, set_anchor
 from records.anchors import current_anchors
 from records.holders import add_holder, asked_duties, decide, end_link, holder_named, reopen
-from records.keeping import lift_conflict
+from records.keeping import agreements_of, lift_conflict
 from records.outbox import current_facts
 from records.scope import terms_in_force
 from records.vendors import end_vendor_link
@@ -209,14 +210,21 @@ def _is_designated(session: Session, directive: Directive, agreement_id: UUID) -
     return any(contact.email.casefold() == email for contact in contacts)
 
 
+def keep_opening(session: Session, case: Case, _intake: Intake, _actor: str, now: datetime) -> None:
+    """Let the cases about the end of the same agreement hear of a directive, which may take their place."""
+    note_dated_cases(session, agreements_of(session, case.id), now)
+
+
 def record_act(recording: Recording) -> JsonObject:
     """Store one of a disposition's own acts."""
     act = cast(DispositionAct, recording.message.act)
     match act:
         case AcceptDirective(reason=reason):
+            note_dated_cases(recording.session, agreements_of(recording.session, recording.case.id), recording.at)
             (anchor,) = act.dates().values()
             return set_anchor(recording, anchor, reason=reason)
         case RefuseDirective(reason=reason):
+            note_dated_cases(recording.session, agreements_of(recording.session, recording.case.id), recording.at)
             return dismiss(recording, reason.sha256)
         case Extend():
             return _extend(recording, act)

@@ -331,6 +331,9 @@ def test_a_directive_for_all_of_the_data_takes_the_place_of_the_end(database: Da
     case = ended(database, place, HOSTING)
     case.write()
     later = directed(database, place, JULY_1 + DAY)
+    with database.reading() as session:
+        told = session.get_one(Case, case.id)
+        assert told.changed_at == JULY_1 + DAY, "the watchdog lets the case about the end hear of it"
     case.compute()
     assert case.duty(TERMINATION).status is DutyStatus.CANCELLED
     assert any("requested" in why and "1 Jul" not in why for why in case.due_date(TERMINATION).why[-1:])
