@@ -175,7 +175,7 @@ def affected_agreements(session: Session, references: Iterable[str], *, where: s
     """
     wanted = set(references)
     found: dict[str, UUID] = {}
-    reachable: set[UUID | None] = set()
+    reachable: set[UUID] = set()
     for some in _in_parts(sorted(wanted)):
         rows = session.exec(select(Agreement.reference, Agreement.id).where(col(Agreement.reference).in_(some)))
         these = dict(rows.all())

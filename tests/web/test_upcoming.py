@@ -51,7 +51,12 @@ async def test_the_form_of_a_dated_matter_offers_the_duties_of_the_catalogue(off
     page = html.unescape((await officer.get("/cases/new/standing-duty")).text)
     assert '<option value="audit.notice@requested">Let the LEA audit security and privacy measures' in page
     assert "(counted from: requested)" in page
-    values = {"matter": "nothing@all", "happened_kind": "date", "happened_on": "2026-03-02", "act": "open"}
+    values: dict[str, object] = {
+        "matter": "nothing@all",
+        "happened_kind": "date",
+        "happened_on": "2026-03-02",
+        "act": "open",
+    }
     answer = await officer.send("/cases/new/standing-duty", "/cases/new/standing-duty", values)
     said = html.unescape(answer.text)
     assert answer.status_code == 422
