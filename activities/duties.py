@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.clock import activity_clock
 from activities.contracts import DutyContract
+from agreements.terms import pinned_terms
 from cases.messages import ComputedDuties, ComputeDuties
 from config.database import Database
 from models.defaults import Defaults
@@ -18,7 +19,6 @@ from records.notices import plan_notices, waiting_batches
 from records.parties import pass_on
 from records.scope import pin_terms
 from records.summary import summarise
-from records.terms import pinned_terms
 from terms.catalogue import Catalogue
 
 

@@ -17,6 +17,7 @@ from activities.clock import activity_clock
 from activities.contracts import ReminderContract
 from activities.heartbeat import beating
 from activities.telling import LONGEST_SEND, Telling
+from agreements.terms import pinned_terms
 from cases.messages import AskForDecision, ChaseAcknowledgements, Chased, RaiseOverdue, RemindOfficer
 from config.database import Database
 from ledger.actors import ENGINE
@@ -35,7 +36,6 @@ from records.escalations import Raised, raise_contacts, raise_duties, raise_unkn
 from records.offers import note_silence, unanswered
 from records.outbox import ARRIVED, NoticeWriter
 from records.responsible import Step
-from records.terms import pinned_terms
 from records.withholding import alone
 
 ASK_AGAIN = timedelta(minutes=30)

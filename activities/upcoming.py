@@ -12,6 +12,8 @@ from temporalio import activity
 from activities.clock import activity_clock
 from activities.contracts import UpcomingContract
 from activities.telling import Message, Telling
+from agreements.upcoming import AT_ONCE, Derivation, derive_upcoming, every_agreement
+from agreements.upcoming_terms import EndingTerm, ending_terms, note_reminded
 from cases.messages import Renewed, RenewUpcoming
 from config.database import Database
 from models import identifiers
@@ -19,8 +21,6 @@ from models.defaults import Defaults
 from models.grouping import parts
 from models.phrases import counted, day_words
 from records.occurrences import Opening, open_occurrences
-from records.upcoming import AT_ONCE, Derivation, derive_upcoming, every_agreement
-from records.upcoming_terms import EndingTerm, ending_terms, note_reminded
 from terms.catalogue import Catalogue
 
 OPENED_AT_ONCE = 100

@@ -27,6 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlmodel import col, func, select
 from temporalio.api.enums.v1 import EventType
 
+from agreements.importing import import_agreements
 from bench.mail import catch, plain_loop, rate
 from bench.support import ACTOR, district_file
 from cases.breach import BREACH, IncidentReport
@@ -38,7 +39,6 @@ from ledger.verify import verify_ledger
 from models import identifiers
 from models.enums import DeliveryStatus
 from models.tables import Batch, Delivery, Notice
-from records.agreements import import_agreements
 from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli, register_search_attributes, temporal_server
 from starter.resources import Resources, connect, utc_now

@@ -29,6 +29,7 @@ import rfc8785
 from sqlmodel import col, func, select
 from temporalio.client import Client
 
+from agreements.subprocessors import import_subprocessors
 from bench.fanout import catcher, installation
 from bench.support import ACTOR, AT_ONCE, ORIGIN, Row, insert_rows, know_districts, officer, row_of, shown
 from cases.disposition import DISPOSITION, REQUESTED
@@ -53,7 +54,6 @@ from people.accounts import add_account
 from queries.case_lists import CasePlace
 from records.holders import holder_key
 from records.intake_files import columns_of, read_intakes
-from records.subprocessors import import_subprocessors
 from starter.case_service import CaseService
 from starter.many_openings import ManyOpenings
 from starter.resources import Resources, open_database, utc_now

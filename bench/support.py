@@ -15,6 +15,7 @@ import rfc8785
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlmodel import Session, SQLModel, col, insert, select, update
 
+from agreements.importing import import_agreements
 from config.database import Database
 from ledger.append import append
 from ledger.entries import ReminderSent
@@ -49,7 +50,6 @@ from models.tables import (
 )
 from people.accounts import add_account
 from people.sign_in import issue_token
-from records.agreements import import_agreements
 from records.scope import pin_terms
 from starter.resources import Resources, utc_now
 from terms.catalogue import Catalogue

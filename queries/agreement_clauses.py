@@ -8,15 +8,15 @@ from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
+from agreements.terms import exhibit_h_changes
+from agreements.upcoming import Dated, Derivation, dated_agreements, has_ended, own_clauses, terms_of, whole_dates
 from config.database import Database
 from models.defaults import Defaults
 from models.enums import DutyStatus, Party
 from models.errors import NotFound
 from models.phrases import instant_words
 from models.tables import Agreement, Duty, UpcomingDuty
-from records.terms import exhibit_h_changes
-from records.upcoming import Dated, Derivation, dated_agreements, has_ended, own_clauses, terms_of, whole_dates
-from records.view import View
+from models.view import View
 from terms.catalogue import Catalogue
 from terms.clock import day_of, zone_of
 from terms.compare import governing, value_of

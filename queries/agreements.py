@@ -8,12 +8,12 @@ from uuid import UUID
 
 from sqlmodel import col, func, select
 
+from agreements.life import end_of
 from config.database import Database
 from models.enums import ContactRole
 from models.errors import NotFound
 from models.tables import Agreement, AgreementChange, AgreementContact
 from queries.views import AgreementChangeView, AgreementKinds, AgreementLifeView, AgreementView
-from records.agreement_life import end_of
 from records.end_of_agreement import case_of_end
 from records.ends import Follows, Rules, follows_from
 from records.scope import EVERY_AGREEMENT, AgreementFilter

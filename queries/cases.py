@@ -11,6 +11,8 @@ from uuid import UUID
 from sqlalchemy import Text, cast
 from sqlmodel import Session, col, func, select
 
+from agreements.due_dates import StoredDueDate, read_due_date
+from agreements.terms import pinned_terms
 from cases.acts import COMMON_ACTS, SendAgain, Vouch, Withhold, WithholdPastDue
 from cases.kind import Kind
 from cases.kinds import kind_named
@@ -29,13 +31,11 @@ from queries.proposals import proposals_of
 from queries.troubles import troubles_of
 from queries.views import CaseHead, CaseView, FactView
 from records.anchors import current_anchors
-from records.due_dates import StoredDueDate, read_due_date
 from records.offers import reasons_of
 from records.outbox import current_facts
 from records.responsible import assignable, assignments
 from records.scope import require_case
 from records.summary import summarise
-from records.terms import pinned_terms
 from terms.catalogue import load_catalogue
 from terms.duties import HOLD_LIFTED
 from terms.effective import EffectiveTerms

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
+from agreements.terms import pinned_terms, school_calendars
 from cases.acts import Act, Add
 from cases.intake import Intake
 from cases.kind import Kind
@@ -48,7 +49,6 @@ from records.notices import Known, known_elements, leaving_moment
 from records.outbox import addressees_under, contacts_of_cases, may_be_told
 from records.parties import contacts_of
 from records.scope import affected_agreements, terms_in_force
-from records.terms import pinned_terms, school_calendars
 from terms.catalogue import Catalogue
 from terms.effective import EffectiveTerms
 

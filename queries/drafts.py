@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import true
 from sqlmodel import Session, col, select
 
+from agreements.due_dates import read_due_dates
 from cases.acts import Release
 from config.database import Database
 from mail.compose import Addressing, ComposedNotice, compose
@@ -22,14 +23,13 @@ from models.errors import NotFound, Refused
 from models.grouping import grouped
 from models.identifiers import sha256_hex
 from models.tables import Agreement, Batch, CaseAnchor, Duty, LawEnforcementHold, Notice
+from models.view import View
 from records.acts import released_batches
 from records.documents_at_hand import documents_at_hand
-from records.due_dates import read_due_dates
 from records.notices import NOT_BEGUN
 from records.outbox import DraftedNotice, NoticeWriter
 from records.scope import require_case
 from records.together import further_duties
-from records.view import View
 from records.withholding import kept_by_two, lapse_of
 
 

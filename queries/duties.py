@@ -12,13 +12,13 @@ from sqlalchemy import ColumnElement, case
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
+from agreements.due_dates import read_due_date, read_due_dates
 from config.database import Database
 from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact, Batch, Delivery, DueDate, Duty, Notice
 from queries.proposals import other_means_of
 from queries.views import CohortView, DeliveryView, DutyView, NoticeView, OtherMeansView
-from records.due_dates import read_due_date, read_due_dates
 from records.notices import NOT_BEGUN
 from records.performing import performed_duties
 from terms.catalogue import Catalogue, load_catalogue

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from agreements.legal_holds import LegalHoldView, lasting, legal_holds
 from config.database import Database
 from ledger.entries import HolderWritten
 from models.enums import Party
@@ -14,7 +15,6 @@ from models.tables import Agreement, EvidenceEntry, HolderAnswer, HolderTask, Su
 from queries.views import HolderAnswerView, HolderLetterView, HolderView
 from records.holder_words import lines_of
 from records.holders import asked_contact, contact_name, holder_key, tasks_of
-from records.legal_holds import LegalHoldView, lasting, legal_holds
 
 
 def holders_of(session: Session, case_id: UUID) -> tuple[HolderView, ...]:

@@ -9,17 +9,17 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
+from agreements.due_dates import read_due_dates
+from agreements.terms import agreements_knowing
 from config.database import Database
 from ledger.artifacts import fetch, media_type_of
 from models.enums import BY_OTHER_MEANS, OPEN_STATUSES, DutyStatus, NoticeKind, PerformedBy, ProposalKind, Verdict
 from models.errors import NotFound
 from models.tables import Agreement, Batch, Duty, HolderTask, Notice, Proposal
 from queries.views import OtherMeansView, ProposalDetail, ProposalView, ProposedDuty
-from records.due_dates import read_due_dates
 from records.duties import verdict_on
 from records.holders import contact_name
 from records.notices import NOT_BEGUN
-from records.terms import agreements_knowing
 from records.uploads import UploadedFile, kept_file
 from records.withholding import batches_under
 from terms.catalogue import load_catalogue

@@ -10,8 +10,8 @@ from sqlmodel import col, select
 from config.database import Database
 from ledger.artifacts import fetch
 from models.tables import Delivery
+from models.view import View
 from records.outbox import ARRIVED
-from records.view import View
 
 
 class SentLetter(View):

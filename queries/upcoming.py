@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select
 
+from agreements.due_dates import StoredDueDate, read_due_date
 from config.database import Database
 from mail.provision import Place, operative_steps
 from models import identifiers
@@ -19,10 +20,9 @@ from models.enums import DutyStatus, Party, PerformedBy
 from models.errors import InvalidInput
 from models.phrases import day_words, instant_words
 from models.tables import Agreement, Case, DueDate, Duty, UpcomingDuty
-from records.due_dates import StoredDueDate, read_due_date
+from models.view import View
 from records.responsible import Assignment, assignments
 from records.standing_duty import served_clauses
-from records.view import View
 from terms.catalogue import Catalogue
 from terms.clock import day_of, zone_of
 

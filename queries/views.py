@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from agreements.legal_holds import LegalHoldView
 from cases.values import AnchorValue
 from models.enums import (
     OPEN_STATUSES,
@@ -27,8 +28,7 @@ from models.enums import (
     ProposalKind,
     Verdict,
 )
-from records.legal_holds import LegalHoldView
-from records.view import View
+from models.view import View
 from terms.effective import TrailStep
 
 

@@ -16,6 +16,7 @@ from uuid import UUID, uuid5
 
 from sqlmodel import Session, col, select, update
 
+from agreements.terms import agreements_knowing
 from cases.acts import (
     Act,
     Add,
@@ -74,7 +75,6 @@ from records.other_means import perform_by_other_means, propose_done, undo
 from records.replies import keep_reply
 from records.responsible import assign
 from records.scope import extend_scope, pin_terms, unpin_terms
-from records.terms import agreements_knowing
 from records.undecided import send_again, vouch
 from records.withholding import batches_under, end_withholding, withhold
 from terms.catalogue import Catalogue

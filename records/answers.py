@@ -19,6 +19,8 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, insert, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
+from agreements.due_dates import read_due_date
+from agreements.life import record_expected_renewal
 from cases.end_of_agreement import RENEWAL_EXPECTED
 from cases.kinds import kind_named
 from config.database import Database
@@ -43,12 +45,10 @@ from models.enums import DECISIONS, EXERCISES, AnswerKind, ContactRole, Delivery
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact, Answer, Case, DueDate, Duty, Notice, Reply
-from records.agreement_life import record_expected_renewal
-from records.due_dates import read_due_date
+from models.view import View
 from records.offers import Offer, carry_out, offer_of, reasons_of, unanswered, words_of
 from records.open_links import ended_links
 from records.scope import clauses_of_agreement, require_case
-from records.view import View
 from terms.clock import day_of, zone_of
 
 LONGEST_NAME = 200

@@ -16,9 +16,9 @@ from mail.facts import clean_block
 from models.enums import Party
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.tables import Agreement, Case, CaseAgreement, Cost
+from models.view import View
 from records.scope import agreement_in_scope, pinned_clauses, require_case
 from records.uploads import UploadedFile, kept_file
-from records.view import View
 
 LONGEST_NOTE = 2_000
 _AMOUNT = re.compile(r"(-?)\$?(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d\d))?", re.ASCII)

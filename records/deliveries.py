@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from agreements.due_dates import StoredDueDate, read_due_dates
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import (
@@ -31,7 +32,6 @@ from mail.transport import (
 )
 from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy
 from models.tables import AgreementContact, Batch, Delivery, Duty, Notice, Reply
-from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import perform
 from records.outbox import OutgoingMessage, attempt_of
 from records.performing import further_duty_event, perform_further

@@ -27,13 +27,13 @@ from models import identifiers
 from models.enums import FactStatus, Party
 from models.errors import InvalidFields, InvalidInput, NotFound
 from models.tables import Agreement, Artifact, Case, CaseDocument, Notice
+from models.view import View
 from records.anchors import current_anchors
 from records.answers import LinkedNotice
 from records.cases import note_change
 from records.outbox import current_facts
 from records.scope import agreement_in_scope, clauses_of_agreement, pinned_clauses, require_case
 from records.uploads import UploadedFile
-from records.view import View
 from terms.catalogue import Catalogue
 from terms.effective import EffectiveClause
 

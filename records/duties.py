@@ -13,6 +13,8 @@ from uuid import UUID
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, insert, select, update
 
+from agreements.due_dates import StoredDueDate, keep_due_dates, stored_due_date
+from agreements.terms import school_calendars
 from cases.anchors import AnchorMap, clock_anchors
 from cases.intake import About
 from cases.kind import Kind
@@ -27,8 +29,6 @@ from models.defaults import Defaults
 from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, PerformedBy, Verdict
 from models.tables import Agreement, Case, CaseAgreement, CaseAnchor, Duty
 from records.anchors import Suspension, anchors_by_agreement, current_anchors, suspensions
-from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
-from records.terms import school_calendars
 from terms.agreement_terms import own_dates
 from terms.anchors import facts_of, may_lie_ahead, needs_instant
 from terms.calendars import SchoolCalendar

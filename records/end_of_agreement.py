@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
+from agreements.life import end_of
 from cases.disposition import DIRECTED, REQUESTED
 from cases.end_of_agreement import (
     ALL_REQUESTED,
@@ -27,7 +28,6 @@ from models.errors import InvalidFields, InvalidInput, Refused
 from models.phrases import day_words
 from models.tables import Agreement, Case, CaseAgreement
 from records.acts import Recording, dismiss
-from records.agreement_life import end_of
 from records.disposition import all_gone, directive_of_all, disposal_since, record_holder_act
 
 

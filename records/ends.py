@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlmodel import Session, col, select
 
+from agreements.life import End, end_of
 from cases.end_of_agreement import ALL_REQUESTED, END_OF_AGREEMENT, EndedAgreement
 from ledger.actors import ENGINE
 from models import identifiers
@@ -23,7 +24,6 @@ from models.defaults import Defaults
 from models.enums import AgreementChangeKind, CaseStatus, DutyStatus, Party, PerformedBy
 from models.phrases import day_words
 from models.tables import Agreement, AgreementChange, Case, CaseAgreement, Duty
-from records.agreement_life import End, end_of
 from records.disposition import disposal_since
 from records.end_of_agreement import case_of_end, count_of_ends, dates_known
 from records.intake import keep_intake

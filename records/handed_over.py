@@ -34,11 +34,11 @@ from models.enums import Party
 from models.errors import Gone, InvalidInput, NotFound, Refused
 from models.phrases import instant_words
 from models.tables import Agreement, AgreementContact, Artifact, Case, CaseAgreement, HandedOver
+from models.view import View
 from records.links import keep_reason
 from records.outbox import NoticeWriter, contacts_to_tell
 from records.scope import agreement_in_scope, require_case
 from records.uploads import UploadedFile
-from records.view import View
 
 ERASED_AT_ONCE = 100
 """How many files one sweep erases; the next goes on."""

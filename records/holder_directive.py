@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, select
 
+from agreements.due_dates import read_due_dates
 from cases.kinds import kind_named
 from ledger.artifacts import fetch
 from ledger.entries import CaseOpened
@@ -17,7 +18,6 @@ from mail.statements import Part, Statement, statement_pdf
 from mail.verification import Line
 from models import identifiers
 from models.tables import Agreement, Artifact, Case, EvidenceEntry, HolderTask
-from records.due_dates import read_due_dates
 from records.holders import asked_duties, holder_name
 from records.outbox import current_facts
 from records.uploads import kept_file

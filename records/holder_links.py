@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import rfc8785
 from sqlmodel import Session, col, select
 
+from agreements.due_dates import read_due_dates
 from cases.certificate import BACKUPS_EXPIRE, Certificate, HolderSays, MoreTime
 from cases.kinds import kind_named
 from cases.state import CaseState
@@ -24,9 +25,9 @@ from models import identifiers
 from models.enums import SETTLED, HolderAnswerKind, HolderStatus
 from models.errors import NotFound, Refused
 from models.tables import Agreement, Case, Duty, HolderAnswer, HolderTask
+from models.view import View
 from records.anchors import current_anchors, keep_anchor
 from records.cases import note_change
-from records.due_dates import read_due_dates
 from records.holder_words import write_receipt
 from records.holders import (
     asked_contact,
@@ -44,7 +45,6 @@ from records.holders import (
 from records.keeping import kept_by, what_keeps
 from records.outbox import current_facts
 from records.uploads import UploadedFile
-from records.view import View
 
 HOLDER = "holder"
 """Who answers, as evidence names them: whoever has the link of what a holder is asked."""

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, func, select, update
 
+from agreements.due_dates import StoredDueDate, read_due_dates
+from agreements.subprocessors import subprocessors_under
 from cases.kinds import kind_named
 from cases.state import CaseState, NoticePolicy
 from models.columns import lookup_key
@@ -34,11 +36,9 @@ from models.grouping import grouped
 from models.phrases import counted, instant_words
 from models.tables import Agreement, AgreementContact, Case, Confirmation, Duty, HolderAnswer, HolderTask
 from records.anchors import current_anchors
-from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import perform
 from records.keeping import check_not_kept, what_keeps
 from records.scope import clauses_of_agreement
-from records.subprocessors import subprocessors_under
 from terms.clock import end_of_day, zone_of
 
 

@@ -10,11 +10,11 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import assert_never
 
+from agreements.references import decoded_csv, unreadable_csv
 from cases.fields import FormField, Shape, fields_of
 from cases.intake import ApproximateTime, Intake, check_intake, parse_intake
 from cases.kind import Kind
 from models.errors import InvalidFields, InvalidInput
-from records.references import decoded_csv, unreadable_csv
 
 MOST_ROWS = 10_000
 """How many cases one file can open."""

@@ -13,13 +13,13 @@ from uuid import UUID
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
+from agreements.legal_holds import is_held
 from cases.kinds import KINDS, kind_named
 from ledger.entries import JsonObject
 from models.enums import CaseStatus
 from models.errors import InvalidInput, Refused
 from models.identifiers import case_reference
 from models.tables import Case, CaseAgreement, LiftedConflict
-from records.legal_holds import is_held
 
 LEGAL_HOLD = "a legal hold"
 

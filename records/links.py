@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
+from agreements.due_dates import read_due_date
 from config.database import Database
 from ledger.append import append
 from ledger.artifacts import store
@@ -24,10 +25,9 @@ from models import identifiers
 from models.enums import Party
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice
-from records.due_dates import read_due_date
+from models.view import View
 from records.outbox import ARRIVED, NoticeWriter, contacts_to_tell
 from records.scope import agreement_in_scope, require_case
-from records.view import View
 
 LONGEST_REASON = 2_000
 

@@ -56,13 +56,13 @@ from models.tables import (
     NotYetDecision,
     Proposal,
 )
+from models.view import View
 from people.accounts import APPROVING, find_account_or_none, may_second
 from records.outbox import FAILED
 from records.responsible import Assignment, assignments, can_act, is_charge_of
 from records.troubles import NO_MAIL
 from records.undecided import UNDECIDED
 from records.unraised import about_proposal
-from records.view import View
 from records.withholding import alone
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, insert, select
 
+from agreements.due_dates import StoredDueDate, read_due_dates
 from cases.state import BatchPlan, NoticePolicy
 from models import identifiers
 from models.enums import (
@@ -26,7 +27,6 @@ from models.enums import (
 )
 from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice
 from records.documents_at_hand import NO_DOCUMENT, DocumentsAtHand, documents_at_hand
-from records.due_dates import StoredDueDate, read_due_dates
 from records.offers import offering_clauses
 from records.performing import performed_duties
 from records.withholding import kept_by_two, lapse_of

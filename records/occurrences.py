@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from agreements.upcoming import Derivation, derive_upcoming
 from cases.intake import Intake
 from cases.standing_duty import STANDING_DUTY, NextOccurrence
 from ledger.actors import ENGINE
@@ -18,7 +19,6 @@ from models.errors import InvalidFields
 from models.tables import Agreement, UpcomingDuty
 from records.intake import keep_intake
 from records.standing_duty import served_clauses
-from records.upcoming import Derivation, derive_upcoming
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, not_, or_
 from sqlmodel import Session, col, select
 
+from agreements.life import record_termination
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import SilenceNoted
 from models import identifiers
 from models.enums import AnswerKind, EndedBy
 from models.tables import Agreement, Case, Notice
-from records.agreement_life import record_termination
+from models.view import View
 from records.scope import pinned_clauses
-from records.view import View
 from terms.clock import day_of, zone_of
 from terms.effective import EffectiveClause
 

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select, update
 
+from agreements.due_dates import read_due_dates
+from agreements.terms import pinned_terms
 from cases.acts import Done
 from ledger.append import append
 from ledger.artifacts import store_list
@@ -20,9 +22,7 @@ from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, NoticeKind, Pro
 from models.errors import InvalidInput, Refused
 from models.phrases import instant_words
 from models.tables import Agreement, Batch, Case, CaseAgreement, Duty, Notice, Proposal
-from records.due_dates import read_due_dates
 from records.duties import perform
-from records.terms import pinned_terms
 
 
 def check_done(session: Session, case: Case, act: Done) -> None:

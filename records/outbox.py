@@ -12,6 +12,8 @@ from uuid import UUID
 from pydantic import HttpUrl
 from sqlmodel import Session, col, select
 
+from agreements.due_dates import StoredDueDate, read_due_dates
+from agreements.terms import pinned_terms
 from cases.kinds import kind_named
 from cases.values import AnchorValue
 from ledger.actors import ENGINE
@@ -43,9 +45,7 @@ from models.tables import (
 )
 from records.anchors import anchors_by_agreement
 from records.documents_at_hand import DocumentsAtHand, documents_at_hand
-from records.due_dates import StoredDueDate, read_due_dates
 from records.performing import performed_duties
-from records.terms import pinned_terms
 from records.together import take_along
 from terms.catalogue import load_catalogue
 from terms.clauses import Addressees

@@ -8,6 +8,7 @@ from uuid import uuid5
 
 from sqlmodel import Session, col, select
 
+from agreements.due_dates import read_due_dates
 from cases.acts import Act
 from cases.intake import Intake
 from cases.parent_access import (
@@ -38,7 +39,6 @@ from models.errors import InvalidFields, InvalidInput, Refused
 from models.phrases import instant_words
 from models.tables import Agreement, CaseDocument, Duty
 from records.acts import Recording, dismiss, keep_fact, set_anchor
-from records.due_dates import read_due_dates
 from records.duties import perform
 from records.scope import terms_in_force
 from terms.catalogue import load_catalogue

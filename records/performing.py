@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from agreements.due_dates import read_due_dates
 from ledger.actors import ENGINE
 from ledger.entries import Attempt, FurtherDutyPerformed
 from models.enums import DutyStatus
 from models.tables import Duty, Notice
-from records.due_dates import read_due_dates
 from records.duties import perform
 
 

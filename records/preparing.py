@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete
 
+from agreements.terms import agreements_knowing
 from cases.acts import Act, Add, Done, Propose, Release
 from cases.values import AgreementName, Kept, KeptFile, KeptReferences
 from ledger.artifacts import is_kept, store
@@ -16,7 +17,6 @@ from records.acts import kept_in
 from records.file_types import type_of
 from records.other_means import check_done
 from records.scope import EVERY_AGREEMENT, AgreementFilter, agreements_to_add, references_to_add
-from records.terms import agreements_knowing
 
 
 def complete(session: Session, case: Case, act: Act) -> Act:

@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy import and_
 from sqlmodel import Session, col, select
 
+from agreements.terms import pinned_terms
 from cases.state import CaseState, LastingHold, NoticePolicy, OpenProposal
 from models.enums import BatchStatus, CaseStatus
 from models.tables import Batch, Case, LawEnforcementHold, Notice, NotYetDecision, Proposal
 from records.anchors import current_anchors
 from records.duties import vocabulary
 from records.offers import unanswered
-from records.terms import pinned_terms
 
 RELEASED = (BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.PUT_OFF)
 

@@ -11,13 +11,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select, update
 
+from agreements.terms import exhibit_h_changes
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import TermsPinned
 from models.enums import ContactRole
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, TermsSnapshot
-from records.terms import exhibit_h_changes
 from terms.catalogue import Catalogue
 from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
 

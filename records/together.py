@@ -9,11 +9,11 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from agreements.due_dates import StoredDueDate, read_due_dates
+from agreements.terms import pinned_terms
 from models.enums import BatchStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
 from models.tables import Batch, Duty, Notice
-from records.due_dates import StoredDueDate, read_due_dates
-from records.terms import pinned_terms
 from terms.effective import EffectiveTerms
 
 WAITS_OR_LEAVES = (BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.PUT_OFF)

@@ -12,6 +12,7 @@ from sqlalchemy import Text, cast
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select, update
 
+from agreements.due_dates import read_due_dates
 from cases.acts import SendAgain, Vouch
 from ledger.artifacts import store_list
 from ledger.entries import JsonObject
@@ -20,7 +21,6 @@ from models.errors import InvalidInput, Refused
 from models.grouping import grouped
 from models.tables import Agreement, Batch, Case, Delivery, Duty, Notice
 from records.deliveries import give
-from records.due_dates import read_due_dates
 from records.performing import perform_further
 
 _its_notice, _its_duty = aliased(Notice), aliased(Duty)

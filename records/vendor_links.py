@@ -18,10 +18,10 @@ from models.enums import SETTLED
 from models.errors import DuenoticeError, NotFound, Refused
 from models.identifiers import sha256_hex
 from models.tables import HolderAnswer, HolderTask, Vendor
+from models.view import View
 from records.holder_links import GivenByHolder, LinkedTask, linked_task, note_refused, take_answer
 from records.holders import lock_tasks
 from records.vendors import lasting_task, lasting_tasks
-from records.view import View
 
 
 class LinkedVendor(View):

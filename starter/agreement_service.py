@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from agreements.life import end_of, record_life
+from agreements.references import agreement_named
+from agreements.upcoming import Derivation, derive_upcoming
 from cases.end_of_agreement import GoesOn
 from cases.values import KeptText
 from config.logging import get_logger
 from models.enums import EndedBy, LifeAct
 from models.errors import DuenoticeError
 from models.tables import Agreement
-from records.agreement_life import end_of, record_life
 from records.end_of_agreement import case_of_end
 from records.ends import open_end
-from records.references import agreement_named
-from records.upcoming import Derivation, derive_upcoming
 from starter.case_service import CaseService
 from starter.start import end_rules
 

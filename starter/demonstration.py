@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, HttpUrl
 
+from agreements.importing import DEMO_FILE
 from cases.anchors import clock_anchors
 from cases.values import AnchorValue
 from mail.contents import KnownFact
@@ -21,7 +22,6 @@ from mail.drafting import PARTICULARS, ClauseAtHand, Draft, write_facts
 from mail.facts import EarlierNotice, NoticeFacts, Sender, SignedAgreement
 from models.enums import FactStatus, NoticeKind, Party, PerformedBy
 from models.errors import InvalidInput
-from records.agreements import DEMO_FILE
 from terms.catalogue import Catalogue
 from terms.clock import instant_of
 from terms.duties import DueDuty, duties_for

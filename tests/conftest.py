@@ -12,11 +12,11 @@ import hypothesis
 import pytest
 import structlog
 
+from agreements.importing import DEMO_FILE, import_agreements
 from cases.kinds import KINDS
 from config.database import Database
 from config.keyring import Keyring
 from models.columns import bind_sealer
-from records.agreements import DEMO_FILE, import_agreements
 from starter import case_service
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from starlette.datastructures import FormData
 
+from agreements.references import references_in_csv
 from cases.acts import Act, parse_act
 from cases.fields import FormField, Shape, fields_of
 from models.errors import InvalidInput
-from records.references import references_in_csv
 from web.files import files_of
 from web.inputs import read_text
 from web.site import text_of

@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
+from agreements.importing import ImportResult, import_agreements
 from cases.acts import problems_of as problems_in
 from models.enums import EndedBy, LifeAct
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, Refused
 from queries.agreements import agreement_kinds, find_agreements, read_agreement
 from queries.views import AgreementLifeView
-from records.agreements import ImportResult, import_agreements
 from records.scope import AgreementFilter
 from starter.agreement_service import AgreementService, Recorded
 from starter.start import end_rules

@@ -9,9 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from agreements.legal_holds import lift_legal_hold, place_legal_hold, read_legal_holds
+from agreements.subprocessors import import_subprocessors, read_subprocessors, remove_subprocessor
 from models.errors import DuenoticeError, InvalidInput
-from records.legal_holds import lift_legal_hold, place_legal_hold, read_legal_holds
-from records.subprocessors import import_subprocessors, read_subprocessors, remove_subprocessor
 from web.failures import status_of
 from web.files import csv_of
 from web.pages import problems_of

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
+from agreements.references import decoded_csv
 from models.errors import InvalidInput
-from records.references import decoded_csv
 from records.uploads import UploadedFile, uploaded_file
 
 

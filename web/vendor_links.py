@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from agreements.references import unreadable_csv
 from cases.certificate import ANSWERS
 from cases.fields import fields_of
 from ledger.entries import JsonObject
@@ -25,7 +26,6 @@ from models.enums import HolderAnswerKind
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from records.file_types import CSV
 from records.holder_links import GivenByHolder, LinkedTask
-from records.references import unreadable_csv
 from records.uploads import UploadedFile
 from records.vendor_links import Answered, LinkedVendor, Outcome, give_vendor_answers, read_linked_vendor
 from web.failures import is_api, json_of, status_of

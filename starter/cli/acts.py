@@ -13,6 +13,7 @@ from uuid import UUID
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from agreements.references import references_in_csv
 from cases.acts import Act, parse_act
 from cases.fields import FormField, Shape, fields_of
 from cases.kind import Kind
@@ -25,7 +26,6 @@ from models.phrases import counted
 from queries.cases import read_case_head
 from queries.progress import notices_left
 from records.answers import read_answers
-from records.references import references_in_csv
 from starter.cli.checking import DATES_CONFIRMED, YES, ask
 from starter.cli.console import (
     console,

@@ -10,12 +10,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from agreements.importing import DEMO_FILE, import_agreements
 from models.enums import EndedBy, LifeAct
 from models.errors import InvalidInput
 from models.identifiers import agreement_id, case_reference
 from models.phrases import day_words
 from queries.agreements import list_agreements, read_agreement
-from records.agreements import DEMO_FILE, import_agreements
 from records.ends import Rules
 from starter.cli.console import console, instant_text, open_installation, parse_date, with_case_service
 from starter.command_line import actor

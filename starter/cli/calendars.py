@@ -25,7 +25,7 @@ def import_calendar(
     agreement: Annotated[str, typer.Option("--agreement", help="Reference of the LEA's agreement.")],
 ) -> None:
     """Load the school calendar of one LEA; the newest one counts."""
-    from records.terms import store_calendar  # with the database, only once the file is sound
+    from agreements.terms import store_calendar  # with the database, only once the file is sound
     from starter.cli.console import open_installation
     from starter.command_line import actor
     from starter.resources import utc_now

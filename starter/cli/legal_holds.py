@@ -10,9 +10,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from agreements.legal_holds import lift_legal_hold, place_legal_hold, read_legal_holds
 from models.errors import NotFound
 from models.phrases import counted
-from records.legal_holds import lift_legal_hold, place_legal_hold, read_legal_holds
 from starter.cli.console import console, instant_text, open_installation, with_case_service
 from starter.command_line import actor
 from starter.resources import utc_now

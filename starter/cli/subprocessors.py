@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from agreements.subprocessors import import_subprocessors, read_subprocessors, remove_subprocessor
 from models.errors import InvalidInput, NotFound
-from records.subprocessors import import_subprocessors, read_subprocessors, remove_subprocessor
 from starter.cli.console import console, open_installation
 from starter.cli.terms import read_bytes
 from starter.command_line import actor

@@ -165,8 +165,8 @@ def amend(
     agreement: Annotated[str, typer.Option("--agreement", help="Reference of the agreement.")],
 ) -> None:
     """Enter what the parties changed for one agreement (Exhibit H); open cases keep the terms they pinned."""
-    from records.terms import store_amendments  # with the database, only once the file is sound
-    from records.upcoming import Derivation, renew_for
+    from agreements.terms import store_amendments  # with the database, only once the file is sound
+    from agreements.upcoming import Derivation, renew_for
     from starter.cli.console import open_installation
     from starter.command_line import actor
     from starter.resources import utc_now
@@ -246,7 +246,7 @@ def _question(
                 where="agreement",
                 next_step="Leave out --state, --amendments and --choice.",
             )
-        from records.terms import stored_agreement  # with the database, which other questions do not need
+        from agreements.terms import stored_agreement  # with the database, which other questions do not need
         from starter.cli.console import open_installation
 
         _, database = open_installation()

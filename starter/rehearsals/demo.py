@@ -10,6 +10,7 @@ from uuid import UUID
 
 from rich.console import Console
 
+from agreements.importing import DEMO_FILE, import_agreements
 from cases.acts import Act, ConfirmDone
 from cases.breach import BREACH, Confirm, IncidentReport
 from cases.disposition import DISPOSITION, AddHolder, Directive
@@ -22,7 +23,6 @@ from models.enums import Verdict
 from models.phrases import counted, instant_words
 from queries.cases import read_case
 from queries.views import CaseView
-from records.agreements import DEMO_FILE, import_agreements
 from starter.cli.cases import duty_table
 from starter.cli.console import wide_console
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine

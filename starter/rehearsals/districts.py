@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from pydantic import PositiveInt
 
+from agreements.importing import REQUIRED
 from models.errors import InvalidInput
-from records.agreements import REQUIRED
 from terms.catalogue import Catalogue
 from terms.clauses import StateHeader
 

@@ -13,6 +13,8 @@ from uuid import UUID
 
 from sqlmodel import col, func, select
 
+from agreements.importing import import_agreements
+from agreements.terms import store_calendar
 from cases.acts import Act, Approve
 from cases.kinds import kind_named
 from cases.values import KeptReferences
@@ -22,13 +24,11 @@ from models.enums import Role
 from models.errors import InvalidInput, NotFound, Refused
 from models.grouping import parts
 from models.tables import Agreement, Duty, Notice
+from models.view import View
 from people.accounts import add_account
-from records.agreements import import_agreements
 from records.answers import MOST_AT_ONCE, GivenAnswer, record_answers
 from records.ends import open_end, unseen_ends
 from records.offers import unanswered
-from records.terms import store_calendar
-from records.view import View
 from starter.case_service import CaseService
 from starter.rehearsals.districts import Counts, FictionalDistricts, make_districts, scaled
 from starter.rehearsals.scenario import Scenario, Source, all_later, later, moved

@@ -32,7 +32,7 @@ from ledger.entries import (
 from models.enums import DutyStatus, HolderMail, NoticeKind, Verdict
 from models.phrases import counted
 from models.tables import Agreement, Batch, DueDate, Duty, EvidenceEntry
-from records.view import View
+from models.view import View
 
 WAVE = timedelta(minutes=10)
 """Entries that say the same no further apart than this are told as one."""

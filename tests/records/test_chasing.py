@@ -12,6 +12,7 @@ import pytest
 from pypdf import PdfReader
 from sqlmodel import select
 
+from agreements.legal_holds import lift_legal_hold, place_legal_hold
 from cases.acts import ConfirmDone
 from cases.disposition import Extend, Restored
 from cases.values import AgreementName, KeptFile, KeptText
@@ -19,7 +20,6 @@ from config.database import Database
 from models.enums import DutyStatus, HolderMail, HolderStatus, Party, Verdict
 from models.errors import Refused
 from models.tables import CaseDocument, Confirmation, Duty, Notice
-from records.legal_holds import lift_legal_hold, place_legal_hold
 from tests.support.directives import HOSTING, ILLINOIS, REQUEST, DirectiveInSql, certificate, open_directive, text_of
 
 SUPERINTENDENT = {"name": "Alex Example", "email": "superintendent@district.example.org"}

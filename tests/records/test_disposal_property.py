@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
+from agreements.legal_holds import lift_legal_hold, place_legal_hold
 from cases.acts import ConfirmDone
 from cases.certificate import HoldsNothing
 from cases.disposition import AcceptAnswer, ProposeWaiver, RefuseAnswer, Restored
@@ -22,7 +23,6 @@ from models.enums import SETTLED, DutyStatus, HolderAnswerKind, HolderStatus, Pa
 from models.errors import DuenoticeError
 from models.tables import CaseDocument, Duty
 from records.holders import waive
-from records.legal_holds import lift_legal_hold, place_legal_hold
 from tests.support.directives import (
     BACKUP,
     HOSTING,

@@ -8,6 +8,7 @@ from threading import Barrier, Thread
 import pytest
 from sqlmodel import col, select
 
+from agreements.life import record_life
 from cases.acts import ConfirmDone, Release, SetDate
 from cases.disposition import RefuseDirective, Restored
 from cases.end_of_agreement import EndedAgreement, GoesOn
@@ -26,7 +27,6 @@ from models.enums import (
 )
 from models.errors import InvalidFields, Refused
 from models.tables import Agreement, Batch, Case, EvidenceEntry, Notice
-from records.agreement_life import record_life
 from records.cases import close_case
 from records.end_of_agreement import prepare_intake
 from records.ends import ALL_OF_IT, open_end

@@ -9,6 +9,7 @@ import pytest
 from pypdf import PdfReader
 from sqlmodel import select
 
+from agreements.legal_holds import lift_legal_hold, place_legal_hold
 from cases.acts import ConfirmDone
 from cases.certificate import Declined, HoldsNothing, MoreTime
 from cases.disposition import AcceptAnswer, AddHolder, Extend, ProposeWaiver, RefuseAnswer, Restored, RevokeLink
@@ -20,7 +21,6 @@ from models.enums import DutyStatus, HolderAnswerKind, HolderMail, HolderStatus,
 from models.errors import DuenoticeError, NotFound, Refused
 from models.tables import CaseDocument, EvidenceEntry
 from records.holder_links import read_linked_task
-from records.legal_holds import lift_legal_hold, place_legal_hold
 from records.needs import Asking, NeedKind, read_needs
 from tests.support.case_in_sql import WRITER
 from tests.support.directives import (

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
+from agreements.terms import pinned_terms
 from cases.acts import (
     Act,
     Approve,
@@ -40,7 +41,6 @@ from people.accounts import add_account
 from records.duties import vocabulary
 from records.notices import waiting_batches
 from records.restore import restore_state
-from records.terms import pinned_terms
 from tests.support.accounts import have_account
 from tests.support.case_in_sql import CaseInSql, Place, done, open_in_sql
 from web.rights import RIGHTS, act_takes

@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import select
 
+from agreements.terms import store_calendar
+from agreements.upcoming import Derivation, derive_upcoming
 from cases.acts import SetDate
 from cases.intake import ApproximateTime, parse_intake
 from cases.standing_duty import STANDING_DUTY, CarriedOut, DatedMatter
@@ -19,8 +21,6 @@ from queries.upcoming import Coming, Looking, read_upcoming
 from records.choices import intake_fields
 from records.intake import keep_intake
 from records.occurrences import Opening, open_occurrences
-from records.terms import store_calendar
-from records.upcoming import Derivation, derive_upcoming
 from terms.calendars import SchoolCalendar
 from terms.limits import STANDARD_DEFAULTS
 from tests.support.case_in_sql import CATALOGUE, CaseInSql, Place, keep_agreement

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
+from agreements.importing import import_agreements
+from agreements.upcoming import Dated, Derivation, derive_upcoming, every_agreement, next_duties, terms_of
+from agreements.upcoming_terms import ending_terms, note_reminded
 from config.database import Database
 from models.enums import Party
 from models.errors import InvalidInput, NotFound
 from models.tables import UpcomingDuty
 from queries.agreement_clauses import ClauseView, read_clauses
 from queries.upcoming import Coming, Looking, UpcomingView, read_upcoming
-from records.agreements import import_agreements
-from records.upcoming import Dated, Derivation, derive_upcoming, every_agreement, next_duties, terms_of
-from records.upcoming_terms import ending_terms, note_reminded
 from terms.calendars import anniversary
 from terms.catalogue import load_catalogue
 from terms.limits import STANDARD_DEFAULTS

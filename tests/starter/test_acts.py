@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
+from agreements.references import references_in_csv
 from models.enums import DutyStatus, NoticeKind
 from models.errors import NotAllowed
 from queries.cases import read_case
 from queries.views import CaseView
-from records.references import references_in_csv
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, duties, incident, open_case

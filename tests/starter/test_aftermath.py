@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from agreements.importing import DEMO_FILE, import_agreements
 from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings
@@ -19,7 +20,6 @@ from ledger.verify import verify_ledger
 from models.enums import AnswerKind
 from models.errors import InvalidInput
 from models.tables import Answer, CaseDocument, Notice
-from records.agreements import DEMO_FILE, import_agreements
 from records.answers import AnswerBox, checked_answer, record_answers
 from records.costs import money, parse_amount
 from records.uploads import LARGEST_BYTES, uploaded_file

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
+from agreements.importing import DEMO_FILE, ImportResult, import_agreements
+from agreements.life import record_termination
 from config.database import Database
 from config.keyring import Keyring
 from ledger.artifacts import fetch
@@ -17,8 +19,6 @@ from models.errors import InvalidFields
 from models.identifiers import agreement_id
 from models.tables import Agreement, AgreementContact, EvidenceEntry
 from queries.agreements import list_agreements
-from records.agreement_life import record_termination
-from records.agreements import DEMO_FILE, ImportResult, import_agreements
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from agreements.importing import DEMO_FILE
 from models.enums import DutyStatus
 from queries.case_lists import list_cases
-from records.agreements import DEMO_FILE
 from starter.cli.main import run
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 
 from sqlmodel import Session, col, select
 
+from agreements.due_dates import StoredDueDate, read_due_dates
+from agreements.terms import pinned_terms
 from cases.acts import Act, Approve, Done
 from cases.intake import Intake
 from cases.kind import Kind
@@ -25,7 +27,6 @@ from models.tables import Agreement, AgreementContact, Case, CaseAgreement, Case
 from records.acts import record_act
 from records.batches import begin_batch, finish_batch
 from records.deliveries import Answer, Handed, settle
-from records.due_dates import StoredDueDate, read_due_dates
 from records.duties import compute_duties, dated_elements
 from records.escalations import raise_duties
 from records.holder_documents import write_confirmations
@@ -35,7 +36,6 @@ from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
 from records.parties import pass_on
 from records.preparing import complete, keep
 from records.scope import pin_terms
-from records.terms import pinned_terms
 from terms.catalogue import load_catalogue
 from terms.limits import STANDARD_DEFAULTS
 from tests.support.accounts import have_account

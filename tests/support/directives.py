@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from sqlmodel import col, select, update
 
+from agreements.subprocessors import import_subprocessors
 from cases.certificate import Certificate, HolderSays, MoreTime
 from cases.disposition import DISPOSITION, Directive
 from cases.state import NoticePolicy
@@ -23,7 +24,6 @@ from records.holder_mail import HolderLetter, note_letter, prepare_letters
 from records.holders import contact_name
 from records.intake import keep_intake
 from records.outbox import NoticeWriter
-from records.subprocessors import import_subprocessors
 from tests.support.case_in_sql import WRITER, CaseInSql, Place, keep_agreement
 
 NOW = datetime.fromisoformat("2026-06-01T15:00:00+00:00")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlmodel import select
 
+from agreements.subprocessors import import_subprocessors
 from cases.certificate import HolderSays
 from cases.disposition import DISPOSITION, Directive
 from mail.facts import checked_address
@@ -16,7 +17,6 @@ from models.enums import HolderAnswerKind
 from models.identifiers import agreement_id
 from models.tables import AgreementContact
 from records.holder_links import GivenByHolder, give_holder_answer
-from records.subprocessors import import_subprocessors
 from starter.case_service import CaseService
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlmodel import Session, col, func, select
 from temporalio.testing import WorkflowEnvironment
 
+from agreements.importing import import_agreements
 from config.converter import data_converter
 from config.keyring import Keyring
 from config.settings import Settings
@@ -21,7 +22,6 @@ from mail.catcher import start_catcher
 from models.enums import DeliveryStatus, DutyStatus
 from models.search_attributes import REGISTRY
 from models.tables import Delivery, Duty, EvidenceEntry, Notice
-from records.agreements import import_agreements
 from starter.local.temporal_server import LOOPBACK, find_cli
 from starter.rehearsals.districts import Counts, make_districts, scaled
 from starter.resources import Resources, open_database, utc_now

@@ -6,12 +6,12 @@ from datetime import date, datetime, timedelta
 
 from sqlmodel import select
 
+from agreements.life import record_termination
+from agreements.subprocessors import import_subprocessors
 from config.database import Database
 from models.enums import EndedBy, Party
 from models.tables import Agreement, Case
-from records.agreement_life import record_termination
 from records.ends import Rules, open_end, unseen_ends
-from records.subprocessors import import_subprocessors
 from terms.limits import STANDARD_DEFAULTS
 from tests.support.case_in_sql import CATALOGUE, Place, keep_agreement
 from tests.support.directives import LADDER, DirectiveInSql, address_of

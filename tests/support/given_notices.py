@@ -13,6 +13,7 @@ import httpx
 import rfc8785
 from sqlmodel import Session, col, select
 
+from agreements.terms import pinned_terms
 from config.database import Database
 from ledger.verify import verify_ledger
 from mail.links import LINK_PURPOSE, notice_token
@@ -32,7 +33,6 @@ from models.tables import (
     Notice,
 )
 from records.scope import pin_terms
-from records.terms import pinned_terms
 from starter.resources import Resources
 from terms.catalogue import Catalogue
 from terms.duties import duties_for

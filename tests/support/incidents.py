@@ -10,13 +10,13 @@ from email import policy
 from email.message import EmailMessage
 from uuid import UUID
 
+from agreements.importing import import_agreements
 from cases.breach import IncidentReport
 from cases.intake import ApproximateTime, Person
 from queries.cases import read_case
 from queries.duties import DutyFilter, duties_of
 from queries.evidence import read_message
 from queries.views import CaseView, DutyView, NoticeView
-from records.agreements import import_agreements
 from starter.case_service import CaseService
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+from agreements.subprocessors import import_subprocessors
 from cases.acts import SetDate
 from models.enums import EndedBy, LifeAct
-from records.subprocessors import import_subprocessors
 from starter.agreement_service import AgreementService
 from starter.case_service import CaseService
 from starter.rehearsals.virtual_time import VirtualEngine

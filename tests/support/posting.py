@@ -14,13 +14,13 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.notices import NoticeActivities
+from agreements.importing import import_agreements
 from cases.messages import BatchOutcome, SendBatch
 from ledger.artifacts import fetch
 from mail.transport import Security, SmtpServer, SmtpTransport
 from models.enums import DeliveryStatus
 from models.tables import Batch, EvidenceEntry
 from queries.views import CaseView, DeliveryView, DutyView
-from records.agreements import import_agreements
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from starter.writing import notice_writer

@@ -13,11 +13,11 @@ from playwright.async_api import Browser
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from agreements.importing import import_agreements
 from config.keyring import Keyring
 from mail.catcher import start_catcher
 from models.columns import bind_sealer
 from models.search_attributes import REGISTRY
-from records.agreements import import_agreements
 from starter.resources import utc_now
 from tests.support.browsing import serving, started_chromium
 from tests.support.given_notices import Told, give_notices

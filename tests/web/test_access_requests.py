@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
+from agreements.importing import import_agreements
 from cases.acts import parse_act
 from models.identifiers import case_reference
-from records.agreements import import_agreements
 from starter.resources import utc_now
 from tests.support.case_in_sql import CaseInSql
 from tests.support.installation import Installation, Visitor, demo_agreements, form_token

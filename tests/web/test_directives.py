@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
+from agreements.importing import import_agreements
 from ledger.artifacts import fetch
 from models.tables import Case, EvidenceEntry
-from records.agreements import import_agreements
 from starter.resources import utc_now
 from tests.support.installation import Installation, Visitor, demo_agreements, form_token
 

@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import select
 
+from agreements.importing import import_agreements
 from models.enums import CaseStatus, DutyStatus, Party, PerformedBy
 from models.errors import NotFound
 from models.tables import Agreement, Case, CaseAgreement, DueDate, Duty
 from queries.case_lists import CaseFilter, CasePlace, list_cases
-from records.agreements import import_agreements
 from starter.cli.console import find_case
 from starter.resources import utc_now
 from tests.support.installation import Installation, demo_agreements

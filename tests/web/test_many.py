@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import col, select
 from temporalio.client import Client
 
+from agreements.importing import import_agreements
 from cases.disposition import DISPOSITION
 from config.keyring import Keyring
 from ledger.verify import verify_ledger
@@ -18,7 +19,6 @@ from models import identifiers
 from models.enums import Role
 from models.errors import InvalidFields
 from models.tables import Case
-from records.agreements import import_agreements
 from records.intake_files import read_intakes
 from starter.many_openings import ManyOpenings
 from starter.resources import Resources, utc_now

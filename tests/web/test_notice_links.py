@@ -14,12 +14,12 @@ import pytest
 from sqlmodel import col, select
 from temporalio.client import Client
 
+from agreements.importing import import_agreements
 from config.keyring import Keyring
 from ledger.artifacts import fetch
 from mail.catcher import Catcher, start_catcher
 from models.enums import Role
 from models.tables import Agreement, AgreementContact, Case, Notice
-from records.agreements import import_agreements
 from records.links import notice_under
 from starter.resources import utc_now
 from tests.support.given_notices import Told, give_notices

@@ -13,9 +13,9 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 from temporalio.client import Client
 
+from agreements.importing import import_agreements
 from config.keyring import Keyring
 from models.tables import Case, CaseFact, EvidenceEntry
-from records.agreements import import_agreements
 from records.needs import Asking, NeedKind, read_needs
 from starter.resources import utc_now
 from tests.support.browsers import CHROMIUM, browsed

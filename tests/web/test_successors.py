@@ -10,11 +10,11 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, select
 
+from agreements.importing import import_agreements
 from ledger.artifacts import fetch
 from mail.links import LINK_PURPOSE, notice_token
 from models.enums import AnswerKind
 from models.tables import Agreement, Answer, Duty, EvidenceEntry, Notice
-from records.agreements import import_agreements
 from starter.resources import utc_now
 from tests.support.case_in_sql import CaseInSql
 from tests.support.given_notices import give_notices

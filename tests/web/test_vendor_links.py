@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from structlog.testing import capture_logs
 from temporalio.client import Client
 
+from agreements.legal_holds import place_legal_hold
 from cases.disposition import RevokeLink
 from cases.values import KeptText
 from config.keyring import Keyring
@@ -21,7 +22,6 @@ from ledger.artifacts import fetch
 from mail.holder_links import HOLDER_FOLDER, VENDOR_FOLDER
 from models.enums import HolderStatus
 from models.tables import EvidenceEntry, Vendor
-from records.legal_holds import place_legal_hold
 from starter.resources import utc_now
 from tests.support.browsers import CHROMIUM, browsed
 from tests.support.case_in_sql import Place

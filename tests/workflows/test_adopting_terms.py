@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from uuid import uuid4
 
+from agreements.importing import import_agreements
 from ledger.artifacts import fetch
 from models import identifiers
 from models.tables import ExhibitHChange
-from records.agreements import import_agreements
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from terms.effective import Amendment

@@ -12,11 +12,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from agreements.importing import DEMO_FILE
 from cases.intake import ApproximateTime
 from config.keyring import Keyring
 from mail.default_texts import load_default_texts
 from models.columns import bind_sealer
-from records.agreements import DEMO_FILE
 from starter.cli import terms
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now

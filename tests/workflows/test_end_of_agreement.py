@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from sqlmodel import col, select
 
+from agreements.references import agreement_named
 from models.enums import AnswerKind, CaseStatus, DutyStatus, HolderMail, LifeAct, NoticeKind, Verdict
 from models.tables import Agreement, Batch, Notice
 from records.answers import checked_answer, record_answers
-from records.references import agreement_named
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.directives import HOSTING

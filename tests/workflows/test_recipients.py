@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agreements.importing import DEMO_FILE, import_agreements
 from config.keyring import Keyring
 from models.enums import DeliveryStatus, Verdict
-from records.agreements import DEMO_FILE, import_agreements
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.conftest import know_demo_agreements

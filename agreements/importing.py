@@ -15,6 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, insert, select
 
+from agreements.life import standing_changes
+from agreements.references import unreadable_csv
+from agreements.upcoming import Derivation, renew_upcoming
 from config.database import Database
 from ledger.append import append
 from ledger.artifacts import store
@@ -26,9 +29,6 @@ from models.enums import ContactRole
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact
-from records.agreement_life import standing_changes
-from records.references import unreadable_csv
-from records.upcoming import Derivation, renew_upcoming
 from terms.catalogue import Catalogue
 from terms.limits import STANDARD_DEFAULTS
 

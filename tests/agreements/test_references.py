@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agreements.importing import read_agreements
+from agreements.references import references_in_csv
 from models.errors import InvalidInput
-from records.agreements import read_agreements
-from records.references import references_in_csv
 from terms.calendars import parse_calendar
 from terms.catalogue import load_catalogue
 

@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 
 from sqlmodel import Session, col, select
 
+from agreements.references import agreement_named
 from config.database import KEYS_A_STATEMENT, Database
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import AgreementAmended, CalendarImported
 from models import tables
 from models.grouping import grouped, parts
-from records.references import agreement_named
 from terms.agreement_terms import AgreementTerms
 from terms.anchors import counts_school_days
 from terms.calendars import SchoolCalendar

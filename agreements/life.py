@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from sqlmodel import Session, col, func, select, update
 
+from agreements.reasons import checked_reason
 from cases.end_of_agreement import EXPIRES, TERMINATED
 from cases.kinds import KINDS
 from ledger.append import append
@@ -22,7 +23,6 @@ from models.enums import AgreementChangeKind, EndedBy, LifeAct
 from models.errors import InvalidInput, Refused
 from models.phrases import day_words
 from models.tables import Agreement, AgreementChange, Case, CaseAgreement
-from records.reasons import checked_reason
 from terms.clock import day_of, zone_of
 
 OWN_DATES = ("terminated_on", "expires_on", "renewal_expected_on")

@@ -11,6 +11,8 @@ from uuid import UUID, uuid4
 
 from sqlmodel import Session, col, select
 
+from agreements.importing import ImportResult
+from agreements.references import unreadable_csv
 from config.database import Database
 from ledger.append import append
 from ledger.artifacts import store
@@ -18,9 +20,7 @@ from ledger.entries import SubprocessorRemoved, SubprocessorsImported
 from mail.facts import checked_address, clean_block, clean_line
 from models.errors import InvalidFields, InvalidInput, NotFound
 from models.tables import Agreement, Subprocessor
-from records.agreements import ImportResult
-from records.references import unreadable_csv
-from records.view import View
+from models.view import View
 
 COLUMNS = ("agreement", "name", "email", "data")
 """The columns of the file; an empty ``agreement`` stands for all."""

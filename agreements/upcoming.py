@@ -17,14 +17,14 @@ from uuid import UUID
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, delete, func, insert, select, update
 
+from agreements.due_dates import StoredDueDate, keep_due_dates, stored_due_date
+from agreements.terms import exhibit_h_changes
 from config.database import Database
 from models import identifiers
 from models.defaults import Defaults
 from models.enums import PerformedBy
 from models.grouping import parts
 from models.tables import Agreement, Case, CaseAgreement, Duty, UpcomingDuty
-from records.due_dates import StoredDueDate, keep_due_dates, stored_due_date
-from records.terms import exhibit_h_changes
 from terms.agreement_terms import own_dates
 from terms.anchors import needs_instant
 from terms.catalogue import Catalogue

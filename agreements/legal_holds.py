@@ -9,15 +9,15 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select, update
 
+from agreements.reasons import checked_reason
+from agreements.references import agreement_named
 from config.database import Database
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import LegalHoldLifted, LegalHoldPlaced
 from models.errors import NotFound, Refused
 from models.tables import Agreement, Case, CaseAgreement, LegalHold
-from records.reasons import checked_reason
-from records.references import agreement_named
-from records.view import View
+from models.view import View
 
 
 class LegalHoldView(View):

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from sqlmodel import Session, col, or_, select, update
 
+from agreements.due_dates import read_due_date
 from models.enums import PerformedBy
 from models.tables import Agreement, DueDate, UpcomingDuty
-from records.due_dates import read_due_date
 from terms.clock import day_of, zone_of
 
 

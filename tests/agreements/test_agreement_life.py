@@ -9,18 +9,18 @@ from uuid import UUID
 import pytest
 from sqlmodel import Session, col, select
 
-from config.database import Database
-from ledger.artifacts import fetch
-from models.enums import AgreementChangeKind, EndedBy
-from models.errors import DuenoticeError, InvalidInput, Refused
-from models.tables import Agreement, EvidenceEntry
-from records.agreement_life import (
+from agreements.life import (
     record_expected_renewal,
     record_failed_renewal,
     record_renewal,
     record_termination,
     take_back_last,
 )
+from config.database import Database
+from ledger.artifacts import fetch
+from models.enums import AgreementChangeKind, EndedBy
+from models.errors import DuenoticeError, InvalidInput, Refused
+from models.tables import Agreement, EvidenceEntry
 from tests.support.case_in_sql import Place, keep_agreement
 
 NOW = datetime(2026, 6, 30, 15, tzinfo=UTC)
