@@ -34,12 +34,11 @@ from cases.values import AnchorValue
 from ledger.artifacts import fetch
 from ledger.entries import JsonObject
 from models import identifiers
-from models.enums import DutyStatus, Party, PerformedBy
+from models.enums import Party
 from models.errors import InvalidFields, InvalidInput, Refused
-from models.phrases import instant_words
 from models.tables import Agreement, CaseDocument, Duty
 from records.acts import Recording, dismiss, keep_fact, set_anchor
-from records.duties import perform
+from records.performed_acts import perform_by_act, running_acts
 from records.scope import terms_in_force
 from terms.catalogue import load_catalogue
 
@@ -95,7 +94,7 @@ def record_act(recording: Recording) -> JsonObject:
 
 def _give(recording: Recording, act: Give) -> JsonObject:
     """What was given performs the duty about it; what is to be corrected is not performed by giving anything."""
-    duties = [duty for duty in _running(recording, act.clause) if _anchor(recording, duty) != CORRECTION_REQUESTED]
+    duties = [duty for duty in running_acts(recording, act.clause) if _anchor(recording, duty) != CORRECTION_REQUESTED]
     if not duties:
         raise Refused("Nothing is open that is performed by giving something.", next_step="Look at the case's page.")
     if len({duty.clause for duty in duties}) > 1:
@@ -106,12 +105,12 @@ def _give(recording: Recording, act: Give) -> JsonObject:
         )
     texts = (fetch(recording.session, text.sha256).decode() for text in (act.what, act.how, act.to_whom))
     keep_fact(recording, GIVEN, "\n".join(texts))
-    return _perform(recording, duties, act.given_at)
+    return perform_by_act(recording, duties, act.given_at)
 
 
 def _correct(recording: Recording, act: Correct) -> JsonObject:
     """Perform the correction, and keep what the LEA is told of it behind the link of its letter."""
-    duties = [duty for duty in _running(recording) if _anchor(recording, duty) == CORRECTION_REQUESTED]
+    duties = [duty for duty in running_acts(recording) if _anchor(recording, duty) == CORRECTION_REQUESTED]
     if not duties:
         raise Refused("No correction is open.", next_step="Record the LEA's notice of the inaccuracy first.")
     (anchor,) = act.dates().values()
@@ -128,39 +127,8 @@ def _correct(recording: Recording, act: Correct) -> JsonObject:
             added_at=recording.at,
         )
     )
-    return set_anchor(recording, anchor) | _perform(recording, duties, act.corrected_at)
-
-
-def _running(recording: Recording, clause: str | None = None) -> list[Duty]:
-    """The duties of a case that an act performs and whose time runs, of a clause or of all."""
-    of_clause = (Duty.clause == clause,) if clause else ()
-    return list(
-        recording.session.exec(
-            select(Duty)
-            .where(Duty.case_id == recording.case.id, Duty.performed_by == PerformedBy.ACT, *of_clause)
-            .where(col(Duty.status).in_((DutyStatus.RUNNING, DutyStatus.SUSPENDED)))
-            .order_by(col(Duty.id))
-        )
-    )
+    return set_anchor(recording, anchor) | perform_by_act(recording, duties, act.corrected_at)
 
 
 def _anchor(recording: Recording, duty: Duty) -> str | None:
     return read_due_dates(recording.session, [duty.due_date_id])[duty.due_date_id].anchor
-
-
-def _perform(recording: Recording, duties: list[Duty], done_at: datetime) -> JsonObject:
-    """Record duties as performed when it was done; nobody alone says of one that was overdue that it had been in time.
-
-    Raises:
-        Refused: it was due meanwhile.
-    """
-    for duty in duties:
-        if duty.due_at and done_at <= duty.due_at < recording.at:
-            raise Refused(
-                f"This was due by {instant_words(duty.due_at)}, and is recorded only now: that it was in time is not "
-                "said by one person alone.",
-                next_step="Record it as done by other means, with the proof; a second person approves it.",
-            )
-        perform(duty, done_at)
-        recording.session.add(duty)
-    return {"performed": [f"{duty.id} {duty.verdict}" for duty in duties]}
