@@ -819,6 +819,16 @@ class Cost(SQLModel, table=True):
     recorded_at: datetime = _instant()
 
 
+class CaseFile(SQLModel, table=True):
+    """A file that came with what opened a case, such as a signed directive; ``number`` counts them from 1."""
+
+    __tablename__ = "case_file"
+
+    case_id: UUID = Field(primary_key=True, foreign_key="duenotice_case.id")
+    number: int = Field(primary_key=True)
+    content_sha256: str = Field(foreign_key="artifact.sha256")
+
+
 class CaseDocument(SQLModel, table=True):
     """A file for families, such as an LEA's list of students: for one agreement of the case, or for all of them."""
 

@@ -6,18 +6,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from agreements.due_dates import read_due_dates
 from cases.kinds import kind_named
 from ledger.artifacts import fetch
-from ledger.entries import CaseOpened
 from mail.compose import date_in_words, local_instant
 from mail.plain import Enclosure
 from mail.statements import Part, Statement, statement_pdf
 from mail.verification import Line
 from models import identifiers
-from models.tables import Agreement, Artifact, Case, EvidenceEntry, HolderTask
+from models.tables import Agreement, Artifact, Case, CaseFile, HolderTask
 from records.holders import asked_duties, holder_name
 from records.outbox import current_facts
 from records.uploads import kept_file
@@ -31,12 +30,10 @@ def directive_of(session: Session, case: Case, task: HolderTask, lea: str, now: 
     reference = identifiers.case_reference(case.id)
     letter = statement_pdf(_letter(session, case, task, lea), now)
     yield Enclosure(f"directive-{reference}.pdf", letter, "application/pdf")
-    opened = session.exec(
-        select(EvidenceEntry).where(EvidenceEntry.case_id == case.id, EvidenceEntry.kind == CaseOpened.kind)
-    ).one()
-    for number, sha256 in enumerate(opened.artifacts[1:], start=1):  # the first is the intake itself
-        media_type = session.get_one(Artifact, sha256).media_type
-        file = kept_file(f"signed-{reference}-{number}", fetch(session, sha256), media_type)
+    files = select(CaseFile).where(CaseFile.case_id == case.id).order_by(col(CaseFile.number))
+    for given in session.exec(files):
+        media_type = session.get_one(Artifact, given.content_sha256).media_type
+        file = kept_file(f"signed-{reference}-{given.number}", fetch(session, given.content_sha256), media_type)
         yield Enclosure(file.name, file.content, file.media_type)
 
 

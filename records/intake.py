@@ -24,7 +24,7 @@ from ledger.entries import CaseOpened
 from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus, Party
 from models.errors import InvalidFields, InvalidInput
-from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact
+from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact, CaseFile
 from records.file_types import type_of
 from records.keeping import note_keeping
 from records.parties import contact_problems, contacts_of
@@ -150,6 +150,10 @@ def _keep(
     session.flush()
     note_keeping(session, session.get_one(Case, case_id), now)
     session.add_all(contacts_of(intake, case_id))
+    session.add_all(
+        CaseFile(case_id=case_id, number=number, content_sha256=sha256)
+        for number, sha256 in enumerate(kept_sha256, start=1)
+    )
     session.add_all(_anchor_rows(case_id, anchors, actor, now))
     session.add_all(_fact_rows(case_id, intake, actor, now))
     return CaseOpened(

@@ -523,6 +523,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_case_fact_case_id"), "case_fact", ["case_id"], unique=False)
     op.create_table(
+        "case_file",
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("content_sha256", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["content_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("case_id", "number"),
+    )
+    op.create_table(
         "cost",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),

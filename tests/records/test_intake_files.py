@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import date
 
 import pytest
@@ -14,25 +12,7 @@ from cases.intake import ApproximateTime
 from models.errors import InvalidFields, InvalidInput
 from records.intake_files import MOST_ROWS, IntakeFile, columns_of, read_intakes, template_of
 from tests.support.directives import NOW
-
-ROW = {
-    "title": "Directive",
-    "agreements": "IL-001",
-    "extent": "complete",
-    "nature": "destruction",
-    "schedule": "as-soon-as-practicable",
-    "disposal_requested": "2026-05-29",
-    "representative_name": "Office",
-    "representative_email": "office@example.org",
-}
-
-
-def csv_of(*rows: dict[str, str], header: list[str] | None = None) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, header or list(ROW))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+from tests.support.intake_files import ROW, csv_of
 
 
 def read(content: bytes) -> IntakeFile:

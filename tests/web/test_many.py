@@ -22,8 +22,8 @@ from models.tables import Case
 from records.intake_files import read_intakes
 from starter.many_openings import ManyOpenings
 from starter.resources import Resources, utc_now
-from tests.records.test_intake_files import ROW, csv_of
 from tests.support.installation import Installation, eventually, open_installation
+from tests.support.intake_files import ROW, csv_of
 
 ROWS = 20
 YESTERDAY = utc_now().date() - timedelta(days=1)

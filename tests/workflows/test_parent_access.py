@@ -15,7 +15,7 @@ from tests.support.answered_requests import DAY, act, answered_and_corrected, gi
 from tests.support.directives import HOSTING
 from tests.support.dispositions import certify, open_for
 from tests.support.incidents import case, know_offices, letter, text
-from tests.workflows.test_watchdog import sweep
+from tests.support.sweeping import sweep
 
 
 def duty(engine: VirtualEngine, case_id: UUID, clause: str) -> DutyView:

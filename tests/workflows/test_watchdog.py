@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlmodel import col, update
 from temporalio.client import WorkflowExecutionStatus
 
 from cases.breach import BREACH
-from cases.messages import Sweep, Swept
 from models import identifiers
 from models.enums import BatchStatus, CaseStatus, DutyStatus
 from models.tables import Batch, Case, Duty
@@ -19,17 +18,9 @@ from starter.resources import utc_now
 from starter.schedules import WATCHDOG, keep_watchdog
 from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, only_notice, open_case
 from tests.support.officers import officer
-from workflows.watchdog import WatchdogWorkflow
+from tests.support.sweeping import sweep
 
 DAY = timedelta(days=1)
-AT_ONCE = Sweep(grace_minutes=0)
-
-
-async def sweep(engine: VirtualEngine) -> Swept:
-    """Let the watchdog look once, at whatever happened up to now."""
-    return await engine.resources.client.execute_workflow(
-        WatchdogWorkflow.run, AT_ONCE, id=f"sweep:{uuid4()}", task_queue=identifiers.TASK_QUEUE
-    )
 
 
 def raised(engine: VirtualEngine, case_id: UUID, kind: str) -> int:
