@@ -15,6 +15,7 @@ from records.duties import compute_duties, dated_elements, vocabulary
 from records.holder_documents import write_confirmations
 from records.holders import plan_holders
 from records.notices import plan_notices, waiting_batches
+from records.parties import pass_on
 from records.scope import pin_terms
 from records.summary import summarise
 from records.terms import pinned_terms
@@ -46,6 +47,7 @@ class DutyActivities(DutyContract):
             alive()
             plan_holders(session, case, message.policy, now, self._side)
             write_confirmations(session, case, self._organisation, now)
+            pass_on(session, case, now)
             plan_notices(session, case.id, message.policy, now, dated_elements(session, case.id, terms))
             case.computed_at = now
             session.flush()

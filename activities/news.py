@@ -1,4 +1,6 @@
-"""What the watchdog tells people of besides stuck cases: questions, proposals, locked accounts, mail that stands still.
+"""What the watchdog tells people of besides stuck cases.
+
+That is questions, proposals, locked accounts, cases that somebody outside opened, and mail that stands still.
 
 Each is told once; what could not be, as the mail server took nothing, is told by the next sweep.
 """
@@ -14,6 +16,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from activities.telling import Message, Recipient, Telling
+from cases.kinds import kind_named
 from config.database import Database
 from config.logging import get_logger
 from models import identifiers
@@ -22,7 +25,16 @@ from models.tables import Answer, Proposal
 from people.passwords import locked_unraised, mark_raised
 from records.responsible import Step, second_persons
 from records.troubles import mail_trouble
-from records.unraised import NewProposal, NewQuestions, new_proposals, new_questions, note_raised
+from records.unraised import (
+    NewCase,
+    NewProposal,
+    NewQuestions,
+    new_cases,
+    new_proposals,
+    new_questions,
+    note_raised,
+    note_told,
+)
 
 _log = get_logger("news")
 
@@ -47,6 +59,10 @@ class News:
             outcome = await self._telling.tell_of_case(_asked(questions), Step.FIRST, now)
             if outcome.away is None:
                 await asyncio.to_thread(self._note, Answer, questions.ids, now)
+        for case in await self._read(lambda session: new_cases(session, AT_ONCE)):
+            outcome = await self._telling.tell_of_case(_opened(case), Step.FIRST, now)
+            if outcome.away is None:
+                await asyncio.to_thread(self._note_told, case.id)
         for proposal in await self._read(lambda session: new_proposals(session, AT_ONCE)):
             outcome = await self._telling.tell(_proposed(proposal), await self._second_persons(proposal), now)
             if outcome.away is None:
@@ -111,9 +127,29 @@ class News:
 
         return await asyncio.to_thread(read)
 
+    def _note_told(self, case_id: UUID) -> None:
+        with self._database.writing() as session:
+            note_told(session, case_id)
+
     def _note(self, of: type[Answer] | type[Proposal], ids: Sequence[UUID], now: datetime) -> None:
         with self._database.writing() as session:
             note_raised(session, of, ids, now)
+
+
+def _opened(case: NewCase) -> Message:
+    reference, label = identifiers.case_reference(case.id), kind_named(case.kind).label
+    return Message(
+        key=f"opened:{case.id}",
+        about="opened",
+        subject=f"Somebody outside opened {label} case {reference}",
+        paragraphs=(
+            f"By the public form, somebody outside opened {label} case {reference}. Nobody is written to before you "
+            "have looked at it:",
+        ),
+        alert=f"Case {reference}: opened by somebody outside, and waits for a decision.",
+        page=f"/cases/{case.id}",
+        case_id=case.id,
+    )
 
 
 def _asked(questions: NewQuestions) -> Message:

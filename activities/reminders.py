@@ -29,7 +29,7 @@ from mail.plain import compose_plain_mail
 from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
 from models import identifiers
 from models.enums import BatchStatus, NoticeKind
-from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
+from models.tables import UNACKNOWLEDGED, Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
 from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
 from records.outbox import ARRIVED, NoticeWriter
@@ -273,7 +273,7 @@ class ReminderActivities(ReminderContract):
                 .where(
                     Notice.case_id == message.case_id,
                     col(Notice.given_at).is_not(None),
-                    col(Notice.acknowledged_at).is_(None),
+                    UNACKNOWLEDGED,
                     Notice.reminders < len(message.chase_hours),
                     col(Delivery.status).in_(ARRIVED),
                     col(Delivery.is_copy).is_(False),

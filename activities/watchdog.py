@@ -34,6 +34,7 @@ from models import identifiers
 from models.errors import InvalidInput
 from models.tables import Batch
 from records.ends import Rules, open_end, unseen_ends
+from records.handed_over import erase_due
 from records.overlooked import (
     ALL_IDS,
     Finding,
@@ -124,10 +125,12 @@ class WatchdogActivities(WatchdogContract):
         """Start lost cases again, hand on what a case has not heard of, and raise what is stuck or overdue, once.
 
         For each agreement that has ended, the case that its end asks for is opened. What came with an act that never
-        arrived is dropped, since people wrote it and nothing holds it.
+        arrived is dropped, since people wrote it and nothing holds it; and files that were handed over are erased once
+        their time is over, which is often after their case and its workflow.
         """
         now = activity_clock()
         await asyncio.to_thread(self._drop_unclaimed, now() - UNCLAIMED)
+        await asyncio.to_thread(self._erase_due, now())
         opened = await self._open_ends(now())
         before, place = now() - timedelta(minutes=message.grace_minutes), place_of(now())
         suspects = await asyncio.to_thread(self._look, before, place)
@@ -184,6 +187,10 @@ class WatchdogActivities(WatchdogContract):
     def _drop_unclaimed(self, before: datetime) -> None:
         with self._database.writing() as session:
             drop_unclaimed(session, before)
+
+    def _erase_due(self, now: datetime) -> None:
+        with self._database.writing() as session:
+            erase_due(session, now)
 
     def _look(self, before: datetime, place: UUID) -> Suspects:
         bounds = self._bounds

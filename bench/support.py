@@ -124,13 +124,13 @@ def addressed(number: int) -> Addressing:
     )
 
 
-def district_file(catalogue: Catalogue, count: int) -> str:
-    """A file of ``count`` fictional districts, in turn from every state whose terms ask for notices of a breach."""
+def district_file(catalogue: Catalogue, count: int, clause: str = CLAUSE) -> str:
+    """A file of ``count`` fictional districts, in turn from every state whose terms have a clause."""
     places = [
         (form, state)
         for form in catalogue.forms
         for state in catalogue.states(form)
-        if CLAUSE in effective_terms(catalogue, form, state, on=SIGNED).clauses
+        if clause in effective_terms(catalogue, form, state, on=SIGNED).clauses
     ]
     lines = [COLUMNS]
     for number in range(count):
@@ -143,9 +143,9 @@ def district_file(catalogue: Catalogue, count: int) -> str:
     return "\n".join(lines)
 
 
-def know_districts(database: Database, catalogue: Catalogue, count: int) -> tuple[str, ...]:
+def know_districts(database: Database, catalogue: Catalogue, count: int, clause: str = CLAUSE) -> tuple[str, ...]:
     """Import so many fictional districts; return their references."""
-    text = district_file(catalogue, count)
+    text = district_file(catalogue, count, clause)
     import_agreements(database, catalogue, text, file_name="many.csv", now=utc_now(), actor=ACTOR)
     return tuple(line.partition(",")[0] for line in text.splitlines()[1:])
 

@@ -94,6 +94,10 @@ class Act(Message):
         """The dated facts that it gives or corrects, by the field that gives each."""
         return {}
 
+    def brings_in(self) -> tuple[str, ...]:
+        """The references of the agreements that come into the case by it, where they are at hand."""
+        return ()
+
 
 class SetDate(Act):
     """Give a dated fact, or correct one, which takes a reason; for one agreement only, if it is named.
@@ -361,6 +365,10 @@ class Add(Act):
         default=None, title="When their involvement was confirmed", description="If that is later than for the others."
     )
     reason: KeptText | None = Field(default=None, title="Reason for that date")
+
+    def brings_in(self) -> tuple[str, ...]:
+        """The agreements named."""
+        return self.agreements.references
 
 
 class Assign(Act):

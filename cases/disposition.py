@@ -67,6 +67,17 @@ class Schedule(StrEnum):
     BY_DATE = "by-date"
 
 
+def share_data(first: tuple[str | None, str | None], second: tuple[str | None, str | None]) -> bool:
+    """Whether two extents, each with its categories one a line, have data in common."""
+    if Extent.COMPLETE in (first[0], second[0]):
+        return True
+    of_first, of_second = (
+        {" ".join(line.split()).casefold() for line in (categories or "").splitlines()} - {""}
+        for _, categories in (first, second)
+    )
+    return bool(of_first & of_second)
+
+
 class Directive(Intake):
     """A Directive for Disposition as an LEA signed it, on either form of Exhibit D."""
 
@@ -132,6 +143,12 @@ class Directive(Intake):
             REPRESENTATIVE: str(self.representative),
         }
         return {name: value for name, value in told.items() if value}
+
+    def clashes(self, other: Intake) -> bool:
+        """Two directives about the same data cannot both be carried out."""
+        return isinstance(other, Directive) and share_data(
+            (self.extent, self.categories), (other.extent, other.categories)
+        )
 
     def problems(self, now: datetime) -> Iterator[InvalidInput]:
         """Everything that cannot be as it is said."""

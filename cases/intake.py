@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar, assert_never
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import to_jsonable_python
@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 from cases.acts import problems_of
 from cases.anchors import check_past
 from cases.values import UNPRINTABLE, AnchorValue, Day, Instant
+from models.enums import Party
 from models.errors import InvalidFields, InvalidInput
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -51,6 +52,18 @@ class ApproximateTime(Frozen):
     first_day: Day | None = None
     last_day: Day | None = None
 
+    @classmethod
+    def written(cls, text: str) -> dict[str, str]:
+        """The fields of what people write: ``unknown``, an instant, a day, or ``FIRST..LAST``; each is read later."""
+        first, separator, last = text.partition("..")
+        if separator:
+            return {"kind": "range", "first_day": first, "last_day": last}
+        if text == "unknown":
+            return {"kind": "unknown"}
+        return (
+            {"kind": "date", "first_day": text} if len(text) <= len("2026-03-07") else {"kind": "instant", "at": text}
+        )
+
     def anchor(self, name: str) -> AnchorValue:
         """The time as the dated fact ``name``."""
         return AnchorValue(name=name, instant=self.at, first_day=self.first_day, last_day=self.last_day)
@@ -83,6 +96,12 @@ class Intake(Frozen):
     ``agreements`` are references of the agreements that the matter touches.
     """
 
+    agreements_may_follow: ClassVar[bool] = False
+    """Whether such a case can be opened before anybody knows which agreement it touches."""
+
+    writes_to: ClassVar[Mapping[Party, str]] = {}
+    """Whom the case writes to besides the sides of its agreements, each with the field that names the person."""
+
     title: Title = Field(
         title="Title", description="A few words by which your colleagues know it. It is not sent to anybody."
     )
@@ -109,9 +128,13 @@ class Intake(Frozen):
         """What two intakes of the same matter have in common, as JSON: in any order of agreements, in any zone."""
         return to_jsonable_python(_in_utc(self.model_dump() | {"agreements": sorted(set(self.agreements))}))
 
+    def clashes(self, other: Intake) -> bool:
+        """Whether a case about ``other``, under an agreement of both, keeps one about this from being opened."""
+        return False
+
     def problems(self, now: datetime) -> Iterator[InvalidInput]:
         """Everything that cannot be as it is said, at ``now``; each names its field."""
-        if not self.agreements:
+        if not self.agreements and not self.agreements_may_follow:
             yield InvalidInput(
                 "No affected agreement is chosen.",
                 where="agreements",

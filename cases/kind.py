@@ -78,6 +78,9 @@ class Kind:
             adds or tells it.
         keeps_data: whether the data of its agreements is kept while such a case is open, so that no disposal of it goes
             on (``records/keeping.py``).
+        passes_on: the content element that is a document with all that was reported (``shown``), for the LEA of each of
+            its agreements: the case itself writes it.
+        hands_over: whether files are handed to its LEAs, each by a protected link of its own.
         workflow: its workflow class, as ``module:name``.
         records: the module that stores its own acts; None where it has none.
         prepares: what checks an intake against SQL and adds the dated facts that follow from it, as ``module:name``.
@@ -113,6 +116,8 @@ class Kind:
     holders_because: str = ""
     holders_document: str | None = None
     keeps_data: bool = False
+    passes_on: str | None = None
+    hands_over: bool = False
     records: str | None = None
     prepares: str | None = None
 

@@ -10,9 +10,10 @@ from cases.disposition import DISPOSITION
 from cases.end_of_agreement import END_OF_AGREEMENT
 from cases.kind import Kind
 from cases.parent_access import PARENT_ACCESS
+from cases.referral import REFERRAL
 from models.errors import NotFound
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, END_OF_AGREEMENT, PARENT_ACCESS)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (BREACH, DISPOSITION, END_OF_AGREEMENT, PARENT_ACCESS, REFERRAL)}
 """The kinds by name."""
 
 

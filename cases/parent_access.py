@@ -334,6 +334,7 @@ PARENT_ACCESS = Kind(
     },
     awaits_answer=awaits_answer,
     keeps_data=True,
+    hands_over=True,
     workflow="workflows.parent_access:ParentAccessWorkflow",
     records="records.parent_access",
     prepares="records.parent_access:prepare_intake",

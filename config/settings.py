@@ -221,6 +221,9 @@ class Settings(BaseSettings):
     link_days_after_closing: int = Field(default=180, ge=1)
     """How many days after its case was closed the link in a notice still opens it: longer than any school holiday."""
 
+    public_requests: bool = True
+    """Whether parents and students can send a request by a public form (``/student-data``); nobody else is affected."""
+
     session_idle_minutes: int = Field(default=60, ge=1)
     """After how long without a click a person has to sign in again."""
     session_hours: int = Field(default=12, ge=1, le=168)

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, func, or_, select, update
 
 from ledger.entries import JsonObject
-from models.errors import IntegrityError, NotFound
+from models.errors import Gone, IntegrityError, NotFound
 from models.identifiers import sha256_hex
+from models.phrases import instant_words
 from models.tables import UNCLAIMED, Artifact
 
 _ARTIFACTS_A_STATEMENT = 500
@@ -37,14 +38,17 @@ def store(session: Session, content: bytes, media_type: str, at: datetime, *, cl
 def store_many(session: Session, contents: Iterable[Content], at: datetime, *, claimed: bool = True) -> tuple[str, ...]:
     """Keep many artifacts and return their SHA-256, in the order given, holding a few hundred in memory at a time."""
     # Two writers may bring the same bytes at once: on conflict, the first stays, and is claimed if either claims it.
-    # What nothing claims yet waits anew, so that it is not dropped while an act that brings it again is recorded.
+    # What nothing claims yet waits anew, so that it is not dropped while an act that brings it again is recorded. What
+    # was erased is kept again.
     insert = insert_sqlite if session.get_bind().dialect.name == "sqlite" else insert_postgresql
     statement = insert(Artifact)
+    again = {"content": func.coalesce(col(Artifact.content), statement.excluded.content), "erased_at": None}
+    not_settled = or_(col(Artifact.claimed).is_(False), col(Artifact.erased_at).is_not(None))
     statement = (
-        statement.on_conflict_do_update(index_elements=["sha256"], set_={"claimed": True})
+        statement.on_conflict_do_update(index_elements=["sha256"], set_={"claimed": True} | again)
         if claimed
         else statement.on_conflict_do_update(
-            index_elements=["sha256"], set_={"stored_at": at}, where=col(Artifact.claimed).is_(False)
+            index_elements=["sha256"], set_={"stored_at": at} | again, where=not_settled
         )
     )
     hashes: list[str] = []
@@ -71,6 +75,14 @@ def drop_unclaimed(session: Session, before: datetime) -> None:
     session.execute(delete(Artifact).where(UNCLAIMED, col(Artifact.stored_at) < before))
 
 
+def erase(session: Session, sha256: str, at: datetime) -> None:
+    """Let the bytes with this SHA-256 go for good: their name, size and type stay, so that evidence still names them.
+
+    The ledger has to say so in the same transaction (``ledger.entries.FileErased``), or verifying finds them missing.
+    """
+    session.execute(update(Artifact).where(col(Artifact.sha256) == sha256).values(content=None, erased_at=at))
+
+
 def store_list(session: Session, name: str, lines: Sequence[str], at: datetime) -> JsonObject:
     """Keep a list as an artifact, one line each, and return what evidence says of it: how many, and its SHA-256.
 
@@ -92,16 +104,29 @@ def media_type_of(session: Session, sha256: str) -> str:
     return found
 
 
+def is_kept(session: Session, sha256: str) -> bool:
+    """Whether the bytes with this SHA-256 are kept here, and were not erased."""
+    there = select(Artifact.sha256).where(col(Artifact.sha256) == sha256, col(Artifact.erased_at).is_(None))
+    return session.exec(there).first() is not None
+
+
 def fetch(session: Session, sha256: str) -> bytes:
     """Return the bytes with this SHA-256.
 
     Raises:
         NotFound: they are not kept here.
+        Gone: they were erased.
         IntegrityError: what is kept under this name is not what was stored.
     """
-    content = session.exec(select(Artifact.content).where(col(Artifact.sha256) == sha256)).one_or_none()
-    if content is None:
+    kept = session.exec(
+        select(Artifact.content, Artifact.erased_at).where(col(Artifact.sha256) == sha256)
+    ).one_or_none()
+    if kept is None:
         raise NotFound("There is no artifact with this SHA-256.", where=sha256)
+    content, erased_at = kept
+    if content is None:
+        when = f" on {instant_words(erased_at)}" if erased_at else ""
+        raise Gone(f"The artifact with this SHA-256 was erased{when}.", where=sha256)
     if sha256_hex(content) != sha256:
         raise IntegrityError(
             "The artifact is not what was stored under this SHA-256.",

@@ -1438,6 +1438,91 @@ class DocumentFetched(DocumentEvent):
     notice: UUID
 
 
+class FileEvent(CaseEvent):
+    """Something happened to a file that was handed to an LEA.
+
+    Attributes:
+        handed_over: what was handed over.
+        link: the number of its link.
+        occurrence: names this occurrence, since the same can happen to a file many times.
+    """
+
+    handed_over: Subject[UUID]
+    link: int
+    occurrence: Apart[UUID] = Field(default_factory=uuid4)
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.handed_over}:{self.occurrence}"
+
+
+class FileHandedOver(FileEvent):
+    """A file was made ready for an LEA behind a protected link.
+
+    Attributes:
+        agreement: whose LEA it is.
+        contact: to whom the link goes.
+        erase_at: when it is erased.
+        content_sha256: the file.
+    """
+
+    kind = "file_handed_over"
+    agreement: UUID
+    contact: UUID
+    erase_at: datetime
+    content_sha256: Kept[str]
+
+
+class FileLinkMailed(FileEvent):
+    """The mail with the link to a file was handed to the mail server; the message is kept without the link.
+
+    Attributes:
+        contact: to whom.
+        rejected: whether its mail server refused it.
+        unknown: whether nobody can say if it arrived.
+        message_sha256: the message.
+    """
+
+    kind = "file_link_mailed"
+    contact: UUID
+    rejected: bool
+    unknown: bool
+    message_sha256: Kept[str]
+
+
+class FileLinkRevoked(FileEvent):
+    """The link to a file was taken back: it opens nothing any more.
+
+    Attributes:
+        reason_sha256: why.
+    """
+
+    kind = "file_link_revoked"
+    reason_sha256: Kept[str]
+
+
+class FileFetched(FileEvent):
+    """Whoever has the link to a file fetched it.
+
+    Attributes:
+        content_sha256: the file.
+    """
+
+    kind = "file_fetched"
+    content_sha256: Kept[str]
+
+
+class FileErased(FileEvent):
+    """The time of a file was over and its bytes were erased; what its SHA-256 is in evidence stays.
+
+    Attributes:
+        content_sha256: the file that is no longer kept.
+    """
+
+    kind = "file_erased"
+    content_sha256: Kept[str]
+
+
 class CostRecorded(CaseEvent):
     """An amount was recorded that an agreement makes the provider bear.
 

@@ -4,7 +4,8 @@
 2. **Chain**: each entry's ``previous_hash`` is the hash of the entry before it; the first one's is ``GENESIS``.
 3. **Content**: each entry's ``hash`` is that of what it holds, as ``ledger/chain.py`` describes it.
 4. **Head**: the head row says how many entries there are, and the hash of the last one.
-5. **Artifacts**: every artifact that an entry points to is kept, opens, and has the SHA-256 by which it is named.
+5. **Artifacts**: every artifact that an entry points to is kept, opens, and has the SHA-256 by which it is named; or
+   the last entry that points to it says that it was erased.
 
 What this cannot show: somebody with full rights over the database could remove the newest entries and set the head row
 back, or write every entry anew from some entry on. What is left is a sound ledger, only a shorter or another one. Both
@@ -16,14 +17,16 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import Any, TypeAlias
 
 from sqlmodel import Session, col, func, select
 
-from ledger.artifacts import fetch
+from ledger.artifacts import fetch, is_kept
 from ledger.chain import GENESIS, Fields, entry_hash
-from models.errors import ConfigurationError, IntegrityError, NotFound
+from ledger.entries import FileErased
+from models.errors import ConfigurationError, Gone, IntegrityError, NotFound
 from models.tables import EvidenceEntry, LedgerHead
 
 _ENTRIES_A_FETCH = 1_000
@@ -63,6 +66,24 @@ class Flaw:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """An artifact that was erased: the entry that says so, when, and by whom."""
+
+    artifact: str
+    number: int
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """An artifact as entries point to it: the first that does, and its erasure, where the last that does says so."""
+
+    first: int
+    erased: Erased | None
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What a check found.
 
@@ -71,12 +92,14 @@ class Verification:
         head: the hash of the last sound entry (``GENESIS`` if there is none).
         flaw: the first flaw, or None if everything given is sound.
         artifacts: how many artifacts were found to be what was stored.
+        erased: those that are kept no more, each with the entry that says so.
     """
 
     length: int
     head: str
     flaw: Flaw | None = None
     artifacts: int = 0
+    erased: tuple[Erased, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -116,18 +139,22 @@ def verify_all(session: Session, watch: Watch | None = None) -> Verification:
         watch: counts along.
     """
     watched = watch or _unwatched
-    named: dict[str, int] = {}
+    named: dict[str, _Named] = {}
     count = session.exec(select(func.count()).select_from(EvidenceEntry)).one()
     found = _with_head(session, verify(_noting(watched(stream(session), "entries", count), named)))
     if not found.sound:
         return found
-    sound = 0
+    sound, erased = 0, list[Erased]()
     for sha256 in watched(named, "artifacts", len(named)):
-        reason = _artifact_reason(session, sha256)
-        if reason:
-            return Verification(found.length, found.head, Flaw(Step.ARTIFACTS, named[sha256], reason, sha256), sound)
-        sound += 1
-    return Verification(found.length, found.head, artifacts=sound)
+        of = named[sha256]
+        if of.erased and not is_kept(session, sha256):
+            erased.append(of.erased)
+        elif reason := _artifact_reason(session, sha256):
+            flaw = Flaw(Step.ARTIFACTS, of.first, reason, sha256)
+            return Verification(found.length, found.head, flaw, sound, tuple(erased))
+        else:
+            sound += 1
+    return Verification(found.length, found.head, artifacts=sound, erased=tuple(erased))
 
 
 def stream(session: Session, *, after: int = 0) -> Iterator[EvidenceEntry]:
@@ -195,20 +222,22 @@ def _claim(head: LedgerHead) -> str:
     return f"says that there are {head.length} entries, the last one with the hash {head.hash}"
 
 
-def _noting(entries: Iterable[EvidenceEntry], named: dict[str, int]) -> Iterator[EvidenceEntry]:
-    """Hand on the entries, and note each artifact with the number of the first that points to it."""
+def _noting(entries: Iterable[EvidenceEntry], named: dict[str, _Named]) -> Iterator[EvidenceEntry]:
+    """Hand on the entries, and note each artifact with the first that points to it, and whether the last erased it."""
     for entry in entries:
         yield entry
         for sha256 in entry.artifacts:
-            named.setdefault(sha256, entry.number)
+            first = named[sha256].first if sha256 in named else entry.number
+            says_so = entry.kind == FileErased.kind
+            named[sha256] = _Named(first, Erased(sha256, entry.number, entry.at, entry.actor) if says_so else None)
 
 
 def _artifact_reason(session: Session, sha256: str) -> str | None:
     """Step 5 for one artifact: say why it is not what was stored, or None if it is."""
     try:
         fetch(session, sha256)
-    except NotFound:
-        return "An artifact that the entry points to is no longer kept."
+    except (NotFound, Gone):
+        return "An artifact that the entry points to is no longer kept, and nothing says that it was erased."
     except (IntegrityError, ConfigurationError) as error:
         return f"An artifact that the entry points to is not what was stored: {error.message}"
     except zlib.error:

@@ -14,7 +14,7 @@ from mail.contents import Delay, Knowledge, KnownFact, element_values
 from mail.default_texts import DefaultTexts
 from mail.facts import TO_FOLLOW, Clause, EarlierNotice, ElementValue, NoticeFacts, Sender, SignedAgreement
 from mail.provision import Place, annex_sentences, operative_steps, provision_sentences
-from models.enums import FactStatus, NoticeKind
+from models.enums import SIDES, FactStatus, NoticeKind
 from terms.catalogue import Catalogue
 from terms.contents import ContentElement
 from terms.effective import EffectiveTerms
@@ -97,8 +97,13 @@ def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> Noti
         added=tuple(element.id for element in elements if element.status not in TO_FOLLOW) if supplement else (),
         reason=draft.reason,
         follows=draft.follows,
-        acknowledge_url=draft.acknowledge_url,
+        acknowledge_url=draft.acknowledge_url if _is_to_a_side(draft) else None,
     )
+
+
+def _is_to_a_side(draft: Draft) -> bool:
+    """Whether it is for a side of the agreement: only these answer by its link, and read how the time was counted."""
+    return draft.terms.clause(draft.clauses[0].id).owed_to in SIDES
 
 
 def _elements(draft: Draft, texts: DefaultTexts) -> tuple[ElementValue, ...]:
@@ -138,7 +143,8 @@ def _clauses(draft: Draft, catalogue: Catalogue, elements: tuple[ElementValue, .
     for clause in draft.clauses:
         place = Place(draft.terms.form, draft.terms.state, clause.id)
         steps = operative_steps(catalogue, place, draft.terms.clause(clause.id).trail, cited)
-        why = annex_sentences(clause.why, draft.terms) if draft.kind is NoticeKind.NOTICE else ()
+        counted = draft.kind is NoticeKind.NOTICE and _is_to_a_side(draft)
+        why = annex_sentences(clause.why, draft.terms) if counted else ()
         yield Clause(id=clause.id, provision=provision_sentences(steps), why=why)
 
 

@@ -24,7 +24,7 @@ NOBODYS = "the-link-of-the-holder-alone"
 
 def holder_token(key: bytes, task_id: UUID, number: int) -> str:
     """The token of the link of this number to what a holder is asked: 43 characters that are safe in an address."""
-    return _token(key, b"holder:", task_id, number)
+    return numbered_token(key, b"holder:", task_id, number)
 
 
 def vendor_id(key: bytes, email: str) -> UUID:
@@ -34,7 +34,7 @@ def vendor_id(key: bytes, email: str) -> UUID:
 
 def vendor_token(key: bytes, vendor: UUID, number: int) -> str:
     """The token of the link of this number to all that a vendor is asked."""
-    return _token(key, b"vendor:", vendor, number)
+    return numbered_token(key, b"vendor:", vendor, number)
 
 
 def vendor_link(public_url: str, token: str) -> str:
@@ -47,7 +47,8 @@ def holder_link(public_url: str, token: str) -> str:
     return f"{public_url}{HOLDER_FOLDER}{token}"
 
 
-def _token(key: bytes, purpose: bytes, of: UUID, number: int) -> str:
+def numbered_token(key: bytes, purpose: bytes, of: UUID, number: int) -> str:
+    """The token of the link of this number to one thing; another purpose, or number, makes another token."""
     mac = hmac.new(key, purpose + of.bytes + number.to_bytes(4, "big"), sha256).digest()
     return urlsafe_b64encode(mac).decode().rstrip("=")
 

@@ -23,8 +23,12 @@ class Defaults(BaseModel):
     """\"Reasonable prior notice\" of a disposal."""
     access_days: PositiveInt = 45
     """Answering a request to view or correct where the clause gives no number."""
+    referral_days: PositiveInt = 5
+    """Referring a parent or student to the LEA, and telling the LEA, where the clause gives no number."""
     on_request_days: PositiveInt = 30
     """Handing over what a party may ask for where the clause gives no number."""
+    handed_over_days: PositiveInt = 30
+    """Keeping a file that was handed to an LEA behind a link: no clause says how long."""
     change_notice_days: PositiveInt = 30
     """Telling of a change where the clause gives no number."""
     security_audit_days: PositiveInt = 90

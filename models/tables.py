@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Enum, Index, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import JSON, Column, Enum, Index, UniqueConstraint, and_, text
+from sqlmodel import Field, SQLModel, col
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
 from models.enums import (
@@ -133,13 +133,14 @@ class AgreementContact(SQLModel, table=True):
 
     Most are the other side's, named in the agreement. A case may add contacts of further parties under an agreement,
     such as the subprocessors that hold its data, or the parent who asks; those belong to that case alone. ``party`` is
-    None for the other side of the agreement, whichever side this installation stands on.
+    None for the other side of the agreement, whichever side this installation stands on. ``agreement_id`` is None for a
+    party that a case writes to whatever its agreements are.
     """
 
     __tablename__ = "agreement_contact"
 
     id: UUID = Field(primary_key=True)
-    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    agreement_id: UUID | None = Field(default=None, foreign_key="agreement.id", index=True)
     case_id: UUID | None = Field(default=None, foreign_key="duenotice_case.id", index=True)
     party: Party | None = _word_or_none(Party)
     role: ContactRole = _word(ContactRole)
@@ -193,6 +194,8 @@ STUCK = text("trouble IS NOT NULL OR workflow_started_at IS NULL")
 
 NOT_DECIDED = text("undecided")
 
+UNTOLD = text("untold")
+
 
 class Case(SQLModel, table=True):
     """One matter of one kind, about one event, with one Temporal workflow.
@@ -202,7 +205,8 @@ class Case(SQLModel, table=True):
     watchdog found it, and ``trouble_raised_at`` when an officer was told.
 
     ``responsible_id`` is whose the case is, ``deputy_id`` who stands in; where neither can, it is the organisation's
-    contact's. ``undecided`` is whether its kind still waits for people to say what the matter is.
+    contact's. ``undecided`` is whether its kind still waits for people to say what the matter is. ``untold`` is whether
+    somebody outside opened it, of which nobody here was told yet.
     """
 
     __tablename__ = "duenotice_case"
@@ -212,6 +216,7 @@ class Case(SQLModel, table=True):
         Index("duenotice_case_responsible", "responsible_id", "deputy_id"),
         Index("duenotice_case_stuck", "id", sqlite_where=STUCK, postgresql_where=STUCK),
         Index("duenotice_case_undecided", "id", sqlite_where=NOT_DECIDED, postgresql_where=NOT_DECIDED),
+        Index("duenotice_case_untold", "id", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
     )
 
     id: UUID = Field(primary_key=True)
@@ -232,6 +237,7 @@ class Case(SQLModel, table=True):
     responsible_id: UUID | None = Field(default=None, foreign_key="account.id")
     deputy_id: UUID | None = Field(default=None, foreign_key="account.id")
     undecided: bool = False
+    untold: bool = False
 
 
 class CaseAct(SQLModel, table=True):
@@ -400,7 +406,8 @@ class Batch(SQLModel, table=True):
 class Notice(SQLModel, table=True):
     """A message that performs a duty: which elements it gave, and which it said would follow.
 
-    ``also_performs`` are the ids of further duties towards the same LEA that the same message performs. Its link is
+    ``also_performs`` are the ids of further duties towards the same LEA that the same message performs. It ``has_link``
+    where its reader is a side of the agreement: nobody else acknowledges it. Its link is
     good in the generation ``link_generation`` alone, and not at all once it was taken back; ``link_refusals`` counts
     how often it was tried when it was good no more.
     """
@@ -420,9 +427,14 @@ class Notice(SQLModel, table=True):
     dropped: bool = False
     reminders: int = 0
     acknowledged_at: datetime | None = _instant_or_none()
+    has_link: bool = True
     link_generation: int = 1
     link_revoked_at: datetime | None = _instant_or_none()
     link_refusals: int = 0
+
+
+UNACKNOWLEDGED = and_(col(Notice.has_link), col(Notice.acknowledged_at).is_(None))
+"""What a notice is whose reader was asked to acknowledge it and did not."""
 
 
 class Delivery(SQLModel, table=True):
@@ -790,6 +802,31 @@ class CaseDocument(SQLModel, table=True):
     added_at: datetime = _instant()
 
 
+class HandedOver(SQLModel, table=True):
+    """A file that was handed to an LEA by a protected link, and is erased at ``erase_at``; its SHA-256 stays.
+
+    Its link is known by the SHA-256 of its token; ``link_number`` makes each a link of its own, and one that was
+    ``revoked_at`` has none. ``fetches`` counts how often it was fetched.
+    """
+
+    __tablename__ = "handed_over"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id")
+    contact_id: UUID = Field(foreign_key="agreement_contact.id")
+    file_name: str = _sealed("handed_over.file_name")
+    content_sha256: str = Field(foreign_key="artifact.sha256", index=True)
+    handed_by: str
+    handed_at: datetime = _instant()
+    erase_at: datetime = _instant(index=True)
+    link_number: int = 1
+    link_digest: str | None = Field(default=None, unique=True, max_length=64)
+    revoked_at: datetime | None = _instant_or_none()
+    fetches: int = 0
+    fetched_at: datetime | None = _instant_or_none()
+
+
 UNCLAIMED = text("NOT claimed")
 """What an artifact is to which nothing recorded points; in these words, the index on it is used."""
 
@@ -797,7 +834,8 @@ UNCLAIMED = text("NOT claimed")
 class Artifact(SQLModel, table=True):
     """Bytes that evidence points to by the SHA-256 of their plain content; sealed at rest.
 
-    ``claimed`` is False while nothing recorded points to them: they came with an act that is not recorded yet.
+    ``claimed`` is False while nothing recorded points to them: they came with an act that is not recorded yet. Of those
+    ``erased_at`` an instant no content is left.
     """
 
     __tablename__ = "artifact"
@@ -808,8 +846,9 @@ class Artifact(SQLModel, table=True):
     media_type: str
     size: int
     claimed: bool = True
-    content: bytes = Field(sa_column=Column(SealedBytes("artifact.content"), nullable=False))
+    content: bytes | None = Field(sa_column=Column(SealedBytes("artifact.content"), nullable=True))
     stored_at: datetime = _instant()
+    erased_at: datetime | None = _instant_or_none()
 
 
 class EvidenceEntry(SQLModel, table=True):

@@ -247,35 +247,26 @@ def _first_of_many(session: Session, wanted: Conditions, after: CasePlace | None
 
 
 def _soonest(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
-    """The first places of cases with a dated open duty."""
-    other = aliased(Duty, name="other")
-    first = (
-        select_columns(col(other.id))
-        .where(col(other.case_id) == col(Duty.case_id), *is_open_and_dated(other))
-        .order_by(col(other.due_at), col(other.id))
-        .limit(1)
-        .scalar_subquery()
-    )
+    """The first places of cases with a dated open duty: each stands where its own first duty does."""
+    places: list[CasePlace] = []
+    while len(places) < limit and (some := _falling_due(session, wanted, after, 2 * limit)):
+        due = func.min(Duty.due_at)
+        ids = {place.case_id for place in some}
+        rows = select(Duty.case_id, due).where(*OPEN_AND_DATED, col(Duty.case_id).in_(ids)).group_by(col(Duty.case_id))
+        first = dict(session.exec(rows).all())
+        places += [place for place in dict.fromkeys(some) if first[place.case_id] == place.at]
+        after = some[-1]
+    return places[:limit]
+
+
+def _falling_due(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
+    """When open duties are due after a place, and in which case: in the order of an index, and as far as is asked."""
     due_at, case_id = col(Duty.due_at), col(Duty.case_id)
     later = [due_at >= after.at, or_(due_at > after.at, case_id > after.case_id)] if after else []
     soon = [due_at < wanted.due_before] if wanted.due_before else []
     such = select(Case.id).where(Case.id == Duty.case_id, *wanted.of_each).exists()
-    rows = (
-        select_columns(due_at, case_id)
-        .where(*OPEN_AND_DATED, *later, *soon, such, col(Duty.id) == first)
-        .order_by(due_at, case_id)
-        .limit(limit)
-    )
-    return [CasePlace(True, at, key) for at, key in session.execute(rows)]
-
-
-def _later(
-    due_at: ColumnElement[datetime], case_id: ColumnElement[UUID], after: CasePlace | None
-) -> list[ColumnElement[bool]]:
-    """What comes after a place."""
-    if after is None:
-        return []
-    return [due_at >= after.at, or_(due_at > after.at, case_id > after.case_id)]
+    rows = select_columns(due_at, case_id).where(*OPEN_AND_DATED, *later, *soon, such).order_by(due_at, case_id)
+    return [CasePlace(True, at, key) for at, key in session.execute(rows.limit(limit))]
 
 
 def _newest_undated(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:

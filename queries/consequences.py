@@ -44,7 +44,8 @@ from records.duties import (
     scope_of,
 )
 from records.notices import Known, known_elements, leaving_moment
-from records.outbox import addressees_under, may_be_told
+from records.outbox import addressees_under, contacts_of_cases, may_be_told
+from records.parties import contacts_of
 from records.scope import affected_agreements, terms_in_force
 from records.terms import pinned_terms
 from terms.catalogue import Catalogue
@@ -192,14 +193,14 @@ class Foresight:
             brought=dates_known(session, kind, agreements, self.now),
         )
         known = Known(elements_dated_by(anchors, terms) | intake.facts().keys(), {})
-        return self._foreseen(session, matter, scope, known, None)
+        return self._foreseen(session, matter, scope, known, None, contacts_of(intake, None))
 
     def of_act(self, session: Session, case: Case, act: Act, given: DatesGiven) -> Consequences:
         """What would follow from an act that gives these dated facts, or brings in agreements."""
         kind, terms, scope = kind_named(case.kind), pinned_terms(session, case.id), scope_of(session, case.id)
         added: Sequence[InScope] = ()
-        if isinstance(act, Add):
-            added, new = self._agreements(session, affected_agreements(session, act.agreements.references))
+        if references := act.brings_in():
+            added, new = self._agreements(session, affected_agreements(session, references))
             terms = {**terms, **new}
         matter = matter_of(session, case, terms, self.defaults, self.side, self.now)
         anchors = _with_given(matter.anchors, given, _whose(act, added))
@@ -231,7 +232,13 @@ class Foresight:
         return scope, {effective.hash: effective for effective in terms.values()}
 
     def _foreseen(
-        self, session: Session, matter: Matter, scope: Sequence[InScope], known: Known, case_id: UUID | None
+        self,
+        session: Session,
+        matter: Matter,
+        scope: Sequence[InScope],
+        known: Known,
+        case_id: UUID | None,
+        others: Sequence[AgreementContact] = (),
     ) -> Consequences:
         lines: dict[_Line, list[ComputedDuty]] = defaultdict(list)
         before: dict[_Line, datetime] = {}
@@ -242,7 +249,7 @@ class Foresight:
             if due_before:
                 before[line] = min(due_before, before.get(line, due_before))
         names = _Names(
-            session, matter, case_id, {item.agreement_id for items in lines.values() for item in items[:LISTED]}
+            session, matter, case_id, {item.agreement_id for items in lines.values() for item in items[:LISTED]}, others
         )
         duties = [self._duties(line, items, before.get(line), names) for line, items in lines.items()]
         return Consequences(
@@ -395,9 +402,19 @@ def _change(before: _Stored | None, item: ComputedDuty) -> Change | None:
 
 
 class _Names:
-    """The LEAs of some agreements with their contacts, read at once, and what the terms call content elements."""
+    """The LEAs of some agreements with their contacts, read at once, and what the terms call content elements.
 
-    def __init__(self, session: Session, matter: Matter, case_id: UUID | None, agreements: set[UUID]) -> None:
+    ``others`` are contacts of no agreement that a case to be opened would have.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        matter: Matter,
+        case_id: UUID | None,
+        agreements: set[UUID],
+        others: Sequence[AgreementContact],
+    ) -> None:
         self._terms = matter.terms
         self._case_id = case_id
         self._agreements = {
@@ -407,6 +424,7 @@ class _Names:
             session.exec(select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))),
             lambda contact: contact.agreement_id,
         )
+        self._others = [*others, *(contacts_of_cases(session, [case_id])[case_id] if case_id else ())]
 
     def label(self, terms_hash: str, element: str) -> str:
         """What people call a content element."""
@@ -419,7 +437,7 @@ class _Names:
         agreement, due = self._agreements[item.agreement_id], item.due_date
         contacts = [
             contact
-            for contact in self._contacts.get(item.agreement_id, ())
+            for contact in (*self._contacts.get(item.agreement_id, ()), *self._others)
             if may_be_told(contact, due.owed_to, self._case_id)
         ]
         try:

@@ -158,6 +158,7 @@ class NoticeView(View):
     given: tuple[str, ...]
     lacking: tuple[str, ...]
     given_at: datetime | None
+    has_link: bool
     released_by: str | None
     waited: bool
     vouched: bool

@@ -28,7 +28,7 @@ from models import identifiers
 from models.enums import AnswerKind, ContactRole, DeliveryStatus, NoticeKind
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.grouping import grouped
-from models.tables import Agreement, AgreementContact, Answer, Case, DueDate, Duty, Notice, Reply
+from models.tables import UNACKNOWLEDGED, Agreement, AgreementContact, Answer, Case, DueDate, Duty, Notice, Reply
 from records.agreement_life import record_expected_renewal
 from records.due_dates import read_due_date
 from records.open_links import ended_links
@@ -425,7 +425,7 @@ def read_answers(database: Database, case_id: UUID, *, listed: int | None = None
         require_case(session, case_id)
         given, acknowledged = session.exec(
             select(func.count(col(Notice.given_at)), func.count(col(Notice.acknowledged_at))).where(
-                Notice.case_id == case_id, col(Notice.dropped).is_(False)
+                Notice.case_id == case_id, col(Notice.dropped).is_(False), col(Notice.has_link)
             )
         ).one()
         return AnswersView(
@@ -473,7 +473,7 @@ def _unacknowledged(session: Session, case_id: UUID, listed: int | None) -> tupl
     oldest = (
         select(Notice.id)
         .where(Notice.case_id == case_id, col(Notice.dropped).is_(False))
-        .where(col(Notice.given_at).is_not(None), col(Notice.acknowledged_at).is_(None))
+        .where(col(Notice.given_at).is_not(None), UNACKNOWLEDGED)
         .order_by(col(Notice.given_at), col(Notice.id))
         .limit(listed)
     )

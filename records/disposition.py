@@ -32,6 +32,7 @@ from cases.disposition import (
     Restored,
     RevokeLink,
     Schedule,
+    share_data,
 )
 from cases.intake import Intake
 from cases.values import AnchorValue, KeptText
@@ -186,15 +187,11 @@ def _same_data(session: Session, directive: Directive, agreement_id: UUID) -> UU
     cases = _directives(agreement_id).where(col(Case.closed_at).is_(None)).order_by(col(Case.opened_at))
     for case in session.exec(cases).all():
         facts = current_facts(session, case.id)
-        extent, categories = facts[EXTENT].value, facts.get(CATEGORIES)
-        complete = Extent.COMPLETE in (extent, directive.extent)
-        if complete or _lines(categories.value if categories else None) & _lines(directive.categories):
+        categories = facts.get(CATEGORIES)
+        before = facts[EXTENT].value, categories.value if categories else None
+        if share_data(before, (directive.extent, directive.categories)):
             return case.id
     return None
-
-
-def _lines(text: str | None) -> set[str]:
-    return {" ".join(line.split()).casefold() for line in (text or "").splitlines()} - {""}
 
 
 def _is_designated(session: Session, directive: Directive, agreement_id: UUID) -> bool:

@@ -12,7 +12,7 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import ContactEscalated, DutyEscalated, UnknownEscalated
 from models.enums import TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind
-from models.tables import Agreement, AgreementContact, Batch, Delivery, Duty, Notice
+from models.tables import Agreement, Batch, Delivery, Duty, Notice
 from records.outbox import FAILED
 from records.undecided import UNDECIDED
 
@@ -76,8 +76,8 @@ def raise_contacts(session: Session, case_id: UUID, now: datetime) -> list[str]:
     rows = session.exec(
         select(Delivery, Agreement.lea_name)
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
-        .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
-        .join(Agreement, col(Agreement.id) == col(AgreementContact.agreement_id))
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(Notice.case_id == case_id, col(Delivery.status).in_(FAILED), col(Delivery.raised_at).is_(None))
         .order_by(col(Agreement.lea_name), col(Delivery.id))
     ).all()

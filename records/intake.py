@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from importlib import import_module
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID, uuid5
 
 import rfc8785
@@ -17,7 +18,7 @@ from cases.kind import Kind
 from cases.state import CaseState
 from cases.values import AnchorValue, Kept
 from ledger.append import append
-from ledger.artifacts import store
+from ledger.artifacts import is_kept, store
 from ledger.entries import CaseOpened
 from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus, Party
@@ -25,6 +26,7 @@ from models.errors import InvalidFields, InvalidInput
 from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact
 from records.file_types import type_of
 from records.keeping import note_keeping
+from records.parties import contact_problems, contacts_of
 from records.responsible import reporter
 from records.scope import affected_agreements
 
@@ -44,18 +46,74 @@ def keep_intake(
     now: datetime,
     dates_confirmed: tuple[str, ...] = (),
     authenticated: Authentication | None = None,
+    from_outside: bool = False,
     side: Party = Party.PROVIDER,
 ) -> tuple[UUID, bool]:
     """Keep what opens a case; return its id, and whether the same intake had opened it before.
 
-    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless; ``side`` is our own.
+    ``dates_confirmed`` names the dates that are hardly meant, and were confirmed nevertheless; ``from_outside`` is
+    whether nobody of the installation knows of it yet, and ``side`` our own.
 
     Raises:
         InvalidFields: an agreement is unknown, nobody can be written to under it, or the kind finds that it cannot be.
     """
-    case_id = identifiers.case_id(kind.name, digest)
-    if session.get(Case, case_id):
-        return case_id, True
+    given = GivenIntake(intake, digest, dates_confirmed)
+    (kept,) = keep_intakes(session, kind, [given], actor=actor, now=now, authenticated=authenticated, side=side)
+    return kept
+
+
+class GivenIntake(NamedTuple):
+    """An intake, what names it, and the dates in it that are hardly meant and were confirmed nevertheless."""
+
+    intake: Intake
+    digest: str
+    dates_confirmed: tuple[str, ...] = ()
+
+
+def keep_intakes(
+    session: Session,
+    kind: Kind,
+    given: Iterable[GivenIntake],
+    *,
+    actor: str,
+    now: datetime,
+    authenticated: Authentication | None = None,
+    side: Party = Party.PROVIDER,
+    refuse: Callable[[GivenIntake, InvalidFields], None] | None = None,
+) -> list[tuple[UUID, bool]]:
+    """As ``keep_intake``, for several in their order, which costs less than one after another.
+
+    ``refuse`` is told of each that cannot be, of which nothing is kept; without it, the first one is raised.
+    """
+    kept, entries = [], []
+    for one in given:
+        case_id = identifiers.case_id(kind.name, one.digest)
+        existed = session.get(Case, case_id) is not None
+        try:
+            if not existed:
+                entries.append(_keep(session, kind, one, case_id, actor, now, authenticated, side))
+        except InvalidFields as error:
+            if refuse is None:
+                raise
+            refuse(one, error)
+        else:
+            kept.append((case_id, existed))
+    append(session, *entries)
+    return kept
+
+
+def _keep(
+    session: Session,
+    kind: Kind,
+    given: GivenIntake,
+    case_id: UUID,
+    actor: str,
+    now: datetime,
+    authenticated: Authentication | None,
+    side: Party,
+) -> CaseOpened:
+    """Keep one intake; return its evidence. Whether it can be is found out before anything is written."""
+    intake = given.intake
     agreements = affected_agreements(session, intake.agreements)
     anchors = (*intake.anchors(), *prepare(session, kind, intake, now, side))
     kept_sha256 = _keep_files(session, intake, now)
@@ -66,36 +124,34 @@ def keep_intake(
             event=intake.event() or kind.event,
             status=CaseStatus.REPORTED,
             title=intake.title,
-            report_digest=digest,
+            report_digest=given.digest,
             opened_at=now,
             changed_at=now,
             responsible_id=reporter(session, actor),
             undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in anchors})),
+            untold=from_outside,
         )
     )
     session.flush()
     session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
     session.flush()
     note_keeping(session, session.get_one(Case, case_id), now)
+    session.add_all(contacts_of(intake, case_id))
     session.add_all(_anchor_rows(case_id, anchors, actor, now))
     session.add_all(_fact_rows(case_id, intake, actor, now))
-    append(
-        session,
-        CaseOpened(
-            case_id=case_id,
-            actor=actor,
-            at=now,
-            case_kind=kind.name,
-            event=intake.event() or kind.event,
-            anchors=anchors,
-            agreements=tuple(agreements),
-            report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
-            kept_sha256=kept_sha256,
-            dates_confirmed=dates_confirmed or None,
-            authenticated=authenticated,
-        ),
+    return CaseOpened(
+        case_id=case_id,
+        actor=actor,
+        at=now,
+        case_kind=kind.name,
+        event=intake.event() or kind.event,
+        anchors=anchors,
+        agreements=tuple(agreements),
+        report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
+        kept_sha256=kept_sha256,
+        dates_confirmed=given.dates_confirmed or None,
+        authenticated=authenticated,
     )
-    return case_id, False
 
 
 def prepare(
@@ -104,8 +160,11 @@ def prepare(
     """The dated facts that follow from an intake by what SQL knows, on our ``side``; nothing is written.
 
     Raises:
-        InvalidFields: the kind finds that it cannot be; each problem names its field.
+        InvalidFields: it cannot be, as the kind finds, or because it names whom nobody can write to; each problem names
+            its field.
     """
+    if problems := tuple(contact_problems(intake)):
+        raise InvalidFields(problems)
     if kind.prepares is None:
         return ()
     module, _, name = kind.prepares.partition(":")
@@ -134,7 +193,7 @@ def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, .
             continue
         if kept.content is not None:
             store(session, kept.content, type_of(kept.content, where).media_type, now)
-        elif session.get(Artifact, kept.sha256) is None:
+        elif not is_kept(session, kept.sha256):
             gone = InvalidInput("This file is not kept here any more.", where=where, next_step="Choose it again.")
             raise InvalidFields((gone,))
         else:

@@ -25,7 +25,7 @@ from models.enums import Party
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice
 from records.due_dates import read_due_date
-from records.outbox import ARRIVED, NoticeWriter, may_be_told
+from records.outbox import ARRIVED, NoticeWriter, contacts_to_tell
 from records.scope import agreement_in_scope, require_case
 from records.view import View
 
@@ -209,7 +209,7 @@ def replace_links(
                 at=now,
                 agreement_id=holder.agreement.id,
                 notices=tuple(notice.id for notice in holder.notices),
-                reason_sha256=_keep_reason(session, reason, now),
+                reason_sha256=keep_reason(session, reason, now),
             ),
         )
         raw = _mail(session, writer, case_id, holder, Mailbox(name=contact.name, email=contact.email), now)
@@ -237,7 +237,7 @@ def revoke_links(database: Database, case_id: UUID, notice_id: UUID, reason: str
                 at=now,
                 agreement_id=holder.agreement.id,
                 notices=tuple(notice.id for notice in holder.notices),
-                reason_sha256=_keep_reason(session, reason, now),
+                reason_sha256=keep_reason(session, reason, now),
             ),
         )
 
@@ -272,6 +272,7 @@ def _holder_of(session: Session, case_id: UUID, notice_id: UUID, *, locked: bool
         .join(Duty, col(Duty.agreement_id) == col(Agreement.id))
         .join(Notice, col(Notice.duty_id) == col(Duty.id))
         .where(Notice.id == notice_id, Notice.case_id == case_id, col(Notice.composed_at).is_not(None))
+        .where(col(Notice.has_link))
     ).one_or_none()
     if row is None:
         raise NotFound("The case gave no such notice.", next_step="Choose one on the case's page.")
@@ -294,7 +295,12 @@ def _renew(notices: Sequence[Notice], revoked_at: datetime | None) -> None:
         notice.link_revoked_at = revoked_at
 
 
-def _keep_reason(session: Session, reason: str, now: datetime) -> str:
+def keep_reason(session: Session, reason: str, now: datetime) -> str:
+    """Keep why somebody changes a link; return its SHA-256.
+
+    Raises:
+        InvalidInput: no reason is given, or it is too long.
+    """
     cleaned = clean_block(reason)
     if not cleaned or len(cleaned) > LONGEST_REASON:
         says = f"This is longer than {LONGEST_REASON:,} characters." if cleaned else "No reason is given."
@@ -303,12 +309,7 @@ def _keep_reason(session: Session, reason: str, now: datetime) -> str:
 
 
 def _contacts(session: Session, case_id: UUID, holder: _Holder) -> list[AgreementContact]:
-    rows = session.exec(
-        select(AgreementContact)
-        .where(AgreementContact.agreement_id == holder.agreement.id)
-        .order_by(col(AgreementContact.role), col(AgreementContact.rank), col(AgreementContact.id))
-    )
-    return [contact for contact in rows if may_be_told(contact, holder.owed_to, case_id)]
+    return contacts_to_tell(session, holder.agreement.id, holder.owed_to, case_id)
 
 
 def _told(session: Session, notices: Sequence[Notice]) -> set[UUID]:

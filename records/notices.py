@@ -15,6 +15,7 @@ from cases.state import BatchPlan, NoticePolicy
 from models import identifiers
 from models.enums import (
     OPEN_STATUSES,
+    SIDES,
     BatchStatus,
     CaseStatus,
     DeliveryStatus,
@@ -405,6 +406,7 @@ def _plan_batch(session: Session, case_id: UUID, cohort: Cohort, duties: list[UU
                 "lacking": [],
                 "dropped": False,
                 "reminders": 0,
+                "has_link": session.get_one(Duty, duty_id).owed_to in SIDES,
                 "link_generation": 1,
                 "link_refusals": 0,
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -210,6 +210,16 @@ def may_be_told(contact: AgreementContact, owed_to: Party, case_id: UUID | None)
     return contact.rank >= 0 and in_the_case and (of_the_other_side or contact.party is owed_to)
 
 
+def contacts_to_tell(session: Session, agreement_id: UUID, owed_to: Party, case_id: UUID) -> list[AgreementContact]:
+    """The contacts under an agreement that may be told what is owed to a party, by role and rank."""
+    rows = session.exec(
+        select(AgreementContact)
+        .where(AgreementContact.agreement_id == agreement_id)
+        .order_by(col(AgreementContact.role), col(AgreementContact.rank), col(AgreementContact.id))
+    )
+    return [contact for contact in rows if may_be_told(contact, owed_to, case_id)]
+
+
 BEHIND_THE_LINK = KnownFact(FactStatus.KNOWN, "It is among the documents behind the link in this notice.")
 """What a notice says of an element that is a document about students."""
 
@@ -251,7 +261,7 @@ class CaseContext:
         own = self.earlier.under_duty.get(context.duty.id)
         if context.notice.kind is not NoticeKind.NOTICE:
             return own
-        first = self.earlier.to_agreement.get(context.agreement.id)
+        first = self.earlier.to_party.get((context.agreement.id, context.duty.owed_to))
         return first if first != own else None
 
     def delay(self, context: NoticeContext, now: datetime) -> Delay:
@@ -265,10 +275,10 @@ class CaseContext:
 
 @dataclass(frozen=True)
 class EarlierNotices:
-    """The first notice given under each duty, and the first one given to each agreement's LEA."""
+    """The first notice given under each duty, and the first one given to each party under each agreement."""
 
     under_duty: Mapping[UUID, EarlierNotice]
-    to_agreement: Mapping[UUID, EarlierNotice]
+    to_party: Mapping[tuple[UUID, Party], EarlierNotice]
 
 
 @dataclass(frozen=True)
@@ -489,7 +499,7 @@ def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
 def _earlier(session: Session, case_id: UUID, agreements: Set[UUID]) -> EarlierNotices:
     """The first notices that were given in a case under some agreements."""
     rows = session.exec(
-        select(Notice, Duty.agreement_id, Delivery.message_id)
+        select(Notice, Duty.agreement_id, Duty.owed_to, Delivery.message_id)
         .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .where(Notice.case_id == case_id, col(Duty.agreement_id).in_(agreements))
@@ -497,13 +507,13 @@ def _earlier(session: Session, case_id: UUID, agreements: Set[UUID]) -> EarlierN
         .order_by(col(Notice.given_at).desc())
     )
     under_duty: dict[UUID, EarlierNotice] = {}
-    to_agreement: dict[UUID, EarlierNotice] = {}
-    for notice, agreement_id, message_id in rows:
+    to_party: dict[tuple[UUID, Party], EarlierNotice] = {}
+    for notice, agreement_id, owed_to, message_id in rows:
         if notice.given_at:
             earlier = EarlierNotice(message_id=message_id, given_at=notice.given_at)
-            to_agreement[agreement_id] = earlier
+            to_party[agreement_id, Party(owed_to)] = earlier
             under_duty |= dict.fromkeys(performed_duties(notice), earlier)
-    return EarlierNotices(under_duty, to_agreement)
+    return EarlierNotices(under_duty, to_party)
 
 
 def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
@@ -588,6 +598,7 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
         session.exec(select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))),
         lambda contact: contact.agreement_id,
     )
+    others = contacts_of_cases(session, {notice.case_id for notice, _, _ in rows})
     deliveries = grouped(
         session.exec(select(Delivery).where(col(Delivery.notice_id).in_(notices)).order_by(col(Delivery.id))),
         lambda delivery: delivery.notice_id,
@@ -607,13 +618,23 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
             due_date=due_dates[duty.due_date_id],
             terms_hash=terms_hashes[notice.case_id, agreement.id],
             roles=addressees_under(terms[terms_hashes[notice.case_id, agreement.id]], duty.clause),
-            contacts=tuple(contacts[agreement.id]),
+            contacts=(*contacts[agreement.id], *others[notice.case_id]),
             deliveries=deliveries[notice.id],
             also=also[notice.id],
             also_due=tuple(due_dates[duty.due_date_id] for duty in also[notice.id]),
         )
         for notice, duty, agreement in rows
     ]
+
+
+def contacts_of_cases(session: Session, cases: Collection[UUID]) -> dict[UUID | None, list[AgreementContact]]:
+    """By case: the contacts that some cases have whatever their agreements are, such as a parent who asks."""
+    rows = session.exec(
+        select(AgreementContact).where(
+            col(AgreementContact.case_id).in_(cases), col(AgreementContact.agreement_id).is_(None)
+        )
+    )
+    return grouped(rows, lambda contact: contact.case_id)
 
 
 def addressees_under(terms: EffectiveTerms, clause: str) -> Addressees:
@@ -630,8 +651,9 @@ def _due_at(of: tuple[Duty, StoredDueDate]) -> datetime:
 
 
 def _general_contact(context: NoticeContext) -> AgreementContact | None:
+    """The general contact that the agreement itself names."""
     return min(
-        (contact for contact in context.contacts if contact.role is ContactRole.GENERAL),
+        (row for row in context.contacts if row.role is ContactRole.GENERAL and row.party is None and row.rank >= 0),
         key=lambda contact: contact.rank,
         default=None,
     )

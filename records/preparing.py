@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete
 
 from cases.acts import Act, Add, Done, Propose, Release
 from cases.values import AgreementName, Kept, KeptFile, KeptReferences
-from ledger.artifacts import store
+from ledger.artifacts import is_kept, store
 from models.errors import InvalidInput
 from models.tables import Artifact, Case, CaseAgreement
 from records.acts import kept_in
@@ -26,8 +26,11 @@ def complete(session: Session, case: Case, act: Act) -> Act:
         InvalidInput: an agreement is not in the case, or its terms do not know the ground, or none could be added; or
             a file holds nothing of what is taken.
     """
+    brought_in = act.brings_in()
     for where, agreement in _agreements_in(act):
-        if session.get(CaseAgreement, (case.id, agreement.id)) is None:
+        if agreement.reference in brought_in:
+            agreements_to_add(session, case.id, (agreement.reference,))
+        elif session.get(CaseAgreement, (case.id, agreement.id)) is None:
             raise InvalidInput(
                 f"Agreement {agreement.reference or agreement.id} is not in this case.",
                 where=where,
@@ -57,7 +60,7 @@ def keep(session: Session, act: Act, now: datetime) -> None:
     for kept in kept_in(act):
         if kept.content is not None:
             store(session, kept.content, _media_type(kept), now, claimed=False)
-        elif session.exec(select(Artifact.sha256).where(Artifact.sha256 == kept.sha256)).first() is None:
+        elif not is_kept(session, kept.sha256):
             raise InvalidInput("What this names is not kept here.", where=act.act, next_step="Give the text itself.")
 
 

@@ -27,6 +27,22 @@ def references_in_csv(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell for cell in cells if cell))
 
 
+def decoded_csv(content: bytes, where: str) -> str:
+    """The text of a CSV file, without the byte order mark that some programs write before it.
+
+    Raises:
+        InvalidInput: it is not UTF-8.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"The file is not text in UTF-8: byte {error.start + 1} cannot be read.",
+            where=where,
+            next_step="Save it as CSV in UTF-8.",
+        ) from None
+
+
 def unreadable_csv(where: str) -> InvalidInput:
     """Why a file that the CSV reader gave up on is refused, such as one with a field over 128 KiB."""
     return InvalidInput(

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from cases.state import CaseState, LastingHold, NoticePolicy, OpenProposal
 from models.enums import BatchStatus, CaseStatus
-from models.tables import Batch, Case, LawEnforcementHold, Notice, NotYetDecision, Proposal
+from models.tables import UNACKNOWLEDGED, Batch, Case, LawEnforcementHold, Notice, NotYetDecision, Proposal
 from records.anchors import current_anchors
 from records.duties import vocabulary
 from records.terms import pinned_terms
@@ -88,7 +88,7 @@ def _chases(session: Session, case_id: UUID, policy: NoticePolicy) -> list[datet
     """The steps of the ladder that are left for notices not acknowledged, in whole minutes."""
     rows = session.exec(
         select(Notice.given_at, Notice.reminders)
-        .where(Notice.case_id == case_id, col(Notice.acknowledged_at).is_(None), col(Notice.given_at).is_not(None))
+        .where(Notice.case_id == case_id, UNACKNOWLEDGED, col(Notice.given_at).is_not(None))
         .distinct()
     )
     return sorted(

@@ -175,16 +175,19 @@ def affected_agreements(session: Session, references: Iterable[str], *, where: s
     """
     wanted = set(references)
     found: dict[str, UUID] = {}
+    reachable: set[UUID] = set()
     for some in _in_parts(sorted(wanted)):
         rows = session.exec(select(Agreement.reference, Agreement.id).where(col(Agreement.reference).in_(some)))
-        found.update(rows.all())
-    reachable = set(
-        session.exec(
-            select(AgreementContact.agreement_id)
-            .where(AgreementContact.role != ContactRole.COPY_TO, col(AgreementContact.case_id).is_(None))
-            .distinct()
+        these = dict(rows.all())
+        found |= these
+        reachable |= set(
+            session.exec(
+                select(AgreementContact.agreement_id)
+                .where(col(AgreementContact.agreement_id).in_(these.values()))
+                .where(AgreementContact.role != ContactRole.COPY_TO, col(AgreementContact.case_id).is_(None))
+                .distinct()
+            )
         )
-    )
     problems = [
         InvalidInput(f"There is no agreement {reference}.", where=where, next_step="Import it first.")
         for reference in sorted(wanted - set(found))

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from cases.state import CaseSummary
 from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, PerformedBy
-from models.tables import Batch, Duty, Notice
+from models.tables import UNACKNOWLEDGED, Batch, Duty, Notice
 from records.holders import unsettled_holders
 from records.undecided import undecided_of_case
 
@@ -38,7 +38,7 @@ def summarise(session: Session, case_id: UUID) -> CaseSummary:
         ).one(),
         next_due_at=min(due, default=None),
         lacking_notices=_count(session, Duty, in_case, Duty.lacking_count > 0),
-        unacknowledged=_count(session, Notice, *notices, given, col(Notice.acknowledged_at).is_(None)),
+        unacknowledged=_count(session, Notice, *notices, given, UNACKNOWLEDGED),
         undecided=undecided_of_case(session, case_id),
         due_instants=tuple(sorted(due)),
         elapses_at=session.exec(

@@ -1,4 +1,4 @@
-"""What people do in a case that others have to be told of, and were not yet: questions of LEAs, and proposals."""
+"""What others have to be told of, and were not yet: questions of LEAs, proposals, and cases from outside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select, update
 
 from models.enums import AnswerKind
 from models.grouping import grouped
-from models.tables import OPEN_ANSWER, OPEN_PROPOSAL, Answer, Case, Proposal, Reply
+from models.tables import OPEN_ANSWER, OPEN_PROPOSAL, UNTOLD, Answer, Case, Proposal, Reply
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,14 @@ class NewProposal:
     case_id: UUID
     about: str
     proposed_by: str
+
+
+@dataclass(frozen=True)
+class NewCase:
+    """A case that somebody outside opened, of which nobody was told, and its kind."""
+
+    id: UUID
+    kind: str
 
 
 def about_proposal() -> ColumnElement[str]:
@@ -66,6 +74,19 @@ def new_proposals(session: Session, limit: int) -> list[NewProposal]:
         .limit(limit)
     )
     return [NewProposal(*row) for row in rows]
+
+
+def new_cases(session: Session, limit: int) -> list[NewCase]:
+    """The cases that somebody outside opened and nobody was told of, the oldest first."""
+    rows = session.exec(
+        select(Case.id, Case.kind).where(UNTOLD).order_by(col(Case.opened_at), col(Case.id)).limit(limit)
+    )
+    return [NewCase(*row) for row in rows]
+
+
+def note_told(session: Session, case_id: UUID) -> None:
+    """Note that people were told of a case that somebody outside opened."""
+    session.execute(update(Case).where(col(Case.id) == case_id).values(untold=False))
 
 
 def note_raised(session: Session, of: type[Answer] | type[Proposal], ids: Sequence[UUID], now: datetime) -> None:

@@ -115,6 +115,7 @@ class CaseService:
         actor: str,
         authenticated: Authentication | None = None,
         dates_confirmed: bool = False,
+        from_outside: bool = False,
     ) -> OpenedCase:
         """Keep what was reported and start its case; the same again leads to the same case.
 
@@ -127,11 +128,11 @@ class CaseService:
         """
         now = self.clock()
         check_intake(intake, now)
-        _check_actor(actor)
-        meant = require_meant(_doubts_of_intake(kind, intake, now), confirmed=dates_confirmed)
-        digest = self._digest(intake)
+        check_actor(actor)
+        meant = require_meant(doubts_of_intake(kind, intake, now), confirmed=dates_confirmed)
+        digest = digest_of(self.resources, intake)
         case_id, existed = await asyncio.to_thread(
-            self._keep_intake, kind, intake, digest, actor, authenticated, now, meant
+            self._keep_intake, kind, intake, digest, actor, authenticated, now, meant, from_outside
         )
         opened = OpenedCase(case_id, existed, await self.start(case_id))
         for disposal in await asyncio.to_thread(self._kept_back, case_id):
@@ -146,20 +147,17 @@ class CaseService:
         """
         now = self.clock()
         check_intake(intake, now)
-        doubtful = _doubts_of_intake(kind, intake, now)
-        case_id = identifiers.case_id(kind.name, self._digest(intake))
+        doubtful = doubts_of_intake(kind, intake, now)
+        case_id = identifiers.case_id(kind.name, digest_of(self.resources, intake))
 
         side = self.resources.settings.side
 
         def foresee() -> Consequences:
             with self._database.reading() as session:
                 further = () if session.get(Case, case_id) else prepare(session, kind, intake, now, side)
-                return self._foresight(now).of_intake(session, kind, intake, further)
+                return foresight(self.resources, now).of_intake(session, kind, intake, further)
 
         return Checked(await asyncio.to_thread(foresee), tuple(doubt.problem for doubt in doubtful))
-
-    def _digest(self, intake: Intake) -> str:
-        return intake_digest(intake, self.resources.keyring.derive(b"report digest"))
 
     async def check_act(self, case_id: UUID, act: Act, *, actor: str) -> Checked:
         """What would follow if an act were done in a case now; nothing is written.
@@ -192,7 +190,7 @@ class CaseService:
             Refused: it makes no sense in the case's present state.
             Unavailable: Temporal does not answer.
         """
-        _check_actor(actor)
+        check_actor(actor)
         until = monotonic() + FIRST_EFFECT.total_seconds()
         act_id = _act_id(sent_as or uuid4(), case_id, act, actor)
         message = TakeAct(act=act, actor=actor, act_id=act_id, authenticated=authenticated)
@@ -320,12 +318,8 @@ class CaseService:
             state = known_state(session, case, notice_policy(self.resources.settings))
             check(kind, TakeAct(act=completed, actor=actor, act_id=uuid4()), state, now)
             doubtful = _doubts_of_act(session, case, completed, now)
-            foreseen = self._foresight(now).of_act(session, case, completed, dates_of_act(kind, completed))
+            foreseen = foresight(self.resources, now).of_act(session, case, completed, dates_of_act(kind, completed))
         return Checked(foreseen, tuple(doubt.problem for doubt in doubtful))
-
-    def _foresight(self, now: datetime) -> Foresight:
-        settings = self.resources.settings
-        return Foresight(self.resources.catalogue, settings.defaults, settings.side, notice_policy(settings), now)
 
     def _keep(self, act: Act) -> None:
         with self._database.writing() as session:
@@ -353,6 +347,7 @@ class CaseService:
         authenticated: Authentication | None,
         now: datetime,
         meant: tuple[str, ...],
+        from_outside: bool,
     ) -> tuple[UUID, bool]:
         with self._database.writing() as session:
             return keep_intake(
@@ -364,6 +359,7 @@ class CaseService:
                 now=now,
                 dates_confirmed=meant,
                 authenticated=authenticated,
+                from_outside=from_outside,
                 side=self.resources.settings.side,
             )
 
@@ -383,7 +379,18 @@ class CaseService:
         return True
 
 
-def _doubts_of_intake(kind: Kind, intake: Intake, now: datetime) -> tuple[Doubt, ...]:
+def foresight(resources: Resources, now: datetime) -> Foresight:
+    """What foresees in this installation what would follow at an instant."""
+    settings = resources.settings
+    return Foresight(resources.catalogue, settings.defaults, settings.side, notice_policy(settings), now)
+
+
+def digest_of(resources: Resources, intake: Intake) -> str:
+    """What names an intake in this installation, by its content."""
+    return intake_digest(intake, resources.keyring.derive(b"report digest"))
+
+
+def doubts_of_intake(kind: Kind, intake: Intake, now: datetime) -> tuple[Doubt, ...]:
     """Which dates of an intake are hardly meant; refuse those that cannot be true together."""
     given = dates_of_intake(intake)
     if problems := tuple(order_problems(kind, given, {}, now)):
@@ -419,7 +426,7 @@ def _act_id(sent_as: UUID, case_id: UUID, act: Act, actor: str) -> UUID:
 _ACTOR: TypeAdapter[str] = TypeAdapter(Actor)
 
 
-def _check_actor(actor: str) -> None:
+def check_actor(actor: str) -> None:
     """Refuse a name that the ledger would refuse, before anything is kept or started under it."""
     try:
         _ACTOR.validate_python(actor)

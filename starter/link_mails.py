@@ -1,9 +1,11 @@
-"""Replacing the links of notices: the old ones end first, then the new ones are mailed."""
+"""Mail with a link that somebody waits for: new links of notices, whose old ones end first, and links to files."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from config.database import Database
@@ -40,28 +42,51 @@ async def replace_and_mail_links(
     mail = await asyncio.to_thread(
         replace_links, database, writer, case_id, notice_id, contact_id, reason, lasts=lasts, actor=actor, now=now
     )
+    note = partial(note_link_mail, database, mail, actor=actor, now=now)
+    await mail_link(
+        settings, mail.raw, mail.email, note, before="The old links open nothing any more", what="the new ones were"
+    )
+    return mail.email
+
+
+async def mail_link(
+    settings: Settings, raw: bytes, email: str, note: Callable[..., None], *, before: str, what: str
+) -> None:
+    """Mail a link, and have noted what became of it.
+
+    Args:
+        settings: name the mail server and the sender.
+        raw: the message.
+        email: to whom.
+        note: keeps that it was accepted, or with ``rejected`` or ``unknown`` that it was not.
+        before: what has happened already whatever becomes of the mail, as its refusal says.
+        what: what is in the mail, with its verb.
+
+    Raises:
+        InvalidInput: the contact's server refuses the mail.
+        Unavailable: the mail server took no mail, or nobody can say whether it did.
+    """
     try:
         async with SmtpTransport(smtp_server(settings)) as transport:
-            answer = await transport.send(mail.raw, writer.sender.email, mail.email)
+            answer = await transport.send(raw, settings.smtp.sender_address, email)
     except MailServerUnavailable as error:
         raise Unavailable(
-            f"The old links open nothing any more, but the new ones were not mailed: {error.message}",
+            f"{before}, but {what} not mailed: {error.message}",
             where=error.where,
-            next_step="Replace the links again once the mail server answers.",
+            next_step="Make a new link once the mail server answers.",
         ) from error
     except OutcomeUnknown as error:
-        await asyncio.to_thread(note_link_mail, database, mail, actor=actor, now=now, unknown=True)
+        await asyncio.to_thread(note, unknown=True)
         raise Unavailable(
-            f"The old links open nothing any more; nobody can say whether the new ones arrived: {error.message}",
+            f"{before}; nobody can say whether the mail with the link arrived: {error.message}",
             where=error.where,
-            next_step="Ask the contact, or replace the links again.",
+            next_step="Ask the contact, or make a new link.",
         ) from error
     rejected = isinstance(answer, Rejected)
-    await asyncio.to_thread(note_link_mail, database, mail, actor=actor, now=now, rejected=rejected)
+    await asyncio.to_thread(note, rejected=rejected)
     if rejected:
         raise InvalidInput(
-            "The old links open nothing any more, but this contact's mail server refused the new ones.",
+            f"{before}, but this contact's mail server refused the mail with the link.",
             where="contact",
-            next_step="Replace the links again, and choose another contact.",
+            next_step="Choose another contact, and send it again.",
         )
-    return mail.email

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlmodel import col, update
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
 
 from cases.kinds import kind_named
 from cases.state import CaseInput, NoticePolicy
@@ -20,6 +23,9 @@ from models.tables import Case
 from records.ends import Rules
 from records.restore import restore_state
 from starter.resources import Resources
+
+STARTS_AT_ONCE = 20
+"""How many workflows are asked for at the same time."""
 
 
 def notice_policy(settings: Settings) -> NoticePolicy:
@@ -54,33 +60,63 @@ async def start_case(client: Client, database: Database, case_id: UUID, policy: 
         NotFound: this installation does not know the case's kind.
         RPCError: Temporal does not answer; the case is kept, and can be started later.
     """
-    name, message = await asyncio.to_thread(_beginning, database, case_id, policy)
+    (beginning,) = await asyncio.to_thread(_beginnings, database, [case_id], policy)
+    started = await _start(client, *beginning)
+    await asyncio.to_thread(_note_starts, database, [case_id], now)
+    return started
+
+
+async def start_cases(
+    client: Client, database: Database, cases: Sequence[UUID], policy: NoticePolicy, now: datetime
+) -> list[UUID]:
+    """As ``start_case``, for some cases at once; return those that run, which are all unless Temporal does not answer.
+
+    Raises:
+        NotFound: this installation does not know a case's kind.
+    """
+    turns = asyncio.Semaphore(STARTS_AT_ONCE)
+
+    async def start(kind: str, message: CaseInput) -> UUID | None:
+        async with turns:
+            try:
+                await _start(client, kind, message)
+            except RPCError:
+                return None
+            return message.case_id
+
+    beginnings = await asyncio.to_thread(_beginnings, database, cases, policy)
+    running = [case_id for case_id in await asyncio.gather(*(start(*one) for one in beginnings)) if case_id]
+    await asyncio.to_thread(_note_starts, database, running, now)
+    return running
+
+
+async def _start(client: Client, name: str, message: CaseInput) -> bool:
     kind = kind_named(name)
     try:
         await client.start_workflow(
             kind.name,
             message,
-            id=identifiers.workflow_id(kind.name, case_id),
+            id=identifiers.workflow_id(kind.name, message.case_id),
             task_queue=identifiers.TASK_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             search_attributes=TypedSearchAttributes([SearchAttributePair(CASE_KIND, kind.name)]),
             static_summary=f"{kind.label} case",
         )
     except WorkflowAlreadyStartedError:
-        started = False
-    else:
-        started = True
-    await asyncio.to_thread(_note_start, database, case_id, now)
-    return started
+        return False
+    return True
 
 
-def _beginning(database: Database, case_id: UUID, policy: NoticePolicy) -> tuple[str, CaseInput]:
+def _beginnings(database: Database, cases: Sequence[UUID], policy: NoticePolicy) -> list[tuple[str, CaseInput]]:
     with database.reading() as session:
-        kind = session.get_one(Case, case_id).kind
-        return kind, CaseInput(case_id=case_id, policy=policy, state=restore_state(session, case_id, policy))
+        kinds = [session.get_one(Case, case_id).kind for case_id in cases]
+        return [
+            (kind, CaseInput(case_id=case_id, policy=policy, state=restore_state(session, case_id, policy)))
+            for case_id, kind in zip(cases, kinds, strict=True)
+        ]
 
 
-def _note_start(database: Database, case_id: UUID, now: datetime) -> None:
+def _note_starts(database: Database, cases: Sequence[UUID], now: datetime) -> None:
     with database.writing() as session:
-        case = session.get_one(Case, case_id)
-        case.workflow_started_at = case.workflow_started_at or now
+        unstarted = update(Case).where(col(Case.id).in_(cases), col(Case.workflow_started_at).is_(None))
+        session.execute(unstarted.values(workflow_started_at=now))

@@ -19,6 +19,7 @@ from models.errors import DuenoticeError
 from people.passkeys import RelyingParty
 from records.answers import AnswerBox
 from starter.case_service import CaseService
+from starter.many_openings import ManyOpenings
 from starter.resources import Resources, utc_now
 from web import (
     access,
@@ -30,14 +31,17 @@ from web import (
     data_holders,
     drafts,
     follow_up,
+    handed_over,
     holder_links,
     links,
+    many,
     messages,
     notice_links,
     openid,
     openings,
     passkeys,
     proposals,
+    referral,
     vendor_links,
 )
 from web.failures import Failures
@@ -51,6 +55,8 @@ PARTS = (
     links,
     vendor_links,
     holder_links,
+    handed_over,
+    referral,
     access,
     passkeys,
     openid,
@@ -65,6 +71,7 @@ PARTS = (
     messages,
     agreements,
     api,
+    many,
     data_holders,
 )
 """The modules of pages; each has a router."""
@@ -88,6 +95,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     site = Site(
         resources,
         CaseService(resources, clock),
+        ManyOpenings(resources, clock),
         sessions,
         pages,
         answers,

@@ -28,6 +28,7 @@ from queries.views import CohortView
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
+from records.handed_over import read_handed_over
 from records.links import read_link_figures
 from records.needs import Asking, read_needs
 from records.responsible import assignable
@@ -55,6 +56,7 @@ _FORMS = {"impossible": "learn"}
 
 _OTHER_LABELS: Mapping[str, Mapping[str, str]] = {
     "documents": {"file": "Files", "element": "What they are", "agreement": "Reference of the agreement"},
+    "handed-over": {"file": "File", "contact": "To whom"},
     "costs": {
         "agreement": "Reference of the agreement",
         "amount": "Amount in US dollars",
@@ -217,6 +219,7 @@ def _show(
         answers=read_answers(database, case_id, listed=UNACKNOWLEDGED_SHOWN),
         documents=read_documents(database, case_id, listed=DOCUMENTS_SHOWN),
         costs=read_costs(database, case_id),
+        handed=read_handed_over(database, case_id, days=site.resources.settings.defaults.handed_over_days),
         new_cost_id=uuid4(),
         act_forms=forms,
         labels=_labels(forms, kept.form) if kept else {},

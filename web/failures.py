@@ -16,6 +16,7 @@ from starlette.routing import Match
 
 from cases.acts import explained
 from config.logging import get_logger
+from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
 from models.errors import (
@@ -69,7 +70,9 @@ def _wants_json(request: Request) -> bool:
 def path_for_log(request: Request) -> str:
     """The path of a request as a log may hold it: without its query and without a link's token."""
     path = request.url.path
-    return next((f"{folder}…" for folder in (LINK_FOLDER, HOLDER_FOLDER) if path.startswith(folder)), path)
+    return next(
+        (f"{folder}…" for folder in (LINK_FOLDER, HOLDER_FOLDER, HANDED_FOLDER) if path.startswith(folder)), path
+    )
 
 
 class Failures:

@@ -8,6 +8,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
 from models.errors import InvalidInput
+from records.references import decoded_csv
 from records.uploads import UploadedFile, uploaded_file
 
 
@@ -29,14 +30,7 @@ async def csv_of(file: UploadFile | str | None, of: str) -> tuple[str, str]:
     """
     if not isinstance(file, UploadFile) or not file.filename:
         raise InvalidInput("No file is chosen.", where="file", next_step=f"Choose a CSV file of {of}.")
-    try:
-        return file.filename, (await file.read()).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            f"The file is not text in UTF-8: byte {error.start + 1} cannot be read.",
-            where="file",
-            next_step="Save it as CSV in UTF-8.",
-        ) from None
+    return file.filename, decoded_csv(await file.read(), "file")
 
 
 def attachment(file: UploadedFile) -> Response:

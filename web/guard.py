@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.logging import get_logger
+from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
 from models.errors import InvalidInput, NotAllowed
@@ -28,7 +29,7 @@ from web.sessions import Session, Sessions
 logger = get_logger(__name__)
 
 STATIC_FOLDER = "/static/"
-OPEN_FOLDERS = (STATIC_FOLDER, LINK_FOLDER, HOLDER_FOLDER)
+OPEN_FOLDERS = (STATIC_FOLDER, LINK_FOLDER, HOLDER_FOLDER, HANDED_FOLDER)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 MAX_BODY_BYTES = 32 * 2**20
@@ -108,7 +109,7 @@ class Guard:
             elsewhere = NotAllowed("Another site sent this, so nothing was done.", next_step="Use this site's pages.")
             return self._failures.answer(request, elsewhere)
         path = request.url.path
-        takes_no_account = path in OPEN_TO_ALL or path.startswith(LINK_FOLDER)
+        takes_no_account = path in OPEN_TO_ALL or path.startswith((LINK_FOLDER, HANDED_FOLDER))
         limit = MAX_ANSWER_BYTES if takes_no_account else MAX_BODY_BYTES
         if _is_larger(request, limit):
             large = InvalidInput(

@@ -15,6 +15,7 @@ from cases.kinds import kind_named
 from ledger.artifacts import store
 from models.errors import DoubtfulDates, DuenoticeError
 from queries.agreements import agreement_kinds
+from records.intake_files import takes_files
 from web.checking import CHANGE, ToCheck, confirms_dates, in_words, page_asked, show_check, was_checked
 from web.failures import status_of
 from web.files import files_of
@@ -119,6 +120,7 @@ def _show(
     return site.pages.show(
         request,
         "opening.html",
+        takes_files=takes_files(form.kind),
         status=status_of(error) if error else HTTPStatus.OK,
         form=form,
         waits_for_release=site.resources.settings.release == "officer",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from cases.acts import Act, Approve, Decline
+from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
 from models.enums import Role
@@ -51,6 +52,9 @@ OWN_PATHS = frozenset(
         "/api/account/passkeys",
     }
 )
+REQUEST_PATH = "/student-data"
+"""The public form of parents and students."""
+
 OPEN_TO_ALL = frozenset(
     {
         "/health",
@@ -59,6 +63,7 @@ OPEN_TO_ALL = frozenset(
         "/api/sign-in/passkey",
         "/sign-in/openid",
         "/sign-in/openid/callback",
+        REQUEST_PATH,
     }
 )
 ACT_PATHS = frozenset({"/cases/{case_id}/acts/{act}", "/api/cases/{case_id}/acts"})
@@ -70,7 +75,7 @@ def takes(method: str, route: str) -> frozenset[Right]:
 
     Somebody who is signed in and answers through the link of somebody else does so as themselves, which is an act.
     """
-    if route in OPEN_TO_ALL or (route.startswith((LINK_FOLDER, HOLDER_FOLDER)) and method in LOOKING):
+    if route in OPEN_TO_ALL or (route.startswith((LINK_FOLDER, HOLDER_FOLDER, HANDED_FOLDER)) and method in LOOKING):
         return EVERYBODY
     if route == ADMINISTERED_PATH or route.startswith(f"{ADMINISTERED_PATH}/"):
         return frozenset({Right.ADMINISTER})

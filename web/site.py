@@ -22,6 +22,7 @@ from people.sessions import record_refusal
 from records.answers import AnswerBox
 from records.outbox import NoticeWriter
 from starter.case_service import CaseService
+from starter.many_openings import ManyOpenings
 from starter.resources import Resources
 from starter.writing import notice_writer
 from web.attempts import Attempts
@@ -31,6 +32,9 @@ from web.rights import RIGHTS, Right, act_takes, takes
 from web.sessions import Session, Sessions
 
 Result = TypeVar("Result")
+
+REQUESTS_AN_HOUR = 5
+"""How many requests of parents and students one address may send by the public form in an hour."""
 
 MAX_PART_BYTES = 16 * 2**20
 """The largest single field or file that a form may carry."""
@@ -46,6 +50,7 @@ class Site:
 
     resources: Resources
     service: CaseService
+    openings: ManyOpenings
     sessions: Sessions
     pages: Pages
     answers: AnswerBox
@@ -55,6 +60,8 @@ class Site:
     openid: OpenIdProvider | None
     attempts: Attempts = field(default_factory=Attempts)
     refused_links: Attempts = field(default_factory=Attempts)
+    direct_requests: Attempts = field(default_factory=lambda: Attempts(REQUESTS_AN_HOUR, timedelta(hours=1)))
+    refused_files: Attempts = field(default_factory=Attempts)
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
 
@@ -76,7 +83,8 @@ class Site:
         return await asyncio.shield(task)
 
     async def finish(self) -> None:
-        """Wait for all work whose browser went away; called when the site stops."""
+        """Wait for all work whose browser went away, and stop opening files; called when the site stops."""
+        await self.openings.stop()
         await asyncio.gather(*self._unfinished, return_exceptions=True)
 
 

@@ -37,6 +37,12 @@ _OTHERS = {
         "documents",
     ),
     "withdrawn": Told("The document is out of the documents for families. The evidence of it stays.", "documents"),
+    "handed-over": Told(
+        "The file is kept, and the mail server took the mail with its link. Record what was given once it is fetched.",
+        "handed-over",
+    ),
+    "file-link": Told("The file has a new link, and the mail server took the mail with it.", "handed-over"),
+    "file-revoked": Told("The link is taken back: it opens nothing any more.", "handed-over"),
     "costs": Told("The amount is recorded.", "costs"),
 }
 

@@ -62,8 +62,9 @@ def upgrade() -> None:
         sa.Column("media_type", sa.String(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("claimed", sa.Boolean(), nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("sha256"),
     )
     op.create_index(
@@ -173,6 +174,7 @@ def upgrade() -> None:
         sa.Column("responsible_id", sa.Uuid(), nullable=True),
         sa.Column("deputy_id", sa.Uuid(), nullable=True),
         sa.Column("undecided", sa.Boolean(), nullable=False),
+        sa.Column("untold", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["deputy_id"],
             ["account.id"],
@@ -205,6 +207,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("undecided"),
         postgresql_where=sa.text("undecided"),
+    )
+    op.create_index(
+        "duenotice_case_untold",
+        "duenotice_case",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("untold"),
+        postgresql_where=sa.text("untold"),
     )
     op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
@@ -356,7 +366,7 @@ def upgrade() -> None:
     op.create_table(
         "agreement_contact",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=True),
         sa.Column("case_id", sa.Uuid(), nullable=True),
         sa.Column("party", sa.String(length=32), nullable=True),
         sa.Column("role", sa.String(length=32), nullable=False),
@@ -585,6 +595,44 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_not_yet_decision_case_id"), "not_yet_decision", ["case_id"], unique=False)
+    op.create_table(
+        "handed_over",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("contact_id", sa.Uuid(), nullable=False),
+        sa.Column("file_name", sa.LargeBinary(), nullable=False),
+        sa.Column("content_sha256", sa.String(), nullable=False),
+        sa.Column("handed_by", sa.String(), nullable=False),
+        sa.Column("handed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("erase_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("link_number", sa.Integer(), nullable=False),
+        sa.Column("link_digest", sa.String(length=64), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fetches", sa.Integer(), nullable=False),
+        sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agreement_id"],
+            ["agreement.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["content_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("link_digest"),
+    )
+    op.create_index(op.f("ix_handed_over_case_id"), "handed_over", ["case_id"], unique=False)
+    op.create_index(op.f("ix_handed_over_content_sha256"), "handed_over", ["content_sha256"], unique=False)
+    op.create_index(op.f("ix_handed_over_erase_at"), "handed_over", ["erase_at"], unique=False)
     op.create_table(
         "holder_task",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -932,6 +980,7 @@ def upgrade() -> None:
         sa.Column("dropped", sa.Boolean(), nullable=False),
         sa.Column("reminders", sa.Integer(), nullable=False),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("has_link", sa.Boolean(), nullable=False),
         sa.Column("link_generation", sa.Integer(), nullable=False),
         sa.Column("link_revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("link_refusals", sa.Integer(), nullable=False),

@@ -33,7 +33,7 @@ from queries.cases import read_case, read_case_head
 from queries.duties import read_cohorts
 from queries.views import CaseHead, CaseRow, CaseView, CohortView, DutyView, ProposalView
 from records.holders import holder_key
-from starter.cli import acts, checking
+from starter.cli import acts, checking, many
 from starter.cli.acts import LOOK_AGAIN_SECONDS
 from starter.cli.console import (
     console,
@@ -64,6 +64,7 @@ def register(app: typer.Typer) -> None:
         group = typer.Typer(no_args_is_help=True, help=f"Open and show each {kind.label} case, and act on it.")
         says = f"Open a {kind.label} case; the same given twice is one case. {kind.opening_says}".strip()
         group.command(kind.opening, help=says)(_opening(kind))
+        many.register(group, kind)
         group.command()(show)
         acts.register(group, kind)
         app.add_typer(group, name=kind.name)

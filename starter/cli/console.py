@@ -21,10 +21,11 @@ from people.sign_in import issue_token
 from queries.case_lists import cases_between
 from starter.command_line import actor
 from starter.local.running import read_running
-from starter.resources import connect, open_database, utc_now
+from starter.resources import Resources, connect, open_database, utc_now
 
 if TYPE_CHECKING:
     from starter.case_service import CaseService
+    from starter.many_openings import ManyOpenings
 
 Answer = TypeVar("Answer")
 
@@ -69,12 +70,26 @@ def with_case_service(act: Callable[[CaseService], Awaitable[Answer]]) -> Answer
     from starter.case_service import CaseService  # with Temporal's client, which commands that read can do without
 
     async def connected() -> Answer:
-        settings = command_settings()
-        running = read_running(settings.home)
-        resources = await connect(settings, address=running.temporal_address if running else None)
-        return await act(CaseService(resources))
+        return await act(CaseService(await _connected()))
 
     return asyncio.run(connected())
+
+
+def with_many_openings(act: Callable[[ManyOpenings], Awaitable[Answer]]) -> Answer:
+    """Connect to the running engine, and check or open a file."""
+
+    from starter.many_openings import ManyOpenings  # with Temporal's client
+
+    async def connected() -> Answer:
+        return await act(ManyOpenings(await _connected()))
+
+    return asyncio.run(connected())
+
+
+async def _connected() -> Resources:
+    settings = command_settings()
+    running = read_running(settings.home)
+    return await connect(settings, address=running.temporal_address if running else None)
 
 
 def parse_instant(text: str, where: str) -> datetime:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ledger.verify import Flaw, Step, Verification, verify_all
 from models.errors import IntegrityError
+from models.phrases import instant_words
 from starter.cli.console import open_installation
 
 
@@ -69,7 +70,11 @@ def what_holds(found: Verification) -> str:
             artifacts = "the 1 artifact pointed to is what was stored"
         case many:
             artifacts = f"all {many:,} artifacts they point to are what was stored"
-    return f"{entries} unchanged and in order, and {artifacts}; head {found.head}."
+    gone = "".join(
+        f"\nArtifact {one.artifact} was erased on {instant_words(one.at)} by {one.by}, as entry {one.number:,} says."
+        for one in found.erased
+    )
+    return f"{entries} unchanged and in order, and {artifacts}; head {found.head}.{gone}"
 
 
 def _error(flaw: Flaw) -> IntegrityError:

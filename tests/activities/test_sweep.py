@@ -25,14 +25,15 @@ from activities.watchdog import LOOK_AGAIN, SweepBounds, WatchdogActivities
 from cases.breach import BREACH
 from cases.messages import Sweep, Swept
 from config.keyring import Keyring
-from ledger.artifacts import store
+from ledger.artifacts import is_kept, store
+from ledger.verify import verify_all
 from mail.alerts import Alerts
 from mail.transport import SmtpTransport
 from models import identifiers
 from models.columns import bind_sealer
 from models.enums import CaseStatus, Role
 from models.errors import Refused
-from models.tables import Account, Artifact, Case, EvidenceEntry
+from models.tables import Account, Artifact, Case, EvidenceEntry, HandedOver
 from people.accounts import add_account
 from queries.case_lists import list_cases
 from queries.cases import read_case_head
@@ -43,6 +44,7 @@ from starter.resources import Resources, utc_now
 from starter.start import end_rules
 from starter.writing import notice_writer, smtp_server
 from tests.support.districts import PATIENCE, installation, many_agreements
+from tests.support.handed_over import A_MONTH, hand_a_file_over
 from tests.support.incidents import OFFICER, incident
 from worker import build_worker
 
@@ -312,6 +314,32 @@ async def test_what_came_with_an_act_that_never_arrived_is_dropped_a_day_later(w
         await watched.sweep(NOTHING_BUT_COUNTS, now + later)
         with database.reading() as session:
             assert (session.get(Artifact, said) is not None) is kept
+
+
+async def test_a_file_that_was_handed_over_is_erased_in_time_also_after_its_case(
+    watched: Watched,
+) -> None:
+    database = watched.resources.database
+    handed = hand_a_file_over(database)
+    with database.writing() as session:
+        session.execute(update(Case).where(col(Case.id) == handed.case.id).values(closed_at=utc_now()))
+    for later, kept in ((A_MONTH - HOUR, True), (A_MONTH + HOUR, False), (2 * A_MONTH, False)):
+        await watched.sweep(NOTHING_BUT_COUNTS, handed.case.now + later)
+        with database.reading() as session:
+            file = session.exec(select(HandedOver.content_sha256).where(HandedOver.case_id == handed.case.id)).one()
+            assert is_kept(session, file) is kept
+            assert verify_all(session).sound
+    with database.reading() as session:
+        erased = session.exec(select(EvidenceEntry).where(EvidenceEntry.kind == "file_erased")).all()
+    assert [(entry.actor, entry.artifacts) for entry in erased] == [("duenotice", [file])]
+
+
+async def test_a_case_that_somebody_outside_opened_is_told_of_once(watched: Watched) -> None:
+    (opened,) = watched.keep(1, untold=True)
+    await watched.run(opened)
+    for _ in range(2):
+        await watched.sweep(NOTHING_BUT_COUNTS)
+    assert watched.told(opened, "Somebody outside opened") == 1
 
 
 async def test_no_sweep_looks_at_more_suspects_than_it_may_and_all_come_to_their_turn(watched: Watched) -> None:

@@ -270,7 +270,7 @@ def test_many_cases_are_found_by_the_order_in_which_they_fall_due(
     for one in (CaseFilter(), which):
         list_cases(world.database, NOW, one, limit=50)
     ordered = [(words, given) for words, given in asked if "ORDER BY duty.due_at" in words]
-    assert len(ordered) == 2
+    assert len(ordered) >= 2
     with engine.connect() as connection:
         for words, given in ordered:
             plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", given)]

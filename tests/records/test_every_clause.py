@@ -52,6 +52,7 @@ def all_dates(event: str) -> dict[str, datetime]:
 def run_out(database: Database, event: str, side: Party) -> CaseInSql:
     """A case about an event at every agreement, whose every due instant has passed and nobody did anything."""
     case = open_in_sql(database, standing_kind(event), PLACES, START, all_dates(event), side=side, ends=True)
+    case.name_party(Party.PARENT)
     case.compute()
     for moment in sorted({duty.due_at for duty in case.duties if duty.due_at}):
         # A notice leaves at its last safe moment, as the case's clock lets it.

@@ -254,3 +254,26 @@ async def test_what_needs_people_is_listed_with_whose_it_is(installed: VirtualEn
     assert "1 notice waits for your release. If nobody acts, this goes out by itself " in listed
     assert f"/cases/{case_id}/drafts" in listed
     assert "kim" in listed
+
+
+async def test_a_file_of_directives_is_checked_and_opened_once(
+    tmp_path: Path, installed: VirtualEngine, shell: Shell
+) -> None:
+    command, file = ("disposition", "open-many"), tmp_path / "many.csv"
+    header = (await shell(*command, "--template")).out
+    assert header.startswith("title,agreements,extent")
+    columns = "title,agreements,extent,nature,schedule,disposal_requested,representative_name,representative_email"
+    day = utc_now().date() - timedelta(days=1)
+    what = f"complete,destruction,as-soon-as-practicable,{day},Office,office@example.org"
+    file.write_text(f"{columns}\nMany at once,IL-001,{what}\nMany at once,NONE,{what}\n", "utf-8-sig")
+    assert "many.csv:3, agreements: There is no agreement NONE." in await shell.refuses(*command, str(file), "--yes")
+    before = cases(installed)
+    said = await shell(*command, str(file), "--good-rows", "--yes")
+    assert (said.code, cases(installed)) == (0, before + 1)
+    assert "1 case would be opened" in said.out
+    assert "1 case is open." in said.out
+    assert "There is no agreement NONE." in said.err
+    again = await shell(*command, str(file), "--good-rows", "--yes")
+    assert (again.code, cases(installed)) == (0, before + 1)
+    assert "1 row is open already" in again.out
+    assert "No file is named." in await shell.refuses(*command)

@@ -179,10 +179,8 @@ def test_an_artifact_that_is_gone_is_found_at_the_first_entry_that_points_to_it(
     kept: Kept, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept.tamper("DELETE FROM artifact WHERE sha256 = :name", name=kept.reason)
-    assert (
-        f"entry 2 of the ledger, artifact {kept.reason}: An artifact that the entry points to is no longer kept."
-        in (refused(capsys))
-    )
+    gone = "An artifact that the entry points to is no longer kept, and nothing says that it was erased."
+    assert f"entry 2 of the ledger, artifact {kept.reason}: {gone}" in refused(capsys)
 
 
 @pytest.mark.parametrize("forgery", ["garbage", "another's bytes", "bytes under an unknown key", "bytes not packed"])
@@ -204,7 +202,7 @@ def test_an_artifact_that_was_replaced_is_found(
 
 def test_json_says_what_was_found(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["ledger", "verify", "--json"]) == 0
-    sound = {"sound": True, "length": 5, "head": kept.hashes[-1], "artifacts": 2, "flaw": None}
+    sound = {"sound": True, "length": 5, "head": kept.hashes[-1], "artifacts": 2, "flaw": None, "erased": []}
     assert json.loads(capsys.readouterr().out) == sound
     kept.tamper("DELETE FROM artifact WHERE sha256 = :name", name=kept.proof)
     assert run(["ledger", "verify", "--json"]) == 6
@@ -217,6 +215,6 @@ def test_json_says_what_was_found(kept: Kept, capsys: pytest.CaptureFixture[str]
             "step": 5,
             "number": 4,
             "artifact": kept.proof,
-            "reason": "An artifact that the entry points to is no longer kept.",
+            "reason": "An artifact that the entry points to is no longer kept, and nothing says that it was erased.",
         },
     }

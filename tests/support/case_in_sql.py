@@ -32,6 +32,7 @@ from records.holder_documents import write_confirmations
 from records.holders import plan_holders
 from records.notices import plan_notices, waiting_batches
 from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
+from records.parties import pass_on
 from records.preparing import complete, keep
 from records.scope import pin_terms
 from records.terms import pinned_terms
@@ -164,6 +165,7 @@ class CaseInSql:
                 compute_duties(session, case, terms, STANDARD_DEFAULTS, self.side, self.now)
             plan_holders(session, case, self.policy, self.now, self.side)
             write_confirmations(session, case, SENDER.organisation, self.now)
+            pass_on(session, case, self.now)
             plan_notices(session, self.id, self.policy, self.now, dated_elements(session, self.id, terms))
 
     def send_what_leaves(self, answer: Callable[[OutgoingMessage], Answer] = lambda _: QUEUED) -> None:
@@ -224,6 +226,20 @@ class CaseInSql:
         """Make dated facts known without an act."""
         with self.database.writing() as session:
             session.add_all(_anchor(self.id, name, instant, self.now) for name, instant in dates.items())
+
+    def name_party(self, party: Party) -> None:
+        """Name somebody of a further party whom the case writes to."""
+        with self.database.writing() as session:
+            session.add(
+                AgreementContact(
+                    id=uuid4(),
+                    case_id=self.id,
+                    party=party,
+                    role=ContactRole.GENERAL,
+                    name=party.value,
+                    email=f"{party}@example.org",
+                )
+            )
 
     @property
     def duties(self) -> Sequence[Duty]:

@@ -22,6 +22,7 @@ from models.identifiers import batch_workflow_id
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.support.answered_requests import answered_and_corrected
+from tests.support.direct_requests import referred_once_the_lea_is_found
 from tests.support.dispositions import confirmed_by_each_holder
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
 from tests.support.officers import officer
@@ -215,6 +216,7 @@ STORIES = (
     Story(disposed_of_after_the_end),
     Story(ended_by_mistake),
     Story(answered_and_corrected),
+    Story(referred_once_the_lea_is_found),
 )
 
 

@@ -104,7 +104,7 @@ def test_the_forms_cover_their_states() -> None:
         ("ndpa-v2/or.yaml", "clauses: {}", "clauses: {", "this is not YAML"),
         ("ndpa-v2/or.yaml", "checked: 2026-11-24", "checked: 2026-02-31", "2026-02-31 is no value"),
         ("ndpa-v1/nh.yaml", "only_if: alternative_security_standard", "only_if: luck", "nothing that may be chosen"),
-        ("ndpa-v1/oh.yaml", "unless: [renewal_expected]", "unless: [hope]", "does not know the anchor 'hope'"),
+        ("ndpa-v1/oh.yaml", "unless: [renewal_expected,", "unless: [hope,", "does not know the anchor 'hope'"),
         ("ndpa-v1/ny.yaml", "{after: notice_given, limit: 90 days}", "{after: warned, limit: 90 days}", "'warned'"),
         ("ndpa-v1/ny.yaml", "notice_given, limit: 90 days}", "notice_given, limit: 90 hours}", "counted in days"),
     ],

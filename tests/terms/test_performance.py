@@ -126,7 +126,7 @@ def test_a_document_that_is_required_at_once_is_awaited() -> None:
 def test_duties_owed_to_others_than_the_two_sides_are_named_so() -> None:
     others = {(clause.id, clause.owed_to) for _, clause in DUTIES if clause.owed_to not in SIDES}
     assert others == {
-        ("access.referral", Party.PARENT),
+        ("referral.notice", Party.PARENT),
         ("breach.family-notice", Party.FAMILIES),
         ("rights.annual-notice", Party.FAMILIES),
     }

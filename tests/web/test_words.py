@@ -39,8 +39,8 @@ async def test_reloading_what_a_form_was_answered_leads_to_a_page(told: Told) ->
         answer = await visitor.get(path.replace("{case_id}", case_id).replace("{token}", token).format_map(PLACES))
         if answer.status_code == HTTPStatus.SEE_OTHER:
             answer = await visitor.get(answer.headers["location"])
-        # Of a draft that has left, a notice that is none, and a link that opens nothing, the page says that.
-        gone = "{notice_id}" in path or path.startswith(HOLDER_FOLDER)
+        # Of a draft that has left, a notice or agreement that is none, and a link that opens nothing, the page says so.
+        gone = "{notice_id}" in path or "{agreement_id}" in path or path.startswith(HOLDER_FOLDER)
         assert answer.status_code == (HTTPStatus.NOT_FOUND if gone else HTTPStatus.OK), path
         assert answer.headers["content-type"].startswith("text/html"), path
 
@@ -149,6 +149,7 @@ def test_a_notice_that_reached_nobody_is_not_called_sent(
         given=(),
         lacking=(),
         given_at=utc_now() if given else None,
+        has_link=True,
         released_by=None,
         waited=True,
         vouched=False,
