@@ -18,10 +18,12 @@ async def test_the_provider_reads_what_it_owes_and_the_officer_whose_word_is_awa
     letters = {letter.holder: letter for letter in case.write()}
     visitor = fresh.visitor()
     provider = html.unescape((await visitor.get(f"{HOLDER_FOLDER}{token_in(letters['Office'])}")).text)
-    assert "has directed you to dispose of student data. You, Office, owe that under the agreement." in provider
+    assert "has directed you to dispose of student data" in provider
+    assert "You, Office, owe that under the agreement." in provider
     assert "Your own certificate comes after theirs." in provider
     subprocessor = html.unescape((await visitor.get(f"{HOLDER_FOLDER}{token_in(letters[HOSTING])}")).text)
-    assert f"has directed Office to dispose of student data. You, {HOSTING}, hold some of it." in subprocessor
+    assert "has directed Office to dispose of student data" in subprocessor
+    assert f"You, {HOSTING}, hold some of it." in subprocessor
     officer = await fresh.officer()
     page = html.unescape((await officer.get(f"/cases/{case.id}")).text)
     assert "office@example.org" in page
