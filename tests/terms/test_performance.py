@@ -322,7 +322,7 @@ GOES = "          incomplete: goes\n"
             "ndpa-v1/oh.yaml",
             "          anchors: [expires, terminated, service_ended]\n          limit: 90 days\n",
             "",
-            "there is no clock that unless or due_on could change",
+            "there is no clock that unless, due_on or pauses could change",
         ),
         (
             "ndpa-v1/ny.yaml",

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
+from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER
 from models.enums import BatchStatus, DeliveryStatus, NoticeKind, Role
 from queries.views import DeliveryView, NoticeView
@@ -40,7 +41,7 @@ async def test_reloading_what_a_form_was_answered_leads_to_a_page(told: Told) ->
         if answer.status_code == HTTPStatus.SEE_OTHER:
             answer = await visitor.get(answer.headers["location"])
         # Of a draft that has left, a notice or agreement that is none, and a link that opens nothing, the page says so.
-        gone = "{notice_id}" in path or "{agreement_id}" in path or path.startswith(HOLDER_FOLDER)
+        gone = "{notice_id}" in path or "{agreement_id}" in path or path.startswith((HOLDER_FOLDER, HANDED_FOLDER))
         assert answer.status_code == (HTTPStatus.NOT_FOUND if gone else HTTPStatus.OK), path
         assert answer.headers["content-type"].startswith("text/html"), path
 
