@@ -36,6 +36,11 @@ class End(NamedTuple):
     day: date
 
 
+def last_day(agreement: Agreement) -> date | None:
+    """The last day until which an agreement lasts: the one agreed on, else the one that its clauses give its term."""
+    return agreement.expires_on or agreement.term_ends_on
+
+
 def end_of(agreement: Agreement, now: datetime) -> End | None:
     """How an agreement has ended by now, in its LEA's time zone; of two ends the first counts, as in its terms.
 
@@ -45,8 +50,8 @@ def end_of(agreement: Agreement, now: datetime) -> End | None:
     ends = []
     if agreement.terminated_on and agreement.terminated_on <= today:
         ends.append(End(TERMINATED, agreement.terminated_on))
-    if agreement.expires_on and agreement.expires_on < today:
-        ends.append(End(EXPIRES, agreement.expires_on))
+    if (last := last_day(agreement)) and last < today:
+        ends.append(End(EXPIRES, last))
     return min(ends, key=lambda end: end.day, default=None)
 
 
@@ -94,7 +99,7 @@ def record_renewal(
             where="agreement",
             next_step="If that is wrong, take that record back first; a new agreement is imported as one.",
         )
-    last = agreement.expires_on or agreement.executed_on
+    last = last_day(agreement) or agreement.executed_on
     if expires_on <= last:
         raise InvalidInput(
             f"This is not after {day_words(last)}, until which it lasts or on which it was signed.",

@@ -18,6 +18,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, delete, func, insert, select, update
 
 from agreements.due_dates import StoredDueDate, keep_due_dates, stored_due_date
+from agreements.life import note_dated_cases
 from agreements.terms import exhibit_h_changes
 from config.database import Database
 from models import identifiers
@@ -49,6 +50,7 @@ class Dated(NamedTuple):
     originally_signed_on: date | None
     expires_on: date | None
     terminated_on: date | None
+    term_ends_on: date | None
 
     @property
     def dates(self) -> dict[str, date | None]:
@@ -178,19 +180,41 @@ def derive_upcoming(session: Session, derivation: Derivation, ids: Sequence[UUID
     Agreements that are alike in all but their names share the arithmetic.
     """
     amendments, opened = exhibit_h_changes(session, ids), _opened(session, ids)
-    shared: dict[tuple[object, ...], dict[str, StoredDueDate]] = {}
+    shared: dict[tuple[object, ...], _Derived] = {}
     found: dict[UUID, tuple[UUID, str]] = {}
+    terms_end: dict[UUID, date | None] = {}
     for agreement in dated_agreements(session, ids):
         own, done = amendments.get(agreement.id, ()), opened.get(agreement.id, {})
         key = (*agreement[1:], own, tuple(sorted(done.items())))
         if key not in shared:
-            terms = terms_of(derivation, agreement, own)
-            duties = next_duties(terms, agreement, done, derivation)
-            due_dates = (stored_due_date(duty, terms.hash, agreement.time_zone) for duty in duties)
-            shared[key] = {due_date.id: due_date for due_date in due_dates}
-        for name, due_date in shared[key].items():
+            shared[key] = _derived(derivation, agreement, own, done)
+        for name, due_date in shared[key].due_dates.items():
             found[identifiers.upcoming_duty_id(agreement.id, due_date.clause)] = (agreement.id, name)
-    return _store(session, ids, found, {name: one for some in shared.values() for name, one in some.items()})
+        if shared[key].term_ends_on != agreement.term_ends_on:
+            terms_end[agreement.id] = shared[key].term_ends_on
+    _store_ends_of_terms(session, terms_end, derivation.now)
+    return _store(session, ids, found, {name: one for some in shared.values() for name, one in some.due_dates.items()})
+
+
+class _Derived(NamedTuple):
+    """What is derived of an agreement: the next due dates by their names, and when its term runs out by its clauses."""
+
+    due_dates: Mapping[str, StoredDueDate]
+    term_ends_on: date | None
+
+
+def _derived(derivation: Derivation, agreement: Dated, own: Sequence[Amendment], done: Mapping[str, int]) -> _Derived:
+    terms, zone = terms_of(derivation, agreement, own), agreement.time_zone
+    duties = next_duties(terms, agreement, done, derivation)
+    due_dates = [stored_due_date(duty, terms.hash, zone) for duty in duties]
+    ends = whole_dates(terms, agreement.dates, zone, derivation.defaults)["expires"]
+    return _Derived({due_date.id: due_date for due_date in due_dates}, None if agreement.expires_on else ends)
+
+
+def _store_ends_of_terms(session: Session, changed: Mapping[UUID, date | None], now: datetime) -> None:
+    if changed:
+        session.execute(update(Agreement), [{"id": key, "term_ends_on": day} for key, day in changed.items()])
+        note_dated_cases(session, list(changed), now)
 
 
 def dated_agreements(session: Session, ids: Iterable[UUID]) -> Iterator[Dated]:
@@ -207,6 +231,7 @@ def dated_agreements(session: Session, ids: Iterable[UUID]) -> Iterator[Dated]:
             col(Agreement.originally_signed_on),
             col(Agreement.expires_on),
             col(Agreement.terminated_on),
+            col(Agreement.term_ends_on),
         ).where(col(Agreement.id).in_(ids))
     )
     for agreement_id, form, state, choices, *others in rows:

@@ -80,9 +80,11 @@ class Agreement(SQLModel, table=True):
 
     ``originally_signed_on`` is set for an LEA that accepted a general offer of terms: when the agreement that it joins
     was signed. ``choices`` are those of ``config/clauses/choices.yaml`` that its parties made. ``imported_at`` is when
-    the installation first knew it. ``renewal_expected_on`` is when the LEA gave notice that it expects to renew. It was
-    first ``entered_on`` a day; ``disposed_end_on`` is the day of the end after which all of its data was found disposed
-    of.
+    the installation first knew it.
+
+    It ``expires_on`` the day that was agreed on; where none was, its ``term_ends_on`` the day that its clauses give, as
+    derived from them. ``renewal_expected_on`` is when the LEA gave notice that it expects to renew. It was first
+    ``entered_on`` a day; ``disposed_end_on`` is the day of the end after which all of its data was found disposed of.
     """
 
     __tablename__ = "agreement"
@@ -96,6 +98,7 @@ class Agreement(SQLModel, table=True):
     executed_on: date
     originally_signed_on: date | None = None
     expires_on: date | None = None
+    term_ends_on: date | None = None
     terminated_on: date | None = None
     renewal_expected_on: date | None = None
     disposed_end_on: date | None = None

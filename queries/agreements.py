@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlmodel import col, func, select
 
-from agreements.life import end_of
+from agreements.life import end_of, last_day
 from config.database import Database
 from models.enums import ContactRole
 from models.errors import NotFound
@@ -48,7 +48,11 @@ def find_agreements(
         }
         none = {"contacts": 0, "failing": 0}
         found = tuple(
-            AgreementView(**counts.get(row.id, none), **row.model_dump(include=set(AgreementView.model_fields)))
+            AgreementView(
+                **counts.get(row.id, none),
+                **row.model_dump(include=set(AgreementView.model_fields) - {"expires_on"}),
+                expires_on=last_day(row),
+            )
             for row in rows
         )
         total = session.exec(select(func.count()).select_from(Agreement).where(*wanted)).one()
@@ -87,7 +91,8 @@ def read_agreement(database: Database, agreement_id: UUID, rules: Rules, now: da
         ).all()
         ended_by = next((row.ended_by for row in changes if row.ended_by and row.taken_back_at is None), None)
         return AgreementLifeView(
-            **agreement.model_dump(include=set(AgreementLifeView.model_fields)),
+            **agreement.model_dump(include=set(AgreementLifeView.model_fields) - {"expires_on"}),
+            expires_on=last_day(agreement),
             ended_on=end.day if end else None,
             ended_by=ended_by,
             follows=FOLLOWS[follows] if follows else None,

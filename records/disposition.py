@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from agreements.life import note_dated_cases
+from agreements.life import last_day, note_dated_cases
 from cases.disposition import (
     ACCEPTED,
     CATEGORIES,
@@ -109,7 +109,7 @@ def _form_problems(
 
 def _ended(session: Session, directive: Directive, agreement: Agreement) -> InvalidInput | None:
     """Why nothing of an agreement is left: it ended, and after that all of its data was disposed of."""
-    ended = min(filter(None, (agreement.terminated_on, agreement.expires_on)), default=None)
+    ended = min(filter(None, (agreement.terminated_on, last_day(agreement))), default=None)
     if ended is None or ended >= directive.disposal_requested:
         return None
     disposal = disposal_since(session, agreement, ended)

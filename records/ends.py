@@ -14,7 +14,7 @@ from enum import Enum, auto
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from agreements.life import End, end_of
 from cases.end_of_agreement import ALL_REQUESTED, END_OF_AGREEMENT, EndedAgreement
@@ -114,11 +114,10 @@ def _perhaps_ended(now: datetime) -> tuple[ColumnElement[bool], ...]:
         .where(col(Case.closed_at).is_(None), Case.status != CaseStatus.DISMISSED)
     )
     disposed = col(Agreement.disposed_end_on)
-    unlike = and_(
-        disposed.is_distinct_from(col(Agreement.terminated_on)), disposed.is_distinct_from(col(Agreement.expires_on))
-    )
+    last = func.coalesce(col(Agreement.expires_on), col(Agreement.term_ends_on))
+    unlike = and_(disposed.is_distinct_from(col(Agreement.terminated_on)), disposed.is_distinct_from(last))
     return (
-        or_(col(Agreement.terminated_on) <= day, col(Agreement.expires_on) < day),
+        or_(col(Agreement.terminated_on) <= day, last < day),
         or_(disposed.is_(None), unlike),
         ~exists(in_hand),
     )

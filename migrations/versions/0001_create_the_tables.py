@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("executed_on", sa.Date(), nullable=False),
         sa.Column("originally_signed_on", sa.Date(), nullable=True),
         sa.Column("expires_on", sa.Date(), nullable=True),
+        sa.Column("term_ends_on", sa.Date(), nullable=True),
         sa.Column("terminated_on", sa.Date(), nullable=True),
         sa.Column("renewal_expected_on", sa.Date(), nullable=True),
         sa.Column("disposed_end_on", sa.Date(), nullable=True),

@@ -239,18 +239,7 @@ def test_the_derived_rows_are_those_of_a_naive_count(executed: date, known_on: d
     zone = ZoneInfo("America/Los_Angeles")
     known = datetime.combine(max(executed, known_on), time(9), UTC)
     now = known + timedelta(days=later)
-    agreement = Dated(
-        UUID(int=0),
-        "ndpa-v2",
-        "OR",
-        (),
-        zone.key,
-        known,
-        executed,
-        None,
-        None,
-        None,
-    )
+    agreement = Dated(UUID(int=0), "ndpa-v2", "OR", (), zone.key, known, executed, *[None] * 4)
     derivation = Derivation(CATALOGUE, STANDARD_DEFAULTS, now)
     terms = terms_of(derivation, agreement, ())
     found = [(duty.clause, duty.due_at) for duty in next_duties(terms, agreement, {}, derivation)]

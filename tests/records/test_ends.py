@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import col, select
 
 from agreements.life import record_life
+from agreements.upcoming import Derivation, derive_upcoming
 from cases.acts import ConfirmDone, Release, SetDate
 from cases.disposition import RefuseDirective, Restored
 from cases.end_of_agreement import EndedAgreement, GoesOn
@@ -30,7 +31,8 @@ from models.tables import Agreement, Batch, Case, EvidenceEntry, Notice
 from records.cases import close_case
 from records.end_of_agreement import prepare_intake
 from records.ends import ALL_OF_IT, open_end
-from tests.support.case_in_sql import Place, record_done
+from terms.limits import STANDARD_DEFAULTS
+from tests.support.case_in_sql import CATALOGUE, Place, record_done
 from tests.support.directives import HOSTING, OFFICE, DirectiveInSql, certificate, directive, open_again
 from tests.support.ends import DAY, JULY_1, JUNE_30, RULES, ended, ends_opened, signed, sweep, terminated
 
@@ -49,6 +51,11 @@ def at(text: str) -> datetime:
 def record(database: Database, place: Place, act: LifeAct, on: date | None = None, now: datetime = JULY_1) -> None:
     with database.writing() as session:
         record_life(session, place.agreement, act, on=on, by=EndedBy.LEA, reason="As agreed.", actor="officer", now=now)
+
+
+def derive(database: Database, place: Place) -> None:
+    with database.writing() as session:
+        derive_upcoming(session, Derivation(CATALOGUE, STANDARD_DEFAULTS, JULY_1), [place.agreement])
 
 
 def close(case: DirectiveInSql) -> None:
@@ -78,6 +85,26 @@ def test_an_agreement_that_runs_out_has_ended_once_its_last_day_is_over_there(
     database: Database, now: str, opened: int
 ) -> None:
     signed(database, RHODE_ISLAND, expires=JUNE_30)
+    assert len(sweep(database, at(now))) == opened
+
+
+@pytest.mark.parametrize(
+    ("now", "renewed", "opened"),
+    [
+        ("2027-07-02T03:59:59+00:00", None, 0),
+        ("2027-07-02T04:00:00+00:00", None, 1),
+        ("2027-07-02T04:00:00+00:00", date(2028, 6, 30), 0),
+    ],
+)
+def test_the_term_that_its_clauses_give_is_an_end_where_no_day_was_agreed_on(
+    database: Database, now: str, renewed: date | None, opened: int
+) -> None:
+    """Three years from the day of signature (version 1, item 4), and no day more."""
+    signed(database, RHODE_ISLAND)
+    derive(database, RHODE_ISLAND)
+    if renewed:
+        record(database, RHODE_ISLAND, LifeAct.RENEW, renewed)
+        derive(database, RHODE_ISLAND)
     assert len(sweep(database, at(now))) == opened
 
 
