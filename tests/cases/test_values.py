@@ -191,7 +191,7 @@ def test_every_act_says_what_it_does_and_every_field_has_a_shape(act: type[Act])
 
 def test_no_act_has_the_name_of_another() -> None:
     assert len({act.act_name() for act in ACTS}) == len(ACTS)
-    with pytest.raises(TypeError, match="both called 'learn'"):
+    with pytest.raises(TypeError, match="have an act called 'learn' each"):
         type("Other", (Act,), {"__annotations__": {"act": str}, "act": "learn", "__module__": __name__})
     assert Act.known["learn"] is Learn
 

@@ -25,6 +25,8 @@ from tests.support.incidents import OFFICER, duties, incident, open_case, text
 from tests.support.officers import officer
 from tests.support.post import letters
 
+pytestmark = pytest.mark.long
+
 STATES = tuple(line.split(",")[3] for line in DEMO_FILE.read_text("utf-8").splitlines()[1:])
 FORMS = {line.split(",")[3]: line.split(",")[1] for line in DEMO_FILE.read_text("utf-8").splitlines()[1:]}
 LABELS = {element: words.label for element, words in load_catalogue().words.contents.items()}

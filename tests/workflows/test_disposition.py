@@ -21,6 +21,8 @@ from tests.support.dispositions import DAY, answer_by_link, certify, confirmed_b
 from tests.support.incidents import OFFICER, case, know_offices, letter, text
 from tests.support.post import memos
 
+pytestmark = pytest.mark.long
+
 ROBIN, KIM = "robin-712", "kim-712"
 
 
@@ -56,7 +58,6 @@ async def test_from_the_directive_to_the_written_confirmation(engine: VirtualEng
     assert {entry.kind for entry in found.evidence} >= {"holder_written", "holder_answered", "holders_confirmed"}
 
 
-@pytest.mark.long
 async def test_what_nobody_confirms_is_overdue_and_raised_and_performed_late_once_it_is(engine: VirtualEngine) -> None:
     know_offices(engine, "IL-711")
     case_id = await open_for(engine, "IL-711", HOSTING, holder_hours_before=(0,))
@@ -75,7 +76,6 @@ async def test_what_nobody_confirms_is_overdue_and_raised_and_performed_late_onc
     assert {holder.status for holder in case(engine, case_id).holders} == {HolderStatus.CONFIRMED}
 
 
-@pytest.mark.long
 async def test_granted_time_moves_a_holder_s_ladder_and_those_whose_case_it_is_are_told_of_each_step(
     engine: VirtualEngine,
 ) -> None:

@@ -23,6 +23,8 @@ from tests.support.played_ends import (
     terminated_in,
 )
 
+pytestmark = pytest.mark.long
+
 TERMINATION, END_NOTICE = "disposition.termination", "disposition.end-notice"
 
 
@@ -47,7 +49,6 @@ async def test_from_the_termination_over_the_floor_to_the_certification(engine: 
     assert case(engine, case_id).status is CaseStatus.CLOSED
 
 
-@pytest.mark.long
 async def test_a_termination_taken_back_tells_the_lea_and_the_holder_and_ends_the_case(engine: VirtualEngine) -> None:
     know_offices(engine, "NY-711")
     case_id = await ended_by_mistake(engine, "NY-711")
@@ -58,7 +59,6 @@ async def test_a_termination_taken_back_tells_the_lea_and_the_holder_and_ends_th
     assert case(engine, case_id).status is CaseStatus.DISMISSED
 
 
-@pytest.mark.long
 async def test_an_lea_that_expects_to_renew_says_so_by_its_link_and_the_data_is_kept(engine: VirtualEngine) -> None:
     know_offices(engine, "OH-710")
     case_id = await terminated_in(engine, "OH-710", HOSTING)

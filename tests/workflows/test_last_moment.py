@@ -15,6 +15,8 @@ from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, inci
 from tests.support.officers import officer
 from tests.support.post import memos
 
+pytestmark = pytest.mark.long
+
 HOUR = timedelta(hours=1)
 PROMPT = {"last_moment_reminder_minutes": 60, "last_moment_hours": 4}
 WAITING = " for release"
@@ -54,7 +56,6 @@ async def test_while_something_is_lacking_it_waits_and_it_leaves_once_that_is_kn
     assert duties(engine, case_id, "VA")[INITIAL].verdict is Verdict.ON_TIME
 
 
-@pytest.mark.long
 async def test_with_something_lacking_to_the_end_it_still_goes_at_the_last_safe_moment(engine: VirtualEngine) -> None:
     report = incident("VA-001", expected=utc_now(), occurred=ApproximateTime(kind="unknown"))
     case_id = await open_case(engine, report, **PROMPT)

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
 from cases.breach import IncidentReport
 from cases.intake import ApproximateTime
 from config.keyring import Keyring
@@ -19,6 +21,8 @@ from tests.support.incidents import INITIAL, NOTICE, OFFICER, QUIET, case, dutie
 from tests.support.officers import officer
 from tests.support.post import facts_of, letters
 from tests.support.scripted_server import HANG_UP, ScriptedServer, scripted_server
+
+pytestmark = pytest.mark.long
 
 DOWN = "421 4.3.2 Shutting down"
 

@@ -17,6 +17,8 @@ from tests.support.dispositions import certify, open_for
 from tests.support.incidents import case, know_offices, letter, text
 from tests.support.sweeping import sweep
 
+pytestmark = pytest.mark.long
+
 
 def duty(engine: VirtualEngine, case_id: UUID, clause: str) -> DutyView:
     (found,) = (duty for duty in case(engine, case_id).duties if duty.clause == clause)
@@ -41,7 +43,6 @@ async def test_from_the_request_to_the_letter_that_confirms_the_correction(engin
     assert case(engine, case_id).status is CaseStatus.CLOSED
 
 
-@pytest.mark.long
 async def test_what_nobody_gives_is_overdue_and_raised(engine: VirtualEngine) -> None:
     know_offices(engine, "IL-721")
     case_id = await open_request_of_today(engine, "IL-721")
@@ -55,7 +56,6 @@ async def test_what_nobody_gives_is_overdue_and_raised(engine: VirtualEngine) ->
     assert case(engine, case_id).status is CaseStatus.CLOSED
 
 
-@pytest.mark.long
 async def test_what_the_lea_takes_back_ends_at_once_and_tells_nobody(engine: VirtualEngine) -> None:
     know_offices(engine, "IL-722")
     case_id = await open_request_of_today(engine, "IL-722")
@@ -66,7 +66,6 @@ async def test_what_the_lea_takes_back_ends_at_once_and_tells_nobody(engine: Vir
     assert not [row for row in found.duties if row.notices]
 
 
-@pytest.mark.long
 async def test_a_disposal_stops_while_a_request_is_open_and_goes_on_by_itself(engine: VirtualEngine) -> None:
     know_offices(engine, "IL-723")
     disposal = await open_for(engine, "IL-723", HOSTING)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from uuid import UUID
 
+import pytest
+
 from cases.intake import ApproximateTime
 from cases.values import AnchorValue
 from models.enums import CaseStatus, NoticeKind
@@ -13,6 +15,8 @@ from starter.resources import utc_now
 from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, open_case, text
 from tests.support.officers import officer
 from tests.support.post import facts_of, letters
+
+pytestmark = pytest.mark.long
 
 GATHERING = timedelta(minutes=61)
 """A little longer than a supplement gathers further facts."""

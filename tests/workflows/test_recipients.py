@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from agreements.importing import DEMO_FILE, import_agreements
 from config.keyring import Keyring
 from models.enums import DeliveryStatus, Verdict
@@ -12,6 +14,8 @@ from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
 from tests.support.incidents import NOTICE, case, caught, duties, incident, letter, only_notice, open_case
 from tests.support.scripted_server import scripted_server
+
+pytestmark = pytest.mark.long
 
 NO_SUCH_USER = "550 5.1.1 No such user"
 

@@ -15,6 +15,8 @@ from tests.support.direct_requests import PARENT, TO_LEA, TO_PARENT, WORDS, a_re
 from tests.support.incidents import OFFICER, case, know_offices, letter, office, text
 from tests.support.officers import officer
 
+pytestmark = pytest.mark.long
+
 
 async def test_from_the_request_to_both_letters(engine: VirtualEngine) -> None:
     know_offices(engine, "IL-731")
@@ -35,7 +37,6 @@ async def test_from_the_request_to_both_letters(engine: VirtualEngine) -> None:
     assert found.status is CaseStatus.CLOSED
 
 
-@pytest.mark.long
 async def test_found_too_late_it_is_referred_late_and_closed_unreferred_nobody_is_told(engine: VirtualEngine) -> None:
     know_offices(engine, "IL-732")
     late, closed = [

@@ -17,6 +17,8 @@ from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, onl
 from tests.support.officers import officer
 from tests.support.post import memos
 
+pytestmark = pytest.mark.long
+
 HOUR = timedelta(hours=1)
 WAITING, CHASE = " for release", "Please acknowledge"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlmodel import select
 
 from cases.values import AnchorValue
@@ -18,6 +19,8 @@ from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, inci
 from tests.support.officers import officer
 from tests.support.post import memos
 from tests.support.refusing import leaving_no_trace, refusal
+
+pytestmark = pytest.mark.long
 
 HOUR = timedelta(hours=1)
 REASON = "Its tenant was found in the second export only."

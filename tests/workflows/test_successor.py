@@ -20,6 +20,8 @@ from tests.support.officers import officer
 from tests.support.signed_pdfs import signed_pdf
 from tests.support.successors import open_played, report, today, told_answered_and_silent
 
+pytestmark = pytest.mark.long
+
 DAY = timedelta(days=1)
 
 
@@ -73,7 +75,6 @@ async def test_without_the_assurance_nothing_leaves_and_it_is_overdue_and_raised
     assert (told.status, told.verdict) == (DutyStatus.PERFORMED, Verdict.LATE)
 
 
-@pytest.mark.long
 async def test_it_is_over_once_each_has_answered_or_its_silence_is_noted(engine: VirtualEngine) -> None:
     know_offices(engine, "IL-721", "MO-721", "VA-721")
     case_id = await told_answered_and_silent(engine, "IL-721", "MO-721", "VA-721")
