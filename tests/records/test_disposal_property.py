@@ -152,7 +152,7 @@ class World:
             return list(session.exec(select(CaseDocument.id).where(CaseDocument.case_id == self.case.id)))
 
 
-@pytest.mark.parametrize("side", [Party.PROVIDER, pytest.param(Party.LEA)])
+@pytest.mark.parametrize("side", [Party.PROVIDER, Party.LEA])
 @settings(
     max_examples=8, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
