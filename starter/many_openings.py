@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -35,6 +35,10 @@ _log = get_logger("many_openings")
 
 AT_ONCE = 100
 """How many cases go into one transaction."""
+
+A_START = timedelta(milliseconds=15)
+"""About how long it takes to start one case. Those of a file begin their work once the others are started as well: a
+worker that shares its process or machine with them would else slow down each start threefold."""
 
 KEPT, STARTED = "kept", "clocks started"
 """The two steps of an opening, which follow each other: each row is kept, then each case's clocks are started."""
@@ -154,8 +158,10 @@ class ManyOpenings:
             refused += await asyncio.to_thread(self._keep, kind, file, some, actor, authenticated, dates_confirmed)
             advance(KEPT, len(some))
         # Afterwards, so that what the cases' own work writes does not hold up what is still to be kept.
+        left = len(checked.rows)
         for cases in parts(list(checked.rows), AT_ONCE):
-            await self._start(cases)
+            left -= len(cases)
+            await self._start(cases, left * A_START)
             advance(STARTED, len(cases))
         if refused:
             raise InvalidFields(tuple(refused))
@@ -243,7 +249,7 @@ class ManyOpenings:
             )
         return refused
 
-    async def _start(self, cases: Sequence[UUID]) -> None:
+    async def _start(self, cases: Sequence[UUID], delay: timedelta) -> None:
         """Start the clocks of those that do not run; where Temporal does not answer, the watchdog starts them."""
 
         def unstarted() -> list[UUID]:
@@ -252,7 +258,7 @@ class ManyOpenings:
 
         policy = notice_policy(self._resources.settings)
         waiting = await asyncio.to_thread(unstarted)
-        await start_cases(self._resources.client, self._database, waiting, policy, self._clock())
+        await start_cases(self._resources.client, self._database, waiting, policy, self._clock(), delay=delay)
 
 
 def require_sound(checked: CheckedFile, *, good_rows: bool, dates_confirmed: bool) -> None:

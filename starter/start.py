@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import col, update
@@ -77,9 +77,17 @@ async def start_case(client: Client, database: Database, case_id: UUID, policy: 
 
 
 async def start_cases(
-    client: Client, database: Database, cases: Sequence[UUID], policy: NoticePolicy, now: datetime
+    client: Client,
+    database: Database,
+    cases: Sequence[UUID],
+    policy: NoticePolicy,
+    now: datetime,
+    *,
+    delay: timedelta = timedelta(),
 ) -> list[UUID]:
     """As ``start_case``, for some cases at once; return those that run, which are all unless Temporal does not answer.
+
+    Each begins its work after a ``delay``, which lets as many others be started before.
 
     Raises:
         NotFound: this installation does not know a case's kind.
@@ -89,7 +97,7 @@ async def start_cases(
     async def start(kind: str, message: CaseInput) -> UUID | None:
         async with turns:
             try:
-                await _start(client, kind, message)
+                await _start(client, kind, message, delay)
             except RPCError:
                 return None
             return message.case_id
@@ -100,7 +108,7 @@ async def start_cases(
     return running
 
 
-async def _start(client: Client, name: str, message: CaseInput) -> bool:
+async def _start(client: Client, name: str, message: CaseInput, delay: timedelta | None = None) -> bool:
     kind = kind_named(name)
     try:
         await client.start_workflow(
@@ -111,6 +119,7 @@ async def _start(client: Client, name: str, message: CaseInput) -> bool:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             search_attributes=TypedSearchAttributes([SearchAttributePair(CASE_KIND, kind.name)]),
             static_summary=f"{kind.label} case",
+            start_delay=delay or None,
         )
     except WorkflowAlreadyStartedError:
         return False
