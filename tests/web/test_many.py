@@ -113,7 +113,7 @@ async def test_a_case_that_was_kept_and_not_started_is_started_by_the_same_file(
     file = read_intakes(DISPOSITION, directives(*know(apart, 3)), utc_now(), file_name="many.csv")
     openings = ManyOpenings(apart)
 
-    async def unanswered(*_: object) -> list[object]:
+    async def unanswered(*_: object, **__: object) -> list[object]:
         return []
 
     with monkeypatch.context() as patch:
