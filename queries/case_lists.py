@@ -55,7 +55,7 @@ class CaseFilter:
         status: of the case.
         kind: of the case.
         state: of an agreement that it touches, in two letters.
-        district: the name of an LEA of an agreement that it touches.
+        district: the name of an LEA of an agreement that it touches; with a state, of an agreement in that state.
         vendor: the key (``models.columns.lookup_key``) of a holder of data whose word it awaits.
         assignee: the account in whose charge it is, or ``NOBODY``.
         overdue: whether something in it is overdue.

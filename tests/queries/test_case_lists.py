@@ -62,11 +62,17 @@ class Kept:
         return (
             which.status in (None, self.status)
             and which.kind in (None, self.kind)
-            and (which.state is None or which.state in self.states)
-            and (which.district is None or which.district.removeprefix("District ") in self.states)
+            and self._touches(which)
             and which.assignee in (None, self.assignee or NOBODY)
             and (which.vendor is None or self._awaits(which.vendor))
             and (not which.overdue or any(due < NOW for due in self.open_dues))
+        )
+
+    def _touches(self, which: CaseFilter) -> bool:
+        """Whether one of its agreements is of the state and of the district that are asked for, if any is."""
+        nothing_asked = which.state is None and which.district is None
+        return nothing_asked or any(
+            which.state in (None, state) and which.district in (None, f"District {state}") for state in self.states
         )
 
     def _awaits(self, vendor: str) -> bool:
