@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field
 
-from cases.acts import Act, Add, ConfirmDone, Made, Reason, SetDate, TakeAct
+from cases.acts import Act, Add, ConfirmDone, Made, Reason, TakeAct
 from cases.anchors import check_days, check_instant
 from cases.certificate import BACKUPS_EXPIRE
 from cases.intake import Intake, Person, Text, person_problems
@@ -376,26 +376,13 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
         case Add():
             raise Refused("A directive is for one agreement.", next_step="Open a case for each directive.")
         case _:
-            check_disposal(message, now, BY_THEIR_ACTS)
+            check_restored(message, now)
 
 
-def check_disposal(message: TakeAct, now: datetime, by_their_acts: Mapping[str, str]) -> None:
-    """What makes an act senseless in any case whose holders dispose of data.
-
-    ``by_their_acts`` are the dated facts to which more belongs than a date, each with what gives it.
-    """
-    match message.act:
-        case Restored(restored_at=restored_at):
-            if problem := check_instant("restored_at", restored_at, now):
-                raise problem
-        case SetDate(name=name) if name in by_their_acts:
-            raise Refused(
-                f"More than a date belongs to {name!r}.",
-                where="name",
-                next_step=f"It is given by {by_their_acts[name]}.",
-            )
-        case _:
-            return
+def check_restored(message: TakeAct, now: datetime) -> None:
+    """What makes an act senseless in any case whose holders dispose of data: nothing is restored in the future."""
+    if isinstance(message.act, Restored) and (problem := check_instant("restored_at", message.act.restored_at, now)):
+        raise problem
 
 
 def _check_extension(state: CaseState, directed: date, now: datetime) -> None:
@@ -478,6 +465,7 @@ DISPOSITION = Kind(
     holders_because="{lea} has directed {whom} to dispose of student data under the agreement {agreement}.",
     holders_document=CONFIRMATION,
     only_by=WRITTEN_BY_ITSELF,
+    dates_by=BY_THEIR_ACTS,
     workflow="workflows.disposition:DispositionWorkflow",
     records="records.disposition",
     prepares="records.disposition:prepare_intake",

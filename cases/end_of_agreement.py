@@ -25,7 +25,7 @@ from cases.disposition import (
     AddHolder,
     HolderAct,
     Restored,
-    check_disposal,
+    check_restored,
     take_holder_act,
 )
 from cases.intake import Intake, Text
@@ -97,7 +97,7 @@ def check(message: TakeAct, _: CaseState, now: datetime) -> None:
         case Add():
             raise Refused("One agreement ends at a time.", next_step="Each end has a case of its own.")
         case _:
-            check_disposal(message, now, BY_THEIR_ACTS | OF_THE_AGREEMENT)
+            check_restored(message, now)
 
 
 def take(message: TakeAct, state: CaseState) -> None:
@@ -150,6 +150,7 @@ END_OF_AGREEMENT = Kind(
     holders_because="The agreement {agreement} of {lea} with {whom} has ended, so its student data is disposed of.",
     holders_document=CONFIRMATION,
     only_by=WRITTEN_BY_ITSELF,
+    dates_by=BY_THEIR_ACTS | OF_THE_AGREEMENT,
     workflow="workflows.end_of_agreement:EndOfAgreementWorkflow",
     records="records.end_of_agreement",
     prepares="records.end_of_agreement:prepare_intake",

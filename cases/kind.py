@@ -77,6 +77,8 @@ class Kind:
         holders_because: why each holder is asked, with ``{lea}``, ``{whom}`` and ``{agreement}`` in it.
         holders_document: the content element that the case itself writes once every holder has confirmed.
         only_by: the content elements that nobody tells or adds as others are, each with what is said to whoever tries.
+        dates_by: the dated facts to which more belongs than a date, so that ``date`` does not give them, each with what
+            does.
         for_families: whether what its notices' links lead to is for telling families.
         keeps_data: whether the data of its agreements is kept while such a case is open, so that no disposal of it goes
             on (``records/keeping.py``).
@@ -123,6 +125,7 @@ class Kind:
     holders_because: str = ""
     holders_document: str | None = None
     only_by: Mapping[str, str] = field(default_factory=dict)
+    dates_by: Mapping[str, str] = field(default_factory=dict)
     for_families: bool = False
     keeps_data: bool = False
     passes_on: str | None = None

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field
 
-from cases.acts import Act, Add, Clause, Impossible, Learn, Reason, SetDate, TakeAct
+from cases.acts import Act, Add, Clause, Reason, TakeAct
 from cases.anchors import check_days, check_instant, earliest_of
 from cases.intake import Intake, Person, Text, person_problems
 from cases.kind import Kind
@@ -33,7 +33,10 @@ BY_THEIR_ACTS = {CORRECTED: "correct", LEA_ASKED: "put-question", LEA_ANSWERED: 
 """The dated facts that only an act of their own gives, since more belongs to them than a date."""
 
 CORRECTION_DATE, CONFIRMATION = "correction_date", "correction_confirmation"
-"""The content elements that the LEA is told once a correction is recorded, and never before: when, and what."""
+TOLD_BY_CORRECTING = dict.fromkeys(
+    (CORRECTION_DATE, CONFIRMATION), "This is told once the correction is recorded, and by nobody before."
+)
+"""What the LEA is told of a correction, when and what: its record alone gives it."""
 
 ASKS, STUDENT, REQUEST, REQUESTED_BY = "asks", "student", "request", "requested_by"
 QUESTION, ANSWER = "question", "answer"
@@ -242,18 +245,6 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
             raise Refused("No question is open.", next_step="Record what the LEA was asked first.")
         case RecordAnswer(answered_at=answered_at):
             _check_happened("answered_at", answered_at, state, now, LEA_ASKED)
-        case SetDate(name=name) if name in BY_THEIR_ACTS:
-            raise Refused(
-                f"More than a date belongs to {name!r}.",
-                where="name",
-                next_step=f"It is given by {BY_THEIR_ACTS[name]}.",
-            )
-        case Learn(element=element) | Impossible(element=element) if element in (CORRECTION_DATE, CONFIRMATION):
-            raise Refused(
-                "This is told once the correction is recorded, and by nobody before.",
-                where="element",
-                next_step="Record the correction.",
-            )
         case Add():
             raise Refused("A request is for one agreement.", next_step="Open a case for each agreement.")
         case _:
@@ -319,6 +310,8 @@ PARENT_ACCESS = Kind(
     take=take,
     offers=offers,
     ahead=frozenset({ANSWER_BY}),
+    only_by=TOLD_BY_CORRECTING,
+    dates_by=BY_THEIR_ACTS,
     order=((REVIEW_REQUESTED, ANSWER_BY), (CORRECTION_REQUESTED, CORRECTED)),
     shown={
         ASKS: "What is asked",

@@ -137,6 +137,12 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
 def _check_date(kind: Kind, act: SetDate, state: CaseState, now: datetime) -> None:
     _refuse_unopened(state)
     anchor = act.anchor
+    if anchor.name in kind.dates_by:
+        raise Refused(
+            f"More than a date belongs to {anchor.name!r}.",
+            where="name",
+            next_step=f"It is given by {kind.dates_by[anchor.name]}.",
+        )
     ahead = anchor.name in kind.ahead or (kind.looks_ahead and anchor.name in state.vocabulary.ahead)
     check_anchor(anchor, state.vocabulary, now, ahead=ahead)
     known = state.anchors.get(anchor.name)
