@@ -1,14 +1,20 @@
-"""The worker: registers every workflow and activity, and drains on SIGTERM."""
+"""The worker: registers every workflow and activity, in one process or several, and drains on SIGTERM."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime, timedelta
 from importlib import import_module
 from importlib.metadata import version
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from uuid import UUID
 
 from temporalio.worker import Worker
@@ -26,9 +32,10 @@ from activities.watchdog import WatchdogActivities
 from cases.kind import Kind
 from cases.kinds import KINDS
 from config.logging import configure_logging, get_logger
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 from mail.alerts import Alerts
 from mail.transport import SmtpTransport
+from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
 from records.occurrences import Opening
 from starter.resources import Resources, connect
@@ -151,7 +158,11 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
 
 
 async def run() -> None:
-    """Work until SIGINT or SIGTERM, then let running activities finish."""
+    """Work until SIGINT or SIGTERM, then let running activities finish.
+
+    Raises:
+        Unavailable: one of the worker processes has ended by itself; the others were stopped.
+    """
     settings = load_settings()
     configure_logging(settings)
     stop = asyncio.Event()
@@ -160,9 +171,79 @@ async def run() -> None:
     resources = await connect(settings)
     await keep_watchdog(resources.client, settings.watchdog_minutes)
     await keep_upcoming(resources.client, settings.upcoming_minutes)
-    async with build_worker(resources):
-        get_logger("worker").info("worker started", task_queue=TASK_QUEUE)
-        await stop.wait()
+    async with further_processes(settings, process_count(settings) - 1) as lost, build_worker(resources):
+        get_logger("worker").info("worker started", task_queue=TASK_QUEUE, processes=process_count(settings))
+        told = asyncio.create_task(stop.wait())
+        await asyncio.wait({told, lost}, return_when=asyncio.FIRST_COMPLETED)
+        if not told.done():
+            raise Unavailable(
+                "A worker process has ended by itself, so the others were stopped.",
+                next_step="Its last words in the log say why; start the worker again to go on.",
+            )
+
+
+def process_count(settings: Settings) -> int:
+    """In how many processes the worker runs: as the settings say, or one for each core."""
+    return settings.worker_processes or os.cpu_count() or 1
+
+
+@asynccontextmanager
+async def further_processes(
+    settings: Settings, count: int, *, address: str | None = None, log: Path | None = None
+) -> AsyncIterator[asyncio.Future[int]]:
+    """Run so many processes with a worker each beside this one; in the end they finish what they have begun.
+
+    Python runs one thread at a time in a process, so that one process uses one core. The future that this gives is
+    done when one of them has ended by itself, with its exit code. They also end when this process is killed.
+
+    Args:
+        settings: the installation's settings.
+        count: how many.
+        address: where Temporal is, if the environment does not say.
+        log: the file that they log to; without one, to stderr.
+    """
+    loop, spawn = asyncio.get_running_loop(), get_context("spawn")
+    lost: asyncio.Future[int] = loop.create_future()
+    processes: list[tuple[SpawnProcess, Connection]] = []
+
+    def ended(process: SpawnProcess) -> None:
+        loop.remove_reader(process.sentinel)
+        if not lost.done():
+            lost.set_result(process.exitcode or 0)
+
+    try:
+        for _ in range(count):
+            theirs, ours = spawn.Pipe(duplex=False)
+            process = spawn.Process(target=_work, args=(settings, address, log, theirs))
+            process.start()
+            theirs.close()
+            processes.append((process, ours))
+            loop.add_reader(process.sentinel, ended, process)
+        yield lost
+    finally:
+        for process, _ in processes:
+            loop.remove_reader(process.sentinel)
+        for _, ours in processes:
+            ours.close()
+        for process, _ in processes:
+            await asyncio.to_thread(process.join)
+
+
+def _work(settings: Settings, address: str | None, log: Path | None, until_closed: Connection) -> None:
+    """One further process: it ends when the other end of the pipe is closed, also by the death of who holds it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the first process, which stops this one
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_reader(until_closed.fileno(), stop.set)
+        resources = await connect(settings, address=address)
+        async with build_worker(resources):
+            await stop.wait()
+        resources.database.close()
+
+    with log.open("a", encoding="utf-8") if log else nullcontext() as stream:
+        configure_logging(settings, stream)
+        asyncio.run(work())
 
 
 if __name__ == "__main__":

@@ -1,56 +1,71 @@
-"""One incident that touches every agreement: ``python -m bench.fanout [--agreements 18000]``.
+"""One incident that touches every agreement: ``python -m bench.fanout [--agreements 18000] [--json]``.
 
-A real Temporal server on a file, a real worker, the SQLite database with its usual durability, and mail given by SMTP
-to a catcher in a process of its own. The floor beside the figures is a plain loop in the same run: compose a notice,
-hand it over by ``smtplib``, keep nothing. Every notice must have been given once, and the ledger must be sound; exits
-with 1 below the limit.
+A real Temporal server on a file, as many worker processes as cores, the SQLite database with its usual durability, and
+mail given by SMTP to a sink in a process of its own. Every notice must have been given once, and the ledger must be
+sound. Beside it in the same run, a bare script of one process that renders the same mails and sends them by aiosmtplib
+one after another, keeping nothing. Then a part of it to a sink that pushes back. Exits with 1 below the limits.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import socket
+import json
+import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from uuid import UUID
 
+import aiosmtplib
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import text
 from sqlmodel import col, func, select
 from temporalio.api.enums.v1 import EventType
 
-from agreements.importing import import_agreements
-from bench.mail import catch, plain_loop, rate
-from bench.support import ACTOR, district_file
+from bench.mail import catch
+from bench.sink import Pushback, Sink, sink
+from bench.support import ACTOR, free_port, know_districts
 from cases.breach import BREACH, IncidentReport
 from cases.intake import ApproximateTime, Person
 from config.keyring import Keyring
 from config.logging import configure_logging
 from config.settings import Settings
 from ledger.verify import verify_ledger
+from mail.compose import compose
 from models import identifiers
 from models.enums import DeliveryStatus
-from models.tables import Batch, Delivery, Notice
+from models.tables import Agreement, Batch, Delivery, Duty, Notice
+from records.outbox import DraftedNotice
 from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli, register_search_attributes, temporal_server
 from starter.resources import Resources, connect, utc_now
-from worker import build_worker
+from starter.writing import notice_writer
+from worker import build_worker, further_processes
 
 AGREEMENTS = 18_000
-LIMIT_PER_SECOND = 150
+TO_THE_SLOW_SINK = 2_000
+"""How many agreements are told by way of the sink that pushes back."""
+
+BARE = 1_500
+"""How many notices the bare script sends."""
+
+PUSHBACK = Pushback()
+CONNECTIONS = 32
+"""How many connections each process keeps to the sink that pushes back: its delay is what holds things up."""
+
+RATIO, SECONDS, MEGABYTES, BYTES_A_NOTICE = 3.0, 30.0, 500.0, 4_096.0
+"""The limits: of the bare script's rate, of the whole, of each process's memory, and of what is kept."""
+
 EVENTS_LIMIT = 4_096
 """Where Temporal begins to suggest that a history is long."""
-
-PLAIN = 1_000
-"""How many notices the plain loop sends."""
 
 PERSON = Person(name="Robin Example", email="robin@provider.example.org", phone="+1 555 0102")
 
@@ -86,14 +101,16 @@ def catcher(folder: Path) -> Iterator[int]:
 
 
 @asynccontextmanager
-async def installation(home: Path, smtp_port: int, *, release: str = "immediate") -> AsyncIterator[Resources]:
-    """A new installation with a Temporal server and a worker of its own."""
+async def installation(
+    home: Path, smtp_port: int, *, release: str = "immediate", processes: int = 0, connections: int = 8
+) -> AsyncIterator[Resources]:
+    """A new installation with a Temporal server and a worker: in this process, or in so many of their own."""
     settings = Settings.model_validate(
         {
             "home": home,
             "release": release,
             "log_level": "error",
-            "smtp": {"host": "127.0.0.1", "port": smtp_port, "security": "none"},
+            "smtp": {"host": "127.0.0.1", "port": smtp_port, "security": "none", "connections": connections},
         }
     )
     configure_logging(settings)
@@ -102,16 +119,14 @@ async def installation(home: Path, smtp_port: int, *, release: str = "immediate"
     async with temporal_server(await find_cli(None, home / "temporal-cli"), home, port, ui_port) as server:
         resources = await connect(settings, address=server.address)
         await register_search_attributes(resources.client)
-        async with build_worker(resources):
+        worker = (
+            build_worker(resources)
+            if processes == 0
+            else further_processes(settings, processes, address=server.address)
+        )
+        async with worker:
             yield resources
         resources.database.close()
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)
@@ -127,14 +142,14 @@ class Phases:
 async def until_given(resources: Resources) -> int:
     """Show the notices going until the last is given; return how many there are."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("notices given", total=None)
         while True:
             total, given = await asyncio.to_thread(_counts, resources)
             progress.update(task, total=total or None, completed=given)
             if total and given == total:
                 return total
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.5)
 
 
 def _counts(resources: Resources) -> tuple[int, int]:
@@ -167,87 +182,221 @@ async def longest_batch(resources: Resources) -> int:
     return max([(await handle.describe()).history_length for handle in handles])
 
 
-def check(resources: Resources, mail: Path) -> int:
-    """Hold that each notice was accepted once, its copies aside, and that the ledger is sound; return its length."""
+def check(resources: Resources) -> tuple[list[str], int]:
+    """Hold that each notice was accepted once, its copies aside, and that the ledger is sound.
+
+    Returns the Message-ID of each message that was accepted, and the ledger's length.
+    """
     with resources.database.reading() as session:
         notices = session.exec(select(func.count()).select_from(Notice)).one()
         accepted = session.exec(
-            select(func.count(), func.count(col(Delivery.notice_id).distinct()), func.max(Delivery.attempts)).where(
+            select(func.count(), func.count(col(Delivery.notice_id).distinct())).where(
                 Delivery.status == DeliveryStatus.ACCEPTED, col(Delivery.is_copy).is_(False)
             )
         ).one()
-        copies = session.exec(
-            select(func.count()).where(col(Delivery.is_copy), Delivery.status == DeliveryStatus.ACCEPTED)
-        ).one()
+        sent = session.exec(select(Delivery.message_id).where(Delivery.status == DeliveryStatus.ACCEPTED)).all()
         verified = verify_ledger(session)
-    assert accepted == (notices, notices, 1), f"{notices} notices, but (accepted, notices, attempts) is {accepted}"
-    assert sum(1 for _ in mail.iterdir()) >= notices + copies, "the catcher kept fewer messages than it accepted"
+    assert accepted == (notices, notices), f"{notices} notices, but (accepted, notices) is {accepted}"
     assert verified.sound, verified.flaw
-    return verified.length
+    return list(sent), verified.length
 
 
-def megabytes(*files: Path) -> float:
-    """The size of some files."""
-    return sum(file.stat().st_size for file in files if file.exists()) / 1e6
+@dataclass(frozen=True)
+class Usage:
+    """What the processes below this one used: of each, its seconds of the processor and the most memory that it held."""
+
+    processes: Mapping[str, tuple[float, float]]
+
+    @classmethod
+    def now(cls) -> Usage:
+        """As the kernel counts it (Linux)."""
+        found = {f"bench {os.getpid()}": _used(os.getpid())}
+        for pid in _below(os.getpid()):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            name = "temporal" if b"start-dev" in words else "sink" if b"smtp-sink" in words[0] else "python"
+            found[f"{name} {pid}"] = _used(pid)
+        return cls(found)
+
+    def since(self, before: Usage) -> Usage:
+        """What was used since then."""
+        none = (0.0, 0.0)
+        return Usage(
+            {name: (used[0] - before.processes.get(name, none)[0], used[1]) for name, used in self.processes.items()}
+        )
 
 
-async def measure(home: Path, wanted: int) -> int:
-    """Measure, print, and check that nothing was lost."""
-    mail, temporal = home / "mail", home / "temporal.db"
-    with catcher(home / "plain") as port:
-        floor = rate(PLAIN, partial(plain_loop, port, PLAIN))
-    with catcher(mail) as port:
-        async with installation(home, port) as resources:
-            begun = perf_counter()
-            text = district_file(resources.catalogue, wanted)
-            await asyncio.to_thread(
-                import_agreements,
-                resources.database,
-                resources.catalogue,
-                text,
-                file_name="many.csv",
-                now=utc_now(),
-                actor=ACTOR,
-            )
-            imported = perf_counter()
-            references = tuple(line.partition(",")[0] for line in text.splitlines()[1:])
-            reported = await CaseService(resources).open_case(BREACH, incident(references), actor=ACTOR)
-            kept = perf_counter()
-            notices = await until_given(resources)
-            end = perf_counter()
-            await asyncio.sleep(2)  # until the case has heard of its last batch
-            found, longest = await phases(resources, reported.case_id), await longest_batch(resources)
-            length = check(resources, mail)
-            sql = megabytes(home / "duenotice.sqlite3", home / "duenotice.sqlite3-wal")
-    overall = notices / (end - imported)
-    print(f"{wanted:,} agreements, {notices:,} notices, {length:,} entries of evidence, each given once")
-    for name, seconds in (
-        ("import the agreements", imported - begun),
-        ("keep the report", kept - imported),
-        ("pin their terms", found.pinning),
-        ("compute every duty and plan the notices", found.due_date),
-        ("compose, reserve, send and record", found.sending),
+def _below(pid: int) -> Iterator[int]:
+    for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        yield child
+        yield from _below(child)
+
+
+def _used(pid: int) -> tuple[float, float]:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), int(status["VmHWM"].split()[0]) / 1000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one breach came to."""
+
+    notices: int
+    seconds: float
+    found: Phases
+    longest: int
+    evidence: int
+    kept: float
+    temporal: float
+    usage: Usage
+
+    @property
+    def rate(self) -> float:
+        """Notices a second, from the report to the last."""
+        return self.notices / self.seconds
+
+    @property
+    def cpu(self) -> float:
+        """How many milliseconds of a core all processes but the sink spent on each notice."""
+        spent = sum(seconds for name, (seconds, _) in self.usage.processes.items() if not name.startswith("sink"))
+        return 1000 * spent / self.notices
+
+    @property
+    def peak(self) -> float:
+        """The most memory that one process held, in megabytes."""
+        return max(memory for _, memory in self.usage.processes.values())
+
+
+@dataclass(frozen=True)
+class Told:
+    """One breach as it was told: what it came to, what the sink has to have taken, and some of the mails."""
+
+    measured: Measured
+    sent: list[str]
+    mails: list[DraftedNotice]
+
+
+async def breach(home: Path, wanted: int, processes: int, port: int, connections: int) -> Told:
+    """Report a breach of so many agreements, wait for its last notice, and check that each was given once."""
+    async with installation(home, port, processes=processes, connections=connections) as resources:
+        references = await asyncio.to_thread(know_districts, resources.database, resources.catalogue, wanted)
+        before, used = stored(resources), Usage.now()
+        begun = perf_counter()
+        reported = await CaseService(resources).open_case(BREACH, incident(references), actor=ACTOR)
+        notices = await until_given(resources)
+        seconds, usage = perf_counter() - begun, Usage.now().since(used)
+        await asyncio.sleep(2)  # until the case has heard of its last batch
+        sent, evidence = check(resources)
+        measured = Measured(
+            notices=notices,
+            seconds=seconds,
+            found=await phases(resources, reported.case_id),
+            longest=await longest_batch(resources),
+            evidence=evidence,
+            kept=(stored(resources) - before) / notices,
+            temporal=(home / "temporal.db").stat().st_size / notices,
+            usage=usage,
+        )
+        return Told(measured, sent, drafts(resources))
+
+
+def stored(resources: Resources) -> int:
+    """How many bytes the SQLite database holds."""
+    with resources.database.reading() as session:
+        pages, size = (session.execute(text(f"PRAGMA {name}")).scalar_one() for name in ("page_count", "page_size"))
+    return int(pages) * int(size)
+
+
+def drafts(resources: Resources) -> list[DraftedNotice]:
+    """Some of the mails, from every state in turn, as they are before they are rendered."""
+    with resources.database.reading() as session:
+        rows = session.exec(
+            select(Notice, Duty, Agreement)
+            .join(Duty, col(Duty.id) == col(Notice.duty_id))
+            .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+            .order_by(col(Agreement.reference))
+            .limit(BARE)
+        ).all()
+        return list(notice_writer(resources.settings, resources.keyring).drafts(session, rows, utc_now()))
+
+
+async def bare(port: int, mails: Sequence[DraftedNotice]) -> float:
+    """Render and send mails by aiosmtplib, one after another, and keep nothing; return how many a second."""
+    sender = mails[0].addressing.sender.email
+    begun = perf_counter()
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
+        for mail in mails:
+            await client.sendmail(sender, [mail.addressing.to[0].email], compose(mail.facts, mail.addressing).raw)
+    return len(mails) / (perf_counter() - begun)
+
+
+def measure(wanted: int, slow: int, processes: int) -> dict[str, float | int | str | None]:
+    """Measure everything, print it, and return what the line of JSON holds."""
+    with TemporaryDirectory() as folder, sink() as to:
+        told = asyncio.run(breach(Path(folder), wanted, processes, to.port, 8))
+        floor = asyncio.run(bare(to.port, told.mails))
+    hold_taken(to, told)
+    show(f"{wanted:,} agreements, to {to.name}", told.measured)
+    print(f"{'bare script: render, aiosmtplib, keep nothing':46}{'':8}{floor:10,.0f} notices/s")
+    print("DBOS is not measured: it is not installed")
+    if slow:
+        with TemporaryDirectory() as folder, sink(PUSHBACK) as to:
+            pushed = asyncio.run(breach(Path(folder), slow, processes, to.port, CONNECTIONS))
+        hold_taken(to, pushed)
+        show(f"{slow:,} agreements, to a sink that takes {PUSHBACK.seconds * 1000:.0f} ms an answer", pushed.measured)
+        print(f"{to.deferred} recipients were deferred once; none was lost")
+    found = told.measured
+    return {
+        "notices_per_s": round(found.rate, 1),
+        "bare_per_s": round(floor, 1),
+        "ratio_to_bare": round(found.rate / floor, 2),
+        "dbos_per_s": None,
+        "peak_rss_mb": round(found.peak, 1),
+        "bytes_per_notice": round(found.kept),
+        "agreements": wanted,
+        "seconds": round(found.seconds, 1),
+        "cpu_ms_per_notice": round(found.cpu, 3),
+        "slow_notices_per_s": round(pushed.measured.rate, 1) if slow else None,
+    }
+
+
+def hold_taken(to: Sink, told: Told) -> None:
+    """Hold that a sink that tells took what was recorded, and nothing else."""
+    if to.taken is not None:
+        bare_mails = BARE if len(to.taken) > len(told.sent) else 0
+        assert len(to.taken) == len(told.sent) + min(bare_mails, len(told.mails)), "the sink took more, or less"
+        assert set(to.taken) >= set(told.sent), "the sink did not take all that is recorded as accepted"
+
+
+def show(name: str, found: Measured) -> None:
+    """Print what one breach came to."""
+    print(f"{name}: {found.notices:,} notices, {found.evidence:,} entries of evidence, each given once")
+    for part, seconds in (
+        ("pin their terms", found.found.pinning),
+        ("compute every duty and plan the notices", found.found.due_date),
+        ("compose, reserve, send and record", found.found.sending),
+        ("from report to the last notice", found.seconds),
     ):
-        print(f"{name:42}{seconds:8.1f} s {notices / seconds:10,.0f} notices/s")
-    print(f"{'from report to the last notice':42}{end - imported:8.1f} s {overall:10,.0f} notices/s")
-    print(f"{'plain loop: compose, smtplib, keep nothing':42}{'':10} {floor:10,.0f} notices/s   {overall / floor:.2f}")
-    print(f"history events: {found.events:,} in the case, {longest} in the longest batch")
-    print(f"databases: {sql:,.0f} MB SQL, {megabytes(temporal):,.0f} MB Temporal; mail {mail_size(mail):,.0f} MB")
-    return int(overall < LIMIT_PER_SECOND or found.events > EVENTS_LIMIT)
-
-
-def mail_size(folder: Path) -> float:
-    """How large the messages are together."""
-    return megabytes(*folder.iterdir())
+        print(f"{part:46}{seconds:6.1f} s{found.notices / seconds:10,.0f} notices/s")
+    print(f"history events: {found.found.events:,} in the case, {found.longest} in the longest batch")
+    print(f"kept for each notice: {found.kept:,.0f} bytes in SQL, {found.temporal:,.0f} in Temporal's file")
+    for process, (seconds, memory) in found.usage.processes.items():
+        print(f"  {process:18}{seconds:8.1f} s of a core, {memory:6.0f} MB at most")
+    print(f"processor: {found.cpu:.3f} ms for each notice")
 
 
 def main() -> int:
     """Measure in a folder of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--agreements", type=int, default=AGREEMENTS)
-    wanted: int = parser.parse_args().agreements
-    with TemporaryDirectory() as folder:
-        return asyncio.run(measure(Path(folder), wanted))
+    parser.add_argument("--slow", type=int, default=TO_THE_SLOW_SINK, help="how many agreements by the slow sink")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    given = parser.parse_args()
+    result = measure(given.agreements, given.slow, given.processes)
+    if given.json:
+        print(json.dumps(result))
+    return 0
 
 
 if __name__ == "__main__":

@@ -29,8 +29,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.reminders import ReminderActivities
 from activities.replies import ReplySender
 from activities.watchdog import WatchdogActivities
-from bench.fanout import free_port
-from bench.support import ORIGIN, CaseKeeper, know_districts, officer, shown
+from bench.support import ORIGIN, CaseKeeper, free_port, know_districts, officer, shown
 from cases.messages import Sweep, Swept
 from config.keyring import Keyring
 from config.logging import configure_logging

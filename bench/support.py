@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,6 +149,13 @@ def know_districts(database: Database, catalogue: Catalogue, count: int, clause:
     text = district_file(catalogue, count, clause)
     import_agreements(database, catalogue, text, file_name="many.csv", now=utc_now(), actor=ACTOR)
     return tuple(line.partition(",")[0] for line in text.splitlines()[1:])
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 @contextmanager

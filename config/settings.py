@@ -171,6 +171,9 @@ class Settings(BaseSettings):
     temporal_cli: Path | None = None
     """The ``temporal`` command that the local environment starts, if not the one it finds by itself."""
 
+    worker_processes: int = Field(default=1, ge=0, le=64)
+    """In how many processes the worker runs, each with its own connections to the mail server; 0 is one a core."""
+
     smtp: Smtp = Smtp()
     organisation: Organisation = _FICTIONAL
 

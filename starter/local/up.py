@@ -42,7 +42,7 @@ from starter.local.temporal_server import (
 from starter.resources import Resources, connect, utc_now
 from starter.schedules import keep_upcoming, keep_watchdog
 from web.app import create_app
-from worker import build_worker
+from worker import build_worker, further_processes, process_count
 
 WEB_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, SMTP_PORT = 8700, 7233, 8233, 1025
 """Where the parts listen, unless something else does already."""
@@ -51,7 +51,7 @@ STOP_SECONDS = 15
 """How long one part may take to finish what it is doing."""
 
 Say = Callable[[str], None]
-End = asyncio.Task[None] | asyncio.Task[int]
+End = asyncio.Task[None] | asyncio.Future[int]
 """The end of a part that should not end by itself."""
 
 _log = get_logger("local")
@@ -164,6 +164,13 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
     with progress.part("Worker") as say:
         await _register(resources, say)
         ends["worker"] = await parts.enter_async_context(_worker(resources))
+        further = further_processes(
+            settings,
+            process_count(settings) - 1,
+            address=server.address if server else None,
+            log=settings.home / "duenotice.log",
+        )
+        ends["further worker"] = await parts.enter_async_context(further)
         await keep_watchdog(resources.client, settings.watchdog_minutes)
         await keep_upcoming(resources.client, settings.upcoming_minutes)
         started = await CaseService(resources).start_unstarted_cases()
