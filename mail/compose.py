@@ -10,7 +10,7 @@ import re
 import textwrap
 from binascii import b2a_qp
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.header import Header
@@ -18,7 +18,7 @@ from email.utils import format_datetime
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
@@ -37,6 +37,8 @@ _TEXT_WIDTH = 72
 _HEADER_WIDTH = 78
 _LONGEST_PLAIN = 60
 _BLANK_LINES = re.compile(r"\n{3,}")
+_ODD_SPACES = re.compile(r"  |[^\S ]|^ | $")
+"""What only ``textwrap`` breaks as it should: runs of spaces, and white space of other kinds."""
 _ONLY_DASHES = re.compile(r"^-+$", re.MULTILINE)
 
 
@@ -76,26 +78,41 @@ def compose(facts: NoticeFacts, addressing: Addressing, *, test: bool = False) -
     The Date header is the instant of the notice; RFC 3834 marks the message as sent by a machine, so that
     out-of-office programs stay silent.
     """
-    text, html = (_Layout(facts, suffix, test=test) for suffix in ("txt", "html"))
-    subject = f"{'TEST, no notice: ' if test else ''}{text.heading}: {facts.reader} ({facts.case_reference})"
-    plain = _BLANK_LINES.sub("\n\n", text.render(subject))
-    shown = html.render(subject)
+    rendered = render(facts, test=test)
     return compose_message(
         addressing,
-        subject,
-        plain,
-        shown,
+        rendered.subject,
+        rendered.text,
+        rendered.html,
         contact=facts.sender.contact,
         at=facts.noticed_at,
         follows=facts.follows.message_id if facts.follows else None,
     )
 
 
+@dataclass(frozen=True)
+class Rendered:
+    """What a notice says in its subject and in its two layouts."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def render(
+    facts: NoticeFacts, *, test: bool = False, environments: Mapping[str, Environment] | None = None
+) -> Rendered:
+    """Write what a notice says, by the templates of other environments where any are given."""
+    written_by = environments or ENVIRONMENTS
+    text, html = (_Layout(facts, suffix, written_by[suffix], test=test) for suffix in ("txt", "html"))
+    subject = f"{'TEST, no notice: ' if test else ''}{text.heading}: {facts.reader} ({facts.case_reference})"
+    return Rendered(subject, _BLANK_LINES.sub("\n\n", text.render(subject)), html.render(subject))
+
+
 class _Layout:
     """One notice in one of the two layouts, with the words of its first clause."""
 
-    def __init__(self, facts: NoticeFacts, suffix: str, *, test: bool) -> None:
-        environment = _ENVIRONMENTS[suffix]
+    def __init__(self, facts: NoticeFacts, suffix: str, environment: Environment, *, test: bool) -> None:
         self._template = environment.get_template(f"{facts.template}.{suffix}.j2")
         values: dict[str, Any] = {
             "facts": facts,
@@ -129,7 +146,7 @@ def _nothing() -> None:
 
 def rendered(template: str, suffix: str, values: Mapping[str, Any]) -> str:
     """One of the two layouts of a letter that is no notice, from the templates of its name."""
-    page = _ENVIRONMENTS[suffix].get_template(f"{template}.{suffix}.j2").render(values)
+    page = ENVIRONMENTS[suffix].get_template(f"{template}.{suffix}.j2").render(values)
     return _BLANK_LINES.sub("\n\n", page) if suffix == "txt" else page
 
 
@@ -147,6 +164,28 @@ def compose_message(
 
     ``follows`` is the Message-ID of the one that it follows.
     """
+    bodies = Bodies(quoted(text), quoted(html))
+    raw = message_of(addressing, subject, bodies, contact=contact, at=at, follows=follows)
+    return ComposedNotice(subject=subject, text=text, html=html, raw=raw)
+
+
+class Bodies(NamedTuple):
+    """The two layouts of a letter as they stand in its message."""
+
+    text: bytes
+    html: bytes
+
+
+def message_of(
+    addressing: Addressing,
+    subject: str,
+    bodies: Bodies,
+    *,
+    contact: ContactPerson,
+    at: datetime,
+    follows: str | None = None,
+) -> bytes:
+    """The message around the two layouts of a letter."""
     headers = [
         _mailboxes("From", (addressing.sender,)),
         _mailboxes("Reply-To", (Mailbox(name=contact.name, email=contact.email),)),
@@ -163,24 +202,25 @@ def compose_message(
     ]
     # "=_" cannot occur in quoted-printable, so the boundary cannot occur in a body (RFC 2045, 6.7).
     boundary = f"=_{sha256(addressing.message_id.encode()).hexdigest()[:32]}"
-    raw = b"\r\n".join(
+    return b"\r\n".join(
         (
             "\r\n".join(headers).encode("ascii"),
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'.encode("ascii"),
             f"--{boundary}".encode("ascii"),
-            _part("plain", text),
+            _PART_HEAD % b"plain" + bodies.text,
             f"--{boundary}".encode("ascii"),
-            _part("html", html),
+            _PART_HEAD % b"html" + bodies.html,
             f"--{boundary}--\r\n".encode("ascii"),
         )
     )
-    return ComposedNotice(subject=subject, text=text, html=html, raw=raw)
 
 
-def _part(subtype: str, body: str) -> bytes:
-    """One body, UTF-8 as quoted-printable: 7-bit, in lines of at most 76 characters, and legible as it is."""
-    head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
-    return head.encode("ascii") + b2a_qp(body.replace("\n", "\r\n").encode(), istext=True)
+_PART_HEAD = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+
+
+def quoted(body: str) -> bytes:
+    """UTF-8 as quoted-printable, line by line: 7-bit, of at most 76 characters, and legible as it is."""
+    return b2a_qp(body.replace("\n", "\r\n").encode(), istext=True)
 
 
 def _mailboxes(header: str, mailboxes: Iterable[Mailbox]) -> str:
@@ -270,6 +310,8 @@ def wrap(text: str, indent: int = 0, first: str = "") -> str:
 def _filled(line: str, margin: str) -> str:
     if len(margin) + len(line) <= _TEXT_WIDTH:
         return f"{margin}{line}".rstrip()
+    if _ODD_SPACES.search(line) is None:
+        return margin + f"\n{margin}".join(_broken(line, _TEXT_WIDTH - len(margin)))
     return textwrap.fill(
         line,
         _TEXT_WIDTH,
@@ -278,6 +320,20 @@ def _filled(line: str, margin: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _broken(line: str, width: int) -> Iterator[str]:
+    """The line's words in lines of a width, as ``textwrap`` breaks them where one space stands between two words."""
+    start = 0
+    while len(line) - start > width:
+        end = line.rfind(" ", start, start + width + 1)
+        if end < 0:  # one word is longer than a line
+            end = line.find(" ", start + width)
+            if end < 0:
+                break
+        yield line[start:end]
+        start = end + 1
+    yield line[start:]
 
 
 def _outside(name: str) -> str | None:
@@ -310,4 +366,4 @@ def _environment() -> Environment:
 # One environment for each layout, not one that escapes by file name: the sentences that both layouts import must be
 # escaped in HTML, and Jinja decides that by the environment in which they were compiled.
 _HTML = _environment()
-_ENVIRONMENTS = {"html": _HTML, "txt": _HTML.overlay(autoescape=False)}
+ENVIRONMENTS = {"html": _HTML, "txt": _HTML.overlay(autoescape=False)}

@@ -31,8 +31,8 @@ _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.-]{1,64}@[A-Za-z0-9.-]{1,253}>")
 
 def clean_block(text: str) -> str:
     """Return ``text`` with ``\\n`` as its only control character and without bidirectional overrides."""
-    if text.isascii() and text.isprintable():
-        return text.rstrip()  # nearly every text: there is nothing to look for in it
+    if text.isascii() and text.replace("\n", "").isprintable():  # nearly every text: there is little to look for in it
+        return "\n".join(map(str.rstrip, text.split("\n"))).strip("\n")
     lines = _LINE_BREAKS.sub("\n", text).expandtabs(4).split("\n")
     return "\n".join(
         "".join(c for c in line if unicodedata.category(c) != "Cc" and c not in _REORDERING).rstrip() for line in lines

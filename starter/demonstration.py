@@ -87,7 +87,22 @@ def demonstrate(
     kind: NoticeKind = NoticeKind.NOTICE,
     also: str | None = None,
 ) -> NoticeFacts:
-    """What a notice under a clause says, with demonstration data.
+    """What a notice under a clause says, with demonstration data: that of ``demonstrated_draft``, as it is written."""
+    draft = demonstrated_draft(catalogue, sender, form, state, clause_id, kind=kind, also=also)
+    return write_facts(draft, catalogue, load_default_texts())
+
+
+def demonstrated_draft(
+    catalogue: Catalogue,
+    sender: Sender,
+    form: str,
+    state: str,
+    clause_id: str,
+    *,
+    kind: NoticeKind = NoticeKind.NOTICE,
+    also: str | None = None,
+) -> Draft:
+    """What a notice under a clause is written from, with demonstration data.
 
     Args:
         catalogue: where the clause is.
@@ -136,7 +151,7 @@ def demonstrate(
         follows=_earlier(terms, clause, anchors, zone, data) if not further else None,
         acknowledge_url=HttpUrl("https://notices.provider.example.org/n/0123456789"),
     )
-    return write_facts(_of_kind(draft, data, clause), catalogue, load_default_texts())
+    return _of_kind(draft, data, clause)
 
 
 def _of_kind(draft: Draft, data: Demonstration, clause: EffectiveClause) -> Draft:

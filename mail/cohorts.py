@@ -1,0 +1,424 @@
+"""Composing many notices that differ only in what is their recipient's own: byte for byte as ``mail.compose`` would.
+
+The first notice of a cohort is composed plainly. For the second, the cohort's skeleton is rendered: once, with a mark
+in place of each of the recipient's own facts. What has no mark in it is encoded then; for each recipient only the
+lines with marks are written. A filter that is given a mark, as one that wraps lines, waits for the recipient.
+
+A template that branches on a recipient's own text has no skeleton: asking a mark anything raises, and each of its
+notices is composed plainly; where it compares a recipient's date, so is each for whom that comes out otherwise than
+for the first. So is a cohort whose first notice does not come out of the skeleton as it was composed.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from functools import wraps
+from itertools import groupby
+from typing import Any, NoReturn, TypeAlias, cast
+
+from jinja2 import Environment, TemplateError
+from markupsafe import Markup, escape
+from pydantic import HttpUrl
+
+from mail.compose import ENVIRONMENTS, Addressing, Bodies, ComposedNotice, compose, message_of, quoted, render
+from mail.default_texts import DefaultTexts
+from mail.drafting import Draft, write_facts
+from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, NoticeFacts, clean_block, clean_line
+from terms.catalogue import Catalogue
+
+_MARK = re.compile("[\U000f0000-\U000ffffd]")
+"""A mark is one character of a plane that is for private use: escaping and cleaning leave it as it is."""
+
+_FIRST_MARK = 0xF0000
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+
+SAMPLES = 3
+"""How many notices of a cohort are composed plainly first: its skeleton has to give each of them as it is."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A notice as it was composed: what it gave, what it said would follow, and its bytes.
+
+    ``like`` are the bytes of the first notice of its cohort where that is another one: few lines differ.
+    """
+
+    given: tuple[str, ...]
+    lacking: tuple[str, ...]
+    raw: bytes
+    like: bytes | None = None
+
+
+class _Branches(Exception):
+    """A template asked something of a recipient's own fact, or only plain composition can judge such a fact."""
+
+
+class Cohorts:
+    """Composes notices, finding out which of them make a cohort."""
+
+    def __init__(self, catalogue: Catalogue, texts: DefaultTexts) -> None:
+        self._catalogue = catalogue
+        self._texts = texts
+        self._cohorts: list[_Cohort] = []
+
+    def write(self, draft: Draft, addressing: Addressing) -> Written:
+        """Compose one notice.
+
+        Raises:
+            ValueError: there is nothing to say, or a fact is not one that can be said.
+        """
+        common = _common(draft)
+        cohort = next((cohort for cohort in self._cohorts if cohort.common == common), None)
+        if cohort is None:
+            cohort = _Cohort(common, lambda draft: write_facts(draft, self._catalogue, self._texts))
+            self._cohorts.append(cohort)
+        return cohort.write(draft, addressing)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """A notice of a cohort that was composed plainly."""
+
+    draft: Draft
+    addressing: Addressing
+    composed: ComposedNotice
+
+
+class _Cohort:
+    """Notices that say the same but for what is their recipient's own."""
+
+    def __init__(self, common: Draft, facts: Callable[[Draft], NoticeFacts]) -> None:
+        self.common = common
+        self._facts = facts
+        self._samples: list[_Sample] = []
+        self._said: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self._skeleton: _Skeleton | None = None
+
+    def write(self, draft: Draft, addressing: Addressing) -> Written:
+        """Compose another notice of the cohort."""
+        first = self._samples[0].composed.raw if self._samples else None
+        with suppress(_Branches):
+            if self._skeleton:
+                return Written(*self._said, self._skeleton.fill(draft, addressing), like=first)
+        facts = self._facts(draft)
+        composed = compose(facts, addressing)
+        if len(self._samples) < SAMPLES:
+            self._said = _said(facts)
+            self._samples.append(_Sample(draft, addressing, composed))
+            if len(self._samples) == SAMPLES:
+                self._skeleton = self._made()
+        return Written(*self._said, composed.raw, like=first)
+
+    def _made(self) -> _Skeleton | None:
+        if any(_MARK.search(sample.composed.text + sample.composed.html) for sample in self._samples):
+            return None  # somebody typed a character that is a mark here
+        try:
+            skeleton = _Skeleton(self._facts, self._samples[0].draft)
+            same = all(skeleton.fill(each.draft, each.addressing) == each.composed.raw for each in self._samples)
+        except (_Branches, TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
+            return None  # what a template does with a mark cannot be foreseen
+        return skeleton if same else None
+
+
+def _said(facts: NoticeFacts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The elements that a notice gives, and those that it says will follow."""
+    given = tuple(element.id for element in facts.elements if element.status is not ElementStatus.NOT_YET_KNOWN)
+    return given, tuple(element.id for element in facts.elements if element.status in TO_FOLLOW)
+
+
+def _common(draft: Draft) -> Draft:
+    """What a draft says that is not its recipient's own, and how much of that there is."""
+    return replace(
+        draft,
+        reader="",
+        agreement=draft.agreement.model_copy(update=_OWN_OF_AGREEMENT),
+        lea="\n" * clean_block(draft.lea).count("\n"),
+        follows=_NOBODYS if draft.follows else None,
+        acknowledge_url=_NO_URL if draft.acknowledge_url else None,
+    )
+
+
+_NO_URL = HttpUrl("https://example.org/")
+_NOBODYS = EarlierNotice(message_id="<nobodys@example.org>", given_at=datetime.min.replace(tzinfo=UTC))
+_OWN_OF_AGREEMENT = {"reference": "", "provider": "", "lea": "", "signed_on": date.min}
+
+
+@dataclass(frozen=True)
+class _Own:
+    """What is a recipient's own in a notice, cleaned as its facts are."""
+
+    draft: Draft
+    reader: str
+    lea: list[str]
+    known: dict[str, object] = field(default_factory=dict)
+    """What stands in place of each mark, once it was worked out."""
+
+    @classmethod
+    def of(cls, draft: Draft) -> _Own:
+        reader, lea = clean_line(draft.reader), clean_block(draft.lea).split("\n")
+        if not (reader and all(lea)):
+            raise _Branches
+        return cls(draft, reader, lea)
+
+
+_Value: TypeAlias = Callable[[_Own], object]
+
+
+class _Skeleton:
+    """A cohort's notice with marks, rendered, and encoded as far as it can be.
+
+    Raises:
+        _Branches: a template asked something of a mark.
+    """
+
+    def __init__(self, facts: Callable[[Draft], NoticeFacts], draft: Draft) -> None:
+        self._marks = marks = _Marks(_Own.of(draft))
+        said = _marked(facts, draft, marks)
+        with marks.in_use():
+            rendered = render(said, environments=_WAITING)
+        self._contact, self._at = said.sender.contact, said.noticed_at
+        self._subject = rendered.subject
+        self._text, self._html = _Layout(rendered.text, marks), _Layout(Markup(rendered.html), marks)  # noqa: S704 (it was escaped as it was rendered)
+
+    def fill(self, draft: Draft, addressing: Addressing) -> bytes:
+        """The notice to one recipient.
+
+        Raises:
+            _Branches: only plain composition can judge what is its own.
+        """
+        own = _Own.of(draft)
+        if not self._marks.hold_for(own):
+            raise _Branches
+        subject = self._marks.filled(self._subject, own)
+        follows = draft.follows.message_id if draft.follows else None
+        bodies = Bodies(self._text.fill(own), self._html.fill(own))
+        return message_of(addressing, subject, bodies, contact=self._contact, at=self._at, follows=follows)
+
+
+def _marked(facts: Callable[[Draft], NoticeFacts], draft: Draft, marks: _Marks) -> NoticeFacts:
+    """The facts of a notice with a mark in place of each of its recipient's own; they are not validated again."""
+    count = clean_block(draft.lea).count("\n") + 1
+    lea = _Text("\n".join(marks.text(_line_of_lea(number)) for number in range(count)))
+    plain = facts(replace(draft, lea=str(lea)))
+    agreement = plain.agreement.model_copy(
+        update={
+            "reference": marks.text(lambda own: own.draft.agreement.reference),
+            "provider": marks.text(lambda own: own.draft.agreement.provider),
+            "lea": marks.text(lambda own: own.draft.agreement.lea),
+            "signed_on": marks.fact(lambda own: own.draft.agreement.signed_on),
+        }
+    )
+    changed: dict[str, object] = {
+        "reader": marks.text(lambda own: own.reader),
+        "agreement": agreement,
+        "elements": tuple(
+            element.model_copy(update={"value": lea}) if element.value == str(lea) else element
+            for element in plain.elements
+        ),
+    }
+    if plain.follows:
+        given_at = marks.fact(lambda own: own.draft.follows and own.draft.follows.given_at)
+        changed["follows"] = plain.follows.model_copy(update={"given_at": given_at})
+    if plain.acknowledge_url:
+        changed["acknowledge_url"] = marks.fact(lambda own: own.draft.acknowledge_url)
+    return plain.model_copy(update=changed)
+
+
+def _line_of_lea(number: int) -> _Value:
+    return lambda own: own.lea[number]
+
+
+class _Marks:
+    """The marks of one skeleton: what stands in its place for one recipient."""
+
+    def __init__(self, first: _Own) -> None:
+        self._first = first
+        self._values: list[_Value] = []
+        self._assumed: list[tuple[_Value, object]] = []
+
+    def hold_for(self, own: _Own) -> bool:
+        """Whether what a template compared comes out for a recipient as it did for the first."""
+        return all(value(own) == answer for value, answer in self._assumed)
+
+    def _assume(self, value: _Value) -> object:
+        answer = value(self._first)
+        self._assumed.append((value, answer))
+        return answer
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Let filters wait by marks of this skeleton."""
+        token = _in_use.set(self)
+        try:
+            yield
+        finally:
+            _in_use.reset(token)
+
+    def text(self, value: _Value) -> _Text:
+        """A mark where a text would be."""
+        self._values.append(value)
+        return _Text(chr(_FIRST_MARK + len(self._values) - 1))
+
+    def fact(self, value: _Value) -> _Fact:
+        """A mark where something else would be, as a date."""
+        return _Fact(self.text(value), value, self._assume)
+
+    def filled(self, text: str, own: _Own) -> str:
+        """A text with its marks replaced; what is markup already takes them escaped."""
+        if isinstance(text, Markup):
+            filled = _MARK.sub(lambda mark: escape(self._value(mark, own)), str(text))
+            return Markup(filled)  # noqa: S704 (it was markup, and what was put in is escaped)
+        return _MARK.sub(lambda mark: str(self._value(mark, own)), text)
+
+    def given(self, word: object, own: _Own) -> object:
+        """What a filter that waited is given."""
+        if isinstance(word, _Fact):
+            return word.value(own)
+        return self.filled(word, own) if isinstance(word, str) else word
+
+    def _value(self, mark: re.Match[str], own: _Own) -> object:
+        name = mark[0]
+        if name not in own.known:
+            own.known[name] = self._values[ord(name) - _FIRST_MARK](own)
+        return own.known[name]
+
+
+_in_use: ContextVar[_Marks] = ContextVar("marks in use")
+
+
+def _waiting(environment: Environment) -> Environment:
+    """An environment whose filters wait where they are given a mark, and whose tests refuse one."""
+    overlay = environment.overlay()
+    overlay.filters = {name: _filter(work) for name, work in environment.filters.items()}
+    overlay.tests = {name: _test(cast(Callable[..., Any], work)) for name, work in environment.tests.items()}
+    return overlay
+
+
+def _filter(work: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(work)
+    def filtered(*words: Any, **options: Any) -> Any:
+        if not any(map(_is_marked, (*words, *options.values()))):
+            return work(*words, **options)
+        marks = _in_use.get()
+
+        def later(own: _Own) -> object:
+            named = {name: marks.given(word, own) for name, word in options.items()}
+            return work(*(marks.given(word, own) for word in words), **named)
+
+        return marks.text(later)
+
+    return filtered
+
+
+def _test(work: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(work)
+    def tested(*words: Any) -> Any:
+        if any(map(_is_marked, words)):
+            raise _Branches
+        return work(*words)
+
+    return tested
+
+
+_WAITING = {suffix: _waiting(environment) for suffix, environment in ENVIRONMENTS.items()}
+
+
+def _is_marked(word: object) -> bool:
+    return isinstance(word, _Fact) or (isinstance(word, str) and _MARK.search(word) is not None)
+
+
+def _refuse(*_: object) -> NoReturn:
+    raise _Branches
+
+
+_ASKING = (*("contains", "eq", "ne", "lt", "le", "gt", "ge", "len", "iter", "getitem", "mul", "rmul", "mod", "hash"),)
+
+
+class _Text(str):
+    """A text with marks: it can be shown and joined; whoever asks it anything else branches on it."""
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        """Let a text of several lines be split into them."""
+        if name == "split":
+            return self._lines
+        if name.startswith("_"):
+            return super().__getattribute__(name)
+        raise _Branches
+
+    def _lines(self, at: str) -> list[_Text]:
+        if at != "\n":
+            raise _Branches
+        return [_Text(line) for line in str.split(self, "\n")]
+
+    def __bool__(self) -> bool:
+        """None of the texts is empty."""
+        return True
+
+
+class _Fact:
+    """A mark in place of what is no text: it may be shown, given to a filter, and compared with what is not marked."""
+
+    __slots__ = ("_assume", "_mark", "value")
+
+    def __init__(self, mark: str, value: _Value, assume: Callable[[_Value], object]) -> None:
+        self._mark = mark
+        self._assume = assume
+        self.value = value
+
+    def __str__(self) -> str:
+        """The mark."""
+        return str(self._mark)
+
+    def __lt__(self, other: object) -> object:
+        """Compare as the first recipient's does; whose would come out otherwise is written to plainly."""
+        return self._compared(operator.lt, other)
+
+    def __gt__(self, other: object) -> object:
+        """Compare likewise."""
+        return self._compared(operator.gt, other)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Refuse to say anything else, and to be taken for markup."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise _Branches
+
+    def _compared(self, how: Callable[[Any, Any], bool], other: object) -> object:
+        if _is_marked(other):
+            raise _Branches
+        return self._assume(lambda own: how(self.value(own), other))
+
+
+for _name in ("contains", "eq", "ne", "lt", "le", "gt", "ge", "len", "iter", "getitem", "mul", "rmul", "mod", "hash"):
+    setattr(_Text, f"__{_name}__", _refuse)
+for _name in ("eq", "ne", "le", "ge", "hash"):
+    setattr(_Fact, f"__{_name}__", _refuse)
+
+
+class _Layout:
+    """One rendered layout in runs of lines: those without a mark encoded, the others to be written and encoded."""
+
+    def __init__(self, rendered: str, marks: _Marks) -> None:
+        self._marks = marks
+        kind, lines = type(rendered), _LINE.findall(rendered)
+        runs = ((marked, "".join(run)) for marked, run in groupby(lines, lambda line: _MARK.search(line) is not None))
+        self._runs = [(b"", kind(run)) if marked else (quoted(run), kind()) for marked, run in runs]
+
+    def fill(self, own: _Own) -> bytes:
+        """The layout for one recipient."""
+        return b"".join(encoded or quoted(self._filled(marked, own)) for encoded, marked in self._runs)
+
+    def _filled(self, marked: str, own: _Own) -> str:
+        filled = self._marks.filled(marked, own)
+        if filled.startswith("\n") or filled.endswith("\n\n") or "\n\n\n" in filled:
+            raise _Branches  # plain composition joins empty lines, those around these as well
+        return filled
