@@ -100,7 +100,6 @@ class Connection:
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
-        self._where = f"mail server {server.host}:{server.port}"
         self._client = aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,
@@ -376,16 +375,16 @@ class Connection:
                 self.drop()
 
     def _deferred(self, message: str, reply: ServerReply | None = None) -> DeliveryDeferred:
-        return DeliveryDeferred(message, where=self._where, next_step="It is tried again later.", reply=reply)
+        return DeliveryDeferred(message, where=self._server.where, next_step="It is tried again later.", reply=reply)
 
     def _unavailable(self, message: str, advice: str = "") -> MailServerUnavailable:
         next_step = f"{advice} Nothing was sent; it is tried again later.".strip()
-        return MailServerUnavailable(message, where=self._where, next_step=next_step)
+        return MailServerUnavailable(message, where=self._server.where, next_step=next_step)
 
     def _unknown(self, cause: str) -> OutcomeUnknown:
         return OutcomeUnknown(
             f"The mail server was given the message but its answer was lost ({cause}).",
-            where=self._where,
+            where=self._server.where,
             next_step="Send it again with the same Message-ID, and record both sends.",
         )
 

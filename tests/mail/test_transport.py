@@ -192,7 +192,10 @@ async def test_a_connection_idle_for_too_long_is_made_anew() -> None:
 
 
 async def test_many_tasks_share_a_few_connections() -> None:
-    async with scripted_server() as server, SmtpTransport(server_at(server.port, connections=3)) as transport:
+    async with (
+        scripted_server() as server,
+        SmtpTransport(server_at(server.port, connections=3, domain_connections=3)) as transport,
+    ):
         answers = await asyncio.gather(*(transport.send(RAW, ENVELOPE) for _ in range(30)))
         assert all(isinstance(answer, Accepted) for answer in answers)
         assert (server.connections, len(server.messages)) == (3, 30)
