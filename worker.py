@@ -34,14 +34,13 @@ from cases.kinds import KINDS
 from config.logging import configure_logging, get_logger
 from config.settings import Settings, load_settings
 from mail.alerts import Alerts
-from mail.transport import SmtpTransport
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
 from records.occurrences import Opening
 from starter.resources import Resources, connect
 from starter.schedules import keep_upcoming, keep_watchdog
 from starter.start import end_rules, intake_namer, notice_policy, start_case
-from starter.writing import manager_of, notice_writer, smtp_server
+from starter.writing import mail_transport, manager_of, notice_writer
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -92,7 +91,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     duties = DutyActivities(
         database, resources.catalogue, settings.defaults, settings.side, organisation=settings.organisation.name
     )
-    transport, writer = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
+    transport, writer = mail_transport(settings), notice_writer(settings, resources.keyring)
     notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
     soon = timedelta(hours=settings.leaves_soon_hours)
     reminders = ReminderActivities(
@@ -173,9 +172,9 @@ async def run() -> None:
     await keep_upcoming(resources.client, settings.upcoming_minutes)
     async with further_processes(settings, process_count(settings) - 1) as lost, build_worker(resources):
         get_logger("worker").info("worker started", task_queue=TASK_QUEUE, processes=process_count(settings))
-        told = asyncio.create_task(stop.wait())
-        await asyncio.wait({told, lost}, return_when=asyncio.FIRST_COMPLETED)
-        if not told.done():
+        lost.add_done_callback(lambda _: stop.set())
+        await stop.wait()
+        if lost.done():
             raise Unavailable(
                 "A worker process has ended by itself, so the others were stopped.",
                 next_step="Its last words in the log say why; start the worker again to go on.",

@@ -23,7 +23,8 @@ from activities.contracts import NoticeContract
 from activities.heartbeat import beating
 from cases.messages import BatchOutcome, SendBatch
 from config.database import Database
-from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, SmtpTransport
+from mail.handover import DeliveryDeferred, Envelope, MailServerUnavailable, OutcomeUnknown
+from mail.transport import SmtpTransport
 from models.grouping import parts
 from models.tables import Batch
 from records.batches import begin_batch, finish_batch
@@ -79,7 +80,9 @@ class NoticeActivities(NoticeContract):
     async def _hand_over(self, outgoing: OutgoingMessage, now: Callable[[], datetime]) -> Handed:
         answer: Answer
         try:
-            answer = await self._transport.send(outgoing.raw, self._notice_writer.sender.email, outgoing.email)
+            answer = await self._transport.send(
+                outgoing.raw, Envelope(self._notice_writer.sender.email, outgoing.email)
+            )
         except (MailServerUnavailable, OutcomeUnknown) as error:
             answer = error
         return Handed(outgoing, answer, now())
@@ -94,9 +97,12 @@ class NoticeActivities(NoticeContract):
             return [notice for notice, at in still_to_send(session, message.batch_id).items() if at <= now]
 
     def _reserve(self, message: SendBatch, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
-        with self._database.writing() as session:
+        # Composed before the transaction: while one is open, all others wait for it.
+        with self._database.reading() as session:
             case_id = session.get_one(Batch, message.batch_id).case_id
-            return self._notice_writer.reserve(session, case_id, notices, now)
+            prepared = self._notice_writer.prepare(session, case_id, notices, now)
+        with self._database.writing() as session:
+            return self._notice_writer.reserve(session, case_id, notices, now, prepared)
 
     def _settle(self, message: SendBatch, handed: Sequence[Handed], now: datetime) -> None:
         with self._database.writing() as session:

@@ -1,23 +1,31 @@
-"""The bytes that evidence points to: stored sealed, named by the SHA-256 (FIPS 180-4) of their plain content."""
+"""The bytes that evidence points to: stored sealed, named by the SHA-256 (FIPS 180-4) of their plain content.
+
+They are packed by zlib (RFC 1950) first. Many letters that say nearly the same are packed against what they have in
+common, which is kept once beside them: of each, only what is its own takes room.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-from sqlmodel import Session, col, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, case, col, delete, func, or_, select, update
 
 from ledger.entries import JsonObject
 from models.errors import Gone, IntegrityError, NotFound
 from models.identifiers import sha256_hex
 from models.phrases import instant_words
-from models.tables import UNCLAIMED, Artifact
+from models.tables import UNCLAIMED, Artifact, ArtifactOutline
 
 _ARTIFACTS_A_STATEMENT = 500
+
+_LEVEL, _LEVEL_AGAINST_AN_OUTLINE = 1, 3
+"""How hard zlib tries: more takes longer and packs letters little better."""
 
 
 class Content(NamedTuple):
@@ -25,6 +33,25 @@ class Content(NamedTuple):
 
     content: bytes
     media_type: str
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Some bytes ready to be kept: their name, what they are, and themselves in little room."""
+
+    sha256: str
+    media_type: str
+    size: int
+    packed: bytes = field(repr=False)
+    outline: bytes | None = field(default=None, repr=False)
+
+
+def pack(content: Content, outline: bytes | None = None) -> Packed:
+    """Make some bytes ready to be kept, by themselves or against an outline; it takes no transaction."""
+    against = _LEVEL_AGAINST_AN_OUTLINE
+    work = zlib.compressobj(against, zdict=outline) if outline else zlib.compressobj(_LEVEL)
+    packed = work.compress(content.content) + work.flush()
+    return Packed(sha256_hex(content.content), content.media_type, len(content.content), packed, outline)
 
 
 def store(session: Session, content: bytes, media_type: str, at: datetime, *, claimed: bool = True) -> str:
@@ -35,14 +62,20 @@ def store(session: Session, content: bytes, media_type: str, at: datetime, *, cl
     return store_many(session, [Content(content, media_type)], at, claimed=claimed)[0]
 
 
-def store_many(session: Session, contents: Iterable[Content], at: datetime, *, claimed: bool = True) -> tuple[str, ...]:
+def store_many(
+    session: Session, contents: Iterable[Content | Packed], at: datetime, *, claimed: bool = True
+) -> tuple[str, ...]:
     """Keep many artifacts and return their SHA-256, in the order given, holding a few hundred in memory at a time."""
     # Two writers may bring the same bytes at once: on conflict, the first stays, and is claimed if either claims it.
     # What nothing claims yet waits anew, so that it is not dropped while an act that brings it again is recorded. What
     # was erased is kept again.
-    insert = insert_sqlite if session.get_bind().dialect.name == "sqlite" else insert_postgresql
-    statement = insert(Artifact)
-    again = {"content": func.coalesce(col(Artifact.content), statement.excluded.content), "erased_at": None}
+    statement = _insert(session)(Artifact)
+    kept, brought = col(Artifact.content), statement.excluded
+    again = {
+        "content": func.coalesce(kept, brought.content),
+        "outline_sha256": case((kept.is_(None), brought.outline_sha256), else_=col(Artifact.outline_sha256)),
+        "erased_at": None,
+    }
     not_settled = or_(col(Artifact.claimed).is_(False), col(Artifact.erased_at).is_not(None))
     statement = (
         statement.on_conflict_do_update(index_elements=["sha256"], set_={"claimed": True} | again)
@@ -54,20 +87,36 @@ def store_many(session: Session, contents: Iterable[Content], at: datetime, *, c
     hashes: list[str] = []
     remaining = iter(contents)
     while some := list(islice(remaining, _ARTIFACTS_A_STATEMENT)):
+        ready = [item if isinstance(item, Packed) else pack(item) for item in some]
+        outlines = _keep_outlines(session, ready)
         rows = [
             {
-                "sha256": sha256_hex(content),
-                "media_type": media_type,
-                "size": len(content),
-                "content": content,
+                "sha256": item.sha256,
+                "media_type": item.media_type,
+                "size": item.size,
+                "content": item.packed,
+                "outline_sha256": outlines[item.outline] if item.outline else None,
                 "stored_at": at,
                 "claimed": claimed,
             }
-            for content, media_type in some
+            for item in ready
         ]
         session.connection().execute(statement, rows)
-        hashes += [str(row["sha256"]) for row in rows]
+        hashes += [item.sha256 for item in ready]
     return tuple(hashes)
+
+
+def _keep_outlines(session: Session, items: Iterable[Packed]) -> dict[bytes, str]:
+    """Keep what some artifacts were packed against, each once; return the names."""
+    names = {outline: sha256_hex(outline) for outline in {item.outline for item in items} if outline}
+    if names:
+        rows = [{"sha256": name, "content": zlib.compress(outline)} for outline, name in names.items()]
+        session.connection().execute(_insert(session)(ArtifactOutline).on_conflict_do_nothing(), rows)
+    return names
+
+
+def _insert(session: Session) -> Callable[[type[SQLModel]], sqlite.Insert | postgresql.Insert]:
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
 
 
 def drop_unclaimed(session: Session, before: datetime) -> None:
@@ -80,7 +129,9 @@ def erase(session: Session, sha256: str, at: datetime) -> None:
 
     The ledger has to say so in the same transaction (``ledger.entries.FileErased``), or verifying finds them missing.
     """
-    session.execute(update(Artifact).where(col(Artifact.sha256) == sha256).values(content=None, erased_at=at))
+    session.execute(
+        update(Artifact).where(col(Artifact.sha256) == sha256).values(content=None, outline_sha256=None, erased_at=at)
+    )
 
 
 def store_list(session: Session, name: str, lines: Sequence[str], at: datetime) -> JsonObject:
@@ -119,18 +170,29 @@ def fetch(session: Session, sha256: str) -> bytes:
         IntegrityError: what is kept under this name is not what was stored.
     """
     kept = session.exec(
-        select(Artifact.content, Artifact.erased_at).where(col(Artifact.sha256) == sha256)
+        select(Artifact.content, ArtifactOutline.content, Artifact.erased_at)
+        .outerjoin(ArtifactOutline, col(ArtifactOutline.sha256) == col(Artifact.outline_sha256))
+        .where(col(Artifact.sha256) == sha256)
     ).one_or_none()
     if kept is None:
         raise NotFound("There is no artifact with this SHA-256.", where=sha256)
-    content, erased_at = kept
-    if content is None:
+    packed, outline, erased_at = kept
+    if packed is None:
         when = f" on {instant_words(erased_at)}" if erased_at else ""
         raise Gone(f"The artifact with this SHA-256 was erased{when}.", where=sha256)
+    content = _unpacked(packed, outline)
     if sha256_hex(content) != sha256:
         raise IntegrityError(
             "The artifact is not what was stored under this SHA-256.",
             where=sha256,
             next_step="Restore it from a backup, and find out who could write there.",
         )
+    return content
+
+
+def _unpacked(packed: bytes, outline: bytes | None) -> bytes:
+    work = zlib.decompressobj(zdict=zlib.decompress(outline)) if outline else zlib.decompressobj()
+    content = work.decompress(packed) + work.flush()
+    if not work.eof:
+        raise zlib.error("it ends too early")
     return content

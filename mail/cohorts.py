@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from functools import wraps
+from functools import cached_property, wraps
 from itertools import groupby
 from typing import Any, NoReturn, TypeAlias, cast
 
@@ -45,15 +45,17 @@ SAMPLES = 3
 
 @dataclass(frozen=True)
 class Written:
-    """A notice as it was composed: what it gave, what it said would follow, and its bytes.
-
-    ``like`` are the bytes of the first notice of its cohort where that is another one: few lines differ.
-    """
+    """A notice as it was composed: what it gave, what it said would follow, and its bytes."""
 
     given: tuple[str, ...]
     lacking: tuple[str, ...]
-    raw: bytes
-    like: bytes | None = None
+    raw: bytes = field(repr=False)
+    cohort: _Cohort = field(repr=False, compare=False)
+
+    @property
+    def outline(self) -> bytes | None:
+        """What all notices of its cohort say alike, as it stands in each; None where that is not known."""
+        return self.cohort.outline
 
 
 class _Branches(Exception):
@@ -101,12 +103,16 @@ class _Cohort:
         self._said: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._skeleton: _Skeleton | None = None
 
+    @property
+    def outline(self) -> bytes | None:
+        """What its notices say alike."""
+        return self._skeleton.outline if self._skeleton else None
+
     def write(self, draft: Draft, addressing: Addressing) -> Written:
         """Compose another notice of the cohort."""
-        first = self._samples[0].composed.raw if self._samples else None
         with suppress(_Branches):
             if self._skeleton:
-                return Written(*self._said, self._skeleton.fill(draft, addressing), like=first)
+                return Written(*self._said, self._skeleton.fill(draft, addressing), self)
         facts = self._facts(draft)
         composed = compose(facts, addressing)
         if len(self._samples) < SAMPLES:
@@ -114,7 +120,7 @@ class _Cohort:
             self._samples.append(_Sample(draft, addressing, composed))
             if len(self._samples) == SAMPLES:
                 self._skeleton = self._made()
-        return Written(*self._said, composed.raw, like=first)
+        return Written(*self._said, composed.raw, self)
 
     def _made(self) -> _Skeleton | None:
         if any(_MARK.search(sample.composed.text + sample.composed.html) for sample in self._samples):
@@ -186,6 +192,11 @@ class _Skeleton:
         self._contact, self._at = said.sender.contact, said.noticed_at
         self._subject = rendered.subject
         self._text, self._html = _Layout(rendered.text, marks), _Layout(Markup(rendered.html), marks)  # noqa: S704 (it was escaped as it was rendered)
+
+    @cached_property
+    def outline(self) -> bytes:
+        """What has no mark in it."""
+        return self._text.encoded + self._html.encoded
 
     def fill(self, draft: Draft, addressing: Addressing) -> bytes:
         """The notice to one recipient.
@@ -412,6 +423,11 @@ class _Layout:
         kind, lines = type(rendered), _LINE.findall(rendered)
         runs = ((marked, "".join(run)) for marked, run in groupby(lines, lambda line: _MARK.search(line) is not None))
         self._runs = [(b"", kind(run)) if marked else (quoted(run), kind()) for marked, run in runs]
+
+    @property
+    def encoded(self) -> bytes:
+        """Its runs without a mark."""
+        return b"".join(encoded for encoded, _ in self._runs)
 
     def fill(self, own: _Own) -> bytes:
         """The layout for one recipient."""

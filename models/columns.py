@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import zlib
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -76,10 +75,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class SealedBytes(TypeDecorator[bytes]):
-    """Bytes packed with zlib (RFC 1950) and encrypted at rest; letters shrink to a quarter.
-
-    ``context`` binds them to their column, so that rows cannot be swapped across.
-    """
+    """Bytes encrypted at rest; ``context`` binds them to their column, so that rows cannot be swapped across."""
 
     impl = LargeBinary
     cache_ok = True
@@ -89,16 +85,16 @@ class SealedBytes(TypeDecorator[bytes]):
         self.context = context
 
     def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        """Pack and seal on the way in."""
-        return None if value is None else _sealer().seal(zlib.compress(value, 1), self.context.encode())
+        """Seal on the way in."""
+        return None if value is None else _sealer().seal(value, self.context.encode())
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        """Open and unpack on the way out."""
-        return None if value is None else zlib.decompress(_sealer().open(value, self.context.encode()))
+        """Open on the way out."""
+        return None if value is None else _sealer().open(value, self.context.encode())
 
 
 class SealedText(TypeDecorator[str]):
-    """Text encrypted at rest, bound to its column like ``SealedBytes``; too short to be worth packing."""
+    """Text encrypted at rest, bound to its column like ``SealedBytes``."""
 
     impl = LargeBinary
     cache_ok = True

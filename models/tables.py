@@ -877,8 +877,20 @@ UNCLAIMED = text("NOT claimed")
 """What an artifact is to which nothing recorded points; in these words, the index on it is used."""
 
 
+class ArtifactOutline(SQLModel, table=True):
+    """What many artifacts have in common, packed and sealed: these were packed against it, and are read with it.
+
+    It holds nothing that is one recipient's own, and is never erased.
+    """
+
+    __tablename__ = "artifact_outline"
+
+    sha256: str = Field(primary_key=True, max_length=64)
+    content: bytes = Field(sa_column=Column(SealedBytes("artifact_outline.content"), nullable=False))
+
+
 class Artifact(SQLModel, table=True):
-    """Bytes that evidence points to by the SHA-256 of their plain content; sealed at rest.
+    """Bytes that evidence points to by the SHA-256 of their plain content; packed, and sealed at rest.
 
     ``claimed`` is False while nothing recorded points to them: they came with an act that is not recorded yet. Of those
     ``erased_at`` an instant no content is left.
@@ -893,6 +905,7 @@ class Artifact(SQLModel, table=True):
     size: int
     claimed: bool = True
     content: bytes | None = Field(sa_column=Column(SealedBytes("artifact.content"), nullable=True))
+    outline_sha256: str | None = Field(default=None, foreign_key="artifact_outline.sha256")
     stored_at: datetime = _instant()
     erased_at: datetime | None = _instant_or_none()
 

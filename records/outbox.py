@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from pydantic import HttpUrl
@@ -18,14 +20,15 @@ from cases.kinds import kind_named
 from cases.values import AnchorValue
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.artifacts import Content, fetch, store_many
+from ledger.artifacts import Content, Packed, fetch, pack, store_many
 from ledger.entries import Attempt, DeliveryUnknown, NoticeComposed
-from mail.compose import Addressing, compose
+from mail.cohorts import Cohorts, Written
+from mail.compose import Addressing
 from mail.contacts import choose_recipients
 from mail.contents import Delay, KnownFact
 from mail.default_texts import load_default_texts
 from mail.drafting import ClauseAtHand, Draft, write_facts
-from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, Mailbox, NoticeFacts, Sender, SignedAgreement
+from mail.facts import EarlierNotice, Mailbox, NoticeFacts, Sender, SignedAgreement
 from mail.links import notice_link, shown_link
 from models import identifiers
 from models.enums import ContactRole, DeliveryStatus, DutyStatus, FactStatus, NoticeKind, Party
@@ -290,6 +293,17 @@ class DraftedNotice:
     addressing: Addressing
 
 
+class Letter(NamedTuple):
+    """What a message is composed from; the same gives the same bytes."""
+
+    draft: Draft
+    addressing: Addressing
+
+
+Prepared: TypeAlias = Mapping[UUID, tuple[Letter, Written, Packed]]
+"""By notice: its message, composed and packed, with what it was composed from."""
+
+
 @dataclass(frozen=True)
 class NoticeWriter:
     """Writes notices in the name of one organisation.
@@ -314,8 +328,30 @@ class NoticeWriter:
         """The link on which a notice is answered, in the generation that is good."""
         return notice_link(self.public_url, self.link_key, notice.id, notice.link_generation)
 
-    def reserve(self, session: Session, case_id: UUID, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
+    def prepare(self, session: Session, case_id: UUID, notices: Sequence[UUID], now: datetime) -> Prepared:
+        """Write the messages of some notices of a case as they would be reserved, before a transaction is begun for it.
+
+        What cannot be written is left out: ``reserve`` says why.
+        """
+        contexts = [context for context in _contexts(session, notices) if context.is_to_be_written(now)]
+        known = _case_context(session, case_id, contexts)
+        letters = {}
+        for context in contexts:
+            with suppress(ValueError):
+                letters[context.notice.id] = self._letter(context, known, now)
+        return _written(letters)
+
+    def reserve(
+        self,
+        session: Session,
+        case_id: UUID,
+        notices: Sequence[UUID],
+        now: datetime,
+        prepared: Prepared = MappingProxyType({}),
+    ) -> list[OutgoingMessage]:
         """Write the messages of some notices of a case and reserve their places in the outbox, marked as under way.
+
+        Those that were ``prepared`` at the same instant are taken as they are, unless what they say has changed since.
 
         A message whose fate is unknown is taken up again as it is; one that is known not to have left is written anew,
         so that it bears the date on which it goes. What is put off to a later moment is left alone.
@@ -325,21 +361,18 @@ class NoticeWriter:
         contexts = [context for context in found if context.is_wanted and not context.notice.dropped]
         unwritten = [context for context in contexts if context.is_to_be_written(now)]
         known = _case_context(session, case_id, unwritten)
-        written = [self._write(context, known, now) for context in unwritten]
-        names = store_many(session, (Content(raw, "message/rfc822") for raw in written), now)
+        letters = {context.notice.id: self._letter(context, known, now) for context in unwritten}
+        ready = {
+            key: prepared[key] for key, letter in letters.items() if key in prepared and prepared[key][0] == letter
+        }
+        ready |= _written({key: letter for key, letter in letters.items() if key not in ready})
+        written = [_note_written(context.notice, ready[context.notice.id][1], now) for context in unwritten]
+        names = store_many(session, (ready[context.notice.id][2] for context in unwritten), now)
         for context, sha256 in zip(unwritten, names, strict=True):
             context.reserve(self._message_id(context), sha256, now)
         composed = (_composed(context, sha256, now) for context, sha256 in zip(unwritten, names, strict=True))
         append(session, *composed, *_broken_off(contexts, now))
         return _take_up(session, contexts, dict(zip(names, written, strict=True)), now)
-
-    def _write(self, context: NoticeContext, known: CaseContext, now: datetime) -> bytes:
-        notice = context.notice
-        facts = self._facts(context, known, context.addressees()[0], now)
-        notice.composed_at = now
-        notice.lacking = [element.id for element in facts.elements if element.status in TO_FOLLOW]
-        notice.given = [element.id for element in facts.elements if element.status is not ElementStatus.NOT_YET_KNOWN]
-        return compose(facts, self._addressing(context)).raw
 
     def preview(self, session: Session, row: tuple[Notice, Duty, Agreement], now: datetime) -> NoticeFacts:
         """What a notice that is kept nowhere would say if it were written now.
@@ -386,11 +419,17 @@ class NoticeWriter:
     def _facts(
         self, context: NoticeContext, known: CaseContext, addressee: AgreementContact, now: datetime
     ) -> NoticeFacts:
+        return write_facts(self._draft(context, known, addressee, now), load_catalogue(), load_default_texts())
+
+    def _letter(self, context: NoticeContext, known: CaseContext, now: datetime) -> Letter:
+        return Letter(self._draft(context, known, context.addressees()[0], now), self._addressing(context))
+
+    def _draft(self, context: NoticeContext, known: CaseContext, addressee: AgreementContact, now: datetime) -> Draft:
         agreement, kind = context.agreement, context.notice.kind
         # What is due first announces what follows it; where both are one message, it reads as the latter.
         together = ((context.duty, context.due_date), *zip(context.also, context.also_due, strict=True))
         last_first = sorted(together, key=_due_at, reverse=True)
-        draft = Draft(
+        return Draft(
             kind=kind,
             template=known.templates.get(kind, kind.value),
             reader=agreement.lea_name if context.duty.owed_to is Party.LEA else addressee.name,
@@ -411,7 +450,6 @@ class NoticeWriter:
             follows=known.follows(context),
             acknowledge_url=HttpUrl(self.link(context.notice)),
         )
-        return write_facts(draft, load_catalogue(), load_default_texts())
 
     def _signed(self, context: NoticeContext) -> SignedAgreement:
         """The agreement as a letter cites it; its provider is this organisation, or the other side of a district's."""
@@ -424,6 +462,21 @@ class NoticeWriter:
             lea=agreement.lea_name,
             signed_on=agreement.executed_on,
         )
+
+
+def _written(letters: Mapping[UUID, Letter]) -> Prepared:
+    """Compose some messages, those of one cohort from one skeleton, and pack them to be kept."""
+    cohorts = Cohorts(load_catalogue(), load_default_texts())
+    written = {key: cohorts.write(letter.draft, letter.addressing) for key, letter in letters.items()}
+    return {
+        key: (letters[key], one, pack(Content(one.raw, "message/rfc822"), one.outline)) for key, one in written.items()
+    }
+
+
+def _note_written(notice: Notice, written: Written, now: datetime) -> bytes:
+    notice.composed_at = now
+    notice.given, notice.lacking = list(written.given), list(written.lacking)
+    return written.raw
 
 
 def undecided(delivery: Delivery) -> bool:

@@ -58,23 +58,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_agreement_reference"), "agreement", ["reference"], unique=True)
     op.create_index(op.f("ix_agreement_state"), "agreement", ["state"], unique=False)
     op.create_table(
-        "artifact",
+        "artifact_outline",
         sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("media_type", sa.String(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("claimed", sa.Boolean(), nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=True),
-        sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("sha256"),
-    )
-    op.create_index(
-        "artifact_unclaimed",
-        "artifact",
-        ["stored_at"],
-        unique=False,
-        sqlite_where=sa.text("NOT claimed"),
-        postgresql_where=sa.text("NOT claimed"),
     )
     op.create_table(
         "due_date",
@@ -156,72 +143,29 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_agreement_change_agreement_id"), "agreement_change", ["agreement_id"], unique=False)
     op.create_table(
-        "duenotice_case",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.String(length=60), nullable=False),
-        sa.Column("event", sa.String(length=60), nullable=False),
-        sa.Column("clause", sa.String(length=120), nullable=True),
-        sa.Column("occurrence", sa.Integer(), nullable=True),
-        sa.Column("status", sa.String(length=32), nullable=False),
-        sa.Column("title", sa.LargeBinary(), nullable=False),
-        sa.Column("report_digest", sa.String(), nullable=False),
-        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("trouble", sa.String(), nullable=True),
-        sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("trouble_raised_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("dismissal_reason_sha256", sa.String(), nullable=True),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("responsible_id", sa.Uuid(), nullable=True),
-        sa.Column("deputy_id", sa.Uuid(), nullable=True),
-        sa.Column("undecided", sa.Boolean(), nullable=False),
-        sa.Column("untold", sa.Boolean(), nullable=False),
+        "artifact",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("media_type", sa.String(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("claimed", sa.Boolean(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.Column("outline_sha256", sa.String(), nullable=True),
+        sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["deputy_id"],
-            ["account.id"],
+            ["outline_sha256"],
+            ["artifact_outline.sha256"],
         ),
-        sa.ForeignKeyConstraint(
-            ["dismissal_reason_sha256"],
-            ["artifact.sha256"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["responsible_id"],
-            ["account.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("report_digest"),
-    )
-    op.create_index("duenotice_case_open", "duenotice_case", ["closed_at", "kind", "id"], unique=False)
-    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id"], unique=False)
-    op.create_index(
-        "duenotice_case_stuck",
-        "duenotice_case",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("trouble IS NOT NULL OR workflow_started_at IS NULL"),
-        postgresql_where=sa.text("trouble IS NOT NULL OR workflow_started_at IS NULL"),
+        sa.PrimaryKeyConstraint("sha256"),
     )
     op.create_index(
-        "duenotice_case_undecided",
-        "duenotice_case",
-        ["id"],
+        "artifact_unclaimed",
+        "artifact",
+        ["stored_at"],
         unique=False,
-        sqlite_where=sa.text("undecided"),
-        postgresql_where=sa.text("undecided"),
+        sqlite_where=sa.text("NOT claimed"),
+        postgresql_where=sa.text("NOT claimed"),
     )
-    op.create_index(
-        "duenotice_case_untold",
-        "duenotice_case",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("untold"),
-        postgresql_where=sa.text("untold"),
-    )
-    op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
-    op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
-    op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
     op.create_table(
         "exhibit_h_change",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -389,6 +333,73 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_web_session_account_id"), "web_session", ["account_id"], unique=False)
     op.create_index(op.f("ix_web_session_ended_at"), "web_session", ["ended_at"], unique=False)
+    op.create_table(
+        "duenotice_case",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=60), nullable=False),
+        sa.Column("event", sa.String(length=60), nullable=False),
+        sa.Column("clause", sa.String(length=120), nullable=True),
+        sa.Column("occurrence", sa.Integer(), nullable=True),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("title", sa.LargeBinary(), nullable=False),
+        sa.Column("report_digest", sa.String(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble", sa.String(), nullable=True),
+        sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble_raised_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dismissal_reason_sha256", sa.String(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("responsible_id", sa.Uuid(), nullable=True),
+        sa.Column("deputy_id", sa.Uuid(), nullable=True),
+        sa.Column("undecided", sa.Boolean(), nullable=False),
+        sa.Column("untold", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["deputy_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["dismissal_reason_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["responsible_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("report_digest"),
+    )
+    op.create_index("duenotice_case_open", "duenotice_case", ["closed_at", "kind", "id"], unique=False)
+    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id"], unique=False)
+    op.create_index(
+        "duenotice_case_stuck",
+        "duenotice_case",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("trouble IS NOT NULL OR workflow_started_at IS NULL"),
+        postgresql_where=sa.text("trouble IS NOT NULL OR workflow_started_at IS NULL"),
+    )
+    op.create_index(
+        "duenotice_case_undecided",
+        "duenotice_case",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("undecided"),
+        postgresql_where=sa.text("undecided"),
+    )
+    op.create_index(
+        "duenotice_case_untold",
+        "duenotice_case",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("untold"),
+        postgresql_where=sa.text("untold"),
+    )
+    op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
+    op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
+    op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
     op.create_table(
         "agreement_contact",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -38,12 +38,12 @@ def letters(case: CaseInSql) -> dict[str, EmailMessage]:
     """What was sent, by its recipient's address."""
     with case.database.reading() as session:
         rows = session.exec(
-            select(AgreementContact.email, Artifact.content)
-            .select_from(Delivery)
-            .join(AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id))
-            .join(Artifact, col(Artifact.sha256) == col(Delivery.message_sha256))
+            select(AgreementContact.email, Delivery.message_sha256).join(
+                AgreementContact, col(AgreementContact.id) == col(Delivery.contact_id)
+            )
         ).all()
-    return {email: BytesParser(EmailMessage, policy=policy.SMTP).parsebytes(content or b"") for email, content in rows}
+        sent = {email: fetch(session, sha256) for email, sha256 in rows}
+    return {email: BytesParser(EmailMessage, policy=policy.SMTP).parsebytes(raw) for email, raw in sent.items()}
 
 
 def text_of(message: EmailMessage) -> str:
