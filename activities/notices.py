@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from temporalio import activity
@@ -31,8 +32,14 @@ from records.batches import begin_batch, finish_batch
 from records.deliveries import Answer, Handed, settle
 from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
 
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
 CHUNK = 50
 """How many notices are composed, sent and recorded together: what a crash can leave under way."""
+
+LONGEST_TRANSACTION = timedelta(minutes=2)
+"""How long work in SQL may take, the wait for others included: they are as many as there are batches leaving."""
 
 LONGEST_HANDOVER = timedelta(minutes=15)
 """How long a chunk may take to be handed over: every connection's time limit, met by every message."""
@@ -61,18 +68,18 @@ class NoticeActivities(NoticeContract):
                 goes on with the rest.
         """
         now = activity_clock()
-        if not await asyncio.to_thread(self._begin, message, now()):
+        if not await _in_sql(self._begin, message, now()):
             return BatchOutcome(kept_back=True)
-        while pending := await asyncio.to_thread(self._pending, message, now()):
+        while pending := await _in_sql(self._pending, message, now()):
             for chunk in parts(pending, CHUNK):
                 await self._give(message, chunk, now)
-        return await asyncio.to_thread(self._finish, message, now())
+        return await _in_sql(self._finish, message, now())
 
     async def _give(self, message: SendBatch, chunk: Sequence[UUID], now: Callable[[], datetime]) -> None:
-        mails = await asyncio.to_thread(self._reserve, message, chunk, now())
+        mails = await _in_sql(self._reserve, message, chunk, now())
         async with beating(LONGEST_HANDOVER):
             handed = await asyncio.gather(*(self._hand_over(mail, now) for mail in mails))
-        await asyncio.to_thread(self._settle, message, handed, now())
+        await _in_sql(self._settle, message, handed, now())
         for item in handed:
             if isinstance(item.answer, MailServerUnavailable) and not isinstance(item.answer, DeliveryDeferred):
                 raise ApplicationError(str(item.answer), type=item.answer.code)
@@ -111,3 +118,9 @@ class NoticeActivities(NoticeContract):
     def _finish(self, message: SendBatch, now: datetime) -> BatchOutcome:
         with self._database.writing() as session:
             return finish_batch(session, message.batch_id, now)
+
+
+async def _in_sql(work: Callable[_Given, _Result], *given: _Given.args, **named: _Given.kwargs) -> _Result:
+    """Do work in SQL in a thread, and say meanwhile that it goes on."""
+    async with beating(LONGEST_TRANSACTION):
+        return await asyncio.to_thread(work, *given, **named)

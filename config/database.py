@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from fcntl import LOCK_EX, flock
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
@@ -52,12 +53,11 @@ class Database:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
             self._reader = self.engine
+            self._turn: AbstractContextManager[object] = _Turn(Path(f"{target.database}.turn"))
         else:
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._turn = nullcontext()
         self._writer = self.engine.execution_options(duenotice_writing=True)
-        # SQLite takes one writer at a time, and lets the others try again and again, with pauses: threads of one
-        # process that queue up here instead follow each other at once.
-        self._turn: AbstractContextManager[object] = Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -96,6 +96,30 @@ class Database:
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+class _Turn:
+    """Lets one writer at a time at a SQLite file: threads and processes that queue up here follow each other at once.
+
+    SQLite lets them try again and again instead, with pauses that grow. The file that is locked holds nothing; the
+    kernel frees it when a process ends, however that is.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._threads = Lock()
+        self._file = file
+        self._held = ExitStack()
+
+    def __enter__(self) -> None:
+        """Wait for the turn."""
+        with ExitStack() as turn:
+            turn.enter_context(self._threads)
+            flock(turn.enter_context(self._file.open("a")), LOCK_EX)
+            self._held = turn.pop_all()
+
+    def __exit__(self, *_: object) -> None:
+        """Let the next one write."""
+        self._held.close()
 
 
 def _is_current(connection: Connection) -> bool:

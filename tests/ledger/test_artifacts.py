@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from config.database import Database
 from config.keyring import Keyring
-from ledger.artifacts import Content, drop_unclaimed, fetch, store, store_many
-from models.errors import IntegrityError, NotFound
-from models.tables import Artifact
+from ledger.append import append
+from ledger.artifacts import Content, drop_unclaimed, erase, fetch, pack, store, store_many
+from ledger.entries import AgreementAmended
+from ledger.verify import Step, verify_all
+from models.errors import Gone, IntegrityError, NotFound
+from models.tables import Artifact, ArtifactOutline
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LETTER = "Dear district: \N{SNOWMAN}".encode()
@@ -90,3 +96,90 @@ def test_what_no_act_claimed_is_dropped_after_a_while_and_what_is_recorded_stays
         assert set(session.exec(select(Artifact.sha256))) == {recorded, sent_again}
         assert session.get_one(Artifact, recorded).stored_at == NOON
         assert session.get(Artifact, lost) is None
+
+
+OUTLINE = b"".join(b"Line %d of what every district is told alike.\r\n" % number for number in range(200))
+LETTERS = [OUTLINE.replace(b"Line 100 ", b"District %d " % number) for number in range(20)]
+
+
+def _keep(session: Session, letters: Sequence[bytes]) -> tuple[str, ...]:
+    return store_many(session, (pack(Content(letter, "message/rfc822"), OUTLINE) for letter in letters), NOON)
+
+
+def test_letters_that_say_nearly_the_same_take_little_room_and_are_read_back(
+    database: Database, keyring: Keyring
+) -> None:
+    with database.writing() as session:
+        names = _keep(session, LETTERS)
+    assert list(names) == [hashlib.sha256(letter).hexdigest() for letter in LETTERS]
+    with database.reading() as session:
+        assert [fetch(session, name) for name in names] == LETTERS
+        assert [kept.size for kept in session.exec(select(Artifact))] == list(map(len, LETTERS))
+        kept = session.execute(text("SELECT max(length(content)) FROM artifact")).scalar_one()
+        assert kept < len(LETTERS[0]) / 50
+        assert len(session.exec(select(ArtifactOutline.sha256)).all()) == 1
+
+
+def test_an_outline_is_sealed(database: Database) -> None:
+    with database.writing() as session:
+        _keep(session, LETTERS)
+        [kept] = session.execute(text("SELECT content FROM artifact_outline")).scalars()
+    assert b"district" not in bytes(kept)
+    assert bytes(kept) != zlib.compress(OUTLINE)
+
+
+def test_letters_packed_against_an_outline_are_read_by_whoever_has_the_database_and_its_keys(
+    empty_url: str, keyring_path: Path
+) -> None:
+    first = Database(empty_url, Keyring.load(keyring_path))
+    first.migrate()
+    with first.writing() as session:
+        (name,) = _keep(session, LETTERS[:1])
+    first.close()
+    second = Database(empty_url, Keyring.load(keyring_path))
+    with second.reading() as session:
+        assert fetch(session, name) == LETTERS[0]
+    second.close()
+
+
+def test_of_the_same_bytes_packed_two_ways_the_first_stay(database: Database) -> None:
+    with database.writing() as session:
+        store(session, LETTERS[0], "message/rfc822", NOON)
+        (name,) = _keep(session, LETTERS[:1])
+    with database.reading() as session:
+        assert fetch(session, name) == LETTERS[0]
+        assert session.exec(select(Artifact.outline_sha256)).one() is None
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["against the outline", "by itself"])
+def test_what_was_erased_is_gone_and_may_be_kept_again(database: Database, again: bool) -> None:
+    with database.writing() as session:
+        first, second = _keep(session, LETTERS[:2])
+        erase(session, first, NOON)
+    with database.reading() as session:
+        assert fetch(session, second) == LETTERS[1]
+        with pytest.raises(Gone):
+            fetch(session, first)
+    with database.writing() as session:
+        if again:
+            _keep(session, LETTERS[:1])
+        else:
+            store(session, LETTERS[0], "message/rfc822", NOON)
+    with database.reading() as session:
+        assert fetch(session, first) == LETTERS[0]
+
+
+def test_an_outline_that_was_changed_is_found_when_the_ledger_is_verified(database: Database) -> None:
+    with database.writing() as session:
+        (name,) = _keep(session, LETTERS[:1])
+        append(session, AgreementAmended(actor="engine", at=NOON, agreement_id=UUID(int=1), file_sha256=name))
+    with database.reading() as session:
+        assert verify_all(session).sound
+    with database.writing() as session:
+        outline = session.exec(select(ArtifactOutline)).one()
+        outline.content = zlib.compress(OUTLINE.replace(b"every", b"no one"))
+        session.add(outline)
+    with database.reading() as session:
+        found = verify_all(session).flaw
+    assert found is not None
+    assert (found.step, found.artifact) == (Step.ARTIFACTS, name)
