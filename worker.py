@@ -34,7 +34,7 @@ from records.occurrences import Opening
 from starter.resources import Resources, connect
 from starter.schedules import keep_upcoming, keep_watchdog
 from starter.start import end_rules, intake_namer, notice_policy, start_case
-from starter.writing import manager_of, notice_writer, smtp_server
+from starter.writing import manager_of, notice_writer, pause_rule, smtp_server
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -86,7 +86,9 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         database, resources.catalogue, settings.defaults, settings.side, organisation=settings.organisation.name
     )
     transport, writer = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
-    notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
+    notices = NoticeActivities(
+        database, transport, writer, unknown_resends=settings.unknown_resends, pause=pause_rule(settings)
+    )
     soon = timedelta(hours=settings.leaves_soon_hours)
     reminders = ReminderActivities(
         database,

@@ -14,7 +14,8 @@ from activities.heartbeat import beating
 from activities.telling import LONGEST_SEND, Message, Telling
 from cases.messages import AskHolders
 from config.database import Database
-from mail.transport import DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
+from mail.handover import DeliveryDeferred, OutcomeUnknown, Rejected
+from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import HolderMail
 from models.phrases import counted

@@ -25,16 +25,18 @@ from ledger.append import append
 from ledger.entries import AcknowledgementAsked, DecisionAsked, ReminderSent
 from mail.alerts import Alerts
 from mail.compose import utc_instant
+from mail.delivery_states import ARRIVED
 from mail.facts import Mailbox
+from mail.handover import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected
 from mail.plain import compose_plain_mail
-from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
+from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import BatchStatus, NoticeKind
 from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
 from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
 from records.offers import note_silence, unanswered
-from records.outbox import ARRIVED, NoticeWriter
+from records.outbox import NoticeWriter
 from records.responsible import Step
 from records.withholding import alone
 

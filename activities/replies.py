@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from config.database import Database
-from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, SmtpTransport
+from mail.handover import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown
+from mail.transport import SmtpTransport
 from records.deliveries import Answer
 from records.outbox import NoticeWriter
 from records.replies import OutgoingReply, settle_reply, take_up

@@ -20,7 +20,8 @@ from tempfile import TemporaryDirectory
 from bench.support import NOTICE, SENDER, addressed
 from mail.catcher import start_catcher
 from mail.compose import Addressing, compose
-from mail.transport import Accepted, Security, SmtpServer, SmtpTransport
+from mail.handover import Accepted
+from mail.transport import Security, SmtpServer, SmtpTransport
 
 FROM = SENDER.email
 

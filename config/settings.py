@@ -209,6 +209,10 @@ class Settings(BaseSettings):
     """How many hours after a notice its LEA is asked to acknowledge it."""
     unknown_resends: int = Field(default=3, ge=0, le=20)
     """How often a notice is sent again of which nobody can say whether it arrived, before a person decides."""
+    pause_after_refusals: int = Field(default=5, ge=3, le=200)
+    """So many refusals that are alike in one batch, for several domains, pause mail: the trouble is the sender's."""
+    pause_minutes: int = Field(default=60, ge=1, le=1440)
+    """After how long a pause of mail is probed by one message."""
     deputy_share: float = Field(default=0.7, gt=0, le=1)
     """From which part of the time of a notice, or of a holder of data, on the deputy, too, is told of it."""
     leaves_soon_hours: int = Field(default=24, ge=1, le=168)

@@ -15,9 +15,8 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -29,7 +28,15 @@ from aiosmtplib.protocol import SMTPProtocol
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from mail.facts import checked_address
-from models.errors import DuenoticeError, Unavailable
+from mail.handover import (
+    Accepted,
+    DeliveryDeferred,
+    MailServerUnavailable,
+    OutcomeUnknown,
+    Rejected,
+    SendResult,
+    ServerReply,
+)
 
 _BROKEN = (aiosmtplib.SMTPException, OSError)
 """What a broken connection or an unreadable answer raises; ``OSError`` covers timeouts and TLS."""
@@ -41,6 +48,10 @@ _DATA_GO_AHEAD = 354
 _CLOSING = 421
 _REFUSES_EVERY_MESSAGE = frozenset({503, 530})
 """Another command, or a login, is wanted first (RFC 5321, 4.2.2; RFC 4954, 6): not a word about this message."""
+
+
+Begun: TypeAlias = Callable[[], Awaitable[None]]
+"""What is to be done before the first byte of a message leaves, as noting that it is under way."""
 
 
 class Security(StrEnum):
@@ -96,44 +107,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """The server took responsibility for the message (RFC 5321, 6.1); ``text`` may name the recipient."""
-
-    code: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """The server refused this recipient or this content for good; ``text`` may name the recipient."""
-
-    code: int
-    text: str
-
-
-SendResult: TypeAlias = Accepted | Rejected
-
-
-class MailServerUnavailable(Unavailable):
-    """The mail server cannot be used at present. Nothing was sent."""
-
-    code = "mail-server-unavailable"
-
-
-class DeliveryDeferred(MailServerUnavailable):
-    """The mail server works, but will not take this one message now (RFC 5321, 4.2.1: 4yz). Nothing was sent."""
-
-    code = "mail-deferred"
-
-
-class OutcomeUnknown(DuenoticeError):
-    """The connection was lost after the content was given: the message may or may not have been taken."""
-
-    code = "mail-outcome-unknown"
-    exit_code = 5
-
-
 class _Lost(Exception):
     """The connection was lost, or closed by the server, before any content was given."""
 
@@ -157,14 +130,14 @@ class _Connection:
         )
         self._last_used = 0.0
 
-    async def send(self, content: bytes, sender: str, recipient: str) -> SendResult:
+    async def send(self, content: bytes, sender: str, recipient: str, begun: Begun | None) -> SendResult:
         """Send over the open connection, or over a new one if that is closed or proves to be."""
         if self._is_usable():
             with suppress(_Lost):
-                return await self._transaction(content, sender, recipient)
+                return await self._transaction(content, sender, recipient, begun)
         await self._open()
         try:
-            return await self._transaction(content, sender, recipient)
+            return await self._transaction(content, sender, recipient, begun)
         except _Lost as lost:
             raise self._unavailable(
                 f"The mail server closed the connection before the message was given{lost}."
@@ -213,7 +186,7 @@ class _Connection:
             "Check the SMTP host, port and security settings, and that the server is up.",
         )
 
-    async def _transaction(self, content: bytes, sender: str, recipient: str) -> SendResult:
+    async def _transaction(self, content: bytes, sender: str, recipient: str, begun: Begun | None) -> SendResult:
         """MAIL, RCPT, DATA, content (RFC 5321, 3.3). Raises ``_Lost`` if the connection is, before the content."""
         answer = await self._command(b"MAIL", b"FROM:<" + sender.encode("ascii") + b">")
         if answer.code // 100 != 2:
@@ -229,6 +202,12 @@ class _Connection:
         if answer.code != _DATA_GO_AHEAD:
             self.drop()
             raise self._unavailable(f"The mail server answered DATA with {answer.code} instead of 354.")
+        if begun is not None:
+            try:
+                await begun()
+            except BaseException:
+                self.drop()
+                raise
         answer = await self._give(content)
         if answer.code // 100 == 2:
             self._last_used = time.monotonic()
@@ -276,6 +255,7 @@ class _Connection:
                 f"The mail server will not take this message now {_codes(answer)}.",
                 where=self._where,
                 next_step="It is tried again later.",
+                reply=ServerReply(answer.code, answer.message),
             )
         return Rejected(answer.code, answer.message)
 
@@ -333,7 +313,12 @@ class SmtpTransport:
         """Close every connection."""
         await self.close()
 
-    async def send(self, raw: bytes, sender: str, recipient: str) -> SendResult:
+    @property
+    def connections(self) -> int:
+        """How many messages can be under way at once."""
+        return len(self._connections)
+
+    async def send(self, raw: bytes, sender: str, recipient: str, begun: Begun | None = None) -> SendResult:
         """Hand one message to the server for one recipient, and return what it answered.
 
         A cancelled call closes its connection; if it was cancelled while the content was under way, the outcome is
@@ -343,6 +328,7 @@ class SmtpTransport:
             raw: the message with CRLF line endings, sent byte for byte.
             sender: the envelope's sender, to which bounces return.
             recipient: the envelope's one recipient.
+            begun: is waited for before the first byte of the content leaves; if it raises, none does.
 
         Raises:
             InvalidInput: an address is not one that can be sent to.
@@ -352,7 +338,7 @@ class SmtpTransport:
         checked_address(sender)
         checked_address(recipient)
         async with self._borrowed() as connection:
-            return await connection.send(_stuffed(raw), sender, recipient)
+            return await connection.send(_stuffed(raw), sender, recipient, begun)
 
     async def close(self) -> None:
         """Take leave of the server on every connection; calls of ``send`` should have ended."""

@@ -143,17 +143,32 @@ class BatchStatus(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """What became of one notice to one contact; ``unknown`` is a connection lost after DATA."""
+    """What became of one notice to one contact; ``mail.delivery_states`` says what each leads to, and by what."""
 
     RESERVED = "reserved"
+    """It has a place in the outbox and a message; nothing of it was handed over."""
+    UNDER_WAY = "under_way"
+    """Its content is being handed over: if the worker stops now, nobody can say whether it arrived."""
+    UNDER_WAY_AGAIN = "under_way_again"
+    """The same, of a message that may have arrived before."""
+    DEFERRED = "deferred"
+    """Its mail server does not take it now; it is tried again at a moment of its own."""
     PASSED_OVER = "passed_over"
-    """Its mail server put it off so often that the next contact's turn came; it is tried again after the others."""
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
+    """It was deferred so often that the next contact's turn came; it is tried again after the others."""
     UNKNOWN = "unknown"
+    """The connection was lost, or the worker stopped, after its content: nobody can say whether it arrived."""
+    ACCEPTED = "accepted"
+    """The mail server took it."""
+    REJECTED = "rejected"
+    """The mail server refused it for good."""
+    DELIVERED = "delivered"
+    """A report says that it reached the mailbox."""
+    ACKNOWLEDGED = "acknowledged"
+    """Its reader confirmed it by its link."""
     VOUCHED = "vouched"
     """A person vouches that it arrived; its mail server never said so."""
     BOUNCED = "bounced"
+    """It was accepted and came back."""
 
 
 class Way(StrEnum):

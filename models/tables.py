@@ -473,10 +473,15 @@ class Delivery(SQLModel, table=True):
     """The outbox: one notice to one contact, reserved before the send, settled with the server's answer.
 
     Copies share the message, and so the Message-ID, of the contact they are copies for; one that arrived performs
-    nothing. ``tries`` counts how often it was put off, and since it is unknown, how often it stayed so; ``again_at`` is
-    when it is tried again. One that is unknown without such a moment waits for a person's decision, and ``vouched_by``
-    is who said that it arrived. ``raised_at`` is when it was raised to an officer that the contact refused it, or that
-    nobody knows.
+    nothing. ``attempts`` counts how often a mail server was asked to take it, ``attempted_at`` is when last. ``tries``
+    counts how often it was put off, and since it is unknown, how often it stayed so; ``again_at`` is when it is tried
+    again. One that is unknown without such a moment waits for a person's decision, and ``vouched_by`` is who said that
+    it arrived. ``raised_at`` is when it was raised to an officer that the contact refused it, or that nobody knows.
+
+    ``answer`` is what the server said that took it or refused it, which may name somebody; ``reply_code`` and
+    ``reply_status`` are the numbers of that (RFC 5321, 4.2; RFC 3463), ``queue_id`` the server's own name for the
+    message, and ``tls_version`` and ``tls_certificate`` how the connection was protected and whom the server's
+    certificate named.
     """
 
     __tablename__ = "delivery"
@@ -497,6 +502,31 @@ class Delivery(SQLModel, table=True):
     settled_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()
     answer: str | None = _sealed_or_none("delivery.answer")
+    reply_code: int | None = None
+    reply_status: str | None = None
+    queue_id: str | None = None
+    tls_version: str | None = None
+    tls_certificate: str | None = None
+
+
+class MailState(SQLModel, table=True):
+    """How mail goes on the whole, in one row, which is there once anything was amiss.
+
+    ``away_since`` is since when the mail server takes no mail at all. ``paused_at`` is when nothing more was handed
+    over, since too many refusals were alike, ``refused_code`` and ``refused_status``; at ``probe_at`` one message is
+    tried, unless a person resumes before. ``raised_at`` is when people were told of the pause.
+    """
+
+    __tablename__ = "mail_state"
+
+    id: int = Field(primary_key=True)
+    away_since: datetime | None = _instant_or_none()
+    paused_at: datetime | None = _instant_or_none()
+    probe_at: datetime | None = _instant_or_none()
+    refused_code: int | None = None
+    refused_status: str | None = None
+    refusals: int = 0
+    raised_at: datetime | None = _instant_or_none()
 
 
 class LawEnforcementHold(SQLModel, table=True):

@@ -11,9 +11,9 @@ from sqlmodel import Session, col, select
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import ContactEscalated, DutyEscalated, UnknownEscalated
+from mail.delivery_states import FAILED
 from models.enums import TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind
 from models.tables import Agreement, Batch, Delivery, Duty, Notice
-from records.outbox import FAILED
 from records.undecided import UNDECIDED
 
 

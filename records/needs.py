@@ -34,6 +34,7 @@ from sqlmodel import Session, col, func, select
 from cases.kinds import kind_named
 from cases.state import CaseState
 from config.database import Database
+from mail.delivery_states import FAILED
 from models import identifiers
 from models.columns import UtcDateTime
 from models.enums import AnswerKind, Authentication, BatchStatus, DutyStatus
@@ -58,7 +59,6 @@ from models.tables import (
 )
 from models.view import View
 from people.accounts import APPROVING, find_account_or_none, may_second
-from records.outbox import FAILED
 from records.responsible import Assignment, assignments, can_act, is_charge_of
 from records.troubles import NO_MAIL
 from records.undecided import UNDECIDED

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
-from mail.transport import MailServerUnavailable
+from mail.handover import MailServerUnavailable
 from models.enums import BatchStatus
 from models.tables import Batch, Case
+from records.mail_state import MailIsPaused
 
 WORKFLOW_STUCK = "workflow-stuck"
 ACTIVITY_FAILS = "activity-fails"
@@ -29,9 +30,9 @@ _MEANINGS = {
 
 NO_MAIL = (
     col(Batch.status).in_((BatchStatus.SENDING, BatchStatus.PUT_OFF)),
-    col(Batch.trouble) == MailServerUnavailable.code,
+    col(Batch.trouble).in_((MailServerUnavailable.code, MailIsPaused.code)),
 )
-"""What a batch is that the mail server keeps from leaving, as it takes no mail at all."""
+"""What a batch is that cannot leave: the mail server takes no mail at all, or mail is paused."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from mail.facts import Mailbox, checked_address
-from mail.transport import MailServerUnavailable, OutcomeUnknown, Rejected, SmtpTransport
+from mail.handover import MailServerUnavailable, OutcomeUnknown, Rejected
+from mail.transport import SmtpTransport
 from models.errors import InvalidInput, Unavailable
 from queries.drafts import Drafts
 from records.draft_tests import keep_test

@@ -11,7 +11,8 @@ from uuid import UUID
 from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings
-from mail.transport import MailServerUnavailable, OutcomeUnknown, Rejected, SmtpTransport
+from mail.handover import MailServerUnavailable, OutcomeUnknown, Rejected
+from mail.transport import SmtpTransport
 from models.errors import InvalidInput, Unavailable
 from records.links import note_link_mail, replace_links
 from starter.writing import notice_writer, smtp_server

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from config.keyring import Keyring
 from config.settings import Organisation, Person, Settings
 from mail.facts import ContactPerson, Mailbox, Sender, Signatory
 from mail.links import LINK_PURPOSE
 from mail.transport import Security, SmtpServer
+from records.mail_state import PauseRule
 from records.outbox import NoticeWriter
 
 
@@ -36,6 +39,11 @@ def smtp_server(settings: Settings) -> SmtpServer:
         timeout=smtp.timeout_seconds,
         client_name=smtp.message_id_domain,
     )
+
+
+def pause_rule(settings: Settings) -> PauseRule:
+    """When mail is paused since too many refusals are alike, and for how long, as the settings say."""
+    return PauseRule(settings.pause_after_refusals, timedelta(minutes=settings.pause_minutes))
 
 
 def sender_of(organisation: Organisation) -> Sender:

@@ -108,6 +108,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "mail_state",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("away_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("probe_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refused_code", sa.Integer(), nullable=True),
+        sa.Column("refused_status", sa.String(), nullable=True),
+        sa.Column("refusals", sa.Integer(), nullable=False),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "terms_snapshot",
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("form", sa.String(), nullable=False),
@@ -1103,6 +1115,11 @@ def upgrade() -> None:
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("reply_code", sa.Integer(), nullable=True),
+        sa.Column("reply_status", sa.String(), nullable=True),
+        sa.Column("queue_id", sa.String(), nullable=True),
+        sa.Column("tls_version", sa.String(), nullable=True),
+        sa.Column("tls_certificate", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["contact_id"],
             ["agreement_contact.id"],

@@ -26,8 +26,9 @@ from config.database import Database
 from config.keyring import Keyring
 from mail.alerts import Alerts
 from mail.facts import Mailbox
+from mail.handover import MailServerUnavailable, Rejected
 from mail.links import notice_link
-from mail.transport import MailServerUnavailable, Rejected, Security, SmtpServer, SmtpTransport
+from mail.transport import Security, SmtpServer, SmtpTransport
 from models.enums import AnswerKind, BatchStatus, Role
 from models.errors import ConfigurationError
 from models.tables import Account, Answer, Batch, Duty, EvidenceEntry, Notice

@@ -13,7 +13,8 @@ import pytest
 
 from mail.catcher import Catcher, start_catcher
 from mail.compose import compose
-from mail.transport import Accepted, DeliveryDeferred, MailServerUnavailable, Security, SmtpServer, SmtpTransport
+from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable
+from mail.transport import Security, SmtpServer, SmtpTransport
 from tests.support.sample_notices import ADDRESSING, CONFIRMED_NOTICE, SUPPLEMENT
 
 SENDER = ADDRESSING.sender.email

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import SecretStr
 
 from mail.catcher import CatcherHandler, start_catcher
-from mail.transport import Accepted, MailServerUnavailable, Security, SmtpServer, SmtpTransport
+from mail.handover import Accepted, MailServerUnavailable
+from mail.transport import Security, SmtpServer, SmtpTransport
 
 RAW = b"Subject: notice\r\n\r\ntext\r\n"
 ACCOUNT, PASSWORD = "notices", "correct horse"

@@ -8,17 +8,8 @@ import socket
 import pytest
 from pydantic import ValidationError
 
-from mail.transport import (
-    Accepted,
-    DeliveryDeferred,
-    MailServerUnavailable,
-    OutcomeUnknown,
-    Rejected,
-    Security,
-    SendResult,
-    SmtpServer,
-    SmtpTransport,
-)
+from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected, SendResult
+from mail.transport import Security, SmtpServer, SmtpTransport
 from models.errors import InvalidInput
 from tests.support.scripted_server import CONTENT, HANG_UP, HEARTBEAT_TIMEOUT, ScriptedServer, scripted_server
 
