@@ -57,6 +57,9 @@ NOT_LEFT = (Status.RESERVED, Status.DEFERRED, Status.PASSED_OVER)
 
 MAY_HAVE_LEFT = (*UNDER_WAY, Status.UNKNOWN)
 ARRIVED = (Status.ACCEPTED, Status.DELIVERED, Status.ACKNOWLEDGED, Status.VOUCHED)
+TO_ACKNOWLEDGE = (Status.ACCEPTED, Status.DELIVERED, Status.VOUCHED)
+"""What its reader's word by its link settles for good; of what nobody knows, a person decides on that word."""
+
 FAILED = (Status.REJECTED, Status.BOUNCED)
 
 
@@ -100,7 +103,6 @@ def transitions(status: Status) -> Mapping[Happening, Status]:
                 happens.VOUCHED: Status.VOUCHED,
                 happens.DELIVERED: Status.DELIVERED,
                 happens.BOUNCED: Status.BOUNCED,
-                happens.ACKNOWLEDGED: Status.ACKNOWLEDGED,
             }
         case Status.ACCEPTED:
             return {
@@ -111,9 +113,9 @@ def transitions(status: Status) -> Mapping[Happening, Status]:
         case Status.DELIVERED:
             return {happens.BOUNCED: Status.BOUNCED, happens.ACKNOWLEDGED: Status.ACKNOWLEDGED}
         case Status.REJECTED:
-            return {happens.SENT_AGAIN: Status.RESERVED, happens.DISREGARDED: Status.RESERVED}
+            return {happens.SENT_AGAIN: Status.PASSED_OVER, happens.DISREGARDED: Status.PASSED_OVER}
         case Status.BOUNCED:
-            return {happens.SENT_AGAIN: Status.RESERVED, happens.ACKNOWLEDGED: Status.ACKNOWLEDGED}
+            return {happens.SENT_AGAIN: Status.PASSED_OVER}
         case Status.VOUCHED:
             return {happens.ACKNOWLEDGED: Status.ACKNOWLEDGED}
         case Status.ACKNOWLEDGED:

@@ -2,8 +2,8 @@
 
 The server took it or refused it (``Accepted``, ``Rejected``); nothing was sent and it can be tried again later
 (``MailServerUnavailable``, ``DeliveryDeferred``); or the connection was lost after the content was given, and nobody
-can say (``OutcomeUnknown``). Errors never repeat what the server says, since servers quote addresses; its own words come
-with ``ServerReply``, to be kept sealed.
+can say (``OutcomeUnknown``). Errors never repeat what the server says, since servers quote addresses; its own words
+come with ``ServerReply``, to be kept sealed.
 """
 
 from __future__ import annotations

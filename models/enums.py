@@ -154,7 +154,7 @@ class DeliveryStatus(StrEnum):
     DEFERRED = "deferred"
     """Its mail server does not take it now; it is tried again at a moment of its own."""
     PASSED_OVER = "passed_over"
-    """It was deferred so often that the next contact's turn came; it is tried again after the others."""
+    """Its turn comes once it is nobody else's: it was deferred again and again, or is to be told after all."""
     UNKNOWN = "unknown"
     """The connection was lost, or the worker stopped, after its content: nobody can say whether it arrived."""
     ACCEPTED = "accepted"

@@ -14,7 +14,8 @@ from sqlmodel import Session, col, func, select
 
 from agreements.due_dates import read_due_date, read_due_dates
 from config.database import Database
-from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind
+from mail.delivery_states import ARRIVED
+from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact, Batch, Delivery, DueDate, Duty, Notice
 from queries.proposals import other_means_of
@@ -197,8 +198,9 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
 
 def _vouched(deliveries: Sequence[tuple[Delivery, AgreementContact]]) -> bool:
     """Whether a notice is known to have arrived by a person's word alone; copies show nothing of that."""
-    told = {delivery.status for delivery, _ in deliveries if not delivery.is_copy}
-    return DeliveryStatus.VOUCHED in told and DeliveryStatus.ACCEPTED not in told
+    told = [delivery for delivery, _ in deliveries if not delivery.is_copy]
+    taken = any(delivery.status in ARRIVED and not delivery.vouched_by for delivery in told)
+    return any(delivery.vouched_by for delivery in told) and not taken
 
 
 def _delivery_view(delivery: Delivery, contact: AgreementContact) -> DeliveryView:

@@ -131,6 +131,8 @@ class DeliveryView(View):
     """One notice to one contact, with the server's answer and the message as sent.
 
     ``again_at`` is when it is tried again; ``vouched_by`` who said that it arrived, where the server did not.
+    ``reply_status`` is the enhanced status code of the answer, ``queue_id`` the server's own name for the message, and
+    ``tls_version`` and ``tls_certificate`` how the connection was protected, and whom the server's certificate named.
     """
 
     contact_name: str
@@ -142,6 +144,10 @@ class DeliveryView(View):
     vouched_by: str | None
     settled_at: datetime | None
     answer: str | None
+    reply_status: str | None
+    queue_id: str | None
+    tls_version: str | None
+    tls_certificate: str | None
     message_sha256: str
 
 

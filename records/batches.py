@@ -88,6 +88,15 @@ def finish_batch(session: Session, batch_id: UUID, now: datetime) -> BatchOutcom
     )
 
 
+def take_up_undelivered(session: Session, case_id: UUID, now: datetime) -> None:
+    """Let batches leave again of which something can be sent after all, as to a contact named since."""
+    ungiven = (col(Notice.given_at).is_(None), col(Notice.dropped).is_(False), col(Batch.status) == BatchStatus.SENT)
+    joined = select(Batch).join(Notice, col(Notice.batch_id) == col(Batch.id)).distinct()
+    for batch in session.exec(joined.where(Batch.case_id == case_id, *ungiven)).all():
+        if moments := still_to_send(session, batch.id):
+            batch.status, batch.again_at = BatchStatus.PUT_OFF, max(now, min(moments.values()))
+
+
 def _brings_about(session: Session, batch: Batch) -> bool:
     """Whether a duty that the notices of a batch perform brings about a dated fact, as a prior notice does."""
     notices = session.exec(select(Notice).where(Notice.batch_id == batch.id, col(Notice.dropped).is_(False)))

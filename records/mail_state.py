@@ -151,7 +151,7 @@ def pause_if_alike(
 
 
 def disregard(delivery: Delivery, contact: AgreementContact) -> None:
-    """Let a refusal count for nothing: its contact is tried again."""
+    """Let a refusal count for nothing: its contact is tried again, once its turn comes."""
     delivery.status, delivery.again_at = moved(delivery.status, Happening.DISREGARDED), None
     if contact.failing_since == delivery.settled_at:
         contact.failing_since = None

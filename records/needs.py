@@ -59,11 +59,15 @@ from models.tables import (
 )
 from models.view import View
 from people.accounts import APPROVING, find_account_or_none, may_second
+from records.mail_state import MailIsPaused
 from records.responsible import Assignment, assignments, can_act, is_charge_of
 from records.troubles import NO_MAIL
 from records.undecided import UNDECIDED
 from records.unraised import about_proposal
 from records.withholding import alone
+
+MAIL_PAGE = "/mail"
+"""The page that shows how mail goes on the whole."""
 
 
 class NeedKind(StrEnum):
@@ -387,19 +391,18 @@ def _unknown() -> Select[Any]:
 
 
 def _mail() -> Select[Any]:
-    """That the mail server takes no mail, once for all cases, of which ``other`` counts those that wait for it."""
-    first = select_columns(col(Batch.case_id)).where(*NO_MAIL).order_by(col(Batch.due_at), col(Batch.id)).limit(1)
+    """That no mail leaves, once for all cases: ``other`` counts those that wait for it, ``word`` is why."""
     return (
         _part(
             NeedKind.MAIL,
-            subject=first.scalar_subquery(),
             until=func.min(Batch.due_at),
             since=func.min(Batch.trouble_since),
             number=func.sum(Batch.size),
             other=func.count(col(Batch.case_id).distinct()),
+            word=col(Batch.trouble),
         )
         .where(*NO_MAIL)
-        .having(func.count() > 0)
+        .group_by(col(Batch.trouble))
     )
 
 
@@ -438,7 +441,7 @@ def _view(
     kind = need.kind
     if kind is NeedKind.DRAFTS and not overdue and need.leaves_at and need.leaves_at <= now + asking.soon:
         kind = NeedKind.LEAVING
-    place = f"/cases/{need.case_id or need.subject}"
+    place = f"/cases/{need.case_id}" if need.case_id else MAIL_PAGE
     says, part = _says(kind, need, of, overdue=overdue)
     return NeedView(
         kind=kind,
@@ -493,6 +496,9 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
         case NeedKind.MAIL:
             held = f"{counted(need.number, 'notice')} of {counted(need.other, 'case')}"
             wait = "waits" if need.number == 1 else "wait"
+            if need.word == MailIsPaused.code:
+                why = "Mail is paused, since many notices were refused alike"
+                return f"{why}: {held} {wait}. Mend what is refused; then let mail go on.", ""
             return f"The mail server takes no mail, and {held} {wait} for it. Have it looked at.", ""
         case NeedKind.STUCK:
             return "The clocks of this case do not run, or stand still. Its page says what to do.", ""

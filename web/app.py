@@ -34,6 +34,7 @@ from web import (
     handed_over,
     holder_links,
     links,
+    mail,
     many,
     messages,
     notice_links,
@@ -75,6 +76,7 @@ PARTS = (
     many,
     data_holders,
     upcoming,
+    mail,
 )
 """The modules of pages; each has a router."""
 

@@ -18,6 +18,7 @@ from ledger.append import append
 from ledger.chain import GENESIS, Fields, entry_hash
 from ledger.entries import NoticeGiven, WatchdogRaised
 from ledger.verify import fields_of, stream, verify, verify_ledger
+from models.enums import BatchStatus
 from models.tables import EvidenceEntry
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

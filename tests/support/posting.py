@@ -37,8 +37,8 @@ class Posting:
     server: ScriptedServer
     notices: NoticeActivities
     began_at: datetime
-    posted_at: datetime
     after: int
+    letters_before: int
 
     async def send(self, *, at: datetime | None = None) -> BatchOutcome:
         """Run the activity once, as an attempt that starts at ``at``: now, or when what was put off is due."""
@@ -113,13 +113,17 @@ class Posting:
 
     def letters(self) -> int:
         """How many messages are kept of those written since the letter was posted."""
-        with self.engine.resources.database.reading() as session:
-            of_mail = col(Artifact.media_type) == "message/rfc822", col(Artifact.stored_at) >= self.posted_at
-            return session.exec(select(func.count()).select_from(Artifact).where(*of_mail)).one()
+        return _letters(self.engine) - self.letters_before
 
     def artifact(self, sha256: str) -> bytes:
         with self.engine.resources.database.reading() as session:
             return fetch(session, sha256)
+
+
+def _letters(engine: VirtualEngine) -> int:
+    with engine.resources.database.reading() as session:
+        kept = select(func.count()).select_from(Artifact).where(col(Artifact.media_type) == "message/rfc822")
+        return session.exec(kept).one()
 
 
 HEADER = "reference,form,lea_name,state,time_zone,executed_on,general_name,general_email,copy_to_name,copy_to_email\n"
@@ -151,4 +155,4 @@ async def posting(
             )
             with resources.database.reading() as session:
                 after = session.exec(select(LedgerHead.length)).one()
-            yield Posting(engine, case_id, server, notices, utc_now(), utc_now(), after)
+            yield Posting(engine, case_id, server, notices, utc_now(), after, _letters(engine))
