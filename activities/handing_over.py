@@ -60,11 +60,13 @@ class HandingOver:
     _writing: asyncio.Task[None] | None = None
 
     async def begin(self, delivery: UUID, now: Callable[[], datetime]) -> None:
-        """Wait until it is durable that a message is under way.
+        """Wait until it is durable that a message is under way; again, for one that is, changes nothing.
 
         Raises:
             NotWanted: it may not leave.
         """
+        if delivery in self._under_way:
+            return
         mark = _Mark(delivery, now(), asyncio.get_running_loop().create_future())
         self._marks.append(mark)
         self._write()

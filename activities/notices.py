@@ -29,7 +29,7 @@ from activities.heartbeat import beating
 from cases.messages import BatchOutcome, SendBatch
 from config.database import Database
 from ledger.actors import ENGINE
-from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected
+from mail.handover import Accepted, DeliveryDeferred, Envelope, MailServerUnavailable, OutcomeUnknown, Rejected
 from mail.transport import SmtpTransport
 from models.grouping import parts
 from models.tables import Batch
@@ -186,9 +186,10 @@ class NoticeActivities(NoticeContract):
 
     async def _send(self, attempt: _Attempt, mail: OutgoingMessage) -> Answer | None:
         """The server's answer; None where the message may not leave any more."""
+        envelope = Envelope(self._notice_writer.sender.email, mail.email)
         begun = partial(self._book.begin, mail.delivery_id, attempt.now)
         try:
-            return await self._transport.send(mail.raw, self._notice_writer.sender.email, mail.email, begun)
+            return await self._transport.send(mail.raw, envelope, begun=begun)
         except NotWanted:
             return None
         except (MailServerUnavailable, OutcomeUnknown) as error:

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mail.facts import Mailbox, checked_address
-from mail.handover import MailServerUnavailable, OutcomeUnknown, Rejected
+from mail.handover import Envelope, MailServerUnavailable, OutcomeUnknown, Rejected
 from mail.transport import SmtpTransport
 from models.errors import InvalidInput, Unavailable
 from queries.drafts import Drafts
@@ -38,7 +38,7 @@ async def send_test(
     raw = await asyncio.to_thread(keep)
     try:
         async with SmtpTransport(smtp_server(resources.settings)) as transport:
-            answer = await transport.send(raw, writer.sender.email, to.email)
+            answer = await transport.send(raw, Envelope(writer.sender.email, to.email))
     except MailServerUnavailable as error:
         raise Unavailable(error.message, where=error.where, next_step="Nothing was sent. Try it again.") from error
     except OutcomeUnknown as error:

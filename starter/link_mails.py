@@ -11,7 +11,7 @@ from uuid import UUID
 from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings
-from mail.handover import MailServerUnavailable, OutcomeUnknown, Rejected
+from mail.handover import Envelope, MailServerUnavailable, OutcomeUnknown, Rejected
 from mail.transport import SmtpTransport
 from models.errors import InvalidInput, Unavailable
 from records.links import note_link_mail, replace_links
@@ -69,7 +69,7 @@ async def mail_link(
     """
     try:
         async with SmtpTransport(smtp_server(settings)) as transport:
-            answer = await transport.send(raw, settings.smtp.sender_address, email)
+            answer = await transport.send(raw, Envelope(settings.smtp.sender_address, email))
     except MailServerUnavailable as error:
         raise Unavailable(
             f"{before}, but {what} not mailed: {error.message}",

@@ -8,7 +8,7 @@ from config.keyring import Keyring
 from config.settings import Organisation, Person, Settings
 from mail.facts import ContactPerson, Mailbox, Sender, Signatory
 from mail.links import LINK_PURPOSE
-from mail.transport import Security, SmtpServer
+from mail.smtp_server import Security, SmtpServer
 from records.mail_state import PauseRule
 from records.outbox import NoticeWriter
 

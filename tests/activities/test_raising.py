@@ -13,7 +13,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.reminders import ReminderActivities
 from cases.messages import RaiseOverdue
 from mail.handover import MailServerUnavailable
-from mail.transport import Security, SmtpServer, SmtpTransport
+from mail.smtp_server import Security, SmtpServer
+from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import DeliveryStatus
 from models.tables import Delivery, Duty
