@@ -126,6 +126,7 @@ def _unknown(case_id: UUID, leas: Sequence[str], asked_at: datetime) -> Message:
         alert=f"Case {reference}: nobody can say whether {notices} arrived.",
         page=_case_page(case_id),
         case_id=case_id,
+        alarm=True,
     )
 
 

@@ -46,6 +46,7 @@ class HandingOver:
         places: how many messages may be under way at once.
         unknown_resends: how often one is sent again of which nobody can say whether it arrived.
         pause: when mail is paused.
+        turns: is held by whoever hands a message over, so that no more begin to than can.
         paused: whether this worker saw too many refusals that were alike, and hands nothing more over.
     """
 
@@ -54,10 +55,15 @@ class HandingOver:
     unknown_resends: int
     pause: PauseRule
     paused: bool = False
+    turns: asyncio.Semaphore = field(init=False)
     _under_way: set[UUID] = field(default_factory=set)
     _marks: list[_Mark] = field(default_factory=list)
     _answers: list[_Answer] = field(default_factory=list)
     _writing: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        """As many turns as places."""
+        self.turns = asyncio.Semaphore(self.places)
 
     async def begin(self, delivery: UUID, now: Callable[[], datetime]) -> None:
         """Wait until it is durable that a message is under way; again, for one that is, changes nothing.

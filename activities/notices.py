@@ -162,27 +162,31 @@ class NoticeActivities(NoticeContract):
 
     async def _hand_over(self, attempt: _Attempt, mail: OutgoingMessage) -> None:
         """Hand one message over and record what became of it; whatever happens to it keeps no other from going on."""
-        if attempt.stopped or self._book.paused:
-            return
-        try:
-            answer = await self._send(attempt, mail)
-            if answer is None:
-                attempt.set_aside.add(mail.notice_id)
+        async with self._book.turns:
+            if attempt.stopped or self._book.paused:
                 return
-            handed = Handed(mail, answer, attempt.now())
-            if isinstance(answer, MailServerUnavailable) and not isinstance(answer, DeliveryDeferred):
-                self._note_not_taken(attempt, handed)
-                if not self._book.is_under_way(mail.delivery_id):
-                    return
-            elif not isinstance(answer, OutcomeUnknown):
-                attempt.in_a_row, self._answered_at = 0, handed.at
-            await self._book.end(handed)
-            if attempt.probing:
-                attempt.probed.append(answer)
-        except Exception as error:
-            attempt.stopped = attempt.stopped or error
-        finally:
-            self._book.leave(mail.delivery_id)
+            try:
+                await self._record(attempt, mail, await self._send(attempt, mail))
+            except Exception as error:
+                attempt.stopped = attempt.stopped or error
+            finally:
+                self._book.leave(mail.delivery_id)
+
+    async def _record(self, attempt: _Attempt, mail: OutgoingMessage, answer: Answer | None) -> None:
+        """Record an answer; of what the server did not take and nobody was told of, there is nothing to record."""
+        if answer is None:
+            attempt.set_aside.add(mail.notice_id)
+            return
+        handed = Handed(mail, answer, attempt.now())
+        if isinstance(answer, MailServerUnavailable) and not isinstance(answer, DeliveryDeferred):
+            self._note_not_taken(attempt, handed)
+            if not self._book.is_under_way(mail.delivery_id):
+                return
+        elif not isinstance(answer, OutcomeUnknown):
+            attempt.in_a_row, self._answered_at = 0, handed.at
+        await self._book.end(handed)
+        if attempt.probing:
+            attempt.probed.append(answer)
 
     async def _send(self, attempt: _Attempt, mail: OutgoingMessage) -> Answer | None:
         """The server's answer; None where the message may not leave any more."""

@@ -61,7 +61,7 @@ AT_ONCE = datetime.min.replace(tzinfo=UTC)
 class OutgoingMessage:
     """One message ready to be handed to the mail server for one contact.
 
-    ``alternative`` is whether another contact is left that could be told in its place.
+    ``alternative`` is whether another contact is left that could be told in its place; ``attempt`` is which this is.
     """
 
     notice_id: UUID
@@ -70,6 +70,7 @@ class OutgoingMessage:
     email: str
     copy: bool
     alternative: bool
+    attempt: int
     sha256: str
     raw: bytes = field(repr=False)
 
@@ -564,6 +565,7 @@ def _take_up(
                     email=contact.email,
                     copy=delivery.is_copy,
                     alternative=context.has_alternative(delivery),
+                    attempt=delivery.attempts + 1,
                     sha256=delivery.message_sha256,
                     raw=raw[delivery.message_sha256],
                 )
