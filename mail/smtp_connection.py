@@ -25,6 +25,7 @@ from typing import TypeAlias
 import aiosmtplib
 from cryptography import x509
 
+from mail.facts import wire_address
 from mail.handover import (
     Accepted,
     DeliveryDeferred,
@@ -82,9 +83,19 @@ class Outgoing:
     slow: Callable[[], None]
 
     @property
+    def sender(self) -> str:
+        """The envelope's sender as the server is told."""
+        return wire_address(self.envelope.sender)
+
+    @property
+    def recipient(self) -> str:
+        """The envelope's recipient as the server is told."""
+        return wire_address(self.envelope.recipient)
+
+    @property
     def is_internationalised(self) -> bool:
         """Whether only a server that offers SMTPUTF8 can take it (RFC 6531, 3.1)."""
-        return not (self.raw.isascii() and self.envelope.sender.isascii() and self.envelope.recipient.isascii())
+        return not (self.raw.isascii() and self.sender.isascii() and self.recipient.isascii())
 
 
 class _Lost(Exception):
@@ -100,7 +111,6 @@ class Connection:
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
-        self._where = f"mail server {server.host}:{server.port}"
         self._client = aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,
@@ -274,7 +284,7 @@ class Connection:
 
     def _commands(self, message: Outgoing) -> dict[_Step, bytes]:
         envelope = message.envelope
-        mail, rcpt = [f"MAIL FROM:<{envelope.sender}>"], [f"RCPT TO:<{envelope.recipient}>"]
+        mail, rcpt = [f"MAIL FROM:<{message.sender}>"], [f"RCPT TO:<{message.recipient}>"]
         if self._offers("size"):
             mail.append(f"SIZE={len(message.raw)}")
         if message.is_internationalised:
@@ -284,7 +294,7 @@ class Connection:
                 mail.append(f"ENVID={_xtext(envelope.envelope_id)}")
             if envelope.report:
                 mail.append("RET=HDRS")
-                rcpt += ["NOTIFY=SUCCESS,FAILURE,DELAY", f"ORCPT={_original_recipient(envelope.recipient)}"]
+                rcpt += ["NOTIFY=SUCCESS,FAILURE,DELAY", f"ORCPT={_original_recipient(message.recipient)}"]
         lines = {_Step.MAIL: mail, _Step.RCPT: rcpt, _Step.DATA: ["DATA"]}
         return {step: " ".join(words).encode() + b"\r\n" for step, words in lines.items()}
 
@@ -376,16 +386,16 @@ class Connection:
                 self.drop()
 
     def _deferred(self, message: str, reply: ServerReply | None = None) -> DeliveryDeferred:
-        return DeliveryDeferred(message, where=self._where, next_step="It is tried again later.", reply=reply)
+        return DeliveryDeferred(message, where=self._server.where, next_step="It is tried again later.", reply=reply)
 
     def _unavailable(self, message: str, advice: str = "") -> MailServerUnavailable:
         next_step = f"{advice} Nothing was sent; it is tried again later.".strip()
-        return MailServerUnavailable(message, where=self._where, next_step=next_step)
+        return MailServerUnavailable(message, where=self._server.where, next_step=next_step)
 
     def _unknown(self, cause: str) -> OutcomeUnknown:
         return OutcomeUnknown(
             f"The mail server was given the message but its answer was lost ({cause}).",
-            where=self._where,
+            where=self._server.where,
             next_step="Send it again with the same Message-ID, and record both sends.",
         )
 
@@ -414,7 +424,7 @@ def _stuffed(raw: bytes) -> bytes:
 
 def _xtext(text: str) -> str:
     """``text`` as a parameter's value (RFC 3461, 4)."""
-    return _NOT_XTEXT.sub(lambda found: f"+{found[0]:02X}", text)
+    return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
 
 
 def _original_recipient(address: str) -> str:

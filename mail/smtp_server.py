@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from models.loopback import is_loopback
 
 
 class Security(StrEnum):
@@ -18,6 +19,7 @@ class Security(StrEnum):
     TLS = "tls"
 
 
+Rate = Annotated[float, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -29,6 +31,10 @@ class SmtpServer(BaseModel):
         ca_file: certificate authorities to trust besides the system's (PEM).
         client_name: what to call this machine in EHLO; None for its own name.
         connections: how many connections are kept; each carries one message at a time.
+        rate: how many messages begin in a second, at most; None for as many as the connections carry.
+        domain_connections: how many messages are on their way to one recipients' domain at a time; None for half as
+            many as there are connections, so that a slow one leaves the other half to the others.
+        domain_rate: how many messages begin to one such domain in a minute, at most; None for no limit.
         timeout: how long to wait for a connection or for the answer to a command, in seconds.
         data_timeout: how long to wait for the answer to a message's content, in seconds. RFC 5321, 4.5.3.2.6 asks
             for ten minutes: a shorter wait turns slow deliveries into unknown ones, which are sent twice.
@@ -47,7 +53,10 @@ class SmtpServer(BaseModel):
     password: SecretStr | None = None
     ca_file: Path | None = None
     client_name: str | None = None
-    connections: int = Field(default=4, ge=1, le=64)
+    connections: int = Field(default=4, ge=1, le=100)
+    rate: Rate | None = None
+    domain_connections: int | None = Field(default=None, ge=1)
+    domain_rate: Rate | None = None
     timeout: Seconds = 30
     data_timeout: Seconds = 600
     patience: Seconds = 10
@@ -55,14 +64,12 @@ class SmtpServer(BaseModel):
     idle_limit: Seconds = 60
 
     @model_validator(mode="after")
-    def _credentials_are_protected(self) -> Self:
-        if self.username and self.security is Security.NONE and not is_loopback(self.host):
-            raise ValueError("the mail server's password would travel unprotected; set security to starttls or tls")
+    def _is_protected(self) -> Self:
+        if self.security is Security.NONE and not is_loopback(self.host):
+            raise ValueError("mail would travel unprotected beyond this machine; set security to starttls or tls")
         return self
 
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    @property
+    def where(self) -> str:
+        """The server as errors name it."""
+        return f"mail server {self.host}:{self.port}"

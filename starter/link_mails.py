@@ -12,10 +12,9 @@ from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings
 from mail.handover import Envelope, MailServerUnavailable, OutcomeUnknown, Rejected
-from mail.transport import SmtpTransport
 from models.errors import InvalidInput, Unavailable
 from records.links import note_link_mail, replace_links
-from starter.writing import notice_writer, smtp_server
+from starter.writing import mail_transport, notice_writer
 
 
 async def replace_and_mail_links(
@@ -68,7 +67,7 @@ async def mail_link(
         Unavailable: the mail server took no mail, or nobody can say whether it did.
     """
     try:
-        async with SmtpTransport(smtp_server(settings)) as transport:
+        async with mail_transport(settings) as transport:
             answer = await transport.send(raw, Envelope(settings.smtp.sender_address, email))
     except MailServerUnavailable as error:
         raise Unavailable(

@@ -51,11 +51,13 @@ async def stop(sending: asyncio.Task[list[str]], mail: Mailing) -> None:
 async def test_a_worker_that_stops_leaves_no_more_unknown_than_there_are_connections(database: Database) -> None:
     names = districts(12)
     async with mailing(database, names, connections=CONNECTIONS) as mail:
-        mail.server.slow = dict.fromkeys(names.values())
+        mail.server.held = {name: asyncio.Event() for name in names.values()}
         sending = asyncio.create_task(mail.send_due())
         await until(mail, under_way=CONNECTIONS, reserved=12 - CONNECTIONS)
+        while len(mail.server.messages) < CONNECTIONS:  # noqa: ASYNC110 (the server tells of the first alone)
+            await asyncio.sleep(0.01)
         await stop(sending, mail)
-        mail.server.slow.clear()
+        mail.server.held.clear()
         assert await mail.send_due() == []
         assert statuses(mail) == {UNKNOWN: CONNECTIONS, ACCEPTED: 12 - CONNECTIONS}
         mail.pass_time(5 * MINUTE)
@@ -69,7 +71,8 @@ async def test_whoever_is_silent_or_slow_holds_up_nobody_and_nothing_that_others
     names = districts(12)
     silent, slow, *others = names.values()
     async with mailing(database, names, connections=CONNECTIONS) as mail:
-        mail.server.slow = {silent: None, slow: 0.2}
+        mail.server.held = {silent: asyncio.Event(), slow: asyncio.Event()}
+        asyncio.get_running_loop().call_later(0.2, mail.server.held[slow].set)
         mail.server.refusing = {others[0]: NO_SUCH}
         mail.server.full = {others[1]}
         sending = asyncio.create_task(mail.send_due())

@@ -192,7 +192,10 @@ async def test_a_connection_idle_for_too_long_is_made_anew() -> None:
 
 
 async def test_many_tasks_share_a_few_connections() -> None:
-    async with scripted_server() as server, SmtpTransport(server_at(server.port, connections=3)) as transport:
+    async with (
+        scripted_server() as server,
+        SmtpTransport(server_at(server.port, connections=3, domain_connections=3)) as transport,
+    ):
         answers = await asyncio.gather(*(transport.send(RAW, ENVELOPE) for _ in range(30)))
         assert all(isinstance(answer, Accepted) for answer in answers)
         assert (server.connections, len(server.messages)) == (3, 30)
@@ -238,7 +241,10 @@ async def test_errors_do_not_repeat_addresses_that_the_server_names(step: str) -
         "@b.test",
         "<a@b.test>",
         "a..b@c.test",
-        "é@c.test",
+        "a\u202eb@c.test",
+        "a\u00a0b@c.test",
+        "\N{GREEK SMALL LETTER ALPHA}" * 33 + "@c.test",
+        "a@-é-.test",
     ],
 )
 async def test_an_address_that_is_none_is_refused_without_repeating_it(address: str) -> None:
