@@ -97,7 +97,7 @@ class NoticeActivities(NoticeContract):
         self._notice_writer = notice_writer
         self._unknown_resends = unknown_resends
         self._pause = pause
-        self._book = HandingOver(database, transport.connections, unknown_resends, pause)
+        self._book = HandingOver(database, transport.most_under_way, unknown_resends, pause)
         self._answered_at: datetime | None = None
 
     @activity.defn

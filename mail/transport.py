@@ -64,7 +64,12 @@ class SmtpTransport:
 
     @property
     def connections(self) -> int:
-        """How many messages can be under way at once: over each connection one, those that only wait included."""
+        """How many connections there are, besides those that only wait for an answer that is long in coming."""
+        return self._server.connections
+
+    @property
+    def most_under_way(self) -> int:
+        """How many messages can be under way at once: one over each connection, those that only wait included."""
         return self._server.connections + self._server.waiting
 
     async def send(self, raw: bytes, envelope: Envelope, *, begun: Begun = _nothing) -> SendResult:

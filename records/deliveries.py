@@ -77,7 +77,10 @@ def mark_under_way(session: Session, deliveries: Mapping[UUID, datetime]) -> set
 
 
 def break_off(session: Session, batch_id: UUID, now: datetime, *, unknown_resends: int) -> None:
-    """Note of what was under way in a batch that nobody can say whether it arrived: whoever sent it has stopped."""
+    """Note of what was under way in a batch that nobody can say whether it arrived: whoever sent it has stopped.
+
+    It is sent again at once, unless that was so often that a person decides: its server may answer as well as ever.
+    """
     rows = session.exec(
         select(Delivery, Notice.case_id)
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
@@ -85,6 +88,8 @@ def break_off(session: Session, batch_id: UUID, now: datetime, *, unknown_resend
         .order_by(col(Delivery.id))
     ).all()
     append(session, *(_lost(delivery, case_id, now, unknown_resends) for delivery, case_id in rows))
+    for delivery, _ in rows:
+        delivery.again_at = delivery.again_at and now
 
 
 def settle(session: Session, handed: Sequence[Handed], *, unknown_resends: int, pause: PauseRule) -> bool:
