@@ -23,6 +23,7 @@ from activities.contracts import NoticeContract
 from activities.heartbeat import beating
 from cases.messages import BatchOutcome, SendBatch
 from config.database import Database
+from mail.return_path import ReturnPath
 from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, SmtpTransport
 from models.grouping import parts
 from models.tables import Batch
@@ -41,15 +42,23 @@ class NoticeActivities(NoticeContract):
     """The activity that gives the notices of a batch.
 
     A message of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides.
+    What comes back returns by ``return_path``; without one, to the sender.
     """
 
     def __init__(
-        self, database: Database, transport: SmtpTransport, notice_writer: NoticeWriter, *, unknown_resends: int
+        self,
+        database: Database,
+        transport: SmtpTransport,
+        notice_writer: NoticeWriter,
+        *,
+        unknown_resends: int,
+        return_path: ReturnPath | None = None,
     ) -> None:
         self._database = database
         self._transport = transport
         self._notice_writer = notice_writer
         self._unknown_resends = unknown_resends
+        self._return_path = return_path
 
     @activity.defn
     async def send_batch(self, message: SendBatch) -> BatchOutcome:
@@ -79,10 +88,15 @@ class NoticeActivities(NoticeContract):
     async def _hand_over(self, outgoing: OutgoingMessage, now: Callable[[], datetime]) -> Handed:
         answer: Answer
         try:
-            answer = await self._transport.send(outgoing.raw, self._notice_writer.sender.email, outgoing.email)
+            answer = await self._transport.send(outgoing.raw, self._sender_of(outgoing), outgoing.email)
         except (MailServerUnavailable, OutcomeUnknown) as error:
             answer = error
         return Handed(outgoing, answer, now())
+
+    def _sender_of(self, outgoing: OutgoingMessage) -> str:
+        """To whom a message returns: an address of this attempt's own, where what comes back is read."""
+        path = self._return_path
+        return path.of(outgoing.delivery_id, outgoing.attempt) if path else self._notice_writer.sender.email
 
     def _begin(self, message: SendBatch, now: datetime) -> bool:
         with self._database.writing() as session:

@@ -6,6 +6,7 @@ from config.keyring import Keyring
 from config.settings import Organisation, Person, Settings
 from mail.facts import ContactPerson, Mailbox, Sender, Signatory
 from mail.links import LINK_PURPOSE
+from mail.return_path import RETURN_PATH_PURPOSE, ReturnPath
 from mail.transport import Security, SmtpServer
 from records.outbox import NoticeWriter
 
@@ -21,6 +22,12 @@ def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
         link_key=keyring.derive(LINK_PURPOSE),
         side=settings.side,
     )
+
+
+def return_path(settings: Settings, keyring: Keyring) -> ReturnPath | None:
+    """Where notices return to, if anything that comes back is read."""
+    address = settings.bounces.address
+    return ReturnPath(address, keyring.derive(RETURN_PATH_PURPOSE)) if address else None
 
 
 def smtp_server(settings: Settings) -> SmtpServer:
