@@ -23,11 +23,14 @@ from mail.facts import clean_line
 from mail.links import without_links
 from models.enums import ReportKind
 
-LARGEST_REPORT = 2**20
+LARGEST_REPORT = 2**18
 """How much of a message is read and kept, in bytes: what a report says stands before the message that it returns."""
 
 LONGEST_WORDS = 500
 """How much is kept of what a mail server said, in characters; the whole message is kept besides."""
+
+_LARGEST_GUESS = 2**14
+"""How much of a message of no standard form is looked through, in bytes: its writer says at once what happened."""
 
 _MOST_PARTS = 50
 _MOST_RECIPIENTS = 50
@@ -97,7 +100,7 @@ def read_returned(raw: bytes, addressed_to: Iterable[str] = ()) -> ReturnedMail:
         message = message_from_bytes(raw)
         parts = list(islice(message.walk(), _MOST_PARTS))
         named = (*addressed_to, *_named(message, parts))
-        return ReturnedMail(raw, _source(message) or whole, named, tuple(_reports(message, parts)))
+        return ReturnedMail(raw, _source(message) or whole, named, tuple(_reports(raw, message, parts)))
     # What the standard library raises at headers and parts that are no mail is not one kind of error.
     except (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return ReturnedMail(raw, whole, addressed_to, (Report(ReportKind.UNCLEAR),))
@@ -116,13 +119,13 @@ def _named(message: Message, parts: Iterable[Message]) -> Iterator[str]:
             yield from (str(value) for value in part.get_all(name, []))
 
 
-def _reports(message: Message, parts: list[Message]) -> Iterator[Report]:
+def _reports(raw: bytes, message: Message, parts: list[Message]) -> Iterator[Report]:
     """What a message says, by the first of the forms that it has."""
     found = [report for part in parts for report in _notified(part)] or [
         report for part in parts for report in _complained(part)
     ]
     if not found and _is_from_a_daemon(message):
-        found = list(_detected(message, parts))
+        found = list(_detected(message_from_bytes(raw[:_LARGEST_GUESS]), parts))
     if not found and _is_automatic(message):
         found = [Report(ReportKind.AUTO_REPLY, says=_words(message.get("Subject")))]
     yield from found or [Report(ReportKind.UNCLEAR, says=_first_text(parts))]
