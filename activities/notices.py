@@ -23,8 +23,9 @@ from activities.contracts import NoticeContract
 from activities.heartbeat import beating
 from cases.messages import BatchOutcome, SendBatch
 from config.database import Database
+from mail.handover import DeliveryDeferred, Envelope, MailServerUnavailable, OutcomeUnknown
 from mail.return_path import ReturnPath
-from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, SmtpTransport
+from mail.transport import SmtpTransport
 from models.grouping import parts
 from models.tables import Batch
 from records.batches import begin_batch, finish_batch
@@ -88,15 +89,17 @@ class NoticeActivities(NoticeContract):
     async def _hand_over(self, outgoing: OutgoingMessage, now: Callable[[], datetime]) -> Handed:
         answer: Answer
         try:
-            answer = await self._transport.send(outgoing.raw, self._sender_of(outgoing), outgoing.email)
+            answer = await self._transport.send(outgoing.raw, self._envelope(outgoing))
         except (MailServerUnavailable, OutcomeUnknown) as error:
             answer = error
         return Handed(outgoing, answer, now())
 
-    def _sender_of(self, outgoing: OutgoingMessage) -> str:
-        """To whom a message returns: an address of this attempt's own, where what comes back is read."""
-        path = self._return_path
-        return path.of(outgoing.delivery_id, outgoing.attempt) if path else self._notice_writer.sender.email
+    def _envelope(self, outgoing: OutgoingMessage) -> Envelope:
+        """Whom a message is for, and where it returns to: an address of this attempt's own, where that is read."""
+        path, delivery, attempt = self._return_path, outgoing.delivery_id, outgoing.attempt
+        if path is None:
+            return Envelope(self._notice_writer.sender.email, outgoing.email)
+        return Envelope(path.of(delivery, attempt), outgoing.email, path.token(delivery, attempt), report=True)
 
     def _begin(self, message: SendBatch, now: datetime) -> bool:
         with self._database.writing() as session:

@@ -17,7 +17,7 @@ from imapclient.exceptions import IMAPClientError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from mail.reports import LARGEST_REPORT
-from mail.transport import Security
+from mail.smtp_server import Security
 from models.errors import Unavailable
 
 RECORDED, NOT_OURS = "Recorded", "Not ours"

@@ -10,7 +10,7 @@ from config.logging import get_logger
 from config.settings import Settings
 from mail.bounce_lmtp import serve_lmtp
 from mail.bounce_mailbox import BROKEN, BounceMailbox, ImapServer
-from mail.transport import Security
+from mail.smtp_server import Security
 from models.errors import ConfigurationError, Unavailable
 from records.bounces import StillUnderWay
 from starter.bounces import BounceIntake

@@ -1,4 +1,4 @@
-"""What comes back, in the shapes in which mail systems write it; written for the tests, with nobody's real mail in it."""
+"""What comes back, in the shapes in which mail systems write it; written for the tests: it is nobody's real mail."""
 
 from __future__ import annotations
 
@@ -126,11 +126,15 @@ Subject: Notice
 --4C0.1793613600/mail.example.test--
 """
 
+_USER_UNKNOWN = (
+    "Diagnostic-Code: smtp; 550 5.1.1 <privacy@district.example.org>: Recipient address\n    rejected: User unknown"
+)
+
 _POSTFIX_DELAY = (
     _POSTFIX.replace("Undelivered Mail Returned to Sender", "Delayed Mail (still being retried)")
     .replace("Action: failed\nStatus: 5.1.1", "Action: delayed\nStatus: 4.4.1")
     .replace(
-        "Diagnostic-Code: smtp; 550 5.1.1 <privacy@district.example.org>: Recipient address\n    rejected: User unknown",
+        _USER_UNKNOWN,
         "Diagnostic-Code: X-Postfix; connect to mx.district.example.org[192.0.2.1]:25: Connection timed\n    out",
     )
 )
@@ -139,7 +143,7 @@ _POSTFIX_DELIVERED = (
     _POSTFIX.replace("Undelivered Mail Returned to Sender", "Successful Mail Delivery Report")
     .replace("Action: failed\nStatus: 5.1.1", "Action: relayed\nStatus: 2.0.0")
     .replace(
-        "Diagnostic-Code: smtp; 550 5.1.1 <privacy@district.example.org>: Recipient address\n    rejected: User unknown",
+        _USER_UNKNOWN,
         "Diagnostic-Code: smtp; 250 2.0.0 OK",
     )
 )
