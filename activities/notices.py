@@ -30,6 +30,7 @@ from cases.messages import BatchOutcome, SendBatch
 from config.database import Database
 from ledger.actors import ENGINE
 from mail.handover import Accepted, DeliveryDeferred, Envelope, MailServerUnavailable, OutcomeUnknown, Rejected
+from mail.return_path import ReturnPath
 from mail.transport import SmtpTransport
 from models.grouping import parts
 from models.tables import Batch
@@ -80,7 +81,8 @@ class NoticeActivities(NoticeContract):
     """The activity that gives the notices of a batch.
 
     A message of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides;
-    ``pause`` says when refusals are so many that mail is paused.
+    ``pause`` says when refusals are so many that mail is paused. What comes back returns by ``return_path``; without
+    one, to the sender.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class NoticeActivities(NoticeContract):
         *,
         unknown_resends: int,
         pause: PauseRule,
+        return_path: ReturnPath | None = None,
     ) -> None:
         self._database = database
         self._transport = transport
@@ -99,6 +102,7 @@ class NoticeActivities(NoticeContract):
         self._pause = pause
         self._book = HandingOver(database, transport.most_under_way, unknown_resends, pause)
         self._answered_at: datetime | None = None
+        self._return_path = return_path
 
     @activity.defn
     async def send_batch(self, message: SendBatch) -> BatchOutcome:
@@ -190,14 +194,20 @@ class NoticeActivities(NoticeContract):
 
     async def _send(self, attempt: _Attempt, mail: OutgoingMessage) -> Answer | None:
         """The server's answer; None where the message may not leave any more."""
-        envelope = Envelope(self._notice_writer.sender.email, mail.email)
         begun = partial(self._book.begin, mail.delivery_id, attempt.now)
         try:
-            return await self._transport.send(mail.raw, envelope, begun=begun)
+            return await self._transport.send(mail.raw, self._envelope(mail), begun=begun)
         except NotWanted:
             return None
         except (MailServerUnavailable, OutcomeUnknown) as error:
             return error
+
+    def _envelope(self, outgoing: OutgoingMessage) -> Envelope:
+        """Whom a message is for, and where it returns to: an address of this attempt's own, where that is read."""
+        path, delivery, attempt = self._return_path, outgoing.delivery_id, outgoing.attempt
+        if path is None:
+            return Envelope(self._notice_writer.sender.email, outgoing.email)
+        return Envelope(path.of(delivery, attempt), outgoing.email, path.token(delivery, attempt), report=True)
 
     def _note_not_taken(self, attempt: _Attempt, handed: Handed) -> None:
         attempt.not_taken.append(handed)

@@ -267,11 +267,8 @@ class ReminderActivities(ReminderContract):
 
     def _escalate(self, case_id: UUID, now: datetime, since: datetime | None) -> Raised:
         with self._database.writing() as session:
-            raised = Raised(
-                duties=raise_duties(session, case_id, now),
-                contacts=raise_contacts(session, case_id, now),
-                unknown=raise_unknown(session, case_id, now),
-            )
+            duties, failed = raise_duties(session, case_id, now), raise_contacts(session, case_id, now)
+            raised = Raised(duties, failed.lines, raise_unknown(session, case_id, now), came_back=failed.came_back)
             return raised_since(session, case_id, since) if since else raised
 
     def _to_chase(self, message: ChaseAcknowledgements, now: datetime) -> list[Chase]:

@@ -27,12 +27,14 @@ from models.enums import (
     AgreementChangeKind,
     Authentication,
     BatchStatus,
+    BounceEffect,
     ContactRole,
     DutyStatus,
     EndedBy,
     HolderAnswerKind,
     HolderMail,
     NoticeKind,
+    ReportKind,
     Role,
     SignatureIntegrity,
     Told,
@@ -543,14 +545,17 @@ class CaseClosed(CaseEvent):
 
     Attributes:
         duties: how many ended how: by verdict, or by status where there is none.
+        reopened_at: when it had last been reopened, where it was closed before.
     """
 
     kind = "case_closed"
     duties: dict[str, int]
+    reopened_at: IfAny[datetime | None] = None
 
     @property
     def key(self) -> str:
-        return f"case-closed:{self.case_id}"
+        again = f":{self.reopened_at.isoformat()}" if self.reopened_at else ""
+        return f"case-closed:{self.case_id}{again}"
 
 
 # What people do in a case
@@ -869,10 +874,90 @@ class DeliveryPassedOver(DeliveryEvent):
     kind = "delivery_passed_over"
 
 
-class DeliveryBounced(DeliveryEvent):
-    """A notice that was accepted came back."""
+class DeliveryReported(DeliveryEvent):
+    """Something came back about a message that had been handed over.
+
+    Attributes:
+        report_id: names the report, however often it comes.
+        report: what became of the message.
+        of_contact: whether it is about the contact that it was for; one that is not changes nothing.
+        status: the enhanced status code (RFC 3463), where it gives one.
+        via: the way it came: a mailbox, LMTP, a file, or the provider that signed it.
+        report_sha256: the report itself.
+    """
+
+    kind = "delivery_reported"
+    report_id: Apart[UUID]
+    report: ReportKind
+    of_contact: bool
+    status: str | None
+    via: str
+    report_sha256: Apart[str]
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        return (*super().artifacts, self.report_sha256)
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.report_id}"
+
+
+class DeliveryBounced(DeliveryReported):
+    """A message that was handed over came back.
+
+    Attributes:
+        effect: what that meant for its notice.
+    """
 
     kind = "delivery_bounced"
+    effect: BounceEffect
+
+
+class DutyReopened(CaseEvent):
+    """A duty is owed again: the notice that had performed it came back, and reached nobody.
+
+    Attributes:
+        duty_id: the duty.
+        clause: the clause that sets it.
+        due_at: when it is due, or None where no clock ran.
+        notice_id: the notice that came back.
+        report_id: the report that says so.
+        performed_at: when it had been recorded as performed.
+        verdict: what had been recorded of that.
+        performed_instead_at: when the same notice reached another contact, which performed it then.
+        verdict_instead: how that met it.
+    """
+
+    kind = "duty_reopened"
+    duty_id: Subject[UUID]
+    clause: str
+    due_at: datetime | None
+    notice_id: UUID
+    report_id: UUID
+    performed_at: datetime
+    verdict: Verdict | None
+    performed_instead_at: IfAny[datetime | None] = None
+    verdict_instead: IfAny[Verdict | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"duty-reopened:{self.duty_id}:{self.report_id}"
+
+
+class CaseReopened(CaseEvent):
+    """A case that was closed goes on: a notice of it came back.
+
+    Attributes:
+        closed_at: when it had been closed.
+    """
+
+    kind = "case_reopened"
+    closed_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"case-reopened:{self.case_id}:{self.closed_at.isoformat()}"
 
 
 class MailEvent(Event):

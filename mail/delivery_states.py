@@ -101,7 +101,6 @@ def transitions(status: Status) -> Mapping[Happening, Status]:
                 happens.REJECTED: Status.REJECTED,
                 happens.SENT_AGAIN: Status.UNKNOWN,
                 happens.VOUCHED: Status.VOUCHED,
-                happens.DELIVERED: Status.DELIVERED,
                 happens.BOUNCED: Status.BOUNCED,
             }
         case Status.ACCEPTED:

@@ -29,6 +29,7 @@ from models.enums import (
     Party,
     PerformedBy,
     ProposalKind,
+    ReportKind,
     Role,
     Told,
     Verdict,
@@ -213,7 +214,7 @@ class Case(SQLModel, table=True):
     somebody outside opened it, of which nobody here was told yet.
 
     Where it is about one clause of the event alone, ``clause`` names it, and ``occurrence`` which one of a duty that
-    recurs.
+    recurs. One that had been closed was ``reopened_at`` the last time that a notice of it came back.
     """
 
     __tablename__ = "duenotice_case"
@@ -247,6 +248,7 @@ class Case(SQLModel, table=True):
     deputy_id: UUID | None = Field(default=None, foreign_key="account.id")
     undecided: bool = False
     untold: bool = False
+    reopened_at: datetime | None = _instant_or_none()
 
 
 class CaseAct(SQLModel, table=True):
@@ -339,7 +341,8 @@ class Duty(SQLModel, table=True):
 
     ``lacking`` is what its notice said would follow; ``waits_for`` what is required at once and missing, so that it
     cannot be performed yet. ``performed_under`` is the approved proposal on whose word it was performed by other means;
-    None where the engine performed it.
+    None where the engine performed it. It was last ``reopened_at`` an instant at which the notice that had performed it
+    came back.
     """
 
     __tablename__ = "duty"
@@ -373,6 +376,7 @@ class Duty(SQLModel, table=True):
     lacking_count: int = 0
     waits_for: list[str] = Field(default_factory=list, sa_type=JSON)
     escalated_at: datetime | None = _instant_or_none()
+    reopened_at: datetime | None = _instant_or_none()
 
 
 class UpcomingDuty(SQLModel, table=True):
@@ -527,6 +531,27 @@ class MailState(SQLModel, table=True):
     refused_status: str | None = None
     refusals: int = 0
     raised_at: datetime | None = _instant_or_none()
+
+
+class DeliveryReport(SQLModel, table=True):
+    """What came back about one attempt to deliver, once: its id names it, however often and by whatever way it came.
+
+    ``of_contact`` is whether it is about the contact that the delivery was for; one that is not changes nothing.
+    ``status`` is an enhanced status code (RFC 3463), ``says`` what the mail server said, ``via`` the way it came.
+    """
+
+    __tablename__ = "delivery_report"
+
+    id: UUID = Field(primary_key=True)
+    delivery_id: UUID = Field(foreign_key="delivery.id", index=True)
+    attempt: int
+    kind: ReportKind = _word(ReportKind)
+    of_contact: bool
+    status: str | None = Field(default=None, max_length=12)
+    says: str | None = _sealed_or_none("delivery_report.says")
+    via: str = Field(max_length=20)
+    received_at: datetime = _instant()
+    report_sha256: str = Field(foreign_key="artifact.sha256")
 
 
 class LawEnforcementHold(SQLModel, table=True):

@@ -17,9 +17,9 @@ from config.database import Database
 from mail.delivery_states import ARRIVED
 from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
-from models.tables import Agreement, AgreementContact, Batch, Delivery, DueDate, Duty, Notice
+from models.tables import Agreement, AgreementContact, Batch, Delivery, DeliveryReport, DueDate, Duty, Notice
 from queries.proposals import other_means_of
-from queries.views import CohortView, DeliveryView, DutyView, NoticeView, OtherMeansView
+from queries.views import CohortView, DeliveryView, DutyView, NoticeView, OtherMeansView, ReportView
 from records.notices import NOT_BEGUN
 from records.performing import performed_duties
 from terms.catalogue import Catalogue, load_catalogue
@@ -176,6 +176,7 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
         ),
         lambda row: row[0].notice_id,
     )
+    reports = _reports(session, of_these)
     views: dict[UUID, list[NoticeView]] = defaultdict(list)
     for notice, batch in rows:
         view = NoticeView(
@@ -189,7 +190,7 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
             released_by=batch.released_by,
             waited=batch.leaves_at != batch.planned_at,
             vouched=_vouched(deliveries[notice.id]),
-            deliveries=tuple(_delivery_view(*row) for row in deliveries[notice.id]),
+            deliveries=tuple(_delivery_view(*row, reports[row[0].id]) for row in deliveries[notice.id]),
         )
         for duty_id in performed_duties(notice):
             views[duty_id].append(view)
@@ -203,10 +204,23 @@ def _vouched(deliveries: Sequence[tuple[Delivery, AgreementContact]]) -> bool:
     return any(delivery.vouched_by for delivery in told) and not taken
 
 
-def _delivery_view(delivery: Delivery, contact: AgreementContact) -> DeliveryView:
+def _reports(session: Session, of_these: ColumnElement[bool]) -> dict[UUID, list[DeliveryReport]]:
+    """What came back about the deliveries of some notices, in the order in which it came."""
+    rows = session.exec(
+        select(DeliveryReport)
+        .join(Delivery, col(Delivery.id) == col(DeliveryReport.delivery_id))
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .where(of_these)
+        .order_by(col(DeliveryReport.received_at), col(DeliveryReport.id))
+    )
+    return grouped(rows, lambda report: report.delivery_id)
+
+
+def _delivery_view(delivery: Delivery, contact: AgreementContact, reports: Sequence[DeliveryReport]) -> DeliveryView:
     return DeliveryView(
         contact_name=contact.name,
         contact_email=contact.email,
+        reports=tuple(ReportView(**report.model_dump(include=set(ReportView.model_fields))) for report in reports),
         **delivery.model_dump(include=set(DeliveryView.model_fields)),
     )
 

@@ -11,7 +11,8 @@ from cases.messages import BatchOutcome, SendBatch
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import NoticeReleased
-from models.enums import BatchStatus, DeliveryStatus
+from mail.delivery_states import FAILED
+from models.enums import BatchStatus
 from models.tables import Batch, Case, Delivery, Duty, Notice
 from records.outbox import drop_unwanted, still_to_send
 from records.performing import performed_duties
@@ -72,7 +73,7 @@ def finish_batch(session: Session, batch_id: UUID, now: datetime) -> BatchOutcom
         select(func.count())
         .select_from(Delivery)
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
-        .where(Notice.batch_id == batch_id, Delivery.status == DeliveryStatus.REJECTED)
+        .where(Notice.batch_id == batch_id, col(Delivery.status).in_(FAILED))
     ).one()
     unknown = undecided_of_batch(session, batch_id)
     return BatchOutcome(

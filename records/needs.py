@@ -86,6 +86,8 @@ class NeedKind(StrEnum):
     FACTS_SAID = "facts_said"
     """What districts said of their agreements, as that they expect to renew."""
     FAILING_CONTACTS = "failing_contacts"
+    CAME_BACK = "came_back"
+    """Duties that are owed again, since the notices that had performed them came back."""
     HOLDER_ANSWERS = "holder_answers"
     """What holders of data said instead of a certificate."""
     UNKNOWN = "unknown"
@@ -251,6 +253,7 @@ def _acts() -> tuple[Select[Any], ...]:
         _answers(NeedKind.NAMED_CONTACTS, AnswerKind.OTHER_CONTACT),
         _answers(NeedKind.FACTS_SAID, AnswerKind.FACT),
         _failing_contacts(),
+        _came_back(),
         _holder_answers(),
         _unknown(),
         _mail(),
@@ -354,6 +357,21 @@ def _failing_contacts() -> Select[Any]:
         .where(col(Delivery.status).in_(FAILED), col(Notice.dropped).is_(False), col(Case.closed_at).is_(None))
         .where(or_(still_named, _UNGIVEN))
         .group_by(col(Notice.case_id))
+    )
+
+
+def _came_back() -> Select[Any]:
+    """Duties that are owed again, since the notices that had performed them came back, case by case."""
+    return (
+        _part(
+            NeedKind.CAME_BACK,
+            col(Duty.case_id),
+            until=_DUE,
+            since=func.min(Duty.reopened_at),
+            number=func.count(),
+        )
+        .where(col(Duty.status) == DutyStatus.RUNNING, col(Duty.reopened_at).is_not(None))
+        .group_by(col(Duty.case_id))
     )
 
 
@@ -487,6 +505,9 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
         case NeedKind.FAILING_CONTACTS:
             nobody = f" For {counted(need.other, 'notice')} nobody is left who could be told." if need.other else ""
             return f"{counted(need.number, 'contact')} refused mail. Ask for other contacts.{nobody}", "#duties"
+        case NeedKind.CAME_BACK:
+            owed = counted(need.number, "duty is", "duties are")
+            return f"{owed} owed again: the notice came back. See that another contact is told.", "#duties"
         case NeedKind.HOLDER_ANSWERS:
             said = f"{counted(need.number, 'holder')} of data said something else than that it was disposed of."
             return f"{said} Accept or refuse the answer.", "#holders"

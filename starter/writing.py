@@ -9,6 +9,7 @@ from config.settings import Organisation, Person, Settings
 from mail.dkim import Signer, load_signing_key
 from mail.facts import ContactPerson, Mailbox, Sender, Signatory
 from mail.links import LINK_PURPOSE
+from mail.return_path import RETURN_PATH_PURPOSE, ReturnPath
 from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
 from records.mail_state import PauseRule
@@ -26,6 +27,12 @@ def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
         link_key=keyring.derive(LINK_PURPOSE),
         side=settings.side,
     )
+
+
+def return_path(settings: Settings, keyring: Keyring) -> ReturnPath | None:
+    """Where notices return to, if anything that comes back is read."""
+    address = settings.bounces.address
+    return ReturnPath(address, keyring.derive(RETURN_PATH_PURPOSE)) if address else None
 
 
 def mail_transport(settings: Settings) -> SmtpTransport:
