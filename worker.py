@@ -37,10 +37,12 @@ from mail.alerts import Alerts
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
 from records.occurrences import Opening
+from starter.bounce_ways import taking_bounces
+from starter.bounces import BounceIntake
 from starter.resources import Resources, connect
 from starter.schedules import keep_upcoming, keep_watchdog
 from starter.start import end_rules, intake_namer, notice_policy, start_case
-from starter.writing import mail_transport, manager_of, notice_writer
+from starter.writing import mail_transport, manager_of, notice_writer, pause_rule, return_path
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -92,7 +94,14 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         database, resources.catalogue, settings.defaults, settings.side, organisation=settings.organisation.name
     )
     transport, writer = mail_transport(settings), notice_writer(settings, resources.keyring)
-    notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
+    notices = NoticeActivities(
+        database,
+        transport,
+        writer,
+        unknown_resends=settings.unknown_resends,
+        pause=pause_rule(settings),
+        return_path=return_path(settings, resources.keyring),
+    )
     soon = timedelta(hours=settings.leaves_soon_hours)
     reminders = ReminderActivities(
         database,
@@ -170,7 +179,8 @@ async def run() -> None:
     resources = await connect(settings)
     await keep_watchdog(resources.client, settings.watchdog_minutes)
     await keep_upcoming(resources.client, settings.upcoming_minutes)
-    async with further_processes(settings, process_count(settings) - 1) as lost, build_worker(resources):
+    others = further_processes(settings, process_count(settings) - 1)
+    async with others as lost, build_worker(resources), taking_bounces(BounceIntake(resources), settings):
         get_logger("worker").info("worker started", task_queue=TASK_QUEUE, processes=process_count(settings))
         lost.add_done_callback(lambda _: stop.set())
         await stop.wait()

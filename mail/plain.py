@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from hashlib import sha256
 from typing import NamedTuple
 
 from mail.compose import wrap
-from mail.facts import Mailbox, clean_line
+from mail.facts import Mailbox, clean_line, wire_address
 
 
 class Enclosure(NamedTuple):
@@ -33,9 +33,11 @@ def compose_plain_mail(
     enclosed: Sequence[Enclosure] = (),
 ) -> bytes:
     """Write a plain-text message with its files: the same always give the same bytes (``.eml``, CRLF)."""
-    message = EmailMessage(policy=SMTP)
-    message["From"] = Address(display_name=sender.name, addr_spec=sender.email)
-    message["To"] = Address(display_name=to.name, addr_spec=to.email)
+    addresses = wire_address(sender.email), wire_address(to.email)
+    message = EmailMessage(policy=SMTP if all(map(str.isascii, addresses)) else SMTPUTF8)
+    for header, mailbox, address in zip(("From", "To"), (sender, to), addresses, strict=True):
+        local, _, domain = address.rpartition("@")
+        message[header] = Address(display_name=mailbox.name, username=local, domain=domain)
     message["Subject"] = clean_line(subject)
     message["Date"] = at.astimezone(UTC).replace(microsecond=0)
     message["Message-ID"] = message_id

@@ -25,6 +25,7 @@ from typing import TypeAlias
 import aiosmtplib
 from cryptography import x509
 
+from mail.facts import wire_address
 from mail.handover import (
     Accepted,
     DeliveryDeferred,
@@ -82,9 +83,19 @@ class Outgoing:
     slow: Callable[[], None]
 
     @property
+    def sender(self) -> str:
+        """The envelope's sender as the server is told."""
+        return wire_address(self.envelope.sender)
+
+    @property
+    def recipient(self) -> str:
+        """The envelope's recipient as the server is told."""
+        return wire_address(self.envelope.recipient)
+
+    @property
     def is_internationalised(self) -> bool:
         """Whether only a server that offers SMTPUTF8 can take it (RFC 6531, 3.1)."""
-        return not (self.raw.isascii() and self.envelope.sender.isascii() and self.envelope.recipient.isascii())
+        return not (self.raw.isascii() and self.sender.isascii() and self.recipient.isascii())
 
 
 class _Lost(Exception):
@@ -273,7 +284,7 @@ class Connection:
 
     def _commands(self, message: Outgoing) -> dict[_Step, bytes]:
         envelope = message.envelope
-        mail, rcpt = [f"MAIL FROM:<{envelope.sender}>"], [f"RCPT TO:<{envelope.recipient}>"]
+        mail, rcpt = [f"MAIL FROM:<{message.sender}>"], [f"RCPT TO:<{message.recipient}>"]
         if self._offers("size"):
             mail.append(f"SIZE={len(message.raw)}")
         if message.is_internationalised:
@@ -283,7 +294,7 @@ class Connection:
                 mail.append(f"ENVID={_xtext(envelope.envelope_id)}")
             if envelope.report:
                 mail.append("RET=HDRS")
-                rcpt += ["NOTIFY=SUCCESS,FAILURE,DELAY", f"ORCPT={_original_recipient(envelope.recipient)}"]
+                rcpt += ["NOTIFY=SUCCESS,FAILURE,DELAY", f"ORCPT={_original_recipient(message.recipient)}"]
         lines = {_Step.MAIL: mail, _Step.RCPT: rcpt, _Step.DATA: ["DATA"]}
         return {step: " ".join(words).encode() + b"\r\n" for step, words in lines.items()}
 
@@ -413,7 +424,7 @@ def _stuffed(raw: bytes) -> bytes:
 
 def _xtext(text: str) -> str:
     """``text`` as a parameter's value (RFC 3461, 4)."""
-    return _NOT_XTEXT.sub(lambda found: f"+{found[0]:02X}", text)
+    return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
 
 
 def _original_recipient(address: str) -> str:

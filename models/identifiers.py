@@ -78,6 +78,11 @@ def reply_id(act: UUID) -> UUID:
     return _derived("reply", act)
 
 
+def report_id(source: str) -> UUID:
+    """One report of what became of a message, by what its sender calls it."""
+    return _derived("delivery-report", source)
+
+
 def plain_mail_id(key: str) -> UUID:
     """One message that is no notice, named by what it is about."""
     return _derived("plain-mail", key)

@@ -34,6 +34,7 @@ from sqlmodel import Session, col, func, select
 from cases.kinds import kind_named
 from cases.state import CaseState
 from config.database import Database
+from mail.delivery_states import FAILED
 from models import identifiers
 from models.columns import UtcDateTime
 from models.enums import AnswerKind, Authentication, BatchStatus, DutyStatus
@@ -58,12 +59,15 @@ from models.tables import (
 )
 from models.view import View
 from people.accounts import APPROVING, find_account_or_none, may_second
-from records.outbox import FAILED
+from records.mail_state import MailIsPaused
 from records.responsible import Assignment, assignments, can_act, is_charge_of
 from records.troubles import NO_MAIL
 from records.undecided import UNDECIDED
 from records.unraised import about_proposal
 from records.withholding import alone
+
+MAIL_PAGE = "/mail"
+"""The page that shows how mail goes on the whole."""
 
 
 class NeedKind(StrEnum):
@@ -82,6 +86,8 @@ class NeedKind(StrEnum):
     FACTS_SAID = "facts_said"
     """What districts said of their agreements, as that they expect to renew."""
     FAILING_CONTACTS = "failing_contacts"
+    CAME_BACK = "came_back"
+    """Duties that are owed again, since the notices that had performed them came back."""
     HOLDER_ANSWERS = "holder_answers"
     """What holders of data said instead of a certificate."""
     UNKNOWN = "unknown"
@@ -247,6 +253,7 @@ def _acts() -> tuple[Select[Any], ...]:
         _answers(NeedKind.NAMED_CONTACTS, AnswerKind.OTHER_CONTACT),
         _answers(NeedKind.FACTS_SAID, AnswerKind.FACT),
         _failing_contacts(),
+        _came_back(),
         _holder_answers(),
         _unknown(),
         _mail(),
@@ -353,6 +360,21 @@ def _failing_contacts() -> Select[Any]:
     )
 
 
+def _came_back() -> Select[Any]:
+    """Duties that are owed again, since the notices that had performed them came back, case by case."""
+    return (
+        _part(
+            NeedKind.CAME_BACK,
+            col(Duty.case_id),
+            until=_DUE,
+            since=func.min(Duty.reopened_at),
+            number=func.count(),
+        )
+        .where(col(Duty.status) == DutyStatus.RUNNING, col(Duty.reopened_at).is_not(None))
+        .group_by(col(Duty.case_id))
+    )
+
+
 def _holder_answers() -> Select[Any]:
     """Holders of data that said something instead of certifying its disposal, case by case."""
     return (
@@ -387,19 +409,18 @@ def _unknown() -> Select[Any]:
 
 
 def _mail() -> Select[Any]:
-    """That the mail server takes no mail, once for all cases, of which ``other`` counts those that wait for it."""
-    first = select_columns(col(Batch.case_id)).where(*NO_MAIL).order_by(col(Batch.due_at), col(Batch.id)).limit(1)
+    """That no mail leaves, once for all cases: ``other`` counts those that wait for it, ``word`` is why."""
     return (
         _part(
             NeedKind.MAIL,
-            subject=first.scalar_subquery(),
             until=func.min(Batch.due_at),
             since=func.min(Batch.trouble_since),
             number=func.sum(Batch.size),
             other=func.count(col(Batch.case_id).distinct()),
+            word=col(Batch.trouble),
         )
         .where(*NO_MAIL)
-        .having(func.count() > 0)
+        .group_by(col(Batch.trouble))
     )
 
 
@@ -438,7 +459,7 @@ def _view(
     kind = need.kind
     if kind is NeedKind.DRAFTS and not overdue and need.leaves_at and need.leaves_at <= now + asking.soon:
         kind = NeedKind.LEAVING
-    place = f"/cases/{need.case_id or need.subject}"
+    place = f"/cases/{need.case_id}" if need.case_id else MAIL_PAGE
     says, part = _says(kind, need, of, overdue=overdue)
     return NeedView(
         kind=kind,
@@ -484,6 +505,9 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
         case NeedKind.FAILING_CONTACTS:
             nobody = f" For {counted(need.other, 'notice')} nobody is left who could be told." if need.other else ""
             return f"{counted(need.number, 'contact')} refused mail. Ask for other contacts.{nobody}", "#duties"
+        case NeedKind.CAME_BACK:
+            owed = counted(need.number, "duty is", "duties are")
+            return f"{owed} owed again: the notice came back. See that another contact is told.", "#duties"
         case NeedKind.HOLDER_ANSWERS:
             said = f"{counted(need.number, 'holder')} of data said something else than that it was disposed of."
             return f"{said} Accept or refuse the answer.", "#holders"
@@ -493,6 +517,9 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
         case NeedKind.MAIL:
             held = f"{counted(need.number, 'notice')} of {counted(need.other, 'case')}"
             wait = "waits" if need.number == 1 else "wait"
+            if need.word == MailIsPaused.code:
+                why = "Mail is paused, since many notices were refused alike"
+                return f"{why}: {held} {wait}. Mend what is refused; then let mail go on.", ""
             return f"The mail server takes no mail, and {held} {wait} for it. Have it looked at.", ""
         case NeedKind.STUCK:
             return "The clocks of this case do not run, or stand still. Its page says what to do.", ""

@@ -21,6 +21,7 @@ from ledger.append import append
 from ledger.artifacts import fetch, store
 from ledger.entries import JsonObject, ReplyHandedOver
 from mail.compose import Addressing
+from mail.delivery_states import ARRIVED, UNSETTLED
 from mail.facts import Mailbox
 from mail.handover import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected
 from mail.replies import ReplyFacts, compose_reply
@@ -31,7 +32,7 @@ from models.tables import Agreement, Answer, Delivery, Duty, Notice, Reply
 from records.answers import open_answer
 from records.deliveries import Answer as ServerAnswer
 from records.deliveries import put_off, put_unknown_off
-from records.outbox import ARRIVED, UNSETTLED, NoticeWriter
+from records.outbox import NoticeWriter
 
 UNDER_WAY = timedelta(minutes=15)
 """After how long a letter is taken up again of which nobody wrote down what became of it."""

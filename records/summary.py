@@ -12,7 +12,7 @@ from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, PerformedBy
 from models.tables import Batch, Duty, Notice
 from records.holders import unsettled_holders
 from records.offers import unanswered
-from records.undecided import undecided_of_case
+from records.undecided import undecided_of_case, undelivered_of_case
 
 
 def summarise(session: Session, case_id: UUID) -> CaseSummary:
@@ -41,6 +41,7 @@ def summarise(session: Session, case_id: UUID) -> CaseSummary:
         lacking_notices=_count(session, Duty, in_case, Duty.lacking_count > 0),
         unacknowledged=_count(session, Notice, *notices, given, unanswered()),
         undecided=undecided_of_case(session, case_id),
+        undelivered=undelivered_of_case(session, case_id),
         due_instants=tuple(sorted(due)),
         elapses_at=session.exec(
             select(func.min(Duty.due_at)).where(

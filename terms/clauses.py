@@ -174,6 +174,7 @@ class Change(Frozen):
     reading: Sentence | None = None
     recurs: bool | None = None
     each_time: bool | None = None
+    effective_when_sent: bool | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     grounds: tuple[Name, ...] = ()
 
@@ -375,6 +376,12 @@ def check_answers(
         raise ValueError("a right that is exercised by an answer has answer and reasons, both or neither.")
 
 
+def check_effective(kind: Kind, effective_when_sent: bool) -> None:
+    """Raise ``ValueError`` where something else than a rule says when an e-mail takes effect."""
+    if effective_when_sent and kind != "rule":
+        raise ValueError(f"when an e-mail takes effect is a rule, and this is a {kind}: leave out effective_when_sent.")
+
+
 class Clause(Frozen):
     """One whole clause.
 
@@ -409,6 +416,8 @@ class Clause(Frozen):
         reading: how a doubtful text was read, for whoever relies on the due date.
         recurs: whether it comes round again, each time counted from the due date before.
         each_time: whether it is owed once more each time that its fact comes about, counted from that.
+        effective_when_sent: of the rule about how notices are given, whether an e-mail takes effect when it is sent,
+            whatever becomes of it; else one that comes back was not given.
         contents: the elements that its notice must give.
         tells: the elements that it gives as a courtesy, although the clause does not ask for them.
         grounds: why a matter may need no notice under this clause.
@@ -446,6 +455,7 @@ class Clause(Frozen):
     reading: Sentence | None = None
     recurs: bool = False
     each_time: bool = False
+    effective_when_sent: bool = False
     contents: dict[Name, Content] = Field(default_factory=dict)
     tells: tuple[Name, ...] = ()
     grounds: tuple[Name, ...] = ()
@@ -464,6 +474,7 @@ class Clause(Frozen):
         )
         check_other_means(self.performed_by, self.other_means)
         check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
+        check_effective(self.kind, self.effective_when_sent)
         return self
 
 

@@ -36,7 +36,9 @@ COMMANDS = {
     "costs": ("costs", "What a case costs where agreements make the provider pay."),
     "agreements": ("agreements", "Import and list the agreements."),
     "subprocessors": ("subprocessors", "Who holds data under the agreements, and is asked to dispose of it."),
+    "resume-mail": ("resume_mail", "Let mail go on that was paused, since too many refusals were alike."),
     "legal-holds": ("legal_holds", "Decisions that data has to be kept, which stop its disposal."),
+    "mail": ("mail", "Take in what came back about notices."),
     "ledger": ("ledger", "Check that the evidence is what it was when it was written."),
     "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),
 }
