@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.enums.v1 import UpdateWorkflowExecutionLifecycleStage as Stage
 from temporalio.api.update.v1 import Input, Meta, Request
 from temporalio.api.workflowservice.v1 import (
     RespondActivityTaskCompletedByIdRequest,
@@ -132,7 +133,7 @@ async def send_copied(
         request=Request(meta=Meta(update_id=update_id, identity="outsider"), input=Input(name=name, args=args)),
     )
     request.workflow_execution.workflow_id = workflow_id
-    request.wait_policy.lifecycle_stage = 3  # completed
+    request.wait_policy.lifecycle_stage = Stage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED
     return await client.workflow_service.update_workflow_execution(request, timeout=timedelta(seconds=20))
 
 
