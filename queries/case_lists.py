@@ -4,22 +4,41 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
+from itertools import compress
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, literal_column, or_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    SQLColumnExpression,
+    String,
+    Uuid,
+    and_,
+    bindparam,
+    literal_column,
+    or_,
+)
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from cases.kinds import KINDS
 from config.database import Database
+from models.columns import UtcDateTime
 from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, ProposalKind
 from models.errors import InvalidInput
+from models.phrases import counted
 from models.tables import AWAITED, Agreement, Case, CaseAgreement, Duty, HolderTask, Proposal
-from people.accounts import find_account_or_none
+from people.accounts import name_key
 from queries.views import CaseRow
 from records.responsible import is_charge_of
 
@@ -28,6 +47,9 @@ NOBODY = "(nobody)"
 
 FEW = 1_000
 """So many cases are put in order as they are; of more, the first are looked for in the order of due instants."""
+
+MOST_COUNTED = 10_000
+"""So many cases are counted; of more it is said that there are more."""
 
 _NOT_OPEN: list[ColumnElement[str]] = [
     literal_column(f"'{status.value}'") for status in DutyStatus if status not in OPEN_STATUSES
@@ -43,6 +65,9 @@ OPEN_AND_DATED = is_open_and_dated(Duty)
 
 PLACE = r"^[do]-?[0-9]{1,19}\.[0-9a-f]{32}$"
 """How the name of a place in the list of cases is written."""
+
+Rows: TypeAlias = Select[*tuple[Any, ...]]
+"""A statement that gives rows of several columns."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -79,32 +104,15 @@ class CaseFilter:
         given = {"overdue": "yes" if self.overdue else None}
         return {name: str(value) for name, value in {**vars(self), **given}.items() if value}
 
-    def conditions(self, session: Session, now: datetime) -> Conditions:
-        """The conditions as SQL."""
-        own: list[ColumnElement[bool]] = []
-        if self.status:
-            own.append(col(Case.status) == self.status)
-        if self.kind:
-            own.append(col(Case.kind) == self.kind)
-        if self.assignee == NOBODY:
-            own.append(is_charge_of(session, None))
-        elif self.assignee:
-            account = find_account_or_none(session, self.assignee)
-            own.append(is_charge_of(session, account.id) if account else false())
-        found: list[Found] = []
-        touched = {col(Agreement.state): self.state, col(Agreement.lea_name): self.district}
-        if asked := [field == value for field, value in touched.items() if value]:
-            in_scope, of_it = select(CaseAgreement.case_id), col(Agreement.id) == col(CaseAgreement.agreement_id)
-            # As a value of its own, so that no database looks through all agreements of a state for each case.
-            such = select(and_(*asked)).where(of_it).scalar_subquery()
-            found.append(Found(in_scope.join(Agreement, of_it).where(*asked), in_scope.where(such)))
-        if self.vendor:
-            own.append(col(Case.closed_at).is_(None))
-            found.append(Found.of(select(HolderTask.case_id).where(HolderTask.holder == self.vendor, AWAITED)))
-        if self.overdue:
-            late = aliased(Duty, name="late")
-            found.append(Found.of(select(late.case_id).where(*is_open_and_dated(late), col(late.due_at) < now)))
-        return Conditions(own, found, due_before=now if self.overdue else None)
+    @property
+    def shape(self) -> frozenset[str]:
+        """What is asked about, whatever the answer: what a statement looks like depends on nothing else."""
+        nobodys = {"assignee": "nobody"} if self.assignee == NOBODY else {}
+        return frozenset(nobodys.get(name, name) for name in self.asked)
+
+    def values(self, now: datetime) -> dict[str, object]:
+        """What is asked for, as the statements take it."""
+        return {**vars(self), "assignee": name_key(self.assignee or ""), "now": now}
 
 
 @dataclass(frozen=True)
@@ -119,30 +127,69 @@ class Found:
         """Where one question serves both."""
         return cls(rows, rows)
 
+    @property
+    def such(self) -> ColumnElement[bool]:
+        """Whether a case is found there."""
+        return self.each.where(self.each.selected_columns.case_id == col(Case.id)).exists()
+
 
 @dataclass(frozen=True)
 class Conditions:
-    """Which cases are read: what their own columns say, and in which rows of other tables each of them is found.
-
-    None of them is due first at ``due_before`` or later.
-    """
+    """Which cases are read: what their own columns say, and in which rows of other tables each of them is found."""
 
     own: list[ColumnElement[bool]]
     found: list[Found]
-    due_before: datetime | None
 
-    @property
-    def of_all(self) -> list[ColumnElement[bool]]:
-        """To find every such case: the other tables' rows are gone through once."""
-        return [*self.own, *(col(Case.id).in_(rows.every) for rows in self.found)]
+    @classmethod
+    def of(cls, shape: frozenset[str]) -> Conditions:
+        """The conditions of filters of one shape; their values are parameters by the filter's names."""
+        own: list[ColumnElement[bool]] = []
+        if "status" in shape:
+            own.append(col(Case.status) == bindparam("status"))
+        if "kind" in shape:
+            own.append(col(Case.kind) == bindparam("kind"))
+        if "nobody" in shape:
+            own.append(is_charge_of(None))
+        if "assignee" in shape:
+            own.append(is_charge_of(bindparam("assignee", type_=String)))
+        found: list[Found] = []
+        touched = {"state": col(Agreement.state), "district": col(Agreement.lea_name)}
+        if asked := [field == bindparam(name) for name, field in touched.items() if name in shape]:
+            in_scope, of_it = select(CaseAgreement.case_id), col(Agreement.id) == col(CaseAgreement.agreement_id)
+            # As a value of its own, so that no database looks through all agreements of a state for each case.
+            such = select(and_(*asked)).where(of_it).scalar_subquery()
+            found.append(Found(in_scope.join(Agreement, of_it).where(*asked), in_scope.where(such)))
+        if "vendor" in shape:
+            own.append(col(Case.closed_at).is_(None))
+            awaited = select(HolderTask.case_id).where(col(HolderTask.holder) == bindparam("vendor"), AWAITED)
+            found.append(Found.of(awaited))
+        if "overdue" in shape:
+            late = aliased(Duty, name="late")
+            found.append(Found.of(select(late.case_id).where(*is_open_and_dated(late), col(late.due_at) < _NOW)))
+        return cls(own, found)
 
     @property
     def of_each(self) -> list[ColumnElement[bool]]:
         """To ask of one case after another whether it is such a one."""
-        return [
-            *self.own,
-            *(rows.each.where(rows.each.selected_columns.case_id == col(Case.id)).exists() for rows in self.found),
-        ]
+        return [*self.own, *(rows.such for rows in self.found)]
+
+    @property
+    def ways(self) -> list[SelectOfScalar[UUID]]:
+        """By which cases can be found of which the others are asked then: in other tables, or by their own columns."""
+        own = [select(Case.id).where(*self.own)] if self.own or not self.found else []
+        return [*(rows.every for rows in self.found), *own]
+
+    def cases(self, way: int) -> SelectOfScalar[UUID]:
+        """The cases that meet all conditions, found one way."""
+        rows = self.ways[way]
+        if way == len(self.found):
+            return rows.where(*(found.such for found in self.found))
+        asked = [*self.own, *(found.such for found in self.found if found is not self.found[way])]
+        such = select(Case.id).where(col(Case.id) == rows.selected_columns.case_id, *asked)
+        return (rows.where(such.exists()) if asked else rows).distinct()
+
+
+_NOW = bindparam("now", type_=UtcDateTime)
 
 
 EVERY_CASE = CaseFilter()
@@ -190,11 +237,19 @@ class CasePlace:
 
 @dataclass(frozen=True)
 class CaseList:
-    """Some of the cases, how many there are in all, and after which place the next part begins, if there is one."""
+    """Some of the cases, how many there are in all, and after which place the next part begins, if there is one.
+
+    ``total`` is None where there are more than ``MOST_COUNTED``.
+    """
 
     items: tuple[CaseRow, ...]
-    total: int
+    total: int | None
     next: CasePlace | None
+
+    @property
+    def counted(self) -> str:
+        """How many there are in all, in words."""
+        return f"more than {counted(MOST_COUNTED, 'case')}" if self.total is None else counted(self.total, "case")
 
 
 def list_cases(
@@ -205,18 +260,24 @@ def list_cases(
     Those without a due date follow, the newest first.
     """
     with database.reading() as session:
-        wanted = which.conditions(session, now)
-        total = session.exec(select(func.count()).select_from(Case).where(*wanted.of_all)).one()
-        read = _first_of_few if total <= FEW else _first_of_many
-        places = read(session, wanted, after, limit + 1) if total else []
-        cases = _in_order(session, [place.case_id for place in places[:limit]])
-        return CaseList(_case_rows(session, cases, now), total, places[limit - 1] if len(places) > limit else None)
+        reading = _Reading(session, _statements(which.shape), which.values(now))
+        places = reading.first(after, limit + 1)
+        rows = _case_rows(session, [place.case_id for place in places[:limit]], now)
+        total = None if reading.total > MOST_COUNTED else reading.total
+        return CaseList(rows, total, places[limit - 1] if len(places) > limit else None)
 
 
 def case_kinds(database: Database) -> tuple[str, ...]:
     """The kinds of case that there are."""
     with database.reading() as session:
-        return tuple(sorted(f"{kind}" for kind in session.exec(select(Case.kind).distinct())))
+        names = sorted(KINDS)
+        return tuple(compress(names, session.execute(_are_there(tuple(names))).one()))
+
+
+@cache
+def _are_there(kinds: tuple[str, ...]) -> Rows:
+    """Whether there are cases of each kind: a look into an index for each."""
+    return select_columns(*(select(Case.id).where(Case.kind == name).exists() for name in kinds))
 
 
 def cases_between(database: Database, first: UUID, last: UUID, *, limit: int) -> tuple[UUID, ...]:
@@ -226,103 +287,168 @@ def cases_between(database: Database, first: UUID, last: UUID, *, limit: int) ->
         return tuple(session.exec(found))
 
 
-def _first_of_few(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
-    """The first places after one: of few cases each is looked at."""
-    due = select(func.min(Duty.due_at)).where(Duty.case_id == Case.id, *OPEN_AND_DATED).scalar_subquery()
-    rows = session.execute(select_columns(col(Case.id), due, col(Case.opened_at)).where(*wanted.of_all))
-    places = sorted(CasePlace(due_at is not None, due_at or opened_at, key) for key, due_at, opened_at in rows)
-    begin = bisect_right(places, after) if after else 0
-    return places[begin : begin + limit]
+class _Statements:
+    """What reads the cases of filters of one shape.
+
+    A statement is built once and takes its values as parameters, since building it takes longer than reading what it
+    finds. Besides those of the filter, these are ``most``, ``limit``, and of the place after which a part begins
+    ``after_at`` and ``after_id``.
+
+    Attributes:
+        sizes: how many rows each of the ways goes through.
+        ways: the statements that go each of the ways.
+        falling_due: duties in the order in which they fall due, from the beginning, or after a place.
+        newest_undated: the cases without a dated open duty in their order, likewise.
+        only_dated: whether there are none of these: what is overdue has a date.
+    """
+
+    def __init__(self, shape: frozenset[str]) -> None:
+        wanted = self._wanted = Conditions.of(shape)
+        self.only_dated = "overdue" in shape
+        most = bindparam("most", type_=Integer)
+        sizes = (select(func.count()).select_from(way.limit(most).subquery()) for way in wanted.ways)
+        self.sizes = select_columns(*(size.scalar_subquery() for size in sizes))
+        self.ways = [_Way(wanted.cases(number)) for number in range(len(wanted.ways))]
+        self.falling_due = {started: self._falling_due(started=started) for started in (False, True)}
+        self.newest_undated = {started: _newest_undated(wanted.of_each, started=started) for started in (False, True)}
+
+    def _falling_due(self, *, started: bool) -> Rows:
+        """When open duties are due after a place, in which case, and whether it is the case's first."""
+        due_at, case_id = col(Duty.due_at), col(Duty.case_id)
+        later = [due_at >= _AFTER_AT, or_(due_at > _AFTER_AT, case_id > _AFTER_ID)] if started else []
+        soon = [due_at < _NOW] if self.only_dated else []
+        asked = self._wanted.of_each
+        such = [select(Case.id).where(Case.id == Duty.case_id, *asked).exists()] if asked else []
+        rows = select_columns(due_at, case_id, _first_due(case_id))
+        return rows.where(*OPEN_AND_DATED, *later, *soon, *such).order_by(due_at, case_id).limit(_LIMIT)
 
 
-def _first_of_many(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
-    """The first places after one: of many cases, duties are gone through as they fall due until enough are found."""
-    places: list[CasePlace] = []
-    if after is None or after.dated:
-        places = _soonest(session, wanted, after, limit)
-        after = None
-    if len(places) < limit and not wanted.due_before:
-        places += _newest_undated(session, wanted, after, limit - len(places))
-    return places
+_LIMIT = bindparam("limit", type_=Integer)
+_AFTER_AT = bindparam("after_at", type_=UtcDateTime)
+_AFTER_ID = bindparam("after_id", type_=Uuid)
 
 
-def _soonest(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
-    """The first places of cases with a dated open duty: each stands where its own first duty does."""
-    places: list[CasePlace] = []
-    while len(places) < limit and (some := _falling_due(session, wanted, after, 2 * limit)):
-        due = func.min(Duty.due_at)
-        ids = {place.case_id for place in some}
-        rows = select(Duty.case_id, due).where(*OPEN_AND_DATED, col(Duty.case_id).in_(ids)).group_by(col(Duty.case_id))
-        first = dict(session.exec(rows).all())
-        places += [place for place in dict.fromkeys(some) if first[place.case_id] == place.at]
-        after = some[-1]
-    return places[:limit]
+class _Way:
+    """What reads the cases once they are found one way."""
+
+    def __init__(self, cases: SelectOfScalar[UUID]) -> None:
+        found, most = col(Case.id).in_(cases), bindparam("most", type_=Integer)
+        self.count = select(func.count()).select_from(cases.limit(most).subquery())
+        self.all = select_columns(col(Case.id), _first_due(col(Case.id)), col(Case.opened_at)).where(found)
+        self.newest_undated = {started: _newest_undated([found], started=started) for started in (False, True)}
 
 
-def _falling_due(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
-    """When open duties are due after a place, and in which case: in the order of an index, and as far as is asked."""
-    due_at, case_id = col(Duty.due_at), col(Duty.case_id)
-    later = [due_at >= after.at, or_(due_at > after.at, case_id > after.case_id)] if after else []
-    soon = [due_at < wanted.due_before] if wanted.due_before else []
-    such = select(Case.id).where(Case.id == Duty.case_id, *wanted.of_each).exists()
-    rows = select_columns(due_at, case_id).where(*OPEN_AND_DATED, *later, *soon, such).order_by(due_at, case_id)
-    return [CasePlace(True, at, key) for at, key in session.execute(rows.limit(limit))]
+_statements = lru_cache(64)(_Statements)
 
 
-def _newest_undated(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
-    """The first places of cases without a dated open duty."""
+def _first_due(case_id: SQLColumnExpression[UUID]) -> ColumnElement[datetime | None]:
+    """When the first open and dated duty of a case is due, if it has one."""
+    first = aliased(Duty, name="first")
+    due = select(func.min(first.due_at)).where(col(first.case_id) == case_id, *is_open_and_dated(first))
+    return due.scalar_subquery()
+
+
+def _newest_undated(wanted: Sequence[ColumnElement[bool]], *, started: bool) -> Rows:
+    """The cases without a dated open duty, the newest first."""
     has_date = select(Duty.id).where(Duty.case_id == Case.id, *OPEN_AND_DATED).exists()
     opened, key = col(Case.opened_at), col(Case.id)
-    earlier = [opened <= after.at, or_(opened < after.at, key > after.case_id)] if after else []
-    rows = (
-        select_columns(opened, key).where(~has_date, *wanted.of_all, *earlier).order_by(opened.desc(), key).limit(limit)
-    )
-    return [CasePlace(False, at, key) for at, key in session.execute(rows)]
+    earlier = [opened <= _AFTER_AT, or_(opened < _AFTER_AT, key > _AFTER_ID)] if started else []
+    rows = select_columns(opened, key).where(~has_date, *wanted, *earlier)
+    return rows.order_by(opened.desc(), key).limit(_LIMIT)
 
 
-def _in_order(session: Session, keys: Sequence[UUID]) -> list[Case]:
-    rows = {row.id: row for row in session.exec(select(Case).where(col(Case.id).in_(keys)))}
-    return [rows[key] for key in keys]
+class _Reading:
+    """One reading of the list: its statements, with the values of its filter."""
+
+    def __init__(self, session: Session, asked: _Statements, values: Mapping[str, object]) -> None:
+        self._session = session
+        self._asked = asked
+        self._values = {**values, "most": MOST_COUNTED + 1}
+        self._way = self._rarest()
+        self.total: int = session.execute(self._way.count, self._values).scalar_one()
+
+    def _rarest(self) -> _Way:
+        """The way that goes through the fewest rows."""
+        ways = self._asked.ways
+        if len(ways) == 1:
+            return ways[0]
+        sizes = self._session.execute(self._asked.sizes, self._values).one()
+        return min(zip(sizes, range(len(ways)), ways, strict=True))[-1]
+
+    def first(self, after: CasePlace | None, limit: int) -> list[CasePlace]:
+        """The first places after one."""
+        if self.total <= FEW:
+            return self._first_of_few(after, limit) if self.total else []
+        return self._first_of_many(after, limit)
+
+    def _first_of_few(self, after: CasePlace | None, limit: int) -> list[CasePlace]:
+        """The first places after one: of few cases each is looked at."""
+        rows = self._session.execute(self._way.all, self._values)
+        places = sorted(CasePlace(due_at is not None, due_at or opened_at, key) for key, due_at, opened_at in rows)
+        begin = bisect_right(places, after) if after else 0
+        return places[begin : begin + limit]
+
+    def _first_of_many(self, after: CasePlace | None, limit: int) -> list[CasePlace]:
+        """The first places after one: of many cases, duties are gone through as they fall due until it has enough."""
+        places: list[CasePlace] = []
+        if after is None or after.dated:
+            places = self._soonest(after, limit)
+            after = None
+        if len(places) < limit and not self._asked.only_dated:
+            places += self._newest_undated(after, limit - len(places))
+        return places
+
+    def _soonest(self, after: CasePlace | None, limit: int) -> list[CasePlace]:
+        """The first places of cases with a dated open duty: each stands where its own first duty does."""
+        places: list[CasePlace] = []
+        while len(places) < limit:
+            rows = self._part(self._asked.falling_due, after, 2 * limit)
+            places += dict.fromkeys(CasePlace(True, at, key) for at, key, first in rows if at == first)
+            if len(rows) < 2 * limit:
+                break
+            after = CasePlace(True, rows[-1][0], rows[-1][1])
+        return places[:limit]
+
+    def _newest_undated(self, after: CasePlace | None, limit: int) -> list[CasePlace]:
+        """The first places of cases without a dated open duty."""
+        asked = self._way if self.total <= MOST_COUNTED else self._asked
+        return [CasePlace(False, at, key) for at, key in self._part(asked.newest_undated, after, limit)]
+
+    def _part(
+        self, statements: Mapping[bool, Rows], after: CasePlace | None, limit: int
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        place = {"after_at": after.at, "after_id": after.case_id} if after else {}
+        return self._session.execute(statements[after is not None], {**self._values, **place, "limit": limit}).all()
 
 
-def _case_rows(session: Session, cases: Sequence[Case], now: datetime) -> tuple[CaseRow, ...]:
-    keys = [case.id for case in cases]
-    summaries = _summaries(session, keys, now)
-    scope = dict(
-        session.exec(
-            select(CaseAgreement.case_id, func.count())
-            .where(col(CaseAgreement.case_id).in_(keys))
-            .group_by(col(CaseAgreement.case_id))
-        ).all()
-    )
-    recorded = dict(
-        session.exec(
-            select(Proposal.case_id, func.count())
-            .where(col(Proposal.case_id).in_(keys), Proposal.kind == ProposalKind.DONE)
-            .where(col(Proposal.approved).is_(True), col(Proposal.undone_at).is_(None))
-            .group_by(col(Proposal.case_id))
-        ).all()
-    )
+def _case_rows(session: Session, cases: Sequence[UUID], now: datetime) -> tuple[CaseRow, ...]:
+    """Some of the cases as they are listed, in the order in which they are named."""
+    given = {"cases": cases, "now": now}
+    rows = {row.id: row._mapping for row in session.execute(_ROWS, given)}
     none = {"open_duties": 0, "overdue_duties": 0, "next_due_at": None}
-    return tuple(
-        CaseRow(
-            **case.model_dump(include={"id", "kind", "title", "status", "opened_at"}),
-            agreements=scope.get(case.id, 0),
-            by_other_means=recorded.get(case.id, 0),
-            troubled=case.trouble is not None and case.closed_at is None,
-            **summaries.get(case.id, none),
-        )
-        for case in cases
-    )
+    duties = {case_id: dict(zip(none, row, strict=True)) for case_id, *row in session.execute(_OPEN_DUTIES, given)}
+    return tuple(CaseRow(**rows[case_id], **duties.get(case_id, none)) for case_id in cases)
 
 
-def _summaries(session: Session, cases: Sequence[UUID], now: datetime) -> dict[UUID, dict[str, object]]:
-    rows = session.exec(
-        select(Duty.case_id, func.count(), func.count().filter(col(Duty.due_at) < now), func.min(Duty.due_at))
-        .where(col(Duty.case_id).in_(cases), col(Duty.status).in_(OPEN_STATUSES))
-        .group_by(col(Duty.case_id))
-    )
-    return {
-        case_id: {"open_duties": count, "overdue_duties": overdue, "next_due_at": due}
-        for case_id, count, overdue, due in rows
-    }
+_CASES: BindParameter[Any] = bindparam("cases", expanding=True)
+
+_ROWS = select_columns(
+    col(Case.id),
+    col(Case.kind),
+    col(Case.title),
+    col(Case.status),
+    col(Case.opened_at),
+    and_(col(Case.trouble).is_not(None), col(Case.closed_at).is_(None)).label("troubled"),
+    select(func.count()).where(CaseAgreement.case_id == Case.id).scalar_subquery().label("agreements"),
+    select(func.count())
+    .where(Proposal.case_id == Case.id, Proposal.kind == ProposalKind.DONE)
+    .where(col(Proposal.approved).is_(True), col(Proposal.undone_at).is_(None))
+    .scalar_subquery()
+    .label("by_other_means"),
+).where(col(Case.id).in_(_CASES))
+
+_OPEN_DUTIES = (
+    select_columns(col(Duty.case_id), func.count(), func.count().filter(col(Duty.due_at) < _NOW), func.min(Duty.due_at))
+    .where(col(Duty.case_id).in_(_CASES), col(Duty.status).in_(OPEN_STATUSES))
+    .group_by(col(Duty.case_id))
+)

@@ -22,6 +22,7 @@ from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
 from queries.holders import vendor_names
+from queries.needs import NeedView, read_needs
 from queries.progress import read_progress
 from queries.proposals import read_proof, read_proposal
 from queries.views import (
@@ -36,7 +37,6 @@ from queries.views import (
     ProposalDetail,
 )
 from records.answers import AnswersView, read_answers
-from records.needs import NeedView, read_needs
 from starter.case_service import Checked
 from web.agreements import LifeRecord, life_of, record_of
 from web.cases import asking_of
@@ -135,9 +135,14 @@ def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened | Wou
     return open_case
 
 
-class CasePart(Part[CaseRow]):
-    """Some of the cases; the next part begins ``after`` what ``next`` names, if there is one."""
+class CasePart(BaseModel):
+    """Some of the cases; the next part begins ``after`` what ``next`` names, if there is one.
 
+    ``total`` is how many there are in all, or null where there are more than 10,000.
+    """
+
+    items: tuple[CaseRow, ...]
+    total: int | None
     next: str | None
 
 

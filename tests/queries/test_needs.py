@@ -18,10 +18,11 @@ from models.enums import AnswerKind, Authentication, BatchStatus, Role
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Answer, Artifact, Batch, Case, EvidenceEntry, Notice, Reply
 from people.accounts import add_account, disable
+from queries.need_sorts import NeedKind
+from queries.needs import Asking, NeedView, read_needs
 from records.answers import GivenAnswer, read_answers, read_linked_questions, record_answers
 from records.cases import close_case
 from records.intake import keep_intake
-from records.needs import Asking, NeedKind, NeedView, read_needs
 from records.replies import settle_reply, take_up
 from records.responsible import Step, assignments
 from records.troubles import WORKFLOW_STUCK
