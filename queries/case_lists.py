@@ -48,7 +48,7 @@ NOBODY = "(nobody)"
 FEW = 1_000
 """So many cases are put in order as they are; of more, the first are looked for in the order of due instants."""
 
-MOST_COUNTED = 10_000
+MOST_COUNTED = 5_000
 """So many cases are counted; of more it is said that there are more."""
 
 _NOT_OPEN: list[ColumnElement[str]] = [
@@ -148,11 +148,11 @@ class Conditions:
             own.append(col(Case.status) == bindparam("status"))
         if "kind" in shape:
             own.append(col(Case.kind) == bindparam("kind"))
-        if "nobody" in shape:
-            own.append(is_charge_of(None))
-        if "assignee" in shape:
-            own.append(is_charge_of(bindparam("assignee", type_=String)))
         found: list[Found] = []
+        if shape & {"assignee", "nobody"}:
+            of = aliased(Case, name="in_charge")
+            charge = is_charge_of(bindparam("assignee", type_=String) if "assignee" in shape else None, of)
+            found.append(Found.of(select(col(of.id).label("case_id")).where(charge)))
         touched = {"state": col(Agreement.state), "district": col(Agreement.lea_name)}
         if asked := [field == bindparam(name) for name, field in touched.items() if name in shape]:
             in_scope, of_it = select(CaseAgreement.case_id), col(Agreement.id) == col(CaseAgreement.agreement_id)
@@ -165,7 +165,9 @@ class Conditions:
             found.append(Found.of(awaited))
         if "overdue" in shape:
             late = aliased(Duty, name="late")
-            found.append(Found.of(select(late.case_id).where(*is_open_and_dated(late), col(late.due_at) < _NOW)))
+            each = select(late.case_id).where(*is_open_and_dated(late), col(late.due_at) < _NOW)
+            # With a limit, though none is so large, SQLite goes through what is due and not through every case.
+            found.append(Found(select(each.limit(_EVERY).subquery().c.case_id), each))
         return cls(own, found)
 
     @property
@@ -175,22 +177,41 @@ class Conditions:
 
     @property
     def ways(self) -> list[SelectOfScalar[UUID]]:
-        """By which cases can be found of which the others are asked then: in other tables, or by their own columns."""
-        own = [select(Case.id).where(*self.own)] if self.own or not self.found else []
-        return [*(rows.every for rows in self.found), *own]
+        """The cases that meet all conditions, found in one table after the other, at last by their own columns."""
+        return [*map(self._found_in, self.found), select(Case.id).where(*self.of_each)]
 
-    def cases(self, way: int) -> SelectOfScalar[UUID]:
-        """The cases that meet all conditions, found one way."""
-        rows = self.ways[way]
-        if way == len(self.found):
-            return rows.where(*(found.such for found in self.found))
-        asked = [*self.own, *(found.such for found in self.found if found is not self.found[way])]
-        such = select(Case.id).where(col(Case.id) == rows.selected_columns.case_id, *asked)
-        return (rows.where(such.exists()) if asked else rows).distinct()
+    def _found_in(self, rows: Found) -> SelectOfScalar[UUID]:
+        asked = [*self.own, *(others.such for others in self.found if others is not rows)]
+        such = select(Case.id).where(col(Case.id) == rows.every.selected_columns.case_id, *asked)
+        return rows.every.where(such.exists()) if asked else rows.every
+
+    @property
+    def sizes(self) -> list[ColumnElement[int]]:
+        """How many rows each of the ways goes through, as far as they are counted."""
+        return [*(_count(rows.every) for rows in self.found), _count(_there(self.own))]
+
+    @property
+    def counts(self) -> list[ColumnElement[int]]:
+        """How many cases there are, as far as they are counted: counted each of the ways."""
+        return [*(_count(self._found_in(rows).distinct()) for rows in self.found), _count(_there(self.of_each))]
+
+
+def _there(conditions: Sequence[ColumnElement[bool]]) -> SelectOfScalar[int]:
+    """A number for each case that meets conditions: its id need not be looked up to count it."""
+    return select(literal_column("1", Integer).label("one")).select_from(Case).where(*conditions)
+
+
+def _count(rows: SelectOfScalar[Any]) -> ColumnElement[int]:
+    return select(func.count()).select_from(rows.limit(_MOST).subquery()).scalar_subquery()
 
 
 _NOW = bindparam("now", type_=UtcDateTime)
+_MOST, _LIMIT = (bindparam(name, type_=Integer) for name in ("most", "limit"))
+_AFTER_AT = bindparam("after_at", type_=UtcDateTime)
+_AFTER_ID = bindparam("after_id", type_=Uuid)
 
+_EVERY = 2**31 - 1
+"""More rows than there are."""
 
 EVERY_CASE = CaseFilter()
 
@@ -295,7 +316,7 @@ class _Statements:
     ``after_at`` and ``after_id``.
 
     Attributes:
-        sizes: how many rows each of the ways goes through.
+        sizes: how many rows each of the ways goes through on which the cases can be found.
         ways: the statements that go each of the ways.
         falling_due: duties in the order in which they fall due, from the beginning, or after a place.
         newest_undated: the cases without a dated open duty in their order, likewise.
@@ -303,42 +324,35 @@ class _Statements:
     """
 
     def __init__(self, shape: frozenset[str]) -> None:
-        wanted = self._wanted = Conditions.of(shape)
+        wanted = Conditions.of(shape)
         self.only_dated = "overdue" in shape
-        most = bindparam("most", type_=Integer)
-        sizes = (select(func.count()).select_from(way.limit(most).subquery()) for way in wanted.ways)
-        self.sizes = select_columns(*(size.scalar_subquery() for size in sizes))
-        self.ways = [_Way(wanted.cases(number)) for number in range(len(wanted.ways))]
-        self.falling_due = {started: self._falling_due(started=started) for started in (False, True)}
+        self.sizes = select_columns(*wanted.sizes)
+        self.ways = [_Way(count, cases) for count, cases in zip(wanted.counts, wanted.ways, strict=True)]
+        soon = [col(Duty.due_at) < _NOW] if self.only_dated else []
+        self.falling_due = {started: _falling_due(wanted.of_each, soon, started=started) for started in (False, True)}
         self.newest_undated = {started: _newest_undated(wanted.of_each, started=started) for started in (False, True)}
-
-    def _falling_due(self, *, started: bool) -> Rows:
-        """When open duties are due after a place, in which case, and whether it is the case's first."""
-        due_at, case_id = col(Duty.due_at), col(Duty.case_id)
-        later = [due_at >= _AFTER_AT, or_(due_at > _AFTER_AT, case_id > _AFTER_ID)] if started else []
-        soon = [due_at < _NOW] if self.only_dated else []
-        asked = self._wanted.of_each
-        such = [select(Case.id).where(Case.id == Duty.case_id, *asked).exists()] if asked else []
-        rows = select_columns(due_at, case_id, _first_due(case_id))
-        return rows.where(*OPEN_AND_DATED, *later, *soon, *such).order_by(due_at, case_id).limit(_LIMIT)
-
-
-_LIMIT = bindparam("limit", type_=Integer)
-_AFTER_AT = bindparam("after_at", type_=UtcDateTime)
-_AFTER_ID = bindparam("after_id", type_=Uuid)
 
 
 class _Way:
-    """What reads the cases once they are found one way."""
+    """What reads the cases of filters of one shape once they are found one way."""
 
-    def __init__(self, cases: SelectOfScalar[UUID]) -> None:
-        found, most = col(Case.id).in_(cases), bindparam("most", type_=Integer)
-        self.count = select(func.count()).select_from(cases.limit(most).subquery())
+    def __init__(self, count: ColumnElement[int], cases: SelectOfScalar[UUID]) -> None:
+        found = col(Case.id).in_(cases)
+        self.count = select_columns(count)
         self.all = select_columns(col(Case.id), _first_due(col(Case.id)), col(Case.opened_at)).where(found)
         self.newest_undated = {started: _newest_undated([found], started=started) for started in (False, True)}
 
 
 _statements = lru_cache(64)(_Statements)
+
+
+def _falling_due(wanted: Sequence[ColumnElement[bool]], soon: Sequence[ColumnElement[bool]], *, started: bool) -> Rows:
+    """When open duties are due after a place, in which case, and when the first one of that case is."""
+    due_at, case_id = col(Duty.due_at), col(Duty.case_id)
+    later = [due_at >= _AFTER_AT, or_(due_at > _AFTER_AT, case_id > _AFTER_ID)] if started else []
+    such = [select(Case.id).where(Case.id == Duty.case_id, *wanted).exists()] if wanted else []
+    rows = select_columns(due_at, case_id, _first_due(case_id)).where(*OPEN_AND_DATED, *later, *soon, *such)
+    return rows.order_by(due_at, case_id).limit(_LIMIT)
 
 
 def _first_due(case_id: SQLColumnExpression[UUID]) -> ColumnElement[datetime | None]:
@@ -350,7 +364,7 @@ def _first_due(case_id: SQLColumnExpression[UUID]) -> ColumnElement[datetime | N
 
 def _newest_undated(wanted: Sequence[ColumnElement[bool]], *, started: bool) -> Rows:
     """The cases without a dated open duty, the newest first."""
-    has_date = select(Duty.id).where(Duty.case_id == Case.id, *OPEN_AND_DATED).exists()
+    has_date = select(Duty.case_id).where(Duty.case_id == Case.id, *OPEN_AND_DATED).exists()
     opened, key = col(Case.opened_at), col(Case.id)
     earlier = [opened <= _AFTER_AT, or_(opened < _AFTER_AT, key > _AFTER_ID)] if started else []
     rows = select_columns(opened, key).where(~has_date, *wanted, *earlier)

@@ -268,19 +268,19 @@ def _proposals(reader: Reader) -> list[Select[Any]]:
         .scalar_subquery()
     )
 
+    # Asked of each proposal: joined, SQLite would go through every open case.
+    open_case = select_columns(col(Case.id)).where(col(Case.id) == Proposal.case_id, col(Case.closed_at).is_(None))
+    in_open_case = open_case.exists()
+
     def part(kind: NeedKind, whose: ColumnElement[bool]) -> Select[Any]:
-        return (
-            _part(
-                kind,
-                col(Proposal.case_id),
-                subject=col(Proposal.id),
-                until=due,
-                since=col(Proposal.proposed_at),
-                word=about_proposal(),
-            )
-            .join(Case, col(Case.id) == col(Proposal.case_id))
-            .where(OPEN_PROPOSAL, col(Case.closed_at).is_(None), whose)
-        )
+        return _part(
+            kind,
+            col(Proposal.case_id),
+            subject=col(Proposal.id),
+            until=due,
+            since=col(Proposal.proposed_at),
+            word=about_proposal(),
+        ).where(OPEN_PROPOSAL, in_open_case, whose)
 
     own = part(NeedKind.OWN_PROPOSAL, col(Proposal.proposed_by) == bindparam("name"))
     others = part(NeedKind.PROPOSAL, col(Proposal.proposed_by).in_(bindparam("decidable", expanding=True)))

@@ -107,10 +107,10 @@ _ABLE = (col(Account.disabled_at).is_(None), col(Account.role).in_(ACTING))
 """What an account is that ``can_act``, in SQL."""
 
 
-def is_charge_of(name_key: ColumnElement[str] | None) -> ColumnElement[bool]:
+def is_charge_of(name_key: ColumnElement[str] | None, of: type[Case] = Case) -> ColumnElement[bool]:
     """The condition, in SQL, that a case is ``in_charge`` of the account of a name, or with None, of nobody's."""
     able = select(Account.id).where(*_ABLE)
-    responsible, deputy = col(Case.responsible_id), col(Case.deputy_id)
+    responsible, deputy = col(of.responsible_id), col(of.deputy_id)
     no_responsible = or_(responsible.is_(None), responsible.not_in(able))
     if name_key is None:
         return and_(no_responsible, or_(deputy.is_(None), deputy.not_in(able)))

@@ -138,7 +138,7 @@ def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened | Wou
 class CasePart(BaseModel):
     """Some of the cases; the next part begins ``after`` what ``next`` names, if there is one.
 
-    ``total`` is how many there are in all, or null where there are more than 10,000.
+    ``total`` is how many there are in all, or null where there are more than 5,000.
     """
 
     items: tuple[CaseRow, ...]

@@ -193,10 +193,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("report_digest"),
     )
-    op.create_index("duenotice_case_deputy", "duenotice_case", ["deputy_id", "responsible_id"], unique=False)
+    op.create_index("duenotice_case_deputy", "duenotice_case", ["deputy_id", "responsible_id", "id"], unique=False)
     op.create_index("duenotice_case_kind", "duenotice_case", ["kind", "status"], unique=False)
     op.create_index("duenotice_case_open", "duenotice_case", ["closed_at", "kind", "id"], unique=False)
-    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id"], unique=False)
+    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id", "id"], unique=False)
     op.create_index("duenotice_case_status", "duenotice_case", ["status", "opened_at"], unique=False)
     op.create_index(
         "duenotice_case_stuck",
