@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,13 +15,13 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Integer,
-    Row,
     Select,
     SQLColumnExpression,
     String,
     Uuid,
     and_,
     bindparam,
+    case,
     literal_column,
     or_,
 )
@@ -45,11 +44,11 @@ from records.responsible import is_charge_of
 NOBODY = "(nobody)"
 """Whose the cases are that are in nobody's charge but the organisation's contact's; no account has such a name."""
 
-FEW = 1_000
-"""So many cases are put in order as they are; of more, the first are looked for in the order of due instants."""
-
 MOST_COUNTED = 5_000
 """So many cases are counted; of more it is said that there are more."""
+
+FEW = 1_000
+"""So many cases are put in order as they are; of more, the first are looked for in the order of due instants."""
 
 _NOT_OPEN: list[ColumnElement[str]] = [
     literal_column(f"'{status.value}'") for status in DutyStatus if status not in OPEN_STATUSES
@@ -117,20 +116,16 @@ class CaseFilter:
 
 @dataclass(frozen=True)
 class Found:
-    """In which rows of another table a case is found: ``every`` gives all such cases, ``each`` is asked of one."""
+    """What other rows say of a case: ``every`` gives all such cases, as ``case_id``, ``such`` is asked of one."""
 
     every: SelectOfScalar[UUID]
-    each: SelectOfScalar[UUID]
+    such: ColumnElement[bool]
 
     @classmethod
-    def of(cls, rows: SelectOfScalar[UUID]) -> Found:
-        """Where one question serves both."""
-        return cls(rows, rows)
-
-    @property
-    def such(self) -> ColumnElement[bool]:
-        """Whether a case is found there."""
-        return self.each.where(self.each.selected_columns.case_id == col(Case.id)).exists()
+    def of(cls, every: SelectOfScalar[UUID], each: SelectOfScalar[UUID] | None = None) -> Found:
+        """What is found in rows of another table; ``each`` where those of one case are better found in another way."""
+        rows = every if each is None else each
+        return cls(every, rows.where(rows.selected_columns.case_id == col(Case.id)).exists())
 
 
 @dataclass(frozen=True)
@@ -151,14 +146,15 @@ class Conditions:
         found: list[Found] = []
         if shape & {"assignee", "nobody"}:
             of = aliased(Case, name="in_charge")
-            charge = is_charge_of(bindparam("assignee", type_=String) if "assignee" in shape else None, of)
-            found.append(Found.of(select(col(of.id).label("case_id")).where(charge)))
+            whose = bindparam("assignee", type_=String) if "assignee" in shape else None
+            theirs: SelectOfScalar[UUID] = select(col(of.id).label("case_id")).where(is_charge_of(whose, of))
+            found.append(Found(theirs, is_charge_of(whose)))
         touched = {"state": col(Agreement.state), "district": col(Agreement.lea_name)}
         if asked := [field == bindparam(name) for name, field in touched.items() if name in shape]:
             in_scope, of_it = select(CaseAgreement.case_id), col(Agreement.id) == col(CaseAgreement.agreement_id)
             # As a value of its own, so that no database looks through all agreements of a state for each case.
             such = select(and_(*asked)).where(of_it).scalar_subquery()
-            found.append(Found(in_scope.join(Agreement, of_it).where(*asked), in_scope.where(such)))
+            found.append(Found.of(in_scope.join(Agreement, of_it).where(*asked), in_scope.where(such)))
         if "vendor" in shape:
             own.append(col(Case.closed_at).is_(None))
             awaited = select(HolderTask.case_id).where(col(HolderTask.holder) == bindparam("vendor"), AWAITED)
@@ -167,7 +163,7 @@ class Conditions:
             late = aliased(Duty, name="late")
             each = select(late.case_id).where(*is_open_and_dated(late), col(late.due_at) < _NOW)
             # With a limit, though none is so large, SQLite goes through what is due and not through every case.
-            found.append(Found(select(each.limit(_EVERY).subquery().c.case_id), each))
+            found.append(Found.of(select(each.limit(_EVERY).subquery().c.case_id), each))
         return cls(own, found)
 
     @property
@@ -223,14 +219,6 @@ class CasePlace:
     dated: bool
     at: datetime
     case_id: UUID
-
-    def __lt__(self, other: CasePlace) -> bool:
-        """Whether this comes first: what is due soonest, then what is undated, the newest first."""
-        if self.dated is not other.dated:
-            return self.dated
-        if self.at != other.at:
-            return (self.at < other.at) is self.dated
-        return self.case_id < other.case_id
 
     def __str__(self) -> str:
         """The place as addresses and commands name it."""
@@ -317,8 +305,10 @@ class _Statements:
 
     Attributes:
         sizes: how many rows each of the ways goes through on which the cases can be found.
-        ways: the statements that go each of the ways.
-        falling_due: duties in the order in which they fall due, from the beginning, or after a place.
+        counts: how many cases there are, counted each of the ways, as far as they are counted.
+        in_order: the cases in their order, found each of the ways: from the beginning, after a dated one, or after one
+            without a date.
+        falling_due: duties in the order in which they fall due: from the beginning, or after a place.
         newest_undated: the cases without a dated open duty in their order, likewise.
         only_dated: whether there are none of these: what is overdue has a date.
     """
@@ -327,29 +317,37 @@ class _Statements:
         wanted = Conditions.of(shape)
         self.only_dated = "overdue" in shape
         self.sizes = select_columns(*wanted.sizes)
-        self.ways = [_Way(count, cases) for count, cases in zip(wanted.counts, wanted.ways, strict=True)]
+        self.counts = [select_columns(count) for count in wanted.counts]
+        self.in_order = [
+            {after: _in_order(cases, after_dated=after) for after in (None, True, False)} for cases in wanted.ways
+        ]
         soon = [col(Duty.due_at) < _NOW] if self.only_dated else []
-        self.falling_due = {started: _falling_due(wanted.of_each, soon, started=started) for started in (False, True)}
-        self.newest_undated = {started: _newest_undated(wanted.of_each, started=started) for started in (False, True)}
-
-
-class _Way:
-    """What reads the cases of filters of one shape once they are found one way."""
-
-    def __init__(self, count: ColumnElement[int], cases: SelectOfScalar[UUID]) -> None:
-        found = col(Case.id).in_(cases)
-        self.count = select_columns(count)
-        self.all = select_columns(col(Case.id), _first_due(col(Case.id)), col(Case.opened_at)).where(found)
-        self.newest_undated = {started: _newest_undated([found], started=started) for started in (False, True)}
+        self.falling_due = {after: _falling_due(wanted.of_each, soon, after_dated=after) for after in (None, True)}
+        self.newest_undated = {after: _newest_undated(wanted.of_each, after_dated=after) for after in (None, False)}
 
 
 _statements = lru_cache(64)(_Statements)
 
 
-def _falling_due(wanted: Sequence[ColumnElement[bool]], soon: Sequence[ColumnElement[bool]], *, started: bool) -> Rows:
+def _in_order(cases: SelectOfScalar[UUID], *, after_dated: bool | None) -> Rows:
+    """Where cases stand in their list, in its order: each is looked at."""
+    each = select_columns(col(Case.id), _first_due(col(Case.id)).label("due"), col(Case.opened_at))
+    # With a limit, SQLite looks up once when each is due.
+    of = each.where(col(Case.id).in_(cases)).limit(_EVERY).subquery().c
+    later = and_(of.due.is_(None), or_(of.opened_at < _AFTER_AT, and_(of.opened_at == _AFTER_AT, of.id > _AFTER_ID)))
+    if after_dated:
+        later = or_(of.due > _AFTER_AT, and_(of.due == _AFTER_AT, of.id > _AFTER_ID), of.due.is_(None))
+    opened = case((of.due.is_(None), of.opened_at))
+    rows = select_columns(of.id, of.due, of.opened_at).where(*([] if after_dated is None else [later]))
+    return rows.order_by(of.due.is_(None), of.due, opened.desc(), of.id).limit(_LIMIT)
+
+
+def _falling_due(
+    wanted: Sequence[ColumnElement[bool]], soon: Sequence[ColumnElement[bool]], *, after_dated: bool | None
+) -> Rows:
     """When open duties are due after a place, in which case, and when the first one of that case is."""
     due_at, case_id = col(Duty.due_at), col(Duty.case_id)
-    later = [due_at >= _AFTER_AT, or_(due_at > _AFTER_AT, case_id > _AFTER_ID)] if started else []
+    later = [due_at >= _AFTER_AT, or_(due_at > _AFTER_AT, case_id > _AFTER_ID)] if after_dated is not None else []
     such = [select(Case.id).where(Case.id == Duty.case_id, *wanted).exists()] if wanted else []
     rows = select_columns(due_at, case_id, _first_due(case_id)).where(*OPEN_AND_DATED, *later, *soon, *such)
     return rows.order_by(due_at, case_id).limit(_LIMIT)
@@ -362,11 +360,11 @@ def _first_due(case_id: SQLColumnExpression[UUID]) -> ColumnElement[datetime | N
     return due.scalar_subquery()
 
 
-def _newest_undated(wanted: Sequence[ColumnElement[bool]], *, started: bool) -> Rows:
+def _newest_undated(wanted: Sequence[ColumnElement[bool]], *, after_dated: bool | None) -> Rows:
     """The cases without a dated open duty, the newest first."""
     has_date = select(Duty.case_id).where(Duty.case_id == Case.id, *OPEN_AND_DATED).exists()
     opened, key = col(Case.opened_at), col(Case.id)
-    earlier = [opened <= _AFTER_AT, or_(opened < _AFTER_AT, key > _AFTER_ID)] if started else []
+    earlier = [opened <= _AFTER_AT, or_(opened < _AFTER_AT, key > _AFTER_ID)] if after_dated is not None else []
     rows = select_columns(opened, key).where(~has_date, *wanted, *earlier)
     return rows.order_by(opened.desc(), key).limit(_LIMIT)
 
@@ -379,38 +377,35 @@ class _Reading:
         self._asked = asked
         self._values = {**values, "most": MOST_COUNTED + 1}
         self._way = self._rarest()
-        self.total: int = session.execute(self._way.count, self._values).scalar_one()
+        self.total: int = session.execute(asked.counts[self._way], self._values).scalar_one()
 
-    def _rarest(self) -> _Way:
+    def _rarest(self) -> int:
         """The way that goes through the fewest rows."""
-        ways = self._asked.ways
-        if len(ways) == 1:
-            return ways[0]
+        if len(self._asked.counts) == 1:
+            return 0
         sizes = self._session.execute(self._asked.sizes, self._values).one()
-        return min(zip(sizes, range(len(ways)), ways, strict=True))[-1]
+        return min(range(len(sizes)), key=sizes.__getitem__)
 
     def first(self, after: CasePlace | None, limit: int) -> list[CasePlace]:
         """The first places after one."""
-        if self.total <= FEW:
-            return self._first_of_few(after, limit) if self.total else []
-        return self._first_of_many(after, limit)
+        if self.total > FEW:
+            return self._first_of_many(after, limit)
+        return self._first_of_few(after, limit) if self.total else []
 
     def _first_of_few(self, after: CasePlace | None, limit: int) -> list[CasePlace]:
         """The first places after one: of few cases each is looked at."""
-        rows = self._session.execute(self._way.all, self._values)
-        places = sorted(CasePlace(due_at is not None, due_at or opened_at, key) for key, due_at, opened_at in rows)
-        begin = bisect_right(places, after) if after else 0
-        return places[begin : begin + limit]
+        rows = self._part(self._asked.in_order[self._way], after, limit)
+        return [CasePlace(due_at is not None, due_at or opened_at, key) for key, due_at, opened_at in rows]
 
     def _first_of_many(self, after: CasePlace | None, limit: int) -> list[CasePlace]:
         """The first places after one: of many cases, duties are gone through as they fall due until it has enough."""
-        places: list[CasePlace] = []
-        if after is None or after.dated:
-            places = self._soonest(after, limit)
-            after = None
-        if len(places) < limit and not self._asked.only_dated:
-            places += self._newest_undated(after, limit - len(places))
-        return places
+        places = self._soonest(after, limit) if after is None or after.dated else []
+        missing = limit - len(places)
+        if not missing or self._asked.only_dated:
+            return places
+        if self.total <= MOST_COUNTED:
+            return places + self._first_of_few(places[-1] if places else after, missing)
+        return places + self._newest_undated(None if after is None or after.dated else after, missing)
 
     def _soonest(self, after: CasePlace | None, limit: int) -> list[CasePlace]:
         """The first places of cases with a dated open duty: each stands where its own first duty does."""
@@ -425,14 +420,12 @@ class _Reading:
 
     def _newest_undated(self, after: CasePlace | None, limit: int) -> list[CasePlace]:
         """The first places of cases without a dated open duty."""
-        asked = self._way if self.total <= MOST_COUNTED else self._asked
-        return [CasePlace(False, at, key) for at, key in self._part(asked.newest_undated, after, limit)]
+        return [CasePlace(False, at, key) for at, key in self._part(self._asked.newest_undated, after, limit)]
 
-    def _part(
-        self, statements: Mapping[bool, Rows], after: CasePlace | None, limit: int
-    ) -> Sequence[Row[*tuple[Any, ...]]]:
+    def _part(self, statements: Mapping[Any, Rows], after: CasePlace | None, limit: int) -> Sequence[Any]:
+        statement = statements[after.dated if after else None]
         place = {"after_at": after.at, "after_id": after.case_id} if after else {}
-        return self._session.execute(statements[after is not None], {**self._values, **place, "limit": limit}).all()
+        return self._session.execute(statement, {**self._values, **place, "limit": limit}).all()
 
 
 def _case_rows(session: Session, cases: Sequence[UUID], now: datetime) -> tuple[CaseRow, ...]:
