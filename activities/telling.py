@@ -27,7 +27,7 @@ from models.enums import Told, Way
 from models.phrases import instant_words
 from models.tables import Account, ToldOnce
 from people.accounts import find_account_or_none, own_way_in
-from queries.needs import Asking, NeedView, needs_of
+from records.needs import Asking, NeedView, needs_of
 from records.outbox import NoticeWriter
 from records.responsible import Assignment, Step, assignments
 

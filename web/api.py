@@ -22,7 +22,6 @@ from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
 from queries.holders import vendor_names
-from queries.needs import NeedView, read_needs
 from queries.progress import read_progress
 from queries.proposals import read_proof, read_proposal
 from queries.views import (
@@ -37,6 +36,7 @@ from queries.views import (
     ProposalDetail,
 )
 from records.answers import AnswersView, read_answers
+from records.needs import NeedView, read_needs
 from starter.case_service import Checked
 from web.agreements import LifeRecord, life_of, record_of
 from web.cases import asking_of

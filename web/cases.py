@@ -24,13 +24,13 @@ from queries.cases import read_case_head
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
 from queries.holders import vendor_names
-from queries.needs import Asking, read_needs
 from queries.views import CohortView
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
 from records.handed_over import read_handed_over
 from records.links import read_link_figures
+from records.needs import Asking, read_needs
 from records.responsible import assignable
 from web.act_forms import ActForm, act_form
 from web.failures import status_of

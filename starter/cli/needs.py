@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from queries.needs import Asking, NeedView, read_needs
+from records.needs import Asking, NeedView, read_needs
 from starter.cli.console import console, instant_text, open_installation
 from starter.command_line import actor
 from starter.resources import utc_now

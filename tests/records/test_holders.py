@@ -20,9 +20,9 @@ from mail.holder_links import digest_of, holder_token
 from models.enums import DutyStatus, HolderAnswerKind, HolderMail, HolderStatus, Verdict
 from models.errors import DuenoticeError, NotFound, Refused
 from models.tables import CaseDocument, EvidenceEntry
-from queries.need_sorts import NeedKind
-from queries.needs import Asking, read_needs
 from records.holder_links import read_linked_task
+from records.need_sorts import NeedKind
+from records.needs import Asking, read_needs
 from tests.support.case_in_sql import WRITER
 from tests.support.directives import (
     BACKUP,

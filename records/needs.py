@@ -22,7 +22,7 @@ from models.phrases import counted
 from models.tables import OPEN_PROPOSAL, Account, Case, Proposal
 from models.view import View
 from people.accounts import APPROVING, find_account_or_none, may_second
-from queries.need_sorts import Need, NeedKind, Reader, statements
+from records.need_sorts import Need, NeedKind, Reader, statements
 from records.responsible import Assignment, assignments, can_act
 
 
