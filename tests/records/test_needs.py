@@ -16,13 +16,13 @@ from config.keyring import Keyring
 from mail.transport import Accepted, MailServerUnavailable, OutcomeUnknown, Rejected
 from models.enums import AnswerKind, Authentication, BatchStatus, Role
 from models.errors import InvalidInput, NotFound, Refused
-from models.tables import Answer, Artifact, Batch, Case, EvidenceEntry, Notice, Reply
+from models.tables import Answer, Artifact, Batch, Case, EvidenceEntry, Letter, Notice
 from people.accounts import add_account, disable
 from records.answers import GivenAnswer, read_answers, read_linked_questions, record_answers
 from records.cases import close_case
 from records.intake import keep_intake
+from records.letters import settle_letter, take_up
 from records.needs import Asking, NeedKind, NeedView, read_needs
-from records.replies import settle_reply, take_up
 from records.responsible import Step, assignments
 from records.troubles import WORKFLOW_STUCK
 from tests.support.accounts import have_account
@@ -76,7 +76,7 @@ def hand_over(case: CaseInSql, says: Any = QUEUED, *, resends: int = 0) -> list[
     with case.database.writing() as session:
         letters = take_up(session, WRITER, case.now, 10)
         for letter in letters:
-            settle_reply(session, letter.reply_id, says, case.now, unknown_resends=resends)
+            settle_letter(session, letter.letter_id, says, case.now, unknown_resends=resends)
     return [letter.raw.decode() for letter in letters]
 
 
@@ -285,7 +285,7 @@ class TestQuestions:
             evidence(database, kind) for kind in ("question_asked", "act.answer", "reply_handed_over")
         )
         with database.reading() as session:
-            text = session.exec(select(Reply.text_sha256)).one()
+            text = session.exec(select(Letter.text_sha256)).one()
             kept = session.exec(select(Artifact.sha256, Artifact.claimed).where(Artifact.sha256 == text)).one()
         assert kept == (text, True)
         assert set(act.artifacts) == {*asked.artifacts, text}
