@@ -21,13 +21,14 @@ from people.accounts import add_account, disable
 from records.answers import GivenAnswer, read_answers, read_linked_questions, record_answers
 from records.cases import close_case
 from records.intake import keep_intake
-from records.letters import settle_letter, take_up
+from records.letters import take_up
 from records.needs import Asking, NeedKind, NeedView, read_needs
 from records.responsible import Step, assignments
 from records.troubles import WORKFLOW_STUCK
 from tests.support.accounts import have_account
-from tests.support.case_in_sql import QUEUED, WRITER, CaseInSql, Place, keep_agreement, open_in_sql
+from tests.support.case_in_sql import WRITER, CaseInSql, Place, keep_agreement, open_in_sql
 from tests.support.incidents import incident
+from tests.support.letters import hand_over
 
 NOON = datetime(2026, 3, 2, 18, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -69,15 +70,6 @@ def ask(case: CaseInSql, *, kind: AnswerKind = AnswerKind.QUESTION) -> Answer:
 
 def answer(case: CaseInSql, question: Answer, text: str = ANSWER) -> None:
     case.act(AnswerQuestion.model_validate({"question": question.id, "text": text}), ROBIN)
-
-
-def hand_over(case: CaseInSql, says: Any = QUEUED, *, resends: int = 0) -> list[str]:
-    """Send the replies that wait, with what the mail server says; return the letters."""
-    with case.database.writing() as session:
-        letters = take_up(session, WRITER, case.now, 10)
-        for letter in letters:
-            settle_letter(session, letter.letter_id, says, case.now, unknown_resends=resends)
-    return [letter.raw.decode() for letter in letters]
 
 
 def evidence(database: Database, kind: str) -> list[EvidenceEntry]:
@@ -293,7 +285,9 @@ class TestQuestions:
         assert ANSWER not in str([entry.body for entry in (asked, act, sent)])
 
     @pytest.mark.parametrize("says", [Rejected(550, "No such user"), OutcomeUnknown("lost", next_step="")])
-    def test_one_whose_letter_did_not_arrive_for_sure_is_open_again(self, database: Database, says: object) -> None:
+    def test_one_whose_letter_did_not_arrive_for_sure_is_open_again(
+        self, database: Database, says: Rejected | OutcomeUnknown
+    ) -> None:
         case = confirmed(database)
         question = ask(case)
         answer(case, question)
