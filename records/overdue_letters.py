@@ -47,17 +47,6 @@ def keep_overdue(
         Refused: it is not overdue, not ours, kept back, or was told of in these very words.
     """
     duty = duty_to_tell_of(session, case_id, act, side, at)
-    told_so = select(Letter.id).where(
-        Letter.duty_id == duty.id,
-        Letter.text_sha256 == act.text.sha256,
-        col(Letter.status).not_in((DeliveryStatus.REJECTED, DeliveryStatus.DROPPED)),
-    )
-    if session.exec(told_so).first():
-        raise Refused(
-            "This was told in these very words already.",
-            where="text",
-            next_step="Say what is new, or look on the case's page what became of the letter.",
-        )
     chosen = _recipients(session, duty)
     letters = [
         Letter(
@@ -85,7 +74,7 @@ def duty_to_tell_of(session: Session, case_id: UUID, act: TellOverdue, side: Par
 
     Raises:
         InvalidInput: there is none.
-        Refused: it is none to tell of.
+        Refused: it is none to tell of, or was told of in these very words.
     """
     duties = session.exec(
         select(Duty)
@@ -102,6 +91,17 @@ def duty_to_tell_of(session: Session, case_id: UUID, act: TellOverdue, side: Par
     duty = next((one for one in duties if _is_overdue(one, now)), duties[-1])
     if problem := _problem(session, duty, side, now):
         raise problem
+    told_so = select(Letter.id).where(
+        Letter.duty_id == duty.id,
+        Letter.text_sha256 == act.text.sha256,
+        col(Letter.status).not_in((DeliveryStatus.REJECTED, DeliveryStatus.DROPPED)),
+    )
+    if session.exec(told_so).first():
+        raise Refused(
+            "This was told in these very words already.",
+            where="text",
+            next_step="Say what is new, or look on the case's page what became of the letter.",
+        )
     return duty
 
 
