@@ -18,7 +18,7 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import fetch, store
 from ledger.entries import CaseEvent, ReplyHandedOver
-from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected
+from mail.handover import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected
 from models.enums import DeliveryStatus, Told
 from models.tables import AgreementContact, Answer, Letter
 from records.deliveries import Answer as ServerAnswer

@@ -20,7 +20,7 @@ from cases.acts import ConfirmDone, Hold, Lift, Release, TellOverdue, Withhold
 from cases.breach import BREACH
 from cases.values import AgreementName, KeptText
 from config.database import Database
-from mail.transport import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected
+from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected
 from models.enums import ContactRole, DeliveryStatus, DutyStatus, HolderStatus, Party, Verdict
 from models.errors import DuenoticeError, InvalidInput, Refused
 from models.tables import AgreementContact, Duty, EvidenceEntry, Letter
