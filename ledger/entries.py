@@ -1194,7 +1194,7 @@ class OverdueTold(CaseEvent):
     letter: UUID
     duty: Subject[UUID]
     clause: str
-    due_at: datetime
+    due_at: IfAny[datetime | None] = None
     contact: UUID
     is_copy: bool
     message_sha256: Kept[str]

@@ -26,13 +26,35 @@ from mail.facts import Mailbox
 from mail.overdue import AwaitedHolders, OverdueFacts, compose_overdue
 from mail.provision import Place, annex_sentences, operative_steps, provision_sentences
 from models import identifiers
-from models.enums import SETTLED, SIDES, BatchStatus, DeliveryStatus, DutyStatus, HolderStatus, Party, PerformedBy, Told
+from models.enums import (
+    SETTLED,
+    SIDES,
+    BatchStatus,
+    DeliveryStatus,
+    DutyStatus,
+    HolderStatus,
+    NoticeKind,
+    Party,
+    PerformedBy,
+    Told,
+)
 from models.errors import InvalidInput, Refused
 from models.phrases import instant_words
-from models.tables import Agreement, AgreementContact, Batch, Duty, HolderTask, LawEnforcementHold, Letter, Notice
+from models.tables import (
+    Agreement,
+    AgreementContact,
+    Batch,
+    CaseAgreement,
+    Duty,
+    HolderTask,
+    LawEnforcementHold,
+    Letter,
+    Notice,
+)
 from records.notices import NOT_BEGUN
 from records.outbox import NoticeWriter, addressees_under, contacts_to_tell
 from terms.catalogue import load_catalogue
+from terms.effective import EffectiveTerms
 
 NOT_OVERDUE = "There is nothing overdue to tell of; its line on the case's page says how it stands."
 
@@ -143,7 +165,10 @@ def turn_to_the_next(session: Session, letter: Letter, now: datetime) -> None:
         return
     duty = session.get_one(Duty, letter.duty_id)
     tried = set(session.exec(select(Letter.contact_id).where(Letter.act_id == letter.act_id)))
-    left = [contact for contact in _recipients(session, duty).to if contact.id not in tried]
+    try:
+        left = [contact for contact in _recipients(session, duty).to if contact.id not in tried]
+    except InvalidInput:  # the agreement names nobody any more
+        left = []
     if not left:
         return
     contact = _first(left)
@@ -164,7 +189,6 @@ def handed_over(session: Session, letter: Letter, outcome: Told, code: int | Non
     duty = session.get_one(Duty, letter.duty_id)
     assert letter.contact_id, "it goes to a contact"
     assert letter.message_sha256, "it was written"
-    assert duty.due_at, "what is overdue was due"
     return OverdueTold(
         case_id=letter.case_id,
         actor=ENGINE,
@@ -221,7 +245,7 @@ def _compose(
 ) -> ComposedNotice:
     agreement = session.get_one(Agreement, duty.agreement_id)
     due_date = read_due_dates(session, [duty.due_date_id])[duty.due_date_id]
-    terms = pinned_terms(session, duty.case_id)[due_date.terms_hash]
+    terms = _terms(session, duty)
     place = Place(terms.form, terms.state, duty.clause)
     labels = load_catalogue().words.contents
     assert duty.due_at, "what is overdue was due"
@@ -268,10 +292,14 @@ def _holders(session: Session, duty: Duty) -> AwaitedHolders | None:
 
 def _recipients(session: Session, duty: Duty) -> Recipients[AgreementContact]:
     """Whom the duty's clause names, as for a notice under it."""
-    due_date = read_due_dates(session, [duty.due_date_id])[duty.due_date_id]
-    terms = pinned_terms(session, duty.case_id)[due_date.terms_hash]
     contacts = contacts_to_tell(session, duty.agreement_id, duty.owed_to, duty.case_id)
-    return choose_recipients(contacts, addressees_under(terms, duty.clause))
+    return choose_recipients(contacts, addressees_under(_terms(session, duty), duty.clause))
+
+
+def _terms(session: Session, duty: Duty) -> EffectiveTerms:
+    """The terms that the duty's case has pinned for its agreement."""
+    in_case = session.get_one(CaseAgreement, (duty.case_id, duty.agreement_id))
+    return pinned_terms(session, duty.case_id)[in_case.terms_hash or ""]
 
 
 def _first(contacts: Sequence[AgreementContact]) -> AgreementContact:
@@ -334,19 +362,19 @@ def _kept_back(session: Session, duty: Duty, now: datetime) -> Refused | None:
             next_step="Wait until the hold is lifted.",
         )
     waiting = session.exec(
-        select(Batch.status, Notice.duty_id)
+        select(Batch.status, Batch.kind, Notice.duty_id)
         .join(Notice, col(Notice.batch_id) == col(Batch.id))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .where(Batch.case_id == duty.case_id, Duty.agreement_id == duty.agreement_id)
         .where(col(Batch.status).in_(NOT_BEGUN), col(Notice.dropped).is_(False))
     ).all()
-    if any(status is BatchStatus.WITHHELD for status, _ in waiting):
+    if any(status is BatchStatus.WITHHELD for status, _, _ in waiting):
         return Refused(
             "A notice to the other side is withheld, and a letter about this duty would tell of its matter.",
             where="clause",
             next_step="Release what is withheld first.",
         )
-    if any(duty_id == duty.id for _, duty_id in waiting):
+    if any((kind, duty_id) == (NoticeKind.NOTICE, duty.id) for _, kind, duty_id in waiting):
         return Refused(
             "The notice that performs this duty is drafted and waits for release.",
             where="clause",

@@ -273,7 +273,7 @@ def _told_overdue(wave: _Wave) -> Happening:
         at=wave.at,
         says=says.get(outcome, f"nobody knows whether {count} got word that it is overdue"),
         clause=wave.body["clause"],
-        due_at=_instant(wave.body["due_at"]),
+        due_at=_instant(wave.body.get("due_at")),
     )
 
 
