@@ -13,6 +13,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from agreements.due_dates import read_due_date, read_due_dates
+from cases.overdue import is_overdue
 from config.database import Database
 from ledger.artifacts import fetch
 from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind
@@ -143,7 +144,6 @@ def _duty_view(
     now: datetime,
 ) -> DutyView:
     reasons = read_due_date(due_date)
-    running = duty.status is DutyStatus.RUNNING
     shown = ("title", "anchor", "starts_at", "due_local", "limit", "why", "flags", "trail", "terms_hash")
     return DutyView(
         reference=agreement.reference,
@@ -151,7 +151,7 @@ def _duty_view(
         state=agreement.state,
         form=agreement.form,
         time_zone=agreement.time_zone,
-        overdue=running and duty.due_at is not None and duty.due_at < now,
+        overdue=is_overdue(duty.status, duty.due_at, now),
         suspendable=reasons.suspendable_by_law_enforcement,
         lacking=tuple(labels.get(element, element) for element in duty.lacking),
         notices=tuple(notices),

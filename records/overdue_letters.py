@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import assert_never
 from uuid import UUID
 
 from sqlmodel import Session, col, or_, select
@@ -16,6 +15,7 @@ from sqlmodel import Session, col, or_, select
 from agreements.due_dates import read_due_dates
 from agreements.terms import pinned_terms
 from cases.acts import TellOverdue
+from cases.overdue import is_overdue, why_not_overdue
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import fetch
@@ -31,7 +31,6 @@ from models.enums import (
     SIDES,
     BatchStatus,
     DeliveryStatus,
-    DutyStatus,
     HolderStatus,
     NoticeKind,
     Party,
@@ -39,7 +38,6 @@ from models.enums import (
     Told,
 )
 from models.errors import InvalidInput, Refused
-from models.phrases import instant_words
 from models.tables import (
     Agreement,
     AgreementContact,
@@ -110,7 +108,7 @@ def duty_to_tell_of(session: Session, case_id: UUID, act: TellOverdue, side: Par
             where="agreement",
             next_step="Choose one of the duties on the case's page.",
         )
-    duty = next((one for one in duties if _is_overdue(one, now)), duties[-1])
+    duty = next((one for one in duties if is_overdue(one.status, one.due_at, now)), duties[-1])
     if problem := _problem(session, duty, side, now):
         raise problem
     told_so = select(Letter.id).where(
@@ -307,10 +305,6 @@ def _first(contacts: Sequence[AgreementContact]) -> AgreementContact:
     return min(contacts, key=lambda contact: contact.failing_since is not None)
 
 
-def _is_overdue(duty: Duty, now: datetime) -> bool:
-    return duty.status is DutyStatus.RUNNING and duty.due_at is not None and duty.due_at < now
-
-
 def _problem(session: Session, duty: Duty, side: Party, now: datetime) -> Refused | None:
     """Why a duty is none that the other side is told of as overdue; None where it is one."""
     if duty.owed_by is not side or duty.owed_to not in SIDES - {side}:
@@ -320,31 +314,9 @@ def _problem(session: Session, duty: Duty, side: Party, now: datetime) -> Refuse
             where="clause",
             next_step="Choose a duty that we owe the other side.",
         )
-    if not _is_overdue(duty, now):
-        return Refused(_why_not_overdue(duty), where="clause", next_step=NOT_OVERDUE)
+    if not is_overdue(duty.status, duty.due_at, now):
+        return Refused(why_not_overdue(duty.status, duty.due_at), where="clause", next_step=NOT_OVERDUE)
     return _kept_back(session, duty, now)
-
-
-def _why_not_overdue(duty: Duty) -> str:
-    match duty.status:
-        case DutyStatus.RUNNING:
-            return (
-                f"This duty is not due before {instant_words(duty.due_at)}." if duty.due_at else "It has no due date."
-            )
-        case DutyStatus.PERFORMED:
-            return "This duty has been performed."
-        case DutyStatus.PENDING:
-            return "The clock of this duty has not started."
-        case DutyStatus.SUSPENDED:
-            return "The clock of this duty stands still."
-        case DutyStatus.ELAPSED:
-            return "The time of this duty ran out, and nobody had to do anything."
-        case DutyStatus.NOT_REQUIRED:
-            return "Two people decided that this duty is not required."
-        case DutyStatus.CANCELLED:
-            return "This duty is not owed any more."
-        case _:
-            assert_never(duty.status)
 
 
 def _kept_back(session: Session, duty: Duty, now: datetime) -> Refused | None:

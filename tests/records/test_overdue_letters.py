@@ -132,7 +132,7 @@ class TestTheLetter:
             "It has not been performed, so it is overdue.",
             "It was due on Wednesday, July 1, 2026, 11:59:59 PM CDT.",
             f"Duty: {case.due_date(REQUEST).title}",
-            "NDPA v1 Illinois",
+            "item 8",
             "30 calendar days",
             "It does not perform the duty, and it changes no due date",
             "Besides us, 2 holders of the data were asked, and we still await the word of 1.",
