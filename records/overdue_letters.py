@@ -156,7 +156,7 @@ def drop(session: Session, letter: Letter, now: datetime) -> None:
 
 
 def turn_to_the_next(session: Session, letter: Letter, now: datetime) -> None:
-    """Note that a contact refuses mail; where no copy was for it, the next contact not yet written to is told."""
+    """Note that a contact refuses mail; unless it was only to get a copy, the next one not yet written to is told."""
     refusing = session.get_one(AgreementContact, letter.contact_id)
     refusing.failing_since = refusing.failing_since or now
     if letter.is_copy:
@@ -209,8 +209,9 @@ def write_overdue(session: Session, writer: NoticeWriter, letter: Letter) -> byt
     of_act = session.exec(select(Letter).where(Letter.act_id == letter.act_id)).all()
     contacts = {one.id: session.get_one(AgreementContact, one.contact_id) for one in of_act}
     copies = sorted((contacts[one.id] for one in of_act if one.is_copy), key=lambda contact: contact.id)
-    told = [one for one in of_act if not one.is_copy and one.status is not DeliveryStatus.REJECTED]
-    to = contacts[letter.id] if not letter.is_copy else contacts[(told or of_act)[0].id]
+    firsts = [one for one in of_act if not one.is_copy]
+    told = next((one for one in firsts if one.status is not DeliveryStatus.REJECTED), firsts[0])
+    to = contacts[told.id if letter.is_copy else letter.id]
     words = fetch(session, letter.text_sha256).decode()
     duty = session.get_one(Duty, letter.duty_id)
     told_at = letter.written_at
@@ -309,10 +310,9 @@ def _problem(session: Session, duty: Duty, side: Party, now: datetime) -> Refuse
     """Why a duty is none that the other side is told of as overdue; None where it is one."""
     if duty.owed_by is not side or duty.owed_to not in SIDES - {side}:
         return Refused(
-            f"This duty is owed by the {duty.owed_by.value} to the {duty.owed_to.value}, "
-            "so it is none that we owe the other side of the agreement.",
+            "We do not owe this duty to the other side of the agreement.",
             where="clause",
-            next_step="Choose a duty that we owe the other side.",
+            next_step="Choose a duty that we owe it.",
         )
     if not is_overdue(duty.status, duty.due_at, now):
         return Refused(why_not_overdue(duty.status, duty.due_at), where="clause", next_step=NOT_OVERDUE)

@@ -274,8 +274,7 @@ class TestWhatIsNoneToTellOf:
     def test_what_the_other_side_owes_us(self, database: Database) -> None:
         case = open_directive(database, HOSTING, side=Party.LEA)
         case.now += 40 * DAY
-        says = refuses(case)
-        assert says.startswith("This duty is owed by the provider to the lea")
+        assert refuses(case) == "We do not owe this duty to the other side of the agreement."
 
     def test_what_the_case_does_not_owe(self, case: DirectiveInSql) -> None:
         assert refuses(case, telling("breach.notice")).startswith("This case has no duty under breach.notice")
