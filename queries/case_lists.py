@@ -103,7 +103,9 @@ class CaseFilter:
             found.append(Found.of(select(HolderTask.case_id).where(HolderTask.holder == self.vendor, AWAITED)))
         if self.overdue:
             late = aliased(Duty, name="late")
-            found.append(Found.of(select(late.case_id).where(*is_open_and_dated(late), col(late.due_at) < now)))
+            # What is overdue is past its internal date, too: that finds it in the order of the index.
+            overdue = col(late.target_at) < now, col(late.due_at) < now
+            found.append(Found.of(select(late.case_id).where(*is_open_and_dated(late), *overdue)))
         return Conditions(own, found, due_before=now if self.overdue else None)
 
 
@@ -200,7 +202,7 @@ class CaseList:
 def list_cases(
     database: Database, now: datetime, which: CaseFilter = EVERY_CASE, *, after: CasePlace | None = None, limit: int
 ) -> CaseList:
-    """Some of the cases, those after a place: what is due soonest first, which is overdue, if anything is.
+    """Some of the cases, those after a place: what is due soonest first, by its internal date where it has one.
 
     Those without a due date follow, the newest first.
     """
@@ -228,7 +230,7 @@ def cases_between(database: Database, first: UUID, last: UUID, *, limit: int) ->
 
 def _first_of_few(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
     """The first places after one: of few cases each is looked at."""
-    due = select(func.min(Duty.due_at)).where(Duty.case_id == Case.id, *OPEN_AND_DATED).scalar_subquery()
+    due = select(func.min(Duty.target_at)).where(Duty.case_id == Case.id, *OPEN_AND_DATED).scalar_subquery()
     rows = session.execute(select_columns(col(Case.id), due, col(Case.opened_at)).where(*wanted.of_all))
     places = sorted(CasePlace(due_at is not None, due_at or opened_at, key) for key, due_at, opened_at in rows)
     begin = bisect_right(places, after) if after else 0
@@ -250,7 +252,7 @@ def _soonest(session: Session, wanted: Conditions, after: CasePlace | None, limi
     """The first places of cases with a dated open duty: each stands where its own first duty does."""
     places: list[CasePlace] = []
     while len(places) < limit and (some := _falling_due(session, wanted, after, 2 * limit)):
-        due = func.min(Duty.due_at)
+        due = func.min(Duty.target_at)
         ids = {place.case_id for place in some}
         rows = select(Duty.case_id, due).where(*OPEN_AND_DATED, col(Duty.case_id).in_(ids)).group_by(col(Duty.case_id))
         first = dict(session.exec(rows).all())
@@ -261,7 +263,7 @@ def _soonest(session: Session, wanted: Conditions, after: CasePlace | None, limi
 
 def _falling_due(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
     """When open duties are due after a place, and in which case: in the order of an index, and as far as is asked."""
-    due_at, case_id = col(Duty.due_at), col(Duty.case_id)
+    due_at, case_id = col(Duty.target_at), col(Duty.case_id)
     later = [due_at >= after.at, or_(due_at > after.at, case_id > after.case_id)] if after else []
     soon = [due_at < wanted.due_before] if wanted.due_before else []
     such = select(Case.id).where(Case.id == Duty.case_id, *wanted.of_each).exists()
@@ -303,7 +305,7 @@ def _case_rows(session: Session, cases: Sequence[Case], now: datetime) -> tuple[
             .group_by(col(Proposal.case_id))
         ).all()
     )
-    none = {"open_duties": 0, "overdue_duties": 0, "next_due_at": None}
+    none = {"open_duties": 0, "overdue_duties": 0, "past_internal": 0, "next_due_at": None, "next_internal_at": None}
     return tuple(
         CaseRow(
             **case.model_dump(include={"id", "kind", "title", "status", "opened_at"}),
@@ -317,12 +319,26 @@ def _case_rows(session: Session, cases: Sequence[Case], now: datetime) -> tuple[
 
 
 def _summaries(session: Session, cases: Sequence[UUID], now: datetime) -> dict[UUID, dict[str, object]]:
-    rows = session.exec(
-        select(Duty.case_id, func.count(), func.count().filter(col(Duty.due_at) < now), func.min(Duty.due_at))
+    due_at, target_at = col(Duty.due_at), col(Duty.target_at)
+    rows = session.execute(
+        select_columns(
+            col(Duty.case_id),
+            func.count(),
+            func.count().filter(due_at < now),
+            func.count().filter(target_at < now, due_at >= now),
+            func.min(due_at),
+            func.min(target_at),
+        )
         .where(col(Duty.case_id).in_(cases), col(Duty.status).in_(OPEN_STATUSES))
         .group_by(col(Duty.case_id))
     )
     return {
-        case_id: {"open_duties": count, "overdue_duties": overdue, "next_due_at": due}
-        for case_id, count, overdue, due in rows
+        case_id: {
+            "open_duties": count,
+            "overdue_duties": overdue,
+            "past_internal": past,
+            "next_due_at": due,
+            "next_internal_at": target if target != due else None,
+        }
+        for case_id, count, overdue, past, due, target in rows
     }

@@ -40,6 +40,7 @@ from models.enums import AnswerKind, Authentication, BatchStatus, DutyStatus
 from models.phrases import counted
 from models.tables import (
     ANSWERED,
+    INTERNAL,
     NOT_DECIDED,
     OPEN_ANSWER,
     OPEN_PROPOSAL,
@@ -72,6 +73,8 @@ class NeedKind(StrEnum):
     DRAFTS = "drafts"
     LEAVING = "leaving"
     """Drafts that go out by themselves within the next hours."""
+    PAST_INTERNAL = "past_internal"
+    """Duties that are past their internal dates, and not overdue."""
     LAPSING = "lapsing"
     """Notices that one person withheld, and that go out at their last safe moment."""
     PROPOSAL = "proposal"
@@ -94,8 +97,8 @@ class NeedView(View):
     """One thing that needs somebody, as one line.
 
     ``link`` is the path of the page on which it is done. ``until`` is when what it holds up is due, or when it is to be
-    looked at again; without it, it is to be done at once, and has been since ``since``. ``leaves_at`` is when drafts go
-    out if nobody acts. Without ``responsible``, the organisation's contact is.
+    looked at again; without it, it is to be done at once, and has been since ``since``. ``internal_at`` is the internal
+    date of what it holds up, where there is one. ``leaves_at`` is when drafts go out if nobody acts. Without ``responsible``, the organisation's contact is.
     """
 
     kind: NeedKind
@@ -107,6 +110,7 @@ class NeedView(View):
     deputy: str | None
     until: datetime | None
     since: datetime | None
+    internal_at: datetime | None
     leaves_at: datetime | None
     overdue: bool
 
@@ -141,6 +145,7 @@ class _Need(NamedTuple):
     subject: UUID | None
     until: datetime | None
     since: datetime | None
+    internal_at: datetime | None
     leaves_at: datetime | None
     number: int
     other: int
@@ -163,7 +168,7 @@ def needs_of(
 ) -> tuple[tuple[NeedView, ...], int]:
     """As ``read_needs``, in a session."""
     account = find_account_or_none(session, asking.name) if asking.name else None
-    parts = [*(_acts() if account is None or can_act(account) else ()), *_proposals(session, asking, account)]
+    parts = [*(_acts(now) if account is None or can_act(account) else ()), *_proposals(session, asking, account)]
     if asking.own:
         parts = _own(session, parts, account)
     if not parts:
@@ -177,11 +182,14 @@ def needs_of(
 
 
 def _ordered(part: Select[Any] | CompoundSelect[Any], now: datetime) -> Select[Any]:
-    """The lines of some sorts: those overdue, the longest first, then those to be done at once, then the others."""
+    """The lines of some sorts: those overdue, the longest first, then those to be done at once, then the others.
+
+    What has an internal date stands where that is.
+    """
     lines = part.subquery()
     columns = lines.c
     urgency = case((columns.until < now, 0), (columns.until.is_(None), 1), else_=2)
-    when = func.coalesce(columns.until, columns.since)
+    when = func.coalesce(columns.internal_at, columns.until, columns.since)
     return select_columns(lines).order_by(urgency, when, columns.kind, columns.case_id, columns.subject)
 
 
@@ -204,6 +212,7 @@ def _part(
     subject: Any = None,
     until: Any = None,
     since: Any = None,
+    internal_at: Any = None,
     leaves_at: Any = None,
     number: Any = 1,
     other: Any = 0,
@@ -220,6 +229,7 @@ def _part(
         given("subject", subject, Uuid),
         given("until", until, UtcDateTime),
         given("since", since, UtcDateTime),
+        given("internal_at", internal_at, UtcDateTime),
         given("leaves_at", leaves_at, UtcDateTime),
         given("number", literal(number) if isinstance(number, int) else number, Integer),
         given("other", literal(other) if isinstance(other, int) else other, Integer),
@@ -238,10 +248,11 @@ _DUE = func.min(case((col(Duty.status) == DutyStatus.RUNNING, col(Duty.due_at)))
 """When the first of the duties is due that still run."""
 
 
-def _acts() -> tuple[Select[Any], ...]:
+def _acts(now: datetime) -> tuple[Select[Any], ...]:
     """What needs whoever may act."""
     return (
         _drafts(),
+        _past_internal(now),
         _lapsing(),
         _answers(NeedKind.QUESTIONS, AnswerKind.QUESTION),
         _answers(NeedKind.NAMED_CONTACTS, AnswerKind.OTHER_CONTACT),
@@ -262,11 +273,27 @@ def _drafts() -> Select[Any]:
             NeedKind.DRAFTS,
             col(Batch.case_id),
             until=func.min(func.coalesce(Batch.due_at, Batch.leaves_at)),
+            internal_at=func.min(Batch.internal_due_at),
             leaves_at=func.min(Batch.leaves_at),
             number=func.sum(Batch.size),
         )
         .where(col(Batch.status) == BatchStatus.WAITING, col(Batch.released_by).is_(None))
         .group_by(col(Batch.case_id))
+    )
+
+
+def _past_internal(now: datetime) -> Select[Any]:
+    """Duties that run, are past their internal dates and not overdue, case by case; ``number`` counts them."""
+    return (
+        _part(
+            NeedKind.PAST_INTERNAL,
+            col(Duty.case_id),
+            until=func.min(Duty.due_at),
+            internal_at=func.min(Duty.internal_due_at),
+            number=func.count(),
+        )
+        .where(INTERNAL, col(Duty.internal_due_at) < now, col(Duty.due_at) >= now)
+        .group_by(col(Duty.case_id))
     )
 
 
@@ -450,6 +477,7 @@ def _view(
         deputy=able[1].name if len(able) > 1 else None,
         until=need.until,
         since=need.since,
+        internal_at=need.internal_at,
         leaves_at=need.leaves_at,
         overdue=overdue,
     )
@@ -461,6 +489,9 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
         case NeedKind.DRAFTS | NeedKind.LEAVING:
             late = f", and {'is' if need.number == 1 else 'are'} overdue" if overdue else ""
             return f"{counted(need.number, 'notice waits', 'notices wait')} for your release{late}.", "/drafts"
+        case NeedKind.PAST_INTERNAL:
+            past = counted(need.number, "duty is", "duties are")
+            return f"{past} past the internal date, and not overdue.", "#duties"
         case NeedKind.LAPSING:
             withheld = f"{counted(need.number, 'notice is', 'notices are')} withheld by one person, which lapses."
             return f"{withheld} Release what may go; a second person can keep back the rest.", ""
