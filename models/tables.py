@@ -336,7 +336,7 @@ class DueDate(SQLModel, table=True):
     body: dict[str, Any] = Field(sa_type=JSON)
 
 
-OPEN_AND_DATED = text("status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL")
+OPEN_AND_DATED = text("status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL")
 """What an open duty is that a list of cases goes by; in these words, the indices on it are used, and no other one."""
 
 INTERNAL = text("status = 'running' AND internal_due_at IS NOT NULL")

@@ -36,7 +36,7 @@ _NOT_OPEN: list[ColumnElement[str]] = [
 
 def is_open_and_dated(duty: type[Duty]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """What an open duty is that a list of cases goes by, in the words of the indices on it (``OPEN_AND_DATED``)."""
-    return col(duty.status).not_in(_NOT_OPEN), col(duty.due_at).is_not(None)
+    return col(duty.status).not_in(_NOT_OPEN), col(duty.target_at).is_not(None)
 
 
 OPEN_AND_DATED = is_open_and_dated(Duty)

@@ -917,10 +917,10 @@ def upgrade() -> None:
         ["case_id", "target_at", "id", "due_at"],
         unique=False,
         sqlite_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
         postgresql_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
     )
     op.create_index(
@@ -929,10 +929,10 @@ def upgrade() -> None:
         ["target_at", "case_id", "id", "due_at"],
         unique=False,
         sqlite_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
         postgresql_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
     )
     op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)

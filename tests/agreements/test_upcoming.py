@@ -23,7 +23,8 @@ from queries.agreement_clauses import ClauseView, read_clauses
 from queries.upcoming import Coming, Looking, UpcomingView, read_upcoming
 from terms.calendars import anniversary
 from terms.catalogue import load_catalogue
-from terms.limits import STANDARD_DEFAULTS
+from terms.internal import NO_LEAD_TIMES, LeadTimes
+from terms.limits import STANDARD_DEFAULTS, parse_limit
 
 CATALOGUE = load_catalogue()
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -54,9 +55,9 @@ def kept(database: Database) -> dict[str, datetime]:
         return {one.clause: one.due_at for one in session.exec(select(UpcomingDuty))}
 
 
-def derive(database: Database, now: datetime) -> int:
+def derive(database: Database, now: datetime, leads: LeadTimes = NO_LEAD_TIMES) -> int:
     with database.writing() as session:
-        return derive_upcoming(session, Derivation(CATALOGUE, STANDARD_DEFAULTS, now), every_agreement(session))
+        return derive_upcoming(session, Derivation(CATALOGUE, STANDARD_DEFAULTS, now, leads), every_agreement(session))
 
 
 def looking(side: Party = Party.PROVIDER) -> Looking:

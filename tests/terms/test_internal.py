@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from models.defaults import Defaults
 from terms.calendars import SchoolCalendar
 from terms.catalogue import load_catalogue
 from terms.clock import zone_of
-from terms.duties import HOLD_LIFTED, DueDuty, duties_for
+from terms.duties import DueDuty, duties_for
 from terms.effective import EffectiveTerms, effective_terms
 from terms.errors import InternalDatesError
 from terms.internal import NO_LEAD_TIMES, UNITS, InternalDate, LeadTimes, internal_date, read_lead_times
@@ -108,14 +109,14 @@ class TestWhatItNeverDoes:
     def test_it_is_never_before_the_clock_starts(self) -> None:
         # A hold was lifted late, so that 24 hours are left: a lead of 48 hours is more than there is.
         lifted = BREACH + timedelta(days=10)
-        found = counted(ILLINOIS, "breach.notice", "48 hours", confirmed=BREACH, **{HOLD_LIFTED: lifted})
+        found = counted(ILLINOIS, "breach.notice", "48 hours", confirmed=BREACH, hold_lifted=lifted)
         assert found.due_at == lifted
         assert "it is to be done at once" in found.why
 
     def test_it_is_never_before_the_day_from_which_on_a_duty_may_be_performed(self) -> None:
         # Terminated on 1 June, so due on 31 July; the prior notice was given on 25 June, and has run on 25 July.
         terms = terms_of("ndpa-v1", None)
-        facts = {"terminated": date(2026, 6, 1), "notice_given": datetime(2026, 6, 25, 15, tzinfo=UTC)}
+        facts: dict[str, Any] = {"terminated": date(2026, 6, 1), "notice_given": datetime(2026, 6, 25, 15, tzinfo=UTC)}
         duty = duty_under(terms, "disposition.termination", **facts)
         assert duty.earliest_at == datetime(2026, 7, 25, 5, tzinfo=UTC)
         found = internal_date(duty, ahead("disposition.termination", "10 days"), terms, zone=CHICAGO)
@@ -243,4 +244,4 @@ def test_all_that_is_wrong_is_said_at_once_each_with_its_line(tmp_path: Path) ->
 
 
 def test_a_clause_that_counts_back_takes_any_lead_time(tmp_path: Path) -> None:
-    assert read(tmp_path, "disclosure.notice: 30 days")
+    assert read(tmp_path, "disclosure.notice: 30 days") == ahead("disclosure.notice", "30 days")
