@@ -52,9 +52,7 @@ class DutyActivities(DutyContract):
             pin_terms(session, self._catalogue, case.id, now)
             terms = pinned_terms(session, case.id)
             if case.status is not CaseStatus.DISMISSED:
-                compute_duties(
-                    session, case, terms, self._defaults, self._side, now, progress=alive, leads=self._leads
-                )
+                compute_duties(session, case, terms, self._defaults, self._side, now, progress=alive, leads=self._leads)
             alive()
             plan_holders(session, case, message.policy, now, self._side)
             write_confirmations(session, case, self._organisation, now)

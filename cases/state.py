@@ -72,7 +72,6 @@ class BatchPlan(Message):
     lapses_at: datetime | None = None
     internal_due_at: datetime | None = None
 
-
     @property
     def cohort(self) -> str:
         """What is reminded of together: the same clause, due instant and internal date."""

@@ -177,7 +177,7 @@ class Settings(BaseSettings):
     defaults: Defaults = Defaults()
     """The time limits that no clause gives; every duty that uses one says so."""
     internal_due_dates: Path | None = None
-    """A YAML file that says, clause by clause, how far ahead of its due date the organisation wants a duty done, such as
+    """A YAML file that says, clause by clause, how far ahead of its due date a duty is wanted done, such as
     ``breach.notice: 24 hours``. Reminders and lists go by that; no due date moves."""
 
     side: Literal[Party.PROVIDER, Party.LEA] = Party.PROVIDER

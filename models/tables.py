@@ -68,7 +68,7 @@ def _instant_or_none(*, index: bool = False) -> Any:
 
 
 def _target(*, nullable: bool) -> Any:
-    """The instant that lists go by: the internal date where one is set, else the due instant; the database works it out."""
+    """The instant that lists go by, as the database works it out: the internal date, else the due instant."""
     first = Computed("coalesce(internal_due_at, due_at)", persisted=True)
     return Field(default=None, sa_column=Column(UtcDateTime, first, nullable=nullable))
 
@@ -350,9 +350,9 @@ class Duty(SQLModel, table=True):
     cannot be performed yet. ``performed_under`` is the approved proposal on whose word it was performed by other means;
     None where the engine performed it.
 
-    ``internal_due_at`` is when the installation itself wants it done, and ``internal_why`` how that was counted: no law,
-    and nothing but lists and reminders go by it. ``internal_raised_at`` is when people were last told that it had passed.
-    ``target_at`` is the first of both instants, in whose order lists are read.
+    ``internal_due_at`` is when the installation itself wants it done, and ``internal_why`` how that was counted: that is
+    no law, and nothing but lists and reminders go by it. ``internal_raised_at`` is when people were last told that it
+    had passed. ``target_at`` is the first of both instants, in whose order lists are read.
     """
 
     __tablename__ = "duty"
@@ -397,8 +397,8 @@ class UpcomingDuty(SQLModel, table=True):
     """The next due date of a duty that an agreement's own dates start and that no case is about yet.
 
     It is derived from agreements and terms, as often as one likes. ``reminded_days`` is how long before it people were
-    last told of it, where the passing of time performs it. ``internal_due_at``, ``internal_why`` and ``target_at`` are as
-    of a ``Duty``.
+    last told of it, where the passing of time performs it. ``internal_due_at``, ``internal_why`` and ``target_at`` are
+    those of a ``Duty``.
     """
 
     __tablename__ = "upcoming_duty"
@@ -688,8 +688,8 @@ class HolderTask(SQLModel, table=True):
     ``contact_id`` is None for the party that owes the disposal itself, which confirms last; where that is the other
     side, which is chased, ``owing_contact_id`` is its contact, and ``directed_at`` when it was sent the directive.
 
-    It is ``awaited_since`` an instant, until ``due_at``; its reminders go by ``internal_due_at``, where there is one, of
-    which no holder outside is told. It was written to at the address of ``vendor_id``; ``steps``
+    It is ``awaited_since`` an instant, until ``due_at``; its reminders go by ``internal_due_at``, where there is one,
+    of which no holder outside is told. It was written to at the address of ``vendor_id``; ``steps``
     counts how far its ladder of reminders has come; ``told_due_at`` and ``stopped`` are what its holder was last told:
     by when, and whether something keeps the data. ``again_at`` is when it is written to next. Its link is known by
     the SHA-256 of its token; ``link_number`` makes each a link of its own. Its holder may not dispose of the data

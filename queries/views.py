@@ -112,8 +112,8 @@ class CaseRow(View):
     """One case in the list of cases; ``troubled`` is whether the watchdog found that it does not go on.
 
     ``by_other_means`` counts what two people recorded as done by other means than the engine's, and did not take back.
-    ``next_internal_at`` is the first internal date, where one comes before ``next_due_at``; ``past_internal`` counts duties
-    that are past theirs and not overdue.
+    ``next_internal_at`` is the first internal date, where one comes before ``next_due_at``; ``past_internal`` counts
+    duties that are past theirs and not overdue.
     """
 
     id: UUID

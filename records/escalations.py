@@ -91,7 +91,8 @@ def raise_internal(session: Session, case_id: UUID, now: datetime) -> list[str]:
     ).all()
     events = []
     for duty, _ in rows:
-        assert duty.internal_due_at and duty.due_at, "only such duties are read"
+        assert duty.internal_due_at, "only such duties are read"
+        assert duty.due_at, "an internal date lies ahead of a due instant"
         duty.internal_raised_at = now
         session.add(duty)
         events.append(

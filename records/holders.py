@@ -122,7 +122,8 @@ def put_off(session: Session, tasks: Sequence[UUID], until: datetime) -> None:
 class Asked:
     """Until when the holders of an agreement's data are to dispose of it, and from when on they may.
 
-    ``internal_due_at`` is when the installation itself wants that done, where it set that. ``waits`` is whether that is not known yet, since a prior notice comes first that was not given.
+    ``internal_due_at`` is when the installation itself wants that done, where it set that. ``waits`` is whether that is
+    not known yet, since a prior notice comes first that was not given.
     """
 
     due_at: datetime | None = None
@@ -545,7 +546,7 @@ def _granted(session: Session, case_id: UUID) -> dict[UUID, date]:
 
 
 def _asked_until(due_at: datetime | None, granted: date | None, zone: ZoneInfo) -> datetime | None:
-    """Until when a holder is asked: till what it was granted, where that is later than the duty is due, or internally."""
+    """Until when a holder is asked: till what it was granted, where that is later than the instant it is asked by."""
     return max(due_at, end_of_day(granted, zone)) if due_at and granted else due_at
 
 

@@ -98,7 +98,8 @@ class NeedView(View):
 
     ``link`` is the path of the page on which it is done. ``until`` is when what it holds up is due, or when it is to be
     looked at again; without it, it is to be done at once, and has been since ``since``. ``internal_at`` is the internal
-    date of what it holds up, where there is one. ``leaves_at`` is when drafts go out if nobody acts. Without ``responsible``, the organisation's contact is.
+    date of what it holds up, where there is one. ``leaves_at`` is when drafts go out if nobody acts. Without
+    ``responsible``, the organisation's contact is.
     """
 
     kind: NeedKind

@@ -33,7 +33,7 @@ from terms.trace import internal_sentence
 
 @dataclass(frozen=True, slots=True)
 class LeadTimes:
-    """How far ahead of its due instant the internal date of each clause lies, by the clause's id: limits to count back."""
+    """How far ahead of its due instant the internal date of each clause lies, by its id: limits to count back."""
 
     by_clause: Mapping[str, Limit] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Internal dates drive reminders and lists; the due date, what is overdue, and every verdict go by the agreement alone."""
+"""Internal dates drive reminders and lists; due date, what is overdue, and every verdict go by the agreement alone."""
 
 from __future__ import annotations
 
@@ -26,9 +26,17 @@ from records.summary import summarise
 from terms.internal import NO_LEAD_TIMES, LeadTimes
 from terms.limits import parse_limit
 from tests.support.case_in_sql import QUEUED, CaseInSql, Place, open_in_sql
-from tests.support.directives import BACKUP, HOSTING, LADDER, REQUEST, VERIFICATION, DirectiveInSql
+from tests.support.directives import (
+    BACKUP,
+    HOSTING,
+    LADDER,
+    REQUEST,
+    VERIFICATION,
+    DirectiveInSql,
+    open_directive,
+    text_of,
+)
 from tests.support.directives import NOW as ASKED_ON
-from tests.support.directives import open_directive, text_of
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -105,7 +113,8 @@ class TestTheDateItself:
 
     def test_a_hold_suspends_it_and_it_comes_back_with_the_due_date(self, case: CaseInSql) -> None:
         hold = case.act(Hold(particulars=KeptText.model_validate("Agency A, reference 1"), begins_at=case.now))
-        assert hold and case.duty(NOTICE).internal_due_at is None
+        assert hold
+        assert case.duty(NOTICE).internal_due_at is None
         case.now = DUE + 10 * HOUR
         case.act(Lift(hold_id=hold))
         duty = case.duty(NOTICE)
@@ -253,7 +262,9 @@ class TestHolders:
 
     def test_they_are_reminded_by_it_and_told_the_due_date_alone(self, asked: DirectiveInSql) -> None:
         task = asked.tasks()[HOSTING]
-        assert task.due_at and task.internal_due_at and task.asked_at
+        assert task.due_at
+        assert task.internal_due_at
+        assert task.asked_at
         assert task.internal_due_at.date() == date(2026, 6, 22), "ten days before 1 July, the last second of 21 June"
         half = (task.internal_due_at - task.asked_at) / 2
         asked.now = task.asked_at + half - HOUR
@@ -263,7 +274,8 @@ class TestHolders:
         assert letters[HOSTING].why is HolderMail.REMINDED
         assert 0.5 <= letters[HOSTING].share < 0.51
         said = " ".join(text_of(letters[HOSTING]).split())
-        assert "nternally" not in said and "by Wednesday, July 1, 2026" in said
+        assert "nternally" not in said
+        assert "by Wednesday, July 1, 2026" in said
 
     def test_our_own_office_reads_of_it(self, asked: DirectiveInSql) -> None:
         for holder in (HOSTING, BACKUP):
@@ -278,7 +290,8 @@ class TestHolders:
         words = {"agreed_by": "The superintendent, by telephone.", "reason": "The tapes are elsewhere."}
         asked.act(Extend.model_validate({"directed": (due + 20 * DAY).date(), **words}))
         moved = asked.duty(REQUEST)
-        assert moved.due_at and moved.internal_due_at
+        assert moved.due_at
+        assert moved.internal_due_at
         assert moved.due_at - moved.internal_due_at == 10 * DAY
 
     def test_their_word_after_it_is_on_time(self, asked: DirectiveInSql) -> None:
@@ -299,6 +312,8 @@ class TestHolders:
         asked.leads = NO_LEAD_TIMES
         asked.compute()
         task = asked.tasks()[HOSTING]
-        assert task.internal_due_at is None and task.due_at and task.asked_at
+        assert task.internal_due_at is None
+        assert task.due_at
+        assert task.asked_at
         steps = ladder(task.asked_at, task.due_at, asked.policy)
         assert task.again_at == next(step for step in steps if step > asked.now)

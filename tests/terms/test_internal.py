@@ -1,4 +1,4 @@
-"""Internal due dates: counted back as clauses count back, never law, and a file of them that is refused in a sentence."""
+"""Internal due dates: counted back as clauses count back, never law, and refused in a sentence where they are wrong."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def counted(
 ) -> InternalDate:
     duty = duty_under(terms, clause, calendar, **anchors)
     found = internal_date(duty, ahead(clause, lead), terms, zone=CHICAGO, calendar=calendar)
-    assert found and duty.due_at and found.due_at <= duty.due_at
+    assert found
+    assert duty.due_at
+    assert found.due_at <= duty.due_at
     return found
 
 
@@ -102,7 +104,8 @@ class TestCountingBack:
         lawful = duty_under(ILLINOIS, "disclosure.notice", calendar, disclosure=date(2026, 4, 8))
         assert "no-school-calendar" not in lawful.flags
         found = counted(ILLINOIS, "disclosure.notice", "3 school days", calendar, disclosure=date(2026, 4, 8))
-        assert day(found) == date(2026, 3, 27) and "business days stand in" in found.why
+        assert day(found) == date(2026, 3, 27)
+        assert "business days stand in" in found.why
 
 
 class TestWhatItNeverDoes:
@@ -120,7 +123,8 @@ class TestWhatItNeverDoes:
         duty = duty_under(terms, "disposition.termination", **facts)
         assert duty.earliest_at == datetime(2026, 7, 25, 5, tzinfo=UTC)
         found = internal_date(duty, ahead("disposition.termination", "10 days"), terms, zone=CHICAGO)
-        assert found and found.due_at == duty.earliest_at
+        assert found
+        assert found.due_at == duty.earliest_at
 
     def test_a_clause_that_counts_back_from_what_lies_ahead_has_no_start_to_stop_at(self) -> None:
         found = counted(ILLINOIS, "disclosure.notice", "10 days", disclosure=date(2026, 4, 8))
@@ -140,7 +144,8 @@ class TestWhatItNeverDoes:
         pending = duty_under(ILLINOIS, "breach.notice")
         assert internal_date(pending, ahead("breach.notice", "3 hours"), ILLINOIS, zone=CHICAGO) is None
         by_time = duty_under(VERMONT, "term.expiry", executed=date(2026, 1, 5))
-        assert by_time.due_at and internal_date(by_time, ahead("term.expiry", "3 days"), VERMONT, zone=CHICAGO) is None
+        assert by_time.due_at
+        assert internal_date(by_time, ahead("term.expiry", "3 days"), VERMONT, zone=CHICAGO) is None
 
     @settings(deadline=None)
     @given(amount=st.integers(1, 400), unit=st.sampled_from(UNITS), on=st.dates(date(2020, 1, 1), date(2035, 1, 1)))
@@ -150,12 +155,15 @@ class TestWhatItNeverDoes:
         duty = duty_under(ILLINOIS, "disposition.request", disposal_requested=on)
         leads = LeadTimes({duty.clause: Limit(amount, unit, before=True)})
         found = internal_date(duty, leads, ILLINOIS, zone=CHICAGO)
-        assert found and duty.starts_at and duty.due_at
+        assert found
+        assert duty.starts_at
+        assert duty.due_at
         assert duty.starts_at <= found.due_at <= duty.due_at
 
     def test_in_the_first_year_that_can_be_counted_there_is_none_and_the_law_is_counted_all_the_same(self) -> None:
         duty = duty_under(ILLINOIS, "disclosure.notice", disclosure=date(1, 1, 20))
-        assert duty.due_at and internal_date(duty, ahead(duty.clause, "300 days"), ILLINOIS, zone=CHICAGO) is None
+        assert duty.due_at
+        assert internal_date(duty, ahead(duty.clause, "300 days"), ILLINOIS, zone=CHICAGO) is None
 
 
 def read(folder: Path, text: str) -> LeadTimes:
@@ -165,7 +173,9 @@ def read(folder: Path, text: str) -> LeadTimes:
 
 
 def test_a_file_gives_one_lead_time_a_clause(tmp_path: Path) -> None:
-    found = read(tmp_path, "breach.notice: 24 hours\nsubcontractors.list: 1 business day\ndisposition.request: 2 days\n")
+    found = read(
+        tmp_path, "breach.notice: 24 hours\nsubcontractors.list: 1 business day\ndisposition.request: 2 days\n"
+    )
     assert found == LeadTimes(
         {
             "breach.notice": Limit(24, "hours", before=True),
@@ -229,7 +239,8 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(tmp_path: Path, text: str,
     with pytest.raises(InternalDatesError) as refused:
         read(tmp_path, text)
     assert refused.value.message == says
-    assert refused.value.where and refused.value.where.startswith(str(tmp_path / "internal.yaml"))
+    assert refused.value.where
+    assert refused.value.where.startswith(str(tmp_path / "internal.yaml"))
 
 
 def test_a_file_that_is_not_there_is_refused_too(tmp_path: Path) -> None:

@@ -58,17 +58,23 @@ async def test_reminders_follow_the_internal_date_and_the_verdict_the_agreement(
     with ahead.resources.database.reading() as session:
         (duty,) = duties_of(session, case_id, DutyFilter(state="TN"), await ahead.now(case_id))
     assert (duty.overdue, duty.past_internal, duty.status) == (False, True, DutyStatus.RUNNING)
-    assert duty.due_at and duty.internal_due_at and duty.due_at - duty.internal_due_at == DAY
+    assert duty.due_at
+    assert duty.internal_due_at
+    assert duty.due_at - duty.internal_due_at == DAY
 
     await ahead.advance(case_id, 17 * HOUR)
     after = reminded(ahead, case_id)[3:]
-    assert ["75%" in said or "90%" in said for said in after] == [True, True], "of the whole time, after 54 and 64.8 hours"
+    assert ["75%" in said or "90%" in said for said in after] == [True, True], (
+        "of the whole time, after 54 and 64.8 hours"
+    )
     assert all("The internal date" in said and "has passed" in said for said in after)
 
     await ahead.advance(case_id, 5 * HOUR)
     duty = duties(ahead, case_id, "TN")[NOTICE]
     assert (duty.verdict, duty.past_internal) == (Verdict.ON_TIME, False)
-    assert duty.performed_at and duty.due_at and duty.due_at - duty.performed_at <= HOUR, "at the last safe moment"
+    assert duty.performed_at
+    assert duty.due_at
+    assert duty.due_at - duty.performed_at <= HOUR, "at the last safe moment"
     (letter,) = letters(ahead, case_id, duty)
     assert "internal" not in text(letter).lower()
     kinds = [entry.kind for entry in case(ahead, case_id).evidence]
@@ -84,7 +90,8 @@ async def test_a_duty_that_no_notice_performs_is_raised_at_its_internal_date_and
     asked = utc_now()
     case_id = await open_matter(ahead, dated_matter("audit.notice@requested", asked.date(), "MA-730"))
     duty = duties(ahead, case_id, "MA")["audit.notice"]
-    assert duty.due_at and duty.internal_due_at
+    assert duty.due_at
+    assert duty.internal_due_at
     await ahead.advance(case_id, duty.internal_due_at - asked - HOUR)
     assert not memos(ahead, case_id, PAST)
     await ahead.advance(case_id, 2 * HOUR)
@@ -108,4 +115,5 @@ async def test_what_is_overdue_from_the_first_moment_is_raised_as_that_alone(ahe
 
 def test_the_file_is_read_at_the_start(ahead: VirtualEngine) -> None:
     file = ahead.resources.settings.internal_due_dates
-    assert isinstance(file, Path) and set(ahead.resources.leads.by_clause) == {NOTICE, "audit.notice"}
+    assert isinstance(file, Path)
+    assert set(ahead.resources.leads.by_clause) == {NOTICE, "audit.notice"}
