@@ -350,9 +350,9 @@ class Duty(SQLModel, table=True):
     cannot be performed yet. ``performed_under`` is the approved proposal on whose word it was performed by other means;
     None where the engine performed it.
 
-    ``internal_due_at`` is when the installation itself wants it done, and ``internal_why`` how that was counted: that is
-    no law, and nothing but lists and reminders go by it. ``internal_raised_at`` is when people were last told that it
-    had passed. ``target_at`` is the first of both instants, in whose order lists are read.
+    ``internal_due_at`` is when the installation itself wants it done, ``internal_why`` how that was counted: it is no
+    law, and only lists and reminders go by it. ``internal_raised_at`` is when people were last told that it had passed.
+    ``target_at`` is the first of both instants, in whose order lists are read.
     """
 
     __tablename__ = "duty"

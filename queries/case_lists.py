@@ -262,12 +262,15 @@ def _soonest(session: Session, wanted: Conditions, after: CasePlace | None, limi
 
 
 def _falling_due(session: Session, wanted: Conditions, after: CasePlace | None, limit: int) -> list[CasePlace]:
-    """When open duties are due after a place, and in which case: in the order of an index, and as far as is asked."""
-    due_at, case_id = col(Duty.target_at), col(Duty.case_id)
-    later = [due_at >= after.at, or_(due_at > after.at, case_id > after.case_id)] if after else []
-    soon = [due_at < wanted.due_before] if wanted.due_before else []
+    """When open duties are due after a place, and in which case: in the order of an index, and as far as is asked.
+
+    What has an internal date stands where that is.
+    """
+    target_at, case_id = col(Duty.target_at), col(Duty.case_id)
+    later = [target_at >= after.at, or_(target_at > after.at, case_id > after.case_id)] if after else []
+    soon = [target_at < wanted.due_before] if wanted.due_before else []
     such = select(Case.id).where(Case.id == Duty.case_id, *wanted.of_each).exists()
-    rows = select_columns(due_at, case_id).where(*OPEN_AND_DATED, *later, *soon, such).order_by(due_at, case_id)
+    rows = select_columns(target_at, case_id).where(*OPEN_AND_DATED, *later, *soon, such).order_by(target_at, case_id)
     return [CasePlace(True, at, key) for at, key in session.execute(rows.limit(limit))]
 
 

@@ -514,6 +514,7 @@ class HolderView(View):
     time_zone: str
     status: HolderStatus
     due_at: datetime | None
+    internal_due_at: datetime | None
     not_before: datetime | None
     waits: bool
     asked_at: datetime | None
