@@ -315,5 +315,6 @@ def _row(key: UUID, agreement_id: UUID, due_date: StoredDueDate, internal: Inter
         "due_at": due_date.due_at,
         "internal_due_at": internal.due_at if internal else None,
         "internal_why": internal.why if internal else None,
+        "target_at": internal.due_at if internal else due_date.due_at,
         "reminded_days": None,
     }

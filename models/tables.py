@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Computed, Enum, Index, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, Column, Enum, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
@@ -65,12 +65,6 @@ def _instant(*, index: bool = False) -> Any:
 
 def _instant_or_none(*, index: bool = False) -> Any:
     return Field(default=None, sa_column=Column(UtcDateTime, nullable=True, index=index))
-
-
-def _target(*, nullable: bool) -> Any:
-    """The instant that lists go by, as the database works it out: the internal date, else the due instant."""
-    first = Computed("coalesce(internal_due_at, due_at)", persisted=True)
-    return Field(default=None, sa_column=Column(UtcDateTime, first, nullable=nullable))
 
 
 def _sealed(context: str) -> Any:
@@ -339,6 +333,12 @@ class DueDate(SQLModel, table=True):
 OPEN_AND_DATED = text("status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL")
 """What an open duty is that a list of cases goes by; in these words, the indices on it are used, and no other one."""
 
+TARGET = "target_at IS NOT DISTINCT FROM coalesce(internal_due_at, due_at)"
+"""What lists go by: the internal date where there is one, else the due instant.
+
+It is no generated column: SQLite reads no such one from an index alone.
+"""
+
 INTERNAL = text("status = 'running' AND internal_due_at IS NOT NULL")
 """What a duty is that has an internal date to be met; in these words, the index on it is used."""
 
@@ -357,6 +357,7 @@ class Duty(SQLModel, table=True):
 
     __tablename__ = "duty"
     __table_args__ = (
+        CheckConstraint(TARGET, "duty_target"),
         Index("duty_case_status", "case_id", "status", "due_at", "target_at"),
         Index("duty_status_due", "status", "due_at", "case_id"),
         *(
@@ -383,7 +384,7 @@ class Duty(SQLModel, table=True):
     internal_due_at: datetime | None = _instant_or_none()
     internal_why: str | None = None
     internal_raised_at: datetime | None = _instant_or_none()
-    target_at: datetime | None = _target(nullable=True)
+    target_at: datetime | None = _instant_or_none()
     performed_at: datetime | None = _instant_or_none()
     verdict: Verdict | None = _word_or_none(Verdict)
     performed_under: UUID | None = Field(default=None, foreign_key="proposal.id")
@@ -402,7 +403,7 @@ class UpcomingDuty(SQLModel, table=True):
     """
 
     __tablename__ = "upcoming_duty"
-    __table_args__ = (Index("upcoming_duty_due", "target_at", "id"),)
+    __table_args__ = (CheckConstraint(TARGET, "upcoming_duty_target"), Index("upcoming_duty_due", "target_at", "id"))
 
     id: UUID = Field(primary_key=True)
     agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
@@ -414,7 +415,7 @@ class UpcomingDuty(SQLModel, table=True):
     due_at: datetime = _instant()
     internal_due_at: datetime | None = _instant_or_none()
     internal_why: str | None = None
-    target_at: datetime = _target(nullable=False)
+    target_at: datetime = _instant()
     reminded_days: int | None = None
 
 

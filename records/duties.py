@@ -512,13 +512,15 @@ def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty])
         duty_id = identifiers.duty_id(case_id, item.agreement_id, due.clause, due.occurrence)
         if item.status is DutyStatus.CANCELLED and duty_id not in kept:
             continue  # it was never owed
+        due_at = due.due_at if item.status in (DutyStatus.RUNNING, DutyStatus.ELAPSED) else None
         row = {
             "id": duty_id,
             "status": item.status,
             "due_date_id": item.due_date_id,
-            "due_at": due.due_at if item.status in (DutyStatus.RUNNING, DutyStatus.ELAPSED) else None,
+            "due_at": due_at,
             "internal_due_at": item.internal.due_at if item.internal else None,
             "internal_why": item.internal.why if item.internal else None,
+            "target_at": item.internal.due_at if item.internal else due_at,
         }
         before = kept.pop(duty_id, None)
         if before is None:

@@ -358,13 +358,11 @@ def upgrade() -> None:
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("internal_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("internal_why", sa.String(), nullable=True),
-        sa.Column(
-            "target_at",
-            sa.DateTime(timezone=True),
-            sa.Computed("coalesce(internal_due_at, due_at)", persisted=True),
-            nullable=False,
-        ),
+        sa.Column("target_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reminded_days", sa.Integer(), nullable=True),
+        sa.CheckConstraint(
+            "target_at IS NOT DISTINCT FROM coalesce(internal_due_at, due_at)", name="upcoming_duty_target"
+        ),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
             ["agreement.id"],
@@ -871,12 +869,7 @@ def upgrade() -> None:
         sa.Column("internal_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("internal_why", sa.String(), nullable=True),
         sa.Column("internal_raised_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column(
-            "target_at",
-            sa.DateTime(timezone=True),
-            sa.Computed("coalesce(internal_due_at, due_at)", persisted=True),
-            nullable=True,
-        ),
+        sa.Column("target_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("performed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("verdict", sa.String(length=32), nullable=True),
         sa.Column("performed_under", sa.Uuid(), nullable=True),
@@ -884,6 +877,7 @@ def upgrade() -> None:
         sa.Column("lacking_count", sa.Integer(), nullable=False),
         sa.Column("waits_for", sa.JSON(), nullable=False),
         sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("target_at IS NOT DISTINCT FROM coalesce(internal_due_at, due_at)", name="duty_target"),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
             ["agreement.id"],

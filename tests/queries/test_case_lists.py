@@ -158,6 +158,8 @@ class World:
     def _keep(self, session: Session, case_id: UUID, case: Kept) -> None:
         rows: list[object] = []
         for number, (status, hours) in enumerate(case.dues):
+            due_at = None if hours is None else NOW + hours * HOUR
+            internal = due_at - case.ahead * HOUR if due_at and case.ahead and number == 0 else None
             rows.append(
                 Duty(
                     id=uuid4(),
@@ -169,10 +171,9 @@ class World:
                     performed_by=PerformedBy.NOTICE,
                     status=status,
                     due_date_id="0" * 64,
-                    due_at=None if hours is None else NOW + hours * HOUR,
-                    internal_due_at=None
-                    if hours is None or number or case.ahead is None
-                    else NOW + (hours - case.ahead) * HOUR,
+                    due_at=due_at,
+                    internal_due_at=internal,
+                    target_at=internal or due_at,
                 )
             )
         for name in VENDORS:
