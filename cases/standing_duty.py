@@ -21,6 +21,7 @@ from cases.values import AnchorValue, Instant, KeptFile, KeptText, Line
 from models.errors import InvalidInput
 
 DESCRIPTION = "description"
+TOO_OFTEN = "too_often"
 
 COUNTED_FROM = "@"
 """What stands between a clause and the fact from which it counts, in the words that name a matter."""
@@ -140,9 +141,11 @@ STANDING_DUTY = Kind(
     check=check,
     uses_agreement_dates=True,
     looks_ahead=True,
-    shown={DESCRIPTION: "What happened, or is planned"},
+    shown={DESCRIPTION: "What happened, or is planned", TOO_OFTEN: "Asked for more often than the terms allow"},
     workflow="workflows.standing_duty:StandingDutyWorkflow",
     records="records.standing_duty",
     prepares="records.standing_duty:prepare_intake",
+    doubts="records.standing_duty:doubts",
+    keeps="records.standing_duty:keep_opening",
     chooses="records.standing_duty:choices",
 )

@@ -191,6 +191,7 @@ SUCCESSOR = Kind(
     workflow="workflows.successor:SuccessorWorkflow",
     records="records.successor",
     touches="records.successor:touched_agreements",
+    doubts="records.successor:doubts",
     keeps="records.successor:keep_opening",
     prepares="records.successor:prepare_intake",
 )

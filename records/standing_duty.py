@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
+from uuid import UUID
 
 from sqlmodel import Session, col, select
 
 from cases.anchors import check_past
 from cases.intake import Intake
 from cases.kinds import KINDS
-from cases.standing_duty import COUNTED_FROM, STANDING_DUTY, CarriedOut, DatedMatter
+from cases.plausibility import Dating, Doubt
+from cases.standing_duty import COUNTED_FROM, STANDING_DUTY, TOO_OFTEN, CarriedOut, DatedMatter
 from cases.values import AnchorValue
 from ledger.entries import JsonObject
-from models.enums import Party, PerformedBy
+from models.enums import CaseStatus, DutyStatus, Party, PerformedBy
 from models.errors import InvalidFields, InvalidInput, Refused
-from models.phrases import counted
-from models.tables import Agreement
+from models.identifiers import agreement_id, case_reference
+from models.phrases import counted, day_words
+from models.tables import Agreement, Case, CaseAgreement, Duty
 from records.acts import Recording
+from records.anchors import anchors_by_agreement
+from records.intake import keep_found
 from records.performed_acts import perform_by_act, running_acts
 from records.scope import terms_in_force
 from terms.anchors import may_lie_ahead, needs_instant
 from terms.catalogue import Catalogue, load_catalogue
+from terms.clock import due, zone_of
 from terms.effective import EffectiveClause, EffectiveTerms, effective_terms
+from terms.limits import parse_limit
 
 LISTED = 10
 """How many agreements a problem names; the others are counted."""
+
+DECIDE = (
+    "Confirm that it is meant to record it; then let it be done all the same, or propose that it is not required. "
+    "If there is a cause that the clause names, record that first."
+)
+"""What an officer can do where more is asked for than the terms allow."""
 
 SIDES = (Party.PROVIDER, Party.LEA)
 
@@ -130,6 +143,82 @@ def _date_problem(
         return None
     problem = check_past(anchor, now)
     return problem and InvalidInput(problem.message, where="happened", next_step=problem.next_step)
+
+
+def doubts(session: Session, dating: Dating, now: datetime) -> Iterator[Doubt]:
+    """Ask where the other side asks for more than its terms allow: it is not refused, and an officer decides."""
+    for where, anchor in dating.given.items():
+        day = anchor.first_day or (anchor.instant.date() if anchor.instant else None)
+        if dating.clause and day and (says := _too_often(session, dating, anchor.name, day, now)):
+            yield Doubt(where, f"{anchor.name} too-often", says, DECIDE)
+
+
+def _too_often(session: Session, dating: Dating, fact: str, day: date, now: datetime) -> str | None:
+    """What to say of agreements under which this was asked for before, within the time in which it may be once."""
+    rows = session.exec(select(Agreement).where(col(Agreement.id).in_(dating.agreements))).all()
+    terms = terms_in_force(session, load_catalogue(), rows, now.date())
+    found = []
+    for row in sorted(rows, key=lambda row: row.reference):
+        clause = terms[row.id].clauses.get(dating.clause or "")
+        if clause is None or clause.once_in is None or fact not in clause.anchors:
+            continue
+        for other, case_id in _asked_before(session, dating, fact, row.id):
+            first, second = sorted((other, day))
+            again = due(parse_limit(clause.once_in.limit), first, zone_of(row.time_zone)).last_day
+            if again and second < again and not _has_cause(session, row.id, clause.once_in.or_after, first):
+                limit = parse_limit(clause.once_in.limit)
+                cause = f", or after a {clause.once_in.or_after}" if clause.once_in.or_after else ""
+                citation = "; ".join(f"{step.document}, {step.clause}" for step in clause.trail[-1:])
+                found.append(
+                    f"{row.reference}: it was asked for on {day_words(other)} as well, in case "
+                    f"{case_reference(case_id)}; its terms allow it once in {limit}{cause} ({citation})."
+                )
+    more = [f"And {counted(len(found) - LISTED, 'more')}."] if len(found) > LISTED else []
+    return " ".join((*found[:LISTED], *more)) or None
+
+
+def _asked_before(session: Session, dating: Dating, fact: str, agreement: UUID) -> Iterator[tuple[date, UUID]]:
+    """On which days the same was asked for in other cases, where nobody decided that it is not required."""
+    cases = session.exec(
+        select(Case.id)
+        .join(CaseAgreement, col(CaseAgreement.case_id) == col(Case.id))
+        .where(CaseAgreement.agreement_id == agreement, Case.clause == dating.clause)
+        .order_by(col(Case.opened_at))
+    ).all()
+    for case_id in cases:
+        anchors = anchors_by_agreement(session, case_id)
+        known = anchors.get(agreement, {}).get(fact) or anchors[None].get(fact)
+        day = known and (known.first_day or (known.instant.date() if known.instant else None))
+        declined = select(Duty.id).where(
+            Duty.case_id == case_id,
+            Duty.agreement_id == agreement,
+            Duty.clause == dating.clause,
+            col(Duty.status).in_((DutyStatus.NOT_REQUIRED, DutyStatus.CANCELLED)),
+        )
+        if day and case_id != dating.case_id and session.exec(declined).first() is None:
+            yield day, case_id
+
+
+def _has_cause(session: Session, agreement: UUID, event: str | None, since: date) -> bool:
+    """Whether a matter of an event came up under an agreement on a day or after it, and was not found to be none."""
+    if event is None:
+        return False
+    cases = session.exec(
+        select(Case.opened_at)
+        .join(CaseAgreement, col(CaseAgreement.case_id) == col(Case.id))
+        .where(CaseAgreement.agreement_id == agreement, Case.event == event)
+        .where(Case.status != CaseStatus.DISMISSED, col(Case.undecided).is_(False))
+    )
+    return any(opened_at.date() >= since for opened_at in cases)
+
+
+def keep_opening(session: Session, case: Case, intake: Intake, actor: str, now: datetime) -> None:
+    """Keep with a case that more is asked for than the terms of its agreements allow, so that its page says so."""
+    if isinstance(intake, DatedMatter):
+        agreements = [agreement_id(reference) for reference in intake.agreements]
+        dating = Dating(intake.dates(), agreements, intake.clause, case.id)
+        if says := "\n".join(doubt.says for doubt in doubts(session, dating, now)):
+            keep_found(session, case.id, TOO_OFTEN, says, actor, now)
 
 
 def record_act(recording: Recording) -> JsonObject:

@@ -10,20 +10,25 @@ from sqlmodel import select
 
 from agreements.terms import store_calendar
 from agreements.upcoming import Derivation, derive_upcoming
-from cases.acts import SetDate
+from cases.acts import Approve, Propose, SetDate
+from cases.breach import BREACH
 from cases.intake import ApproximateTime, parse_intake
 from cases.standing_duty import STANDING_DUTY, CarriedOut, DatedMatter
 from config.database import Database
 from models.enums import DutyStatus, Party, Verdict
 from models.errors import InvalidFields, Refused
+from models.identifiers import case_reference
 from models.tables import Case, UpcomingDuty
+from queries.cases import read_case_head
+from queries.doubts import doubts_of_act, doubts_of_intake
 from queries.upcoming import Coming, Looking, read_upcoming
 from records.choices import intake_fields
 from records.intake import keep_intake
 from records.occurrences import Opening, open_occurrences
 from terms.calendars import SchoolCalendar
 from terms.limits import STANDARD_DEFAULTS
-from tests.support.case_in_sql import CATALOGUE, CaseInSql, Place, keep_agreement
+from tests.support.accounts import have_account
+from tests.support.case_in_sql import CATALOGUE, SECOND_PERSON, CaseInSql, Place, keep_agreement, open_in_sql
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 ILLINOIS, OREGON, NEW_YORK = Place("ndpa-v1", "IL"), Place("ndpa-v2", "OR"), Place("ndpa-v1", "NY")
@@ -230,3 +235,76 @@ def test_an_objection_keeps_an_addendum_out_for_that_district(database: Database
     case.now += timedelta(days=29)
     case.compute()
     assert case.statuses()["addendum.objection"] is DutyStatus.CANCELLED
+
+
+def audited(database: Database, day: date, *places: Place, now: datetime = NOW) -> CaseInSql:
+    return opened(database, matter("audit.notice@requested", day, *places), now)
+
+
+def asked_about(database: Database, intake: DatedMatter, now: datetime) -> list[tuple[str, str, str]]:
+    with database.reading() as session:
+        return [(one.where, one.name, one.says) for one in doubts_of_intake(session, STANDING_DUTY, intake, now)]
+
+
+@pytest.mark.parametrize(("day", "asked"), [(date(2027, 2, 1), True), (date(2027, 2, 2), False)])
+def test_a_second_audit_within_a_year_is_asked_about_and_not_refused(
+    database: Database, day: date, asked: bool
+) -> None:
+    know(database, NEW_YORK, OREGON)
+    first = audited(database, date(2026, 2, 2), NEW_YORK)
+    now = datetime(2027, 2, 3, 15, tzinfo=UTC)
+    again = matter("audit.notice@requested", day, NEW_YORK)
+    found = asked_about(database, again, now)
+    assert bool(found) is asked
+    second = opened(database, again, now)
+    assert second.statuses() == {"audit.notice": DutyStatus.RUNNING}, "its clock runs, whatever an officer decides"
+    says = read_case_head(database, second.id, now).shown["Asked for more often than the terms allow"]
+    if asked:
+        ((where, name, words),) = found
+        assert (where, name) == ("happened", "requested too-often")
+        assert words == (
+            f"{NEW_YORK.reference}: it was asked for on Mon 2 Feb 2026 as well, in case {case_reference(first.id)}; "
+            "its terms allow it once in 1 year, or after a breach (Exhibit G (New York), item 13)."
+        )
+        assert says == words
+    else:
+        assert says is None
+
+
+def test_an_audit_after_a_breach_has_cause(database: Database) -> None:
+    know(database, NEW_YORK)
+    audited(database, date(2026, 2, 2), NEW_YORK)
+    breach = open_in_sql(database, BREACH, [NEW_YORK], NOW, {"confirmed": NOW})
+    again = matter("audit.notice@requested", date(2026, 3, 2), NEW_YORK)
+    assert asked_about(database, again, NOW) == []
+    with database.writing() as session:
+        session.get_one(Case, breach.id).undecided = True
+    assert asked_about(database, again, NOW), "a suspicion is none yet"
+
+
+def test_an_audit_that_two_people_declined_counts_for_nothing(database: Database) -> None:
+    know(database, NEW_YORK)
+    have_account(database, SECOND_PERSON)
+    case = audited(database, date(2026, 2, 2), NEW_YORK)
+    given = {"clause": "audit.notice", "ground": "asked_too_soon", "reason": "They had one in January."}
+    proposal = case.act(Propose.model_validate(given))
+    assert proposal
+    case.act(Approve(proposal_id=proposal), SECOND_PERSON)
+    assert case.statuses() == {"audit.notice": DutyStatus.NOT_REQUIRED}
+    assert asked_about(database, matter("audit.notice@requested", date(2026, 3, 2), NEW_YORK), NOW) == []
+
+
+def test_a_copy_of_the_report_may_be_asked_for_at_any_time(database: Database) -> None:
+    know(database, OREGON)
+    audited(database, date(2026, 2, 2), OREGON)
+    assert asked_about(database, matter("audit.notice@requested", date(2026, 3, 2), OREGON), NOW) == []
+
+
+def test_a_request_that_is_corrected_into_the_same_year_is_asked_about(database: Database) -> None:
+    know(database, NEW_YORK)
+    audited(database, date(2025, 3, 1), NEW_YORK)
+    case = audited(database, date(2026, 3, 2), NEW_YORK)
+    corrected = SetDate.model_validate({"name": "requested", "first_day": date(2026, 2, 27), "reason": "By its stamp."})
+    with database.reading() as session:
+        found = doubts_of_act(session, session.get_one(Case, case.id), corrected, NOW)
+    assert [doubt.name for doubt in found] == ["requested too-often"]

@@ -9,25 +9,28 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlmodel import select
 
-from cases.acts import Learn, TakeAct
+from cases.acts import Approve, Learn, Propose, SetDate, TakeAct
 from cases.rules import check
 from cases.state import CaseState, NoticePolicy
 from cases.successor import ASSURANCE, SUCCESSOR, AddAssurance, CallOff, RecordDecision
+from cases.values import AgreementName
 from config.database import Database
 from ledger.artifacts import fetch
 from models.defaults import Defaults
 from models.enums import AnswerKind, DutyStatus, Party
 from models.errors import InvalidFields, InvalidInput, Refused
-from models.tables import Agreement, Notice
+from models.tables import Agreement, Case, Notice
 from queries.cases import read_case_head
 from queries.consequences import Foresight
+from queries.doubts import doubts_of_act
 from records.answers import read_answers, read_linked_notice
 from records.documents import GENERAL, NewDocument, add_documents, read_lea_documents
 from records.offers import note_silence
 from records.restore import restore_state
 from records.summary import summarise
 from records.uploads import uploaded_file
-from tests.support.case_in_sql import CATALOGUE, CaseInSql, Place
+from tests.support.accounts import have_account
+from tests.support.case_in_sql import CATALOGUE, SECOND_PERSON, CaseInSql, Place
 from tests.support.signed_pdfs import SIGNER, added_to, altered, plain_pdf, signed_pdf
 from tests.support.successors import (
     CLOSING,
@@ -81,6 +84,11 @@ class TestWhomItTouches:
             f"1 agreement that began after the closing: {late.reference}.",
         ]
 
+    def test_an_agreement_whose_term_had_run_out_by_its_clauses_is_left_out(self, places: Database) -> None:
+        with places.writing() as session:
+            session.get_one(Agreement, OREGON.agreement).term_ends_on = CLOSING - DAY
+        assert {duty.agreement_id for duty in open_report(places, report()).duties} == {ILLINOIS.agreement}
+
     def test_what_ends_on_the_day_of_the_closing_is_told(self, places: Database) -> None:
         end(places, OREGON, CLOSING)
         assert len(open_report(places, report()).duties) == 2
@@ -122,6 +130,42 @@ class TestWhomItTouches:
         case = open_report(places, report(closing=planned))
         assert {duty.status for duty in case.duties} == {DutyStatus.RUNNING}
         assert all(duty.due_at and duty.due_at.date() >= planned + 60 * DAY for duty in case.duties)
+
+
+class TestACorrectedClosing:
+    def doubted(self, case: CaseInSql, closing: date) -> list[tuple[str, str]]:
+        act = SetDate.model_validate({"name": "closing", "first_day": closing, "reason": "By the deed."})
+        with case.database.reading() as session:
+            found = doubts_of_act(session, session.get_one(Case, case.id), act, NOW)
+        return [(doubt.name, doubt.says) for doubt in found]
+
+    def test_a_day_before_an_agreement_of_the_case_began_is_asked_about(self, places: Database) -> None:
+        late = Place("ndpa-v1", "MA")
+        keep_places(places, late, executed=CLOSING - DAY)
+        case = open_report(places, report())
+        assert self.doubted(case, CLOSING - DAY) == []
+        assert self.doubted(case, CLOSING - 2 * DAY) == [
+            ("closing not-in-force", f"Not in force on Sat 30 May 2026, and in the case: {late.reference}.")
+        ]
+
+    def test_a_day_on_which_others_had_begun_asks_to_add_them(self, places: Database) -> None:
+        late = Place("ndpa-v1", "MA")
+        keep_places(places, late, executed=CLOSING + DAY)
+        case = open_report(places, report())
+        assert self.doubted(case, CLOSING + DAY) == [
+            ("closing not-in-the-case", f"In force on Tue 2 Jun 2026, and not in the case: {late.reference}.")
+        ]
+
+    def test_one_that_was_not_in_force_needs_no_notice_once_two_people_say_so(self, places: Database) -> None:
+        have_account(places, SECOND_PERSON)
+        case = open_report(places, report())
+        named = (AgreementName.model_validate(OREGON.reference),)
+        given = {"clause": NOTICE, "ground": "not_in_force", "agreements": named, "reason": "It began after the deed."}
+        proposal = case.act(Propose.model_validate(given))
+        assert proposal
+        case.act(Approve(proposal_id=proposal), SECOND_PERSON)
+        statuses = {duty.agreement_id: duty.status for duty in case.duties}
+        assert statuses == {ILLINOIS.agreement: DutyStatus.RUNNING, OREGON.agreement: DutyStatus.NOT_REQUIRED}
 
 
 class TestTheAssurance:
