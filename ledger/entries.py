@@ -492,6 +492,31 @@ class CaseOpened(CaseEvent):
         return f"case-opened:{self.case_id}"
 
 
+class FileRefused(Event):
+    """A file that somebody gave was refused, as one whose signature is broken: nothing of it is kept.
+
+    Attributes:
+        try_id: names the try, since several can fall on one instant.
+        case_kind: the kind of case that it was given for; ``kind`` in the body.
+        act: the act that it came with; left out where a case was to be opened.
+        field: the field that it was given in.
+        file_digest: its SHA-256, in hexadecimal; the file itself is not kept, so that this names no artifact.
+        says: why, as whoever gave it was told.
+    """
+
+    kind = "file_refused"
+    try_id: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
+    case_kind: Annotated[str, Field(serialization_alias="kind")]
+    act: IfAny[str | None] = None
+    field: str
+    file_digest: str
+    says: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.try_id}"
+
+
 class TermsPinned(CaseEvent):
     """A case pinned the effective terms of some agreements.
 

@@ -2,13 +2,14 @@
 
 An act is checked for what only SQL knows and sent to its case's workflow as the update of its name; the workflow
 records it before it believes it. A refusal leaves nothing behind, wherever it comes from: what a person gave with the
-act is let go of again.
+act is let go of again. Only of a file that is refused there is evidence, with its SHA-256 and the reason.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -50,7 +51,7 @@ from queries.drafts import check_read
 from records.acts import record_act
 from records.intake import keep_intake, prepare
 from records.keeping import disposals_kept_back
-from records.preparing import complete, keep, let_go
+from records.preparing import complete, keep, let_go, note_refused_files
 from records.restore import known_state
 from records.scope import require_case
 from records.summary import summarise
@@ -129,16 +130,17 @@ class CaseService:
         now = self.clock()
         check_intake(intake, now)
         check_actor(actor)
-        case_id, existed = await asyncio.to_thread(
-            self._keep_intake, kind, intake, actor, authenticated, now, dates_confirmed, from_outside
-        )
+        async with self._noting_refused_files(kind, intake, actor):
+            case_id, existed = await asyncio.to_thread(
+                self._keep_intake, kind, intake, actor, authenticated, now, dates_confirmed, from_outside
+            )
         opened = OpenedCase(case_id, existed, await self.start(case_id))
         for disposal in await asyncio.to_thread(self._kept_back, case_id):
             await self.look_again(disposal)
         return opened
 
-    async def check_opening(self, kind: Kind, intake: Intake) -> Checked:
-        """What would follow if a case were opened now; nothing is written.
+    async def check_opening(self, kind: Kind, intake: Intake, *, actor: str) -> Checked:
+        """What would follow if a case were opened now; nothing is written but that a file was refused.
 
         Raises:
             InvalidFields: it cannot be acted on; each problem names its field.
@@ -157,7 +159,8 @@ class CaseService:
                 foreseen = foresight(self.resources, now).of_intake(session, kind, intake, further)
                 return Checked(foreseen, tuple(doubt.problem for doubt in doubtful))
 
-        return await asyncio.to_thread(foresee)
+        async with self._noting_refused_files(kind, intake, actor):
+            return await asyncio.to_thread(foresee)
 
     async def check_act(self, case_id: UUID, act: Act, *, actor: str) -> Checked:
         """What would follow if an act were done in a case now; nothing is written.
@@ -200,10 +203,11 @@ class CaseService:
             await asyncio.to_thread(self._record, kind, case_id, message)
             await self._see_to_mail(act)
         elif not known:
-            completed, doubtful = await asyncio.to_thread(self._complete, case_id, act)
-            meant = require_meant(doubtful, confirmed=dates_confirmed)
-            message = message.model_copy(update={"act": completed, "dates_confirmed": meant})
-            await self._send(kind, case_id, message)
+            async with self._noting_refused_files(kind, act, actor, case_id):
+                completed, doubtful = await asyncio.to_thread(self._complete, case_id, act)
+                meant = require_meant(doubtful, confirmed=dates_confirmed)
+                message = message.model_copy(update={"act": completed, "dates_confirmed": meant})
+                await self._send(kind, case_id, message)
         summary = await (
             self._summary(kind, case_id, until)
             if act.keeps_clocks
@@ -258,6 +262,22 @@ class CaseService:
                 await sender.send_due(self.clock)
         except DuenoticeError as error:
             _log.warning("replies not sent", code=error.code)
+
+    @asynccontextmanager
+    async def _noting_refused_files(
+        self, kind: Kind, given: Intake | Act, actor: str, case_id: UUID | None = None
+    ) -> AsyncIterator[None]:
+        """Leave evidence of a file that is refused in what follows, in a transaction of its own."""
+
+        def note(error: InvalidInput) -> None:
+            with self._database.writing() as session:
+                note_refused_files(session, kind, given, error, actor=actor, now=self.clock(), case=case_id)
+
+        try:
+            yield
+        except InvalidInput as error:
+            await asyncio.to_thread(note, error)
+            raise
 
     async def _send(self, kind: Kind, case_id: UUID, message: TakeAct) -> None:
         handle = self._handle(kind, case_id)

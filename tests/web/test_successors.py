@@ -14,13 +14,14 @@ from agreements.importing import import_agreements
 from ledger.artifacts import fetch
 from mail.links import LINK_PURPOSE, notice_token
 from models.enums import AnswerKind
+from models.identifiers import sha256_hex
 from models.tables import Agreement, Answer, Duty, EvidenceEntry, Notice
 from starter.resources import utc_now
 from tests.support.case_in_sql import CaseInSql
 from tests.support.given_notices import give_notices
 from tests.support.installation import Installation, Visitor, demo_agreements, form_token
 from tests.support.signed_pdfs import altered, plain_pdf, signed_pdf
-from tests.support.successors import open_report, report, send_all
+from tests.support.successors import evidence, open_report, report, send_all
 
 PAGE = "/cases/new/successor"
 V1, V2 = "IL-001", "OR-001"
@@ -232,6 +233,13 @@ async def test_an_assurance_that_cannot_be_taken_is_refused_at_the_form(
     page, _ = await opened(await known.officer(), pdf)
     assert says in page
     assert "nothing was opened yet" in page
+    refused = [entry.body for entry in evidence(known.resources.database, "file_refused")]
+    if "nobody is named" in says:
+        assert refused == [], "the file itself was sound"
+    else:
+        (body,) = refused
+        assert (body["kind"], body["field"], body["file_digest"]) == ("successor", "assurance", sha256_hex(pdf))
+        assert body["says"] in page
 
 
 async def test_programs_give_its_bytes_in_base64(known: Installation) -> None:
