@@ -17,7 +17,7 @@ from cases.anchors import check_instant
 from cases.intake import About, ApproximateTime, Intake, Text
 from cases.kind import Kind
 from cases.state import CaseState
-from cases.values import AnchorValue, Instant, KeptFile, KeptText, Line
+from cases.values import AgreementName, AnchorValue, Instant, KeptFile, KeptText, Line
 from models.errors import InvalidInput
 
 DESCRIPTION = "description"
@@ -114,6 +114,17 @@ class CarriedOut(Act):
     done_says = "It is recorded as done, with its proof."
     act: Literal["carried-out"] = "carried-out"
     clause: Clause | None = Field(default=None, description="Needed only where several things are to be done.")
+    agreements: tuple[AgreementName, ...] = Field(
+        default=(),
+        max_length=1_000,
+        title="References of the agreements",
+        description="Those under which it was done; needed only where the case is about several.",
+    )
+    for_all: bool = Field(
+        default=False,
+        title="It was done under every agreement of the case",
+        description="In place of their references; never where each LEA has to say something itself.",
+    )
     done_at: Instant = Field(title="When it was done")
     what: KeptText = Field(title="What was done, and by whom", description="It is kept as evidence.")
     proof: KeptFile = Field(title="What proves it")

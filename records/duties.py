@@ -224,14 +224,15 @@ def about_of(case: Case) -> About | None:
 
 
 def chain_of(terms: EffectiveTerms, event: str, about: About | None) -> tuple[EffectiveClause, ...]:
-    """The clauses with a clock that a case may open: all of its event, or one with what it brings about in turn."""
+    """The clauses with a clock that a case may open: all of its event, or one with what goes along and follows."""
     dated = terms.dated.get(event, ())
     if about is None:
         return dated
     names = {about.clause}
     while True:
-        facts = {clause.dates for clause in dated if clause.id in names}
-        more = {clause.id for clause in dated if not facts.isdisjoint(clause.anchors)} - names
+        known = [clause for clause in dated if clause.id in names]
+        facts, along = {clause.dates for clause in known}, {other for clause in known for other in clause.along}
+        more = {clause.id for clause in dated if clause.id in along or not facts.isdisjoint(clause.anchors)} - names
         if not more:
             return tuple(clause for clause in dated if clause.id in names)
         names |= more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from uuid import UUID
@@ -25,7 +25,7 @@ from records.acts import Recording
 from records.anchors import anchors_by_agreement
 from records.intake import keep_found
 from records.performed_acts import perform_by_act, running_acts
-from records.scope import terms_in_force
+from records.scope import clauses_of_agreement, terms_in_force
 from terms.anchors import may_lie_ahead, needs_instant
 from terms.catalogue import Catalogue, load_catalogue
 from terms.clock import due, zone_of
@@ -240,4 +240,38 @@ def record_act(recording: Recording) -> JsonObject:
         raise InvalidInput(
             "Several things are to be done.", where="clause", next_step=f"Say which of them: {', '.join(names)}."
         )
-    return perform_by_act(recording, duties, act.done_at)
+    return perform_by_act(recording, _meant(recording, act, duties), act.done_at)
+
+
+def _meant(recording: Recording, act: CarriedOut, duties: Sequence[Duty]) -> Sequence[Duty]:
+    """Those of the open duties that an act says were done: of one agreement nothing is said by what is said of another.
+
+    Raises:
+        InvalidInput: there are several, and it does not say of which; or it names one that has none; or it speaks for
+            all where each LEA's own word is needed.
+    """
+    named = {agreement.id for agreement in act.agreements}
+    own_word = act.for_all and any(
+        clause.holds and clause.id == duty.clause
+        for duty in duties
+        for clause in clauses_of_agreement(recording.session, recording.case.id, duty.agreement_id)
+    )
+    if own_word:
+        raise InvalidInput(
+            "Each LEA's own word is needed here, so nothing is said for all of them at once.",
+            where="for_all",
+            next_step="Name the agreements of those that gave it, with what proves it.",
+        )
+    if not named and not act.for_all and len(duties) > 1:
+        raise InvalidInput(
+            f"It is to be done under {len(duties):,} agreements, and nothing says under which it was.",
+            where="agreements",
+            next_step="Name them, or say that it was done under every one.",
+        )
+    if strange := named - {duty.agreement_id for duty in duties}:
+        raise InvalidInput(
+            f"Under {counted(len(strange), 'agreement', 'agreements')} of these nothing of the sort is open.",
+            where="agreements",
+            next_step="Leave out what is done already, or is not required.",
+        )
+    return [duty for duty in duties if not named or duty.agreement_id in named]

@@ -313,6 +313,8 @@ def _anchors_named(text: Clause | Change) -> Iterator[tuple[Place, str]]:
         yield ("dates",), text.dates
     if text.may_say:
         yield ("may_say",), text.may_say
+    if text.holds:
+        yield ("holds",), text.holds
     if text.planned_on:
         yield ("planned_on",), text.planned_on
     if text.not_before:

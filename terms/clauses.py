@@ -189,6 +189,8 @@ class Change(Frozen):
     recurs: bool | None = None
     each_time: bool | None = None
     once_in: Frequency | None = None
+    holds: Name | None = None
+    along: tuple[ClauseId, ...] | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     grounds: tuple[Name, ...] = ()
 
@@ -431,6 +433,8 @@ class Clause(Frozen):
         recurs: whether it comes round again, each time counted from the due date before.
         each_time: whether it is owed once more each time that its fact comes about, counted from that.
         once_in: how often the other side may ask for it; None where nothing is said.
+        holds: the dated fact that may not come about under an agreement before this is done.
+        along: the clauses that the same matter opens besides, since it starts their clocks as well.
         contents: the elements that its notice must give.
         tells: the elements that it gives as a courtesy, although the clause does not ask for them.
         grounds: why a matter may need no notice under this clause.
@@ -469,6 +473,8 @@ class Clause(Frozen):
     recurs: bool = False
     each_time: bool = False
     once_in: Frequency | None = None
+    holds: Name | None = None
+    along: tuple[ClauseId, ...] = ()
     contents: dict[Name, Content] = Field(default_factory=dict)
     tells: tuple[Name, ...] = ()
     grounds: tuple[Name, ...] = ()

@@ -27,6 +27,7 @@ from terms.trace import (
     arithmetic_sentence,
     cancelled_sentence,
     floor_sentence,
+    hold_sentence,
     occurrence_sentence,
     paused_sentence,
     pending_sentence,
@@ -39,6 +40,9 @@ SOONER_LIMIT_NOT_RECORDED = "sooner-limit-not-recorded"
 """Flag: a limit from elsewhere (state law) would win if it is sooner, and none is recorded for the agreement."""
 DEFAULT_FLAG = "default:"
 """Flag prefix: no clause gives the number; the named default stands in."""
+ON_HOLD_FLAG = "on-hold:"
+"""What the flag begins with of a duty that keeps something back until it is done; the dated fact follows."""
+
 DOUBTFUL_READING = "doubtful-reading"
 """Flag: the text leaves a doubt that decides the due date; how it was read stands in the reasons."""
 
@@ -297,6 +301,8 @@ class _Count:
         occurrence = previous.occurrence + 1 if previous else 1
         limits = self._limits(clause)
         said = _Said(list(trail_sentences(clause)), list(self._standing_flags(clause, limits)))
+        if clause.holds:
+            said.why.append(hold_sentence(self._terms.anchors[clause.holds]))
         if clause.reading:
             said.why.append(f"How the text was read: {clause.reading}")
         if previous:
@@ -473,6 +479,8 @@ class _Count:
             yield from _default_flags(limit)
         if limits and self._not_recorded(clause):
             yield SOONER_LIMIT_NOT_RECORDED
+        if clause.holds:
+            yield f"{ON_HOLD_FLAG}{clause.holds}"
         if clause.reading:
             yield DOUBTFUL_READING
 

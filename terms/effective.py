@@ -102,6 +102,8 @@ class EffectiveClause(Frozen):
     recurs: bool = False
     each_time: bool = False
     once_in: Frequency | None = None
+    holds: str | None = None
+    along: tuple[str, ...] = ()
     contents: tuple[ContentElement, ...] = ()
     tells: tuple[ContentElement, ...] = ()
     grounds: tuple[str, ...] = ()

@@ -53,6 +53,11 @@ def floor_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo
     return f"Floor, and no deadline: {label} {_moment(anchor, zone)}; {_count(due)}; not before {_day(due.last_day)}."
 
 
+def hold_sentence(label: str) -> str:
+    """What is kept back until a duty is done."""
+    return f"On hold until this is done: under this agreement, what is planned may not go ahead before ({label})."
+
+
 def occurrence_sentence(occurrence: int) -> str:
     """From what a later occurrence of a duty that recurs is counted."""
     return f"This is occurrence {occurrence} of a duty that recurs, counted from the due date of the one before it."

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import select
 
+from agreements.due_dates import read_due_dates
 from agreements.terms import store_calendar
 from agreements.upcoming import Derivation, derive_upcoming
 from cases.acts import Approve, Propose, SetDate
@@ -16,7 +17,7 @@ from cases.intake import ApproximateTime, parse_intake
 from cases.standing_duty import STANDING_DUTY, CarriedOut, DatedMatter
 from config.database import Database
 from models.enums import DutyStatus, Party, Verdict
-from models.errors import InvalidFields, Refused
+from models.errors import InvalidFields, InvalidInput, Refused
 from models.identifiers import case_reference
 from models.tables import Case, UpcomingDuty
 from queries.cases import read_case_head
@@ -32,6 +33,7 @@ from tests.support.case_in_sql import CATALOGUE, SECOND_PERSON, CaseInSql, Place
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 ILLINOIS, OREGON, NEW_YORK = Place("ndpa-v1", "IL"), Place("ndpa-v2", "OR"), Place("ndpa-v1", "NY")
+CALIFORNIA, OTHER_SCHOOL = Place("ca-profile", "CA"), Place("ca-profile", "CA", ("Host",))
 OPENING = Opening(Party.PROVIDER, timedelta(days=30), lambda intake: str(intake.identity()))
 
 
@@ -62,10 +64,9 @@ def problem(database: Database, intake: DatedMatter) -> tuple[str | None, str]:
     return caught.value.problems[0].where, caught.value.problems[0].message
 
 
-def carried_out(at: datetime) -> CarriedOut:
-    return CarriedOut.model_validate(
-        {"done_at": at, "what": "Sam Lee led them through the controls.", "proof": b"minutes of the audit"}
-    )
+def carried_out(at: datetime, **named: object) -> CarriedOut:
+    what = "Sam Lee led them through the controls."
+    return CarriedOut.model_validate({"done_at": at, "what": what, "proof": b"minutes of the audit", **named})
 
 
 def test_people_choose_among_the_duties_of_the_catalogue_that_no_other_kind_serves() -> None:
@@ -268,7 +269,7 @@ def test_a_second_audit_within_a_year_is_asked_about_and_not_refused(
         )
         assert says == words
     else:
-        assert says is None
+        assert not says
 
 
 def test_an_audit_after_a_breach_has_cause(database: Database) -> None:
@@ -308,3 +309,45 @@ def test_a_request_that_is_corrected_into_the_same_year_is_asked_about(database:
     with database.reading() as session:
         found = doubts_of_act(session, session.get_one(Case, case.id), corrected, NOW)
     assert [doubt.name for doubt in found] == ["requested too-often"]
+
+
+def test_a_change_of_how_data_is_used_is_told_and_on_hold_until_each_school_consents(database: Database) -> None:
+    know(database, CALIFORNIA, OTHER_SCHOOL)
+    case = opened(database, matter("policy.consent@effective", date(2026, 4, 1), CALIFORNIA, OTHER_SCHOOL))
+    assert case.statuses() == {"policy.change": DutyStatus.RUNNING, "policy.consent": DutyStatus.RUNNING}
+    for duty in case.duties:
+        assert duty.due_at == datetime(2026, 4, 1, 4, 59, 59, tzinfo=UTC), "in advance: the day before ends"
+    with database.reading() as session:
+        consents = [duty.due_date_id for duty in case.duties if duty.clause == "policy.consent"]
+        for due in read_due_dates(session, consents).values():
+            assert "on-hold:effective" in due.flags
+            assert any("On hold until this is done" in sentence for sentence in due.why)
+    with pytest.raises(InvalidInput, match="nothing says under which it was"):
+        case.act(carried_out(NOW))
+    with pytest.raises(InvalidInput, match="own word is needed"):
+        case.act(carried_out(NOW, for_all=True))
+    case.act(carried_out(NOW, agreements=[CALIFORNIA.reference]))
+    found = {duty.agreement_id: duty.status for duty in case.duties if duty.clause == "policy.consent"}
+    assert found == {CALIFORNIA.agreement: DutyStatus.PERFORMED, OTHER_SCHOOL.agreement: DutyStatus.RUNNING}
+    with pytest.raises(InvalidInput, match="nothing of the sort is open"):
+        case.act(carried_out(NOW, agreements=[CALIFORNIA.reference]))
+
+
+def test_a_change_that_leaves_the_use_of_data_alone_needs_a_notice_and_no_consent(database: Database) -> None:
+    know(database, CALIFORNIA)
+    case = opened(database, matter("policy.change@effective", date(2026, 4, 1), CALIFORNIA))
+    assert case.statuses() == {"policy.change": DutyStatus.RUNNING}
+
+
+def test_a_subprocessor_that_fails_is_told_of_and_cut_off(database: Database) -> None:
+    know(database, NEW_YORK)
+    case = opened(database, matter("subprocessor.failure@discovered", NOW, NEW_YORK))
+    due = NOW + timedelta(hours=24)
+    assert {duty.clause: duty.due_at for duty in case.duties} == {
+        "subprocessor.failure": due,
+        "subprocessor.removal": due,
+    }
+    assert "default:promptly_hours" in case.due_date("subprocessor.removal").flags
+    case.act(carried_out(NOW))
+    assert case.duty("subprocessor.removal").verdict is Verdict.ON_TIME
+    assert case.duty("subprocessor.failure").status is DutyStatus.RUNNING, "that is told by a notice alone"
