@@ -112,6 +112,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         replies,
         start,
         end_rules(resources),
+        reminder_fractions=settings.reminder_fractions,
     )
     upcoming = UpcomingActivities(
         database,

@@ -217,6 +217,39 @@ class AgreementChangeTakenBack(AgreementChangeEvent):
     kind = "agreement_change_taken_back"
 
 
+class AgreementStage(Event):
+    """An agreement came to another stage of its life by the passing of time, or by what was done.
+
+    Attributes:
+        agreement_id: the agreement.
+        day: the last day until which it lasted, or that of its termination.
+    """
+
+    agreement_id: Subject[UUID]
+    day: date
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.agreement_id}:{self.day.isoformat()}:{self.at.isoformat()}"
+
+
+class AgreementEnded(AgreementStage):
+    """An agreement has ended. What protects the data that is left of it lasts until that is disposed of.
+
+    Attributes:
+        fact: how it ended, as its terms name it: it expired, or it was terminated.
+    """
+
+    kind = "agreement_ended"
+    fact: str
+
+
+class AgreementDataGone(AgreementStage):
+    """All of an agreement's data was found disposed of after its end, or two people decided that nothing need be."""
+
+    kind = "agreement_data_gone"
+
+
 # People and their sessions
 
 

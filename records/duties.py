@@ -539,6 +539,8 @@ def _fixed_columns(case_id: UUID, item: ComputedDuty) -> dict[str, Any]:
         "lacking": [],
         "lacking_count": 0,
         "waits_for": [],
+        "needed_count": 0,
+        "needed_told": 0,
     }
 
 

@@ -44,6 +44,7 @@ from models.tables import (
     OPEN_ANSWER,
     OPEN_PROPOSAL,
     STUCK,
+    WAITS_FOR_PEOPLE,
     Account,
     AgreementContact,
     Answer,
@@ -88,6 +89,8 @@ class NeedKind(StrEnum):
     MAIL = "mail"
     STUCK = "stuck"
     UNDECIDED = "undecided"
+    MISSING = "missing"
+    """What a clause requires at once and nobody has given: without it nothing is drafted, and its time runs."""
 
 
 class NeedView(View):
@@ -252,6 +255,7 @@ def _acts() -> tuple[Select[Any], ...]:
         _mail(),
         _stuck(),
         _undecided(),
+        _missing(),
     )
 
 
@@ -410,6 +414,15 @@ def _stuck() -> Select[Any]:
     return _part(NeedKind.STUCK, col(Case.id), until=due, since=since).where(STUCK)
 
 
+def _missing() -> Select[Any]:
+    """Duties that cannot be performed, since people have not given what they require at once, case by case."""
+    return (
+        _part(NeedKind.MISSING, col(Duty.case_id), until=func.min(Duty.due_at), number=func.count())
+        .where(WAITS_FOR_PEOPLE)
+        .group_by(col(Duty.case_id))
+    )
+
+
 def _undecided() -> Select[Any]:
     """Cases of which nobody has said yet what the matter is; one put off is to be looked at again at its moment."""
     again = (
@@ -498,6 +511,9 @@ def _says(kind: NeedKind, need: _Need, of: Case | None, *, overdue: bool) -> tup
             return "The clocks of this case do not run, or stand still. Its page says what to do.", ""
         case NeedKind.UNDECIDED:
             return f"Nobody has decided what this is: {_decisions(of)}. Until then, some clocks do not run.", ""
+        case NeedKind.MISSING:
+            waiting = counted(need.number, "duty waits", "duties wait")
+            return f"{waiting} for something that is required at once and nobody has given. Give it.", "#duties"
         case _:
             assert_never(kind)
 

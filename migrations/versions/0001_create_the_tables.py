@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("terminated_on", sa.Date(), nullable=True),
         sa.Column("renewal_expected_on", sa.Date(), nullable=True),
         sa.Column("disposed_end_on", sa.Date(), nullable=True),
+        sa.Column("noted_end_on", sa.Date(), nullable=True),
         sa.Column("entered_on", sa.Date(), nullable=True),
         sa.Column("exhibit_h_note", sa.LargeBinary(), nullable=True),
         sa.Column("choices", sa.JSON(), nullable=False),
@@ -865,6 +866,8 @@ def upgrade() -> None:
         sa.Column("lacking", sa.JSON(), nullable=False),
         sa.Column("lacking_count", sa.Integer(), nullable=False),
         sa.Column("waits_for", sa.JSON(), nullable=False),
+        sa.Column("needed_count", sa.Integer(), nullable=False),
+        sa.Column("needed_told", sa.Integer(), nullable=False),
         sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
@@ -885,6 +888,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("duty_case_status", "duty", ["case_id", "status", "due_at"], unique=False)
+    op.create_index(
+        "duty_needed",
+        "duty",
+        ["due_at", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'running' AND needed_count > 0"),
+        postgresql_where=sa.text("status = 'running' AND needed_count > 0"),
+    )
     op.create_index(
         "duty_open_case_due",
         "duty",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,8 @@ from queries.consequences import Foresight
 from queries.doubts import doubts_of_act
 from records.answers import read_answers, read_linked_notice
 from records.documents import GENERAL, NewDocument, add_documents, read_lea_documents
+from records.missing import missing_untold, note_missing_told
+from records.needs import Asking, NeedKind, NeedView, read_needs
 from records.offers import note_silence
 from records.restore import restore_state
 from records.summary import summarise
@@ -180,6 +182,36 @@ class TestTheAssurance:
         case.act(AddAssurance.model_validate({"assurance": signed_pdf()}))
         assert waits(case) == set()
         assert len(case.noticed()) == 2
+
+    def test_while_it_is_missing_people_are_told_so_in_time_and_not_only_once_it_is_overdue(
+        self, places: Database
+    ) -> None:
+        case = open_report(places, report(assurance=None))
+        starts = datetime.combine(CLOSING, time(), ZoneInfo("America/Chicago"))
+        due = case.duties[0].due_at
+        assert due
+
+        def told(part: float, *, early: timedelta = timedelta()) -> list[tuple[int, bool, int]]:
+            with places.writing() as session:
+                found = missing_untold(session, (0.5, 0.9), starts + (due - starts) * part - early, 10)
+                for missing in found:
+                    note_missing_told(session, missing)
+                return [(missing.step, missing.last, len(missing.duties)) for missing in found]
+
+        assert told(0.5, early=timedelta(seconds=1)) == []
+        assert told(0.5) == [(1, False, 2)]
+        assert told(0.89) == []
+        assert told(0.95) == [(2, True, 2)]
+        assert told(0.99) == []
+        (need,) = self.needed(places)
+        assert (need.kind, need.until, need.link) == (NeedKind.MISSING, due, f"/cases/{case.id}#duties")
+        case.act(AddAssurance.model_validate({"assurance": signed_pdf()}))
+        assert NeedKind.MISSING not in [need.kind for need in self.needed(places)]
+        assert told(0.99) == []
+
+    @staticmethod
+    def needed(database: Database) -> tuple[NeedView, ...]:
+        return read_needs(database, Asking("cli:ops"), NOW, offset=0, limit=10)[0]
 
     def test_what_is_found_of_its_signature_is_kept_and_shown(self, places: Database) -> None:
         case = open_report(places, report())
