@@ -522,8 +522,14 @@ def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty])
 
 
 def may_change(before: DutyStatus, now: DutyStatus) -> bool:
-    """Whether a duty's row follows what is computed: an open one does, and one given up that a new fact starts."""
-    return before in OPEN_STATUSES or (before is DutyStatus.CANCELLED and now is DutyStatus.RUNNING)
+    """Whether a duty's row follows what is computed: an open one does, and one given up that a new fact starts.
+
+    What the passing of time ended ends otherwise once a fact is recorded that came about before.
+    """
+    return before in OPEN_STATUSES or (before, now) in (
+        (DutyStatus.CANCELLED, DutyStatus.RUNNING),
+        (DutyStatus.ELAPSED, DutyStatus.CANCELLED),
+    )
 
 
 def _fixed_columns(case_id: UUID, item: ComputedDuty) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from records.performed_acts import perform_by_act, running_acts
 from records.scope import clauses_of_agreement, terms_in_force
 from terms.anchors import may_lie_ahead, needs_instant
 from terms.catalogue import Catalogue, load_catalogue
-from terms.clock import due, zone_of
+from terms.clock import day_of, due, zone_of
 from terms.effective import EffectiveClause, EffectiveTerms, effective_terms
 from terms.limits import parse_limit
 
@@ -151,6 +151,30 @@ def doubts(session: Session, dating: Dating, now: datetime) -> Iterator[Doubt]:
         day = anchor.first_day or (anchor.instant.date() if anchor.instant else None)
         if dating.clause and day and (says := _too_often(session, dating, anchor.name, day, now)):
             yield Doubt(where, f"{anchor.name} too-often", says, DECIDE)
+        if dating.case_id and day and (says := _too_late(session, dating, dating.case_id, anchor.name, day)):
+            yield Doubt(where, f"{anchor.name} too-late", says)
+
+
+def _too_late(session: Session, dating: Dating, case_id: UUID, fact: str, day: date) -> str | None:
+    """What to say of a fact that came about after the time for it was over, as an objection after silence."""
+    rows = session.exec(
+        select(Duty, Agreement)
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .where(Duty.case_id == case_id, col(Duty.agreement_id).in_(dating.agreements))
+        .where(Duty.performed_by == PerformedBy.TIME, col(Duty.due_at).is_not(None))
+        .order_by(col(Agreement.reference))
+    )
+    late = [
+        agreement.reference
+        for duty, agreement in rows
+        for clause in clauses_of_agreement(session, case_id, agreement.id)
+        if clause.id == duty.clause and fact in clause.unless
+        if duty.due_at and day > day_of(duty.due_at, zone_of(agreement.time_zone))
+    ]
+    if not late:
+        return None
+    more = f" and {counted(len(late) - LISTED, 'other')}" if len(late) > LISTED else ""
+    return f"On {day_words(day)} the time for this was over under {', '.join(late[:LISTED])}{more}: it changes nothing."
 
 
 def _too_often(session: Session, dating: Dating, fact: str, day: date, now: datetime) -> str | None:

@@ -448,7 +448,10 @@ def _refusal(cause: BaseException | None) -> DuenoticeError:
 
 
 def _closed(case_id: UUID) -> DuenoticeError:
-    return Refused(f"Case {case_id} is closed or not yet started, so nothing can be done in it.")
+    return Refused(
+        f"Case {case_id} is closed or not yet started, so nothing can be done in it.",
+        next_step="What comes after its end is a matter of its own: open a case for it.",
+    )
 
 
 def _unreachable(error: RPCError, case_id: UUID) -> DuenoticeError:

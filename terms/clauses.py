@@ -261,8 +261,8 @@ def check_dated(clause: Dated) -> None:
         raise ValueError("a notice leaves by a due instant, and a floor alone gives none: give a limit.")
     if not dated and (clause.unless or clause.due_on or clause.pauses):
         raise ValueError("there is no clock that unless, due_on or pauses could change: give a limit, or remove them.")
-    if clause.planned_on and (clause.not_before is None or clause.limit is not None):
-        raise ValueError("planned_on is about a clause with a floor and no deadline: remove it.")
+    if clause.planned_on and clause.not_before is None:
+        raise ValueError("planned_on is about a clause with a floor: remove it.")
     if clause.asks and clause.asks not in clause.anchors:
         raise ValueError("asks names a dated fact that starts the clock: name one of its anchors.")
     if clause.last_moment and (clause.limit is None or parse_limit(clause.limit).before):
@@ -422,7 +422,7 @@ class Clause(Frozen):
         last_moment: whether the limit is the last moment and not the plan, so that the duty is to be done at once.
         asks: the anchor that people are asked for as a decision while the clock has not started: since when, or not.
         not_before: from when on it may be done at the earliest, whatever its limit.
-        planned_on: the dated fact that names a later day for that, where the clause sets no deadline.
+        planned_on: the dated fact that names a later day for that.
         unless: the dated facts any of which leaves the clause without a date of its own: it holds only without them.
         due_on: the dated fact that, once the clock runs, is itself the due date, in place of the limit.
         dates: the dated fact that performing the duty brings about.

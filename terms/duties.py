@@ -31,6 +31,7 @@ from terms.trace import (
     occurrence_sentence,
     paused_sentence,
     pending_sentence,
+    too_late_sentence,
     trail_sentences,
 )
 
@@ -308,7 +309,7 @@ class _Count:
         if previous:
             said.why.append(occurrence_sentence(occurrence))
         start = self._start(clause, previous)
-        if ended := next((anchor for anchor in clause.unless if anchor in self._anchors), None):
+        if ended := next((anchor for anchor in clause.unless if self._ends(clause, anchor, start, said)), None):
             said.why.append(cancelled_sentence(self._terms.anchors[ended], ended, self._anchors[ended], self._zone))
             return self._duty(clause, said, limits, status="cancelled", occurrence=occurrence)
         if start is None:
@@ -318,6 +319,18 @@ class _Count:
             said.why.append(paused_sentence(since.label, since.value, self._zone))
             return self._duty(clause, said, limits, status="suspended", occurrence=occurrence, start=start)
         return self._running(clause, start, limits, said, occurrence)
+
+    def _ends(self, clause: EffectiveClause, anchor: str, start: _Start | None, said: _Said) -> bool:
+        """Whether a fact leaves a clause without a date: not once the time has run out in which it could come about."""
+        if anchor not in self._anchors:
+            return False
+        if clause.performed_by is not PerformedBy.TIME or start is None or clause.limit is None:
+            return True
+        last = self._due(clause, parse_limit(clause.limit, self._defaults), start)
+        if instant_of(self._anchors[anchor], self._zone) <= last.due_at:
+            return True
+        said.why.append(too_late_sentence(self._terms.anchors[anchor], self._anchors[anchor], last, self._zone))
+        return False
 
     def _running(
         self, clause: EffectiveClause, start: _Start, limits: Sequence[_Sourced], said: _Said, occurrence: int

@@ -238,6 +238,30 @@ def test_an_objection_keeps_an_addendum_out_for_that_district(database: Database
     assert case.statuses()["addendum.objection"] is DutyStatus.CANCELLED
 
 
+@pytest.mark.parametrize(
+    ("came", "status", "asked"),
+    [
+        (datetime(2026, 4, 3, 4, 59, 59, tzinfo=UTC), DutyStatus.CANCELLED, []),
+        (datetime(2026, 4, 3, 15, tzinfo=UTC), DutyStatus.ELAPSED, ["objected too-late"]),
+    ],
+)
+def test_an_objection_counts_by_the_day_on_which_it_came_also_where_it_is_recorded_later(
+    database: Database, came: datetime, status: DutyStatus, asked: list[str]
+) -> None:
+    case = told_of_an_addendum(database)
+    case.now = datetime(2026, 4, 6, 15, tzinfo=UTC)
+    case.compute()
+    assert case.statuses()["addendum.objection"] is DutyStatus.ELAPSED
+    named = {"agreement": OREGON.reference, "reason": "By letter of the district."}
+    act = SetDate.model_validate({"name": "objected", "instant": came, **named})
+    with database.reading() as session:
+        found = doubts_of_act(session, session.get_one(Case, case.id), act, case.now)
+    assert [doubt.name for doubt in found] == asked
+    assert all("the time for this was over" in doubt.says for doubt in found)
+    case.act(act)
+    assert case.statuses()["addendum.objection"] is status
+
+
 def audited(database: Database, day: date, *places: Place, now: datetime = NOW) -> CaseInSql:
     return opened(database, matter("audit.notice@requested", day, *places), now)
 
