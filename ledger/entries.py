@@ -1146,10 +1146,12 @@ class DecisionGiven(AnswerEvent):
     Attributes:
         agreement_id: its agreement.
         ground: that on which it exercises the right, as the clause calls it.
+        on: from which day it has effect, where the LEA named one.
     """
 
     agreement_id: UUID
     ground: IfAny[str | None] = None
+    on: IfAny[date | None] = None
 
 
 class NoObjection(DecisionGiven):

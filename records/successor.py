@@ -36,7 +36,7 @@ from models.phrases import counted, day_words, instant_words
 from models.tables import Agreement, Answer, Case, Duty, Notice
 from records.acts import Recording, dismiss
 from records.anchors import current_anchors
-from records.answers import GivenAnswer, record_answers
+from records.answers import GivenAnswer, effect_day, record_answers
 from records.documents import keep_for_all
 from records.file_types import PDF
 from records.intake import Touched, keep_found
@@ -44,6 +44,7 @@ from records.offers import offer_of
 from records.scope import clauses_of_agreement
 from records.signatures import Signatures, read_signatures
 from records.uploads import kept_file
+from terms.clock import day_of, zone_of
 
 ASSURANCE_FIELD = "assurance"
 """The field of report and act that holds the assurance."""
@@ -303,12 +304,15 @@ def _record_answer(recording: Recording, act: RecordDecision) -> JsonObject:
     given = session.exec(select(Answer.kind).where(Answer.notice_id == notice.id)).all()
     if kind in given or AnswerKind.TERMINATES in given:
         raise Refused("This LEA has answered so already.", where="agreement", next_step="There is nothing to record.")
+    zone = zone_of(session.get_one(Agreement, act.agreement.id).time_zone)
+    on = effect_day(act.on, day_of(notice.given_at or recording.at, zone), day_of(recording.at, zone))
     heard = GivenAnswer(
         notice.id,
         kind,
         recording.actor,
         text=fetch(session, act.particulars.sha256).decode(),
         ground=act.ground,
+        on=on,
     )
     record_answers(session, [heard], b"", recording.at)
     return {"notice": str(notice.id)}

@@ -11,7 +11,7 @@ from sqlmodel import select
 from agreements.due_dates import read_due_dates
 from agreements.terms import store_calendar
 from agreements.upcoming import Derivation, derive_upcoming
-from cases.acts import Approve, Propose, SetDate
+from cases.acts import Approve, Learn, Propose, SetDate
 from cases.breach import BREACH
 from cases.intake import ApproximateTime, parse_intake
 from cases.standing_duty import STANDING_DUTY, CarriedOut, DatedMatter
@@ -375,3 +375,23 @@ def test_a_subprocessor_that_fails_is_told_of_and_cut_off(database: Database) ->
     case.act(carried_out(NOW))
     assert case.duty("subprocessor.removal").verdict is Verdict.ON_TIME
     assert case.duty("subprocessor.failure").status is DutyStatus.RUNNING, "that is told by a notice alone"
+
+
+def test_what_a_yearly_review_finds_to_be_no_longer_needed_is_told_by_a_notice(database: Database) -> None:
+    know(database, ILLINOIS, executed=date(2025, 3, 20))
+    with database.writing() as session:
+        derivation = Derivation(CATALOGUE, STANDARD_DEFAULTS, NOW)
+        derive_upcoming(session, derivation, [ILLINOIS.agreement])
+        found = open_occurrences(session, derivation, OPENING, limit=10)
+        (case_id,) = [key for key in found if session.get_one(Case, key).clause == "disposition.annual-review"]
+        session.get_one(Case, case_id).workflow_started_at = NOW
+    case = CaseInSql(database, case_id, NOW)
+    case.compute()
+    assert case.statuses() == {"disposition.annual-review": DutyStatus.RUNNING}
+    case.act(carried_out(case.now))
+    notice = case.duty("disposition.unneeded-notice")
+    assert (notice.due_at, notice.waits_for) == (case.now + timedelta(hours=24), ["unneeded_data"])
+    case.act(Learn.model_validate({"element": "unneeded_data", "value": "Rosters of the school year 2023/24"}))
+    case.now += timedelta(hours=23)
+    case.send_what_leaves()
+    assert case.duty("disposition.unneeded-notice").verdict is Verdict.ON_TIME

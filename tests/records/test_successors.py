@@ -325,6 +325,16 @@ class TestTheAnswers:
         with pytest.raises(Refused, match="answered so already"):
             told.act(heard(OREGON, "terminates", ground="cannot_uphold"))
 
+    def test_what_was_heard_has_effect_from_the_day_that_was_said_and_none_before_the_notice(
+        self, told: CaseInSql
+    ) -> None:
+        given = told.now.astimezone(ZoneInfo("America/Chicago")).date()
+        with pytest.raises(InvalidInput, match="It can have effect from"):
+            told.act(heard(OREGON, "terminates", ground="cannot_uphold", on=given - DAY))
+        told.act(heard(OREGON, "terminates", ground="cannot_uphold", on=given + 30 * DAY))
+        with told.database.reading() as session:
+            assert session.get_one(Agreement, OREGON.agreement).terminated_on == given + 30 * DAY
+
     def test_a_ground_of_another_form_is_refused(self, told: CaseInSql) -> None:
         with pytest.raises(InvalidInput, match="know no ground") as refused:
             told.act(heard(OREGON, "terminates", ground="disapproves"))

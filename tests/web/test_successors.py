@@ -135,12 +135,26 @@ async def test_a_termination_ends_the_agreement_and_nothing_can_be_said_after_it
     assert "We disapprove of the successor." in page
 
 
+async def test_a_termination_has_effect_from_the_day_that_the_lea_names(known: Installation, told: CaseInSql) -> None:
+    day = utc_now().date() + timedelta(days=30)
+    answer = await known.visitor().http.post(
+        link(known, told, V2), data=DISAPPROVES | {"ground": "would_violate", "on": f"{day}"}
+    )
+    assert answer.status_code == 303, answer.text
+    with known.resources.database.reading() as session:
+        assert session.exec(select(Agreement).where(Agreement.reference == V2)).one().terminated_on == day
+    (declared,) = evidence(known.resources.database, "termination_declared")
+    assert declared.body["on"] == day.isoformat()
+
+
 @pytest.mark.parametrize(
     ("changed", "faulty"),
     [
         ({"ground": ""}, "No ground is chosen."),
         ({"ground": "would_violate"}, "No ground is chosen."),
         ({"attested": ""}, "It is not attested."),
+        ({"on": "2020-01-31"}, "It can have effect from"),
+        ({"on": "soon"}, "This is not a date."),
         ({"email": "sam"}, "An e-mail address is not one that mail can be sent to."),
         ({"name": ""}, "Nothing is given here."),
     ],
