@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
 from cases.anchors import check_past
 from cases.intake import Intake
 from cases.kinds import KINDS
-from cases.plausibility import Dating, Doubt
+from cases.plausibility import Dating, Doubt, said
 from cases.standing_duty import COUNTED_FROM, STANDING_DUTY, TOO_OFTEN, CarriedOut, DatedMatter
 from cases.values import AnchorValue
 from ledger.entries import JsonObject
@@ -28,7 +29,7 @@ from records.performed_acts import perform_by_act, running_acts
 from records.scope import clauses_of_agreement, terms_in_force
 from terms.anchors import may_lie_ahead, needs_instant
 from terms.catalogue import Catalogue, load_catalogue
-from terms.clock import day_of, due, zone_of
+from terms.clock import day_of, due, instant_of, zone_of
 from terms.effective import EffectiveClause, EffectiveTerms, effective_terms
 from terms.limits import parse_limit
 
@@ -146,17 +147,17 @@ def _date_problem(
 
 
 def doubts(session: Session, dating: Dating, now: datetime) -> Iterator[Doubt]:
-    """Ask where the other side asks for more than its terms allow: it is not refused, and an officer decides."""
+    """Ask where the other side asks for more than its terms allow, or objects too late; an officer decides."""
     for where, anchor in dating.given.items():
-        day = anchor.first_day or (anchor.instant.date() if anchor.instant else None)
-        if dating.clause and day and (says := _too_often(session, dating, anchor.name, day, now)):
+        if dating.clause and (says := _too_often(session, dating, anchor, now)):
             yield Doubt(where, f"{anchor.name} too-often", says, DECIDE)
-        if dating.case_id and day and (says := _too_late(session, dating, dating.case_id, anchor.name, day)):
+        if dating.case_id and (says := _too_late(session, dating, dating.case_id, anchor)):
             yield Doubt(where, f"{anchor.name} too-late", says)
 
 
-def _too_late(session: Session, dating: Dating, case_id: UUID, fact: str, day: date) -> str | None:
+def _too_late(session: Session, dating: Dating, case_id: UUID, fact: AnchorValue) -> str | None:
     """What to say of a fact that came about after the time for it was over, as an objection after silence."""
+    value = fact.instant or fact.first_day
     rows = session.exec(
         select(Duty, Agreement)
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
@@ -168,40 +169,46 @@ def _too_late(session: Session, dating: Dating, case_id: UUID, fact: str, day: d
         agreement.reference
         for duty, agreement in rows
         for clause in clauses_of_agreement(session, case_id, agreement.id)
-        if clause.id == duty.clause and fact in clause.unless
-        if duty.due_at and day > day_of(duty.due_at, zone_of(agreement.time_zone))
+        if clause.id == duty.clause and fact.name in clause.unless
+        if value and duty.due_at and instant_of(value, zone_of(agreement.time_zone)) > duty.due_at
     ]
     if not late:
         return None
     more = f" and {counted(len(late) - LISTED, 'other')}" if len(late) > LISTED else ""
-    return f"On {day_words(day)} the time for this was over under {', '.join(late[:LISTED])}{more}: it changes nothing."
+    return f"By {said(fact)} the time for this was over under {', '.join(late[:LISTED])}{more}: it changes nothing."
 
 
-def _too_often(session: Session, dating: Dating, fact: str, day: date, now: datetime) -> str | None:
+def _too_often(session: Session, dating: Dating, fact: AnchorValue, now: datetime) -> str | None:
     """What to say of agreements under which this was asked for before, within the time in which it may be once."""
     rows = session.exec(select(Agreement).where(col(Agreement.id).in_(dating.agreements))).all()
     terms = terms_in_force(session, load_catalogue(), rows, now.date())
     found = []
     for row in sorted(rows, key=lambda row: row.reference):
-        clause = terms[row.id].clauses.get(dating.clause or "")
-        if clause is None or clause.once_in is None or fact not in clause.anchors:
+        clause, zone = terms[row.id].clauses.get(dating.clause or ""), zone_of(row.time_zone)
+        day = _day_of(fact, zone)
+        if clause is None or clause.once_in is None or fact.name not in clause.anchors or day is None:
             continue
-        for other, case_id in _asked_before(session, dating, fact, row.id):
-            first, second = sorted((other, day))
-            again = due(parse_limit(clause.once_in.limit), first, zone_of(row.time_zone)).last_day
+        for other, case_id in _asked_before(session, dating, fact.name, row.id, zone):
+            limit, (first, second) = parse_limit(clause.once_in.limit), sorted((other, day))
+            again = due(limit, first, zone).last_day
             if again and second < again and not _has_cause(session, row.id, clause.once_in.or_after, first):
-                limit = parse_limit(clause.once_in.limit)
                 cause = f", or after a {clause.once_in.or_after}" if clause.once_in.or_after else ""
                 citation = "; ".join(f"{step.document}, {step.clause}" for step in clause.trail[-1:])
                 found.append(
                     f"{row.reference}: it was asked for on {day_words(other)} as well, in case "
                     f"{case_reference(case_id)}; its terms allow it once in {limit}{cause} ({citation})."
                 )
-    more = [f"And {counted(len(found) - LISTED, 'more')}."] if len(found) > LISTED else []
+    more = [f"And {len(found) - LISTED:,} more."] if len(found) > LISTED else []
     return " ".join((*found[:LISTED], *more)) or None
 
 
-def _asked_before(session: Session, dating: Dating, fact: str, agreement: UUID) -> Iterator[tuple[date, UUID]]:
+def _day_of(fact: AnchorValue, zone: ZoneInfo) -> date | None:
+    return day_of(fact.instant, zone) if fact.instant else fact.first_day
+
+
+def _asked_before(
+    session: Session, dating: Dating, fact: str, agreement: UUID, zone: ZoneInfo
+) -> Iterator[tuple[date, UUID]]:
     """On which days the same was asked for in other cases, where nobody decided that it is not required."""
     cases = session.exec(
         select(Case.id)
@@ -212,7 +219,7 @@ def _asked_before(session: Session, dating: Dating, fact: str, agreement: UUID) 
     for case_id in cases:
         anchors = anchors_by_agreement(session, case_id)
         known = anchors.get(agreement, {}).get(fact) or anchors[None].get(fact)
-        day = known and (known.first_day or (known.instant.date() if known.instant else None))
+        day = _day_of(known, zone) if known else None
         declined = select(Duty.id).where(
             Duty.case_id == case_id,
             Duty.agreement_id == agreement,
