@@ -28,13 +28,12 @@ from cases.kinds import KINDS
 from config.logging import configure_logging, get_logger
 from config.settings import load_settings
 from mail.alerts import Alerts
-from mail.transport import SmtpTransport
 from models.identifiers import TASK_QUEUE
 from records.occurrences import Opening
 from starter.resources import Resources, connect
 from starter.schedules import keep_upcoming, keep_watchdog
 from starter.start import end_rules, intake_namer, notice_policy, start_case
-from starter.writing import manager_of, notice_writer, smtp_server
+from starter.writing import mail_transport, manager_of, notice_writer
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -85,7 +84,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     duties = DutyActivities(
         database, resources.catalogue, settings.defaults, settings.side, organisation=settings.organisation.name
     )
-    transport, writer = SmtpTransport(smtp_server(settings)), notice_writer(settings, resources.keyring)
+    transport, writer = mail_transport(settings), notice_writer(settings, resources.keyring)
     notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
     soon = timedelta(hours=settings.leaves_soon_hours)
     reminders = ReminderActivities(

@@ -14,7 +14,8 @@ from activities.heartbeat import beating
 from activities.telling import LONGEST_SEND, Message, Telling
 from cases.messages import AskHolders
 from config.database import Database
-from mail.transport import DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
+from mail.handover import DeliveryDeferred, Envelope, OutcomeUnknown, Rejected
+from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import HolderMail
 from models.phrases import counted
@@ -86,7 +87,7 @@ class HolderActivities(HolderContract):
         rejected = unknown = False
         async with beating(LONGEST_SEND):
             try:
-                answer = await self._transport.send(letter.raw, self._writer.sender.email, letter.to.email)
+                answer = await self._transport.send(letter.raw, Envelope(self._writer.sender.email, letter.to.email))
                 rejected = isinstance(answer, Rejected)
             except OutcomeUnknown:
                 unknown = True  # it may have arrived: the ladder's next step asks again

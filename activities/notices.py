@@ -23,7 +23,8 @@ from activities.contracts import NoticeContract
 from activities.heartbeat import beating
 from cases.messages import BatchOutcome, SendBatch
 from config.database import Database
-from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, SmtpTransport
+from mail.handover import DeliveryDeferred, Envelope, MailServerUnavailable, OutcomeUnknown
+from mail.transport import SmtpTransport
 from models.grouping import parts
 from models.tables import Batch
 from records.batches import begin_batch, finish_batch
@@ -79,7 +80,9 @@ class NoticeActivities(NoticeContract):
     async def _hand_over(self, outgoing: OutgoingMessage, now: Callable[[], datetime]) -> Handed:
         answer: Answer
         try:
-            answer = await self._transport.send(outgoing.raw, self._notice_writer.sender.email, outgoing.email)
+            answer = await self._transport.send(
+                outgoing.raw, Envelope(self._notice_writer.sender.email, outgoing.email)
+            )
         except (MailServerUnavailable, OutcomeUnknown) as error:
             answer = error
         return Handed(outgoing, answer, now())

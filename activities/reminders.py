@@ -26,8 +26,9 @@ from ledger.entries import AcknowledgementAsked, DecisionAsked, ReminderSent
 from mail.alerts import Alerts
 from mail.compose import utc_instant
 from mail.facts import Mailbox
+from mail.handover import Accepted, DeliveryDeferred, Envelope, OutcomeUnknown, Rejected
 from mail.plain import compose_plain_mail
-from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected, SmtpTransport
+from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import BatchStatus, NoticeKind
 from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
@@ -179,7 +180,7 @@ class ReminderActivities(ReminderContract):
         answer: Accepted | Rejected | None
         async with beating(LONGEST_SEND):
             try:
-                answer = await self._transport.send(raw, self._notice_writer.sender.email, chase.to.email)
+                answer = await self._transport.send(raw, Envelope(self._notice_writer.sender.email, chase.to.email))
             except OutcomeUnknown:
                 answer = None  # it may have arrived: the ladder's next step asks again, and not a copy every half hour
         await asyncio.to_thread(self._note_chase, case_id, chase, answer, now())

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from config.database import Database
-from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, SmtpTransport
+from mail.handover import DeliveryDeferred, Envelope, MailServerUnavailable, OutcomeUnknown
+from mail.transport import SmtpTransport
 from records.deliveries import Answer
 from records.outbox import NoticeWriter
 from records.replies import OutgoingReply, settle_reply, take_up
@@ -44,7 +45,7 @@ class ReplySender:
 
     async def _hand_over(self, letter: OutgoingReply) -> Answer:
         try:
-            return await self._transport.send(letter.raw, self._writer.sender.email, letter.email)
+            return await self._transport.send(letter.raw, Envelope(self._writer.sender.email, letter.email))
         except (MailServerUnavailable, OutcomeUnknown) as error:
             return error
 

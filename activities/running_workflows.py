@@ -12,7 +12,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown
+from mail.handover import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown
 from models import identifiers
 from records.overlooked import IdRange
 from records.troubles import WORKFLOW_STUCK, failing_activity

@@ -19,9 +19,10 @@ from ledger.append import append
 from ledger.entries import PersonTold
 from mail.alerts import Alerts
 from mail.facts import Mailbox
+from mail.handover import Accepted, Envelope, MailServerUnavailable, OutcomeUnknown
 from mail.links import without_links
 from mail.plain import compose_plain_mail
-from mail.transport import Accepted, MailServerUnavailable, OutcomeUnknown, SmtpTransport
+from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import Told, Way
 from models.phrases import instant_words
@@ -184,7 +185,7 @@ class Telling:
         )
         async with beating(LONGEST_SEND):
             try:
-                answer = await self._transport.send(raw, self._writer.sender.email, recipient.to.email)
+                answer = await self._transport.send(raw, Envelope(self._writer.sender.email, recipient.to.email))
             except OutcomeUnknown:
                 return Told.UNKNOWN
         return Told.ACCEPTED if isinstance(answer, Accepted) else Told.REJECTED

@@ -29,7 +29,7 @@ from cases.messages import RaiseOverdue, Sweep, Swept
 from config.database import Database
 from config.logging import get_logger
 from ledger.artifacts import drop_unclaimed
-from mail.transport import MailServerUnavailable
+from mail.handover import MailServerUnavailable
 from models import identifiers
 from models.errors import InvalidInput
 from models.tables import Batch

@@ -20,7 +20,9 @@ from tempfile import TemporaryDirectory
 from bench.support import NOTICE, SENDER, addressed
 from mail.catcher import start_catcher
 from mail.compose import Addressing, compose
-from mail.transport import Accepted, Security, SmtpServer, SmtpTransport
+from mail.handover import Accepted, Envelope
+from mail.smtp_server import Security, SmtpServer
+from mail.transport import SmtpTransport
 
 FROM = SENDER.email
 
@@ -59,7 +61,7 @@ def transport(port: int, count: int, connections: int) -> None:
         async def send_some(smtp: SmtpTransport) -> None:
             for addressing in waiting:
                 raw = compose(NOTICE, addressing).raw
-                answer = await smtp.send(raw, FROM, addressing.to[0].email)
+                answer = await smtp.send(raw, Envelope(FROM, addressing.to[0].email))
                 assert isinstance(answer, Accepted)
 
         async with SmtpTransport(server) as smtp:

@@ -36,14 +36,13 @@ from config.keyring import Keyring
 from config.logging import configure_logging
 from config.settings import Settings
 from mail.catcher import start_catcher
-from mail.transport import SmtpTransport
 from models import identifiers
 from models.tables import Case
 from queries.case_lists import cases_between, list_cases
 from starter.local.temporal_server import find_cli, register_search_attributes, temporal_server
 from starter.resources import Resources, connect, utc_now
 from starter.start import end_rules
-from starter.writing import notice_writer, smtp_server
+from starter.writing import mail_transport, notice_writer
 
 CASES, WORKFLOWS, FEW = 50_000, 15_000, 50
 AGREEMENTS = 1_000
@@ -151,7 +150,7 @@ class Sweeper:
             await resources.client.start_workflow(kind, id=identifiers.workflow_id(kind, case_id), task_queue=NOBODY)
             return True
 
-        async with SmtpTransport(smtp_server(resources.settings)) as transport:
+        async with mail_transport(resources.settings) as transport:
             writer = notice_writer(resources.settings, resources.keyring)
             reminders = ReminderActivities(resources.database, transport, writer)
             replies = ReplySender(resources.database, transport, writer)

@@ -31,6 +31,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from models.defaults import Defaults
 from models.enums import Party
 from models.errors import ConfigurationError
+from models.loopback import is_loopback
 
 PREFIX = "DUENOTICE_"
 
@@ -88,15 +89,47 @@ class Smtp(_Part):
     sender_address: _Address = "notices@provider.example.org"
     message_id_domain: _Domain = "duenotice.example.org"
     timeout_seconds: float = Field(default=30, gt=0)
+    answer_seconds: float = Field(default=600, gt=0)
+    """How long to wait for the answer to a message once it was given: RFC 5321, 4.5.3.2.6 asks for ten minutes."""
+    ca_file: Path | None = None
+    """Certificate authorities to trust besides the system's (PEM), as for a mail server of one's own."""
+
     connections: int = Field(default=8, ge=1, le=100)
+    """How many messages are handed over at the same time, by each worker."""
+    patience_seconds: float = Field(default=10, gt=0)
+    """After how long without an answer a connection no longer counts among these, so that the others go on."""
+    waiting_connections: int = Field(default=16, ge=0, le=256)
+    """How many connections may wait for such an answer besides."""
+    messages_per_second: float | None = Field(default=None, ge=1)
+    """How many messages the mail server is given in a second, at most; without one, as many as it takes."""
+    domain_connections: int | None = Field(default=None, ge=1)
+    """How many of them go to one domain at the same time; without one, half of the connections."""
+    domain_messages_per_minute: float | None = Field(default=None, ge=1)
+    """How many messages go to one domain in a minute, at most."""
 
     @model_validator(mode="after")
-    def _credentials_are_whole_and_private(self) -> Smtp:
+    def _is_whole_and_private(self) -> Smtp:
         if (self.username is None) != (self.password is None):
             raise ValueError("a user name and a password are set together or not at all")
         if self.password is not None and self.security == "none":
             raise ValueError("a password is never sent without encryption; set security to starttls or tls")
+        if self.host is not None and self.security == "none" and not is_loopback(self.host):
+            raise ValueError(
+                "notices never leave this machine without encryption; set security to starttls or tls, "
+                "or hand them to a mail server on this machine"
+            )
         return self
+
+
+class DkimKey(_Part):
+    """A key that mail is signed with (DKIM), where the mail server does not sign by itself.
+
+    Its public half stands in the DNS of the domain, that of the sender's address unless named, under the selector.
+    """
+
+    selector: _Domain
+    key_file: Path
+    domain: _Domain | None = None
 
 
 class Person(_Part):
@@ -172,6 +205,8 @@ class Settings(BaseSettings):
     """The ``temporal`` command that the local environment starts, if not the one it finds by itself."""
 
     smtp: Smtp = Smtp()
+    dkim: tuple[DkimKey, ...] = ()
+    """Keys to sign mail with, as ``[{"selector": "s1", "key_file": "/etc/duenotice/dkim.pem"}]``."""
     organisation: Organisation = _FICTIONAL
 
     defaults: Defaults = Defaults()

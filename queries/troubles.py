@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
-from mail.transport import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown
+from mail.handover import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown
 from models.enums import DeliveryStatus
 from models.tables import Batch, Case, Delivery, Notice
 from queries.views import TroubleView

@@ -22,14 +22,7 @@ from ledger.entries import (
     DeliveryUnknown,
     NoticeGiven,
 )
-from mail.transport import (
-    Accepted,
-    DeliveryDeferred,
-    MailServerUnavailable,
-    OutcomeUnknown,
-    Rejected,
-    SendResult,
-)
+from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected, SendResult
 from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy
 from models.tables import AgreementContact, Batch, Delivery, Duty, Notice, Reply
 from records.duties import perform

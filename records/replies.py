@@ -22,8 +22,8 @@ from ledger.artifacts import fetch, store
 from ledger.entries import JsonObject, ReplyHandedOver
 from mail.compose import Addressing
 from mail.facts import Mailbox
+from mail.handover import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected
 from mail.replies import ReplyFacts, compose_reply
-from mail.transport import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected
 from models import identifiers
 from models.enums import AnswerKind, DeliveryStatus, Told
 from models.errors import NotFound

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
-from mail.transport import MailServerUnavailable
+from mail.handover import MailServerUnavailable
 from models.enums import BatchStatus
 from models.tables import Batch, Case
 

@@ -40,7 +40,6 @@ from cases.rules import check
 from cases.state import CaseSummary
 from cases.values import Actor
 from config.logging import get_logger
-from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import Authentication
 from models.errors import DuenoticeError, InvalidInput, Refused, Unavailable
@@ -57,7 +56,7 @@ from records.scope import require_case
 from records.summary import summarise
 from starter.resources import Resources, utc_now
 from starter.start import intake_namer, notice_policy, start_case
-from starter.writing import notice_writer, smtp_server
+from starter.writing import mail_transport, notice_writer
 
 _log = get_logger("case_service")
 
@@ -257,7 +256,7 @@ class CaseService:
         settings = self.resources.settings
         writer = notice_writer(settings, self.resources.keyring)
         try:
-            async with SmtpTransport(smtp_server(settings)) as transport:
+            async with mail_transport(settings) as transport:
                 sender = ReplySender(self._database, transport, writer, unknown_resends=settings.unknown_resends)
                 await sender.send_due(self.clock)
         except DuenoticeError as error:

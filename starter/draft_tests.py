@@ -7,12 +7,12 @@ from datetime import datetime
 from uuid import UUID
 
 from mail.facts import Mailbox, checked_address
-from mail.transport import MailServerUnavailable, OutcomeUnknown, Rejected, SmtpTransport
+from mail.handover import Envelope, MailServerUnavailable, OutcomeUnknown, Rejected
 from models.errors import InvalidInput, Unavailable
 from queries.drafts import Drafts
 from records.draft_tests import keep_test
 from starter.resources import Resources
-from starter.writing import notice_writer, smtp_server
+from starter.writing import mail_transport, notice_writer
 
 
 async def send_test(
@@ -36,8 +36,8 @@ async def send_test(
 
     raw = await asyncio.to_thread(keep)
     try:
-        async with SmtpTransport(smtp_server(resources.settings)) as transport:
-            answer = await transport.send(raw, writer.sender.email, to.email)
+        async with mail_transport(resources.settings) as transport:
+            answer = await transport.send(raw, Envelope(writer.sender.email, to.email))
     except MailServerUnavailable as error:
         raise Unavailable(error.message, where=error.where, next_step="Nothing was sent. Try it again.") from error
     except OutcomeUnknown as error:

@@ -11,10 +11,10 @@ from uuid import UUID
 from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings
-from mail.transport import MailServerUnavailable, OutcomeUnknown, Rejected, SmtpTransport
+from mail.handover import Envelope, MailServerUnavailable, OutcomeUnknown, Rejected
 from models.errors import InvalidInput, Unavailable
 from records.links import note_link_mail, replace_links
-from starter.writing import notice_writer, smtp_server
+from starter.writing import mail_transport, notice_writer
 
 
 async def replace_and_mail_links(
@@ -67,8 +67,8 @@ async def mail_link(
         Unavailable: the mail server took no mail, or nobody can say whether it did.
     """
     try:
-        async with SmtpTransport(smtp_server(settings)) as transport:
-            answer = await transport.send(raw, settings.smtp.sender_address, email)
+        async with mail_transport(settings) as transport:
+            answer = await transport.send(raw, Envelope(settings.smtp.sender_address, email))
     except MailServerUnavailable as error:
         raise Unavailable(
             f"{before}, but {what} not mailed: {error.message}",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from config.keyring import Keyring
 from config.settings import Organisation, Person, Settings
+from mail.dkim import Signer, load_signing_key
 from mail.facts import ContactPerson, Mailbox, Sender, Signatory
 from mail.links import LINK_PURPOSE
-from mail.transport import Security, SmtpServer
+from mail.smtp_server import Security, SmtpServer
+from mail.transport import SmtpTransport
 from records.outbox import NoticeWriter
 
 
@@ -23,6 +25,17 @@ def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
     )
 
 
+def mail_transport(settings: Settings) -> SmtpTransport:
+    """What hands messages to the mail server that the settings name, signed with the keys that they name.
+
+    Raises:
+        ConfigurationError: a key cannot be used.
+    """
+    own = settings.smtp.sender_address.rpartition("@")[2]
+    keys = [load_signing_key(key.domain or own, key.selector, key.key_file) for key in settings.dkim]
+    return SmtpTransport(smtp_server(settings), Signer(keys) if keys else None)
+
+
 def smtp_server(settings: Settings) -> SmtpServer:
     """The mail server that the settings name."""
     smtp = settings.smtp
@@ -34,6 +47,13 @@ def smtp_server(settings: Settings) -> SmtpServer:
         password=smtp.password,
         connections=smtp.connections,
         timeout=smtp.timeout_seconds,
+        data_timeout=smtp.answer_seconds,
+        ca_file=smtp.ca_file,
+        patience=smtp.patience_seconds,
+        waiting=smtp.waiting_connections,
+        rate=smtp.messages_per_second,
+        domain_connections=smtp.domain_connections,
+        domain_rate=smtp.domain_messages_per_minute,
         client_name=smtp.message_id_domain,
     )
 

@@ -12,7 +12,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.reminders import ReminderActivities
 from cases.messages import RaiseOverdue
-from mail.transport import MailServerUnavailable, Security, SmtpServer, SmtpTransport
+from mail.handover import MailServerUnavailable
+from mail.smtp_server import Security, SmtpServer
+from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import DeliveryStatus
 from models.tables import Delivery, Duty

@@ -26,8 +26,10 @@ from config.database import Database
 from config.keyring import Keyring
 from mail.alerts import Alerts
 from mail.facts import Mailbox
+from mail.handover import MailServerUnavailable, Rejected
 from mail.links import notice_link
-from mail.transport import MailServerUnavailable, Rejected, Security, SmtpServer, SmtpTransport
+from mail.smtp_server import Security, SmtpServer
+from mail.transport import SmtpTransport
 from models.enums import AnswerKind, BatchStatus, DutyStatus, Role
 from models.errors import ConfigurationError
 from models.tables import Account, Answer, Batch, Duty, EvidenceEntry, Notice

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+import aiosmtpd.smtp
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -20,7 +21,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import SecretStr
 
 from mail.catcher import CatcherHandler, start_catcher
-from mail.transport import Accepted, MailServerUnavailable, Security, SmtpServer, SmtpTransport
+from mail.handover import Accepted, Envelope, MailServerUnavailable
+from mail.smtp_server import Security, SmtpServer
+from mail.transport import SmtpTransport
 
 RAW = b"Subject: notice\r\n\r\ntext\r\n"
 ACCOUNT, PASSWORD = "notices", "correct horse"
@@ -64,7 +67,7 @@ class _SecureServer:
         return SmtpServer.model_validate(usual | changes)
 
 
-def _knows_the_password(_: SMTP, __: Session, ___: Envelope, mechanism: str, given: object) -> AuthResult:
+def _knows_the_password(_: SMTP, __: Session, ___: aiosmtpd.smtp.Envelope, mechanism: str, given: object) -> AuthResult:
     expected = LoginPassword(ACCOUNT.encode(), PASSWORD.encode())
     return AuthResult(success=given == expected, handled=False)
 
@@ -100,7 +103,7 @@ def kept_in(folder: Path) -> list[bytes]:
 
 async def send(server: SmtpServer) -> object:
     async with SmtpTransport(server) as transport:
-        return await transport.send(RAW, "notices@provider.test", "security@district.test")
+        return await transport.send(RAW, Envelope("notices@provider.test", "security@district.test"))
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")

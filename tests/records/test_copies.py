@@ -9,7 +9,7 @@ import pytest
 
 from cases.breach import BREACH
 from config.database import Database
-from mail.transport import Rejected, SendResult
+from mail.handover import Rejected, SendResult
 from models.enums import ContactRole, DutyStatus, Verdict
 from models.tables import AgreementContact
 from records.outbox import OutgoingMessage

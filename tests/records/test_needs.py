@@ -13,7 +13,7 @@ from cases.acts import AnswerQuestion, Approve, Assign, NotYet, Propose
 from cases.breach import BREACH, Dismiss
 from config.database import Database
 from config.keyring import Keyring
-from mail.transport import Accepted, MailServerUnavailable, OutcomeUnknown, Rejected
+from mail.handover import Accepted, MailServerUnavailable, OutcomeUnknown, Rejected
 from models.enums import AnswerKind, Authentication, BatchStatus, Role
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Answer, Artifact, Batch, Case, EvidenceEntry, Notice, Reply

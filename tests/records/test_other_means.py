@@ -12,7 +12,7 @@ from cases.acts import Act, Approve, Decline, SendAgain, Undo
 from cases.breach import BREACH
 from cases.values import AgreementName, KeptText
 from config.database import Database
-from mail.transport import OutcomeUnknown, Rejected
+from mail.handover import OutcomeUnknown, Rejected
 from models.enums import BatchStatus, DutyStatus, Role, Verdict
 from models.errors import DuenoticeError, InvalidInput, NotAllowed, NotFound, Refused
 from models.tables import Batch, Delivery, Duty, EvidenceEntry, ExhibitHChange, Notice

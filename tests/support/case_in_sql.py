@@ -20,7 +20,7 @@ from cases.state import BatchPlan, NoticePolicy
 from cases.values import AgreementName
 from config.database import Database
 from mail.facts import ContactPerson, Mailbox, Sender, Signatory
-from mail.transport import Accepted
+from mail.handover import Accepted
 from models.enums import Authentication, CaseStatus, ContactRole, DutyStatus, Party
 from models.identifiers import agreement_id
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, CaseAnchor, Duty, Notice

@@ -17,7 +17,8 @@ from activities.notices import NoticeActivities
 from agreements.importing import import_agreements
 from cases.messages import BatchOutcome, SendBatch
 from ledger.artifacts import fetch
-from mail.transport import Security, SmtpServer, SmtpTransport
+from mail.smtp_server import Security, SmtpServer
+from mail.transport import SmtpTransport
 from models.enums import DeliveryStatus
 from models.tables import Batch, EvidenceEntry
 from queries.views import CaseView, DeliveryView, DutyView

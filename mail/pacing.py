@@ -1,0 +1,91 @@
+"""How fast messages go, and that one recipient's server does not keep the others' waiting.
+
+Messages to one domain count together, since one server takes them. While it owes an answer for longer than usual,
+further messages to it are put off at once instead of standing in the others' way; after one that it never answered it
+is given one message at a time, until it answers again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiolimiter import AsyncLimiter
+
+from mail.handover import DeliveryDeferred, OutcomeUnknown
+from mail.smtp_server import SmtpServer
+
+_MINUTE = 60
+
+
+class Turn:
+    """One message's turn at its destination; its owner says when the answer is long in coming."""
+
+    def __init__(self, destination: _Destination) -> None:
+        self._destination = destination
+        self.is_slow = False
+
+    def slow(self) -> None:
+        """The answer to the content is long in coming."""
+        self.is_slow = True
+        self._destination.slow += 1
+
+
+class _Destination:
+    """What is on its way to one domain."""
+
+    def __init__(self, server: SmtpServer) -> None:
+        self.places = asyncio.Semaphore(server.domain_connections or max(1, server.connections // 2))
+        self.limiter = AsyncLimiter(server.domain_rate, _MINUTE) if server.domain_rate else None
+        self.taken = self.slow = 0
+        self.is_silent = False
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether another message would only wait behind one that is not answered."""
+        return self.slow > 0 or (self.is_silent and self.taken > 0)
+
+
+class Pacing:
+    """Gives each message its turn, by its destination and by the rates that are set."""
+
+    def __init__(self, server: SmtpServer) -> None:
+        self._server = server
+        self._limiter = AsyncLimiter(server.rate, 1) if server.rate else None
+        self._destinations: dict[str, _Destination] = {}
+
+    @asynccontextmanager
+    async def turn(self, domain: str) -> AsyncIterator[Turn]:
+        """Wait until a message may go to a domain.
+
+        Raises:
+            DeliveryDeferred: its server owes an answer for an earlier message.
+        """
+        destination = self._destinations.setdefault(domain.lower(), _Destination(self._server))
+        self._refuse_if_stuck(destination)
+        async with destination.places:
+            self._refuse_if_stuck(destination)
+            destination.taken += 1
+            turn = Turn(destination)
+            try:
+                if destination.limiter:
+                    await destination.limiter.acquire()
+                if self._limiter:
+                    await self._limiter.acquire()
+                yield turn
+                destination.is_silent = False
+            except OutcomeUnknown:
+                destination.is_silent = destination.is_silent or turn.is_slow
+                raise
+            finally:
+                destination.taken -= 1
+                destination.slow -= turn.is_slow
+
+    def _refuse_if_stuck(self, destination: _Destination) -> None:
+        if destination.is_stuck:
+            raise DeliveryDeferred(
+                "The mail server has not answered yet for an earlier message to the same domain.",
+                where=self._server.where,
+                next_step="It is tried again later.",
+            )
