@@ -26,7 +26,8 @@ from queries.doubts import doubts_of_act
 from records.answers import read_answers, read_linked_notice
 from records.documents import GENERAL, NewDocument, add_documents, read_lea_documents
 from records.missing import missing_untold, note_missing_told
-from records.needs import Asking, NeedKind, NeedView, read_needs
+from records.need_sorts import NeedKind
+from records.needs import Asking, NeedView, read_needs
 from records.offers import note_silence
 from records.restore import restore_state
 from records.summary import summarise
