@@ -116,6 +116,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         letters,
         start,
         end_rules(resources),
+        reminder_fractions=settings.reminder_fractions,
     )
     upcoming = UpcomingActivities(
         database,

@@ -131,7 +131,7 @@ async def _alone(resources: Resources, references: Sequence[str]) -> float:
     file = read_intakes(DISPOSITION, directives(references), utc_now(), file_name="alone.csv")
     begun = perf_counter()
     for row in file.rows:
-        await service.check_opening(DISPOSITION, row.intake)
+        await service.check_opening(DISPOSITION, row.intake, actor=ACTOR)
         await service.open_case(DISPOSITION, row.intake, actor=ACTOR)
     return perf_counter() - begun
 

@@ -217,6 +217,39 @@ class AgreementChangeTakenBack(AgreementChangeEvent):
     kind = "agreement_change_taken_back"
 
 
+class AgreementStage(Event):
+    """An agreement came to another stage of its life by the passing of time, or by what was done.
+
+    Attributes:
+        agreement_id: the agreement.
+        day: the last day until which it lasted, or that of its termination.
+    """
+
+    agreement_id: Subject[UUID]
+    day: date
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.agreement_id}:{self.day.isoformat()}:{self.at.isoformat()}"
+
+
+class AgreementEnded(AgreementStage):
+    """An agreement has ended. What protects the data that is left of it lasts until that is disposed of.
+
+    Attributes:
+        fact: how it ended, as its terms name it: it expired, or it was terminated.
+    """
+
+    kind = "agreement_ended"
+    fact: str
+
+
+class AgreementDataGone(AgreementStage):
+    """All of an agreement's data was found disposed of after its end, or two people decided that nothing need be."""
+
+    kind = "agreement_data_gone"
+
+
 # People and their sessions
 
 
@@ -490,6 +523,31 @@ class CaseOpened(CaseEvent):
     @property
     def key(self) -> str:
         return f"case-opened:{self.case_id}"
+
+
+class FileRefused(Event):
+    """A file that somebody gave was refused, as one whose signature is broken: nothing of it is kept.
+
+    Attributes:
+        try_id: names the try, since several can fall on one instant.
+        case_kind: the kind of case that it was given for; ``kind`` in the body.
+        act: the act that it came with; left out where a case was to be opened.
+        field: the field that it was given in.
+        file_digest: its SHA-256, in hexadecimal; the file itself is not kept, so that this names no artifact.
+        says: why, as whoever gave it was told.
+    """
+
+    kind = "file_refused"
+    try_id: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
+    case_kind: Annotated[str, Field(serialization_alias="kind")]
+    act: IfAny[str | None] = None
+    field: str
+    file_digest: str
+    says: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.try_id}"
 
 
 class TermsPinned(CaseEvent):
@@ -1116,10 +1174,12 @@ class DecisionGiven(AnswerEvent):
     Attributes:
         agreement_id: its agreement.
         ground: that on which it exercises the right, as the clause calls it.
+        on: from which day it has effect, where the LEA named one.
     """
 
     agreement_id: UUID
     ground: IfAny[str | None] = None
+    on: IfAny[date | None] = None
 
 
 class NoObjection(DecisionGiven):

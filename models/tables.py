@@ -84,7 +84,8 @@ class Agreement(SQLModel, table=True):
 
     It ``expires_on`` the day that was agreed on; where none was, its ``term_ends_on`` the day that its clauses give, as
     derived from them. ``renewal_expected_on`` is when the LEA gave notice that it expects to renew. It was first
-    ``entered_on`` a day; ``disposed_end_on`` is the day of the end after which all of its data was found disposed of.
+    ``entered_on`` a day; ``disposed_end_on`` is the day of the end after which all of its data was found disposed of,
+    ``noted_end_on`` that of the end of which there is evidence.
     """
 
     __tablename__ = "agreement"
@@ -102,6 +103,7 @@ class Agreement(SQLModel, table=True):
     terminated_on: date | None = None
     renewal_expected_on: date | None = None
     disposed_end_on: date | None = None
+    noted_end_on: date | None = None
     entered_on: date | None = None
     exhibit_h_note: str | None = _sealed_or_none("agreement.exhibit_h_note")
     choices: list[str] = Field(default_factory=list, sa_type=JSON)
@@ -347,11 +349,17 @@ INTERNAL = text("status = 'running' AND internal_due_at IS NOT NULL")
 """What a duty is that has an internal date to be met; in these words, the index on it is used."""
 
 
+NEEDED = text("status = 'running' AND needed_count > 0")
+WAITS_FOR_PEOPLE = text("duty.status = 'running' AND duty.needed_count > 0")
+"""What a running duty is that cannot be performed, since people have not given what its clause requires at once."""
+
+
 class Duty(SQLModel, table=True):
     """One dated thing that one party owes another under one clause in one case, each time it comes round.
 
     ``lacking`` is what its notice said would follow; ``waits_for`` what is required at once and missing, so that it
-    cannot be performed yet. ``performed_under`` is the approved proposal on whose word it was performed by other means;
+    cannot be performed yet: ``needed_count`` of it is for people to give, who were told so ``needed_told`` times.
+    ``performed_under`` is the approved proposal on whose word it was performed by other means;
     None where the engine performed it.
 
     ``internal_due_at`` is when the installation itself wants it done, ``internal_why`` how that was counted: it is no
@@ -364,6 +372,7 @@ class Duty(SQLModel, table=True):
         CheckConstraint(TARGET, "duty_target"),
         Index("duty_case_status", "case_id", "status", "due_at", "target_at"),
         Index("duty_status_due", "status", "due_at", "case_id"),
+        Index("duty_needed", "due_at", "case_id", sqlite_where=NEEDED, postgresql_where=NEEDED),
         *(
             Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)
             for name, columns in (
@@ -395,6 +404,8 @@ class Duty(SQLModel, table=True):
     lacking: list[str] = Field(default_factory=list, sa_type=JSON)
     lacking_count: int = 0
     waits_for: list[str] = Field(default_factory=list, sa_type=JSON)
+    needed_count: int = 0
+    needed_told: int = 0
     escalated_at: datetime | None = _instant_or_none()
 
 

@@ -164,6 +164,8 @@ def _rows(session: Session, side: Party, which: Coming, now: datetime, limit: in
         .join(DueDate, col(DueDate.id) == col(UpcomingDuty.due_date_id))
         .where(
             or_(col(UpcomingDuty.owed_by) == side, col(UpcomingDuty.performed_by) == PerformedBy.TIME),
+            # One that was just terminated, as by its LEA's link, has none, although nobody has derived that yet.
+            or_(col(Agreement.terminated_on).is_(None), col(Agreement.terminated_on) > now.date()),
             *_conditions(UpcomingDuty, which, now),
         )
         .order_by(col(UpcomingDuty.target_at), col(UpcomingDuty.id))

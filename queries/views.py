@@ -71,7 +71,8 @@ class AgreementLifeView(View):
     """One agreement: whether it is in force, what follows from its end, and what was recorded of it, the last first.
 
     ``follows`` says what follows, in a sentence; ``case_id`` is the open case about its end. ``to_open`` is whether an
-    officer is to open one.
+    officer is to open one; ``survives`` whether it has ended and data of it is left, as far as is known, so that what
+    protects that lasts until it is disposed of.
     """
 
     id: UUID
@@ -89,6 +90,7 @@ class AgreementLifeView(View):
     follows: str | None
     case_id: UUID | None
     to_open: bool
+    survives: bool
     changes: tuple[AgreementChangeView, ...]
 
     @property

@@ -237,14 +237,15 @@ def about_of(case: Case) -> About | None:
 
 
 def chain_of(terms: EffectiveTerms, event: str, about: About | None) -> tuple[EffectiveClause, ...]:
-    """The clauses with a clock that a case may open: all of its event, or one with what it brings about in turn."""
+    """The clauses with a clock that a case may open: all of its event, or one with what goes along and follows."""
     dated = terms.dated.get(event, ())
     if about is None:
         return dated
     names = {about.clause}
     while True:
-        facts = {clause.dates for clause in dated if clause.id in names}
-        more = {clause.id for clause in dated if not facts.isdisjoint(clause.anchors)} - names
+        known = [clause for clause in dated if clause.id in names]
+        facts, along = {clause.dates for clause in known}, {other for clause in known for other in clause.along}
+        more = {clause.id for clause in dated if clause.id in along or not facts.isdisjoint(clause.anchors)} - names
         if not more:
             return tuple(clause for clause in dated if clause.id in names)
         names |= more
@@ -545,8 +546,14 @@ def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty])
 
 
 def may_change(before: DutyStatus, now: DutyStatus) -> bool:
-    """Whether a duty's row follows what is computed: an open one does, and one given up that a new fact starts."""
-    return before in OPEN_STATUSES or (before is DutyStatus.CANCELLED and now is DutyStatus.RUNNING)
+    """Whether a duty's row follows what is computed: an open one does, and one given up that a new fact starts.
+
+    What the passing of time ended ends otherwise once a fact is recorded that came about before.
+    """
+    return before in OPEN_STATUSES or (before, now) in (
+        (DutyStatus.CANCELLED, DutyStatus.RUNNING),
+        (DutyStatus.ELAPSED, DutyStatus.CANCELLED),
+    )
 
 
 def _fixed_columns(case_id: UUID, item: ComputedDuty) -> dict[str, Any]:
@@ -562,6 +569,8 @@ def _fixed_columns(case_id: UUID, item: ComputedDuty) -> dict[str, Any]:
         "lacking": [],
         "lacking_count": 0,
         "waits_for": [],
+        "needed_count": 0,
+        "needed_told": 0,
     }
 
 

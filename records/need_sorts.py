@@ -42,6 +42,7 @@ from models.tables import (
     OPEN_ANSWER,
     OPEN_PROPOSAL,
     STUCK,
+    WAITS_FOR_PEOPLE,
     AgreementContact,
     Answer,
     Batch,
@@ -87,6 +88,8 @@ class NeedKind(StrEnum):
     MAIL = "mail"
     STUCK = "stuck"
     UNDECIDED = "undecided"
+    MISSING = "missing"
+    """What a clause requires at once and nobody has given: without it nothing is drafted, and its time runs."""
 
 
 class Need(NamedTuple):
@@ -236,6 +239,7 @@ def _acts() -> tuple[Select[Any], ...]:
         _mail(),
         _stuck(),
         _undecided(),
+        _missing(),
     )
 
 
@@ -413,3 +417,12 @@ def _undecided() -> Select[Any]:
         .scalar_subquery()
     )
     return _part(NeedKind.UNDECIDED, col(Case.id), until=again, since=col(Case.opened_at)).where(NOT_DECIDED)
+
+
+def _missing() -> Select[Any]:
+    """Duties that cannot be performed, since people have not given what they require at once, case by case."""
+    return (
+        _part(NeedKind.MISSING, col(Duty.case_id), until=func.min(Duty.due_at), number=func.count())
+        .where(WAITS_FOR_PEOPLE)
+        .group_by(col(Duty.case_id))
+    )

@@ -201,6 +201,9 @@ def _says(kind: NeedKind, need: Need, of: Case | None, *, overdue: bool) -> tupl
             return "The clocks of this case do not run, or stand still. Its page says what to do.", ""
         case NeedKind.UNDECIDED:
             return f"Nobody has decided what this is: {_decisions(of)}. Until then, some clocks do not run.", ""
+        case NeedKind.MISSING:
+            waiting = counted(need.number, "duty waits", "duties wait")
+            return f"{waiting} for something that is required at once and nobody has given. Give it.", "#duties"
         case _:
             assert_never(kind)
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, insert, select
 
 from agreements.due_dates import StoredDueDate, read_due_dates
+from cases.kinds import kind_named
 from cases.state import BatchPlan, NoticePolicy
 from models import identifiers
 from models.enums import (
@@ -100,7 +101,9 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
         _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
         return
     known = known_elements(session, case_id, dated)
-    _note_what_waits(duties.values(), due_dates, known)
+    kind = kind_named(session.get_one(Case, case_id).kind)
+    by_itself = {element for element in (kind.holders_document, kind.passes_on) if element}
+    _note_what_waits(duties.values(), due_dates, known, by_itself)
     _drop(session, case_id, duties, known, dismissed=False)
     withheld = _withheld_before(session, case_id)
     _move_last_moments(session, case_id, duties, due_dates, policy, known)
@@ -356,16 +359,20 @@ def _needs_notice(duty: Duty) -> bool:
     return duty.status is DutyStatus.RUNNING and duty.performed_by is PerformedBy.NOTICE and not duty.waits_for
 
 
-def _note_what_waits(duties: Iterable[Duty], due_dates: Mapping[str, StoredDueDate], known: Known) -> None:
+def _note_what_waits(
+    duties: Iterable[Duty], due_dates: Mapping[str, StoredDueDate], known: Known, by_itself: Set[str]
+) -> None:
     """Keep on each open duty what its clause requires at once and nobody knows: until then it cannot be performed.
 
-    A clause whose notice goes with what is known (``incomplete: goes``) waits for nothing.
+    People are asked for it, save for what the case writes ``by_itself``. A clause whose notice goes with what is known
+    (``incomplete: goes``) waits for nothing.
     """
     for duty in duties:
         is_open = duty.status in OPEN_STATUSES
         missing = known.missing_at_once(duty.agreement_id, due_dates[duty.due_date_id]) if is_open else []
         if missing != duty.waits_for:
             duty.waits_for = missing
+            duty.needed_count, duty.needed_told = len(set(missing) - by_itself), 0
 
 
 def _dismissals(

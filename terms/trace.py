@@ -44,6 +44,12 @@ def cancelled_sentence(label: str, name: str, value: datetime | date, zone: Zone
     return f"{fact}: with that the clause sets no date of its own."
 
 
+def too_late_sentence(label: str, value: datetime | date, due: Due, zone: ZoneInfo) -> str:
+    """Why a fact changes nothing: it came about after the time for it was over."""
+    came = f"{label[0].upper()}{label[1:]} {_moment(value, zone)}"
+    return f"{came}: the time for that was over {instant_words(due.due_at, zone)}, so it changes nothing."
+
+
 def floor_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo) -> str:
     """From when on a duty may be performed, such as:
 
@@ -51,6 +57,11 @@ def floor_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo
     before Sun 18 Oct 2026.``
     """
     return f"Floor, and no deadline: {label} {_moment(anchor, zone)}; {_count(due)}; not before {_day(due.last_day)}."
+
+
+def hold_sentence(label: str) -> str:
+    """What is kept back until a duty is done."""
+    return f"On hold until this is done: under this agreement, what is planned may not go ahead before ({label})."
 
 
 def occurrence_sentence(occurrence: int) -> str:

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("terminated_on", sa.Date(), nullable=True),
         sa.Column("renewal_expected_on", sa.Date(), nullable=True),
         sa.Column("disposed_end_on", sa.Date(), nullable=True),
+        sa.Column("noted_end_on", sa.Date(), nullable=True),
         sa.Column("entered_on", sa.Date(), nullable=True),
         sa.Column("exhibit_h_note", sa.LargeBinary(), nullable=True),
         sa.Column("choices", sa.JSON(), nullable=False),
@@ -885,6 +886,8 @@ def upgrade() -> None:
         sa.Column("lacking", sa.JSON(), nullable=False),
         sa.Column("lacking_count", sa.Integer(), nullable=False),
         sa.Column("waits_for", sa.JSON(), nullable=False),
+        sa.Column("needed_count", sa.Integer(), nullable=False),
+        sa.Column("needed_told", sa.Integer(), nullable=False),
         sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("target_at IS NOT DISTINCT FROM coalesce(internal_due_at, due_at)", name="duty_target"),
         sa.ForeignKeyConstraint(
@@ -913,6 +916,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
         postgresql_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "duty_needed",
+        "duty",
+        ["due_at", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'running' AND needed_count > 0"),
+        postgresql_where=sa.text("status = 'running' AND needed_count > 0"),
     )
     op.create_index(
         "duty_open_case_due",

@@ -97,6 +97,8 @@ def show(reference: Reference) -> None:
         console.print(f"The LEA expects to renew, as it said on {day_words(found.renewal_expected_on)}.")
     if found.follows:
         console.print(Text(found.follows))
+    if found.survives:
+        console.print("What protects its data lasts until that is disposed of.")
     if found.case_id:
         console.print(f"Case {case_reference(found.case_id)}: duenotice end-of-agreement --help.")
     table = Table("recorded", "what", "day", "by", "reason", "taken back", box=None, pad_edge=False)

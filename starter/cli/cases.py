@@ -83,7 +83,7 @@ def _opening(kind: Kind) -> Callable[..., None]:
             else {field.name: value for field in fields if (value := _value(field, given[field.name])) is not None}
         )
         intake = parse_intake(kind.intake, values)
-        checked = with_case_service(lambda service: service.check_opening(kind, intake))
+        checked = with_case_service(lambda service: service.check_opening(kind, intake, actor=actor()))
         checking.ask(checked, yes=yes, dates_confirmed=dates_confirmed)
         case = with_case_service(
             lambda service: service.open_case(
