@@ -16,9 +16,10 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -98,6 +99,38 @@ class Outgoing:
         return not (self.raw.isascii() and self.sender.isascii() and self.recipient.isascii())
 
 
+@dataclass(frozen=True)
+class Introduction:
+    """What the server says of itself as a connection is opened.
+
+    Attributes:
+        address: the IP address that answered.
+        extensions: what it offers (RFC 5321, 4.1.1.1), in small letters, each with its parameters.
+        logins: the mechanisms by which it lets people log in (RFC 4954).
+        tls: how the connection is protected, if it is.
+        certificate_ends: until when the server's certificate is valid.
+    """
+
+    address: str
+    extensions: Mapping[str, str]
+    logins: tuple[str, ...]
+    tls: TlsSession | None
+    certificate_ends: datetime | None
+
+
+async def introduce(server: SmtpServer) -> Introduction:
+    """Ask a server what it offers, with the login that is set, and take leave of it.
+
+    Raises:
+        MailServerUnavailable: it does not answer, or not as it should.
+    """
+    connection = Connection(server)
+    try:
+        return await connection.introduce()
+    finally:
+        await connection.quit()
+
+
 class _Lost(Exception):
     """The connection was lost, or closed by the server, before any content was given."""
 
@@ -153,6 +186,25 @@ class Connection:
                 if not pipelined:
                     raise self._deferred("The mail server says nothing about this recipient.") from None
             is_new = True
+
+    async def introduce(self) -> Introduction:
+        """Open the connection, and return what the server said of itself.
+
+        Raises:
+            MailServerUnavailable: it cannot be opened.
+        """
+        await self._open()
+        transport = self._client.transport
+        assert transport is not None
+        session: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        shown = session.getpeercert(binary_form=True) if session else None
+        return Introduction(
+            address=transport.get_extra_info("peername")[0],
+            extensions=dict(self._client.esmtp_extensions),
+            logins=tuple(self._client.server_auth_methods),
+            tls=self._tls,
+            certificate_ends=x509.load_der_x509_certificate(shown).not_valid_after_utc if shown else None,
+        )
 
     def drop(self) -> None:
         """Close without a word, since the conversation is out of step or over."""
