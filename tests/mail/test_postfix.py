@@ -40,9 +40,7 @@ class Relay:
         return next(content for recipient, content in self.beyond.taken if recipient == self.sender)
 
     async def give(self, transport: SmtpTransport, name: str, size: int = 0) -> SendResult | DeliveryDeferred:
-        envelope = Envelope(
-            self.sender, f"{name}@d.test", f"id+{name}".encode("ascii", "replace").decode(), report=True
-        )
+        envelope = Envelope(self.sender, f"{name}@d.test", f"id+{ascii(name)[1:-1]}", report=True)
         try:
             return await transport.send(message(name, size), envelope)
         except DeliveryDeferred as deferred:
