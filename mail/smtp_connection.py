@@ -464,9 +464,13 @@ def _tls_session(transport: asyncio.Transport) -> TlsSession | None:
 
 
 def _named(certificate: bytes) -> str:
-    """Whom a certificate (DER) names; its subject may be empty (RFC 5280, 4.1.2.6)."""
-    subject = x509.load_der_x509_certificate(certificate).subject
-    return " ".join(str(name.value) for name in subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME))
+    """Whom a certificate (DER) names: its subject may be empty (RFC 5280, 4.1.2.6)."""
+    read = x509.load_der_x509_certificate(certificate)
+    names = [str(name.value) for name in read.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    with suppress(x509.ExtensionNotFound):
+        others = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names += others.get_values_for_type(x509.DNSName)
+    return next(iter(names), "")
 
 
 def _stuffed(raw: bytes) -> bytes:

@@ -7,7 +7,9 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import aiosmtpd.smtp
 import pytest
@@ -16,6 +18,7 @@ from pydantic import SecretStr
 
 from mail.catcher import CatcherHandler, start_catcher
 from mail.handover import Accepted, Envelope, MailServerUnavailable
+from mail.smtp_connection import introduce
 from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
 from tests.support.certificates import self_signed
@@ -108,6 +111,29 @@ async def test_a_message_is_sent_over_tls_after_a_login(certificate: Path, tmp_p
 
         with pytest.raises(MailServerUnavailable, match=r"protected connection .* could not be made"):
             await send(server.settings(security, ca_file=None))
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+@pytest.mark.parametrize("broken", [{"address": "127.0.0.2"}, {"ends_in": timedelta(days=-1)}], ids=["name", "expired"])
+async def test_a_certificate_of_another_host_or_time_is_not_trusted(
+    tmp_path: Path, broken: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    certificate = self_signed(tmp_path_factory.mktemp("tls"), **broken)
+    async with secure_server(certificate, tmp_path, Security.STARTTLS) as server:
+        with pytest.raises(MailServerUnavailable, match=r"protected connection .* could not be made"):
+            await send(server.settings(Security.STARTTLS))
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+async def test_a_certificate_without_a_subject_is_named_by_its_alternative_name(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    certificate = self_signed(tmp_path_factory.mktemp("tls"), common_name=None)
+    async with secure_server(certificate, tmp_path, Security.TLS) as server:
+        introduced = await introduce(server.settings(Security.TLS, username=ACCOUNT, password=SecretStr(PASSWORD)))
+    assert introduced.tls is not None
+    assert introduced.tls.certificate == "other.test"
+    assert introduced.certificate_ends is not None
 
 
 async def test_a_server_without_starttls_is_not_spoken_to_in_clear(certificate: Path, tmp_path: Path) -> None:
