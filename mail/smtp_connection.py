@@ -47,7 +47,6 @@ Begun: TypeAlias = Callable[[], Awaitable[None]]
 _NOT_OPENED = (aiosmtplib.SMTPException, OSError, UnicodeError)
 """What opening a connection raises; ``OSError`` covers timeouts and TLS."""
 
-_START_OF_LINE_DOT = re.compile(rb"^\.", re.MULTILINE)
 _NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 _NOT_QCHAR = re.compile(r"[^!-*,-<>-\[\]-~]")
@@ -475,7 +474,8 @@ def _named(certificate: bytes) -> str:
 
 def _stuffed(raw: bytes) -> bytes:
     """``raw`` as it follows DATA: leading dots doubled, and the closing dot (RFC 5321, 4.5.2)."""
-    return _START_OF_LINE_DOT.sub(b"..", raw) + (b".\r\n" if raw.endswith(b"\r\n") else b"\r\n.\r\n")
+    doubled = raw.replace(b"\n.", b"\n..")
+    return (b"." if raw.startswith(b".") else b"") + doubled + (b".\r\n" if raw.endswith(b"\r\n") else b"\r\n.\r\n")
 
 
 def _xtext(text: str) -> str:
