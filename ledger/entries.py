@@ -521,6 +521,8 @@ class DutyComputed(CaseEvent):
         due_date: the reasons: the limit, the anchor, what each document says of it. Its members stand in the body.
         status: where the duties stand by it.
         agreements: whose duties they are.
+        internal_due_at: when the installation itself wants them done, where it set that; no law.
+        internal_why: how that was counted.
     """
 
     kind = "duty_computed"
@@ -528,6 +530,8 @@ class DutyComputed(CaseEvent):
     due_date: JsonObject
     status: DutyStatus
     agreements: tuple[UUID, ...]
+    internal_due_at: IfAny[datetime | None] = None
+    internal_why: IfAny[str | None] = None
 
     @property
     def body(self) -> JsonObject:
@@ -886,6 +890,7 @@ class ReminderSent(CaseEvent):
         part: which part of their time was over.
         waiting: how many they are.
         lapses_at: when they leave nevertheless, where one person withheld them.
+        internal_due_at: up to which internal date that part was counted, where it was.
     """
 
     kind = "reminder_sent"
@@ -894,11 +899,13 @@ class ReminderSent(CaseEvent):
     part: str
     waiting: int
     lapses_at: IfAny[datetime | None] = None
+    internal_due_at: IfAny[datetime | None] = None
 
     @property
     def key(self) -> str:
         lapses = f":{self.lapses_at.isoformat()}" if self.lapses_at else ""
-        return f"reminder-sent:{self.case_id}:{self.clause}:{self.due_at.isoformat()}:{self.part}{lapses}"
+        internal = f":internal:{self.internal_due_at.isoformat()}" if self.internal_due_at else ""
+        return f"reminder-sent:{self.case_id}:{self.clause}:{self.due_at.isoformat()}:{self.part}{lapses}{internal}"
 
 
 class AcknowledgementAsked(CaseEvent):
@@ -939,6 +946,27 @@ class DutyEscalated(CaseEvent):
     @property
     def key(self) -> str:
         return f"escalated:{self.duty_id}"
+
+
+class InternalDatePassed(CaseEvent):
+    """It was raised to people that the internal date of a duty had passed, which is still on time by its agreement.
+
+    Attributes:
+        duty_id: the duty.
+        clause: the clause that sets it.
+        internal_due_at: the internal date, a setting of the installation.
+        due_at: when the duty is due.
+    """
+
+    kind = "internal_date_passed"
+    duty_id: Subject[UUID]
+    clause: str
+    internal_due_at: datetime
+    due_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"internal-date-passed:{self.duty_id}:{self.internal_due_at.isoformat()}"
 
 
 class ContactEscalated(CaseEvent):
@@ -1187,6 +1215,60 @@ class ReplyHandedOver(CaseEvent):
     @property
     def key(self) -> str:
         return f"reply-handed-over:{self.reply_id}:{self.attempt}"
+
+
+class OverdueTold(CaseEvent):
+    """An officer's word that a duty is overdue was handed to the mail server, for one contact; it performs nothing.
+
+    Attributes:
+        letter: the letter.
+        duty: the duty of which it tells.
+        clause: the clause that sets it.
+        due_at: when the duty was due.
+        contact: to whom it went.
+        is_copy: whether it was a copy.
+        message_sha256: the letter as it was sent.
+        attempt: which attempt it was, from 1.
+        outcome: what became of it.
+        code: the mail server's, where it gave one.
+    """
+
+    kind = "overdue_told"
+    letter: UUID
+    duty: Subject[UUID]
+    clause: str
+    due_at: IfAny[datetime | None] = None
+    contact: UUID
+    is_copy: bool
+    message_sha256: Kept[str]
+    attempt: int
+    outcome: Told
+    code: IfAny[int | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"overdue-told:{self.letter}:{self.attempt}"
+
+
+class OverdueLetterDropped(CaseEvent):
+    """Word that a duty is overdue did not leave: it was no longer so, or was kept back, when its turn came.
+
+    Attributes:
+        letter: the letter.
+        duty: the duty of which it would have told.
+        clause: the clause that sets it.
+        status: how the duty stood by then.
+    """
+
+    kind = "overdue_letter_dropped"
+    letter: UUID
+    duty: Subject[UUID]
+    clause: str
+    status: DutyStatus
+
+    @property
+    def key(self) -> str:
+        return f"overdue-letter-dropped:{self.letter}"
 
 
 class ContactAdopted(CaseEvent):
