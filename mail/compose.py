@@ -25,7 +25,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cases.values import AnchorValue
-from mail.facts import TO_FOLLOW, ContactPerson, Mailbox, MessageId, NoticeFacts
+from mail.facts import TO_FOLLOW, ContactPerson, Mailbox, MessageId, NoticeFacts, wire_address
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "config" / "notices"
 """Where the templates are: one ``.txt.j2`` and one ``.html.j2`` for each sort of notice, over a shared base."""
@@ -148,11 +148,11 @@ def compose_message(
     ``follows`` is the Message-ID of the one that it follows.
     """
     headers = [
-        _mailboxes("From", (addressing.sender,)),
-        _mailboxes("Reply-To", (Mailbox(name=contact.name, email=contact.email),)),
-        _mailboxes("To", addressing.to),
-        *([_mailboxes("Cc", addressing.copies)] if addressing.copies else ()),
-        f"Subject: {_header_text(subject, len('Subject: '))}",
+        mailboxes_header("From", (addressing.sender,)),
+        mailboxes_header("Reply-To", (Mailbox(name=contact.name, email=contact.email),)),
+        mailboxes_header("To", addressing.to),
+        *([mailboxes_header("Cc", addressing.copies)] if addressing.copies else ()),
+        f"Subject: {header_text(subject, len('Subject: '))}",
         f"Date: {format_datetime(at.astimezone(UTC))}",
         f"Message-ID: {addressing.message_id}",
         *([f"In-Reply-To: {follows}"] if follows else ()),
@@ -165,7 +165,7 @@ def compose_message(
     boundary = f"=_{sha256(addressing.message_id.encode()).hexdigest()[:32]}"
     raw = b"\r\n".join(
         (
-            "\r\n".join(headers).encode("ascii"),
+            "\r\n".join(headers).encode(),  # ASCII, but for the first part of an internationalised address (RFC 6532)
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'.encode("ascii"),
             f"--{boundary}".encode("ascii"),
             _part("plain", text),
@@ -183,24 +183,25 @@ def _part(subtype: str, body: str) -> bytes:
     return head.encode("ascii") + b2a_qp(body.replace("\n", "\r\n").encode(), istext=True)
 
 
-def _mailboxes(header: str, mailboxes: Iterable[Mailbox]) -> str:
+def mailboxes_header(header: str, mailboxes: Iterable[Mailbox]) -> str:
     """An address header with one mailbox to a line (RFC 5322, 3.4)."""
     return f"{header}: " + ",\r\n ".join(_mailbox(mailbox, len(header) + 2) for mailbox in mailboxes)
 
 
 def _mailbox(mailbox: Mailbox, column: int) -> str:
+    email = wire_address(mailbox.email)
     if not mailbox.name:
-        return mailbox.email
+        return email
     if _is_plain(mailbox.name) and len(mailbox.name) <= _LONGEST_PLAIN:
         escaped = mailbox.name.replace("\\", "\\\\").replace('"', '\\"')
         phrase = f'"{escaped}"'
     else:
         phrase = _encoded_words(mailbox.name, column)
-    fold = "\r\n" if column + len(phrase) + len(mailbox.email) > _HEADER_WIDTH - len(" <>,") else ""
-    return f"{phrase}{fold} <{mailbox.email}>"
+    fold = "\r\n" if column + len(phrase) + len(email) > _HEADER_WIDTH - len(" <>,") else ""
+    return f"{phrase}{fold} <{email}>"
 
 
-def _header_text(text: str, column: int) -> str:
+def header_text(text: str, column: int) -> str:
     """``text`` as the value of an unstructured header that starts at ``column``, folded (RFC 5322, 2.2.3)."""
     if not _is_plain(text):
         return _encoded_words(text, column)

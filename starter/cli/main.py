@@ -31,6 +31,7 @@ COMMANDS = {
     "duties": ("duties", "What is coming across all agreements, soonest first."),
     "answers": ("answers", "What the LEAs of a case answered."),
     "notices": ("notices", "Show what a notice would say, with made-up data or a case's own."),
+    "mail": ("mail", "Check how mail leaves: the mail server, the sender's domain, a test mail."),
     "links": ("links", "The links in notices: replace them, or take them back."),
     "documents": ("documents", "Documents for families, behind the links of notices."),
     "costs": ("costs", "What a case costs where agreements make the provider pay."),
