@@ -46,6 +46,8 @@ async def stop(sending: asyncio.Task[list[str]], mail: Mailing) -> None:
     with suppress(asyncio.CancelledError):
         await sending
     await mail.server.hang_up()
+    for answer in mail.server.held.values():
+        answer.set()
 
 
 async def test_a_worker_that_stops_leaves_no_more_unknown_than_there_are_connections(database: Database) -> None:
