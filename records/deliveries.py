@@ -93,7 +93,7 @@ def break_off(session: Session, batch_id: UUID, now: datetime, *, unknown_resend
 
 
 def settle(session: Session, handed: Sequence[Handed], *, unknown_resends: int, pause: PauseRule) -> bool:
-    """Write what the mail server answered into the outbox, with the evidence of it; return whether that pauses mail.
+    """Write what the mail server answered into the outbox, with the evidence of it; return whether mail is paused.
 
     A message of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides.
     """
@@ -112,6 +112,8 @@ def settle(session: Session, handed: Sequence[Handed], *, unknown_resends: int, 
         if isinstance(item.answer, Rejected)
     }
     session.flush()
+    if any(isinstance(event, DeliveryRejected) and event.disregarded for event in events):
+        return True  # another worker has paused it meanwhile
     return any(pause_if_alike(session, *alike, pause, at) for alike, at in refused.items())
 
 
