@@ -221,7 +221,10 @@ class Case(SQLModel, table=True):
     # Few stand still or are undecided: they are found without reading all others.
     __table_args__ = (
         Index("duenotice_case_open", "closed_at", "kind", "id"),
-        Index("duenotice_case_responsible", "responsible_id", "deputy_id"),
+        Index("duenotice_case_kind", "kind", "status"),
+        Index("duenotice_case_status", "status", "opened_at"),
+        Index("duenotice_case_responsible", "responsible_id", "deputy_id", "id"),
+        Index("duenotice_case_deputy", "deputy_id", "responsible_id", "id"),
         Index("duenotice_case_stuck", "id", sqlite_where=STUCK, postgresql_where=STUCK),
         Index("duenotice_case_undecided", "id", sqlite_where=NOT_DECIDED, postgresql_where=NOT_DECIDED),
         Index("duenotice_case_untold", "id", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
@@ -232,7 +235,7 @@ class Case(SQLModel, table=True):
     event: str = Field(max_length=60)
     clause: str | None = Field(default=None, max_length=120)
     occurrence: int | None = None
-    status: CaseStatus = _word(CaseStatus, index=True)
+    status: CaseStatus = _word(CaseStatus)
     title: str = _sealed("case.title")
     report_digest: str = Field(unique=True)
     opened_at: datetime = _instant(index=True)
@@ -316,9 +319,10 @@ class CaseAgreement(SQLModel, table=True):
     """One agreement in a case's scope, with the terms the case pinned for it."""
 
     __tablename__ = "case_agreement"
+    __table_args__ = (Index("case_agreement_agreement", "agreement_id", "case_id"),)
 
     case_id: UUID = Field(foreign_key="duenotice_case.id", primary_key=True)
-    agreement_id: UUID = Field(foreign_key="agreement.id", primary_key=True, index=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", primary_key=True)
     terms_hash: str | None = Field(default=None, foreign_key="terms_snapshot.hash")
     added_at: datetime = _instant()
 
@@ -352,8 +356,8 @@ class Duty(SQLModel, table=True):
         *(
             Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)
             for name, columns in (
-                ("duty_open_due", ("due_at", "case_id", "id")),
-                ("duty_open_case_due", ("case_id", "due_at", "id")),
+                ("duty_open_due", ("due_at", "case_id", "status")),
+                ("duty_open_case_due", ("case_id", "due_at", "status")),
             )
         ),
     )
@@ -729,7 +733,7 @@ class HolderTask(SQLModel, table=True):
     __tablename__ = "holder_task"
     __table_args__ = (
         Index("holder_task_case_again", "case_id", "again_at"),
-        Index("holder_task_awaited", "holder", "case_id", sqlite_where=AWAITED, postgresql_where=AWAITED),
+        Index("holder_task_awaited", "holder", "case_id", "status", sqlite_where=AWAITED, postgresql_where=AWAITED),
         Index("holder_task_answered", "case_id", "due_at", sqlite_where=ANSWERED, postgresql_where=ANSWERED),
     )
 
@@ -836,18 +840,24 @@ class ToldOnce(SQLModel, table=True):
     at: datetime = _instant()
 
 
-class Reply(SQLModel, table=True):
-    """What an officer answered to a question of an LEA, with its letter's place in the outbox.
+class Letter(SQLModel, table=True):
+    """A letter of an officer's to one reader, with its place in the outbox; it performs no duty.
 
-    Its letter is written when it is first sent. Status, ``tries`` and ``again_at`` are as a delivery's; while it is
-    being handed over, ``again_at`` is when another may take it up if nothing more is heard of it.
+    It answers the question ``answer_id``, or tells the contact ``contact_id`` that the duty ``duty_id`` is overdue. One
+    act (``act_id``) then writes one to each contact, and those in copy get the same message. It is written when it is
+    first sent. Status, ``tries`` and ``again_at`` are as a delivery's; while it is being handed over, ``again_at`` is
+    when another may take it up if nothing more is heard of it.
     """
 
-    __tablename__ = "reply"
-    __table_args__ = (Index("reply_status_again", "status", "again_at"),)
+    __tablename__ = "letter"
+    __table_args__ = (Index("letter_status_again", "status", "again_at"),)
 
     id: UUID = Field(primary_key=True)
-    answer_id: UUID = Field(foreign_key="answer.id", index=True)
+    act_id: UUID = Field(index=True)
+    answer_id: UUID | None = Field(default=None, foreign_key="answer.id", index=True)
+    duty_id: UUID | None = Field(default=None, foreign_key="duty.id", index=True)
+    contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
+    is_copy: bool = False
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
     text_sha256: str = Field(foreign_key="artifact.sha256")
     message_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
@@ -857,8 +867,8 @@ class Reply(SQLModel, table=True):
     again_at: datetime | None = _instant_or_none()
     attempted_at: datetime | None = _instant_or_none()
     settled_at: datetime | None = _instant_or_none()
-    replied_by: str
-    replied_at: datetime = _instant()
+    written_by: str
+    written_at: datetime = _instant()
 
 
 class Cost(SQLModel, table=True):

@@ -20,7 +20,7 @@ from mail.delivery_states import UNDER_WAY, WAITING, Happening, moved
 from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected, SendResult
 from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy
 from models.identifiers import sha256_hex
-from models.tables import AgreementContact, Batch, Delivery, Duty, Notice, Reply
+from models.tables import AgreementContact, Batch, Delivery, Duty, Letter, Notice
 from records.duties import perform
 from records.mail_state import PauseRule, disregard, is_disregarded, note_answered, pause_if_alike
 from records.outbox import OutgoingMessage, attempt_of
@@ -237,7 +237,7 @@ def _lost(delivery: Delivery, case_id: UUID, at: datetime, unknown_resends: int)
     return DeliveryUnknown(case_id=case_id, actor=ENGINE, at=at, attempt=attempt_of(delivery))
 
 
-def put_off(delivery: Delivery | Reply, at: datetime) -> datetime:
+def put_off(delivery: Delivery | Letter, at: datetime) -> datetime:
     """Put a message off to a moment of its own, each time further away, and up to a fifth later than that."""
     delivery.tries += 1
     pause = timedelta(minutes=PUT_OFF_MINUTES[min(delivery.tries, len(PUT_OFF_MINUTES)) - 1])
@@ -246,7 +246,7 @@ def put_off(delivery: Delivery | Reply, at: datetime) -> datetime:
     return again_at
 
 
-def _jitter(delivery: Delivery | Reply) -> float:
+def _jitter(delivery: Delivery | Letter) -> float:
     """A part of a tenth, so that what was put off together does not all come back at once; always the same."""
     return crc32(f"{delivery.id}:{delivery.tries}".encode()) / 2**32 / 10
 
@@ -256,7 +256,7 @@ def _on_a_grid(at: datetime, step: timedelta) -> datetime:
     return at + -(at - datetime.min.replace(tzinfo=UTC)) % step
 
 
-def put_unknown_off(delivery: Delivery | Reply, at: datetime, resends: int) -> None:
+def put_unknown_off(delivery: Delivery | Letter, at: datetime, resends: int) -> None:
     """Put off a message that may have arrived; after so many resends it waits for a person instead."""
     put_off(delivery, at)
     if delivery.tries > resends:

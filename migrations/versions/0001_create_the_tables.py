@@ -213,8 +213,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("report_digest"),
     )
+    op.create_index("duenotice_case_deputy", "duenotice_case", ["deputy_id", "responsible_id", "id"], unique=False)
+    op.create_index("duenotice_case_kind", "duenotice_case", ["kind", "status"], unique=False)
     op.create_index("duenotice_case_open", "duenotice_case", ["closed_at", "kind", "id"], unique=False)
-    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id"], unique=False)
+    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id", "id"], unique=False)
+    op.create_index("duenotice_case_status", "duenotice_case", ["status", "opened_at"], unique=False)
     op.create_index(
         "duenotice_case_stuck",
         "duenotice_case",
@@ -241,7 +244,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
-    op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
     op.create_table(
         "exhibit_h_change",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -472,7 +474,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("case_id", "agreement_id"),
     )
-    op.create_index(op.f("ix_case_agreement_agreement_id"), "case_agreement", ["agreement_id"], unique=False)
+    op.create_index("case_agreement_agreement", "case_agreement", ["agreement_id", "case_id"], unique=False)
     op.create_table(
         "case_anchor",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -759,7 +761,7 @@ def upgrade() -> None:
     op.create_index(
         "holder_task_awaited",
         "holder_task",
-        ["holder", "case_id"],
+        ["holder", "case_id", "status"],
         unique=False,
         sqlite_where=sa.text("status IN ('open', 'answered')"),
         postgresql_where=sa.text("status IN ('open', 'answered')"),
@@ -909,7 +911,7 @@ def upgrade() -> None:
     op.create_index(
         "duty_open_case_due",
         "duty",
-        ["case_id", "due_at", "id"],
+        ["case_id", "due_at", "status"],
         unique=False,
         sqlite_where=sa.text(
             "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
@@ -921,7 +923,7 @@ def upgrade() -> None:
     op.create_index(
         "duty_open_due",
         "duty",
-        ["due_at", "case_id", "id"],
+        ["due_at", "case_id", "status"],
         unique=False,
         sqlite_where=sa.text(
             "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
@@ -1170,9 +1172,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_delivery_report_delivery_id"), "delivery_report", ["delivery_id"], unique=False)
     op.create_table(
-        "reply",
+        "letter",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("answer_id", sa.Uuid(), nullable=False),
+        sa.Column("act_id", sa.Uuid(), nullable=False),
+        sa.Column("answer_id", sa.Uuid(), nullable=True),
+        sa.Column("duty_id", sa.Uuid(), nullable=True),
+        sa.Column("contact_id", sa.Uuid(), nullable=True),
+        sa.Column("is_copy", sa.Boolean(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("text_sha256", sa.String(), nullable=False),
         sa.Column("message_sha256", sa.String(), nullable=True),
@@ -1182,8 +1188,8 @@ def upgrade() -> None:
         sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("replied_by", sa.String(), nullable=False),
-        sa.Column("replied_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("written_by", sa.String(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["answer_id"],
             ["answer.id"],
@@ -1191,6 +1197,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["duty_id"],
+            ["duty.id"],
         ),
         sa.ForeignKeyConstraint(
             ["message_sha256"],
@@ -1202,6 +1216,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_reply_answer_id"), "reply", ["answer_id"], unique=False)
-    op.create_index(op.f("ix_reply_case_id"), "reply", ["case_id"], unique=False)
-    op.create_index("reply_status_again", "reply", ["status", "again_at"], unique=False)
+    op.create_index(op.f("ix_letter_act_id"), "letter", ["act_id"], unique=False)
+    op.create_index(op.f("ix_letter_answer_id"), "letter", ["answer_id"], unique=False)
+    op.create_index(op.f("ix_letter_case_id"), "letter", ["case_id"], unique=False)
+    op.create_index(op.f("ix_letter_duty_id"), "letter", ["duty_id"], unique=False)
+    op.create_index("letter_status_again", "letter", ["status", "again_at"], unique=False)

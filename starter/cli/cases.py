@@ -25,7 +25,7 @@ from cases.kinds import KINDS
 from config.database import Database
 from mail.provision import Place, operative_steps
 from models import identifiers
-from models.enums import Authentication, CaseStatus, DutyStatus, ProposalKind
+from models.enums import Authentication, CaseStatus, DeliveryStatus, DutyStatus, ProposalKind
 from models.errors import InvalidInput
 from models.phrases import counted, day_words
 from queries.case_lists import NOBODY, CaseFilter, CasePlace, list_cases
@@ -278,14 +278,14 @@ _TextLoader.yaml_implicit_resolvers = {
 
 def _show_cases(database: Database, which: CaseFilter, after: CasePlace | None) -> None:
     part = list_cases(database, utc_now(), which, after=after, limit=CASES_SHOWN)
-    if not part.total:
+    if part.total == 0:
         none = "No case. `duenotice --help` lists the kinds of case that can be opened."
         console.print("No case is such a one." if which else none)
         return
     console.print(case_table(part.items))
     if after or part.next:
         more = f"; --after {part.next} shows the next" if part.next else ""
-        console.print(f"{len(part.items):,} of {counted(part.total, 'case')}{more}.", soft_wrap=True)
+        console.print(f"{len(part.items):,} of {part.counted}{more}.", soft_wrap=True)
 
 
 def case_table(cases: tuple[CaseRow, ...]) -> Table:
@@ -396,6 +396,8 @@ def _reason(duty: DutyView) -> str:
 
 def _sent(duty: DutyView) -> str:
     if duty.performed_at is None:
-        return "overdue" if duty.overdue else duty.status.replace("_", " ")
+        told = any(letter.status is DeliveryStatus.ACCEPTED for letter in duty.overdue_letters)
+        overdue = "overdue, and told as such" if told else "overdue"
+        return overdue if duty.overdue else duty.status.replace("_", " ")
     verdict = (duty.verdict or "").replace("_", " ")
     return f"{local_text(duty.performed_at, duty.time_zone)}, {verdict}"
