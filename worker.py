@@ -84,7 +84,12 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     settings, database = resources.settings, resources.database
     cases = CaseActivities(database, resources.catalogue)
     duties = DutyActivities(
-        database, resources.catalogue, settings.defaults, settings.side, organisation=settings.organisation.name
+        database,
+        resources.catalogue,
+        settings.defaults,
+        settings.side,
+        organisation=settings.organisation.name,
+        leads=resources.leads,
     )
     transport, writer = mail_transport(settings), notice_writer(settings, resources.keyring)
     notices = NoticeActivities(
@@ -129,6 +134,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         settings.term_reminder_days,
         Opening(settings.side, timedelta(days=settings.standing_lead_days), intake_namer(resources.keyring)),
         start,
+        leads=resources.leads,
     )
     return Worker(
         resources.client,

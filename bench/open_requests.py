@@ -214,6 +214,7 @@ class RequestKeeper:
                 status=DutyStatus.RUNNING,
                 due_date_id=due_date,
                 due_at=due_at,
+                target_at=due_at,
                 escalated_at=self.now if due_at < self.now else None,
             )
         for name in (vendor(number % 2), vendor(2 + number % (VENDORS - 2)), None):

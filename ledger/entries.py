@@ -523,6 +523,8 @@ class DutyComputed(CaseEvent):
         due_date: the reasons: the limit, the anchor, what each document says of it. Its members stand in the body.
         status: where the duties stand by it.
         agreements: whose duties they are.
+        internal_due_at: when the installation itself wants them done, where it set that; no law.
+        internal_why: how that was counted.
     """
 
     kind = "duty_computed"
@@ -530,6 +532,8 @@ class DutyComputed(CaseEvent):
     due_date: JsonObject
     status: DutyStatus
     agreements: tuple[UUID, ...]
+    internal_due_at: IfAny[datetime | None] = None
+    internal_why: IfAny[str | None] = None
 
     @property
     def body(self) -> JsonObject:
@@ -1053,6 +1057,7 @@ class ReminderSent(CaseEvent):
         part: which part of their time was over.
         waiting: how many they are.
         lapses_at: when they leave nevertheless, where one person withheld them.
+        internal_due_at: up to which internal date that part was counted, where it was.
     """
 
     kind = "reminder_sent"
@@ -1061,11 +1066,13 @@ class ReminderSent(CaseEvent):
     part: str
     waiting: int
     lapses_at: IfAny[datetime | None] = None
+    internal_due_at: IfAny[datetime | None] = None
 
     @property
     def key(self) -> str:
         lapses = f":{self.lapses_at.isoformat()}" if self.lapses_at else ""
-        return f"reminder-sent:{self.case_id}:{self.clause}:{self.due_at.isoformat()}:{self.part}{lapses}"
+        internal = f":internal:{self.internal_due_at.isoformat()}" if self.internal_due_at else ""
+        return f"reminder-sent:{self.case_id}:{self.clause}:{self.due_at.isoformat()}:{self.part}{lapses}{internal}"
 
 
 class AcknowledgementAsked(CaseEvent):
@@ -1106,6 +1113,27 @@ class DutyEscalated(CaseEvent):
     @property
     def key(self) -> str:
         return f"escalated:{self.duty_id}"
+
+
+class InternalDatePassed(CaseEvent):
+    """It was raised to people that the internal date of a duty had passed, which is still on time by its agreement.
+
+    Attributes:
+        duty_id: the duty.
+        clause: the clause that sets it.
+        internal_due_at: the internal date, a setting of the installation.
+        due_at: when the duty is due.
+    """
+
+    kind = "internal_date_passed"
+    duty_id: Subject[UUID]
+    clause: str
+    internal_due_at: datetime
+    due_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"internal-date-passed:{self.duty_id}:{self.internal_due_at.isoformat()}"
 
 
 class ContactEscalated(CaseEvent):

@@ -52,6 +52,7 @@ class Cohort:
     due_at: datetime | None = None
     last_safe_at: datetime | None = None
     withheld_under: UUID | None = None
+    internal_due_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
     _drop(session, case_id, duties, known, dismissed=False)
     withheld = _withheld_before(session, case_id)
     _move_last_moments(session, case_id, duties, due_dates, policy, known)
+    _move_internal_dates(session, case_id, duties)
     live = _live(session, case_id)
     cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
     for duty in duties.values():
@@ -120,6 +122,7 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
                 due_date.due_at,
                 last_safe_moment(due_date, policy, now),
                 withheld.get(duty.id),
+                duty.internal_due_at,
             )
             cohorts[cohort].append(duty.id)
         elif duty.status is DutyStatus.PERFORMED and known.adds_to(duty):
@@ -159,6 +162,7 @@ def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
             released_by=batch.released_by,
             last_moment=batch.kind is NoticeKind.NOTICE and due_date.last_moment,
             lapses_at=lapse_of(batch, by_two),
+            internal_due_at=batch.internal_due_at,
         )
         for batch, due_date in ((batch, due_dates[batch.due_date_id]) for batch in batches)
     )
@@ -217,6 +221,22 @@ def _move_last_moments(
         due_date = due_dates[batch.due_date_id]
         complete = all(known.tells_all(duty.agreement_id, due_date) for duty in of_batch)
         batch.leaves_at = leaving_moment(due_date, policy, batch.planned_at, complete=complete)
+        session.add(batch)
+
+
+def _move_internal_dates(session: Session, case_id: UUID, duties: Mapping[UUID, Duty]) -> None:
+    """Let drafts that stand be reminded of by the internal dates that their duties have now.
+
+    Such a date is no reason to draft anew: what was read of a draft, and when it leaves, stay.
+    """
+    batches: dict[UUID, Batch] = {}
+    dates: dict[UUID, set[datetime]] = defaultdict(set)
+    for notice, batch in _not_sent(session, case_id):
+        batches[batch.id] = batch
+        if batch.kind is NoticeKind.NOTICE and (internal := duties[notice.duty_id].internal_due_at):
+            dates[batch.id].add(internal)
+    for batch_id, batch in batches.items():
+        batch.internal_due_at = min(dates[batch_id], default=None)
         session.add(batch)
 
 
@@ -397,6 +417,7 @@ def _plan_batch(
             size=len(duties),
             planned_at=now,
             due_at=cohort.due_at,
+            internal_due_at=cohort.internal_due_at,
             leaves_at=cohort.leaves_at,
             last_safe_at=cohort.last_safe_at,
             withheld_under=cohort.withheld_under,

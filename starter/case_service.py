@@ -395,7 +395,9 @@ class CaseService:
 def foresight(resources: Resources, now: datetime) -> Foresight:
     """What foresees in this installation what would follow at an instant."""
     settings = resources.settings
-    return Foresight(resources.catalogue, settings.defaults, settings.side, notice_policy(settings), now)
+    return Foresight(
+        resources.catalogue, settings.defaults, settings.side, notice_policy(settings), now, resources.leads
+    )
 
 
 def digest_of(resources: Resources, intake: Intake) -> str:

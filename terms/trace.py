@@ -74,6 +74,18 @@ def arithmetic_sentence(label: str, anchor: datetime | date, due: Due, zone: Zon
     return f"{label[0].upper()}{label[1:]} {start}; {_count(due)}; due {end}."
 
 
+def internal_sentence(count: Due, at: datetime, zone: ZoneInfo, *, at_once: bool) -> str:
+    """The count from the due instant back to the internal date, such as:
+
+    ``Internal due date, a setting of this installation and no law: 24 hours counted back; Mon 9 Mar 2026, 23:15 EDT.``
+    """
+    stands_in = " No school calendar is loaded for these days, so business days stand in for school days."
+    what = f"Internal due date, a setting of this installation and no law: {_count(count)}"
+    when = f"that is more than there is, so it is to be done at once, from {instant_words(at, zone)} on"
+    ends = when if at_once else instant_words(at, zone)
+    return f"{what}; {ends}.{stands_in if NO_SCHOOL_CALENDAR in count.flags else ''}"
+
+
 def _moment(value: datetime | date, zone: ZoneInfo) -> str:
     return instant_words(value, zone) if isinstance(value, datetime) else day_words(value)
 

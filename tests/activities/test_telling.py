@@ -230,7 +230,7 @@ class TestAlerts:
 
     async def test_what_is_overdue_is_the_last_step_and_told_once_over_several_attempts(self, case: CaseInSql) -> None:
         with case.database.writing() as session:
-            session.execute(update(Duty).values(due_at=NOON - HOUR))
+            session.execute(update(Duty).values(due_at=NOON - HOUR, target_at=NOON - HOUR))
         with alert_receiver() as receiver:
             async with office(case, receiver) as at:
                 await at.run(at.reminders.raise_overdue, RaiseOverdue(case_id=case.id))

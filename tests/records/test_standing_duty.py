@@ -22,7 +22,8 @@ from records.choices import intake_fields
 from records.intake import keep_intake
 from records.occurrences import Opening, open_occurrences
 from terms.calendars import SchoolCalendar
-from terms.limits import STANDARD_DEFAULTS
+from terms.internal import NO_LEAD_TIMES, LeadTimes
+from terms.limits import STANDARD_DEFAULTS, parse_limit
 from tests.support.case_in_sql import CATALOGUE, CaseInSql, Place, keep_agreement
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -153,8 +154,8 @@ def test_a_disclosure_too_near_for_the_notice_is_overdue_from_the_first_moment(d
     assert [(one.clause, one.overdue, one.case_id) for one in items] == [("disclosure.notice", True, case.id)]
 
 
-def renew(database: Database, now: datetime) -> list[UUID]:
-    derivation = Derivation(CATALOGUE, STANDARD_DEFAULTS, now)
+def renew(database: Database, now: datetime, leads: LeadTimes = NO_LEAD_TIMES) -> list[UUID]:
+    derivation = Derivation(CATALOGUE, STANDARD_DEFAULTS, now, leads)
     with database.writing() as session:
         derive_upcoming(session, derivation, [OREGON.agreement])
         return list(open_occurrences(session, derivation, OPENING, limit=10))
@@ -170,6 +171,14 @@ def test_what_recurs_is_opened_the_lead_time_before_it_is_due(database: Database
     know(database, OREGON, executed=date(2025, 4, 2))
     due = datetime(2026, 4, 3, 4, 59, 59, tzinfo=UTC)
     assert len(renew(database, due - OPENING.lead - timedelta(seconds=seconds))) == cases
+
+
+def test_what_is_wanted_ahead_is_opened_the_lead_time_before_that(database: Database) -> None:
+    know(database, OREGON, executed=date(2025, 4, 2))
+    leads = LeadTimes({"audit.annual": parse_limit("10 days before")})
+    wanted = datetime(2026, 3, 24, 4, 59, 59, tzinfo=UTC)
+    assert renew(database, wanted - OPENING.lead - timedelta(seconds=1), leads) == []
+    assert len(renew(database, wanted - OPENING.lead, leads)) == 1
 
 
 def test_each_occurrence_is_one_case_and_the_list_moves_on(database: Database) -> None:
