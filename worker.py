@@ -30,10 +30,12 @@ from config.settings import load_settings
 from mail.alerts import Alerts
 from models.identifiers import TASK_QUEUE
 from records.occurrences import Opening
+from starter.bounce_ways import taking_bounces
+from starter.bounces import BounceIntake
 from starter.resources import Resources, connect
 from starter.schedules import keep_upcoming, keep_watchdog
 from starter.start import end_rules, intake_namer, notice_policy, start_case
-from starter.writing import mail_transport, manager_of, notice_writer
+from starter.writing import mail_transport, manager_of, notice_writer, pause_rule, return_path
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -90,7 +92,14 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         leads=resources.leads,
     )
     transport, writer = mail_transport(settings), notice_writer(settings, resources.keyring)
-    notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
+    notices = NoticeActivities(
+        database,
+        transport,
+        writer,
+        unknown_resends=settings.unknown_resends,
+        pause=pause_rule(settings),
+        return_path=return_path(settings, resources.keyring),
+    )
     soon = timedelta(hours=settings.leaves_soon_hours)
     reminders = ReminderActivities(
         database,
@@ -166,7 +175,7 @@ async def run() -> None:
     resources = await connect(settings)
     await keep_watchdog(resources.client, settings.watchdog_minutes)
     await keep_upcoming(resources.client, settings.upcoming_minutes)
-    async with build_worker(resources):
+    async with build_worker(resources), taking_bounces(BounceIntake(resources), settings):
         get_logger("worker").info("worker started", task_queue=TASK_QUEUE)
         await stop.wait()
 

@@ -118,7 +118,9 @@ def findings(
     if raised.unknown:
         yield _unknown(case_id, raised.unknown, asked_at), Step.FIRST
     if raised.contacts:
-        yield _refused(case_id, raised.contacts, asked_at), Step.FIRST
+        # What had been thought done is owed again: whoever stands in is told at once as well.
+        step = Step.PRESSING if raised.came_back else Step.FIRST
+        yield _refused(case_id, raised.contacts, asked_at, came_back=raised.came_back), step
     if raised.duties:
         yield _overdue(case_id, raised.duties, drafts, asked_at, zone), Step.LAST
     if raised.internal:
@@ -140,23 +142,34 @@ def _unknown(case_id: UUID, leas: Sequence[str], asked_at: datetime) -> Message:
         alert=f"Case {reference}: nobody can say whether {notices} arrived.",
         page=_case_page(case_id),
         case_id=case_id,
+        alarm=True,
     )
 
 
-def _refused(case_id: UUID, leas: Sequence[str], asked_at: datetime) -> Message:
+def _refused(case_id: UUID, leas: Sequence[str], asked_at: datetime, *, came_back: bool) -> Message:
     reference, contacts = identifiers.case_reference(case_id), counted(len(leas), "contact")
+    refused = "refused a notice, or let one come back" if came_back else "refused a notice"
+    reopened = (
+        ("A notice that came back was not given: where it reached nobody else, its duty is owed again.",)
+        if came_back
+        else ()
+    )
     return Message(
         key=f"contacts:{case_id}:{asked_at.isoformat()}:{len(leas)}",
         about="contacts",
-        subject=f"{contacts} refused a notice of case {reference}",
+        subject=f"{contacts} {refused}, in case {reference}"
+        if came_back
+        else f"{contacts} {refused} of case {reference}",
         paragraphs=(
-            f"In case {reference}, the mail server of {contacts} refused a notice. The LEA's next contact is tried "
-            "instead, now and with later notices. Please ask these LEAs for another contact.",
+            f"In case {reference}, the mail server of {contacts} {refused}. The LEA's next contact is "
+            "tried instead, now and with later notices. Please ask these LEAs for another contact.",
+            *reopened,
             _named(leas),
         ),
-        alert=f"Case {reference}: {contacts} refused a notice.",
+        alert=f"Case {reference}: {contacts} {refused}.",
         page=_case_page(case_id),
         case_id=case_id,
+        alarm=came_back,
     )
 
 

@@ -12,6 +12,7 @@ from config.database import Database
 from models.defaults import Defaults
 from models.enums import CaseStatus, Party
 from models.tables import Case
+from records.batches import take_up_undelivered
 from records.duties import compute_duties, dated_elements, vocabulary
 from records.holder_documents import write_confirmations
 from records.holders import plan_holders
@@ -58,6 +59,7 @@ class DutyActivities(DutyContract):
             write_confirmations(session, case, self._organisation, now)
             pass_on(session, case, now)
             plan_notices(session, case.id, message.policy, now, dated_elements(session, case.id, terms))
+            take_up_undelivered(session, case.id, now)
             case.computed_at = now
             session.flush()
             alive()

@@ -23,9 +23,11 @@ from models import identifiers
 from models.phrases import counted
 from models.tables import Answer, Proposal
 from people.passwords import locked_unraised, mark_raised
+from records.mail_state import MailIsPaused
 from records.missing import Missing, missing_untold, note_missing_told
+from records.needs import MAIL_PAGE
 from records.responsible import Step, second_persons
-from records.troubles import mail_trouble
+from records.troubles import MailTrouble, mail_troubles
 from records.unraised import (
     NewCase,
     NewProposal,
@@ -114,26 +116,47 @@ class News:
         await asyncio.to_thread(mark_raised, self._database, tuple(name for name, _ in locked), now)
 
     async def _tell_of_mail(self, before: datetime, now: datetime) -> None:
-        """Tell that the mail server takes no mail: by the alerts' ways above all, as mail about it may not arrive."""
-        trouble = await self._read(lambda session: mail_trouble(session, before))
-        if trouble is None:
-            return
-        notices = counted(trouble.notices, "notice")
-        waits = f"{notices} of {counted(trouble.cases, 'case')} {'waits' if trouble.notices == 1 else 'wait'} for it"
+        """Tell that no mail leaves: by the alerts' ways above all, as mail about it may not arrive.
+
+        A pause is told at once, that the server takes no mail once it has lasted.
+        """
+        for trouble in await self._read(mail_troubles):
+            if trouble.why == MailIsPaused.code:
+                await self._telling.tell(self._paused(trouble), [self._telling.organisation], now)
+            elif trouble.since < before:
+                await self._telling.tell(self._away(trouble), [self._telling.organisation], now)
+
+    def _away(self, trouble: MailTrouble) -> Message:
         since = self._telling.instant(trouble.since)
-        message = Message(
+        return Message(
             key=f"mail:{trouble.since:%Y-%m-%dT%H}",  # as one batch after the other is mended, the instant moves
             about="mail",
             subject="The mail server took no mail",
             paragraphs=(
-                f"Since {since} the mail server has taken no mail, and {waits}. It is tried again every minute. "
-                "Have the server looked at: what is due is late otherwise.",
+                f"Since {since} the mail server has taken no mail, and {_waits(trouble)}. It is tried again every "
+                "minute. Have the server looked at: what is due is late otherwise.",
             ),
-            alert=f"The mail server has taken no mail since {since}: {waits}.",
-            page="/",
+            alert=f"The mail server has taken no mail since {since}: {_waits(trouble)}.",
+            page=MAIL_PAGE,
             alarm=True,
         )
-        await self._telling.tell(message, [self._telling.organisation], now)
+
+    def _paused(self, trouble: MailTrouble) -> Message:
+        since = self._telling.instant(trouble.since)
+        return Message(
+            key=f"mail paused:{trouble.since:%Y-%m-%dT%H}",
+            about="mail",
+            subject="Mail is paused: many notices were refused alike",
+            paragraphs=(
+                f"Since {since} no notice is handed over, and {_waits(trouble)}: many were refused alike, at several "
+                "domains, so the trouble is on our side, such as a filter or a block list. No contact is held to have "
+                "refused. Have it mended; then let mail go on, on the page below. By itself, one message is tried "
+                "after a while.",
+            ),
+            alert=f"Mail is paused since {since}, as many notices were refused alike: {_waits(trouble)}.",
+            page=MAIL_PAGE,
+            alarm=True,
+        )
 
     async def _read(self, what: Callable[[Session], Found]) -> Found:
         def read() -> Found:
@@ -153,6 +176,11 @@ class News:
     def _note(self, of: type[Answer] | type[Proposal], ids: Sequence[UUID], now: datetime) -> None:
         with self._database.writing() as session:
             note_raised(session, of, ids, now)
+
+
+def _waits(trouble: MailTrouble) -> str:
+    notices = counted(trouble.notices, "notice")
+    return f"{notices} of {counted(trouble.cases, 'case')} {'waits' if trouble.notices == 1 else 'wait'} for it"
 
 
 def _opened(case: NewCase) -> Message:

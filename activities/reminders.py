@@ -25,6 +25,7 @@ from ledger.append import append
 from ledger.entries import AcknowledgementAsked, DecisionAsked, ReminderSent
 from mail.alerts import Alerts
 from mail.compose import utc_instant
+from mail.delivery_states import ARRIVED
 from mail.facts import Mailbox
 from mail.handover import Accepted, DeliveryDeferred, Envelope, OutcomeUnknown, Rejected
 from mail.plain import compose_plain_mail
@@ -35,7 +36,7 @@ from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Du
 from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_internal, raise_unknown, raised_since
 from records.offers import note_silence, unanswered
-from records.outbox import ARRIVED, NoticeWriter
+from records.outbox import NoticeWriter
 from records.responsible import Step
 from records.withholding import alone
 
@@ -272,11 +273,13 @@ class ReminderActivities(ReminderContract):
 
     def _escalate(self, case_id: UUID, now: datetime, since: datetime | None) -> Raised:
         with self._database.writing() as session:
+            failed = raise_contacts(session, case_id, now)
             raised = Raised(
                 duties=raise_duties(session, case_id, now),
                 internal=raise_internal(session, case_id, now),
-                contacts=raise_contacts(session, case_id, now),
+                contacts=failed.lines,
                 unknown=raise_unknown(session, case_id, now),
+                came_back=failed.came_back,
             )
             return raised_since(session, case_id, since) if since else raised
 

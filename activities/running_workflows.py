@@ -12,8 +12,9 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from mail.handover import DeliveryDeferred, MailServerUnavailable, OutcomeUnknown
+from mail.handover import MailServerUnavailable
 from models import identifiers
+from records.mail_state import MailIsPaused
 from records.overlooked import IdRange
 from records.troubles import WORKFLOW_STUCK, failing_activity
 
@@ -23,7 +24,7 @@ BATCH = "notice-batch"
 _PROBLEMS = "TemporalReportedProblems IN ('category=WorkflowTaskFailed', 'category=WorkflowTaskTimedOut')"
 """What a server from version 1.30 on says of a workflow whose task has failed several times in a row."""
 
-_SHOWN_ON_THE_BATCH = {MailServerUnavailable.code, DeliveryDeferred.code, OutcomeUnknown.code}
+_SHOWN_ON_THE_BATCH = {MailServerUnavailable.code, MailIsPaused.code}
 """Failures that a batch of notices keeps as its own trouble."""
 
 

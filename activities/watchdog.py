@@ -33,6 +33,7 @@ from mail.handover import MailServerUnavailable
 from models import identifiers
 from models.errors import InvalidInput
 from models.tables import Batch
+from records.bounces import unraised_bounces
 from records.ends import Rules, note_ends, open_end, unseen_ends
 from records.handed_over import erase_due
 from records.overlooked import (
@@ -150,7 +151,8 @@ class WatchdogActivities(WatchdogContract):
         await self._news.tell(before, now())
         async with beating(LONGEST_HANDOVER):
             await self._letters.send_due(now)
-        await self._raise_overdue(suspects.overdue)
+        came_back = await asyncio.to_thread(self._came_back, before)
+        await self._raise_overdue(tuple(dict.fromkeys((*suspects.overdue, *came_back))))
         return Swept(
             restarted=len(restarts),
             stuck=len(raised),
@@ -159,6 +161,10 @@ class WatchdogActivities(WatchdogContract):
             handed_on=handed_on,
             opened=opened,
         )
+
+    def _came_back(self, before: datetime) -> Sequence[UUID]:
+        with self._database.reading() as session:
+            return unraised_bounces(session, before, self._bounds.suspicious)
 
     async def _open_ends(self, now: datetime) -> int:
         """Open the case of each agreement whose end nobody has seen to; return how many there are.

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlmodel import Session, col, insert, select
+from sqlmodel import Session, col, insert, select, update
 
 from agreements.life import standing_changes
 from agreements.references import unreadable_csv
@@ -28,7 +28,7 @@ from models.defaults import Defaults
 from models.enums import ContactRole
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from models.grouping import grouped
-from models.tables import Agreement, AgreementContact
+from models.tables import Agreement, AgreementContact, Case, Duty, Notice
 from terms.catalogue import Catalogue
 from terms.internal import NO_LEAD_TIMES, LeadTimes
 from terms.limits import STANDARD_DEFAULTS
@@ -134,6 +134,7 @@ def import_agreements(
         _keep(session, new, now)
         for row in changed:
             _replace(session, row)
+        _note_undelivered(session, [identifiers.agreement_id(row.reference) for row in changed], now)
         sha256 = store(session, text.encode(), "text/csv", now)
         append(session, *_events([*new, *changed], sha256, actor, now))
     touched = [identifiers.agreement_id(row.reference) for row in (*new, *changed)]
@@ -427,6 +428,20 @@ def _replace(session: Session, row: AgreementRow) -> None:
     for former in kept.values():
         former.rank = FORMER
         session.add(former)
+
+
+def _note_undelivered(session: Session, agreements: Sequence[UUID], now: datetime) -> None:
+    """Note on the open cases with notices that were not given under some agreements that there may be new contacts.
+
+    The watchdog hands it on, and what could not be given is planned anew.
+    """
+    not_given = (
+        select(Notice.case_id)
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .where(col(Duty.agreement_id).in_(agreements), col(Notice.given_at).is_(None), col(Notice.dropped).is_(False))
+    )
+    still_open = col(Case.id).in_(not_given), col(Case.closed_at).is_(None)
+    session.execute(update(Case).where(*still_open).values(changed_at=now))
 
 
 def _events(rows: Sequence[AgreementRow], sha256: str, actor: str, now: datetime) -> list[AgreementImported]:

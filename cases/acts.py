@@ -325,7 +325,7 @@ class ConfirmDone(Act):
 
 
 class SendAgain(Act):
-    """Send a notice once more of which nobody can say whether it arrived: the same message, to the same contact."""
+    """Send a notice once more of which nobody can say whether it arrived, or that its contacts did not take."""
 
     done_says = "They are sent once more."
     stands_alone = False

@@ -121,7 +121,9 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
                     next_step="Record that it was done, with the proof.",
                 )
         case SendAgain(clause=clause):
-            _check_undecided(clause, state)
+            if state.summary.undelivered == 0:
+                _check_undecided(clause, state)
+            _check_clause(clause, state)
         case Vouch(clause=clause, arrived_at=arrived_at):
             _check_undecided(clause, state)
             if problem := check_instant("arrived_at", arrived_at, now):

@@ -118,8 +118,9 @@ class CaseSummary(Message):
 
     ``lacking_notices`` counts LEAs told without every element; ``unacknowledged`` those that have not answered;
     ``undecided`` messages of which nobody can say whether they arrived, and which wait for a person's decision;
-    ``due_instants`` are the distinct due instants of open duties, the earliest first, ``internal_instants`` those of
-    their internal dates that nobody was told had passed; ``elapses_at`` is the first at
+    ``undelivered`` notices that their contacts did not take; ``due_instants`` are the distinct due instants of open
+    duties, the earliest first, ``internal_instants`` those of their internal dates that nobody was told had passed;
+    ``elapses_at`` is the first at
     which the passing of time itself ends a duty. ``unsettled_holders`` are those of the data from which something is
     awaited, and ``holders_at`` is when one of them is to be written to next. ``computing`` is whether something
     recorded is not yet in these figures.
@@ -131,6 +132,7 @@ class CaseSummary(Message):
     lacking_notices: int = 0
     unacknowledged: int = 0
     undecided: int = 0
+    undelivered: int = 0
     due_instants: tuple[datetime, ...] = ()
     internal_instants: tuple[datetime, ...] = ()
     elapses_at: datetime | None = None

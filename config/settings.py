@@ -75,6 +75,12 @@ _Issuer = Annotated[
 ]
 
 
+_LMTP_SAYS = "it must be a loopback address with a port, such as 127.0.0.1:2424, or the path of a socket"
+
+LONGEST_RETURN_NAME = 15
+"""How much of the 64 octets of a local part (RFC 5321, 4.5.3.1.1) the token of a return path and its ``+`` leave."""
+
+
 class _Part(BaseModel):
     """One group of settings; a misspelt one is refused."""
 
@@ -121,6 +127,41 @@ class Smtp(_Part):
                 "notices never leave this machine without encryption; set security to starttls or tls, "
                 "or hand them to a mail server on this machine"
             )
+        return self
+
+
+class Bounces(_Part):
+    """Where what comes back about notices is read; without an address, nothing is.
+
+    ``address`` is where notices return to, as ``bounces@example.org``: mail for ``bounces+ANYTHING@example.org`` has to
+    arrive at the mailbox (``imap_…``), or be handed over by the local mail server (``lmtp``: a loopback address such as
+    ``127.0.0.1:2424``, or the path of a socket). Providers that send events instead sign them: SendGrid with a key of
+    which the public half is given, Mailgun with a shared one, Amazon SES through one SNS topic, whose certificate is
+    fetched from Amazon unless a file holds it.
+    """
+
+    address: _Address | None = None
+    imap_host: str | None = None
+    imap_port: int = Field(default=993, ge=1, le=65535)
+    imap_security: Literal["none", "starttls", "tls"] = "tls"
+    imap_ca_file: Path | None = None
+    imap_username: str = ""
+    imap_password: SecretStr = SecretStr("")
+    imap_folder: str = "INBOX"
+    lmtp: Annotated[str, _shaped(r"(127\.0\.0\.1|localhost):\d{1,5}|/.+", _LMTP_SAYS)] | None = None
+    sendgrid_public_key: str | None = None
+    mailgun_signing_key: SecretStr | None = None
+    ses_topic: str | None = None
+    ses_certificate: Path | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Bounces:
+        if self.address is None and (self.imap_host or self.lmtp):
+            raise ValueError("what is read from a mailbox or by LMTP came to an address: give that")
+        if self.address and len(self.address.partition("@")[0]) > LONGEST_RETURN_NAME:
+            raise ValueError(f"before its @ the address has at most {LONGEST_RETURN_NAME} characters, as tokens follow")
+        if self.imap_host and self.imap_security == "none" and not is_loopback(self.imap_host):
+            raise ValueError("a password is never sent without encryption; set imap_security to starttls or tls")
         return self
 
 
@@ -210,6 +251,7 @@ class Settings(BaseSettings):
     """The ``temporal`` command that the local environment starts, if not the one it finds by itself."""
 
     smtp: Smtp = Smtp()
+    bounces: Bounces = Bounces()
     dkim: tuple[DkimKey, ...] = ()
     """Keys to sign mail with, as ``[{"selector": "s1", "key_file": "/etc/duenotice/dkim.pem"}]``."""
     organisation: Organisation = _FICTIONAL
@@ -252,6 +294,10 @@ class Settings(BaseSettings):
     """How many hours after a notice its LEA is asked to acknowledge it."""
     unknown_resends: int = Field(default=3, ge=0, le=20)
     """How often a notice is sent again of which nobody can say whether it arrived, before a person decides."""
+    pause_after_refusals: int = Field(default=5, ge=3, le=200)
+    """So many refusals that are alike in one batch, for several domains, pause mail: the trouble is the sender's."""
+    pause_minutes: int = Field(default=60, ge=1, le=1440)
+    """After how long a pause of mail is probed by one message."""
     deputy_share: float = Field(default=0.7, gt=0, le=1)
     """From which part of the time of a notice, or of a holder of data, on the deputy, too, is told of it."""
     leaves_soon_hours: int = Field(default=24, ge=1, le=168)

@@ -27,12 +27,14 @@ from models.enums import (
     AgreementChangeKind,
     Authentication,
     BatchStatus,
+    BounceEffect,
     ContactRole,
     DutyStatus,
     EndedBy,
     HolderAnswerKind,
     HolderMail,
     NoticeKind,
+    ReportKind,
     Role,
     SignatureIntegrity,
     Told,
@@ -605,14 +607,17 @@ class CaseClosed(CaseEvent):
 
     Attributes:
         duties: how many ended how: by verdict, or by status where there is none.
+        reopened_at: when it had last been reopened, where it was closed before.
     """
 
     kind = "case_closed"
     duties: dict[str, int]
+    reopened_at: IfAny[datetime | None] = None
 
     @property
     def key(self) -> str:
-        return f"case-closed:{self.case_id}"
+        again = f":{self.reopened_at.isoformat()}" if self.reopened_at else ""
+        return f"case-closed:{self.case_id}{again}"
 
 
 # What people do in a case
@@ -814,11 +819,39 @@ class DeliveryEvent(CaseEvent):
         return f"{self.kind}:{self.attempt.delivery}:{self.attempt.attempt}"
 
 
-class NoticeGiven(DeliveryEvent):
-    """A contact's mail server accepted a notice.
+class ReplyEvent(DeliveryEvent):
+    """A mail server answered for good about a message.
 
     Attributes:
         code: its reply code (RFC 5321, 4.2).
+        status: its enhanced status code (RFC 3463), where it gave one.
+        reply_sha256: the SHA-256 of its words, which are kept sealed with the delivery, since they may name somebody.
+    """
+
+    code: int
+    status: IfAny[str | None] = None
+    reply_sha256: IfAny[str | None] = None
+
+
+class AcceptedEvent(ReplyEvent):
+    """A mail server took a message.
+
+    Attributes:
+        queue_id: the server's own name for the message, where its words give one away.
+        tls_version: how the connection was protected, as ``TLSv1.3``; left out for a server on the same machine that is
+            spoken to in clear.
+        tls_certificate: whom the server's certificate named.
+    """
+
+    queue_id: IfAny[str | None] = None
+    tls_version: IfAny[str | None] = None
+    tls_certificate: IfAny[str | None] = None
+
+
+class NoticeGiven(AcceptedEvent):
+    """A contact's mail server accepted a notice.
+
+    Attributes:
         duty: the duty that the notice is about.
         clause: the clause that sets it.
         due_at: when it was due, or None where no clock ran.
@@ -829,7 +862,6 @@ class NoticeGiven(DeliveryEvent):
     """
 
     kind = "notice_given"
-    code: int
     duty: UUID
     clause: str
     due_at: datetime | None
@@ -862,26 +894,34 @@ class FurtherDutyPerformed(DeliveryEvent):
         return f"{super().key}:{self.duty}"
 
 
-class CopyGiven(DeliveryEvent):
-    """The mail server of somebody whom the agreement wants copied accepted a notice; that performs nothing.
-
-    Attributes:
-        code: its reply code (RFC 5321, 4.2).
-    """
+class CopyGiven(AcceptedEvent):
+    """The mail server of somebody whom the agreement wants copied accepted a notice; that performs nothing."""
 
     kind = "copy_given"
-    code: int
 
 
-class DeliveryRejected(DeliveryEvent):
+class DeliveryRejected(ReplyEvent):
     """A contact's mail server refused a notice for good.
 
     Attributes:
-        code: its reply code (RFC 5321, 4.2).
+        disregarded: whether it counts for nothing, since mail was paused as many such refusals were alike.
     """
 
     kind = "delivery_rejected"
-    code: int
+    disregarded: IfAny[bool | None] = None
+
+
+class DeliveryDeferred(DeliveryEvent):
+    """A contact's mail server does not take a notice now; told once, however often it is tried again.
+
+    Attributes:
+        code: its reply code (RFC 5321, 4.2), where it gave one.
+        status: its enhanced status code (RFC 3463), where it gave one.
+    """
+
+    kind = "delivery_deferred"
+    code: IfAny[int | None] = None
+    status: IfAny[str | None] = None
 
 
 class DeliveryUnknown(DeliveryEvent):
@@ -896,27 +936,154 @@ class DeliveryPassedOver(DeliveryEvent):
     kind = "delivery_passed_over"
 
 
-class DeliveryBounced(DeliveryEvent):
-    """A notice that was accepted came back."""
-
-    kind = "delivery_bounced"
-
-
-class DeliveryTroubled(CaseEvent):
-    """Something holds the notices of a batch back.
+class DeliveryReported(DeliveryEvent):
+    """Something came back about a message that had been handed over.
 
     Attributes:
-        batch_id: the batch.
-        trouble: what it is, by its error's code.
+        report_id: names the report, however often it comes.
+        report: what became of the message.
+        of_contact: whether it is about the contact that it was for; one that is not changes nothing.
+        status: the enhanced status code (RFC 3463), where it gives one.
+        via: the way it came: a mailbox, LMTP, a file, or the provider that signed it.
+        report_sha256: the report itself.
     """
 
-    kind = "delivery_troubled"
-    batch_id: Subject[UUID]
-    trouble: str
+    kind = "delivery_reported"
+    report_id: Apart[UUID]
+    report: ReportKind
+    of_contact: bool
+    status: str | None
+    via: str
+    report_sha256: Apart[str]
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        return (*super().artifacts, self.report_sha256)
 
     @property
     def key(self) -> str:
-        return f"delivery-troubled:{self.batch_id}:{self.trouble}:{self.at.isoformat()}"
+        return f"{self.kind}:{self.report_id}"
+
+
+class DeliveryBounced(DeliveryReported):
+    """A message that was handed over came back.
+
+    Attributes:
+        effect: what that meant for its notice.
+    """
+
+    kind = "delivery_bounced"
+    effect: BounceEffect
+
+
+class DutyReopened(CaseEvent):
+    """A duty is owed again: the notice that had performed it came back, and reached nobody.
+
+    Attributes:
+        duty_id: the duty.
+        clause: the clause that sets it.
+        due_at: when it is due, or None where no clock ran.
+        notice_id: the notice that came back.
+        report_id: the report that says so.
+        performed_at: when it had been recorded as performed.
+        verdict: what had been recorded of that.
+        performed_instead_at: when the same notice reached another contact, which performed it then.
+        verdict_instead: how that met it.
+    """
+
+    kind = "duty_reopened"
+    duty_id: Subject[UUID]
+    clause: str
+    due_at: datetime | None
+    notice_id: UUID
+    report_id: UUID
+    performed_at: datetime
+    verdict: Verdict | None
+    performed_instead_at: IfAny[datetime | None] = None
+    verdict_instead: IfAny[Verdict | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"duty-reopened:{self.duty_id}:{self.report_id}"
+
+
+class CaseReopened(CaseEvent):
+    """A case that was closed goes on: a notice of it came back.
+
+    Attributes:
+        closed_at: when it had been closed.
+    """
+
+    kind = "case_reopened"
+    closed_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"case-reopened:{self.case_id}:{self.closed_at.isoformat()}"
+
+
+class MailEvent(Event):
+    """Something happened to mail as a whole."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.at.isoformat()}"
+
+
+class MailServerAway(MailEvent):
+    """The mail server takes no mail: told once, however often it is tried.
+
+    Attributes:
+        trouble: what it is, by its error's code.
+    """
+
+    kind = "mail_server_away"
+    trouble: str
+
+
+class MailServerBack(MailEvent):
+    """The mail server answers again.
+
+    Attributes:
+        away_since: since when it had taken no mail.
+    """
+
+    kind = "mail_server_back"
+    away_since: datetime
+
+
+class MailPaused(MailEvent):
+    """Many refusals in one batch were alike, for several domains: nothing more is handed over for now.
+
+    Their contacts are not held to have refused: each is tried again.
+
+    Attributes:
+        batch_id: the batch in which that was seen.
+        code: the reply code of each (RFC 5321, 4.2).
+        status: the enhanced status code of each (RFC 3463), where there was one.
+        refusals: how many there were.
+        domains: to how many domains.
+        probe_at: when one message is tried, unless a person resumes before.
+    """
+
+    kind = "mail_paused"
+    batch_id: Subject[UUID]
+    code: int
+    status: str | None
+    refusals: int
+    domains: int
+    probe_at: datetime
+
+
+class MailResumed(MailEvent):
+    """Mail goes on after a pause, by a person's word or since one message was taken.
+
+    Attributes:
+        paused_at: since when it had been paused.
+    """
+
+    kind = "mail_resumed"
+    paused_at: datetime
 
 
 # What people are told of

@@ -62,6 +62,16 @@ class SmtpTransport:
         """Close every connection."""
         await self.close()
 
+    @property
+    def connections(self) -> int:
+        """How many connections there are, besides those that only wait for an answer that is long in coming."""
+        return self._server.connections
+
+    @property
+    def most_under_way(self) -> int:
+        """How many messages can be under way at once: one over each connection, those that only wait included."""
+        return self._server.connections + self._server.waiting
+
     async def send(self, raw: bytes, envelope: Envelope, *, begun: Begun = _nothing) -> SendResult:
         """Hand one message to the server for one recipient, and return what it answered.
 

@@ -143,19 +143,76 @@ class BatchStatus(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """What became of one notice to one contact; ``unknown`` is a connection lost after DATA."""
+    """What became of one notice to one contact; ``mail.delivery_states`` says what each leads to, and by what."""
 
     RESERVED = "reserved"
+    """It has a place in the outbox and a message; nothing of it was handed over."""
+    UNDER_WAY = "under_way"
+    """Its content is being handed over: if the worker stops now, nobody can say whether it arrived."""
+    UNDER_WAY_AGAIN = "under_way_again"
+    """The same, of a message that may have arrived before."""
+    DEFERRED = "deferred"
+    """Its mail server does not take it now; it is tried again at a moment of its own."""
     PASSED_OVER = "passed_over"
-    """Its mail server put it off so often that the next contact's turn came; it is tried again after the others."""
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
+    """Its turn comes once it is nobody else's: it was deferred again and again, or is to be told after all."""
     UNKNOWN = "unknown"
+    """The connection was lost, or the worker stopped, after its content: nobody can say whether it arrived."""
+    ACCEPTED = "accepted"
+    """The mail server took it."""
+    REJECTED = "rejected"
+    """The mail server refused it for good."""
+    DELIVERED = "delivered"
+    """A report says that it reached the mailbox."""
+    ACKNOWLEDGED = "acknowledged"
+    """Its reader confirmed it by its link."""
     VOUCHED = "vouched"
     """A person vouches that it arrived; its mail server never said so."""
     BOUNCED = "bounced"
+    """It was accepted and came back."""
     DROPPED = "dropped"
     """It never left: what it says was no longer so when its turn came."""
+
+
+class ReportKind(StrEnum):
+    """What came back about a message that had been handed over, whoever said it and in whatever form."""
+
+    FAILED = "failed"
+    """It was not delivered, and is not tried again (RFC 3464, 2.3.3)."""
+    DELAYED = "delayed"
+    """It was not delivered yet, and is tried again."""
+    DELIVERED = "delivered"
+    """It was delivered to the mailbox; nobody need have read it."""
+    RELAYED = "relayed"
+    """It was handed on to a server that reports nothing."""
+    EXPANDED = "expanded"
+    """It was handed on to the members of a list."""
+    COMPLAINT = "complaint"
+    """Its reader called it spam (RFC 5965)."""
+    AUTO_REPLY = "auto_reply"
+    """A machine answered it, as where somebody is out of office (RFC 3834): neither a bounce nor an answer."""
+    UNCLEAR = "unclear"
+    """Something came back that no program understands: a person reads it."""
+
+
+class BounceEffect(StrEnum):
+    """What it meant for its notice that a message came back."""
+
+    REOPENED = "reopened"
+    """The notice was not given after all: the duties that it had performed are owed again."""
+    NOT_GIVEN = "not_given"
+    """Nothing had been given by it yet."""
+    ANOTHER_STANDS = "another_stands"
+    """The notice reached another contact too."""
+    ANSWERED = "answered"
+    """The party told has answered the notice, so it has it."""
+    VOUCHED = "vouched"
+    """A person had said that it arrived, and that stands."""
+    EFFECTIVE_WHEN_SENT = "effective_when_sent"
+    """By the agreement's terms an e-mail takes effect when it is sent."""
+    COPY = "copy"
+    """It was a copy, which performs nothing."""
+    SETTLED_BEFORE = "settled_before"
+    """What became of this attempt was known, or another one arrived since."""
 
 
 class Way(StrEnum):

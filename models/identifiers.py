@@ -78,6 +78,11 @@ def letter_id(act: UUID, contact: UUID | None = None) -> UUID:
     return _derived("letter", act, contact)
 
 
+def report_id(source: str) -> UUID:
+    """One report of what became of a message, by what its sender calls it."""
+    return _derived("delivery-report", source)
+
+
 def plain_mail_id(key: str) -> UUID:
     """One message that is no notice, named by what it is about."""
     return _derived("plain-mail", key)

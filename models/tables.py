@@ -29,6 +29,7 @@ from models.enums import (
     Party,
     PerformedBy,
     ProposalKind,
+    ReportKind,
     Role,
     Told,
     Verdict,
@@ -215,7 +216,7 @@ class Case(SQLModel, table=True):
     somebody outside opened it, of which nobody here was told yet.
 
     Where it is about one clause of the event alone, ``clause`` names it, and ``occurrence`` which one of a duty that
-    recurs.
+    recurs. One that had been closed was ``reopened_at`` the last time that a notice of it came back.
     """
 
     __tablename__ = "duenotice_case"
@@ -252,6 +253,7 @@ class Case(SQLModel, table=True):
     deputy_id: UUID | None = Field(default=None, foreign_key="account.id")
     undecided: bool = False
     untold: bool = False
+    reopened_at: datetime | None = _instant_or_none()
 
 
 class CaseAct(SQLModel, table=True):
@@ -360,7 +362,8 @@ class Duty(SQLModel, table=True):
     ``lacking`` is what its notice said would follow; ``waits_for`` what is required at once and missing, so that it
     cannot be performed yet: ``needed_count`` of it is for people to give, who were told so ``needed_told`` times.
     ``performed_under`` is the approved proposal on whose word it was performed by other means;
-    None where the engine performed it.
+    None where the engine performed it. It was last ``reopened_at`` an instant at which the notice that had performed it
+    came back.
 
     ``internal_due_at`` is when the installation itself wants it done, ``internal_why`` how that was counted: it is no
     law, and only lists and reminders go by it. ``internal_raised_at`` is when people were last told that it had passed.
@@ -407,6 +410,7 @@ class Duty(SQLModel, table=True):
     needed_count: int = 0
     needed_told: int = 0
     escalated_at: datetime | None = _instant_or_none()
+    reopened_at: datetime | None = _instant_or_none()
 
 
 class UpcomingDuty(SQLModel, table=True):
@@ -513,10 +517,15 @@ class Delivery(SQLModel, table=True):
     """The outbox: one notice to one contact, reserved before the send, settled with the server's answer.
 
     Copies share the message, and so the Message-ID, of the contact they are copies for; one that arrived performs
-    nothing. ``tries`` counts how often it was put off, and since it is unknown, how often it stayed so; ``again_at`` is
-    when it is tried again. One that is unknown without such a moment waits for a person's decision, and ``vouched_by``
-    is who said that it arrived. ``raised_at`` is when it was raised to an officer that the contact refused it, or that
-    nobody knows.
+    nothing. ``attempts`` counts how often a mail server was asked to take it, ``attempted_at`` is when last. ``tries``
+    counts how often it was put off, and since it is unknown, how often it stayed so; ``again_at`` is when it is tried
+    again. One that is unknown without such a moment waits for a person's decision, and ``vouched_by`` is who said that
+    it arrived. ``raised_at`` is when it was raised to an officer that the contact refused it, or that nobody knows.
+
+    ``answer`` is what the server said that took it or refused it, which may name somebody; ``reply_code`` and
+    ``reply_status`` are the numbers of that (RFC 5321, 4.2; RFC 3463), ``queue_id`` the server's own name for the
+    message, and ``tls_version`` and ``tls_certificate`` how the connection was protected and whom the server's
+    certificate named.
     """
 
     __tablename__ = "delivery"
@@ -537,6 +546,52 @@ class Delivery(SQLModel, table=True):
     settled_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()
     answer: str | None = _sealed_or_none("delivery.answer")
+    reply_code: int | None = None
+    reply_status: str | None = None
+    queue_id: str | None = None
+    tls_version: str | None = None
+    tls_certificate: str | None = None
+
+
+class MailState(SQLModel, table=True):
+    """How mail goes on the whole, in one row, which is there once anything was amiss.
+
+    ``away_since`` is since when the mail server takes no mail at all. ``paused_at`` is when nothing more was handed
+    over, since too many refusals were alike, ``refused_code`` and ``refused_status``; at ``probe_at`` one message is
+    tried, unless a person resumes before. ``raised_at`` is when people were told of the pause.
+    """
+
+    __tablename__ = "mail_state"
+
+    id: int = Field(primary_key=True)
+    away_since: datetime | None = _instant_or_none()
+    paused_at: datetime | None = _instant_or_none()
+    probe_at: datetime | None = _instant_or_none()
+    refused_code: int | None = None
+    refused_status: str | None = None
+    refusals: int = 0
+    raised_at: datetime | None = _instant_or_none()
+
+
+class DeliveryReport(SQLModel, table=True):
+    """What came back about one attempt to deliver, once: its id names it, however often and by whatever way it came.
+
+    ``of_contact`` is whether it is about the contact that the delivery was for; one that is not changes nothing.
+    ``status`` is an enhanced status code (RFC 3463), ``says`` what the mail server said, ``via`` the way it came.
+    """
+
+    __tablename__ = "delivery_report"
+
+    id: UUID = Field(primary_key=True)
+    delivery_id: UUID = Field(foreign_key="delivery.id", index=True)
+    attempt: int
+    kind: ReportKind = _word(ReportKind)
+    of_contact: bool
+    status: str | None = Field(default=None, max_length=12)
+    says: str | None = _sealed_or_none("delivery_report.says")
+    via: str = Field(max_length=20)
+    received_at: datetime = _instant()
+    report_sha256: str = Field(foreign_key="artifact.sha256")
 
 
 class LawEnforcementHold(SQLModel, table=True):

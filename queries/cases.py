@@ -117,6 +117,7 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
             waiting=summary.waiting_notices > 0,
             withheld=withheld > 0,
             undecided=summary.undecided > 0,
+            undelivered=summary.undelivered > 0,
         ),
         awaits_answer=not ended and kind.awaits_answer(state),
         own_acts=tuple(act.act_name() for act in kind.own_acts(state) if not (ended and act.keeps_clocks)),
@@ -128,12 +129,12 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
     )
 
 
-def _offered(*, ended: bool, waiting: bool, withheld: bool, undecided: bool) -> tuple[str, ...]:
+def _offered(*, ended: bool, waiting: bool, withheld: bool, undecided: bool, undelivered: bool) -> tuple[str, ...]:
     """The common acts for which a case's page has forms.
 
-    Nothing is withheld where no notice waits; what nobody knows is decided about wherever there is any.
+    Nothing is withheld where no notice waits; what nobody knows, or took, is decided about wherever there is any.
     """
-    decisions = (SendAgain, Vouch) if undecided else ()
+    decisions = (*((SendAgain,) if undecided or undelivered else ()), *((Vouch,) if undecided else ()))
     unfit = {*(() if waiting else (Withhold,)), *(() if waiting or withheld else (WithholdPastDue,))}
     alone = [act for act in COMMON_ACTS if act.stands_alone and act not in unfit]
     return tuple(act.act_name() for act in (*decisions, *(() if ended else alone)))

@@ -16,11 +16,20 @@ from agreements.due_dates import read_due_date, read_due_dates
 from cases.overdue import is_overdue
 from config.database import Database
 from ledger.artifacts import fetch
-from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind
+from mail.delivery_states import ARRIVED
+from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
-from models.tables import Agreement, AgreementContact, Batch, Delivery, DueDate, Duty, Letter, Notice
+from models.tables import Agreement, AgreementContact, Batch, Delivery, DeliveryReport, DueDate, Duty, Letter, Notice
 from queries.proposals import other_means_of
-from queries.views import CohortView, DeliveryView, DutyView, NoticeView, OtherMeansView, OverdueLetterView
+from queries.views import (
+    CohortView,
+    DeliveryView,
+    DutyView,
+    NoticeView,
+    OtherMeansView,
+    OverdueLetterView,
+    ReportView,
+)
 from records.notices import NOT_BEGUN
 from records.performing import performed_duties
 from terms.catalogue import Catalogue, load_catalogue
@@ -184,6 +193,7 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
         ),
         lambda row: row[0].notice_id,
     )
+    reports = _reports(session, of_these)
     views: dict[UUID, list[NoticeView]] = defaultdict(list)
     for notice, batch in rows:
         view = NoticeView(
@@ -197,7 +207,7 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
             released_by=batch.released_by,
             waited=batch.leaves_at != batch.planned_at,
             vouched=_vouched(deliveries[notice.id]),
-            deliveries=tuple(_delivery_view(*row) for row in deliveries[notice.id]),
+            deliveries=tuple(_delivery_view(*row, reports[row[0].id]) for row in deliveries[notice.id]),
         )
         for duty_id in performed_duties(notice):
             views[duty_id].append(view)
@@ -227,14 +237,28 @@ def _overdue_letters(session: Session, case_id: UUID) -> dict[UUID, list[Overdue
 
 def _vouched(deliveries: Sequence[tuple[Delivery, AgreementContact]]) -> bool:
     """Whether a notice is known to have arrived by a person's word alone; copies show nothing of that."""
-    told = {delivery.status for delivery, _ in deliveries if not delivery.is_copy}
-    return DeliveryStatus.VOUCHED in told and DeliveryStatus.ACCEPTED not in told
+    told = [delivery for delivery, _ in deliveries if not delivery.is_copy]
+    taken = any(delivery.status in ARRIVED and not delivery.vouched_by for delivery in told)
+    return any(delivery.vouched_by for delivery in told) and not taken
 
 
-def _delivery_view(delivery: Delivery, contact: AgreementContact) -> DeliveryView:
+def _reports(session: Session, of_these: ColumnElement[bool]) -> dict[UUID, list[DeliveryReport]]:
+    """What came back about the deliveries of some notices, in the order in which it came."""
+    rows = session.exec(
+        select(DeliveryReport)
+        .join(Delivery, col(Delivery.id) == col(DeliveryReport.delivery_id))
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .where(of_these)
+        .order_by(col(DeliveryReport.received_at), col(DeliveryReport.id))
+    )
+    return grouped(rows, lambda report: report.delivery_id)
+
+
+def _delivery_view(delivery: Delivery, contact: AgreementContact, reports: Sequence[DeliveryReport]) -> DeliveryView:
     return DeliveryView(
         contact_name=contact.name,
         contact_email=contact.email,
+        reports=tuple(ReportView(**report.model_dump(include=set(ReportView.model_fields))) for report in reports),
         **delivery.model_dump(include=set(DeliveryView.model_fields)),
     )
 

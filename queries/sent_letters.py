@@ -9,9 +9,9 @@ from sqlmodel import col, select
 
 from config.database import Database
 from ledger.artifacts import fetch
+from mail.delivery_states import ARRIVED
 from models.tables import Delivery
 from models.view import View
-from records.outbox import ARRIVED
 
 
 class SentLetter(View):

@@ -13,12 +13,17 @@ from mail.handover import DeliveryDeferred, MailServerUnavailable, OutcomeUnknow
 from models.enums import DeliveryStatus
 from models.tables import Batch, Case, Delivery, Notice
 from queries.views import TroubleView
+from records.mail_state import MailIsPaused
 from records.troubles import trouble_sentence
 from records.undecided import UndecidedMessages, undecided_by_clause
 
 TROUBLES = {
     MailServerUnavailable.code: "The mail server does not take mail, so these notices have not left; they are tried "
     "again every minute until it does.",
+    MailIsPaused.code: "Mail is paused: many notices were refused alike, at several domains, so the trouble is on our "
+    "side, such as a filter or a block list. These notices wait, and none of their contacts is held to have refused. "
+    "One message is tried after a while; once the cause is mended, anybody who may act lets mail go on at once, on the "
+    "page of what mail waits for.",
     DeliveryDeferred.code: "The mail server put some notices off. Each is tried again, every time a little later; once "
     "it was put off a few times, the LEA's next contact is told, if there is one. No other notice waits for them.",
     OutcomeUnknown.code: "The connection was lost while notices were being handed over; they are sent again a few "
@@ -46,18 +51,19 @@ def troubles_of(session: Session, case: Case) -> tuple[TroubleView, ...]:
 
 
 def _held_back(session: Session, case_id: UUID) -> Iterator[TroubleView]:
-    """Notices that the mail server has not taken: whole batches while it takes none, else those that it put off."""
-    none_taken = session.exec(
-        select(func.min(Batch.trouble_since), func.sum(Batch.size)).where(
-            Batch.case_id == case_id, Batch.trouble == MailServerUnavailable.code
-        )
-    ).one()
+    """Notices that did not leave: whole batches while no mail leaves at all, else those that were put off."""
+
+    def batches(trouble: str) -> tuple[datetime | None, int]:
+        which = Batch.case_id == case_id, Batch.trouble == trouble
+        return session.exec(select(func.min(Batch.trouble_since), func.sum(Batch.size)).where(*which)).one()
+
     # By status first: few are, and there is an index on it.
-    deferred = col(Delivery.status).in_((DeliveryStatus.RESERVED, DeliveryStatus.PASSED_OVER)) & (
-        (col(Delivery.status) == DeliveryStatus.RESERVED) | col(Notice.given_at).is_(None)
+    deferred = col(Delivery.status).in_((DeliveryStatus.DEFERRED, DeliveryStatus.PASSED_OVER)) & (
+        (col(Delivery.status) == DeliveryStatus.DEFERRED) | col(Notice.given_at).is_(None)
     )
     for code, (since, notices) in (
-        (MailServerUnavailable.code, none_taken),
+        (MailServerUnavailable.code, batches(MailServerUnavailable.code)),
+        (MailIsPaused.code, batches(MailIsPaused.code)),
         (DeliveryDeferred.code, _put_off(session, case_id, deferred)),
         (OutcomeUnknown.code, _put_off(session, case_id, col(Delivery.status) == DeliveryStatus.UNKNOWN)),
     ):

@@ -27,6 +27,7 @@ from models.enums import (
     Party,
     PerformedBy,
     ProposalKind,
+    ReportKind,
     Verdict,
 )
 from models.view import View
@@ -134,10 +135,29 @@ class CaseRow(View):
     troubled: bool
 
 
+class ReportView(View):
+    """What came back about one attempt to deliver: what it says became of the message, and in the server's words.
+
+    ``of_contact`` is whether it is about this contact; one that is not changes nothing.
+    """
+
+    id: UUID
+    kind: ReportKind
+    of_contact: bool
+    attempt: int
+    status: str | None
+    says: str | None
+    via: str
+    received_at: datetime
+    report_sha256: str
+
+
 class DeliveryView(View):
-    """One notice to one contact, with the server's answer and the message as sent.
+    """One notice to one contact, with the server's answer, the message as sent, and what came back about it.
 
     ``again_at`` is when it is tried again; ``vouched_by`` who said that it arrived, where the server did not.
+    ``reply_status`` is the enhanced status code of the answer, ``queue_id`` the server's own name for the message, and
+    ``tls_version`` and ``tls_certificate`` how the connection was protected, and whom the server's certificate named.
     """
 
     contact_name: str
@@ -149,7 +169,12 @@ class DeliveryView(View):
     vouched_by: str | None
     settled_at: datetime | None
     answer: str | None
+    reply_status: str | None
+    queue_id: str | None
+    tls_version: str | None
+    tls_certificate: str | None
     message_sha256: str
+    reports: tuple[ReportView, ...] = ()
 
 
 class OverdueLetterView(View):
@@ -218,9 +243,10 @@ class OtherMeansView(View):
 class DutyView(View):
     """One duty with its due instant and why it is due then.
 
-    ``by_other_means`` is set where people say that it was performed, and no notice of the engine did. ``due_local`` is
-    the due instant in the LEA's zone; ``overdue`` is computed at the moment of reading, as is whether it is
-    ``past_internal``, its internal date, and not overdue; ``suspendable`` is whether a
+    ``by_other_means`` is set where people say that it was performed, and no notice of the engine did. It was
+    ``reopened_at`` when the notice that had performed it came back. ``due_local`` is the due instant in the LEA's zone;
+    ``overdue`` is computed at the moment of reading, as is whether it is ``past_internal``, its internal date, and not
+    overdue; ``suspendable`` is whether a
     law-enforcement hold stops its clock; ``lacking`` holds the labels of what the LEA is still to be told,
     ``waits_for`` those of what is required at once and missing, so that it cannot be performed yet;
     ``overdue_letters`` tell the other side that it is overdue, the latest first, and perform nothing.
@@ -252,6 +278,7 @@ class DutyView(View):
     performed_by: PerformedBy
     waits_for: tuple[str, ...]
     performed_at: datetime | None
+    reopened_at: datetime | None
     verdict: Verdict | None
     by_other_means: OtherMeansView | None
     overdue: bool

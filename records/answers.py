@@ -38,6 +38,7 @@ from ledger.entries import (
     QuestionAsked,
     TerminationDeclared,
 )
+from mail.delivery_states import TO_ACKNOWLEDGE
 from mail.facts import checked_address, clean_block, clean_line
 from mail.links import LinkOfNotice
 from models import identifiers
@@ -45,8 +46,9 @@ from models.enums import DECISIONS, EXERCISES, AnswerKind, ContactRole, Delivery
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.grouping import grouped
 from models.phrases import day_words
-from models.tables import Agreement, AgreementContact, Answer, Case, DueDate, Duty, Letter, Notice
+from models.tables import Agreement, AgreementContact, Answer, Case, Delivery, DueDate, Duty, Letter, Notice
 from models.view import View
+from records.cases import note_change
 from records.offers import Offer, carry_out, offer_of, reasons_of, unanswered, words_of
 from records.open_links import ended_links
 from records.scope import clauses_of_agreement, require_case
@@ -360,6 +362,12 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
     acknowledged = [answer.notice_id for answer in named.values() if answer.kind in arrived]
     unsaid = col(Notice.acknowledged_at).is_(None)
     session.execute(update(Notice).where(col(Notice.id).in_(acknowledged), unsaid).values(acknowledged_at=now))
+    session.execute(
+        update(Delivery)
+        .where(col(Delivery.notice_id).in_(acknowledged), col(Delivery.status).in_(TO_ACKNOWLEDGE))
+        .where(col(Delivery.is_copy).is_(False))
+        .values(status=DeliveryStatus.ACKNOWLEDGED)
+    )
     decided = {answer.notice_id: answer for answer in named.values() if answer.kind in DECISIONS}
     session.execute(update(Notice).where(col(Notice.id).in_(decided)).values(decided_at=now))
     agreements = _agreements_of(session, decided)
@@ -767,6 +775,7 @@ def adopt_contact(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
         roles = _tried_first(session, case_id, agreement_id, clause)
         contact = _last_of_its_role(session, agreement_id, roles, answer.name, answer.email)
         session.add(contact)
+        note_change(session, case_id, now)
         append(
             session,
             ContactAdopted(

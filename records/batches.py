@@ -11,7 +11,8 @@ from cases.messages import BatchOutcome, SendBatch
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import NoticeReleased
-from models.enums import BatchStatus, DeliveryStatus
+from mail.delivery_states import FAILED
+from models.enums import BatchStatus
 from models.tables import Batch, Case, Delivery, Duty, Notice
 from records.outbox import drop_unwanted, still_to_send
 from records.performing import performed_duties
@@ -72,7 +73,7 @@ def finish_batch(session: Session, batch_id: UUID, now: datetime) -> BatchOutcom
         select(func.count())
         .select_from(Delivery)
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
-        .where(Notice.batch_id == batch_id, Delivery.status == DeliveryStatus.REJECTED)
+        .where(Notice.batch_id == batch_id, col(Delivery.status).in_(FAILED))
     ).one()
     unknown = undecided_of_batch(session, batch_id)
     return BatchOutcome(
@@ -86,6 +87,15 @@ def finish_batch(session: Session, batch_id: UUID, now: datetime) -> BatchOutcom
         ended_at=now,
         dates=given > 0 and _brings_about(session, batch),
     )
+
+
+def take_up_undelivered(session: Session, case_id: UUID, now: datetime) -> None:
+    """Let batches leave again of which something can be sent after all, as to a contact named since."""
+    ungiven = (col(Notice.given_at).is_(None), col(Notice.dropped).is_(False), col(Batch.status) == BatchStatus.SENT)
+    joined = select(Batch).join(Notice, col(Notice.batch_id) == col(Batch.id)).distinct()
+    for batch in session.exec(joined.where(Batch.case_id == case_id, *ungiven)).all():
+        if moments := still_to_send(session, batch.id):
+            batch.status, batch.again_at = BatchStatus.PUT_OFF, max(now, min(moments.values()))
 
 
 def _brings_about(session: Session, batch: Batch) -> bool:

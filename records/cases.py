@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select, update
 from cases.state import CaseSummary
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.entries import CaseClosed
+from ledger.entries import CaseClosed, CaseReopened
 from models.enums import BatchStatus, CaseStatus
 from models.tables import Batch, Case, Duty
 from records.keeping import note_keeping
@@ -55,9 +55,20 @@ def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
             actor=ENGINE,
             at=now,
             duties={f"{verdict or status}": count for status, verdict, count in verdicts},
+            reopened_at=case.reopened_at,
         ),
     )
     return summarise(session, case_id)
+
+
+def reopen_case(session: Session, case: Case, now: datetime) -> None:
+    """Let a closed case go on, with the evidence of it; its workflow is started anew, from what SQL knows."""
+    assert case.closed_at, "only a closed case is reopened"
+    append(session, CaseReopened(case_id=case.id, actor=ENGINE, at=now, closed_at=case.closed_at))
+    case.closed_at, case.reopened_at = None, now
+    if case.status is CaseStatus.CLOSED:
+        case.status = CaseStatus.OPEN
+    session.add(case)
 
 
 def note_change(session: Session, case_id: UUID, now: datetime) -> None:

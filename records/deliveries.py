@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias, assert_never
 from uuid import UUID
+from zlib import crc32
 
 from sqlmodel import Session, col, select
 
 from agreements.due_dates import StoredDueDate, read_due_dates
+from ledger import entries
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.entries import (
-    CaseEvent,
-    CopyGiven,
-    DeliveryPassedOver,
-    DeliveryRejected,
-    DeliveryTroubled,
-    DeliveryUnknown,
-    NoticeGiven,
-)
+from ledger.entries import CaseEvent, CopyGiven, DeliveryPassedOver, DeliveryRejected, DeliveryUnknown, NoticeGiven
+from mail.delivery_states import UNDER_WAY, WAITING, Happening, moved
 from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected, SendResult
 from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy
+from models.identifiers import sha256_hex
 from models.tables import AgreementContact, Batch, Delivery, Duty, Letter, Notice
 from records.duties import perform
+from records.mail_state import PauseRule, disregard, is_disregarded, note_answered, pause_if_alike
 from records.outbox import OutgoingMessage, attempt_of
 from records.performing import further_duty_event, perform_further
 
 PUT_OFF_MINUTES = (1, 2, 5, 10, 15, 30, 60)
 """After how many minutes a message that was put off is tried again, each time; the last one stays."""
+
+LAST_TRY_BEFORE_DUE = timedelta(minutes=1)
+"""How long before it is due a notice is tried once more that would be late by its own next moment."""
 
 TRIES_BEFORE_THE_NEXT_CONTACT = 4
 """How often a contact's mail server may defer a notice before the next contact is told: about eight minutes."""
@@ -47,72 +47,150 @@ class Handed:
     at: datetime
 
 
-def settle(session: Session, batch_id: UUID, handed: Sequence[Handed], now: datetime, *, unknown_resends: int) -> None:
-    """Write what the mail server answered into the outbox, with the evidence of it.
+@dataclass(frozen=True)
+class _Place:
+    """A delivery with everything that an answer about it changes."""
+
+    delivery: Delivery
+    notice: Notice
+    duty: Duty
+    batch: Batch
+
+
+def mark_under_way(session: Session, deliveries: Mapping[UUID, datetime]) -> set[UUID]:
+    """Note of some messages that their content begins to leave, each with when; return those that may leave.
+
+    One that was dropped meanwhile may not, as when people decided that its notice is not to be sent.
+    """
+    rows = session.exec(
+        select(Delivery, Notice.dropped)
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .where(col(Delivery.id).in_(deliveries))
+    )
+    marked = set()
+    for delivery, dropped in rows:
+        if not dropped and delivery.status in WAITING:
+            delivery.status = moved(delivery.status, Happening.HANDED_OVER)
+            _note_attempt(delivery, deliveries[delivery.id])
+            marked.add(delivery.id)
+    return marked
+
+
+def break_off(session: Session, batch_id: UUID, now: datetime, *, unknown_resends: int) -> None:
+    """Note of what was under way in a batch that nobody can say whether it arrived: whoever sent it has stopped.
+
+    It is sent again at once, unless that was so often that a person decides: its server may answer as well as ever.
+    """
+    rows = session.exec(
+        select(Delivery, Notice.case_id)
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .where(Notice.batch_id == batch_id, col(Delivery.status).in_(UNDER_WAY))
+        .order_by(col(Delivery.id))
+    ).all()
+    append(session, *(_lost(delivery, case_id, now, unknown_resends) for delivery, case_id in rows))
+    for delivery, _ in rows:
+        delivery.again_at = delivery.again_at and now
+
+
+def settle(session: Session, handed: Sequence[Handed], *, unknown_resends: int, pause: PauseRule) -> bool:
+    """Write what the mail server answered into the outbox, with the evidence of it; return whether mail is paused.
 
     A message of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides.
     """
-    batch = session.get_one(Batch, batch_id)
     outbox = _outbox(session, [item.outgoing.delivery_id for item in handed])
-    due_dates = read_due_dates(session, {duty.due_date_id for _, _, duty in outbox.values()})
-    events = [event for item in handed for event in _settle(session, batch, outbox, due_dates, item, unknown_resends)]
-    events += _note_trouble(batch, handed, now)
-    session.add(batch)
+    due_dates = read_due_dates(session, {place.duty.due_date_id for place in outbox.values()})
+    events: list[CaseEvent] = []
+    for item in handed:
+        events += _settle(session, outbox[item.outgoing.delivery_id], due_dates, item, unknown_resends)
+    answered = [item.at for item in handed if isinstance(item.answer, Accepted | Rejected | DeliveryDeferred)]
+    if answered:
+        note_answered(session, min(answered))
     append(session, *events)
+    refused = {
+        (outbox[item.outgoing.delivery_id].batch.id, item.answer.code, item.answer.status): item.at
+        for item in handed
+        if isinstance(item.answer, Rejected)
+    }
+    session.flush()
+    if any(isinstance(event, DeliveryRejected) and event.disregarded for event in events):
+        return True  # another worker has paused it meanwhile
+    return any(pause_if_alike(session, *alike, pause, at) for alike, at in refused.items())
 
 
-def _outbox(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, tuple[Delivery, Notice, Duty]]:
+def _outbox(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, _Place]:
     rows = session.exec(
-        select(Delivery, Notice, Duty)
+        select(Delivery, Notice, Duty, Batch)
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(Batch, col(Batch.id) == col(Notice.batch_id))
         .where(col(Delivery.id).in_(deliveries))
     )
-    return {delivery.id: (delivery, notice, duty) for delivery, notice, duty in rows}
+    return {row[0].id: _Place(*row) for row in rows}
 
 
 def _settle(
-    session: Session,
-    batch: Batch,
-    outbox: Mapping[UUID, tuple[Delivery, Notice, Duty]],
-    due_dates: Mapping[str, StoredDueDate],
-    handed: Handed,
-    unknown_resends: int,
+    session: Session, place: _Place, due_dates: Mapping[str, StoredDueDate], handed: Handed, unknown_resends: int
 ) -> list[CaseEvent]:
     """Write one answer into the outbox; the first acceptance by a contact performs the duty."""
-    outgoing, answer = handed.outgoing, handed.answer
-    delivery, notice, duty = outbox[outgoing.delivery_id]
-    attempt = attempt_of(delivery)
-    if isinstance(answer, DeliveryDeferred):
-        if not _defer(outgoing, delivery, notice, duty, handed.at, unknown_resends):
+    delivery, answer, at = place.delivery, handed.answer, handed.at
+    if delivery.status not in UNDER_WAY and not isinstance(answer, OutcomeUnknown):
+        _note_attempt(delivery, at)  # it was answered before its content left
+    if isinstance(answer, Accepted | Rejected | DeliveryDeferred):
+        place.batch.trouble = place.batch.trouble_since = None  # the server answers
+    match answer:
+        case Accepted():
+            return _accept(session, place, due_dates, answer, at)
+        case Rejected():
+            return [_reject(session, place, answer, at)]
+        case DeliveryDeferred():
+            return _defer(handed.outgoing, place, answer, at, unknown_resends)
+        case OutcomeUnknown():
+            return [_lost(delivery, place.notice.case_id, at, unknown_resends)]
+        case MailServerUnavailable():
+            delivery.status = moved(delivery.status, Happening.NOT_TAKEN)
             return []
-        return [DeliveryPassedOver(case_id=batch.case_id, actor=ENGINE, at=handed.at, attempt=attempt)]
-    if isinstance(answer, MailServerUnavailable):
-        _note_not_sent(delivery)
-        return []
-    if isinstance(answer, OutcomeUnknown):
-        if delivery.status is not DeliveryStatus.UNKNOWN:
-            delivery.status, delivery.tries = DeliveryStatus.UNKNOWN, 0
-        put_unknown_off(delivery, handed.at, unknown_resends)
-        return [DeliveryUnknown(case_id=batch.case_id, actor=ENGINE, at=handed.at, attempt=attempt)]
-    delivery.settled_at, delivery.answer, delivery.again_at = handed.at, f"{answer.code} {answer.text}", None
-    if isinstance(answer, Rejected):
-        delivery.status = DeliveryStatus.REJECTED
-        contact = session.get_one(AgreementContact, delivery.contact_id)
-        contact.failing_since = contact.failing_since or handed.at
-        session.add(contact)
-        return [DeliveryRejected(case_id=batch.case_id, actor=ENGINE, at=handed.at, attempt=attempt, code=answer.code)]
-    delivery.status = DeliveryStatus.ACCEPTED
-    if outgoing.copy:
-        return [CopyGiven(case_id=batch.case_id, actor=ENGINE, at=handed.at, attempt=attempt, code=answer.code)]
-    give(notice, duty, due_dates[duty.due_date_id], handed.at)
+        case _:
+            assert_never(answer)
+
+
+def _note_attempt(delivery: Delivery, at: datetime) -> None:
+    delivery.attempts, delivery.attempted_at = delivery.attempts + 1, at
+
+
+def _keep_reply(delivery: Delivery, answer: SendResult, at: datetime) -> None:
+    delivery.settled_at, delivery.again_at = at, None
+    delivery.answer = f"{answer.code} {answer.text}"
+    delivery.reply_code, delivery.reply_status = answer.code, answer.status
+
+
+def _accept(
+    session: Session, place: _Place, due_dates: Mapping[str, StoredDueDate], answer: Accepted, at: datetime
+) -> list[CaseEvent]:
+    delivery, notice, duty, batch = place.delivery, place.notice, place.duty, place.batch
+    delivery.status = moved(delivery.status, Happening.ACCEPTED)
+    _keep_reply(delivery, answer, at)
+    delivery.queue_id = answer.queue_id
+    if answer.tls:
+        delivery.tls_version, delivery.tls_certificate = answer.tls.version, answer.tls.certificate
+    attempt = attempt_of(delivery)
+    taken: dict[str, Any] = {
+        "case_id": batch.case_id,
+        "actor": ENGINE,
+        "at": at,
+        "attempt": attempt,
+        "code": answer.code,
+        "status": answer.status,
+        "reply_sha256": _reply_sha256(answer),
+        "queue_id": delivery.queue_id,
+        "tls_version": delivery.tls_version,
+        "tls_certificate": delivery.tls_certificate,
+    }
+    if delivery.is_copy:
+        return [CopyGiven(**taken)]
+    give(notice, duty, due_dates[duty.due_date_id], at)
     return [
         NoticeGiven(
-            case_id=batch.case_id,
-            actor=ENGINE,
-            at=handed.at,
-            attempt=attempt,
-            code=answer.code,
+            **taken,
             duty=duty.id,
             clause=duty.clause,
             due_at=duty.due_at,
@@ -121,22 +199,61 @@ def _settle(
             given=tuple(notice.given),
             lacking=tuple(notice.lacking),
         ),
-        *(further_duty_event(further, attempt, handed.at) for further in perform_further(session, notice, handed.at)),
+        *(further_duty_event(further, attempt, at) for further in perform_further(session, notice, at)),
     ]
 
 
-def _note_not_sent(delivery: Delivery) -> None:
-    """Nothing of this attempt left; what an earlier one may have brought stays unknown."""
-    if delivery.status is DeliveryStatus.RESERVED:
-        delivery.attempted_at = None
+def _reject(session: Session, place: _Place, answer: Rejected, at: datetime) -> CaseEvent:
+    """Note a refusal; one of those for which mail is paused says nothing of its contact."""
+    delivery = place.delivery
+    contact = session.get_one(AgreementContact, delivery.contact_id)
+    delivery.status = moved(delivery.status, Happening.REJECTED)
+    _keep_reply(delivery, answer, at)
+    contact.failing_since = contact.failing_since or at
+    disregarded = is_disregarded(session, answer.code, answer.status)
+    if disregarded:
+        disregard(delivery, contact)
+    return DeliveryRejected(
+        case_id=place.notice.case_id,
+        actor=ENGINE,
+        at=at,
+        attempt=attempt_of(delivery),
+        code=answer.code,
+        status=answer.status,
+        reply_sha256=_reply_sha256(answer),
+        disregarded=disregarded or None,
+    )
+
+
+def _reply_sha256(answer: SendResult) -> str:
+    return sha256_hex(f"{answer.code} {answer.text}".encode())
+
+
+def _lost(delivery: Delivery, case_id: UUID, at: datetime, unknown_resends: int) -> DeliveryUnknown:
+    if delivery.status is DeliveryStatus.UNDER_WAY:
+        delivery.tries = 0
+    delivery.status = moved(delivery.status, Happening.LOST)
+    put_unknown_off(delivery, at, unknown_resends)
+    return DeliveryUnknown(case_id=case_id, actor=ENGINE, at=at, attempt=attempt_of(delivery))
 
 
 def put_off(delivery: Delivery | Letter, at: datetime) -> datetime:
-    """Put a message off to a moment of its own, each time further away."""
+    """Put a message off to a moment of its own, each time further away, and up to a fifth later than that."""
     delivery.tries += 1
-    again_at = at + timedelta(minutes=PUT_OFF_MINUTES[min(delivery.tries, len(PUT_OFF_MINUTES)) - 1])
+    pause = timedelta(minutes=PUT_OFF_MINUTES[min(delivery.tries, len(PUT_OFF_MINUTES)) - 1])
+    again_at = _on_a_grid(at + pause + pause * _jitter(delivery), pause / 10)
     delivery.again_at = again_at
     return again_at
+
+
+def _jitter(delivery: Delivery | Letter) -> float:
+    """A part of a tenth, so that what was put off together does not all come back at once; always the same."""
+    return crc32(f"{delivery.id}:{delivery.tries}".encode()) / 2**32 / 10
+
+
+def _on_a_grid(at: datetime, step: timedelta) -> datetime:
+    """The next moment of a grid: those put off in one batch come back in a few groups, each in one go."""
+    return at + -(at - datetime.min.replace(tzinfo=UTC)) % step
 
 
 def put_unknown_off(delivery: Delivery | Letter, at: datetime, resends: int) -> None:
@@ -147,22 +264,31 @@ def put_unknown_off(delivery: Delivery | Letter, at: datetime, resends: int) -> 
 
 
 def _defer(
-    outgoing: OutgoingMessage, delivery: Delivery, notice: Notice, duty: Duty, at: datetime, unknown_resends: int
-) -> bool:
-    """Put a message off that its mail server does not take now; return whether the next contact is told instead.
+    outgoing: OutgoingMessage, place: _Place, answer: DeliveryDeferred, at: datetime, unknown_resends: int
+) -> list[CaseEvent]:
+    """Put a message off that its mail server does not take now, or let the next contact be told instead.
 
-    That is so once it was deferred a few times, and at once where the notice would be late by the next try.
+    That is so once it was deferred a few times, and at once where the notice would be late by the next try. Where
+    nobody else is left, it is tried once more just before it is due.
     """
-    _note_not_sent(delivery)
+    delivery, notice, duty = place.delivery, place.notice, place.duty
+    first = delivery.tries == 0
+    delivery.status = moved(delivery.status, Happening.DEFERRED)
     if delivery.status is DeliveryStatus.UNKNOWN:
         put_unknown_off(delivery, at, unknown_resends)
-        return False
+        return []
     again_at = put_off(delivery, at)
-    late = notice.kind is NoticeKind.NOTICE and duty.due_at is not None and again_at > duty.due_at
-    passed_over = outgoing.alternative and (late or delivery.tries >= TRIES_BEFORE_THE_NEXT_CONTACT)
-    if passed_over:
-        delivery.status = DeliveryStatus.PASSED_OVER
-    return passed_over
+    due_at = duty.due_at if notice.kind is NoticeKind.NOTICE else None
+    late = due_at is not None and again_at > due_at
+    envelope: dict[str, Any] = {"case_id": notice.case_id, "actor": ENGINE, "at": at, "attempt": attempt_of(delivery)}
+    if outgoing.alternative and (late or delivery.tries >= TRIES_BEFORE_THE_NEXT_CONTACT):
+        delivery.status = moved(delivery.status, Happening.PASSED_OVER)
+        return [DeliveryPassedOver(**envelope)]
+    if due_at and late and due_at - at > 2 * LAST_TRY_BEFORE_DUE:
+        delivery.again_at = due_at - LAST_TRY_BEFORE_DUE
+    reply = answer.reply
+    codes: dict[str, Any] = {"code": reply.code, "status": reply.status} if reply else {}
+    return [entries.DeliveryDeferred(**envelope, **codes)] if first else []
 
 
 def give(notice: Notice, duty: Duty, due_date: StoredDueDate, at: datetime) -> None:
@@ -178,17 +304,3 @@ def give(notice: Notice, duty: Duty, due_date: StoredDueDate, at: datetime) -> N
     complete = due_date.incomplete == "goes" or not set(due_date.at_once).intersection(notice.lacking)
     if duty.status is DutyStatus.RUNNING and duty.performed_by is PerformedBy.NOTICE and complete:
         perform(duty, at)
-
-
-def _note_trouble(batch: Batch, handed: Sequence[Handed], now: datetime) -> list[DeliveryTroubled]:
-    """Keep on the batch what holds its notices back, since when; it is cleared by the first acceptance."""
-    troubles = [item.answer for item in handed if isinstance(item.answer, MailServerUnavailable | OutcomeUnknown)]
-    if not troubles:
-        if any(isinstance(item.answer, Accepted) for item in handed):
-            batch.trouble = batch.trouble_since = None
-        return []
-    code = troubles[0].code
-    if batch.trouble == code:
-        return []
-    batch.trouble, batch.trouble_since = code, now
-    return [DeliveryTroubled(case_id=batch.case_id, actor=ENGINE, at=now, batch_id=batch.id, trouble=code)]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from config.personal_data import without_addresses
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import ContactEscalated, DutyEscalated, InternalDatePassed, UnknownEscalated
-from models.enums import TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind
-from models.tables import INTERNAL, Agreement, Batch, Delivery, Duty, Notice
-from records.outbox import FAILED
+from mail.delivery_states import FAILED
+from models.enums import TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind, ReportKind
+from models.tables import INTERNAL, Agreement, Batch, Delivery, DeliveryReport, Duty, Notice
 from records.undecided import UNDECIDED
 
 
@@ -24,14 +26,24 @@ class Raised:
     Attributes:
         duties: the LEAs whose duties are overdue, late or undelivered.
         internal: the LEAs whose duties are past their internal dates, and not overdue.
-        contacts: the LEAs of which a contact refused a notice.
+        contacts: the LEAs of which a contact refused a notice, or it came back, each with what the server said.
         unknown: the references of the agreements to which nobody can say whether a notice arrived.
+        came_back: whether any notice came back, which may have left a duty open that had been performed.
     """
 
     duties: list[str]
     internal: list[str]
     contacts: list[str]
     unknown: list[str]
+    came_back: bool = False
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """The contacts that refused a notice, or from which it came back: a line for each, and whether any came back."""
+
+    lines: list[str]
+    came_back: bool
 
 
 def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
@@ -110,8 +122,8 @@ def raise_internal(session: Session, case_id: UUID, now: datetime) -> list[str]:
     return [lea for _, lea in rows]
 
 
-def raise_contacts(session: Session, case_id: UUID, now: datetime) -> list[str]:
-    """Note each contact of a case that refused a notice and was not raised before; return the names of their LEAs."""
+def raise_contacts(session: Session, case_id: UUID, now: datetime) -> Refusals:
+    """Note each contact of a case that refused a notice, or from which it came back, and was not raised before."""
     rows = session.exec(
         select(Delivery, Agreement.lea_name)
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
@@ -130,7 +142,26 @@ def raise_contacts(session: Session, case_id: UUID, now: datetime) -> list[str]:
             )
         )
     append(session, *events)
-    return [lea for _, lea in rows]
+    return _refusals(session, rows)
+
+
+def _refusals(session: Session, rows: Sequence[tuple[Delivery, str]]) -> Refusals:
+    """The LEAs of deliveries that failed, each with what the mail server said of it, addresses left out."""
+    reports = session.exec(
+        select(DeliveryReport)
+        .where(col(DeliveryReport.delivery_id).in_([delivery.id for delivery, _ in rows]))
+        .where(DeliveryReport.kind == ReportKind.FAILED, col(DeliveryReport.of_contact))
+        .order_by(col(DeliveryReport.received_at))
+    )
+    came_back = {report.delivery_id: report.says or report.status for report in reports}
+    return Refusals(
+        [_refusal(lea, came_back.get(delivery.id) or delivery.answer) for delivery, lea in rows],
+        came_back=any(delivery.status is DeliveryStatus.BOUNCED for delivery, _ in rows),
+    )
+
+
+def _refusal(lea: str, said: str | None) -> str:
+    return f"{lea}: {without_addresses(said)}" if said else lea
 
 
 def raise_unknown(session: Session, case_id: UUID, now: datetime) -> list[str]:
@@ -180,7 +211,7 @@ def raised_since(session: Session, case_id: UUID, since: datetime) -> Raised:
         .order_by(in_order)
     )
     of_contacts = (
-        select(Agreement.lea_name, Agreement.reference, Delivery.status)
+        select(Delivery, Agreement.lea_name, Agreement.reference)
         .join(Duty, col(Duty.agreement_id) == col(Agreement.id))
         .join(Notice, col(Notice.duty_id) == col(Duty.id))
         .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
@@ -188,9 +219,11 @@ def raised_since(session: Session, case_id: UUID, since: datetime) -> Raised:
         .order_by(in_order)
     )
     deliveries = session.exec(of_contacts).all()
+    failed = _refusals(session, [(delivery, lea) for delivery, lea, _ in deliveries if delivery.status in FAILED])
     return Raised(
         duties=list(session.exec(of_duties)),
         internal=list(session.exec(of_internal)),
-        contacts=[lea for lea, _, status in deliveries if status in FAILED],
-        unknown=[reference for _, reference, status in deliveries if status is DeliveryStatus.UNKNOWN],
+        contacts=failed.lines,
+        unknown=[reference for delivery, _, reference in deliveries if delivery.status is DeliveryStatus.UNKNOWN],
+        came_back=failed.came_back,
     )

@@ -18,12 +18,13 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import fetch, store
 from ledger.entries import CaseEvent, ReplyHandedOver
+from mail.delivery_states import UNSETTLED
 from mail.handover import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected
 from models.enums import DeliveryStatus, Told
 from models.tables import AgreementContact, Answer, Letter
 from records.deliveries import Answer as ServerAnswer
 from records.deliveries import put_off, put_unknown_off
-from records.outbox import UNSETTLED, NoticeWriter
+from records.outbox import NoticeWriter
 from records.overdue_letters import drop, handed_over, is_still_to_tell, turn_to_the_next, write_overdue
 from records.replies import reopen, write_reply
 

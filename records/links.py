@@ -18,6 +18,7 @@ from config.database import Database
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import LinksMailed, LinksReplaced, LinksRevoked
+from mail.delivery_states import ARRIVED
 from mail.facts import Mailbox, clean_block
 from mail.links import LAST_GENERATION
 from mail.plain import compose_plain_mail
@@ -26,7 +27,7 @@ from models.enums import Party
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice
 from models.view import View
-from records.outbox import ARRIVED, NoticeWriter, contacts_to_tell
+from records.outbox import NoticeWriter, contacts_to_tell
 from records.scope import agreement_in_scope, require_case
 
 LONGEST_REASON = 2_000

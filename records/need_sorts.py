@@ -33,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy import select as select_columns
 from sqlmodel import col
 
+from mail.delivery_states import FAILED
 from models.columns import UtcDateTime
 from models.enums import AnswerKind, BatchStatus, DutyStatus
 from models.tables import (
@@ -54,7 +55,6 @@ from models.tables import (
     NotYetDecision,
     Proposal,
 )
-from records.outbox import FAILED
 from records.responsible import is_charge_of
 from records.troubles import NO_MAIL
 from records.undecided import UNDECIDED
@@ -82,6 +82,8 @@ class NeedKind(StrEnum):
     FACTS_SAID = "facts_said"
     """What districts said of their agreements, as that they expect to renew."""
     FAILING_CONTACTS = "failing_contacts"
+    CAME_BACK = "came_back"
+    """Duties that are owed again, since the notices that had performed them came back."""
     HOLDER_ANSWERS = "holder_answers"
     """What holders of data said instead of a certificate."""
     UNKNOWN = "unknown"
@@ -234,6 +236,7 @@ def _acts() -> tuple[Select[Any], ...]:
         _answers(NeedKind.NAMED_CONTACTS, AnswerKind.OTHER_CONTACT),
         _answers(NeedKind.FACTS_SAID, AnswerKind.FACT),
         _failing_contacts(),
+        _came_back(),
         _holder_answers(),
         _unknown(),
         _mail(),
@@ -352,6 +355,21 @@ def _failing_contacts() -> Select[Any]:
     )
 
 
+def _came_back() -> Select[Any]:
+    """Duties that are owed again, since the notices that had performed them came back, case by case."""
+    return (
+        _part(
+            NeedKind.CAME_BACK,
+            col(Duty.case_id),
+            until=_DUE,
+            since=func.min(Duty.reopened_at),
+            number=func.count(),
+        )
+        .where(col(Duty.status) == DutyStatus.RUNNING, col(Duty.reopened_at).is_not(None))
+        .group_by(col(Duty.case_id))
+    )
+
+
 def _holder_answers() -> Select[Any]:
     """Holders of data that said something instead of certifying its disposal, case by case."""
     return (
@@ -386,19 +404,18 @@ def _unknown() -> Select[Any]:
 
 
 def _mail() -> Select[Any]:
-    """That the mail server takes no mail, once for all cases, of which ``other`` counts those that wait for it."""
-    first = select_columns(col(Batch.case_id)).where(*NO_MAIL).order_by(col(Batch.due_at), col(Batch.id)).limit(1)
+    """That no mail leaves, once for all cases: ``other`` counts those that wait for it, ``word`` is why."""
     return (
         _part(
             NeedKind.MAIL,
-            subject=first.scalar_subquery(),
             until=func.min(Batch.due_at),
             since=func.min(Batch.trouble_since),
             number=func.sum(Batch.size),
             other=func.count(col(Batch.case_id).distinct()),
+            word=col(Batch.trouble),
         )
         .where(*NO_MAIL)
-        .having(func.count() > 0)
+        .group_by(col(Batch.trouble))
     )
 
 

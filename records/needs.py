@@ -22,8 +22,12 @@ from models.phrases import counted
 from models.tables import OPEN_PROPOSAL, Account, Case, Proposal
 from models.view import View
 from people.accounts import APPROVING, find_account_or_none, may_second
+from records.mail_state import MailIsPaused
 from records.need_sorts import Need, NeedKind, Reader, statements
 from records.responsible import Assignment, assignments, can_act
+
+MAIL_PAGE = "/mail"
+"""The page that shows how mail goes on the whole."""
 
 
 class NeedView(View):
@@ -137,7 +141,7 @@ def _view(
     kind = need.kind
     if kind is NeedKind.DRAFTS and not overdue and need.leaves_at and need.leaves_at <= now + asking.soon:
         kind = NeedKind.LEAVING
-    place = f"/cases/{need.case_id or need.subject}"
+    place = f"/cases/{need.case_id}" if need.case_id else MAIL_PAGE
     says, part = _says(kind, need, of, overdue=overdue)
     return NeedView(
         kind=kind,
@@ -187,6 +191,9 @@ def _says(kind: NeedKind, need: Need, of: Case | None, *, overdue: bool) -> tupl
         case NeedKind.FAILING_CONTACTS:
             nobody = f" For {counted(need.other, 'notice')} nobody is left who could be told." if need.other else ""
             return f"{counted(need.number, 'contact')} refused mail. Ask for other contacts.{nobody}", "#duties"
+        case NeedKind.CAME_BACK:
+            owed = counted(need.number, "duty is", "duties are")
+            return f"{owed} owed again: the notice came back. See that another contact is told.", "#duties"
         case NeedKind.HOLDER_ANSWERS:
             said = f"{counted(need.number, 'holder')} of data said something else than that it was disposed of."
             return f"{said} Accept or refuse the answer.", "#holders"
@@ -196,6 +203,9 @@ def _says(kind: NeedKind, need: Need, of: Case | None, *, overdue: bool) -> tupl
         case NeedKind.MAIL:
             held = f"{counted(need.number, 'notice')} of {counted(need.other, 'case')}"
             wait = "waits" if need.number == 1 else "wait"
+            if need.word == MailIsPaused.code:
+                why = "Mail is paused, since many notices were refused alike"
+                return f"{why}: {held} {wait}. Mend what is refused; then let mail go on.", ""
             return f"The mail server takes no mail, and {held} {wait} for it. Have it looked at.", ""
         case NeedKind.STUCK:
             return "The clocks of this case do not run, or stand still. Its page says what to do.", ""

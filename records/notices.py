@@ -14,13 +14,13 @@ from sqlmodel import Session, col, insert, select
 from agreements.due_dates import StoredDueDate, read_due_dates
 from cases.kinds import kind_named
 from cases.state import BatchPlan, NoticePolicy
+from mail.delivery_states import MAY_HAVE_LEFT
 from models import identifiers
 from models.enums import (
     OPEN_STATUSES,
     SIDES,
     BatchStatus,
     CaseStatus,
-    DeliveryStatus,
     DutyStatus,
     FactStatus,
     NoticeKind,
@@ -284,8 +284,8 @@ def _on_its_way(session: Session, case_id: UUID) -> set[UUID]:
         session.exec(
             select(Delivery.notice_id)
             .join(Notice, col(Notice.id) == col(Delivery.notice_id))
-            .where(Notice.case_id == case_id, col(Notice.given_at).is_(None), col(Delivery.attempted_at).is_not(None))
-            .where(col(Delivery.status).in_((DeliveryStatus.RESERVED, DeliveryStatus.UNKNOWN)))
+            .where(Notice.case_id == case_id, col(Notice.given_at).is_(None))
+            .where(col(Delivery.status).in_(MAY_HAVE_LEFT))
         )
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from pydantic import HttpUrl
 from sqlmodel import Session, col, select
@@ -19,11 +20,12 @@ from cases.values import AnchorValue
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import Content, fetch, store_many
-from ledger.entries import Attempt, DeliveryUnknown, NoticeComposed
+from ledger.entries import Attempt, NoticeComposed
 from mail.compose import Addressing, compose
 from mail.contacts import choose_recipients
 from mail.contents import Delay, KnownFact
 from mail.default_texts import load_default_texts
+from mail.delivery_states import ARRIVED, FAILED, NOT_LEFT, UNSETTLED, WAITING, Happening, moved
 from mail.drafting import ClauseAtHand, Draft, write_facts
 from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, Mailbox, NoticeFacts, Sender, SignedAgreement
 from mail.links import notice_link, shown_link
@@ -51,10 +53,6 @@ from terms.catalogue import load_catalogue
 from terms.clauses import Addressees
 from terms.effective import EffectiveTerms
 
-UNSETTLED = (DeliveryStatus.RESERVED, DeliveryStatus.UNKNOWN)
-FAILED = (DeliveryStatus.REJECTED, DeliveryStatus.BOUNCED)
-ARRIVED = (DeliveryStatus.ACCEPTED, DeliveryStatus.VOUCHED)
-
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 """When something is to be sent that waits for no moment of its own."""
 
@@ -63,7 +61,7 @@ AT_ONCE = datetime.min.replace(tzinfo=UTC)
 class OutgoingMessage:
     """One message ready to be handed to the mail server for one contact.
 
-    ``alternative`` is whether another contact is left that could be told in its place.
+    ``alternative`` is whether another contact is left that could be told in its place; ``attempt`` is which this is.
     """
 
     notice_id: UUID
@@ -123,8 +121,9 @@ class NoticeContext:
         return not is_first or not all(_is_settled(duty) for duty in (self.duty, *self.also))
 
     def due(self, now: datetime) -> tuple[Delivery, ...]:
-        """The unsettled deliveries that wait for no later moment."""
-        return tuple(delivery for delivery in self.unsettled if (delivery.again_at or AT_ONCE) <= now)
+        """The deliveries to hand over by now."""
+        waiting = (delivery for delivery in self.unsettled if delivery.status in WAITING)
+        return tuple(delivery for delivery in waiting if (delivery.again_at or AT_ONCE) <= now)
 
     def is_to_be_written(self, now: datetime) -> bool:
         """Whether its message is written now: for a contact to whom none can be on its way, and whose moment it is."""
@@ -132,7 +131,7 @@ class NoticeContext:
         if self.notice.given_at is not None or contact is None:
             return False
         place = self._place_of(contact)
-        return place is None or (place.attempted_at is None and (place.again_at or AT_ONCE) <= now)
+        return place is None or (place.status in NOT_LEFT and (place.again_at or AT_ONCE) <= now)
 
     def next_contact(self) -> AgreementContact | None:
         """The contact whose turn it is, or None when none is left to try.
@@ -168,14 +167,20 @@ class NoticeContext:
             raise ValueError("a notice without a contact left to try has no message")
         return primary, *self._recipients[1]
 
+    def is_written_as(self, sha256: str) -> bool:
+        """Whether its message for the contact whose turn it is was written before, with the same bytes."""
+        place = self._place_of(self.addressees()[0])
+        return place is not None and place.message_sha256 == sha256
+
     def reserve(self, message_id: str, sha256: str, now: datetime) -> None:
         """Give each addressee a place in the outbox for a message, once; one written anew takes the old one's."""
         for contact in self.addressees():
             place = self._place_of(contact)
             if place is None:
                 self.deliveries.append(self._new_place(contact, message_id, sha256, now))
-            elif place.status in (DeliveryStatus.RESERVED, DeliveryStatus.PASSED_OVER):
-                place.status = DeliveryStatus.RESERVED
+            elif place.status in NOT_LEFT:
+                if place.status is DeliveryStatus.PASSED_OVER:
+                    place.status = moved(place.status, Happening.TURN_CAME)
                 place.message_id, place.message_sha256 = message_id, sha256
 
     def _new_place(self, contact: AgreementContact, message_id: str, sha256: str, now: datetime) -> Delivery:
@@ -315,10 +320,11 @@ class NoticeWriter:
         return notice_link(self.public_url, self.link_key, notice.id, notice.link_generation)
 
     def reserve(self, session: Session, case_id: UUID, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
-        """Write the messages of some notices of a case and reserve their places in the outbox, marked as under way.
+        """Write the messages of some notices of a case and reserve their places in the outbox.
 
-        A message whose fate is unknown is taken up again as it is; one that is known not to have left is written anew,
-        so that it bears the date on which it goes. What is put off to a later moment is left alone.
+        A message whose fate is unknown is taken up again as it is. One that is known not to have left says what is
+        known by now: where that, and the day, are the same as when it was written, it is the same message, and nothing
+        more is kept. What is put off to a later moment is left alone.
         """
         take_along(session, case_id, notices)
         found = _contexts(session, notices)
@@ -327,16 +333,17 @@ class NoticeWriter:
         known = _case_context(session, case_id, unwritten)
         written = [self._write(context, known, now) for context in unwritten]
         names = store_many(session, (Content(raw, "message/rfc822") for raw in written), now)
-        for context, sha256 in zip(unwritten, names, strict=True):
+        named = list(zip(unwritten, names, strict=True))
+        append(session, *(_composed(row, sha256, now) for row, sha256 in named if not row.is_written_as(sha256)))
+        for context, sha256 in named:
             context.reserve(self._message_id(context), sha256, now)
-        composed = (_composed(context, sha256, now) for context, sha256 in zip(unwritten, names, strict=True))
-        append(session, *composed, *_broken_off(contexts, now))
         return _take_up(session, contexts, dict(zip(names, written, strict=True)), now)
 
     def _write(self, context: NoticeContext, known: CaseContext, now: datetime) -> bytes:
         notice = context.notice
-        facts = self._facts(context, known, context.addressees()[0], now)
-        notice.composed_at = now
+        dated = _dated(context, now)
+        facts = self._facts(context, known, context.addressees()[0], now, dated)
+        notice.composed_at = dated
         notice.lacking = [element.id for element in facts.elements if element.status in TO_FOLLOW]
         notice.given = [element.id for element in facts.elements if element.status is not ElementStatus.NOT_YET_KNOWN]
         return compose(facts, self._addressing(context)).raw
@@ -384,7 +391,12 @@ class NoticeWriter:
         return identifiers.message_id(delivery, self.message_id_domain)
 
     def _facts(
-        self, context: NoticeContext, known: CaseContext, addressee: AgreementContact, now: datetime
+        self,
+        context: NoticeContext,
+        known: CaseContext,
+        addressee: AgreementContact,
+        now: datetime,
+        dated: datetime | None = None,
     ) -> NoticeFacts:
         agreement, kind = context.agreement, context.notice.kind
         # What is due first announces what follows it; where both are one message, it reads as the latter.
@@ -400,7 +412,7 @@ class NoticeWriter:
             terms=known.terms[context.terms_hash],
             clauses=tuple(ClauseAtHand(duty.clause, due_date.why) for duty, due_date in last_first),
             lea=_lea(context),
-            noticed_at=now,
+            noticed_at=dated or now,
             sender=self.organisation,
             case_reference=identifiers.case_reference(context.notice.case_id),
             anchors=known.anchors_of(agreement.id),
@@ -525,15 +537,6 @@ def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
     return {row.element: KnownFact(row.status, row.value) for row in rows}
 
 
-def _broken_off(contexts: Sequence[NoticeContext], now: datetime) -> Iterator[DeliveryUnknown]:
-    """The evidence of sends whose sender stopped before the answer: what became of them is unknown."""
-    for context in contexts:
-        for delivery in context.unsettled:
-            if delivery.status is DeliveryStatus.RESERVED and delivery.attempted_at is not None:
-                case_id = context.notice.case_id
-                yield DeliveryUnknown(case_id=case_id, actor=ENGINE, at=now, attempt=attempt_of(delivery))
-
-
 def attempt_of(delivery: Delivery) -> Attempt:
     """The latest attempt to deliver, as evidence names it."""
     return Attempt(
@@ -548,15 +551,13 @@ def attempt_of(delivery: Delivery) -> Attempt:
 def _take_up(
     session: Session, contexts: Sequence[NoticeContext], written: Mapping[str, bytes], now: datetime
 ) -> list[OutgoingMessage]:
-    """Mark every delivery that is due as under way, and give its message; ``written`` are those just written."""
+    """The message of every delivery that is due; ``written`` are those just written."""
     due = {delivery.message_sha256 for context in contexts for delivery in context.due(now)}
     raw = dict(written) | {name: fetch(session, name) for name in due.difference(written)}
     messages = []
     for context in contexts:
         addresses = {contact.id: contact for contact in context.contacts}
         for delivery in context.due(now):
-            delivery.attempts += 1
-            delivery.attempted_at = now
             session.add(delivery)
             contact = addresses[delivery.contact_id]
             messages.append(
@@ -567,7 +568,7 @@ def _take_up(
                     email=contact.email,
                     copy=delivery.is_copy,
                     alternative=context.has_alternative(delivery),
-                    attempt=delivery.attempts,
+                    attempt=delivery.attempts + 1,
                     sha256=delivery.message_sha256,
                     raw=raw[delivery.message_sha256],
                 )
@@ -643,6 +644,12 @@ def contacts_of_cases(session: Session, cases: Collection[UUID]) -> dict[UUID | 
 def addressees_under(terms: EffectiveTerms, clause: str) -> Addressees:
     """Which contacts a clause tells; a party that only a case names has general contacts alone."""
     return terms.clause(clause).contacts or Addressees(first=(ContactRole.GENERAL,))
+
+
+def _dated(context: NoticeContext, now: datetime) -> datetime:
+    """The instant that a message bears: the present one, or that of its first writing where it is the same day."""
+    written, zone = context.notice.composed_at, ZoneInfo(context.agreement.time_zone)
+    return written if written and written.astimezone(zone).date() == now.astimezone(zone).date() else now
 
 
 def _mailbox(contact: AgreementContact) -> Mailbox:

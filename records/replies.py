@@ -12,6 +12,7 @@ from cases.acts import AnswerQuestion
 from ledger.artifacts import fetch
 from ledger.entries import JsonObject
 from mail.compose import Addressing
+from mail.delivery_states import ARRIVED
 from mail.facts import Mailbox
 from mail.replies import ReplyFacts, compose_reply
 from models import identifiers
@@ -19,7 +20,7 @@ from models.enums import AnswerKind, DeliveryStatus
 from models.errors import NotFound
 from models.tables import Agreement, Answer, Delivery, Duty, Letter, Notice
 from records.answers import open_answer
-from records.outbox import ARRIVED, NoticeWriter
+from records.outbox import NoticeWriter
 
 
 def keep_reply(

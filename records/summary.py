@@ -14,7 +14,7 @@ from models.tables import INTERNAL, Batch, Duty, Notice
 from records.escalations import NOT_RAISED
 from records.holders import unsettled_holders
 from records.offers import unanswered
-from records.undecided import undecided_of_case
+from records.undecided import undecided_of_case, undelivered_of_case
 
 
 def summarise(session: Session, case_id: UUID) -> CaseSummary:
@@ -43,6 +43,7 @@ def summarise(session: Session, case_id: UUID) -> CaseSummary:
         lacking_notices=_count(session, Duty, in_case, Duty.lacking_count > 0),
         unacknowledged=_count(session, Notice, *notices, given, unanswered()),
         undecided=undecided_of_case(session, case_id),
+        undelivered=undelivered_of_case(session, case_id),
         due_instants=tuple(sorted(due)),
         internal_instants=_internal_instants(session, case_id),
         elapses_at=session.exec(

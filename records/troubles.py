@@ -12,6 +12,7 @@ from sqlmodel import Session, col, func, select
 from mail.handover import MailServerUnavailable
 from models.enums import BatchStatus
 from models.tables import Batch, Case
+from records.mail_state import MailIsPaused
 
 WORKFLOW_STUCK = "workflow-stuck"
 ACTIVITY_FAILS = "activity-fails"
@@ -31,28 +32,35 @@ _MEANINGS = {
 
 NO_MAIL = (
     col(Batch.status).in_((BatchStatus.SENDING, BatchStatus.PUT_OFF)),
-    col(Batch.trouble) == MailServerUnavailable.code,
+    col(Batch.trouble).in_((MailServerUnavailable.code, MailIsPaused.code)),
 )
-"""What a batch is that the mail server keeps from leaving, as it takes no mail at all."""
+"""What a batch is that cannot leave: the mail server takes no mail at all, or mail is paused."""
 
 
 @dataclass(frozen=True)
 class MailTrouble:
-    """That the mail server takes no mail: since when, and how many notices of how many cases wait for it."""
+    """That no mail leaves: why, since when, and how many notices of how many cases wait for it."""
 
+    why: str
     since: datetime
     notices: int
     cases: int
 
 
-def mail_trouble(session: Session, before: datetime) -> MailTrouble | None:
-    """What the mail server keeps from leaving, if it has done so since before an instant."""
-    since, notices, cases = session.exec(
-        select(func.min(Batch.trouble_since), func.sum(Batch.size), func.count(col(Batch.case_id).distinct())).where(
-            *NO_MAIL
+def mail_troubles(session: Session) -> tuple[MailTrouble, ...]:
+    """What keeps mail from leaving, each with since when."""
+    rows = session.exec(
+        select(
+            Batch.trouble,
+            func.min(Batch.trouble_since),
+            func.sum(Batch.size),
+            func.count(col(Batch.case_id).distinct()),
         )
-    ).one()
-    return MailTrouble(since, notices, cases) if since and since < before else None
+        .where(*NO_MAIL)
+        .group_by(col(Batch.trouble))
+        .order_by(col(Batch.trouble))
+    )
+    return tuple(MailTrouble(why, since, notices, cases) for why, since, notices, cases in rows if why and since)
 
 
 def failing_activity(name: str) -> str:

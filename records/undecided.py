@@ -1,4 +1,4 @@
-"""Messages of which nobody can say whether they arrived: after a few tries, a person decides what becomes of them."""
+"""Messages that nobody knows the fate of, or that every contact refused: a person decides what becomes of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, cast
+from sqlalchemy import ColumnElement, Text, and_, cast, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select, update
 
@@ -16,6 +16,7 @@ from agreements.due_dates import read_due_dates
 from cases.acts import SendAgain, Vouch
 from ledger.artifacts import store_list
 from ledger.entries import JsonObject
+from mail.delivery_states import FAILED, Happening, moved
 from models.enums import BatchStatus, DeliveryStatus
 from models.errors import InvalidInput, Refused
 from models.grouping import grouped
@@ -39,6 +40,16 @@ UNDECIDED = (
     ~_DONE_BY_OTHER_MEANS,
 )
 """The conditions for a message of which a person has to decide (``records.outbox.undecided`` in Python)."""
+
+UNDELIVERED = (
+    col(Batch.status).in_((BatchStatus.SENT, BatchStatus.PUT_OFF)),
+    col(Notice.given_at).is_(None),
+    col(Notice.dropped).is_(False),
+    col(Delivery.status).in_(FAILED),
+    col(Delivery.is_copy).is_(False),
+    ~_DONE_BY_OTHER_MEANS,
+)
+"""The conditions for a message that its contact did not take, of a notice that is not given."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,17 @@ def undecided_of_batch(session: Session, batch_id: UUID) -> int:
     return _count(session, Notice.batch_id == batch_id)
 
 
+def undelivered_of_case(session: Session, case_id: UUID) -> int:
+    """How many notices of a case could not be given to contacts that did not take them."""
+    return session.exec(
+        select(func.count(col(Notice.id).distinct()))
+        .select_from(Delivery)
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .join(Batch, col(Batch.id) == col(Notice.batch_id))
+        .where(Notice.case_id == case_id, *UNDELIVERED)
+    ).one()
+
+
 def undecided_by_clause(session: Session, case_id: UUID) -> Iterator[UndecidedMessages]:
     """What waits for a person's decision in a case, by clause."""
     rows = session.exec(
@@ -82,14 +104,21 @@ def undecided_by_clause(session: Session, case_id: UUID) -> Iterator[UndecidedMe
 
 
 def send_again(session: Session, case: Case, act: SendAgain, *, at: datetime) -> JsonObject:
-    """Let messages go once more, as they were; after that they wait for a decision again.
+    """Let messages go once more.
+
+    Those of which nobody knows go as they were, and after that wait for a decision again. A notice that every contact
+    refused is written anew, and each of them is tried again in turn.
 
     Raises:
         Refused: there are none.
     """
-    found = _undecided(session, case.id, act)
+    found = _those_of(session, case.id, act, or_(and_(*UNDECIDED), and_(*UNDELIVERED)))
     for delivery, _, _ in found:
-        delivery.again_at, delivery.raised_at = at, None
+        delivery.status, delivery.raised_at = moved(delivery.status, Happening.SENT_AGAIN), None
+        if delivery.status is DeliveryStatus.UNKNOWN:
+            delivery.again_at = at
+        else:
+            delivery.again_at, delivery.settled_at, delivery.tries = None, None, 0
     batches = {notice.batch_id for _, notice, _ in found}
     # One that is leaving takes them along.
     session.execute(
@@ -109,7 +138,7 @@ def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime)
         Refused: there are none.
         InvalidInput: they are said to have arrived before they were written.
     """
-    found = _undecided(session, case.id, act)
+    found = _those_of(session, case.id, act, and_(*UNDECIDED))
     due_dates = read_due_dates(session, {duty.due_date_id for _, _, duty in found})
     performed = [duty for _, _, duty in found]
     for delivery, notice, duty in found:
@@ -117,7 +146,8 @@ def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime)
             raise InvalidInput(
                 "The notice was sent later than that.", where="arrived_at", next_step="Look at the case's page."
             )
-        delivery.status, delivery.vouched_by, delivery.settled_at = DeliveryStatus.VOUCHED, actor, at
+        delivery.status = moved(delivery.status, Happening.VOUCHED)
+        delivery.vouched_by, delivery.settled_at = actor, at
         if not delivery.is_copy and notice.given_at is None:
             give(notice, duty, due_dates[duty.due_date_id], act.arrived_at)
             performed += perform_further(session, notice, act.arrived_at)
@@ -127,14 +157,17 @@ def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime)
     }
 
 
-def _undecided(session: Session, case_id: UUID, act: SendAgain | Vouch) -> Sequence[tuple[Delivery, Notice, Duty]]:
+def _those_of(
+    session: Session, case_id: UUID, act: SendAgain | Vouch, which: ColumnElement[bool]
+) -> Sequence[tuple[Delivery, Notice, Duty]]:
     """The messages that an act is about, each with its notice and its duty."""
     of_agreement: list[Any] = [Duty.agreement_id == act.agreement.id] if act.agreement else []
     found = session.exec(
         select(Delivery, Notice, Duty)
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
-        .where(Notice.case_id == case_id, Duty.clause == act.clause, *of_agreement, *UNDECIDED)
+        .join(Batch, col(Batch.id) == col(Notice.batch_id))
+        .where(Notice.case_id == case_id, Duty.clause == act.clause, *of_agreement, which)
         .order_by(col(Delivery.id))
     ).all()
     if not found:

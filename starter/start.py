@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -71,7 +72,7 @@ async def start_case(client: Client, database: Database, case_id: UUID, policy: 
         RPCError: Temporal does not answer; the case is kept, and can be started later.
     """
     (beginning,) = await asyncio.to_thread(_beginnings, database, [case_id], policy)
-    started = await _start(client, *beginning)
+    started = await _start(client, beginning)
     await asyncio.to_thread(_note_starts, database, [case_id], now)
     return started
 
@@ -94,29 +95,39 @@ async def start_cases(
     """
     turns = asyncio.Semaphore(STARTS_AT_ONCE)
 
-    async def start(kind: str, message: CaseInput) -> UUID | None:
+    async def start(beginning: _Beginning) -> UUID | None:
         async with turns:
             try:
-                await _start(client, kind, message, delay)
+                await _start(client, beginning, delay)
             except RPCError:
                 return None
-            return message.case_id
+            return beginning.message.case_id
 
     beginnings = await asyncio.to_thread(_beginnings, database, cases, policy)
-    running = [case_id for case_id in await asyncio.gather(*(start(*one) for one in beginnings)) if case_id]
+    running = [case_id for case_id in await asyncio.gather(*map(start, beginnings)) if case_id]
     await asyncio.to_thread(_note_starts, database, running, now)
     return running
 
 
-async def _start(client: Client, name: str, message: CaseInput, delay: timedelta | None = None) -> bool:
-    kind = kind_named(name)
+@dataclass(frozen=True)
+class _Beginning:
+    """What a case's workflow starts from; one that was ``reopened`` had come to its end before."""
+
+    kind: str
+    message: CaseInput
+    reopened: bool
+
+
+async def _start(client: Client, beginning: _Beginning, delay: timedelta | None = None) -> bool:
+    kind, message = kind_named(beginning.kind), beginning.message
+    reuse = WorkflowIDReusePolicy
     try:
         await client.start_workflow(
             kind.name,
             message,
             id=identifiers.workflow_id(kind.name, message.case_id),
             task_queue=identifiers.TASK_QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            id_reuse_policy=reuse.ALLOW_DUPLICATE if beginning.reopened else reuse.ALLOW_DUPLICATE_FAILED_ONLY,
             search_attributes=TypedSearchAttributes([SearchAttributePair(CASE_KIND, kind.name)]),
             static_summary=f"{kind.label} case",
             start_delay=delay or None,
@@ -126,12 +137,16 @@ async def _start(client: Client, name: str, message: CaseInput, delay: timedelta
     return True
 
 
-def _beginnings(database: Database, cases: Sequence[UUID], policy: NoticePolicy) -> list[tuple[str, CaseInput]]:
+def _beginnings(database: Database, cases: Sequence[UUID], policy: NoticePolicy) -> list[_Beginning]:
     with database.reading() as session:
-        kinds = [session.get_one(Case, case_id).kind for case_id in cases]
+        rows = [session.get_one(Case, case_id) for case_id in cases]
         return [
-            (kind, CaseInput(case_id=case_id, policy=policy, state=restore_state(session, case_id, policy)))
-            for case_id, kind in zip(cases, kinds, strict=True)
+            _Beginning(
+                case.kind,
+                CaseInput(case_id=case.id, policy=policy, state=restore_state(session, case.id, policy)),
+                reopened=case.reopened_at is not None and case.closed_at is None,
+            )
+            for case in rows
         ]
 
 

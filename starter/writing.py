@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from config.keyring import Keyring
 from config.settings import Organisation, Person, Settings
 from mail.dkim import Signer, SigningKey, load_signing_key
 from mail.facts import ContactPerson, Mailbox, Sender, Signatory, wire_address
 from mail.links import LINK_PURPOSE
+from mail.return_path import RETURN_PATH_PURPOSE, ReturnPath
 from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
+from records.mail_state import PauseRule
 from records.outbox import NoticeWriter
 
 
@@ -23,6 +27,12 @@ def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
         link_key=keyring.derive(LINK_PURPOSE),
         side=settings.side,
     )
+
+
+def return_path(settings: Settings, keyring: Keyring) -> ReturnPath | None:
+    """Where notices return to, if anything that comes back is read."""
+    address = settings.bounces.address
+    return ReturnPath(address, keyring.derive(RETURN_PATH_PURPOSE)) if address else None
 
 
 def mail_transport(settings: Settings) -> SmtpTransport:
@@ -70,6 +80,11 @@ def smtp_server(settings: Settings) -> SmtpServer:
         domain_rate=smtp.domain_messages_per_minute,
         client_name=smtp.message_id_domain,
     )
+
+
+def pause_rule(settings: Settings) -> PauseRule:
+    """When mail is paused since too many refusals are alike, and for how long, as the settings say."""
+    return PauseRule(settings.pause_after_refusals, timedelta(minutes=settings.pause_minutes))
 
 
 def sender_of(organisation: Organisation) -> Sender:

@@ -191,6 +191,7 @@ class Change(Frozen):
     once_in: Frequency | None = None
     holds: Name | None = None
     along: tuple[ClauseId, ...] | None = None
+    effective_when_sent: bool | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     grounds: tuple[Name, ...] = ()
 
@@ -398,6 +399,12 @@ def check_answers(
         raise ValueError("a right that is exercised by an answer has answer and reasons, both or neither.")
 
 
+def check_effective(kind: Kind, effective_when_sent: bool) -> None:
+    """Raise ``ValueError`` where something else than a rule says when an e-mail takes effect."""
+    if effective_when_sent and kind != "rule":
+        raise ValueError(f"when an e-mail takes effect is a rule, and this is a {kind}: leave out effective_when_sent.")
+
+
 class Clause(Frozen):
     """One whole clause.
 
@@ -435,6 +442,8 @@ class Clause(Frozen):
         once_in: how often the other side may ask for it; None where nothing is said.
         holds: the dated fact that may not come about under an agreement before this is done.
         along: the clauses that the same matter opens besides, since it starts their clocks as well.
+        effective_when_sent: of the rule about how notices are given, whether an e-mail takes effect when it is sent,
+            whatever becomes of it; else one that comes back was not given.
         contents: the elements that its notice must give.
         tells: the elements that it gives as a courtesy, although the clause does not ask for them.
         grounds: why a matter may need no notice under this clause.
@@ -475,6 +484,7 @@ class Clause(Frozen):
     once_in: Frequency | None = None
     holds: Name | None = None
     along: tuple[ClauseId, ...] = ()
+    effective_when_sent: bool = False
     contents: dict[Name, Content] = Field(default_factory=dict)
     tells: tuple[Name, ...] = ()
     grounds: tuple[Name, ...] = ()
@@ -493,6 +503,7 @@ class Clause(Frozen):
         )
         check_other_means(self.performed_by, self.other_means)
         check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
+        check_effective(self.kind, self.effective_when_sent)
         return self
 
 

@@ -44,7 +44,8 @@ def value_of(clause: EffectiveClause | None) -> str:
     if clause is None:
         return "–"
     if not clause.dated:
-        return {"duty": "no time set", "absent": "taken away"}.get(clause.kind, clause.kind)
+        words = {"duty": "no time set", "absent": "taken away"}.get(clause.kind, clause.kind)
+        return f"{words}, an e-mail once it is sent" if clause.effective_when_sent else words
     parts = [_limit_of(clause) if clause.limit else f"no deadline, once {' or '.join(clause.anchors)}"]
     if clause.or_sooner:
         parts.append("or sooner elsewhere")

@@ -38,6 +38,7 @@ from terms.clauses import (
     check_answers,
     check_dated,
     check_each_time,
+    check_effective,
     check_other_means,
     check_performance,
     check_recurring,
@@ -104,6 +105,7 @@ class EffectiveClause(Frozen):
     once_in: Frequency | None = None
     holds: str | None = None
     along: tuple[str, ...] = ()
+    effective_when_sent: bool = False
     contents: tuple[ContentElement, ...] = ()
     tells: tuple[ContentElement, ...] = ()
     grounds: tuple[str, ...] = ()
@@ -123,6 +125,7 @@ class EffectiveClause(Frozen):
         )
         check_other_means(self.performed_by, self.other_means)
         check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
+        check_effective(self.kind, self.effective_when_sent)
         return self
 
     @property
@@ -208,6 +211,11 @@ class EffectiveTerms(Frozen):
             if clause.dated:
                 found[clause.event].append(clause)
         return {event: tuple(clauses) for event, clauses in found.items()}
+
+    @cached_property
+    def effective_when_sent(self) -> bool:
+        """Whether an e-mail takes effect when it is sent, whatever becomes of it; else one that comes back has none."""
+        return any(clause.effective_when_sent for clause in self.clauses.values())
 
     def clause(self, clause_id: str) -> EffectiveClause:
         """The clause of this id.

@@ -18,6 +18,7 @@ from mail.links import LINK_PURPOSE
 from models.errors import DuenoticeError
 from people.passkeys import RelyingParty
 from records.answers import AnswerBox
+from starter.bounces import BounceIntake
 from starter.case_service import CaseService
 from starter.many_openings import ManyOpenings
 from starter.resources import Resources, utc_now
@@ -34,6 +35,8 @@ from web import (
     handed_over,
     holder_links,
     links,
+    mail,
+    mail_events,
     many,
     messages,
     notice_links,
@@ -75,6 +78,8 @@ PARTS = (
     many,
     data_holders,
     upcoming,
+    mail,
+    mail_events,
 )
 """The modules of pages; each has a router."""
 
@@ -105,6 +110,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         clock,
         party=RelyingParty.at(settings.public_url),
         openid=openid_provider(settings, clock),
+        bounces=BounceIntake(resources, clock),
     )
 
     @asynccontextmanager

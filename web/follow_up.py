@@ -27,6 +27,7 @@ async def adopt(request: Request, site: TheSite, session: SignedIn, case_id: UUI
         await asyncio.to_thread(
             adopt_contact, site.resources.database, case_id, answer_id, actor=session.actor, now=site.clock()
         )
+        await site.service.look_again(case_id)  # a notice that nobody took can be given now
     except DuenoticeError as error:
         return await show_refusal(request, site, case_id, error)
     return back_to(case_id, "adopted")

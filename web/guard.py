@@ -23,7 +23,7 @@ from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
 from models.errors import InvalidInput, NotAllowed
 from web.failures import Failures, is_api, path_for_log
-from web.rights import LOOKING, OPEN_TO_ALL
+from web.rights import LOOKING, MAIL_EVENT_PATHS, OPEN_TO_ALL
 from web.sessions import Session, Sessions
 
 logger = get_logger(__name__)
@@ -37,6 +37,9 @@ MAX_BODY_BYTES = 32 * 2**20
 
 MAX_ANSWER_BYTES = 64 * 2**10
 """The largest request that takes no account: an answer to a notice, or a sign-in."""
+
+MAX_EVENTS_BYTES = 2**20
+"""The largest call of a mail provider, which tells of many messages at once."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -111,6 +114,7 @@ class Guard:
         path = request.url.path
         takes_no_account = path in OPEN_TO_ALL or path.startswith((LINK_FOLDER, HANDED_FOLDER))
         limit = MAX_ANSWER_BYTES if takes_no_account else MAX_BODY_BYTES
+        limit = MAX_EVENTS_BYTES if path in MAIL_EVENT_PATHS else limit
         if _is_larger(request, limit):
             large = InvalidInput(
                 f"This is larger than {limit // 2**10:,} KiB, or does not say how large it is.",

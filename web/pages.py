@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from cases.kind import Kind
+from models.enums import ReportKind
 from models.errors import DuenoticeError, InvalidFields
 from models.phrases import counted, day_words
 from records.costs import money
@@ -22,6 +23,19 @@ from web.sessions import Session, Sessions
 
 ZONE_COOKIE = "zone"
 """In which ``duenotice.js`` tells the time zone of the browser."""
+
+
+REPORTED = {
+    ReportKind.FAILED: "it came back",
+    ReportKind.DELAYED: "delayed, and still tried",
+    ReportKind.DELIVERED: "delivered to the mailbox",
+    ReportKind.RELAYED: "handed on to a server that reports nothing",
+    ReportKind.EXPANDED: "handed on to a list",
+    ReportKind.COMPLAINT: "its reader called it spam",
+    ReportKind.AUTO_REPLY: "an automatic reply",
+    ReportKind.UNCLEAR: "something came back that a person has to read",
+}
+"""What came back about a message, for people."""
 
 
 class Pages:
@@ -60,6 +74,7 @@ class Pages:
             counted=counted,
             distance=times.distance,
             words=words,
+            reported=lambda kind: REPORTED[kind],
             money=money,
             anchor=anchor,
             is_local_time=times.is_local_time,

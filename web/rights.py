@@ -55,7 +55,11 @@ OWN_PATHS = frozenset(
 REQUEST_PATH = "/student-data"
 """The public form of parents and students."""
 
-OPEN_TO_ALL = frozenset(
+SENDGRID_PATH, MAILGUN_PATH, SES_PATH = (f"/api/mail-events/{name}" for name in ("sendgrid", "mailgun", "ses"))
+MAIL_EVENT_PATHS = frozenset({SENDGRID_PATH, MAILGUN_PATH, SES_PATH})
+"""Where mail providers post their signed events."""
+
+OPEN_TO_ALL = MAIL_EVENT_PATHS | frozenset(
     {
         "/health",
         "/sign-in",

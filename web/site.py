@@ -21,6 +21,7 @@ from people.passkeys import RelyingParty
 from people.sessions import record_refusal
 from records.answers import AnswerBox
 from records.outbox import NoticeWriter
+from starter.bounces import BounceIntake
 from starter.case_service import CaseService
 from starter.many_openings import ManyOpenings
 from starter.resources import Resources
@@ -58,6 +59,7 @@ class Site:
     clock: Callable[[], datetime]
     party: RelyingParty | None
     openid: OpenIdProvider | None
+    bounces: BounceIntake
     attempts: Attempts = field(default_factory=Attempts)
     refused_links: Attempts = field(default_factory=Attempts)
     direct_requests: Attempts = field(default_factory=lambda: Attempts(REQUESTS_AN_HOUR, timedelta(hours=1)))

@@ -17,7 +17,7 @@ What keeps it sound, at each hazard once more:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -215,6 +215,7 @@ class CaseWorkflow:
             )
             here = state.leaving.keys() | state.put_off.keys()
             state.waiting = {plan.batch_id: plan for plan in found.batches if plan.batch_id not in here}
+            self._hasten(found.batches)
             state.withheld = {key for key, plan in state.waiting.items() if plan.withheld}
             state.raised_until = None
             state.summary, state.vocabulary, state.computed = found.summary, found.vocabulary, facts
@@ -230,6 +231,13 @@ class CaseWorkflow:
         else:
             return
         self._show_summary(CaseStatus.OPEN)
+
+    def _hasten(self, plans: Iterable[BatchPlan]) -> None:
+        """Take up sooner what SQL says is to be tried sooner, as where a notice came back and another contact waits."""
+        for plan in plans:
+            put_off = self._state.put_off.get(plan.batch_id)
+            if put_off and plan.leaves_at < put_off.again_at:
+                self._state.put_off[plan.batch_id] = put_off.model_copy(update={"again_at": plan.leaves_at})
 
     def _ready(self) -> list[PutOff]:
         """The batches that may go now."""

@@ -116,6 +116,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "mail_state",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("away_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("probe_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refused_code", sa.Integer(), nullable=True),
+        sa.Column("refused_status", sa.String(), nullable=True),
+        sa.Column("refusals", sa.Integer(), nullable=False),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "terms_snapshot",
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("form", sa.String(), nullable=False),
@@ -186,6 +198,7 @@ def upgrade() -> None:
         sa.Column("deputy_id", sa.Uuid(), nullable=True),
         sa.Column("undecided", sa.Boolean(), nullable=False),
         sa.Column("untold", sa.Boolean(), nullable=False),
+        sa.Column("reopened_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["deputy_id"],
             ["account.id"],
@@ -889,6 +902,7 @@ def upgrade() -> None:
         sa.Column("needed_count", sa.Integer(), nullable=False),
         sa.Column("needed_told", sa.Integer(), nullable=False),
         sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reopened_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("target_at IS NOT DISTINCT FROM coalesce(internal_due_at, due_at)", name="duty_target"),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
@@ -1147,6 +1161,11 @@ def upgrade() -> None:
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("reply_code", sa.Integer(), nullable=True),
+        sa.Column("reply_status", sa.String(), nullable=True),
+        sa.Column("queue_id", sa.String(), nullable=True),
+        sa.Column("tls_version", sa.String(), nullable=True),
+        sa.Column("tls_certificate", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["contact_id"],
             ["agreement_contact.id"],
@@ -1164,6 +1183,29 @@ def upgrade() -> None:
     op.create_index(op.f("ix_delivery_message_id"), "delivery", ["message_id"], unique=False)
     op.create_index(op.f("ix_delivery_notice_id"), "delivery", ["notice_id"], unique=False)
     op.create_index(op.f("ix_delivery_status"), "delivery", ["status"], unique=False)
+    op.create_table(
+        "delivery_report",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("delivery_id", sa.Uuid(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("of_contact", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=True),
+        sa.Column("says", sa.LargeBinary(), nullable=True),
+        sa.Column("via", sa.String(length=20), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("report_sha256", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"],
+            ["delivery.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["report_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_delivery_report_delivery_id"), "delivery_report", ["delivery_id"], unique=False)
     op.create_table(
         "letter",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -70,7 +70,7 @@ def with_case_service(act: Callable[[CaseService], Awaitable[Answer]]) -> Answer
     from starter.case_service import CaseService  # with Temporal's client, which commands that read can do without
 
     async def connected() -> Answer:
-        return await act(CaseService(await _connected()))
+        return await act(CaseService(await connected_resources()))
 
     return asyncio.run(connected())
 
@@ -81,12 +81,13 @@ def with_many_openings(act: Callable[[ManyOpenings], Awaitable[Answer]]) -> Answ
     from starter.many_openings import ManyOpenings  # with Temporal's client
 
     async def connected() -> Answer:
-        return await act(ManyOpenings(await _connected()))
+        return await act(ManyOpenings(await connected_resources()))
 
     return asyncio.run(connected())
 
 
-async def _connected() -> Resources:
+async def connected_resources() -> Resources:
+    """The running engine's parts, with a client of its Temporal server."""
     settings = command_settings()
     running = read_running(settings.home)
     return await connect(settings, address=running.temporal_address if running else None)

@@ -19,6 +19,7 @@ from mail.handover import Accepted, OutcomeUnknown
 from mail.relay_check import check_relay
 from mail.smtp_connection import introduce
 from models.errors import ConfigurationError, Unavailable
+from starter.cli.bounces import bounces
 from starter.cli.console import command_settings, console
 from starter.command_line import actor
 from starter.mail_tests import send_mail_test
@@ -30,14 +31,10 @@ _COLOURS = {Level.GOOD: "green", Level.NOTE: "yellow", Level.PROBLEM: "bold red"
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    group = typer.Typer(no_args_is_help=True, help="Check how mail leaves.")
-    group.callback()(_group)  # or typer would take the only command for the group itself
+    group = typer.Typer(no_args_is_help=True, help="Check how mail leaves, and take in what comes back.")
     group.command("check")(check)
+    group.command("bounces")(bounces)
     app.add_typer(group, name="mail")
-
-
-def _group() -> None:
-    """Check how mail leaves."""
 
 
 def check(

@@ -28,6 +28,8 @@ from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
 from people.accounts import first_administrator
 from people.sign_in import issue_token
+from starter.bounce_ways import taking_bounces
+from starter.bounces import BounceIntake
 from starter.case_service import CaseService
 from starter.command_line import actor
 from starter.local.running import Running, claim, last_running, record_running
@@ -164,6 +166,7 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
     with progress.part("Worker") as say:
         await _register(resources, say)
         ends["worker"] = await parts.enter_async_context(_worker(resources))
+        await parts.enter_async_context(taking_bounces(BounceIntake(resources), settings))
         await keep_watchdog(resources.client, settings.watchdog_minutes)
         await keep_upcoming(resources.client, settings.upcoming_minutes)
         started = await CaseService(resources).start_unstarted_cases()

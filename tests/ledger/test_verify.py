@@ -16,8 +16,9 @@ from sqlalchemy.exc import DatabaseError
 from config.database import Database
 from ledger.append import append
 from ledger.chain import GENESIS, Fields, entry_hash
-from ledger.entries import DeliveryTroubled, NoticeGiven
+from ledger.entries import NoticeGiven, WatchdogRaised
 from ledger.verify import fields_of, stream, verify, verify_ledger
+from models.enums import BatchStatus
 from models.tables import EvidenceEntry
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -151,8 +152,10 @@ def test_a_body_s_hash_outlives_storage_as_json(body: dict[str, object]) -> None
     assert entry_hash({**fields, "body": json.loads(json.dumps(body))}) == entry_hash(fields)
 
 
-def troubled(trouble: str) -> DeliveryTroubled:
-    return DeliveryTroubled(case_id=UUID(int=1), actor="system", at=NOON, batch_id=UUID(int=2), trouble=trouble)
+def troubled(what: str) -> WatchdogRaised:
+    return WatchdogRaised(
+        case_id=UUID(int=1), actor="system", at=NOON, batch_id=UUID(int=2), status=BatchStatus.SENDING, finding=what
+    )
 
 
 @pytest.fixture

@@ -26,11 +26,12 @@ from models.identifiers import agreement_id
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, CaseAnchor, Duty, Notice
 from records.acts import record_act
 from records.batches import begin_batch, finish_batch
-from records.deliveries import Answer, Handed, settle
+from records.deliveries import Answer, Handed, mark_under_way, settle
 from records.duties import compute_duties, dated_elements
 from records.escalations import raise_duties
 from records.holder_documents import write_confirmations
 from records.holders import plan_holders
+from records.mail_state import PauseRule
 from records.notices import plan_notices, waiting_batches
 from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
 from records.parties import pass_on
@@ -51,6 +52,7 @@ SENDER = Sender(
     point_of_contact=_SAM,
     parents_contact=_SAM,
 )
+PAUSE = PauseRule(refusals=5, probe_after=timedelta(hours=1))
 QUEUED = Accepted(250, "2.0.0 Queued")
 WRITER = NoticeWriter(
     sender=Mailbox(name="Acme", email="notices@acme.example.com"),
@@ -191,7 +193,8 @@ class CaseInSql:
             letters = WRITER.reserve(session, self.id, pending, self.now)
             session.flush()
             handed = [Handed(letter, answer(letter), self.now) for letter in letters]
-            settle(session, plan.batch_id, handed, self.now, unknown_resends=0)
+            mark_under_way(session, {letter.delivery_id: self.now for letter in letters})
+            settle(session, handed, unknown_resends=0, pause=PAUSE)
             finish_batch(session, plan.batch_id, self.now)
 
     def raise_overdue(self) -> None:

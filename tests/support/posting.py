@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, func, select
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -20,11 +20,11 @@ from ledger.artifacts import fetch
 from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
 from models.enums import DeliveryStatus
-from models.tables import Batch, EvidenceEntry
+from models.tables import Artifact, Batch, EvidenceEntry, LedgerHead
 from queries.views import CaseView, DeliveryView, DutyView
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
-from starter.writing import notice_writer
+from starter.writing import notice_writer, pause_rule
 from tests.support.incidents import case, incident, only_notice, open_case
 from tests.support.scripted_server import ScriptedServer, scripted_server
 
@@ -38,6 +38,8 @@ class Posting:
     server: ScriptedServer
     notices: NoticeActivities
     began_at: datetime
+    after: int
+    letters_before: int
 
     async def send(self, *, at: datetime | None = None) -> BatchOutcome:
         """Run the activity once, as an attempt that starts at ``at``: now, or when what was put off is due."""
@@ -55,13 +57,13 @@ class Posting:
         assert caught.value.type
         return caught.value.type
 
-    async def puts_off(self) -> str | None:
-        """Run the activity once; it puts its one letter off. Return the kind of trouble that its batch is in."""
+    async def puts_off(self) -> DeliveryStatus:
+        """Run the activity once; it puts its one letter off. Return how that stands."""
         outcome = await self.send()
         assert outcome.put_off == 1
         assert outcome.again_at
-        with self.engine.resources.database.reading() as session:
-            return session.exec(select(Batch.trouble).where(Batch.case_id == self.case_id)).one()
+        (status,) = self.statuses
+        return status
 
     @property
     def case(self) -> CaseView:
@@ -100,9 +102,29 @@ class Posting:
             found = session.exec(select(EvidenceEntry).where(EvidenceEntry.case_id == self.case_id)).all()
         return sorted(found, key=lambda entry: entry.number)
 
+    def of_mail(self) -> list[str]:
+        """What happened to mail as a whole since the letter was posted, in order."""
+        with self.engine.resources.database.reading() as session:
+            found = session.exec(
+                select(EvidenceEntry)
+                .where(col(EvidenceEntry.kind).startswith("mail_"), col(EvidenceEntry.number) > self.after)
+                .order_by(col(EvidenceEntry.number))
+            )
+            return [entry.kind for entry in found]
+
+    def letters(self) -> int:
+        """How many messages are kept of those written since the letter was posted."""
+        return _letters(self.engine) - self.letters_before
+
     def artifact(self, sha256: str) -> bytes:
         with self.engine.resources.database.reading() as session:
             return fetch(session, sha256)
+
+
+def _letters(engine: VirtualEngine) -> int:
+    with engine.resources.database.reading() as session:
+        kept = select(func.count()).select_from(Artifact).where(col(Artifact.media_type) == "message/rfc822")
+        return session.exec(kept).one()
 
 
 HEADER = "reference,form,lea_name,state,time_zone,executed_on,general_name,general_email,copy_to_name,copy_to_email\n"
@@ -130,5 +152,8 @@ async def posting(
                 transport,
                 notice_writer(resources.settings, resources.keyring),
                 unknown_resends=resources.settings.unknown_resends,
+                pause=pause_rule(resources.settings),
             )
-            yield Posting(engine, case_id, server, notices, utc_now())
+            with resources.database.reading() as session:
+                after = session.exec(select(LedgerHead.length)).one()
+            yield Posting(engine, case_id, server, notices, utc_now(), after, _letters(engine))

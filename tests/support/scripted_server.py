@@ -45,6 +45,8 @@ class ScriptedServer:
         taken: the messages that it said yes to, each with its recipient, as last named.
         arrived: set when a message has been received whole.
         full: the addresses whose mailboxes are full.
+        turned_away: the messages received whole that it said no to.
+        refusing: for a recipient's address, the answer to RCPT.
         held: for a recipient's address, what the answer to a message for it waits for.
         connections: how many connections were made.
     """
@@ -56,6 +58,8 @@ class ScriptedServer:
     commands: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
     taken: list[tuple[str, bytes]] = field(default_factory=list)
+    turned_away: list[bytes] = field(default_factory=list)
+    refusing: dict[str, str] = field(default_factory=dict)
     held: dict[str, asyncio.Event] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     full: set[str] = field(default_factory=set)
@@ -80,12 +84,17 @@ class ScriptedServer:
             while (answer := self._answer(step)) is not HANG_UP:
                 if step == CONTENT and recipient in self.held:
                     await self.held[recipient].wait()
+                    if writer.is_closing():  # it hung up meanwhile
+                        break
                 if answer == HEARTBEAT_TIMEOUT:
                     await reader.read()
                     break
                 writer.write(answer.encode() + b"\r\n")
-                if step == CONTENT and answer.startswith("2"):
-                    self.taken.append((recipient, self.messages[-1]))
+                if step == CONTENT:
+                    if answer.startswith("2"):
+                        self.taken.append((recipient, self.messages[-1]))
+                    else:
+                        self.turned_away.append(self.messages[-1])
                 if step == "QUIT":
                     break
                 if answer.startswith("354"):
@@ -113,6 +122,8 @@ class ScriptedServer:
             reader._buffer.clear()  # type: ignore[attr-defined]
         self.commands.append(line.rstrip("\r\n"))
         step = line[:4].strip().upper()
+        if step == "RCPT" and _address(line) in self.refusing:
+            self.script.setdefault(step, []).insert(0, self.refusing[_address(line)])
         return FULL if step == "RCPT" and _address(line) in self.full else step
 
     async def _content(self, reader: asyncio.StreamReader) -> str:

@@ -141,6 +141,10 @@ def test_a_notice_that_reached_nobody_is_not_called_sent(
         vouched_by=None,
         settled_at=None,
         answer=None,
+        reply_status=None,
+        queue_id=None,
+        tls_version=None,
+        tls_certificate=None,
         message_sha256="0" * 64,
     )
     notice = NoticeView(

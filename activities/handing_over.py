@@ -1,0 +1,147 @@
+"""Writing down what is being handed over before it leaves, and what was answered as soon as it was.
+
+No more messages are under way at any moment than there are connections: each is marked durably before the first byte of
+its content leaves, and the next one only once what became of an earlier one is durable too. So a worker that is killed
+leaves no more of them unknown. What is to be written at one time, for whichever batches, is one transaction, so that
+this costs few of them however fast mail leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from config.database import Database
+from records.deliveries import Handed, mark_under_way, settle
+from records.mail_state import PauseRule
+
+
+class NotWanted(Exception):
+    """A message may not leave any more: its notice was dropped since it was written."""
+
+
+@dataclass
+class _Mark:
+    """A message whose content is about to leave; ``done`` is whether it may."""
+
+    delivery: UUID
+    at: datetime
+    done: asyncio.Future[bool]
+
+
+@dataclass
+class _Answer:
+    handed: Handed
+    done: asyncio.Future[bool]
+
+
+@dataclass
+class HandingOver:
+    """What one worker hands over, of all batches together.
+
+    Attributes:
+        places: how many messages may be under way at once.
+        unknown_resends: how often one is sent again of which nobody can say whether it arrived.
+        pause: when mail is paused.
+        turns: is held by whoever hands a message over, so that no more begin to than can.
+        paused: whether this worker saw too many refusals that were alike, and hands nothing more over.
+    """
+
+    database: Database
+    places: int
+    unknown_resends: int
+    pause: PauseRule
+    paused: bool = False
+    turns: asyncio.Semaphore = field(init=False)
+    _under_way: set[UUID] = field(default_factory=set)
+    _marks: list[_Mark] = field(default_factory=list)
+    _answers: list[_Answer] = field(default_factory=list)
+    _writing: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        """As many turns as places."""
+        self.turns = asyncio.Semaphore(self.places)
+
+    async def begin(self, delivery: UUID, now: Callable[[], datetime]) -> None:
+        """Wait until it is durable that a message is under way; again, for one that is, changes nothing.
+
+        Raises:
+            NotWanted: it may not leave.
+        """
+        if delivery in self._under_way:
+            return
+        mark = _Mark(delivery, now(), asyncio.get_running_loop().create_future())
+        self._marks.append(mark)
+        self._write()
+        if not await mark.done:
+            raise NotWanted
+
+    async def end(self, handed: Handed) -> None:
+        """Wait until it is durable what became of a message."""
+        answer = _Answer(handed, asyncio.get_running_loop().create_future())
+        self._answers.append(answer)
+        self._write()
+        await answer.done
+
+    def leave(self, delivery: UUID) -> None:
+        """Give a message's place free, whatever became of it: whoever handed it over has stopped."""
+        self._under_way.discard(delivery)
+        self._write()
+
+    def is_under_way(self, delivery: UUID) -> bool:
+        """Whether a message was marked, and nothing was written of it since."""
+        return delivery in self._under_way
+
+    def _write(self) -> None:
+        """See that somebody writes."""
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_all())
+
+    async def _write_all(self) -> None:
+        while True:
+            marks, answers = self._next()
+            if not marks and not answers:
+                return
+            try:
+                marked = await asyncio.to_thread(self._keep, marks, answers)
+            except Exception as error:
+                for done in (*(mark.done for mark in marks), *(answer.done for answer in answers)):
+                    _fail(done, error)
+                self._under_way -= {mark.delivery for mark in marks}
+                continue
+            self._under_way -= {mark.delivery for mark in marks} - marked
+            for mark in marks:
+                _tell(mark.done, mark.delivery in marked)
+            for answer in answers:
+                _tell(answer.done, True)
+
+    def _next(self) -> tuple[list[_Mark], list[_Answer]]:
+        """Every answer there is, and as many marks as then find a place; those that nobody waits for are dropped."""
+        answers, self._answers = self._answers, []
+        self._under_way -= {answer.handed.outgoing.delivery_id for answer in answers}
+        waiting = [mark for mark in self._marks if not mark.done.done()]
+        free = max(self.places - len(self._under_way), 0)
+        marks, self._marks = waiting[:free], waiting[free:]
+        self._under_way |= {mark.delivery for mark in marks}
+        return marks, answers
+
+    def _keep(self, marks: Sequence[_Mark], answers: Sequence[_Answer]) -> set[UUID]:
+        with self.database.writing() as session:
+            if answers:
+                handed = [answer.handed for answer in answers]
+                self.paused |= settle(session, handed, unknown_resends=self.unknown_resends, pause=self.pause)
+            moments: Mapping[UUID, datetime] = {mark.delivery: mark.at for mark in marks}
+            return mark_under_way(session, moments) if marks else set()
+
+
+def _tell(future: asyncio.Future[bool], result: bool) -> None:
+    if not future.done():  # whoever waited may have been cancelled
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[bool], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
