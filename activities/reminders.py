@@ -174,6 +174,7 @@ class ReminderActivities(ReminderContract):
             ),
             sender=self._notice_writer.sender,
             to=chase.to,
+            reply_to=self._notice_writer.organisation.contact,
             message_id=self._message_id(f"chase:{chase.notice_id}:{chase.reminders}"),
             at=now(),
         )

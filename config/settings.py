@@ -106,11 +106,11 @@ class Smtp(_Part):
     """After how long without an answer a connection no longer counts among these, so that the others go on."""
     waiting_connections: int = Field(default=16, ge=0, le=256)
     """How many connections may wait for such an answer besides."""
-    messages_per_second: float | None = Field(default=None, ge=1)
+    messages_per_second: float | None = Field(default=None, gt=0)
     """How many messages the mail server is given in a second, at most; without one, as many as it takes."""
     domain_connections: int | None = Field(default=None, ge=1)
     """How many of them go to one domain at the same time; without one, half of the connections."""
-    domain_messages_per_minute: float | None = Field(default=None, ge=1)
+    domain_messages_per_minute: float | None = Field(default=None, gt=0)
     """How many messages go to one domain in a minute, at most."""
 
     @model_validator(mode="after")

@@ -1146,6 +1146,21 @@ class PersonTold(Event):
         return f"person-told:{self.message_id}:{self.way.value}:{self.who}:{self.outcome.value}"
 
 
+class MailTested(Event):
+    """A mail was about to be sent that tries out how mail leaves: it tells no party anything and performs nothing.
+
+    Attributes:
+        message_sha256: the message, marked as a test.
+    """
+
+    kind = "mail_tested"
+    message_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"mail-tested:{self.message_sha256}"
+
+
 # What LEAs answer
 
 

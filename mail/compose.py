@@ -25,7 +25,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cases.values import AnchorValue
-from mail.facts import TO_FOLLOW, ContactPerson, Mailbox, MessageId, NoticeFacts
+from mail.facts import TO_FOLLOW, ContactPerson, Mailbox, MessageId, NoticeFacts, wire_address
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "config" / "notices"
 """Where the templates are: one ``.txt.j2`` and one ``.html.j2`` for each sort of notice, over a shared base."""
@@ -165,7 +165,7 @@ def compose_message(
     boundary = f"=_{sha256(addressing.message_id.encode()).hexdigest()[:32]}"
     raw = b"\r\n".join(
         (
-            "\r\n".join(headers).encode("ascii"),
+            "\r\n".join(headers).encode(),  # ASCII, but for the first part of an internationalised address (RFC 6532)
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'.encode("ascii"),
             f"--{boundary}".encode("ascii"),
             _part("plain", text),
@@ -189,15 +189,16 @@ def _mailboxes(header: str, mailboxes: Iterable[Mailbox]) -> str:
 
 
 def _mailbox(mailbox: Mailbox, column: int) -> str:
+    email = wire_address(mailbox.email)
     if not mailbox.name:
-        return mailbox.email
+        return email
     if _is_plain(mailbox.name) and len(mailbox.name) <= _LONGEST_PLAIN:
         escaped = mailbox.name.replace("\\", "\\\\").replace('"', '\\"')
         phrase = f'"{escaped}"'
     else:
         phrase = _encoded_words(mailbox.name, column)
-    fold = "\r\n" if column + len(phrase) + len(mailbox.email) > _HEADER_WIDTH - len(" <>,") else ""
-    return f"{phrase}{fold} <{mailbox.email}>"
+    fold = "\r\n" if column + len(phrase) + len(email) > _HEADER_WIDTH - len(" <>,") else ""
+    return f"{phrase}{fold} <{email}>"
 
 
 def _header_text(text: str, column: int) -> str:

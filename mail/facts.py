@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import idna
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
 from cases.values import AnchorValue
@@ -24,8 +25,11 @@ from terms.clauses import ClauseId
 _LINE_BREAKS = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _ADDRESS = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}\Z)(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}"
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\u00a1-\U0010ffff-]{1,64}@(?=.{1,253}\Z)(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}"
 )
+_LONGEST_LOCAL_PART = 64
+"""Bytes (RFC 5321, 4.5.3.1.1)."""
+
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.-]{1,64}@[A-Za-z0-9.-]{1,253}>")
 
 
@@ -45,21 +49,40 @@ def clean_line(text: str) -> str:
 
 
 def checked_address(address: str, *, where: str | None = None) -> str:
-    """Return ``address`` if it is a plain ASCII mailbox (RFC 5321, 4.1.2: a dot-string at a domain).
+    """Return ``address`` if it is a plain mailbox (RFC 5321, 4.1.2: a dot-string at a domain), also an
+    internationalised one (RFC 6531, 3.3).
 
+    Whether the mail server takes one whose part before the @ is not ASCII is found out when mail is sent to it.
     ``where`` is the field that gives it.
 
     Raises:
         InvalidInput: it is anything else; the text of the error does not repeat the address.
     """
-    local = address.partition("@")[0]
-    if not _ADDRESS.fullmatch(address) or local.startswith(".") or local.endswith(".") or ".." in local:
+    try:
+        sent = wire_address(address)
+    except UnicodeError:  # as idna's own error is one
+        sent = ""
+    local = sent.partition("@")[0]
+    dots = local.startswith(".") or local.endswith(".") or ".." in local
+    if not _ADDRESS.fullmatch(sent) or dots or not local.isprintable() or len(local.encode()) > _LONGEST_LOCAL_PART:
         raise InvalidInput(
             "An e-mail address is not one that mail can be sent to.",
             where=where,
-            next_step="Write it as name@example.org, in ASCII, without quotes or spaces.",
+            next_step="Write it as name@example.org, without quotes or spaces.",
         )
     return address
+
+
+def wire_address(address: str) -> str:
+    """An address as headers and mail servers have it: its domain in ASCII (RFC 5891), whatever its first part is.
+
+    Raises:
+        UnicodeError: the domain is none.
+    """
+    if address.isascii():
+        return address
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
 
 
 def _validated_address(address: str) -> str:
@@ -84,7 +107,7 @@ Block = Annotated[str, AfterValidator(clean_block)]
 """Text of one or more lines separated by ``\\n``."""
 
 EmailAddress = Annotated[str, AfterValidator(_validated_address)]
-"""A mailbox that every SMTP server takes (no SMTPUTF8, no quoted local part)."""
+"""A mailbox without a quoted local part; one that is not ASCII takes a server that offers SMTPUTF8."""
 
 ZoneName = Annotated[str, AfterValidator(_validated_zone)]
 """The IANA name of a time zone."""

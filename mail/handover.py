@@ -12,9 +12,10 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from models.errors import DuenoticeError, Unavailable
+from models.errors import DuenoticeError, InvalidInput, Unavailable
 
 _ENHANCED_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?=\s|$)")
+_ENVELOPE_ID = re.compile(r"[!-~]{1,100}")
 _QUEUE_IDS = (
     re.compile(r"queued (?:mail for delivery )?as (?P<id>[\w.-]+)", re.IGNORECASE),  # Postfix, and what speaks like it
     re.compile(r"\bid=(?P<id>[\w.-]+)"),  # Exim
@@ -42,6 +43,14 @@ class Envelope:
     recipient: str
     envelope_id: str | None = None
     report: bool = False
+
+    def __post_init__(self) -> None:
+        if self.envelope_id and not _ENVELOPE_ID.fullmatch(self.envelope_id):
+            raise InvalidInput(
+                "A message's name in reports is not one that mail servers take.",
+                where="envelope_id",
+                next_step="Use at most 100 visible ASCII characters.",
+            )
 
 
 @dataclass(frozen=True)

@@ -30,21 +30,42 @@ class Turn:
         """The answer to the content is long in coming."""
         self.is_slow = True
         self._destination.slow += 1
+        self._destination.wake()
 
 
 class _Destination:
     """What is on its way to one domain."""
 
     def __init__(self, server: SmtpServer) -> None:
-        self.places = asyncio.Semaphore(server.domain_connections or max(1, server.connections // 2))
-        self.limiter = AsyncLimiter(server.domain_rate, _MINUTE) if server.domain_rate else None
+        self.limiter = _evenly(server.domain_rate, _MINUTE)
         self.taken = self.slow = 0
         self.is_silent = False
+        self._where = server.where
+        self._places = server.domain_connections or max(1, server.connections // 2)
+        self._changed = asyncio.Event()
 
-    @property
-    def is_stuck(self) -> bool:
-        """Whether another message would only wait behind one that is not answered."""
-        return self.slow > 0 or (self.is_silent and self.taken > 0)
+    async def take_place(self) -> None:
+        """Wait for a place.
+
+        Raises:
+            DeliveryDeferred: another message would only wait behind one that is not answered.
+        """
+        while True:
+            if self.slow or (self.is_silent and self.taken):
+                raise DeliveryDeferred(
+                    "The mail server has not answered yet for an earlier message to the same domain.",
+                    where=self._where,
+                    next_step="It is tried again later.",
+                )
+            if self.taken < self._places:
+                self.taken += 1
+                return
+            await self._changed.wait()
+
+    def wake(self) -> None:
+        """Let those that wait look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 class Pacing:
@@ -52,7 +73,7 @@ class Pacing:
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
-        self._limiter = AsyncLimiter(server.rate, 1) if server.rate else None
+        self._limiter = _evenly(server.rate, 1)
         self._destinations: dict[str, _Destination] = {}
 
     @asynccontextmanager
@@ -63,29 +84,23 @@ class Pacing:
             DeliveryDeferred: its server owes an answer for an earlier message.
         """
         destination = self._destinations.setdefault(domain.lower(), _Destination(self._server))
-        self._refuse_if_stuck(destination)
-        async with destination.places:
-            self._refuse_if_stuck(destination)
-            destination.taken += 1
-            turn = Turn(destination)
-            try:
-                if destination.limiter:
-                    await destination.limiter.acquire()
-                if self._limiter:
-                    await self._limiter.acquire()
-                yield turn
-                destination.is_silent = False
-            except OutcomeUnknown:
-                destination.is_silent = destination.is_silent or turn.is_slow
-                raise
-            finally:
-                destination.taken -= 1
-                destination.slow -= turn.is_slow
+        await destination.take_place()
+        turn = Turn(destination)
+        try:
+            for limiter in (destination.limiter, self._limiter):
+                if limiter:
+                    await limiter.acquire()
+            yield turn
+            destination.is_silent = False
+        except OutcomeUnknown:
+            destination.is_silent = destination.is_silent or turn.is_slow
+            raise
+        finally:
+            destination.taken -= 1
+            destination.slow -= turn.is_slow
+            destination.wake()
 
-    def _refuse_if_stuck(self, destination: _Destination) -> None:
-        if destination.is_stuck:
-            raise DeliveryDeferred(
-                "The mail server has not answered yet for an earlier message to the same domain.",
-                where=self._server.where,
-                next_step="It is tried again later.",
-            )
+
+def _evenly(rate: float | None, seconds: float) -> AsyncLimiter | None:
+    """So many in so many seconds, and no two of them together."""
+    return AsyncLimiter(1, seconds / rate) if rate else None

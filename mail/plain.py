@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from hashlib import sha256
 from typing import NamedTuple
 
 from mail.compose import wrap
-from mail.facts import Mailbox, clean_line
+from mail.facts import ContactPerson, Mailbox, clean_line, wire_address
 
 
 class Enclosure(NamedTuple):
@@ -22,20 +22,31 @@ class Enclosure(NamedTuple):
     media_type: str
 
 
+def _address(mailbox: Mailbox | ContactPerson) -> Address:
+    local, _, domain = wire_address(mailbox.email).rpartition("@")
+    return Address(display_name=mailbox.name, username=local, domain=domain)
+
+
 def compose_plain_mail(
     subject: str,
     paragraphs: Sequence[str],
     *,
     sender: Mailbox,
     to: Mailbox,
+    reply_to: ContactPerson,
     message_id: str,
     at: datetime,
     enclosed: Sequence[Enclosure] = (),
 ) -> bytes:
-    """Write a plain-text message with its files: the same always give the same bytes (``.eml``, CRLF)."""
-    message = EmailMessage(policy=SMTP)
-    message["From"] = Address(display_name=sender.name, addr_spec=sender.email)
-    message["To"] = Address(display_name=to.name, addr_spec=to.email)
+    """Write a plain-text message with its files: the same always give the same bytes (``.eml``, CRLF).
+
+    Whoever answers it reaches the person ``reply_to``.
+    """
+    addresses = {"From": _address(sender), "Reply-To": _address(reply_to), "To": _address(to)}
+    # An internationalised address stands in its header as it is (RFC 6532).
+    message = EmailMessage(policy=SMTP if all(one.addr_spec.isascii() for one in addresses.values()) else SMTPUTF8)
+    for header, address in addresses.items():
+        message[header] = address
     message["Subject"] = clean_line(subject)
     message["Date"] = at.astimezone(UTC).replace(microsecond=0)
     message["Message-ID"] = message_id

@@ -16,15 +16,17 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
 import aiosmtplib
 from cryptography import x509
 
+from mail.facts import wire_address
 from mail.handover import (
     Accepted,
     DeliveryDeferred,
@@ -82,9 +84,51 @@ class Outgoing:
     slow: Callable[[], None]
 
     @property
+    def sender(self) -> str:
+        """The envelope's sender as the server is told."""
+        return wire_address(self.envelope.sender)
+
+    @property
+    def recipient(self) -> str:
+        """The envelope's recipient as the server is told."""
+        return wire_address(self.envelope.recipient)
+
+    @property
     def is_internationalised(self) -> bool:
         """Whether only a server that offers SMTPUTF8 can take it (RFC 6531, 3.1)."""
-        return not (self.raw.isascii() and self.envelope.sender.isascii() and self.envelope.recipient.isascii())
+        return not (self.raw.isascii() and self.sender.isascii() and self.recipient.isascii())
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What the server says of itself as a connection is opened.
+
+    Attributes:
+        address: the IP address that answered.
+        extensions: what it offers (RFC 5321, 4.1.1.1), in small letters, each with its parameters.
+        logins: the mechanisms by which it lets people log in (RFC 4954).
+        tls: how the connection is protected, if it is.
+        certificate_ends: until when the server's certificate is valid.
+    """
+
+    address: str
+    extensions: Mapping[str, str]
+    logins: tuple[str, ...]
+    tls: TlsSession | None
+    certificate_ends: datetime | None
+
+
+async def introduce(server: SmtpServer) -> Introduction:
+    """Ask a server what it offers, with the login that is set, and take leave of it.
+
+    Raises:
+        MailServerUnavailable: it does not answer, or not as it should.
+    """
+    connection = Connection(server)
+    try:
+        return await connection.introduce()
+    finally:
+        await connection.quit()
 
 
 class _Lost(Exception):
@@ -142,6 +186,25 @@ class Connection:
                 if not pipelined:
                     raise self._deferred("The mail server says nothing about this recipient.") from None
             is_new = True
+
+    async def introduce(self) -> Introduction:
+        """Open the connection, and return what the server said of itself.
+
+        Raises:
+            MailServerUnavailable: it cannot be opened.
+        """
+        await self._open()
+        transport = self._client.transport
+        assert transport is not None
+        session: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        shown = session.getpeercert(binary_form=True) if session else None
+        return Introduction(
+            address=transport.get_extra_info("peername")[0],
+            extensions=dict(self._client.esmtp_extensions),
+            logins=tuple(self._client.server_auth_methods),
+            tls=self._tls,
+            certificate_ends=x509.load_der_x509_certificate(shown).not_valid_after_utc if shown else None,
+        )
 
     def drop(self) -> None:
         """Close without a word, since the conversation is out of step or over."""
@@ -273,7 +336,7 @@ class Connection:
 
     def _commands(self, message: Outgoing) -> dict[_Step, bytes]:
         envelope = message.envelope
-        mail, rcpt = [f"MAIL FROM:<{envelope.sender}>"], [f"RCPT TO:<{envelope.recipient}>"]
+        mail, rcpt = [f"MAIL FROM:<{message.sender}>"], [f"RCPT TO:<{message.recipient}>"]
         if self._offers("size"):
             mail.append(f"SIZE={len(message.raw)}")
         if message.is_internationalised:
@@ -283,7 +346,7 @@ class Connection:
                 mail.append(f"ENVID={_xtext(envelope.envelope_id)}")
             if envelope.report:
                 mail.append("RET=HDRS")
-                rcpt += ["NOTIFY=SUCCESS,FAILURE,DELAY", f"ORCPT={_original_recipient(envelope.recipient)}"]
+                rcpt += ["NOTIFY=SUCCESS,FAILURE,DELAY", f"ORCPT={_original_recipient(message.recipient)}"]
         lines = {_Step.MAIL: mail, _Step.RCPT: rcpt, _Step.DATA: ["DATA"]}
         return {step: " ".join(words).encode() + b"\r\n" for step, words in lines.items()}
 
@@ -413,7 +476,7 @@ def _stuffed(raw: bytes) -> bytes:
 
 def _xtext(text: str) -> str:
     """``text`` as a parameter's value (RFC 3461, 4)."""
-    return _NOT_XTEXT.sub(lambda found: f"+{found[0]:02X}", text)
+    return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
 
 
 def _original_recipient(address: str) -> str:

@@ -19,7 +19,7 @@ class Security(StrEnum):
     TLS = "tls"
 
 
-Rate = Annotated[float, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
 

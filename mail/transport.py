@@ -81,8 +81,8 @@ class SmtpTransport:
             MailServerUnavailable: nothing was sent; ``DeliveryDeferred`` if only this message is concerned.
             OutcomeUnknown: the content was given and no answer came back.
         """
-        checked_address(envelope.sender)
-        checked_address(envelope.recipient)
+        for address in (envelope.sender, envelope.recipient):
+            checked_address(address)
         signed = self._signer.sign(raw) if self._signer else raw
         async with self._pacing.turn(envelope.recipient.rpartition("@")[2]) as turn, self._borrowed() as borrowed:
 

@@ -169,6 +169,7 @@ def _letter(
             (*words, *links, *more, _whom_to_ask(writer)),
             sender=writer.sender,
             to=to,
+            reply_to=writer.organisation.contact,
             message_id=message_id,
             at=now,
             enclosed=enclosed,

@@ -241,7 +241,10 @@ async def test_errors_do_not_repeat_addresses_that_the_server_names(step: str) -
         "@b.test",
         "<a@b.test>",
         "a..b@c.test",
-        "é@c.test",
+        "a\u202eb@c.test",
+        "a\u00a0b@c.test",
+        "\N{GREEK SMALL LETTER ALPHA}" * 33 + "@c.test",
+        "a@-é-.test",
     ],
 )
 async def test_an_address_that_is_none_is_refused_without_repeating_it(address: str) -> None:

@@ -11,7 +11,7 @@ HANG_UP = None
 """In place of an answer: close the connection."""
 
 HEARTBEAT_TIMEOUT = ""
-"""In place of an answer: say nothing."""
+"""In place of an answer: say nothing, and nothing more, until the other side hangs up."""
 
 CONTENT = "CONTENT"
 """The step after DATA's 354: the answer to the message itself."""
@@ -21,7 +21,6 @@ FULL = "FULL"
 
 _USUAL = {
     "GREETING": "220 mail.test",
-    "EHLO": "250 mail.test",
     "MAIL": "250 2.1.0 Ok",
     "RCPT": "250 2.1.5 Ok",
     FULL: "452 4.2.2 Mailbox full",
@@ -38,16 +37,26 @@ class ScriptedServer:
 
     Attributes:
         script: for a step, the answers to give the first, second, … time it is reached.
+        offers: the extensions that it names in its answer to EHLO, whether it keeps them or not.
+        forgets: whether it forgets what came together with a command, as one that does not keep PIPELINING.
         steps: every step reached, over all connections.
+        commands: every command, as it came.
         messages: the messages received whole.
+        taken: the messages that it said yes to, each with its recipient, as last named.
         arrived: set when a message has been received whole.
         full: the addresses whose mailboxes are full.
+        held: for a recipient's address, what the answer to a message for it waits for.
         connections: how many connections were made.
     """
 
     script: dict[str, list[str | None]] = field(default_factory=dict)
+    offers: tuple[str, ...] = ()
+    forgets: bool = False
     steps: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
+    taken: list[tuple[str, bytes]] = field(default_factory=list)
+    held: dict[str, asyncio.Event] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     full: set[str] = field(default_factory=set)
     connections: int = 0
@@ -65,14 +74,24 @@ class ScriptedServer:
         """Serve one connection."""
         self.connections += 1
         self._writers.append(writer)
-        step = "GREETING"
+        step, recipient = "GREETING", ""
         try:
             while (answer := self._answer(step)) is not HANG_UP:
-                if answer is not HEARTBEAT_TIMEOUT:
-                    writer.write(answer.encode() + b"\r\n")
+                if step == CONTENT and recipient in self.held:
+                    await self.held[recipient].wait()
+                if answer == HEARTBEAT_TIMEOUT:
+                    await reader.read()
+                    break
+                writer.write(answer.encode() + b"\r\n")
+                if step == CONTENT and answer.startswith("2"):
+                    self.taken.append((recipient, self.messages[-1]))
                 if step == "QUIT":
                     break
-                step = await (self._content(reader) if answer.startswith("354") else self._command(reader))
+                if answer.startswith("354"):
+                    step = await self._content(reader)
+                else:
+                    step = await self._command(reader)
+                    recipient = _address(self.commands[-1]) if step in ("RCPT", FULL) else recipient
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -81,23 +100,38 @@ class ScriptedServer:
     def _answer(self, step: str) -> str | None:
         self.steps.append(step)
         planned = self.script.get(step)
-        return planned.pop(0) if planned else _USUAL[step]
+        if planned:
+            return planned.pop(0)
+        if step == "EHLO":
+            return "\r\n".join(["250-mail.test", *(f"250-{name}" for name in self.offers), "250 HELP"])
+        return _USUAL.get(step, "500 5.5.2 What?")
 
     async def _command(self, reader: asyncio.StreamReader) -> str:
-        line = (await reader.readuntil(b"\r\n")).decode()
+        line = (await reader.readuntil(b"\r\n")).decode(errors="replace")
+        if self.forgets:
+            reader._buffer.clear()  # type: ignore[attr-defined]
+        self.commands.append(line.rstrip("\r\n"))
         step = line[:4].strip().upper()
-        return FULL if step == "RCPT" and line.partition("<")[2].partition(">")[0] in self.full else step
+        return FULL if step == "RCPT" and _address(line) in self.full else step
 
     async def _content(self, reader: asyncio.StreamReader) -> str:
-        self.messages.append((await reader.readuntil(b"\r\n.\r\n"))[: -len(b".\r\n")])
+        """Take what follows 354, up to a line with nothing but a dot: also where that is the first one."""
+        content = b"\r\n"
+        while not content.endswith(b"\r\n.\r\n"):
+            content += await reader.readuntil(b".\r\n")
+        self.messages.append(content[len(b"\r\n") : -len(b".\r\n")])
         self.arrived.set()
         return CONTENT
 
 
+def _address(command: str) -> str:
+    return command.partition("<")[2].partition(">")[0]
+
+
 @asynccontextmanager
-async def scripted_server(**script: Sequence[str | None]) -> AsyncIterator[ScriptedServer]:
-    """Run a server with the given script on a free loopback port."""
-    scripted = ScriptedServer({step: list(answers) for step, answers in script.items()})
+async def scripted_server(*offers: str, **script: Sequence[str | None]) -> AsyncIterator[ScriptedServer]:
+    """Run a server that offers these extensions, with the given script, on a free loopback port."""
+    scripted = ScriptedServer({step: list(answers) for step, answers in script.items()}, offers)
     server = await asyncio.start_server(scripted.converse, "127.0.0.1", 0)
     scripted.port = server.sockets[0].getsockname()[1]
     try:
