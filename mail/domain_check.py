@@ -6,6 +6,7 @@ cannot say whether SPF lets those through: the server's operator can, or a test 
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,8 @@ from models.errors import Unavailable
 _MOST_LOOKUPS = 10
 """How many further look-ups an SPF record may ask for (RFC 7208, 4.6.4)."""
 
-_LOOKS_UP = ("include:", "a", "mx", "ptr", "exists:", "redirect=")
+_LOOKS_UP = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
+_TERM_ENDS = re.compile("[:=/]")
 _SECONDS = 5.0
 
 
@@ -145,7 +147,7 @@ def _check_spf(records: Records, domain: str) -> Iterator[Finding]:
         return
     terms = found[0].split()[1:]
     match [term for term in terms if term.lower().lstrip("+-~?") == "all"]:
-        case ["all" | "+all", *_]:
+        case [everybody, *_] if everybody.lower() in ("all", "+all"):
             yield Finding(
                 "SPF",
                 Level.PROBLEM,
@@ -185,10 +187,10 @@ def _check_lookups(records: Records, domain: str) -> Iterator[Finding]:
                 "Take it out, or have it put right: receivers count the whole record as an error.",
             )
         for term in found[0].lower().split()[1:] if len(found) == 1 else ():
-            term = term.lstrip("+-~?")
-            lookups += term.startswith(_LOOKS_UP) and not term.startswith("all")
-            if term.startswith(("include:", "redirect=")):
-                left.append(term[len("include:") :])
+            mechanism, *others = _TERM_ENDS.split(term.lstrip("+-~?"))
+            lookups += mechanism in _LOOKS_UP
+            if mechanism in ("include", "redirect") and others:
+                left.append(others[0])
     if lookups > _MOST_LOOKUPS:
         yield Finding(
             "SPF",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP
+from email.utils import format_datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from mail.compose import wrap
-from mail.facts import ContactPerson, Mailbox, clean_line, wire_address
+from mail.compose import header_text, mailboxes_header, wrap
+from mail.facts import ContactPerson, Mailbox, clean_line
 
 
 class Enclosure(NamedTuple):
@@ -20,11 +20,6 @@ class Enclosure(NamedTuple):
     name: str
     content: bytes
     media_type: str
-
-
-def _address(mailbox: Mailbox | ContactPerson) -> Address:
-    local, _, domain = wire_address(mailbox.email).rpartition("@")
-    return Address(display_name=mailbox.name, username=local, domain=domain)
 
 
 def compose_plain_mail(
@@ -42,20 +37,23 @@ def compose_plain_mail(
 
     Whoever answers it reaches the person ``reply_to``.
     """
-    addresses = {"From": _address(sender), "Reply-To": _address(reply_to), "To": _address(to)}
-    # An internationalised address stands in its header as it is (RFC 6532).
-    message = EmailMessage(policy=SMTP if all(one.addr_spec.isascii() for one in addresses.values()) else SMTPUTF8)
-    for header, address in addresses.items():
-        message[header] = address
-    message["Subject"] = clean_line(subject)
-    message["Date"] = at.astimezone(UTC).replace(microsecond=0)
-    message["Message-ID"] = message_id
-    message["Auto-Submitted"] = "auto-generated"
+    headers = (
+        mailboxes_header("From", (sender,)),
+        mailboxes_header("Reply-To", (Mailbox(name=reply_to.name, email=reply_to.email),)),
+        mailboxes_header("To", (to,)),
+        f"Subject: {header_text(clean_line(subject), len('Subject: '))}",
+        f"Date: {format_datetime(at.astimezone(UTC))}",
+        f"Message-ID: {message_id}",
+        "Auto-Submitted: auto-generated",
+    )
+    # Only for the content: as a header the standard library writes an encoded word that somebody typed as what it
+    # decodes to, line breaks included.
+    message = EmailMessage(policy=SMTP)
     message.set_content("\n\n".join(wrap(paragraph) for paragraph in paragraphs) + "\n", cte="quoted-printable")
     for name, content, media_type in enclosed:
         maintype, _, subtype = media_type.partition("/")
-        message.add_attachment(content, maintype=maintype, subtype=subtype, filename=name, cte="base64")
+        message.add_attachment(content, maintype=maintype, subtype=subtype, filename=clean_line(name), cte="base64")
     if enclosed:
         # "=_" cannot occur in quoted-printable or base64, so the boundary cannot occur in a part (RFC 2045, 6.7).
         message.set_boundary(f"=_{sha256(message_id.encode()).hexdigest()[:32]}")
-    return message.as_bytes()
+    return "".join(f"{header}\r\n" for header in headers).encode() + message.as_bytes()

@@ -138,6 +138,32 @@ def test_a_password_is_used_safely_or_not_at_all(
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("environment", ["local", "production"])
+@pytest.mark.parametrize("host", ["mail.example.org", "192.0.2.1", "localhost.example.org"])
+def test_mail_never_leaves_the_machine_in_clear(production: pytest.MonkeyPatch, environment: str, host: str) -> None:
+    production.setenv("DUENOTICE_ENVIRONMENT", environment)
+    production.setenv("DUENOTICE_SMTP__HOST", host)
+    production.setenv("DUENOTICE_SMTP__SECURITY", "none")
+    with pytest.raises(ConfigurationError, match="never leave this machine without encryption; set security to"):
+        load_settings()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
+def test_a_mail_server_on_this_machine_may_be_spoken_to_in_clear(production: pytest.MonkeyPatch, host: str) -> None:
+    production.setenv("DUENOTICE_SMTP__HOST", host)
+    production.setenv("DUENOTICE_SMTP__SECURITY", "none")
+    assert load_settings().smtp.host == host
+
+
+def test_keys_that_sign_mail_are_a_list(production: pytest.MonkeyPatch) -> None:
+    production.setenv("DUENOTICE_DKIM", '[{"selector": "s1", "key_file": "/etc/duenotice/dkim.pem"}]')
+    (key,) = load_settings().dkim
+    assert (key.selector, str(key.key_file), key.domain) == ("s1", "/etc/duenotice/dkim.pem", None)
+    production.setenv("DUENOTICE_DKIM", '[{"selector": "s 1", "key_file": "dkim.pem"}]')
+    with pytest.raises(ConfigurationError, match=r"DUENOTICE_DKIM"):
+        load_settings()
+
+
 def test_printing_settings_shows_no_secret(production: pytest.MonkeyPatch) -> None:
     production.setenv("DUENOTICE_SMTP__USERNAME", "u")
     production.setenv("DUENOTICE_SMTP__PASSWORD", "hunter2")

@@ -7,23 +7,18 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import aiosmtpd.smtp
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
 from mail.catcher import CatcherHandler, start_catcher
 from mail.handover import Accepted, Envelope, MailServerUnavailable
 from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
+from tests.support.certificates import self_signed
 
 RAW = b"Subject: notice\r\n\r\ntext\r\n"
 ACCOUNT, PASSWORD = "notices", "correct horse"
@@ -31,23 +26,7 @@ ACCOUNT, PASSWORD = "notices", "correct horse"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.test")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "mail.pem"
-    file.write_bytes(
-        signed.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
-    return file
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @dataclass(frozen=True)
@@ -111,7 +90,12 @@ async def send(server: SmtpServer) -> object:
 async def test_a_message_is_sent_over_tls_after_a_login(certificate: Path, tmp_path: Path, security: Security) -> None:
     async with secure_server(certificate, tmp_path, security) as server:
         known = server.settings(security, username=ACCOUNT, password=SecretStr(PASSWORD))
-        assert isinstance(await send(known), Accepted)
+        accepted = await send(known)
+        assert isinstance(accepted, Accepted)
+        assert accepted.tls is not None
+        assert accepted.tls.version in ("TLSv1.2", "TLSv1.3")
+        assert accepted.tls.cipher
+        assert accepted.tls.certificate == "mail.test"
         assert kept_in(tmp_path) == [RAW]
 
         wrong = server.settings(security, username=ACCOUNT, password=SecretStr("wrong"))

@@ -29,7 +29,7 @@ from starter.bounce_ways import read_mailbox_once, taking_bounces
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from tests.support.bounce_shapes import SHAPES, dsn
 from tests.support.bounced import Told, tell
-from tests.support.certificates import own_certificate
+from tests.support.certificates import rsa_certificate
 from tests.support.dovecot import Dovecot, dovecot
 from tests.support.incidents import QUIET, case, only_notice
 from tests.support.installation import ORIGIN, Installation
@@ -291,8 +291,8 @@ def _sns(told: Told, key: Any, **changed: str) -> bytes:
 async def test_amazons_notifications_are_taken_from_one_topic_under_amazons_signature_alone(
     told: Told, tmp_path: Path
 ) -> None:
-    key = own_certificate(tmp_path / "sns.pem")
-    other = own_certificate(tmp_path / "other.pem")
+    key = rsa_certificate(tmp_path / "sns.pem")
+    other = rsa_certificate(tmp_path / "other.pem")
     keys = {"ses_topic": TOPIC, "ses_certificate": str(tmp_path / "sns.pem")}
     refused = (
         _sns(told, other),

@@ -20,7 +20,7 @@ import pytest
 
 from mail.bounce_mailbox import ImapServer
 from mail.smtp_server import Security
-from tests.support.certificates import own_certificate
+from tests.support.certificates import self_signed
 
 PASSWORD = "a-password-of-a-test"
 
@@ -37,8 +37,8 @@ default_login_user = {user}
 first_valid_uid = 1
 mail_location = maildir:{folder}/mail
 ssl = yes
-ssl_cert = <{folder}/certificate.pem
-ssl_key = <{folder}/key.pem
+ssl_cert = <{folder}/mail.pem
+ssl_key = <{folder}/mail.pem
 passdb {{
   driver = static
   args = password={password}
@@ -77,12 +77,12 @@ class Dovecot:
     def server(self) -> ImapServer:
         """How to read the mailbox."""
         return ImapServer(
-            host="localhost",
+            host="127.0.0.1",
             port=self.port,
             security=Security.TLS,
             username="bounces",
             password=PASSWORD,
-            ca_file=self.folder / "certificate.pem",
+            ca_file=self.folder / "mail.pem",
         )
 
     def deliver(self, raw: bytes) -> None:
@@ -115,7 +115,7 @@ def dovecot() -> Iterator[Dovecot]:
     account = pwd.getpwuid(os.getuid()) if os.getuid() else pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory(prefix="dovecot-") as name:
         folder, port = Path(name), _free_port()
-        own_certificate(folder / "certificate.pem", folder / "key.pem")
+        self_signed(folder)
         named = {
             "user": account.pw_name,
             "group": grp.getgrgid(account.pw_gid).gr_name,
