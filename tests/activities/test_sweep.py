@@ -232,10 +232,10 @@ async def test_what_a_sweep_finds_of_a_case_is_told_to_whose_it_is_and_all_of_it
     await watched.sweep(replace(NOTHING_BUT_COUNTS, suspicious=10))
     mails = [path.read_text() for path in (watched.resources.settings.home / "mail").glob("*.eml")]
     mine, theirs = (identifiers.case_reference(case_id) for case_id in (own, other))
-    (told,) = [mail for mail in mails if "To: robin" in mail]
+    (told,) = [mail for mail in mails if 'To: "robin"' in mail]
     assert mine in told
     assert theirs not in told
-    assert any(mine in mail and theirs in mail for mail in mails if "To: robin" not in mail)
+    assert any(mine in mail and theirs in mail for mail in mails if 'To: "robin"' not in mail)
 
 
 async def test_where_all_are_lost_as_many_are_started_as_one_sweep_may_and_the_next_goes_on(watched: Watched) -> None:
