@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run demo install test test-long check browser lock clean
+.PHONY: help run demo install test test-long check browser relay mailbox lock clean
 
 # What Python compiles is kept: else each worker of the tests, and each program that they start, compiles it anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -33,7 +33,7 @@ install: .venv/installed ## Build .venv from the locked requirements
 test: .venv/installed-dev ## Run the tests (ARGS="-k virginia" picks some), save for the long ones
 	@.venv/bin/pytest -n 4 --dist worksteal -m "not long" $(ARGS)
 
-test-long: .venv/installed-dev browser ## Run the long tests: rehearsals, workers killed, hundreds of batches, browsers, what README says
+test-long: .venv/installed-dev browser relay mailbox ## Run the long tests: rehearsals, workers killed, hundreds of batches, browsers, what README says
 	@.venv/bin/pytest -n 4 --dist loadfile -m long $(ARGS)
 
 check: .venv/installed-dev ## Lint, format, types, direction of imports, documents
@@ -51,6 +51,23 @@ browser: ## Find Chromium for the browser tests; as root on Debian, install it
 		export DEBIAN_FRONTEND=noninteractive; \
 		apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null && exit 0; fi; \
 	echo "No Chromium here, so the browser tests will be skipped. Install it, or name one in CHROMIUM."
+
+relay: ## Find Postfix for the tests of mail; as root on Debian, install it
+	@PATH="$$PATH:/usr/sbin" command -v postfix >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Postfix for the tests of mail ..."; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections; \
+		apt-get -qq update && apt-get -qq install -y --no-install-recommends postfix >/dev/null && exit 0; fi; \
+	echo "No Postfix here, so the tests against a real relay will be skipped. Install it, and run them as root."
+
+mailbox: ## Find Dovecot for the tests of what comes back; as root on Debian, install it
+	@PATH="$$PATH:/usr/sbin" command -v dovecot >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Dovecot for the tests of what comes back ..."; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get -qq update && apt-get -qq install -y --no-install-recommends dovecot-imapd >/dev/null && exit 0; fi; \
+	echo "No Dovecot here, so the tests against a real mailbox will be skipped. Install it."
 
 lock: | $(OWN_UV) ## Remake the locks from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	$(COMPILE) pyproject.toml --group build --output-file requirements/run.txt

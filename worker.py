@@ -24,9 +24,9 @@ from activities.cases import CaseActivities
 from activities.duties import DutyActivities
 from activities.heartbeat import HEARTBEAT_INTERVAL
 from activities.holders import HolderActivities
+from activities.letters import LetterSender
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
-from activities.replies import ReplySender
 from activities.upcoming import UpcomingActivities
 from activities.watchdog import WatchdogActivities
 from cases.kind import Kind
@@ -91,7 +91,12 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     settings, database = resources.settings, resources.database
     cases = CaseActivities(database, resources.catalogue)
     duties = DutyActivities(
-        database, resources.catalogue, settings.defaults, settings.side, organisation=settings.organisation.name
+        database,
+        resources.catalogue,
+        settings.defaults,
+        settings.side,
+        organisation=settings.organisation.name,
+        leads=resources.leads,
     )
     transport, writer = mail_transport(settings), notice_writer(settings, resources.keyring)
     notices = NoticeActivities(
@@ -113,7 +118,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         time_zone=settings.time_zone or "UTC",
         manager=manager_of(settings.organisation),
     )
-    replies = ReplySender(database, transport, writer, unknown_resends=settings.unknown_resends)
+    letters = LetterSender(database, transport, writer, unknown_resends=settings.unknown_resends)
     holders = HolderActivities(database, transport, writer, reminders.telling, deputy_share=settings.deputy_share)
     policy = notice_policy(settings)
 
@@ -124,9 +129,10 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         resources.client,
         database,
         reminders,
-        replies,
+        letters,
         start,
         end_rules(resources),
+        reminder_fractions=settings.reminder_fractions,
     )
     upcoming = UpcomingActivities(
         database,
@@ -136,6 +142,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         settings.term_reminder_days,
         Opening(settings.side, timedelta(days=settings.standing_lead_days), intake_namer(resources.keyring)),
         start,
+        leads=resources.leads,
     )
     return Worker(
         resources.client,

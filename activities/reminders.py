@@ -34,7 +34,7 @@ from models import identifiers
 from models.enums import BatchStatus, NoticeKind
 from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
 from records.duties import asked_dates
-from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
+from records.escalations import Raised, raise_contacts, raise_duties, raise_internal, raise_unknown, raised_since
 from records.offers import note_silence, unanswered
 from records.outbox import NoticeWriter
 from records.responsible import Step
@@ -110,7 +110,8 @@ class ReminderActivities(ReminderContract):
     def _step(self, message: RemindOfficer) -> Step:
         if message.last:
             return Step.LAST
-        return Step.PRESSING if message.fraction >= self._deputy_share else Step.FIRST
+        pressing = message.internal_passed or message.fraction >= self._deputy_share
+        return Step.PRESSING if pressing else Step.FIRST
 
     @activity.defn
     async def ask_for_decision(self, message: AskForDecision) -> None:
@@ -131,6 +132,8 @@ class ReminderActivities(ReminderContract):
     @activity.defn
     async def raise_overdue(self, message: RaiseOverdue) -> None:
         """Raise each duty that is overdue, late or undelivered, each contact that failed, and what nobody knows, once.
+
+        A duty that is past its internal date, and on time yet, is raised as well.
 
         It is written in evidence first, then to the officer; a further attempt, as when the mail server was down,
         writes of what the earlier ones raised.
@@ -175,6 +178,7 @@ class ReminderActivities(ReminderContract):
             ),
             sender=self._notice_writer.sender,
             to=chase.to,
+            reply_to=self._notice_writer.organisation.contact,
             message_id=self._message_id(f"chase:{chase.notice_id}:{chase.reminders}"),
             at=now(),
         )
@@ -225,6 +229,7 @@ class ReminderActivities(ReminderContract):
                         *self._meant(message),
                         Batch.clause == message.clause,
                         Duty.due_at == message.due_at,
+                        col(Batch.internal_due_at) == message.internal_due_at,
                     )
                     .order_by(col(Agreement.lea_name))
                 )
@@ -262,13 +267,20 @@ class ReminderActivities(ReminderContract):
                     part=str(message.fraction),
                     waiting=waiting,
                     lapses_at=message.lapses_at,
+                    internal_due_at=None if message.internal_passed else message.internal_due_at,
                 ),
             )
 
     def _escalate(self, case_id: UUID, now: datetime, since: datetime | None) -> Raised:
         with self._database.writing() as session:
-            duties, failed = raise_duties(session, case_id, now), raise_contacts(session, case_id, now)
-            raised = Raised(duties, failed.lines, raise_unknown(session, case_id, now), came_back=failed.came_back)
+            failed = raise_contacts(session, case_id, now)
+            raised = Raised(
+                duties=raise_duties(session, case_id, now),
+                internal=raise_internal(session, case_id, now),
+                contacts=failed.lines,
+                unknown=raise_unknown(session, case_id, now),
+                came_back=failed.came_back,
+            )
             return raised_since(session, case_id, since) if since else raised
 
     def _to_chase(self, message: ChaseAcknowledgements, now: datetime) -> list[Chase]:

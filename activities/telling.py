@@ -178,6 +178,7 @@ class Telling:
             [without_links(text) for text in (*message.paragraphs, self.page(message.page), *self._list(needs, total))],
             sender=self._writer.sender,
             to=recipient.to,
+            reply_to=self._writer.organisation.contact,
             message_id=identifiers.message_id(
                 identifiers.plain_mail_id(f"{message.key} {recipient.name}"), self._writer.message_id_domain
             ),

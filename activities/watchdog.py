@@ -20,9 +20,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.clock import activity_clock
 from activities.contracts import WatchdogContract
 from activities.heartbeat import beating
+from activities.letters import LONGEST_HANDOVER, LetterSender
 from activities.news import News
 from activities.reminders import ReminderActivities
-from activities.replies import LONGEST_HANDOVER, ReplySender
 from activities.running_workflows import BATCH, Health, RunningWorkflows
 from activities.telling import Message, Recipient
 from cases.messages import RaiseOverdue, Sweep, Swept
@@ -34,7 +34,7 @@ from models import identifiers
 from models.errors import InvalidInput
 from models.tables import Batch
 from records.bounces import unraised_bounces
-from records.ends import Rules, open_end, unseen_ends
+from records.ends import Rules, note_ends, open_end, unseen_ends
 from records.handed_over import erase_due
 from records.overlooked import (
     ALL_IDS,
@@ -105,10 +105,11 @@ class WatchdogActivities(WatchdogContract):
         client: Client,
         database: Database,
         reminders: ReminderActivities,
-        replies: ReplySender,
+        letters: LetterSender,
         start: Callable[[UUID, datetime], Awaitable[bool]],
         rules: Rules,
         bounds: SweepBounds | None = None,
+        reminder_fractions: Sequence[float] = (),
     ) -> None:
         self._bounds = bounds or SweepBounds()
         self._client = client
@@ -116,8 +117,8 @@ class WatchdogActivities(WatchdogContract):
         self._database = database
         self._reminders = reminders
         self._telling = reminders.telling
-        self._news = News(database, reminders.telling)
-        self._replies = replies
+        self._news = News(database, reminders.telling, reminder_fractions)
+        self._letters = letters
         self._start = start
         self._rules = rules
 
@@ -149,7 +150,7 @@ class WatchdogActivities(WatchdogContract):
         await self._tell([*restarts, *raised], now())
         await self._news.tell(before, now())
         async with beating(LONGEST_HANDOVER):
-            await self._replies.send_due(now)
+            await self._letters.send_due(now)
         came_back = await asyncio.to_thread(self._came_back, before)
         await self._raise_overdue(tuple(dict.fromkeys((*suspects.overdue, *came_back))))
         return Swept(
@@ -170,6 +171,7 @@ class WatchdogActivities(WatchdogContract):
 
         One whose workflow cannot be started now is kept, and started by a later sweep.
         """
+        await asyncio.to_thread(self._note_ends, now)
         opened = 0
         for agreement_id in await asyncio.to_thread(self._unseen_ends, now):
             activity.heartbeat()
@@ -177,6 +179,10 @@ class WatchdogActivities(WatchdogContract):
                 await self._start(case_id, now)
                 opened += 1
         return opened
+
+    def _note_ends(self, now: datetime) -> None:
+        with self._database.writing() as session:
+            note_ends(session, now, limit=self._bounds.ends)
 
     def _unseen_ends(self, now: datetime) -> list[UUID]:
         with self._database.reading() as session:

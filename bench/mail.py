@@ -1,16 +1,22 @@
 """How fast notices are composed and sent, beside a plain ``smtplib`` loop over one connection.
 
 Run ``python -m bench.mail [COUNT]`` from the project's root. Both send the same notices to a local catcher that runs
-in a process of its own; every message must have been kept.
+in a process of its own; every message must have been kept. Where Postfix's ``smtp-sink`` is installed, the transport
+alone is measured too: MAIL, RCPT and DATA in one write (RFC 2920) beside command by command.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import smtplib
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -70,6 +76,55 @@ def transport(port: int, count: int, connections: int) -> None:
     asyncio.run(send_all())
 
 
+def send_only(port: int, count: int, connections: int) -> None:
+    """Send one notice, composed before, to many recipients."""
+    raw = compose(NOTICE, addressed(0)).raw
+
+    async def send_all() -> None:
+        server = SmtpServer(
+            host="127.0.0.1", port=port, security=Security.NONE, client_name="localhost", connections=connections
+        )
+        waiting = iter(range(count))
+
+        async def send_some(smtp: SmtpTransport) -> None:
+            for number in waiting:
+                assert isinstance(await smtp.send(raw, Envelope(FROM, f"security@d{number}.test")), Accepted)
+
+        async with SmtpTransport(server) as smtp:
+            await asyncio.gather(*(send_some(smtp) for _ in range(connections)))
+
+    asyncio.run(send_all())
+
+
+@contextmanager
+def sink(program: str, *options: str) -> Iterator[int]:
+    """Run a mail server that takes everything and keeps nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    user = ("-u", "nobody") if os.getuid() == 0 else ()
+    with subprocess.Popen([program, *user, *options, f"127.0.0.1:{port}", "100"]) as process:
+        while process.poll() is None:
+            with suppress(ConnectionError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield port
+        process.terminate()
+
+
+def pipelining(count: int) -> None:
+    """Measure what one write for three commands is worth."""
+    program = shutil.which("smtp-sink", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        print("no smtp-sink on this machine, so the transport is not measured alone")
+        return
+    with sink(program, "-p") as single, sink(program) as together:
+        for connections in (1, 4, 8):
+            one = rate(count, partial(send_only, single, count, connections))
+            three = rate(count, partial(send_only, together, count, connections))
+            print(f"transport alone, {connections} connections, command by command {one:8.0f} notices/s")
+            print(f"{'in one write':>50} {three:8.0f} notices/s   {three / one:.2f}")
+
+
 def rate(count: int, work: Callable[[], None]) -> float:
     """Return notices per second."""
     start = time.perf_counter()
@@ -107,6 +162,7 @@ def main(count: int) -> None:
         process.join()
         kept = len(list(Path(folder).glob("*.eml")))
         assert kept == 5 * count, f"{kept} messages were kept of {5 * count}"
+    pipelining(count)
 
 
 if __name__ == "__main__":

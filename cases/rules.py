@@ -30,6 +30,7 @@ from cases.acts import (
     SendAgain,
     SetDate,
     TakeAct,
+    TellOverdue,
     Undo,
     Vouch,
     Withhold,
@@ -50,6 +51,10 @@ def check(kind: Kind, message: TakeAct, state: CaseState, now: datetime) -> None
         Refused: it makes no sense now.
         InvalidInput: something in it cannot be used; ``where`` names the field.
     """
+    if message.act_id in state.acts_taken:
+        raise Refused(
+            "This act was taken before.", next_step="Look at the case's page; do it anew if it is meant anew."
+        )
     if state.closing and message.act.keeps_clocks:
         raise Refused("This case is closed.", next_step="Open a new case if there is something new.")
     if state.dismissed and message.act.keeps_clocks:
@@ -61,6 +66,7 @@ def check(kind: Kind, message: TakeAct, state: CaseState, now: datetime) -> None
 
 def take(kind: Kind, message: TakeAct, state: CaseState) -> None:
     """Change the state as an act does that was found to make sense and is recorded."""
+    state.acts_taken.add(message.act_id)
     if type(message.act) in kind.acts:
         kind.take(message, state)
     else:
@@ -122,12 +128,16 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
             _check_undecided(clause, state)
             if problem := check_instant("arrived_at", arrived_at, now):
                 raise problem
+        case TellOverdue(clause=clause):
+            _check_clause(clause, state)  # whether its duty is overdue is in SQL alone
         case AdoptTerms() | AnswerQuestion():
             return
         case Assign(responsible=responsible, deputy=deputy):
             if deputy and deputy.casefold() == responsible.casefold():
                 raise InvalidInput("This is who is responsible.", where="deputy", next_step="Choose somebody else.")
         case Add(involved_at=involved_at, reason=reason):
+            if alone := kind.intake.one_agreement:
+                raise Refused(alone.says, next_step=alone.next_step)
             if involved_at and reason is None:
                 raise InvalidInput("It is empty.", where="reason", next_step="Say why the date is another one.")
             if involved_at and (problem := check_instant("involved_at", involved_at, now)):
@@ -363,6 +373,7 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
             | Add()
             | Assign()
             | AnswerQuestion()
+            | TellOverdue()
         ):
             return  # what they change is in SQL alone
         case _:

@@ -187,11 +187,11 @@ def message_of(
 ) -> bytes:
     """The message around the two layouts of a letter."""
     headers = [
-        _mailboxes("From", (addressing.sender,)),
-        _mailboxes("Reply-To", (Mailbox(name=contact.name, email=contact.email),)),
-        _mailboxes("To", addressing.to),
-        *([_mailboxes("Cc", addressing.copies)] if addressing.copies else ()),
-        f"Subject: {_header_text(subject, len('Subject: '))}",
+        mailboxes_header("From", (addressing.sender,)),
+        mailboxes_header("Reply-To", (Mailbox(name=contact.name, email=contact.email),)),
+        mailboxes_header("To", addressing.to),
+        *([mailboxes_header("Cc", addressing.copies)] if addressing.copies else ()),
+        f"Subject: {header_text(subject, len('Subject: '))}",
         f"Date: {format_datetime(at.astimezone(UTC))}",
         f"Message-ID: {addressing.message_id}",
         *([f"In-Reply-To: {follows}"] if follows else ()),
@@ -223,7 +223,7 @@ def quoted(body: str) -> bytes:
     return b2a_qp(body.replace("\n", "\r\n").encode(), istext=True)
 
 
-def _mailboxes(header: str, mailboxes: Iterable[Mailbox]) -> str:
+def mailboxes_header(header: str, mailboxes: Iterable[Mailbox]) -> str:
     """An address header with one mailbox to a line (RFC 5322, 3.4)."""
     return f"{header}: " + ",\r\n ".join(_mailbox(mailbox, len(header) + 2) for mailbox in mailboxes)
 
@@ -241,7 +241,7 @@ def _mailbox(mailbox: Mailbox, column: int) -> str:
     return f"{phrase}{fold} <{email}>"
 
 
-def _header_text(text: str, column: int) -> str:
+def header_text(text: str, column: int) -> str:
     """``text`` as the value of an unstructured header that starts at ``column``, folded (RFC 5322, 2.2.3)."""
     if not _is_plain(text):
         return _encoded_words(text, column)

@@ -117,7 +117,7 @@ def transitions(status: Status) -> Mapping[Happening, Status]:
             return {happens.SENT_AGAIN: Status.PASSED_OVER}
         case Status.VOUCHED:
             return {happens.ACKNOWLEDGED: Status.ACKNOWLEDGED}
-        case Status.ACKNOWLEDGED:
+        case Status.ACKNOWLEDGED | Status.DROPPED:
             return {}
         case _:
             assert_never(status)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from models.errors import ConfigurationError
 
@@ -56,6 +56,15 @@ class SigningKey:
                 return "rsa-sha256"
             case _:
                 return "ed25519-sha256"
+
+    @property
+    def published(self) -> bytes:
+        """Its public half, as the DNS holds it (RFC 6376, 3.6.1; RFC 8463, 4)."""
+        match self.key:
+            case RSAPrivateKey() as key:
+                return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            case key:
+                return key.public_key().public_bytes_raw()
 
     def sign(self, data: bytes) -> bytes:
         """The signature of some bytes."""

@@ -60,7 +60,8 @@ class TlsSession:
     Attributes:
         version: as ``TLSv1.3``.
         cipher: the cipher suite, by OpenSSL's name.
-        certificate: whom the server's certificate names: its subject's common name.
+        certificate: whom the server's certificate names: its subject's common name, else its first
+            alternative one.
     """
 
     version: str

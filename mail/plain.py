@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP
+from email.utils import format_datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from mail.compose import wrap
-from mail.facts import Mailbox, clean_line, wire_address
+from mail.compose import header_text, mailboxes_header, wrap
+from mail.facts import ContactPerson, Mailbox, clean_line
 
 
 class Enclosure(NamedTuple):
@@ -28,25 +28,32 @@ def compose_plain_mail(
     *,
     sender: Mailbox,
     to: Mailbox,
+    reply_to: ContactPerson,
     message_id: str,
     at: datetime,
     enclosed: Sequence[Enclosure] = (),
 ) -> bytes:
-    """Write a plain-text message with its files: the same always give the same bytes (``.eml``, CRLF)."""
-    addresses = wire_address(sender.email), wire_address(to.email)
-    message = EmailMessage(policy=SMTP if all(map(str.isascii, addresses)) else SMTPUTF8)
-    for header, mailbox, address in zip(("From", "To"), (sender, to), addresses, strict=True):
-        local, _, domain = address.rpartition("@")
-        message[header] = Address(display_name=mailbox.name, username=local, domain=domain)
-    message["Subject"] = clean_line(subject)
-    message["Date"] = at.astimezone(UTC).replace(microsecond=0)
-    message["Message-ID"] = message_id
-    message["Auto-Submitted"] = "auto-generated"
+    """Write a plain-text message with its files: the same always give the same bytes (``.eml``, CRLF).
+
+    Whoever answers it reaches the person ``reply_to``.
+    """
+    headers = (
+        mailboxes_header("From", (sender,)),
+        mailboxes_header("Reply-To", (Mailbox(name=reply_to.name, email=reply_to.email),)),
+        mailboxes_header("To", (to,)),
+        f"Subject: {header_text(clean_line(subject), len('Subject: '))}",
+        f"Date: {format_datetime(at.astimezone(UTC))}",
+        f"Message-ID: {message_id}",
+        "Auto-Submitted: auto-generated",
+    )
+    # Only for the content: as a header the standard library writes an encoded word that somebody typed as what it
+    # decodes to, line breaks included.
+    message = EmailMessage(policy=SMTP)
     message.set_content("\n\n".join(wrap(paragraph) for paragraph in paragraphs) + "\n", cte="quoted-printable")
     for name, content, media_type in enclosed:
         maintype, _, subtype = media_type.partition("/")
-        message.add_attachment(content, maintype=maintype, subtype=subtype, filename=name, cte="base64")
+        message.add_attachment(content, maintype=maintype, subtype=subtype, filename=clean_line(name), cte="base64")
     if enclosed:
         # "=_" cannot occur in quoted-printable or base64, so the boundary cannot occur in a part (RFC 2045, 6.7).
         message.set_boundary(f"=_{sha256(message_id.encode()).hexdigest()[:32]}")
-    return message.as_bytes()
+    return "".join(f"{header}\r\n" for header in headers).encode() + message.as_bytes()

@@ -16,9 +16,10 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -46,7 +47,6 @@ Begun: TypeAlias = Callable[[], Awaitable[None]]
 _NOT_OPENED = (aiosmtplib.SMTPException, OSError, UnicodeError)
 """What opening a connection raises; ``OSError`` covers timeouts and TLS."""
 
-_START_OF_LINE_DOT = re.compile(rb"^\.", re.MULTILINE)
 _NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 _NOT_QCHAR = re.compile(r"[^!-*,-<>-\[\]-~]")
@@ -96,6 +96,38 @@ class Outgoing:
     def is_internationalised(self) -> bool:
         """Whether only a server that offers SMTPUTF8 can take it (RFC 6531, 3.1)."""
         return not (self.raw.isascii() and self.sender.isascii() and self.recipient.isascii())
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What the server says of itself as a connection is opened.
+
+    Attributes:
+        address: the IP address that answered.
+        extensions: what it offers (RFC 5321, 4.1.1.1), in small letters, each with its parameters.
+        logins: the mechanisms by which it lets people log in (RFC 4954).
+        tls: how the connection is protected, if it is.
+        certificate_ends: until when the server's certificate is valid.
+    """
+
+    address: str
+    extensions: Mapping[str, str]
+    logins: tuple[str, ...]
+    tls: TlsSession | None
+    certificate_ends: datetime | None
+
+
+async def introduce(server: SmtpServer) -> Introduction:
+    """Ask a server what it offers, with the login that is set, and take leave of it.
+
+    Raises:
+        MailServerUnavailable: it does not answer, or not as it should.
+    """
+    connection = Connection(server)
+    try:
+        return await connection.introduce()
+    finally:
+        await connection.quit()
 
 
 class _Lost(Exception):
@@ -153,6 +185,25 @@ class Connection:
                 if not pipelined:
                     raise self._deferred("The mail server says nothing about this recipient.") from None
             is_new = True
+
+    async def introduce(self) -> Introduction:
+        """Open the connection, and return what the server said of itself.
+
+        Raises:
+            MailServerUnavailable: it cannot be opened.
+        """
+        await self._open()
+        transport = self._client.transport
+        assert transport is not None
+        session: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        shown = session.getpeercert(binary_form=True) if session else None
+        return Introduction(
+            address=transport.get_extra_info("peername")[0],
+            extensions=dict(self._client.esmtp_extensions),
+            logins=tuple(self._client.server_auth_methods),
+            tls=self._tls,
+            certificate_ends=x509.load_der_x509_certificate(shown).not_valid_after_utc if shown else None,
+        )
 
     def drop(self) -> None:
         """Close without a word, since the conversation is out of step or over."""
@@ -412,14 +463,19 @@ def _tls_session(transport: asyncio.Transport) -> TlsSession | None:
 
 
 def _named(certificate: bytes) -> str:
-    """Whom a certificate (DER) names; its subject may be empty (RFC 5280, 4.1.2.6)."""
-    subject = x509.load_der_x509_certificate(certificate).subject
-    return " ".join(str(name.value) for name in subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME))
+    """Whom a certificate (DER) names: its subject may be empty (RFC 5280, 4.1.2.6)."""
+    read = x509.load_der_x509_certificate(certificate)
+    names = [str(name.value) for name in read.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    with suppress(x509.ExtensionNotFound):
+        others = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names += others.get_values_for_type(x509.DNSName)
+    return next(iter(names), "")
 
 
 def _stuffed(raw: bytes) -> bytes:
     """``raw`` as it follows DATA: leading dots doubled, and the closing dot (RFC 5321, 4.5.2)."""
-    return _START_OF_LINE_DOT.sub(b"..", raw) + (b".\r\n" if raw.endswith(b"\r\n") else b"\r\n.\r\n")
+    doubled = raw.replace(b"\n.", b"\n..")
+    return (b"." if raw.startswith(b".") else b"") + doubled + (b".\r\n" if raw.endswith(b"\r\n") else b"\r\n.\r\n")
 
 
 def _xtext(text: str) -> str:

@@ -169,6 +169,8 @@ class DeliveryStatus(StrEnum):
     """A person vouches that it arrived; its mail server never said so."""
     BOUNCED = "bounced"
     """It was accepted and came back."""
+    DROPPED = "dropped"
+    """It never left: what it says was no longer so when its turn came."""
 
 
 class ReportKind(StrEnum):

@@ -98,6 +98,7 @@ def read_agreement(database: Database, agreement_id: UUID, rules: Rules, now: da
             follows=FOLLOWS[follows] if follows else None,
             case_id=case_of_end(session, agreement_id),
             to_open=follows is Follows.BY_HAND,
+            survives=end is not None and follows is not Follows.DONE,
             changes=tuple(AgreementChangeView.model_validate(row, from_attributes=True) for row in changes),
         )
 
@@ -106,6 +107,12 @@ def matching_references(database: Database, which: AgreementFilter) -> frozenset
     """The references of the agreements that match."""
     with database.reading() as session:
         return frozenset(session.exec(select(Agreement.reference).where(*which.conditions())))
+
+
+def agreement_states(database: Database) -> tuple[str, ...]:
+    """The states of the agreements."""
+    with database.reading() as session:
+        return tuple(session.exec(select(Agreement.state).distinct().order_by(col(Agreement.state))))
 
 
 def agreement_kinds(database: Database) -> AgreementKinds:

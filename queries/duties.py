@@ -13,13 +13,23 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from agreements.due_dates import read_due_date, read_due_dates
+from cases.overdue import is_overdue
 from config.database import Database
+from ledger.artifacts import fetch
 from mail.delivery_states import ARRIVED
 from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
-from models.tables import Agreement, AgreementContact, Batch, Delivery, DeliveryReport, DueDate, Duty, Notice
+from models.tables import Agreement, AgreementContact, Batch, Delivery, DeliveryReport, DueDate, Duty, Letter, Notice
 from queries.proposals import other_means_of
-from queries.views import CohortView, DeliveryView, DutyView, NoticeView, OtherMeansView, ReportView
+from queries.views import (
+    CohortView,
+    DeliveryView,
+    DutyView,
+    NoticeView,
+    OtherMeansView,
+    OverdueLetterView,
+    ReportView,
+)
 from records.notices import NOT_BEGUN
 from records.performing import performed_duties
 from terms.catalogue import Catalogue, load_catalogue
@@ -81,8 +91,8 @@ def duties_of(
     overdue = (col(Duty.status) == DutyStatus.RUNNING) & (col(Duty.due_at) < now)
     order = (
         case((overdue, 0), else_=1),
-        col(Duty.due_at).is_(None),
-        col(Duty.due_at),
+        col(Duty.target_at).is_(None),
+        col(Duty.target_at),
         col(Agreement.lea_name),
         col(Duty.clause),
         col(Duty.id),
@@ -111,6 +121,7 @@ def duties_of(
             select(Duty.id).where(Duty.case_id == case_id, col(Duty.agreement_id).in_(agreements))
         )
     notices = _notices(session, of_these, labels)
+    letters = _overdue_letters(session, case_id)
     other = other_means_of(session, {duty.performed_under for duty, _, _ in rows if duty.performed_under})
     return tuple(
         _duty_view(
@@ -118,6 +129,7 @@ def duties_of(
             agreement,
             due_date,
             notices[duty.id],
+            letters[duty.id],
             other[duty.performed_under] if duty.performed_under else None,
             labels,
             now,
@@ -135,23 +147,28 @@ def _duty_view(
     agreement: Agreement,
     due_date: DueDate,
     notices: list[NoticeView],
+    letters: list[OverdueLetterView],
     by_other_means: OtherMeansView | None,
     labels: dict[str, str],
     now: datetime,
 ) -> DutyView:
     reasons = read_due_date(due_date)
     running = duty.status is DutyStatus.RUNNING
-    shown = ("title", "anchor", "starts_at", "due_local", "limit", "why", "flags", "trail", "terms_hash")
+    shown = ("title", "anchor", "starts_at", "due_local", "limit", "flags", "trail", "terms_hash")
+    overdue = is_overdue(duty.status, duty.due_at, now)
     return DutyView(
         reference=agreement.reference,
         lea_name=agreement.lea_name,
         state=agreement.state,
         form=agreement.form,
         time_zone=agreement.time_zone,
-        overdue=running and duty.due_at is not None and duty.due_at < now,
+        overdue=overdue,
+        past_internal=running and not overdue and duty.internal_due_at is not None and duty.internal_due_at < now,
+        why=(*reasons.why, duty.internal_why) if duty.internal_why else reasons.why,
         suspendable=reasons.suspendable_by_law_enforcement,
         lacking=tuple(labels.get(element, element) for element in duty.lacking),
         notices=tuple(notices),
+        overdue_letters=tuple(letters),
         by_other_means=by_other_means,
         waits_for=tuple(labels.get(element, element) for element in duty.waits_for),
         **{name: getattr(reasons, name) for name in shown},
@@ -197,6 +214,27 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
     return views
 
 
+def _overdue_letters(session: Session, case_id: UUID) -> dict[UUID, list[OverdueLetterView]]:
+    """By duty: the letters of a case that tell that it is overdue, the latest first."""
+    rows = session.exec(
+        select(Letter, AgreementContact)
+        .join(AgreementContact, col(AgreementContact.id) == col(Letter.contact_id))
+        .where(Letter.case_id == case_id, col(Letter.duty_id).is_not(None))
+        .order_by(col(Letter.written_at).desc(), col(Letter.act_id), col(Letter.is_copy), col(Letter.id))
+    )
+    views: dict[UUID, list[OverdueLetterView]] = defaultdict(list)
+    for letter, contact in rows:
+        assert letter.duty_id, "only these were asked for"
+        view = OverdueLetterView(
+            contact_name=contact.name,
+            contact_email=contact.email,
+            text=fetch(session, letter.text_sha256).decode(),
+            **letter.model_dump(include=set(OverdueLetterView.model_fields) - {"text"}),
+        )
+        views[letter.duty_id].append(view)
+    return views
+
+
 def _vouched(deliveries: Sequence[tuple[Delivery, AgreementContact]]) -> bool:
     """Whether a notice is known to have arrived by a person's word alone; copies show nothing of that."""
     told = [delivery for delivery, _ in deliveries if not delivery.is_copy]
@@ -227,8 +265,15 @@ def _delivery_view(delivery: Delivery, contact: AgreementContact, reports: Seque
 
 def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView, ...]:
     cohort = (col(Duty.clause), col(Duty.due_at), col(Duty.status), col(Duty.verdict))
+    internal = case((col(Duty.status) == DutyStatus.RUNNING, col(Duty.internal_due_at)))
     rows = session.execute(
-        select_columns(*cohort, func.count(), func.min(col(Duty.due_date_id)))
+        select_columns(
+            *cohort,
+            func.count(),
+            func.min(col(Duty.due_date_id)),
+            func.min(internal),
+            func.count().filter(internal < now, col(Duty.due_at) >= now),
+        )
         .where(col(Duty.case_id) == case_id)
         .group_by(*cohort)
     ).all()
@@ -238,7 +283,7 @@ def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView
     found = []
     for (clause, due_at), members in grouped(rows, lambda row: (row[0], row[1])).items():
         statuses: Counter[DutyStatus] = Counter()
-        for _, _, status, _, count, _ in members:
+        for _, _, status, _, count, *_ in members:
             statuses[status] += count
         overdue = statuses[DutyStatus.RUNNING] if due_at and due_at < now else 0
         due_date, here = due_dates[members[0][5]], batches[clause, due_at]
@@ -248,6 +293,8 @@ def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView
                 clause=clause,
                 title=due_date.title,
                 due_at=due_at,
+                internal_due_at=min((row[6] for row in members if row[6]), default=None),
+                past_internal=sum(row[7] for row in members),
                 statuses=statuses,
                 overdue=overdue,
                 late=overdue + sum(row[4] for row in members if row[3] in TOO_LATE),
@@ -259,7 +306,15 @@ def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView
             )
         )
     return tuple(
-        sorted(found, key=lambda cohort: (not cohort.overdue, cohort.due_at is None, cohort.due_at, cohort.clause))
+        sorted(
+            found,
+            key=lambda cohort: (
+                not cohort.overdue,
+                cohort.due_at is None,
+                cohort.internal_due_at or cohort.due_at,
+                cohort.clause,
+            ),
+        )
     )
 
 

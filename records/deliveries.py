@@ -20,7 +20,7 @@ from mail.delivery_states import UNDER_WAY, WAITING, Happening, moved
 from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected, SendResult
 from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy
 from models.identifiers import sha256_hex
-from models.tables import AgreementContact, Batch, Delivery, Duty, Notice, Reply
+from models.tables import AgreementContact, Batch, Delivery, Duty, Letter, Notice
 from records.duties import perform
 from records.mail_state import PauseRule, disregard, is_disregarded, note_answered, pause_if_alike
 from records.outbox import OutgoingMessage, attempt_of
@@ -93,7 +93,7 @@ def break_off(session: Session, batch_id: UUID, now: datetime, *, unknown_resend
 
 
 def settle(session: Session, handed: Sequence[Handed], *, unknown_resends: int, pause: PauseRule) -> bool:
-    """Write what the mail server answered into the outbox, with the evidence of it; return whether that pauses mail.
+    """Write what the mail server answered into the outbox, with the evidence of it; return whether mail is paused.
 
     A message of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides.
     """
@@ -112,6 +112,8 @@ def settle(session: Session, handed: Sequence[Handed], *, unknown_resends: int, 
         if isinstance(item.answer, Rejected)
     }
     session.flush()
+    if any(isinstance(event, DeliveryRejected) and event.disregarded for event in events):
+        return True  # another worker has paused it meanwhile
     return any(pause_if_alike(session, *alike, pause, at) for alike, at in refused.items())
 
 
@@ -235,7 +237,7 @@ def _lost(delivery: Delivery, case_id: UUID, at: datetime, unknown_resends: int)
     return DeliveryUnknown(case_id=case_id, actor=ENGINE, at=at, attempt=attempt_of(delivery))
 
 
-def put_off(delivery: Delivery | Reply, at: datetime) -> datetime:
+def put_off(delivery: Delivery | Letter, at: datetime) -> datetime:
     """Put a message off to a moment of its own, each time further away, and up to a fifth later than that."""
     delivery.tries += 1
     pause = timedelta(minutes=PUT_OFF_MINUTES[min(delivery.tries, len(PUT_OFF_MINUTES)) - 1])
@@ -244,7 +246,7 @@ def put_off(delivery: Delivery | Reply, at: datetime) -> datetime:
     return again_at
 
 
-def _jitter(delivery: Delivery | Reply) -> float:
+def _jitter(delivery: Delivery | Letter) -> float:
     """A part of a tenth, so that what was put off together does not all come back at once; always the same."""
     return crc32(f"{delivery.id}:{delivery.tries}".encode()) / 2**32 / 10
 
@@ -254,7 +256,7 @@ def _on_a_grid(at: datetime, step: timedelta) -> datetime:
     return at + -(at - datetime.min.replace(tzinfo=UTC)) % step
 
 
-def put_unknown_off(delivery: Delivery | Reply, at: datetime, resends: int) -> None:
+def put_unknown_off(delivery: Delivery | Letter, at: datetime, resends: int) -> None:
     """Put off a message that may have arrived; after so many resends it waits for a person instead."""
     put_off(delivery, at)
     if delivery.tries > resends:

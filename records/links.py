@@ -369,6 +369,7 @@ def _mail(session: Session, writer: NoticeWriter, case_id: UUID, holder: _Holder
         ),
         sender=writer.sender,
         to=to,
+        reply_to=officer,
         message_id=identifiers.message_id(identifiers.plain_mail_id(key), writer.message_id_domain),
         at=now,
     )

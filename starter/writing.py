@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from config.keyring import Keyring
 from config.settings import Organisation, Person, Settings
-from mail.dkim import Signer, load_signing_key
-from mail.facts import ContactPerson, Mailbox, Sender, Signatory
+from mail.dkim import Signer, SigningKey, load_signing_key
+from mail.facts import ContactPerson, Mailbox, Sender, Signatory, wire_address
 from mail.links import LINK_PURPOSE
 from mail.return_path import RETURN_PATH_PURPOSE, ReturnPath
 from mail.smtp_server import Security, SmtpServer
@@ -41,9 +41,23 @@ def mail_transport(settings: Settings) -> SmtpTransport:
     Raises:
         ConfigurationError: a key cannot be used.
     """
-    own = settings.smtp.sender_address.rpartition("@")[2]
-    keys = [load_signing_key(key.domain or own, key.selector, key.key_file) for key in settings.dkim]
+    keys = signing_keys(settings)
     return SmtpTransport(smtp_server(settings), Signer(keys) if keys else None)
+
+
+def signing_keys(settings: Settings) -> list[SigningKey]:
+    """The keys that mail is signed with.
+
+    Raises:
+        ConfigurationError: one cannot be used.
+    """
+    own = sender_domain(settings)
+    return [load_signing_key(key.domain or own, key.selector, key.key_file) for key in settings.dkim]
+
+
+def sender_domain(settings: Settings) -> str:
+    """The domain that mail comes from, as the DNS has it."""
+    return wire_address(settings.smtp.sender_address).rpartition("@")[2]
 
 
 def smtp_server(settings: Settings) -> SmtpServer:

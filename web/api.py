@@ -22,6 +22,7 @@ from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
 from queries.holders import vendor_names
+from queries.previews import LetterPreview
 from queries.progress import read_progress
 from queries.proposals import read_proof, read_proposal
 from queries.views import (
@@ -73,16 +74,20 @@ class DoubtfulDate(BaseModel):
 
 
 class WouldFollow(BaseModel):
-    """What would follow if what was sent were recorded; ``doubts`` have to be confirmed for that."""
+    """What would follow if what was sent were recorded; ``doubts`` have to be confirmed for that.
+
+    ``letter`` is what would be sent, where the act is to send one.
+    """
 
     foreseen: Consequences
     doubts: tuple[DoubtfulDate, ...]
+    letter: LetterPreview | None
 
     @classmethod
     def of(cls, checked: Checked) -> WouldFollow:
         """What a person would be shown."""
         doubts = (DoubtfulDate(where=doubt.where or "", message=doubt.message) for doubt in checked.doubts)
-        return cls(foreseen=checked.foreseen, doubts=tuple(doubts))
+        return cls(foreseen=checked.foreseen, doubts=tuple(doubts), letter=checked.letter)
 
 
 DryRun: TypeAlias = Annotated[bool, Query(description="Answer what would follow, and record nothing.")]
@@ -115,7 +120,7 @@ def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened | Wou
     ) -> Opened | WouldFollow:
         if dry_run:
             response.status_code = HTTPStatus.OK
-            return WouldFollow.of(await site.service.check_opening(kind, intake))
+            return WouldFollow.of(await site.service.check_opening(kind, intake, actor=session.actor))
         opening = site.service.open_case(
             kind,
             intake,
@@ -135,9 +140,14 @@ def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened | Wou
     return open_case
 
 
-class CasePart(Part[CaseRow]):
-    """Some of the cases; the next part begins ``after`` what ``next`` names, if there is one."""
+class CasePart(BaseModel):
+    """Some of the cases; the next part begins ``after`` what ``next`` names, if there is one.
 
+    ``total`` is how many there are in all, or null where there are more than 5,000.
+    """
+
+    items: tuple[CaseRow, ...]
+    total: int | None
     next: str | None
 
 

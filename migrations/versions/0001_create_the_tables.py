@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("terminated_on", sa.Date(), nullable=True),
         sa.Column("renewal_expected_on", sa.Date(), nullable=True),
         sa.Column("disposed_end_on", sa.Date(), nullable=True),
+        sa.Column("noted_end_on", sa.Date(), nullable=True),
         sa.Column("entered_on", sa.Date(), nullable=True),
         sa.Column("exhibit_h_note", sa.LargeBinary(), nullable=True),
         sa.Column("choices", sa.JSON(), nullable=False),
@@ -87,6 +88,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("key"),
     )
     op.create_index(op.f("ix_evidence_case_id"), "evidence", ["case_id"], unique=False)
+    op.create_table(
+        "key_check",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key_id", sa.String(length=64), nullable=False),
+        sa.Column("word", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
     op.create_table(
         "ledger_head",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -312,7 +320,13 @@ def upgrade() -> None:
         sa.Column("performed_by", sa.String(length=32), nullable=False),
         sa.Column("due_date_id", sa.String(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("internal_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("internal_why", sa.String(), nullable=True),
+        sa.Column("target_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reminded_days", sa.Integer(), nullable=True),
+        sa.CheckConstraint(
+            "target_at IS NOT DISTINCT FROM coalesce(internal_due_at, due_at)", name="upcoming_duty_target"
+        ),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
             ["agreement.id"],
@@ -324,7 +338,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_upcoming_duty_agreement_id"), "upcoming_duty", ["agreement_id"], unique=False)
-    op.create_index("upcoming_duty_due", "upcoming_duty", ["due_at", "id"], unique=False)
+    op.create_index("upcoming_duty_due", "upcoming_duty", ["target_at", "id"], unique=False)
     op.create_table(
         "web_session",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -384,8 +398,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("report_digest"),
     )
+    op.create_index("duenotice_case_deputy", "duenotice_case", ["deputy_id", "responsible_id", "id"], unique=False)
+    op.create_index("duenotice_case_kind", "duenotice_case", ["kind", "status"], unique=False)
     op.create_index("duenotice_case_open", "duenotice_case", ["closed_at", "kind", "id"], unique=False)
-    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id"], unique=False)
+    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id", "id"], unique=False)
+    op.create_index("duenotice_case_status", "duenotice_case", ["status", "opened_at"], unique=False)
     op.create_index(
         "duenotice_case_stuck",
         "duenotice_case",
@@ -412,7 +429,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
-    op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
     op.create_table(
         "agreement_contact",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -476,7 +492,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("case_id", "agreement_id"),
     )
-    op.create_index(op.f("ix_case_agreement_agreement_id"), "case_agreement", ["agreement_id"], unique=False)
+    op.create_index("case_agreement_agreement", "case_agreement", ["agreement_id", "case_id"], unique=False)
     op.create_table(
         "case_anchor",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -710,6 +726,7 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("internal_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("awaited_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("told_due_at", sa.DateTime(timezone=True), nullable=True),
@@ -763,7 +780,7 @@ def upgrade() -> None:
     op.create_index(
         "holder_task_awaited",
         "holder_task",
-        ["holder", "case_id"],
+        ["holder", "case_id", "status"],
         unique=False,
         sqlite_where=sa.text("status IN ('open', 'answered')"),
         postgresql_where=sa.text("status IN ('open', 'answered')"),
@@ -883,14 +900,21 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("due_date_id", sa.String(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("internal_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("internal_why", sa.String(), nullable=True),
+        sa.Column("internal_raised_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("target_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("performed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("verdict", sa.String(length=32), nullable=True),
         sa.Column("performed_under", sa.Uuid(), nullable=True),
         sa.Column("lacking", sa.JSON(), nullable=False),
         sa.Column("lacking_count", sa.Integer(), nullable=False),
         sa.Column("waits_for", sa.JSON(), nullable=False),
+        sa.Column("needed_count", sa.Integer(), nullable=False),
+        sa.Column("needed_told", sa.Integer(), nullable=False),
         sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reopened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("target_at IS NOT DISTINCT FROM coalesce(internal_due_at, due_at)", name="duty_target"),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
             ["agreement.id"],
@@ -909,29 +933,45 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("duty_case_status", "duty", ["case_id", "status", "due_at"], unique=False)
+    op.create_index("duty_case_status", "duty", ["case_id", "status", "due_at", "target_at"], unique=False)
+    op.create_index(
+        "duty_internal",
+        "duty",
+        ["internal_due_at", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
+        postgresql_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "duty_needed",
+        "duty",
+        ["due_at", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'running' AND needed_count > 0"),
+        postgresql_where=sa.text("status = 'running' AND needed_count > 0"),
+    )
     op.create_index(
         "duty_open_case_due",
         "duty",
-        ["case_id", "due_at", "id"],
+        ["case_id", "target_at", "status", "due_at"],
         unique=False,
         sqlite_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
         postgresql_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
     )
     op.create_index(
         "duty_open_due",
         "duty",
-        ["due_at", "case_id", "id"],
+        ["target_at", "case_id", "status", "due_at"],
         unique=False,
         sqlite_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
         postgresql_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
     )
     op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
@@ -973,6 +1013,7 @@ def upgrade() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("internal_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_safe_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withheld_under", sa.Uuid(), nullable=True),
@@ -997,7 +1038,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
-        "batch_drafts", "batch", ["status", "released_by", "case_id", "due_at", "leaves_at", "size"], unique=False
+        "batch_drafts",
+        "batch",
+        ["status", "released_by", "case_id", "due_at", "internal_due_at", "leaves_at", "size"],
+        unique=False,
     )
     op.create_index("batch_status_id", "batch", ["status", "id"], unique=False)
     op.create_index(op.f("ix_batch_case_id"), "batch", ["case_id"], unique=False)
@@ -1174,9 +1218,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_delivery_report_delivery_id"), "delivery_report", ["delivery_id"], unique=False)
     op.create_table(
-        "reply",
+        "letter",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("answer_id", sa.Uuid(), nullable=False),
+        sa.Column("act_id", sa.Uuid(), nullable=False),
+        sa.Column("answer_id", sa.Uuid(), nullable=True),
+        sa.Column("duty_id", sa.Uuid(), nullable=True),
+        sa.Column("contact_id", sa.Uuid(), nullable=True),
+        sa.Column("is_copy", sa.Boolean(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("text_sha256", sa.String(), nullable=False),
         sa.Column("message_sha256", sa.String(), nullable=True),
@@ -1186,8 +1234,8 @@ def upgrade() -> None:
         sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("replied_by", sa.String(), nullable=False),
-        sa.Column("replied_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("written_by", sa.String(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["answer_id"],
             ["answer.id"],
@@ -1195,6 +1243,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["duty_id"],
+            ["duty.id"],
         ),
         sa.ForeignKeyConstraint(
             ["message_sha256"],
@@ -1206,6 +1262,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_reply_answer_id"), "reply", ["answer_id"], unique=False)
-    op.create_index(op.f("ix_reply_case_id"), "reply", ["case_id"], unique=False)
-    op.create_index("reply_status_again", "reply", ["status", "again_at"], unique=False)
+    op.create_index(op.f("ix_letter_act_id"), "letter", ["act_id"], unique=False)
+    op.create_index(op.f("ix_letter_answer_id"), "letter", ["answer_id"], unique=False)
+    op.create_index(op.f("ix_letter_case_id"), "letter", ["case_id"], unique=False)
+    op.create_index(op.f("ix_letter_duty_id"), "letter", ["duty_id"], unique=False)
+    op.create_index("letter_status_again", "letter", ["status", "again_at"], unique=False)

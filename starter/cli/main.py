@@ -31,6 +31,7 @@ COMMANDS = {
     "duties": ("duties", "What is coming across all agreements, soonest first."),
     "answers": ("answers", "What the LEAs of a case answered."),
     "notices": ("notices", "Show what a notice would say, with made-up data or a case's own."),
+    "mail": ("mail", "Check how mail leaves, and take in what comes back."),
     "links": ("links", "The links in notices: replace them, or take them back."),
     "documents": ("documents", "Documents for families, behind the links of notices."),
     "costs": ("costs", "What a case costs where agreements make the provider pay."),
@@ -38,7 +39,6 @@ COMMANDS = {
     "subprocessors": ("subprocessors", "Who holds data under the agreements, and is asked to dispose of it."),
     "resume-mail": ("resume_mail", "Let mail go on that was paused, since too many refusals were alike."),
     "legal-holds": ("legal_holds", "Decisions that data has to be kept, which stop its disposal."),
-    "mail": ("mail", "Take in what came back about notices."),
     "ledger": ("ledger", "Check that the evidence is what it was when it was written."),
     "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),
 }

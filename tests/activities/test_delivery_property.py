@@ -33,7 +33,7 @@ from tests.support.mailing import RESENDS, Mailing, districts, mailing
 from tests.support.scripted_server import HANG_UP
 from tests.support.scripted_server import HEARTBEAT_TIMEOUT as SILENCE
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 CLAUSE = "breach.notice"
 MINUTE = timedelta(minutes=1)
@@ -215,5 +215,5 @@ def _message_id(raw: bytes) -> str:
 
 TestDeliveries = Deliveries.TestCase
 TestDeliveries.settings = settings(
-    max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=10, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -17,7 +17,8 @@ from models.enums import DeliveryStatus, DutyStatus
 from models.errors import Refused
 from models.tables import AgreementContact
 from records.mail_state import mail_state, resume
-from records.needs import Asking, NeedKind, read_needs
+from records.need_sorts import NeedKind
+from records.needs import Asking, read_needs
 from tests.support.mailing import Mailing, districts, mailing
 
 BLOCKED = "550 5.7.1 Service unavailable; sender blocked"
@@ -46,6 +47,8 @@ async def stop(sending: asyncio.Task[list[str]], mail: Mailing) -> None:
     with suppress(asyncio.CancelledError):
         await sending
     await mail.server.hang_up()
+    for answer in mail.server.held.values():
+        answer.set()
 
 
 async def test_a_worker_that_stops_leaves_no_more_unknown_than_there_are_connections(database: Database) -> None:

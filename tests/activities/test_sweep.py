@@ -19,8 +19,8 @@ from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
+from activities.letters import LetterSender
 from activities.reminders import ReminderActivities
-from activities.replies import ReplySender
 from activities.watchdog import LOOK_AGAIN, SweepBounds, WatchdogActivities
 from cases.breach import BREACH
 from cases.messages import Sweep, Swept
@@ -89,10 +89,10 @@ class Watched:
         async with SmtpTransport(smtp_server(settings)) as transport:
             writer = notice_writer(settings, self.resources.keyring)
             reminders = ReminderActivities(database, transport, writer, Alerts(settings.alert_urls))
-            replies = ReplySender(database, transport, writer)
+            letters = LetterSender(database, transport, writer)
             rules = end_rules(self.resources)
             watchdog = WatchdogActivities(
-                self.resources.client, database, reminders, replies, self.start, rules, bounds
+                self.resources.client, database, reminders, letters, self.start, rules, bounds
             )
             return await environment.run(watchdog.sweep, Sweep(grace_minutes=0))
 
@@ -232,10 +232,10 @@ async def test_what_a_sweep_finds_of_a_case_is_told_to_whose_it_is_and_all_of_it
     await watched.sweep(replace(NOTHING_BUT_COUNTS, suspicious=10))
     mails = [path.read_text() for path in (watched.resources.settings.home / "mail").glob("*.eml")]
     mine, theirs = (identifiers.case_reference(case_id) for case_id in (own, other))
-    (told,) = [mail for mail in mails if "To: robin" in mail]
+    (told,) = [mail for mail in mails if 'To: "robin"' in mail]
     assert mine in told
     assert theirs not in told
-    assert any(mine in mail and theirs in mail for mail in mails if "To: robin" not in mail)
+    assert any(mine in mail and theirs in mail for mail in mails if 'To: "robin"' not in mail)
 
 
 async def test_where_all_are_lost_as_many_are_started_as_one_sweep_may_and_the_next_goes_on(watched: Watched) -> None:

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 from sqlmodel import col, select, update
 from temporalio.testing import ActivityEnvironment
 
+from activities.letters import LetterSender
 from activities.news import News
 from activities.reminders import ReminderActivities
-from activities.replies import ReplySender
 from activities.telling import Message, Telling
 from cases.acts import AnswerQuestion, Assign, Propose
 from cases.breach import BREACH
@@ -30,12 +30,12 @@ from mail.handover import MailServerUnavailable, Rejected
 from mail.links import notice_link
 from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
-from models.enums import AnswerKind, BatchStatus, Role
+from models.enums import AnswerKind, BatchStatus, DutyStatus, Role
 from models.errors import ConfigurationError
 from models.tables import Account, Answer, Batch, Duty, EvidenceEntry, Notice
 from people.accounts import add_account, disable
 from records.answers import GivenAnswer, record_answers
-from records.replies import settle_reply, take_up
+from records.letters import settle_letter, take_up
 from records.responsible import Step
 from tests.support.accounts import have_account
 from tests.support.alert_receiver import AlertReceiver, alert_receiver
@@ -230,7 +230,7 @@ class TestAlerts:
 
     async def test_what_is_overdue_is_the_last_step_and_told_once_over_several_attempts(self, case: CaseInSql) -> None:
         with case.database.writing() as session:
-            session.execute(update(Duty).values(due_at=NOON - HOUR))
+            session.execute(update(Duty).values(due_at=NOON - HOUR, target_at=NOON - HOUR))
         with alert_receiver() as receiver:
             async with office(case, receiver) as at:
                 await at.run(at.reminders.raise_overdue, RaiseOverdue(case_id=case.id))
@@ -254,6 +254,29 @@ class TestNews:
     async def sweep(self, at: Office) -> None:
         await at.run(News(at.case.database, at.reminders.telling).tell, at.case.now, at.case.now)
 
+    async def test_what_is_missing_is_told_at_each_step_of_its_time_and_of_many_cases_at_once(
+        self, case: CaseInSql
+    ) -> None:
+        waiting = {"status": DutyStatus.RUNNING, "needed_count": 1}
+        with case.database.writing() as session:
+            session.execute(update(Duty).values(waiting))
+        async with office(case) as at:
+            news = News(case.database, at.reminders.telling, (0.5, 0.75))
+            for hours in (35, 36, 40, 54, 60, 73):
+                case.now = NOON + hours * HOUR
+                await at.run(news.tell, NOON - HOUR, case.now)
+            assert at.told == [ROBIN, ROBIN, KIM, OFFICE], "after 36 hours of 72, and after 54: the last step"
+            assert "1 duty waits in case" in " ".join(at.text().split())
+            for place in ("MA", "MO"):
+                dates = dict.fromkeys(("occurred", "discovered", "confirmed"), case.now)
+                open_in_sql(case.database, BREACH, [Place("ndpa-v1", place)], case.now, dates).compute()
+            with case.database.writing() as session:
+                session.execute(update(Duty).where(col(Duty.due_at) > case.now).values(waiting))
+            case.now += 37 * HOUR
+            await at.run(news.tell, NOON - HOUR, case.now)
+            assert at.told[4:] == [OFFICE], "several cases wait for the same: one mail"
+            assert "2 duties wait in 2 cases" in " ".join(at.text(4).split())
+
     async def test_a_districts_question_is_told_once_to_whose_case_it_is(self, case: CaseInSql) -> None:
         with case.database.writing() as session:
             notice_id = session.exec(select(Notice.id)).one()
@@ -272,7 +295,7 @@ class TestNews:
             with case.database.writing() as session:
                 (letter,) = take_up(session, WRITER, case.now, 1)
                 refused = Rejected(550, "No such user")
-                settle_reply(session, letter.reply_id, refused, case.now, unknown_resends=0)
+                settle_letter(session, letter.letter_id, refused, case.now, unknown_resends=0)
             await self.sweep(at)
             assert at.told == [ROBIN, ROBIN], "the answer did not arrive, so the question is open again"
 
@@ -321,7 +344,7 @@ async def test_a_letter_that_no_server_took_leaves_once_one_does(case: CaseInSql
         for port, later in ((1, timedelta()), (at.server.port, 2 * HOUR), (at.server.port, 4 * HOUR)):
             smtp = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, connections=1, timeout=5)
             async with SmtpTransport(smtp) as transport:
-                await ReplySender(case.database, transport, WRITER).send_due(lambda later=later: NOON + later)  # type: ignore[misc]
+                await LetterSender(case.database, transport, WRITER).send_due(lambda later=later: NOON + later)  # type: ignore[misc]
         assert at.told == ["sam@d1.example.org"]
         (sent,) = at.evidence("reply_handed_over")
         assert (sent.body["outcome"], sent.body["attempt"]) == ("accepted", 2)

@@ -46,7 +46,7 @@ def test_what_cannot_happen_in_a_state_changes_nothing(status: DeliveryStatus, h
 
 
 def test_a_delivery_has_settled_or_is_still_to_be_sent_or_waits_for_its_turn() -> None:
-    groups = (UNSETTLED, ARRIVED, FAILED, (DeliveryStatus.PASSED_OVER,))
+    groups = (UNSETTLED, ARRIVED, FAILED, (DeliveryStatus.PASSED_OVER, DeliveryStatus.DROPPED))
     assert sorted(status for group in groups for status in group) == sorted(DeliveryStatus)
     assert not set(NOT_LEFT) & set(MAY_HAVE_LEFT)
 

@@ -7,23 +7,21 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import aiosmtpd.smtp
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
 from mail.catcher import CatcherHandler, start_catcher
 from mail.handover import Accepted, Envelope, MailServerUnavailable
+from mail.smtp_connection import introduce
 from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
+from tests.support.certificates import self_signed
 
 RAW = b"Subject: notice\r\n\r\ntext\r\n"
 ACCOUNT, PASSWORD = "notices", "correct horse"
@@ -31,23 +29,7 @@ ACCOUNT, PASSWORD = "notices", "correct horse"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.test")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "mail.pem"
-    file.write_bytes(
-        signed.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
-    return file
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @dataclass(frozen=True)
@@ -111,7 +93,12 @@ async def send(server: SmtpServer) -> object:
 async def test_a_message_is_sent_over_tls_after_a_login(certificate: Path, tmp_path: Path, security: Security) -> None:
     async with secure_server(certificate, tmp_path, security) as server:
         known = server.settings(security, username=ACCOUNT, password=SecretStr(PASSWORD))
-        assert isinstance(await send(known), Accepted)
+        accepted = await send(known)
+        assert isinstance(accepted, Accepted)
+        assert accepted.tls is not None
+        assert accepted.tls.version in ("TLSv1.2", "TLSv1.3")
+        assert accepted.tls.cipher
+        assert accepted.tls.certificate == "mail.test"
         assert kept_in(tmp_path) == [RAW]
 
         wrong = server.settings(security, username=ACCOUNT, password=SecretStr("wrong"))
@@ -124,6 +111,29 @@ async def test_a_message_is_sent_over_tls_after_a_login(certificate: Path, tmp_p
 
         with pytest.raises(MailServerUnavailable, match=r"protected connection .* could not be made"):
             await send(server.settings(security, ca_file=None))
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+@pytest.mark.parametrize("broken", [{"address": "127.0.0.2"}, {"ends_in": timedelta(days=-1)}], ids=["name", "expired"])
+async def test_a_certificate_of_another_host_or_time_is_not_trusted(
+    tmp_path: Path, broken: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    certificate = self_signed(tmp_path_factory.mktemp("tls"), **broken)
+    async with secure_server(certificate, tmp_path, Security.STARTTLS) as server:
+        with pytest.raises(MailServerUnavailable, match=r"protected connection .* could not be made"):
+            await send(server.settings(Security.STARTTLS))
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+async def test_a_certificate_without_a_subject_is_named_by_its_alternative_name(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    certificate = self_signed(tmp_path_factory.mktemp("tls"), common_name=None)
+    async with secure_server(certificate, tmp_path, Security.TLS) as server:
+        introduced = await introduce(server.settings(Security.TLS, username=ACCOUNT, password=SecretStr(PASSWORD)))
+    assert introduced.tls is not None
+    assert introduced.tls.certificate == "other.test"
+    assert introduced.certificate_ends is not None
 
 
 async def test_a_server_without_starttls_is_not_spoken_to_in_clear(certificate: Path, tmp_path: Path) -> None:

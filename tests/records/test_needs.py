@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import col, select, update
 
 from cases.acts import AnswerQuestion, Approve, Assign, NotYet, Propose
@@ -16,18 +17,20 @@ from config.keyring import Keyring
 from mail.handover import Accepted, MailServerUnavailable, OutcomeUnknown, Rejected
 from models.enums import AnswerKind, Authentication, BatchStatus, Role
 from models.errors import InvalidInput, NotFound, Refused
-from models.tables import Answer, Artifact, Batch, Case, EvidenceEntry, Notice, Reply
+from models.tables import Answer, Artifact, Batch, Case, EvidenceEntry, Letter, Notice
 from people.accounts import add_account, disable
 from records.answers import GivenAnswer, read_answers, read_linked_questions, record_answers
 from records.cases import close_case
 from records.intake import keep_intake
-from records.needs import Asking, NeedKind, NeedView, read_needs
-from records.replies import settle_reply, take_up
+from records.letters import take_up
+from records.need_sorts import NeedKind
+from records.needs import Asking, NeedView, read_needs
 from records.responsible import Step, assignments
 from records.troubles import WORKFLOW_STUCK
 from tests.support.accounts import have_account
-from tests.support.case_in_sql import QUEUED, WRITER, CaseInSql, Place, keep_agreement, open_in_sql
+from tests.support.case_in_sql import WRITER, CaseInSql, Place, keep_agreement, open_in_sql
 from tests.support.incidents import incident
+from tests.support.letters import hand_over
 
 NOON = datetime(2026, 3, 2, 18, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -69,15 +72,6 @@ def ask(case: CaseInSql, *, kind: AnswerKind = AnswerKind.QUESTION) -> Answer:
 
 def answer(case: CaseInSql, question: Answer, text: str = ANSWER) -> None:
     case.act(AnswerQuestion.model_validate({"question": question.id, "text": text}), ROBIN)
-
-
-def hand_over(case: CaseInSql, says: Any = QUEUED, *, resends: int = 0) -> list[str]:
-    """Send the replies that wait, with what the mail server says; return the letters."""
-    with case.database.writing() as session:
-        letters = take_up(session, WRITER, case.now, 10)
-        for letter in letters:
-            settle_reply(session, letter.reply_id, says, case.now, unknown_resends=resends)
-    return [letter.raw.decode() for letter in letters]
 
 
 def evidence(database: Database, kind: str) -> list[EvidenceEntry]:
@@ -285,7 +279,7 @@ class TestQuestions:
             evidence(database, kind) for kind in ("question_asked", "act.answer", "reply_handed_over")
         )
         with database.reading() as session:
-            text = session.exec(select(Reply.text_sha256)).one()
+            text = session.exec(select(Letter.text_sha256)).one()
             kept = session.exec(select(Artifact.sha256, Artifact.claimed).where(Artifact.sha256 == text)).one()
         assert kept == (text, True)
         assert set(act.artifacts) == {*asked.artifacts, text}
@@ -293,7 +287,9 @@ class TestQuestions:
         assert ANSWER not in str([entry.body for entry in (asked, act, sent)])
 
     @pytest.mark.parametrize("says", [Rejected(550, "No such user"), OutcomeUnknown("lost", next_step="")])
-    def test_one_whose_letter_did_not_arrive_for_sure_is_open_again(self, database: Database, says: object) -> None:
+    def test_one_whose_letter_did_not_arrive_for_sure_is_open_again(
+        self, database: Database, says: Rejected | OutcomeUnknown
+    ) -> None:
         case = confirmed(database)
         question = ask(case)
         answer(case, question)
@@ -426,6 +422,37 @@ def test_who_reported_a_case_is_responsible_for_it_at_first(database: Database) 
             case_id, _ = keep_intake(session, BREACH, report, str(uuid4()), actor=actor, now=NOON)
             account = assignments(session, [case_id])[case_id].in_charge()
         assert (account.name if account else None) == responsible
+
+
+def test_one_statement_serves_every_database_and_every_reader_of_its_sort(
+    database: Database, postgresql_url: str, keyring: Keyring
+) -> None:
+    other = Database(postgresql_url, keyring)
+    other.migrate()
+    for one in (database, other):
+        for name in (ROBIN, KIM):
+            have_account(one, name)
+        assert [kinds(one, name, own=True) for name in (ROBIN, KIM)] == [[], []]
+    confirmed(other).act(Assign(responsible=ROBIN), "dana")
+    confirmed(database).act(Assign(responsible=KIM), "dana")
+    drafts = [NeedKind.DRAFTS]
+    for _ in range(2):
+        assert [kinds(database, name, own=True) for name in (ROBIN, KIM)] == [[], drafts]
+        assert [kinds(other, name, own=True) for name in (ROBIN, KIM)] == [drafts, []]
+    late = needs(other, ROBIN, NOON + 73 * HOUR)
+    assert ([need.overdue for need in late], [need.overdue for need in needs(other, ROBIN)]) == ([True], [False])
+    other.close()
+
+
+def test_what_nobody_proposed_is_found_without_a_look_at_every_open_case(database: Database) -> None:
+    confirmed(database)
+    asked: list[tuple[str, Any]] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    assert kinds(database) == [NeedKind.DRAFTS]
+    with database.engine.connect() as connection:
+        for words, given in [one for one in asked if "UNION ALL" in one[0]]:
+            plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", given)]
+            assert not any("duenotice_case_open" in step for step in plan), plan
 
 
 def test_on_postgresql_the_same_is_needed_of_the_same_people(postgresql_url: str, keyring: Keyring) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 HANG_UP = None
@@ -71,7 +71,8 @@ class ScriptedServer:
         """Close every connection, as a server does with idle ones."""
         for writer in self._writers:
             writer.close()
-            await writer.wait_closed()
+            with suppress(ConnectionError):  # the other side was quicker
+                await writer.wait_closed()
         self._writers.clear()
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,6 +84,8 @@ class ScriptedServer:
             while (answer := self._answer(step)) is not HANG_UP:
                 if step == CONTENT and recipient in self.held:
                     await self.held[recipient].wait()
+                    if writer.is_closing():  # it hung up meanwhile
+                        break
                 if answer == HEARTBEAT_TIMEOUT:
                     await reader.read()
                     break

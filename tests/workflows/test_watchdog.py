@@ -32,7 +32,7 @@ def told(engine: VirtualEngine, case_id: UUID, words: str) -> int:
     """How many messages with these words the officer got about a case."""
     reference = identifiers.case_reference(case_id)
     return sum(
-        reference in raw and words in raw and "To: Security Office" in raw
+        reference in raw and words in raw and 'To: "Security Office"' in raw
         for raw in (" ".join(file.read_text("ascii").split()) for file in engine.mail.glob("*.eml"))
     )
 

@@ -1,0 +1,44 @@
+"""A mail that tries the mail server out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from config.database import Database
+from config.settings import Settings
+from ledger.append import append
+from ledger.artifacts import store
+from ledger.entries import MailTested
+from mail.facts import Mailbox
+from mail.handover import Envelope, SendResult
+from mail.plain import compose_plain_mail
+from models import identifiers
+from starter.writing import mail_transport, sender_of
+
+
+async def send_mail_test(database: Database, settings: Settings, to: str, *, actor: str, now: datetime) -> SendResult:
+    """Send a mail that says that it is a test, with evidence of that alone, and return the mail server's answer.
+
+    Raises:
+        MailServerUnavailable: it was not sent.
+        OutcomeUnknown: nobody can say whether it was.
+    """
+    smtp = settings.smtp
+    name = identifiers.plain_mail_id(f"mail test:{actor}:{now.isoformat()}")
+    raw = compose_plain_mail(
+        "TEST, no notice: mail from Duenotice",
+        (
+            f"This tries out how {settings.organisation.name} sends notices. It is no notice, and asks nothing of you.",
+            "If it arrived, look in its header at Authentication-Results: SPF, DKIM and DMARC should say pass.",
+        ),
+        sender=Mailbox(name=settings.organisation.name, email=smtp.sender_address),
+        to=Mailbox(email=to),
+        reply_to=sender_of(settings.organisation).contact,
+        message_id=identifiers.message_id(name, smtp.message_id_domain),
+        at=now,
+    )
+    with database.writing() as session:
+        sha256 = store(session, raw, "message/rfc822", now)
+        append(session, MailTested(actor=actor, at=now, message_sha256=sha256))
+    async with mail_transport(settings) as transport:
+        return await transport.send(raw, Envelope(smtp.sender_address, to))
