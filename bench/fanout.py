@@ -203,7 +203,7 @@ def check(resources: Resources) -> tuple[list[str], int]:
 
 @dataclass(frozen=True)
 class Usage:
-    """What the processes below this one used: of each, its seconds of the processor and the most memory that it held."""
+    """What this process and those below it used: the seconds of a core of each, and the most memory that it held."""
 
     processes: Mapping[str, tuple[float, float]]
 

@@ -21,7 +21,7 @@ from config.database import Database
 from ledger.artifacts import fetch
 from models.enums import CaseStatus, DutyStatus, Party
 from models.errors import InvalidFields, InvalidInput, Refused
-from models.tables import AgreementContact, Artifact, Case, CaseDocument, Delivery, Notice
+from models.tables import AgreementContact, Case, CaseDocument, Delivery, Notice
 from queries.consequences import Foresight
 from records.intake import prepare
 from records.summary import summarise
