@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from temporalio import activity
 
 from activities.clock import activity_clock
@@ -31,8 +33,8 @@ class CaseActivities(CaseContract):
             open_case(session, self._catalogue, message.case_id, now())
 
     @activity.defn
-    def record_act(self, message: RecordAct) -> None:
-        """Store what a person did in the case, with its evidence; again changes nothing.
+    def record_act(self, message: RecordAct) -> UUID:
+        """Store what a person did in the case, with its evidence; again changes nothing. Answers with the act's id.
 
         Raises:
             ApplicationError: it can never be recorded; not retryable, with the refusal in its details.
@@ -42,6 +44,7 @@ class CaseActivities(CaseContract):
                 record_act(session, self._catalogue, message)
         except (InvalidInput, NotAllowed, NotFound, Refused) as error:
             raise refusal(error) from error
+        return message.act_id
 
     @activity.defn
     def summarise_case(self, message: SummariseCase) -> CaseSummary:

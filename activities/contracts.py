@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TypedDict
+from uuid import UUID
 
 from temporalio import activity
 from temporalio.common import RetryPolicy
@@ -101,8 +102,8 @@ class CaseContract(ABC):
 
     @activity.defn
     @abstractmethod
-    def record_act(self, message: RecordAct) -> None:
-        """Store what a person did in the case, with its evidence; again changes nothing.
+    def record_act(self, message: RecordAct) -> UUID:
+        """Store what a person did in the case, with its evidence; again changes nothing. Answers with the act's id.
 
         Raises:
             ApplicationError: it can never be recorded; not retryable, with the refusal in its details.

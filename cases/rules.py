@@ -50,6 +50,10 @@ def check(kind: Kind, message: TakeAct, state: CaseState, now: datetime) -> None
         Refused: it makes no sense now.
         InvalidInput: something in it cannot be used; ``where`` names the field.
     """
+    if message.act_id in state.acts_taken:
+        raise Refused(
+            "This act was taken before.", next_step="Look at the case's page; do it anew if it is meant anew."
+        )
     if state.closing and message.act.keeps_clocks:
         raise Refused("This case is closed.", next_step="Open a new case if there is something new.")
     if state.dismissed and message.act.keeps_clocks:
@@ -61,6 +65,7 @@ def check(kind: Kind, message: TakeAct, state: CaseState, now: datetime) -> None
 
 def take(kind: Kind, message: TakeAct, state: CaseState) -> None:
     """Change the state as an act does that was found to make sense and is recorded."""
+    state.acts_taken.add(message.act_id)
     if type(message.act) in kind.acts:
         kind.take(message, state)
     else:

@@ -167,6 +167,7 @@ class CaseState(BaseModel):
         asked_again: of what was decided not to have come about, when it is looked at again.
         asked: which questions officers were written to about, each with the moment from which it is open.
         chases: when LEAs that have not acknowledged are asked again.
+        acts_taken: the acts that were taken, by id: none is taken twice, whoever sends it again.
         dismissed: whether the matter was found to be none.
         closing: whether the case takes no further acts; ``closed`` once it has its last evidence.
         overtaken: whether an act came while notices were leaving: what they say may no longer be all that is known.
@@ -189,6 +190,7 @@ class CaseState(BaseModel):
     asked_again: dict[str, datetime] = Field(default_factory=dict)
     asked: set[str] = Field(default_factory=set)
     chases: list[datetime] = Field(default_factory=list)
+    acts_taken: set[UUID] = Field(default_factory=set)
     opened: bool = False
     dismissed: bool = False
     closing: bool = False

@@ -122,13 +122,46 @@ class _Turn:
         self._held.close()
 
 
+def sealing_key(url: str) -> str | None:
+    """Return the id of the key that a database was last sealed under; None where there is no such database yet.
+
+    It needs no keyring, so that none is made where the right one is only missing.
+
+    Raises:
+        ConfigurationError: the URL names no database that can keep the tables.
+        Unavailable: the database does not answer.
+    """
+    target = _parse(url)
+    if target.get_backend_name() == "sqlite" and not Path(str(target.database)).exists():
+        return None
+    engine = create_engine(target, hide_parameters=True, pool_pre_ping=False)
+    try:
+        with _explained(), engine.connect() as connection:
+            if not inspect(connection).has_table("key_check"):
+                return None
+            return connection.execute(text("SELECT key_id FROM key_check")).scalar()
+    finally:
+        engine.dispose()
+
+
 def _is_current(connection: Connection) -> bool:
-    """Whether the newest revision, by which its file's name begins, was reached."""
+    """Whether the newest revision, by which its file's name begins, was reached.
+
+    Raises:
+        ConfigurationError: the tables are of a later version than this code, which does not know what they mean.
+    """
     if not inspect(connection).has_table("alembic_version"):
         return False
-    revisions = (file.name[:4] for file in files("migrations").joinpath("versions").iterdir())
+    revisions = {file.name[:4] for file in files("migrations").joinpath("versions").iterdir()}
     newest = max(filter(str.isdecimal, revisions))
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [newest]
+    reached = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    if unknown := [revision for revision in reached if revision not in revisions]:
+        raise ConfigurationError(
+            f"The database is of a later version ({unknown[0]}) than this program ({newest}).",
+            where="database_url",
+            next_step="Start the version that ran last, or a later one.",
+        )
+    return reached == [newest]
 
 
 def _upgrade(connection: Connection) -> None:

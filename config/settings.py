@@ -26,7 +26,10 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.service import TLSConfig
 
 from models.defaults import Defaults
 from models.enums import Party
@@ -201,6 +204,8 @@ class Settings(BaseSettings):
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
     """In which people read and give times who have chosen no other; without one, times are shown in UTC."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    private_network_reason: str | None = Field(default=None, min_length=10)
+    """Why production may reach Temporal and PostgreSQL without TLS: why nobody else is on their network."""
     temporal_cli: Path | None = None
     """The ``temporal`` command that the local environment starts, if not the one it finds by itself."""
 
@@ -352,8 +357,23 @@ def temporal_connection(settings: Settings) -> ClientConnectConfig:
             where="TEMPORAL_ADDRESS",
             next_step="Set it, for example to host:7233.",
         )
+    if settings.environment == "production" and not _is_protected(settings, connection):
+        raise ConfigurationError(
+            "Whoever reaches this Temporal server can stop every clock, and it asks nobody who they are.",
+            where="TEMPORAL_TLS_CLIENT_CERT_PATH",
+            next_step="Set a client's certificate and key (TEMPORAL_TLS_…) or TEMPORAL_API_KEY; where nobody else "
+            f"reaches its network, say so in {_variable('private_network_reason')}.",
+        )
     connection.setdefault("namespace", "default")
     return connection
+
+
+def _is_protected(settings: Settings, connection: ClientConnectConfig) -> bool:
+    """Whether Temporal asks who comes, or is reached from this machine or by a network that was said to be private."""
+    tls = connection.get("tls")
+    asks = "api_key" in connection or (isinstance(tls, TLSConfig) and tls.client_cert is not None)
+    host = connection["target_host"].rpartition(":")[0]
+    return asks or is_loopback(host) or settings.private_network_reason is not None
 
 
 def _variable(*path: str | int) -> str:
@@ -386,6 +406,25 @@ def _explain(problems: list[ErrorDetails]) -> ConfigurationError:
     )
 
 
+_LEAST_SAFE_MINUTES = 5
+"""In production, a notice that nobody released goes out so long before it is due, at the latest."""
+
+_ENCRYPTED = {"require", "verify-ca", "verify-full"}
+"""The values of PostgreSQL's ``sslmode`` under which nothing travels in clear."""
+
+
+def _is_private(settings: Settings) -> bool:
+    """Whether nobody else can read what the database is told."""
+    try:
+        url = make_url(settings.database_url.get_secret_value())
+    except ArgumentError:
+        return True  # what it is instead is said when it is opened
+    host = url.host or ""
+    here = url.get_backend_name() == "sqlite" or not host or host.startswith("/") or is_loopback(host)
+    mode = url.query.get("sslmode", os.environ.get("PGSSLMODE"))
+    return here or mode in _ENCRYPTED or settings.private_network_reason is not None
+
+
 def _refuse_unsafe(settings: Settings) -> None:
     """Refuse what is convenient on one machine and unsafe, or untrue, anywhere else."""
 
@@ -397,6 +436,22 @@ def _refuse_unsafe(settings: Settings) -> None:
     need("keyring" in chosen, "Production makes no keyring by itself; it needs the name of one.", "keyring")
     need(settings.keyring.is_file(), f"There is no keyring file at {settings.keyring}.", "keyring")
     need("public_url" in chosen, "Links in notices need the address that their readers reach.", "public_url")
+    need(
+        settings.public_url.startswith("https://"),
+        "Links in notices open students' data, so they need an address on https.",
+        "public_url",
+    )
+    need(
+        _is_private(settings),
+        "What PostgreSQL is told would travel in clear; add ?sslmode=verify-full to its URL. Where nobody else reaches "
+        f"its network, say so in {_variable('private_network_reason')}.",
+        "database_url",
+    )
+    need(
+        settings.last_safe_minutes >= _LEAST_SAFE_MINUTES,
+        f"A notice needs at least {_LEAST_SAFE_MINUTES} minutes to leave before it is due.",
+        "last_safe_minutes",
+    )
     need(smtp.host is not None, "Production needs a mail server.", "smtp", "host")
     for field, message in (
         ("sender_address", "Notices need a sender's address; this is still the example's."),

@@ -938,6 +938,16 @@ class LedgerHead(SQLModel, table=True):
     hash: str = Field(max_length=64)
 
 
+class KeyCheck(SQLModel, table=True):
+    """A word sealed under the key that sealed last: the one row by which a start sees that it has the right keyring."""
+
+    __tablename__ = "key_check"
+
+    id: int = Field(primary_key=True)
+    key_id: str = Field(max_length=64)
+    word: str = _sealed("key_check.word")
+
+
 class Account(SQLModel, table=True):
     """One person who signs in. It is never removed or renamed, since evidence names people by it.
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from agreements.terms import pinned_terms
 from cases.state import CaseState, LastingHold, NoticePolicy, OpenProposal
 from models.enums import BatchStatus, CaseStatus
-from models.tables import Batch, Case, LawEnforcementHold, Notice, NotYetDecision, Proposal
+from models.tables import Batch, Case, CaseAct, LawEnforcementHold, Notice, NotYetDecision, Proposal
 from records.anchors import current_anchors
 from records.duties import vocabulary
 from records.offers import unanswered
@@ -32,6 +32,7 @@ def restore_state(session: Session, case_id: UUID, policy: NoticePolicy) -> Case
         proposals=_proposals(session, case_id),
         released=_released(session, case_id),
         chases=_chases(session, case_id, policy),
+        acts_taken=set(session.exec(select(CaseAct.id).where(CaseAct.case_id == case_id))),
         asked_again={decision.name: decision.again_at for decision in not_yet_decisions(session, case_id)},
     )
 

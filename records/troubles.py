@@ -20,7 +20,9 @@ _MEANINGS = {
     WORKFLOW_STUCK: "The clocks of this case stand still: the worker fails at its next step again and again, so "
     "nothing leaves in time and what you decide waits. Most likely the worker that runs does not fit what this case "
     "has been through, or has a fault. Start the worker in the version that ran before, or in a repaired one; its log "
-    "says why it fails. The case then goes on by itself.",
+    "says why it fails. The case then goes on by itself. If it says that a step was answered as no worker answers, "
+    "somebody reached Temporal from outside: keep them out, and end this workflow there. The next sweep starts it "
+    "again from the database.",
     ACTIVITY_FAILS: "One step of this case{step} fails again and again. It is tried again about every minute, and what "
     "comes after it waits. The worker's log says why it fails: often a disk is full, or a server that it needs does "
     "not answer. Once that is mended, the case goes on by itself.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlmodel import select
 from temporalio.client import Client
 
 from config.converter import data_converter
@@ -12,7 +13,8 @@ from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings, temporal_connection
 from mail.default_texts import check_default_texts, load_default_texts
-from models.errors import Unavailable
+from models.errors import ConfigurationError, Unavailable
+from models.tables import KeyCheck
 from terms.catalogue import Catalogue, load_catalogue
 
 
@@ -33,10 +35,41 @@ def utc_now() -> datetime:
 
 
 def open_database(settings: Settings, keyring: Keyring) -> Database:
-    """Open the installation's database and bring its tables up to date."""
+    """Open the installation's database and bring its tables up to date.
+
+    Raises:
+        ConfigurationError: it was sealed under another keyring, or its tables are of a later version.
+        Unavailable: it does not answer.
+    """
     database = Database(settings.database_url.get_secret_value(), keyring)
     database.migrate()
+    _check_keyring(database, keyring)
     return database
+
+
+def _check_keyring(database: Database, keyring: Keyring) -> None:
+    """Refuse a keyring that does not open what is stored, before anything is sealed under it besides.
+
+    The word is sealed again under each newer key, so that a copy of the keyring from before a rotation is refused too.
+    """
+    with database.reading() as session:
+        key_id = session.exec(select(KeyCheck.key_id)).first()
+        if key_id and key_id not in keyring.key_ids:
+            raise other_keyring(key_id)
+        if key_id:
+            session.get_one(KeyCheck, 1)  # a key of the same name with another secret does not open it
+    if key_id != keyring.sealing_key_id:
+        with database.writing() as session:
+            session.merge(KeyCheck(id=1, key_id=keyring.sealing_key_id, word="duenotice"))
+
+
+def other_keyring(key_id: str) -> ConfigurationError:
+    """What is said where a database was sealed under a key that is not at hand."""
+    return ConfigurationError(
+        f"What is stored was sealed under the key {key_id}, which is not in the keyring.",
+        where="DUENOTICE_KEYRING",
+        next_step="Put the keyring that holds it back from its copy. Nothing was changed.",
+    )
 
 
 async def connect(settings: Settings, *, address: str | None = None) -> Resources:

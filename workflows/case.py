@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import ClassVar
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
@@ -65,6 +66,10 @@ WINDOW = 20
 
 AFTER_A_LOST_BATCH = timedelta(minutes=1)
 """How long to wait before a batch whose workflow was ended from outside is sent again."""
+
+
+RECORD_NAMES_THE_ACT = "record-names-the-act"
+"""The change by which the record of an act answers with its id."""
 
 
 class CaseWorkflow:
@@ -138,6 +143,8 @@ class CaseWorkflow:
         update = workflow.current_update_info()
         if update is None or update.name != message.act.act:
             raise refusal(Refused(f"The act {message.act.act!r} is not taken by another act's update."))
+        if update.id != str(message.act_id):
+            raise refusal(Refused("An act is taken under its own id alone.", next_step="Do it on the case's page."))
         self._check(message)
 
     def _check(self, message: TakeAct) -> None:
@@ -173,14 +180,20 @@ class CaseWorkflow:
             at=workflow.now(),
         )
         try:
-            await workflow.execute_activity_method(
-                CaseContract.record_act, recorded, **ONE_TRANSACTION, summary=f"record the act: {message.act.act}"
-            )
+            # Its answer names the act: anybody who reaches Temporal can end an activity, with an answer or without one.
+            while await self._recorded(recorded) != message.act_id and workflow.patched(RECORD_NAMES_THE_ACT):
+                workflow.logger.warning("the record of an act was answered from outside; it is asked for again")
         except ActivityError as error:
             cause = error.cause
             if not isinstance(cause, ApplicationError):
                 raise
             raise ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True) from error
+
+    async def _recorded(self, message: RecordAct) -> UUID | None:
+        """The id of the act that was recorded; None in histories from before the answer named it."""
+        return await workflow.execute_activity_method(
+            CaseContract.record_act, message, **ONE_TRANSACTION, summary=f"record the act: {message.act.act}"
+        )
 
     def _is_done(self) -> bool:
         """Whether the case is over, every act that was taken has been answered, and everybody told who is to be.

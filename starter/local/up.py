@@ -12,14 +12,13 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from pathlib import Path
 from typing import NoReturn
 
 import uvicorn
 from rich.console import Console
 from rich.text import Text
 
-from config.database import Database
+from config.database import Database, sealing_key
 from config.keyring import Keyring
 from config.logging import configure_logging, get_logger
 from config.settings import Settings, temporal_connection
@@ -39,7 +38,7 @@ from starter.local.temporal_server import (
     stop_left_behind,
     temporal_server,
 )
-from starter.resources import Resources, connect, utc_now
+from starter.resources import Resources, connect, other_keyring, utc_now
 from starter.schedules import keep_upcoming, keep_watchdog
 from web.app import create_app
 from worker import build_worker, further_processes, process_count
@@ -144,7 +143,7 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
     """Start every part in turn; return the ends to watch for."""
     ends: dict[str, End] = {}
     with progress.part("Keyring") as say:
-        _have_keyring(settings.keyring, say)
+        have_keyring(settings, say)
     with progress.part("Temporal") as say:
         server = await _own_temporal(settings, parts, say)
     if server:
@@ -207,10 +206,17 @@ async def _serve_web(settings: Settings, host: str, port: int, stopping: asyncio
         raise await _first_to_end({"web": await parts.enter_async_context(_web(resources, listener))})
 
 
-def _have_keyring(path: Path, say: Say) -> None:
-    """Make the keyring where there is none; it is loaded when the database is opened."""
+def have_keyring(settings: Settings, say: Say) -> None:
+    """Make the keyring where there is none; it is loaded when the database is opened.
+
+    Raises:
+        ConfigurationError: there is none, and the database was sealed under one: a new one would open nothing of it.
+    """
+    path = settings.keyring
     if path.exists():
         say(str(path))
+    elif key_id := sealing_key(settings.database_url.get_secret_value()):
+        raise other_keyring(key_id)
     else:
         Keyring.create(path)
         say(f"{path} (made now; keep a copy, since without it nothing stored can be read)")

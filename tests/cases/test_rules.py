@@ -527,7 +527,7 @@ def test_what_only_sql_keeps_changes_no_state(act: Act) -> None:
     state = a_case()
     before = state.model_copy(deep=True)
     done(state, act)
-    assert state == before
+    assert state == before.model_copy(update={"acts_taken": state.acts_taken})
 
 
 def confirmed_case() -> CaseState:

@@ -14,15 +14,16 @@ from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowFailureError
 from temporalio.common import RetryPolicy
+from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from config.codec import ENCODING, EncryptingCodec
+from config.codec import ENCODING, KEY_MISSING, NOT_SEALED, EncryptingCodec
 from config.converter import data_converter
 from config.keyring import Keyring
-from models.errors import ConfigurationError, IntegrityError
+from models.errors import ConfigurationError
 
 SECRET = "the students of room 12"
 
@@ -77,14 +78,14 @@ async def test_a_changed_payload_is_refused(keyring: Keyring) -> None:
     codec = EncryptingCodec(keyring)
     [sealed] = await codec.encode([Payload(data=b"plain")])
     sealed.data = sealed.data[:-1] + bytes([sealed.data[-1] ^ 1])
-    with pytest.raises(IntegrityError):
-        await codec.decode([sealed])
+    assert await codec.decode([sealed]) == [Payload(metadata={"encoding": NOT_SEALED})]
 
 
 async def test_another_installation_cannot_read_it(keyring: Keyring, tmp_path: Path) -> None:
     [sealed] = await EncryptingCodec(keyring).encode([Payload(data=b"plain")])
+    other = Keyring.create(tmp_path / "other.json")
     with pytest.raises(ConfigurationError, match="does not hold"):
-        await EncryptingCodec(Keyring.create(tmp_path / "other.json")).decode([sealed])
+        await data_converter(other).decode([sealed])
 
 
 async def test_histories_from_before_a_rotation_stay_readable(keyring: Keyring, tmp_path: Path) -> None:
@@ -95,9 +96,28 @@ async def test_histories_from_before_a_rotation_stay_readable(keyring: Keyring, 
     assert again.metadata["encryption-key-id"] != sealed.metadata["encryption-key-id"]
 
 
-async def test_a_plain_payload_is_passed_on(keyring: Keyring) -> None:
-    plain = Payload(metadata={"encoding": b"json/plain"}, data=b'"from the CLI"')
-    assert await EncryptingCodec(keyring).decode([plain]) == [plain]
+async def test_a_payload_opens_for_its_workflow_alone(keyring: Keyring) -> None:
+    of_a, of_b = (EncryptingCodec(keyring).with_context(WorkflowSerializationContext("default", name)) for name in "ab")
+    [sealed] = await of_a.encode([Payload(data=b"plain")])
+    assert await of_a.decode([sealed]) == [Payload(data=b"plain")]
+    assert await of_b.decode([sealed]) == [Payload(metadata={"encoding": NOT_SEALED})]
+    assert await EncryptingCodec(keyring).decode([sealed]) == [Payload(metadata={"encoding": NOT_SEALED})]
+
+
+async def test_what_a_schedule_hands_over_opens_in_each_workflow_that_it_starts(keyring: Keyring) -> None:
+    names = ("watchdog", "watchdog-2026-11-30T07:50:32Z")
+    schedule, run = (
+        EncryptingCodec(keyring).with_context(WorkflowSerializationContext("default", name)) for name in names
+    )
+    assert await run.decode(await schedule.encode([Payload(data=b"plain")])) == [Payload(data=b"plain")]
+
+
+@pytest.mark.parametrize("encoding", [b"json/plain", b"binary/plain", NOT_SEALED, KEY_MISSING, b""])
+async def test_what_was_never_sealed_is_read_by_nobody(keyring: Keyring, encoding: bytes) -> None:
+    plain = Payload(metadata={"encoding": encoding}, data=b'"from the CLI"')
+    with pytest.raises(ApplicationError, match="did not seal") as refused:
+        await data_converter(keyring).decode([plain])
+    assert refused.value.non_retryable
 
 
 async def test_the_server_s_history_holds_ciphertext_failures_included(keyring: Keyring, temporal_cli: str) -> None:

@@ -28,7 +28,7 @@ def production(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monkey
         "ENVIRONMENT": "production",
         "KEYRING": str(keyring),
         "PUBLIC_URL": "https://duenotice.provider.test",
-        "DATABASE_URL": "postgresql://duenotice:hunter2@db.provider.test/duenotice",
+        "DATABASE_URL": "postgresql://duenotice:hunter2@db.provider.test/duenotice?sslmode=verify-full",
         "SMTP__HOST": "mail.provider.test",
         "SMTP__SENDER_ADDRESS": "notices@provider.test",
         "SMTP__MESSAGE_ID_DOMAIN": "provider.test",
@@ -50,6 +50,7 @@ def production(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monkey
     }.items():
         monkeypatch.setenv(f"DUENOTICE_{name}", value)
     monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.provider.test:7233")
+    monkeypatch.setenv("TEMPORAL_API_KEY", "an API key")
     return monkeypatch
 
 
@@ -184,7 +185,90 @@ def test_temporal_is_where_its_own_variables_say(production: pytest.MonkeyPatch)
     assert temporal_connection(load_settings()) == {
         "target_host": "temporal.provider.test:7233",
         "namespace": "privacy",
+        "api_key": "an API key",
+        "tls": True,
     }
+
+
+def test_production_needs_a_temporal_server_that_asks_who_comes(production: pytest.MonkeyPatch) -> None:
+    production.delenv("TEMPORAL_API_KEY")
+    with pytest.raises(ConfigurationError, match=r"TEMPORAL_API_KEY.*DUENOTICE_PRIVATE_NETWORK_REASON"):
+        temporal_connection(load_settings())
+    production.setenv("TEMPORAL_TLS", "true")  # the server alone shows who it is
+    with pytest.raises(ConfigurationError, match="it asks nobody who they are"):
+        temporal_connection(load_settings())
+
+
+def test_a_temporal_server_with_client_certificates_is_protected(
+    production: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    production.delenv("TEMPORAL_API_KEY")
+    for name in ("CERT", "KEY"):
+        (tmp_path / name).write_text("PEM")
+        production.setenv(f"TEMPORAL_TLS_CLIENT_{name}_PATH", str(tmp_path / name))
+    assert "tls" in temporal_connection(load_settings())
+
+
+@pytest.mark.parametrize("address", ["localhost:7233", "127.0.0.1:7233", "[::1]:7233"])
+def test_a_temporal_server_on_this_machine_needs_no_certificate(production: pytest.MonkeyPatch, address: str) -> None:
+    production.delenv("TEMPORAL_API_KEY")
+    production.setenv("TEMPORAL_ADDRESS", address)
+    assert temporal_connection(load_settings())["target_host"] == address
+
+
+def test_a_private_network_is_one_that_somebody_says_is(production: pytest.MonkeyPatch) -> None:
+    production.delenv("TEMPORAL_API_KEY")
+    production.setenv("DUENOTICE_DATABASE_URL", "postgresql://duenotice:hunter2@db.provider.test/duenotice")
+    production.setenv("DUENOTICE_PRIVATE_NETWORK_REASON", "They share a network of their own.")
+    assert temporal_connection(load_settings())["target_host"] == "temporal.provider.test:7233"
+    production.setenv("DUENOTICE_PRIVATE_NETWORK_REASON", "yes")
+    with pytest.raises(ConfigurationError, match=r"^DUENOTICE_PRIVATE_NETWORK_REASON: "):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://duenotice:hunter2@db.provider.test/duenotice",
+        "postgresql://duenotice:hunter2@db.provider.test/duenotice?sslmode=prefer",
+    ],
+)
+def test_production_s_database_is_told_nothing_in_clear(production: pytest.MonkeyPatch, url: str) -> None:
+    production.setenv("DUENOTICE_DATABASE_URL", url)
+    with pytest.raises(ConfigurationError, match=r"^DUENOTICE_DATABASE_URL: .*sslmode=verify-full") as refused:
+        load_settings()
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://duenotice:hunter2@localhost/duenotice",
+        "postgresql://duenotice@/duenotice?host=/run/postgresql",
+        "sqlite:////var/lib/duenotice/duenotice.sqlite3",
+    ],
+)
+def test_a_database_on_this_machine_needs_no_encryption(production: pytest.MonkeyPatch, url: str) -> None:
+    production.setenv("DUENOTICE_DATABASE_URL", url)
+    load_settings()
+
+
+def test_production_s_links_are_on_https(production: pytest.MonkeyPatch) -> None:
+    production.setenv("DUENOTICE_PUBLIC_URL", "http://duenotice.provider.test")
+    with pytest.raises(ConfigurationError, match=r"^DUENOTICE_PUBLIC_URL: .*https"):
+        load_settings()
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(0, False), (4, False), (5, True)])
+def test_production_leaves_a_notice_five_minutes_to_leave(
+    production: pytest.MonkeyPatch, minutes: int, taken: bool
+) -> None:
+    production.setenv("DUENOTICE_LAST_SAFE_MINUTES", str(minutes))
+    if taken:
+        assert load_settings().last_safe_minutes == minutes
+        return
+    with pytest.raises(ConfigurationError, match=r"^DUENOTICE_LAST_SAFE_MINUTES: "):
+        load_settings()
 
 
 def test_production_needs_a_temporal_server(production: pytest.MonkeyPatch, tmp_path: Path) -> None:

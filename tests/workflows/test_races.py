@@ -14,21 +14,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
 from uuid import UUID
 
 import pytest
-from temporalio import activity
 from temporalio.client import Client, WorkflowHistory
-from temporalio.client import Interceptor as ClientInterceptor
-from temporalio.worker import (
-    ActivityInboundInterceptor,
-    ExecuteActivityInput,
-    Interceptor,
-    Replayer,
-    UnsandboxedWorkflowRunner,
-    Worker,
-)
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
 from config.converter import data_converter
 from config.keyring import Keyring
@@ -38,6 +28,7 @@ from starter import case_service
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import Resources, utc_now
 from tests.conftest import know_demo_agreements
+from tests.support.gate import Gate
 from tests.support.incidents import NOTICE, OFFICER, duties, incident, open_case
 from tests.support.officers import officer
 from worker import all_workflows, build_worker
@@ -51,42 +42,6 @@ PATIENCE, LOOK_AGAIN = 40, 0.03
 
 COMPUTING = ("compute_duties", "summarise_case")
 HOUR = timedelta(hours=1)
-
-
-class Gate(ClientInterceptor, Interceptor):
-    """Holds every activity of a worker, while it is closed, until it is let through."""
-
-    def __init__(self) -> None:
-        self.closed = False
-        self.held: dict[tuple[str, str, str], asyncio.Event] = {}
-
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return _AtTheGate(next, self)
-
-    def let_through(self, key: tuple[str, str, str]) -> None:
-        """Let one activity go on, named by its workflow, its type and its id."""
-        self.held.pop(key).set()
-
-    def lift(self) -> None:
-        """Hold nothing any more."""
-        self.closed = False
-        for key in list(self.held):
-            self.let_through(key)
-
-
-class _AtTheGate(ActivityInboundInterceptor):
-    def __init__(self, next: ActivityInboundInterceptor, gate: Gate) -> None:
-        super().__init__(next)
-        self._gate = gate
-
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        info = activity.info()
-        if self._gate.closed:
-            assert info.workflow_id
-            through = asyncio.Event()
-            self._gate.held[info.workflow_id, info.activity_type, info.activity_id] = through
-            await through.wait()
-        return await super().execute_activity(input)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,274 @@
+"""Whoever reaches Temporal without the installation's keys: nothing that he says counts, and no case stops for it.
+
+Played with the real ``temporal`` command, and with payloads that were copied out of Temporal's own histories.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import shutil
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.enums.v1 import UpdateWorkflowExecutionLifecycleStage as Stage
+from temporalio.api.update.v1 import Input, Meta, Request
+from temporalio.api.workflowservice.v1 import (
+    RespondActivityTaskCompletedByIdRequest,
+    UpdateWorkflowExecutionRequest,
+    UpdateWorkflowExecutionResponse,
+)
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHistory
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from config.keyring import Keyring
+from models.enums import DutyStatus
+from models.identifiers import TASK_QUEUE
+from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
+from starter.resources import Resources, utc_now
+from tests.conftest import know_demo_agreements
+from tests.support.gate import Gate
+from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, open_case
+from tests.support.officers import officer
+from tests.support.sweeping import sweep
+from worker import build_worker
+
+HOUR = timedelta(hours=1)
+TEMPORAL = shutil.which("temporal", path=str(Path(sys.executable).parent))
+REFUSED = "did not seal for this workflow"
+
+
+async def temporal(engine: VirtualEngine, *words: str) -> tuple[int, str]:
+    """Run the ``temporal`` command as another account of the machine could; return its exit code and its words."""
+    assert TEMPORAL
+    address = engine.resources.client.service_client.config.target_host
+    process = await asyncio.create_subprocess_exec(
+        *(TEMPORAL, *words, "--address", address, "--command-timeout", "20s"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+def a_release(case_id: UUID) -> str:
+    act_id = str(uuid4())
+    return json.dumps({"act": {"act": "release", "withheld": False}, "actor": OFFICER, "act_id": act_id})
+
+
+def acts(engine: VirtualEngine, case_id: UUID) -> list[str]:
+    """The acts that the ledger knows."""
+    return [entry.kind for entry in case(engine, case_id).evidence if entry.kind.startswith("act.")]
+
+
+async def still_works(engine: VirtualEngine, case_id: UUID) -> None:
+    """The case takes the act of a person who may do it, and notices leave."""
+    await officer(engine).release_notices(case_id, actor=OFFICER)
+    await engine.settle(case_id)
+    assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.PERFORMED
+
+
+@pytest.fixture
+async def case_id(engine: VirtualEngine) -> UUID:
+    """A confirmed case whose notice waits for an officer."""
+    return await open_case(engine, incident("TN-001", confirmed=utc_now()))
+
+
+@pytest.mark.parametrize("encoding", ["json/plain", "binary/encrypted", "binary/not-sealed", "binary/key-missing"])
+async def test_an_update_from_the_command_line_releases_nothing(
+    engine: VirtualEngine, case_id: UUID, encoding: str
+) -> None:
+    code, says = await temporal(
+        engine,
+        *("workflow", "update", "execute", "--workflow-id", engine.case(case_id).id, "--name", "release"),
+        *("--input", a_release(case_id), "--input-meta", f"encoding={encoding}"),
+    )
+    assert code != 0, says
+    assert acts(engine, case_id) == []
+    assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.RUNNING
+    await still_works(engine, case_id)
+
+
+async def test_an_update_sealed_under_a_key_that_nobody_knows_stops_no_case(
+    engine: VirtualEngine, case_id: UUID, tmp_path: Path
+) -> None:
+    foreign = Keyring.create(tmp_path / "foreign.json").seal(b"whatever", b"temporal.payload")
+    code, _ = await temporal(
+        engine,
+        *("workflow", "update", "execute", "--workflow-id", engine.case(case_id).id, "--name", "release"),
+        *("--input", base64.b64encode(foreign).decode(), "--input-base64", "--input-meta", "encoding=binary/encrypted"),
+    )
+    assert code != 0
+    await still_works(engine, case_id)
+
+
+async def test_a_signal_with_words_is_dropped(engine: VirtualEngine, case_id: UUID) -> None:
+    handle = engine.case(case_id)
+    words = ("workflow", "signal", "--workflow-id", handle.id, "--name", "look_again", "--input", '"at this"')
+    assert (await temporal(engine, *words))[0] == 0
+    await still_works(engine, case_id)
+
+
+async def accepted_inputs(client: Client, workflow_id: str) -> list[Payloads]:
+    """The sealed inputs of the updates of a workflow, as anybody reads them who reaches Temporal."""
+    history = await client.get_workflow_handle(workflow_id).fetch_history()
+    accepted = [event.workflow_execution_update_accepted_event_attributes for event in history.events]
+    return [update.accepted_request.input.args for update in accepted if update.protocol_instance_id]
+
+
+async def send_copied(
+    client: Client, workflow_id: str, name: str, args: Payloads, update_id: str
+) -> UpdateWorkflowExecutionResponse:
+    request = UpdateWorkflowExecutionRequest(
+        namespace=client.namespace,
+        request=Request(meta=Meta(update_id=update_id, identity="outsider"), input=Input(name=name, args=args)),
+    )
+    request.workflow_execution.workflow_id = workflow_id
+    request.wait_policy.lifecycle_stage = Stage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED
+    return await client.workflow_service.update_workflow_execution(request, timeout=timedelta(seconds=20))
+
+
+async def test_an_officer_s_act_copied_from_another_case_is_refused(engine: VirtualEngine, case_id: UUID) -> None:
+    other = await open_case(engine, incident("TN-001", "OR-001", confirmed=utc_now()))
+    await officer(engine).release_notices(other, actor=OFFICER)
+    client = engine.resources.client
+    [copied] = await accepted_inputs(client, engine.case(other).id)
+    answer = await send_copied(client, engine.case(case_id).id, "release", copied, str(uuid4()))
+    assert answer.outcome.failure.ByteSize()
+    assert acts(engine, case_id) == []
+    await still_works(engine, case_id)
+
+
+async def test_an_officer_s_act_is_not_done_twice_by_sending_it_again(engine: VirtualEngine, case_id: UUID) -> None:
+    await officer(engine).withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
+    await officer(engine).release_notices(case_id, actor=OFFICER, withheld=True)
+    client = engine.resources.client
+    withheld, _ = await accepted_inputs(client, engine.case(case_id).id)
+    before = acts(engine, case_id)
+    answer = await send_copied(client, engine.case(case_id).id, "withhold", withheld, str(uuid4()))
+    assert answer.outcome.failure.ByteSize()
+    assert acts(engine, case_id) == before
+
+
+async def test_a_case_started_from_the_command_line_does_nothing(engine: VirtualEngine, case_id: UUID) -> None:
+    started = json.dumps({"case_id": str(case_id), "state": {"anchors": {}, "opened": True}})
+    code, says = await temporal(
+        engine,
+        *("workflow", "execute", "--type", "breach", "--task-queue", TASK_QUEUE),
+        *("--workflow-id", f"breach:{uuid4()}", "--input", started),
+    )
+    assert code != 0, says
+    await still_works(engine, case_id)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What is to be done after a test, whatever came of it."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+async def held(keyring: Keyring, tmp_path: Path) -> AsyncIterator[tuple[VirtualEngine, Gate]]:
+    """An engine whose activities can be held, so that somebody else can end them."""
+    gate = Gate()
+
+    def worker(resources: Resources) -> Worker:
+        config = resources.client.config()
+        config["interceptors"] = [*config["interceptors"], gate]
+        return build_worker(replace(resources, client=Client(**config)))
+
+    async with virtual_engine(tmp_path, keyring=keyring, worker=worker) as engine:
+        know_demo_agreements(engine)
+        yield engine, gate
+        gate.lift()
+
+
+async def held_activity(gate: Gate, activity_type: str) -> tuple[str, str, str]:
+    async with asyncio.timeout(40):
+        while True:
+            for key in gate.held:
+                if key[1] == activity_type:
+                    return key
+            await asyncio.sleep(0.02)
+
+
+def answers(history: WorkflowHistory, activity_type: str) -> list[Payload]:
+    """The sealed answers of the activities of a type, as anybody reads them who reaches Temporal."""
+    of_type = {
+        event.event_id
+        for event in history.events
+        if event.activity_task_scheduled_event_attributes.activity_type.name == activity_type
+    }
+    ended = (event.activity_task_completed_event_attributes for event in history.events)
+    return [one.result.payloads[0] for one in ended if one.scheduled_event_id in of_type]
+
+
+async def answer_from_outside(client: Client, workflow_id: str, activity_id: str, payload: Payload) -> None:
+    await client.workflow_service.respond_activity_task_completed_by_id(
+        RespondActivityTaskCompletedByIdRequest(
+            namespace=client.namespace,
+            workflow_id=workflow_id,
+            activity_id=activity_id,
+            result=Payloads(payloads=[payload]),
+            identity="outsider",
+        )
+    )
+
+
+@pytest.mark.long
+async def test_a_step_that_is_ended_from_the_command_line_starts_the_case_again_from_what_sql_knows(
+    held: tuple[VirtualEngine, Gate],
+) -> None:
+    engine, gate = held
+    case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
+    gate.closed = True
+    act = asyncio.create_task(officer(engine).learn(case_id, "description", "What was learnt.", actor=OFFICER))
+    gate.let_through(await held_activity(gate, "record_act"))
+    workflow_id, _, activity_id = await held_activity(gate, "compute_duties")
+    words = ("activity", "complete", "--workflow-id", workflow_id, "--activity-id", activity_id, "--result", "{}")
+    assert (await temporal(engine, *words))[0] == 0
+    with pytest.raises(WorkflowFailureError) as failed:
+        await engine.case(case_id).result()
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert REFUSED in failed.value.cause.message
+    gate.lift()
+    await asyncio.gather(act, return_exceptions=True)
+
+    await sweep(engine)
+    await engine.settle(case_id)
+    assert (await engine.case(case_id).describe()).status is WorkflowExecutionStatus.RUNNING
+    await still_works(engine, case_id)
+
+
+@pytest.mark.long
+async def test_an_act_is_believed_only_once_the_engine_recorded_it(
+    held: tuple[VirtualEngine, Gate], stack: ExitStack
+) -> None:
+    engine, gate = held
+    case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
+    await officer(engine).learn(case_id, "description", "What was learnt.", actor=OFFICER)
+    [of_another_act] = answers(await engine.case(case_id).fetch_history(), "record_act")
+    gate.closed = True
+    act = asyncio.create_task(officer(engine).release_notices(case_id, actor=OFFICER))
+    key = await held_activity(gate, "record_act")
+    # Held apart, since what runs here still has to end before its worker can.
+    stack.callback(gate.held.pop(key).set)
+    await answer_from_outside(engine.resources.client, key[0], key[2], of_another_act)
+    again = await held_activity(gate, "record_act")
+    assert again[2] != key[2]
+    assert acts(engine, case_id) == ["act.learn"]
+    gate.lift()
+    await act
+    await engine.settle(case_id)
+    assert acts(engine, case_id) == ["act.learn", "act.release"]
+    assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.PERFORMED
