@@ -220,7 +220,10 @@ class Case(SQLModel, table=True):
     # Few stand still or are undecided: they are found without reading all others.
     __table_args__ = (
         Index("duenotice_case_open", "closed_at", "kind", "id"),
-        Index("duenotice_case_responsible", "responsible_id", "deputy_id"),
+        Index("duenotice_case_kind", "kind", "status"),
+        Index("duenotice_case_status", "status", "opened_at"),
+        Index("duenotice_case_responsible", "responsible_id", "deputy_id", "id"),
+        Index("duenotice_case_deputy", "deputy_id", "responsible_id", "id"),
         Index("duenotice_case_stuck", "id", sqlite_where=STUCK, postgresql_where=STUCK),
         Index("duenotice_case_undecided", "id", sqlite_where=NOT_DECIDED, postgresql_where=NOT_DECIDED),
         Index("duenotice_case_untold", "id", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
@@ -231,7 +234,7 @@ class Case(SQLModel, table=True):
     event: str = Field(max_length=60)
     clause: str | None = Field(default=None, max_length=120)
     occurrence: int | None = None
-    status: CaseStatus = _word(CaseStatus, index=True)
+    status: CaseStatus = _word(CaseStatus)
     title: str = _sealed("case.title")
     report_digest: str = Field(unique=True)
     opened_at: datetime = _instant(index=True)
@@ -314,9 +317,10 @@ class CaseAgreement(SQLModel, table=True):
     """One agreement in a case's scope, with the terms the case pinned for it."""
 
     __tablename__ = "case_agreement"
+    __table_args__ = (Index("case_agreement_agreement", "agreement_id", "case_id"),)
 
     case_id: UUID = Field(foreign_key="duenotice_case.id", primary_key=True)
-    agreement_id: UUID = Field(foreign_key="agreement.id", primary_key=True, index=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id", primary_key=True)
     terms_hash: str | None = Field(default=None, foreign_key="terms_snapshot.hash")
     added_at: datetime = _instant()
 
@@ -349,8 +353,8 @@ class Duty(SQLModel, table=True):
         *(
             Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)
             for name, columns in (
-                ("duty_open_due", ("due_at", "case_id", "id")),
-                ("duty_open_case_due", ("case_id", "due_at", "id")),
+                ("duty_open_due", ("due_at", "case_id", "status")),
+                ("duty_open_case_due", ("case_id", "due_at", "status")),
             )
         ),
     )
@@ -674,7 +678,7 @@ class HolderTask(SQLModel, table=True):
     __tablename__ = "holder_task"
     __table_args__ = (
         Index("holder_task_case_again", "case_id", "again_at"),
-        Index("holder_task_awaited", "holder", "case_id", sqlite_where=AWAITED, postgresql_where=AWAITED),
+        Index("holder_task_awaited", "holder", "case_id", "status", sqlite_where=AWAITED, postgresql_where=AWAITED),
         Index("holder_task_answered", "case_id", "due_at", sqlite_where=ANSWERED, postgresql_where=ANSWERED),
     )
 

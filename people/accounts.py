@@ -160,8 +160,13 @@ def find_account(session: Session, name: str, *, locked: bool = False) -> Accoun
 
 def find_account_or_none(session: Session, name: str, *, locked: bool = False) -> Account | None:
     """The account of this name, without regard to case, or None."""
-    query = select(Account).where(Account.name_key == _key(name))
+    query = select(Account).where(Account.name_key == name_key(name))
     return session.exec(query.with_for_update() if locked else query).one_or_none()
+
+
+def name_key(name: str) -> str:
+    """An account's name without regard to case, as ``Account.name_key`` holds it."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 def check_second_person(session: Session, first: str, second: str, authenticated: Authentication | None = None) -> None:
@@ -270,23 +275,19 @@ def _add(session: Session, name: str, role: Role, *, email: str | None, made_by:
             where="name",
             next_step="Write it as in robin.example: evidence names its person by it for good.",
         )
-    if _key(name) in (ENGINE, LEA):
+    if name_key(name) in (ENGINE, LEA):
         raise InvalidInput("Evidence names somebody else by this.", where="name", next_step="Choose another name.")
     if email:
         checked_address(email, where="email")
-    if session.exec(select(Account.id).where(Account.name_key == _key(name))).first():
+    if session.exec(select(Account.id).where(Account.name_key == name_key(name))).first():
         raise Refused("There is an account of this name already.", where="name", next_step="Choose another name.")
     account = Account(
-        id=uuid4(), name=name, name_key=_key(name), email=email or None, role=role, made_by=made_by, made_at=now
+        id=uuid4(), name=name, name_key=name_key(name), email=email or None, role=role, made_by=made_by, made_at=now
     )
     session.add(account)
     session.flush()
     append(session, AccountMade(actor=made_by, at=now, account_id=account.id, name=name, role=role))
     return account
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 def _keep_an_administrator(session: Session, leaving: Account) -> None:

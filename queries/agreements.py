@@ -108,6 +108,12 @@ def matching_references(database: Database, which: AgreementFilter) -> frozenset
         return frozenset(session.exec(select(Agreement.reference).where(*which.conditions())))
 
 
+def agreement_states(database: Database) -> tuple[str, ...]:
+    """The states of the agreements."""
+    with database.reading() as session:
+        return tuple(session.exec(select(Agreement.state).distinct().order_by(col(Agreement.state))))
+
+
 def agreement_kinds(database: Database) -> AgreementKinds:
     """What agreements there are to choose from."""
     with database.reading() as session:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select
 
 from cases.acts import Assign
@@ -100,21 +100,22 @@ def second_persons(session: Session, first: str) -> tuple[Account, ...]:
 
 def assignable(session: Session) -> tuple[str, ...]:
     """The names of the accounts whose a case could be."""
-    return tuple(row.name for row in _able(session))
+    return tuple(session.exec(select(Account.name).where(*_ABLE).order_by(col(Account.name_key))))
 
 
-def _able(session: Session) -> list[Account]:
-    return [row for row in session.exec(select(Account).order_by(col(Account.name_key))) if can_act(row)]
+_ABLE = (col(Account.disabled_at).is_(None), col(Account.role).in_(ACTING))
+"""What an account is that ``can_act``, in SQL."""
 
 
-def is_charge_of(session: Session, account: UUID | None) -> ColumnElement[bool]:
-    """The condition, in SQL, that a case is ``in_charge`` of an account, or with None, of nobody's."""
-    able = [row.id for row in _able(session)]
-    responsible, deputy = col(Case.responsible_id), col(Case.deputy_id)
+def is_charge_of(name_key: ColumnElement[str] | None, of: type[Case] = Case) -> ColumnElement[bool]:
+    """The condition, in SQL, that a case is ``in_charge`` of the account of a name, or with None, of nobody's."""
+    able = select(Account.id).where(*_ABLE)
+    responsible, deputy = col(of.responsible_id), col(of.deputy_id)
     no_responsible = or_(responsible.is_(None), responsible.not_in(able))
-    if account is None:
+    if name_key is None:
         return and_(no_responsible, or_(deputy.is_(None), deputy.not_in(able)))
-    return or_(responsible == account, and_(deputy == account, no_responsible)) if account in able else false()
+    them = able.where(col(Account.name_key) == name_key).scalar_subquery()
+    return or_(responsible == them, and_(deputy == them, no_responsible))
 
 
 def _named(session: Session, name: str, where: str) -> Account:

@@ -135,9 +135,14 @@ def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened | Wou
     return open_case
 
 
-class CasePart(Part[CaseRow]):
-    """Some of the cases; the next part begins ``after`` what ``next`` names, if there is one."""
+class CasePart(BaseModel):
+    """Some of the cases; the next part begins ``after`` what ``next`` names, if there is one.
 
+    ``total`` is how many there are in all, or null where there are more than 5,000.
+    """
+
+    items: tuple[CaseRow, ...]
+    total: int | None
     next: str | None
 
 

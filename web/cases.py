@@ -18,7 +18,7 @@ from cases.fields import Shape
 from cases.kinds import kind_named
 from models.enums import CaseStatus
 from models.errors import DuenoticeError, InvalidInput
-from queries.agreements import agreement_kinds
+from queries.agreements import agreement_kinds, agreement_states
 from queries.case_lists import NOBODY, CaseFilter, CasePlace, case_kinds, list_cases
 from queries.cases import read_case_head
 from queries.duties import DutyFilter, read_cohorts, read_duties
@@ -137,7 +137,7 @@ def _choices(site: Site, which: CaseFilter, kinds: Sequence[str]) -> Mapping[str
     with database.reading() as session:
         names = assignable(session)
     given = {which.assignee} - {None, NOBODY, *names}
-    states = agreement_kinds(database).states
+    states = agreement_states(database)
     return {
         "status": {word.value: in_words(word) for word in CaseStatus},
         "kind": {word: in_words(word) for word in kinds} if len(kinds) > 1 or which.kind else {},

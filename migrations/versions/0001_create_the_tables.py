@@ -378,8 +378,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("report_digest"),
     )
+    op.create_index("duenotice_case_deputy", "duenotice_case", ["deputy_id", "responsible_id", "id"], unique=False)
+    op.create_index("duenotice_case_kind", "duenotice_case", ["kind", "status"], unique=False)
     op.create_index("duenotice_case_open", "duenotice_case", ["closed_at", "kind", "id"], unique=False)
-    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id"], unique=False)
+    op.create_index("duenotice_case_responsible", "duenotice_case", ["responsible_id", "deputy_id", "id"], unique=False)
+    op.create_index("duenotice_case_status", "duenotice_case", ["status", "opened_at"], unique=False)
     op.create_index(
         "duenotice_case_stuck",
         "duenotice_case",
@@ -406,7 +409,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
-    op.create_index(op.f("ix_duenotice_case_status"), "duenotice_case", ["status"], unique=False)
     op.create_table(
         "agreement_contact",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -470,7 +472,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("case_id", "agreement_id"),
     )
-    op.create_index(op.f("ix_case_agreement_agreement_id"), "case_agreement", ["agreement_id"], unique=False)
+    op.create_index("case_agreement_agreement", "case_agreement", ["agreement_id", "case_id"], unique=False)
     op.create_table(
         "case_anchor",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -757,7 +759,7 @@ def upgrade() -> None:
     op.create_index(
         "holder_task_awaited",
         "holder_task",
-        ["holder", "case_id"],
+        ["holder", "case_id", "status"],
         unique=False,
         sqlite_where=sa.text("status IN ('open', 'answered')"),
         postgresql_where=sa.text("status IN ('open', 'answered')"),
@@ -906,7 +908,7 @@ def upgrade() -> None:
     op.create_index(
         "duty_open_case_due",
         "duty",
-        ["case_id", "due_at", "id"],
+        ["case_id", "due_at", "status"],
         unique=False,
         sqlite_where=sa.text(
             "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
@@ -918,7 +920,7 @@ def upgrade() -> None:
     op.create_index(
         "duty_open_due",
         "duty",
-        ["due_at", "case_id", "id"],
+        ["due_at", "case_id", "status"],
         unique=False,
         sqlite_where=sa.text(
             "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"

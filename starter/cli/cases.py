@@ -278,14 +278,14 @@ _TextLoader.yaml_implicit_resolvers = {
 
 def _show_cases(database: Database, which: CaseFilter, after: CasePlace | None) -> None:
     part = list_cases(database, utc_now(), which, after=after, limit=CASES_SHOWN)
-    if not part.total:
+    if part.total == 0:
         none = "No case. `duenotice --help` lists the kinds of case that can be opened."
         console.print("No case is such a one." if which else none)
         return
     console.print(case_table(part.items))
     if after or part.next:
         more = f"; --after {part.next} shows the next" if part.next else ""
-        console.print(f"{len(part.items):,} of {counted(part.total, 'case')}{more}.", soft_wrap=True)
+        console.print(f"{len(part.items):,} of {part.counted}{more}.", soft_wrap=True)
 
 
 def case_table(cases: tuple[CaseRow, ...]) -> Table:

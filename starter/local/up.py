@@ -7,6 +7,7 @@ worker finishes what it is doing, and only then do the mail catcher and the Temp
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -294,8 +295,10 @@ class _Web(uvicorn.Server):
 @asynccontextmanager
 async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[End]:
     """Run the web on a socket that is bound already; in the end it answers what it was asked."""
+    app = create_app(resources)
+    gc.freeze()  # a page would wait up to half a second whenever all that lives as long as the process is gone through
     config = uvicorn.Config(
-        create_app(resources),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,

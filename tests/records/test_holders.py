@@ -21,7 +21,8 @@ from models.enums import DutyStatus, HolderAnswerKind, HolderMail, HolderStatus,
 from models.errors import DuenoticeError, NotFound, Refused
 from models.tables import CaseDocument, EvidenceEntry
 from records.holder_links import read_linked_task
-from records.needs import Asking, NeedKind, read_needs
+from records.need_sorts import NeedKind
+from records.needs import Asking, read_needs
 from tests.support.case_in_sql import WRITER
 from tests.support.directives import (
     BACKUP,

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import col, select, update
 
 from cases.acts import AnswerQuestion, Approve, Assign, NotYet, Propose
@@ -21,7 +22,8 @@ from people.accounts import add_account, disable
 from records.answers import GivenAnswer, read_answers, read_linked_questions, record_answers
 from records.cases import close_case
 from records.intake import keep_intake
-from records.needs import Asking, NeedKind, NeedView, read_needs
+from records.need_sorts import NeedKind
+from records.needs import Asking, NeedView, read_needs
 from records.replies import settle_reply, take_up
 from records.responsible import Step, assignments
 from records.troubles import WORKFLOW_STUCK
@@ -426,6 +428,37 @@ def test_who_reported_a_case_is_responsible_for_it_at_first(database: Database) 
             case_id, _ = keep_intake(session, BREACH, report, str(uuid4()), actor=actor, now=NOON)
             account = assignments(session, [case_id])[case_id].in_charge()
         assert (account.name if account else None) == responsible
+
+
+def test_one_statement_serves_every_database_and_every_reader_of_its_sort(
+    database: Database, postgresql_url: str, keyring: Keyring
+) -> None:
+    other = Database(postgresql_url, keyring)
+    other.migrate()
+    for one in (database, other):
+        for name in (ROBIN, KIM):
+            have_account(one, name)
+        assert [kinds(one, name, own=True) for name in (ROBIN, KIM)] == [[], []]
+    confirmed(other).act(Assign(responsible=ROBIN), "dana")
+    confirmed(database).act(Assign(responsible=KIM), "dana")
+    drafts = [NeedKind.DRAFTS]
+    for _ in range(2):
+        assert [kinds(database, name, own=True) for name in (ROBIN, KIM)] == [[], drafts]
+        assert [kinds(other, name, own=True) for name in (ROBIN, KIM)] == [drafts, []]
+    late = needs(other, ROBIN, NOON + 73 * HOUR)
+    assert ([need.overdue for need in late], [need.overdue for need in needs(other, ROBIN)]) == ([True], [False])
+    other.close()
+
+
+def test_what_nobody_proposed_is_found_without_a_look_at_every_open_case(database: Database) -> None:
+    confirmed(database)
+    asked: list[tuple[str, Any]] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    assert kinds(database) == [NeedKind.DRAFTS]
+    with database.engine.connect() as connection:
+        for words, given in [one for one in asked if "UNION ALL" in one[0]]:
+            plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", given)]
+            assert not any("duenotice_case_open" in step for step in plan), plan
 
 
 def test_on_postgresql_the_same_is_needed_of_the_same_people(postgresql_url: str, keyring: Keyring) -> None:

@@ -62,7 +62,7 @@ async def test_breach_report_confirm_show_and_release(installed: VirtualEngine, 
 
 def cases(installed: VirtualEngine) -> int:
     """How many cases there are."""
-    return list_cases(installed.resources.database, utc_now(), limit=1).total
+    return list_cases(installed.resources.database, utc_now(), limit=1).total or 0
 
 
 async def test_a_report_shows_what_would_follow_and_asks(

@@ -11,7 +11,7 @@ from sqlmodel import select, update
 from mail.catcher import start_catcher
 from models.enums import CaseStatus, Role
 from models.tables import Case, EvidenceEntry
-from records.needs import NeedKind
+from records.need_sorts import NeedKind
 from starter.resources import utc_now
 from tests.support.given_notices import Told
 from tests.support.installation import Installation

@@ -16,7 +16,8 @@ from temporalio.client import Client
 from agreements.importing import import_agreements
 from config.keyring import Keyring
 from models.tables import Case, CaseFact, EvidenceEntry
-from records.needs import Asking, NeedKind, read_needs
+from records.need_sorts import NeedKind
+from records.needs import Asking, read_needs
 from starter.resources import utc_now
 from tests.support.browsers import CHROMIUM, browsed
 from tests.support.installation import Installation, Visitor, demo_agreements, eventually, open_installation
