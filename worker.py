@@ -24,9 +24,9 @@ from activities.cases import CaseActivities
 from activities.duties import DutyActivities
 from activities.heartbeat import HEARTBEAT_INTERVAL
 from activities.holders import HolderActivities
+from activities.letters import LetterSender
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
-from activities.replies import ReplySender
 from activities.upcoming import UpcomingActivities
 from activities.watchdog import WatchdogActivities
 from cases.kind import Kind
@@ -104,7 +104,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         time_zone=settings.time_zone or "UTC",
         manager=manager_of(settings.organisation),
     )
-    replies = ReplySender(database, transport, writer, unknown_resends=settings.unknown_resends)
+    letters = LetterSender(database, transport, writer, unknown_resends=settings.unknown_resends)
     holders = HolderActivities(database, transport, writer, reminders.telling, deputy_share=settings.deputy_share)
     policy = notice_policy(settings)
 
@@ -115,7 +115,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         resources.client,
         database,
         reminders,
-        replies,
+        letters,
         start,
         end_rules(resources),
     )

@@ -20,9 +20,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.clock import activity_clock
 from activities.contracts import WatchdogContract
 from activities.heartbeat import beating
+from activities.letters import LONGEST_HANDOVER, LetterSender
 from activities.news import News
 from activities.reminders import ReminderActivities
-from activities.replies import LONGEST_HANDOVER, ReplySender
 from activities.running_workflows import BATCH, Health, RunningWorkflows
 from activities.telling import Message, Recipient
 from cases.messages import RaiseOverdue, Sweep, Swept
@@ -104,7 +104,7 @@ class WatchdogActivities(WatchdogContract):
         client: Client,
         database: Database,
         reminders: ReminderActivities,
-        replies: ReplySender,
+        letters: LetterSender,
         start: Callable[[UUID, datetime], Awaitable[bool]],
         rules: Rules,
         bounds: SweepBounds | None = None,
@@ -116,7 +116,7 @@ class WatchdogActivities(WatchdogContract):
         self._reminders = reminders
         self._telling = reminders.telling
         self._news = News(database, reminders.telling)
-        self._replies = replies
+        self._letters = letters
         self._start = start
         self._rules = rules
 
@@ -148,7 +148,7 @@ class WatchdogActivities(WatchdogContract):
         await self._tell([*restarts, *raised], now())
         await self._news.tell(before, now())
         async with beating(LONGEST_HANDOVER):
-            await self._replies.send_due(now)
+            await self._letters.send_due(now)
         await self._raise_overdue(suspects.overdue)
         return Swept(
             restarted=len(restarts),

@@ -26,8 +26,8 @@ from sqlmodel import col, select, update
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
+from activities.letters import LetterSender
 from activities.reminders import ReminderActivities
-from activities.replies import ReplySender
 from activities.watchdog import WatchdogActivities
 from bench.support import ORIGIN, CaseKeeper, free_port, know_districts, officer, shown
 from cases.messages import Sweep, Swept
@@ -152,9 +152,9 @@ class Sweeper:
         async with mail_transport(resources.settings) as transport:
             writer = notice_writer(resources.settings, resources.keyring)
             reminders = ReminderActivities(resources.database, transport, writer)
-            replies = ReplySender(resources.database, transport, writer)
+            letters = LetterSender(resources.database, transport, writer)
             watchdog = WatchdogActivities(
-                resources.client, resources.database, reminders, replies, start, end_rules(resources)
+                resources.client, resources.database, reminders, letters, start, end_rules(resources)
             )
             return await environment.run(watchdog.sweep, Sweep(grace_minutes=0))
 

@@ -69,6 +69,9 @@ class Act(Message):
     """Whether a clock may go by it. What no clock goes by is recorded in SQL alone: without the case's workflow, so
     also once the case is closed."""
 
+    sends_letter: ClassVar[bool] = False
+    """Whether it writes a letter of its own to the other side, which a person reads before it is recorded."""
+
     act: str
 
     @classmethod
@@ -86,6 +89,11 @@ class Act(Message):
         """The act's one name: of its update, its command, its page, its JSON and its evidence."""
         name: str = cls.model_fields["act"].default
         return name
+
+    @classmethod
+    def is_checked_first(cls) -> bool:
+        """Whether a person is shown what would follow, or what would be sent, before it is recorded."""
+        return cls.starts_clocks or cls.sends_letter
 
     @classmethod
     def says(cls) -> str:
@@ -396,6 +404,22 @@ class AnswerQuestion(Act):
     text: KeptText = Field(title="Answer", description="It is mailed to who asked as it stands here.")
 
 
+class TellOverdue(Act):
+    """Tell the other side of an agreement that a duty is overdue, as what it is: no duty is performed by that."""
+
+    done_says = "The letter is kept and on its way. The duty stays overdue until it is performed."
+    stands_alone = False
+    keeps_clocks = False
+    sends_letter = True
+    act: Literal["tell-overdue"] = "tell-overdue"
+    clause: Clause
+    agreement: AgreementName
+    text: KeptText = Field(
+        title="What is being done",
+        description="And when you expect the duty to be performed. It is mailed as it stands here.",
+    )
+
+
 CommonAct: TypeAlias = (
     SetDate
     | NotYet
@@ -418,6 +442,7 @@ CommonAct: TypeAlias = (
     | Add
     | Assign
     | AnswerQuestion
+    | TellOverdue
 )
 """What can be done in a case of any kind."""
 
@@ -443,6 +468,7 @@ COMMON_ACTS: tuple[type[Act], ...] = (
     Add,
     Assign,
     AnswerQuestion,
+    TellOverdue,
 )
 
 

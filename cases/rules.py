@@ -30,6 +30,7 @@ from cases.acts import (
     SendAgain,
     SetDate,
     TakeAct,
+    TellOverdue,
     Undo,
     Vouch,
     Withhold,
@@ -125,6 +126,8 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
             _check_undecided(clause, state)
             if problem := check_instant("arrived_at", arrived_at, now):
                 raise problem
+        case TellOverdue(clause=clause):
+            _check_clause(clause, state)  # whether its duty is overdue is in SQL alone
         case AdoptTerms() | AnswerQuestion():
             return
         case Assign(responsible=responsible, deputy=deputy):
@@ -366,6 +369,7 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
             | Add()
             | Assign()
             | AnswerQuestion()
+            | TellOverdue()
         ):
             return  # what they change is in SQL alone
         case _:

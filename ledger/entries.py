@@ -1174,6 +1174,60 @@ class ReplyHandedOver(CaseEvent):
         return f"reply-handed-over:{self.reply_id}:{self.attempt}"
 
 
+class OverdueTold(CaseEvent):
+    """An officer's word that a duty is overdue was handed to the mail server, for one contact; it performs nothing.
+
+    Attributes:
+        letter: the letter.
+        duty: the duty of which it tells.
+        clause: the clause that sets it.
+        due_at: when the duty was due.
+        contact: to whom it went.
+        is_copy: whether it was a copy.
+        message_sha256: the letter as it was sent.
+        attempt: which attempt it was, from 1.
+        outcome: what became of it.
+        code: the mail server's, where it gave one.
+    """
+
+    kind = "overdue_told"
+    letter: UUID
+    duty: Subject[UUID]
+    clause: str
+    due_at: IfAny[datetime | None] = None
+    contact: UUID
+    is_copy: bool
+    message_sha256: Kept[str]
+    attempt: int
+    outcome: Told
+    code: IfAny[int | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"overdue-told:{self.letter}:{self.attempt}"
+
+
+class OverdueLetterDropped(CaseEvent):
+    """Word that a duty is overdue did not leave: it was no longer so, or was kept back, when its turn came.
+
+    Attributes:
+        letter: the letter.
+        duty: the duty of which it would have told.
+        clause: the clause that sets it.
+        status: how the duty stood by then.
+    """
+
+    kind = "overdue_letter_dropped"
+    letter: UUID
+    duty: Subject[UUID]
+    clause: str
+    status: DutyStatus
+
+    @property
+    def key(self) -> str:
+        return f"overdue-letter-dropped:{self.letter}"
+
+
 class ContactAdopted(CaseEvent):
     """A contact that an LEA named was taken into its agreement.
 

@@ -154,6 +154,8 @@ class DeliveryStatus(StrEnum):
     VOUCHED = "vouched"
     """A person vouches that it arrived; its mail server never said so."""
     BOUNCED = "bounced"
+    DROPPED = "dropped"
+    """It never left: what it says was no longer so when its turn came."""
 
 
 class Way(StrEnum):

@@ -73,9 +73,9 @@ def delivery_id(notice: UUID, contact: UUID) -> UUID:
     return _derived("delivery", notice, contact)
 
 
-def reply_id(act: UUID) -> UUID:
-    """The reply to a question that one act gives."""
-    return _derived("reply", act)
+def letter_id(act: UUID, contact: UUID | None = None) -> UUID:
+    """The letter that one act writes: to a contact, or, with none, to who asked."""
+    return _derived("letter", act, contact)
 
 
 def plain_mail_id(key: str) -> UUID:

@@ -785,18 +785,24 @@ class ToldOnce(SQLModel, table=True):
     at: datetime = _instant()
 
 
-class Reply(SQLModel, table=True):
-    """What an officer answered to a question of an LEA, with its letter's place in the outbox.
+class Letter(SQLModel, table=True):
+    """A letter of an officer's to one reader, with its place in the outbox; it performs no duty.
 
-    Its letter is written when it is first sent. Status, ``tries`` and ``again_at`` are as a delivery's; while it is
-    being handed over, ``again_at`` is when another may take it up if nothing more is heard of it.
+    It answers the question ``answer_id``, or tells the contact ``contact_id`` that the duty ``duty_id`` is overdue. One
+    act (``act_id``) then writes one to each contact, and those in copy get the same message. It is written when it is
+    first sent. Status, ``tries`` and ``again_at`` are as a delivery's; while it is being handed over, ``again_at`` is
+    when another may take it up if nothing more is heard of it.
     """
 
-    __tablename__ = "reply"
-    __table_args__ = (Index("reply_status_again", "status", "again_at"),)
+    __tablename__ = "letter"
+    __table_args__ = (Index("letter_status_again", "status", "again_at"),)
 
     id: UUID = Field(primary_key=True)
-    answer_id: UUID = Field(foreign_key="answer.id", index=True)
+    act_id: UUID = Field(index=True)
+    answer_id: UUID | None = Field(default=None, foreign_key="answer.id", index=True)
+    duty_id: UUID | None = Field(default=None, foreign_key="duty.id", index=True)
+    contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
+    is_copy: bool = False
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
     text_sha256: str = Field(foreign_key="artifact.sha256")
     message_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
@@ -806,8 +812,8 @@ class Reply(SQLModel, table=True):
     again_at: datetime | None = _instant_or_none()
     attempted_at: datetime | None = _instant_or_none()
     settled_at: datetime | None = _instant_or_none()
-    replied_by: str
-    replied_at: datetime = _instant()
+    written_by: str
+    written_at: datetime = _instant()
 
 
 class Cost(SQLModel, table=True):

@@ -13,12 +13,14 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from agreements.due_dates import read_due_date, read_due_dates
+from cases.overdue import is_overdue
 from config.database import Database
+from ledger.artifacts import fetch
 from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
-from models.tables import Agreement, AgreementContact, Batch, Delivery, DueDate, Duty, Notice
+from models.tables import Agreement, AgreementContact, Batch, Delivery, DueDate, Duty, Letter, Notice
 from queries.proposals import other_means_of
-from queries.views import CohortView, DeliveryView, DutyView, NoticeView, OtherMeansView
+from queries.views import CohortView, DeliveryView, DutyView, NoticeView, OtherMeansView, OverdueLetterView
 from records.notices import NOT_BEGUN
 from records.performing import performed_duties
 from terms.catalogue import Catalogue, load_catalogue
@@ -110,6 +112,7 @@ def duties_of(
             select(Duty.id).where(Duty.case_id == case_id, col(Duty.agreement_id).in_(agreements))
         )
     notices = _notices(session, of_these, labels)
+    letters = _overdue_letters(session, case_id)
     other = other_means_of(session, {duty.performed_under for duty, _, _ in rows if duty.performed_under})
     return tuple(
         _duty_view(
@@ -117,6 +120,7 @@ def duties_of(
             agreement,
             due_date,
             notices[duty.id],
+            letters[duty.id],
             other[duty.performed_under] if duty.performed_under else None,
             labels,
             now,
@@ -134,12 +138,12 @@ def _duty_view(
     agreement: Agreement,
     due_date: DueDate,
     notices: list[NoticeView],
+    letters: list[OverdueLetterView],
     by_other_means: OtherMeansView | None,
     labels: dict[str, str],
     now: datetime,
 ) -> DutyView:
     reasons = read_due_date(due_date)
-    running = duty.status is DutyStatus.RUNNING
     shown = ("title", "anchor", "starts_at", "due_local", "limit", "why", "flags", "trail", "terms_hash")
     return DutyView(
         reference=agreement.reference,
@@ -147,10 +151,11 @@ def _duty_view(
         state=agreement.state,
         form=agreement.form,
         time_zone=agreement.time_zone,
-        overdue=running and duty.due_at is not None and duty.due_at < now,
+        overdue=is_overdue(duty.status, duty.due_at, now),
         suspendable=reasons.suspendable_by_law_enforcement,
         lacking=tuple(labels.get(element, element) for element in duty.lacking),
         notices=tuple(notices),
+        overdue_letters=tuple(letters),
         by_other_means=by_other_means,
         waits_for=tuple(labels.get(element, element) for element in duty.waits_for),
         **{name: getattr(reasons, name) for name in shown},
@@ -192,6 +197,27 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
         )
         for duty_id in performed_duties(notice):
             views[duty_id].append(view)
+    return views
+
+
+def _overdue_letters(session: Session, case_id: UUID) -> dict[UUID, list[OverdueLetterView]]:
+    """By duty: the letters of a case that tell that it is overdue, the latest first."""
+    rows = session.exec(
+        select(Letter, AgreementContact)
+        .join(AgreementContact, col(AgreementContact.id) == col(Letter.contact_id))
+        .where(Letter.case_id == case_id, col(Letter.duty_id).is_not(None))
+        .order_by(col(Letter.written_at).desc(), col(Letter.act_id), col(Letter.is_copy), col(Letter.id))
+    )
+    views: dict[UUID, list[OverdueLetterView]] = defaultdict(list)
+    for letter, contact in rows:
+        assert letter.duty_id, "only these were asked for"
+        view = OverdueLetterView(
+            contact_name=contact.name,
+            contact_email=contact.email,
+            text=fetch(session, letter.text_sha256).decode(),
+            **letter.model_dump(include=set(OverdueLetterView.model_fields) - {"text"}),
+        )
+        views[letter.duty_id].append(view)
     return views
 
 

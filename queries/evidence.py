@@ -10,7 +10,7 @@ from config.database import Database
 from ledger.artifacts import fetch
 from ledger.entries import HolderWritten
 from models.errors import NotFound
-from models.tables import Delivery, EvidenceEntry, Notice, Reply
+from models.tables import Delivery, EvidenceEntry, Letter, Notice
 from queries.views import EvidenceView
 
 
@@ -24,7 +24,7 @@ def read_evidence(
 
 
 def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
-    """The message of one of the case's deliveries, or of a reply in it, as sent, or one to a holder without its link.
+    """The message of one of the case's deliveries, or of a letter in it, as sent, or one to a holder without its link.
 
     Raises:
         NotFound: none of the case holds it.
@@ -35,8 +35,8 @@ def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
             .join(Notice, col(Notice.id) == col(Delivery.notice_id))
             .where(Notice.case_id == case_id, Delivery.message_sha256 == sha256)
         ).first()
-        of_reply = select(Reply.id).where(Reply.case_id == case_id, Reply.message_sha256 == sha256)
-        is_kept = of_case is not None or session.exec(of_reply).first() is not None
+        of_letter = select(Letter.id).where(Letter.case_id == case_id, Letter.message_sha256 == sha256)
+        is_kept = of_case is not None or session.exec(of_letter).first() is not None
         if not is_kept and sha256 not in _to_holders(session, case_id):
             raise NotFound("No such message was sent in this case.", next_step="Open it from the case's page.")
         return fetch(session, sha256)

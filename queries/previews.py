@@ -1,18 +1,56 @@
-"""What a notice of a case would say if it were written now; nothing is kept."""
+"""What a notice of a case, or a letter about an overdue duty, would say if it were written now; nothing is kept."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
+from cases.acts import TellOverdue
 from config.database import Database
-from mail.facts import NoticeFacts
+from mail.facts import Mailbox, NoticeFacts
 from models.enums import NoticeKind
 from models.errors import NotFound, Refused
 from models.tables import Agreement, Duty, Notice
+from models.view import View
 from records.outbox import NoticeWriter
+from records.overdue_letters import written_now
+
+
+class LetterPreview(View):
+    """A letter as it would be sent now: to whom, who gets a copy, whom an answer reaches, and what it says."""
+
+    to: str
+    copies: tuple[str, ...]
+    answers_to: str
+    subject: str
+    text: str
+    html: str
+
+
+def preview_overdue(
+    session: Session, writer: NoticeWriter, case_id: UUID, act: TellOverdue, now: datetime
+) -> LetterPreview:
+    """The letter that tells of an overdue duty.
+
+    Raises:
+        InvalidInput: the case has no such duty, or nobody who may be told is named.
+        Refused: it is no duty to tell of.
+    """
+    addressing, letter = written_now(session, writer, case_id, act, now)
+    return LetterPreview(
+        to=_shown(addressing.to[0]),
+        copies=tuple(_shown(copy) for copy in addressing.copies),
+        answers_to=_shown(Mailbox.model_validate(writer.organisation.contact.model_dump(include={"name", "email"}))),
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
+    )
+
+
+def _shown(mailbox: Mailbox) -> str:
+    return f"{mailbox.name} <{mailbox.email}>"
 
 
 def preview_notice(

@@ -11,6 +11,7 @@ from cases.values import AnchorValue
 from models.enums import (
     OPEN_STATUSES,
     SETTLED,
+    SIDES,
     AgreementChangeKind,
     BatchStatus,
     CaseStatus,
@@ -145,6 +146,24 @@ class DeliveryView(View):
     message_sha256: str
 
 
+class OverdueLetterView(View):
+    """One letter that tells a contact that a duty is overdue; ``status`` is what became of it.
+
+    ``text`` are the officer's words; ``again_at`` is when it is tried again; ``message_sha256`` is the letter as sent.
+    """
+
+    contact_name: str
+    contact_email: str
+    is_copy: bool
+    text: str
+    written_by: str
+    written_at: datetime
+    status: DeliveryStatus
+    settled_at: datetime | None
+    again_at: datetime | None
+    message_sha256: str | None
+
+
 class NoticeView(View):
     """One notice of a duty; ``given`` and ``lacking`` are labels of content elements.
 
@@ -196,7 +215,8 @@ class DutyView(View):
     ``by_other_means`` is set where people say that it was performed, and no notice of the engine did. ``due_local`` is
     the due instant in the LEA's zone; ``overdue`` is computed at the moment of reading; ``suspendable`` is whether a
     law-enforcement hold stops its clock; ``lacking`` holds the labels of what the LEA is still to be told,
-    ``waits_for`` those of what is required at once and missing, so that it cannot be performed yet.
+    ``waits_for`` those of what is required at once and missing, so that it cannot be performed yet;
+    ``overdue_letters`` tell the other side that it is overdue, the latest first, and perform nothing.
     """
 
     id: UUID
@@ -230,6 +250,11 @@ class DutyView(View):
     suspendable: bool
     lacking: tuple[str, ...]
     notices: tuple[NoticeView, ...]
+    overdue_letters: tuple[OverdueLetterView, ...] = ()
+
+    def is_to_be_told_by(self, side: Party) -> bool:
+        """Whether ``side`` may tell the other one that it is overdue."""
+        return self.overdue and self.owed_by is side and self.owed_to in SIDES - {side}
 
 
 class EvidenceView(View):

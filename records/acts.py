@@ -37,6 +37,7 @@ from cases.acts import (
     Release,
     SendAgain,
     SetDate,
+    TellOverdue,
     Undo,
     Vouch,
     Withhold,
@@ -52,7 +53,7 @@ from ledger.append import append
 from ledger.artifacts import fetch, store_list
 from ledger.entries import ActRecorded, JsonObject
 from models import tables
-from models.enums import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, FactStatus, ProposalKind
+from models.enums import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, FactStatus, Party, ProposalKind
 from models.errors import InvalidInput, NotFound, Refused
 from models.grouping import parts
 from models.tables import (
@@ -72,6 +73,7 @@ from records.confirmations import confirm_done
 from records.holders import waive
 from records.keeping import note_keeping
 from records.other_means import perform_by_other_means, propose_done, undo
+from records.overdue_letters import keep_overdue
 from records.replies import keep_reply
 from records.responsible import assign
 from records.scope import extend_scope, pin_terms, unpin_terms
@@ -89,12 +91,14 @@ class Recording:
         catalogue: the clauses, for acts that pin terms.
         case: the case.
         message: what was done, by whom, when.
+        side: the side of the agreements that this installation stands on.
     """
 
     session: Session
     catalogue: Catalogue
     case: Case
     message: RecordAct
+    side: Party = Party.PROVIDER
 
     @property
     def actor(self) -> str:
@@ -119,8 +123,10 @@ class ActRecorder(Protocol):
         """Store one of the kind's own acts."""
 
 
-def record_act(session: Session, catalogue: Catalogue, message: RecordAct) -> None:
+def record_act(session: Session, catalogue: Catalogue, message: RecordAct, side: Party = Party.PROVIDER) -> None:
     """Store an act and its evidence in the session's transaction; storing it again changes nothing.
+
+    ``side`` is our own.
 
     Raises:
         InvalidInput, Refused: it can never be stored; nothing is.
@@ -128,7 +134,7 @@ def record_act(session: Session, catalogue: Catalogue, message: RecordAct) -> No
     if session.get(CaseAct, message.act_id) is not None:
         return
     case = session.get_one(Case, message.case_id)
-    recording = Recording(session, catalogue, case, message)
+    recording = Recording(session, catalogue, case, message, side)
     kind, act = kind_named(case.kind), message.act
     effect = _store(kind, recording)
     if act.keeps_clocks:
@@ -274,6 +280,16 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
         case AnswerQuestion():
             return keep_reply(
                 session, case_id, act, act_id=recording.message.act_id, actor=recording.actor, at=recording.at
+            )
+        case TellOverdue():
+            return keep_overdue(
+                session,
+                case_id,
+                act,
+                act_id=recording.message.act_id,
+                actor=recording.actor,
+                side=recording.side,
+                at=recording.at,
             )
         case _:
             assert_never(act)

@@ -44,7 +44,7 @@ from models import identifiers
 from models.enums import DECISIONS, EXERCISES, AnswerKind, ContactRole, DeliveryStatus, NoticeKind
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.grouping import grouped
-from models.tables import Agreement, AgreementContact, Answer, Case, DueDate, Duty, Notice, Reply
+from models.tables import Agreement, AgreementContact, Answer, Case, DueDate, Duty, Letter, Notice
 from models.view import View
 from records.offers import Offer, carry_out, offer_of, reasons_of, unanswered, words_of
 from records.open_links import ended_links
@@ -634,16 +634,20 @@ def read_linked_questions(database: Database, notice_id: UUID) -> tuple[LinkedQu
 
 def _replies(session: Session, questions: Sequence[UUID]) -> dict[UUID, tuple[ReplyView, ...]]:
     rows = session.exec(
-        select(Reply).where(col(Reply.answer_id).in_(questions)).order_by(col(Reply.replied_at), col(Reply.id))
+        select(Letter).where(col(Letter.answer_id).in_(questions)).order_by(col(Letter.written_at), col(Letter.id))
     )
     return {
         question: tuple(
             ReplyView(
-                text=fetch(session, row.text_sha256).decode(), **row.model_dump(include=set(ReplyView.model_fields))
+                text=fetch(session, row.text_sha256).decode(),
+                replied_by=row.written_by,
+                replied_at=row.written_at,
+                **row.model_dump(include={"status", "settled_at", "message_sha256"}),
             )
             for row in replies
         )
         for question, replies in grouped(rows, lambda row: row.answer_id).items()
+        if question
     }
 
 

@@ -24,7 +24,7 @@ from ledger.entries import (
 )
 from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected, SendResult
 from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy
-from models.tables import AgreementContact, Batch, Delivery, Duty, Notice, Reply
+from models.tables import AgreementContact, Batch, Delivery, Duty, Letter, Notice
 from records.duties import perform
 from records.outbox import OutgoingMessage, attempt_of
 from records.performing import further_duty_event, perform_further
@@ -131,7 +131,7 @@ def _note_not_sent(delivery: Delivery) -> None:
         delivery.attempted_at = None
 
 
-def put_off(delivery: Delivery | Reply, at: datetime) -> datetime:
+def put_off(delivery: Delivery | Letter, at: datetime) -> datetime:
     """Put a message off to a moment of its own, each time further away."""
     delivery.tries += 1
     again_at = at + timedelta(minutes=PUT_OFF_MINUTES[min(delivery.tries, len(PUT_OFF_MINUTES)) - 1])
@@ -139,7 +139,7 @@ def put_off(delivery: Delivery | Reply, at: datetime) -> datetime:
     return again_at
 
 
-def put_unknown_off(delivery: Delivery | Reply, at: datetime, resends: int) -> None:
+def put_unknown_off(delivery: Delivery | Letter, at: datetime, resends: int) -> None:
     """Put off a message that may have arrived; after so many resends it waits for a person instead."""
     put_off(delivery, at)
     if delivery.tries > resends:

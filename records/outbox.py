@@ -452,13 +452,16 @@ class NoticeWriter:
         )
 
     def _signed(self, context: NoticeContext) -> SignedAgreement:
-        """The agreement as a letter cites it; its provider is this organisation, or the other side of a district's."""
-        agreement, general = context.agreement, _general_contact(context)
-        other = general.name if general else agreement.reference
+        general = _general_contact(context)
+        other = general.name if general else context.agreement.reference
+        return self.signed(context.agreement, context.duty.owed_by, other)
+
+    def signed(self, agreement: Agreement, owed_by: Party, other: str) -> SignedAgreement:
+        """The agreement as a letter cites it; where this organisation is the LEA, ``other`` is its provider."""
         return SignedAgreement(
             title=load_catalogue().form(agreement.form).standard.document.title,
             reference=agreement.reference,
-            provider=self.organisation.organisation if context.duty.owed_by is Party.PROVIDER else other,
+            provider=self.organisation.organisation if owed_by is Party.PROVIDER else other,
             lea=agreement.lea_name,
             signed_on=agreement.executed_on,
         )

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select, update
 
 from models.enums import AnswerKind
 from models.grouping import grouped
-from models.tables import OPEN_ANSWER, OPEN_PROPOSAL, UNTOLD, Answer, Case, Proposal, Reply
+from models.tables import OPEN_ANSWER, OPEN_PROPOSAL, UNTOLD, Answer, Case, Letter, Proposal
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def new_questions(session: Session, limit: int) -> list[NewQuestions]:
     found = []
     for case_id, members in grouped(rows, lambda row: row[0]).items():
         ids = tuple(key for _, key in members)
-        replies = session.exec(select(func.count()).select_from(Reply).where(col(Reply.answer_id).in_(ids))).one()
+        replies = session.exec(select(func.count()).select_from(Letter).where(col(Letter.answer_id).in_(ids))).one()
         found.append(NewQuestions(case_id, ids, replies))
     return found
 

@@ -28,8 +28,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import from_refusal
-from activities.replies import ReplySender
-from cases.acts import Act, AnswerQuestion, Release, TakeAct
+from activities.letters import LetterSender
+from cases.acts import Act, AnswerQuestion, Release, TakeAct, TellOverdue
 from cases.intake import Intake, check_intake
 from cases.kind import Kind
 from cases.kinds import KINDS, kind_named
@@ -45,6 +45,7 @@ from models.errors import DuenoticeError, InvalidFields, InvalidInput, Refused, 
 from models.tables import Case, CaseAct
 from queries.consequences import Consequences, Foresight
 from queries.drafts import check_read
+from queries.previews import LetterPreview, preview_overdue
 from records.acts import record_act
 from records.anchors import anchors_by_agreement
 from records.intake import keep_intake, prepare
@@ -63,7 +64,7 @@ FIRST_EFFECT = timedelta(seconds=1)
 """How long after an act was sent its answer still waits for duties to be computed; later, it says that they are not."""
 
 FIRST_SEND = timedelta(seconds=10)
-"""How long whoever answers a question waits for its letter to be handed over."""
+"""How long whoever writes a letter waits for it to be handed over."""
 
 LOOK_AGAIN = timedelta(milliseconds=20)
 
@@ -91,10 +92,14 @@ class TakenAct:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a person checks before something is recorded: what would follow, and which dates are hardly meant."""
+    """What a person checks before something is recorded: what would follow, and which dates are hardly meant.
+
+    ``letter`` is what would be sent, where the act is to send one.
+    """
 
     foreseen: Consequences
     doubts: tuple[InvalidInput, ...]
+    letter: LetterPreview | None = None
 
 
 class CaseService:
@@ -235,28 +240,28 @@ class CaseService:
             check(kind, message, known_state(session, case, notice_policy(self.resources.settings)), now)
             keep(session, message.act, now)
             recorded = RecordAct(case_id=case_id, at=now, **dict(message))
-            record_act(session, self.resources.catalogue, recorded)
+            record_act(session, self.resources.catalogue, recorded, self.resources.settings.side)
 
     async def _see_to_mail(self, act: Act) -> None:
         """Hand over the letter that an act is about, without making anybody wait for a slow mail server.
 
         What does not leave now, the watchdog's sweep sees to.
         """
-        if isinstance(act, AnswerQuestion):
-            task = asyncio.create_task(self._send_replies())
+        if isinstance(act, AnswerQuestion | TellOverdue):
+            task = asyncio.create_task(self._send_letters())
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
             await asyncio.wait({task}, timeout=FIRST_SEND.total_seconds())
 
-    async def _send_replies(self) -> None:
+    async def _send_letters(self) -> None:
         settings = self.resources.settings
         writer = notice_writer(settings, self.resources.keyring)
         try:
             async with mail_transport(settings) as transport:
-                sender = ReplySender(self._database, transport, writer, unknown_resends=settings.unknown_resends)
+                sender = LetterSender(self._database, transport, writer, unknown_resends=settings.unknown_resends)
                 await sender.send_due(self.clock)
         except DuenoticeError as error:
-            _log.warning("replies not sent", code=error.code)
+            _log.warning("letters not sent", code=error.code)
 
     async def _send(self, kind: Kind, case_id: UUID, message: TakeAct) -> None:
         handle = self._handle(kind, case_id)
@@ -318,7 +323,16 @@ class CaseService:
             check(kind, TakeAct(act=completed, actor=actor, act_id=uuid4()), state, now)
             doubtful = _doubts_of_act(session, case, completed, now)
             foreseen = foresight(self.resources, now).of_act(session, case, completed, dates_of_act(kind, completed))
-        return Checked(foreseen, tuple(doubt.problem for doubt in doubtful))
+            letter = self._letter(session, case_id, completed, now)
+        return Checked(foreseen, tuple(doubt.problem for doubt in doubtful), letter)
+
+    def _letter(self, session: Session, case_id: UUID, act: Act, now: datetime) -> LetterPreview | None:
+        """The letter that an act would send."""
+        if not isinstance(act, TellOverdue):
+            return None
+        return preview_overdue(
+            session, notice_writer(self.resources.settings, self.resources.keyring), case_id, act, now
+        )
 
     def _keep(self, act: Act) -> None:
         with self._database.writing() as session:

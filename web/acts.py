@@ -29,7 +29,7 @@ async def act(
 ) -> Response:
     """Do what one of the page's forms asks; a refusal shows it again with what was typed.
 
-    What would follow from an act that starts clocks is shown first.
+    What would follow from an act that starts clocks, or the letter that it sends, is shown first.
     """
     kind = await asyncio.to_thread(kind_of_case, site.resources.database, case_id)
     found = next((known for known in kind.all_acts if known.act_name() == act), None)
@@ -40,7 +40,7 @@ async def act(
         return await show_again(request, site, case_id)
     try:
         asked = await read_act(found, form)
-        if found.starts_clocks and not was_checked(form):
+        if found.is_checked_first() and not was_checked(form):
             return await _check(request, site, session, case_id, asked, form)
         taking = site.service.take(
             case_id,
@@ -78,7 +78,7 @@ async def _check(
     kept = [(name, value) for name, value in kept_values(form) if name not in lists]
     asked = ToCheck(
         title=act.says(),
-        button="Record",
+        button="Send this letter" if act.sends_letter else "Record",
         address=f"/cases/{case_id}/acts/{act.act}",
         says={field.name: field.label for field in fields},
         given=in_words(act, text_of(form, "zone")),

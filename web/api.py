@@ -22,6 +22,7 @@ from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
 from queries.holders import vendor_names
+from queries.previews import LetterPreview
 from queries.progress import read_progress
 from queries.proposals import read_proof, read_proposal
 from queries.views import (
@@ -73,16 +74,20 @@ class DoubtfulDate(BaseModel):
 
 
 class WouldFollow(BaseModel):
-    """What would follow if what was sent were recorded; ``doubts`` have to be confirmed for that."""
+    """What would follow if what was sent were recorded; ``doubts`` have to be confirmed for that.
+
+    ``letter`` is what would be sent, where the act is to send one.
+    """
 
     foreseen: Consequences
     doubts: tuple[DoubtfulDate, ...]
+    letter: LetterPreview | None
 
     @classmethod
     def of(cls, checked: Checked) -> WouldFollow:
         """What a person would be shown."""
         doubts = (DoubtfulDate(where=doubt.where or "", message=doubt.message) for doubt in checked.doubts)
-        return cls(foreseen=checked.foreseen, doubts=tuple(doubts))
+        return cls(foreseen=checked.foreseen, doubts=tuple(doubts), letter=checked.letter)
 
 
 DryRun: TypeAlias = Annotated[bool, Query(description="Answer what would follow, and record nothing.")]

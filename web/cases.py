@@ -223,6 +223,7 @@ def _show(
         handed=read_handed_over(database, case_id, days=site.resources.settings.defaults.handed_over_days),
         new_cost_id=uuid4(),
         act_forms=forms,
+        side=site.resources.settings.side,
         labels=_labels(forms, kept.form) if kept else {},
         new_id=uuid4,
         kept=kept or Kept(),

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from starlette.responses import RedirectResponse, Response
 
-from cases.acts import Act, Impossible, Learn, NotYet, Release
+from cases.acts import Act, Impossible, Learn, NotYet, Release, TellOverdue
 from cases.kind import Kind
 
-TOP, FACTS, DECISIONS = "top", "facts", "acts"
+TOP, FACTS, DECISIONS, DUTIES = "top", "facts", "acts", "duties"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,13 @@ _OTHERS = {
     "costs": Told("The amount is recorded.", "costs"),
 }
 
-_PLACES: dict[type[Act], str] = {Learn: FACTS, Impossible: FACTS, NotYet: TOP, Release: TOP}
+_PLACES: dict[type[Act], str] = {
+    Learn: FACTS,
+    Impossible: FACTS,
+    NotYet: TOP,
+    Release: TOP,
+    TellOverdue: DUTIES,
+}
 """Where acts are told that have no form of their own on the page, or none any more once they are done."""
 
 

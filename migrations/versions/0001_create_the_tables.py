@@ -1141,9 +1141,13 @@ def upgrade() -> None:
     op.create_index(op.f("ix_delivery_notice_id"), "delivery", ["notice_id"], unique=False)
     op.create_index(op.f("ix_delivery_status"), "delivery", ["status"], unique=False)
     op.create_table(
-        "reply",
+        "letter",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("answer_id", sa.Uuid(), nullable=False),
+        sa.Column("act_id", sa.Uuid(), nullable=False),
+        sa.Column("answer_id", sa.Uuid(), nullable=True),
+        sa.Column("duty_id", sa.Uuid(), nullable=True),
+        sa.Column("contact_id", sa.Uuid(), nullable=True),
+        sa.Column("is_copy", sa.Boolean(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("text_sha256", sa.String(), nullable=False),
         sa.Column("message_sha256", sa.String(), nullable=True),
@@ -1153,8 +1157,8 @@ def upgrade() -> None:
         sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("replied_by", sa.String(), nullable=False),
-        sa.Column("replied_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("written_by", sa.String(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["answer_id"],
             ["answer.id"],
@@ -1162,6 +1166,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["duty_id"],
+            ["duty.id"],
         ),
         sa.ForeignKeyConstraint(
             ["message_sha256"],
@@ -1173,6 +1185,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_reply_answer_id"), "reply", ["answer_id"], unique=False)
-    op.create_index(op.f("ix_reply_case_id"), "reply", ["case_id"], unique=False)
-    op.create_index("reply_status_again", "reply", ["status", "again_at"], unique=False)
+    op.create_index(op.f("ix_letter_act_id"), "letter", ["act_id"], unique=False)
+    op.create_index(op.f("ix_letter_answer_id"), "letter", ["answer_id"], unique=False)
+    op.create_index(op.f("ix_letter_case_id"), "letter", ["case_id"], unique=False)
+    op.create_index(op.f("ix_letter_duty_id"), "letter", ["duty_id"], unique=False)
+    op.create_index("letter_status_again", "letter", ["status", "again_at"], unique=False)

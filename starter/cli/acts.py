@@ -60,7 +60,7 @@ def _command(act: type[Act]) -> Command:
         _, database = open_installation()
         case_id = find_case(database, case)
         asked = parse_act(_values(act, fields, given, database, case_id))
-        if act.starts_clocks:
+        if act.is_checked_first():
             checked = with_case_service(lambda service: service.check_act(case_id, asked, actor=actor()))
             ask(checked, yes=yes, dates_confirmed=dates_confirmed)
         _carry_out(database, case_id, asked, wait=wait, dates_confirmed=dates_confirmed)
@@ -70,8 +70,9 @@ def _command(act: type[Act]) -> Command:
         parameters += _parameters(field)
     wait = typer.Option("--wait", help="Wait, with a progress bar, until the notices that may go are given.")
     parameters.append(_parameter("wait", bool, wait, default=False))
-    if act.starts_clocks:
+    if act.is_checked_first():
         parameters.append(_parameter("yes", bool, YES, default=False))
+    if act.starts_clocks:
         parameters.append(_parameter("dates_confirmed", bool, DATES_CONFIRMED, default=False))
     do.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return do

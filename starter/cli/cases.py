@@ -25,7 +25,7 @@ from cases.kinds import KINDS
 from config.database import Database
 from mail.provision import Place, operative_steps
 from models import identifiers
-from models.enums import Authentication, CaseStatus, DutyStatus, ProposalKind
+from models.enums import Authentication, CaseStatus, DeliveryStatus, DutyStatus, ProposalKind
 from models.errors import InvalidInput
 from models.phrases import counted, day_words
 from queries.case_lists import NOBODY, CaseFilter, CasePlace, list_cases
@@ -396,6 +396,8 @@ def _reason(duty: DutyView) -> str:
 
 def _sent(duty: DutyView) -> str:
     if duty.performed_at is None:
-        return "overdue" if duty.overdue else duty.status.replace("_", " ")
+        told = any(letter.status is DeliveryStatus.ACCEPTED for letter in duty.overdue_letters)
+        overdue = "overdue, and told as such" if told else "overdue"
+        return overdue if duty.overdue else duty.status.replace("_", " ")
     verdict = (duty.verdict or "").replace("_", " ")
     return f"{local_text(duty.performed_at, duty.time_zone)}, {verdict}"

@@ -12,12 +12,15 @@ from starter.cli.console import console, local_text
 
 if TYPE_CHECKING:  # with Temporal's client and the writing of notices, which commands that read can do without
     from queries.consequences import Consequences, ForeseenDuties
+    from queries.previews import LetterPreview
     from starter.case_service import Checked
 
 YES = typer.Option("--yes", help="Record it without asking, as scripts do.")
 DATES_CONFIRMED = typer.Option(
     "--dates-confirmed", help="The dates that hardly can be meant are meant; it is kept as evidence that you said so."
 )
+
+_ASKS_TO_SEND = "Nothing is recorded yet, and nothing has been sent. Send this letter?"
 
 _CHANGES = {
     "starts": ("starts", "start"),
@@ -37,10 +40,20 @@ def ask(checked: Checked, *, yes: bool, dates_confirmed: bool) -> None:
     """
     if checked.doubts and not dates_confirmed:
         raise DoubtfulDates(checked.doubts)
-    _show(checked.foreseen)
-    if not yes and not typer.confirm("Nothing is recorded yet. Record it?"):
+    if checked.letter:
+        _show_letter(checked.letter)
+    else:
+        _show(checked.foreseen)
+    if not yes and not typer.confirm(_ASKS_TO_SEND if checked.letter else "Nothing is recorded yet. Record it?"):
         console.print("Nothing was recorded.")
         raise typer.Exit(1)
+
+
+def _show_letter(letter: LetterPreview) -> None:
+    told = [("To", letter.to), *(("Copy to", copy) for copy in letter.copies), ("Answers to", letter.answers_to)]
+    for name, value in (*told, ("Subject", letter.subject)):
+        console.print(f"{name}: {value}", markup=False, soft_wrap=True)
+    console.print(f"\n{letter.text}", markup=False, soft_wrap=True)
 
 
 def _show(foreseen: Consequences) -> None:

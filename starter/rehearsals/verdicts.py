@@ -25,11 +25,12 @@ from ledger.entries import (
     NoObjection,
     NoticeGiven,
     NoticeReleased,
+    OverdueTold,
     ReminderSent,
     SilenceNoted,
     TerminationDeclared,
 )
-from models.enums import DutyStatus, HolderMail, NoticeKind, Verdict
+from models.enums import DutyStatus, HolderMail, NoticeKind, Told, Verdict
 from models.phrases import counted
 from models.tables import Agreement, Batch, DueDate, Duty, EvidenceEntry
 from models.view import View
@@ -172,7 +173,7 @@ def _waves(entries: Iterable[EvidenceEntry], case: _Case) -> list[_Wave]:
     return waves
 
 
-_SAME = ("clause", "kind", "status", "due_at", "verdict", "released", "overdue", "part", "reminder", "mail")
+_SAME = ("clause", "kind", "status", "due_at", "verdict", "released", "overdue", "part", "reminder", "mail", "outcome")
 """What two entries of one kind must have in common to be told together."""
 
 
@@ -262,6 +263,20 @@ def _escalated(wave: _Wave) -> Happening:
     )
 
 
+def _told_overdue(wave: _Wave) -> Happening:
+    outcome, count = Told(wave.body["outcome"]), counted(len(wave.entries), "contact")
+    says = {
+        Told.ACCEPTED: f"{count} of the other side told that it is overdue, which performs nothing",
+        Told.REJECTED: f"{count} refused word that it is overdue",
+    }
+    return Happening(
+        at=wave.at,
+        says=says.get(outcome, f"nobody knows whether {count} got word that it is overdue"),
+        clause=wave.body["clause"],
+        due_at=_instant(wave.body.get("due_at")),
+    )
+
+
 def _contact_escalated(wave: _Wave) -> Happening:
     return Happening(at=wave.at, says=f"{counted(len(wave.entries), 'contact')} raised: they refused a notice")
 
@@ -309,6 +324,7 @@ _TELLERS: dict[str, Callable[[_Wave], Happening | None]] = {
     TerminationDeclared.kind: _terminated,
     SilenceNoted.kind: _silent,
     DutyEscalated.kind: _escalated,
+    OverdueTold.kind: _told_overdue,
     ContactEscalated.kind: _contact_escalated,
     DeliveryRejected.kind: _refused,
     DeliveryBounced.kind: _refused,

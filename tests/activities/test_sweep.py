@@ -19,8 +19,8 @@ from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
+from activities.letters import LetterSender
 from activities.reminders import ReminderActivities
-from activities.replies import ReplySender
 from activities.watchdog import LOOK_AGAIN, SweepBounds, WatchdogActivities
 from cases.breach import BREACH
 from cases.messages import Sweep, Swept
@@ -89,10 +89,10 @@ class Watched:
         async with SmtpTransport(smtp_server(settings)) as transport:
             writer = notice_writer(settings, self.resources.keyring)
             reminders = ReminderActivities(database, transport, writer, Alerts(settings.alert_urls))
-            replies = ReplySender(database, transport, writer)
+            letters = LetterSender(database, transport, writer)
             rules = end_rules(self.resources)
             watchdog = WatchdogActivities(
-                self.resources.client, database, reminders, replies, self.start, rules, bounds
+                self.resources.client, database, reminders, letters, self.start, rules, bounds
             )
             return await environment.run(watchdog.sweep, Sweep(grace_minutes=0))
 

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 from sqlmodel import col, select, update
 from temporalio.testing import ActivityEnvironment
 
+from activities.letters import LetterSender
 from activities.news import News
 from activities.reminders import ReminderActivities
-from activities.replies import ReplySender
 from activities.telling import Message, Telling
 from cases.acts import AnswerQuestion, Assign, Propose
 from cases.breach import BREACH
@@ -35,7 +35,7 @@ from models.errors import ConfigurationError
 from models.tables import Account, Answer, Batch, Duty, EvidenceEntry, Notice
 from people.accounts import add_account, disable
 from records.answers import GivenAnswer, record_answers
-from records.replies import settle_reply, take_up
+from records.letters import settle_letter, take_up
 from records.responsible import Step
 from tests.support.accounts import have_account
 from tests.support.alert_receiver import AlertReceiver, alert_receiver
@@ -272,7 +272,7 @@ class TestNews:
             with case.database.writing() as session:
                 (letter,) = take_up(session, WRITER, case.now, 1)
                 refused = Rejected(550, "No such user")
-                settle_reply(session, letter.reply_id, refused, case.now, unknown_resends=0)
+                settle_letter(session, letter.letter_id, refused, case.now, unknown_resends=0)
             await self.sweep(at)
             assert at.told == [ROBIN, ROBIN], "the answer did not arrive, so the question is open again"
 
@@ -321,7 +321,7 @@ async def test_a_letter_that_no_server_took_leaves_once_one_does(case: CaseInSql
         for port, later in ((1, timedelta()), (at.server.port, 2 * HOUR), (at.server.port, 4 * HOUR)):
             smtp = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, connections=1, timeout=5)
             async with SmtpTransport(smtp) as transport:
-                await ReplySender(case.database, transport, WRITER).send_due(lambda later=later: NOON + later)  # type: ignore[misc]
+                await LetterSender(case.database, transport, WRITER).send_due(lambda later=later: NOON + later)  # type: ignore[misc]
         assert at.told == ["sam@d1.example.org"]
         (sent,) = at.evidence("reply_handed_over")
         assert (sent.body["outcome"], sent.body["attempt"]) == ("accepted", 2)

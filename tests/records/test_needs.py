@@ -17,19 +17,20 @@ from config.keyring import Keyring
 from mail.handover import Accepted, MailServerUnavailable, OutcomeUnknown, Rejected
 from models.enums import AnswerKind, Authentication, BatchStatus, Role
 from models.errors import InvalidInput, NotFound, Refused
-from models.tables import Answer, Artifact, Batch, Case, EvidenceEntry, Notice, Reply
+from models.tables import Answer, Artifact, Batch, Case, EvidenceEntry, Letter, Notice
 from people.accounts import add_account, disable
 from records.answers import GivenAnswer, read_answers, read_linked_questions, record_answers
 from records.cases import close_case
 from records.intake import keep_intake
+from records.letters import take_up
 from records.need_sorts import NeedKind
 from records.needs import Asking, NeedView, read_needs
-from records.replies import settle_reply, take_up
 from records.responsible import Step, assignments
 from records.troubles import WORKFLOW_STUCK
 from tests.support.accounts import have_account
-from tests.support.case_in_sql import QUEUED, WRITER, CaseInSql, Place, keep_agreement, open_in_sql
+from tests.support.case_in_sql import WRITER, CaseInSql, Place, keep_agreement, open_in_sql
 from tests.support.incidents import incident
+from tests.support.letters import hand_over
 
 NOON = datetime(2026, 3, 2, 18, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -71,15 +72,6 @@ def ask(case: CaseInSql, *, kind: AnswerKind = AnswerKind.QUESTION) -> Answer:
 
 def answer(case: CaseInSql, question: Answer, text: str = ANSWER) -> None:
     case.act(AnswerQuestion.model_validate({"question": question.id, "text": text}), ROBIN)
-
-
-def hand_over(case: CaseInSql, says: Any = QUEUED, *, resends: int = 0) -> list[str]:
-    """Send the replies that wait, with what the mail server says; return the letters."""
-    with case.database.writing() as session:
-        letters = take_up(session, WRITER, case.now, 10)
-        for letter in letters:
-            settle_reply(session, letter.reply_id, says, case.now, unknown_resends=resends)
-    return [letter.raw.decode() for letter in letters]
 
 
 def evidence(database: Database, kind: str) -> list[EvidenceEntry]:
@@ -287,7 +279,7 @@ class TestQuestions:
             evidence(database, kind) for kind in ("question_asked", "act.answer", "reply_handed_over")
         )
         with database.reading() as session:
-            text = session.exec(select(Reply.text_sha256)).one()
+            text = session.exec(select(Letter.text_sha256)).one()
             kept = session.exec(select(Artifact.sha256, Artifact.claimed).where(Artifact.sha256 == text)).one()
         assert kept == (text, True)
         assert set(act.artifacts) == {*asked.artifacts, text}
@@ -295,7 +287,9 @@ class TestQuestions:
         assert ANSWER not in str([entry.body for entry in (asked, act, sent)])
 
     @pytest.mark.parametrize("says", [Rejected(550, "No such user"), OutcomeUnknown("lost", next_step="")])
-    def test_one_whose_letter_did_not_arrive_for_sure_is_open_again(self, database: Database, says: object) -> None:
+    def test_one_whose_letter_did_not_arrive_for_sure_is_open_again(
+        self, database: Database, says: Rejected | OutcomeUnknown
+    ) -> None:
         case = confirmed(database)
         question = ask(case)
         answer(case, question)

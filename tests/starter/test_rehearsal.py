@@ -371,6 +371,24 @@ async def test_a_directive_is_confirmed_on_the_29th_of_30_days(keyring: Keyring,
     assert (confirmed.at.month, confirmed.at.day) == (7, 1)
 
 
+async def test_a_directive_that_a_holder_does_not_answer_is_overdue_told_as_such_and_performed_late(
+    keyring: Keyring, written: Path, tmp_path: Path
+) -> None:
+    """Nothing is performed by sending: the disposal is late, however the LEA was told that it is overdue."""
+    ships = yaml.safe_load(find_scenarios()["illinois-disposition"].read_text("utf-8"))
+    *before, _, backup, provider, _ = ships["timeline"]
+    telling = {"at": "2025-07-03T09:00:00-05:00", "act": "tell-overdue", "says": "The keys are destroyed on 8 July."}
+    telling |= {"clause": "disposition.request", "agreement": "IL-0001"}
+    late = [backup | {"at": "2025-07-08T09:00:00-05:00"}, provider | {"at": "2025-07-08T11:00:00-05:00"}]
+    scenario = read(written, ships | {"timeline": [*before, telling, *late], "until": "2025-07-20T12:00:00-05:00"})
+    result = await run_scenario(scenario, tmp_path / "engine", keyring=keyring)
+    overdue, told_so = told(result, "overdue, and raised")[0], told(result, "told that it is overdue")[0]
+    assert overdue.at < told_so.at
+    assert (told_so.clause, told_so.verdict) == ("disposition.request", None)
+    (request,) = (total for total in result.totals if total.clause == "disposition.request")
+    assert (request.met, request.missed, request.unmet) == (0, 1, 0)
+
+
 async def test_five_days_over_a_new_year_and_a_correction_with_its_letter(keyring: Keyring, tmp_path: Path) -> None:
     result = await run_scenario(read_scenario("parent-access-illinois"), tmp_path / "engine", keyring=keyring)
     came_off = {total.clause: (total.met, total.due and total.due[0]) for total in result.totals}

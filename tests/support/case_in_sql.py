@@ -217,7 +217,7 @@ class CaseInSql:
                 authenticated=authenticated,
                 at=self.now,
             )
-            record_act(session, CATALOGUE, message)
+            record_act(session, CATALOGUE, message, self.side)
         if compute:
             self.compute()
         return message.made_id if act.makes else None

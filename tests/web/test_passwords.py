@@ -10,8 +10,8 @@ import httpx
 import pyotp
 from temporalio.testing import ActivityEnvironment
 
+from activities.letters import LetterSender
 from activities.reminders import ReminderActivities
-from activities.replies import ReplySender
 from activities.watchdog import WatchdogActivities
 from cases.messages import Sweep
 from mail.transport import SmtpTransport
@@ -115,9 +115,9 @@ async def test_who_runs_the_site_is_written_to_once_when_an_account_is_locked(in
     async with SmtpTransport(smtp_server(settings)) as transport:
         writer = notice_writer(settings, resources.keyring)
         reminders = ReminderActivities(resources.database, transport, writer)
-        replies = ReplySender(resources.database, transport, writer)
+        letters = LetterSender(resources.database, transport, writer)
         watchdog = WatchdogActivities(
-            resources.client, resources.database, reminders, replies, _start_nothing, end_rules(resources)
+            resources.client, resources.database, reminders, letters, _start_nothing, end_rules(resources)
         )
         for _ in range(2):
             await environment.run(watchdog.sweep, Sweep(grace_minutes=60))

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from email import message_from_bytes
 from uuid import UUID
 
 import pytest
 
-from cases.acts import Assign
+from cases.acts import Assign, TellOverdue
 from cases.disposition import AcceptAnswer
 from cases.values import KeptText
-from models.enums import CaseStatus, DutyStatus, HolderAnswerKind, HolderMail, HolderStatus, Role, Verdict
+from models.enums import (
+    CaseStatus,
+    DeliveryStatus,
+    DutyStatus,
+    HolderAnswerKind,
+    HolderMail,
+    HolderStatus,
+    Role,
+    Verdict,
+)
+from models.errors import Refused
 from people.accounts import add_account
+from queries.evidence import read_message
 from queries.views import DutyView
+from starter.case_service import CaseService
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.accounts import introducer
 from tests.support.directives import BACKUP, HOSTING, REQUEST, VERIFICATION, more_time
 from tests.support.dispositions import DAY, answer_by_link, certify, confirmed_by_each_holder, open_for
-from tests.support.incidents import OFFICER, case, know_offices, letter, text
+from tests.support.incidents import OFFICER, case, caught, know_offices, letter, office, text
 from tests.support.post import memos
 
 pytestmark = pytest.mark.long
@@ -74,6 +87,34 @@ async def test_what_nobody_confirms_is_overdue_and_raised_and_performed_late_onc
     told = duty(engine, case_id, VERIFICATION)
     assert (told.status, told.verdict) == (DutyStatus.PERFORMED, Verdict.LATE)
     assert {holder.status for holder in case(engine, case_id).holders} == {HolderStatus.CONFIRMED}
+
+
+async def test_telling_the_lea_that_it_is_overdue_performs_nothing_and_the_word_that_comes_later_is_late(
+    engine: VirtualEngine,
+) -> None:
+    know_offices(engine, "IL-719")
+    case_id = await open_for(engine, "IL-719", HOSTING, holder_hours_before=(0,))
+    now = await engine.advance(case_id, 32 * DAY)
+    given = {"clause": REQUEST, "agreement": "IL-719", "text": "The tapes come back next week."}
+    service = CaseService(engine.resources, clock=lambda: now)
+    await service.take(case_id, TellOverdue.model_validate(given), actor=OFFICER)
+    await engine.settle(case_id)
+    overdue = duty(engine, case_id, REQUEST)
+    (told,) = overdue.overdue_letters
+    assert (told.status, told.contact_email) == (DeliveryStatus.ACCEPTED, office("IL-719"))
+    assert told.message_sha256
+    sent = read_message(engine.resources.database, case_id, told.message_sha256)
+    assert sent in caught(engine, str(message_from_bytes(sent)["Message-ID"])), "it arrived as it is kept"
+    assert (overdue.status, overdue.verdict, overdue.notices) == (DutyStatus.RUNNING, None, ())
+
+    await certify(engine, case_id, HOSTING)
+    await certify(engine, case_id, "provider")
+    late = duty(engine, case_id, REQUEST)
+    assert (late.status, late.verdict) == (DutyStatus.PERFORMED, Verdict.LATE)
+    again = TellOverdue.model_validate(given | {"text": "Once more."})
+    with pytest.raises(Refused, match="This duty has been performed"):
+        await service.take(case_id, again, actor=OFFICER)
+    assert len(duty(engine, case_id, REQUEST).overdue_letters) == 1
 
 
 async def test_granted_time_moves_a_holder_s_ladder_and_those_whose_case_it_is_are_told_of_each_step(

@@ -1,4 +1,4 @@
-"""Handing letters that answer questions to the mail server: at once where one is given, and by the watchdog's sweep."""
+"""Handing the letters of officers to the mail server: at once where one is written, and by the watchdog's sweep."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from config.database import Database
 from mail.handover import DeliveryDeferred, Envelope, MailServerUnavailable, OutcomeUnknown
 from mail.transport import SmtpTransport
 from records.deliveries import Answer
+from records.letters import OutgoingLetter, settle_letter, take_up
 from records.outbox import NoticeWriter
-from records.replies import OutgoingReply, settle_reply, take_up
 
 AT_ONCE = 50
 """How many letters are handed over in one go; the next sweep goes on."""
@@ -20,7 +20,7 @@ LONGEST_HANDOVER = timedelta(minutes=15)
 """How long handing them over may take before somebody else takes up what is left."""
 
 
-class ReplySender:
+class LetterSender:
     """Sends the letters that wait; several may do so side by side, and none is taken by two.
 
     One of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides.
@@ -43,16 +43,16 @@ class ReplySender:
                 away = answer
             await asyncio.to_thread(self._settle, letter, answer, now())
 
-    async def _hand_over(self, letter: OutgoingReply) -> Answer:
+    async def _hand_over(self, letter: OutgoingLetter) -> Answer:
         try:
             return await self._transport.send(letter.raw, Envelope(self._writer.sender.email, letter.email))
         except (MailServerUnavailable, OutcomeUnknown) as error:
             return error
 
-    def _take_up(self, now: datetime) -> list[OutgoingReply]:
+    def _take_up(self, now: datetime) -> list[OutgoingLetter]:
         with self._database.writing() as session:
             return take_up(session, self._writer, now, AT_ONCE)
 
-    def _settle(self, letter: OutgoingReply, answer: Answer, now: datetime) -> None:
+    def _settle(self, letter: OutgoingLetter, answer: Answer, now: datetime) -> None:
         with self._database.writing() as session:
-            settle_reply(session, letter.reply_id, answer, now, unknown_resends=self._unknown_resends)
+            settle_letter(session, letter.letter_id, answer, now, unknown_resends=self._unknown_resends)
