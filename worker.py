@@ -89,7 +89,12 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     settings, database = resources.settings, resources.database
     cases = CaseActivities(database, resources.catalogue)
     duties = DutyActivities(
-        database, resources.catalogue, settings.defaults, settings.side, organisation=settings.organisation.name
+        database,
+        resources.catalogue,
+        settings.defaults,
+        settings.side,
+        organisation=settings.organisation.name,
+        leads=resources.leads,
     )
     transport, writer = mail_transport(settings), notice_writer(settings, resources.keyring)
     notices = NoticeActivities(database, transport, writer, unknown_resends=settings.unknown_resends)
@@ -118,6 +123,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         letters,
         start,
         end_rules(resources),
+        reminder_fractions=settings.reminder_fractions,
     )
     upcoming = UpcomingActivities(
         database,
@@ -127,6 +133,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         settings.term_reminder_days,
         Opening(settings.side, timedelta(days=settings.standing_lead_days), intake_namer(resources.keyring)),
         start,
+        leads=resources.leads,
     )
     return Worker(
         resources.client,

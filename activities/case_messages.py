@@ -39,14 +39,16 @@ def drafts_wait(message: RemindOfficer, waiting: Sequence[str], zone: str) -> Me
     """Notices to some LEAs wait for a release."""
     reference, due = identifiers.case_reference(message.case_id), instant_words(message.due_at, zone)
     wait = counted(len(waiting), "notice waits", "notices wait")
+    ahead = f":{message.internal_due_at.isoformat()}" if message.internal_due_at and not message.internal_passed else ""
     return Message(
-        key=f"reminder:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{message.fraction}",
+        key=f"reminder:{message.case_id}:{message.clause}:{message.due_at.isoformat()}:{message.fraction}{ahead}",
         about="reminder",
         subject=f"{counted(len(waiting), 'notice')} of case {reference} {'waits' if len(waiting) == 1 else 'wait'} "
         "for release",
         paragraphs=(
             f"In case {reference}, {wait} for an officer's release under {message.clause}, due by {due}; "
             f"{message.fraction:.0%} of the time is over.",
+            *_internal(message, zone),
             AS_SOON_AS_THEY_CAN if message.last_moment else AT_THE_LAST_SAFE_MOMENT,
             _named(waiting),
         ),
@@ -55,6 +57,16 @@ def drafts_wait(message: RemindOfficer, waiting: Sequence[str], zone: str) -> Me
         case_id=message.case_id,
         alarm=message.last,
     )
+
+
+def _internal(message: RemindOfficer, zone: str) -> Iterator[str]:
+    """What a reminder says of an internal date, where there is one."""
+    if message.internal_due_at:
+        internal = instant_words(message.internal_due_at, zone)
+        if message.internal_passed:
+            yield f"The internal date, {internal}, has passed. What the agreement asks for is due as said above."
+        else:
+            yield f"That is counted up to the internal date, {internal}. The due date itself is the agreement's."
 
 
 def withholding_lapses(message: RemindOfficer, lapses_at: datetime, withheld: Sequence[str], zone: str) -> Message:
@@ -109,6 +121,8 @@ def findings(
         yield _refused(case_id, raised.contacts, asked_at), Step.FIRST
     if raised.duties:
         yield _overdue(case_id, raised.duties, drafts, asked_at, zone), Step.LAST
+    if raised.internal:
+        yield _past_internal(case_id, raised.internal, asked_at), Step.LAST
 
 
 def _unknown(case_id: UUID, leas: Sequence[str], asked_at: datetime) -> Message:
@@ -170,6 +184,23 @@ def _overdue(
         page=f"{page}/drafts" if drafts else page,
         case_id=case_id,
         alarm=True,
+    )
+
+
+def _past_internal(case_id: UUID, leas: Sequence[str], asked_at: datetime) -> Message:
+    reference, duties = identifiers.case_reference(case_id), counted(len(leas), "duty", "duties")
+    return Message(
+        key=f"internal:{case_id}:{asked_at.isoformat()}:{len(leas)}",
+        about="internal-date",
+        subject=f"{duties} of case {reference} past the internal date",
+        paragraphs=(
+            f"In case {reference}, {duties} that this organisation wanted done by now, ahead of the due date, are not "
+            "done. Nothing of it is overdue: the case's page says when each is due, and why.",
+            _named(leas),
+        ),
+        alert=f"Case {reference}: {duties} past the internal date, and not overdue.",
+        page=_case_page(case_id),
+        case_id=case_id,
     )
 
 

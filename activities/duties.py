@@ -20,19 +20,28 @@ from records.parties import pass_on
 from records.scope import pin_terms
 from records.summary import summarise
 from terms.catalogue import Catalogue
+from terms.internal import NO_LEAD_TIMES, LeadTimes
 
 
 class DutyActivities(DutyContract):
     """The activity that turns dated facts into duties and planned notices, in one transaction."""
 
     def __init__(
-        self, database: Database, catalogue: Catalogue, defaults: Defaults, side: Party, *, organisation: str
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        defaults: Defaults,
+        side: Party,
+        *,
+        organisation: str,
+        leads: LeadTimes = NO_LEAD_TIMES,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._defaults = defaults
         self._side = side
         self._organisation = organisation
+        self._leads = leads
 
     @activity.defn
     def compute_duties(self, message: ComputeDuties) -> ComputedDuties:
@@ -43,7 +52,7 @@ class DutyActivities(DutyContract):
             pin_terms(session, self._catalogue, case.id, now)
             terms = pinned_terms(session, case.id)
             if case.status is not CaseStatus.DISMISSED:
-                compute_duties(session, case, terms, self._defaults, self._side, now, progress=alive)
+                compute_duties(session, case, terms, self._defaults, self._side, now, progress=alive, leads=self._leads)
             alive()
             plan_holders(session, case, message.policy, now, self._side)
             write_confirmations(session, case, self._organisation, now)

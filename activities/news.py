@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from activities.telling import Message, Recipient, Telling
+from activities.telling import Message, Outcome, Recipient, Telling
 from cases.kinds import kind_named
 from config.database import Database
 from config.logging import get_logger
@@ -23,6 +23,7 @@ from models import identifiers
 from models.phrases import counted
 from models.tables import Answer, Proposal
 from people.passwords import locked_unraised, mark_raised
+from records.missing import Missing, missing_untold, note_missing_told
 from records.responsible import Step, second_persons
 from records.troubles import mail_trouble
 from records.unraised import (
@@ -47,9 +48,11 @@ Found = TypeVar("Found")
 class News:
     """Tells people what is new for them."""
 
-    def __init__(self, database: Database, telling: Telling) -> None:
+    def __init__(self, database: Database, telling: Telling, reminder_fractions: Sequence[float] = ()) -> None:
+        """At ``reminder_fractions`` of its time people are told of what cannot be performed without them."""
         self._database = database
         self._telling = telling
+        self._fractions = reminder_fractions
 
     async def tell(self, before: datetime, now: datetime) -> None:
         """Tell of what nobody was told yet; mail that stands still since ``before`` is trouble."""
@@ -63,10 +66,22 @@ class News:
             outcome = await self._telling.tell_of_case(_opened(case), Step.FIRST, now)
             if outcome.away is None:
                 await asyncio.to_thread(self._note_told, case.id)
+        for missing in await self._read(lambda session: missing_untold(session, self._fractions, now, AT_ONCE)):
+            outcome = await self._tell_of_missing(missing, now)
+            if outcome.away is None:
+                await asyncio.to_thread(self._note_missing, missing)
         for proposal in await self._read(lambda session: new_proposals(session, AT_ONCE)):
             outcome = await self._telling.tell(_proposed(proposal), await self._second_persons(proposal), now)
             if outcome.away is None:
                 await asyncio.to_thread(self._note, Proposal, (proposal.id,), now)
+
+    async def _tell_of_missing(self, missing: Missing, now: datetime) -> Outcome:
+        """Tell those whose case it is; what several cases wait for alike, the organisation's contact."""
+        message = _missing(missing, self._telling.instant)
+        if message.case_id is None:
+            return await self._telling.tell(message, [self._telling.organisation], now)
+        step = Step.LAST if missing.last else Step.PRESSING if missing.step > 1 else Step.FIRST
+        return await self._telling.tell_of_case(message, step, now)
 
     async def _second_persons(self, proposal: NewProposal) -> Sequence[Recipient]:
         """Whoever may decide a proposal and has an address; where nobody has, those whose case it is."""
@@ -127,6 +142,10 @@ class News:
 
         return await asyncio.to_thread(read)
 
+    def _note_missing(self, missing: Missing) -> None:
+        with self._database.writing() as session:
+            note_missing_told(session, missing)
+
     def _note_told(self, case_id: UUID) -> None:
         with self._database.writing() as session:
             note_told(session, case_id)
@@ -149,6 +168,25 @@ def _opened(case: NewCase) -> Message:
         alert=f"Case {reference}: opened by somebody outside, and waits for a decision.",
         page=f"/cases/{case.id}",
         case_id=case.id,
+    )
+
+
+def _missing(missing: Missing, instant: Callable[[datetime], str]) -> Message:
+    alone = missing.cases[0] if len(missing.cases) == 1 else None
+    where = f"in case {identifiers.case_reference(alone)}" if alone else f"in {len(missing.cases):,} cases"
+    waits, due = counted(len(missing.duties), "duty waits", "duties wait"), instant(missing.due_at)
+    first = identifiers.sha256_hex("\n".join(f"{duty}" for duty in sorted(missing.duties)).encode())
+    return Message(
+        key=f"missing:{missing.clause}:{missing.due_at.isoformat()}:{missing.step}:{first}",
+        about="missing",
+        subject=f"Something is missing {where}",
+        paragraphs=(
+            f"{waits} {where} under {missing.clause}, due {due}, for something that the clause requires at once. "
+            "Without it nothing can be given. The page says what it is:",
+        ),
+        alert=f"{waits} {where} for something that is missing, due {due}.",
+        page=f"/cases/{alone}#duties" if alone else "/",
+        case_id=alone,
     )
 
 

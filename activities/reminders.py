@@ -33,7 +33,7 @@ from models import identifiers
 from models.enums import BatchStatus, NoticeKind
 from models.tables import Agreement, AgreementContact, Batch, Case, Delivery, Duty, Notice
 from records.duties import asked_dates
-from records.escalations import Raised, raise_contacts, raise_duties, raise_unknown, raised_since
+from records.escalations import Raised, raise_contacts, raise_duties, raise_internal, raise_unknown, raised_since
 from records.offers import note_silence, unanswered
 from records.outbox import ARRIVED, NoticeWriter
 from records.responsible import Step
@@ -109,7 +109,8 @@ class ReminderActivities(ReminderContract):
     def _step(self, message: RemindOfficer) -> Step:
         if message.last:
             return Step.LAST
-        return Step.PRESSING if message.fraction >= self._deputy_share else Step.FIRST
+        pressing = message.internal_passed or message.fraction >= self._deputy_share
+        return Step.PRESSING if pressing else Step.FIRST
 
     @activity.defn
     async def ask_for_decision(self, message: AskForDecision) -> None:
@@ -130,6 +131,8 @@ class ReminderActivities(ReminderContract):
     @activity.defn
     async def raise_overdue(self, message: RaiseOverdue) -> None:
         """Raise each duty that is overdue, late or undelivered, each contact that failed, and what nobody knows, once.
+
+        A duty that is past its internal date, and on time yet, is raised as well.
 
         It is written in evidence first, then to the officer; a further attempt, as when the mail server was down,
         writes of what the earlier ones raised.
@@ -224,6 +227,7 @@ class ReminderActivities(ReminderContract):
                         *self._meant(message),
                         Batch.clause == message.clause,
                         Duty.due_at == message.due_at,
+                        col(Batch.internal_due_at) == message.internal_due_at,
                     )
                     .order_by(col(Agreement.lea_name))
                 )
@@ -261,6 +265,7 @@ class ReminderActivities(ReminderContract):
                     part=str(message.fraction),
                     waiting=waiting,
                     lapses_at=message.lapses_at,
+                    internal_due_at=None if message.internal_passed else message.internal_due_at,
                 ),
             )
 
@@ -268,6 +273,7 @@ class ReminderActivities(ReminderContract):
         with self._database.writing() as session:
             raised = Raised(
                 duties=raise_duties(session, case_id, now),
+                internal=raise_internal(session, case_id, now),
                 contacts=raise_contacts(session, case_id, now),
                 unknown=raise_unknown(session, case_id, now),
             )

@@ -22,6 +22,7 @@ from models.grouping import parts
 from models.phrases import counted, day_words
 from records.occurrences import Opening, open_occurrences
 from terms.catalogue import Catalogue
+from terms.internal import NO_LEAD_TIMES, LeadTimes
 
 OPENED_AT_ONCE = 100
 """How many cases are opened in one transaction."""
@@ -42,6 +43,8 @@ class UpcomingActivities(UpcomingContract):
         reminder_days: Sequence[int],
         opening: Opening,
         start: Callable[[UUID, datetime], Awaitable[bool]],
+        *,
+        leads: LeadTimes = NO_LEAD_TIMES,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
@@ -50,6 +53,7 @@ class UpcomingActivities(UpcomingContract):
         self._reminder_days = reminder_days
         self._opening = opening
         self._start = start
+        self._leads = leads
 
     @activity.defn
     async def renew_upcoming(self, message: RenewUpcoming) -> Renewed:
@@ -74,9 +78,10 @@ class UpcomingActivities(UpcomingContract):
 
     def _keep(self, now: datetime) -> Sequence[UUID]:
         with self._database.writing() as session:
-            return open_occurrences(
-                session, Derivation(self._catalogue, self._defaults, now), self._opening, limit=OPENED_AT_ONCE
-            )
+            return open_occurrences(session, self._derivation(now), self._opening, limit=OPENED_AT_ONCE)
+
+    def _derivation(self, now: datetime) -> Derivation:
+        return Derivation(self._catalogue, self._defaults, now, self._leads)
 
     def _agreements(self) -> Sequence[UUID]:
         with self._database.reading() as session:
@@ -84,7 +89,7 @@ class UpcomingActivities(UpcomingContract):
 
     def _derive(self, ids: Sequence[UUID], now: datetime) -> int:
         with self._database.writing() as session:
-            return derive_upcoming(session, Derivation(self._catalogue, self._defaults, now), ids)
+            return derive_upcoming(session, self._derivation(now), ids)
 
     async def _remind(self, now: datetime) -> int:
         """Tell the organisation's contact once at each step; what could not be told is told the next time."""

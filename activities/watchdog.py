@@ -33,7 +33,7 @@ from mail.handover import MailServerUnavailable
 from models import identifiers
 from models.errors import InvalidInput
 from models.tables import Batch
-from records.ends import Rules, open_end, unseen_ends
+from records.ends import Rules, note_ends, open_end, unseen_ends
 from records.handed_over import erase_due
 from records.overlooked import (
     ALL_IDS,
@@ -108,6 +108,7 @@ class WatchdogActivities(WatchdogContract):
         start: Callable[[UUID, datetime], Awaitable[bool]],
         rules: Rules,
         bounds: SweepBounds | None = None,
+        reminder_fractions: Sequence[float] = (),
     ) -> None:
         self._bounds = bounds or SweepBounds()
         self._client = client
@@ -115,7 +116,7 @@ class WatchdogActivities(WatchdogContract):
         self._database = database
         self._reminders = reminders
         self._telling = reminders.telling
-        self._news = News(database, reminders.telling)
+        self._news = News(database, reminders.telling, reminder_fractions)
         self._letters = letters
         self._start = start
         self._rules = rules
@@ -164,6 +165,7 @@ class WatchdogActivities(WatchdogContract):
 
         One whose workflow cannot be started now is kept, and started by a later sweep.
         """
+        await asyncio.to_thread(self._note_ends, now)
         opened = 0
         for agreement_id in await asyncio.to_thread(self._unseen_ends, now):
             activity.heartbeat()
@@ -171,6 +173,10 @@ class WatchdogActivities(WatchdogContract):
                 await self._start(case_id, now)
                 opened += 1
         return opened
+
+    def _note_ends(self, now: datetime) -> None:
+        with self._database.writing() as session:
+            note_ends(session, now, limit=self._bounds.ends)
 
     def _unseen_ends(self, now: datetime) -> list[UUID]:
         with self._database.reading() as session:

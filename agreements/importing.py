@@ -30,6 +30,7 @@ from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from models.grouping import grouped
 from models.tables import Agreement, AgreementContact
 from terms.catalogue import Catalogue
+from terms.internal import NO_LEAD_TIMES, LeadTimes
 from terms.limits import STANDARD_DEFAULTS
 
 DEMO_FILE = Path(__file__).parent.parent / "config" / "demo" / "agreements.csv"
@@ -107,6 +108,7 @@ def import_agreements(
     now: datetime,
     actor: str,
     defaults: Defaults = STANDARD_DEFAULTS,
+    leads: LeadTimes = NO_LEAD_TIMES,
 ) -> ImportResult:
     """Load the agreements of a CSV file; one whose reference is known replaces what was known of it.
 
@@ -118,6 +120,7 @@ def import_agreements(
         now: the instant of the import.
         actor: who imports.
         defaults: the limits that no clause gives, for what is due next under them.
+        leads: how far ahead of its due instant the installation wants that done.
 
     Raises:
         InvalidFields: with every bad row, its line and its reason; nothing was loaded.
@@ -134,7 +137,7 @@ def import_agreements(
         sha256 = store(session, text.encode(), "text/csv", now)
         append(session, *_events([*new, *changed], sha256, actor, now))
     touched = [identifiers.agreement_id(row.reference) for row in (*new, *changed)]
-    renew_upcoming(database, Derivation(catalogue, defaults, now), touched)
+    renew_upcoming(database, Derivation(catalogue, defaults, now, leads), touched)
     return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed))
 
 

@@ -32,6 +32,7 @@ from terms.catalogue import Catalogue
 from terms.clock import day_of, zone_of
 from terms.duties import DueDuty, occurrences_of
 from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
+from terms.internal import NO_LEAD_TIMES, InternalDate, LeadTimes, internal_date
 
 AT_ONCE = 500
 """How many agreements are derived in one transaction, and between two signs of life."""
@@ -73,6 +74,7 @@ class Derivation:
     catalogue: Catalogue
     defaults: Defaults
     now: datetime
+    leads: LeadTimes = NO_LEAD_TIMES
 
 
 def terms_of(derivation: Derivation, agreement: Dated, amendments: Sequence[Amendment]) -> EffectiveTerms:
@@ -193,22 +195,33 @@ def derive_upcoming(session: Session, derivation: Derivation, ids: Sequence[UUID
         if shared[key].term_ends_on != agreement.term_ends_on:
             terms_end[agreement.id] = shared[key].term_ends_on
     _store_ends_of_terms(session, terms_end, derivation.now)
-    return _store(session, ids, found, {name: one for some in shared.values() for name, one in some.due_dates.items()})
+    due_dates = {name: one for some in shared.values() for name, one in some.due_dates.items()}
+    internal = {name: one for some in shared.values() for name, one in some.internal.items()}
+    return _store(session, ids, found, due_dates, internal)
 
 
 class _Derived(NamedTuple):
-    """What is derived of an agreement: the next due dates by their names, and when its term runs out by its clauses."""
+    """What is derived of an agreement: the next due dates by their names, and when its term runs out by its clauses.
+
+    ``internal`` are the internal dates of those due dates that have one.
+    """
 
     due_dates: Mapping[str, StoredDueDate]
     term_ends_on: date | None
+    internal: Mapping[str, InternalDate]
 
 
 def _derived(derivation: Derivation, agreement: Dated, own: Sequence[Amendment], done: Mapping[str, int]) -> _Derived:
     terms, zone = terms_of(derivation, agreement, own), agreement.time_zone
     duties = next_duties(terms, agreement, done, derivation)
-    due_dates = [stored_due_date(duty, terms.hash, zone) for duty in duties]
+    due_dates = {due_date.id: due_date for due_date in (stored_due_date(duty, terms.hash, zone) for duty in duties)}
+    internal = {
+        name: found
+        for name, due_date in due_dates.items()
+        if (found := internal_date(due_date, derivation.leads, terms, zone=zone))
+    }
     ends = whole_dates(terms, agreement.dates, zone, derivation.defaults)["expires"]
-    return _Derived({due_date.id: due_date for due_date in due_dates}, None if agreement.expires_on else ends)
+    return _Derived(due_dates, None if agreement.expires_on else ends, internal)
 
 
 def _store_ends_of_terms(session: Session, changed: Mapping[UUID, date | None], now: datetime) -> None:
@@ -264,16 +277,23 @@ def _store(
     ids: Sequence[UUID],
     found: Mapping[UUID, tuple[UUID, str]],
     due_dates: Mapping[str, StoredDueDate],
+    internal: Mapping[str, InternalDate],
 ) -> int:
     rows = session.exec(
-        select(UpcomingDuty.id, UpcomingDuty.due_date_id).where(col(UpcomingDuty.agreement_id).in_(ids))
+        select(UpcomingDuty.id, UpcomingDuty.due_date_id, UpcomingDuty.internal_due_at).where(
+            col(UpcomingDuty.agreement_id).in_(ids)
+        )
     )
-    before = dict(rows.all())
-    changed = {key: value for key, value in found.items() if before.get(key) != value[1]}
+    before = {key: (name, at) for key, name, at in rows}
+    now = {name: (name, internal[name].due_at if name in internal else None) for _, name in found.values()}
+    changed = {key: value for key, value in found.items() if before.get(key) != now[value[1]]}
     gone = [key for key in before if key not in found]
     keep_due_dates(session, {name: due_dates[name] for _, name in changed.values()})
-    new = [_row(key, agreement, due_dates[name]) for key, (agreement, name) in changed.items() if key not in before]
-    moved = [_row(key, agreement, due_dates[name]) for key, (agreement, name) in changed.items() if key in before]
+    written = {
+        key: _row(key, agreement, due_dates[name], internal.get(name)) for key, (agreement, name) in changed.items()
+    }
+    new = [row for key, row in written.items() if key not in before]
+    moved = [row for key, row in written.items() if key in before]
     if new:
         session.execute(insert(UpcomingDuty), new)
     if moved:
@@ -283,7 +303,7 @@ def _store(
     return len(changed) + len(gone)
 
 
-def _row(key: UUID, agreement_id: UUID, due_date: StoredDueDate) -> dict[str, Any]:
+def _row(key: UUID, agreement_id: UUID, due_date: StoredDueDate, internal: InternalDate | None) -> dict[str, Any]:
     return {
         "id": key,
         "agreement_id": agreement_id,
@@ -293,5 +313,8 @@ def _row(key: UUID, agreement_id: UUID, due_date: StoredDueDate) -> dict[str, An
         "performed_by": due_date.performed_by,
         "due_date_id": due_date.id,
         "due_at": due_date.due_at,
+        "internal_due_at": internal.due_at if internal else None,
+        "internal_why": internal.why if internal else None,
+        "target_at": internal.due_at if internal else due_date.due_at,
         "reminded_days": None,
     }

@@ -131,7 +131,7 @@ async def _alone(resources: Resources, references: Sequence[str]) -> float:
     file = read_intakes(DISPOSITION, directives(references), utc_now(), file_name="alone.csv")
     begun = perf_counter()
     for row in file.rows:
-        await service.check_opening(DISPOSITION, row.intake)
+        await service.check_opening(DISPOSITION, row.intake, actor=ACTOR)
         await service.open_case(DISPOSITION, row.intake, actor=ACTOR)
     return perf_counter() - begun
 
@@ -214,6 +214,7 @@ class RequestKeeper:
                 status=DutyStatus.RUNNING,
                 due_date_id=due_date,
                 due_at=due_at,
+                target_at=due_at,
                 escalated_at=self.now if due_at < self.now else None,
             )
         for name in (vendor(number % 2), vendor(2 + number % (VENDORS - 2)), None):

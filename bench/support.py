@@ -358,6 +358,7 @@ class CaseKeeper:
                 status=DutyStatus.PERFORMED if self._given else DutyStatus.RUNNING,
                 due_date_id=due_date.values["id"],
                 due_at=duty.due_at,
+                target_at=duty.due_at,
                 performed_at=given_at,
                 verdict=Verdict.ON_TIME if self._given else None,
                 escalated_at=self._now if overdue else None,

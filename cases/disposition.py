@@ -13,10 +13,10 @@ from typing import Annotated, Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field
 
-from cases.acts import Act, Add, ConfirmDone, Made, Reason, TakeAct
+from cases.acts import Act, ConfirmDone, Made, Reason, TakeAct
 from cases.anchors import check_days, check_instant
 from cases.certificate import BACKUPS_EXPIRE
-from cases.intake import Intake, Person, Text, person_problems
+from cases.intake import Intake, OneAgreement, Person, Text, person_problems
 from cases.kind import Kind
 from cases.state import CaseState, OpenProposal
 from cases.values import AnchorValue, Day, Instant, KeptFile, KeptText, Line
@@ -85,6 +85,8 @@ def share_data(first: tuple[str | None, str | None], second: tuple[str | None, s
 
 class Directive(Intake):
     """A Directive for Disposition as an LEA signed it, on either form of Exhibit D."""
+
+    one_agreement = OneAgreement("A directive is for one agreement.", "Open a case for each directive.")
 
     extent: Extent = Field(title="Extent", description="Whether all student data is disposed of, or some categories.")
     categories: Text | None = Field(
@@ -157,10 +159,6 @@ class Directive(Intake):
 
     def problems(self, now: datetime) -> Iterator[InvalidInput]:
         """Everything that cannot be as it is said."""
-        if len(self.agreements) > 1:
-            yield InvalidInput(
-                "A directive is for one agreement.", where="agreements", next_step="Open a case for each directive."
-            )
         yield from self._extent_problems()
         yield from self._date_problems(now)
         yield from super().problems(now)
@@ -373,8 +371,6 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
                 "This directive is not accepted yet, so nobody has been asked to dispose of anything.",
                 next_step="Accept or refuse the directive first.",
             )
-        case Add():
-            raise Refused("A directive is for one agreement.", next_step="Open a case for each directive.")
         case _:
             check_restored(message, now)
 

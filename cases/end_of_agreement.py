@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias, cast
 
 from pydantic import Field
 
-from cases.acts import Act, Add, Reason, TakeAct
+from cases.acts import Act, Reason, TakeAct
 from cases.anchors import check_days
 from cases.certificate import BACKUPS_EXPIRE
 from cases.disposition import (
@@ -28,11 +28,11 @@ from cases.disposition import (
     check_restored,
     take_holder_act,
 )
-from cases.intake import Intake, Text
+from cases.intake import Intake, OneAgreement, Text
 from cases.kind import Kind
 from cases.state import CaseState
 from cases.values import AnchorValue, Day
-from models.errors import InvalidInput, Refused
+from models.errors import InvalidInput
 
 TERMINATED, EXPIRES, SERVICE_ENDED = "terminated", "expires", "service_ended"
 ENDS = frozenset({TERMINATED, EXPIRES, SERVICE_ENDED})
@@ -51,6 +51,8 @@ OF_THE_AGREEMENT = dict.fromkeys((TERMINATED, EXPIRES, RENEWAL_EXPECTED), RECORD
 
 class EndedAgreement(Intake):
     """An agreement that has ended, whose data is to be disposed of without a request."""
+
+    one_agreement = OneAgreement("One agreement ends at a time.", "Each end has a case of its own.")
 
     description: Text = Field(
         title="What is to be disposed of",
@@ -73,8 +75,6 @@ class EndedAgreement(Intake):
 
     def problems(self, now: datetime) -> Iterator[InvalidInput]:
         """Everything that cannot be as it is said."""
-        if len(self.agreements) > 1:
-            yield InvalidInput("One agreement ends at a time.", where="agreements", next_step="Open a case for each.")
         if self.service_ended and (problem := check_days("service_ended", self.service_ended, None, now)):
             yield problem
         yield from super().problems(now)
@@ -93,11 +93,7 @@ EndAct: TypeAlias = GoesOn | HolderAct
 
 def check(message: TakeAct, _: CaseState, now: datetime) -> None:
     """What makes an act senseless in the case of an end."""
-    match message.act:
-        case Add():
-            raise Refused("One agreement ends at a time.", next_step="Each end has a case of its own.")
-        case _:
-            check_restored(message, now)
+    check_restored(message, now)
 
 
 def take(message: TakeAct, state: CaseState) -> None:

@@ -101,6 +101,13 @@ class About(NamedTuple):
     occurrence: int = 1
 
 
+class OneAgreement(NamedTuple):
+    """Why a case of a kind touches one agreement and never a second one, and what is done instead."""
+
+    says: str
+    next_step: str
+
+
 class Intake(Frozen):
     """What opens a case. A kind's own intake adds its fields and says what they make known.
 
@@ -110,6 +117,9 @@ class Intake(Frozen):
 
     writes_to: ClassVar[Mapping[Party, str]] = {}
     """Whom the case writes to besides the sides of its agreements, each with the field that names the person."""
+
+    one_agreement: ClassVar[OneAgreement | None] = None
+    """Given where such a case is about one agreement alone: neither its opening nor an act brings in another."""
 
     title: Title = Field(
         title="Title", description="A few words by which your colleagues know it. It is not sent to anybody."
@@ -157,6 +167,8 @@ class Intake(Frozen):
                 where="agreements",
                 next_step="Choose at least one agreement, or import it first.",
             )
+        if self.one_agreement and len(self.agreements) > 1:
+            yield InvalidInput(self.one_agreement.says, where="agreements", next_step=self.one_agreement.next_step)
         for where, text in _texts(self.model_dump(mode="json", warnings=False)):
             if UNPRINTABLE.search(text):
                 yield InvalidInput("It holds a control character.", where=where, next_step="Paste it as plain text.")

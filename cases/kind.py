@@ -89,6 +89,8 @@ class Kind:
         records: the module that stores its own acts; None where it has none.
         prepares: what checks an intake against SQL and adds the dated facts that follow from it, as ``module:name``.
         touches: what says which agreements an intake touches that need not name them, as ``module:name``.
+        doubts: what finds dated facts that are hardly meant by what SQL knows, as ``module:name``: a person confirms
+            them, as those of ``usual_order``.
         keeps: what keeps more of an intake than its facts once its case is there, as ``module:name``.
         chooses: what gives the words that a field of the intake is chosen from, where clauses decide on them, as
             ``module:name``: by field, each word with what people call it.
@@ -133,6 +135,7 @@ class Kind:
     records: str | None = None
     prepares: str | None = None
     touches: str | None = None
+    doubts: str | None = None
     keeps: str | None = None
     chooses: str | None = None
 

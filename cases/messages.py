@@ -87,7 +87,8 @@ class RemindOfficer(Message):
 
     ``fraction`` of their time is over; ``last_moment`` is whether they are to leave as soon as they can. ``lapses_at``
     is when those that one person withheld leave nevertheless; None for those that nobody withheld. ``last`` is whether
-    no reminder of them follows.
+    no reminder of them follows. Where they have an internal date, ``fraction`` is of the time up to that, until it
+    ``internal_passed``, and of that up to the due instant from then on.
     """
 
     case_id: UUID
@@ -97,6 +98,8 @@ class RemindOfficer(Message):
     last_moment: bool = False
     last: bool = False
     lapses_at: datetime | None = None
+    internal_due_at: datetime | None = None
+    internal_passed: bool = False
 
 
 class AskForDecision(Message):
@@ -111,7 +114,7 @@ class AskForDecision(Message):
 
 
 class RaiseOverdue(Message):
-    """Raise every duty of a case that is overdue, or that no contact can be told of, each once."""
+    """Raise every duty of a case that is overdue, past its internal date, or that no contact can be told of, once."""
 
     case_id: UUID
 

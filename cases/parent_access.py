@@ -12,9 +12,9 @@ from typing import Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field
 
-from cases.acts import Act, Add, Clause, Reason, TakeAct
+from cases.acts import Act, Clause, Reason, TakeAct
 from cases.anchors import check_days, check_instant, earliest_of
-from cases.intake import Intake, Person, Text, person_problems
+from cases.intake import Intake, OneAgreement, Person, Text, person_problems
 from cases.kind import Kind
 from cases.state import CaseState
 from cases.values import AnchorValue, Day, Instant, KeptFile, KeptText, Line
@@ -73,6 +73,8 @@ class NotAnswered(StrEnum):
 class AccessRequest(Intake):
     """What an LEA asks for, on behalf of a parent, guardian or eligible student."""
 
+    one_agreement = OneAgreement("A request is for one agreement.", "Open a case for each agreement.")
+
     asks: Asked = Field(
         title="What is asked",
         description="To transfer is to move student-generated content to an account of the student's own.",
@@ -115,10 +117,6 @@ class AccessRequest(Intake):
                 "A deletion is a disposition: it is done once every holder of the data has confirmed it.",
                 where="asks",
                 next_step="Enter it as a disposition, with the day on which the LEA forwarded the parent's request.",
-            )
-        if len(self.agreements) > 1:
-            yield InvalidInput(
-                "A request is for one agreement.", where="agreements", next_step="Open a case for each agreement."
             )
         if problem := check_days("requested_on", self.requested_on, None, now):
             yield problem
@@ -245,8 +243,6 @@ def check(message: TakeAct, state: CaseState, now: datetime) -> None:
             raise Refused("No question is open.", next_step="Record what the LEA was asked first.")
         case RecordAnswer(answered_at=answered_at):
             _check_happened("answered_at", answered_at, state, now, LEA_ASKED)
-        case Add():
-            raise Refused("A request is for one agreement.", next_step="Open a case for each agreement.")
         case _:
             return
 

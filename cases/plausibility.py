@@ -7,10 +7,10 @@ before an act is sent may change while cases are open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Literal, assert_never
+from uuid import UUID
 
 from cases.acts import Act, Add
 from cases.anchors import AnchorMap, check_past, earliest_of
@@ -31,33 +31,42 @@ DatesGiven = Mapping[str, AnchorValue]
 
 
 @dataclass(frozen=True)
+class Dating:
+    """Dated facts as somebody gives them.
+
+    Attributes:
+        given: the facts.
+        agreements: the ids of those that they are given for.
+        clause: the one clause that the case is about, if it is about one alone.
+        case_id: the case; None where it is to be opened.
+    """
+
+    given: DatesGiven
+    agreements: Sequence[UUID]
+    clause: str | None
+    case_id: UUID | None = None
+
+
+@dataclass(frozen=True)
 class Doubt:
-    """Why a dated fact is hardly meant as it is given: ``where`` is its field, ``other`` what it should come after."""
+    """Why a dated fact is hardly meant as it is given.
+
+    Attributes:
+        where: its field.
+        name: the doubt as evidence names it, once a person has confirmed the date.
+        says: the doubt as a sentence.
+        next_step: what whoever gave it may do.
+    """
 
     where: str
-    anchor: AnchorValue
-    about: Literal["long-ago", "far-ahead", "before"]
-    other: str = ""
-
-    @property
-    def name(self) -> str:
-        """The doubt as evidence names it, once a person has confirmed the date."""
-        return " ".join(filter(None, (self.anchor.name, self.about, self.other)))
+    name: str
+    says: str
+    next_step: str = "Correct it, or confirm that it is meant."
 
     @property
     def problem(self) -> InvalidInput:
         """The doubt as a sentence at its field."""
-        dated = f"{_words(self.anchor.name).capitalize()} is dated {said(self.anchor)}"
-        match self.about:
-            case "long-ago":
-                says = f"{dated}, a year ago or more."
-            case "far-ahead":
-                says = f"{dated}, a year ahead or more."
-            case "before":
-                says = f"{dated}, before it was {_words(self.other)}."
-            case _:
-                assert_never(self.about)
-        return InvalidInput(says, where=self.where, next_step="Correct it, or confirm that it is meant.")
+        return InvalidInput(self.says, where=self.where, next_step=self.next_step)
 
 
 def dates_of_intake(intake: Intake) -> DatesGiven:
@@ -134,14 +143,19 @@ def _far_away(kind: Kind, given: DatesGiven, now: datetime) -> Iterator[Doubt]:
     for where, anchor in given.items():
         begins, ends = earliest_of(anchor), _latest_of(anchor)
         if ends and ends < now - HARDLY_MEANT:
-            yield Doubt(where, anchor, "long-ago")
+            yield Doubt(where, f"{anchor.name} long-ago", f"{_dated(anchor)}, a year ago or more.")
         if anchor.name in kind.ahead and begins and begins > now + HARDLY_MEANT:
-            yield Doubt(where, anchor, "far-ahead")
+            yield Doubt(where, f"{anchor.name} far-ahead", f"{_dated(anchor)}, a year ahead or more.")
 
 
 def _unusual(kind: Kind, given: DatesGiven, known: AnchorMap) -> Iterator[Doubt]:
     for where, earlier, later in _reversed(kind.usual_order, given, known):
-        yield Doubt(where, later, "before", earlier.name)
+        says = f"{_dated(later)}, before it was {_words(earlier.name)}."
+        yield Doubt(where, f"{later.name} before {earlier.name}", says)
+
+
+def _dated(anchor: AnchorValue) -> str:
+    return f"{_words(anchor.name).capitalize()} is dated {said(anchor)}"
 
 
 def _reversed(

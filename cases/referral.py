@@ -12,9 +12,9 @@ from typing import Annotated, ClassVar, Literal, TypeAlias, assert_never, cast
 
 from pydantic import Field, StringConstraints
 
-from cases.acts import Act, Add, Reason, SetDate, TakeAct
+from cases.acts import Act, Reason, SetDate, TakeAct
 from cases.anchors import check_days
-from cases.intake import Intake, Person
+from cases.intake import Intake, OneAgreement, Person
 from cases.kind import Kind
 from cases.state import CaseState
 from cases.values import AgreementName, AnchorValue, Day, Line
@@ -55,6 +55,10 @@ class AskedFor(StrEnum):
 class DirectRequest(Intake):
     """What a parent, guardian or student asked the provider, as they wrote it."""
 
+    one_agreement = OneAgreement(
+        "A request is referred to one LEA.", "Choose its agreement alone; later, by the act refer."
+    )
+
     writes_to: ClassVar[Mapping[Party, str]] = {Party.PARENT: "asker"}
 
     agreements: tuple[str, ...] = Field(
@@ -87,10 +91,6 @@ class DirectRequest(Intake):
 
     def problems(self, now: datetime) -> Iterator[InvalidInput]:
         """Everything that cannot be as it is said."""
-        if len(self.agreements) > 1:
-            yield InvalidInput(
-                "A request is referred to one LEA.", where="agreements", next_step="Choose its agreement alone."
-            )
         if problem := check_days("asked_directly", self.asked_directly, None, now):
             yield problem
         yield from super().problems(now)
@@ -131,8 +131,6 @@ def check(message: TakeAct, state: CaseState, _: datetime) -> None:
                 "This request is referred already.",
                 next_step="If it was to the wrong LEA, close this case while nothing was sent, and enter it again.",
             )
-        case Add():
-            raise Refused("A request is referred to one LEA.", next_step="Choose it by the act refer.")
         case SetDate(name=name) if name == FOUND:
             raise Refused("Nobody gives this date.", where="name", next_step="Choose the LEA by the act refer.")
         case _:

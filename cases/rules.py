@@ -134,6 +134,8 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
             if deputy and deputy.casefold() == responsible.casefold():
                 raise InvalidInput("This is who is responsible.", where="deputy", next_step="Choose somebody else.")
         case Add(involved_at=involved_at, reason=reason):
+            if alone := kind.intake.one_agreement:
+                raise Refused(alone.says, next_step=alone.next_step)
             if involved_at and reason is None:
                 raise InvalidInput("It is empty.", where="reason", next_step="Say why the date is another one.")
             if involved_at and (problem := check_instant("involved_at", involved_at, now)):

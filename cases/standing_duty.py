@@ -17,10 +17,11 @@ from cases.anchors import check_instant
 from cases.intake import About, ApproximateTime, Intake, Text
 from cases.kind import Kind
 from cases.state import CaseState
-from cases.values import AnchorValue, Instant, KeptFile, KeptText, Line
+from cases.values import AgreementName, AnchorValue, Instant, KeptFile, KeptText, Line
 from models.errors import InvalidInput
 
 DESCRIPTION = "description"
+TOO_OFTEN = "too_often"
 
 COUNTED_FROM = "@"
 """What stands between a clause and the fact from which it counts, in the words that name a matter."""
@@ -113,6 +114,17 @@ class CarriedOut(Act):
     done_says = "It is recorded as done, with its proof."
     act: Literal["carried-out"] = "carried-out"
     clause: Clause | None = Field(default=None, description="Needed only where several things are to be done.")
+    agreements: tuple[AgreementName, ...] = Field(
+        default=(),
+        max_length=1_000,
+        title="References of the agreements",
+        description="Those under which it was done; needed only where the case is about several.",
+    )
+    for_all: bool = Field(
+        default=False,
+        title="It was done under every agreement of the case",
+        description="In place of their references; never where each LEA has to say something itself.",
+    )
     done_at: Instant = Field(title="When it was done")
     what: KeptText = Field(title="What was done, and by whom", description="It is kept as evidence.")
     proof: KeptFile = Field(title="What proves it")
@@ -140,9 +152,11 @@ STANDING_DUTY = Kind(
     check=check,
     uses_agreement_dates=True,
     looks_ahead=True,
-    shown={DESCRIPTION: "What happened, or is planned"},
+    shown={DESCRIPTION: "What happened, or is planned", TOO_OFTEN: "Asked for more often than the terms allow"},
     workflow="workflows.standing_duty:StandingDutyWorkflow",
     records="records.standing_duty",
     prepares="records.standing_duty:prepare_intake",
+    doubts="records.standing_duty:doubts",
+    keeps="records.standing_duty:keep_opening",
     chooses="records.standing_duty:choices",
 )

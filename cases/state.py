@@ -53,7 +53,8 @@ class NoticePolicy(Message):
 class BatchPlan(Message):
     """One batch of at most 200 notices that share clause, due instant and the moment at which they leave.
 
-    ``last_moment`` is whether the due instant is the last moment and not the plan. ``released_by`` is who released it,
+    ``last_moment`` is whether the due instant is the last moment and not the plan. ``internal_due_at`` is the internal
+    date, by which officers are reminded, where there is one. ``released_by`` is who released it,
     if somebody did before the case's workflow had to begin anew. ``lapses_at`` is when one that is ``withheld`` by one
     person leaves nevertheless; None where two people decided it, or nothing is due.
     """
@@ -69,6 +70,13 @@ class BatchPlan(Message):
     released_by: str | None = None
     last_moment: bool = False
     lapses_at: datetime | None = None
+    internal_due_at: datetime | None = None
+
+    @property
+    def cohort(self) -> str:
+        """What is reminded of together: the same clause, due instant and internal date."""
+        internal = f" internal {self.internal_due_at}" if self.internal_due_at else ""
+        return f"{self.clause} {self.due_at}{internal}"
 
 
 class PutOff(Message):
@@ -110,7 +118,8 @@ class CaseSummary(Message):
 
     ``lacking_notices`` counts LEAs told without every element; ``unacknowledged`` those that have not answered;
     ``undecided`` messages of which nobody can say whether they arrived, and which wait for a person's decision;
-    ``due_instants`` are the distinct due instants of open duties, the earliest first; ``elapses_at`` is the first at
+    ``due_instants`` are the distinct due instants of open duties, the earliest first, ``internal_instants`` those of
+    their internal dates that nobody was told had passed; ``elapses_at`` is the first at
     which the passing of time itself ends a duty. ``unsettled_holders`` are those of the data from which something is
     awaited, and ``holders_at`` is when one of them is to be written to next. ``computing`` is whether something
     recorded is not yet in these figures.
@@ -123,10 +132,16 @@ class CaseSummary(Message):
     unacknowledged: int = 0
     undecided: int = 0
     due_instants: tuple[datetime, ...] = ()
+    internal_instants: tuple[datetime, ...] = ()
     elapses_at: datetime | None = None
     unsettled_holders: int = 0
     holders_at: datetime | None = None
     computing: bool = False
+
+    @property
+    def to_raise(self) -> tuple[datetime, ...]:
+        """When something is to be raised to people, unless it was: what is overdue, or past its internal date."""
+        return (*self.due_instants, *self.internal_instants)
 
 
 class OpenProposal(Message):
@@ -163,7 +178,7 @@ class CaseState(BaseModel):
         proposals: those that wait for a second person.
         holds: law-enforcement holds that last.
         reminded: how many reminders there were for each clause and due instant.
-        raised_until: up to which due instant overdue duties were raised.
+        raised_until: up to which due instant or internal date duties were raised.
         asked_again: of what was decided not to have come about, when it is looked at again.
         asked: which questions officers were written to about, each with the moment from which it is open.
         chases: when LEAs that have not acknowledged are asked again.

@@ -122,6 +122,11 @@ class RecordDecision(Act):
     ground: Annotated[Line, Field(json_schema_extra={"choice": "reasons"})] | None = Field(
         default=None, title="Its ground", description="Where it terminates: as its agreement calls the ground."
     )
+    on: Day | None = Field(
+        default=None,
+        title="From which day the termination has effect",
+        description="As the LEA said; left out, it is today.",
+    )
     particulars: KeptText = Field(title="Who said it for the LEA, when, and how")
 
 
@@ -146,6 +151,12 @@ def check(message: TakeAct, _state: CaseState, _now: datetime) -> None:
             raise InvalidInput(
                 "An LEA that does not object needs no ground.",
                 where="ground",
+                next_step="Leave it out, or choose that it terminates.",
+            )
+        case RecordDecision(answer=HeardAnswer.NO_OBJECTION, on=on) if on:
+            raise InvalidInput(
+                "An LEA that does not object ends nothing on any day.",
+                where="on",
                 next_step="Leave it out, or choose that it terminates.",
             )
         case _:
@@ -191,6 +202,7 @@ SUCCESSOR = Kind(
     workflow="workflows.successor:SuccessorWorkflow",
     records="records.successor",
     touches="records.successor:touched_agreements",
+    doubts="records.successor:doubts",
     keeps="records.successor:keep_opening",
     prepares="records.successor:prepare_intake",
 )

@@ -219,6 +219,9 @@ class Settings(BaseSettings):
 
     defaults: Defaults = Defaults()
     """The time limits that no clause gives; every duty that uses one says so."""
+    internal_due_dates: Path | None = None
+    """A YAML file that says, clause by clause, how far ahead of its due date a duty is wanted done, such as
+    ``breach.notice: 24 hours``. Reminders and lists go by that; no due date moves."""
 
     side: Literal[Party.PROVIDER, Party.LEA] = Party.PROVIDER
     """On which side of its agreements the installation stands: whose duties it keeps, and who its contacts are not."""
@@ -283,7 +286,7 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = Field(default=None, validate_default=True)
 
-    @field_validator("home", "keyring", "temporal_cli")
+    @field_validator("home", "keyring", "temporal_cli", "internal_due_dates")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Stay where the process started, whatever directory it works in later."""

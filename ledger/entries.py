@@ -217,6 +217,39 @@ class AgreementChangeTakenBack(AgreementChangeEvent):
     kind = "agreement_change_taken_back"
 
 
+class AgreementStage(Event):
+    """An agreement came to another stage of its life by the passing of time, or by what was done.
+
+    Attributes:
+        agreement_id: the agreement.
+        day: the last day until which it lasted, or that of its termination.
+    """
+
+    agreement_id: Subject[UUID]
+    day: date
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.agreement_id}:{self.day.isoformat()}:{self.at.isoformat()}"
+
+
+class AgreementEnded(AgreementStage):
+    """An agreement has ended. What protects the data that is left of it lasts until that is disposed of.
+
+    Attributes:
+        fact: how it ended, as its terms name it: it expired, or it was terminated.
+    """
+
+    kind = "agreement_ended"
+    fact: str
+
+
+class AgreementDataGone(AgreementStage):
+    """All of an agreement's data was found disposed of after its end, or two people decided that nothing need be."""
+
+    kind = "agreement_data_gone"
+
+
 # People and their sessions
 
 
@@ -492,6 +525,31 @@ class CaseOpened(CaseEvent):
         return f"case-opened:{self.case_id}"
 
 
+class FileRefused(Event):
+    """A file that somebody gave was refused, as one whose signature is broken: nothing of it is kept.
+
+    Attributes:
+        try_id: names the try, since several can fall on one instant.
+        case_kind: the kind of case that it was given for; ``kind`` in the body.
+        act: the act that it came with; left out where a case was to be opened.
+        field: the field that it was given in.
+        file_digest: its SHA-256, in hexadecimal; the file itself is not kept, so that this names no artifact.
+        says: why, as whoever gave it was told.
+    """
+
+    kind = "file_refused"
+    try_id: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
+    case_kind: Annotated[str, Field(serialization_alias="kind")]
+    act: IfAny[str | None] = None
+    field: str
+    file_digest: str
+    says: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.try_id}"
+
+
 class TermsPinned(CaseEvent):
     """A case pinned the effective terms of some agreements.
 
@@ -521,6 +579,8 @@ class DutyComputed(CaseEvent):
         due_date: the reasons: the limit, the anchor, what each document says of it. Its members stand in the body.
         status: where the duties stand by it.
         agreements: whose duties they are.
+        internal_due_at: when the installation itself wants them done, where it set that; no law.
+        internal_why: how that was counted.
     """
 
     kind = "duty_computed"
@@ -528,6 +588,8 @@ class DutyComputed(CaseEvent):
     due_date: JsonObject
     status: DutyStatus
     agreements: tuple[UUID, ...]
+    internal_due_at: IfAny[datetime | None] = None
+    internal_why: IfAny[str | None] = None
 
     @property
     def body(self) -> JsonObject:
@@ -886,6 +948,7 @@ class ReminderSent(CaseEvent):
         part: which part of their time was over.
         waiting: how many they are.
         lapses_at: when they leave nevertheless, where one person withheld them.
+        internal_due_at: up to which internal date that part was counted, where it was.
     """
 
     kind = "reminder_sent"
@@ -894,11 +957,13 @@ class ReminderSent(CaseEvent):
     part: str
     waiting: int
     lapses_at: IfAny[datetime | None] = None
+    internal_due_at: IfAny[datetime | None] = None
 
     @property
     def key(self) -> str:
         lapses = f":{self.lapses_at.isoformat()}" if self.lapses_at else ""
-        return f"reminder-sent:{self.case_id}:{self.clause}:{self.due_at.isoformat()}:{self.part}{lapses}"
+        internal = f":internal:{self.internal_due_at.isoformat()}" if self.internal_due_at else ""
+        return f"reminder-sent:{self.case_id}:{self.clause}:{self.due_at.isoformat()}:{self.part}{lapses}{internal}"
 
 
 class AcknowledgementAsked(CaseEvent):
@@ -939,6 +1004,27 @@ class DutyEscalated(CaseEvent):
     @property
     def key(self) -> str:
         return f"escalated:{self.duty_id}"
+
+
+class InternalDatePassed(CaseEvent):
+    """It was raised to people that the internal date of a duty had passed, which is still on time by its agreement.
+
+    Attributes:
+        duty_id: the duty.
+        clause: the clause that sets it.
+        internal_due_at: the internal date, a setting of the installation.
+        due_at: when the duty is due.
+    """
+
+    kind = "internal_date_passed"
+    duty_id: Subject[UUID]
+    clause: str
+    internal_due_at: datetime
+    due_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"internal-date-passed:{self.duty_id}:{self.internal_due_at.isoformat()}"
 
 
 class ContactEscalated(CaseEvent):
@@ -1088,10 +1174,12 @@ class DecisionGiven(AnswerEvent):
     Attributes:
         agreement_id: its agreement.
         ground: that on which it exercises the right, as the clause calls it.
+        on: from which day it has effect, where the LEA named one.
     """
 
     agreement_id: UUID
     ground: IfAny[str | None] = None
+    on: IfAny[date | None] = None
 
 
 class NoObjection(DecisionGiven):

@@ -19,6 +19,8 @@ class Defaults(BaseModel):
     """\"Promptly\", \"immediately\", and a notice for which no time is given."""
     disposition_days: PositiveInt = 60
     """Disposing of data where the clause gives no number."""
+    disposal_after_notice_days: PositiveInt = 120
+    """Disposing of data after the end where a clause says only how long a notice must have come before."""
     prior_notice_days: PositiveInt = 30
     """\"Reasonable prior notice\" of a disposal."""
     access_days: PositiveInt = 45

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Enum, Index, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, Column, Enum, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import SealedBytes, SealedText, UtcDateTime
@@ -84,7 +84,8 @@ class Agreement(SQLModel, table=True):
 
     It ``expires_on`` the day that was agreed on; where none was, its ``term_ends_on`` the day that its clauses give, as
     derived from them. ``renewal_expected_on`` is when the LEA gave notice that it expects to renew. It was first
-    ``entered_on`` a day; ``disposed_end_on`` is the day of the end after which all of its data was found disposed of.
+    ``entered_on`` a day; ``disposed_end_on`` is the day of the end after which all of its data was found disposed of,
+    ``noted_end_on`` that of the end of which there is evidence.
     """
 
     __tablename__ = "agreement"
@@ -102,6 +103,7 @@ class Agreement(SQLModel, table=True):
     terminated_on: date | None = None
     renewal_expected_on: date | None = None
     disposed_end_on: date | None = None
+    noted_end_on: date | None = None
     entered_on: date | None = None
     exhibit_h_note: str | None = _sealed_or_none("agreement.exhibit_h_note")
     choices: list[str] = Field(default_factory=list, sa_type=JSON)
@@ -334,29 +336,51 @@ class DueDate(SQLModel, table=True):
     body: dict[str, Any] = Field(sa_type=JSON)
 
 
-OPEN_AND_DATED = text("status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL")
+OPEN_AND_DATED = text("status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL")
 """What an open duty is that a list of cases goes by; in these words, the indices on it are used, and no other one."""
+
+TARGET = "target_at IS NOT DISTINCT FROM coalesce(internal_due_at, due_at)"
+"""What lists go by: the internal date where there is one, else the due instant.
+
+It is no generated column: SQLite reads no such one from an index alone.
+"""
+
+INTERNAL = text("status = 'running' AND internal_due_at IS NOT NULL")
+"""What a duty is that has an internal date to be met; in these words, the index on it is used."""
+
+
+NEEDED = text("status = 'running' AND needed_count > 0")
+WAITS_FOR_PEOPLE = text("duty.status = 'running' AND duty.needed_count > 0")
+"""What a running duty is that cannot be performed, since people have not given what its clause requires at once."""
 
 
 class Duty(SQLModel, table=True):
     """One dated thing that one party owes another under one clause in one case, each time it comes round.
 
     ``lacking`` is what its notice said would follow; ``waits_for`` what is required at once and missing, so that it
-    cannot be performed yet. ``performed_under`` is the approved proposal on whose word it was performed by other means;
+    cannot be performed yet: ``needed_count`` of it is for people to give, who were told so ``needed_told`` times.
+    ``performed_under`` is the approved proposal on whose word it was performed by other means;
     None where the engine performed it.
+
+    ``internal_due_at`` is when the installation itself wants it done, ``internal_why`` how that was counted: it is no
+    law, and only lists and reminders go by it. ``internal_raised_at`` is when people were last told that it had passed.
+    ``target_at`` is the first of both instants, in whose order lists are read.
     """
 
     __tablename__ = "duty"
     __table_args__ = (
-        Index("duty_case_status", "case_id", "status", "due_at"),
+        CheckConstraint(TARGET, "duty_target"),
+        Index("duty_case_status", "case_id", "status", "due_at", "target_at"),
         Index("duty_status_due", "status", "due_at", "case_id"),
+        Index("duty_needed", "due_at", "case_id", sqlite_where=NEEDED, postgresql_where=NEEDED),
         *(
             Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)
             for name, columns in (
-                ("duty_open_due", ("due_at", "case_id", "status")),
-                ("duty_open_case_due", ("case_id", "due_at", "status")),
+                ("duty_open_due", ("target_at", "case_id", "status", "due_at")),
+                ("duty_open_case_due", ("case_id", "target_at", "status", "due_at")),
             )
         ),
+        Index("duty_internal", "internal_due_at", "case_id", sqlite_where=INTERNAL, postgresql_where=INTERNAL),
     )
 
     id: UUID = Field(primary_key=True)
@@ -370,12 +394,18 @@ class Duty(SQLModel, table=True):
     status: DutyStatus = _word(DutyStatus)
     due_date_id: str = Field(foreign_key="due_date.id", index=True)
     due_at: datetime | None = _instant_or_none()
+    internal_due_at: datetime | None = _instant_or_none()
+    internal_why: str | None = None
+    internal_raised_at: datetime | None = _instant_or_none()
+    target_at: datetime | None = _instant_or_none()
     performed_at: datetime | None = _instant_or_none()
     verdict: Verdict | None = _word_or_none(Verdict)
     performed_under: UUID | None = Field(default=None, foreign_key="proposal.id")
     lacking: list[str] = Field(default_factory=list, sa_type=JSON)
     lacking_count: int = 0
     waits_for: list[str] = Field(default_factory=list, sa_type=JSON)
+    needed_count: int = 0
+    needed_told: int = 0
     escalated_at: datetime | None = _instant_or_none()
 
 
@@ -383,11 +413,12 @@ class UpcomingDuty(SQLModel, table=True):
     """The next due date of a duty that an agreement's own dates start and that no case is about yet.
 
     It is derived from agreements and terms, as often as one likes. ``reminded_days`` is how long before it people were
-    last told of it, where the passing of time performs it.
+    last told of it, where the passing of time performs it. ``internal_due_at``, ``internal_why`` and ``target_at`` are
+    those of a ``Duty``.
     """
 
     __tablename__ = "upcoming_duty"
-    __table_args__ = (Index("upcoming_duty_due", "due_at", "id"),)
+    __table_args__ = (CheckConstraint(TARGET, "upcoming_duty_target"), Index("upcoming_duty_due", "target_at", "id"))
 
     id: UUID = Field(primary_key=True)
     agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
@@ -397,6 +428,9 @@ class UpcomingDuty(SQLModel, table=True):
     performed_by: PerformedBy = _word(PerformedBy)
     due_date_id: str = Field(foreign_key="due_date.id")
     due_at: datetime = _instant()
+    internal_due_at: datetime | None = _instant_or_none()
+    internal_why: str | None = None
+    target_at: datetime = _instant()
     reminded_days: int | None = None
 
 
@@ -405,7 +439,8 @@ class Batch(SQLModel, table=True):
 
     ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
     officer was last told that it is stuck. ``due_at`` is the due instant of a cohort that performs its duties; None
-    where they were performed before, as by what a supplement adds to. ``last_safe_at`` is the last moment at which
+    where they were performed before, as by what a supplement adds to; ``internal_due_at`` is the first internal date of
+    those duties. ``last_safe_at`` is the last moment at which
     notices that are due leave and are on time: up to then one person may keep them back, ``withheld_under`` that
     decision.
     """
@@ -414,7 +449,7 @@ class Batch(SQLModel, table=True):
     # Drafts that wait are read in bulk, and from this index alone.
     __table_args__ = (
         Index("batch_status_id", "status", "id"),
-        Index("batch_drafts", "status", "released_by", "case_id", "due_at", "leaves_at", "size"),
+        Index("batch_drafts", "status", "released_by", "case_id", "due_at", "internal_due_at", "leaves_at", "size"),
     )
 
     id: UUID = Field(primary_key=True)
@@ -426,6 +461,7 @@ class Batch(SQLModel, table=True):
     size: int
     planned_at: datetime = _instant()
     due_at: datetime | None = _instant_or_none()
+    internal_due_at: datetime | None = _instant_or_none()
     leaves_at: datetime = _instant()
     last_safe_at: datetime | None = _instant_or_none()
     withheld_under: UUID | None = Field(default=None, foreign_key="withholding.id")
@@ -668,7 +704,8 @@ class HolderTask(SQLModel, table=True):
     ``contact_id`` is None for the party that owes the disposal itself, which confirms last; where that is the other
     side, which is chased, ``owing_contact_id`` is its contact, and ``directed_at`` when it was sent the directive.
 
-    It is ``awaited_since`` an instant, until ``due_at``, and was written to at the address of ``vendor_id``; ``steps``
+    It is ``awaited_since`` an instant, until ``due_at``; its reminders go by ``internal_due_at``, where there is one,
+    of which no holder outside is told. It was written to at the address of ``vendor_id``; ``steps``
     counts how far its ladder of reminders has come; ``told_due_at`` and ``stopped`` are what its holder was last told:
     by when, and whether something keeps the data. ``again_at`` is when it is written to next. Its link is known by
     the SHA-256 of its token; ``link_number`` makes each a link of its own. Its holder may not dispose of the data
@@ -692,6 +729,7 @@ class HolderTask(SQLModel, table=True):
     data: str | None = _sealed_or_none("holder_task.data")
     status: HolderStatus = _word(HolderStatus)
     due_at: datetime | None = _instant_or_none()
+    internal_due_at: datetime | None = _instant_or_none()
     awaited_since: datetime = _instant()
     asked_at: datetime | None = _instant_or_none()
     told_due_at: datetime | None = _instant_or_none()

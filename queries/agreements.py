@@ -98,6 +98,7 @@ def read_agreement(database: Database, agreement_id: UUID, rules: Rules, now: da
             follows=FOLLOWS[follows] if follows else None,
             case_id=case_of_end(session, agreement_id),
             to_open=follows is Follows.BY_HAND,
+            survives=end is not None and follows is not Follows.DONE,
             changes=tuple(AgreementChangeView.model_validate(row, from_attributes=True) for row in changes),
         )
 

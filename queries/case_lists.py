@@ -57,7 +57,7 @@ _NOT_OPEN: list[ColumnElement[str]] = [
 
 def is_open_and_dated(duty: type[Duty]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """What an open duty is that a list of cases goes by, in the words of the indices on it (``OPEN_AND_DATED``)."""
-    return col(duty.status).not_in(_NOT_OPEN), col(duty.due_at).is_not(None)
+    return col(duty.status).not_in(_NOT_OPEN), col(duty.target_at).is_not(None)
 
 
 OPEN_AND_DATED = is_open_and_dated(Duty)
@@ -161,7 +161,9 @@ class Conditions:
             found.append(Found.of(awaited))
         if "overdue" in shape:
             late = aliased(Duty, name="late")
-            each = select(late.case_id).where(*is_open_and_dated(late), col(late.due_at) < _NOW)
+            # What is overdue is past its internal date, too: that finds it in the order of the index.
+            overdue = col(late.target_at) < _NOW, col(late.due_at) < _NOW
+            each = select(late.case_id).where(*is_open_and_dated(late), *overdue)
             # With a limit, though none is so large, SQLite goes through what is due and not through every case.
             found.append(Found.of(select(each.limit(_EVERY).subquery().c.case_id), each))
         return cls(own, found)
@@ -321,7 +323,7 @@ class _Statements:
         self.in_order = [
             {after: _in_order(cases, after_dated=after) for after in (None, True, False)} for cases in wanted.ways
         ]
-        soon = [col(Duty.due_at) < _NOW] if self.only_dated else []
+        soon = [col(Duty.target_at) < _NOW] if self.only_dated else []
         self.falling_due = {after: _falling_due(wanted.of_each, soon, after_dated=after) for after in (None, True)}
         self.newest_undated = {after: _newest_undated(wanted.of_each, after_dated=after) for after in (None, False)}
 
@@ -345,18 +347,21 @@ def _in_order(cases: SelectOfScalar[UUID], *, after_dated: bool | None) -> Rows:
 def _falling_due(
     wanted: Sequence[ColumnElement[bool]], soon: Sequence[ColumnElement[bool]], *, after_dated: bool | None
 ) -> Rows:
-    """When open duties are due after a place, in which case, and when the first one of that case is."""
-    due_at, case_id = col(Duty.due_at), col(Duty.case_id)
-    later = [due_at >= _AFTER_AT, or_(due_at > _AFTER_AT, case_id > _AFTER_ID)] if after_dated is not None else []
+    """When open duties are due after a place, in which case, and when the first one of that case is.
+
+    What has an internal date stands where that is.
+    """
+    target_at, case_id = col(Duty.target_at), col(Duty.case_id)
+    later = [target_at >= _AFTER_AT, or_(target_at > _AFTER_AT, case_id > _AFTER_ID)] if after_dated is not None else []
     such = [select(Case.id).where(Case.id == Duty.case_id, *wanted).exists()] if wanted else []
-    rows = select_columns(due_at, case_id, _first_due(case_id)).where(*OPEN_AND_DATED, *later, *soon, *such)
-    return rows.order_by(due_at, case_id).limit(_LIMIT)
+    rows = select_columns(target_at, case_id, _first_due(case_id)).where(*OPEN_AND_DATED, *later, *soon, *such)
+    return rows.order_by(target_at, case_id).limit(_LIMIT)
 
 
 def _first_due(case_id: SQLColumnExpression[UUID]) -> ColumnElement[datetime | None]:
-    """When the first open and dated duty of a case is due, if it has one."""
+    """When the first open and dated duty of a case is due, by its internal date where it has one."""
     first = aliased(Duty, name="first")
-    due = select(func.min(first.due_at)).where(col(first.case_id) == case_id, *is_open_and_dated(first))
+    due = select(func.min(first.target_at)).where(col(first.case_id) == case_id, *is_open_and_dated(first))
     return due.scalar_subquery()
 
 
@@ -432,7 +437,7 @@ def _case_rows(session: Session, cases: Sequence[UUID], now: datetime) -> tuple[
     """Some of the cases as they are listed, in the order in which they are named."""
     given = {"cases": cases, "now": now}
     rows = {row.id: row._mapping for row in session.execute(_ROWS, given)}
-    none = {"open_duties": 0, "overdue_duties": 0, "next_due_at": None}
+    none = {"open_duties": 0, "overdue_duties": 0, "past_internal": 0, "next_due_at": None, "next_internal_at": None}
     duties = {case_id: dict(zip(none, row, strict=True)) for case_id, *row in session.execute(_OPEN_DUTIES, given)}
     return tuple(CaseRow(**rows[case_id], **duties.get(case_id, none)) for case_id in cases)
 
@@ -454,8 +459,17 @@ _ROWS = select_columns(
     .label("by_other_means"),
 ).where(col(Case.id).in_(_CASES))
 
+_FIRST_DUE, _FIRST_TARGET = func.min(col(Duty.due_at)), func.min(col(Duty.target_at))
+
 _OPEN_DUTIES = (
-    select_columns(col(Duty.case_id), func.count(), func.count().filter(col(Duty.due_at) < _NOW), func.min(Duty.due_at))
+    select_columns(
+        col(Duty.case_id),
+        func.count(),
+        func.count().filter(col(Duty.due_at) < _NOW),
+        func.count().filter(col(Duty.target_at) < _NOW, col(Duty.due_at) >= _NOW),
+        _FIRST_DUE,
+        func.nullif(_FIRST_TARGET, _FIRST_DUE, type_=UtcDateTime),
+    )
     .where(col(Duty.case_id).in_(_CASES), col(Duty.status).in_(OPEN_STATUSES))
     .group_by(col(Duty.case_id))
 )

@@ -51,6 +51,7 @@ from records.parties import contacts_of
 from records.scope import affected_agreements, terms_in_force
 from terms.catalogue import Catalogue
 from terms.effective import EffectiveTerms
+from terms.internal import NO_LEAD_TIMES, LeadTimes
 
 LISTED = 20
 """How many LEAs of one line are named; the others are counted."""
@@ -91,8 +92,9 @@ class ForeseenDuties(Consequence):
         duties: how many there are: one an agreement.
         due_at: when they would be due; None while no clock runs.
         due_before: when they are due as things stand, where that changes; of several instants the earliest.
+        internal_due_at: when the installation itself wants the first of them done, where it set that; no law.
         time_zone: of their LEAs.
-        overdue: whether that has passed already.
+        overdue: whether they are overdue already.
         held: whether a law-enforcement hold suspends them.
         why: the sentences that explain the due instant, of the first of them.
         reasons: how many different explanations lead to it.
@@ -109,6 +111,7 @@ class ForeseenDuties(Consequence):
     duties: int
     due_at: datetime | None
     due_before: datetime | None
+    internal_due_at: datetime | None
     time_zone: str
     overdue: bool
     held: bool
@@ -171,6 +174,7 @@ class Foresight:
     side: Party
     policy: NoticePolicy
     now: datetime
+    leads: LeadTimes = NO_LEAD_TIMES
 
     def of_intake(
         self, session: Session, kind: Kind, intake: Intake, further: Sequence[AnchorValue] = ()
@@ -198,6 +202,7 @@ class Foresight:
             calendars=school_calendars(session, agreements, terms.values(), event),
             about=intake.about(),
             brought=dates_known(session, kind, agreements, self.now),
+            leads=self.leads,
         )
         told = intake.facts().keys() | intake.documents()
         known = Known(elements_dated_by(anchors, terms) | told)
@@ -211,7 +216,7 @@ class Foresight:
         if references := act.brings_in():
             added, new = self._agreements(session, affected_agreements(session, references))
             terms = {**terms, **new}
-        matter = matter_of(session, case, terms, self.defaults, self.side, self.now)
+        matter = matter_of(session, case, terms, self.defaults, self.side, self.now, self.leads)
         anchors = _with_given(matter.anchors, given, _whose(act, added))
         state = CaseState(anchors=dict(anchors[None]))
         matter = replace(matter, anchors=anchors, awaited=kind.awaits(state))
@@ -284,6 +289,7 @@ class Foresight:
         self, line: _Line, items: Sequence[ComputedDuty], before: datetime | None, names: _Names
     ) -> ForeseenDuties:
         due = items[0].due_date
+        internal = min((item.internal for item in items if item.internal), key=lambda one: one.due_at, default=None)
         return ForeseenDuties(
             change=line.change,
             clause=line.clause,
@@ -292,10 +298,11 @@ class Foresight:
             duties=len(items),
             due_at=line.due_at,
             due_before=before,
+            internal_due_at=internal.due_at if internal else None,
             time_zone=line.time_zone,
             overdue=line.status is DutyStatus.RUNNING and line.due_at is not None and line.due_at < self.now,
             held=line.status is DutyStatus.SUSPENDED,
-            why=due.why,
+            why=(*due.why, internal.why) if internal else due.why,
             reasons=len({item.due_date_id for item in items}),
             mailed=len(items) if line.leaves_at else 0,
             leaves_at=line.leaves_at,

@@ -82,8 +82,8 @@ def duties_of(
     overdue = (col(Duty.status) == DutyStatus.RUNNING) & (col(Duty.due_at) < now)
     order = (
         case((overdue, 0), else_=1),
-        col(Duty.due_at).is_(None),
-        col(Duty.due_at),
+        col(Duty.target_at).is_(None),
+        col(Duty.target_at),
         col(Agreement.lea_name),
         col(Duty.clause),
         col(Duty.id),
@@ -144,14 +144,18 @@ def _duty_view(
     now: datetime,
 ) -> DutyView:
     reasons = read_due_date(due_date)
-    shown = ("title", "anchor", "starts_at", "due_local", "limit", "why", "flags", "trail", "terms_hash")
+    running = duty.status is DutyStatus.RUNNING
+    shown = ("title", "anchor", "starts_at", "due_local", "limit", "flags", "trail", "terms_hash")
+    overdue = is_overdue(duty.status, duty.due_at, now)
     return DutyView(
         reference=agreement.reference,
         lea_name=agreement.lea_name,
         state=agreement.state,
         form=agreement.form,
         time_zone=agreement.time_zone,
-        overdue=is_overdue(duty.status, duty.due_at, now),
+        overdue=overdue,
+        past_internal=running and not overdue and duty.internal_due_at is not None and duty.internal_due_at < now,
+        why=(*reasons.why, duty.internal_why) if duty.internal_why else reasons.why,
         suspendable=reasons.suspendable_by_law_enforcement,
         lacking=tuple(labels.get(element, element) for element in duty.lacking),
         notices=tuple(notices),
@@ -237,8 +241,15 @@ def _delivery_view(delivery: Delivery, contact: AgreementContact) -> DeliveryVie
 
 def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView, ...]:
     cohort = (col(Duty.clause), col(Duty.due_at), col(Duty.status), col(Duty.verdict))
+    internal = case((col(Duty.status) == DutyStatus.RUNNING, col(Duty.internal_due_at)))
     rows = session.execute(
-        select_columns(*cohort, func.count(), func.min(col(Duty.due_date_id)))
+        select_columns(
+            *cohort,
+            func.count(),
+            func.min(col(Duty.due_date_id)),
+            func.min(internal),
+            func.count().filter(internal < now, col(Duty.due_at) >= now),
+        )
         .where(col(Duty.case_id) == case_id)
         .group_by(*cohort)
     ).all()
@@ -248,7 +259,7 @@ def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView
     found = []
     for (clause, due_at), members in grouped(rows, lambda row: (row[0], row[1])).items():
         statuses: Counter[DutyStatus] = Counter()
-        for _, _, status, _, count, _ in members:
+        for _, _, status, _, count, *_ in members:
             statuses[status] += count
         overdue = statuses[DutyStatus.RUNNING] if due_at and due_at < now else 0
         due_date, here = due_dates[members[0][5]], batches[clause, due_at]
@@ -258,6 +269,8 @@ def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView
                 clause=clause,
                 title=due_date.title,
                 due_at=due_at,
+                internal_due_at=min((row[6] for row in members if row[6]), default=None),
+                past_internal=sum(row[7] for row in members),
                 statuses=statuses,
                 overdue=overdue,
                 late=overdue + sum(row[4] for row in members if row[3] in TOO_LATE),
@@ -269,7 +282,15 @@ def _cohorts(session: Session, case_id: UUID, now: datetime) -> tuple[CohortView
             )
         )
     return tuple(
-        sorted(found, key=lambda cohort: (not cohort.overdue, cohort.due_at is None, cohort.due_at, cohort.clause))
+        sorted(
+            found,
+            key=lambda cohort: (
+                not cohort.overdue,
+                cohort.due_at is None,
+                cohort.internal_due_at or cohort.due_at,
+                cohort.clause,
+            ),
+        )
     )
 
 

@@ -48,6 +48,7 @@ def holders_of(session: Session, case_id: UUID) -> tuple[HolderView, ...]:
                         "data",
                         "status",
                         "due_at",
+                        "internal_due_at",
                         "not_before",
                         "waits",
                         "asked_at",

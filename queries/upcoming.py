@@ -44,6 +44,8 @@ class UpcomingView(View):
 
     Attributes:
         due_at: when it is due; ``due_local`` says the same in the LEA's time zone, in words.
+        internal_due_at: when the installation itself wants it done, where it set that; ``internal_local`` in words.
+        past_internal: whether it is past its internal date, and not overdue.
         citation: document and place of the steps that set it.
         performed_by: what performs it.
         responsible: the account whose it is; None for the organisation's contact.
@@ -55,7 +57,10 @@ class UpcomingView(View):
     id: UUID
     due_at: datetime
     due_local: str
+    internal_due_at: datetime | None
+    internal_local: str | None
     overdue: bool
+    past_internal: bool
     clause: str
     title: str
     citation: str
@@ -76,7 +81,7 @@ class UpcomingView(View):
     @property
     def key(self) -> str:
         """Its place in the list, as the next page asks for it."""
-        return f"{self.due_at:%Y-%m-%dT%H:%M:%S.%fZ}~{self.id}"
+        return f"{self.internal_due_at or self.due_at:%Y-%m-%dT%H:%M:%S.%fZ}~{self.id}"
 
     @property
     def case_reference(self) -> str | None:
@@ -150,7 +155,7 @@ def _rows(session: Session, side: Party, which: Coming, now: datetime, limit: in
         .join(DueDate, col(DueDate.id) == col(Duty.due_date_id))
         .join(Case, col(Case.id) == col(Duty.case_id))
         .where(col(Duty.status) == DutyStatus.RUNNING, *_conditions(Duty, which, now))
-        .order_by(col(Duty.due_at), col(Duty.id))
+        .order_by(col(Duty.target_at), col(Duty.id))
         .limit(limit)
     )
     derived = session.exec(
@@ -159,28 +164,32 @@ def _rows(session: Session, side: Party, which: Coming, now: datetime, limit: in
         .join(DueDate, col(DueDate.id) == col(UpcomingDuty.due_date_id))
         .where(
             or_(col(UpcomingDuty.owed_by) == side, col(UpcomingDuty.performed_by) == PerformedBy.TIME),
+            # One that was just terminated, as by its LEA's link, has none, although nobody has derived that yet.
+            or_(col(Agreement.terminated_on).is_(None), col(Agreement.terminated_on) > now.date()),
             *_conditions(UpcomingDuty, which, now),
         )
-        .order_by(col(UpcomingDuty.due_at), col(UpcomingDuty.id))
+        .order_by(col(UpcomingDuty.target_at), col(UpcomingDuty.id))
         .limit(limit)
     )
     with_case: list[_Row] = [
-        (duty.due_at, duty.id, duty, agreement, due, case) for duty, agreement, due, case in of_cases if duty.due_at
+        (duty.target_at, duty.id, duty, agreement, due, case)
+        for duty, agreement, due, case in of_cases
+        if duty.target_at
     ]
-    without: list[_Row] = [(row.due_at, row.id, row, agreement, due, None) for row, agreement, due in derived]
+    without: list[_Row] = [(row.target_at, row.id, row, agreement, due, None) for row, agreement, due in derived]
     ordered = merge(with_case, without, key=lambda row: (row[0], row[1]))
     yield from (row for _, row in zip(range(limit), ordered, strict=False))
 
 
 def _conditions(of: type[Duty] | type[UpcomingDuty], which: Coming, now: datetime) -> Iterator[ColumnElement[bool]]:
-    yield col(of.due_at) <= now + timedelta(days=which.days)
+    yield col(of.target_at) <= now + timedelta(days=which.days)
     if which.agreement:
         yield col(Agreement.reference) == which.agreement
     if which.clause:
         yield col(of.clause) == which.clause
     if place := which.place():
-        due_at, key = place
-        yield or_(col(of.due_at) > due_at, and_(col(of.due_at) == due_at, col(of.id) > key))
+        at, key = place
+        yield or_(col(of.target_at) > at, and_(col(of.target_at) == at, col(of.id) > key))
 
 
 def _views(session: Session, looking: Looking, rows: Sequence[_Row], now: datetime) -> tuple[UpcomingView, ...]:
@@ -189,14 +198,19 @@ def _views(session: Session, looking: Looking, rows: Sequence[_Row], now: dateti
 
 
 def _view(looking: Looking, row: _Row, whose: Assignment | None, now: datetime) -> UpcomingView:
-    due_at, key, duty, agreement, due_date, case = row
+    _, key, duty, agreement, due_date, case = row
+    due_at, internal = duty.due_at, duty.internal_due_at
+    assert due_at, "what is coming has a due instant"
     reasons = read_due_date(due_date)
     steps = operative_steps(looking.catalogue, Place(agreement.form, agreement.state, duty.clause), reasons.trail)
     return UpcomingView(
         id=key,
         due_at=due_at,
         due_local=instant_words(due_at, agreement.time_zone),
+        internal_due_at=internal,
+        internal_local=instant_words(internal, agreement.time_zone) if internal else None,
         overdue=due_at < now,
+        past_internal=internal is not None and internal < now <= due_at,
         clause=duty.clause,
         title=reasons.title,
         citation="; ".join(f"{step.document}, {step.clause}" for step in steps),
@@ -212,7 +226,7 @@ def _view(looking: Looking, row: _Row, whose: Assignment | None, now: datetime) 
         case_id=case.id if case else None,
         case_kind=case.kind if case else None,
         says=_about_case(looking, duty, agreement, case, reasons, now),
-        why=reasons.why,
+        why=(*reasons.why, duty.internal_why) if duty.internal_why else reasons.why,
     )
 
 
@@ -229,8 +243,8 @@ def _about_case(
         return f"Case {identifiers.case_reference(case.id)} is about it."
     if duty.performed_by is PerformedBy.TIME:
         return "It comes by itself; no case is needed."
-    assert duty.due_at, "what is coming without a case has a due instant"
-    opens = max(duty.due_at - looking.lead, now)
+    assert duty.target_at, "what is coming without a case has a due instant"
+    opens = max(duty.target_at - looking.lead, now)
     by_itself = duty.clause in served_clauses(looking.catalogue)
     when = f"; one is opened by itself {_day(opens, agreement, now)}" if by_itself else ""
     # A later occurrence is counted from the due instant of the one before it.

@@ -71,7 +71,8 @@ class AgreementLifeView(View):
     """One agreement: whether it is in force, what follows from its end, and what was recorded of it, the last first.
 
     ``follows`` says what follows, in a sentence; ``case_id`` is the open case about its end. ``to_open`` is whether an
-    officer is to open one.
+    officer is to open one; ``survives`` whether it has ended and data of it is left, as far as is known, so that what
+    protects that lasts until it is disposed of.
     """
 
     id: UUID
@@ -89,6 +90,7 @@ class AgreementLifeView(View):
     follows: str | None
     case_id: UUID | None
     to_open: bool
+    survives: bool
     changes: tuple[AgreementChangeView, ...]
 
     @property
@@ -113,6 +115,8 @@ class CaseRow(View):
     """One case in the list of cases; ``troubled`` is whether the watchdog found that it does not go on.
 
     ``by_other_means`` counts what two people recorded as done by other means than the engine's, and did not take back.
+    ``next_internal_at`` is the first internal date, where one comes before ``next_due_at``; ``past_internal`` counts
+    duties that are past theirs and not overdue.
     """
 
     id: UUID
@@ -123,7 +127,9 @@ class CaseRow(View):
     agreements: int
     open_duties: int
     overdue_duties: int
+    past_internal: int
     next_due_at: datetime | None
+    next_internal_at: datetime | None
     by_other_means: int
     troubled: bool
 
@@ -213,7 +219,8 @@ class DutyView(View):
     """One duty with its due instant and why it is due then.
 
     ``by_other_means`` is set where people say that it was performed, and no notice of the engine did. ``due_local`` is
-    the due instant in the LEA's zone; ``overdue`` is computed at the moment of reading; ``suspendable`` is whether a
+    the due instant in the LEA's zone; ``overdue`` is computed at the moment of reading, as is whether it is
+    ``past_internal``, its internal date, and not overdue; ``suspendable`` is whether a
     law-enforcement hold stops its clock; ``lacking`` holds the labels of what the LEA is still to be told,
     ``waits_for`` those of what is required at once and missing, so that it cannot be performed yet;
     ``overdue_letters`` tell the other side that it is overdue, the latest first, and perform nothing.
@@ -235,6 +242,7 @@ class DutyView(View):
     starts_at: datetime | None
     due_at: datetime | None
     due_local: str | None
+    internal_due_at: datetime | None
     limit: str
     why: tuple[str, ...]
     flags: tuple[str, ...]
@@ -247,6 +255,7 @@ class DutyView(View):
     verdict: Verdict | None
     by_other_means: OtherMeansView | None
     overdue: bool
+    past_internal: bool
     suspendable: bool
     lacking: tuple[str, ...]
     notices: tuple[NoticeView, ...]
@@ -448,12 +457,15 @@ class CohortView(View):
     ``by_other_means`` counts those that people say were performed by other means than the engine's.
 
     ``waiting`` and ``withheld`` count its notices that have not left; ``leaves_at`` is when the next of those that
-    wait goes by itself.
+    wait goes by itself. ``internal_due_at`` is the first internal date of those that run, where there is one;
+    ``past_internal`` counts those that are past theirs, and not overdue.
     """
 
     clause: str
     title: str
     due_at: datetime | None
+    internal_due_at: datetime | None
+    past_internal: int
     statuses: dict[DutyStatus, int]
     late: int
     by_other_means: int
@@ -529,6 +541,7 @@ class HolderView(View):
     time_zone: str
     status: HolderStatus
     due_at: datetime | None
+    internal_due_at: datetime | None
     not_before: datetime | None
     waits: bool
     asked_at: datetime | None

@@ -7,7 +7,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeAlias, assert_never
 from uuid import UUID, uuid4, uuid5
@@ -44,12 +44,16 @@ from models import identifiers
 from models.enums import DECISIONS, EXERCISES, AnswerKind, ContactRole, DeliveryStatus, NoticeKind
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.grouping import grouped
+from models.phrases import day_words
 from models.tables import Agreement, AgreementContact, Answer, Case, DueDate, Duty, Letter, Notice
 from models.view import View
 from records.offers import Offer, carry_out, offer_of, reasons_of, unanswered, words_of
 from records.open_links import ended_links
 from records.scope import clauses_of_agreement, require_case
 from terms.clock import day_of, zone_of
+
+FURTHEST_EFFECT = timedelta(days=731)
+"""How far ahead a decision may have effect: what lies further is a mistyped year."""
 
 LONGEST_NAME = 200
 LONGEST_QUESTION = 10_000
@@ -66,7 +70,7 @@ class GivenAnswer:
     """One answer as it arrived, checked; ``actor`` is ``LEA``, or the officer who enters it for them.
 
     ``link`` is the link that it came through; it is kept only if that still opens the notice. ``ground`` is that of a
-    decision that exercises a right.
+    decision that exercises a right, ``on`` the day from which it has effect, where it is not that of the answer.
     """
 
     notice_id: UUID
@@ -77,6 +81,7 @@ class GivenAnswer:
     text: str | None = None
     link: LinkOfNotice | None = None
     ground: str | None = None
+    on: date | None = None
 
 
 class LinkedNotice(View):
@@ -217,6 +222,8 @@ def checked_decision(
     name: str = "",
     email: str = "",
     ground: str = "",
+    on: str = "",
+    now: datetime,
     attested: bool = False,
     link: LinkOfNotice | None = None,
 ) -> GivenAnswer:
@@ -235,12 +242,34 @@ def checked_decision(
     name, email = clean_line(name), clean_line(email)
     problems = [*_too_long("name", name, LONGEST_NAME), *([] if name else [_empty("name")])]
     if kind is AnswerKind.NO_OBJECTION:
-        email = ground = ""
+        email = ground = on = ""
     else:
         problems += _problems_of_exercise(offer, email, ground, attested=attested)
+    try:
+        today = day_of(now, zone_of(notice.time_zone))
+        day = effect_day(date.fromisoformat(on) if on else None, today, today)
+    except ValueError:
+        problems.append(InvalidInput("This is not a date.", where="on", next_step="Write it as 2026-03-07."))
+    except InvalidInput as error:
+        problems.append(error)
     if problems:
         raise InvalidFields(tuple(problems))
-    return GivenAnswer(notice.id, kind, actor, name, email or None, None, link, ground or None)
+    return GivenAnswer(notice.id, kind, actor, name, email or None, None, link, ground or None, day)
+
+
+def effect_day(on: date | None, first: date, today: date) -> date | None:
+    """The day from which a decision has effect; None where it is that of the answer.
+
+    Raises:
+        InvalidInput: it is before the ``first`` one that can be meant, or further ahead than can be.
+    """
+    if on and not first <= on <= today + FURTHEST_EFFECT:
+        raise InvalidInput(
+            f"It can have effect from {day_words(first)} on, and within two years.",
+            where="on",
+            next_step="Correct the day, or leave it out: then it is today.",
+        )
+    return on
 
 
 def _problems_of_exercise(offer: Offer, email: str, ground: str, *, attested: bool) -> Iterator[InvalidInput]:
@@ -357,7 +386,7 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
             case = session.get_one(Case, case_of[answer.notice_id])
             words = words_of(reasons_of(session, case), answer.ground)
             agreement = agreements[answer.notice_id]
-            carry_out(session, case.id, agreement, answer.kind, words, actor=answer.actor, now=now)
+            carry_out(session, case.id, agreement, answer.kind, words, on=answer.on, actor=answer.actor, now=now)
 
 
 def _agreements_of(session: Session, notices: Iterable[UUID]) -> dict[UUID, Agreement]:
@@ -384,7 +413,7 @@ def _event(answer: GivenAnswer, agreement: Agreement | None, said: dict[str, Any
         case AnswerKind.NO_OBJECTION | AnswerKind.TERMINATES:
             assert agreement, "a notice is given under an agreement"
             decision = NoObjection if answer.kind is AnswerKind.NO_OBJECTION else TerminationDeclared
-            return decision(**said, agreement_id=agreement.id, ground=answer.ground)
+            return decision(**said, agreement_id=agreement.id, ground=answer.ground, on=answer.on)
         case _:
             assert_never(answer.kind)
 

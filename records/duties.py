@@ -35,6 +35,7 @@ from terms.calendars import SchoolCalendar
 from terms.duties import HOLD_LIFTED, DueDuty, duties_for
 from terms.effective import EffectiveClause, EffectiveTerms
 from terms.errors import CalendarTooShort
+from terms.internal import NO_LEAD_TIMES, InternalDate, LeadTimes, internal_date
 from terms.trace import each_time_sentence
 
 
@@ -46,6 +47,7 @@ class ComputedDuty:
     due_date_id: str
     due_date: StoredDueDate
     status: DutyStatus
+    internal: InternalDate | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Matter:
         begun: the clauses under which the clock of a duty runs: one that nothing starts any more is cancelled.
         calendars: the school calendars of those agreements for which one is loaded.
         about: the one clause that it is about, with what that brings about; None where it is about the whole event.
+        leads: how far ahead of their due instants the installation wants duties done.
     """
 
     kind: Kind
@@ -83,6 +86,7 @@ class Matter:
     begun: frozenset[str] = frozenset()
     calendars: Mapping[UUID, SchoolCalendar] = field(default_factory=dict)
     about: About | None = None
+    leads: LeadTimes = NO_LEAD_TIMES
 
 
 def compute_duties(
@@ -93,12 +97,14 @@ def compute_duties(
     side: Party,
     now: datetime,
     progress: Callable[[], None] = lambda: None,
+    *,
+    leads: LeadTimes = NO_LEAD_TIMES,
 ) -> None:
     """Compute every duty of a case again and keep what changed, with the evidence of it.
 
-    ``progress`` is called now and then while the work goes on.
+    ``progress`` is called now and then while the work goes on; ``leads`` are those of the installation.
     """
-    matter = matter_of(session, case, terms, defaults, side, now)
+    matter = matter_of(session, case, terms, defaults, side, now, leads)
     computed = []
     for item in computed_duties(matter, scope_of(session, case.id)):
         computed.append(item)
@@ -189,7 +195,13 @@ def _found_out(clauses: Iterable[EffectiveClause]) -> set[str]:
 
 
 def matter_of(
-    session: Session, case: Case, terms: Mapping[str, EffectiveTerms], defaults: Defaults, side: Party, now: datetime
+    session: Session,
+    case: Case,
+    terms: Mapping[str, EffectiveTerms],
+    defaults: Defaults,
+    side: Party,
+    now: datetime,
+    leads: LeadTimes = NO_LEAD_TIMES,
 ) -> Matter:
     """What the duties of a case are computed from, as SQL knows it."""
     kind = kind_named(case.kind)
@@ -215,6 +227,7 @@ def matter_of(
         begun=_begun(session, case.id),
         calendars=school_calendars(session, agreements, terms.values(), case.event),
         about=about_of(case),
+        leads=leads,
     )
 
 
@@ -224,14 +237,15 @@ def about_of(case: Case) -> About | None:
 
 
 def chain_of(terms: EffectiveTerms, event: str, about: About | None) -> tuple[EffectiveClause, ...]:
-    """The clauses with a clock that a case may open: all of its event, or one with what it brings about in turn."""
+    """The clauses with a clock that a case may open: all of its event, or one with what goes along and follows."""
     dated = terms.dated.get(event, ())
     if about is None:
         return dated
     names = {about.clause}
     while True:
-        facts = {clause.dates for clause in dated if clause.id in names}
-        more = {clause.id for clause in dated if not facts.isdisjoint(clause.anchors)} - names
+        known = [clause for clause in dated if clause.id in names]
+        facts, along = {clause.dates for clause in known}, {other for clause in known for other in clause.along}
+        more = {clause.id for clause in dated if clause.id in along or not facts.isdisjoint(clause.anchors)} - names
         if not more:
             return tuple(clause for clause in dated if clause.id in names)
         names |= more
@@ -325,7 +339,7 @@ def _closed_occurrences(session: Session, case_id: UUID) -> dict[UUID, dict[str,
     return found
 
 
-_Computed = list[tuple[str, StoredDueDate, DutyStatus]]
+_Computed = list[tuple[str, StoredDueDate, DutyStatus, InternalDate | None]]
 
 
 class InScope(NamedTuple):
@@ -372,8 +386,8 @@ def computed_duties(matter: Matter, scope: Iterable[InScope]) -> Iterator[Comput
         key = (agreement_id if alone else None, terms_hash, zone, calendar, *own.values())
         if key not in shared:
             shared[key] = _compute_one(matter, agreement_id, terms, zone, own)
-        for due_date_id, due_date, status in shared[key]:
-            yield ComputedDuty(agreement_id, due_date_id, due_date, status)
+        for due_date_id, due_date, status, internal in shared[key]:
+            yield ComputedDuty(agreement_id, due_date_id, due_date, status, internal)
 
 
 def _compute_one(
@@ -398,7 +412,8 @@ def _compute_one(
         rounds[about.clause] = about.occurrence
     chain = {clause.id for clause in chain_of(terms, event, about)}
     found: _Computed = []
-    for duty in _duties_by_calendar(matter, terms, given, zone, rounds, matter.calendars.get(agreement_id)):
+    calendar = matter.calendars.get(agreement_id)
+    for duty in _duties_by_calendar(matter, terms, given, zone, rounds, calendar):
         status = DutyStatus(duty.status)
         if duty.clause not in chain or (duty.owed_by is not matter.side and not _is_chased(matter, duty)):
             continue
@@ -416,7 +431,9 @@ def _compute_one(
         elif duty.performed_by is PerformedBy.TIME and duty.due_at and duty.due_at <= matter.now:
             status = DutyStatus.ELAPSED
         stored = stored_due_date(duty, terms.hash, zone)
-        found.append((stored.id, stored, status))
+        runs = status is DutyStatus.RUNNING
+        internal = internal_date(duty, matter.leads, terms, zone=zone, calendar=calendar) if runs else None
+        found.append((stored.id, stored, status, internal))
     return found
 
 
@@ -482,10 +499,10 @@ def _as_dated_by(side: Party, given: dict[str, datetime | date], known: tuple[st
 
 def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty]) -> list[ComputedDuty]:
     """Insert new duties and update the open ones that changed; return both. A performed duty is never touched."""
-    kept: dict[UUID, tuple[str, DutyStatus]] = {
-        duty_id: (due_date_id, DutyStatus(status))
-        for duty_id, due_date_id, status in session.exec(
-            select(Duty.id, Duty.due_date_id, Duty.status).where(Duty.case_id == case_id)
+    kept: dict[UUID, tuple[str, DutyStatus, datetime | None]] = {
+        duty_id: (due_date_id, DutyStatus(status), internal_due_at)
+        for duty_id, due_date_id, status, internal_due_at in session.exec(
+            select(Duty.id, Duty.due_date_id, Duty.status, Duty.internal_due_at).where(Duty.case_id == case_id)
         )
     }
     new: list[dict[str, Any]] = []
@@ -496,21 +513,29 @@ def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty])
         duty_id = identifiers.duty_id(case_id, item.agreement_id, due.clause, due.occurrence)
         if item.status is DutyStatus.CANCELLED and duty_id not in kept:
             continue  # it was never owed
+        due_at = due.due_at if item.status in (DutyStatus.RUNNING, DutyStatus.ELAPSED) else None
         row = {
             "id": duty_id,
             "status": item.status,
             "due_date_id": item.due_date_id,
-            "due_at": due.due_at if item.status in (DutyStatus.RUNNING, DutyStatus.ELAPSED) else None,
+            "due_at": due_at,
+            "internal_due_at": item.internal.due_at if item.internal else None,
+            "internal_why": item.internal.why if item.internal else None,
+            "target_at": item.internal.due_at if item.internal else due_at,
         }
         before = kept.pop(duty_id, None)
         if before is None:
             new.append(row | _fixed_columns(case_id, item))
-        elif may_change(before[1], item.status) and before != (item.due_date_id, item.status):
+        elif may_change(before[1], item.status) and before != (
+            item.due_date_id,
+            item.status,
+            row["internal_due_at"],
+        ):
             moved.append(row)
         else:
             continue
         changed.append(item)
-    given_up = [duty_id for duty_id, (_, status) in kept.items() if status is DutyStatus.PENDING]
+    given_up = [duty_id for duty_id, (_, status, _) in kept.items() if status is DutyStatus.PENDING]
     if new:
         session.execute(insert(Duty), new)
     if moved:
@@ -521,8 +546,14 @@ def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty])
 
 
 def may_change(before: DutyStatus, now: DutyStatus) -> bool:
-    """Whether a duty's row follows what is computed: an open one does, and one given up that a new fact starts."""
-    return before in OPEN_STATUSES or (before is DutyStatus.CANCELLED and now is DutyStatus.RUNNING)
+    """Whether a duty's row follows what is computed: an open one does, and one given up that a new fact starts.
+
+    What the passing of time ended ends otherwise once a fact is recorded that came about before.
+    """
+    return before in OPEN_STATUSES or (before, now) in (
+        (DutyStatus.CANCELLED, DutyStatus.RUNNING),
+        (DutyStatus.ELAPSED, DutyStatus.CANCELLED),
+    )
 
 
 def _fixed_columns(case_id: UUID, item: ComputedDuty) -> dict[str, Any]:
@@ -538,13 +569,15 @@ def _fixed_columns(case_id: UUID, item: ComputedDuty) -> dict[str, Any]:
         "lacking": [],
         "lacking_count": 0,
         "waits_for": [],
+        "needed_count": 0,
+        "needed_told": 0,
     }
 
 
 def _leave_evidence(session: Session, case_id: UUID, changed: list[ComputedDuty], now: datetime) -> None:
-    cohorts: dict[tuple[str, DutyStatus], list[ComputedDuty]] = defaultdict(list)
+    cohorts: dict[tuple[str, DutyStatus, InternalDate | None], list[ComputedDuty]] = defaultdict(list)
     for item in changed:
-        cohorts[item.due_date_id, item.status].append(item)
+        cohorts[item.due_date_id, item.status, item.internal].append(item)
     append(
         session,
         *(
@@ -556,7 +589,9 @@ def _leave_evidence(session: Session, case_id: UUID, changed: list[ComputedDuty]
                 due_date=items[0].due_date.model_dump(mode="json"),
                 status=status,
                 agreements=tuple(item.agreement_id for item in items),
+                internal_due_at=internal.due_at if internal else None,
+                internal_why=internal.why if internal else None,
             )
-            for (due_date_id, status), items in cohorts.items()
+            for (due_date_id, status, internal), items in cohorts.items()
         ),
     )

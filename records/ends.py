@@ -19,6 +19,8 @@ from sqlmodel import Session, col, func, select
 from agreements.life import End, end_of
 from cases.end_of_agreement import ALL_REQUESTED, END_OF_AGREEMENT, EndedAgreement
 from ledger.actors import ENGINE
+from ledger.append import append
+from ledger.entries import AgreementDataGone, AgreementEnded
 from models import identifiers
 from models.defaults import Defaults
 from models.enums import AgreementChangeKind, CaseStatus, DutyStatus, Party, PerformedBy
@@ -85,9 +87,38 @@ def open_end(session: Session, rules: Rules, agreement_id: UUID, now: datetime) 
             return _open(session, rules, agreement, end, now)
         case Follows.DONE:
             agreement.disposed_end_on = end.day
+            append(session, AgreementDataGone(actor=ENGINE, at=now, agreement_id=agreement.id, day=end.day))
         case Follows.IN_HAND | Follows.NOTHING | Follows.BY_HAND:
             pass
     return None
+
+
+def note_ends(session: Session, now: datetime, *, limit: int) -> int:
+    """Leave evidence, once, of each agreement that has ended, at most ``limit``; return of how many.
+
+    What had ended before it was entered here is none of our time, and nothing is said of it.
+    """
+    noted, today = col(Agreement.noted_end_on), now.date() + timedelta(days=1)
+    last = func.coalesce(col(Agreement.expires_on), col(Agreement.term_ends_on))
+    unlike = and_(noted.is_distinct_from(col(Agreement.terminated_on)), noted.is_distinct_from(last))
+    rows = session.exec(
+        select(Agreement)
+        .where(or_(col(Agreement.terminated_on) <= today, last < today), or_(noted.is_(None), unlike))
+        .order_by(col(Agreement.id))
+        .limit(limit)
+    ).all()
+    ended = [(agreement, end) for agreement in rows if (end := end_of(agreement, now))]
+    for agreement, end in ended:
+        agreement.noted_end_on = end.day
+    news = [(agreement, end) for agreement, end in ended if _is_news(session, agreement, end)]
+    append(
+        session,
+        *(
+            AgreementEnded(actor=ENGINE, at=now, agreement_id=agreement.id, day=end.day, fact=end.fact)
+            for agreement, end in news
+        ),
+    )
+    return len(news)
 
 
 def follows_from(session: Session, rules: Rules, agreement: Agreement, end: End, now: datetime) -> Follows:

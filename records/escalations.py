@@ -10,9 +10,9 @@ from sqlmodel import Session, col, select
 
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.entries import ContactEscalated, DutyEscalated, UnknownEscalated
+from ledger.entries import ContactEscalated, DutyEscalated, InternalDatePassed, UnknownEscalated
 from models.enums import TOO_LATE, BatchStatus, DeliveryStatus, DutyStatus, NoticeKind
-from models.tables import Agreement, Batch, Delivery, Duty, Notice
+from models.tables import INTERNAL, Agreement, Batch, Delivery, Duty, Notice
 from records.outbox import FAILED
 from records.undecided import UNDECIDED
 
@@ -23,11 +23,13 @@ class Raised:
 
     Attributes:
         duties: the LEAs whose duties are overdue, late or undelivered.
+        internal: the LEAs whose duties are past their internal dates, and not overdue.
         contacts: the LEAs of which a contact refused a notice.
         unknown: the references of the agreements to which nobody can say whether a notice arrived.
     """
 
     duties: list[str]
+    internal: list[str]
     contacts: list[str]
     unknown: list[str]
 
@@ -66,6 +68,43 @@ def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
         overdue = bool(duty.due_at and duty.due_at < now)
         events.append(
             DutyEscalated(case_id=case_id, actor=ENGINE, at=now, duty_id=duty.id, clause=duty.clause, overdue=overdue)
+        )
+    append(session, *events)
+    return [lea for _, lea in rows]
+
+
+NOT_RAISED = col(Duty.internal_raised_at).is_(None) | (col(Duty.internal_raised_at) < col(Duty.internal_due_at))
+"""What a duty is of which nobody was told that its internal date had passed."""
+
+
+def raise_internal(session: Session, case_id: UUID, now: datetime) -> list[str]:
+    """Mark the duties of a case that run, are past their internal dates and not overdue, if not raised before.
+
+    Returns the names of their LEAs; the evidence of it is written in the same transaction.
+    """
+    rows = session.exec(
+        select(Duty, Agreement.lea_name)
+        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
+        .where(Duty.case_id == case_id, INTERNAL, NOT_RAISED, col(Duty.escalated_at).is_(None))
+        .where(col(Duty.internal_due_at) < now, col(Duty.due_at) >= now)
+        .order_by(col(Agreement.lea_name))
+    ).all()
+    events = []
+    for duty, _ in rows:
+        assert duty.internal_due_at, "only such duties are read"
+        assert duty.due_at, "an internal date lies ahead of a due instant"
+        duty.internal_raised_at = now
+        session.add(duty)
+        events.append(
+            InternalDatePassed(
+                case_id=case_id,
+                actor=ENGINE,
+                at=now,
+                duty_id=duty.id,
+                clause=duty.clause,
+                internal_due_at=duty.internal_due_at,
+                due_at=duty.due_at,
+            )
         )
     append(session, *events)
     return [lea for _, lea in rows]
@@ -134,6 +173,12 @@ def raised_since(session: Session, case_id: UUID, since: datetime) -> Raised:
         .where(Duty.case_id == case_id, col(Duty.escalated_at) >= since)
         .order_by(in_order)
     )
+    of_internal = (
+        select(Agreement.lea_name)
+        .join(Duty, col(Duty.agreement_id) == col(Agreement.id))
+        .where(Duty.case_id == case_id, col(Duty.internal_raised_at) >= since)
+        .order_by(in_order)
+    )
     of_contacts = (
         select(Agreement.lea_name, Agreement.reference, Delivery.status)
         .join(Duty, col(Duty.agreement_id) == col(Agreement.id))
@@ -145,6 +190,7 @@ def raised_since(session: Session, case_id: UUID, since: datetime) -> Raised:
     deliveries = session.exec(of_contacts).all()
     return Raised(
         duties=list(session.exec(of_duties)),
+        internal=list(session.exec(of_internal)),
         contacts=[lea for lea, _, status in deliveries if status in FAILED],
         unknown=[reference for _, reference, status in deliveries if status is DeliveryStatus.UNKNOWN],
     )

@@ -195,10 +195,10 @@ def _letter(
 
 def _share(task: HolderTask, now: datetime) -> float:
     """Which part of a holder's time is over, from 0 to 1."""
-    begins = task.asked_at or task.awaited_since
-    if task.due_at is None or task.due_at <= begins:
+    begins, ends = task.asked_at or task.awaited_since, task.internal_due_at or task.due_at
+    if ends is None or ends <= begins:
         return 1.0
-    return min((now - begins) / (task.due_at - begins), 1.0)
+    return min((now - begins) / (ends - begins), 1.0)
 
 
 class _AllLink(NamedTuple):
@@ -307,6 +307,13 @@ def _please(task: HolderTask, owing: str, by: str, others: int) -> str:
     return f"Please dispose of it, wherever it is held for you, and certify that{by}:"
 
 
+def _internal(task: HolderTask, zone: ZoneInfo) -> tuple[str, ...]:
+    """The internal date, said to our own office alone."""
+    if task.internal_due_at is None or task.contact_id or task.owing_contact_id:
+        return ()
+    return (f"Internally it is wanted by {local_instant(task.internal_due_at, zone)}, ahead of that.",)
+
+
 def _words(
     session: Session, writer: NoticeWriter, case: Case, task: HolderTask, agreement: Agreement, why: HolderMail
 ) -> tuple[str, list[str]]:
@@ -321,12 +328,14 @@ def _words(
         asked += f" That may NOT be done before {local_instant(task.not_before, zone)}, since {lea} was told so."
     please = _please(task, owing, by, len(missing(of_agreement)))
     page = f"{writer.public_url}/cases/{case.id}"
+    ours = _internal(task, zone)
     match why:
         case HolderMail.ASKED:
-            return "Please dispose of student data, and certify that", [asked, please]
+            return "Please dispose of student data, and certify that", [asked, *ours, please]
         case HolderMail.REMINDED:
             return "Reminder: please dispose of student data, and certify that", [
                 f"{asked} We asked you before, and have no certificate of yours yet.",
+                *ours,
                 please,
             ]
         case HolderMail.REFUSED:
@@ -363,6 +372,7 @@ def _words(
                 f"{lea} has directed that its student data is disposed of{by}. None of its designated contacts signed "
                 "that, so it waits for an officer. The time runs all the same, and nobody is asked to dispose of "
                 "anything before it is accepted.",
+                *ours,
                 "Please accept or refuse it:",
                 page,
             ]
@@ -373,6 +383,7 @@ def _words(
                 f"Student data of {lea} is to be disposed of{by}. These subprocessors have not confirmed that:",
                 "\n".join(names),
                 "Your own certificate comes after theirs.",
+                *ours,
                 *where,
             ]
         case HolderMail.DIRECTED:

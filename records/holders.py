@@ -94,6 +94,8 @@ def plan_holders(
         for task in tasks:
             task.due_at = _asked_until(time.due_at, granted.get(task.id), zone)
             task.not_before, task.waits = time.not_before, time.waits
+            internal = _asked_until(time.internal_due_at, granted.get(task.id), zone)
+            _go_by(task, internal if internal != task.due_at else None, policy, now)
             standing = Standing(accepted, kept, len(missing(tasks)), task.id in unsent, owed)
             mail = next_mail(task, standing, policy, now)
             task.again_at = mail.at if mail else None
@@ -102,6 +104,13 @@ def plan_holders(
                 plan[task.id] = mail
     session.flush()
     return plan
+
+
+def _go_by(task: HolderTask, internal: datetime | None, policy: NoticePolicy, now: datetime) -> None:
+    """Let a holder be reminded by another internal date; what has passed of that ladder is not said again."""
+    if task.internal_due_at != internal:
+        task.internal_due_at = internal
+        task.steps = _passed(task, task.asked_at or task.awaited_since, policy, now)
 
 
 def put_off(session: Session, tasks: Sequence[UUID], until: datetime) -> None:
@@ -113,10 +122,12 @@ def put_off(session: Session, tasks: Sequence[UUID], until: datetime) -> None:
 class Asked:
     """Until when the holders of an agreement's data are to dispose of it, and from when on they may.
 
-    ``waits`` is whether that is not known yet, since a prior notice comes first that was not given.
+    ``internal_due_at`` is when the installation itself wants that done, where it set that. ``waits`` is whether that is
+    not known yet, since a prior notice comes first that was not given.
     """
 
     due_at: datetime | None = None
+    internal_due_at: datetime | None = None
     not_before: datetime | None = None
     waits: bool = False
 
@@ -168,10 +179,17 @@ def next_mail(task: HolderTask, standing: Standing, policy: NoticePolicy, now: d
     return _on_the_ladder(HolderMail.REMINDED, task, task.asked_at, policy, now)
 
 
-def ladder(begins: datetime, due_at: datetime | None, policy: NoticePolicy) -> list[datetime]:
-    """When a holder that was asked at ``begins`` is reminded: at parts of its time, and hours before it is over."""
+def ladder(
+    begins: datetime, due_at: datetime | None, policy: NoticePolicy, internal: datetime | None = None
+) -> list[datetime]:
+    """When a holder that was asked at ``begins`` is reminded: at parts of its time, and hours before it is over.
+
+    Where there is an internal date, its time is that up to then; from then on, it is that up to the due instant.
+    """
     if due_at is None or due_at <= begins:
         return []
+    if internal:
+        return ladder(begins, internal, policy) + [step for step in ladder(begins, due_at, policy) if step > internal]
     moments = {begins + (due_at - begins) * fraction for fraction in policy.holder_fractions}
     moments |= {due_at - timedelta(hours=hours) for hours in policy.holder_hours_before}
     return sorted(moment for moment in moments if moment > begins)
@@ -179,14 +197,14 @@ def ladder(begins: datetime, due_at: datetime | None, policy: NoticePolicy) -> l
 
 def _passed(task: HolderTask, begins: datetime, policy: NoticePolicy, now: datetime) -> int:
     """How many steps of a holder's ladder have passed."""
-    return sum(moment <= now for moment in ladder(begins, task.due_at, policy))
+    return sum(moment <= now for moment in ladder(begins, task.due_at, policy, task.internal_due_at))
 
 
 def _on_the_ladder(
     why: HolderMail, task: HolderTask, begins: datetime, policy: NoticePolicy, now: datetime
 ) -> NextMail | None:
     """The next reminder; of several whose time has passed, only the last."""
-    moments = ladder(begins, task.due_at, policy)
+    moments = ladder(begins, task.due_at, policy, task.internal_due_at)
     place = max(task.steps, sum(moment <= now for moment in moments) - 1)
     return NextMail(why, moments[place], place + 1) if place < len(moments) else None
 
@@ -481,6 +499,7 @@ def _time_of(session: Session, case_id: UUID, duties: Sequence[Duty], due_dates:
     floors = [due_dates[duty.due_date_id].earliest_at for duty in duties if clauses[duty.clause].not_before]
     return Asked(
         due_at=min((duty.due_at for duty in duties if duty.due_at), default=None),
+        internal_due_at=min((duty.internal_due_at for duty in duties if duty.internal_due_at), default=None),
         not_before=max((floor for floor in floors if floor), default=None),
         waits=None in floors,
     )
@@ -527,7 +546,7 @@ def _granted(session: Session, case_id: UUID) -> dict[UUID, date]:
 
 
 def _asked_until(due_at: datetime | None, granted: date | None, zone: ZoneInfo) -> datetime | None:
-    """Until when a holder is asked: till what it was granted, where that is later than the duty is due."""
+    """Until when a holder is asked: till what it was granted, where that is later than the instant it is asked by."""
     return max(due_at, end_of_day(granted, zone)) if due_at and granted else due_at
 
 

@@ -286,3 +286,23 @@ def _fact_rows(case_id: UUID, intake: Intake, actor: str, now: datetime) -> list
         )
         for element, value in intake.facts().items()
     ]
+
+
+def keep_found(session: Session, case_id: UUID, name: str, value: str, actor: str, now: datetime) -> None:
+    """Keep what was found of a case, which its page shows, in place of what it said before."""
+    session.execute(
+        update(CaseFact)
+        .where(col(CaseFact.case_id) == case_id, col(CaseFact.element) == name, col(CaseFact.superseded_at).is_(None))
+        .values(superseded_at=now)
+    )
+    session.add(
+        CaseFact(
+            id=uuid5(case_id, f"{name}:{now.isoformat()}"),
+            case_id=case_id,
+            element=name,
+            status=FactStatus.KNOWN,
+            value=value,
+            recorded_at=now,
+            recorded_by=actor,
+        )
+    )

@@ -37,10 +37,12 @@ from models.columns import UtcDateTime
 from models.enums import AnswerKind, BatchStatus, DutyStatus
 from models.tables import (
     ANSWERED,
+    INTERNAL,
     NOT_DECIDED,
     OPEN_ANSWER,
     OPEN_PROPOSAL,
     STUCK,
+    WAITS_FOR_PEOPLE,
     AgreementContact,
     Answer,
     Batch,
@@ -59,6 +61,8 @@ from records.undecided import UNDECIDED
 from records.unraised import about_proposal
 from records.withholding import alone
 
+_NOW = bindparam("now", type_=UtcDateTime)
+
 
 class NeedKind(StrEnum):
     """The sorts of what needs people."""
@@ -66,6 +70,8 @@ class NeedKind(StrEnum):
     DRAFTS = "drafts"
     LEAVING = "leaving"
     """Drafts that go out by themselves within the next hours."""
+    PAST_INTERNAL = "past_internal"
+    """Duties that are past their internal dates, and not overdue."""
     LAPSING = "lapsing"
     """Notices that one person withheld, and that go out at their last safe moment."""
     PROPOSAL = "proposal"
@@ -82,6 +88,8 @@ class NeedKind(StrEnum):
     MAIL = "mail"
     STUCK = "stuck"
     UNDECIDED = "undecided"
+    MISSING = "missing"
+    """What a clause requires at once and nobody has given: without it nothing is drafted, and its time runs."""
 
 
 class Need(NamedTuple):
@@ -92,6 +100,7 @@ class Need(NamedTuple):
     subject: UUID | None
     until: datetime | None
     since: datetime | None
+    internal_at: datetime | None
     leaves_at: datetime | None
     number: int
     other: int
@@ -121,8 +130,8 @@ class Reader:
 class Statements:
     """What reads the needs of one sort of reader.
 
-    ``count`` takes the parameters ``name``, ``name_key`` and ``decidable`` (the names whose proposals the reader may
-    decide); ``lines`` also takes ``now``, ``first`` (how many are passed over), ``limit`` and ``most`` (their sum).
+    ``count`` takes the parameters ``now``, ``name``, ``name_key`` and ``decidable`` (the names whose proposals the
+    reader may decide); ``lines`` also takes ``first`` (how many are passed over), ``limit`` and ``most`` (their sum).
     """
 
     count: Select[Any]
@@ -151,11 +160,14 @@ def statements(reader: Reader) -> Statements | None:
 
 
 def _ordered(part: Select[Any] | CompoundSelect[Any]) -> Select[Any]:
-    """The lines of some sorts: those overdue, the longest first, then those to be done at once, then the others."""
+    """The lines of some sorts: those overdue, the longest first, then those to be done at once, then the others.
+
+    What has an internal date stands where that is.
+    """
     lines = part.subquery()
     columns = lines.c
-    urgency = case((columns.until < bindparam("now", type_=UtcDateTime), 0), (columns.until.is_(None), 1), else_=2)
-    when = func.coalesce(columns.until, columns.since)
+    urgency = case((columns.until < _NOW, 0), (columns.until.is_(None), 1), else_=2)
+    when = func.coalesce(columns.internal_at, columns.until, columns.since)
     return select_columns(lines).order_by(urgency, when, columns.kind, columns.case_id, columns.subject)
 
 
@@ -176,6 +188,7 @@ def _part(
     subject: Any = None,
     until: Any = None,
     since: Any = None,
+    internal_at: Any = None,
     leaves_at: Any = None,
     number: Any = 1,
     other: Any = 0,
@@ -192,6 +205,7 @@ def _part(
         given("subject", subject, Uuid),
         given("until", until, UtcDateTime),
         given("since", since, UtcDateTime),
+        given("internal_at", internal_at, UtcDateTime),
         given("leaves_at", leaves_at, UtcDateTime),
         given("number", literal(number) if isinstance(number, int) else number, Integer),
         given("other", literal(other) if isinstance(other, int) else other, Integer),
@@ -214,6 +228,7 @@ def _acts() -> tuple[Select[Any], ...]:
     """What needs whoever may act."""
     return (
         _drafts(),
+        _past_internal(),
         _lapsing(),
         _answers(NeedKind.QUESTIONS, AnswerKind.QUESTION),
         _answers(NeedKind.NAMED_CONTACTS, AnswerKind.OTHER_CONTACT),
@@ -224,6 +239,7 @@ def _acts() -> tuple[Select[Any], ...]:
         _mail(),
         _stuck(),
         _undecided(),
+        _missing(),
     )
 
 
@@ -234,11 +250,27 @@ def _drafts() -> Select[Any]:
             NeedKind.DRAFTS,
             col(Batch.case_id),
             until=func.min(func.coalesce(Batch.due_at, Batch.leaves_at)),
+            internal_at=func.min(Batch.internal_due_at),
             leaves_at=func.min(Batch.leaves_at),
             number=func.sum(Batch.size),
         )
         .where(col(Batch.status) == BatchStatus.WAITING, col(Batch.released_by).is_(None))
         .group_by(col(Batch.case_id))
+    )
+
+
+def _past_internal() -> Select[Any]:
+    """Duties that run, are past their internal dates and not overdue, case by case; ``number`` counts them."""
+    return (
+        _part(
+            NeedKind.PAST_INTERNAL,
+            col(Duty.case_id),
+            until=func.min(Duty.due_at),
+            internal_at=func.min(Duty.internal_due_at),
+            number=func.count(),
+        )
+        .where(INTERNAL, col(Duty.internal_due_at) < _NOW, col(Duty.due_at) >= _NOW)
+        .group_by(col(Duty.case_id))
     )
 
 
@@ -385,3 +417,12 @@ def _undecided() -> Select[Any]:
         .scalar_subquery()
     )
     return _part(NeedKind.UNDECIDED, col(Case.id), until=again, since=col(Case.opened_at)).where(NOT_DECIDED)
+
+
+def _missing() -> Select[Any]:
+    """Duties that cannot be performed, since people have not given what they require at once, case by case."""
+    return (
+        _part(NeedKind.MISSING, col(Duty.case_id), until=func.min(Duty.due_at), number=func.count())
+        .where(WAITS_FOR_PEOPLE)
+        .group_by(col(Duty.case_id))
+    )

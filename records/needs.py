@@ -30,8 +30,9 @@ class NeedView(View):
     """One thing that needs somebody, as one line.
 
     ``link`` is the path of the page on which it is done. ``until`` is when what it holds up is due, or when it is to be
-    looked at again; without it, it is to be done at once, and has been since ``since``. ``leaves_at`` is when drafts go
-    out if nobody acts. Without ``responsible``, the organisation's contact is.
+    looked at again; without it, it is to be done at once, and has been since ``since``. ``internal_at`` is the internal
+    date of what it holds up, where there is one. ``leaves_at`` is when drafts go out if nobody acts. Without
+    ``responsible``, the organisation's contact is.
     """
 
     kind: NeedKind
@@ -43,6 +44,7 @@ class NeedView(View):
     deputy: str | None
     until: datetime | None
     since: datetime | None
+    internal_at: datetime | None
     leaves_at: datetime | None
     overdue: bool
 
@@ -98,6 +100,7 @@ def needs_of(
     if asked is None:
         return (), 0
     given = {
+        "now": now,
         "name": asking.name,
         "name_key": account.name_key if account else None,
         "decidable": _decidable(session, account, asking) if account and decides else (),
@@ -105,7 +108,7 @@ def needs_of(
     total = session.execute(asked.count, given).scalar_one()
     if not total:
         return (), 0
-    part = {"now": now, "first": offset, "limit": limit, "most": offset + limit}
+    part = {"first": offset, "limit": limit, "most": offset + limit}
     rows = session.execute(asked.lines, given | part).all()
     return _shown(session, [Need(NeedKind(row[0]), *row[1:]) for row in rows], asking, now), total
 
@@ -146,6 +149,7 @@ def _view(
         deputy=able[1].name if len(able) > 1 else None,
         until=need.until,
         since=need.since,
+        internal_at=need.internal_at,
         leaves_at=need.leaves_at,
         overdue=overdue,
     )
@@ -157,6 +161,9 @@ def _says(kind: NeedKind, need: Need, of: Case | None, *, overdue: bool) -> tupl
         case NeedKind.DRAFTS | NeedKind.LEAVING:
             late = f", and {'is' if need.number == 1 else 'are'} overdue" if overdue else ""
             return f"{counted(need.number, 'notice waits', 'notices wait')} for your release{late}.", "/drafts"
+        case NeedKind.PAST_INTERNAL:
+            past = counted(need.number, "duty is", "duties are")
+            return f"{past} past the internal date, and not overdue.", "#duties"
         case NeedKind.LAPSING:
             withheld = f"{counted(need.number, 'notice is', 'notices are')} withheld by one person, which lapses."
             return f"{withheld} Release what may go; a second person can keep back the rest.", ""
@@ -194,6 +201,9 @@ def _says(kind: NeedKind, need: Need, of: Case | None, *, overdue: bool) -> tupl
             return "The clocks of this case do not run, or stand still. Its page says what to do.", ""
         case NeedKind.UNDECIDED:
             return f"Nobody has decided what this is: {_decisions(of)}. Until then, some clocks do not run.", ""
+        case NeedKind.MISSING:
+            waiting = counted(need.number, "duty waits", "duties wait")
+            return f"{waiting} for something that is required at once and nobody has given. Give it.", "#duties"
         case _:
             assert_never(kind)
 

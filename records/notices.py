@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, insert, select
 
 from agreements.due_dates import StoredDueDate, read_due_dates
+from cases.kinds import kind_named
 from cases.state import BatchPlan, NoticePolicy
 from models import identifiers
 from models.enums import (
@@ -52,6 +53,7 @@ class Cohort:
     due_at: datetime | None = None
     last_safe_at: datetime | None = None
     withheld_under: UUID | None = None
+    internal_due_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,13 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
         _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
         return
     known = known_elements(session, case_id, dated)
-    _note_what_waits(duties.values(), due_dates, known)
+    kind = kind_named(session.get_one(Case, case_id).kind)
+    by_itself = {element for element in (kind.holders_document, kind.passes_on) if element}
+    _note_what_waits(duties.values(), due_dates, known, by_itself)
     _drop(session, case_id, duties, known, dismissed=False)
     withheld = _withheld_before(session, case_id)
     _move_last_moments(session, case_id, duties, due_dates, policy, known)
+    _move_internal_dates(session, case_id, duties)
     live = _live(session, case_id)
     cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
     for duty in duties.values():
@@ -120,6 +125,7 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
                 due_date.due_at,
                 last_safe_moment(due_date, policy, now),
                 withheld.get(duty.id),
+                duty.internal_due_at,
             )
             cohorts[cohort].append(duty.id)
         elif duty.status is DutyStatus.PERFORMED and known.adds_to(duty):
@@ -159,6 +165,7 @@ def waiting_batches(session: Session, case_id: UUID) -> tuple[BatchPlan, ...]:
             released_by=batch.released_by,
             last_moment=batch.kind is NoticeKind.NOTICE and due_date.last_moment,
             lapses_at=lapse_of(batch, by_two),
+            internal_due_at=batch.internal_due_at,
         )
         for batch, due_date in ((batch, due_dates[batch.due_date_id]) for batch in batches)
     )
@@ -217,6 +224,22 @@ def _move_last_moments(
         due_date = due_dates[batch.due_date_id]
         complete = all(known.tells_all(duty.agreement_id, due_date) for duty in of_batch)
         batch.leaves_at = leaving_moment(due_date, policy, batch.planned_at, complete=complete)
+        session.add(batch)
+
+
+def _move_internal_dates(session: Session, case_id: UUID, duties: Mapping[UUID, Duty]) -> None:
+    """Let drafts that stand be reminded of by the internal dates that their duties have now.
+
+    Such a date is no reason to draft anew: what was read of a draft, and when it leaves, stay.
+    """
+    batches: dict[UUID, Batch] = {}
+    dates: dict[UUID, set[datetime]] = defaultdict(set)
+    for notice, batch in _not_sent(session, case_id):
+        batches[batch.id] = batch
+        if batch.kind is NoticeKind.NOTICE and (internal := duties[notice.duty_id].internal_due_at):
+            dates[batch.id].add(internal)
+    for batch_id, batch in batches.items():
+        batch.internal_due_at = min(dates[batch_id], default=None)
         session.add(batch)
 
 
@@ -336,16 +359,20 @@ def _needs_notice(duty: Duty) -> bool:
     return duty.status is DutyStatus.RUNNING and duty.performed_by is PerformedBy.NOTICE and not duty.waits_for
 
 
-def _note_what_waits(duties: Iterable[Duty], due_dates: Mapping[str, StoredDueDate], known: Known) -> None:
+def _note_what_waits(
+    duties: Iterable[Duty], due_dates: Mapping[str, StoredDueDate], known: Known, by_itself: Set[str]
+) -> None:
     """Keep on each open duty what its clause requires at once and nobody knows: until then it cannot be performed.
 
-    A clause whose notice goes with what is known (``incomplete: goes``) waits for nothing.
+    People are asked for it, save for what the case writes ``by_itself``. A clause whose notice goes with what is known
+    (``incomplete: goes``) waits for nothing.
     """
     for duty in duties:
         is_open = duty.status in OPEN_STATUSES
         missing = known.missing_at_once(duty.agreement_id, due_dates[duty.due_date_id]) if is_open else []
         if missing != duty.waits_for:
             duty.waits_for = missing
+            duty.needed_count, duty.needed_told = len(set(missing) - by_itself), 0
 
 
 def _dismissals(
@@ -397,6 +424,7 @@ def _plan_batch(
             size=len(duties),
             planned_at=now,
             due_at=cohort.due_at,
+            internal_due_at=cohort.internal_due_at,
             leaves_at=cohort.leaves_at,
             last_safe_at=cohort.last_safe_at,
             withheld_under=cohort.withheld_under,

@@ -27,7 +27,7 @@ class Opening:
 
     Attributes:
         side: the installation's: what others owe is theirs to do.
-        lead: how long before its due instant one is opened.
+        lead: how long before its due instant one is opened, or before its internal date where it has one.
         digest: names an intake by its content.
     """
 
@@ -73,11 +73,11 @@ def _due_soon(
         select(UpcomingDuty, Agreement)
         .join(Agreement, col(Agreement.id) == col(UpcomingDuty.agreement_id))
         .where(
-            col(UpcomingDuty.due_at) <= derivation.now + opening.lead,
+            col(UpcomingDuty.target_at) <= derivation.now + opening.lead,
             UpcomingDuty.owed_by == opening.side,
             UpcomingDuty.performed_by != PerformedBy.TIME,
             col(UpcomingDuty.clause).in_(served_clauses(derivation.catalogue)),
         )
-        .order_by(col(UpcomingDuty.due_at), col(UpcomingDuty.id))
+        .order_by(col(UpcomingDuty.target_at), col(UpcomingDuty.id))
         .limit(limit)
     ).all()

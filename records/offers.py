@@ -6,7 +6,7 @@ Which notices do, with which words, is data of the clauses.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, not_, or_
@@ -79,11 +79,19 @@ def unanswered() -> ColumnElement[bool]:
 
 
 def carry_out(
-    session: Session, case_id: UUID, agreement: Agreement, kind: AnswerKind, words: str, *, actor: str, now: datetime
+    session: Session,
+    case_id: UUID,
+    agreement: Agreement,
+    kind: AnswerKind,
+    words: str,
+    *,
+    on: date | None,
+    actor: str,
+    now: datetime,
 ) -> None:
     """Do what an LEA's decision brings about; one that did before, or brings about nothing, changes nothing.
 
-    ``words`` are those of its ground.
+    ``words`` are those of its ground, ``on`` the day that it named, if it did.
     """
     if kind is not AnswerKind.TERMINATES or agreement.terminated_on:
         return
@@ -91,7 +99,7 @@ def carry_out(
     record_termination(
         session,
         agreement.id,
-        on=max(today, agreement.executed_on),
+        on=max(on or today, agreement.executed_on),
         by=EndedBy.LEA,
         reason=f"Its answer to the notice of case {identifiers.case_reference(case_id)}: {words}",
         actor=actor,

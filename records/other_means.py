@@ -147,6 +147,7 @@ def undo(session: Session, proposal_id: UUID, case_id: UUID, reason: str, *, act
     for duty in duties:
         # A hold that lasts suspends it again when duties are computed, which follows at once.
         duty.status, duty.due_at = DutyStatus.RUNNING, due_dates[duty.due_date_id].due_at
+        duty.target_at = duty.internal_due_at or duty.due_at
         duty.performed_at = duty.verdict = duty.performed_under = duty.escalated_at = None
         session.add(duty)
     _give_up_notices(session, [duty.id for duty in duties])

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from uuid import UUID
 
 from sqlmodel import Session, col, delete
 
 from agreements.terms import agreements_knowing
 from cases.acts import Act, Add, Done, Propose, Release
+from cases.intake import Intake
+from cases.kind import Kind
 from cases.values import AgreementName, Kept, KeptFile, KeptReferences
+from ledger.append import append
 from ledger.artifacts import is_kept, store
-from models.errors import InvalidInput
+from ledger.entries import FileRefused
+from models.errors import InvalidFields, InvalidInput
 from models.tables import Artifact, Case, CaseAgreement
 from records.acts import kept_in
 from records.file_types import type_of
@@ -82,6 +87,38 @@ def let_go(session: Session, act: Act) -> None:
     """Remove what was kept of an act that was refused, unless something recorded points to it."""
     names = [kept.sha256 for kept in kept_in(act)]
     session.execute(delete(Artifact).where(col(Artifact.sha256).in_(names), col(Artifact.claimed).is_(False)))
+
+
+def note_refused_files(
+    session: Session,
+    kind: Kind,
+    given: Intake | Act,
+    error: InvalidInput,
+    *,
+    actor: str,
+    now: datetime,
+    case: UUID | None,
+) -> None:
+    """Leave evidence of each file in what was given that an error is about; the file itself is not kept."""
+    problems = error.problems if isinstance(error, InvalidFields) else (error,)
+    files = {name: value for name in type(given).model_fields if isinstance(value := getattr(given, name), KeptFile)}
+    append(
+        session,
+        *(
+            FileRefused(
+                case_id=case,
+                actor=actor,
+                at=now,
+                case_kind=kind.name,
+                act=given.act_name() if isinstance(given, Act) else None,
+                field=problem.where,
+                file_digest=files[problem.where].sha256,
+                says=problem.message,
+            )
+            for problem in problems
+            if problem.where in files
+        ),
+    )
 
 
 def _agreements_in(act: Act) -> Iterator[tuple[str, AgreementName]]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import assert_never, cast
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import rfc8785
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select
 
+from agreements.life import last_day
 from cases.intake import Intake
+from cases.plausibility import Dating, Doubt
 from cases.successor import (
     ASSURANCE,
+    CLOSING,
     LEFT_OUT,
     SIGNATURE,
     AddAssurance,
@@ -26,22 +29,31 @@ from cases.values import AnchorValue, KeptFile
 from ledger.append import append
 from ledger.artifacts import fetch, store
 from ledger.entries import JsonObject, SignaturesExamined
-from models.enums import AnswerKind, FactStatus, Party, SignatureIntegrity
+from models.enums import AnswerKind, Party, SignatureIntegrity
 from models.errors import InvalidFields, InvalidInput, Refused
+from models.identifiers import agreement_id
 from models.phrases import counted, day_words, instant_words
-from models.tables import Agreement, Answer, Case, CaseFact, Duty, Notice
+from models.tables import Agreement, Answer, Case, Duty, Notice
 from records.acts import Recording, dismiss
-from records.answers import GivenAnswer, record_answers
+from records.anchors import current_anchors
+from records.answers import GivenAnswer, effect_day, record_answers
 from records.documents import keep_for_all
 from records.file_types import PDF
-from records.intake import Touched
+from records.intake import Touched, keep_found
 from records.offers import offer_of
 from records.scope import clauses_of_agreement
 from records.signatures import Signatures, read_signatures
 from records.uploads import kept_file
+from terms.clock import day_of, zone_of
 
 ASSURANCE_FIELD = "assurance"
 """The field of report and act that holds the assurance."""
+
+NOT_IN_FORCE = (
+    "Correct the day; or confirm that it is meant, and propose for them that no notice is required, since they were "
+    "not in force."
+)
+ADD_THEM = "Correct the day; or confirm that it is meant, and add them to the case, so that their LEAs are told."
 
 NAMED = 5
 """How many agreements a sentence names; the others are counted."""
@@ -87,7 +99,7 @@ def touched_agreements(session: Session, intake: Intake, now: datetime) -> Touch
 
 
 def _ended_before(agreement: Agreement, day: date) -> bool:
-    ended = min(filter(None, (agreement.terminated_on, agreement.expires_on)), default=None)
+    ended = min(filter(None, (agreement.terminated_on, last_day(agreement))), default=None)
     return ended is not None and ended < day
 
 
@@ -118,12 +130,44 @@ def _check_named(session: Session, references: Sequence[str], closing: date, by:
         raise InvalidFields(tuple(problems))
 
 
+def doubts(session: Session, dating: Dating, now: datetime) -> Iterator[Doubt]:
+    """Ask where the closing is corrected to a day on which other agreements were in force than those of its case.
+
+    What an intake says of it is looked at where its agreements are found.
+    """
+    for where, anchor in dating.given.items():
+        if dating.case_id and anchor.name == CLOSING and anchor.first_day:
+            before = current_anchors(session, dating.case_id)[CLOSING].first_day
+            yield from _doubts_of_closing(session, dating, where, anchor.first_day, before or anchor.first_day, now)
+
+
+def _doubts_of_closing(
+    session: Session, dating: Dating, where: str, closing: date, before: date, now: datetime
+) -> Iterator[Doubt]:
+    on_file = session.exec(select(Agreement).order_by(col(Agreement.reference))).all()
+    here, today = set(dating.agreements), now.date()
+
+    def in_force(row: Agreement, day: date) -> bool:
+        return row.executed_on <= day and not _ended_before(row, min(day, today))
+
+    strange = [row.reference for row in on_file if row.id in here and not in_force(row, closing)]
+    if strange:
+        says = f"Not in force on {day_words(closing)}, and in the case: {_named(strange)}"
+        yield Doubt(where, f"{CLOSING} not-in-force", says, NOT_IN_FORCE)
+    missing = [row.reference for row in on_file if in_force(row, closing) and not in_force(row, before)]
+    if missing := [reference for reference in missing if agreement_id(reference) not in here]:
+        says = f"In force on {day_words(closing)}, and not in the case: {_named(missing)}"
+        yield Doubt(where, f"{CLOSING} not-in-the-case", says, ADD_THEM)
+
+
 def _left_out(references: Sequence[str], why: str) -> Iterable[str]:
     if references:
-        more = f" and {len(references) - NAMED:,} more" if len(references) > NAMED else ""
-        yield f"{counted(len(references), 'agreement that', 'agreements that')} {why}: " + (
-            f"{', '.join(references[:NAMED])}{more}."
-        )
+        yield f"{counted(len(references), 'agreement that', 'agreements that')} {why}: {_named(references)}"
+
+
+def _named(references: Sequence[str]) -> str:
+    more = f" and {len(references) - NAMED:,} more" if len(references) > NAMED else ""
+    return f"{', '.join(references[:NAMED])}{more}."
 
 
 def prepare_intake(session: Session, intake: Intake, _now: datetime, _side: Party) -> tuple[AnchorValue, ...]:
@@ -145,7 +189,7 @@ def keep_opening(session: Session, case: Case, intake: Intake, actor: str, now: 
     """Keep the assurance that came with a report, and which agreements it leaves out."""
     report = cast(SuccessorReport, intake)
     if left_out := touched_agreements(session, intake, now).left_out:
-        _keep_fact(session, case.id, LEFT_OUT, "\n".join(left_out), actor, now)
+        keep_found(session, case.id, LEFT_OUT, "\n".join(left_out), actor, now)
     if report.assurance:
         _keep_assurance(session, case.id, report.assurance, report.signed_by, actor, now)
 
@@ -200,7 +244,7 @@ def _keep_assurance(
             found_sha256=store(session, rfc8785.dumps(said), "application/json", now),
         ),
     )
-    _keep_fact(session, case_id, SIGNATURE, _in_words(found, signed_by, actor), actor, now)
+    keep_found(session, case_id, SIGNATURE, _in_words(found, signed_by, actor), actor, now)
     return found.integrity
 
 
@@ -214,26 +258,6 @@ def _in_words(found: Signatures, signed_by: str | None, actor: str) -> str:
         for each in found.signatures
     ]
     return "\n".join([*signers, _FOUND[found.integrity], _TRUST, *attested])
-
-
-def _keep_fact(session: Session, case_id: UUID, name: str, value: str, actor: str, now: datetime) -> None:
-    """Keep what a page shows of a case, in place of what it said before."""
-    session.execute(
-        update(CaseFact)
-        .where(col(CaseFact.case_id) == case_id, col(CaseFact.element) == name, col(CaseFact.superseded_at).is_(None))
-        .values(superseded_at=now)
-    )
-    session.add(
-        CaseFact(
-            id=uuid5(case_id, f"{name}:{now.isoformat()}"),
-            case_id=case_id,
-            element=name,
-            status=FactStatus.KNOWN,
-            value=value,
-            recorded_at=now,
-            recorded_by=actor,
-        )
-    )
 
 
 def record_act(recording: Recording) -> JsonObject:
@@ -280,12 +304,15 @@ def _record_answer(recording: Recording, act: RecordDecision) -> JsonObject:
     given = session.exec(select(Answer.kind).where(Answer.notice_id == notice.id)).all()
     if kind in given or AnswerKind.TERMINATES in given:
         raise Refused("This LEA has answered so already.", where="agreement", next_step="There is nothing to record.")
+    zone = zone_of(session.get_one(Agreement, act.agreement.id).time_zone)
+    on = effect_day(act.on, day_of(notice.given_at or recording.at, zone), day_of(recording.at, zone))
     heard = GivenAnswer(
         notice.id,
         kind,
         recording.actor,
         text=fetch(session, act.particulars.sha256).decode(),
         ground=act.ground,
+        on=on,
     )
     record_answers(session, [heard], b"", recording.at)
     return {"notice": str(notice.id)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func
@@ -9,7 +10,8 @@ from sqlmodel import Session, col, select
 
 from cases.state import CaseSummary
 from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, PerformedBy
-from models.tables import Batch, Duty, Notice
+from models.tables import INTERNAL, Batch, Duty, Notice
+from records.escalations import NOT_RAISED
 from records.holders import unsettled_holders
 from records.offers import unanswered
 from records.undecided import undecided_of_case
@@ -42,6 +44,7 @@ def summarise(session: Session, case_id: UUID) -> CaseSummary:
         unacknowledged=_count(session, Notice, *notices, given, unanswered()),
         undecided=undecided_of_case(session, case_id),
         due_instants=tuple(sorted(due)),
+        internal_instants=_internal_instants(session, case_id),
         elapses_at=session.exec(
             select(func.min(Duty.due_at)).where(
                 in_case, Duty.status == DutyStatus.RUNNING, Duty.performed_by == PerformedBy.TIME
@@ -50,6 +53,11 @@ def summarise(session: Session, case_id: UUID) -> CaseSummary:
         unsettled_holders=holders,
         holders_at=holders_at,
     )
+
+
+def _internal_instants(session: Session, case_id: UUID) -> tuple[datetime, ...]:
+    found = session.exec(select(Duty.internal_due_at).where(Duty.case_id == case_id, INTERNAL, NOT_RAISED).distinct())
+    return tuple(sorted(instant for instant in found if instant))
 
 
 def _count(session: Session, table: type[Duty] | type[Notice], *where: ColumnElement[bool] | bool) -> int:

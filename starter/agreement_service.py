@@ -82,7 +82,8 @@ class AgreementService:
             made = open_end(session, end_rules(self._resources), agreement_id, now)
             ended = end_of(session.get_one(Agreement, agreement_id), now) is not None
             session.flush()
-            derivation = Derivation(self._resources.catalogue, self._resources.settings.defaults, now)
+            resources = self._resources
+            derivation = Derivation(resources.catalogue, resources.settings.defaults, now, resources.leads)
             derive_upcoming(session, derivation, [agreement_id])
         return made or before, made is not None, ended
 

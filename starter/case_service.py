@@ -2,13 +2,14 @@
 
 An act is checked for what only SQL knows and sent to its case's workflow as the update of its name; the workflow
 records it before it believes it. A refusal leaves nothing behind, wherever it comes from: what a person gave with the
-act is let go of again.
+act is let go of again. Only of a file that is refused there is evidence, with its SHA-256 and the reason.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -16,7 +17,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from pydantic import TypeAdapter, ValidationError
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 from temporalio.client import (
     WorkflowHandle,
     WorkflowQueryFailedError,
@@ -34,23 +35,23 @@ from cases.intake import Intake, check_intake
 from cases.kind import Kind
 from cases.kinds import KINDS, kind_named
 from cases.messages import RecordAct
-from cases.plausibility import Doubt, check_order, dates_of_act, dates_of_intake, doubts, order_problems, require_meant
+from cases.plausibility import Doubt, dates_of_act, require_meant
 from cases.rules import check
 from cases.state import CaseSummary
 from cases.values import Actor
 from config.logging import get_logger
 from models import identifiers
 from models.enums import Authentication
-from models.errors import DuenoticeError, InvalidFields, InvalidInput, Refused, Unavailable
+from models.errors import DuenoticeError, InvalidInput, Refused, Unavailable
 from models.tables import Case, CaseAct
 from queries.consequences import Consequences, Foresight
+from queries.doubts import doubts_of_act, doubts_of_intake
 from queries.drafts import check_read
 from queries.previews import LetterPreview, preview_overdue
 from records.acts import record_act
-from records.anchors import anchors_by_agreement
 from records.intake import keep_intake, prepare
 from records.keeping import disposals_kept_back
-from records.preparing import complete, keep, let_go
+from records.preparing import complete, keep, let_go, note_refused_files
 from records.restore import known_state
 from records.scope import require_case
 from records.summary import summarise
@@ -133,35 +134,37 @@ class CaseService:
         now = self.clock()
         check_intake(intake, now)
         check_actor(actor)
-        meant = require_meant(doubts_of_intake(kind, intake, now), confirmed=dates_confirmed)
-        digest = digest_of(self.resources, intake)
-        case_id, existed = await asyncio.to_thread(
-            self._keep_intake, kind, intake, digest, actor, authenticated, now, meant, from_outside
-        )
+        async with self._noting_refused_files(kind, intake, actor):
+            case_id, existed = await asyncio.to_thread(
+                self._keep_intake, kind, intake, actor, authenticated, now, dates_confirmed, from_outside
+            )
         opened = OpenedCase(case_id, existed, await self.start(case_id))
         for disposal in await asyncio.to_thread(self._kept_back, case_id):
             await self.look_again(disposal)
         return opened
 
-    async def check_opening(self, kind: Kind, intake: Intake) -> Checked:
-        """What would follow if a case were opened now; nothing is written.
+    async def check_opening(self, kind: Kind, intake: Intake, *, actor: str) -> Checked:
+        """What would follow if a case were opened now; nothing is written but that a file was refused.
 
         Raises:
             InvalidFields: it cannot be acted on; each problem names its field.
         """
         now = self.clock()
         check_intake(intake, now)
-        doubtful = doubts_of_intake(kind, intake, now)
         case_id = identifiers.case_id(kind.name, digest_of(self.resources, intake))
 
         side = self.resources.settings.side
 
-        def foresee() -> Consequences:
+        def foresee() -> Checked:
             with self._database.reading() as session:
-                further = () if session.get(Case, case_id) else prepare(session, kind, intake, now, side)
-                return foresight(self.resources, now).of_intake(session, kind, intake, further)
+                known = session.get(Case, case_id) is not None
+                doubtful = doubts_of_intake(session, kind, intake, now, known=known)
+                further = () if known else prepare(session, kind, intake, now, side)
+                foreseen = foresight(self.resources, now).of_intake(session, kind, intake, further)
+                return Checked(foreseen, tuple(doubt.problem for doubt in doubtful))
 
-        return Checked(await asyncio.to_thread(foresee), tuple(doubt.problem for doubt in doubtful))
+        async with self._noting_refused_files(kind, intake, actor):
+            return await asyncio.to_thread(foresee)
 
     async def check_act(self, case_id: UUID, act: Act, *, actor: str) -> Checked:
         """What would follow if an act were done in a case now; nothing is written.
@@ -204,10 +207,11 @@ class CaseService:
             await asyncio.to_thread(self._record, kind, case_id, message)
             await self._see_to_mail(act)
         elif not known:
-            completed, doubtful = await asyncio.to_thread(self._complete, case_id, act)
-            meant = require_meant(doubtful, confirmed=dates_confirmed)
-            message = message.model_copy(update={"act": completed, "dates_confirmed": meant})
-            await self._send(kind, case_id, message)
+            async with self._noting_refused_files(kind, act, actor, case_id):
+                completed, doubtful = await asyncio.to_thread(self._complete, case_id, act)
+                meant = require_meant(doubtful, confirmed=dates_confirmed)
+                message = message.model_copy(update={"act": completed, "dates_confirmed": meant})
+                await self._send(kind, case_id, message)
         summary = await (
             self._summary(kind, case_id, until)
             if act.keeps_clocks
@@ -263,6 +267,22 @@ class CaseService:
         except DuenoticeError as error:
             _log.warning("letters not sent", code=error.code)
 
+    @asynccontextmanager
+    async def _noting_refused_files(
+        self, kind: Kind, given: Intake | Act, actor: str, case_id: UUID | None = None
+    ) -> AsyncIterator[None]:
+        """Leave evidence of a file that is refused in what follows, in a transaction of its own."""
+
+        def note(error: InvalidInput) -> None:
+            with self._database.writing() as session:
+                note_refused_files(session, kind, given, error, actor=actor, now=self.clock(), case=case_id)
+
+        try:
+            yield
+        except InvalidInput as error:
+            await asyncio.to_thread(note, error)
+            raise
+
     async def _send(self, kind: Kind, case_id: UUID, message: TakeAct) -> None:
         handle = self._handle(kind, case_id)
         try:
@@ -310,7 +330,7 @@ class CaseService:
             if isinstance(completed, Release):
                 writer = notice_writer(self.resources.settings, self.resources.keyring)
                 check_read(session, writer, case_id, completed, now)
-            return completed, _doubts_of_act(session, case, act, now)
+            return completed, doubts_of_act(session, case, act, now)
 
     def _check_act(self, case_id: UUID, act: Act, actor: str) -> Checked:
         now = self.clock()
@@ -321,7 +341,7 @@ class CaseService:
             completed = complete(session, case, act)
             state = known_state(session, case, notice_policy(self.resources.settings))
             check(kind, TakeAct(act=completed, actor=actor, act_id=uuid4()), state, now)
-            doubtful = _doubts_of_act(session, case, completed, now)
+            doubtful = doubts_of_act(session, case, completed, now)
             foreseen = foresight(self.resources, now).of_act(session, case, completed, dates_of_act(kind, completed))
             letter = self._letter(session, case_id, completed, now)
         return Checked(foreseen, tuple(doubt.problem for doubt in doubtful), letter)
@@ -355,14 +375,17 @@ class CaseService:
         self,
         kind: Kind,
         intake: Intake,
-        digest: str,
         actor: str,
         authenticated: Authentication | None,
         now: datetime,
-        meant: tuple[str, ...],
+        dates_confirmed: bool,
         from_outside: bool,
     ) -> tuple[UUID, bool]:
+        digest = digest_of(self.resources, intake)
         with self._database.writing() as session:
+            known = session.get(Case, identifiers.case_id(kind.name, digest)) is not None
+            doubtful = doubts_of_intake(session, kind, intake, now, known=known)
+            meant = require_meant(doubtful, confirmed=dates_confirmed)
             return keep_intake(
                 session,
                 kind,
@@ -395,32 +418,14 @@ class CaseService:
 def foresight(resources: Resources, now: datetime) -> Foresight:
     """What foresees in this installation what would follow at an instant."""
     settings = resources.settings
-    return Foresight(resources.catalogue, settings.defaults, settings.side, notice_policy(settings), now)
+    return Foresight(
+        resources.catalogue, settings.defaults, settings.side, notice_policy(settings), now, resources.leads
+    )
 
 
 def digest_of(resources: Resources, intake: Intake) -> str:
     """What names an intake in this installation, by its content."""
     return intake_namer(resources.keyring)(intake)
-
-
-def doubts_of_intake(kind: Kind, intake: Intake, now: datetime) -> tuple[Doubt, ...]:
-    """Which dates of an intake are hardly meant; refuse those that cannot be true together."""
-    given = dates_of_intake(intake)
-    if problems := tuple(order_problems(kind, given, {}, now)):
-        raise InvalidFields(problems)
-    return doubts(kind, given, {}, now)
-
-
-def _doubts_of_act(session: Session, case: Case, act: Act, now: datetime) -> tuple[Doubt, ...]:
-    """Which dates of an act are hardly meant; refuse those that cannot be true with what the case knows."""
-    kind = kind_named(case.kind)
-    given = dates_of_act(kind, act)
-    if not given:
-        return ()
-    known, agreement = anchors_by_agreement(session, case.id), getattr(act, "agreement", None)
-    of_it = {**known[None], **(known.get(agreement.id, {}) if agreement else {})}
-    check_order(kind, given, of_it, now)
-    return doubts(kind, given, of_it, now)
 
 
 def _check_known(kind: Kind, act: Act) -> None:
@@ -458,7 +463,10 @@ def _refusal(cause: BaseException | None) -> DuenoticeError:
 
 
 def _closed(case_id: UUID) -> DuenoticeError:
-    return Refused(f"Case {case_id} is closed or not yet started, so nothing can be done in it.")
+    return Refused(
+        f"Case {case_id} is closed or not yet started, so nothing can be done in it.",
+        next_step="What comes after its end is a matter of its own: open a case for it.",
+    )
 
 
 def _unreachable(error: RPCError, case_id: UUID) -> DuenoticeError:

@@ -25,9 +25,10 @@ from models.errors import DoubtfulDates, DuenoticeError, InvalidFields, InvalidI
 from models.grouping import parts
 from models.tables import Case
 from queries.consequences import Foresight
+from queries.doubts import doubts_of_intake
 from records.intake import GivenIntake, keep_intakes, prepare
 from records.intake_files import IntakeFile, IntakeRow, in_row, place
-from starter.case_service import check_actor, digest_of, doubts_of_intake, foresight
+from starter.case_service import check_actor, digest_of, foresight
 from starter.resources import Resources, utc_now
 from starter.start import notice_policy, start_cases
 
@@ -226,9 +227,9 @@ class ManyOpenings:
         now, refused = self._clock(), list[InvalidInput]()
         lines: dict[str, int] = {}
 
-        def given() -> Iterator[GivenIntake]:
+        def given(session: Session) -> Iterator[GivenIntake]:
             for _, row in some:
-                doubtful = doubts_of_intake(kind, row.intake, now) if dates_confirmed else ()
+                doubtful = doubts_of_intake(session, kind, row.intake, now) if dates_confirmed else ()
                 digest = digest_of(self._resources, row.intake)
                 lines[digest] = row.line
                 yield GivenIntake(row.intake, digest, tuple(doubt.name for doubt in doubtful))
@@ -240,7 +241,7 @@ class ManyOpenings:
             keep_intakes(
                 session,
                 kind,
-                given(),
+                given(session),
                 actor=actor,
                 now=now,
                 authenticated=authenticated,
@@ -321,7 +322,7 @@ class _Checker:
         return InvalidInput(says, where="agreements", next_step=step)
 
     def _foresee(self, session: Session, row: IntakeRow) -> None:
-        doubtful = doubts_of_intake(self._kind, row.intake, self._now)
+        doubtful = doubts_of_intake(session, self._kind, row.intake, self._now)
         further = prepare(session, self._kind, row.intake, self._now, self._foresight.side)
         foreseen = self._foresight.of_intake(session, self._kind, row.intake, further)
         for doubt in doubtful:

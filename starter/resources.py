@@ -16,6 +16,7 @@ from mail.default_texts import check_default_texts, load_default_texts
 from models.errors import ConfigurationError, Unavailable
 from models.tables import KeyCheck
 from terms.catalogue import Catalogue, load_catalogue
+from terms.internal import NO_LEAD_TIMES, LeadTimes, read_lead_times
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,18 @@ class Resources:
     database: Database
     catalogue: Catalogue
     client: Client
+    leads: LeadTimes = NO_LEAD_TIMES
+
+
+def lead_times(settings: Settings, catalogue: Catalogue) -> LeadTimes:
+    """How far ahead of their due instants the installation wants duties done; none where no file says so.
+
+    Raises:
+        InternalDatesError: the file cannot be used.
+    """
+    if settings.internal_due_dates is None:
+        return NO_LEAD_TIMES
+    return read_lead_times(settings.internal_due_dates, catalogue, settings.defaults, utc_now().date())
 
 
 def utc_now() -> datetime:
@@ -81,13 +94,15 @@ async def connect(settings: Settings, *, address: str | None = None) -> Resource
 
     Raises:
         ConfigurationError: the keyring or the clauses cannot be used, or notices lack a default text in production.
+        InternalDatesError: the file of internal due dates cannot be used.
         Unavailable: the database or Temporal does not answer.
     """
     keyring, catalogue = Keyring.load(settings.keyring), load_catalogue()
     if settings.environment == "production":
         check_default_texts(load_default_texts(), catalogue, utc_now().date())
+    leads = lead_times(settings, catalogue)
     database = open_database(settings, keyring)
-    return Resources(settings, keyring, database, catalogue, await connect_client(settings, keyring, address))
+    return Resources(settings, keyring, database, catalogue, await connect_client(settings, keyring, address), leads)
 
 
 async def connect_client(settings: Settings, keyring: Keyring, address: str | None = None) -> Client:

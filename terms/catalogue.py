@@ -287,6 +287,8 @@ def text_problems(
             yield (*place, *key), f"the event does not know the anchor {anchor!r}: add it to anchors.yaml."
     if text.only_if and text.only_if not in words.choices:
         yield (*place, "only_if"), f"nothing that may be chosen is called {text.only_if!r}: add it to choices.yaml."
+    if text.once_in and text.once_in.or_after and text.once_in.or_after not in words.events:
+        yield (*place, "once_in", "or_after"), f"no event is called {text.once_in.or_after!r}: add it to anchors.yaml."
     for element in text.contents:
         if element not in words.contents:
             yield (*place, "contents", element), f"no content element is called {element!r}: add it to contents.yaml."
@@ -311,6 +313,8 @@ def _anchors_named(text: Clause | Change) -> Iterator[tuple[Place, str]]:
         yield ("dates",), text.dates
     if text.may_say:
         yield ("may_say",), text.may_say
+    if text.holds:
+        yield ("holds",), text.holds
     if text.planned_on:
         yield ("planned_on",), text.planned_on
     if text.not_before:

@@ -142,6 +142,20 @@ class Pause(Frozen):
         return self
 
 
+class Frequency(Frozen):
+    """How often the other side may ask: once in ``limit``, or after an event named ``or_after``, such as a breach."""
+
+    limit: LimitText
+    or_after: Name | None = None
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        limit = parse_limit(self.limit)
+        if limit.before or limit.yearly or limit.unit not in ("days", "years"):
+            raise ValueError("how often is said in days or years, such as 1 year.")
+        return self
+
+
 class Change(Frozen):
     """An amendment: only what it names changes; contents and grounds are added to those there."""
 
@@ -174,6 +188,9 @@ class Change(Frozen):
     reading: Sentence | None = None
     recurs: bool | None = None
     each_time: bool | None = None
+    once_in: Frequency | None = None
+    holds: Name | None = None
+    along: tuple[ClauseId, ...] | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     grounds: tuple[Name, ...] = ()
 
@@ -244,8 +261,8 @@ def check_dated(clause: Dated) -> None:
         raise ValueError("a notice leaves by a due instant, and a floor alone gives none: give a limit.")
     if not dated and (clause.unless or clause.due_on or clause.pauses):
         raise ValueError("there is no clock that unless, due_on or pauses could change: give a limit, or remove them.")
-    if clause.planned_on and (clause.not_before is None or clause.limit is not None):
-        raise ValueError("planned_on is about a clause with a floor and no deadline: remove it.")
+    if clause.planned_on and clause.not_before is None:
+        raise ValueError("planned_on is about a clause with a floor: remove it.")
     if clause.asks and clause.asks not in clause.anchors:
         raise ValueError("asks names a dated fact that starts the clock: name one of its anchors.")
     if clause.last_moment and (clause.limit is None or parse_limit(clause.limit).before):
@@ -274,12 +291,18 @@ class Repeated(Dated, Protocol):
         """Whether it is owed once more each time that its fact comes about."""
 
     @property
+    def once_in(self) -> Frequency | None:
+        """How often the other side may ask for it."""
+
+    @property
     def may_say(self) -> str | None:
         """The dated fact that its notice's reader may say."""
 
 
 def check_each_time(clause: Repeated) -> None:
     """Raise ``ValueError`` unless what is owed each time counts from one fact, and a notice is what is answered."""
+    if clause.once_in and (clause.kind != "duty" or len(clause.anchors) != 1):
+        raise ValueError("once_in is about a duty that counts from one anchor: that it was asked for.")
     if clause.each_time and (clause.recurs or len(clause.anchors) != 1 or clause.limit is None):
         raise ValueError("each_time is about one anchor with a limit, of a duty that does not recur by itself.")
     if clause.may_say and clause.performed_by is not PerformedBy.NOTICE:
@@ -399,7 +422,7 @@ class Clause(Frozen):
         last_moment: whether the limit is the last moment and not the plan, so that the duty is to be done at once.
         asks: the anchor that people are asked for as a decision while the clock has not started: since when, or not.
         not_before: from when on it may be done at the earliest, whatever its limit.
-        planned_on: the dated fact that names a later day for that, where the clause sets no deadline.
+        planned_on: the dated fact that names a later day for that.
         unless: the dated facts any of which leaves the clause without a date of its own: it holds only without them.
         due_on: the dated fact that, once the clock runs, is itself the due date, in place of the limit.
         dates: the dated fact that performing the duty brings about.
@@ -409,6 +432,9 @@ class Clause(Frozen):
         reading: how a doubtful text was read, for whoever relies on the due date.
         recurs: whether it comes round again, each time counted from the due date before.
         each_time: whether it is owed once more each time that its fact comes about, counted from that.
+        once_in: how often the other side may ask for it; None where nothing is said.
+        holds: the dated fact that may not come about under an agreement before this is done.
+        along: the clauses that the same matter opens besides, since it starts their clocks as well.
         contents: the elements that its notice must give.
         tells: the elements that it gives as a courtesy, although the clause does not ask for them.
         grounds: why a matter may need no notice under this clause.
@@ -446,6 +472,9 @@ class Clause(Frozen):
     reading: Sentence | None = None
     recurs: bool = False
     each_time: bool = False
+    once_in: Frequency | None = None
+    holds: Name | None = None
+    along: tuple[ClauseId, ...] = ()
     contents: dict[Name, Content] = Field(default_factory=dict)
     tells: tuple[Name, ...] = ()
     grounds: tuple[Name, ...] = ()

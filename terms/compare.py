@@ -60,6 +60,10 @@ def value_of(clause: EffectiveClause | None) -> str:
         parts.append(f"unless {' or '.join(clause.unless)}")
     if clause.each_time:
         parts.append("once more each time")
+    if often := clause.once_in:
+        parts.append(f"once in {parse_limit(often.limit)}{f' or after a {often.or_after}' if often.or_after else ''}")
+    if clause.holds:
+        parts.append(f"{clause.holds} on hold until it is done")
     if clause.only_if:
         parts.append(f"only if {clause.only_if}")
     return ", ".join(parts)

@@ -27,9 +27,11 @@ from terms.trace import (
     arithmetic_sentence,
     cancelled_sentence,
     floor_sentence,
+    hold_sentence,
     occurrence_sentence,
     paused_sentence,
     pending_sentence,
+    too_late_sentence,
     trail_sentences,
 )
 
@@ -39,6 +41,9 @@ SOONER_LIMIT_NOT_RECORDED = "sooner-limit-not-recorded"
 """Flag: a limit from elsewhere (state law) would win if it is sooner, and none is recorded for the agreement."""
 DEFAULT_FLAG = "default:"
 """Flag prefix: no clause gives the number; the named default stands in."""
+ON_HOLD_FLAG = "on-hold:"
+"""What the flag begins with of a duty that keeps something back until it is done; the dated fact follows."""
+
 DOUBTFUL_READING = "doubtful-reading"
 """Flag: the text leaves a doubt that decides the due date; how it was read stands in the reasons."""
 
@@ -297,12 +302,14 @@ class _Count:
         occurrence = previous.occurrence + 1 if previous else 1
         limits = self._limits(clause)
         said = _Said(list(trail_sentences(clause)), list(self._standing_flags(clause, limits)))
+        if clause.holds:
+            said.why.append(hold_sentence(self._terms.anchors[clause.holds]))
         if clause.reading:
             said.why.append(f"How the text was read: {clause.reading}")
         if previous:
             said.why.append(occurrence_sentence(occurrence))
         start = self._start(clause, previous)
-        if ended := next((anchor for anchor in clause.unless if anchor in self._anchors), None):
+        if ended := next((anchor for anchor in clause.unless if self._ends(clause, anchor, start, said)), None):
             said.why.append(cancelled_sentence(self._terms.anchors[ended], ended, self._anchors[ended], self._zone))
             return self._duty(clause, said, limits, status="cancelled", occurrence=occurrence)
         if start is None:
@@ -312,6 +319,18 @@ class _Count:
             said.why.append(paused_sentence(since.label, since.value, self._zone))
             return self._duty(clause, said, limits, status="suspended", occurrence=occurrence, start=start)
         return self._running(clause, start, limits, said, occurrence)
+
+    def _ends(self, clause: EffectiveClause, anchor: str, start: _Start | None, said: _Said) -> bool:
+        """Whether a fact leaves a clause without a date: not once the time has run out in which it could come about."""
+        if anchor not in self._anchors:
+            return False
+        if clause.performed_by is not PerformedBy.TIME or start is None or clause.limit is None:
+            return True
+        last = self._due(clause, parse_limit(clause.limit, self._defaults), start)
+        if instant_of(self._anchors[anchor], self._zone) <= last.due_at:
+            return True
+        said.why.append(too_late_sentence(self._terms.anchors[anchor], self._anchors[anchor], last, self._zone))
+        return False
 
     def _running(
         self, clause: EffectiveClause, start: _Start, limits: Sequence[_Sourced], said: _Said, occurrence: int
@@ -473,6 +492,8 @@ class _Count:
             yield from _default_flags(limit)
         if limits and self._not_recorded(clause):
             yield SOONER_LIMIT_NOT_RECORDED
+        if clause.holds:
+            yield f"{ON_HOLD_FLAG}{clause.holds}"
         if clause.reading:
             yield DOUBTFUL_READING
 

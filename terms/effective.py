@@ -25,6 +25,7 @@ from terms.clauses import (
     Clause,
     ClauseId,
     Floor,
+    Frequency,
     Holidays,
     Incomplete,
     Kind,
@@ -100,6 +101,9 @@ class EffectiveClause(Frozen):
     reading: str | None = None
     recurs: bool = False
     each_time: bool = False
+    once_in: Frequency | None = None
+    holds: str | None = None
+    along: tuple[str, ...] = ()
     contents: tuple[ContentElement, ...] = ()
     tells: tuple[ContentElement, ...] = ()
     grounds: tuple[str, ...] = ()

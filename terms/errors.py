@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from models.errors import InvalidInput
 
@@ -20,6 +21,7 @@ class ClauseFileError(InvalidInput):
     """A clause file cannot be used; ``problems`` lists everything that is wrong with it."""
 
     code = "clause-file"
+    remedy: ClassVar[str] = "Correct the file, then run duenotice terms check."
 
     def __init__(self, path: Path, problems: tuple[FileProblem, ...]) -> None:
         self.path = path
@@ -29,8 +31,15 @@ class ClauseFileError(InvalidInput):
         super().__init__(
             first.message + also,
             where=f"{path}:{first.line}",
-            next_step="Correct the file, then run duenotice terms check.",
+            next_step=self.remedy,
         )
+
+
+class InternalDatesError(ClauseFileError):
+    """The file of internal due dates cannot be used."""
+
+    code = "internal-due-dates"
+    remedy = "Correct the file, then run duenotice terms internal FILE."
 
 
 class UnknownForm(InvalidInput):

@@ -44,6 +44,12 @@ def cancelled_sentence(label: str, name: str, value: datetime | date, zone: Zone
     return f"{fact}: with that the clause sets no date of its own."
 
 
+def too_late_sentence(label: str, value: datetime | date, due: Due, zone: ZoneInfo) -> str:
+    """Why a fact changes nothing: it came about after the time for it was over."""
+    came = f"{label[0].upper()}{label[1:]} {_moment(value, zone)}"
+    return f"{came}: the time for that was over {instant_words(due.due_at, zone)}, so it changes nothing."
+
+
 def floor_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo) -> str:
     """From when on a duty may be performed, such as:
 
@@ -51,6 +57,11 @@ def floor_sentence(label: str, anchor: datetime | date, due: Due, zone: ZoneInfo
     before Sun 18 Oct 2026.``
     """
     return f"Floor, and no deadline: {label} {_moment(anchor, zone)}; {_count(due)}; not before {_day(due.last_day)}."
+
+
+def hold_sentence(label: str) -> str:
+    """What is kept back until a duty is done."""
+    return f"On hold until this is done: under this agreement, what is planned may not go ahead before ({label})."
 
 
 def occurrence_sentence(occurrence: int) -> str:
@@ -72,6 +83,18 @@ def arithmetic_sentence(label: str, anchor: datetime | date, due: Due, zone: Zon
     start = _moment(anchor, zone)
     end = f"{instant_words(due.due_at, zone)} ({instant_words(due.due_at, UTC)})"
     return f"{label[0].upper()}{label[1:]} {start}; {_count(due)}; due {end}."
+
+
+def internal_sentence(count: Due, at: datetime, zone: ZoneInfo, *, at_once: bool) -> str:
+    """The count from the due instant back to the internal date, such as:
+
+    ``Internal due date, a setting of this installation and no law: 24 hours counted back; Mon 9 Mar 2026, 23:15 EDT.``
+    """
+    stands_in = " No school calendar is loaded for these days, so business days stand in for school days."
+    what = f"Internal due date, a setting of this installation and no law: {_count(count)}"
+    when = f"that is more than there is, so it is to be done at once, from {instant_words(at, zone)} on"
+    ends = when if at_once else instant_words(at, zone)
+    return f"{what}; {ends}.{stands_in if NO_SCHOOL_CALENDAR in count.flags else ''}"
 
 
 def _moment(value: datetime | date, zone: ZoneInfo) -> str:

@@ -137,6 +137,7 @@ async def _import(site: Site, actor: str, file: UploadFile | str | None) -> Impo
         now=site.clock(),
         actor=actor,
         defaults=site.resources.settings.defaults,
+        leads=site.resources.leads,
     )
 
 

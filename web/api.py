@@ -120,7 +120,7 @@ def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened | Wou
     ) -> Opened | WouldFollow:
         if dry_run:
             response.status_code = HTTPStatus.OK
-            return WouldFollow.of(await site.service.check_opening(kind, intake))
+            return WouldFollow.of(await site.service.check_opening(kind, intake, actor=session.actor))
         opening = site.service.open_case(
             kind,
             intake,

@@ -37,7 +37,7 @@ from web.site import Site, TheSite, address_of, text_of
 
 router = APIRouter(prefix=LINK_FOLDER.rstrip("/"), include_in_schema=False)
 
-FIELDS = ("name", "email", "question", "ground", "attested")
+FIELDS = ("name", "email", "question", "ground", "on", "attested")
 _KINDS = {kind.value: kind for kind in AnswerKind}
 
 
@@ -112,6 +112,8 @@ async def answer(request: Request, site: TheSite, link: HeldLink, token: str) ->
                 name=name,
                 email=email,
                 ground=typed["ground"],
+                on=typed["on"],
+                now=site.clock(),
                 attested=bool(typed["attested"]),
                 link=link,
             )

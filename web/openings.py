@@ -52,7 +52,7 @@ async def open_case(request: Request, site: TheSite, session: SignedIn, kind: st
     try:
         intake = form.intake(site.clock())
         if not was_checked(posted):
-            return await _check(request, site, form, intake, page_asked(posted))
+            return await _check(request, site, form, intake, session.actor, page_asked(posted))
         opening = site.service.open_case(
             form.kind,
             intake,
@@ -63,7 +63,7 @@ async def open_case(request: Request, site: TheSite, session: SignedIn, kind: st
         try:
             opened = await site.to_the_end(opening)
         except DoubtfulDates as doubtful:
-            return await _check(request, site, form, intake, error=doubtful)
+            return await _check(request, site, form, intake, session.actor, error=doubtful)
     except DuenoticeError as error:
         return await asyncio.to_thread(_show, request, site, form, error=error)
     done = "already" if opened.existed else "opened"
@@ -94,6 +94,7 @@ async def _check(
     site: Site,
     form: OpeningForm,
     intake: Intake,
+    actor: str,
     page: str = "",
     error: DuenoticeError | None = None,
 ) -> Response:
@@ -105,7 +106,7 @@ async def _check(
         given=in_words(intake, form.typed["zone"]),
         kept=form.kept,
     )
-    checked = await site.service.check_opening(form.kind, intake)
+    checked = await site.service.check_opening(form.kind, intake, actor=actor)
     return await asyncio.to_thread(show_check, request, site, asked, checked, page, error)
 
 

@@ -304,9 +304,9 @@ class CaseWorkflow:
         """
         state = self._state
         dated = [plan for plan in state.waiting.values() if plan.due_at]
-        cohorts = {f"{plan.clause} {plan.due_at}": plan for plan in dated if plan.batch_id not in state.withheld}
+        cohorts = {plan.cohort: plan for plan in dated if plan.batch_id not in state.withheld}
         lapsing = (plan for plan in dated if plan.batch_id in state.withheld and plan.lapses_at)
-        cohorts |= {f"{plan.clause} {plan.due_at} withheld until {plan.lapses_at}": plan for plan in lapsing}
+        cohorts |= {f"{plan.cohort} withheld until {plan.lapses_at}": plan for plan in lapsing}
         for key, plan in cohorts.items():
             moments = self._reminder_moments(plan)
             passed = sum(moment <= workflow.now() for moment in moments)
@@ -315,7 +315,10 @@ class CaseWorkflow:
                 yield moments[place], plan, key, place
 
     def _reminder_moments(self, plan: BatchPlan) -> list[datetime]:
-        """When an officer is reminded of a draft: at parts of its time, or at once and again and again."""
+        """When an officer is reminded of a draft: at parts of its time, or at once and again and again.
+
+        Where it has an internal date, its time is that up to then; from then on, it is that up to its due instant.
+        """
         assert plan.due_at is not None, "only dated cohorts are reminded of"
         if plan.lapses_at:
             return [plan.lapses_at - timedelta(minutes=self._policy.lapse_warning_minutes)]
@@ -323,21 +326,32 @@ class CaseWorkflow:
         if plan.last_moment and self._policy.last_moment_reminder_minutes:
             every = timedelta(minutes=self._policy.last_moment_reminder_minutes)
             return [plan.starts_at + every * place for place in range(-(-length // every))]
-        return [plan.starts_at + length * fraction for fraction in self._policy.reminder_fractions]
+        moments = [plan.starts_at + length * fraction for fraction in self._policy.reminder_fractions]
+        internal = plan.internal_due_at
+        if internal is None:
+            return moments
+        ahead = max(internal - plan.starts_at, timedelta())
+        first = [plan.starts_at + ahead * fraction for fraction in self._policy.reminder_fractions if ahead]
+        return [*first, *(moment for moment in moments if moment >= internal)]
 
     def _remind(self) -> None:
         due = [reminder for reminder in self._reminders() if reminder[0] <= workflow.now()]
         for moment, plan, key, place in due:
             self._state.reminded[key] = place + 1
             assert plan.due_at is not None, "only dated cohorts are reminded of"
+            internal = plan.internal_due_at
+            ahead = internal is not None and plan.starts_at < internal and moment < internal
+            ends = internal if internal is not None and ahead else plan.due_at
             message = RemindOfficer(
                 case_id=self._case_id,
                 clause=plan.clause,
                 due_at=plan.due_at,
-                fraction=round((moment - plan.starts_at) / (plan.due_at - plan.starts_at), 4),
+                fraction=round((moment - plan.starts_at) / (ends - plan.starts_at), 4),
                 last_moment=plan.last_moment,
                 last=place + 1 == len(self._reminder_moments(plan)),
                 lapses_at=plan.lapses_at,
+                internal_due_at=internal,
+                internal_passed=internal is not None and not ahead,
             )
             self._in_background(
                 self._forgiving(
@@ -376,12 +390,12 @@ class CaseWorkflow:
 
     def _next_overdue(self) -> datetime | None:
         until = self._state.raised_until
-        return min((due for due in self._state.summary.due_instants if until is None or due > until), default=None)
+        return min((due for due in self._state.summary.to_raise if until is None or due > until), default=None)
 
     def _raise_overdue(self) -> None:
         due, now = self._next_overdue(), workflow.now()
         if due is not None and due < now:
-            self._state.raised_until = max(instant for instant in self._state.summary.due_instants if instant < now)
+            self._state.raised_until = max(instant for instant in self._state.summary.to_raise if instant < now)
             self._in_background(self._raise())
 
     async def _raise(self) -> None:

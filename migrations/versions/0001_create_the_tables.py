@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("terminated_on", sa.Date(), nullable=True),
         sa.Column("renewal_expected_on", sa.Date(), nullable=True),
         sa.Column("disposed_end_on", sa.Date(), nullable=True),
+        sa.Column("noted_end_on", sa.Date(), nullable=True),
         sa.Column("entered_on", sa.Date(), nullable=True),
         sa.Column("exhibit_h_note", sa.LargeBinary(), nullable=True),
         sa.Column("choices", sa.JSON(), nullable=False),
@@ -307,7 +308,13 @@ def upgrade() -> None:
         sa.Column("performed_by", sa.String(length=32), nullable=False),
         sa.Column("due_date_id", sa.String(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("internal_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("internal_why", sa.String(), nullable=True),
+        sa.Column("target_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reminded_days", sa.Integer(), nullable=True),
+        sa.CheckConstraint(
+            "target_at IS NOT DISTINCT FROM coalesce(internal_due_at, due_at)", name="upcoming_duty_target"
+        ),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
             ["agreement.id"],
@@ -319,7 +326,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_upcoming_duty_agreement_id"), "upcoming_duty", ["agreement_id"], unique=False)
-    op.create_index("upcoming_duty_due", "upcoming_duty", ["due_at", "id"], unique=False)
+    op.create_index("upcoming_duty_due", "upcoming_duty", ["target_at", "id"], unique=False)
     op.create_table(
         "web_session",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -706,6 +713,7 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("internal_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("awaited_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("told_due_at", sa.DateTime(timezone=True), nullable=True),
@@ -879,13 +887,20 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("due_date_id", sa.String(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("internal_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("internal_why", sa.String(), nullable=True),
+        sa.Column("internal_raised_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("target_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("performed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("verdict", sa.String(length=32), nullable=True),
         sa.Column("performed_under", sa.Uuid(), nullable=True),
         sa.Column("lacking", sa.JSON(), nullable=False),
         sa.Column("lacking_count", sa.Integer(), nullable=False),
         sa.Column("waits_for", sa.JSON(), nullable=False),
+        sa.Column("needed_count", sa.Integer(), nullable=False),
+        sa.Column("needed_told", sa.Integer(), nullable=False),
         sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("target_at IS NOT DISTINCT FROM coalesce(internal_due_at, due_at)", name="duty_target"),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
             ["agreement.id"],
@@ -904,29 +919,45 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("duty_case_status", "duty", ["case_id", "status", "due_at"], unique=False)
+    op.create_index("duty_case_status", "duty", ["case_id", "status", "due_at", "target_at"], unique=False)
+    op.create_index(
+        "duty_internal",
+        "duty",
+        ["internal_due_at", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
+        postgresql_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "duty_needed",
+        "duty",
+        ["due_at", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'running' AND needed_count > 0"),
+        postgresql_where=sa.text("status = 'running' AND needed_count > 0"),
+    )
     op.create_index(
         "duty_open_case_due",
         "duty",
-        ["case_id", "due_at", "status"],
+        ["case_id", "target_at", "status", "due_at"],
         unique=False,
         sqlite_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
         postgresql_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
     )
     op.create_index(
         "duty_open_due",
         "duty",
-        ["due_at", "case_id", "status"],
+        ["target_at", "case_id", "status", "due_at"],
         unique=False,
         sqlite_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
         postgresql_where=sa.text(
-            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND due_at IS NOT NULL"
+            "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
     )
     op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
@@ -968,6 +999,7 @@ def upgrade() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("internal_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_safe_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withheld_under", sa.Uuid(), nullable=True),
@@ -992,7 +1024,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
-        "batch_drafts", "batch", ["status", "released_by", "case_id", "due_at", "leaves_at", "size"], unique=False
+        "batch_drafts",
+        "batch",
+        ["status", "released_by", "case_id", "due_at", "internal_due_at", "leaves_at", "size"],
+        unique=False,
     )
     op.create_index("batch_status_id", "batch", ["status", "id"], unique=False)
     op.create_index(op.f("ix_batch_case_id"), "batch", ["case_id"], unique=False)

@@ -19,7 +19,7 @@ from queries.agreements import list_agreements, read_agreement
 from records.ends import Rules
 from starter.cli.console import console, instant_text, open_installation, parse_date, with_case_service
 from starter.command_line import actor
-from starter.resources import utc_now
+from starter.resources import lead_times, utc_now
 from terms.catalogue import load_catalogue
 
 if TYPE_CHECKING:
@@ -49,14 +49,16 @@ def import_(
         raise InvalidInput("Name one file, or --demo for the fictional districts.")
     path = DEMO_FILE if file is None else file
     settings, database = open_installation()
+    catalogue = load_catalogue()
     result = import_agreements(
         database,
-        load_catalogue(),
+        catalogue,
         _read(path),
         file_name=path.name,
         now=utc_now(),
         actor=actor(),
         defaults=settings.defaults,
+        leads=lead_times(settings, catalogue),
     )
     console.print(f"{result.added} added, {result.changed} changed, {result.unchanged} as they were.")
 
@@ -95,6 +97,8 @@ def show(reference: Reference) -> None:
         console.print(f"The LEA expects to renew, as it said on {day_words(found.renewal_expected_on)}.")
     if found.follows:
         console.print(Text(found.follows))
+    if found.survives:
+        console.print("What protects its data lasts until that is disposed of.")
     if found.case_id:
         console.print(f"Case {case_reference(found.case_id)}: duenotice end-of-agreement --help.")
     table = Table("recorded", "what", "day", "by", "reason", "taken back", box=None, pad_edge=False)

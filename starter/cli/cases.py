@@ -38,6 +38,7 @@ from starter.cli import acts, checking, many
 from starter.cli.acts import LOOK_AGAIN_SECONDS
 from starter.cli.console import (
     console,
+    due_text,
     find_case,
     instant_text,
     local_text,
@@ -82,7 +83,7 @@ def _opening(kind: Kind) -> Callable[..., None]:
             else {field.name: value for field in fields if (value := _value(field, given[field.name])) is not None}
         )
         intake = parse_intake(kind.intake, values)
-        checked = with_case_service(lambda service: service.check_opening(kind, intake))
+        checked = with_case_service(lambda service: service.check_opening(kind, intake, actor=actor()))
         checking.ask(checked, yes=yes, dates_confirmed=dates_confirmed)
         case = with_case_service(
             lambda service: service.open_case(
@@ -223,8 +224,8 @@ def cohort_table(cohorts: tuple[CohortView, ...]) -> Table:
             performed += f" ({cohort.by_other_means:,} by other means)"
         before = (f"{count:,}" for count in (cohort.total, cohort.open, cohort.overdue))
         after = (f"{count:,}" for count in (cohort.late, cohort.waiting, cohort.withheld))
-        style = "red" if cohort.overdue else ""
-        due, leaves = instant_text(cohort.due_at), instant_text(cohort.leaves_at)
+        style = "red" if cohort.overdue else "yellow" if cohort.past_internal else ""
+        due, leaves = due_text(cohort.due_at, cohort.internal_due_at), instant_text(cohort.leaves_at)
         table.add_row(cohort.clause, due, *before, performed, *after, leaves, style=style)
     return table
 
@@ -234,7 +235,8 @@ def duty_table(case: CaseView, *, local: bool = True) -> Table:
     evidence = {entry.body.get("duty"): entry.number for entry in case.evidence if entry.kind == "notice_given"}
     table = Table("LEA", "clause", "due", "why", "sent", "evidence", box=None, pad_edge=False)
     for duty in case.duties:
-        due = local_text(duty.due_at, duty.time_zone) if local else instant_text(duty.due_at)
+        zone = duty.time_zone if local else None
+        due = due_text(duty.due_at, duty.internal_due_at, zone)
         entry = evidence.get(str(duty.id))
         table.add_row(duty.lea_name, duty.clause, due, _reason(duty), _sent(duty), f"#{entry}" if entry else "–")
     return table
@@ -297,7 +299,7 @@ def case_table(cases: tuple[CaseRow, ...]) -> Table:
         status = f"{case.status} !" if case.troubled else f"{case.status}"
         if case.by_other_means:
             status += f", {case.by_other_means} by other means"
-        table.add_row(reference, status, Text(case.title), *counts, instant_text(case.next_due_at))
+        table.add_row(reference, status, Text(case.title), *counts, due_text(case.next_due_at, case.next_internal_at))
     return table
 
 
@@ -397,7 +399,8 @@ def _reason(duty: DutyView) -> str:
 def _sent(duty: DutyView) -> str:
     if duty.performed_at is None:
         told = any(letter.status is DeliveryStatus.ACCEPTED for letter in duty.overdue_letters)
-        overdue = "overdue, and told as such" if told else "overdue"
-        return overdue if duty.overdue else duty.status.replace("_", " ")
+        if duty.overdue:
+            return "overdue, and told as such" if told else "overdue"
+        return "past the internal date" if duty.past_internal else duty.status.replace("_", " ")
     verdict = (duty.verdict or "").replace("_", " ")
     return f"{local_text(duty.performed_at, duty.time_zone)}, {verdict}"

@@ -78,6 +78,8 @@ def _show(foreseen: Consequences) -> None:
 def _show_line(line: ForeseenDuties, *, at_once: bool) -> None:
     due = f", due {local_text(line.due_at, line.time_zone)} ({line.time_zone})" if line.due_at else ""
     before = f", which was {local_text(line.due_before, line.time_zone)}" if line.due_before else ""
+    if line.internal_due_at:
+        due += f", internally {local_text(line.internal_due_at, line.time_zone)}"
     overdue = " [bold red]OVERDUE[/]" if line.overdue else ""
     one, several = _CHANGES[line.change.value]
     duties, becomes = counted(line.duties, "duty", "duties"), one if line.duties == 1 else several

@@ -167,6 +167,12 @@ def instant_text(instant: datetime | None) -> str:
     return instant_words(instant.astimezone()) if instant else "–"
 
 
+def due_text(due_at: datetime | None, internal: datetime | None, zone: str | None = None) -> str:
+    """A due instant, and on a line of its own the internal date, if there is one; in a zone, or by this terminal's."""
+    due, ours = (local_text(at, zone) if zone else instant_text(at) for at in (due_at, internal))
+    return f"{due}\ninternally {ours}" if internal else due
+
+
 def local_text(instant: datetime | None, zone: str) -> str:
     """An instant as the LEA's wall clock shows it; a dash for none."""
     return instant_words(instant, zone) if instant else "–"

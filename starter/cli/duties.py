@@ -76,7 +76,8 @@ def _print_duties(duties: tuple[UpcomingView, ...], *, why: bool) -> None:
         whose = duty.responsible or "organisation"
         what = Text(f"{duty.title} ({duty.citation})")
         cells = (Text(duty.lea_name), Text(duty.reference), what, duty.performed_by, whose, duty.case_reference or "–")
-        table.add_row(duty.due_local, *cells, style="red" if duty.overdue else "")
+        due = f"{duty.due_local}\ninternally {duty.internal_local}" if duty.internal_local else duty.due_local
+        table.add_row(due, *cells, style=_style(duty))
     console.print(table)
     if not why:
         return
@@ -84,6 +85,12 @@ def _print_duties(duties: tuple[UpcomingView, ...], *, why: bool) -> None:
         console.print(Text(f"\n{duty.lea_name}, {duty.clause}, {duty.due_local}", style="bold"))
         for sentence in (*duty.why, duty.says):
             console.print(f"  {sentence}", markup=False)
+
+
+def _style(duty: UpcomingView) -> str:
+    if duty.overdue:
+        return "red"
+    return "yellow" if duty.past_internal else ""
 
 
 def _print_clauses(views: tuple[ClauseView, ...]) -> None:

@@ -44,4 +44,5 @@ def _line(need: NeedView) -> Text:
     until = instant_text(need.until) if need.until else "at once"
     whose = " / ".join(name for name in (need.responsible, need.deputy) if name) or "organisation"
     leaves = f" If nobody acts, this goes out by itself {instant_text(need.leaves_at)}." if need.leaves_at else ""
-    return Text(f"{until}, case {need.case_reference or 'all'}, {whose}: {need.says}{leaves}")
+    internal = f" (internally {instant_text(need.internal_at)})" if need.internal_at else ""
+    return Text(f"{until}{internal}, case {need.case_reference or 'all'}, {whose}: {need.says}{leaves}")

@@ -28,6 +28,7 @@ from terms.compare import contacts_of, differences, governing, value_of
 from terms.duties import DueDuty, duties_for
 from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
 from terms.errors import UnknownEvent, UnknownZone
+from terms.internal import lead_words, read_lead_times
 from terms.reference import generated_files
 from terms.trace import trail_sentences
 
@@ -137,6 +138,21 @@ def show(
     console.print(f"Terms {terms.hash}")
 
 
+@terms_app.command("internal")
+def internal(
+    file: Annotated[
+        Path | None, typer.Argument(envvar="DUENOTICE_INTERNAL_DUE_DATES", help="YAML file, by default the setting's.")
+    ] = None,
+) -> None:
+    """Check and list how far ahead of their due dates this organisation wants duties done: a setting, and no law."""
+    if file is None:
+        typer.echo("No clause has an internal due date: DUENOTICE_INTERNAL_DUE_DATES names no file.")
+        return
+    leads = read_lead_times(file, load_catalogue(), _installed_defaults(), _day(None))
+    for clause, lead in leads.by_clause.items():
+        typer.echo(f"{clause}: {lead_words(lead)} ahead")
+
+
 @terms_app.command("check")
 def check(
     folder: Annotated[Path, typer.Argument(help="Folder of clause files.")] = CLAUSES_FOLDER,
@@ -169,13 +185,14 @@ def amend(
     from agreements.upcoming import Derivation, renew_for
     from starter.cli.console import open_installation
     from starter.command_line import actor
-    from starter.resources import utc_now
+    from starter.resources import lead_times, utc_now
 
     changes = _amendments(file)
     settings, database = open_installation()
-    now = utc_now()
+    now, catalogue = utc_now(), load_catalogue()
+    derivation = Derivation(catalogue, settings.defaults, now, lead_times(settings, catalogue))
     terms = store_amendments(database, agreement, changes, read_bytes(file), actor=actor(), now=now)
-    renew_for(database, Derivation(load_catalogue(), settings.defaults, now), agreement)
+    renew_for(database, derivation, agreement)
     for clause in dict.fromkeys(change.clause for change in changes):
         typer.echo(f"{clause}: {value_of(terms.clause(clause))}")
 

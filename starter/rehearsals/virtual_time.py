@@ -42,7 +42,7 @@ from models.tables import LedgerHead
 from queries.cases import kind_of_case
 from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli
-from starter.resources import Resources, open_database, utc_now
+from starter.resources import Resources, lead_times, open_database, utc_now
 from terms.catalogue import load_catalogue
 from worker import build_worker
 
@@ -316,7 +316,9 @@ async def _engine(
 ) -> AsyncIterator[VirtualEngine]:
     # Off until a clock is advanced: a case must not run ahead while people are still acting on it.
     skipper = TimeSkipper(server.client, config=TimeSkippingConfig(enabled=False))
-    resources = Resources(settings, keyring, open_database(settings, keyring), load_catalogue(), skipper.client)
+    catalogue = load_catalogue()
+    leads = lead_times(settings, catalogue)
+    resources = Resources(settings, keyring, open_database(settings, keyring), catalogue, skipper.client, leads)
     try:
         async with worker(resources):
             yield VirtualEngine(resources, CaseService(resources), settings.home / "mail", skipper)

@@ -44,7 +44,8 @@ async def attempt(engine: VirtualEngine, case_id: UUID, port: int, number: int) 
 async def test_what_was_raised_while_the_mail_server_was_down_is_told_when_it_is_back(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     with engine.resources.database.writing() as session:
-        overdue = update(Duty).where(col(Duty.case_id) == case_id).values(due_at=utc_now() - timedelta(days=1))
+        yesterday = utc_now() - timedelta(days=1)
+        overdue = update(Duty).where(col(Duty.case_id) == case_id).values(due_at=yesterday, target_at=yesterday)
         session.execute(overdue)
     with pytest.raises(MailServerUnavailable):
         await attempt(engine, case_id, port=1, number=1)

@@ -30,7 +30,7 @@ from mail.handover import MailServerUnavailable, Rejected
 from mail.links import notice_link
 from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
-from models.enums import AnswerKind, BatchStatus, Role
+from models.enums import AnswerKind, BatchStatus, DutyStatus, Role
 from models.errors import ConfigurationError
 from models.tables import Account, Answer, Batch, Duty, EvidenceEntry, Notice
 from people.accounts import add_account, disable
@@ -230,7 +230,7 @@ class TestAlerts:
 
     async def test_what_is_overdue_is_the_last_step_and_told_once_over_several_attempts(self, case: CaseInSql) -> None:
         with case.database.writing() as session:
-            session.execute(update(Duty).values(due_at=NOON - HOUR))
+            session.execute(update(Duty).values(due_at=NOON - HOUR, target_at=NOON - HOUR))
         with alert_receiver() as receiver:
             async with office(case, receiver) as at:
                 await at.run(at.reminders.raise_overdue, RaiseOverdue(case_id=case.id))
@@ -253,6 +253,29 @@ class TestNews:
 
     async def sweep(self, at: Office) -> None:
         await at.run(News(at.case.database, at.reminders.telling).tell, at.case.now, at.case.now)
+
+    async def test_what_is_missing_is_told_at_each_step_of_its_time_and_of_many_cases_at_once(
+        self, case: CaseInSql
+    ) -> None:
+        waiting = {"status": DutyStatus.RUNNING, "needed_count": 1}
+        with case.database.writing() as session:
+            session.execute(update(Duty).values(waiting))
+        async with office(case) as at:
+            news = News(case.database, at.reminders.telling, (0.5, 0.75))
+            for hours in (35, 36, 40, 54, 60, 73):
+                case.now = NOON + hours * HOUR
+                await at.run(news.tell, NOON - HOUR, case.now)
+            assert at.told == [ROBIN, ROBIN, KIM, OFFICE], "after 36 hours of 72, and after 54: the last step"
+            assert "1 duty waits in case" in " ".join(at.text().split())
+            for place in ("MA", "MO"):
+                dates = dict.fromkeys(("occurred", "discovered", "confirmed"), case.now)
+                open_in_sql(case.database, BREACH, [Place("ndpa-v1", place)], case.now, dates).compute()
+            with case.database.writing() as session:
+                session.execute(update(Duty).where(col(Duty.due_at) > case.now).values(waiting))
+            case.now += 37 * HOUR
+            await at.run(news.tell, NOON - HOUR, case.now)
+            assert at.told[4:] == [OFFICE], "several cases wait for the same: one mail"
+            assert "2 duties wait in 2 cases" in " ".join(at.text(4).split())
 
     async def test_a_districts_question_is_told_once_to_whose_case_it_is(self, case: CaseInSql) -> None:
         with case.database.writing() as session:

@@ -23,7 +23,8 @@ from queries.agreement_clauses import ClauseView, read_clauses
 from queries.upcoming import Coming, Looking, UpcomingView, read_upcoming
 from terms.calendars import anniversary
 from terms.catalogue import load_catalogue
-from terms.limits import STANDARD_DEFAULTS
+from terms.internal import NO_LEAD_TIMES, LeadTimes
+from terms.limits import STANDARD_DEFAULTS, parse_limit
 
 CATALOGUE = load_catalogue()
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -54,9 +55,9 @@ def kept(database: Database) -> dict[str, datetime]:
         return {one.clause: one.due_at for one in session.exec(select(UpcomingDuty))}
 
 
-def derive(database: Database, now: datetime) -> int:
+def derive(database: Database, now: datetime, leads: LeadTimes = NO_LEAD_TIMES) -> int:
     with database.writing() as session:
-        return derive_upcoming(session, Derivation(CATALOGUE, STANDARD_DEFAULTS, now), every_agreement(session))
+        return derive_upcoming(session, Derivation(CATALOGUE, STANDARD_DEFAULTS, now, leads), every_agreement(session))
 
 
 def looking(side: Party = Party.PROVIDER) -> Looking:
@@ -150,6 +151,42 @@ def test_deriving_again_changes_nothing(database: Database) -> None:
     load(database, row("IL", "2025-03-12"), row("NH", "2025-05-12", choices="alternative_security_standard"))
     assert "certification.annual" in kept(database)
     assert derive(database, NOW + timedelta(hours=1)) == 0
+
+
+def test_what_is_coming_is_listed_by_its_internal_date_and_shows_both(database: Database) -> None:
+    load(database, row("IL", "2025-03-12"), row("OR", "2026-01-21"))
+    assert [one.clause for one in coming(database)] == ["subcontractors.list-update", "audit.annual"]
+    # Due on Thursday 21 January: 12 business days before, over Martin Luther King's birthday and New Year's Day.
+    leads = LeadTimes({"audit.annual": parse_limit("14 business days before")})
+    assert derive(database, NOW, leads) == 1
+    first, second = coming(database)
+    assert (first.clause, second.clause) == ("audit.annual", "subcontractors.list-update")
+    assert first.due_at == kept(database)["audit.annual"] == end_of("2027-01-21", "OR")
+    assert first.internal_due_at == end_of("2026-12-30", "OR")
+    assert (first.due_local, first.internal_local) == ("Thu 21 Jan 2027, 23:59:59 PST", "Wed 30 Dec 2026, 23:59:59 PST")
+    assert "no law" in first.why[-1]
+    assert "Fri 1 Jan 2027 (New Year's Day)" in first.why[-1]
+    assert "opened by itself on Mon 30 Nov 2026" in first.says, "30 days before the internal date"
+    assert not first.past_internal
+    assert [one.id for one in coming(database, days=31)] == [first.id], "within a month of the internal date"
+    (late,) = coming(database, end_of("2026-12-31", "OR"), clause="audit.annual")
+    assert (late.past_internal, late.overdue) == (True, False)
+    assert derive(database, NOW, leads) == 0
+    assert derive(database, NOW) == 1, "the setting was taken away"
+    assert all(one.internal_due_at is None for one in coming(database))
+
+
+def test_pages_follow_each_other_by_internal_dates_too(database: Database) -> None:
+    load(database, row("IL", "2025-03-12"), row("OR", "2026-01-21"), row("CA", "2026-06-01"), row("VA", "2025-02-12"))
+    days = {"audit.annual": 60, "training.annual": 5, "disposition.annual-review": 90}
+    derive(database, NOW, LeadTimes({clause: parse_limit(f"{count} days before") for clause, count in days.items()}))
+    whole = [one.id for one in coming(database, days=2000)]
+    found, after = [], ""
+    for _ in whole:
+        (item,), following = read_upcoming(database, looking(), Coming(days=2000, after=after), NOW, limit=1)
+        found.append(item.id)
+        after = following or ""
+    assert (found, after) == (whole, "")
 
 
 def test_rows_that_were_lost_or_altered_are_healed(database: Database) -> None:

@@ -52,11 +52,22 @@ class Kept:
     answered: frozenset[str]
     dues: tuple[tuple[DutyStatus, int | None], ...]
     opened: int
+    ahead: int | None = None
+    """How many hours ahead of its due instant the internal date of its first duty lies."""
 
     @property
     def open_dues(self) -> list[datetime]:
         """When what is open in it is due."""
         return [NOW + hours * HOUR for status, hours in self.dues if status in OPEN_STATUSES and hours is not None]
+
+    @property
+    def open_targets(self) -> list[datetime]:
+        """When what is open in it is wanted done: by the internal date where there is one."""
+        return [
+            NOW + (hours - (self.ahead or 0 if number == 0 else 0)) * HOUR
+            for number, (status, hours) in enumerate(self.dues)
+            if status in OPEN_STATUSES and hours is not None
+        ]
 
     def is_such(self, which: CaseFilter) -> bool:
         """Whether a person would pick it."""
@@ -90,6 +101,7 @@ CASES = st.builds(
     answered=st.frozensets(st.sampled_from(VENDORS)),
     dues=st.lists(st.tuples(st.sampled_from(DutyStatus), st.none() | st.integers(-3, 3)), max_size=4).map(tuple),
     opened=st.integers(0, 2),
+    ahead=st.none() | st.integers(1, 4),
 )
 WHICH = st.builds(
     CaseFilter,
@@ -147,6 +159,8 @@ class World:
     def _keep(self, session: Session, case_id: UUID, case: Kept) -> None:
         rows: list[object] = []
         for number, (status, hours) in enumerate(case.dues):
+            due_at = None if hours is None else NOW + hours * HOUR
+            internal = due_at - case.ahead * HOUR if due_at and case.ahead and number == 0 else None
             rows.append(
                 Duty(
                     id=uuid4(),
@@ -158,7 +172,9 @@ class World:
                     performed_by=PerformedBy.NOTICE,
                     status=status,
                     due_date_id="0" * 64,
-                    due_at=None if hours is None else NOW + hours * HOUR,
+                    due_at=due_at,
+                    internal_due_at=internal,
+                    target_at=internal or due_at,
                 )
             )
         for name in VENDORS:
@@ -205,7 +221,7 @@ class World:
 def by_hand(kept: dict[UUID, Kept], which: CaseFilter) -> list[UUID]:
     """Those that a person would pick: what is due soonest first, then what is undated, the newest first."""
     such = [(case_id, case) for case_id, case in kept.items() if case.is_such(which)]
-    dated = sorted((min(case.open_dues), case_id) for case_id, case in such if case.open_dues)
+    dated = sorted((min(case.open_targets), case_id) for case_id, case in such if case.open_dues)
     undated = sorted((case.opened, case_id) for case_id, case in such if not case.open_dues)
     return [case_id for _, case_id in (*dated, *undated)]
 
@@ -303,7 +319,7 @@ def test_many_cases_are_found_by_the_order_in_which_they_fall_due(
     which = CaseFilter(CaseStatus.OPEN, "breach", "IL", None, holder_key(VENDORS[0]), NOBODY, overdue=True)
     for one in (CaseFilter(), which):
         list_cases(world.database, NOW, one, limit=50)
-    ordered = [(words, given) for words, given in asked if "ORDER BY duty.due_at" in words]
+    ordered = [(words, given) for words, given in asked if "ORDER BY duty.target_at" in words]
     assert len(ordered) >= 2
     with engine.connect() as connection:
         for words, given in ordered:
@@ -311,6 +327,20 @@ def test_many_cases_are_found_by_the_order_in_which_they_fall_due(
             assert plan[0].startswith("SEARCH duty USING COVERING INDEX duty_open_due"), plan
             assert not any("TEMP B-TREE" in step for step in plan), plan
             assert {step for step in plan if step.startswith("SCAN")} <= {"SCAN account"}, plan
+
+
+def test_a_case_shows_both_dates_and_counts_what_is_past_the_internal_one_alone(world: World) -> None:
+    def row(ahead: int | None, *hours: int) -> tuple[datetime | None, datetime | None, int, int]:
+        dues = tuple((DutyStatus.RUNNING, at) for at in hours)
+        world.keep([Kept(CaseStatus.OPEN, "breach", frozenset(), None, frozenset(), frozenset(), dues, 0, ahead)])
+        (shown,) = list_cases(world.database, NOW, limit=1).items
+        return shown.next_due_at, shown.next_internal_at, shown.past_internal, shown.overdue_duties
+
+    assert row(None, 3) == (NOW + 3 * HOUR, None, 0, 0)
+    assert row(2, 3) == (NOW + 3 * HOUR, NOW + HOUR, 0, 0)
+    assert row(5, 3) == (NOW + 3 * HOUR, NOW - 2 * HOUR, 1, 0), "past the internal date is not overdue"
+    assert row(5, -1) == (NOW - HOUR, NOW - 6 * HOUR, 0, 1), "overdue is overdue, and counted as that alone"
+    assert row(1, 9, 3) == (NOW + 3 * HOUR, None, 0, 0), "another duty is due before that internal date"
 
 
 def test_a_holder_is_found_by_its_name_however_it_is_written(world: World) -> None:

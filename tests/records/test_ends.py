@@ -28,9 +28,10 @@ from models.enums import (
 )
 from models.errors import InvalidFields, Refused
 from models.tables import Agreement, Batch, Case, EvidenceEntry, Notice
+from queries.agreements import read_agreement
 from records.cases import close_case
 from records.end_of_agreement import prepare_intake
-from records.ends import ALL_OF_IT, open_end
+from records.ends import ALL_OF_IT, note_ends, open_end
 from terms.limits import STANDARD_DEFAULTS
 from tests.support.case_in_sql import CATALOGUE, Place, record_done
 from tests.support.directives import HOSTING, OFFICE, DirectiveInSql, certificate, directive, open_again
@@ -161,6 +162,38 @@ def test_what_lapses_where_the_terms_ask_for_nothing_opens_nothing(database: Dat
     assert len(sweep(database, JULY_1)) == 2
 
 
+def noted(database: Database, now: datetime) -> list[tuple[str, dict[str, str]]]:
+    """What there is evidence of after a sweep."""
+    with database.writing() as session:
+        note_ends(session, now, limit=10)
+        kinds = ("agreement_ended", "agreement_data_gone")
+        entries = select(EvidenceEntry).where(col(EvidenceEntry.kind).in_(kinds)).order_by(col(EvidenceEntry.number))
+        return [(entry.kind, entry.body) for entry in session.exec(entries)]
+
+
+def test_an_end_by_the_passing_of_time_leaves_evidence_once_and_what_protects_its_data_survives(
+    database: Database,
+) -> None:
+    signed(database, RHODE_ISLAND, expires=JUNE_30)
+    over = at("2026-07-01T04:00:00+00:00")
+    assert noted(database, over - timedelta(seconds=1)) == []
+    ended_evidence = ("agreement_ended", {"day": "2026-06-30", "fact": "expires"})
+    assert noted(database, over) == [ended_evidence]
+    assert read_agreement(database, RHODE_ISLAND.agreement, RULES, over).survives
+    assert noted(database, over + 400 * DAY) == [ended_evidence]
+    record(database, RHODE_ISLAND, LifeAct.RENEW, date(2027, 6, 30))
+    assert not read_agreement(database, RHODE_ISLAND.agreement, RULES, JULY_1).survives
+    again = at("2027-07-01T04:00:00+00:00")
+    assert noted(database, again)[1:] == [("agreement_ended", {"day": "2027-06-30", "fact": "expires"})]
+
+
+def test_of_what_had_ended_before_it_was_entered_no_end_is_noted(database: Database) -> None:
+    signed(database, RHODE_ISLAND, expires=date(2025, 6, 30))
+    with database.writing() as session:
+        session.get_one(Agreement, RHODE_ISLAND.agreement).entered_on = JULY_1.date()
+    assert noted(database, JULY_1) == []
+
+
 def test_what_had_ended_before_it_was_entered_waits_for_an_officer(database: Database) -> None:
     signed(database, RHODE_ISLAND, expires=date(2025, 6, 30))
     with database.writing() as session:
@@ -228,6 +261,8 @@ def test_new_york_asks_when_and_a_notice_five_days_late_moves_the_floor(database
     give_notice(case, PRIOR_NOTICE)
     assert case.duty(PRIOR_NOTICE).verdict is Verdict.LATE
     assert case.due_date(TERMINATION).earliest_local == "2026-10-15T00:00:00-04:00"
+    assert case.duty(TERMINATION).due_at == at("2026-10-28T23:59:59-04:00"), "120 days: no text says how many"
+    assert "default:disposal_after_notice_days" in case.due_date(TERMINATION).flags
     assert case.written() == {HOSTING: HolderMail.ASKED}
     case.now = at("2026-10-14T23:59:59-04:00")
     with pytest.raises(Refused, match="may not be disposed of before Thu 15 Oct 2026"):

@@ -8,25 +8,33 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import select
 
+from agreements.due_dates import read_due_dates
 from agreements.terms import store_calendar
 from agreements.upcoming import Derivation, derive_upcoming
-from cases.acts import SetDate
+from cases.acts import Approve, Learn, Propose, SetDate
+from cases.breach import BREACH
 from cases.intake import ApproximateTime, parse_intake
 from cases.standing_duty import STANDING_DUTY, CarriedOut, DatedMatter
 from config.database import Database
 from models.enums import DutyStatus, Party, Verdict
-from models.errors import InvalidFields, Refused
+from models.errors import InvalidFields, InvalidInput, Refused
+from models.identifiers import case_reference
 from models.tables import Case, UpcomingDuty
+from queries.cases import read_case_head
+from queries.doubts import doubts_of_act, doubts_of_intake
 from queries.upcoming import Coming, Looking, read_upcoming
 from records.choices import intake_fields
 from records.intake import keep_intake
 from records.occurrences import Opening, open_occurrences
 from terms.calendars import SchoolCalendar
-from terms.limits import STANDARD_DEFAULTS
-from tests.support.case_in_sql import CATALOGUE, CaseInSql, Place, keep_agreement
+from terms.internal import NO_LEAD_TIMES, LeadTimes
+from terms.limits import STANDARD_DEFAULTS, parse_limit
+from tests.support.accounts import have_account
+from tests.support.case_in_sql import CATALOGUE, SECOND_PERSON, CaseInSql, Place, keep_agreement, open_in_sql
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 ILLINOIS, OREGON, NEW_YORK = Place("ndpa-v1", "IL"), Place("ndpa-v2", "OR"), Place("ndpa-v1", "NY")
+CALIFORNIA, OTHER_SCHOOL = Place("ca-profile", "CA"), Place("ca-profile", "CA", ("Host",))
 OPENING = Opening(Party.PROVIDER, timedelta(days=30), lambda intake: str(intake.identity()))
 
 
@@ -57,10 +65,9 @@ def problem(database: Database, intake: DatedMatter) -> tuple[str | None, str]:
     return caught.value.problems[0].where, caught.value.problems[0].message
 
 
-def carried_out(at: datetime) -> CarriedOut:
-    return CarriedOut.model_validate(
-        {"done_at": at, "what": "Sam Lee led them through the controls.", "proof": b"minutes of the audit"}
-    )
+def carried_out(at: datetime, **named: object) -> CarriedOut:
+    what = "Sam Lee led them through the controls."
+    return CarriedOut.model_validate({"done_at": at, "what": what, "proof": b"minutes of the audit", **named})
 
 
 def test_people_choose_among_the_duties_of_the_catalogue_that_no_other_kind_serves() -> None:
@@ -153,8 +160,8 @@ def test_a_disclosure_too_near_for_the_notice_is_overdue_from_the_first_moment(d
     assert [(one.clause, one.overdue, one.case_id) for one in items] == [("disclosure.notice", True, case.id)]
 
 
-def renew(database: Database, now: datetime) -> list[UUID]:
-    derivation = Derivation(CATALOGUE, STANDARD_DEFAULTS, now)
+def renew(database: Database, now: datetime, leads: LeadTimes = NO_LEAD_TIMES) -> list[UUID]:
+    derivation = Derivation(CATALOGUE, STANDARD_DEFAULTS, now, leads)
     with database.writing() as session:
         derive_upcoming(session, derivation, [OREGON.agreement])
         return list(open_occurrences(session, derivation, OPENING, limit=10))
@@ -170,6 +177,14 @@ def test_what_recurs_is_opened_the_lead_time_before_it_is_due(database: Database
     know(database, OREGON, executed=date(2025, 4, 2))
     due = datetime(2026, 4, 3, 4, 59, 59, tzinfo=UTC)
     assert len(renew(database, due - OPENING.lead - timedelta(seconds=seconds))) == cases
+
+
+def test_what_is_wanted_ahead_is_opened_the_lead_time_before_that(database: Database) -> None:
+    know(database, OREGON, executed=date(2025, 4, 2))
+    leads = LeadTimes({"audit.annual": parse_limit("10 days before")})
+    wanted = datetime(2026, 3, 24, 4, 59, 59, tzinfo=UTC)
+    assert renew(database, wanted - OPENING.lead - timedelta(seconds=1), leads) == []
+    assert len(renew(database, wanted - OPENING.lead, leads)) == 1
 
 
 def test_each_occurrence_is_one_case_and_the_list_moves_on(database: Database) -> None:
@@ -230,3 +245,162 @@ def test_an_objection_keeps_an_addendum_out_for_that_district(database: Database
     case.now += timedelta(days=29)
     case.compute()
     assert case.statuses()["addendum.objection"] is DutyStatus.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("came", "status", "asked"),
+    [
+        (datetime(2026, 4, 3, 4, 59, 59, tzinfo=UTC), DutyStatus.CANCELLED, []),
+        (datetime(2026, 4, 3, 15, tzinfo=UTC), DutyStatus.ELAPSED, ["objected too-late"]),
+    ],
+)
+def test_an_objection_counts_by_the_day_on_which_it_came_also_where_it_is_recorded_later(
+    database: Database, came: datetime, status: DutyStatus, asked: list[str]
+) -> None:
+    case = told_of_an_addendum(database)
+    case.now = datetime(2026, 4, 6, 15, tzinfo=UTC)
+    case.compute()
+    assert case.statuses()["addendum.objection"] is DutyStatus.ELAPSED
+    named = {"agreement": OREGON.reference, "reason": "By letter of the district."}
+    act = SetDate.model_validate({"name": "objected", "instant": came, **named})
+    with database.reading() as session:
+        found = doubts_of_act(session, session.get_one(Case, case.id), act, case.now)
+    assert [doubt.name for doubt in found] == asked
+    assert all("the time for this was over" in doubt.says for doubt in found)
+    case.act(act)
+    assert case.statuses()["addendum.objection"] is status
+
+
+def audited(database: Database, day: date, *places: Place, now: datetime = NOW) -> CaseInSql:
+    return opened(database, matter("audit.notice@requested", day, *places), now)
+
+
+def asked_about(database: Database, intake: DatedMatter, now: datetime) -> list[tuple[str, str, str]]:
+    with database.reading() as session:
+        return [(one.where, one.name, one.says) for one in doubts_of_intake(session, STANDING_DUTY, intake, now)]
+
+
+@pytest.mark.parametrize(("day", "asked"), [(date(2027, 2, 1), True), (date(2027, 2, 2), False)])
+def test_a_second_audit_within_a_year_is_asked_about_and_not_refused(
+    database: Database, day: date, asked: bool
+) -> None:
+    know(database, NEW_YORK, OREGON)
+    first = audited(database, date(2026, 2, 2), NEW_YORK)
+    now = datetime(2027, 2, 3, 15, tzinfo=UTC)
+    again = matter("audit.notice@requested", day, NEW_YORK)
+    found = asked_about(database, again, now)
+    assert bool(found) is asked
+    second = opened(database, again, now)
+    assert second.statuses() == {"audit.notice": DutyStatus.RUNNING}, "its clock runs, whatever an officer decides"
+    says = read_case_head(database, second.id, now).shown["Asked for more often than the terms allow"]
+    if asked:
+        ((where, name, words),) = found
+        assert (where, name) == ("happened", "requested too-often")
+        assert words == (
+            f"{NEW_YORK.reference}: it was asked for on Mon 2 Feb 2026 as well, in case {case_reference(first.id)}; "
+            "its terms allow it once in 1 year, or after a breach (Exhibit G (New York), item 13)."
+        )
+        assert says == words
+    else:
+        assert not says
+
+
+def test_an_audit_after_a_breach_has_cause(database: Database) -> None:
+    know(database, NEW_YORK)
+    audited(database, date(2026, 2, 2), NEW_YORK)
+    breach = open_in_sql(database, BREACH, [NEW_YORK], NOW, {"confirmed": NOW})
+    again = matter("audit.notice@requested", date(2026, 3, 2), NEW_YORK)
+    assert asked_about(database, again, NOW) == []
+    with database.writing() as session:
+        session.get_one(Case, breach.id).undecided = True
+    assert asked_about(database, again, NOW), "a suspicion is none yet"
+
+
+def test_an_audit_that_two_people_declined_counts_for_nothing(database: Database) -> None:
+    know(database, NEW_YORK)
+    have_account(database, SECOND_PERSON)
+    case = audited(database, date(2026, 2, 2), NEW_YORK)
+    given = {"clause": "audit.notice", "ground": "asked_too_soon", "reason": "They had one in January."}
+    proposal = case.act(Propose.model_validate(given))
+    assert proposal
+    case.act(Approve(proposal_id=proposal), SECOND_PERSON)
+    assert case.statuses() == {"audit.notice": DutyStatus.NOT_REQUIRED}
+    assert asked_about(database, matter("audit.notice@requested", date(2026, 3, 2), NEW_YORK), NOW) == []
+
+
+def test_a_copy_of_the_report_may_be_asked_for_at_any_time(database: Database) -> None:
+    know(database, OREGON)
+    audited(database, date(2026, 2, 2), OREGON)
+    assert asked_about(database, matter("audit.notice@requested", date(2026, 3, 2), OREGON), NOW) == []
+
+
+def test_a_request_that_is_corrected_into_the_same_year_is_asked_about(database: Database) -> None:
+    know(database, NEW_YORK)
+    audited(database, date(2025, 3, 1), NEW_YORK)
+    case = audited(database, date(2026, 3, 2), NEW_YORK)
+    corrected = SetDate.model_validate({"name": "requested", "first_day": date(2026, 2, 27), "reason": "By its stamp."})
+    with database.reading() as session:
+        found = doubts_of_act(session, session.get_one(Case, case.id), corrected, NOW)
+    assert [doubt.name for doubt in found] == ["requested too-often"]
+
+
+def test_a_change_of_how_data_is_used_is_told_and_on_hold_until_each_school_consents(database: Database) -> None:
+    know(database, CALIFORNIA, OTHER_SCHOOL)
+    case = opened(database, matter("policy.consent@effective", date(2026, 4, 1), CALIFORNIA, OTHER_SCHOOL))
+    assert case.statuses() == {"policy.change": DutyStatus.RUNNING, "policy.consent": DutyStatus.RUNNING}
+    for duty in case.duties:
+        assert duty.due_at == datetime(2026, 4, 1, 4, 59, 59, tzinfo=UTC), "in advance: the day before ends"
+    with database.reading() as session:
+        consents = [duty.due_date_id for duty in case.duties if duty.clause == "policy.consent"]
+        for due in read_due_dates(session, consents).values():
+            assert "on-hold:effective" in due.flags
+            assert any("On hold until this is done" in sentence for sentence in due.why)
+    with pytest.raises(InvalidInput, match="nothing says under which it was"):
+        case.act(carried_out(NOW))
+    with pytest.raises(InvalidInput, match="own word is needed"):
+        case.act(carried_out(NOW, for_all=True))
+    case.act(carried_out(NOW, agreements=[CALIFORNIA.reference]))
+    found = {duty.agreement_id: duty.status for duty in case.duties if duty.clause == "policy.consent"}
+    assert found == {CALIFORNIA.agreement: DutyStatus.PERFORMED, OTHER_SCHOOL.agreement: DutyStatus.RUNNING}
+    with pytest.raises(InvalidInput, match="nothing of the sort is open"):
+        case.act(carried_out(NOW, agreements=[CALIFORNIA.reference]))
+
+
+def test_a_change_that_leaves_the_use_of_data_alone_needs_a_notice_and_no_consent(database: Database) -> None:
+    know(database, CALIFORNIA)
+    case = opened(database, matter("policy.change@effective", date(2026, 4, 1), CALIFORNIA))
+    assert case.statuses() == {"policy.change": DutyStatus.RUNNING}
+
+
+def test_a_subprocessor_that_fails_is_told_of_and_cut_off(database: Database) -> None:
+    know(database, NEW_YORK)
+    case = opened(database, matter("subprocessor.failure@discovered", NOW, NEW_YORK))
+    due = NOW + timedelta(hours=24)
+    assert {duty.clause: duty.due_at for duty in case.duties} == {
+        "subprocessor.failure": due,
+        "subprocessor.removal": due,
+    }
+    assert "default:promptly_hours" in case.due_date("subprocessor.removal").flags
+    case.act(carried_out(NOW))
+    assert case.duty("subprocessor.removal").verdict is Verdict.ON_TIME
+    assert case.duty("subprocessor.failure").status is DutyStatus.RUNNING, "that is told by a notice alone"
+
+
+def test_what_a_yearly_review_finds_to_be_no_longer_needed_is_told_by_a_notice(database: Database) -> None:
+    know(database, ILLINOIS, executed=date(2025, 3, 20))
+    with database.writing() as session:
+        derivation = Derivation(CATALOGUE, STANDARD_DEFAULTS, NOW)
+        derive_upcoming(session, derivation, [ILLINOIS.agreement])
+        found = open_occurrences(session, derivation, OPENING, limit=10)
+        (case_id,) = [key for key in found if session.get_one(Case, key).clause == "disposition.annual-review"]
+        session.get_one(Case, case_id).workflow_started_at = NOW
+    case = CaseInSql(database, case_id, NOW)
+    case.compute()
+    assert case.statuses() == {"disposition.annual-review": DutyStatus.RUNNING}
+    case.act(carried_out(case.now))
+    notice = case.duty("disposition.unneeded-notice")
+    assert (notice.due_at, notice.waits_for) == (case.now + timedelta(hours=24), ["unneeded_data"])
+    case.act(Learn.model_validate({"element": "unneeded_data", "value": "Rosters of the school year 2023/24"}))
+    case.now += timedelta(hours=23)
+    case.send_what_leaves()
+    assert case.duty("disposition.unneeded-notice").verdict is Verdict.ON_TIME

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import select
 
-from cases.acts import Learn, TakeAct
+from cases.acts import Approve, Learn, Propose, SetDate, TakeAct
 from cases.rules import check
 from cases.state import CaseState, NoticePolicy
 from cases.successor import ASSURANCE, SUCCESSOR, AddAssurance, CallOff, RecordDecision
+from cases.values import AgreementName
 from config.database import Database
 from ledger.artifacts import fetch
 from models.defaults import Defaults
 from models.enums import AnswerKind, DutyStatus, Party
 from models.errors import InvalidFields, InvalidInput, Refused
-from models.tables import Agreement, Notice
+from models.tables import Agreement, Case, Notice
 from queries.cases import read_case_head
 from queries.consequences import Foresight
+from queries.doubts import doubts_of_act
 from records.answers import read_answers, read_linked_notice
 from records.documents import GENERAL, NewDocument, add_documents, read_lea_documents
+from records.missing import missing_untold, note_missing_told
+from records.need_sorts import NeedKind
+from records.needs import Asking, NeedView, read_needs
 from records.offers import note_silence
 from records.restore import restore_state
 from records.summary import summarise
 from records.uploads import uploaded_file
-from tests.support.case_in_sql import CATALOGUE, CaseInSql, Place
+from tests.support.accounts import have_account
+from tests.support.case_in_sql import CATALOGUE, SECOND_PERSON, CaseInSql, Place
 from tests.support.signed_pdfs import SIGNER, added_to, altered, plain_pdf, signed_pdf
 from tests.support.successors import (
     CLOSING,
@@ -81,6 +87,11 @@ class TestWhomItTouches:
             f"1 agreement that began after the closing: {late.reference}.",
         ]
 
+    def test_an_agreement_whose_term_had_run_out_by_its_clauses_is_left_out(self, places: Database) -> None:
+        with places.writing() as session:
+            session.get_one(Agreement, OREGON.agreement).term_ends_on = CLOSING - DAY
+        assert {duty.agreement_id for duty in open_report(places, report()).duties} == {ILLINOIS.agreement}
+
     def test_what_ends_on_the_day_of_the_closing_is_told(self, places: Database) -> None:
         end(places, OREGON, CLOSING)
         assert len(open_report(places, report()).duties) == 2
@@ -124,6 +135,42 @@ class TestWhomItTouches:
         assert all(duty.due_at and duty.due_at.date() >= planned + 60 * DAY for duty in case.duties)
 
 
+class TestACorrectedClosing:
+    def doubted(self, case: CaseInSql, closing: date) -> list[tuple[str, str]]:
+        act = SetDate.model_validate({"name": "closing", "first_day": closing, "reason": "By the deed."})
+        with case.database.reading() as session:
+            found = doubts_of_act(session, session.get_one(Case, case.id), act, NOW)
+        return [(doubt.name, doubt.says) for doubt in found]
+
+    def test_a_day_before_an_agreement_of_the_case_began_is_asked_about(self, places: Database) -> None:
+        late = Place("ndpa-v1", "MA")
+        keep_places(places, late, executed=CLOSING - DAY)
+        case = open_report(places, report())
+        assert self.doubted(case, CLOSING - DAY) == []
+        assert self.doubted(case, CLOSING - 2 * DAY) == [
+            ("closing not-in-force", f"Not in force on Sat 30 May 2026, and in the case: {late.reference}.")
+        ]
+
+    def test_a_day_on_which_others_had_begun_asks_to_add_them(self, places: Database) -> None:
+        late = Place("ndpa-v1", "MA")
+        keep_places(places, late, executed=CLOSING + DAY)
+        case = open_report(places, report())
+        assert self.doubted(case, CLOSING + DAY) == [
+            ("closing not-in-the-case", f"In force on Tue 2 Jun 2026, and not in the case: {late.reference}.")
+        ]
+
+    def test_one_that_was_not_in_force_needs_no_notice_once_two_people_say_so(self, places: Database) -> None:
+        have_account(places, SECOND_PERSON)
+        case = open_report(places, report())
+        named = (AgreementName.model_validate(OREGON.reference),)
+        given = {"clause": NOTICE, "ground": "not_in_force", "agreements": named, "reason": "It began after the deed."}
+        proposal = case.act(Propose.model_validate(given))
+        assert proposal
+        case.act(Approve(proposal_id=proposal), SECOND_PERSON)
+        statuses = {duty.agreement_id: duty.status for duty in case.duties}
+        assert statuses == {ILLINOIS.agreement: DutyStatus.RUNNING, OREGON.agreement: DutyStatus.NOT_REQUIRED}
+
+
 class TestTheAssurance:
     def test_nothing_is_drafted_before_it_is_there(self, places: Database) -> None:
         case = open_report(places, report(assurance=None))
@@ -136,6 +183,36 @@ class TestTheAssurance:
         case.act(AddAssurance.model_validate({"assurance": signed_pdf()}))
         assert waits(case) == set()
         assert len(case.noticed()) == 2
+
+    def test_while_it_is_missing_people_are_told_so_in_time_and_not_only_once_it_is_overdue(
+        self, places: Database
+    ) -> None:
+        case = open_report(places, report(assurance=None))
+        starts = datetime.combine(CLOSING, time(), ZoneInfo("America/Chicago"))
+        due = case.duties[0].due_at
+        assert due
+
+        def told(part: float, *, early: timedelta = timedelta()) -> list[tuple[int, bool, int]]:
+            with places.writing() as session:
+                found = missing_untold(session, (0.5, 0.9), starts + (due - starts) * part - early, 10)
+                for missing in found:
+                    note_missing_told(session, missing)
+                return [(missing.step, missing.last, len(missing.duties)) for missing in found]
+
+        assert told(0.5, early=timedelta(seconds=1)) == []
+        assert told(0.5) == [(1, False, 2)]
+        assert told(0.89) == []
+        assert told(0.95) == [(2, True, 2)]
+        assert told(0.99) == []
+        (need,) = self.needed(places)
+        assert (need.kind, need.until, need.link) == (NeedKind.MISSING, due, f"/cases/{case.id}#duties")
+        case.act(AddAssurance.model_validate({"assurance": signed_pdf()}))
+        assert NeedKind.MISSING not in [need.kind for need in self.needed(places)]
+        assert told(0.99) == []
+
+    @staticmethod
+    def needed(database: Database) -> tuple[NeedView, ...]:
+        return read_needs(database, Asking("cli:ops"), NOW, offset=0, limit=10)[0]
 
     def test_what_is_found_of_its_signature_is_kept_and_shown(self, places: Database) -> None:
         case = open_report(places, report())
@@ -248,6 +325,16 @@ class TestTheAnswers:
             assert session.get_one(Agreement, OREGON.agreement).terminated_on
         with pytest.raises(Refused, match="answered so already"):
             told.act(heard(OREGON, "terminates", ground="cannot_uphold"))
+
+    def test_what_was_heard_has_effect_from_the_day_that_was_said_and_none_before_the_notice(
+        self, told: CaseInSql
+    ) -> None:
+        given = told.now.astimezone(ZoneInfo("America/Chicago")).date()
+        with pytest.raises(InvalidInput, match="It can have effect from"):
+            told.act(heard(OREGON, "terminates", ground="cannot_uphold", on=given - DAY))
+        told.act(heard(OREGON, "terminates", ground="cannot_uphold", on=given + 30 * DAY))
+        with told.database.reading() as session:
+            assert session.get_one(Agreement, OREGON.agreement).terminated_on == given + 30 * DAY
 
     def test_a_ground_of_another_form_is_refused(self, told: CaseInSql) -> None:
         with pytest.raises(InvalidInput, match="know no ground") as refused:

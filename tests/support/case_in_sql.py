@@ -37,6 +37,7 @@ from records.parties import pass_on
 from records.preparing import complete, keep
 from records.scope import pin_terms
 from terms.catalogue import load_catalogue
+from terms.internal import NO_LEAD_TIMES, LeadTimes
 from terms.limits import STANDARD_DEFAULTS
 from tests.support.accounts import have_account
 
@@ -147,6 +148,7 @@ class CaseInSql:
         now: what time it is; tests move it.
         side: the side of the agreement that this installation stands on.
         policy: how its notices leave.
+        leads: how far ahead of their due instants the installation wants duties done.
     """
 
     database: Database
@@ -154,6 +156,7 @@ class CaseInSql:
     now: datetime
     side: Party = Party.PROVIDER
     policy: NoticePolicy = field(default_factory=NoticePolicy)
+    leads: LeadTimes = NO_LEAD_TIMES
 
     def compute(self) -> None:
         """What the activity does whenever something happened: pin terms, compute duties, plan notices."""
@@ -162,7 +165,7 @@ class CaseInSql:
             pin_terms(session, CATALOGUE, self.id, self.now)
             terms = pinned_terms(session, self.id)
             if case.status is not CaseStatus.DISMISSED:
-                compute_duties(session, case, terms, STANDARD_DEFAULTS, self.side, self.now)
+                compute_duties(session, case, terms, STANDARD_DEFAULTS, self.side, self.now, leads=self.leads)
             plan_holders(session, case, self.policy, self.now, self.side)
             write_confirmations(session, case, SENDER.organisation, self.now)
             pass_on(session, case, self.now)

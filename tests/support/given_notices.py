@@ -163,6 +163,7 @@ def _notice(
             status=DutyStatus.PERFORMED,
             due_date_id=batch.due_date_id,
             due_at=at + timedelta(hours=72),
+            target_at=at + timedelta(hours=72),
             performed_at=at,
             verdict=Verdict.ON_TIME,
         )

@@ -21,7 +21,7 @@ from config.keyring import Keyring
 from config.settings import Settings
 from models.enums import Role
 from people.sign_in import issue_token
-from starter.resources import Resources, open_database, utc_now
+from starter.resources import Resources, lead_times, open_database, utc_now
 from terms.catalogue import load_catalogue
 from tests.support.accounts import have_account, introducer
 from web.app import create_app
@@ -102,7 +102,9 @@ def open_installation(home: Path, keyring: Keyring, client: Client, **settings: 
     chosen = Settings.model_validate({"home": home, "public_url": ORIGIN, **settings})
     config = client.config()
     config["data_converter"] = data_converter(keyring)
-    return Resources(chosen, keyring, open_database(chosen, keyring), load_catalogue(), Client(**config))
+    catalogue = load_catalogue()
+    leads = lead_times(chosen, catalogue)
+    return Resources(chosen, keyring, open_database(chosen, keyring), catalogue, Client(**config), leads)
 
 
 class _Places(dict[str, str]):

@@ -171,3 +171,20 @@ def test_terms_check_tells_every_problem_with_its_line(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "contents.yaml:1: the key 'nothing' is not known here." in result.stderr
     assert "anchors.yaml:1: the key 'anchors' is missing." in result.stderr
+
+
+def test_internal_due_dates_are_listed_from_the_file_that_the_setting_or_the_command_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "names no file" in run("terms", "internal").output
+    file = tmp_path / "internal.yaml"
+    file.write_text("breach.notice: 24 hours\naudit.annual: 10 business days\n", encoding="utf-8")
+    said = "breach.notice: 24 hours ahead\naudit.annual: 10 business days ahead\n"
+    assert run("terms", "internal", str(file)).output == said
+    monkeypatch.setenv("DUENOTICE_INTERNAL_DUE_DATES", str(file))
+    assert run("terms", "internal").output == said
+    file.write_text("breach.notice: 24 ours\n", encoding="utf-8")
+    refused = run("terms", "internal").exception
+    assert isinstance(refused, InvalidInput)
+    assert refused.message == "breach.notice: 'ours' is no unit of a lead time; did you mean hours?"
+    assert refused.next_step == "Correct the file, then run duenotice terms internal FILE."

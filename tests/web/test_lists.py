@@ -69,6 +69,7 @@ class Listed:
                     status=duties,
                     due_date_id="0" * 64,
                     due_at=instant,
+                    target_at=instant,
                 )
                 for number, instant in enumerate(due)
             )

@@ -14,13 +14,14 @@ from agreements.importing import import_agreements
 from ledger.artifacts import fetch
 from mail.links import LINK_PURPOSE, notice_token
 from models.enums import AnswerKind
+from models.identifiers import sha256_hex
 from models.tables import Agreement, Answer, Duty, EvidenceEntry, Notice
 from starter.resources import utc_now
 from tests.support.case_in_sql import CaseInSql
 from tests.support.given_notices import give_notices
 from tests.support.installation import Installation, Visitor, demo_agreements, form_token
 from tests.support.signed_pdfs import altered, plain_pdf, signed_pdf
-from tests.support.successors import open_report, report, send_all
+from tests.support.successors import evidence, open_report, report, send_all
 
 PAGE = "/cases/new/successor"
 V1, V2 = "IL-001", "OR-001"
@@ -134,12 +135,26 @@ async def test_a_termination_ends_the_agreement_and_nothing_can_be_said_after_it
     assert "We disapprove of the successor." in page
 
 
+async def test_a_termination_has_effect_from_the_day_that_the_lea_names(known: Installation, told: CaseInSql) -> None:
+    day = utc_now().date() + timedelta(days=30)
+    answer = await known.visitor().http.post(
+        link(known, told, V2), data=DISAPPROVES | {"ground": "would_violate", "on": f"{day}"}
+    )
+    assert answer.status_code == 303, answer.text
+    with known.resources.database.reading() as session:
+        assert session.exec(select(Agreement).where(Agreement.reference == V2)).one().terminated_on == day
+    (declared,) = evidence(known.resources.database, "termination_declared")
+    assert declared.body["on"] == day.isoformat()
+
+
 @pytest.mark.parametrize(
     ("changed", "faulty"),
     [
         ({"ground": ""}, "No ground is chosen."),
         ({"ground": "would_violate"}, "No ground is chosen."),
         ({"attested": ""}, "It is not attested."),
+        ({"on": "2020-01-31"}, "It can have effect from"),
+        ({"on": "soon"}, "This is not a date."),
         ({"email": "sam"}, "An e-mail address is not one that mail can be sent to."),
         ({"name": ""}, "Nothing is given here."),
     ],
@@ -232,6 +247,13 @@ async def test_an_assurance_that_cannot_be_taken_is_refused_at_the_form(
     page, _ = await opened(await known.officer(), pdf)
     assert says in page
     assert "nothing was opened yet" in page
+    refused = [entry.body for entry in evidence(known.resources.database, "file_refused")]
+    if "nobody is named" in says:
+        assert refused == [], "the file itself was sound"
+    else:
+        (body,) = refused
+        assert (body["kind"], body["field"], body["file_digest"]) == ("successor", "assurance", sha256_hex(pdf))
+        assert body["says"] in page
 
 
 async def test_programs_give_its_bytes_in_base64(known: Installation) -> None:

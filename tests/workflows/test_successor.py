@@ -10,6 +10,7 @@ import pytest
 
 from cases.successor import AddAssurance
 from models.enums import CaseStatus, DutyStatus, Verdict
+from models.errors import InvalidInput
 from models.identifiers import agreement_id
 from models.tables import Agreement
 from queries.views import DutyView
@@ -17,7 +18,7 @@ from records.answers import read_answers
 from starter.rehearsals.virtual_time import VirtualEngine
 from tests.support.incidents import OFFICER, case, know_offices, letter, text
 from tests.support.officers import officer
-from tests.support.signed_pdfs import signed_pdf
+from tests.support.signed_pdfs import altered, signed_pdf
 from tests.support.successors import open_played, report, today, told_answered_and_silent
 
 pytestmark = pytest.mark.long
@@ -68,6 +69,10 @@ async def test_without_the_assurance_nothing_leaves_and_it_is_overdue_and_raised
     assert waiting.waits_for == ("Signed assurance that the successor assumes the obligations",)
     (raised,) = [entry for entry in case(engine, case_id).evidence if entry.kind == "escalated"]
     assert raised.body["overdue"] is True
+    with pytest.raises(InvalidInput, match="Its digital signature is broken"):
+        await officer(engine).do(case_id, AddAssurance, OFFICER, assurance=altered(signed_pdf()))
+    (refused,) = [entry for entry in case(engine, case_id).evidence if entry.kind == "file_refused"]
+    assert (refused.body["act"], refused.actor) == ("add-assurance", OFFICER)
     await officer(engine).do(case_id, AddAssurance, OFFICER, assurance=signed_pdf())
     await officer(engine).release_notices(case_id, actor=OFFICER)
     await engine.settle(case_id)

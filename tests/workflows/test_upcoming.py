@@ -37,7 +37,8 @@ async def test_what_was_lost_is_derived_anew_and_the_end_of_a_term_is_told_once(
         session.delete(lost)
         ends = session.exec(select(UpcomingDuty).where(UpcomingDuty.performed_by == PerformedBy.TIME).limit(1)).one()
         moved = update(UpcomingDuty).where(col(UpcomingDuty.id) == ends.id)
-        session.execute(moved.values(due_at=utc_now() + timedelta(days=20), reminded_days=30))
+        soon = utc_now() + timedelta(days=20)
+        session.execute(moved.values(due_at=soon, target_at=soon, reminded_days=30))
     before = mails(engine, "term ends soon")
     assert (await renew(engine)) == Renewed(changed=1, reminded=0), "the lost one is there again; nothing new is told"
     with engine.resources.database.writing() as session:
