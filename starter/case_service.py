@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from pydantic import TypeAdapter, ValidationError
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 from temporalio.client import (
     WorkflowHandle,
     WorkflowQueryFailedError,
