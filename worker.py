@@ -206,11 +206,11 @@ def process_count(settings: Settings) -> int:
 @asynccontextmanager
 async def further_processes(
     settings: Settings, count: int, *, address: str | None = None, log: Path | None = None
-) -> AsyncIterator[asyncio.Future[int]]:
+) -> AsyncIterator[asyncio.Future[None]]:
     """Run so many processes with a worker each beside this one; in the end they finish what they have begun.
 
     Python runs one thread at a time in a process, so that one process uses one core. The future that this gives is
-    done when one of them has ended by itself, with its exit code. They also end when this process is killed.
+    done when one of them has ended by itself. They also end when this process is killed.
 
     Args:
         settings: the installation's settings.
@@ -219,13 +219,13 @@ async def further_processes(
         log: the file that they log to; without one, to stderr.
     """
     loop, spawn = asyncio.get_running_loop(), get_context("spawn")
-    lost: asyncio.Future[int] = loop.create_future()
+    lost: asyncio.Future[None] = loop.create_future()
     processes: list[tuple[SpawnProcess, Connection]] = []
 
     def ended(process: SpawnProcess) -> None:
         loop.remove_reader(process.sentinel)
         if not lost.done():
-            lost.set_result(process.exitcode or 0)
+            lost.set_result(None)
 
     try:
         for _ in range(count):

@@ -53,7 +53,7 @@ STOP_SECONDS = 15
 """How long one part may take to finish what it is doing."""
 
 Say = Callable[[str], None]
-End = asyncio.Task[None] | asyncio.Future[int]
+End = asyncio.Future[None] | asyncio.Future[int]
 """The end of a part that should not end by itself."""
 
 _log = get_logger("local")

@@ -1,0 +1,118 @@
+"""Messages that are composed before the transaction that reserves them say what holds as that transaction ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlmodel import Session, col, select, update
+
+from cases.breach import BREACH
+from config.database import Database
+from ledger.artifacts import fetch
+from ledger.verify import verify_all
+from models.enums import FactStatus
+from models.tables import Agreement, AgreementContact, Artifact, CaseFact, Notice
+from records.outbox import OutgoingMessage, Prepared
+from tests.support.case_in_sql import WRITER, CaseInSql, Place, open_in_sql
+
+NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+TENNESSEE = Place("ndpa-v1", "TN")
+MANY = [TENNESSEE, *(Place("ndpa-v1", "TN", tuple(f"Holder {n}" for n in range(count))) for count in range(1, 8))]
+
+
+@dataclass
+class Leaving:
+    """A breach whose notices leave now."""
+
+    case: CaseInSql
+    notices: list[Notice]
+
+    def prepare(self) -> Prepared:
+        with self.case.database.reading() as session:
+            return WRITER.prepare(session, self.case.id, [notice.id for notice in self.notices], self.case.now)
+
+    def reserve(self, prepared: Prepared) -> list[OutgoingMessage]:
+        with self.case.database.writing() as session:
+            ids = [notice.id for notice in self.notices]
+            return WRITER.reserve(session, self.case.id, ids, self.case.now, prepared)
+
+
+def leaving(database: Database, *places: Place) -> Leaving:
+    case = open_in_sql(database, BREACH, list(places), NOW, {"occurred": NOW, "discovered": NOW, "confirmed": NOW})
+    case.compute()
+    case.now += timedelta(hours=71)
+    with database.reading() as session:
+        notices = list(session.exec(select(Notice).order_by(col(Notice.id))))
+    return Leaving(case, notices)
+
+
+def test_what_was_prepared_is_sent_as_it_is(database: Database) -> None:
+    breach = leaving(database, TENNESSEE)
+    prepared = breach.prepare()
+    (letter,) = breach.reserve(prepared)
+    assert letter.raw is prepared[letter.notice_id][1].raw
+
+
+def a_fact(session: Session, case: CaseInSql) -> None:
+    session.add(
+        CaseFact(
+            id=uuid4(),
+            case_id=case.id,
+            element="description",
+            status=FactStatus.KNOWN,
+            value="Learnt meanwhile.",
+            recorded_at=case.now,
+            recorded_by="officer",
+        )
+    )
+
+
+def another_address(session: Session, case: CaseInSql) -> None:
+    contact = session.exec(select(AgreementContact)).one()
+    contact.email = "meanwhile@example.org"
+    session.add(contact)
+
+
+def another_name(session: Session, case: CaseInSql) -> None:
+    session.execute(update(Agreement).values(lea_name="Meanwhile Unified"))
+
+
+def another_link(session: Session, case: CaseInSql) -> None:
+    session.execute(update(Notice).values(link_generation=2))
+
+
+@pytest.mark.parametrize("change", [a_fact, another_address, another_name, another_link])
+def test_what_has_changed_since_is_said(database: Database, change: Callable[[Session, CaseInSql], None]) -> None:
+    breach = leaving(database, TENNESSEE)
+    prepared = breach.prepare()
+    with database.writing() as session:
+        change(session, breach.case)
+    (letter,) = breach.reserve(prepared)
+    assert letter.raw != prepared[letter.notice_id][1].raw
+    with database.reading() as session:
+        assert fetch(session, letter.sha256) == letter.raw
+        assert len(session.exec(select(Artifact.sha256).where(Artifact.media_type == "message/rfc822")).all()) == 1
+
+
+def test_what_was_dropped_since_is_not_sent(database: Database) -> None:
+    breach = leaving(database, TENNESSEE)
+    prepared = breach.prepare()
+    with database.writing() as session:
+        session.execute(update(Notice).values(dropped=True))
+    assert breach.reserve(prepared) == []
+
+
+def test_notices_of_one_cohort_are_kept_against_their_outline_and_read_back(database: Database) -> None:
+    breach = leaving(database, *MANY)
+    letters = breach.reserve(breach.prepare())
+    assert len(letters) == len(MANY)
+    with database.reading() as session:
+        assert all(fetch(session, letter.sha256) == letter.raw for letter in letters)
+        outlines = session.exec(select(Artifact.outline_sha256).where(Artifact.media_type == "message/rfc822")).all()
+        assert len(set(outlines)) == 1
+        assert None not in outlines
+        assert verify_all(session).sound
