@@ -132,7 +132,13 @@ class HandingOver:
         with self.database.writing() as session:
             if answers:
                 handed = [answer.handed for answer in answers]
-                self.paused |= settle(session, handed, unknown_resends=self.unknown_resends, pause=self.pause)
+                self.paused |= settle(
+                    session,
+                    handed,
+                    unknown_resends=self.unknown_resends,
+                    pause=self.pause,
+                    on_the_way=len(self._under_way) + len(self._marks),
+                )
             moments: Mapping[UUID, datetime] = {mark.delivery: mark.at for mark in marks}
             return mark_under_way(session, moments) if marks else set()
 

@@ -825,12 +825,10 @@ class ReplyEvent(DeliveryEvent):
     Attributes:
         code: its reply code (RFC 5321, 4.2).
         status: its enhanced status code (RFC 3463), where it gave one.
-        reply_sha256: the SHA-256 of its words, which are kept sealed with the delivery, since they may name somebody.
     """
 
     code: int
     status: IfAny[str | None] = None
-    reply_sha256: IfAny[str | None] = None
 
 
 class AcceptedEvent(ReplyEvent):

@@ -327,6 +327,8 @@ def _reopen(
             # A hold that lasts suspends it again when duties are computed, which follows at once.
             duty.status = DutyStatus.CANCELLED if dismissed else DutyStatus.RUNNING
             duty.due_at = None if dismissed else due_at
+            duty.internal_due_at = None if dismissed else duty.internal_due_at
+            duty.target_at = duty.internal_due_at or duty.due_at
             duty.performed_at = duty.verdict = duty.escalated_at = None
             duty.reopened_at = None if dismissed else now
             if instead:

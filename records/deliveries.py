@@ -19,7 +19,6 @@ from ledger.entries import CaseEvent, CopyGiven, DeliveryPassedOver, DeliveryRej
 from mail.delivery_states import UNDER_WAY, WAITING, Happening, moved
 from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected, SendResult
 from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy
-from models.identifiers import sha256_hex
 from models.tables import AgreementContact, Batch, Delivery, Duty, Letter, Notice
 from records.duties import perform
 from records.mail_state import PauseRule, disregard, is_disregarded, note_answered, pause_if_alike
@@ -92,10 +91,13 @@ def break_off(session: Session, batch_id: UUID, now: datetime, *, unknown_resend
         delivery.again_at = delivery.again_at and now
 
 
-def settle(session: Session, handed: Sequence[Handed], *, unknown_resends: int, pause: PauseRule) -> bool:
+def settle(
+    session: Session, handed: Sequence[Handed], *, unknown_resends: int, pause: PauseRule, on_the_way: int = 0
+) -> bool:
     """Write what the mail server answered into the outbox, with the evidence of it; return whether mail is paused.
 
     A message of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides.
+    ``on_the_way`` is for how many messages the server has asked without having answered yet.
     """
     outbox = _outbox(session, [item.outgoing.delivery_id for item in handed])
     due_dates = read_due_dates(session, {place.duty.due_date_id for place in outbox.values()})
@@ -114,7 +116,7 @@ def settle(session: Session, handed: Sequence[Handed], *, unknown_resends: int, 
     session.flush()
     if any(isinstance(event, DeliveryRejected) and event.disregarded for event in events):
         return True  # another worker has paused it meanwhile
-    return any(pause_if_alike(session, *alike, pause, at) for alike, at in refused.items())
+    return any(pause_if_alike(session, *alike, pause, at, on_the_way=on_the_way) for alike, at in refused.items())
 
 
 def _outbox(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, _Place]:
@@ -180,7 +182,6 @@ def _accept(
         "attempt": attempt,
         "code": answer.code,
         "status": answer.status,
-        "reply_sha256": _reply_sha256(answer),
         "queue_id": delivery.queue_id,
         "tls_version": delivery.tls_version,
         "tls_certificate": delivery.tls_certificate,
@@ -220,13 +221,8 @@ def _reject(session: Session, place: _Place, answer: Rejected, at: datetime) -> 
         attempt=attempt_of(delivery),
         code=answer.code,
         status=answer.status,
-        reply_sha256=_reply_sha256(answer),
         disregarded=disregarded or None,
     )
-
-
-def _reply_sha256(answer: SendResult) -> str:
-    return sha256_hex(f"{answer.code} {answer.text}".encode())
 
 
 def _lost(delivery: Delivery, case_id: UUID, at: datetime, unknown_resends: int) -> DeliveryUnknown:

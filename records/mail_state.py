@@ -107,11 +107,19 @@ def is_disregarded(session: Session, code: int, status: str | None) -> bool:
 
 
 def pause_if_alike(
-    session: Session, batch_id: UUID, code: int, status: str | None, rule: PauseRule, now: datetime
+    session: Session,
+    batch_id: UUID,
+    code: int,
+    status: str | None,
+    rule: PauseRule,
+    now: datetime,
+    *,
+    on_the_way: int,
 ) -> bool:
     """Pause mail if too many refusals of a batch are alike; return whether that is so.
 
-    Their contacts are tried again, as if nothing had been said of them.
+    What the server has asked for and not answered yet counts as taken: a refusal comes sooner than an acceptance. Their
+    contacts are tried again, as if nothing had been said of them.
     """
     alike = (
         col(Delivery.status) == DeliveryStatus.REJECTED,
@@ -121,7 +129,8 @@ def pause_if_alike(
     of_batch = select(func.count()).select_from(Delivery).join(Notice, col(Notice.id) == col(Delivery.notice_id))
     of_batch = of_batch.where(Notice.batch_id == batch_id)
     refusals = session.exec(of_batch.where(*alike)).one()
-    if refusals < rule.refusals or refusals <= session.exec(of_batch.where(col(Delivery.status).in_(ARRIVED))).one():
+    taken = session.exec(of_batch.where(col(Delivery.status).in_(ARRIVED))).one() + on_the_way
+    if refusals < rule.refusals or refusals <= taken:
         return False
     refused = _refused(session, [*alike, col(Notice.batch_id) == batch_id])
     domains = {contact.email.rpartition("@")[2].casefold() for _, contact in refused}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import assume, given, settings
@@ -154,7 +154,7 @@ def test_a_body_s_hash_outlives_storage_as_json(body: dict[str, object]) -> None
 
 def troubled(what: str) -> WatchdogRaised:
     return WatchdogRaised(
-        case_id=UUID(int=1), actor="system", at=NOON, batch_id=UUID(int=2), status=BatchStatus.SENDING, finding=what
+        case_id=UUID(int=1), actor="system", at=NOON, batch_id=uuid4(), status=BatchStatus.SENDING, finding=what
     )
 
 

@@ -19,7 +19,7 @@ from mail.dkim import PrivateKey, Signer, SigningKey, load_signing_key
 from mail.handover import Envelope
 from mail.transport import SmtpTransport
 from models.errors import ConfigurationError
-from tests.mail.test_transport import server_at
+from tests.support.one_message import server_at
 from tests.support.sample_notices import ADDRESSING, CONFIRMED_NOTICE, SUPPLEMENT
 from tests.support.scripted_server import scripted_server
 

@@ -13,18 +13,10 @@ from mail.dkim import SigningKey
 from mail.domain_check import Records, check_address, check_domain
 from mail.findings import Finding, Level
 from models.errors import Unavailable
-from tests.support.dns_server import Zone, dns_server
+from tests.support.dns_server import DOMAIN, SOUND, Zone, dns_server
 
-DOMAIN = "provider.test"
 RSA = SigningKey(DOMAIN, "s1", generate_private_key(65537, 2048))
 ED25519 = SigningKey(DOMAIN, "s2", Ed25519PrivateKey.generate())
-
-SOUND: Zone = {
-    (DOMAIN, "TXT"): ['"v=spf1 include:relay.test -all"', '"something else"'],
-    ("relay.test", "TXT"): ['"v=spf1 ip4:192.0.2.1 " "-all"'],
-    ("_dmarc.provider.test", "TXT"): ['"v=DMARC1; p=reject"'],
-    (DOMAIN, "MX"): ["20 late.provider.test.", "10 mx.provider.test."],
-}
 
 
 def published(key: SigningKey) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from mail.handover import Accepted, DeliveryDeferred, Envelope, OutcomeUnknown, SendResult
 from mail.transport import SmtpTransport
-from tests.mail.test_transport import RAW, SENDER, server_at
+from tests.support.one_message import RAW, SENDER, server_at
 from tests.support.scripted_server import ScriptedServer, scripted_server
 
 AT_ONCE = {"patience": 0.001}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mail.handover import Accepted, Envelope, MailServerUnavailable, OutcomeUnknown, Rejected
 from mail.transport import SmtpTransport
-from tests.mail.test_transport import SENDER, server_at
+from tests.support.one_message import SENDER, server_at
 from tests.support.scripted_server import CONTENT, HANG_UP, HEARTBEAT_TIMEOUT, ScriptedServer, scripted_server
 
 MESSAGES = 5

@@ -11,7 +11,7 @@ import pytest
 from mail.handover import Accepted, DeliveryDeferred, Envelope, MailServerUnavailable, OutcomeUnknown, Rejected
 from mail.transport import SmtpTransport
 from models.errors import InvalidInput
-from tests.mail.test_transport import IMPATIENT, RAW, RECIPIENT, SENDER, server_at
+from tests.support.one_message import IMPATIENT, RAW, RECIPIENT, SENDER, server_at
 from tests.support.scripted_server import CONTENT, HANG_UP, HEARTBEAT_TIMEOUT, scripted_server
 
 PIPELINING = "PIPELINING"

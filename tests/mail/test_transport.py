@@ -20,18 +20,8 @@ from mail.handover import (
 from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
 from models.errors import InvalidInput
+from tests.support.one_message import ENVELOPE, IMPATIENT, RAW, RECIPIENT, SENDER, server_at
 from tests.support.scripted_server import CONTENT, HANG_UP, HEARTBEAT_TIMEOUT, ScriptedServer, scripted_server
-
-IMPATIENT = {"timeout": 0.2, "data_timeout": 0.2}
-SENDER = "notices@provider.test"
-RECIPIENT = "security@district.example.org"
-ENVELOPE = Envelope(SENDER, RECIPIENT)
-RAW = b"Subject: notice\r\n\r\n.a line that starts with a dot\r\n"
-
-
-def server_at(port: int, **changes: object) -> SmtpServer:
-    settings = {"host": "127.0.0.1", "port": port, "security": Security.NONE, "client_name": "localhost"}
-    return SmtpServer.model_validate(settings | {"connections": 1, "timeout": 10, "data_timeout": 10} | changes)
 
 
 async def send_once(scripted: ScriptedServer, **changes: object) -> SendResult:

@@ -111,7 +111,9 @@ def test_what_a_request_prevents_is_not_opened(database: Database) -> None:
     assert set(case.statuses()) == {"disposition.request"}
 
 
-def test_a_prior_notice_as_it_was_given_sets_the_earliest_day_and_no_deadline(database: Database) -> None:
+def test_a_prior_notice_as_it_was_given_sets_the_earliest_day_and_only_a_default_the_last_one(
+    database: Database,
+) -> None:
     kind = standing_kind("disposition", ahead=frozenset({"disposal"}))
     facts = {"terminated": NOW, "disposal": NOW + timedelta(days=91)}
     case = open_in_sql(database, kind, [NEW_YORK], NOW, facts)
@@ -122,9 +124,9 @@ def test_a_prior_notice_as_it_was_given_sets_the_earliest_day_and_no_deadline(da
     assert case.duty("disposition.prior-notice").verdict is Verdict.LATE
     case.compute()
     disposal, due = case.duty("disposition.termination"), case.due_date("disposition.termination")
-    assert (disposal.status, disposal.due_at) == (DutyStatus.RUNNING, None)
+    assert (disposal.status, due.due_local) == (DutyStatus.RUNNING, "2026-06-30T23:59:59-05:00")
     assert due.earliest_local == "2026-06-03T00:00:00-05:00"
-    assert "Floor, and no deadline" in due.why[-1]
+    assert due.flags == ("default:disposal_after_notice_days",)
 
 
 def test_the_facts_of_one_agreement_hold_for_it_alone(database: Database) -> None:

@@ -13,8 +13,7 @@ from config.database import Database
 from config.keyring import Keyring
 from ledger.artifacts import fetch
 from models.tables import EvidenceEntry
-from tests.mail.test_domain_check import DOMAIN, SOUND
-from tests.support.dns_server import Zone, dns_server
+from tests.support.dns_server import DOMAIN, SOUND, Zone, dns_server
 from tests.support.scripted_server import CONTENT, scripted_server
 from tests.support.shell import Said, Shell
 

@@ -15,6 +15,16 @@ import dns.rrset
 Zone = Mapping[tuple[str, str], list[str]]
 """For a name and a type of record, the records as a zone file has them; ``SERVFAIL`` as the only one fails."""
 
+DOMAIN = "provider.test"
+
+SOUND: Zone = {
+    (DOMAIN, "TXT"): ['"v=spf1 include:relay.test -all"', '"something else"'],
+    ("relay.test", "TXT"): ['"v=spf1 ip4:192.0.2.1 " "-all"'],
+    ("_dmarc.provider.test", "TXT"): ['"v=DMARC1; p=reject"'],
+    (DOMAIN, "MX"): ["20 late.provider.test.", "10 mx.provider.test."],
+}
+"""What a domain says whose mail is believed."""
+
 
 class _Server(asyncio.DatagramProtocol):
     def __init__(self, zone: Zone) -> None:

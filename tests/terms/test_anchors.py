@@ -56,7 +56,7 @@ def test_a_breach_needs_its_confirmation_to_the_hour() -> None:
 
 
 def test_days_and_what_only_has_to_come_before_need_no_instant() -> None:
-    hours = {"disposed_again", "disposed_at_end", "restored"}
+    hours = {"disposed_again", "disposed_at_end", "need_reviewed", "restored"}
     assert needs_instant(terms_of("ndpa-v1", "IL"), "disposition") == hours, (
         "only what follows these is due within hours"
     )

