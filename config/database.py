@@ -26,9 +26,6 @@ _BUSY_MILLISECONDS = 30_000
 KEYS_A_STATEMENT = 5_000
 """How many rows one statement names: both databases bound the values that it may hold."""
 
-_MAPPED_BYTES = 2**28
-"""So much of a SQLite file is read as memory: lists look into it tens of thousands of times, each a call otherwise."""
-
 _MIGRATION_LOCK = 0x6475656E
 """The PostgreSQL advisory lock that lets one process migrate at a time."""
 
@@ -205,7 +202,6 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     # WAL's usual NORMAL may lose the last commits in a power cut: a notice would be out and its evidence gone.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -7,7 +7,6 @@ worker finishes what it is doing, and only then do the mail catcher and the Temp
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -299,7 +298,6 @@ class _Web(uvicorn.Server):
 async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[End]:
     """Run the web on a socket that is bound already; in the end it answers what it was asked."""
     app = create_app(resources)
-    gc.freeze()  # a page would wait up to half a second whenever all that lives as long as the process is gone through
     config = uvicorn.Config(
         app,
         log_config=None,
