@@ -24,7 +24,7 @@ from models.errors import InvalidInput
 from starter.demonstration import demonstrated_draft
 from starter.writing import sender_of
 from terms.catalogue import load_catalogue
-from tests.mail.test_letters import LETTERS, Letter, by_name
+from tests.support.catalogue_letters import LETTERS, Letter, by_name
 
 CATALOGUE, TEXTS = load_catalogue(), load_default_texts()
 SENDER = sender_of(Settings().organisation)
