@@ -254,7 +254,7 @@ async def test_mailguns_signed_events_are_taken_and_each_signature_is_good_for_o
     assert (await _post(told, "mailgun", delivered, {}, **key)).status_code == 204
     stolen = _mailgun(told, "a key of a test")  # the signature does not cover the event: it is used for another one
     assert (await _post(told, "mailgun", stolen, {}, **key)).status_code == 204
-    assert (told.duty.verdict, told.outbox) == (Verdict.ON_TIME, [(told.office, ACCEPTED)])
+    assert (told.duty.verdict, told.outbox) == (Verdict.ON_TIME, [(told.office, DeliveryStatus.DELIVERED)])
     fresh = _mailgun(told, "a key of a test", token="u" * 50)
     assert (await _post(told, "mailgun", fresh, {}, **key)).status_code == 204
     assert told.outbox[0] == (told.office, BOUNCED)

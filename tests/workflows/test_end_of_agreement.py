@@ -45,7 +45,7 @@ async def test_from_the_termination_over_the_floor_to_the_certification(engine: 
         "disposition.prior-notice": met,
         "disposition.certification": met,
     }
-    assert written(engine, case_id)[HOSTING] == [HolderMail.ASKED, HolderMail.RECEIPT]
+    assert written(engine, case_id)[HOSTING] == [HolderMail.ASKED, HolderMail.REMINDED, HolderMail.RECEIPT]
     assert case(engine, case_id).status is CaseStatus.CLOSED
 
 

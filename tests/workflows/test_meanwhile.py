@@ -50,7 +50,7 @@ async def leaving(
 
 async def test_what_is_learnt_while_the_mail_server_is_down_is_in_the_notice(keyring: Keyring, tmp_path: Path) -> None:
     report = incident("IL-001", confirmed=utc_now())
-    async with leaving(keyring, tmp_path, report, MAIL=[DOWN]) as (engine, _, case_id):
+    async with leaving(keyring, tmp_path, report, MAIL=[DOWN] * 4) as (engine, _, case_id):
         await officer(engine).learn(case_id, "parent_contact", "Sam Example, 555 0110", actor=OFFICER)
         await engine.settle(case_id)
         (notice,) = letters(engine, case_id, duties(engine, case_id, "IL")[NOTICE])
@@ -73,7 +73,7 @@ async def test_a_suspicion_dismissed_while_the_mail_server_is_down_is_told_to_no
     keyring: Keyring, tmp_path: Path
 ) -> None:
     report = incident("VA-001", expected=utc_now())
-    async with leaving(keyring, tmp_path, report, MAIL=[DOWN]) as (engine, server, case_id):
+    async with leaving(keyring, tmp_path, report, MAIL=[DOWN] * 4) as (engine, server, case_id):
         await officer(engine).dismiss_breach(case_id, "It was our own backup.", actor=OFFICER)
         await engine.case(case_id).result()
         assert not server.messages
