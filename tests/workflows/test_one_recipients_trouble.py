@@ -278,14 +278,15 @@ async def test_what_the_mail_server_answered_for_is_nobody_s_to_decide(engine: V
 async def test_a_silent_gateway_and_full_mailboxes_cost_the_others_no_more_than_as_much_again(
     keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One full mailbox in each of a hundred batches, one gateway that never answers after DATA, one 2-second tarpit."""
-    monkeypatch.setattr(planning, "BATCH_SIZE", 3)
+    """One full mailbox in each of more batches than leave at once, a gateway that never answers, a 2-second tarpit."""
+    monkeypatch.setattr(planning, "BATCH_SIZE", 2)
+    batches = WINDOW + 10
     took = []
     for troubled in (False, True):
         folder = tmp_path / str(troubled)
         folder.mkdir()
         async with posting_engine(keyring, folder) as (engine, server):
-            references = know_districts_alike(engine, 3 * BATCHES)
+            references = know_districts_alike(engine, 2 * batches)
             case_id = await open_case(engine, incident(*references, confirmed=utc_now()))
             waiting = 0
             if troubled:
@@ -293,17 +294,17 @@ async def test_a_silent_gateway_and_full_mailboxes_cost_the_others_no_more_than_
                 silent, tarpit = sorted({office(reference) for reference in references} - server.full)[:2]
                 server.held = {silent: asyncio.Event(), tarpit: asyncio.Event()}
                 asyncio.get_running_loop().call_later(2, server.held[tarpit].set)
-                waiting = BATCHES + 1
+                waiting = batches + 1
             loop = asyncio.get_running_loop()
             begun = loop.time()
             await officer(engine).release_notices(case_id, actor=OFFICER)
             async with asyncio.timeout(300):
-                while notices(engine, case_id)[0] < 3 * BATCHES - waiting:  # noqa: ASYNC110 (SQL tells nobody)
+                while notices(engine, case_id)[0] < 2 * batches - waiting:  # noqa: ASYNC110 (SQL tells nobody)
                     await asyncio.sleep(0.1)
             took.append(loop.time() - begun)
             if troubled:
                 server.held[silent].set()
                 await engine.settle(case_id)
-                assert notices(engine, case_id)[:2] == (2 * BATCHES, BATCHES)
+                assert notices(engine, case_id)[:2] == (batches, batches)
     without, with_trouble = took
     assert with_trouble <= 2 * without + 2, "the tarpit's own two seconds apart"
