@@ -349,9 +349,6 @@ def _refuse(*_: object) -> NoReturn:
     raise _Branches
 
 
-_ASKING = (*("contains", "eq", "ne", "lt", "le", "gt", "ge", "len", "iter", "getitem", "mul", "rmul", "mod", "hash"),)
-
-
 class _Text(str):
     """A text with marks: it can be shown and joined; whoever asks it anything else branches on it."""
 

@@ -25,7 +25,18 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cases.values import AnchorValue
-from mail.facts import TO_FOLLOW, ContactPerson, Mailbox, MessageId, NoticeFacts, wire_address
+from mail.facts import (
+    TO_FOLLOW,
+    ContactPerson,
+    FactsValue,
+    Line,
+    Mailbox,
+    MessageId,
+    NoticeFacts,
+    Sender,
+    ZoneName,
+    wire_address,
+)
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "config" / "notices"
 """Where the templates are: one ``.txt.j2`` and one ``.html.j2`` for each sort of notice, over a shared base."""
@@ -144,10 +155,29 @@ def _nothing() -> None:
     """No date."""
 
 
-def rendered(template: str, suffix: str, values: Mapping[str, Any]) -> str:
-    """One of the two layouts of a letter that is no notice, from the templates of its name."""
-    page = ENVIRONMENTS[suffix].get_template(f"{template}.{suffix}.j2").render(values)
-    return _BLANK_LINES.sub("\n\n", page) if suffix == "txt" else page
+class LetterFacts(FactsValue):
+    """What every letter says that is no notice; ``reader`` is the other side, by name."""
+
+    sender: Sender
+    reader: Line
+    case_reference: Line
+    time_zone: ZoneName
+
+
+def compose_letter(
+    template: str, facts: LetterFacts, addressing: Addressing, *, about: str, at: datetime, follows: str | None = None
+) -> ComposedNotice:
+    """Write a letter that is no notice from the templates of its name: the same facts always give the same bytes.
+
+    ``about`` is what its subject begins with.
+    """
+    subject = f"{about}: {facts.reader} ({facts.case_reference})"
+    values = {"facts": facts, "test": False, "zone": ZoneInfo(facts.time_zone), "subject": subject}
+    text, html = (
+        ENVIRONMENTS[suffix].get_template(f"{template}.{suffix}.j2").render(values) for suffix in ("txt", "html")
+    )
+    text = _BLANK_LINES.sub("\n\n", text)
+    return compose_message(addressing, subject, text, html, contact=facts.sender.contact, at=at, follows=follows)
 
 
 def compose_message(
@@ -186,25 +216,11 @@ def message_of(
     follows: str | None = None,
 ) -> bytes:
     """The message around the two layouts of a letter."""
-    headers = [
-        mailboxes_header("From", (addressing.sender,)),
-        mailboxes_header("Reply-To", (Mailbox(name=contact.name, email=contact.email),)),
-        mailboxes_header("To", addressing.to),
-        *([mailboxes_header("Cc", addressing.copies)] if addressing.copies else ()),
-        f"Subject: {header_text(subject, len('Subject: '))}",
-        f"Date: {format_datetime(at.astimezone(UTC))}",
-        f"Message-ID: {addressing.message_id}",
-        *([f"In-Reply-To: {follows}"] if follows else ()),
-        *([f"References: {follows}"] if follows else ()),
-        "Auto-Submitted: auto-generated",
-        "Content-Language: en-US",
-        "MIME-Version: 1.0",
-    ]
-    # "=_" cannot occur in quoted-printable, so the boundary cannot occur in a body (RFC 2045, 6.7).
-    boundary = f"=_{sha256(addressing.message_id.encode()).hexdigest()[:32]}"
+    headers = headers_of(addressing, subject, contact=contact, at=at, follows=follows)
+    boundary = boundary_of(addressing.message_id)
     return b"\r\n".join(
         (
-            "\r\n".join(headers).encode(),  # ASCII, but for the first part of an internationalised address (RFC 6532)
+            headers + b"Content-Language: en-US\r\nMIME-Version: 1.0",
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'.encode("ascii"),
             f"--{boundary}".encode("ascii"),
             _PART_HEAD % b"plain" + bodies.text,
@@ -215,6 +231,35 @@ def message_of(
     )
 
 
+def headers_of(
+    addressing: Addressing, subject: str, *, contact: ContactPerson, at: datetime, follows: str | None = None
+) -> bytes:
+    """The headers that every mail has, each with its line's end: from whom and to whom, of what and when.
+
+    They are ASCII, but for the first part of an internationalised address (RFC 6532).
+    """
+    headers = (
+        _mailboxes("From", (addressing.sender,)),
+        _mailboxes("Reply-To", (Mailbox(name=contact.name, email=contact.email),)),
+        _mailboxes("To", addressing.to),
+        *((_mailboxes("Cc", addressing.copies),) if addressing.copies else ()),
+        f"Subject: {_header_text(subject, len('Subject: '))}",
+        f"Date: {format_datetime(at.astimezone(UTC))}",
+        f"Message-ID: {addressing.message_id}",
+        *((f"In-Reply-To: {follows}", f"References: {follows}") if follows else ()),
+        "Auto-Submitted: auto-generated",
+    )
+    return "".join(f"{header}\r\n" for header in headers).encode()
+
+
+def boundary_of(message_id: str) -> str:
+    """The boundary between a message's parts.
+
+    "=_" cannot occur in quoted-printable or base64, so the boundary cannot occur in a part (RFC 2045, 6.7).
+    """
+    return f"=_{sha256(message_id.encode()).hexdigest()[:32]}"
+
+
 _PART_HEAD = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
 
 
@@ -223,7 +268,7 @@ def quoted(body: str) -> bytes:
     return b2a_qp(body.replace("\n", "\r\n").encode(), istext=True)
 
 
-def mailboxes_header(header: str, mailboxes: Iterable[Mailbox]) -> str:
+def _mailboxes(header: str, mailboxes: Iterable[Mailbox]) -> str:
     """An address header with one mailbox to a line (RFC 5322, 3.4)."""
     return f"{header}: " + ",\r\n ".join(_mailbox(mailbox, len(header) + 2) for mailbox in mailboxes)
 
@@ -241,7 +286,7 @@ def _mailbox(mailbox: Mailbox, column: int) -> str:
     return f"{phrase}{fold} <{email}>"
 
 
-def header_text(text: str, column: int) -> str:
+def _header_text(text: str, column: int) -> str:
     """``text`` as the value of an unstructured header that starts at ``column``, folded (RFC 5322, 2.2.3)."""
     if not _is_plain(text):
         return _encoded_words(text, column)

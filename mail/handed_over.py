@@ -6,12 +6,11 @@ The link is as those of holders of data (``mail/holder_links.py``): an HMAC of t
 from __future__ import annotations
 
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime
 
-from mail.compose import Addressing, ComposedNotice, compose_message, rendered
-from mail.facts import FactsValue, Line, Sender, ZoneName
+from mail.compose import Addressing, ComposedNotice, LetterFacts, compose_letter
+from mail.facts import Line
 from mail.holder_links import numbered_token
 
 TEMPLATE = "handed_over"
@@ -20,22 +19,18 @@ HANDED_FOLDER = "/f/"
 """Where the site answers such links; what follows is as good as a password, so no log may hold it."""
 
 
-class HandedOverFacts(FactsValue):
+class HandedOverFacts(LetterFacts):
     """Everything such a mail says.
 
     Attributes:
-        reader: the district, by name; ``contact`` is to whom it goes.
+        contact: to whom of the district it goes.
         days: for how many days the file is kept, which no clause says.
         erase_at: when it is erased, and its link opens nothing any more.
         link: the address of the file's page.
     """
 
-    sender: Sender
-    reader: Line
     contact: Line
     agreement_reference: Line
-    case_reference: Line
-    time_zone: ZoneName
     handed_at: AwareDatetime
     days: int
     erase_at: AwareDatetime
@@ -54,7 +49,4 @@ def handed_link(public_url: str, token: str) -> str:
 
 def compose_handed_over(facts: HandedOverFacts, addressing: Addressing) -> ComposedNotice:
     """Write the mail: the same facts always give the same bytes."""
-    subject = f"A file for you: {facts.reader} ({facts.case_reference})"
-    values = {"facts": facts, "test": False, "zone": ZoneInfo(facts.time_zone), "subject": subject}
-    text, html = (rendered(TEMPLATE, suffix, values) for suffix in ("txt", "html"))
-    return compose_message(addressing, subject, text, html, contact=facts.sender.contact, at=facts.handed_at)
+    return compose_letter(TEMPLATE, facts, addressing, about="A file for you", at=facts.handed_at)

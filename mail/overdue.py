@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 from pydantic import AwareDatetime, Field, NonNegativeInt
 
-from mail.compose import Addressing, ComposedNotice, compose_message, rendered
-from mail.facts import Block, FactsValue, Line, Sender, SignedAgreement, ZoneName
+from mail.compose import Addressing, ComposedNotice, LetterFacts, compose_letter
+from mail.facts import Block, FactsValue, Line, SignedAgreement
 from models.enums import PerformedBy
 
 TEMPLATE = "overdue"
@@ -20,11 +18,11 @@ class AwaitedHolders(FactsValue):
     awaited: NonNegativeInt
 
 
-class OverdueFacts(FactsValue):
+class OverdueFacts(LetterFacts):
     """Everything one such letter says.
 
     Attributes:
-        reader: the other side, by name; ``contact`` is who is written to.
+        contact: who is written to.
         told_at: when the officer decided it, which is also the letter's Date header.
         title: what the duty demands, as the catalogue calls it.
         provision: what sets the duty, each with its citation.
@@ -34,12 +32,8 @@ class OverdueFacts(FactsValue):
         words: the officer's own: what is being done.
     """
 
-    sender: Sender
-    reader: Line
     contact: Line
     agreement: SignedAgreement
-    case_reference: Line
-    time_zone: ZoneName
     told_at: AwareDatetime
     title: Line
     due_at: AwareDatetime
@@ -53,7 +47,4 @@ class OverdueFacts(FactsValue):
 
 def compose_overdue(facts: OverdueFacts, addressing: Addressing) -> ComposedNotice:
     """Write the letter: the same facts always give the same bytes."""
-    subject = f"A duty towards you is overdue: {facts.reader} ({facts.case_reference})"
-    values = {"facts": facts, "test": False, "zone": ZoneInfo(facts.time_zone), "subject": subject}
-    text, html = (rendered(TEMPLATE, suffix, values) for suffix in ("txt", "html"))
-    return compose_message(addressing, subject, text, html, contact=facts.sender.contact, at=facts.told_at)
+    return compose_letter(TEMPLATE, facts, addressing, about="A duty towards you is overdue", at=facts.told_at)

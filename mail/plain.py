@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime
-from hashlib import sha256
 from typing import NamedTuple
 
-from mail.compose import header_text, mailboxes_header, wrap
+from mail.compose import Addressing, boundary_of, headers_of, wrap
 from mail.facts import ContactPerson, Mailbox, clean_line
 
 
@@ -37,15 +35,8 @@ def compose_plain_mail(
 
     Whoever answers it reaches the person ``reply_to``.
     """
-    headers = (
-        mailboxes_header("From", (sender,)),
-        mailboxes_header("Reply-To", (Mailbox(name=reply_to.name, email=reply_to.email),)),
-        mailboxes_header("To", (to,)),
-        f"Subject: {header_text(clean_line(subject), len('Subject: '))}",
-        f"Date: {format_datetime(at.astimezone(UTC))}",
-        f"Message-ID: {message_id}",
-        "Auto-Submitted: auto-generated",
-    )
+    addressing = Addressing(message_id=message_id, sender=sender, to=(to,))
+    headers = headers_of(addressing, clean_line(subject), contact=reply_to, at=at)
     # Only for the content: as a header the standard library writes an encoded word that somebody typed as what it
     # decodes to, line breaks included.
     message = EmailMessage(policy=SMTP)
@@ -54,6 +45,5 @@ def compose_plain_mail(
         maintype, _, subtype = media_type.partition("/")
         message.add_attachment(content, maintype=maintype, subtype=subtype, filename=clean_line(name), cte="base64")
     if enclosed:
-        # "=_" cannot occur in quoted-printable or base64, so the boundary cannot occur in a part (RFC 2045, 6.7).
-        message.set_boundary(f"=_{sha256(message_id.encode()).hexdigest()[:32]}")
-    return "".join(f"{header}\r\n" for header in headers).encode() + message.as_bytes()
+        message.set_boundary(boundary_of(message_id))
+    return headers + message.as_bytes()

@@ -23,6 +23,7 @@ from cases.acts import Act, Add
 from cases.intake import Intake
 from cases.kind import Kind
 from cases.kinds import kind_named
+from cases.overdue import is_overdue
 from cases.plausibility import DatesGiven
 from cases.state import CaseState, NoticePolicy
 from cases.values import AnchorValue
@@ -300,7 +301,7 @@ class Foresight:
             due_before=before,
             internal_due_at=internal.due_at if internal else None,
             time_zone=line.time_zone,
-            overdue=line.status is DutyStatus.RUNNING and line.due_at is not None and line.due_at < self.now,
+            overdue=is_overdue(line.status, line.due_at, self.now),
             held=line.status is DutyStatus.SUSPENDED,
             why=(*due.why, internal.why) if internal else due.why,
             reasons=len({item.due_date_id for item in items}),

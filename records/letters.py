@@ -86,19 +86,9 @@ def settle_letter(
     letter.attempted_at = None
     match answer:
         case Accepted():
-            outcome, letter.status, letter.again_at, letter.settled_at = (
-                Told.ACCEPTED,
-                DeliveryStatus.ACCEPTED,
-                None,
-                now,
-            )
+            outcome, letter.status = Told.ACCEPTED, DeliveryStatus.ACCEPTED
         case Rejected():
-            outcome, letter.status, letter.again_at, letter.settled_at = (
-                Told.REJECTED,
-                DeliveryStatus.REJECTED,
-                None,
-                now,
-            )
+            outcome, letter.status = Told.REJECTED, DeliveryStatus.REJECTED
         case OutcomeUnknown():
             outcome = Told.UNKNOWN
             if letter.status is not DeliveryStatus.UNKNOWN:
@@ -110,13 +100,14 @@ def settle_letter(
         case _:  # no server took anything
             letter.again_at = now + SERVER_AWAY
             return
+    code = None
+    if isinstance(answer, Accepted | Rejected):
+        code, letter.again_at, letter.settled_at = answer.code, None, now
     if letter.answer_id and letter.again_at is None and letter.status is not DeliveryStatus.ACCEPTED:
         reopen(session, letter.answer_id)
     if letter.duty_id and letter.status is DeliveryStatus.REJECTED:
         turn_to_the_next(session, letter, now)
-    append(
-        session, _event(session, letter, outcome, answer.code if isinstance(answer, Accepted | Rejected) else None, now)
-    )
+    append(session, _event(session, letter, outcome, code, now))
 
 
 def _event(session: Session, letter: Letter, outcome: Told, code: int | None, now: datetime) -> CaseEvent:

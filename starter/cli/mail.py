@@ -1,4 +1,4 @@
-"""``duenotice mail``: whether notices will leave, arrive and be believed, before one has to."""
+"""``duenotice mail``: whether notices will leave, arrive and be believed, before one has to; and what came back."""
 
 from __future__ import annotations
 

@@ -297,9 +297,8 @@ class _Web(uvicorn.Server):
 @asynccontextmanager
 async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[End]:
     """Run the web on a socket that is bound already; in the end it answers what it was asked."""
-    app = create_app(resources)
     config = uvicorn.Config(
-        app,
+        create_app(resources),
         log_config=None,
         access_log=False,
         server_header=False,
