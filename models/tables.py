@@ -558,7 +558,7 @@ class MailState(SQLModel, table=True):
 
     ``away_since`` is since when the mail server takes no mail at all. ``paused_at`` is when nothing more was handed
     over, since too many refusals were alike, ``refused_code`` and ``refused_status``; at ``probe_at`` one message is
-    tried, unless a person resumes before. ``raised_at`` is when people were told of the pause.
+    tried, unless a person resumes before.
     """
 
     __tablename__ = "mail_state"
@@ -570,7 +570,6 @@ class MailState(SQLModel, table=True):
     refused_code: int | None = None
     refused_status: str | None = None
     refusals: int = 0
-    raised_at: datetime | None = _instant_or_none()
 
 
 class DeliveryReport(SQLModel, table=True):

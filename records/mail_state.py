@@ -141,7 +141,7 @@ def pause_if_alike(
     for delivery, contact in _refused(session, [*alike, lately, leaving, col(Notice.given_at).is_(None)]):
         disregard(delivery, contact)
     state = _locked(session)
-    state.paused_at, state.probe_at, state.raised_at = now, now + rule.probe_after, None
+    state.paused_at, state.probe_at = now, now + rule.probe_after
     state.refused_code, state.refused_status, state.refusals = code, status, refusals
     append(
         session,

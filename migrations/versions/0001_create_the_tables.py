@@ -111,7 +111,6 @@ def upgrade() -> None:
         sa.Column("refused_code", sa.Integer(), nullable=True),
         sa.Column("refused_status", sa.String(), nullable=True),
         sa.Column("refusals", sa.Integer(), nullable=False),
-        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
