@@ -15,10 +15,10 @@ from activities.telling import LONGEST_SEND, Message, Telling
 from cases.messages import AskHolders
 from config.database import Database
 from mail.handover import DeliveryDeferred, Envelope, OutcomeUnknown, Rejected
+from mail.people_mails import HoldersReminded, HoldersUnreached
 from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import HolderMail
-from models.phrases import counted
 from models.tables import Case
 from records.holder_mail import HolderLetter, note_letter, prepare_letters
 from records.holders import plan_holders, put_off
@@ -106,7 +106,6 @@ class HolderActivities(HolderContract):
 
     async def _tell_of_reminders(self, message: AskHolders, reminded: Sequence[HolderLetter], now: datetime) -> None:
         """Tell whose case it is that its holders were reminded; our own office has just had a reminder itself."""
-        reference, holders = identifiers.case_reference(message.case_id), counted(len(reminded), "holder")
         share = max(letter.share for letter in reminded)
         step = Step.PRESSING if share >= self._deputy_share else Step.FIRST
         people = await self._telling.recipients_of_case(message.case_id, step)
@@ -116,30 +115,24 @@ class HolderActivities(HolderContract):
         told = Message(
             key=f"holders-reminded:{message.case_id}:{':'.join(sorted(letter.sha256 for letter in reminded))}",
             about="holders-reminded",
-            subject=f"{holders} of data reminded (case {reference})",
-            paragraphs=(
-                f"In case {reference}, we have reminded {holders} of data of what they are asked; {share:.0%} of the "
-                "time is over:",
-                "\n".join(sorted({letter.holder for letter in reminded})),
+            facts=HoldersReminded(
+                case_reference=identifiers.case_reference(message.case_id),
+                holders=len(reminded),
+                share=share,
+                names=tuple(sorted({letter.holder for letter in reminded})),
             ),
-            alert=f"Case {reference}: {holders} of data reminded.",
             page=f"/cases/{message.case_id}",
             case_id=message.case_id,
         )
         await self._telling.tell(told, people, now)
 
     async def _tell_officer(self, message: AskHolders, refused: Sequence[str], now: datetime) -> None:
-        reference, holders = identifiers.case_reference(message.case_id), counted(len(refused), "holder")
         told = Message(
             key=f"holders-refused:{message.case_id}:{now.isoformat()}",
             about="holders-refused",
-            subject=f"{holders} of data cannot be written to (case {reference})",
-            paragraphs=(
-                f"In case {reference}, the mail servers of these holders refused what we wrote to them. Please find "
-                "out whom to write to, and import the list of subprocessors with the right address.",
-                "\n".join(refused),
+            facts=HoldersUnreached(
+                case_reference=identifiers.case_reference(message.case_id), holders=len(refused), names=tuple(refused)
             ),
-            alert=f"Case {reference}: {holders} of data cannot be written to.",
             page=f"/cases/{message.case_id}",
             case_id=message.case_id,
         )

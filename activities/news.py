@@ -19,8 +19,17 @@ from activities.telling import Message, Outcome, Recipient, Telling
 from cases.kinds import kind_named
 from config.database import Database
 from config.logging import get_logger
+from mail.people_mails import (
+    Locked,
+    LockedAccount,
+    MailAway,
+    MailPaused,
+    Opened,
+    ProposalWaits,
+    Questions,
+    SomethingMissing,
+)
 from models import identifiers
-from models.phrases import counted
 from models.tables import Answer, Proposal
 from people.passwords import locked_unraised, mark_raised
 from records.mail_state import MailIsPaused
@@ -79,7 +88,7 @@ class News:
 
     async def _tell_of_missing(self, missing: Missing, now: datetime) -> Outcome:
         """Tell those whose case it is; what several cases wait for alike, the organisation's contact."""
-        message = _missing(missing, self._telling.instant)
+        message = _missing(missing)
         if message.case_id is None:
             return await self._telling.tell(message, [self._telling.organisation], now)
         step = Step.LAST if missing.last else Step.PRESSING if missing.step > 1 else Step.FIRST
@@ -99,13 +108,9 @@ class News:
         message = Message(
             key="\n".join(f"locked:{name}:{until.isoformat()}" for name, until in locked),
             about="locked",
-            subject="Somebody tries passwords",
-            paragraphs=(
-                "After too many wrong tries these accounts take no password for a while:",
-                *(f"{name}, until {self._telling.instant(until)}" for name, until in locked),
-                "Ask their people whether it was they. Evidence has every try.",
+            facts=Locked(
+                count=len(locked), accounts=tuple(LockedAccount(name=name, until=until) for name, until in locked)
             ),
-            alert=f"Too many wrong passwords: {counted(len(locked), 'account')} locked for a while.",
             page="/accounts",
             alarm=True,
         )
@@ -122,41 +127,9 @@ class News:
         """
         for trouble in await self._read(mail_troubles):
             if trouble.why == MailIsPaused.code:
-                await self._telling.tell(self._paused(trouble), [self._telling.organisation], now)
+                await self._telling.tell(_paused(trouble), [self._telling.organisation], now)
             elif trouble.since < before:
-                await self._telling.tell(self._away(trouble), [self._telling.organisation], now)
-
-    def _away(self, trouble: MailTrouble) -> Message:
-        since = self._telling.instant(trouble.since)
-        return Message(
-            key=f"mail:{trouble.since:%Y-%m-%dT%H}",  # as one batch after the other is mended, the instant moves
-            about="mail",
-            subject="The mail server took no mail",
-            paragraphs=(
-                f"Since {since} the mail server has taken no mail, and {_waits(trouble)}. It is tried again every "
-                "minute. Have the server looked at: what is due is late otherwise.",
-            ),
-            alert=f"The mail server has taken no mail since {since}: {_waits(trouble)}.",
-            page=MAIL_PAGE,
-            alarm=True,
-        )
-
-    def _paused(self, trouble: MailTrouble) -> Message:
-        since = self._telling.instant(trouble.since)
-        return Message(
-            key=f"mail paused:{trouble.since:%Y-%m-%dT%H}",
-            about="mail",
-            subject="Mail is paused: many notices were refused alike",
-            paragraphs=(
-                f"Since {since} no notice is handed over, and {_waits(trouble)}: many were refused alike, at several "
-                "domains, so the trouble is on our side, such as a filter or a block list. No contact is held to have "
-                "refused. Have it mended; then let mail go on, on the page below. By itself, one message is tried "
-                "after a while.",
-            ),
-            alert=f"Mail is paused since {since}, as many notices were refused alike: {_waits(trouble)}.",
-            page=MAIL_PAGE,
-            alarm=True,
-        )
+                await self._telling.tell(_away(trouble), [self._telling.organisation], now)
 
     async def _read(self, what: Callable[[Session], Found]) -> Found:
         def read() -> Found:
@@ -178,68 +151,69 @@ class News:
             note_raised(session, of, ids, now)
 
 
-def _waits(trouble: MailTrouble) -> str:
-    notices = counted(trouble.notices, "notice")
-    return f"{notices} of {counted(trouble.cases, 'case')} {'waits' if trouble.notices == 1 else 'wait'} for it"
+def _away(trouble: MailTrouble) -> Message:
+    return Message(
+        key=f"mail:{trouble.since:%Y-%m-%dT%H}",  # as one batch after the other is mended, the instant moves
+        about="mail",
+        facts=MailAway(since=trouble.since, notices=trouble.notices, cases=trouble.cases),
+        page=MAIL_PAGE,
+        alarm=True,
+    )
+
+
+def _paused(trouble: MailTrouble) -> Message:
+    return Message(
+        key=f"mail paused:{trouble.since:%Y-%m-%dT%H}",
+        about="mail",
+        facts=MailPaused(since=trouble.since, notices=trouble.notices, cases=trouble.cases),
+        page=MAIL_PAGE,
+        alarm=True,
+    )
 
 
 def _opened(case: NewCase) -> Message:
-    reference, label = identifiers.case_reference(case.id), kind_named(case.kind).label
     return Message(
         key=f"opened:{case.id}",
         about="opened",
-        subject=f"Somebody outside opened {label} case {reference}",
-        paragraphs=(
-            f"By the public form, somebody outside opened {label} case {reference}. Nobody is written to before you "
-            "have looked at it:",
-        ),
-        alert=f"Case {reference}: opened by somebody outside, and waits for a decision.",
+        facts=Opened(case_reference=identifiers.case_reference(case.id), kind=kind_named(case.kind).label),
         page=f"/cases/{case.id}",
         case_id=case.id,
     )
 
 
-def _missing(missing: Missing, instant: Callable[[datetime], str]) -> Message:
+def _missing(missing: Missing) -> Message:
     alone = missing.cases[0] if len(missing.cases) == 1 else None
-    where = f"in case {identifiers.case_reference(alone)}" if alone else f"in {len(missing.cases):,} cases"
-    waits, due = counted(len(missing.duties), "duty waits", "duties wait"), instant(missing.due_at)
     first = identifiers.sha256_hex("\n".join(f"{duty}" for duty in sorted(missing.duties)).encode())
     return Message(
         key=f"missing:{missing.clause}:{missing.due_at.isoformat()}:{missing.step}:{first}",
         about="missing",
-        subject=f"Something is missing {where}",
-        paragraphs=(
-            f"{waits} {where} under {missing.clause}, due {due}, for something that the clause requires at once. "
-            "Without it nothing can be given. The page says what it is:",
+        facts=SomethingMissing(
+            waiting=len(missing.duties),
+            cases=len(missing.cases),
+            case_reference=identifiers.case_reference(alone) if alone else None,
+            clause=missing.clause,
+            due_at=missing.due_at,
         ),
-        alert=f"{waits} {where} for something that is missing, due {due}.",
         page=f"/cases/{alone}#duties" if alone else "/",
         case_id=alone,
     )
 
 
 def _asked(questions: NewQuestions) -> Message:
-    reference, count = identifiers.case_reference(questions.case_id), len(questions.ids)
-    what = "A district asks a question" if count == 1 else f"Districts ask {count:,} questions"
     return Message(
         key=f"questions:{questions.replies}:" + ":".join(str(key) for key in questions.ids),
         about="questions",
-        subject=f"{what} in case {reference}",
-        paragraphs=(f"{what} about a notice of case {reference}. Please answer on the case's page:",),
-        alert=f"Case {reference}: {counted(count, 'question waits', 'questions wait')} for an answer.",
+        facts=Questions(case_reference=identifiers.case_reference(questions.case_id), questions=len(questions.ids)),
         page=f"/cases/{questions.case_id}#answers",
         case_id=questions.case_id,
     )
 
 
 def _proposed(proposal: NewProposal) -> Message:
-    reference = identifiers.case_reference(proposal.case_id)
     return Message(
         key=f"proposal:{proposal.id}",
         about="proposal",
-        subject=f"A proposal in case {reference} waits for a second person",
-        paragraphs=(f"A proposal about {proposal.about} in case {reference} waits for a second person to decide it:",),
-        alert=f"Case {reference}: a proposal waits for a second person.",
+        facts=ProposalWaits(case_reference=identifiers.case_reference(proposal.case_id), about=proposal.about),
         page=f"/cases/{proposal.case_id}/proposals/{proposal.id}",
         case_id=proposal.case_id,
     )

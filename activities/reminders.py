@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col, func, select
 from temporalio import activity
 
-from activities.case_messages import OverdueDrafts, decision_asked, drafts_wait, findings, withholding_lapses
+from activities.case_messages import decision_asked, drafts_wait, findings, withholding_lapses
 from activities.clock import activity_clock
 from activities.contracts import ReminderContract
 from activities.heartbeat import beating
@@ -24,10 +24,11 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import AcknowledgementAsked, DecisionAsked, ReminderSent
 from mail.alerts import Alerts
-from mail.compose import utc_instant
 from mail.delivery_states import ARRIVED
+from mail.district_mails import AskedToAnswer
 from mail.facts import Mailbox
 from mail.handover import Accepted, DeliveryDeferred, Envelope, OutcomeUnknown, Rejected
+from mail.people_mails import DraftsLeft
 from mail.plain import compose_plain_mail
 from mail.transport import SmtpTransport
 from models import identifiers
@@ -79,7 +80,6 @@ class ReminderActivities(ReminderContract):
         time_zone: str = "UTC",
         manager: Mailbox | None = None,
     ) -> None:
-        self._time_zone = time_zone
         self._database = database
         self._transport = transport
         self._notice_writer = notice_writer
@@ -98,9 +98,9 @@ class ReminderActivities(ReminderContract):
         waiting = await asyncio.to_thread(self._waiting, message)
         if waiting:
             told = (
-                withholding_lapses(message, message.lapses_at, waiting, self._time_zone)
+                withholding_lapses(message, message.lapses_at, waiting)
                 if message.lapses_at
-                else drafts_wait(message, waiting, self._time_zone)
+                else drafts_wait(message, waiting)
             )
             outcome = await self.telling.tell_of_case(told, self._step(message), now())
             if outcome.reached:
@@ -143,7 +143,7 @@ class ReminderActivities(ReminderContract):
         raised = await asyncio.to_thread(self._escalate, message.case_id, now(), since)
         drafts = await asyncio.to_thread(self._overdue_drafts, message.case_id, now()) if raised.duties else []
         # A further attempt tells of the same under the same name, so that nobody is told twice.
-        found = findings(message.case_id, raised, drafts, info.scheduled_time, self._time_zone)
+        found = findings(message.case_id, raised, drafts, info.scheduled_time)
         outcomes = [await self.telling.tell_of_case(told, step, now()) for told, step in found]
         for outcome in outcomes:
             outcome.raise_for_retry()
@@ -167,20 +167,21 @@ class ReminderActivities(ReminderContract):
         return Chased(put_off=put_off, again_at=now() + ASK_AGAIN if put_off else None)
 
     async def _ask(self, case_id: UUID, chase: Chase, now: Callable[[], datetime]) -> None:
-        reference = identifiers.case_reference(case_id)
-        please, lacks = ("answer", "answered") if chase.offers else ("acknowledge", "acknowledged")
         raw = compose_plain_mail(
-            f"Please {please} the notice to {chase.lea_name} (case {reference})",
-            (
-                f"On {utc_instant(chase.given_at)} we gave {chase.lea_name} a notice in case {reference}, and it has "
-                f"not been {lacks}.",
-                *self._how_to_answer(chase),
+            AskedToAnswer(
+                case_reference=identifiers.case_reference(case_id),
+                lea=chase.lea_name,
+                given_at=chase.given_at,
+                offers=chase.offers,
+                link=chase.link,
+                contact=self._notice_writer.organisation.contact,
             ),
             sender=self._notice_writer.sender,
             to=chase.to,
             reply_to=self._notice_writer.organisation.contact,
             message_id=self._message_id(f"chase:{chase.notice_id}:{chase.reminders}"),
             at=now(),
+            templates=self._notice_writer.templates,
         )
         answer: Accepted | Rejected | None
         async with beating(LONGEST_SEND):
@@ -189,14 +190,6 @@ class ReminderActivities(ReminderContract):
             except OutcomeUnknown:
                 answer = None  # it may have arrived: the ladder's next step asks again, and not a copy every half hour
         await asyncio.to_thread(self._note_chase, case_id, chase, answer, now())
-
-    def _how_to_answer(self, chase: Chase) -> tuple[str, ...]:
-        if chase.link:
-            what = "say whether you object" if chase.offers else "confirm that it arrived"
-            return (f"Please {what}, ask a question, or name another contact:", chase.link)
-        officer = self._notice_writer.organisation.contact
-        what = "tell {} whether you object" if chase.offers else "confirm to {} that it arrived"
-        return (f"Please {what.format(officer.name)}: {officer.email}, {officer.phone}.",)
 
     def _message_id(self, key: str) -> str:
         return identifiers.message_id(identifiers.plain_mail_id(key), self._notice_writer.message_id_domain)
@@ -240,7 +233,7 @@ class ReminderActivities(ReminderContract):
             return col(Batch.status) == BatchStatus.WITHHELD, col(Batch.last_safe_at) == message.lapses_at, alone()
         return (col(Batch.status) == BatchStatus.WAITING,)
 
-    def _overdue_drafts(self, case_id: UUID, now: datetime) -> list[OverdueDrafts]:
+    def _overdue_drafts(self, case_id: UUID, now: datetime) -> list[DraftsLeft]:
         """The notices that are overdue and wait for a person, as after a report of what is long past."""
         with self._database.reading() as session:
             rows = session.exec(
@@ -252,7 +245,7 @@ class ReminderActivities(ReminderContract):
                 .group_by(col(Batch.clause))
                 .order_by(col(Batch.clause))
             ).all()
-        return [OverdueDrafts(*row) for row in rows]
+        return [DraftsLeft(clause=row[0], notices=row[1], leaves_at=row[2]) for row in rows]
 
     def _note_reminder(self, message: RemindOfficer, waiting: int, now: datetime) -> None:
         with self._database.writing() as session:

@@ -20,12 +20,11 @@ from ledger.entries import PersonTold
 from mail.alerts import Alerts
 from mail.facts import Mailbox
 from mail.handover import Accepted, Envelope, MailServerUnavailable, OutcomeUnknown
-from mail.links import without_links
-from mail.plain import compose_plain_mail
+from mail.people_mails import NeedLine, PeopleFacts
+from mail.plain import compose_plain_mail, render_alert
 from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import Told, Way
-from models.phrases import instant_words
 from models.tables import Account, ToldOnce
 from people.accounts import find_account_or_none, own_way_in
 from records.needs import Asking, NeedView, needs_of
@@ -51,7 +50,7 @@ class Message:
     Attributes:
         key: names what it is about, so that the same is told once.
         about: the same in a word, for evidence.
-        alert: it in a sentence without personal data, for the alerts' ways.
+        facts: what is said of it; the words are its template's.
         page: the path of the page on which it is seen to.
         case_id: the case that it is about; None where it is about several or none.
         alarm: whether it goes by the alerts' ways in any case, and not only where mail fails.
@@ -59,9 +58,7 @@ class Message:
 
     key: str
     about: str
-    subject: str
-    paragraphs: Sequence[str]
-    alert: str
+    facts: PeopleFacts
     page: str
     case_id: UUID | None = None
     alarm: bool = False
@@ -146,10 +143,6 @@ class Telling:
         contact = self._writer.organisation.contact
         return Recipient(ORGANISATION, Mailbox(name=contact.name, email=contact.email))
 
-    def instant(self, instant: datetime) -> str:
-        """An instant in the zone in which the installation's people read times."""
-        return instant_words(instant, self._time_zone)
-
     def page(self, path: str) -> str:
         """The address of a page."""
         return f"{self._writer.public_url}{path}"
@@ -174,8 +167,16 @@ class Telling:
     async def _send(self, message: Message, recipient: Recipient, at: datetime) -> Told:
         needs, total = await asyncio.to_thread(self._needs, recipient, at)
         raw = compose_plain_mail(
-            without_links(message.subject),
-            [without_links(text) for text in (*message.paragraphs, self.page(message.page), *self._list(needs, total))],
+            message.facts.model_copy(
+                update={
+                    "time_zone": self._time_zone,
+                    "page": self.page(message.page),
+                    "needs": tuple(self._line(need) for need in needs),
+                    "needs_total": total,
+                    "needs_more": total - len(needs),
+                    "home": self.page("/"),
+                }
+            ),
             sender=self._writer.sender,
             to=recipient.to,
             reply_to=self._writer.organisation.contact,
@@ -183,6 +184,7 @@ class Telling:
                 identifiers.plain_mail_id(f"{message.key} {recipient.name}"), self._writer.message_id_domain
             ),
             at=at,
+            templates=self._writer.templates,
         )
         async with beating(LONGEST_SEND):
             try:
@@ -193,13 +195,14 @@ class Telling:
 
     async def _alert(self, message: Message, at: datetime, *, mailed: bool) -> None:
         """Give the alert by every way that has not given it; one that fails keeps no other from it."""
-        text = message.alert if mailed else f"{message.alert} No mail about it is known to have arrived."
+        facts = message.facts.model_copy(update={"time_zone": self._time_zone})
+        text = render_alert(facts, self.page(message.page), mailed=mailed, templates=self._writer.templates)
         for name in self._alerts.names:
             if await asyncio.to_thread(self._outcome, message, Way.ALERT, name):
                 continue
             async with beating(LONGEST_SEND):
                 try:
-                    taken = await self._alerts.send(name, "Duenotice", f"{text} {self.page(message.page)}")
+                    taken = await self._alerts.send(name, "Duenotice", text)
                 except Exception as error:  # whatever a service's own code raises
                     _log.warning("alert not given", way=name, error=type(error).__name__)
                     taken = False
@@ -232,21 +235,15 @@ class Telling:
             asking = Asking(recipient.account, way_in, own=True, soon=self._soon)
             return needs_of(session, asking, now, offset=0, limit=NEEDS_LISTED)
 
-    def _list(self, needs: Sequence[NeedView], total: int) -> list[str]:
-        """What needs the reader, as paragraphs: by case references, since a title may say more than a mail should."""
-        if not needs:
-            return []
-        more = total - len(needs)
-        lines = [
-            f"- {need.case_reference or 'all cases'}, {self._until(need)}: {need.says}\n  {self.page(need.link)}"
-            for need in needs
-        ]
-        return [f"Needs you ({total:,}):", *lines, *([f"And {more:,} more on {self.page('/')}"] if more > 0 else [])]
-
-    def _until(self, need: NeedView) -> str:
-        if need.until is None:
-            return "at once"
-        return f"{'overdue since' if need.overdue else 'due'} {self.instant(need.until)}"
+    def _line(self, need: NeedView) -> NeedLine:
+        """What needs the reader: by the case's reference, since a title may say more than a mail should."""
+        return NeedLine(
+            case_reference=need.case_reference,
+            until=need.until,
+            overdue=need.overdue,
+            says=need.says,
+            link=self.page(need.link),
+        )
 
     def _outcome(self, message: Message, way: Way, who: str) -> Told | None:
         """What became of telling one this before, where it need not be tried again."""

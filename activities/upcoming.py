@@ -16,10 +16,10 @@ from agreements.upcoming import AT_ONCE, Derivation, derive_upcoming, every_agre
 from agreements.upcoming_terms import EndingTerm, ending_terms, note_reminded
 from cases.messages import Renewed, RenewUpcoming
 from config.database import Database
+from mail.people_mails import EndingTermLine, Terms
 from models import identifiers
 from models.defaults import Defaults
 from models.grouping import parts
-from models.phrases import counted, day_words
 from records.occurrences import Opening, open_occurrences
 from terms.catalogue import Catalogue
 from terms.internal import NO_LEAD_TIMES, LeadTimes
@@ -113,18 +113,14 @@ class UpcomingActivities(UpcomingContract):
 
 def _ends(ending: Sequence[EndingTerm]) -> Message:
     """What is told of terms that end; agreements by their references alone."""
-    lines = [f"- {one.reference}, {day_words(one.day)}: {one.title}" for one in ending[:LISTED]]
-    more = len(ending) - len(lines)
-    what = counted(len(ending), "term ends soon", "terms end soon")
+    named = ending[:LISTED]
     return Message(
         key="terms:" + identifiers.sha256_hex("\n".join(sorted(f"{one.id} {one.days}" for one in ending)).encode()),
         about="terms",
-        subject=what,
-        paragraphs=(
-            "These run out by themselves. Renew what is to go on:",
-            "\n".join(lines),
-            *([f"And {more:,} more."] if more else []),
+        facts=Terms(
+            ends=len(ending),
+            terms=tuple(EndingTermLine(reference=one.reference, day=one.day, title=one.title) for one in named),
+            more=len(ending) - len(named),
         ),
-        alert=f"{what}.",
         page="/upcoming",
     )

@@ -30,6 +30,7 @@ from config.database import Database
 from config.logging import get_logger
 from ledger.artifacts import drop_unclaimed
 from mail.handover import MailServerUnavailable
+from mail.people_mails import Found, Stuck
 from models import identifiers
 from models.errors import InvalidInput
 from models.tables import Batch
@@ -353,17 +354,20 @@ class WatchdogActivities(WatchdogContract):
     def _found(self, findings: Sequence[Finding], *, alarm: bool) -> Message:
         """What the watchdog found, for one person."""
         cases = list(dict.fromkeys(finding.case_id for finding in findings))
-        whose = f"Case {identifiers.case_reference(cases[0])} was" if len(cases) == 1 else f"{len(cases)} cases were"
-        lines = [f"Case {identifiers.case_reference(item.case_id)}: {item.finding}" for item in findings[:LISTED]]
-        more = len(findings) - LISTED
-        lines += [f"And {more} more; each case's page says what holds it up."] if more > 0 else []
         pages = [f"/cases/{case_id}" for case_id in cases[:LISTED]]
+        named = findings[:LISTED]
         return Message(
             key="\n".join(finding.key for finding in findings),
             about="stuck",
-            subject=f"{whose} found stuck",
-            paragraphs=("The watchdog found:", *lines, *map(self._telling.page, pages[1:])),
-            alert=f"{whose} found stuck.",
+            facts=Stuck(
+                cases=len(cases),
+                case_reference=identifiers.case_reference(cases[0]) if len(cases) == 1 else None,
+                found=tuple(
+                    Found(case_reference=identifiers.case_reference(one.case_id), finding=one.finding) for one in named
+                ),
+                more=len(findings) - len(named),
+                pages=tuple(map(self._telling.page, pages[1:])),
+            ),
             page=pages[0],
             alarm=alarm,
         )

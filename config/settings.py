@@ -265,6 +265,10 @@ class Settings(BaseSettings):
     """A YAML file that says, clause by clause, how far ahead of its due date a duty is wanted done, such as
     ``breach.notice: 24 hours``. Reminders and lists go by that; no due date moves."""
 
+    templates: Path | None = None
+    """A folder with templates of the organisation's own, which stand before those of ``config/notices/`` of the same
+    names; they are checked at start (``duenotice templates check``)."""
+
     side: Literal[Party.PROVIDER, Party.LEA] = Party.PROVIDER
     """On which side of its agreements the installation stands: whose duties it keeps, and who its contacts are not."""
     release: Literal["officer", "immediate"] = "officer"
@@ -332,7 +336,7 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = Field(default=None, validate_default=True)
 
-    @field_validator("home", "keyring", "temporal_cli", "internal_due_dates")
+    @field_validator("home", "keyring", "temporal_cli", "internal_due_dates", "templates")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Stay where the process started, whatever directory it works in later."""

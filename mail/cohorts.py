@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from functools import cached_property, wraps
+from functools import cache, cached_property, wraps
 from itertools import groupby
 from typing import Any, NoReturn, TypeAlias, cast
 
@@ -26,10 +26,11 @@ from jinja2 import Environment, TemplateError
 from markupsafe import Markup, escape
 from pydantic import HttpUrl
 
-from mail.compose import ENVIRONMENTS, Addressing, Bodies, ComposedNotice, compose, message_of, quoted, render
+from mail.compose import Addressing, Bodies, ComposedNotice, compose, message_of, quoted, render
 from mail.default_texts import DefaultTexts
 from mail.drafting import Draft, write_facts
 from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, NoticeFacts, clean_block, clean_line
+from mail.templates import SHIPPED, Templates
 from terms.catalogue import Catalogue
 
 _MARK = re.compile("[\U000f0000-\U000ffffd]")
@@ -65,9 +66,10 @@ class _Branches(Exception):
 class Cohorts:
     """Composes notices, finding out which of them make a cohort."""
 
-    def __init__(self, catalogue: Catalogue, texts: DefaultTexts) -> None:
+    def __init__(self, catalogue: Catalogue, texts: DefaultTexts, templates: Templates = SHIPPED) -> None:
         self._catalogue = catalogue
         self._texts = texts
+        self._templates = templates
         self._cohorts: list[_Cohort] = []
 
     def write(self, draft: Draft, addressing: Addressing) -> Written:
@@ -79,7 +81,7 @@ class Cohorts:
         common = _common(draft)
         cohort = next((cohort for cohort in self._cohorts if cohort.common == common), None)
         if cohort is None:
-            cohort = _Cohort(common, lambda draft: write_facts(draft, self._catalogue, self._texts))
+            cohort = _Cohort(common, lambda draft: write_facts(draft, self._catalogue, self._texts), self._templates)
             self._cohorts.append(cohort)
         return cohort.write(draft, addressing)
 
@@ -96,9 +98,10 @@ class _Sample:
 class _Cohort:
     """Notices that say the same but for what is their recipient's own."""
 
-    def __init__(self, common: Draft, facts: Callable[[Draft], NoticeFacts]) -> None:
+    def __init__(self, common: Draft, facts: Callable[[Draft], NoticeFacts], templates: Templates) -> None:
         self.common = common
         self._facts = facts
+        self._templates = templates
         self._samples: list[_Sample] = []
         self._said: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._skeleton: _Skeleton | None = None
@@ -114,7 +117,7 @@ class _Cohort:
             if self._skeleton:
                 return Written(*self._said, self._skeleton.fill(draft, addressing), self)
         facts = self._facts(draft)
-        composed = compose(facts, addressing)
+        composed = compose(facts, addressing, templates=self._templates)
         if len(self._samples) < SAMPLES:
             self._said = _said(facts)
             self._samples.append(_Sample(draft, addressing, composed))
@@ -126,7 +129,7 @@ class _Cohort:
         if any(_MARK.search(sample.composed.text + sample.composed.html) for sample in self._samples):
             return None  # somebody typed a character that is a mark here
         try:
-            skeleton = _Skeleton(self._facts, self._samples[0].draft)
+            skeleton = _Skeleton(self._facts, self._samples[0].draft, self._templates)
             same = all(skeleton.fill(each.draft, each.addressing) == each.composed.raw for each in self._samples)
         except (_Branches, TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
             return None  # what a template does with a mark cannot be foreseen
@@ -184,11 +187,11 @@ class _Skeleton:
         _Branches: a template asked something of a mark.
     """
 
-    def __init__(self, facts: Callable[[Draft], NoticeFacts], draft: Draft) -> None:
+    def __init__(self, facts: Callable[[Draft], NoticeFacts], draft: Draft, templates: Templates) -> None:
         self._marks = marks = _Marks(_Own.of(draft))
         said = _marked(facts, draft, marks)
         with marks.in_use():
-            rendered = render(said, environments=_WAITING)
+            rendered = render(said, waiting(templates))
         self._contact, self._at = said.sender.contact, said.noticed_at
         self._subject = rendered.subject
         self._text, self._html = _Layout(rendered.text, marks), _Layout(Markup(rendered.html), marks)  # noqa: S704 (it was escaped as it was rendered)
@@ -338,7 +341,10 @@ def _test(work: Callable[..., Any]) -> Callable[..., Any]:
     return tested
 
 
-_WAITING = {suffix: _waiting(environment) for suffix, environment in ENVIRONMENTS.items()}
+@cache
+def waiting(templates: Templates) -> Mapping[str, Environment]:
+    """The environments of some templates, whose filters wait where they are given a mark."""
+    return {suffix: _waiting(environment) for suffix, environment in templates.environments.items()}
 
 
 def _is_marked(word: object) -> bool:

@@ -1,7 +1,7 @@
 """Turning the facts of a notice into the message that is sent: the same facts always give the same bytes.
 
-The wording is in the templates under ``config/notices/``: what every notice says in ``words.j2``, and what is said of
-one clause in ``clauses/<its id>.j2``. The law's words come in with the facts.
+The wording is in the templates (``mail.templates``): what every notice says in ``words.j2``, and what is said of one
+clause in ``clauses/<its id>.j2``. The law's words come in with the facts.
 """
 
 from __future__ import annotations
@@ -10,47 +10,37 @@ import re
 import textwrap
 from binascii import b2a_qp
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime
 from hashlib import sha256
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
+from jinja2 import Environment
 from pydantic import BaseModel, ConfigDict, Field
 
-from cases.values import AnchorValue
 from mail.facts import (
     TO_FOLLOW,
     ContactPerson,
-    FactsValue,
-    Line,
+    LetterFacts,
     Mailbox,
     MessageId,
     NoticeFacts,
-    Sender,
-    ZoneName,
     wire_address,
 )
-
-TEMPLATES = Path(__file__).resolve().parent.parent / "config" / "notices"
-"""Where the templates are: one ``.txt.j2`` and one ``.html.j2`` for each sort of notice, over a shared base."""
+from mail.required import lost_by, required_of_letter, required_of_notice
+from mail.templates import SHIPPED, Templates
+from mail.wording import is_dated
 
 _OTHER_CLAUSE = "clauses/other.j2"
 """What is said under a clause that has no words of its own, such as one that an agreement adds by itself."""
 
-_TEXT_WIDTH = 72
 _HEADER_WIDTH = 78
 _LONGEST_PLAIN = 60
 _BLANK_LINES = re.compile(r"\n{3,}")
-_ODD_SPACES = re.compile(r"  |[^\S ]|^ | $")
-"""What only ``textwrap`` breaks as it should: runs of spaces, and white space of other kinds."""
-_ONLY_DASHES = re.compile(r"^-+$", re.MULTILINE)
 
 
 class Addressing(BaseModel):
@@ -81,7 +71,9 @@ class ComposedNotice:
     raw: bytes
 
 
-def compose(facts: NoticeFacts, addressing: Addressing, *, test: bool = False) -> ComposedNotice:
+def compose(
+    facts: NoticeFacts, addressing: Addressing, *, test: bool = False, templates: Templates = SHIPPED
+) -> ComposedNotice:
     """Write one notice as a ``multipart/alternative`` message (RFC 2046, 5.1.4).
 
     A ``test`` goes to an officer instead of its reader, and says so in its subject and before everything else.
@@ -89,7 +81,10 @@ def compose(facts: NoticeFacts, addressing: Addressing, *, test: bool = False) -
     The Date header is the instant of the notice; RFC 3834 marks the message as sent by a machine, so that
     out-of-office programs stay silent.
     """
-    rendered = render(facts, test=test)
+    rendered = templates.write(
+        lambda written_by: render(facts, written_by.environments, test=test),
+        lambda rendered: lost_by(rendered, required_of_notice(facts)),
+    )
     return compose_message(
         addressing,
         rendered.subject,
@@ -101,22 +96,18 @@ def compose(facts: NoticeFacts, addressing: Addressing, *, test: bool = False) -
     )
 
 
-@dataclass(frozen=True)
-class Rendered:
-    """What a notice says in its subject and in its two layouts."""
+class Rendered(NamedTuple):
+    """What a letter says in its subject and in its two layouts."""
 
     subject: str
     text: str
     html: str
 
 
-def render(
-    facts: NoticeFacts, *, test: bool = False, environments: Mapping[str, Environment] | None = None
-) -> Rendered:
-    """Write what a notice says, by the templates of other environments where any are given."""
-    written_by = environments or ENVIRONMENTS
-    text, html = (_Layout(facts, suffix, written_by[suffix], test=test) for suffix in ("txt", "html"))
-    subject = f"{'TEST, no notice: ' if test else ''}{text.heading}: {facts.reader} ({facts.case_reference})"
+def render(facts: NoticeFacts, environments: Mapping[str, Environment], *, test: bool = False) -> Rendered:
+    """Write what a notice says by the templates of an environment for each layout."""
+    text, html = (_Layout(facts, suffix, environments[suffix], test=test) for suffix in ("txt", "html"))
+    subject = text.subject
     return Rendered(subject, _BLANK_LINES.sub("\n\n", text.render(subject)), html.render(subject))
 
 
@@ -141,10 +132,10 @@ class _Layout:
         self._values = values | {"words": environment.get_template("words.j2").make_module(values)}
 
     @property
-    def heading(self) -> str:
+    def subject(self) -> str:
         """What the notice is, for its reader."""
-        heading: str = self._values["words"].heading()
-        return heading
+        subject: str = self._values["words"].subject()
+        return subject
 
     def render(self, subject: str) -> str:
         """The whole notice."""
@@ -155,29 +146,31 @@ def _nothing() -> None:
     """No date."""
 
 
-class LetterFacts(FactsValue):
-    """What every letter says that is no notice; ``reader`` is the other side, by name."""
-
-    sender: Sender
-    reader: Line
-    case_reference: Line
-    time_zone: ZoneName
-
-
 def compose_letter(
-    template: str, facts: LetterFacts, addressing: Addressing, *, about: str, at: datetime, follows: str | None = None
+    facts: LetterFacts,
+    addressing: Addressing,
+    *,
+    at: datetime,
+    follows: str | None = None,
+    templates: Templates = SHIPPED,
 ) -> ComposedNotice:
-    """Write a letter that is no notice from the templates of its name: the same facts always give the same bytes.
-
-    ``about`` is what its subject begins with.
-    """
-    subject = f"{about}: {facts.reader} ({facts.case_reference})"
-    values = {"facts": facts, "test": False, "zone": ZoneInfo(facts.time_zone), "subject": subject}
-    text, html = (
-        ENVIRONMENTS[suffix].get_template(f"{template}.{suffix}.j2").render(values) for suffix in ("txt", "html")
+    """Write a letter that is no notice from the templates of its name: the same facts always give the same bytes."""
+    rendered = templates.write(
+        lambda written_by: render_letter(facts, written_by.environments),
+        lambda rendered: lost_by(rendered, required_of_letter(facts)),
     )
-    text = _BLANK_LINES.sub("\n\n", text)
-    return compose_message(addressing, subject, text, html, contact=facts.sender.contact, at=at, follows=follows)
+    return compose_message(addressing, *rendered, contact=facts.sender.contact, at=at, follows=follows)
+
+
+def render_letter(facts: LetterFacts, environments: Mapping[str, Environment]) -> Rendered:
+    """Write what a letter says by the templates of its name."""
+    values: dict[str, Any] = {"facts": facts, "test": False, "zone": ZoneInfo(facts.time_zone)}
+    subject: str = environments["txt"].get_template(f"{facts.template}_words.j2").make_module(values).subject()  # type: ignore[attr-defined]
+    values["subject"] = subject
+    text, html = (
+        environments[suffix].get_template(f"{facts.template}.{suffix}.j2").render(values) for suffix in ("txt", "html")
+    )
+    return Rendered(subject, _BLANK_LINES.sub("\n\n", text), html)
 
 
 def compose_message(
@@ -302,114 +295,3 @@ def _is_plain(text: str) -> bool:
 def _encoded_words(text: str, column: int) -> str:
     """``text`` as encoded words (RFC 2047), folded; the first line starts at ``column``."""
     return Header(text, "utf-8", maxlinelen=_HEADER_WIDTH - column).encode(linesep="\r\n")
-
-
-def local_instant(instant: datetime, zone: ZoneInfo) -> str:
-    """Return an instant as it is read on a wall in ``zone``, with the zone's abbreviation.
-
-    Seconds are shown only where there are any.
-    """
-    local = instant.astimezone(zone)
-    clock = f"{local.hour % 12 or 12}:{local:%M}{f':{local:%S}' if local.second else ''} {local:%p}"
-    return f"{local:%A, %B} {local.day}, {local.year}, {clock} {local.tzname()}"
-
-
-def is_dated(anchor: AnchorValue) -> bool:
-    """Whether a dated fact has a date."""
-    return bool(anchor.instant or anchor.first_day)
-
-
-def anchor_in_words(anchor: AnchorValue, zone: ZoneInfo) -> str:
-    """Return when a dated fact was, as it is read in ``zone``: an instant, a day, or a range of days."""
-    if anchor.instant:
-        return local_instant(anchor.instant, zone)
-    return " to ".join(day_in_words(day) for day in (anchor.first_day, anchor.last_day) if day)
-
-
-def day_in_words(day: date) -> str:
-    """Return a day with its weekday."""
-    return f"{day:%A, %B} {day.day}, {day.year}"
-
-
-def date_in_words(day: date) -> str:
-    """Return a date as documents are dated."""
-    return f"{day:%B} {day.day}, {day.year}"
-
-
-def utc_instant(instant: datetime) -> str:
-    """Return an instant in UTC, to the second where it has seconds."""
-    utc = instant.astimezone(UTC)
-    return f"{utc:%Y-%m-%d %H:%M:%S} UTC" if utc.second else f"{utc:%Y-%m-%d %H:%M} UTC"
-
-
-def wrap(text: str, indent: int = 0, first: str = "") -> str:
-    """Return ``text`` with its lines broken at 72 columns and indented; words, and so links, stay whole.
-
-    ``first`` stands in the margin of the first line: a bullet, or the name of a field. A line of dashes alone stands
-    off the margin, since there it would make a heading of the line above it.
-    """
-    lines = "\n".join(_filled(line, " " * indent) for line in text.split("\n"))
-    lines = _ONLY_DASHES.sub(r" \g<0>", lines)
-    return first.ljust(indent) + lines[indent:]
-
-
-def _filled(line: str, margin: str) -> str:
-    if len(margin) + len(line) <= _TEXT_WIDTH:
-        return f"{margin}{line}".rstrip()
-    if _ODD_SPACES.search(line) is None:
-        return margin + f"\n{margin}".join(_broken(line, _TEXT_WIDTH - len(margin)))
-    return textwrap.fill(
-        line,
-        _TEXT_WIDTH,
-        initial_indent=margin,
-        subsequent_indent=margin,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _broken(line: str, width: int) -> Iterator[str]:
-    """The line's words in lines of a width, as ``textwrap`` breaks them where one space stands between two words."""
-    start = 0
-    while len(line) - start > width:
-        end = line.rfind(" ", start, start + width + 1)
-        if end < 0:  # one word is longer than a line
-            end = line.find(" ", start + width)
-            if end < 0:
-                break
-        yield line[start:end]
-        start = end + 1
-    yield line[start:]
-
-
-def _outside(name: str) -> str | None:
-    """The template ``package:file``, which stands in a package outside the project; None for any other name."""
-    package, colon, file = name.partition(":")
-    found = files(package).joinpath(file) if colon else None
-    return found.read_text("utf-8") if found and found.is_file() else None
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=ChoiceLoader([FileSystemLoader(TEMPLATES), FunctionLoader(_outside)]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        auto_reload=False,
-    )
-    environment.filters |= {
-        "local": local_instant,
-        "utc": utc_instant,
-        "when": anchor_in_words,
-        "date": date_in_words,
-        "wrap": wrap,
-    }
-    return environment
-
-
-# One environment for each layout, not one that escapes by file name: the sentences that both layouts import must be
-# escaped in HTML, and Jinja decides that by the environment in which they were compiled.
-_HTML = _environment()
-ENVIRONMENTS = {"html": _HTML, "txt": _HTML.overlay(autoescape=False)}

@@ -10,9 +10,9 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from cases.values import AnchorValue
-from mail.compose import anchor_in_words, day_in_words, is_dated, utc_instant
 from mail.default_texts import DefaultText
 from mail.facts import ElementStatus, ElementValue, Sender
+from mail.wording import anchor_in_words, day_in_words, is_dated, utc_instant
 from models.enums import FactStatus
 from terms.contents import ContentElement
 

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import idna
@@ -277,3 +277,28 @@ class NoticeFacts(FactsValue):
         if self.kind is not NoticeKind.NOTICE and self.follows is None:
             raise ValueError(f"a {self.kind.value} names the notice that it follows")
         return self
+
+
+class MailFacts(FactsValue):
+    """What a mail says that is no notice. Each sort of mail has facts of its own.
+
+    Attributes:
+        template: the name of its templates, as ``config/notices/`` has them.
+        must_say: the facts that it has to say where they are known, whoever wrote its templates.
+        computed: the facts that follow from others.
+        time_zone: in which instants are read.
+    """
+
+    template: ClassVar[str]
+    must_say: ClassVar[tuple[str, ...]] = ()
+    computed: ClassVar[tuple[str, ...]] = ()
+
+    time_zone: ZoneName = "UTC"
+
+
+class LetterFacts(MailFacts):
+    """What every letter says that is no notice; ``reader`` is the other side, by name."""
+
+    sender: Sender
+    reader: Line
+    case_reference: Line

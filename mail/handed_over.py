@@ -9,11 +9,10 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
-from mail.compose import Addressing, ComposedNotice, LetterFacts, compose_letter
-from mail.facts import Line
+from mail.compose import Addressing, ComposedNotice, compose_letter
+from mail.facts import LetterFacts, Line
 from mail.holder_links import numbered_token
-
-TEMPLATE = "handed_over"
+from mail.templates import SHIPPED, Templates
 
 HANDED_FOLDER = "/f/"
 """Where the site answers such links; what follows is as good as a password, so no log may hold it."""
@@ -28,6 +27,9 @@ class HandedOverFacts(LetterFacts):
         erase_at: when it is erased, and its link opens nothing any more.
         link: the address of the file's page.
     """
+
+    template = "handed_over"
+    must_say = ("reader", "case_reference", "contact", "link", "erase_at")
 
     contact: Line
     agreement_reference: Line
@@ -47,6 +49,8 @@ def handed_link(public_url: str, token: str) -> str:
     return f"{public_url}{HANDED_FOLDER}{token}"
 
 
-def compose_handed_over(facts: HandedOverFacts, addressing: Addressing) -> ComposedNotice:
+def compose_handed_over(
+    facts: HandedOverFacts, addressing: Addressing, templates: Templates = SHIPPED
+) -> ComposedNotice:
     """Write the mail: the same facts always give the same bytes."""
-    return compose_letter(TEMPLATE, facts, addressing, about="A file for you", at=facts.handed_at)
+    return compose_letter(facts, addressing, at=facts.handed_at, templates=templates)

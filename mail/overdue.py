@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, Field, NonNegativeInt
 
-from mail.compose import Addressing, ComposedNotice, LetterFacts, compose_letter
-from mail.facts import Block, FactsValue, Line, SignedAgreement
+from mail.compose import Addressing, ComposedNotice, compose_letter
+from mail.facts import Block, FactsValue, LetterFacts, Line, SignedAgreement
+from mail.templates import SHIPPED, Templates
 from models.enums import PerformedBy
-
-TEMPLATE = "overdue"
 
 
 class AwaitedHolders(FactsValue):
@@ -32,6 +31,20 @@ class OverdueFacts(LetterFacts):
         words: the officer's own: what is being done.
     """
 
+    template = "overdue"
+    must_say = (
+        "reader",
+        "case_reference",
+        "agreement",
+        "told_at",
+        "contact",
+        "title",
+        "due_at",
+        "provision",
+        "missing",
+        "words",
+    )
+
     contact: Line
     agreement: SignedAgreement
     told_at: AwareDatetime
@@ -45,6 +58,6 @@ class OverdueFacts(LetterFacts):
     words: Block
 
 
-def compose_overdue(facts: OverdueFacts, addressing: Addressing) -> ComposedNotice:
+def compose_overdue(facts: OverdueFacts, addressing: Addressing, templates: Templates = SHIPPED) -> ComposedNotice:
     """Write the letter: the same facts always give the same bytes."""
-    return compose_letter(TEMPLATE, facts, addressing, about="A duty towards you is overdue", at=facts.told_at)
+    return compose_letter(facts, addressing, at=facts.told_at, templates=templates)

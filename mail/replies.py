@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, HttpUrl
 
-from mail.compose import Addressing, ComposedNotice, LetterFacts, compose_letter
-from mail.facts import Block, Line, MessageId
-
-TEMPLATE = "reply"
+from mail.compose import Addressing, ComposedNotice, compose_letter
+from mail.facts import Block, LetterFacts, Line, MessageId
+from mail.templates import SHIPPED, Templates
 
 
 class ReplyFacts(LetterFacts):
@@ -20,6 +19,9 @@ class ReplyFacts(LetterFacts):
         answers_url: the notice's own page, on which question and answer stand too; None where its link was taken back.
     """
 
+    template = "reply"
+    must_say = ("reader", "case_reference", "asker", "question", "answer", "answers_url")
+
     asker: Line
     agreement_reference: Line
     asked_at: AwareDatetime
@@ -30,7 +32,7 @@ class ReplyFacts(LetterFacts):
     follows: MessageId | None = None
 
 
-def compose_reply(facts: ReplyFacts, addressing: Addressing) -> ComposedNotice:
+def compose_reply(facts: ReplyFacts, addressing: Addressing, templates: Templates = SHIPPED) -> ComposedNotice:
     """Write the letter: the same facts always give the same bytes."""
     at, follows = facts.replied_at, facts.follows
-    return compose_letter(TEMPLATE, facts, addressing, about="Answer to your question", at=at, follows=follows)
+    return compose_letter(facts, addressing, at=at, follows=follows, templates=templates)

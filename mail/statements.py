@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from mail.compose import TEMPLATES
+from mail.templates import TEMPLATES
 from mail.verification import Line, pdf_of
 
 TEMPLATE = TEMPLATES / "statement.typ"

@@ -11,7 +11,7 @@ from pathlib import Path
 import typst
 from pydantic import BaseModel, ConfigDict
 
-from mail.compose import TEMPLATES
+from mail.templates import TEMPLATES
 
 TEMPLATE = TEMPLATES / "verification.typ"
 

@@ -352,7 +352,7 @@ class Drafts:
         drafts = {draft.notice_id: draft for draft in self._writer.drafts(self._session, self._rows(new), self._now)}
         for each in new:
             drafted = drafts.get(each.notice.id)
-            mail = compose(drafted.facts, drafted.addressing) if drafted else None
+            mail = compose(drafted.facts, drafted.addressing, templates=self._writer.templates) if drafted else None
             self._composed[each.notice.id] = _Composed(drafted, mail) if drafted and mail else None
         return {each.notice.id: self._composed[each.notice.id] for each in some}
 

@@ -32,7 +32,7 @@ def keep_test(
     addressing = Addressing(
         message_id=identifiers.message_id(name, writer.message_id_domain), sender=writer.sender, to=(to,)
     )
-    raw = compose(draft.facts, addressing, test=True).raw
+    raw = compose(draft.facts, addressing, test=True, templates=writer.templates).raw
     sha256 = store(session, raw, "message/rfc822", now)
     append(session, DraftTested(case_id=case_id, actor=actor, at=now, notice_id=notice_id, message_sha256=sha256))
     return raw

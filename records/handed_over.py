@@ -408,7 +408,7 @@ def _mail(
             erase_at=handed.erase_at,
             link=handed_link(writer.public_url, shown),
         )
-        return compose_handed_over(facts, addressing).raw
+        return compose_handed_over(facts, addressing, writer.templates).raw
 
     # Whoever reads the evidence must not be able to fetch the file.
     return FileMail(

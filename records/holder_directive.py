@@ -11,10 +11,10 @@ from sqlmodel import Session, col, select
 from agreements.due_dates import read_due_dates
 from cases.kinds import kind_named
 from ledger.artifacts import fetch
-from mail.compose import date_in_words, local_instant
 from mail.plain import Enclosure
 from mail.statements import Part, Statement, statement_pdf
 from mail.verification import Line
+from mail.wording import date_in_words, local_instant
 from models import identifiers
 from models.tables import Agreement, Artifact, Case, CaseFile, HolderTask
 from records.holders import asked_duties, holder_name

@@ -16,8 +16,8 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import HoldersConfirmed
-from mail.compose import date_in_words, local_instant
 from mail.verification import HolderSaid, Line, Verification, verification_pdf
+from mail.wording import date_in_words, local_instant
 from models import identifiers
 from models.enums import HolderStatus
 from models.tables import Agreement, Case, CaseDocument, HolderAnswer, HolderTask, Proposal

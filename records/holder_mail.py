@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select, update
 
@@ -17,13 +16,12 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import fetch, store
 from ledger.entries import HolderWritten
-from mail.compose import local_instant, utc_instant
 from mail.facts import Mailbox
 from mail.holder_links import NOBODYS, digest_of, holder_link, holder_token, vendor_link, vendor_token
+from mail.holder_mails import HOLDER_MAILS, HolderFacts, HoldersPart
 from mail.plain import Enclosure, compose_plain_mail
 from models import identifiers
 from models.enums import HolderMail
-from models.phrases import counted
 from models.tables import Agreement, Case, HolderAnswer, HolderTask
 from records.holder_directive import directive_of
 from records.holder_links import receipt_name
@@ -153,7 +151,7 @@ def _letter(
     token = None if mail.why in WITHOUT_LINK else _token(task, writer, policy, now)
     session.add(task)
     vendor = _vendor(session, writer, task) if token else None
-    subject, words = _words(session, writer, case, task, agreement, mail.why)
+    facts = _facts(session, writer, case, task, agreement, mail.why)
     to = _mailbox(session, writer, task)
     receipts = _receipts(session, task) if mail.why is HolderMail.RECEIPT else []
     message_id = identifiers.message_id(
@@ -162,17 +160,20 @@ def _letter(
     enclosed = tuple(_enclosed(session, writer, case, task, mail.why, receipts, now))
 
     def written(token: str | None, all_token: str | None) -> bytes:
-        links = _about_the_link(holder_link(writer.public_url, token) if token else None, task.link_expires_at)
-        more = _about_all(vendor_link(writer.public_url, all_token), vendor.pending) if vendor and all_token else ()
+        links: dict[str, object] = {}
+        if token:
+            links |= {"link": holder_link(writer.public_url, token), "link_expires_at": task.link_expires_at}
+        if vendor and all_token:
+            links |= {"all_link": vendor_link(writer.public_url, all_token), "pending": vendor.pending}
         return compose_plain_mail(
-            f"{subject} (case {identifiers.case_reference(case.id)})",
-            (*words, *links, *more, _whom_to_ask(writer)),
+            facts.model_copy(update=links),
             sender=writer.sender,
             to=to,
             reply_to=writer.organisation.contact,
             message_id=message_id,
             at=now,
             enclosed=enclosed,
+            templates=writer.templates,
         )
 
     return HolderLetter(
@@ -271,132 +272,49 @@ def _mailbox(session: Session, writer: NoticeWriter, task: HolderTask) -> Mailbo
     return Mailbox(name=contact.name, email=contact.email)
 
 
-def _about_the_link(link: str | None, expires_at: datetime | None) -> tuple[str, ...]:
-    if link is None or expires_at is None:
-        return ()
-    return (
-        link,
-        f"This link is for you alone, needs no account, and leads nowhere after {utc_instant(expires_at)}. Whoever has "
-        "it can answer for you, so pass it on only to the person who is to answer.",
-    )
-
-
-def _about_all(link: str, pending: int) -> tuple[str, ...]:
-    return (
-        f"You are asked in {counted(pending, 'matter')} at this address. This link leads to a page on which you can "
-        "answer all of them, one by one, together or by a file. What is said of the link above holds for it too:",
-        link,
-    )
-
-
-def _whom_to_ask(writer: NoticeWriter) -> str:
-    contact = writer.organisation.contact
-    return f"Who can be asked about this: {contact.name}, {contact.email}."
-
-
-def _please(task: HolderTask, owing: str, by: str, others: int) -> str:
-    """What is asked, as it leads to the link; ``others`` are the subprocessors that have not answered."""
-    if task.contact_id is not None:
-        return f"You hold some of it for {owing}. Please dispose of it and certify that{by}:"
-    if not task.owing_contact_id:
-        return f"Every subprocessor has answered. Please give {owing}'s own certificate{by}:"
-    if others:
-        return (
-            f"Please have it disposed of{by}. We have asked {counted(others, 'subprocessor')} of yours for their "
-            "certificates as well. Once each has answered, please certify for all of it here:"
-        )
-    return f"Please dispose of it, wherever it is held for you, and certify that{by}:"
-
-
-def _internal(task: HolderTask, zone: ZoneInfo) -> tuple[str, ...]:
-    """The internal date, said to our own office alone."""
-    if task.internal_due_at is None or task.contact_id or task.owing_contact_id:
-        return ()
-    return (f"Internally it is wanted by {local_instant(task.internal_due_at, zone)}, ahead of that.",)
-
-
-def _words(
+def _facts(
     session: Session, writer: NoticeWriter, case: Case, task: HolderTask, agreement: Agreement, why: HolderMail
-) -> tuple[str, list[str]]:
-    """The subject and the paragraphs; what is asked in detail stands behind the link, not in the mail."""
-    lea, organisation, zone = agreement.lea_name, writer.organisation.organisation, ZoneInfo(agreement.time_zone)
-    by = f" by {local_instant(task.due_at, zone)}" if task.due_at else ""
+) -> HolderFacts:
+    """What a message says but for its links."""
+    organisation = writer.organisation.organisation
     of_agreement = tasks_of(session, case.id, task.agreement_id)
     owing = next(holder_name(session, other, organisation) for other in of_agreement if other.contact_id is None)
-    whom = "you" if task.owing_contact_id else owing
-    asked = kind_named(case.kind).holders_because.format(lea=lea, whom=whom, agreement=agreement.reference)
-    if task.not_before:
-        asked += f" That may NOT be done before {local_instant(task.not_before, zone)}, since {lea} was told so."
-    please = _please(task, owing, by, len(missing(of_agreement)))
+    whom, part = "you" if task.owing_contact_id else owing, _part(task)
+    because = kind_named(case.kind).holders_because.format(
+        lea=agreement.lea_name, whom=whom, agreement=agreement.reference
+    )
+    common: dict[str, object] = {
+        "time_zone": agreement.time_zone,
+        "case_reference": identifiers.case_reference(case.id),
+        "lea": agreement.lea_name,
+        "because": because,
+        "part": part,
+        "owing": owing,
+        "due_at": task.due_at,
+        # The internal date is said to our own office alone.
+        "internal_due_at": task.internal_due_at if part is HoldersPart.OURSELVES else None,
+        "not_before": task.not_before,
+        "awaited": len(missing(of_agreement)),
+        "contact": writer.organisation.contact,
+    }
     page = f"{writer.public_url}/cases/{case.id}"
-    ours = _internal(task, zone)
     match why:
-        case HolderMail.ASKED:
-            return "Please dispose of student data, and certify that", [asked, *ours, please]
-        case HolderMail.REMINDED:
-            return "Reminder: please dispose of student data, and certify that", [
-                f"{asked} We asked you before, and have no certificate of yours yet.",
-                *ours,
-                please,
-            ]
         case HolderMail.REFUSED:
             assert task.refused_sha256, "an answer was refused"
-            return "Your answer was not accepted: please certify the disposal", [
-                f"{asked} We cannot accept what you answered. The reason:",
-                fetch(session, task.refused_sha256).decode(),
-                please,
-            ]
-        case HolderMail.MOVED:
-            return "Another day for the disposal of student data", [
-                f"{asked} It is now to be disposed of{by}. Whatever day we named before does not count any more.",
-                please,
-            ]
+            common["reason"] = fetch(session, task.refused_sha256).decode()
         case HolderMail.STOPPED:
-            return "Stop: please do not dispose of student data", [
-                f"We asked you to dispose of student data of {lea}. Please do NOT do so until you hear from us again: "
-                f"{what_keeps(session, case.id, agreement.id) or 'something'} keeps this data.",
-                "If you have disposed of some of it already, please answer this message at once.",
-            ]
-        case HolderMail.RESUMED:
-            return "Please dispose of student data after all, and certify that", [
-                f"What kept the student data of {lea}, about which we wrote to you, keeps it no more.",
-                please,
-            ]
-        case HolderMail.WITHDRAWN:
-            return "Stop: please do not dispose of student data any more", [
-                f"We asked you to dispose of student data of {lea}. Please do NOT do so any more: what we asked is "
-                "withdrawn, and nothing is to be disposed of because of it.",
-                "If you have disposed of some of it already, please answer this message at once.",
-            ]
+            common["kept_by"] = what_keeps(session, case.id, agreement.id) or "something"
         case HolderMail.UNDECIDED:
-            return f"A directive of {lea} waits for you", [
-                f"{lea} has directed that its student data is disposed of{by}. None of its designated contacts signed "
-                "that, so it waits for an officer. The time runs all the same, and nobody is asked to dispose of "
-                "anything before it is accepted.",
-                *ours,
-                "Please accept or refuse it:",
-                page,
-            ]
+            common["page"] = page
         case HolderMail.OTHERS_MISSING:
-            names = sorted(contact_name(session, other) or "" for other in missing(of_agreement))
-            where = () if task.owing_contact_id else ("What each was asked and answered is on the case's page:", page)
-            return f"{counted(len(names), 'subprocessor has', 'subprocessors have')} not confirmed the disposal", [
-                f"Student data of {lea} is to be disposed of{by}. These subprocessors have not confirmed that:",
-                "\n".join(names),
-                "Your own certificate comes after theirs.",
-                *ours,
-                *where,
-            ]
-        case HolderMail.DIRECTED:
-            return "Directive for disposition of student data", [
-                f"{asked} The directive is enclosed.",
-                please,
-            ]
-        case HolderMail.RECEIPT:
-            return "Your answer about the disposal of student data has arrived", [
-                f"{asked} What you answered has arrived and is kept. The completion certificate is enclosed: it says "
-                "what was said, by whom, for whom, when it was received, and the SHA-256 of what is kept of it.",
-                "If you did not give this answer, please write to us at once.",
-            ]
+            common["names"] = tuple(sorted(contact_name(session, other) or "" for other in missing(of_agreement)))
+            common["page"] = page if part is HoldersPart.OURSELVES else None
         case _:
-            assert_never(why)
+            pass
+    return HOLDER_MAILS[why].model_validate(common)
+
+
+def _part(task: HolderTask) -> HoldersPart:
+    if task.contact_id is not None:
+        return HoldersPart.SUBPROCESSOR
+    return HoldersPart.CHASED if task.owing_contact_id else HoldersPart.OURSELVES

@@ -14,9 +14,9 @@ from cases.fields import fields_of
 from cases.values import KeptText
 from ledger.artifacts import fetch, store
 from ledger.entries import JsonObject
-from mail.compose import local_instant
 from mail.statements import Part, Statement, statement_pdf
 from mail.verification import Line
+from mail.wording import local_instant
 from models import identifiers
 from models.enums import HolderAnswerKind
 from models.tables import Agreement, Artifact, HolderAnswer, HolderTask

@@ -19,6 +19,7 @@ from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import LinksMailed, LinksReplaced, LinksRevoked
 from mail.delivery_states import ARRIVED
+from mail.district_mails import NewLink, NewLinks
 from mail.facts import Mailbox, clean_block
 from mail.links import LAST_GENERATION
 from mail.plain import compose_plain_mail
@@ -354,22 +355,20 @@ def _titles(session: Session, notices: Sequence[Notice]) -> dict[UUID, str]:
 
 
 def _mail(session: Session, writer: NoticeWriter, case_id: UUID, holder: _Holder, to: Mailbox, now: datetime) -> bytes:
-    reference, officer = identifiers.case_reference(case_id), writer.organisation.contact
-    last = holder.notices[-1]
-    titles = _titles(session, holder.notices)
+    officer, last, titles = writer.organisation.contact, holder.notices[-1], _titles(session, holder.notices)
     key = f"links:{last.id}:{last.link_generation}"
     return compose_plain_mail(
-        f"New links to our notices to {holder.agreement.lea_name} (case {reference})",
-        (
-            f"In case {reference}, {writer.organisation.organisation} gave {holder.agreement.lea_name} the notices "
-            "below. The links in our earlier mails about them were replaced, and open nothing any more. Please use "
-            "these:",
-            *(line for notice in holder.notices for line in (f"{titles[notice.id]}:", writer.link(notice))),
-            f"If you did not expect this, please ask {officer.name}: {officer.email}, {officer.phone}.",
+        NewLinks(
+            case_reference=identifiers.case_reference(case_id),
+            organisation=writer.organisation.organisation,
+            lea=holder.agreement.lea_name,
+            links=tuple(NewLink(title=titles[notice.id], link=writer.link(notice)) for notice in holder.notices),
+            contact=officer,
         ),
         sender=writer.sender,
         to=to,
         reply_to=officer,
         message_id=identifiers.message_id(identifiers.plain_mail_id(key), writer.message_id_domain),
         at=now,
+        templates=writer.templates,
     )

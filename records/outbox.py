@@ -32,6 +32,7 @@ from mail.delivery_states import ARRIVED, FAILED, NOT_LEFT, UNSETTLED, WAITING, 
 from mail.drafting import ClauseAtHand, Draft, write_facts
 from mail.facts import EarlierNotice, Mailbox, NoticeFacts, Sender, SignedAgreement
 from mail.links import notice_link, shown_link
+from mail.templates import SHIPPED, Templates
 from models import identifiers
 from models.enums import ContactRole, DeliveryStatus, DutyStatus, FactStatus, NoticeKind, Party
 from models.errors import InvalidInput
@@ -320,6 +321,7 @@ class NoticeWriter:
         public_url: what links in notices begin with.
         link_key: the key under which links to single notices are made.
         side: on which side of its agreements the organisation stands.
+        templates: what its mails are written from.
     """
 
     sender: Mailbox
@@ -328,6 +330,7 @@ class NoticeWriter:
     public_url: str
     link_key: bytes = field(repr=False)
     side: Party = Party.PROVIDER
+    templates: Templates = field(default=SHIPPED, repr=False)
 
     def link(self, notice: Notice) -> str:
         """The link on which a notice is answered, in the generation that is good."""
@@ -344,7 +347,7 @@ class NoticeWriter:
         for context in contexts:
             with suppress(ValueError):
                 letters[context.notice.id] = self._letter(context, known, now)
-        return _written(letters)
+        return _written(letters, self.templates)
 
     def reserve(
         self,
@@ -371,7 +374,7 @@ class NoticeWriter:
         ready = {
             key: prepared[key] for key, letter in letters.items() if key in prepared and prepared[key][0] == letter
         }
-        ready |= _written({key: letter for key, letter in letters.items() if key not in ready})
+        ready |= _written({key: letter for key, letter in letters.items() if key not in ready}, self.templates)
         written = [_note_written(context.notice, ready[context.notice.id]) for context in unwritten]
         names = store_many(session, (ready[context.notice.id][2] for context in unwritten), now)
         named = list(zip(unwritten, names, strict=True))
@@ -481,9 +484,9 @@ class NoticeWriter:
         )
 
 
-def _written(letters: Mapping[UUID, Letter]) -> Prepared:
+def _written(letters: Mapping[UUID, Letter], templates: Templates) -> Prepared:
     """Compose some messages, those of one cohort from one skeleton, and pack them to be kept."""
-    cohorts = Cohorts(load_catalogue(), load_default_texts())
+    cohorts = Cohorts(load_catalogue(), load_default_texts(), templates)
     written = {key: cohorts.write(letter.draft, letter.addressing) for key, letter in letters.items()}
     return {
         key: (letters[key], one, pack(Content(one.raw, "message/rfc822"), one.outline)) for key, one in written.items()

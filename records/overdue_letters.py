@@ -265,7 +265,7 @@ def _compose(
         holders=_holders(session, duty),
         words=words,
     )
-    return compose_overdue(facts, _addressing(writer, told, act_id))
+    return compose_overdue(facts, _addressing(writer, told, act_id), writer.templates)
 
 
 def _addressing(writer: NoticeWriter, told: Recipients[AgreementContact], act_id: UUID) -> Addressing:

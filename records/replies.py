@@ -87,4 +87,4 @@ def write_reply(session: Session, writer: NoticeWriter, reply: Letter, now: date
     )
     to = Mailbox(name=question.name or "", email=question.email or "")
     message_id = identifiers.message_id(reply.id, writer.message_id_domain)
-    return compose_reply(facts, Addressing(message_id=message_id, sender=writer.sender, to=(to,))).raw
+    return compose_reply(facts, Addressing(message_id=message_id, sender=writer.sender, to=(to,)), writer.templates).raw

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -90,6 +91,22 @@ def demonstrate(
     """What a notice under a clause says, with demonstration data: that of ``demonstrated_draft``, as it is written."""
     draft = demonstrated_draft(catalogue, sender, form, state, clause_id, kind=kind, also=also)
     return write_facts(draft, catalogue, load_default_texts())
+
+
+def demonstrated_notices(catalogue: Catalogue, sender: Sender) -> Iterator[NoticeFacts]:
+    """Each notice of the catalogue, and for each clause of a form a supplement and a dismissal, where it has any."""
+    for form in catalogue.forms:
+        followed: set[str] = set()
+        for state in catalogue.states(form):
+            for clause in effective_terms(catalogue, form, state).clauses.values():
+                if clause.performed_by is not PerformedBy.NOTICE:
+                    continue
+                yield demonstrate(catalogue, sender, form, state, clause.id)
+                if clause.id not in followed:
+                    followed.add(clause.id)
+                    yield demonstrate(catalogue, sender, form, state, clause.id, kind=NoticeKind.DISMISSAL)
+                    with suppress(InvalidInput):  # it lacks nothing that a supplement could add
+                        yield demonstrate(catalogue, sender, form, state, clause.id, kind=NoticeKind.SUPPLEMENT)
 
 
 def demonstrated_draft(

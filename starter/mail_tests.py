@@ -9,11 +9,12 @@ from config.settings import Settings
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import MailTested
+from mail.district_mails import MailTest
 from mail.facts import Mailbox
 from mail.handover import Envelope, SendResult
 from mail.plain import compose_plain_mail
 from models import identifiers
-from starter.writing import mail_transport, sender_of
+from starter.writing import mail_transport, sender_of, templates_of
 
 
 async def send_mail_test(database: Database, settings: Settings, to: str, *, actor: str, now: datetime) -> SendResult:
@@ -26,16 +27,13 @@ async def send_mail_test(database: Database, settings: Settings, to: str, *, act
     smtp = settings.smtp
     name = identifiers.plain_mail_id(f"mail test:{actor}:{now.isoformat()}")
     raw = compose_plain_mail(
-        "TEST, no notice: mail from Duenotice",
-        (
-            f"This tries out how {settings.organisation.name} sends notices. It is no notice, and asks nothing of you.",
-            "If it arrived, look in its header at Authentication-Results: SPF, DKIM and DMARC should say pass.",
-        ),
+        MailTest(organisation=settings.organisation.name),
         sender=Mailbox(name=settings.organisation.name, email=smtp.sender_address),
         to=Mailbox(email=to),
         reply_to=sender_of(settings.organisation).contact,
         message_id=identifiers.message_id(name, smtp.message_id_domain),
         at=now,
+        templates=templates_of(settings),
     )
     with database.writing() as session:
         sha256 = store(session, raw, "message/rfc822", now)

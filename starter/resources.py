@@ -15,6 +15,7 @@ from config.settings import Settings, temporal_connection
 from mail.default_texts import check_default_texts, load_default_texts
 from models.errors import ConfigurationError, Unavailable
 from models.tables import KeyCheck
+from starter.templates import check_own_templates
 from terms.catalogue import Catalogue, load_catalogue
 from terms.internal import NO_LEAD_TIMES, LeadTimes, read_lead_times
 
@@ -93,13 +94,15 @@ async def connect(settings: Settings, *, address: str | None = None) -> Resource
         address: where Temporal is, if the environment does not say (``host:port``).
 
     Raises:
-        ConfigurationError: the keyring or the clauses cannot be used, or notices lack a default text in production.
+        ConfigurationError: the keyring, the clauses or a template of the organisation's own cannot be used, or notices
+            lack a default text in production.
         InternalDatesError: the file of internal due dates cannot be used.
         Unavailable: the database or Temporal does not answer.
     """
     keyring, catalogue = Keyring.load(settings.keyring), load_catalogue()
     if settings.environment == "production":
         check_default_texts(load_default_texts(), catalogue, utc_now().date())
+    check_own_templates(settings, catalogue)
     leads = lead_times(settings, catalogue)
     database = open_database(settings, keyring)
     return Resources(settings, keyring, database, catalogue, await connect_client(settings, keyring, address), leads)

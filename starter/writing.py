@@ -11,6 +11,7 @@ from mail.facts import ContactPerson, Mailbox, Sender, Signatory, wire_address
 from mail.links import LINK_PURPOSE
 from mail.return_path import RETURN_PATH_PURPOSE, ReturnPath
 from mail.smtp_server import Security, SmtpServer
+from mail.templates import Templates, load_templates
 from mail.transport import SmtpTransport
 from records.mail_state import PauseRule
 from records.outbox import NoticeWriter
@@ -26,7 +27,17 @@ def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
         public_url=settings.public_url,
         link_key=keyring.derive(LINK_PURPOSE),
         side=settings.side,
+        templates=templates_of(settings),
     )
+
+
+def templates_of(settings: Settings) -> Templates:
+    """What the installation's mails are written from.
+
+    Raises:
+        ConfigurationError: a template of its own cannot be read.
+    """
+    return load_templates(settings.templates)
 
 
 def return_path(settings: Settings, keyring: Keyring) -> ReturnPath | None:

@@ -19,7 +19,7 @@ from starter.cli.console import command_settings, find_case
 from starter.cli.terms import FormOption
 from starter.demonstration import demonstrate
 from starter.resources import open_database, utc_now
-from starter.writing import notice_writer, sender_of
+from starter.writing import notice_writer, sender_of, templates_of
 from terms.catalogue import load_catalogue
 
 READER = Mailbox(name="Reader of a preview", email="reader@district.example.org")
@@ -66,7 +66,7 @@ def preview(
             where="also",
             next_step="Leave out --also, or --case.",
         )
-    composed = compose(facts, _addressing(facts))
+    composed = compose(facts, _addressing(facts), templates=templates_of(command_settings()))
     if out is None:
         typer.echo(f"{composed.subject}\n\n{composed.text}", nl=False)
     else:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from activities import notices as giving
-from mail.compose import utc_instant
+from mail.wording import utc_instant
 from models.enums import DeliveryStatus, DutyStatus, Verdict
 from starter.rehearsals.virtual_time import VirtualEngine
 from tests.support.incidents import only_notice

@@ -28,6 +28,7 @@ from mail.alerts import Alerts
 from mail.facts import Mailbox
 from mail.handover import MailServerUnavailable, Rejected
 from mail.links import notice_link
+from mail.people_mails import Decision
 from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
 from models.enums import AnswerKind, BatchStatus, DutyStatus, Role
@@ -165,7 +166,8 @@ class TestTheLadder:
             notice_id = session.exec(select(Notice.id)).one()
         link = notice_link(WRITER.public_url, WRITER.link_key, notice_id, 1)
         async with office(case) as at:
-            message = Message("key", "reminder", f"About {link}", (link,), "Said.", "/", case.id)
+            facts = Decision(case_reference=link, asked=link)
+            message = Message("key", "decision", facts, "/", case.id)
             await at.run(tell, at.reminders.telling, message)
             assert link.encode() not in at.mails[0].replace(b"=\r\n", b"")
 

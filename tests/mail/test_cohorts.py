@@ -16,10 +16,11 @@ from pydantic import HttpUrl
 from config.settings import Settings
 from mail import cohorts
 from mail.cohorts import SAMPLES, Cohorts
-from mail.compose import ENVIRONMENTS, Addressing, compose
+from mail.compose import Addressing, compose
 from mail.default_texts import load_default_texts
 from mail.drafting import Draft, write_facts
 from mail.facts import EarlierNotice, Mailbox
+from mail.templates import SHIPPED
 from models.errors import InvalidInput
 from starter.demonstration import demonstrated_draft
 from starter.writing import sender_of
@@ -173,7 +174,7 @@ def test_who_types_the_character_of_a_mark_gets_it_back() -> None:
 
 def _use_template(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let notices be written by a template of which a line is another."""
-    for environments in (ENVIRONMENTS, cohorts._WAITING):
+    for environments in (SHIPPED.environments, cohorts.waiting(SHIPPED)):
         for suffix, environment in environments.items():
             own = f'{{% extends "base.{suffix}.j2" %}}{{% block opening %}}\n{words}\n{{% endblock %}}'
             assert environment.loader is not None

@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mail.compose import Addressing, compose, local_instant, utc_instant
+from mail.compose import Addressing, compose
 from mail.facts import (
     Clause,
     ContactPerson,
@@ -31,6 +31,7 @@ from mail.facts import (
     SignedAgreement,
     clean_line,
 )
+from mail.wording import local_instant, utc_instant
 from models.enums import NoticeKind
 from tests.support.sample_notices import ADDRESSING, AGREEMENT, CONFIRMED_NOTICE, DISMISSAL, ROBIN, SUPPLEMENT
 

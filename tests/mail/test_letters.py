@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from cases.values import AnchorValue
-from mail.compose import TEMPLATES, ComposedNotice, compose
+from mail.compose import ComposedNotice, compose
 from mail.default_texts import load_default_texts
 from mail.facts import Clause, ElementStatus, NoticeFacts
+from mail.templates import TEMPLATES
 from models.enums import NoticeKind, Party
 from models.errors import InvalidInput
 from starter.demonstration import demonstrate

@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mail.district_mails import AskedToAnswer
 from mail.facts import ContactPerson, Mailbox, clean_line
 from mail.plain import Enclosure, compose_plain_mail
 
@@ -18,12 +19,12 @@ MIME = {"content-type", "content-transfer-encoding", "mime-version"}
 
 
 def write(text: str = "Robin", email: str = "robin@provider.test", *enclosed: Enclosure) -> bytes:
+    contact = ContactPerson(name=text, email="privacy@provider.test")
     return compose_plain_mail(
-        f"About {text}",
-        [text, "Second."],
+        AskedToAnswer(case_reference=text, lea=text, given_at=AT, offers=False, link=None, contact=contact),
         sender=Mailbox(name=text, email="notices@provider.test"),
         to=Mailbox(name=text, email=email),
-        reply_to=ContactPerson(name=text, email="privacy@provider.test"),
+        reply_to=contact,
         message_id="<1@provider.test>",
         at=AT,
         enclosed=enclosed,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mail.compose import date_in_words
 from mail.default_texts import DefaultTexts
 from mail.facts import ElementStatus, NoticeFacts
+from mail.wording import date_in_words
 from models.enums import NoticeKind
 from terms.catalogue import Catalogue
 from terms.effective import EffectiveTerms

@@ -1,0 +1,94 @@
+"""How instants, days and lines of text read in letters: what the templates' filters do."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from cases.values import AnchorValue
+
+_TEXT_WIDTH = 72
+_ODD_SPACES = re.compile(r"  |[^\S ]|^ | $")
+"""What only ``textwrap`` breaks as it should: runs of spaces, and white space of other kinds."""
+_ONLY_DASHES = re.compile(r"^-+$", re.MULTILINE)
+
+
+def local_instant(instant: datetime, zone: ZoneInfo) -> str:
+    """Return an instant as it is read on a wall in ``zone``, with the zone's abbreviation.
+
+    Seconds are shown only where there are any.
+    """
+    local = instant.astimezone(zone)
+    clock = f"{local.hour % 12 or 12}:{local:%M}{f':{local:%S}' if local.second else ''} {local:%p}"
+    return f"{local:%A, %B} {local.day}, {local.year}, {clock} {local.tzname()}"
+
+
+def is_dated(anchor: AnchorValue) -> bool:
+    """Whether a dated fact has a date."""
+    return bool(anchor.instant or anchor.first_day)
+
+
+def anchor_in_words(anchor: AnchorValue, zone: ZoneInfo) -> str:
+    """Return when a dated fact was, as it is read in ``zone``: an instant, a day, or a range of days."""
+    if anchor.instant:
+        return local_instant(anchor.instant, zone)
+    return " to ".join(day_in_words(day) for day in (anchor.first_day, anchor.last_day) if day)
+
+
+def day_in_words(day: date) -> str:
+    """Return a day with its weekday."""
+    return f"{day:%A, %B} {day.day}, {day.year}"
+
+
+def date_in_words(day: date) -> str:
+    """Return a date as documents are dated."""
+    return f"{day:%B} {day.day}, {day.year}"
+
+
+def utc_instant(instant: datetime) -> str:
+    """Return an instant in UTC, to the second where it has seconds."""
+    utc = instant.astimezone(UTC)
+    return f"{utc:%Y-%m-%d %H:%M:%S} UTC" if utc.second else f"{utc:%Y-%m-%d %H:%M} UTC"
+
+
+def wrap(text: str, indent: int = 0, first: str = "") -> str:
+    """Return ``text`` with its lines broken at 72 columns and indented; words, and so links, stay whole.
+
+    ``first`` stands in the margin of the first line: a bullet, or the name of a field. A line of dashes alone stands
+    off the margin, since there it would make a heading of the line above it.
+    """
+    lines = "\n".join(_filled(line, " " * indent) for line in text.split("\n"))
+    lines = _ONLY_DASHES.sub(r" \g<0>", lines)
+    return first.ljust(indent) + lines[indent:]
+
+
+def _filled(line: str, margin: str) -> str:
+    if len(margin) + len(line) <= _TEXT_WIDTH:
+        return f"{margin}{line}".rstrip()
+    if _ODD_SPACES.search(line) is None:
+        return margin + f"\n{margin}".join(_broken(line, _TEXT_WIDTH - len(margin)))
+    return textwrap.fill(
+        line,
+        _TEXT_WIDTH,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _broken(line: str, width: int) -> Iterator[str]:
+    """The line's words in lines of a width, as ``textwrap`` breaks them where one space stands between two words."""
+    start = 0
+    while len(line) - start > width:
+        end = line.rfind(" ", start, start + width + 1)
+        if end < 0:  # one word is longer than a line
+            end = line.find(" ", start + width)
+            if end < 0:
+                break
+        yield line[start:end]
+        start = end + 1
+    yield line[start:]

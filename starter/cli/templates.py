@@ -1,0 +1,81 @@
+"""``duenotice templates``: the words of every mail, listed, previewed with sample facts, and checked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mail.templates import load_templates
+from models.errors import ConfigurationError
+from models.phrases import counted
+from starter.cli.console import command_settings, console
+from starter.templates import list_templates, preview_template, problems_of
+from terms.catalogue import load_catalogue
+
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("--folder", help="Templates of one's own, instead of those that DUENOTICE_TEMPLATES names."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer(no_args_is_help=True, help="The words of every mail, the organisation's own before ours.")
+    group.command("list")(list_)
+    group.command("preview")(preview)
+    group.command("check")(check)
+    app.add_typer(group, name="templates")
+
+
+def list_(as_json: JsonOption = False) -> None:
+    """List every mail by its template's name; what is the organisation's own is marked."""
+    found = list_templates(command_settings())
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found]))
+        return
+    for one in found:
+        typer.echo(f"{one.name:42} {'own ' if one.own else '    '}{one.about}")
+
+
+def preview(
+    name: Annotated[str, typer.Argument(help="The template's name, as `list` gives it: people/reminder.")],
+    folder: FolderOption = None,
+    html: Annotated[bool, typer.Option("--html", help="Print the HTML of a notice or letter instead.")] = False,
+) -> None:
+    """Show a mail with sample facts, once for each way that these may lie; nothing is sent, and nothing is recorded."""
+    settings = command_settings()
+    shown = preview_template(settings, name, load_templates(folder) if folder else None)
+    for number, one in enumerate(shown, 1):
+        typer.echo(f"=== {number} of {len(shown)}")
+        typer.echo((one.html or one.text) if html else f"{one.subject}\n\n{one.text}", nl=False)
+        if one.alert and not html:
+            typer.echo(f"\nAlert: {one.alert}")
+    typer.echo(f"\nIts facts: {', '.join(shown[0].facts)}")
+    typer.echo(f"It has to say, where it is known: {', '.join(shown[0].must_say)}")
+
+
+def check(folder: FolderOption = None, as_json: JsonOption = False) -> None:
+    """Write every mail once for each way that its facts may lie, and say what is wrong with which template.
+
+    Without a folder, and where DUENOTICE_TEMPLATES names none, the shipped ones are checked. It ends with exit code 4
+    where something is wrong.
+    """
+    settings = command_settings()
+    templates = load_templates(folder or settings.templates)
+    problems = problems_of(settings, templates, load_catalogue())
+    if as_json:
+        typer.echo(json.dumps([asdict(problem) for problem in problems]))
+    elif problems:
+        for problem in problems:
+            console.print(str(problem), markup=False, soft_wrap=True)
+    else:
+        typer.echo(
+            f"{counted(len(templates.own), 'template')} checked." if templates.own else "All are as they should."
+        )
+    if problems:
+        raise typer.Exit(ConfigurationError.exit_code)
