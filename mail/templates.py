@@ -109,7 +109,8 @@ def _names_in(folder: Path) -> list[str]:
     names = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_dir() or path.name.startswith((".", "README")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_dir() or hidden or path.name.startswith("README"):
             continue
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)

@@ -16,6 +16,7 @@ from mail.template_check import Problem, check_templates, roots_of, used_by
 from mail.templates import SUFFIX, TEMPLATES, Templates, load_templates
 from models.enums import NoticeKind, PerformedBy
 from models.errors import ConfigurationError, NotFound
+from models.phrases import counted
 from starter.demonstration import demonstrated_notices
 from starter.writing import sender_of, templates_of
 from terms.catalogue import Catalogue, load_catalogue
@@ -64,7 +65,8 @@ def check_own_templates(settings: Settings, catalogue: Catalogue) -> None:
     if not problems:
         return
     first, *others = problems
-    more = f" {len(others)} more follow: `duenotice templates check` names all." if others else ""
+    left = counted(len(others), "more follows", "more follow")
+    more = f" {left}: `duenotice templates check` names all." if others else ""
     where = f"{settings.templates / first.file}, line {first.line}"
     raise ConfigurationError(first.says, where=where, next_step=f"{first.do}{more}")
 

@@ -74,8 +74,7 @@ def check(folder: FolderOption = None, as_json: JsonOption = False) -> None:
         for problem in problems:
             console.print(str(problem), markup=False, soft_wrap=True)
     else:
-        typer.echo(
-            f"{counted(len(templates.own), 'template')} checked." if templates.own else "All are as they should."
-        )
+        what = f"{counted(len(templates.own), 'template')} of your own" if templates.own else "The shipped templates"
+        typer.echo(f"{what}: nothing is wrong.")
     if problems:
         raise typer.Exit(ConfigurationError.exit_code)

@@ -44,3 +44,18 @@ async def test_who_only_reads_sees_the_pause_and_cannot_end_it(fresh: Installati
     assert "let mail go on" not in page
     assert (await auditor.send("/account", "/mail/resume", {})).status_code == 403
     assert resumed_by(fresh.resources.database) == []
+
+
+async def test_each_mail_is_shown_with_sample_facts(fresh: Installation) -> None:
+    reader = await fresh.officer("reader", Role.AUDITOR)
+    page = (await reader.get("/mail/templates")).text
+    assert '<a href="/mail/templates/people/reminder">people/reminder</a>' in page
+    assert "Notices wait for a release." in page
+    assert {"name": "people/reminder", "about": "Notices wait for a release.", "own": False} in (
+        await reader.get("/api/mail/templates")
+    ).json()
+    shown = (await reader.get("/mail/templates/people/reminder")).text
+    assert "2,012 notices of case B-7F3K wait for release" in shown
+    assert "By other ways: Case B-7F3K:" in shown
+    assert "NOTICE OF A DATA BREACH" in (await reader.get("/mail/templates/clauses/breach.notice")).text
+    assert (await reader.get("/mail/templates/people/nobody")).status_code == 404
