@@ -41,6 +41,7 @@ check: .venv/installed-dev ## Lint, format, types, direction of imports, documen
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/duenotice templates check
 	@.venv/bin/pytest -q -m "not long" tests/docs
 
 browser: ## Find Chromium for the browser tests; as root on Debian, install it
