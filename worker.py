@@ -42,7 +42,7 @@ from starter.bounces import BounceIntake
 from starter.resources import Resources, connect
 from starter.schedules import keep_upcoming, keep_watchdog
 from starter.start import end_rules, intake_namer, notice_policy, start_case
-from starter.writing import mail_transport, manager_of, notice_writer, pause_rule, return_path
+from starter.writing import mail_sender, mail_transport, manager_of, notice_writer, pause_rule, return_path
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -99,6 +99,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         leads=resources.leads,
     )
     transport, writer = mail_transport(settings), notice_writer(settings, resources.keyring)
+    sender = mail_sender(settings, resources.keyring, database, transport)
     notices = NoticeActivities(
         database,
         transport,
@@ -117,9 +118,10 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         soon=soon,
         time_zone=settings.time_zone or "UTC",
         manager=manager_of(settings.organisation),
+        sender=sender,
     )
-    letters = LetterSender(database, transport, writer, unknown_resends=settings.unknown_resends)
-    holders = HolderActivities(database, transport, writer, reminders.telling, deputy_share=settings.deputy_share)
+    letters = LetterSender(database, sender, writer, unknown_resends=settings.unknown_resends)
+    holders = HolderActivities(database, sender, writer, reminders.telling, deputy_share=settings.deputy_share)
     policy = notice_policy(settings)
 
     def start(case_id: UUID, now: datetime) -> Awaitable[bool]:

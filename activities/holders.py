@@ -11,12 +11,12 @@ from temporalio import activity
 from activities.clock import activity_clock
 from activities.contracts import HolderContract
 from activities.heartbeat import beating
+from activities.sending import MailSender
 from activities.telling import LONGEST_SEND, Message, Telling
 from cases.messages import AskHolders
 from config.database import Database
-from mail.handover import DeliveryDeferred, Envelope, OutcomeUnknown, Rejected
+from mail.handover import DeliveryDeferred, OutcomeUnknown, Rejected
 from mail.people_mails import HoldersReminded, HoldersUnreached
-from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import HolderMail
 from models.tables import Case
@@ -41,7 +41,7 @@ class HolderActivities(HolderContract):
     def __init__(
         self,
         database: Database,
-        transport: SmtpTransport,
+        sender: MailSender,
         writer: NoticeWriter,
         telling: Telling,
         *,
@@ -49,7 +49,7 @@ class HolderActivities(HolderContract):
     ) -> None:
         self._deputy_share = deputy_share
         self._database = database
-        self._transport = transport
+        self._sender = sender
         self._writer = writer
         self._telling = telling
 
@@ -84,13 +84,10 @@ class HolderActivities(HolderContract):
 
     async def _send(self, letter: HolderLetter, now: datetime) -> bool:
         """Hand a letter over and note what became of it; return whether its mail server refused it."""
-        rejected = unknown = False
         async with beating(LONGEST_SEND):
-            try:
-                answer = await self._transport.send(letter.raw, Envelope(self._writer.sender.email, letter.to.email))
-                rejected = isinstance(answer, Rejected)
-            except OutcomeUnknown:
-                unknown = True  # it may have arrived: the ladder's next step asks again
+            answer, _ = await self._sender.send(letter.mail, now)
+        # What may have arrived is asked again by the ladder's next step.
+        rejected, unknown = isinstance(answer, Rejected), isinstance(answer, OutcomeUnknown)
         await asyncio.to_thread(self._note, letter, now, rejected, unknown)
         return rejected
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from activities.sending import MailSender
 from config.database import Database
-from mail.handover import DeliveryDeferred, Envelope, MailServerUnavailable, OutcomeUnknown
-from mail.transport import SmtpTransport
+from mail.handover import DeliveryDeferred, MailServerUnavailable
 from records.deliveries import Answer
 from records.letters import OutgoingLetter, settle_letter, take_up
 from records.outbox import NoticeWriter
@@ -27,10 +27,10 @@ class LetterSender:
     """
 
     def __init__(
-        self, database: Database, transport: SmtpTransport, writer: NoticeWriter, *, unknown_resends: int = 3
+        self, database: Database, sender: MailSender, writer: NoticeWriter, *, unknown_resends: int = 3
     ) -> None:
         self._database = database
-        self._transport = transport
+        self._sender = sender
         self._writer = writer
         self._unknown_resends = unknown_resends
 
@@ -38,15 +38,15 @@ class LetterSender:
         """Send what is to be sent by now; a server that takes no mail at all is not asked again for the others."""
         away: MailServerUnavailable | None = None
         for letter in await asyncio.to_thread(self._take_up, now()):
-            answer = away or await self._hand_over(letter)
+            answer = away or await self._hand_over(letter, now())
             if isinstance(answer, MailServerUnavailable) and not isinstance(answer, DeliveryDeferred):
                 away = answer
             await asyncio.to_thread(self._settle, letter, answer, now())
 
-    async def _hand_over(self, letter: OutgoingLetter) -> Answer:
+    async def _hand_over(self, letter: OutgoingLetter, now: datetime) -> Answer:
         try:
-            return await self._transport.send(letter.raw, Envelope(self._writer.sender.email, letter.email))
-        except (MailServerUnavailable, OutcomeUnknown) as error:
+            return (await self._sender.send(letter.mail, now))[0]
+        except MailServerUnavailable as error:
             return error
 
     def _take_up(self, now: datetime) -> list[OutgoingLetter]:

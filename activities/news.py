@@ -19,10 +19,13 @@ from activities.telling import Message, Outcome, Recipient, Telling
 from cases.kinds import kind_named
 from config.database import Database
 from config.logging import get_logger
+from config.personal_data import without_addresses
 from mail.people_mails import (
+    CameBack,
     Locked,
     LockedAccount,
     MailAway,
+    MailBack,
     MailPaused,
     Opened,
     ProposalWaits,
@@ -36,6 +39,7 @@ from records.mail_state import MailIsPaused
 from records.missing import Missing, missing_untold, note_missing_told
 from records.needs import MAIL_PAGE
 from records.responsible import Step, second_persons
+from records.sent_mail import ReturnedMail, note_bounces_told, returned_mails, untold_bounces
 from records.troubles import MailTrouble, mail_troubles
 from records.unraised import (
     NewCase,
@@ -69,6 +73,7 @@ class News:
         """Tell of what nobody was told yet; mail that stands still since ``before`` is trouble."""
         await self._tell_of_mail(before, now)
         await self._tell_of_locks(now)
+        await self._tell_of_bounces(now)
         for questions in await self._read(lambda session: new_questions(session, AT_ONCE)):
             outcome = await self._telling.tell_of_case(_asked(questions), Step.FIRST, now)
             if outcome.away is None:
@@ -99,6 +104,22 @@ class News:
         accounts = await self._read(lambda session: second_persons(session, proposal.proposed_by))
         recipients = [found for account in accounts if (found := Recipient.of(account))]
         return recipients or await self._telling.recipients_of_case(proposal.case_id, Step.FIRST)
+
+    async def _tell_of_bounces(self, now: datetime) -> None:
+        """Tell of mails that came back; of those to our own people, the organisation's contact, and by other ways.
+
+        So whoever cannot be reached by mail is not told of it by mail alone.
+        """
+        while back := await self._read(lambda session: returned_mails(session, untold_bounces(session, AT_ONCE))):
+            own = any(mail.who for mail in back)
+            message = _came_back(back, alarm=own)
+            if own or message.case_id is None:
+                outcome = await self._telling.tell(message, [self._telling.organisation], now)
+            else:
+                outcome = await self._telling.tell_of_case(message, Step.FIRST, now)
+            if outcome.away is not None:
+                return
+            await asyncio.to_thread(self._note_bounces, [mail.id for mail in back], now)
 
     async def _tell_of_locks(self, now: datetime) -> None:
         """Tell of accounts that too many wrong passwords locked: somebody may be guessing."""
@@ -142,6 +163,10 @@ class News:
         with self._database.writing() as session:
             note_missing_told(session, missing)
 
+    def _note_bounces(self, ids: Sequence[UUID], now: datetime) -> None:
+        with self._database.writing() as session:
+            note_bounces_told(session, ids, now)
+
     def _note_told(self, case_id: UUID) -> None:
         with self._database.writing() as session:
             note_told(session, case_id)
@@ -168,6 +193,22 @@ def _paused(trouble: MailTrouble) -> Message:
         facts=MailPaused(since=trouble.since, notices=trouble.notices, cases=trouble.cases),
         page=MAIL_PAGE,
         alarm=True,
+    )
+
+
+def _came_back(back: Sequence[ReturnedMail], *, alarm: bool) -> Message:
+    case_id = back[0].case_id
+    return Message(
+        key="mail back:" + ":".join(str(mail.id) for mail in back),
+        about="mail-back",
+        facts=MailBack(
+            count=len(back),
+            case_reference=identifiers.case_reference(case_id) if case_id else None,
+            mails=tuple(CameBack(sort=mail.sort, to=mail.to, says=without_addresses(mail.says or "")) for mail in back),
+        ),
+        page=f"/cases/{case_id}#came-back" if case_id else MAIL_PAGE,
+        case_id=case_id,
+        alarm=alarm,
     )
 
 

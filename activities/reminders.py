@@ -16,6 +16,7 @@ from activities.case_messages import decision_asked, drafts_wait, findings, with
 from activities.clock import activity_clock
 from activities.contracts import ReminderContract
 from activities.heartbeat import beating
+from activities.sending import MailSender
 from activities.telling import LONGEST_SEND, Telling
 from agreements.terms import pinned_terms
 from cases.messages import AskForDecision, ChaseAcknowledgements, Chased, RaiseOverdue, RemindOfficer
@@ -27,7 +28,7 @@ from mail.alerts import Alerts
 from mail.delivery_states import ARRIVED
 from mail.district_mails import AskedToAnswer
 from mail.facts import Mailbox
-from mail.handover import Accepted, DeliveryDeferred, Envelope, OutcomeUnknown, Rejected
+from mail.handover import DeliveryDeferred, OutcomeUnknown, Rejected, SendResult
 from mail.people_mails import DraftsLeft
 from mail.plain import compose_plain_mail
 from mail.transport import SmtpTransport
@@ -39,6 +40,7 @@ from records.escalations import Raised, raise_contacts, raise_duties, raise_inte
 from records.offers import note_silence, unanswered
 from records.outbox import NoticeWriter
 from records.responsible import Step
+from records.sent_mail import MailToSend
 from records.withholding import alone
 
 ASK_AGAIN = timedelta(minutes=30)
@@ -57,6 +59,7 @@ class Chase:
     lea_name: str
     given_at: datetime
     to: Mailbox
+    contact_id: UUID
     reminders: int
     offers: bool
 
@@ -66,6 +69,7 @@ class ReminderActivities(ReminderContract):
 
     From ``deputy_share`` of a notice's time on, the deputy is reminded of it too; what goes out by itself ``soon`` is
     named so among what needs people. Officers read times in ``time_zone``. The ``manager`` is told by last steps.
+    Mails are handed over by the ``sender``.
     """
 
     def __init__(
@@ -79,12 +83,13 @@ class ReminderActivities(ReminderContract):
         soon: timedelta = timedelta(hours=24),
         time_zone: str = "UTC",
         manager: Mailbox | None = None,
+        sender: MailSender | None = None,
     ) -> None:
+        self.sender = sender or MailSender(database, transport, notice_writer.sender.email)
         self._database = database
-        self._transport = transport
         self._notice_writer = notice_writer
         self.telling = Telling(
-            database, transport, notice_writer, alerts or Alerts(), soon=soon, time_zone=time_zone, manager=manager
+            database, self.sender, notice_writer, alerts or Alerts(), soon=soon, time_zone=time_zone, manager=manager
         )
         self._deputy_share = deputy_share
 
@@ -167,6 +172,7 @@ class ReminderActivities(ReminderContract):
         return Chased(put_off=put_off, again_at=now() + ASK_AGAIN if put_off else None)
 
     async def _ask(self, case_id: UUID, chase: Chase, now: Callable[[], datetime]) -> None:
+        mail_id = identifiers.plain_mail_id(f"chase:{chase.notice_id}:{chase.reminders}")
         raw = compose_plain_mail(
             AskedToAnswer(
                 case_reference=identifiers.case_reference(case_id),
@@ -179,20 +185,23 @@ class ReminderActivities(ReminderContract):
             sender=self._notice_writer.sender,
             to=chase.to,
             reply_to=self._notice_writer.organisation.contact,
-            message_id=self._message_id(f"chase:{chase.notice_id}:{chase.reminders}"),
+            message_id=identifiers.message_id(mail_id, self._notice_writer.message_id_domain),
             at=now(),
             templates=self._notice_writer.templates,
         )
-        answer: Accepted | Rejected | None
+        mail = MailToSend(
+            id=mail_id,
+            sort=AskedToAnswer.template,
+            email=chase.to.email,
+            raw=raw,
+            case_id=case_id,
+            belongs_to=chase.notice_id,
+            contact_id=chase.contact_id,
+        )
         async with beating(LONGEST_SEND):
-            try:
-                answer = await self._transport.send(raw, Envelope(self._notice_writer.sender.email, chase.to.email))
-            except OutcomeUnknown:
-                answer = None  # it may have arrived: the ladder's next step asks again, and not a copy every half hour
-        await asyncio.to_thread(self._note_chase, case_id, chase, answer, now())
-
-    def _message_id(self, key: str) -> str:
-        return identifiers.message_id(identifiers.plain_mail_id(key), self._notice_writer.message_id_domain)
+            answer, sha256 = await self.sender.send(mail, now())
+        # What may have arrived is asked for by the ladder's next step, and not by a copy every half hour.
+        await asyncio.to_thread(self._note_chase, case_id, chase, answer, sha256, now())
 
     def _asked(self, message: AskForDecision) -> str | None:
         """What is asked, as people call it; None where nothing waits for it any more."""
@@ -301,6 +310,7 @@ class ReminderActivities(ReminderContract):
                 lea_name=lea,
                 given_at=notice.given_at,
                 to=Mailbox(name=contact.name, email=contact.email),
+                contact_id=contact.id,
                 reminders=notice.reminders,
                 offers=notice.offers,
             )
@@ -312,7 +322,9 @@ class ReminderActivities(ReminderContract):
         with self._database.writing() as session:
             note_silence(session, message.case_id, message.answer_days, now)
 
-    def _note_chase(self, case_id: UUID, chase: Chase, answer: Accepted | Rejected | None, now: datetime) -> None:
+    def _note_chase(
+        self, case_id: UUID, chase: Chase, answer: SendResult | OutcomeUnknown, sha256: str, now: datetime
+    ) -> None:
         with self._database.writing() as session:
             notice = session.get_one(Notice, chase.notice_id)
             notice.reminders = chase.reminders + 1
@@ -326,6 +338,7 @@ class ReminderActivities(ReminderContract):
                     notice_id=chase.notice_id,
                     reminder=notice.reminders,
                     rejected=isinstance(answer, Rejected),
-                    unknown=answer is None,
+                    unknown=isinstance(answer, OutcomeUnknown),
+                    message_sha256=sha256,
                 ),
             )

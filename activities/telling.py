@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from activities.heartbeat import beating
+from activities.sending import MailSender
 from config.database import Database
 from config.logging import get_logger
 from ledger.actors import ENGINE
@@ -19,10 +20,9 @@ from ledger.append import append
 from ledger.entries import PersonTold
 from mail.alerts import Alerts
 from mail.facts import Mailbox
-from mail.handover import Accepted, Envelope, MailServerUnavailable, OutcomeUnknown
+from mail.handover import Accepted, MailServerUnavailable, OutcomeUnknown
 from mail.people_mails import NeedLine, PeopleFacts
 from mail.plain import compose_plain_mail, render_alert
-from mail.transport import SmtpTransport
 from models import identifiers
 from models.enums import Told, Way
 from models.tables import Account, ToldOnce
@@ -30,6 +30,7 @@ from people.accounts import find_account_or_none, own_way_in
 from records.needs import Asking, NeedView, needs_of
 from records.outbox import NoticeWriter
 from records.responsible import Assignment, Step, assignments
+from records.sent_mail import MailToSend
 
 _log = get_logger("telling")
 
@@ -105,7 +106,7 @@ class Telling:
     def __init__(
         self,
         database: Database,
-        transport: SmtpTransport,
+        sender: MailSender,
         writer: NoticeWriter,
         alerts: Alerts,
         *,
@@ -115,7 +116,7 @@ class Telling:
     ) -> None:
         self._manager = manager
         self._database = database
-        self._transport = transport
+        self._sender = sender
         self._writer = writer
         self._alerts = alerts
         self._soon = soon
@@ -156,15 +157,17 @@ class Telling:
         for recipient in recipients:
             outcome = await asyncio.to_thread(self._outcome, message, Way.MAIL, recipient.name)
             if outcome is None:
+                sha256: str | None = None
                 try:
-                    outcome = await self._send(message, recipient, at)
+                    outcome, sha256 = await self._send(message, recipient, at)
                 except MailServerUnavailable as error:
                     away, outcome = error, Told.FAILED
-                await asyncio.to_thread(self._note, message, Way.MAIL, recipient.name, outcome, at)
+                await asyncio.to_thread(self._note, message, Way.MAIL, recipient.name, outcome, at, sha256)
             found.append(outcome)
         return found, away
 
-    async def _send(self, message: Message, recipient: Recipient, at: datetime) -> Told:
+    async def _send(self, message: Message, recipient: Recipient, at: datetime) -> tuple[Told, str]:
+        mail_id = identifiers.plain_mail_id(f"{message.key} {recipient.name}")
         needs, total = await asyncio.to_thread(self._needs, recipient, at)
         raw = compose_plain_mail(
             message.facts.model_copy(
@@ -180,18 +183,23 @@ class Telling:
             sender=self._writer.sender,
             to=recipient.to,
             reply_to=self._writer.organisation.contact,
-            message_id=identifiers.message_id(
-                identifiers.plain_mail_id(f"{message.key} {recipient.name}"), self._writer.message_id_domain
-            ),
+            message_id=identifiers.message_id(mail_id, self._writer.message_id_domain),
             at=at,
             templates=self._writer.templates,
         )
+        mail = MailToSend(
+            id=mail_id,
+            sort=message.facts.template,
+            email=recipient.to.email,
+            raw=raw,
+            case_id=message.case_id,
+            who=recipient.name,
+        )
         async with beating(LONGEST_SEND):
-            try:
-                answer = await self._transport.send(raw, Envelope(self._writer.sender.email, recipient.to.email))
-            except OutcomeUnknown:
-                return Told.UNKNOWN
-        return Told.ACCEPTED if isinstance(answer, Accepted) else Told.REJECTED
+            answer, sha256 = await self._sender.send(mail, at)
+        if isinstance(answer, OutcomeUnknown):
+            return Told.UNKNOWN, sha256
+        return (Told.ACCEPTED if isinstance(answer, Accepted) else Told.REJECTED), sha256
 
     async def _alert(self, message: Message, at: datetime, *, mailed: bool) -> None:
         """Give the alert by every way that has not given it; one that fails keeps no other from it."""
@@ -251,7 +259,9 @@ class Telling:
             known = session.get(ToldOnce, (message.id, way, who))
         return known.outcome if known else None
 
-    def _note(self, message: Message, way: Way, who: str, outcome: Told, at: datetime) -> None:
+    def _note(
+        self, message: Message, way: Way, who: str, outcome: Told, at: datetime, sha256: str | None = None
+    ) -> None:
         with self._database.writing() as session:
             told = PersonTold(
                 case_id=message.case_id,
@@ -262,6 +272,7 @@ class Telling:
                 way=way,
                 who=who,
                 outcome=outcome,
+                message_sha256=sha256,
             )
             append(session, told)
             if outcome is not Told.FAILED:

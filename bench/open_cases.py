@@ -152,7 +152,7 @@ class Sweeper:
         async with mail_transport(resources.settings) as transport:
             writer = notice_writer(resources.settings, resources.keyring)
             reminders = ReminderActivities(resources.database, transport, writer)
-            letters = LetterSender(resources.database, transport, writer)
+            letters = LetterSender(resources.database, reminders.sender, writer)
             watchdog = WatchdogActivities(
                 resources.client, resources.database, reminders, letters, start, end_rules(resources)
             )

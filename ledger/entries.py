@@ -1139,6 +1139,7 @@ class AcknowledgementAsked(CaseEvent):
         reminder: how many times it has been asked now.
         rejected: whether its mail server refused the message.
         unknown: whether nobody can say if the message arrived.
+        message_sha256: the message.
     """
 
     kind = "acknowledgement_asked"
@@ -1146,6 +1147,7 @@ class AcknowledgementAsked(CaseEvent):
     reminder: int
     rejected: bool
     unknown: bool
+    message_sha256: Kept[str | None] = None
 
     @property
     def key(self) -> str:
@@ -1298,6 +1300,7 @@ class PersonTold(Event):
         way: how.
         who: the account's name, ``organisation`` for its contact, or which of the alerts' addresses.
         outcome: what became of it.
+        message_sha256: the mail; None for another way, and where none was handed over.
     """
 
     kind = "person_told"
@@ -1306,6 +1309,7 @@ class PersonTold(Event):
     way: Way
     who: str
     outcome: Told
+    message_sha256: Kept[str | None] = None
 
     @property
     def key(self) -> str:
@@ -1325,6 +1329,51 @@ class MailTested(Event):
     @property
     def key(self) -> str:
         return f"mail-tested:{self.message_sha256}"
+
+
+class MailReported(Event):
+    """Something came back about a mail that is no notice.
+
+    Attributes:
+        mail: the mail, by what its Message-ID names it by.
+        sort: its template.
+        belongs_to: what it belongs to: what a holder of data is asked, a notice, an agreement, a letter, a file.
+        contact: the contact that it went to.
+        who: whom of the installation it went to.
+        attempt: which attempt it was, from 1.
+        report_id: the report, by what its sender calls it.
+        report: what it says.
+        of_recipient: whether it is about the address that the mail was for; one that is not changes nothing.
+        status: the enhanced status code, where it has one.
+        via: the way it came.
+        message_sha256: the mail as it was handed over.
+        report_sha256: the report itself.
+    """
+
+    kind = "mail_reported"
+    mail: Subject[UUID]
+    sort: str
+    belongs_to: IfAny[UUID | None] = None
+    contact: IfAny[UUID | None] = None
+    who: IfAny[str | None] = None
+    attempt: int
+    report_id: UUID
+    report: ReportKind
+    of_recipient: bool
+    status: str | None
+    via: str
+    message_sha256: Kept[str | None] = None
+    report_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.report_id}"
+
+
+class MailBounced(MailReported):
+    """A mail that is no notice came back: it did not reach its address. Nothing about a duty changes by it."""
+
+    kind = "mail_bounced"
 
 
 # What LEAs answer

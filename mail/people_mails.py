@@ -220,15 +220,40 @@ class HoldersReminded(CaseFacts):
 
 
 class HoldersUnreached(CaseFacts):
-    """Holders of data cannot be written to, as a mail server refused it, or let it come back (``came_back``)."""
+    """Holders of data cannot be written to, as their mail servers refused it."""
 
     template = "people/holders_unreached"
     must_say = ("case_reference", "holders", "names", "page")
     in_alert = ("case_reference", "holders")
 
     holders: NonNegativeInt
-    came_back: bool = False
     names: tuple[Text, ...]
+
+
+class CameBack(FactsValue):
+    """One mail that came back: its ``sort`` is its template, ``says`` what the mail server said, without addresses."""
+
+    sort: Text
+    to: Text
+    says: Text
+
+
+class MailBack(PeopleFacts):
+    """Mails that are no notices came back, of one case or of none."""
+
+    template = "people/mail_back"
+    must_say = ("count", "case_reference", "names", "page")
+    computed = ("names",)
+    in_alert = ("count", "case_reference")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Whom they were for."""
+        return tuple(mail.to for mail in self.mails)
+
+    count: NonNegativeInt
+    case_reference: Text | None = None
+    mails: tuple[CameBack, ...]
 
 
 class LockedAccount(FactsValue):

@@ -908,6 +908,46 @@ class Letter(SQLModel, table=True):
     written_at: datetime = _instant()
 
 
+FAILING = text("(bounced_at IS NOT NULL OR outcome = 'rejected')")
+"""What a mail is that did not reach its address, as far as anybody said."""
+
+UNTOLD_BOUNCE = text("bounced_at IS NOT NULL AND raised_at IS NULL")
+
+
+class SentMail(SQLModel, table=True):
+    """A mail that is no notice: kept as it was handed over, with what became of it, and what came back.
+
+    ``id`` is what its Message-ID names it by, and ``sort`` is its template. It belongs to what a holder of data is
+    asked, to a notice, a letter or a file (``belongs_to``), and went to ``contact_id``; or it went to ``who``, as
+    evidence names the people of the installation. ``message_sha256`` is the message, without the links by which a
+    holder answers. ``outcome`` is what became of the last of its ``attempts``; None while that one is under way.
+    ``status`` and ``says`` are what the server said by which it came back; ``raised_at`` is when people were told.
+    """
+
+    __tablename__ = "sent_mail"
+    __table_args__ = (
+        Index("sent_mail_failing", "belongs_to", sqlite_where=FAILING, postgresql_where=FAILING),
+        Index("sent_mail_untold", "bounced_at", sqlite_where=UNTOLD_BOUNCE, postgresql_where=UNTOLD_BOUNCE),
+    )
+
+    id: UUID = Field(primary_key=True)
+    sort: str = Field(max_length=60)
+    case_id: UUID | None = Field(default=None, foreign_key="duenotice_case.id", index=True)
+    belongs_to: UUID | None = Field(default=None)
+    contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
+    who: str | None = None
+    email: str = _sealed("sent_mail.email")
+    attempts: int = 0
+    attempted_at: datetime = _instant()
+    outcome: Told | None = _word_or_none(Told)
+    message_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    bounced_at: datetime | None = _instant_or_none()
+    status: str | None = Field(default=None, max_length=12)
+    says: str | None = _sealed_or_none("sent_mail.says")
+    reports: int = 0
+    raised_at: datetime | None = _instant_or_none()
+
+
 class Cost(SQLModel, table=True):
     """One amount of a case that an agreement makes the provider bear, with its receipt."""
 

@@ -26,6 +26,7 @@ from queries.decisions import holds_of, questions_of, withholdings_of
 from queries.duties import EVERY_DUTY, duties_of
 from queries.evidence import evidence_of
 from queries.holders import holders_of, kept_by
+from queries.mail import came_back_in
 from queries.progress import notices_withheld, progress_of
 from queries.proposals import proposals_of
 from queries.troubles import troubles_of
@@ -102,6 +103,7 @@ def _head(session: Session, case: Case, now: datetime) -> CaseHead:
         facts=_facts(session, case.id, due_dates),
         holds=holds_of(session, case.id, now),
         holders=holders_of(session, case.id),
+        came_back=came_back_in(session, case.id),
         kept_by=kept_by(session, case.id),
         conflicts=conflicts_of(session, case),
         proposals=proposals_of(session, case.id),

@@ -15,6 +15,10 @@ from models.tables import Agreement, EvidenceEntry, HolderAnswer, HolderTask, Su
 from queries.views import HolderAnswerView, HolderLetterView, HolderView
 from records.holder_words import lines_of
 from records.holders import asked_contact, contact_name, holder_key, tasks_of
+from records.sent_mail import returned_of_case
+
+MOST_RETURNED = 200
+"""How many mails that came back are looked through for what they say of holders."""
 
 
 def holders_of(session: Session, case_id: UUID) -> tuple[HolderView, ...]:
@@ -30,6 +34,7 @@ def holders_of(session: Session, case_id: UUID) -> tuple[HolderView, ...]:
         ).all()
     )
     letters = _letters(session, case_id)
+    returned = {mail.belongs_to: mail for mail in reversed(returned_of_case(session, case_id, MOST_RETURNED))}
     views = []
     for task in tasks:
         contact = asked_contact(session, task)
@@ -40,6 +45,8 @@ def holders_of(session: Session, case_id: UUID) -> tuple[HolderView, ...]:
                 called=contact.name if contact else None,
                 email=contact.email if contact else None,
                 key=task.holder,
+                unreached_since=contact.failing_since if contact and task.id in returned else None,
+                unreached_says=returned[task.id].says if task.id in returned else None,
                 time_zone=zones[task.agreement_id],
                 answers=_answers(session, task.id),
                 letters=tuple(letters[str(task.id)]),

@@ -552,11 +552,23 @@ class HolderLetterView(View):
     unknown: bool
 
 
+class ReturnedMailView(View):
+    """A mail that is no notice and came back, or was refused; ``sort`` is its template, ``to`` its reader's name."""
+
+    sort: str
+    to: str
+    at: datetime
+    status: str | None
+    says: str | None
+    message_sha256: str | None
+
+
 class HolderView(View):
     """One holder of a case's data: what is awaited from it, what it said and what it was written.
 
     ``name`` is that by which acts call it, ``provider`` for the party that is ``owing`` the disposal; people call it as
-    ``called`` says, or our organisation where that is None. By ``key`` it is found in all cases.
+    ``called`` says, or our organisation where that is None. By ``key`` it is found in all cases. ``unreached_since`` is
+    since when its address refuses our mail, or lets it come back; ``unreached_says`` is what the mail server said.
     """
 
     name: str
@@ -574,6 +586,8 @@ class HolderView(View):
     asked_at: datetime | None
     again_at: datetime | None
     link_expires_at: datetime | None
+    unreached_since: datetime | None
+    unreached_says: str | None
     answers: tuple[HolderAnswerView, ...]
     letters: tuple[HolderLetterView, ...]
 
@@ -640,6 +654,7 @@ class CaseHead(View):
     facts: tuple[FactView, ...]
     holds: tuple[HoldView, ...]
     holders: tuple[HolderView, ...] = ()
+    came_back: tuple[ReturnedMailView, ...] = ()
     kept_by: tuple[LegalHoldView, ...] = ()
     conflicts: tuple[ConflictView, ...] = ()
     proposals: tuple[ProposalView, ...]

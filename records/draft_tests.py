@@ -14,6 +14,10 @@ from mail.compose import Addressing, compose
 from mail.facts import Mailbox
 from models import identifiers
 from records.outbox import DraftedNotice, NoticeWriter
+from records.sent_mail import MailToSend
+
+SORT = "draft_test"
+"""What such a mail is called among those that are sent: it is written from the templates of its notice."""
 
 
 def keep_test(
@@ -25,8 +29,8 @@ def keep_test(
     *,
     actor: str,
     now: datetime,
-) -> bytes:
-    """Write a draft as a test for one officer, marked so, and keep it with its evidence; return the message."""
+) -> MailToSend:
+    """Write a draft as a test for one officer, marked so, and keep it with its evidence; it is still to be sent."""
     notice_id = draft.notice_id
     name = identifiers.plain_mail_id(f"draft test:{notice_id}:{actor}:{now.isoformat()}")
     addressing = Addressing(
@@ -35,4 +39,4 @@ def keep_test(
     raw = compose(draft.facts, addressing, test=True, templates=writer.templates).raw
     sha256 = store(session, raw, "message/rfc822", now)
     append(session, DraftTested(case_id=case_id, actor=actor, at=now, notice_id=notice_id, message_sha256=sha256))
-    return raw
+    return MailToSend(id=name, sort=SORT, email=to.email, raw=raw, case_id=case_id, belongs_to=notice_id, who=actor)

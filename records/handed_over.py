@@ -6,7 +6,7 @@ became of its bytes is in evidence: that they were made ready, mailed a link to,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -38,6 +38,7 @@ from models.view import View
 from records.links import keep_reason
 from records.outbox import NoticeWriter, contacts_to_tell
 from records.scope import agreement_in_scope, require_case
+from records.sent_mail import MailToSend
 from records.uploads import UploadedFile
 
 ERASED_AT_ONCE = 100
@@ -49,15 +50,18 @@ FILE_READER = "holder of the file's link"
 
 @dataclass(frozen=True)
 class FileMail:
-    """The mail with the link to a file, still to be sent; ``kept`` is the same without the link, as evidence has it."""
+    """The mail with the link to a file, still to be sent."""
 
     case_id: UUID
     handed_over: UUID
     link: int
     contact_id: UUID
-    email: str
-    raw: bytes = field(repr=False)
-    kept: bytes = field(repr=False)
+    mail: MailToSend
+
+    @property
+    def email(self) -> str:
+        """To which address it goes."""
+        return self.mail.email
 
 
 class HandedOverView(View):
@@ -229,7 +233,7 @@ def note_file_mail(
             contact=mail.contact_id,
             rejected=rejected,
             unknown=unknown,
-            message_sha256=store(session, mail.kept, "message/rfc822", now),
+            message_sha256=store(session, mail.mail.kept or mail.mail.raw, "message/rfc822", now),
         )
         append(session, event)
 
@@ -387,10 +391,9 @@ def _mail(
     token = handed_token(writer.link_key, handed.id, handed.link_number)
     handed.link_digest = digest_of(token)
     session.add(handed)
+    mail_id = identifiers.plain_mail_id(f"handed-over:{handed.id}:{handed.link_number}")
     addressing = Addressing(
-        message_id=identifiers.message_id(
-            identifiers.plain_mail_id(f"handed-over:{handed.id}:{handed.link_number}"), writer.message_id_domain
-        ),
+        message_id=identifiers.message_id(mail_id, writer.message_id_domain),
         sender=writer.sender,
         to=(Mailbox(name=contact.name, email=contact.email),),
     )
@@ -416,9 +419,16 @@ def _mail(
         handed.id,
         handed.link_number,
         contact.id,
-        contact.email,
-        raw=written(token),
-        kept=written(NOBODYS),
+        MailToSend(
+            id=mail_id,
+            sort=HandedOverFacts.template,
+            email=contact.email,
+            raw=written(token),
+            kept=written(NOBODYS),
+            case_id=handed.case_id,
+            belongs_to=handed.id,
+            contact_id=contact.id,
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 from uuid import UUID
@@ -37,6 +37,7 @@ from records.holders import (
 )
 from records.keeping import what_keeps
 from records.outbox import NoticeWriter
+from records.sent_mail import MailToSend
 from records.vendors import pending_of, vendor_at
 
 MAIL = "message/rfc822"
@@ -58,7 +59,7 @@ class HolderLetter:
     """One message to a holder, ready to be handed over; ``sha256`` is that of the same message without its links.
 
     ``share`` is which part of the holder's time is over, and ``owing`` whether it is the party that owes the disposal.
-    ``receipts`` are the answers whose completion certificates go with it.
+    ``receipts`` are the answers whose completion certificates go with it. ``mail`` is what is handed over.
     """
 
     task_id: UUID
@@ -73,8 +74,13 @@ class HolderLetter:
     owing: bool
     share: float
     sha256: str
-    raw: bytes = field(repr=False)
+    mail: MailToSend
     receipts: tuple[UUID, ...] = ()
+
+    @property
+    def raw(self) -> bytes:
+        """The message with its links."""
+        return self.mail.raw
 
 
 def prepare_letters(
@@ -154,9 +160,8 @@ def _letter(
     facts = _facts(session, writer, case, task, agreement, mail.why)
     to = _mailbox(session, writer, task)
     receipts = _receipts(session, task) if mail.why is HolderMail.RECEIPT else []
-    message_id = identifiers.message_id(
-        identifiers.plain_mail_id(_about(case, task, mail, receipts)), writer.message_id_domain
-    )
+    mail_id = identifiers.plain_mail_id(_about(case, task, mail, receipts))
+    message_id = identifiers.message_id(mail_id, writer.message_id_domain)
     enclosed = tuple(_enclosed(session, writer, case, task, mail.why, receipts, now))
 
     def written(token: str | None, all_token: str | None) -> bytes:
@@ -176,6 +181,9 @@ def _letter(
             templates=writer.templates,
         )
 
+    # Whoever reads the evidence must not be able to answer for the holder.
+    kept = written(NOBODYS if token else None, NOBODYS if vendor else None)
+    contact = asked_contact(session, task)
     return HolderLetter(
         task_id=task.id,
         contact_id=task.contact_id,
@@ -188,9 +196,17 @@ def _letter(
         holder=holder_name(session, task, writer.organisation.organisation),
         owing=task.contact_id is None,
         share=_share(task, now),
-        # Whoever reads the evidence must not be able to answer for the holder.
-        sha256=store(session, written(NOBODYS if token else None, NOBODYS if vendor else None), MAIL, now),
-        raw=written(token, vendor.token if vendor else None),
+        sha256=store(session, kept, MAIL, now),
+        mail=MailToSend(
+            id=mail_id,
+            sort=facts.template,
+            email=to.email,
+            raw=written(token, vendor.token if vendor else None),
+            kept=kept,
+            case_id=case.id,
+            belongs_to=task.id,
+            contact_id=contact.id if contact else None,
+        ),
         receipts=tuple(answer.id for answer in receipts),
     )
 

@@ -620,7 +620,7 @@ def subprocessors_of(session: Session, case_id: UUID, agreement_id: UUID) -> lis
 
 def _write_to_another_address(session: Session, contact: AgreementContact, task: HolderTask | None, email: str) -> None:
     """A holder whose address was corrected is asked there; what went to the old one leads nowhere."""
-    contact.email = email
+    contact.email, contact.failing_since = email, None
     session.add(contact)
     if task and task.status not in SETTLED:
         task.asked_at = task.vendor_id = None

@@ -8,7 +8,7 @@ over, and settled afterwards, in two transactions; it leaves at least once, unde
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,6 +20,8 @@ from ledger.artifacts import fetch, store
 from ledger.entries import CaseEvent, ReplyHandedOver
 from mail.delivery_states import UNSETTLED
 from mail.handover import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected
+from mail.overdue import OverdueFacts
+from mail.replies import ReplyFacts
 from models.enums import DeliveryStatus, Told
 from models.tables import AgreementContact, Answer, Letter
 from records.deliveries import Answer as ServerAnswer
@@ -27,6 +29,7 @@ from records.deliveries import put_off, put_unknown_off
 from records.outbox import NoticeWriter
 from records.overdue_letters import drop, handed_over, is_still_to_tell, turn_to_the_next, write_overdue
 from records.replies import reopen, write_reply
+from records.sent_mail import MailToSend
 
 UNDER_WAY = timedelta(minutes=15)
 """After how long a letter is taken up again of which nobody wrote down what became of it."""
@@ -40,8 +43,17 @@ class OutgoingLetter:
     """One letter ready to be handed to the mail server."""
 
     letter_id: UUID
-    email: str
-    raw: bytes = field(repr=False)
+    mail: MailToSend
+
+    @property
+    def email(self) -> str:
+        """To which address it goes."""
+        return self.mail.email
+
+    @property
+    def raw(self) -> bytes:
+        """The message."""
+        return self.mail.raw
 
 
 def take_up(session: Session, writer: NoticeWriter, now: datetime, limit: int) -> list[OutgoingLetter]:
@@ -71,7 +83,16 @@ def _take_up(session: Session, writer: NoticeWriter, rows: Sequence[Letter], now
             written = _write(session, writer, letter, now)
             letter.message_sha256 = store(session, written, "message/rfc822", now)
         letter.attempts, letter.attempted_at, letter.again_at = letter.attempts + 1, now, now + UNDER_WAY
-        yield OutgoingLetter(letter.id, _address(session, letter), fetch(session, letter.message_sha256))
+        mail = MailToSend(
+            id=letter.id,
+            sort=OverdueFacts.template if letter.duty_id else ReplyFacts.template,
+            email=_address(session, letter),
+            raw=fetch(session, letter.message_sha256),
+            case_id=letter.case_id,
+            belongs_to=letter.id,
+            contact_id=letter.contact_id,
+        )
+        yield OutgoingLetter(letter.id, mail)
 
 
 def settle_letter(

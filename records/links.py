@@ -30,6 +30,7 @@ from models.tables import Agreement, AgreementContact, Case, Delivery, DueDate, 
 from models.view import View
 from records.outbox import NoticeWriter, contacts_to_tell
 from records.scope import agreement_in_scope, require_case
+from records.sent_mail import MailToSend
 
 LONGEST_REASON = 2_000
 
@@ -81,8 +82,12 @@ class LinkMail:
     case_id: UUID
     agreement_id: UUID
     contact_id: UUID
-    email: str
-    raw: bytes
+    mail: MailToSend
+
+    @property
+    def email(self) -> str:
+        """To which address it goes."""
+        return self.mail.email
 
 
 @dataclass(frozen=True)
@@ -214,8 +219,8 @@ def replace_links(
                 reason_sha256=keep_reason(session, reason, now),
             ),
         )
-        raw = _mail(session, writer, case_id, holder, Mailbox(name=contact.name, email=contact.email), now)
-        return LinkMail(case_id, holder.agreement.id, contact.id, contact.email, raw)
+        mail = _mail(session, writer, case_id, holder, contact, now)
+        return LinkMail(case_id, holder.agreement.id, contact.id, mail)
 
 
 def revoke_links(database: Database, case_id: UUID, notice_id: UUID, reason: str, *, actor: str, now: datetime) -> None:
@@ -259,7 +264,7 @@ def note_link_mail(
                 contact=mail.contact_id,
                 rejected=rejected,
                 unknown=unknown,
-                message_sha256=store(session, mail.raw, "message/rfc822", now),
+                message_sha256=store(session, mail.mail.raw, "message/rfc822", now),
             ),
         )
 
@@ -354,10 +359,12 @@ def _titles(session: Session, notices: Sequence[Notice]) -> dict[UUID, str]:
     return {notice_id: read_due_date(due_date).title for notice_id, due_date in rows}
 
 
-def _mail(session: Session, writer: NoticeWriter, case_id: UUID, holder: _Holder, to: Mailbox, now: datetime) -> bytes:
+def _mail(
+    session: Session, writer: NoticeWriter, case_id: UUID, holder: _Holder, contact: AgreementContact, now: datetime
+) -> MailToSend:
     officer, last, titles = writer.organisation.contact, holder.notices[-1], _titles(session, holder.notices)
-    key = f"links:{last.id}:{last.link_generation}"
-    return compose_plain_mail(
+    mail_id = identifiers.plain_mail_id(f"links:{last.id}:{last.link_generation}")
+    raw = compose_plain_mail(
         NewLinks(
             case_reference=identifiers.case_reference(case_id),
             organisation=writer.organisation.organisation,
@@ -366,9 +373,18 @@ def _mail(session: Session, writer: NoticeWriter, case_id: UUID, holder: _Holder
             contact=officer,
         ),
         sender=writer.sender,
-        to=to,
+        to=Mailbox(name=contact.name, email=contact.email),
         reply_to=officer,
-        message_id=identifiers.message_id(identifiers.plain_mail_id(key), writer.message_id_domain),
+        message_id=identifiers.message_id(mail_id, writer.message_id_domain),
         at=now,
         templates=writer.templates,
+    )
+    return MailToSend(
+        id=mail_id,
+        sort=NewLinks.template,
+        email=contact.email,
+        raw=raw,
+        case_id=case_id,
+        belongs_to=last.id,
+        contact_id=contact.id,
     )

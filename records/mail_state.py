@@ -100,6 +100,27 @@ def going(session: Session, batch_id: UUID, rule: PauseRule, now: datetime) -> G
     return Going.PROBING
 
 
+def probes_alone(session: Session, probe_after: timedelta | None, now: datetime) -> bool:
+    """Whether a mail that is no notice goes although mail is paused, as the one that is tried: its turn moves on.
+
+    Without ``probe_after`` it never is: that one for our own people is taken says nothing about the others.
+
+    Raises:
+        MailIsPaused: it waits.
+    """
+    state = mail_state(session)
+    if state is None or state.paused_at is None:
+        return False
+    state = _locked(session)
+    if probe_after is None or (state.probe_at and now < state.probe_at):
+        raise MailIsPaused(
+            "Mail is paused, since too many refusals were alike, so nothing was sent.",
+            next_step="Have it mended, and let mail go on; what waits then leaves.",
+        )
+    state.probe_at = now + probe_after
+    return True
+
+
 def is_disregarded(session: Session, code: int, status: str | None) -> bool:
     """Whether a refusal is one of those for which mail is paused."""
     state = mail_state(session)

@@ -35,9 +35,10 @@ from sqlmodel import col
 
 from mail.delivery_states import FAILED
 from models.columns import UtcDateTime
-from models.enums import AnswerKind, BatchStatus, DutyStatus
+from models.enums import SETTLED, AnswerKind, BatchStatus, DutyStatus
 from models.tables import (
     ANSWERED,
+    FAILING,
     INTERNAL,
     NOT_DECIDED,
     OPEN_ANSWER,
@@ -54,6 +55,7 @@ from models.tables import (
     Notice,
     NotYetDecision,
     Proposal,
+    SentMail,
 )
 from records.responsible import is_charge_of
 from records.troubles import NO_MAIL
@@ -86,6 +88,8 @@ class NeedKind(StrEnum):
     """Duties that are owed again, since the notices that had performed them came back."""
     HOLDER_ANSWERS = "holder_answers"
     """What holders of data said instead of a certificate."""
+    HOLDERS_UNREACHED = "holders_unreached"
+    """Holders of data whose addresses refuse our mail, or let it come back."""
     UNKNOWN = "unknown"
     MAIL = "mail"
     STUCK = "stuck"
@@ -238,6 +242,7 @@ def _acts() -> tuple[Select[Any], ...]:
         _failing_contacts(),
         _came_back(),
         _holder_answers(),
+        _holders_unreached(),
         _unknown(),
         _mail(),
         _stuck(),
@@ -381,6 +386,27 @@ def _holder_answers() -> Select[Any]:
             number=func.count(),
         )
         .where(ANSWERED)
+        .group_by(col(HolderTask.case_id))
+    )
+
+
+def _holders_unreached() -> Select[Any]:
+    """Holders of data from which something is awaited and whom mail does not reach, case by case."""
+    asked = func.coalesce(HolderTask.contact_id, HolderTask.owing_contact_id)
+    return (
+        _part(
+            NeedKind.HOLDERS_UNREACHED,
+            col(HolderTask.case_id),
+            until=func.min(HolderTask.due_at),
+            since=func.min(AgreementContact.failing_since),
+            number=func.count(col(HolderTask.id).distinct()),
+        )
+        .select_from(SentMail)
+        .join(HolderTask, and_(col(HolderTask.id) == col(SentMail.belongs_to), asked == col(SentMail.contact_id)))
+        .join(AgreementContact, col(AgreementContact.id) == col(SentMail.contact_id))
+        .join(Case, col(Case.id) == col(HolderTask.case_id))
+        .where(FAILING, col(AgreementContact.failing_since).is_not(None))
+        .where(col(HolderTask.status).not_in(SETTLED), col(Case.closed_at).is_(None))
         .group_by(col(HolderTask.case_id))
     )
 

@@ -197,6 +197,9 @@ def _says(kind: NeedKind, need: Need, of: Case | None, *, overdue: bool) -> tupl
         case NeedKind.HOLDER_ANSWERS:
             said = f"{counted(need.number, 'holder')} of data said something else than that it was disposed of."
             return f"{said} Accept or refuse the answer.", "#holders"
+        case NeedKind.HOLDERS_UNREACHED:
+            who = counted(need.number, "holder")
+            return f"{who} of data cannot be reached by mail. Find out the right address, and import it.", "#holders"
         case NeedKind.UNKNOWN:
             what = f"Nobody can say whether {counted(need.number, 'message')} arrived."
             return f"{what} Ask the district; then record it, or send it again.", "#acts"

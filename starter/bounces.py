@@ -1,4 +1,4 @@
-"""Taking in what comes back about notices, by whatever way, and letting the cases know that it concerns."""
+"""Taking in what comes back about notices and other mail, by whatever way, and letting the cases know."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from mail.return_path import looks_like_one
 from models import identifiers
 from models.tables import Case
 from records.bounces import CameBack, Fate, Recorded, deliveries_of_message, record_report
+from records.sent_mail import mails_of_message, record_mail_report
 from starter.resources import Resources, utc_now
 from starter.start import notice_policy, start_case
 from starter.writing import return_path
@@ -76,7 +77,7 @@ class BounceIntake:
         now = self._clock()
         with self._resources.database.writing() as session:
             found = find(session)
-            return [record_report(session, came, now) for came in found]
+            return [_record(session, came, now) for came in found]
 
     def _of_mail(self, returned: ReturnedMail, via: str) -> list[CameBack]:
         named = self._return_path.read(returned.named) if self._return_path else None
@@ -101,6 +102,7 @@ class BounceIntake:
             found: list[tuple[UUID, int | None]] = [(named.delivery_id, named.attempt)]
         else:
             of_message = deliveries_of_message(session, event.message_id or "", event.report.recipients)
+            of_message += mails_of_message(session, event.message_id or "", event.report.recipients)
             found = [(delivery_id, None) for delivery_id in of_message]
         if not found:
             _log.info("event about a message that is not ours", via=event.provider)
@@ -134,3 +136,9 @@ class BounceIntake:
     def _case(self, case_id: UUID) -> Case:
         with self._resources.database.reading() as session:
             return session.get_one(Case, case_id)
+
+
+def _record(session: Session, came: CameBack, now: datetime) -> Recorded:
+    """Record what came back about a notice, or else about another mail."""
+    recorded = record_report(session, came, now)
+    return record_mail_report(session, came, now) if recorded.fate is Fate.FOREIGN else recorded

@@ -57,7 +57,7 @@ from records.scope import require_case
 from records.summary import summarise
 from starter.resources import Resources, utc_now
 from starter.start import intake_namer, notice_policy, start_case
-from starter.writing import mail_transport, notice_writer
+from starter.writing import mail_sender, mail_transport, notice_writer
 
 _log = get_logger("case_service")
 
@@ -262,8 +262,9 @@ class CaseService:
         writer = notice_writer(settings, self.resources.keyring)
         try:
             async with mail_transport(settings) as transport:
-                sender = LetterSender(self._database, transport, writer, unknown_resends=settings.unknown_resends)
-                await sender.send_due(self.clock)
+                sender = mail_sender(settings, self.resources.keyring, self._database, transport)
+                letters = LetterSender(self._database, sender, writer, unknown_resends=settings.unknown_resends)
+                await letters.send_due(self.clock)
         except DuenoticeError as error:
             _log.warning("letters not sent", code=error.code)
 

@@ -7,12 +7,13 @@ from datetime import datetime
 from uuid import UUID
 
 from mail.facts import Mailbox, checked_address
-from mail.handover import Envelope, MailServerUnavailable, OutcomeUnknown, Rejected
+from mail.handover import MailServerUnavailable, OutcomeUnknown, Rejected
 from models.errors import InvalidInput, Unavailable
 from queries.drafts import Drafts
 from records.draft_tests import keep_test
+from records.sent_mail import MailToSend
 from starter.resources import Resources
-from starter.writing import mail_transport, notice_writer
+from starter.writing import mail_sender, mail_transport, notice_writer
 
 
 async def send_test(
@@ -29,19 +30,20 @@ async def send_test(
     to = Mailbox(name="", email=checked_address(address, where="to"))
     writer = notice_writer(resources.settings, resources.keyring)
 
-    def keep() -> bytes:
+    def keep() -> MailToSend:
         with resources.database.writing() as session:
             draft = Drafts(session, writer, case_id, now, only=notice_id).drafted(notice_id)
             return keep_test(session, writer, case_id, draft, to, actor=actor, now=now)
 
-    raw = await asyncio.to_thread(keep)
+    mail = await asyncio.to_thread(keep)
     try:
         async with mail_transport(resources.settings) as transport:
-            answer = await transport.send(raw, Envelope(writer.sender.email, to.email))
+            sender = mail_sender(resources.settings, resources.keyring, resources.database, transport)
+            answer, _ = await sender.send(mail, now)
     except MailServerUnavailable as error:
         raise Unavailable(error.message, where=error.where, next_step="Nothing was sent. Try it again.") from error
-    except OutcomeUnknown as error:
-        raise Unavailable(error.message, where=error.where, next_step="Look whether the test arrived.") from error
+    if isinstance(answer, OutcomeUnknown):
+        raise Unavailable(answer.message, where=answer.where, next_step="Look whether the test arrived.")
     if isinstance(answer, Rejected):
         raise InvalidInput(
             f"The mail server refused this address ({answer.code}).", where="to", next_step="Correct it."

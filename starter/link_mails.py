@@ -11,10 +11,11 @@ from uuid import UUID
 from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings
-from mail.handover import Envelope, MailServerUnavailable, OutcomeUnknown, Rejected
+from mail.handover import MailServerUnavailable, OutcomeUnknown, Rejected
 from models.errors import InvalidInput, Unavailable
 from records.links import note_link_mail, replace_links
-from starter.writing import mail_transport, notice_writer
+from records.sent_mail import MailToSend
+from starter.writing import mail_sender, mail_transport, notice_writer
 
 
 async def replace_and_mail_links(
@@ -44,21 +45,38 @@ async def replace_and_mail_links(
     )
     note = partial(note_link_mail, database, mail, actor=actor, now=now)
     await mail_link(
-        settings, mail.raw, mail.email, note, before="The old links open nothing any more", what="the new ones were"
+        database,
+        settings,
+        keyring,
+        mail.mail,
+        note,
+        now,
+        before="The old links open nothing any more",
+        what="the new ones were",
     )
     return mail.email
 
 
 async def mail_link(
-    settings: Settings, raw: bytes, email: str, note: Callable[..., None], *, before: str, what: str
+    database: Database,
+    settings: Settings,
+    keyring: Keyring,
+    mail: MailToSend,
+    note: Callable[..., None],
+    now: datetime,
+    *,
+    before: str,
+    what: str,
 ) -> None:
     """Mail a link, and have noted what became of it.
 
     Args:
+        database: where it is kept.
         settings: name the mail server and the sender.
-        raw: the message.
-        email: to whom.
+        keyring: signs the path by which it comes back.
+        mail: the message.
         note: keeps that it was accepted, or with ``rejected`` or ``unknown`` that it was not.
+        now: when.
         before: what has happened already whatever becomes of the mail, as its refusal says.
         what: what is in the mail, with its verb.
 
@@ -68,20 +86,20 @@ async def mail_link(
     """
     try:
         async with mail_transport(settings) as transport:
-            answer = await transport.send(raw, Envelope(settings.smtp.sender_address, email))
+            answer, _ = await mail_sender(settings, keyring, database, transport).send(mail, now)
     except MailServerUnavailable as error:
         raise Unavailable(
             f"{before}, but {what} not mailed: {error.message}",
             where=error.where,
             next_step="Make a new link once the mail server answers.",
         ) from error
-    except OutcomeUnknown as error:
+    if isinstance(answer, OutcomeUnknown):
         await asyncio.to_thread(note, unknown=True)
         raise Unavailable(
-            f"{before}; nobody can say whether the mail with the link arrived: {error.message}",
-            where=error.where,
+            f"{before}; nobody can say whether the mail with the link arrived: {answer.message}",
+            where=answer.where,
             next_step="Ask the contact, or make a new link.",
-        ) from error
+        )
     rejected = isinstance(answer, Rejected)
     await asyncio.to_thread(note, rejected=rejected)
     if rejected:

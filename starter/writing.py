@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from activities.sending import MailSender
+from config.database import Database
 from config.keyring import Keyring
 from config.settings import Organisation, Person, Settings
 from mail.dkim import Signer, SigningKey, load_signing_key
@@ -44,6 +46,17 @@ def return_path(settings: Settings, keyring: Keyring) -> ReturnPath | None:
     """Where notices return to, if anything that comes back is read."""
     address = settings.bounces.address
     return ReturnPath(address, keyring.derive(RETURN_PATH_PURPOSE)) if address else None
+
+
+def mail_sender(settings: Settings, keyring: Keyring, database: Database, transport: SmtpTransport) -> MailSender:
+    """What hands over mails that are no notices."""
+    return MailSender(
+        database,
+        transport,
+        settings.smtp.sender_address,
+        return_path(settings, keyring),
+        probe_after=timedelta(minutes=settings.pause_minutes),
+    )
 
 
 def mail_transport(settings: Settings) -> SmtpTransport:

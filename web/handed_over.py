@@ -96,8 +96,18 @@ async def revoke(
 
 
 async def _send(site: Site, mail: FileMail, actor: str, before: str) -> None:
-    note = partial(note_file_mail, site.resources.database, mail, actor=actor, now=site.clock())
-    await mail_link(site.resources.settings, mail.raw, mail.email, note, before=before, what="its link was")
+    resources, now = site.resources, site.clock()
+    note = partial(note_file_mail, resources.database, mail, actor=actor, now=now)
+    await mail_link(
+        resources.database,
+        resources.settings,
+        resources.keyring,
+        mail.mail,
+        note,
+        now,
+        before=before,
+        what="its link was",
+    )
 
 
 @router.get(f"{HANDED_FOLDER}{{token}}")

@@ -787,6 +787,55 @@ def upgrade() -> None:
     op.create_index("holder_task_case_again", "holder_task", ["case_id", "again_at"], unique=False)
     op.create_index(op.f("ix_holder_task_vendor_id"), "holder_task", ["vendor_id"], unique=False)
     op.create_table(
+        "sent_mail",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("sort", sa.String(length=60), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("belongs_to", sa.Uuid(), nullable=True),
+        sa.Column("contact_id", sa.Uuid(), nullable=True),
+        sa.Column("who", sa.String(), nullable=True),
+        sa.Column("email", sa.LargeBinary(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("outcome", sa.String(length=32), nullable=True),
+        sa.Column("message_sha256", sa.String(), nullable=True),
+        sa.Column("bounced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("status", sa.String(length=12), nullable=True),
+        sa.Column("says", sa.LargeBinary(), nullable=True),
+        sa.Column("reports", sa.Integer(), nullable=False),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["message_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_sent_mail_case_id"), "sent_mail", ["case_id"], unique=False)
+    op.create_index(
+        "sent_mail_failing",
+        "sent_mail",
+        ["belongs_to"],
+        unique=False,
+        sqlite_where=sa.text("(bounced_at IS NOT NULL OR outcome = 'rejected')"),
+        postgresql_where=sa.text("(bounced_at IS NOT NULL OR outcome = 'rejected')"),
+    )
+    op.create_index(
+        "sent_mail_untold",
+        "sent_mail",
+        ["bounced_at"],
+        unique=False,
+        sqlite_where=sa.text("bounced_at IS NOT NULL AND raised_at IS NULL"),
+        postgresql_where=sa.text("bounced_at IS NOT NULL AND raised_at IS NULL"),
+    )
+    op.create_table(
         "holder_answer",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),

@@ -89,7 +89,7 @@ class Watched:
         async with SmtpTransport(smtp_server(settings)) as transport:
             writer = notice_writer(settings, self.resources.keyring)
             reminders = ReminderActivities(database, transport, writer, Alerts(settings.alert_urls))
-            letters = LetterSender(database, transport, writer)
+            letters = LetterSender(database, reminders.sender, writer)
             rules = end_rules(self.resources)
             watchdog = WatchdogActivities(
                 self.resources.client, database, reminders, letters, self.start, rules, bounds

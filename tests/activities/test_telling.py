@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
@@ -18,6 +19,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.letters import LetterSender
 from activities.news import News
 from activities.reminders import ReminderActivities
+from activities.sending import MailSender
 from activities.telling import Message, Telling
 from cases.acts import AnswerQuestion, Assign, Propose
 from cases.breach import BREACH
@@ -29,18 +31,23 @@ from mail.facts import Mailbox
 from mail.handover import MailServerUnavailable, Rejected
 from mail.links import notice_link
 from mail.people_mails import Decision
+from mail.reports import Report
 from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
-from models.enums import AnswerKind, BatchStatus, DutyStatus, Role
+from models.enums import AnswerKind, BatchStatus, DutyStatus, ReportKind, Role
 from models.errors import ConfigurationError
 from models.tables import Account, Answer, Batch, Duty, EvidenceEntry, Notice
 from people.accounts import add_account, disable
 from records.answers import GivenAnswer, record_answers
+from records.bounces import CameBack
 from records.letters import settle_letter, take_up
+from records.mail_state import resume
 from records.responsible import Step
+from records.sent_mail import MailToSend, begin_mail, record_mail_report, settle_mail
 from tests.support.accounts import have_account
 from tests.support.alert_receiver import AlertReceiver, alert_receiver
-from tests.support.case_in_sql import WRITER, CaseInSql, Place, open_in_sql
+from tests.support.case_in_sql import QUEUED, WRITER, CaseInSql, Place, open_in_sql
+from tests.support.mail_trouble import pause
 from tests.support.scripted_server import ScriptedServer, scripted_server
 
 NOON = datetime(2026, 3, 2, 18, tzinfo=UTC)
@@ -250,8 +257,51 @@ class TestAlerts:
         assert "token" not in str(refused.value)
 
 
+class TestInAPause:
+    """Mail is paused, since many notices were refused alike: other mail waits too."""
+
+    async def test_people_are_told_by_other_ways_at_once_and_by_mail_once_it_goes_on(self, case: CaseInSql) -> None:
+        pause(case.database, NOON)
+        with alert_receiver() as receiver:
+            async with office(case, receiver) as at:
+                with pytest.raises(MailServerUnavailable, match="Mail is paused"):
+                    await at.remind(0.5)
+                (alert,) = receiver.alerts
+                assert "No mail about it is known to have arrived." in alert
+                assert at.mails == []
+                assert at.evidence("reminder_sent") == []
+                with case.database.writing() as session:
+                    resume(session, "dana", NOON)
+                await at.remind(0.5)
+                assert at.told == [ROBIN]
+                assert len(receiver.alerts) == 1
+
+
 class TestNews:
     """What the watchdog's sweep tells of besides stuck cases."""
+
+    @pytest.mark.parametrize("ours", [False, True], ids=["a district's", "our own"])
+    async def test_a_mail_that_came_back_is_told_once_and_one_to_our_own_people_by_other_ways_too(
+        self, case: CaseInSql, ours: bool
+    ) -> None:
+        mail = MailToSend(
+            uuid4(), "people/reminder" if ours else "reply", "gone@example.org", b"Hello", case.id, who="robin"
+        )
+        mail = mail if ours else replace(mail, who=None)
+        with case.database.writing() as session:
+            begin_mail(session, mail, NOON, HOUR)
+            settle_mail(session, mail, QUEUED, NOON)
+            gone = Report(ReportKind.FAILED, status="5.1.1", says="550 5.1.1 <gone@example.org> is no user")
+            record_mail_report(session, CameBack("one", mail.id, 1, gone, "imap", b"It came back."), NOON)
+        with alert_receiver() as receiver:
+            async with office(case, receiver) as at:
+                for _ in range(2):
+                    await self.sweep(at)
+                assert at.told == [OFFICE if ours else ROBIN]
+                text = " ".join(at.text().split())
+                assert "550 5.1.1 <[address removed]> is no user" in text
+                assert "#came-back" in text
+                assert len(receiver.alerts) == (1 if ours else 0)
 
     async def sweep(self, at: Office) -> None:
         await at.run(News(at.case.database, at.reminders.telling).tell, at.case.now, at.case.now)
@@ -346,7 +396,8 @@ async def test_a_letter_that_no_server_took_leaves_once_one_does(case: CaseInSql
         for port, later in ((1, timedelta()), (at.server.port, 2 * HOUR), (at.server.port, 4 * HOUR)):
             smtp = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, connections=1, timeout=5)
             async with SmtpTransport(smtp) as transport:
-                await LetterSender(case.database, transport, WRITER).send_due(lambda later=later: NOON + later)  # type: ignore[misc]
+                sender = MailSender(case.database, transport, WRITER.sender.email)
+                await LetterSender(case.database, sender, WRITER).send_due(lambda later=later: NOON + later)  # type: ignore[misc]
         assert at.told == ["sam@d1.example.org"]
         (sent,) = at.evidence("reply_handed_over")
         assert (sent.body["outcome"], sent.body["attempt"]) == ("accepted", 2)

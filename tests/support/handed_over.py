@@ -34,7 +34,7 @@ class Handed:
     @property
     def token(self) -> str:
         """The token of the link in the mail."""
-        found = re.search(rf"{HANDED_FOLDER}(\S{{43}})", text_of(self.mail.raw))
+        found = re.search(rf"{HANDED_FOLDER}(\S{{43}})", text_of(self.mail.mail.raw))
         assert found, "the mail has no link"
         return found[1]
 

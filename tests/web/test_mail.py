@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from uuid import uuid4
+
+from mail.handover import Rejected
 from models.enums import Role
+from records.holder_mail import prepare_letters
+from records.sent_mail import MailToSend, begin_mail, settle_mail
 from starter.resources import utc_now
+from tests.support.directives import HOSTING, open_directive
 from tests.support.installation import Installation
 from tests.support.mail_trouble import pause, resumed_by
 
@@ -59,3 +66,27 @@ async def test_each_mail_is_shown_with_sample_facts(fresh: Installation) -> None
     assert "By other ways: Case B-7F3K:" in shown
     assert "NOTICE OF A DATA BREACH" in (await reader.get("/mail/templates/clauses/breach.notice")).text
     assert (await reader.get("/mail/templates/people/nobody")).status_code == 404
+
+
+async def test_mail_that_did_not_arrive_stands_with_the_holder_of_data_and_on_the_page_of_mail(
+    fresh: Installation,
+) -> None:
+    database, now = fresh.resources.database, utc_now()
+    case = open_directive(database, HOSTING, now=now, disposal_requested=now.date())
+    with database.writing() as session:
+        (letter,) = prepare_letters(session, case.writer, case.id, case.policy, now)
+    terms = MailToSend(uuid4(), "people/terms", "robin@provider.example.org", b"Hello", who="robin")
+    for mail in (letter.mail, terms):
+        with database.writing() as session:
+            begin_mail(session, mail, now, timedelta(hours=1))
+            settle_mail(session, mail, Rejected(550, "5.1.1 No such user"), now)
+    officer = await fresh.officer()
+    page = (await officer.get(f"/cases/{case.id}")).text
+    assert "Mail does not reach it since" in page
+    assert "Mail that did not arrive" in page
+    assert f"{HOSTING}: holders/asked" in page
+    assert "5.1.1 No such user" in page
+    shown = (await officer.get("/mail")).text
+    assert "robin: people/terms" in shown
+    assert HOSTING not in shown
+    assert "1 holder of data cannot be reached by mail." in (await officer.get("/")).text

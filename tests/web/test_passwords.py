@@ -115,7 +115,7 @@ async def test_who_runs_the_site_is_written_to_once_when_an_account_is_locked(in
     async with SmtpTransport(smtp_server(settings)) as transport:
         writer = notice_writer(settings, resources.keyring)
         reminders = ReminderActivities(resources.database, transport, writer)
-        letters = LetterSender(resources.database, transport, writer)
+        letters = LetterSender(resources.database, reminders.sender, writer)
         watchdog = WatchdogActivities(
             resources.client, resources.database, reminders, letters, _start_nothing, end_rules(resources)
         )

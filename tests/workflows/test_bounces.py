@@ -6,17 +6,21 @@ import html
 import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
 from config.keyring import Keyring
 from ledger.verify import verify_ledger
+from mail.return_path import RETURN_PATH_PURPOSE, ReturnPath
 from models.enums import CaseStatus, DeliveryStatus, DutyStatus, Verdict
 from records.bounces import Fate
+from records.sent_mail import MailToSend, begin_mail, settle_mail
 from starter.bounces import Taken
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from tests.support.bounce_shapes import dsn
 from tests.support.bounced import BOUNCES, Told, tell
+from tests.support.case_in_sql import QUEUED
 from tests.support.incidents import NOTICE, QUIET, case
 from tests.support.installation import ORIGIN, Installation
 from tests.support.sweeping import sweep
@@ -116,3 +120,22 @@ async def test_a_forged_return_path_changes_nothing_and_one_about_somebody_else_
     assert await comes_back(told, now, about="stranger@example.org") == Taken((Fate.RECORDED,))
     assert case(engine, told.case_id).evidence[-1].kind == "delivery_reported"
     assert (told.duty.verdict, told.outbox) == (Verdict.ON_TIME, [(told.office, ACCEPTED)])
+
+
+async def test_another_mail_that_comes_back_is_known_by_its_path_and_moves_no_duty(bounced: VirtualEngine) -> None:
+    told = await tell(bounced, "ME-777")
+    resources = told.resources()
+    now = await bounced.now(told.case_id)
+    mail = MailToSend(uuid4(), "people/reminder", "robin@provider.example.org", b"Hello", told.case_id, who="robin")
+    with resources.database.writing() as session:
+        begun = begin_mail(session, mail, now, timedelta(hours=1))
+        settle_mail(session, mail, QUEUED, now)
+    path = ReturnPath(BOUNCES, resources.keyring.derive(RETURN_PATH_PURPOSE)).of(mail.id, begun.attempt)
+    raw = dsn(to=path, recipients=(mail.email,), message_id="other@example.org")
+    for fate, minutes in ((Fate.RECORDED, 1), (Fate.KNOWN, 60)):
+        later = now + timedelta(minutes=minutes)
+        assert await told.intake(lambda later=later: later).take_mail(raw, "file") == Taken((fate,))  # type: ignore[misc]
+    assert verdict(told) is Verdict.ON_TIME
+    kinds = [entry.kind for entry in case(bounced, told.case_id).evidence]
+    assert kinds.count("mail_bounced") == 1
+    assert "duty_reopened" not in kinds
