@@ -117,8 +117,7 @@ class HandingOver:
             if not marks and not answers:
                 return
             try:
-                # What waits for its turn counts too: the first answers of a batch are a chance few of it.
-                marked = await asyncio.to_thread(self._keep, marks, answers, len(self._unanswered))
+                marked = await asyncio.to_thread(self._keep, marks, answers, self._on_the_way())
             except Exception as error:
                 for done in (*(mark.done for mark in marks), *(answer.done for answer in answers)):
                     _fail(done, error)
@@ -141,6 +140,14 @@ class HandingOver:
         marks, self._marks = waiting[:free], waiting[free:]
         self._under_way |= {mark.delivery for mark in marks}
         return marks, answers
+
+    def _on_the_way(self) -> int:
+        """How many messages may yet be taken, of those that are under way or about to be.
+
+        What waits for its turn counts too, for the first answers of a batch are a chance few of it; but no more of that
+        than tells a chance from a server that refuses all.
+        """
+        return min(len(self._unanswered), max(self.places, 2 * self.pause.refusals))
 
     def _keep(self, marks: Sequence[_Mark], answers: Sequence[_Answer], on_the_way: int) -> set[UUID]:
         with self.database.writing() as session:

@@ -43,7 +43,7 @@ from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 
-CHUNK = 50
+CHUNK = 200
 """How many notices are composed and reserved together; the next are while half of these are still being sent."""
 
 LONGEST_TRANSACTION = timedelta(minutes=2)
