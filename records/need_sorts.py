@@ -394,6 +394,7 @@ def _holder_answers() -> Select[Any]:
 def _holders_unreached() -> Select[Any]:
     """Holders of data from which something is awaited and whom mail does not reach, case by case."""
     asked = func.coalesce(HolderTask.contact_id, HolderTask.owing_contact_id)
+    is_open = select_columns(col(Case.id)).where(col(Case.id) == col(HolderTask.case_id), col(Case.closed_at).is_(None))
     return (
         _part(
             NeedKind.HOLDERS_UNREACHED,
@@ -405,9 +406,8 @@ def _holders_unreached() -> Select[Any]:
         .select_from(SentMail)
         .join(HolderTask, and_(col(HolderTask.id) == col(SentMail.belongs_to), asked == col(SentMail.contact_id)))
         .join(AgreementContact, col(AgreementContact.id) == col(SentMail.contact_id))
-        .join(Case, col(Case.id) == col(HolderTask.case_id))
         .where(FAILING, col(AgreementContact.failing_since).is_not(None))
-        .where(col(HolderTask.status).not_in(SETTLED), col(Case.closed_at).is_(None))
+        .where(col(HolderTask.status).not_in(SETTLED), is_open.exists())
         .group_by(col(HolderTask.case_id))
     )
 

@@ -16,7 +16,7 @@ from cases.breach import BREACH, Dismiss
 from config.database import Database
 from config.keyring import Keyring
 from mail.handover import Accepted, MailServerUnavailable, OutcomeUnknown, Rejected
-from models.enums import AnswerKind, Authentication, BatchStatus, Role
+from models.enums import AnswerKind, Authentication, BatchStatus, DeliveryStatus, Role
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Answer, Artifact, Batch, Case, EvidenceEntry, Letter, Notice
 from people.accounts import add_account, disable
@@ -31,7 +31,7 @@ from records.troubles import WORKFLOW_STUCK
 from tests.support.accounts import have_account
 from tests.support.case_in_sql import WRITER, CaseInSql, Place, keep_agreement, open_in_sql
 from tests.support.incidents import incident
-from tests.support.letters import hand_over
+from tests.support.letters import come_back, hand_over
 
 NOON = datetime(2026, 3, 2, 18, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -484,3 +484,18 @@ def test_on_postgresql_the_same_is_needed_of_the_same_people(postgresql_url: str
     change(database, Case, trouble=WORKFLOW_STUCK, trouble_since=NOON)
     assert {NeedKind.MAIL, NeedKind.STUCK} <= set(kinds(database, now=case.now))
     database.close()
+
+
+def test_an_answer_that_came_back_leaves_its_question_open_again(database: Database) -> None:
+    case = confirmed(database)
+    question = ask(case)
+    answer(case, question)
+    hand_over(case)
+    assert NeedKind.QUESTIONS not in kinds(database)
+    with database.reading() as session:
+        letter_id = session.exec(select(Letter.id)).one()
+    come_back(case, letter_id)
+    assert NeedKind.QUESTIONS in kinds(database)
+    with database.reading() as session:
+        assert session.get_one(Letter, letter_id).status is DeliveryStatus.BOUNCED
+    assert len(evidence(database, "mail_bounced")) == 1

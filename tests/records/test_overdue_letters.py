@@ -32,7 +32,7 @@ from records.letters import take_up
 from tests.support.accounts import have_account
 from tests.support.case_in_sql import SECOND_PERSON, WRITER, CaseInSql, Place, open_in_sql, record_done
 from tests.support.directives import BACKUP, HOSTING, ILLINOIS, REQUEST, VERIFICATION, DirectiveInSql, open_directive
-from tests.support.letters import hand_over
+from tests.support.letters import come_back, hand_over
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WORDS = "One processor's tapes come back on July 9. We expect to confirm by July 10."
@@ -458,3 +458,18 @@ def test_whatever_the_order_telling_performs_nothing_and_nothing_is_told_that_is
         if letter.status is DeliveryStatus.ACCEPTED:
             assert letter.settled_at
             assert letter.settled_at > due_at
+
+
+def test_one_that_comes_back_goes_to_the_next_contact_and_moves_no_duty(case: DirectiveInSql) -> None:
+    add_contact(case, "Second", ContactRole.GENERAL, rank=1)
+    case.act(telling())
+    (first,) = hand_over(case)
+    before = case.duty(REQUEST)
+    with case.database.reading() as session:
+        letter_id = session.exec(select(Letter.id)).one()
+    come_back(case, letter_id)
+    assert DeliveryStatus.BOUNCED in statuses(case)
+    (second,) = hand_over(case)
+    assert read(second)["To"] != read(first)["To"]
+    after = case.duty(REQUEST)
+    assert (after.status, after.due_at, after.verdict) == (before.status, before.due_at, before.verdict)
