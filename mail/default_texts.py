@@ -52,7 +52,7 @@ class DefaultText(_Frozen):
         checked: the day on which somebody last read the sources.
     """
 
-    text: Block
+    text: Annotated[Block, Field(min_length=1)]
     goes: Literal["unless_told", "with_what_is_told"]
     person: Literal["point_of_contact", "parents_contact"] | None = None
     checked: date
@@ -100,15 +100,21 @@ class DefaultTexts:
 
 
 @cache
-def load_default_texts(folder: Path = FOLDER) -> DefaultTexts:
-    """Read the default texts, once for each folder.
+def load_default_texts(folder: Path = FOLDER, own: Path | None = None) -> DefaultTexts:
+    """Read the default texts, once for each folder; those of an organisation's ``own`` stand in place of the shipped.
 
     Raises:
         ConfigurationError: a file cannot be used; it is named.
     """
-    states = [_read(path, _StateFile) for path in sorted(folder.glob("*.yaml")) if path.name != TOLD_BY_THE_CASE]
-    told = _read(folder / TOLD_BY_THE_CASE, _ToldFile)
-    return DefaultTexts({file.state: file.blocks for file in states}, told.elements)
+    states = _states(folder)
+    for state, blocks in _states(own).items() if own else ():
+        states[state] = {**states.get(state, {}), **blocks}
+    return DefaultTexts(states, _read(folder / TOLD_BY_THE_CASE, _ToldFile).elements)
+
+
+def _states(folder: Path) -> dict[str, dict[str, DefaultText]]:
+    files = [_read(path, _StateFile) for path in sorted(folder.glob("*.yaml")) if path.name != TOLD_BY_THE_CASE]
+    return {file.state: file.blocks for file in files}
 
 
 def check_default_texts(texts: DefaultTexts, catalogue: Catalogue, today: date) -> None:

@@ -9,6 +9,7 @@ same.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,6 +22,8 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from config.logging import get_logger
+from mail.default_texts import FOLDER as BLOCKS
+from mail.default_texts import DefaultTexts, load_default_texts
 from mail.wording import anchor_in_words, date_in_words, local_instant, utc_instant, wrap
 from models.errors import ConfigurationError
 from models.phrases import counted, day_words, instant_words
@@ -29,6 +32,9 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "config" / "notices"
 """Where the shipped templates are."""
 
 SUFFIX = ".j2"
+
+_STATE_TEXTS = re.compile(r"blocks/[a-z]{2}\.yaml")
+"""The names of files of default texts, which are data."""
 
 LARGEST = 256 * 1024
 """How many bytes a template may have."""
@@ -60,6 +66,15 @@ class Templates:
         html = _environment(self.own, self.folder)
         environments = {"html": html, "txt": html.overlay(autoescape=False)}
         object.__setattr__(self, "environments", MappingProxyType(environments))
+
+    @property
+    def default_texts(self) -> DefaultTexts:
+        """What notices say at once where the case knows nothing of it, by state.
+
+        Raises:
+            ConfigurationError: a file cannot be used; it is named.
+        """
+        return load_default_texts(BLOCKS, self.folder / BLOCKS.name) if self.folder else load_default_texts()
 
     @property
     def text(self) -> Environment:
@@ -112,6 +127,8 @@ def _names_in(folder: Path) -> list[str]:
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_dir() or hidden or path.name.startswith("README"):
             continue
+        if _STATE_TEXTS.fullmatch(name):
+            continue  # read with the other default texts
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             raise ConfigurationError(

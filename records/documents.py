@@ -21,7 +21,7 @@ from ledger.append import append
 from ledger.artifacts import fetch, media_type_of, store
 from ledger.entries import DocumentAdded, DocumentFetched, DocumentWithdrawn
 from mail.contents import said_of
-from mail.default_texts import load_default_texts
+from mail.default_texts import DefaultTexts, load_default_texts
 from mail.facts import ElementStatus, Sender
 from models import identifiers
 from models.enums import FactStatus, Party
@@ -241,7 +241,9 @@ def read_lea_documents(database: Database, catalogue: Catalogue, notice: LinkedN
         )
 
 
-def read_lea_facts(database: Database, notice: LinkedNotice, sender: Sender) -> tuple[FamilyFact, ...]:
+def read_lea_facts(
+    database: Database, notice: LinkedNotice, sender: Sender, texts: DefaultTexts | None = None
+) -> tuple[FamilyFact, ...]:
     """The facts that the holder of a notice's link may pass on: what the notices gave that LEA, as it is known now.
 
     What waits to be released is not among them. Where the case knows nothing, the default texts of the LEA's state are,
@@ -249,7 +251,7 @@ def read_lea_facts(database: Database, notice: LinkedNotice, sender: Sender) -> 
     """
     with database.reading() as session:
         clauses = clauses_of_agreement(session, notice.case_id, notice.agreement_id)
-        return tuple(_family_facts(session, notice, clauses, sender))
+        return tuple(_family_facts(session, notice, clauses, sender, texts or load_default_texts()))
 
 
 def fetch_document(
@@ -318,14 +320,14 @@ def _documents(
 
 
 def _family_facts(
-    session: Session, notice: LinkedNotice, clauses: Sequence[EffectiveClause], sender: Sender
+    session: Session, notice: LinkedNotice, clauses: Sequence[EffectiveClause], sender: Sender, texts: DefaultTexts
 ) -> Iterable[FamilyFact]:
     duties = [identifiers.duty_id(notice.case_id, notice.agreement_id, clause.id) for clause in clauses]
     given = session.exec(select(Notice.given).where(col(Notice.duty_id).in_(duties), col(Notice.given_at).is_not(None)))
     told = {element for some in given for element in some}
     contents = {element.id: element for clause in clauses for element in clause.notice_contents if element.id in told}
     facts, anchors = current_facts(session, notice.case_id), current_anchors(session, notice.case_id)
-    default_texts = load_default_texts().of(session.get_one(Agreement, notice.agreement_id).state)
+    default_texts = texts.of(session.get_one(Agreement, notice.agreement_id).state)
     for element in contents.values():
         kind, _, name = element.source.partition(":")
         if kind == _FACT:

@@ -27,7 +27,6 @@ from mail.cohorts import Cohorts, Written
 from mail.compose import Addressing
 from mail.contacts import choose_recipients
 from mail.contents import Delay, KnownFact
-from mail.default_texts import load_default_texts
 from mail.delivery_states import ARRIVED, FAILED, NOT_LEFT, UNSETTLED, WAITING, Happening, moved
 from mail.drafting import ClauseAtHand, Draft, write_facts
 from mail.facts import EarlierNotice, Mailbox, NoticeFacts, Sender, SignedAgreement
@@ -428,7 +427,8 @@ class NoticeWriter:
     def _facts(
         self, context: NoticeContext, known: CaseContext, addressee: AgreementContact, now: datetime
     ) -> NoticeFacts:
-        return write_facts(self._draft(context, known, addressee, now), load_catalogue(), load_default_texts())
+        draft = self._draft(context, known, addressee, now)
+        return write_facts(draft, load_catalogue(), self.templates.default_texts)
 
     def _letter(self, context: NoticeContext, known: CaseContext, now: datetime) -> Letter:
         draft = self._draft(context, known, context.addressees()[0], now, _dated(context, now))
@@ -486,7 +486,7 @@ class NoticeWriter:
 
 def _written(letters: Mapping[UUID, Letter], templates: Templates) -> Prepared:
     """Compose some messages, those of one cohort from one skeleton, and pack them to be kept."""
-    cohorts = Cohorts(load_catalogue(), load_default_texts(), templates)
+    cohorts = Cohorts(load_catalogue(), templates.default_texts, templates)
     written = {key: cohorts.write(letter.draft, letter.addressing) for key, letter in letters.items()}
     return {
         key: (letters[key], one, pack(Content(one.raw, "message/rfc822"), one.outline)) for key, one in written.items()

@@ -18,7 +18,7 @@ from agreements.importing import DEMO_FILE
 from cases.anchors import clock_anchors
 from cases.values import AnchorValue
 from mail.contents import KnownFact
-from mail.default_texts import load_default_texts
+from mail.default_texts import DefaultTexts, load_default_texts
 from mail.drafting import PARTICULARS, ClauseAtHand, Draft, write_facts
 from mail.facts import EarlierNotice, NoticeFacts, Sender, SignedAgreement
 from models.enums import FactStatus, NoticeKind, Party, PerformedBy
@@ -87,13 +87,16 @@ def demonstrate(
     *,
     kind: NoticeKind = NoticeKind.NOTICE,
     also: str | None = None,
+    texts: DefaultTexts | None = None,
 ) -> NoticeFacts:
     """What a notice under a clause says, with demonstration data: that of ``demonstrated_draft``, as it is written."""
     draft = demonstrated_draft(catalogue, sender, form, state, clause_id, kind=kind, also=also)
-    return write_facts(draft, catalogue, load_default_texts())
+    return write_facts(draft, catalogue, texts or load_default_texts())
 
 
-def demonstrated_notices(catalogue: Catalogue, sender: Sender) -> Iterator[NoticeFacts]:
+def demonstrated_notices(
+    catalogue: Catalogue, sender: Sender, texts: DefaultTexts | None = None
+) -> Iterator[NoticeFacts]:
     """Each notice of the catalogue, and for each clause of a form a supplement and a dismissal, where it has any."""
     for form in catalogue.forms:
         followed: set[str] = set()
@@ -101,12 +104,14 @@ def demonstrated_notices(catalogue: Catalogue, sender: Sender) -> Iterator[Notic
             for clause in effective_terms(catalogue, form, state).clauses.values():
                 if clause.performed_by is not PerformedBy.NOTICE:
                     continue
-                yield demonstrate(catalogue, sender, form, state, clause.id)
+                yield demonstrate(catalogue, sender, form, state, clause.id, texts=texts)
                 if clause.id not in followed:
                     followed.add(clause.id)
-                    yield demonstrate(catalogue, sender, form, state, clause.id, kind=NoticeKind.DISMISSAL)
+                    yield demonstrate(catalogue, sender, form, state, clause.id, kind=NoticeKind.DISMISSAL, texts=texts)
                     with suppress(InvalidInput):  # it lacks nothing that a supplement could add
-                        yield demonstrate(catalogue, sender, form, state, clause.id, kind=NoticeKind.SUPPLEMENT)
+                        yield demonstrate(
+                            catalogue, sender, form, state, clause.id, kind=NoticeKind.SUPPLEMENT, texts=texts
+                        )
 
 
 def demonstrated_draft(

@@ -12,10 +12,11 @@ from config.converter import data_converter
 from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings, temporal_connection
-from mail.default_texts import check_default_texts, load_default_texts
+from mail.default_texts import check_default_texts
 from models.errors import ConfigurationError, Unavailable
 from models.tables import KeyCheck
 from starter.templates import check_own_templates
+from starter.writing import templates_of
 from terms.catalogue import Catalogue, load_catalogue
 from terms.internal import NO_LEAD_TIMES, LeadTimes, read_lead_times
 
@@ -101,7 +102,7 @@ async def connect(settings: Settings, *, address: str | None = None) -> Resource
     """
     keyring, catalogue = Keyring.load(settings.keyring), load_catalogue()
     if settings.environment == "production":
-        check_default_texts(load_default_texts(), catalogue, utc_now().date())
+        check_default_texts(templates_of(settings).default_texts, catalogue, utc_now().date())
     check_own_templates(settings, catalogue)
     leads = lead_times(settings, catalogue)
     database = open_database(settings, keyring)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from config.settings import Settings
 from mail.compose import render, render_letter
+from mail.default_texts import FOLDER as BLOCKS
 from mail.facts import LetterFacts, MailFacts, NoticeFacts, Sender
 from mail.people_mails import PeopleFacts
 from mail.plain import PlainFacts, alert_by, render_by
@@ -61,7 +62,9 @@ def check_own_templates(settings: Settings, catalogue: Catalogue) -> None:
     """
     if settings.templates is None:
         return
-    problems = problems_of(settings, templates_of(settings), catalogue)
+    templates = templates_of(settings)
+    _check_blocks(templates, catalogue)
+    problems = problems_of(settings, templates, catalogue)
     if not problems:
         return
     first, *others = problems
@@ -71,10 +74,36 @@ def check_own_templates(settings: Settings, catalogue: Catalogue) -> None:
     raise ConfigurationError(first.says, where=where, next_step=f"{first.do}{more}")
 
 
+def _check_blocks(templates: Templates, catalogue: Catalogue) -> None:
+    """Refuse a default text of one's own for what no clause asks of a notice.
+
+    Raises:
+        ConfigurationError: for the first one.
+    """
+    if templates.folder is None:
+        return
+    for path in sorted((templates.folder / BLOCKS.name).glob("*.yaml")):
+        state = path.stem.upper()
+        asked = {
+            element.id
+            for form in catalogue.forms
+            if state in catalogue.states(form)
+            for clause in effective_terms(catalogue, form, state).clauses.values()
+            for element in clause.contents
+        }
+        for element in templates.default_texts.of(state):
+            if element not in asked:
+                raise ConfigurationError(
+                    f"No clause in {state} asks for {element}.",
+                    where=str(path),
+                    next_step=f"They ask for {', '.join(sorted(asked)) or 'nothing'}.",
+                )
+
+
 def problems_of(settings: Settings, templates: Templates, catalogue: Catalogue) -> Sequence[Problem]:
     """What is wrong with some templates, written in the organisation's name."""
     sender = sender_of(settings.organisation)
-    return check_templates(templates, sender, demonstrated_notices(catalogue, sender))
+    return check_templates(templates, sender, demonstrated_notices(catalogue, sender, templates.default_texts))
 
 
 def list_templates(settings: Settings) -> list[MailTemplate]:
@@ -96,7 +125,7 @@ def preview_template(settings: Settings, name: str, templates: Templates | None 
     name = name.removesuffix(SUFFIX)
     if name in MAILS:
         return [_preview(facts, written_by) for facts in samples_of(name, sender)]
-    notices = _notices(name, sender) if name.startswith(CLAUSES) else []
+    notices = _notices(name, sender, written_by) if name.startswith(CLAUSES) else []
     if not notices:
         raise NotFound(
             "There is no mail whose template is called so.",
@@ -106,11 +135,11 @@ def preview_template(settings: Settings, name: str, templates: Templates | None 
     return [_previewed_notice(facts, written_by) for facts in notices]
 
 
-def _notices(name: str, sender: Sender) -> list[NoticeFacts]:
+def _notices(name: str, sender: Sender, templates: Templates) -> list[NoticeFacts]:
     """One notice of each kind under a clause, of those that the catalogue knows."""
     clause = name.removeprefix(CLAUSES)
     found: dict[NoticeKind, NoticeFacts] = {}
-    for facts in demonstrated_notices(load_catalogue(), sender):
+    for facts in demonstrated_notices(load_catalogue(), sender, templates.default_texts):
         if facts.clauses[0].id == clause:
             found.setdefault(facts.kind, facts)
     return list(found.values())

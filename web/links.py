@@ -30,7 +30,7 @@ from records.answers import (
 )
 from records.documents import fetch_document, read_lea_documents, read_lea_facts
 from records.open_links import check_link, count_refusal
-from starter.writing import sender_of
+from starter.writing import sender_of, templates_of
 from web.failures import status_of
 from web.files import attachment
 from web.site import Site, TheSite, address_of, text_of
@@ -138,7 +138,9 @@ async def answer(request: Request, site: TheSite, link: HeldLink, token: str) ->
 @router.get("/{token}/facts")
 def facts_page(request: Request, site: TheSite, notice: TheNotice, token: str) -> Response:
     """The facts that families are to be told, as the LEA was told them."""
-    facts = read_lea_facts(site.resources.database, notice, sender_of(site.resources.settings.organisation))
+    settings = site.resources.settings
+    sender, texts = sender_of(settings.organisation), templates_of(settings).default_texts
+    facts = read_lea_facts(site.resources.database, notice, sender, texts)
     return site.pages.show(request, "documents.html", notice=notice, facts=facts, token=token)
 
 

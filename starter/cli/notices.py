@@ -57,7 +57,8 @@ def preview(
     """Show a notice as its reader would get it; nothing is sent, and nothing is recorded."""
     if case is None:
         sender = sender_of(command_settings().organisation)
-        facts = demonstrate(load_catalogue(), sender, form, state.upper(), clause, kind=kind, also=also)
+        texts = templates_of(command_settings()).default_texts
+        facts = demonstrate(load_catalogue(), sender, form, state.upper(), clause, kind=kind, also=also, texts=texts)
     elif also is None:
         facts = _of_case(case, form, state.upper(), clause, kind)
     else:

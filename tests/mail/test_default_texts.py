@@ -12,7 +12,7 @@ import yaml
 
 from config.keyring import Keyring
 from config.settings import Settings
-from mail import default_texts
+from mail import default_texts, templates
 from mail.contents import Knowledge, KnownFact, element_values
 from mail.default_texts import OLDEST, DefaultTexts, check_default_texts, load_default_texts
 from mail.facts import ElementStatus, ElementValue
@@ -65,7 +65,7 @@ def test_a_production_start_is_refused_with_a_text_that_nobody_has_checked_for_a
 async def test_production_does_not_connect_without_its_default_texts(
     monkeypatch: pytest.MonkeyPatch, keyring: Keyring, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(resources, "load_default_texts", lambda: DefaultTexts({}, TEXTS.told_by_the_case))
+    monkeypatch.setattr(templates, "load_default_texts", lambda: DefaultTexts({}, TEXTS.told_by_the_case))
     file = tmp_path / "keyring.json"
     settings = Settings(environment="production", home=tmp_path, keyring=file)
     Keyring.create(file)

@@ -236,3 +236,40 @@ class TestWhatIsDueLeavesAllTheSame:
         assert compose(CONFIRMED_NOTICE, ADDRESSING, templates=own(name, change)) == compose(
             CONFIRMED_NOTICE, ADDRESSING
         )
+
+
+class TestDefaultTexts:
+    """What a state wants said at once may be an organisation's own too."""
+
+    def write(
+        self, folder: Path, element: str = "remediation", text: str = "We pay for two years of monitoring."
+    ) -> None:
+        (folder / "blocks").mkdir()
+        (folder / "blocks" / "ri.yaml").write_text(
+            f"state: RI\nblocks:\n  {element}:\n    goes: unless_told\n    checked: 2026-11-24\n    sources:\n"
+            f"      - {{says: what we pay for, found: our board's decision}}\n    text: {text}\n",
+            "utf-8",
+        )
+
+    def test_they_stand_in_place_of_the_shipped_one_and_of_no_other(self, tmp_path: Path) -> None:
+        shipped = load_default_texts().of("RI")
+        element = next(iter(shipped))
+        self.write(tmp_path, element)
+        texts = load_templates(tmp_path).default_texts
+        assert texts.of("RI")[element].text == "We pay for two years of monitoring."
+        assert {name: text for name, text in texts.of("RI").items() if name != element} == {
+            name: text for name, text in shipped.items() if name != element
+        }
+        assert texts.of("IL") == load_default_texts().of("IL")
+        check_own_templates(Settings(templates=tmp_path), CATALOGUE)
+
+    def test_one_for_what_no_clause_asks_of_a_notice_is_refused(self, tmp_path: Path) -> None:
+        self.write(tmp_path, "remedation")
+        with pytest.raises(ConfigurationError, match="No clause in RI asks for remedation") as refused:
+            check_own_templates(Settings(templates=tmp_path), CATALOGUE)
+        assert refused.value.where == str(tmp_path / "blocks" / "ri.yaml")
+
+    def test_an_empty_one_is_refused(self, tmp_path: Path) -> None:
+        self.write(tmp_path, text='""')
+        with pytest.raises(ConfigurationError, match=r"blocks\.remediation\.text"):
+            check_own_templates(Settings(templates=tmp_path), CATALOGUE)
