@@ -99,6 +99,8 @@ def prepare_letters(
 
 def note_letter(session: Session, letter: HolderLetter, now: datetime, *, rejected: bool, unknown: bool) -> None:
     """Note that a holder was written to, with the evidence of it; the same message is noted once."""
+    # Kept only now: while no mail server takes any, the letter is written anew at each attempt.
+    store(session, letter.mail.kept or letter.raw, MAIL, now)
     task = session.get_one(HolderTask, letter.task_id)
     match letter.why:
         case HolderMail.ASKED:
@@ -196,7 +198,7 @@ def _letter(
         holder=holder_name(session, task, writer.organisation.organisation),
         owing=task.contact_id is None,
         share=_share(task, now),
-        sha256=store(session, kept, MAIL, now),
+        sha256=identifiers.sha256_hex(kept),
         mail=MailToSend(
             id=mail_id,
             sort=facts.template,

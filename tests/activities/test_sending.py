@@ -10,9 +10,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlmodel import select
+from sqlmodel import func, select
+from temporalio.testing import ActivityEnvironment
 
+from activities.holders import HolderActivities
+from activities.reminders import ReminderActivities
 from activities.sending import MailSender
+from cases.messages import AskHolders
 from config.database import Database
 from config.keyring import Keyring
 from ledger.actors import ENGINE
@@ -23,8 +27,10 @@ from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
 from models.enums import Told
 from models.tables import AgreementContact, Artifact, SentMail
+from records.mail_state import resume
 from records.sent_mail import MailToSend
-from tests.support.case_in_sql import Place, keep_agreement
+from tests.support.case_in_sql import WRITER, Place, keep_agreement
+from tests.support.directives import HOSTING, open_directive
 from tests.support.mail_trouble import PAUSED_FOR, pause, resumed_by
 from tests.support.scripted_server import HANG_UP, ScriptedServer, scripted_server
 
@@ -57,6 +63,7 @@ def outside(database: Database) -> MailToSend:
 class Post:
     sender: MailSender
     server: ScriptedServer
+    transport: SmtpTransport
 
 
 @asynccontextmanager
@@ -66,7 +73,7 @@ async def post(
     async with scripted_server(*offers, **script) as server:
         smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=5)
         async with SmtpTransport(smtp) as transport:
-            yield Post(MailSender(database, transport, "notices@provider.example.org", path), server)
+            yield Post(MailSender(database, transport, "notices@provider.example.org", path), server, transport)
 
 
 def kept(database: Database) -> SentMail:
@@ -168,3 +175,30 @@ class TestInAPause:
         assert resumed_by(database) == []
         with database.reading() as session:
             assert session.get_one(AgreementContact, outside.contact_id).failing_since is None
+
+    async def test_what_holders_of_data_are_asked_waits_too_and_nothing_is_kept_of_it_meanwhile(
+        self, database: Database
+    ) -> None:
+        case = open_directive(database, HOSTING)
+        pause(database, case.now)
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, started_time=case.now)
+        async with post(database) as at:
+            telling = ReminderActivities(database, at.transport, WRITER, sender=at.sender).telling
+            holders, ask = HolderActivities(database, at.sender, WRITER, telling), AskHolders(case_id=case.id)
+            kept_before = artifacts(database)
+            for _ in range(3):
+                with pytest.raises(MailServerUnavailable):
+                    await environment.run(holders.ask_holders, ask)
+            assert (at.server.commands, artifacts(database)) == ([], kept_before)
+            with database.writing() as session:
+                resume(session, "dana", case.now)
+            await environment.run(holders.ask_holders, ask)
+        assert len(at.server.messages) == 1
+        assert kept(database).sort == "holders/asked"
+
+
+def artifacts(database: Database) -> int:
+    """How many there are."""
+    with database.reading() as session:
+        return session.exec(select(func.count()).select_from(Artifact)).one()
