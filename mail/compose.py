@@ -107,8 +107,18 @@ class Rendered(NamedTuple):
 def render(facts: NoticeFacts, environments: Mapping[str, Environment], *, test: bool = False) -> Rendered:
     """Write what a notice says by the templates of an environment for each layout."""
     text, html = (_Layout(facts, suffix, environments[suffix], test=test) for suffix in ("txt", "html"))
-    subject = text.subject
+    subject = _one_line(text.subject)
     return Rendered(subject, _BLANK_LINES.sub("\n\n", text.render(subject)), html.render(subject))
+
+
+def notice_subject(facts: NoticeFacts, environments: Mapping[str, Environment], *, test: bool = False) -> str:
+    """The subject of a notice as its template gives it, before it is made one line."""
+    return _Layout(facts, "txt", environments["txt"], test=test).subject
+
+
+def _one_line(subject: str) -> str:
+    """A subject, whatever lines a template has written it in: it becomes a header."""
+    return " ".join(subject.split())
 
 
 class _Layout:
@@ -164,13 +174,22 @@ def compose_letter(
 
 def render_letter(facts: LetterFacts, environments: Mapping[str, Environment]) -> Rendered:
     """Write what a letter says by the templates of its name."""
-    values: dict[str, Any] = {"facts": facts, "test": False, "zone": ZoneInfo(facts.time_zone)}
-    subject: str = environments["txt"].get_template(f"{facts.template}_words.j2").make_module(values).subject()  # type: ignore[attr-defined]
-    values["subject"] = subject
+    subject = _one_line(letter_subject(facts, environments))
+    values = _of_letter(facts) | {"subject": subject}
     text, html = (
         environments[suffix].get_template(f"{facts.template}.{suffix}.j2").render(values) for suffix in ("txt", "html")
     )
     return Rendered(subject, _BLANK_LINES.sub("\n\n", text), html)
+
+
+def letter_subject(facts: LetterFacts, environments: Mapping[str, Environment]) -> str:
+    """The subject of a letter as its template gives it, before it is made one line."""
+    said: Any = environments["txt"].get_template(f"{facts.template}_words.j2").make_module(_of_letter(facts))
+    return str(said.subject())
+
+
+def _of_letter(facts: LetterFacts) -> dict[str, Any]:
+    return {"facts": facts, "test": False, "zone": ZoneInfo(facts.time_zone)}
 
 
 def compose_message(

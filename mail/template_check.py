@@ -15,7 +15,7 @@ from typing import Any
 
 from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError, meta, nodes
 
-from mail.compose import Rendered, render, render_letter
+from mail.compose import letter_subject, notice_subject, render, render_letter
 from mail.facts import LetterFacts, MailFacts, NoticeFacts, Sender
 from mail.plain import AlertFacts, PlainFacts, alert_by, raw_subject, render_by
 from mail.required import Required, lost_by, required_of_letter, required_of_mail, required_of_notice
@@ -201,8 +201,7 @@ class _Check:
         if not own:
             return
         if isinstance(facts, LetterFacts):
-            write = partial(render_letter, facts, self._templates.environments)
-            yield from self._written(own, write, required_of_letter(facts), type(facts).template)
+            yield from self._written(own, partial(self._letter, facts), required_of_letter(facts), type(facts).template)
             return
         assert isinstance(facts, PlainFacts)
         yield from self._written(own, partial(self._plain, facts), required_of_mail(facts), type(facts).template)
@@ -215,9 +214,16 @@ class _Check:
         own = self._own(roots_of(facts))
         if own:
             what = f"a {facts.kind.value} under {facts.clauses[0].id}"
-            write = partial(render, facts, self._templates.environments)
-            yield from self._written(own, write, required_of_notice(facts), what)
-            yield from self._written(own, partial(write, test=True), [], what)
+            yield from self._written(own, partial(self._notice, facts), required_of_notice(facts), what)
+            yield from self._written(own, partial(self._notice, facts, test=True), [], what)
+
+    def _letter(self, facts: LetterFacts) -> tuple[str, ...]:
+        environments = self._templates.environments
+        return (letter_subject(facts, environments), *render_letter(facts, environments)[1:])
+
+    def _notice(self, facts: NoticeFacts, *, test: bool = False) -> tuple[str, ...]:
+        environments = self._templates.environments
+        return (notice_subject(facts, environments, test=test), *render(facts, environments, test=test)[1:])
 
     def _plain(self, facts: PlainFacts) -> tuple[str, str]:
         return raw_subject(facts, self._templates), render_by(facts, self._templates).text
@@ -235,7 +241,7 @@ class _Check:
         return [name for name in dict.fromkeys((*roots, *sorted(self._used[key]))) if name in self._checked]
 
     def _written(
-        self, own: list[str], write: Callable[[], Rendered | tuple[str, str]], required: list[Required], what: str
+        self, own: list[str], write: Callable[[], tuple[str, ...]], required: list[Required], what: str
     ) -> Iterator[Problem]:
         try:
             layouts = write()

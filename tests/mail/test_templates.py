@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,14 @@ class TestWhatIsRefused:
                 3,
                 "The subject of people/reminder is of several lines.",
             ),
+            (
+                "words.j2",
+                "{{ heading() }}: ",
+                "{{ heading() }}\nBcc: ",
+                7,
+                "under breach.notice is of several lines.",
+            ),
+            ("reply_words.j2", "question: ", "question\n\n", 2, "The subject of reply is of several lines."),
             ("people/frame.j2", "{{ facts.page }}", "", 1, "It does not say page, which people/reminder has to."),
             ("holders/frame.j2", "{{ facts.link }}\n", "", 1, "It does not say link, which holders/asked has to."),
             ("holders/frame.j2", ", {{ facts.contact.email }}", "", 1, "It does not say contact, which holders/"),
@@ -223,6 +233,12 @@ class TestWhatIsDueLeavesAllTheSame:
         templates = own("people/alert.j2", ("{{ page }}", ""))
         alert = render_alert(reminder(), "https://duenotice.test/x", mailed=True, templates=templates)
         assert alert.endswith("https://duenotice.test/x")
+
+    def test_a_subject_of_several_lines_is_one_header(self, own: Own) -> None:
+        templates = own("words.j2", ("{{ heading() }}: ", "{{ heading() }}\n\nBcc: thief@evil.test: "))
+        message = message_from_bytes(compose(CONFIRMED_NOTICE, ADDRESSING, templates=templates).raw, policy=default)
+        assert message["Bcc"] is None
+        assert "Bcc: thief@evil.test" in message["Subject"]
 
     @pytest.mark.parametrize(
         ("name", "change"),
