@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from config.settings import Settings
 from mail.compose import render, render_letter
@@ -110,7 +111,7 @@ def list_templates(settings: Settings) -> list[MailTemplate]:
     """Every mail with its template's name: notices by their clauses, then all others."""
     own = templates_of(settings).own
     listed = [*(f"{CLAUSES}{clause}" for clause in sorted(_noticed())), *sorted(MAILS)]
-    return [MailTemplate(name, _about(name), bool(used_by(_roots(name)) & own.keys())) for name in listed]
+    return [MailTemplate(name, about_mail(name), bool(used_by(_roots(name)) & own.keys())) for name in listed]
 
 
 def preview_template(settings: Settings, name: str, templates: Templates | None = None) -> list[Preview]:
@@ -164,9 +165,13 @@ def _roots(name: str) -> list[str]:
     return [f"{name}{SUFFIX}", f"words{SUFFIX}", *kinds]
 
 
-def _about(name: str) -> str:
-    if name not in MAILS:
+@cache
+def about_mail(name: str) -> str:
+    """When a mail is sent, in a sentence, by its template's name."""
+    if name.startswith(CLAUSES):
         return f"What notices under {name.removeprefix(CLAUSES)} say."
+    if name not in MAILS:
+        return "A draft, as a test."
     # Each begins with a comment that says when the mail is sent.
     head = _COMMENT.match((TEMPLATES / _roots(name)[0]).read_text("utf-8"))
     return head[1] if head else ""

@@ -17,6 +17,7 @@ from models.errors import DuenoticeError, InvalidFields
 from models.phrases import counted, day_words
 from records.costs import money
 from records.uploads import LARGEST_BYTES
+from starter.templates import about_mail
 from web import times
 from web.rights import RIGHTS
 from web.sessions import Session, Sessions
@@ -76,6 +77,7 @@ class Pages:
             words=words,
             reported=lambda kind: REPORTED[kind],
             money=money,
+            about_mail=about_mail,
             anchor=anchor,
             is_local_time=times.is_local_time,
             is_date=times.is_date,

@@ -84,9 +84,9 @@ async def test_mail_that_did_not_arrive_stands_with_the_holder_of_data_and_on_th
     page = (await officer.get(f"/cases/{case.id}")).text
     assert "Mail does not reach it since" in page
     assert "Mail that did not arrive" in page
-    assert f"{HOSTING}: holders/asked" in page
+    assert f"{HOSTING}: A holder is asked to dispose of data, and to certify that." in page
     assert "5.1.1 No such user" in page
     shown = (await officer.get("/mail")).text
-    assert "robin: people/terms" in shown
+    assert "robin: Terms end soon." in shown
     assert HOSTING not in shown
     assert "1 holder of data cannot be reached by mail." in (await officer.get("/")).text
