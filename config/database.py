@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
-from models.columns import Sealer, bind_sealer
+from models.columns import Sealer, bind_sealer, place_sealed_values
 from models.errors import ConfigurationError, DuenoticeError, Unavailable
 
 _BUSY_MILLISECONDS = 30_000
@@ -48,6 +48,7 @@ class Database:
         self.engine: Engine = create_engine(
             target, hide_parameters=True, pool_pre_ping=target.get_backend_name() != "sqlite"
         )
+        place_sealed_values(self.engine)
         if self.engine.dialect.name == "sqlite":
             Path(str(target.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             event.listen(self.engine, "connect", _prepare_sqlite)

@@ -23,6 +23,7 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import Content, Packed, fetch, pack, store_many
 from ledger.entries import Attempt, NoticeComposed
+from ledger.seals import rows_that_open
 from mail.cohorts import Cohorts, Written
 from mail.compose import Addressing
 from mail.contacts import choose_recipients
@@ -98,9 +99,15 @@ class NoticeContext:
 
     @property
     def unsettled(self) -> tuple[Delivery, ...]:
-        """Deliveries that the mail server has not answered for, and of which nobody has to decide."""
+        """Deliveries that the mail server has not answered for, and of which nobody has to decide.
+
+        One to a contact whose address does not open where it stands is not sent.
+        """
+        known = {contact.id for contact in self.contacts}
         return tuple(
-            delivery for delivery in self.deliveries if delivery.status in UNSETTLED and not undecided(delivery)
+            delivery
+            for delivery in self.deliveries
+            if delivery.status in UNSETTLED and not undecided(delivery) and delivery.contact_id in known
         )
 
     def next_send(self) -> datetime | None:
@@ -654,10 +661,9 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
         )
     )
     terms_hashes = {(row.case_id, row.agreement_id): row.terms_hash or "" for row in pinned}
-    contacts = grouped(
-        session.exec(select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))),
-        lambda contact: contact.agreement_id,
-    )
+    # A contact whose address does not open where it stands is written to by nobody; the next one's turn comes.
+    named = select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))
+    contacts = grouped(rows_that_open(session, named, col(AgreementContact.id)), lambda contact: contact.agreement_id)
     others = contacts_of_cases(session, {notice.case_id for notice, _, _ in rows})
     deliveries = grouped(
         session.exec(select(Delivery).where(col(Delivery.notice_id).in_(notices)).order_by(col(Delivery.id))),
@@ -689,12 +695,10 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
 
 def contacts_of_cases(session: Session, cases: Collection[UUID]) -> dict[UUID | None, list[AgreementContact]]:
     """By case: the contacts that some cases have whatever their agreements are, such as a parent who asks."""
-    rows = session.exec(
-        select(AgreementContact).where(
-            col(AgreementContact.case_id).in_(cases), col(AgreementContact.agreement_id).is_(None)
-        )
+    named = select(AgreementContact).where(
+        col(AgreementContact.case_id).in_(cases), col(AgreementContact.agreement_id).is_(None)
     )
-    return grouped(rows, lambda contact: contact.case_id)
+    return grouped(rows_that_open(session, named, col(AgreementContact.id)), lambda contact: contact.case_id)
 
 
 def addressees_under(terms: EffectiveTerms, clause: str) -> Addressees:
