@@ -9,7 +9,7 @@ from fcntl import LOCK_EX, flock
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -81,6 +81,20 @@ class Database:
         """
         with _explained(), Session(self._reader, expire_on_commit=False) as session:
             yield session
+
+    def clock_ahead(self) -> float | None:
+        """How far this machine's clock is ahead of the database server's, in seconds; None where both are one.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        with _explained(), self._reader.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.execute(text("SELECT 1"))
+                return None
+            asked = time()
+            there: float = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())::float8")).scalar_one()
+            return (asked + time()) / 2 - there
 
     def migrate(self) -> None:
         """Bring the tables to the version that this code needs, all of it or nothing; safe to call at every start.

@@ -130,6 +130,25 @@ class Smtp(_Part):
         return self
 
 
+def _host_and_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise ValueError("it must be an address of this machine with a port, such as 127.0.0.1:9464")
+    return text
+
+
+class Metrics(_Part):
+    """What a monitor may read; nothing of it names a person (``docs/health.md``).
+
+    With ``token`` it reads what the web knows, at ``/metrics`` and ``/readyz``. ``worker_address`` is where the worker
+    shows what Temporal's SDK counts; each further worker process shows its own on the next port. Nobody is asked who
+    he is there, so it belongs on loopback or on a network of one's own.
+    """
+
+    token: SecretStr | None = Field(default=None, min_length=20)
+    worker_address: Annotated[str, AfterValidator(_host_and_port)] | None = None
+
+
 class Bounces(_Part):
     """Where what comes back about notices is read; without an address, nothing is.
 
@@ -255,6 +274,7 @@ class Settings(BaseSettings):
 
     smtp: Smtp = Smtp()
     bounces: Bounces = Bounces()
+    metrics: Metrics = Metrics()
     dkim: tuple[DkimKey, ...] = ()
     """Keys to sign mail with, as ``[{"selector": "s1", "key_file": "/etc/duenotice/dkim.pem"}]``."""
     organisation: Organisation = _FICTIONAL
@@ -500,6 +520,16 @@ def _refuse_unsafe(settings: Settings) -> None:
         settings.last_safe_minutes >= _LEAST_SAFE_MINUTES,
         f"A notice needs at least {_LEAST_SAFE_MINUTES} minutes to leave before it is due.",
         "last_safe_minutes",
+    )
+    shown = settings.metrics.worker_address
+    need(
+        shown is None
+        or is_loopback(shown.rpartition(":")[0].strip("[]"))
+        or settings.private_network_reason is not None,
+        "Whoever reaches this address reads what the worker counts. Use one on loopback; where nobody else reaches its "
+        f"network, say so in {_variable('private_network_reason')}.",
+        "metrics",
+        "worker_address",
     )
     need(smtp.host is not None, "Production needs a mail server.", "smtp", "host")
     for field, message in (
