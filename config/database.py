@@ -50,7 +50,7 @@ class Database:
         )
         place_sealed_values(self.engine)
         if self.engine.dialect.name == "sqlite":
-            Path(str(target.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _have_folder(Path(str(target.database)).parent)
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
             self._reader = self.engine
@@ -137,6 +137,17 @@ class _Turn:
         self._held.close()
 
 
+def _have_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The database's folder cannot be made: {error.strerror}.",
+            where="database_url",
+            next_step="Name another in DUENOTICE_HOME or DUENOTICE_DATABASE_URL.",
+        ) from None
+
+
 def sealing_key(url: str) -> str | None:
     """Return the id of the key that a database was last sealed under; None where there is no such database yet.
 
@@ -194,7 +205,7 @@ def _parse(url: str) -> URL:
     advice = "Use sqlite:///path/to/file or postgresql://user:password@host/name."
     try:
         target = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigurationError("The database URL cannot be read.", where="database_url", next_step=advice) from None
     match target.get_backend_name():
         case "sqlite" if target.database not in (None, "", ":memory:"):

@@ -12,7 +12,7 @@ from temporalio.runtime import Runtime
 from config.converter import data_converter
 from config.database import Database
 from config.keyring import Keyring
-from config.settings import Settings, temporal_connection
+from config.settings import Settings, temporal_connection, temporal_refused
 from mail.default_texts import check_default_texts, load_default_texts
 from models.errors import ConfigurationError, Unavailable
 from models.tables import KeyCheck
@@ -52,9 +52,12 @@ def open_database(settings: Settings, keyring: Keyring) -> Database:
     """Open the installation's database and bring its tables up to date.
 
     Raises:
-        ConfigurationError: it was sealed under another keyring, or its tables are of a later version.
+        ConfigurationError: it was sealed under another keyring, its tables are of a later version, or production was
+            given a key that others know.
         Unavailable: it does not answer.
     """
+    if settings.environment == "production":
+        keyring.refuse_known_keys()
     database = Database(settings.database_url.get_secret_value(), keyring)
     database.migrate()
     _check_keyring(database, keyring)
@@ -126,6 +129,8 @@ async def connect_client(
         raise _nowhere(settings)
     try:
         return await Client.connect(**connection, data_converter=data_converter(keyring), runtime=runtime)
+    except ValueError as error:
+        raise temporal_refused(error) from None
     except RuntimeError as error:
         raise Unavailable(
             "The Temporal server does not answer.",
@@ -145,7 +150,10 @@ async def lazy_client(settings: Settings, keyring: Keyring, address: str | None 
         connection.setdefault("target_host", address)
     if connection.get("target_host") is None:
         raise _nowhere(settings)
-    return await Client.connect(**connection, data_converter=data_converter(keyring), lazy=True)
+    try:
+        return await Client.connect(**connection, data_converter=data_converter(keyring), lazy=True)
+    except ValueError as error:
+        raise temporal_refused(error) from None
 
 
 def _nowhere(settings: Settings) -> Unavailable:
