@@ -32,7 +32,7 @@ from config.logging import get_logger
 from ledger.artifacts import drop_unclaimed
 from mail.handover import MailServerUnavailable
 from models import identifiers
-from models.errors import InvalidInput
+from models.errors import IntegrityError, InvalidInput
 from models.tables import Batch, LastSweep
 from records.bounces import unraised_bounces
 from records.ends import Rules, note_ends, open_end, unseen_ends
@@ -327,13 +327,18 @@ class WatchdogActivities(WatchdogContract):
         return [stopped(batch, now) for batch, runs in answers if not runs]
 
     async def _raise_overdue(self, cases: Sequence[UUID]) -> None:
-        """Raise what is overdue in some cases; that the mail server takes nothing keeps none of them from an alert."""
+        """Raise what is overdue in some cases; that the mail server takes nothing keeps none of them from an alert.
+
+        Nor does a case in which something sealed does not open keep the others from it.
+        """
         away: MailServerUnavailable | None = None
         for case_id in cases:
             try:
                 await self._reminders.raise_overdue(RaiseOverdue(case_id=case_id))
             except MailServerUnavailable as error:
                 away = error
+            except IntegrityError as error:
+                _log.error("overdue not raised", case=str(case_id), where=error.where, code=error.code)
         if away is not None:
             raise away
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import HttpUrl
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from agreements.due_dates import StoredDueDate, read_due_dates
@@ -59,6 +60,10 @@ from terms.effective import EffectiveTerms
 
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 """When something is to be sent that waits for no moment of its own."""
+
+
+ANSWER_UNREAD, _NOTE_UNREAD = defer(cast("Any", Delivery.answer)), defer(cast("Any", Agreement.exhibit_h_note))
+"""Leave unopened what no message needs, so that one that does not open stops no other."""
 
 
 @dataclass(frozen=True)
@@ -646,6 +651,7 @@ def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(col(Notice.id).in_(notices))
         .order_by(col(Notice.id))
+        .options(_NOTE_UNREAD)
     ).all()
     return contexts_of(session, rows)
 
@@ -666,7 +672,12 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
     contacts = grouped(rows_that_open(session, named, col(AgreementContact.id)), lambda contact: contact.agreement_id)
     others = contacts_of_cases(session, {notice.case_id for notice, _, _ in rows})
     deliveries = grouped(
-        session.exec(select(Delivery).where(col(Delivery.notice_id).in_(notices)).order_by(col(Delivery.id))),
+        session.exec(
+            select(Delivery)
+            .where(col(Delivery.notice_id).in_(notices))
+            .order_by(col(Delivery.id))
+            .options(ANSWER_UNREAD)
+        ),
         lambda delivery: delivery.notice_id,
     )
     wanted = {UUID(duty) for notice, _, _ in rows for duty in notice.also_performs}

@@ -88,6 +88,17 @@ async def test_a_message_that_waits_does_not_leave_to_an_address_that_was_swappe
         assert (mail.server.taken, mail.given(), mail.is_through()) == ([], 0, True)
 
 
+async def test_what_no_message_needs_stops_none_where_it_does_not_open(database: Database) -> None:
+    async with mailing(database, districts(2, contacts=2), RCPT=["450 4.2.0 Later"] * 2) as mail:
+        await mail.send_due()
+        with database.writing() as session:
+            session.execute(text("UPDATE agreement SET exhibit_h_note = :moved"), {"moved": b"DNS1 moved"})
+            session.execute(text("UPDATE delivery SET answer = :moved"), {"moved": b"DNS1 moved"})
+        mail.pass_time(timedelta(hours=1))
+        await mail.send_due()
+        assert (len(told(mail)), mail.given()) == (2, 2)
+
+
 def test_a_letter_to_an_address_that_was_swapped_waits_until_it_is_restored(database: Database) -> None:
     dates = dict.fromkeys(("occurred", "discovered", "confirmed"), NOON)
     case = open_in_sql(database, BREACH, [Place("ndpa-v1", "TN")], NOON, dates)
