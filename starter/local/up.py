@@ -302,7 +302,11 @@ class _Web(uvicorn.Server):
 
 @asynccontextmanager
 async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[End]:
-    """Run the web on a socket that is bound already; in the end it answers what it was asked."""
+    """Run the web on a socket that is bound already; in the end it answers what it was asked.
+
+    It looks for outages besides, of which the worker could not tell.
+    """
+    alarm = Alarm(resources.settings, resources.keyring)
     config = uvicorn.Config(
         create_app(resources),
         log_config=None,
@@ -312,7 +316,6 @@ async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[E
     )
     server = _Web(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
-    alarm = Alarm(resources.settings, resources.keyring)
     watching = asyncio.create_task(watch_outages(health_check(resources), alarm))
     try:
         yield running

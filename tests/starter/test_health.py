@@ -215,6 +215,7 @@ class TestAlarms:
             told = await Alarm(Settings(smtp=smtp, alert_urls=SecretStr(working.url)), keyring).tell("Away.", NOON)
             assert (told, len(working.alerts)) == (True, 1)
         assert not await Alarm(Settings(smtp=smtp), keyring).tell("Away.", NOON)
+        assert not await Alarm(Settings(), keyring).tell("Away.", NOON), "no server is named, and none is guessed"
 
     async def test_the_web_tells_of_a_database_that_went_away_and_of_its_return(
         self, keyring: Keyring, tmp_path: Path, nowhere: Client, monkeypatch: pytest.MonkeyPatch
