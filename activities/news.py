@@ -1,6 +1,7 @@
 """What the watchdog tells people of besides stuck cases.
 
-That is questions, proposals, locked accounts, cases that somebody outside opened, and mail that stands still.
+That is questions, proposals, locked accounts, cases that somebody outside opened, mail that stands still, and what
+somebody changed or moved in the database.
 
 Each is told once; what could not be, as the mail server took nothing, is told by the next sweep.
 """
@@ -20,7 +21,9 @@ from cases.kinds import kind_named
 from config.database import Database
 from config.logging import get_logger
 from config.personal_data import without_addresses
+from ledger.seals import not_opening_near
 from mail.people_mails import (
+    BrokenSeals,
     CameBack,
     Locked,
     LockedAccount,
@@ -38,6 +41,7 @@ from people.passwords import locked_unraised, mark_raised
 from records.mail_state import MailIsPaused
 from records.missing import Missing, missing_untold, note_missing_told
 from records.needs import MAIL_PAGE
+from records.overlooked import place_of
 from records.responsible import Step, second_persons
 from records.sent_mail import ReturnedMail, note_bounces_told, returned_mails, untold_bounces
 from records.troubles import MailTrouble, mail_troubles
@@ -53,6 +57,12 @@ from records.unraised import (
 )
 
 _log = get_logger("news")
+
+OPENED_AT_ONCE = 200
+"""Of how many rows of each table a sweep opens what is sealed; each begins at another place of the ids."""
+
+PLACES_NAMED = 20
+"""How many places that do not open a message names."""
 
 AT_ONCE = 100
 """How many cases with questions, and how many proposals, one sweep tells of; the next goes on."""
@@ -74,6 +84,7 @@ class News:
         await self._tell_of_mail(before, now)
         await self._tell_of_locks(now)
         await self._tell_of_bounces(now)
+        await self._tell_of_seals(now)
         for questions in await self._read(lambda session: new_questions(session, AT_ONCE)):
             outcome = await self._telling.tell_of_case(_asked(questions), Step.FIRST, now)
             if outcome.away is None:
@@ -140,6 +151,21 @@ class News:
             _log.warning("locked accounts not told", accounts=len(locked), code=outcome.away.code)
             return
         await asyncio.to_thread(mark_raised, self._database, tuple(name for name, _ in locked), now)
+
+    async def _tell_of_seals(self, now: datetime) -> None:
+        """Tell, once a day, of what does not open where it stands: somebody wrote to the database."""
+        moved = await self._read(lambda session: not_opening_near(session, place_of(now), OPENED_AT_ONCE))
+        if not moved:
+            return
+        places = [str(error.where) for error in moved[:PLACES_NAMED]]
+        message = Message(
+            key=f"seals:{now:%Y-%m-%d}",
+            about="seals",
+            facts=BrokenSeals(values=len(moved), places=tuple(places), more=len(moved) - len(places)),
+            page="/",
+            alarm=True,
+        )
+        await self._telling.tell(message, [self._telling.organisation], now)
 
     async def _tell_of_mail(self, before: datetime, now: datetime) -> None:
         """Tell that no mail leaves: by the alerts' ways above all, as mail about it may not arrive.

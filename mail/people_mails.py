@@ -274,6 +274,29 @@ class Locked(PeopleFacts):
     accounts: tuple[LockedAccount, ...]
 
 
+class BrokenSeals(PeopleFacts):
+    """What is sealed in the database was changed; ``places`` name where, and ``more`` are not named."""
+
+    template = "people/broken_seals"
+    must_say = ("places", "page")
+    in_alert = ("values",)
+
+    values: NonNegativeInt
+    places: tuple[Text, ...]
+    more: NonNegativeInt = 0
+
+
+class Outage(PeopleFacts):
+    """A part of the installation is out of order, or is again in order (``is_over``); ``says`` tells which, and why."""
+
+    template = "people/outage"
+    must_say = ("says",)
+    in_alert = ("says",)
+
+    says: Text
+    is_over: bool
+
+
 class MailAway(PeopleFacts):
     """The mail server takes no mail; ``notices`` of ``cases`` wait for it."""
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func
 from sqlmodel import Session, col, select, update
 
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import MailBounced, MailReported
+from ledger.seals import rows_that_open
 from mail.delivery_states import Happening, moved, transitions
 from mail.handover import Accepted, MailServerUnavailable, Rejected
 from models import identifiers
@@ -181,13 +181,13 @@ def record_mail_report(session: Session, came: CameBack, now: datetime) -> Recor
 
 
 def untold_bounces(session: Session, limit: int) -> Sequence[SentMail]:
-    """Mails that came back, and that nobody was told of, those of one case together, the first ones first."""
-    first = select(func.min(SentMail.bounced_at)).where(UNTOLD_BOUNCE).scalar_subquery()
-    case_id = select(SentMail.case_id).where(UNTOLD_BOUNCE, col(SentMail.bounced_at) == first).limit(1)
-    same = col(SentMail.case_id).is_not_distinct_from(case_id.scalar_subquery())
-    return session.exec(
-        select(SentMail).where(UNTOLD_BOUNCE, same).order_by(col(SentMail.bounced_at), col(SentMail.id)).limit(limit)
-    ).all()
+    """Mails that came back, and that nobody was told of, those of one case together, the first ones first.
+
+    One whose address does not open is passed over: of that people are told by itself.
+    """
+    untold = select(SentMail).where(UNTOLD_BOUNCE).order_by(col(SentMail.bounced_at), col(SentMail.id)).limit(limit)
+    rows = rows_that_open(session, untold, col(SentMail.id))
+    return [row for row in rows if row.case_id == rows[0].case_id]
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def returned_of_case(session: Session, case_id: UUID | None, limit: int) -> list
     """The mails of a case, or of none, that came back or were refused, the last first."""
     of_case = col(SentMail.case_id).is_not_distinct_from(case_id)
     rows = select(SentMail).where(of_case, FAILING).order_by(col(SentMail.attempted_at).desc(), col(SentMail.id))
-    return returned_mails(session, session.exec(rows.limit(limit)).all())
+    return returned_mails(session, rows_that_open(session, rows.limit(limit), col(SentMail.id)))
 
 
 def _reader(session: Session, row: SentMail) -> str:
