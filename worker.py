@@ -22,6 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.cases import CaseActivities
 from activities.duties import DutyActivities
+from activities.heads import HeadsActivities
 from activities.heartbeat import HEARTBEAT_INTERVAL
 from activities.holders import HolderActivities
 from activities.letters import LetterSender
@@ -40,9 +41,10 @@ from records.occurrences import Opening
 from starter.bounce_ways import taking_bounces
 from starter.bounces import BounceIntake
 from starter.resources import Resources, connect
-from starter.schedules import keep_upcoming, keep_watchdog
+from starter.schedules import keep_schedules
 from starter.start import end_rules, intake_namer, notice_policy, start_case
 from starter.writing import mail_transport, manager_of, notice_writer, pause_rule, return_path
+from workflows.heads import HeadsWorkflow
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -67,7 +69,8 @@ PASSED_THROUGH = (
 
 def all_workflows() -> tuple[type, ...]:
     """The workflow class of every kind of case, and those that serve every kind."""
-    return (*(_workflow_of(kind) for kind in KINDS.values()), NoticeBatchWorkflow, WatchdogWorkflow, UpcomingWorkflow)
+    kinds = (_workflow_of(kind) for kind in KINDS.values())
+    return (*kinds, NoticeBatchWorkflow, WatchdogWorkflow, UpcomingWorkflow, HeadsWorkflow)
 
 
 def _workflow_of(kind: Kind) -> type:
@@ -144,6 +147,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         start,
         leads=resources.leads,
     )
+    heads = HeadsActivities(database, settings.log_key, at_most=settings.checkpoint_entries)
     return Worker(
         resources.client,
         task_queue=TASK_QUEUE,
@@ -162,6 +166,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             holders.ask_holders,
             watchdog.sweep,
             upcoming.renew_upcoming,
+            heads.keep_heads,
         ],
         activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),
         workflow_runner=sandbox(),
@@ -184,8 +189,7 @@ async def run() -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     resources = await connect(settings)
-    await keep_watchdog(resources.client, settings.watchdog_minutes)
-    await keep_upcoming(resources.client, settings.upcoming_minutes)
+    await keep_schedules(resources.client, settings)
     others = further_processes(settings, process_count(settings) - 1)
     async with others as lost, build_worker(resources), taking_bounces(BounceIntake(resources), settings):
         get_logger("worker").info("worker started", task_queue=TASK_QUEUE, processes=process_count(settings))

@@ -240,6 +240,14 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(default_factory=lambda data: _default_database(data["home"]))
     """``sqlite:///PATH`` or ``postgresql://…``; secret because the latter may hold a password."""
     keyring: Path = Field(default_factory=lambda data: data["home"] / "keyring.json")
+    log_key: Path = Field(default_factory=lambda data: data["home"].parent / f"{data['home'].name}-log-key.json")
+    """The key that signs the ledger's heads; kept apart from database and keyring, so that who has those has not it."""
+    checkpoint_minutes: int = Field(default=5, ge=1)
+    """How often a head of the ledger is signed, where there are new entries."""
+    checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
+    """After how many new entries a head is signed in any case."""
+    timestamp_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    """A time-stamping authority (RFC 3161) that is asked once a day when the newest head was there; none is asked."""
     public_url: _Origin = "http://127.0.0.1:8700"
     """What links in notices begin with."""
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
@@ -332,7 +340,7 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = Field(default=None, validate_default=True)
 
-    @field_validator("home", "keyring", "temporal_cli", "internal_due_dates")
+    @field_validator("home", "keyring", "log_key", "temporal_cli", "internal_due_dates")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Stay where the process started, whatever directory it works in later."""
@@ -484,6 +492,12 @@ def _refuse_unsafe(settings: Settings) -> None:
     chosen, smtp, example = settings.model_fields_set, settings.smtp, Smtp()
     need("keyring" in chosen, "Production makes no keyring by itself; it needs the name of one.", "keyring")
     need(settings.keyring.is_file(), f"There is no keyring file at {settings.keyring}.", "keyring")
+    need(
+        "log_key" in chosen and settings.log_key.is_file(),
+        "Production makes no key for the ledger's heads by itself; it needs the file of one, kept apart from the "
+        "database (`duenotice evidence make-key` makes one).",
+        "log_key",
+    )
     need("public_url" in chosen, "Links in notices need the address that their readers reach.", "public_url")
     need(
         settings.public_url.startswith("https://"),

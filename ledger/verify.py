@@ -112,7 +112,7 @@ def verify(entries: Iterable[EvidenceEntry]) -> Verification:
     length, head = 0, GENESIS
     try:
         for entry in entries:
-            flaw = _flaw(entry, length + 1, head)
+            flaw = flaw_of(entry, length + 1, head)
             if flaw:
                 return Verification(length, head, flaw)
             length, head = entry.number, entry.hash
@@ -191,10 +191,12 @@ def fields_of(entry: EvidenceEntry) -> Fields:
         "body": entry.body,
         "artifacts": entry.artifacts,
         "key": entry.key,
+        "recorded_at": entry.recorded_at,
+        "salt": entry.salt,
     }
 
 
-def _flaw(entry: EvidenceEntry, number: int, previous_hash: str) -> Flaw | None:
+def flaw_of(entry: EvidenceEntry, number: int, previous_hash: str) -> Flaw | None:
     """Say why this is not the sound entry that should follow, or None if it is."""
     if entry.number != number:
         reason = f"Entry {number} is missing; entry {entry.number} stands in its place."
