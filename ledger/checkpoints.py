@@ -135,14 +135,17 @@ def _not_signed(number: int, reason: str) -> IntegrityError:
 
 
 class Tiles:
-    """Reads tiles, each once. It gives them as long as they are kept, which may be longer than a smaller tree needs.
+    """Reads tiles, each once if it may ``keep`` them in memory.
+
+    A tile is given as long as it is kept, which may be longer than a smaller tree needs.
 
     Raises:
         LookupError: there is no such tile.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, keep: bool = True) -> None:
         self._session = session
+        self._keep = keep
         self._known: dict[Place, bytes] = {}
 
     def __call__(self, level: int, number: int) -> bytes:
@@ -152,6 +155,8 @@ class Tiles:
             found = self._session.exec(there).one_or_none()
             if found is None:
                 raise LookupError(f"there is no tile {level}/{number}")
+            if not self._keep:
+                return found
             self._known[level, number] = found
         return self._known[level, number]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks a bundle of evidence, offline, in ten numbered steps; the first record that is not what it was ends the check.
+"""Checks a bundle of evidence, offline, in eleven numbered steps; the first bad record ends the check.
 
 This file is ``verify.py`` in every bundle. It needs Python 3.11, its standard library and the package ``cryptography``,
 and nothing of the program that wrote the bundle:
@@ -9,16 +9,17 @@ and nothing of the program that wrote the bundle:
 1.  **Archive**: it is a ZIP file that can be read safely, with the files that a bundle has, and no others.
 2.  **Key**: the log's verifier keys can be read; where the reader gave keys of his own, those are the ones that count.
 3.  **Head**: the checkpoint (C2SP tlog-checkpoint) is signed with such a key (C2SP signed-note, Ed25519).
-4.  **Tree**: the tiles (C2SP tlog-tiles) fit each other, and lead to the root that the head names (RFC 9162, 2.1).
-5.  **Entries**: each entry stands in the tree at its place, as its own proof says too (C2SP tlog-proof), and continues
+4.  **Statement**: it is signed (DSSE, in-toto Statement v1) with the log's key, while that was valid, is of this head,
+    and names every file of the bundle: none was removed, and none added.
+5.  **Tree**: the tiles (C2SP tlog-tiles) fit each other, and lead to the root that the head names (RFC 9162, 2.1).
+6.  **Entries**: each entry stands in the tree at its place, as its own proof says too (C2SP tlog-proof), and continues
     from the entry before it, where that is in the bundle.
-6.  **Artifacts**: whatever an entry points to is there and has the SHA-256 by which it is named, or an entry says that
+7.  **Artifacts**: whatever an entry points to is there and has the SHA-256 by which it is named, or an entry says that
     it was erased.
-7.  **Terms**: the clauses that were pinned are there, and have the SHA-256 by which they are named.
-8.  **Statement**: it is signed (DSSE, in-toto Statement v1) with the log's key, while that was valid, and names every
-    file of the bundle with its SHA-256, the report and this program included.
-9.  **Times**: each time stamp (RFC 3161) is of the checkpoint beside it, and that is a head of the same tree.
-10. **Kept heads**: each head that somebody kept elsewhere is one that this log had.
+8.  **Terms**: the clauses that were pinned are there, and have the SHA-256 by which they are named.
+9.  **Files**: every file has the SHA-256 that the statement names, the report and this program included.
+10. **Times**: each time stamp (RFC 3161) is of the checkpoint beside it, and that is a head of the same tree.
+11. **Kept heads**: each head that somebody kept elsewhere is one that this log had.
 
 It ends with exit code 0 where all of it holds, 1 where something is not what it was, and 2 where it cannot be checked.
 What even a sound bundle does not prove is in its README.txt.
@@ -325,13 +326,14 @@ class Step(IntEnum):
     ARCHIVE = 1
     KEY = 2
     HEAD = 3
-    TREE = 4
-    ENTRIES = 5
-    ARTIFACTS = 6
-    TERMS = 7
-    STATEMENT = 8
-    TIMES = 9
-    KEPT_HEADS = 10
+    STATEMENT = 4
+    TREE = 5
+    ENTRIES = 6
+    ARTIFACTS = 7
+    TERMS = 8
+    FILES = 9
+    TIMES = 10
+    KEPT_HEADS = 11
 
 
 INTACT, NOT_INTACT, COULD_NOT_CHECK = "intact", "not intact", "could not check"
@@ -352,6 +354,7 @@ class Verdict:
         key_is_trusted: whether the reader gave that key himself; else it is the bundle's own word.
         whole: whether it is a bundle of the whole ledger.
         entries, artifacts: how many were found sound.
+        without_links: how many letters are there without their links, so that their bytes as sent could not be checked.
         erased: what is kept no more, in a sentence each.
         times: what authorities say of when a head was there, in a sentence each.
         heads: how many heads kept elsewhere were found to be the log's.
@@ -369,6 +372,7 @@ class Verdict:
     whole: bool = False
     entries: int = 0
     artifacts: int = 0
+    without_links: int = 0
     erased: list[str] = field(default_factory=list)
     times: list[str] = field(default_factory=list)
     heads: int = 0
@@ -395,6 +399,11 @@ class Verdict:
             lines.append(
                 "     It is the bundle's own word that this is the log's key: compare it with the one you know, or "
                 "give that one by --vkey."
+            )
+        if self.without_links:
+            lines.append(
+                f"Letters: {_many(self.without_links, 'letter is', 'letters are')} here without the links on which "
+                "their readers answer; as they were sent, they have the SHA-256 that entries name, and are not here."
             )
         if self.heads:
             lines.append(
@@ -432,10 +441,10 @@ def _cannot_check(step: Step, record: str, reason: str) -> _Ended:
 LARGEST_FILE = 512 << 20
 """Bytes of one unpacked file; the longest that a ledger writes are far below."""
 
-MOST_TIMES_LARGER = 100
+MOST_TIMES_LARGER = 50
 """How many times larger than itself an archive may be once it is unpacked, beyond ``ALWAYS_ALLOWED`` bytes."""
 
-ALWAYS_ALLOWED = 64 << 20
+ALWAYS_ALLOWED = 32 << 20
 
 REQUIRED = ("README.txt", "vkey", "log/checkpoint", "report.pdf", "statement.dsse.json", "verify.py")
 
@@ -444,7 +453,7 @@ _NAMES = re.compile(
     r"README\.txt|vkey|report\.pdf|statement\.dsse\.json|verify\.py|log/checkpoint"
     r"|log/tile/(\d{1,2}|entries)/(x\d{3}/)*\d{3}(\.p/\d{1,3})?"
     r"|entries/[1-9]\d*\.json|proofs/[1-9]\d*\.tlog-proof"
-    rf"|artifacts/{_HEX}(\.erased\.json)?|terms/{_HEX}\.json|timestamps/[1-9]\d*\.(tsr|checkpoint)"
+    rf"|artifacts/{_HEX}(\.erased\.json|\.without-links\.eml)?|terms/{_HEX}\.json|timestamps/[1-9]\d*\.(tsr|checkpoint)"
 )
 
 STATEMENT = "statement.dsse.json"
@@ -590,7 +599,6 @@ class _Named:
     """An artifact as entries point to it: the first that does, and whether the last that does says it was erased."""
 
     first: int
-    kind: str
     erased: dict[str, Any] | None
 
 
@@ -618,6 +626,8 @@ class _Check:
     signers: tuple[VerifierKey, ...] = ()
     head: Checkpoint = field(default_factory=lambda: Checkpoint("", 0, EMPTY_ROOT, b""))
     named: dict[str, _Named] = field(default_factory=dict)
+    pinned: dict[str, int] = field(default_factory=dict)
+    subjects: dict[str, str] = field(default_factory=dict)
     newer: tuple[str, str] | None = None
     _tile: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
 
@@ -625,11 +635,12 @@ class _Check:
         """Go through the steps; the archive was the first."""
         self.check_keys()
         self.check_head()
+        self.check_statement()
         self.check_tree()
         self.check_entries()
         self.check_artifacts()
         self.check_terms()
-        self.check_statement()
+        self.check_files()
         self.check_times()
         self.check_kept_heads()
         if self.newer:
@@ -671,6 +682,42 @@ class _Check:
         if self.signers[-1].name != self.head.origin:
             raise _not_intact(Step.HEAD, record, "It is the head of another log than the key's.")
 
+    def check_statement(self) -> None:
+        """Step 4."""
+        envelope = self.archive.json(STATEMENT, Step.STATEMENT)
+        try:
+            payload = base64.b64decode(envelope["payload"], validate=True)
+            kind = envelope["payloadType"]
+            signatures = [base64.b64decode(one["sig"], validate=True) for one in envelope["signatures"]]
+        except (ValueError, TypeError, KeyError):
+            raise _not_intact(Step.STATEMENT, STATEMENT, "It is no DSSE envelope.") from None
+        message = b"DSSEv1 %d %s %d %s" % (len(kind), str(kind).encode(), len(payload), payload)
+        signer = next((key for key in self.keys for one in signatures if key.signed(one, message)), None)
+        if signer is None:
+            raise _not_intact(Step.STATEMENT, STATEMENT, "It is not signed with the log's key.")
+        statement = json_of(payload, Step.STATEMENT, STATEMENT)
+        try:
+            self.subjects = {one["name"]: one["digest"]["sha256"] for one in statement["subject"]}
+            predicate = statement["predicate"]
+            size, root = predicate["log"]["size"], predicate["log"]["root"]
+            made_at = datetime.fromisoformat(predicate["made_at"])
+        except (ValueError, TypeError, KeyError):
+            raise _not_intact(Step.STATEMENT, STATEMENT, "It is no in-toto statement about a bundle.") from None
+        if not signer.is_valid(made_at):
+            raise _not_intact(Step.STATEMENT, STATEMENT, f"Its key was not valid when it was made ({made_at}).")
+        if (size, root) != (self.head.size, self.verdict.root):
+            raise _not_intact(
+                Step.STATEMENT,
+                f"log/checkpoint and {STATEMENT}",
+                f"They are of different heads, of {self.head.size} and {size} entries: one was put in another's place.",
+            )
+        for name in sorted(self.subjects.keys() - self.archive.infos.keys(), key=_in_order):
+            raise _not_intact(
+                Step.STATEMENT, _called(name), "The statement names it, and it is not there: it was removed."
+            )
+        for name in sorted(self.archive.infos.keys() - self.subjects.keys() - {STATEMENT}, key=_in_order):
+            raise _not_intact(Step.STATEMENT, _called(name), "The statement does not name it: it was added.")
+
     def read_tile(self, level: int, number: int) -> bytes:
         """A tile of the head's tree, as the archive has it."""
         if self._tile[0] != (level, number):
@@ -684,7 +731,7 @@ class _Check:
         return self._tile[1]
 
     def check_tree(self) -> None:
-        """Step 4: each full tile folds to its hash in the tile above, and the right edge gives the root."""
+        """Step 5: each full tile folds to its hash in the tile above, and the right edge gives the root."""
         size, named = self.head.size, set[str]()
         tiles = sum(1 for _ in tiles_of(size))
         above: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
@@ -717,7 +764,7 @@ class _Check:
         return f"of entries {first + 1} to {first + (width << 8 * level)}"
 
     def check_entries(self) -> None:
-        """Step 5."""
+        """Step 6."""
         previous = (0, "")
         for number, name, content in self.entries():
             record = f"entry {number}"
@@ -788,18 +835,20 @@ class _Check:
         for sha256 in entry["artifacts"]:
             first = self.named[sha256].first if sha256 in self.named else entry["number"]
             erased = entry if entry["kind"] in ERASING_KINDS else None
-            self.named[sha256] = _Named(first, entry["kind"], erased)
+            self.named[sha256] = _Named(first, erased)
+        if entry["kind"] == PINNING_KIND:
+            self.pinned.setdefault(entry["body"]["terms_hash"], entry["number"])
 
     def check_artifacts(self) -> None:
-        """Step 6; the clauses that were pinned lie in a folder of their own, and are the next step's."""
+        """Step 7."""
         for sha256, named in self.watch(self.named.items(), "artifacts", len(self.named)):
-            if f"terms/{sha256}.json" in self.archive:
-                continue
             record = f"artifact {sha256}, to which entry {named.first} points"
             if f"artifacts/{sha256}" in self.archive:
                 if self.archive.sha256(f"artifacts/{sha256}", Step.ARTIFACTS) != sha256:
                     raise _not_intact(Step.ARTIFACTS, record, "It is not what was stored: its SHA-256 is another.")
                 self.verdict.artifacts += 1
+            elif f"artifacts/{sha256}.without-links.eml" in self.archive:
+                self.verdict.without_links += 1
             elif f"artifacts/{sha256}.erased.json" in self.archive:
                 self._check_erasure(sha256, named, record)
             else:
@@ -818,51 +867,26 @@ class _Check:
         self.verdict.erased.append(f"Erased: artifact {sha256}, on {by['at']} by {by['actor']} (entry {by['number']}).")
 
     def check_terms(self) -> None:
-        """Step 7."""
-        for name in self.archive.under("terms"):
-            sha256 = Path(name).stem
-            if sha256 not in self.named:
-                raise _not_intact(Step.TERMS, name, "No entry points to these clauses.")
-            if self.archive.sha256(name, Step.TERMS) != sha256:
-                record = f"the clauses that entry {self.named[sha256].first} pinned ({name})"
-                raise _not_intact(Step.TERMS, record, "They are not those that were pinned: their SHA-256 is another.")
-            self.verdict.artifacts += 1
-
-    def check_statement(self) -> None:
         """Step 8."""
-        envelope = self.archive.json(STATEMENT, Step.STATEMENT)
-        try:
-            payload = base64.b64decode(envelope["payload"], validate=True)
-            kind = envelope["payloadType"]
-            signatures = [base64.b64decode(one["sig"], validate=True) for one in envelope["signatures"]]
-        except (ValueError, TypeError, KeyError):
-            raise _not_intact(Step.STATEMENT, STATEMENT, "It is no DSSE envelope.") from None
-        message = b"DSSEv1 %d %s %d %s" % (len(kind), str(kind).encode(), len(payload), payload)
-        signer = next((key for key in self.keys for one in signatures if key.signed(one, message)), None)
-        if signer is None:
-            raise _not_intact(Step.STATEMENT, STATEMENT, "It is not signed with the log's key.")
-        statement = json_of(payload, Step.STATEMENT, STATEMENT)
-        try:
-            subjects = {one["name"]: one["digest"]["sha256"] for one in statement["subject"]}
-            predicate = statement["predicate"]
-            size, root = predicate["log"]["size"], predicate["log"]["root"]
-            made_at = datetime.fromisoformat(predicate["made_at"])
-        except (ValueError, TypeError, KeyError):
-            raise _not_intact(Step.STATEMENT, STATEMENT, "It is no in-toto statement about a bundle.") from None
-        if not signer.is_valid(made_at):
-            raise _not_intact(Step.STATEMENT, STATEMENT, f"Its key was not valid when it was made ({made_at}).")
-        if (size, root) != (self.head.size, self.verdict.root):
-            raise _not_intact(Step.STATEMENT, STATEMENT, "It is about another head.")
-        for name in sorted(self.archive.infos.keys() - subjects.keys() - {STATEMENT}):
-            raise _not_intact(Step.STATEMENT, name, "The statement does not name it: it was added.")
-        for name in self.watch(sorted(subjects), "files", len(subjects)):
+        for sha256, number in self.pinned.items():
+            name = f"terms/{sha256}.json"
+            record = f"the clauses that entry {number} pinned ({name})"
             if name not in self.archive:
-                raise _not_intact(Step.STATEMENT, name, "The statement names it, and it is not there: it was removed.")
-            if self.archive.sha256(name, Step.STATEMENT) != subjects[name]:
-                raise _not_intact(Step.STATEMENT, name, "It is not what the statement names: it was changed.")
+                raise _not_intact(Step.TERMS, record, "They are not there.")
+            if self.archive.sha256(name, Step.TERMS) != sha256:
+                raise _not_intact(Step.TERMS, record, "They are not those that were pinned: their SHA-256 is another.")
+        for name in self.archive.under("terms"):
+            if Path(name).stem not in self.pinned:
+                raise _not_intact(Step.TERMS, name, "No entry pinned these clauses.")
+
+    def check_files(self) -> None:
+        """Step 9."""
+        for name in self.watch(sorted(self.subjects), "files", len(self.subjects)):
+            if self.archive.sha256(name, Step.FILES) != self.subjects[name]:
+                raise _not_intact(Step.FILES, name, "It is not what the statement names: it was changed.")
 
     def check_times(self) -> None:
-        """Step 9."""
+        """Step 10."""
         for name in self.archive.under("timestamps"):
             stem, _, ending = name.rpartition(".")
             if ending != "tsr":
@@ -883,7 +907,7 @@ class _Check:
             )
 
     def check_kept_heads(self) -> None:
-        """Step 10."""
+        """Step 11."""
         for head in self.heads:
             if head.origin and head.origin != self.head.origin:
                 raise _cannot_check(Step.KEPT_HEADS, f"the kept head of {head.origin}", "It is of another log.")
@@ -897,6 +921,16 @@ class _Check:
         if tree_hash(0, head.size, self.read_tile) != head.root:
             reason = f"The log had other entries then: its first {head.size} were changed since, or it is another log."
             raise _not_intact(step, record, reason)
+
+
+def _in_order(name: str) -> tuple[bool, int, str]:
+    """Entries first, by their numbers."""
+    return not name.startswith("entries/"), len(name), name
+
+
+def _called(name: str) -> str:
+    """A file as people call it."""
+    return f"entry {Path(name).stem} ({name})" if name.startswith("entries/") else name
 
 
 def _entry_tiles(size: int) -> Iterator[str]:
