@@ -34,6 +34,7 @@ from cases.kind import Kind
 from cases.kinds import KINDS
 from config.logging import configure_logging, get_logger
 from config.settings import Settings, load_settings
+from ledger.timestamps import Stamping
 from mail.alerts import Alerts
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
@@ -147,7 +148,15 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         start,
         leads=resources.leads,
     )
-    heads = HeadsActivities(database, settings.log_key, at_most=settings.checkpoint_entries)
+    heads = HeadsActivities(
+        database,
+        settings.log_key,
+        at_most=settings.checkpoint_entries,
+        stamping=Stamping(settings.timestamp_ca_file)
+        if settings.timestamp_url and settings.timestamp_ca_file
+        else None,
+        timestamp_url=settings.timestamp_url or "",
+    )
     return Worker(
         resources.client,
         task_queue=TASK_QUEUE,

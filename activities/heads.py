@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from math import ceil
 from pathlib import Path
 
+import httpx
 from temporalio import activity
 
 from activities.clock import activity_clock
 from activities.contracts import HeadsContract
 from cases.messages import HeadsKept, KeepHeads
 from config.database import Database
+from config.logging import get_logger
 from ledger.checkpoints import Head, newest_head, sign_head, unsigned_entries
 from ledger.log_keys import load_log_keys
+from ledger.timestamps import ANSWER_TYPE, REQUEST_TYPE, Stamping, keep_stamp, to_be_stamped
+from models.errors import IntegrityError
+
+ANSWER_SECONDS = 10
+"""How long the time-stamping authority may take."""
+
+_log = get_logger("heads")
 
 
 class HeadsActivities(HeadsContract):
@@ -23,12 +33,24 @@ class HeadsActivities(HeadsContract):
         database: where the ledger is.
         log_key: the file of what signs, read anew each time, so that a key that was added signs at once.
         at_most: how many entries one head adds to the one before.
+        stamping: gets time stamps, where an authority is asked for them.
+        timestamp_url: where the authority is.
     """
 
-    def __init__(self, database: Database, log_key: Path, *, at_most: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        log_key: Path,
+        *,
+        at_most: int,
+        stamping: Stamping | None = None,
+        timestamp_url: str = "",
+    ) -> None:
         self._database = database
         self._log_key = log_key
         self._at_most = at_most
+        self._stamping = stamping
+        self._timestamp_url = timestamp_url
 
     @activity.defn
     async def keep_heads(self, message: KeepHeads) -> HeadsKept:
@@ -40,7 +62,28 @@ class HeadsActivities(HeadsContract):
             newest = await asyncio.to_thread(sign_head, self._database, keys, now(), at_most=self._at_most)
             signed += 1
             activity.heartbeat()
+        if self._stamping:
+            await asyncio.to_thread(self._stamp, self._stamping, now())
         return HeadsKept(signed=signed, size=newest.size if newest else 0)
+
+    def _stamp(self, stamping: Stamping, now: datetime) -> None:
+        """Get a time stamp once a day. An authority that is away is asked again the next time; no head waits for it."""
+        with self._database.reading() as session:
+            head = to_be_stamped(session, now)
+        if head is None:
+            return
+        try:
+            token = stamping.stamp(head.note.encode(), self._ask)
+        except (httpx.HTTPError, IntegrityError) as error:
+            _log.warning("no time stamp", size=head.size, error=str(error))
+            return
+        with self._database.writing() as session:
+            keep_stamp(session, head.size, token)
+
+    def _ask(self, request: bytes) -> bytes:
+        headers = {"Content-Type": REQUEST_TYPE, "Accept": ANSWER_TYPE}
+        answer = httpx.post(self._timestamp_url, content=request, headers=headers, timeout=ANSWER_SECONDS)
+        return answer.raise_for_status().content
 
     def _newest(self) -> Head | None:
         with self._database.reading() as session:

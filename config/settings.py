@@ -247,7 +247,10 @@ class Settings(BaseSettings):
     checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
     """After how many new entries a head is signed in any case."""
     timestamp_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
-    """A time-stamping authority (RFC 3161) that is asked once a day when the newest head was there; none is asked."""
+    """A time-stamping authority (RFC 3161) that is asked once a day for its word on the newest head; needs the extra
+    ``timestamps``."""
+    timestamp_ca_file: Path | None = Field(default=None, validate_default=True)
+    """The certificates to which its signature has to lead (PEM)."""
     public_url: _Origin = "http://127.0.0.1:8700"
     """What links in notices begin with."""
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
@@ -340,11 +343,18 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = Field(default=None, validate_default=True)
 
-    @field_validator("home", "keyring", "log_key", "temporal_cli", "internal_due_dates")
+    @field_validator("home", "keyring", "log_key", "timestamp_ca_file", "temporal_cli", "internal_due_dates")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Stay where the process started, whatever directory it works in later."""
         return None if path is None else path.expanduser().absolute()
+
+    @field_validator("timestamp_ca_file")
+    @classmethod
+    def _time_stamps_are_checked(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if info.data.get("timestamp_url") and path is None:
+            raise ValueError("an authority's word counts only with the certificates that it is checked by")
+        return path
 
     @field_validator("oidc_client_secret")
     @classmethod
