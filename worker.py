@@ -36,6 +36,7 @@ from config.logging import configure_logging, get_logger
 from config.settings import Settings, load_settings
 from ledger.timestamps import Stamping
 from mail.alerts import Alerts
+from mail.facts import Mailbox
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
 from records.occurrences import Opening
@@ -152,6 +153,10 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         database,
         settings.log_key,
         at_most=settings.checkpoint_entries,
+        file=settings.heads_file,
+        keeper=(reminders.telling, Mailbox(name=keeper.name, email=keeper.email))
+        if (keeper := settings.heads_to)
+        else None,
         stamping=Stamping(settings.timestamp_ca_file)
         if settings.timestamp_url and settings.timestamp_ca_file
         else None,

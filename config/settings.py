@@ -191,6 +191,13 @@ class Signatory(_Part):
     title: _Line
 
 
+class HeadKeeper(_Part):
+    """Somebody outside the installation who keeps heads of its ledger."""
+
+    name: _Line
+    email: _Address
+
+
 class Organisation(_Part):
     """Who runs this installation: the sender that notices name, who signs them, and whom to ask about them.
 
@@ -246,6 +253,10 @@ class Settings(BaseSettings):
     """How often a head of the ledger is signed, where there are new entries."""
     checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
     """After how many new entries a head is signed in any case."""
+    heads_file: Path | None = None
+    """Where each head is added to as well: a file elsewhere, as on another machine, where nobody here can change it."""
+    heads_to: HeadKeeper | None = None
+    """Somebody outside who is mailed the newest head once a day, and keeps it."""
     timestamp_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
     """A time-stamping authority (RFC 3161) that is asked once a day for its word on the newest head; needs the extra
     ``timestamps``."""
@@ -343,7 +354,9 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = Field(default=None, validate_default=True)
 
-    @field_validator("home", "keyring", "log_key", "timestamp_ca_file", "temporal_cli", "internal_due_dates")
+    @field_validator(
+        "home", "keyring", "log_key", "heads_file", "timestamp_ca_file", "temporal_cli", "internal_due_dates"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Stay where the process started, whatever directory it works in later."""

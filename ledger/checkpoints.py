@@ -40,6 +40,11 @@ class Head:
     note: str
     kept_at: datetime
 
+    @property
+    def line(self) -> str:
+        """It as the foot of a notice has it."""
+        return head_line(self.size, self.root)
+
 
 def head_line(size: int, root: str) -> str:
     """A head as the foot of a notice has it; ``root`` in hexadecimal."""
@@ -94,10 +99,11 @@ def _new_entries(session: Session, at_most: int) -> _New:
     before = session.exec(select(EvidenceEntry.hash).where(EvidenceEntry.number == size)).first() if size else GENESIS
     leaves: list[bytes] = []
     for entry in islice(stream(session, after=size), min(at_most, length - size)):
-        if flaw := flaw_of(entry, size + len(leaves) + 1, before or ""):
+        content = entry_bytes(fields_of(entry))
+        if flaw := flaw_of(entry, content, size + len(leaves) + 1, before or ""):
             raise _not_signed(flaw.number, flaw.reason)
         before = entry.hash
-        leaves.append(leaf_hash(entry_bytes(fields_of(entry))))
+        leaves.append(leaf_hash(content))
     if len(leaves) < min(at_most, length - size):
         raise _not_signed(size + len(leaves) + 1, "The entry is missing.")
     return _New(size, leaves)

@@ -444,7 +444,8 @@ class Batch(SQLModel, table=True):
     ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
     officer was last told that it is stuck. ``due_at`` is the due instant of a cohort that performs its duties; None
     where they were performed before, as by what a supplement adds to; ``internal_due_at`` is the first internal date of
-    those duties. ``last_safe_at`` is the last moment at which
+    those duties. ``ledger_head`` is the head of the ledger as it was planned, as it stands at the foot of its notices.
+    ``last_safe_at`` is the last moment at which
     notices that are due leave and are on time: up to then one person may keep them back, ``withheld_under`` that
     decision.
     """
@@ -475,6 +476,7 @@ class Batch(SQLModel, table=True):
     again_at: datetime | None = _instant_or_none()
     trouble: str | None = None
     trouble_since: datetime | None = _instant_or_none()
+    ledger_head: str | None = None
 
 
 class Notice(SQLModel, table=True):
