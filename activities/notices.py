@@ -43,7 +43,7 @@ from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 
-CHUNK = 50
+CHUNK = 200
 """How many notices are composed and reserved together; the next are while half of these are still being sent."""
 
 LONGEST_TRANSACTION = timedelta(minutes=2)
@@ -173,7 +173,7 @@ class NoticeActivities(NoticeContract):
 
     async def _hand_over(self, attempt: _Attempt, mail: OutgoingMessage) -> None:
         """Hand one message over and record what became of it; whatever happens to it keeps no other from going on."""
-        async with self._book.turns:
+        async with self._book.turn(mail.delivery_id):
             if attempt.stopped or self._book.paused:
                 return
             try:
