@@ -80,7 +80,8 @@ def _export(stage: _Stage, cases: Sequence[CaseView], folder: Path) -> bool:
     """Export the evidence of each case into a folder, check it, and say so; whether all of it holds."""
     resources, now = stage.engine.resources, utc_now()
     keys = create_log_key(resources.settings.log_key, "demo.example.org", now)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for each in (folder.parent, folder):
+        each.mkdir(parents=True, exist_ok=True, mode=0o700)
     stage.console.print("\nThe evidence of each case, as an auditor gets it:")
     verdicts = []
     for case in cases:
