@@ -33,7 +33,7 @@ from ledger.entries import JsonObject
 from ledger.log_keys import LogKeys, Signer
 from ledger.tree import inclusion_proof
 from ledger.verify import Watch, fields_of
-from ledger.verify_bundle import ERASING_KINDS, HASH, PINNING_KIND, STATEMENT, WIDTH, tile_path, tiles_of
+from ledger.verify_bundle import ERASING_KINDS, HASH, PINNING_KIND, STATEMENT, WIDTH, tile_count, tile_path, tiles_of
 from models.errors import Gone, InvalidInput, NotFound, Unavailable
 from models.identifiers import sha256_hex
 from models.phrases import instant_words
@@ -205,7 +205,7 @@ class _Writer:
         """The tiles as the head's tree has them; kept ones may have grown since."""
         tiles = Tiles(self.session, keep=False)
         places = tiles_of(self.head.size)
-        for level, number, width in self.watch(places, "tiles", sum(1 for _ in tiles_of(self.head.size))):
+        for level, number, width in self.watch(places, "tiles", tile_count(self.head.size)):
             content = tiles(level, number)[: width * HASH]
             self.add(f"log/tile/{tile_path(level, number, width)}", content, packed=False)
 

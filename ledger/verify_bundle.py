@@ -164,6 +164,14 @@ def tiles_of(size: int) -> Iterator[tuple[int, int, int]]:
         level, hashes = level + 1, full
 
 
+def tile_count(size: int) -> int:
+    """How many tiles a tree of this size has."""
+    count, hashes = 0, size
+    while hashes:
+        count, hashes = count + -(-hashes // WIDTH), hashes // WIDTH
+    return count
+
+
 # Signed notes: C2SP signed-note and tlog-checkpoint
 
 _ED25519 = b"\x01"
@@ -587,6 +595,9 @@ def check(
         _Check(Archive(path), verdict, trusted, heads, known_kinds, watch or _unwatched).run()
     except _Ended as end:
         verdict.state, verdict.step, verdict.record, verdict.reason = end.state, end.step, end.record, end.reason
+    except (TypeError, ValueError, LookupError, AttributeError) as error:  # whoever signs can sign what has no sense
+        verdict.state, verdict.step, verdict.record = NOT_INTACT, Step.ENTRIES, str(path)
+        verdict.reason = f"It holds something that has not the form of a bundle ({type(error).__name__})."
     return verdict
 
 
@@ -701,6 +712,8 @@ class _Check:
             predicate = statement["predicate"]
             size, root = predicate["log"]["size"], predicate["log"]["root"]
             made_at = datetime.fromisoformat(predicate["made_at"])
+            if made_at.tzinfo is None or not all(isinstance(one, str) for one in self.subjects):
+                raise ValueError
         except (ValueError, TypeError, KeyError):
             raise _not_intact(Step.STATEMENT, STATEMENT, "It is no in-toto statement about a bundle.") from None
         if not signer.is_valid(made_at):
@@ -733,7 +746,11 @@ class _Check:
     def check_tree(self) -> None:
         """Step 5: each full tile folds to its hash in the tile above, and the right edge gives the root."""
         size, named = self.head.size, set[str]()
-        tiles = sum(1 for _ in tiles_of(size))
+        tiles = tile_count(size)
+        if tiles > len(self.archive.infos):
+            raise _not_intact(
+                Step.TREE, "log/tile", f"A tree of {size:,} entries has {tiles:,} tiles: some are not there."
+            )
         above: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
         for level, number, width in self.watch(tiles_of(size), "tiles", tiles):
             named.add(f"log/tile/{tile_path(level, number, width)}")

@@ -18,7 +18,7 @@ from ledger.log_keys import LogKeys, load_log_keys
 from ledger.verify import Watch
 from mail.links import message_without_links
 from mail.verification import Line
-from models.errors import IntegrityError
+from models.errors import Refused
 from queries.evidence_report import report_pdf, tell
 from records.scope import require_case
 
@@ -79,6 +79,7 @@ def sign_all(database: Database, keys: LogKeys, clock: Callable[[], datetime], *
     """Sign heads until one covers every entry that is there; return the newest.
 
     Raises:
+        Refused: there is no entry.
         IntegrityError: the ledger is not what it was.
         ConfigurationError: there is no key to sign with.
     """
@@ -89,7 +90,7 @@ def sign_all(database: Database, keys: LogKeys, clock: Callable[[], datetime], *
             if newest and not unsigned_entries(session):
                 return newest
         if head is None:
-            raise IntegrityError("There is no entry, and so no head.", where="the ledger")
+            raise Refused("The ledger holds no entry yet, and so it has no head.")
 
 
 def _proof(head: Head, keys: LogKeys) -> tuple[Line, ...]:

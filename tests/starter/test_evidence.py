@@ -12,10 +12,12 @@ import stat
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from uuid import UUID
 
 import pytest
@@ -24,8 +26,8 @@ from sqlmodel import select
 from config.keyring import Keyring
 from config.settings import Settings
 from ledger import verify_bundle
-from ledger.bundle import Scope
-from ledger.checkpoints import head_line, newest_head
+from ledger.bundle import Scope, signed_statement
+from ledger.checkpoints import head_line, newest_head, signed_note
 from ledger.entries import EvidenceExported, stored_kinds
 from ledger.log_keys import create_log_key, rotate_log_key
 from ledger.verify_bundle import Step, Verdict, check, read_heads, read_vkeys, trusted_keys
@@ -420,6 +422,44 @@ def test_a_damaged_file(bundle: Path, evidence: Evidence, tmp_path: Path) -> Non
     content[at + 200] ^= 0xFF
     (tmp_path / "x.zip").write_bytes(bytes(content))
     fails(tmp_path / "x.zip", Step.FILES, "report.pdf", evidence)
+
+
+def test_whatever_byte_is_changed_nothing_else_passes_as_intact(
+    bundle: Path, evidence: Evidence, tmp_path: Path
+) -> None:
+    """Of a ZIP file some bytes mean nothing, as the times of its files; those may change, and no file's content."""
+    original, chance = bundle.read_bytes(), Random(14)
+    with zipfile.ZipFile(bundle) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    found = Counter[str]()
+    for number in range(60):
+        changed = bytearray(original)
+        changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+        path = tmp_path / f"{number}.zip"
+        path.write_bytes(changed)
+        verdict = check(path, trusted=evidence.keys.keys)
+        found[verdict.state] += 1
+        if verdict.state == "intact":
+            with zipfile.ZipFile(path) as archive:
+                assert {name: archive.read(name) for name in archive.namelist()} == files
+    assert found["not intact"] > 30
+
+
+def test_a_head_that_claims_more_entries_than_anybody_could_check(bundle: Path, tmp_path: Path) -> None:
+    """Somebody with a key of their own: it ends at once, and does not look for tiles without end."""
+    keys = create_log_key(tmp_path / "own.json", "provider.test", utc_now() - timedelta(minutes=1))
+    signers = keys.signers(utc_now())
+    note = signed_note(keys.origin, 10**18, bytes(32), signers)
+    statement = json.loads(base64.b64decode(json.loads(content(bundle, "statement.dsse.json"))["payload"]))
+    root = base64.b64encode(bytes(32)).decode()
+    statement["predicate"]["log"] = {"origin": keys.origin, "size": 10**18, "root": root}
+    forged = {
+        "vkey": keys.vkeys().encode(),
+        "log/checkpoint": note.encode(),
+        "statement.dsse.json": signed_statement(statement, signers),
+    }
+    verdict = check(rewritten(bundle, tmp_path / "x.zip", dict(forged)))
+    assert (verdict.state, verdict.step) == ("not intact", Step.TREE)
 
 
 @pytest.mark.parametrize("key", [b"", b"nonsense", b"name+00000000+AAAA"])
