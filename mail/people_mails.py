@@ -286,6 +286,15 @@ class BrokenSeals(PeopleFacts):
     more: NonNegativeInt = 0
 
 
+class LedgerHead(PeopleFacts):
+    """The newest head of the ledger, for whoever keeps it: ``head`` is it in a line."""
+
+    template = "people/ledger_head"
+    must_say = ("head",)
+
+    head: Text
+
+
 class Outage(PeopleFacts):
     """A part of the installation is out of order, or is again in order (``is_over``); ``says`` tells which, and why."""
 

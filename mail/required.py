@@ -46,6 +46,7 @@ def required_of_notice(facts: NoticeFacts) -> list[Required]:
         "particulars": facts.particulars,
         "reason": facts.reason,
         "acknowledge_url": facts.acknowledge_url,
+        "ledger_head": facts.ledger_head,
     }
     if facts.follows and facts.kind is not NoticeKind.NOTICE:
         required["follows.given_at"] = facts.follows.given_at

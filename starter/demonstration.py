@@ -33,6 +33,9 @@ DATA = DEMO_FILE.with_name("notice.yaml")
 MESSAGE_ID = "<11111111-1111-5111-8111-111111111111@provider.example.org>"
 """The message that a previewed notice follows."""
 
+HEAD = "provider.example.org/ledger 2012 q5bD0mVv0n6l3p2s9r8t7u6v5w4x3y2z1a0b9c8d7e6="
+"""The head of a ledger that there is not."""
+
 
 class _Date(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,7 +100,15 @@ def demonstrate(
 def demonstrated_notices(
     catalogue: Catalogue, sender: Sender, texts: DefaultTexts | None = None
 ) -> Iterator[NoticeFacts]:
-    """Each notice of the catalogue, and for each clause of a form a supplement and a dismissal, where it has any."""
+    """Each notice of the catalogue, and for each clause of a form a supplement and a dismissal, where it has any.
+
+    Each bears a head of the ledger.
+    """
+    for facts in _every_notice(catalogue, sender, texts):
+        yield facts.model_copy(update={"ledger_head": HEAD})
+
+
+def _every_notice(catalogue: Catalogue, sender: Sender, texts: DefaultTexts | None) -> Iterator[NoticeFacts]:
     for form in catalogue.forms:
         followed: set[str] = set()
         for state in catalogue.states(form):

@@ -208,5 +208,6 @@ NOTICE_SAYS = (
     "reason",
     "follows.given_at",
     "acknowledge_url",
+    "ledger_head",
 )
 """What every notice has to say, where it is known (``mail.required``)."""

@@ -113,6 +113,7 @@ class TestWhatIsRefused:
             ("holders/frame.j2", "{{ facts.link }}\n", "", 1, "It does not say link, which holders/asked has to."),
             ("holders/frame.j2", ", {{ facts.contact.email }}", "", 1, "It does not say contact, which holders/"),
             ("reply.txt.j2", "{{ facts.answer | wrap }}", "", 1, "It does not say answer, which reply has to."),
+            ("base.txt.j2", "{{ facts.ledger_head }}", "", 1, "It does not say ledger_head"),
             ("base.txt.j2", "{{ element.value | wrap(4) }}", "", 1, "It does not say elements "),
             ("base.html.j2", "{{ lines(element.value) }}", "", 1, "It does not say elements "),
             (
