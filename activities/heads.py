@@ -22,7 +22,7 @@ from ledger.checkpoints import Head, newest_head, sign_head, unsigned_entries
 from ledger.log_keys import load_log_keys
 from ledger.timestamps import ANSWER_TYPE, REQUEST_TYPE, Stamping, keep_stamp, to_be_stamped
 from mail.facts import Mailbox
-from mail.people_mails import LedgerHead
+from mail.people_mails import HeadToKeep
 from models.errors import IntegrityError, Unavailable
 
 ANSWER_SECONDS = 10
@@ -116,7 +116,7 @@ class HeadsActivities(HeadsContract):
         message = Message(
             key=f"ledger-head:{day}",
             about="ledger head",
-            facts=LedgerHead(head=head.line),
+            facts=HeadToKeep(head=head.line),
             page="/",
         )
         await telling.tell(message, [Recipient(HEAD_KEEPER, keeper)], now)

@@ -286,7 +286,7 @@ class BrokenSeals(PeopleFacts):
     more: NonNegativeInt = 0
 
 
-class LedgerHead(PeopleFacts):
+class HeadToKeep(PeopleFacts):
     """The newest head of the ledger, for whoever keeps it: ``head`` is it in a line."""
 
     template = "people/ledger_head"
