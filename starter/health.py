@@ -203,7 +203,7 @@ class HealthCheck:
         if figures.sweep is None:
             return Check(SWEEP, False, "The watchdog has not swept yet; it does so once a worker has started.")
         age = now - figures.sweep.ended_at
-        minutes = counted(int(age / timedelta(minutes=1)), "minute")
+        minutes = counted(int(age / timedelta(minutes=1)), "minute") if age >= timedelta(minutes=1) else "a moment"
         if age > self._late:
             says = (
                 f"The watchdog's last sweep ended {minutes} ago, so what is stuck or overdue is raised to nobody. "
@@ -226,7 +226,7 @@ def _mail(figures: Figures | None) -> Check:
         return Check(MAIL, False, f"Mail is paused, since many notices were refused alike: {waiting}.")
     if figures.mail_away_since:
         return Check(MAIL, False, f"The mail server takes no mail: {waiting}.")
-    return Check(MAIL, True, "The mail server took what it was last given.")
+    return Check(MAIL, True, "Nothing is known to keep mail from leaving.")
 
 
 def _clocks(figures: Figures | None, ahead: float | None, queues: dict[str, _Queue]) -> Check:
