@@ -316,7 +316,7 @@ class Settings(BaseSettings):
     keyring: _Named = Field(default_factory=lambda data: data["home"] / "keyring.json")
     log_key: _Named = Field(default_factory=lambda data: data["home"].parent / f"{data['home'].name}-log-key.json")
     """The key that signs the ledger's heads; kept apart from database and keyring, so that who has those has not it."""
-    checkpoint_minutes: int = Field(default=5, ge=1)
+    checkpoint_minutes: int = Field(default=5, ge=1, le=MOST_MINUTES)
     """How often a head of the ledger is signed, where there are new entries."""
     checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
     """After how many new entries a head is signed in any case."""
@@ -324,7 +324,7 @@ class Settings(BaseSettings):
     """Where each head is added to as well: a file elsewhere, as on another machine, where nobody here can change it."""
     heads_to: HeadKeeper | None = None
     """Somebody outside who is mailed the newest head once a day, and keeps it."""
-    timestamp_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    timestamp_url: Annotated[str, _shaped(r"https?://\S+", "it must be an address on http or https")] | None = None
     """A time-stamping authority (RFC 3161) that is asked once a day for its word on the newest head; needs the extra
     ``timestamps``."""
     timestamp_ca_file: _Named | None = Field(default=None, validate_default=True)

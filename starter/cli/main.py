@@ -20,7 +20,7 @@ COMMANDS = {
     "up": ("running", "Run everything on this machine until Ctrl-C."),
     "worker": ("running", "Run a worker alone."),
     "web": ("running", "Run the web alone."),
-    "status": ("status", "Say how each part of the engine is: database, Temporal, worker, watchdog, mail, clocks."),
+    "status": ("status", "Say how each part of the engine is: database, Temporal, worker, ledger, mail, clocks."),
     "sign-in": ("running", "Print a fresh one-time sign-in link."),
     "accounts": ("accounts", "Who may sign in: add people, change their roles, disable them."),
     "demo": ("running", "Play a case of each kind, in virtual time."),
