@@ -59,9 +59,11 @@ SENDGRID_PATH, MAILGUN_PATH, SES_PATH = (f"/api/mail-events/{name}" for name in 
 MAIL_EVENT_PATHS = frozenset({SENDGRID_PATH, MAILGUN_PATH, SES_PATH})
 """Where mail providers post their signed events."""
 
+HEALTH_PATH = "/health"
+
 OPEN_TO_ALL = MAIL_EVENT_PATHS | frozenset(
     {
-        "/health",
+        HEALTH_PATH,
         "/sign-in",
         "/sign-in/passkey",
         "/api/sign-in/passkey",

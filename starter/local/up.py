@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import NoReturn
 
-import uvicorn
 from rich.console import Console
 from rich.text import Text
 
@@ -43,13 +42,11 @@ from starter.local.temporal_server import (
 from starter.resources import Resources, connect, other_keyring, utc_now
 from starter.schedules import keep_upcoming, keep_watchdog
 from web.app import create_app
+from web.serving import STOP_SECONDS, listening, web_server
 from worker import build_worker, further_processes, process_count
 
 WEB_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, SMTP_PORT = 8700, 7233, 8233, 1025
 """Where the parts listen, unless something else does already."""
-
-STOP_SECONDS = 15
-"""How long one part may take to finish what it is doing."""
 
 Say = Callable[[str], None]
 End = asyncio.Future[None] | asyncio.Future[int]
@@ -196,7 +193,7 @@ def _sign_in_token(database: Database) -> str:
 
 async def _serve_web(settings: Settings, host: str, port: int, stopping: asyncio.Event) -> NoReturn:
     try:
-        listener = socket.create_server((host, port))
+        listener = listening(host, port)
     except OSError as error:
         raise Unavailable(
             f"The web cannot listen on {host}:{port}: {error.strerror}.", next_step="Choose another with --port."
@@ -285,26 +282,10 @@ async def _worker(resources: Resources) -> AsyncIterator[End]:
             await asyncio.wait([asyncio.create_task(worker.shutdown())], timeout=STOP_SECONDS)
 
 
-class _Web(uvicorn.Server):
-    """A web server that leaves the signals to this module."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
 @asynccontextmanager
 async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[End]:
     """Run the web on a socket that is bound already; in the end it answers what it was asked."""
-    config = uvicorn.Config(
-        create_app(resources),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
-    server = _Web(config)
+    server = web_server(create_app(resources), resources.settings)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield running
@@ -338,9 +319,9 @@ def _record(web_url: str, server: TemporalServer | None, mail_port: int | None) 
 def _listening(preferred: int) -> socket.socket:
     """A loopback socket that listens on the preferred port, or on a free one when that is taken."""
     try:
-        return socket.create_server((LOOPBACK, preferred))
+        return listening(LOOPBACK, preferred)
     except OSError:
-        return socket.create_server((LOOPBACK, 0))
+        return listening(LOOPBACK, 0)
 
 
 def _free_port(preferred: int) -> int:
