@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from fcntl import LOCK_EX, flock
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
+from uuid import UUID
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -28,6 +29,9 @@ KEYS_A_STATEMENT = 5_000
 
 _MIGRATION_LOCK = 0x6475656E
 """The PostgreSQL advisory lock that lets one process migrate at a time."""
+
+_NAMES, _NAME_LOCKS = 0x6E616D65, 64
+"""The PostgreSQL advisory locks that let one transaction at a time keep what has a certain name."""
 
 
 class Database:
@@ -96,6 +100,17 @@ class Database:
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+def one_at_a_time(session: Session, names: Iterable[UUID]) -> None:
+    """Wait until no other transaction that named any of these is under way, so that what it kept is seen.
+
+    SQLite's writers come one at a time anyway. On PostgreSQL a few dozen locks stand for all names: their number is
+    bounded, and transactions that take them in one order never wait for each other in a circle.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        for lock in sorted({name.int % _NAME_LOCKS for name in names}):
+            session.execute(select(func.pg_advisory_xact_lock(_NAMES, lock)))
 
 
 class _Turn:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import ErrorDetails
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -110,11 +111,8 @@ class Failures:
             error=type(error).__name__,
             frames="".join(traceback.format_tb(error.__traceback__)),
         )
-        said = DuenoticeError(
-            "Something failed here that should not have.",
-            next_step=f"Try again; if it stays, look for {reference} in the log of the web process.",
-        )
-        return self._say(request, said, HTTPStatus.INTERNAL_SERVER_ERROR, reference)
+        said = _said_of(error, reference)
+        return self._say(request, said, status_of(said), reference)
 
     def _say(
         self,
@@ -163,6 +161,26 @@ class Failures:
                 return self.answer(request, InvalidInput(f"{error.detail}."), error.status_code)
             case _:
                 raise error
+
+
+def _said_of(error: Exception, reference: str) -> DuenoticeError:
+    """What is said of an error that no check foresaw; the database's own checks come last, and nothing was kept."""
+    match error:
+        case IntegrityError():
+            return Refused(
+                "Somebody else did the same at the same moment, so this was not kept.",
+                next_step="Look whether it is done; if not, send it again.",
+            )
+        case DataError() | OverflowError() | UnicodeError():
+            return InvalidInput(
+                "Something of this cannot be kept: a number or a date is out of reach, or a text holds no characters.",
+                next_step=f"Correct it; if you do not find it, look for {reference} in the log of the web process.",
+            )
+        case _:
+            return DuenoticeError(
+                "Something failed here that should not have.",
+                next_step=f"Try again; if it stays, look for {reference} in the log of the web process.",
+            )
 
 
 def told_when(response: Response, error: DuenoticeError | None) -> Response:

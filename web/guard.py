@@ -5,7 +5,7 @@ Everything is closed unless it is listed as open, so a page added later is close
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from http import HTTPStatus
@@ -62,6 +62,12 @@ HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 
+HTTPS_ONLY = {"Strict-Transport-Security": "max-age=63072000"}
+"""Where the site is on https: for two years a browser that was here asks for it by https alone (RFC 6797).
+
+Other hosts below this name may be the organisation's own matter, so they are not included.
+"""
+
 
 def largest_body(path: str) -> int:
     """How many bytes a request to this address may have."""
@@ -95,6 +101,7 @@ class Guard:
         self._failures = failures
         self._limits = limits
         self._strangers = Strangers(limits)
+        self._headers = HEADERS | HTTPS_ONLY if sessions.secure else HEADERS
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,7 +113,7 @@ class Guard:
         request = Request(scope, body.receive)
         request.state.session = await self._session_of(request)
         note_who(scope, known=request.state.session is not None)
-        answer = _Answer(request, body, send)
+        answer = _Answer(request, body, send, self._headers)
         said = self._refusal(request)
         try:
             if said is None:
@@ -191,10 +198,11 @@ class Guard:
 class _Answer:
     """Puts the headers on what is sent, and writes one log line, which holds no token."""
 
-    def __init__(self, request: Request, body: Body, send: Send) -> None:
+    def __init__(self, request: Request, body: Body, send: Send, headers: Mapping[str, str]) -> None:
         self.status: int | None = None
         self._request = request
         self._body = body
+        self._headers = headers
         self._send = send
         self._began = perf_counter()
 
@@ -208,7 +216,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in self._headers.items():
                 headers.setdefault(name, value)
             static = self._request.url.path.startswith(STATIC_FOLDER)
             headers.setdefault("Cache-Control", "no-cache" if static else "no-store")

@@ -9,6 +9,7 @@ import typer
 
 from config.keyring import Keyring
 from config.settings import load_settings
+from starter.printable import say
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +29,7 @@ def create(
     """
     path = file or load_settings().keyring
     keyring = Keyring.create(path)
-    typer.echo(f"Key {keyring.sealing_key_id} is in {path}. Keep a copy: what it seals cannot be read without it.")
+    say(f"Key {keyring.sealing_key_id} is in {path}. Keep a copy: what it seals cannot be read without it.")
 
 
 def rotate(
@@ -37,4 +38,4 @@ def rotate(
     """Add a newer key, which seals from now on; the older ones go on opening what they sealed."""
     path = file or load_settings().keyring
     keyring = Keyring.rotate(path)
-    typer.echo(f"Key {keyring.sealing_key_id} seals from now on; {len(keyring.key_ids) - 1} older ones still open.")
+    say(f"Key {keyring.sealing_key_id} seals from now on; {len(keyring.key_ids) - 1} older ones still open.")

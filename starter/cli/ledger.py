@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ledger.verify import Flaw, Step, Verification, verify_all
 from models.errors import IntegrityError
 from models.phrases import instant_words
 from starter.cli.console import open_installation
+from starter.printable import say
+from starter.terminal import Terminal
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +41,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json", help="Print what was 
     """
     _, database = open_installation()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     with (
         database.reading() as session,
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
@@ -51,11 +52,11 @@ def verify(as_json: Annotated[bool, typer.Option("--json", help="Print what was 
 
         found = verify_all(session, watch)
     if as_json:
-        typer.echo(json.dumps({"sound": found.sound} | TypeAdapter(Verification).dump_python(found, mode="json")))
+        say(json.dumps({"sound": found.sound} | TypeAdapter(Verification).dump_python(found, mode="json")))
         raise typer.Exit(0 if found.sound else IntegrityError.exit_code)
     if found.flaw:
         raise _error(found.flaw)
-    typer.echo(what_holds(found))
+    say(what_holds(found))
 
 
 def what_holds(found: Verification) -> str:

@@ -15,6 +15,7 @@ import typer
 
 from cases.kinds import KINDS
 from models.errors import DuenoticeError, InvalidFields
+from starter.printable import say
 
 COMMANDS = {
     "up": ("running", "Run everything on this machine until Ctrl-C."),
@@ -77,7 +78,7 @@ def application(command: str | None) -> typer.Typer:
 
 def _say_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"duenotice {version('duenotice')}")
+        say(f"duenotice {version('duenotice')}")
         raise typer.Exit
 
 
@@ -112,17 +113,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
         outcome = application(next(iter(given), None))(args=arguments, standalone_mode=False)
     except InvalidFields as error:
         for problem in error.problems:
-            typer.echo(str(problem), err=True)
+            say(str(problem), err=True)
         return error.exit_code
     except DuenoticeError as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         return error.exit_code
     except typer.Exit as error:
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except typer.TyperException as error:
-        typer.echo(f"{error.format_message()} `duenotice --help` lists what there is.", err=True)
+        say(f"{error.format_message()} `duenotice --help` lists what there is.", err=True)
         return error.exit_code
     except Exception:
         return _unforeseen()
@@ -133,7 +134,7 @@ def _unforeseen() -> int:
     """Keep the traceback of a fault in a file that only this user can read, and say where it is."""
     with tempfile.NamedTemporaryFile("w", prefix="duenotice-", suffix=".log", delete=False, encoding="utf-8") as log:
         traceback.print_exc(file=log)
-    typer.echo(
+    say(
         f"Something went wrong that nobody foresaw; nothing was changed by halves. {log.name} says what: "
         "look through it for personal data before you send it to anyone.",
         err=True,

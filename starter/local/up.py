@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import NoReturn
 
-from rich.console import Console
 from rich.text import Text
 
 from config.database import Database, sealing_key
@@ -41,6 +40,7 @@ from starter.local.temporal_server import (
 )
 from starter.resources import Resources, connect, other_keyring, utc_now
 from starter.schedules import keep_upcoming, keep_watchdog
+from starter.terminal import Terminal
 from web.app import create_app
 from web.serving import STOP_SECONDS, listening, web_server
 from worker import build_worker, further_processes, process_count
@@ -62,7 +62,7 @@ def run_local(settings: Settings) -> int:
         Refused: it runs here already.
         DuenoticeError: a part does not start, or has ended by itself; the others have been stopped.
     """
-    progress = _Progress(Console(highlight=False))
+    progress = _Progress(Terminal())
     with claim(settings.home), (settings.home / "duenotice.log").open("a", encoding="utf-8") as log:
         configure_logging(settings, log)
         asyncio.run(_until_signal(lambda stopping: _serve(settings, progress, stopping)))
@@ -105,7 +105,7 @@ async def _until_signal(serve: Callable[[asyncio.Event], Coroutine[object, objec
 class _Progress:
     """What the terminal shows: a moving line while a part starts, and lasting ones when it has."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self._console = console
 
     @contextmanager
