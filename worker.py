@@ -32,6 +32,7 @@ from activities.watchdog import WatchdogActivities
 from cases.kind import Kind
 from cases.kinds import KINDS
 from config.logging import configure_logging, get_logger
+from config.private_files import keep_files_private
 from config.settings import Settings, load_settings
 from mail.alerts import Alerts
 from models.errors import Unavailable
@@ -263,4 +264,5 @@ def _work(settings: Settings, address: str | None, log: Path | None, until_close
 
 
 if __name__ == "__main__":
+    keep_files_private()
     asyncio.run(run())

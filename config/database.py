@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
+from config.private_files import private_file, take_from_others
 from models.columns import Sealer, bind_sealer
 from models.errors import ConfigurationError, DuenoticeError, Unavailable
 
@@ -53,7 +54,7 @@ class Database:
             target, hide_parameters=True, pool_pre_ping=target.get_backend_name() != "sqlite"
         )
         if self.engine.dialect.name == "sqlite":
-            Path(str(target.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _have_private(Path(str(target.database)))
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
             self._reader = self.engine
@@ -113,6 +114,21 @@ def one_at_a_time(session: Session, names: Iterable[UUID]) -> None:
             session.execute(select(func.pg_advisory_xact_lock(_NAMES, lock)))
 
 
+def _have_private(file: Path) -> None:
+    """Have a database's file, which SQLite takes the modes of those beside it from, be its owner's alone."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        private_file(file)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The database {file} cannot be used: {error.strerror}.",
+            where="database_url",
+            next_step="Name a file that this user may read and write.",
+        ) from None
+    for beside in ("-wal", "-shm", ".turn"):
+        take_from_others(Path(f"{file}{beside}"))
+
+
 class _Turn:
     """Lets one writer at a time at a SQLite file: threads and processes that queue up here follow each other at once.
 
@@ -129,6 +145,7 @@ class _Turn:
         """Wait for the turn."""
         with ExitStack() as turn:
             turn.enter_context(self._threads)
+            private_file(self._file)
             flock(turn.enter_context(self._file.open("a")), LOCK_EX)
             self._held = turn.pop_all()
 

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from cases.kinds import KINDS
+from config.private_files import keep_files_private
 from models.errors import DuenoticeError, InvalidFields
 from starter.printable import say
 
@@ -97,9 +98,11 @@ def _general(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit code.
 
-    A refusal is one sentence on standard error, never a traceback. The process ends without running finalizers,
-    since threads of the Temporal client can abort an interpreter that is being taken down.
+    A refusal is one sentence on standard error, never a traceback. Every file that is made is its user's alone. The
+    process ends without running finalizers, since threads of the Temporal client can abort an interpreter that is
+    being taken down.
     """
+    keep_files_private()
     code = run(arguments)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -59,11 +59,14 @@ def run_local(settings: Settings) -> int:
     """Run everything until Ctrl-C or SIGTERM; return the exit code, which is then 0.
 
     Raises:
+        ConfigurationError: the home folder is no folder for an installation alone.
         Refused: it runs here already.
         DuenoticeError: a part does not start, or has ended by itself; the others have been stopped.
     """
     progress = _Progress(Terminal())
-    with claim(settings.home), (settings.home / "duenotice.log").open("a", encoding="utf-8") as log:
+    with claim(settings.home) as mended, (settings.home / "duenotice.log").open("a", encoding="utf-8") as log:
+        if mended:
+            progress.line(f"Other users could read {settings.home}; from now on only you can.")
         configure_logging(settings, log)
         asyncio.run(_until_signal(lambda stopping: _serve(settings, progress, stopping)))
     progress.line("Stopped. Cases and their clocks are kept, and go on at the next start.")
