@@ -9,7 +9,7 @@ from fcntl import LOCK_EX, flock
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from uuid import UUID
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from config.private_files import private_file, take_from_others
-from models.columns import Sealer, bind_sealer
+from models.columns import Sealer, bind_sealer, place_sealed_values
 from models.errors import ConfigurationError, DuenoticeError, Unavailable
 
 _BUSY_MILLISECONDS = 30_000
@@ -53,6 +53,7 @@ class Database:
         self.engine: Engine = create_engine(
             target, hide_parameters=True, pool_pre_ping=target.get_backend_name() != "sqlite"
         )
+        place_sealed_values(self.engine)
         if self.engine.dialect.name == "sqlite":
             _have_private(Path(str(target.database)))
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -86,6 +87,20 @@ class Database:
         with _explained(), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
+    def clock_ahead(self) -> float | None:
+        """How far this machine's clock is ahead of the database server's, in seconds; None where both are one.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        with _explained(), self._reader.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.execute(text("SELECT 1"))
+                return None
+            asked = time()
+            there: float = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())::float8")).scalar_one()
+            return (asked + time()) / 2 - there
+
     def migrate(self) -> None:
         """Bring the tables to the version that this code needs, all of it or nothing; safe to call at every start.
 
@@ -116,14 +131,14 @@ def one_at_a_time(session: Session, names: Iterable[UUID]) -> None:
 
 def _have_private(file: Path) -> None:
     """Have a database's file, which SQLite takes the modes of those beside it from, be its owner's alone."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         private_file(file)
     except OSError as error:
         raise ConfigurationError(
-            f"The database {file} cannot be used: {error.strerror}.",
+            f"The database's file cannot be made or used: {error.strerror}.",
             where="database_url",
-            next_step="Name a file that this user may read and write.",
+            next_step="Name another in DUENOTICE_HOME or DUENOTICE_DATABASE_URL.",
         ) from None
     for beside in ("-wal", "-shm", ".turn"):
         take_from_others(Path(f"{file}{beside}"))
@@ -211,7 +226,7 @@ def _parse(url: str) -> URL:
     advice = "Use sqlite:///path/to/file or postgresql://user:password@host/name."
     try:
         target = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigurationError("The database URL cannot be read.", where="database_url", next_step=advice) from None
     match target.get_backend_name():
         case "sqlite" if target.database not in (None, "", ":memory:"):

@@ -350,6 +350,8 @@ It is no generated column: SQLite reads no such one from an index alone.
 INTERNAL = text("status = 'running' AND internal_due_at IS NOT NULL")
 """What a duty is that has an internal date to be met; in these words, the index on it is used."""
 
+REOPENED = text("status = 'running' AND reopened_at IS NOT NULL")
+"""What a duty is that is owed again; in these words, the index on it is used."""
 
 NEEDED = text("status = 'running' AND needed_count > 0")
 WAITS_FOR_PEOPLE = text("duty.status = 'running' AND duty.needed_count > 0")
@@ -375,7 +377,6 @@ class Duty(SQLModel, table=True):
         CheckConstraint(TARGET, "duty_target"),
         Index("duty_case_status", "case_id", "status", "due_at", "target_at"),
         Index("duty_status_due", "status", "due_at", "case_id"),
-        Index("duty_needed", "due_at", "case_id", sqlite_where=NEEDED, postgresql_where=NEEDED),
         *(
             Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)
             for name, columns in (
@@ -383,7 +384,16 @@ class Duty(SQLModel, table=True):
                 ("duty_open_case_due", ("case_id", "target_at", "status", "due_at")),
             )
         ),
-        Index("duty_internal", "internal_due_at", "case_id", sqlite_where=INTERNAL, postgresql_where=INTERNAL),
+        # They begin with the status, though all of one index have the same: else SQLite, which cannot know how few they
+        # hold, reads every running duty instead.
+        *(
+            Index(name, "status", *columns, sqlite_where=of, postgresql_where=of)
+            for name, of, columns in (
+                ("duty_internal", INTERNAL, ("internal_due_at", "due_at", "case_id")),
+                ("duty_needed", NEEDED, ("case_id", "due_at")),
+                ("duty_reopened", REOPENED, ("case_id", "due_at", "reopened_at")),
+            )
+        ),
     )
 
     id: UUID = Field(primary_key=True)
@@ -570,6 +580,20 @@ class MailState(SQLModel, table=True):
     refused_code: int | None = None
     refused_status: str | None = None
     refusals: int = 0
+
+
+class LastSweep(SQLModel, table=True):
+    """The watchdog's last sweep that came to its end, in one row.
+
+    ``clock_ahead`` is how far the worker's clock was ahead of the Temporal server's, in seconds.
+    """
+
+    __tablename__ = "last_sweep"
+
+    id: int = Field(primary_key=True)
+    began_at: datetime = _instant()
+    ended_at: datetime = _instant()
+    clock_ahead: float
 
 
 class DeliveryReport(SQLModel, table=True):

@@ -23,12 +23,12 @@ from config.settings import Limits
 from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
-from models.errors import InvalidInput, NotAllowed
+from models.errors import InvalidInput, NotAllowed, Unavailable
 from web.bodies import Body, too_large
 from web.connections import note_who
 from web.failures import Failures, is_api, path_for_log
 from web.quotas import TooManyTries
-from web.rights import HEALTH_PATH, LOOKING, MAIL_EVENT_PATHS, OPEN_TO_ALL
+from web.rights import HEALTH_PATHS, LOOKING, MAIL_EVENT_PATHS, OPEN_TO_ALL
 from web.sessions import Session, Sessions
 from web.strangers import Busy, Strangers
 
@@ -111,10 +111,15 @@ class Guard:
             return
         body = Body(receive, limit=largest_body(scope["path"]), seconds=self._limits.body_seconds)
         request = Request(scope, body.receive)
-        request.state.session = await self._session_of(request)
-        note_who(scope, known=request.state.session is not None)
+        request.state.session = said = None
         answer = _Answer(request, body, send, self._headers)
-        said = self._refusal(request)
+        try:
+            request.state.session = await self._session_of(request)
+            note_who(scope, known=request.state.session is not None)
+            said = self._refusal(request)
+        except Unavailable as away:
+            # Whoever asks how the engine is, is told while the database is away as well.
+            said = None if request.url.path in HEALTH_PATHS else self._failures.answer(request, away)
         try:
             if said is None:
                 async with self._turn_of(request, body):
@@ -143,7 +148,7 @@ class Guard:
             Busy: its turn did not come in time.
         """
         path = request.url.path
-        if request.state.session is not None or path.startswith(STATIC_FOLDER) or path == HEALTH_PATH:
+        if request.state.session is not None or path.startswith(STATIC_FOLDER) or path in HEALTH_PATHS:
             yield
             return
         if largest_body(path) <= MAX_EVENTS_BYTES:
@@ -174,6 +179,11 @@ class Guard:
             elsewhere = NotAllowed("Another site sent this, so nothing was done.", next_step="Use this site's pages.")
             return self._failures.answer(request, elsewhere)
         path = request.url.path
+        if {"transfer-encoding", "content-length"} <= set(request.headers.keys()):
+            twofold = InvalidInput("It says in two ways where it ends.", next_step="Name a length, or send chunks.")
+            refused = self._failures.answer(request, twofold, HTTPStatus.BAD_REQUEST)
+            refused.headers["Connection"] = "close"  # what follows may be what somebody smuggles in (RFC 9112, 6.1)
+            return refused
         if _says_larger(request, limit := largest_body(path)):
             return self._failures.answer(request, too_large(limit), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         if request.state.session is None and path not in OPEN_TO_ALL and not path.startswith(OPEN_FOLDERS):

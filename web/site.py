@@ -23,6 +23,7 @@ from records.answers import AnswerBox
 from records.outbox import NoticeWriter
 from starter.bounces import BounceIntake
 from starter.case_service import CaseService
+from starter.health import HealthCheck
 from starter.many_openings import ManyOpenings
 from starter.resources import Resources
 from starter.writing import notice_writer
@@ -64,6 +65,7 @@ class Site:
     party: RelyingParty | None
     openid: OpenIdProvider | None
     bounces: BounceIntake
+    health: HealthCheck
     sign_ins: Quota = field(default_factory=_tries)
     refused_links: Quota = field(default_factory=_tries)
     refused_files: Quota = field(default_factory=_tries)

@@ -15,14 +15,14 @@ from mail.holder_links import HOLDER_FOLDER, VENDOR_FOLDER
 from mail.links import LINK_FOLDER
 from models.errors import Unavailable
 from web.quotas import HOUR, MINUTE, Quota, TooManyTries, network_of
-from web.rights import HEALTH_PATH, LOOKING, MAIL_EVENT_PATHS
+from web.rights import HEALTH_PATHS, LOOKING, MAIL_EVENT_PATHS
 
 _log = get_logger("web.strangers")
 
 LINK_FOLDERS = (LINK_FOLDER, VENDOR_FOLDER, HOLDER_FOLDER, HANDED_FOLDER)
 """Where links lead; that of vendors is in that of holders of data, so it stands before it."""
 
-UNCOUNTED = MAIL_EVENT_PATHS | {HEALTH_PATH}
+UNCOUNTED = MAIL_EVENT_PATHS | HEALTH_PATHS
 """What few addresses ask often by right: mail providers are counted where their signature is wrong."""
 
 PATIENCE_SECONDS = 30.0

@@ -96,6 +96,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "last_sweep",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("clock_ahead", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "ledger_head",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("length", sa.Integer(), nullable=False),
@@ -936,7 +944,7 @@ def upgrade() -> None:
     op.create_index(
         "duty_internal",
         "duty",
-        ["internal_due_at", "case_id"],
+        ["status", "internal_due_at", "due_at", "case_id"],
         unique=False,
         sqlite_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
         postgresql_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
@@ -944,7 +952,7 @@ def upgrade() -> None:
     op.create_index(
         "duty_needed",
         "duty",
-        ["due_at", "case_id"],
+        ["status", "case_id", "due_at"],
         unique=False,
         sqlite_where=sa.text("status = 'running' AND needed_count > 0"),
         postgresql_where=sa.text("status = 'running' AND needed_count > 0"),
@@ -972,6 +980,14 @@ def upgrade() -> None:
         postgresql_where=sa.text(
             "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
+    )
+    op.create_index(
+        "duty_reopened",
+        "duty",
+        ["status", "case_id", "due_at", "reopened_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'running' AND reopened_at IS NOT NULL"),
+        postgresql_where=sa.text("status = 'running' AND reopened_at IS NOT NULL"),
     )
     op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
     op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)

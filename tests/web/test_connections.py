@@ -107,7 +107,7 @@ async def ended(reader: asyncio.StreamReader) -> bytes:
     [
         (b"", b""),
         (b"GET /sign-in HTTP/1.1\r\nHost: 127.0", b"HTTP/1.1 408 "),
-        (b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /hea", b"HTTP/1.1 200 "),
+        (b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /liv", b"HTTP/1.1 200 "),
     ],
     ids=["nothing", "half a header", "half a second header"],
 )
@@ -117,8 +117,8 @@ async def test_a_header_has_to_come(served: Served, sends: bytes, hears: bytes) 
 
 
 async def test_an_idle_connection_is_not_kept(served: Served) -> None:
-    async with served.connection(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n") as (reader, _):
-        assert (await ended(reader)).endswith(b"\r\n\r\nok")
+    async with served.connection(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n") as (reader, _):
+        assert (await ended(reader)).endswith(b"\r\n\r\nok\n")
 
 
 async def test_a_body_has_to_come_and_its_time_out_is_a_sentence(served: Served) -> None:
@@ -128,18 +128,27 @@ async def test_a_body_has_to_come_and_its_time_out_is_a_sentence(served: Served)
     assert b"What you sent took too long to arrive, so nothing was done." in said
 
 
-@pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n", b"Content-Length: 5\r\n"])
-async def test_what_counts_is_the_bytes_that_come_whatever_length_the_header_names(
-    served: Served, length: bytes
-) -> None:
-    """The fault that was seen: a length of 0 beside chunks let 299 MiB in, without an account."""
-    async with served.connection(HEAD + length + b"Transfer-Encoding: chunked\r\n\r\n") as (reader, writer):
+async def test_what_counts_is_the_bytes_that_come(served: Served) -> None:
+    async with served.connection(HEAD + b"Transfer-Encoding: chunked\r\n\r\n") as (reader, writer):
         for _ in range(MAX_ANSWER_BYTES // 2**14 + 2):
             writer.write(b"4000\r\n" + b"x" * 2**14 + b"\r\n")
         said = await asyncio.wait_for(reader.readuntil(b"</html>"), LATER)
         assert said.startswith(b"HTTP/1.1 413 ")
         assert b"This is larger than 64 KiB." in said
         assert await ended(reader) == b"", "what follows is not waited for without end"
+
+
+@pytest.mark.parametrize("length", [b"0", b"5", b"100"])
+async def test_what_names_a_length_beside_chunks_is_refused_and_its_connection_ends(
+    served: Served, length: bytes
+) -> None:
+    """The fault that was seen: a length of 0 beside chunks let 299 MiB in, without an account."""
+    both = b"Content-Length: " + length + b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    async with served.connection(HEAD + both + b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n") as (reader, _):
+        said = await ended(reader)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"It says in two ways where it ends." in said
+    assert said.count(b"HTTP/1.1 ") == 1, "what follows is no request of its own"
 
 
 async def test_a_small_body_in_chunks_is_taken(served: Served) -> None:
@@ -216,7 +225,8 @@ async def test_one_address_holds_no_more_than_its_share(served: Served) -> None:
         assert not other.at_eof(), "those of others stay"
 
 
-async def test_a_flood_is_one_line_a_minute(served: Served) -> None:
+async def test_a_flood_is_one_line_a_minute(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "disabled", False)  # as import-linter leaves it
     log = io.StringIO()
     before = logging.getLogger().handlers[:]
     configure_logging(served.installation.resources.settings, log)

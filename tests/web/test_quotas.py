@@ -95,7 +95,7 @@ class TestOneAddress:
         refused = answers[-1]
         assert 0 < int(refused.headers["retry-after"]) <= MINUTE
         assert "Too many tries came from your address. Try again in" in refused.text
-        assert (await visitor.get("/health")).status_code == 200, "what looks whether the site runs is not counted"
+        assert (await visitor.get("/livez")).status_code == 200, "what looks whether the site runs is not counted"
         assert (await visitor.get("/static/duenotice.css")).status_code == 200, "nor what makes that page readable"
 
     async def test_who_is_signed_in_is_not(self, strict: Installation) -> None:
