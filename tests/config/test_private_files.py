@@ -113,7 +113,7 @@ def test_a_database_and_what_lies_beside_it_are_private_in_a_shared_folder(tmp_p
 
 def test_a_database_file_that_cannot_be_had_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "kept.sqlite3").mkdir()
-    with pytest.raises(ConfigurationError, match=r"^database_url: The database .*kept\.sqlite3 cannot be used"):
+    with pytest.raises(ConfigurationError, match=r"^database_url: The database's file cannot be made or used: Is a"):
         Database(f"sqlite:///{tmp_path}/kept.sqlite3", Keyring.create(tmp_path / "keyring.json")).migrate()
 
 

@@ -61,7 +61,7 @@ def test_a_key_of_the_same_name_with_another_secret_is_refused(
     other = Keyring.create(tmp_path / "other.json")
     renamed = (tmp_path / "other.json").read_text().replace(other.sealing_key_id, keyring.sealing_key_id)
     (tmp_path / "other.json").write_text(renamed)
-    with pytest.raises(IntegrityError, match="do not open"):
+    with pytest.raises(IntegrityError, match="does not open"):
         start(settings, Keyring.load(tmp_path / "other.json"))
 
 
