@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -62,6 +63,14 @@ def _zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError("it must name a time zone, such as America/New_York")
     return name
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError("it must list addresses or networks, such as 10.0.0.5 or 10.0.0.0/24") from None
+    return text
 
 
 def _origin(text: str) -> str:
@@ -231,6 +240,40 @@ class Bounces(_Part):
         return self
 
 
+class Limits(_Part):
+    """What strangers, on whose connection nobody is signed in, may take of the web.
+
+    ``strangers`` of the ``connections`` are theirs at most, and ``address_connections`` of one address, unless it is a
+    proxy's. For one more, the one that has been open for longest makes room; one on which a request is being answered
+    stays.
+    """
+
+    connections: int = Field(default=512, ge=32, le=10_000)
+    """How many connections are open at the same time, at most."""
+    strangers: int = Field(default=256, ge=16, le=9_000)
+    """How many of them are strangers'; the others are left for people who are signed in."""
+    address_connections: int = Field(default=64, ge=4)
+    """How many of those are one address's."""
+    requests_at_once: int = Field(default=24, ge=1, le=200)
+    """How many requests of strangers are worked on at the same time; others wait for their turn."""
+    header_seconds: int = Field(default=10, ge=1, le=300)
+    """How long a request's line and headers may take."""
+    idle_seconds: int = Field(default=15, ge=1, le=600)
+    """How long a connection is kept without a request."""
+    body_seconds: int = Field(default=20, ge=1, le=600)
+    """How long a request's body may take, besides a second for each 16 KiB."""
+    requests_per_minute: int = Field(default=600, ge=10)
+    """How many requests of strangers one address may send in a minute."""
+    link_answers_per_hour: int = Field(default=120, ge=5)
+    """How many forms or answers may be sent by one link in an hour."""
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Limits:
+        if self.strangers >= self.connections:
+            raise ValueError("strangers must be fewer than connections, so that there is room for who is signed in")
+        return self
+
+
 class DkimKey(_Part):
     """A key that mail is signed with (DKIM), where the mail server does not sign by itself.
 
@@ -316,7 +359,7 @@ class Settings(BaseSettings):
     keyring: _Named = Field(default_factory=lambda data: data["home"] / "keyring.json")
     log_key: _Named = Field(default_factory=lambda data: data["home"].parent / f"{data['home'].name}-log-key.json")
     """The key that signs the ledger's heads; kept apart from database and keyring, so that who has those has not it."""
-    checkpoint_minutes: int = Field(default=5, ge=1)
+    checkpoint_minutes: int = Field(default=5, ge=1, le=MOST_MINUTES)
     """How often a head of the ledger is signed, where there are new entries."""
     checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
     """After how many new entries a head is signed in any case."""
@@ -324,7 +367,7 @@ class Settings(BaseSettings):
     """Where each head is added to as well: a file elsewhere, as on another machine, where nobody here can change it."""
     heads_to: HeadKeeper | None = None
     """Somebody outside who is mailed the newest head once a day, and keeps it."""
-    timestamp_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    timestamp_url: Annotated[str, _shaped(r"https?://\S+", "it must be an address on http or https")] | None = None
     """A time-stamping authority (RFC 3161) that is asked once a day for its word on the newest head; needs the extra
     ``timestamps``."""
     timestamp_ca_file: _Named | None = Field(default=None, validate_default=True)
@@ -333,6 +376,10 @@ class Settings(BaseSettings):
     """What links in notices begin with."""
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
     """In which people read and give times who have chosen no other; without one, times are shown in UTC."""
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Addresses and networks of the proxies before the web, as ``["10.0.0.5", "fd00::/64"]``: whose word on where a
+    request comes from (``X-Forwarded-For``) is taken. Nobody else's is."""
+    limits: Limits = Limits()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     private_network_reason: str | None = Field(default=None, min_length=10)
     """Why production may reach Temporal and PostgreSQL without TLS: why nobody else is on their network."""

@@ -143,6 +143,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         hosts=[address.hostname] if address.hostname else [],
         sessions=sessions,
         failures=failures,
+        limits=settings.limits,
         clock=clock,
     )
     return app

@@ -15,6 +15,7 @@ from models.errors import IntegrityError, InvalidInput
 from models.phrases import counted, instant_words
 from starter.cli.console import open_installation
 from starter.cli.progress import counting
+from starter.printable import say
 
 
 def register(app: typer.Typer) -> None:
@@ -48,11 +49,11 @@ def verify(
     with database.reading() as session, counting() as watch:
         found = verify_all(session, watch, kept_heads=kept)
     if as_json:
-        typer.echo(json.dumps({"sound": found.sound} | TypeAdapter(Verification).dump_python(found, mode="json")))
+        say(json.dumps({"sound": found.sound} | TypeAdapter(Verification).dump_python(found, mode="json")))
         raise typer.Exit(0 if found.sound else IntegrityError.exit_code)
     if found.flaw:
         raise _error(found.flaw)
-    typer.echo(what_holds(found))
+    say(what_holds(found))
 
 
 def what_holds(found: Verification) -> str:
