@@ -42,6 +42,7 @@ from models.identifiers import TASK_QUEUE
 from records.occurrences import Opening
 from starter.bounce_ways import taking_bounces
 from starter.bounces import BounceIntake
+from starter.metrics import sdk_runtime
 from starter.resources import Resources, connect
 from starter.schedules import keep_schedules
 from starter.start import end_rules, intake_namer, notice_policy, start_case
@@ -202,7 +203,7 @@ async def run() -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    resources = await connect(settings)
+    resources = await connect(settings, runtime=sdk_runtime(settings))
     await keep_schedules(resources.client, settings)
     others = further_processes(settings, process_count(settings) - 1)
     async with others as lost, build_worker(resources), taking_bounces(BounceIntake(resources), settings):
@@ -246,9 +247,9 @@ async def further_processes(
             lost.set_result(None)
 
     try:
-        for _ in range(count):
+        for number in range(1, count + 1):
             theirs, ours = spawn.Pipe(duplex=False)
-            process = spawn.Process(target=_work, args=(settings, address, log, theirs))
+            process = spawn.Process(target=_work, args=(settings, number, address, log, theirs))
             process.start()
             theirs.close()
             processes.append((process, ours))
@@ -263,14 +264,14 @@ async def further_processes(
             await asyncio.to_thread(process.join)
 
 
-def _work(settings: Settings, address: str | None, log: Path | None, until_closed: Connection) -> None:
-    """One further process: it ends when the other end of the pipe is closed, also by the death of who holds it."""
+def _work(settings: Settings, number: int, address: str | None, log: Path | None, until_closed: Connection) -> None:
+    """A further process: it ends when the other end of the pipe is closed, also by the death of who holds it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the first process, which stops this one
 
     async def work() -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_reader(until_closed.fileno(), stop.set)
-        resources = await connect(settings, address=address)
+        resources = await connect(settings, address=address, runtime=sdk_runtime(settings, number))
         async with build_worker(resources):
             await stop.wait()
         resources.database.close()
