@@ -317,7 +317,7 @@ class Settings(BaseSettings):
     keyring: _Named = Field(default_factory=lambda data: data["home"] / "keyring.json")
     log_key: _Named = Field(default_factory=lambda data: data["home"].parent / f"{data['home'].name}-log-key.json")
     """The key that signs the ledger's heads; kept apart from database and keyring, so that who has those has not it."""
-    checkpoint_minutes: int = Field(default=5, ge=1)
+    checkpoint_minutes: int = Field(default=5, ge=1, le=60)
     """How often a head of the ledger is signed, where there are new entries."""
     checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
     """After how many new entries a head is signed in any case."""

@@ -25,8 +25,9 @@ from models.phrases import counted
 from queries.figures import Figures, read_figures
 from starter.resources import Resources
 
-DATABASE, TEMPORAL, WORKER, SWEEP, MAIL, CLOCK = "database", "temporal", "worker", "sweep", "mail", "clock"
-NAMES = (DATABASE, TEMPORAL, WORKER, SWEEP, MAIL, CLOCK)
+DATABASE, TEMPORAL, WORKER, SWEEP, LEDGER = "database", "temporal", "worker", "sweep", "ledger"
+MAIL, CLOCK = "mail", "clock"
+NAMES = (DATABASE, TEMPORAL, WORKER, SWEEP, LEDGER, MAIL, CLOCK)
 """The parts, in the order in which they are looked at; each is the cause of what is amiss with later ones."""
 
 PATIENCE = 5.0
@@ -37,6 +38,9 @@ KEPT = 5.0
 
 POLLED_WITHIN = timedelta(minutes=3)
 """A worker asks for work at least this often: Temporal lets it wait for one minute, and it tries again at once."""
+
+SIGNED_WITHIN = timedelta(hours=2)
+"""A head of the ledger is signed every hour at least (``DUENOTICE_CHECKPOINT_MINUTES``), where anything is new."""
 
 CLOCK_TOLERANCE = 10.0
 """By how many seconds clocks may differ: due instants are counted by the server's, and shown by this machine's."""
@@ -140,6 +144,7 @@ class HealthCheck:
             Check(TEMPORAL, True, "It answers.") if queues else Check(TEMPORAL, False, str(temporal)),
             self._worker(queues),
             self._sweep(figures, now),
+            _ledger(figures, now),
             _mail(figures),
             _clocks(figures, ahead, queues),
         )
@@ -216,6 +221,20 @@ class HealthCheck:
 def health_check(resources: Resources, clock: Callable[[], datetime] | None = None) -> HealthCheck:
     """What looks at the parts of a running installation."""
     return HealthCheck(resources.database, resources.client, resources.settings.watchdog_minutes, clock)
+
+
+def _ledger(figures: Figures | None, now: datetime) -> Check:
+    """Whether heads are signed; nothing is signed over entries that are not what they were, or without a key."""
+    if figures is None:
+        return _hidden(LEDGER, DATABASE)
+    since = figures.unsigned_since
+    if since and now - since > SIGNED_WITHIN:
+        hours = counted(int((now - since) / timedelta(hours=1)), "hour")
+        says = (
+            f"No head of the ledger was signed for {hours}, and there are entries. `duenotice evidence head` says why."
+        )
+        return Check(LEDGER, False, says)
+    return Check(LEDGER, True, "Heads of the ledger are signed.")
 
 
 def _mail(figures: Figures | None) -> Check:

@@ -19,17 +19,21 @@ from temporalio.client import Client
 from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings, Smtp
+from ledger.append import append
+from ledger.checkpoints import sign_head
+from ledger.log_keys import create_log_key
 from models.errors import ConfigurationError
 from models.tables import LastSweep, MailState
 from queries.figures import read_figures
 from starter import health, outages
 from starter.cli.main import run
-from starter.health import CLOCK, DATABASE, MAIL, NAMES, SWEEP, TEMPORAL, WORKER, Check, Health, HealthCheck
+from starter.health import CLOCK, DATABASE, LEDGER, MAIL, NAMES, SWEEP, TEMPORAL, WORKER, Check, Health, HealthCheck
 from starter.metrics import exposition, sdk_runtime
 from starter.outages import LASTS, MOST_AN_HOUR, Alarm, Outages, watch_outages
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import lazy_client
 from tests.support.alert_receiver import alert_receiver
+from tests.support.bundles import happened
 from tests.support.local_engine import PROJECT
 from tests.support.scripted_server import scripted_server
 from tests.support.sweeping import sweep
@@ -77,7 +81,7 @@ class TestLooking:
     ) -> None:
         note_sweep(database, NOON)
         look = await HealthCheck(database, nowhere, EVERY, lambda: NOON).look()
-        assert found(look) == [True, False, False, True, True, True]
+        assert found(look) == [True, False, False, True, True, True, True]
         assert look.of(WORKER).hidden_by == TEMPORAL
         assert "It does not answer" in look.of(TEMPORAL).says
         assert "127.0.0.1" not in look.of(TEMPORAL).says
@@ -88,7 +92,7 @@ class TestLooking:
         look = await HealthCheck(Database(f"sqlite:///{tmp_path}/empty.sqlite3", keyring), nowhere, EVERY).look()
         assert found(look) == [False] * len(NAMES)
         assert look.of(DATABASE).says == "The database has no tables, or old ones."
-        assert [look.of(name).hidden_by for name in (SWEEP, MAIL, CLOCK)] == [DATABASE] * 3
+        assert [look.of(name).hidden_by for name in (SWEEP, LEDGER, MAIL, CLOCK)] == [DATABASE] * 4
 
     @pytest.mark.parametrize(("minutes", "ok"), [(0, True), (17, True), (18, False)])
     async def test_a_sweep_may_be_three_intervals_and_two_minutes_old(
@@ -97,6 +101,20 @@ class TestLooking:
         note_sweep(database, NOON - minutes * MINUTE)
         look = await HealthCheck(database, nowhere, EVERY, lambda: NOON).look()
         assert look.of(SWEEP).ok is ok
+
+    @pytest.mark.parametrize(("hours", "ok"), [(1, True), (3, False)])
+    async def test_entries_may_be_two_hours_without_a_signed_head(
+        self, database: Database, nowhere: Client, tmp_path: Path, hours: int, ok: bool
+    ) -> None:
+        with database.writing() as session:
+            (entry,) = append(session, happened(1))
+        at = entry.recorded_at + timedelta(hours=hours)
+        look = await HealthCheck(database, nowhere, EVERY, lambda: at).look()
+        assert look.of(LEDGER).ok is ok
+        assert ok or "No head of the ledger was signed for 3 hours" in look.of(LEDGER).says
+        keys = create_log_key(tmp_path / "log-key.json", "provider.test", NOON)
+        sign_head(database, keys, at, at_most=10)
+        assert (await HealthCheck(database, nowhere, EVERY, lambda: at).look()).of(LEDGER).ok
 
     async def test_mail_that_is_away_or_paused_is_not_in_order(self, database: Database, nowhere: Client) -> None:
         for state, says in (
@@ -295,6 +313,7 @@ class TestTheCommand:
             ["amiss", "temporal"],
             ["amiss", "worker"],
             ["ok", "sweep"],
+            ["ok", "ledger"],
             ["ok", "mail"],
             ["ok", "clock"],
             ["note", "alarms"],
