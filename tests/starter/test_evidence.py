@@ -138,6 +138,16 @@ def test_nobody_else_can_read_the_file_and_nothing_is_overwritten(evidence: Evid
         evidence.export(bundle.with_name("none.zip"), Scope(UUID(int=3)))
 
 
+def test_a_bundle_from_postgresql(postgresql_url: str, tmp_path: Path) -> None:
+    own = keep_evidence(tmp_path, Keyring.create(tmp_path / "keyring.json"), database_url=postgresql_url)
+    own.others(600, 1_200)
+    for scope in (Scope(own.case_id), Scope()):
+        made = own.export(tmp_path / f"{scope.whole}.zip", scope)
+        verdict = check(made.path, trusted=own.keys.keys)
+        assert (verdict.state, verdict.whole) == ("intact", scope.whole), verdict.words()
+    own.database.close()
+
+
 def test_two_keys_sign_while_the_log_changes_hands_and_either_is_enough(tmp_path: Path) -> None:
     own = keep_evidence(tmp_path, Keyring.create(tmp_path / "keyring.json"))
     keys = rotate_log_key(own.settings.log_key, utc_now() - timedelta(seconds=1))
