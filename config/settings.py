@@ -107,6 +107,7 @@ _Line = Annotated[
 _Host = Annotated[str, _shaped(r"[^\s/@]+", "it must be a host's name or address, such as mail.example.org")]
 _Named = Annotated[Path, AfterValidator(_named)]
 _Present = Annotated[Path, AfterValidator(_present)]
+_Url = Annotated[str, _shaped(r"https?://[^\s/]+(/\S*)?", "it must be an address, such as https://tsa.example.org/")]
 _Address = Annotated[
     str, _shaped(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+", "it must be a bare e-mail address, such as privacy@example.org")
 ]
@@ -359,7 +360,7 @@ class Settings(BaseSettings):
     keyring: _Named = Field(default_factory=lambda data: data["home"] / "keyring.json")
     log_key: _Named = Field(default_factory=lambda data: data["home"].parent / f"{data['home'].name}-log-key.json")
     """The key that signs the ledger's heads; kept apart from database and keyring, so that who has those has not it."""
-    checkpoint_minutes: int = Field(default=5, ge=1, le=MOST_MINUTES)
+    checkpoint_minutes: int = Field(default=5, ge=1, le=60)
     """How often a head of the ledger is signed, where there are new entries."""
     checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
     """After how many new entries a head is signed in any case."""
@@ -367,10 +368,10 @@ class Settings(BaseSettings):
     """Where each head is added to as well: a file elsewhere, as on another machine, where nobody here can change it."""
     heads_to: HeadKeeper | None = None
     """Somebody outside who is mailed the newest head once a day, and keeps it."""
-    timestamp_url: Annotated[str, _shaped(r"https?://\S+", "it must be an address on http or https")] | None = None
+    timestamp_url: _Url | None = None
     """A time-stamping authority (RFC 3161) that is asked once a day for its word on the newest head; needs the extra
     ``timestamps``."""
-    timestamp_ca_file: _Named | None = Field(default=None, validate_default=True)
+    timestamp_ca_file: _Present | None = Field(default=None, validate_default=True)
     """The certificates to which its signature has to lead (PEM)."""
     public_url: _Origin = "http://127.0.0.1:8700"
     """What links in notices begin with."""

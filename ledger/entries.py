@@ -553,17 +553,17 @@ class FileRefused(Event):
         return f"{self.kind}:{self.try_id}"
 
 
-class EvidenceExported(Event):
-    """Evidence was put into a bundle, and given to the actor.
+class EvidenceAskedFor(Event):
+    """Somebody asked for a bundle of evidence; recorded before the bundle is written, since it stands in it itself.
 
     Attributes:
         export_id: the bundle.
         since: from when on what happened is in it, where that was asked.
         until: before when it happened.
-        as_sent: whether letters are in it as they were sent, with the links on which their readers answer.
+        as_sent: whether letters are to be in it as they were sent, with the links on which their readers answer.
     """
 
-    kind = "evidence_exported"
+    kind = "evidence_asked_for"
     export_id: Subject[UUID]
     since: IfAny[datetime | None] = None
     until: IfAny[datetime | None] = None
@@ -571,7 +571,7 @@ class EvidenceExported(Event):
 
     @property
     def key(self) -> str:
-        return f"evidence-exported:{self.export_id}"
+        return f"evidence-asked-for:{self.export_id}"
 
 
 class TermsPinned(CaseEvent):
