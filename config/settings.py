@@ -253,7 +253,7 @@ class Limits(_Part):
     """How many connections are open at the same time, at most."""
     strangers: int = Field(default=256, ge=16, le=9_000)
     """How many of them are strangers'; the others are left for people who are signed in."""
-    address_connections: int = Field(default=64, ge=4)
+    address_connections: int = Field(default=64, ge=4, le=9_000)
     """How many of those are one address's."""
     requests_at_once: int = Field(default=24, ge=1, le=200)
     """How many requests of strangers are worked on at the same time; others wait for their turn."""
@@ -263,9 +263,9 @@ class Limits(_Part):
     """How long a connection is kept without a request."""
     body_seconds: int = Field(default=20, ge=1, le=600)
     """How long a request's body may take, besides a second for each 16 KiB."""
-    requests_per_minute: int = Field(default=600, ge=10)
+    requests_per_minute: int = Field(default=600, ge=10, le=MOST_RATE)
     """How many requests of strangers one address may send in a minute."""
-    link_answers_per_hour: int = Field(default=120, ge=5)
+    link_answers_per_hour: int = Field(default=120, ge=5, le=MOST_RATE)
     """How many forms or answers may be sent by one link in an hour."""
 
     @model_validator(mode="after")
