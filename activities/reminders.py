@@ -37,6 +37,7 @@ from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_internal, raise_unknown, raised_since
 from records.offers import note_silence, unanswered
 from records.outbox import NoticeWriter
+from records.postal_letters import take_effect
 from records.responsible import Step
 from records.withholding import alone
 
@@ -273,6 +274,7 @@ class ReminderActivities(ReminderContract):
 
     def _escalate(self, case_id: UUID, now: datetime, since: datetime | None) -> Raised:
         with self._database.writing() as session:
+            take_effect(session, now, case_id)
             failed = raise_contacts(session, case_id, now)
             raised = Raised(
                 duties=raise_duties(session, case_id, now),

@@ -75,6 +75,7 @@ class Draft:
     reason: str | None = None
     follows: EarlierNotice | None = None
     acknowledge_url: HttpUrl | None = None
+    for_counsel: bool = False
 
 
 def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> NoticeFacts:
@@ -98,6 +99,7 @@ def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> Noti
         reason=draft.reason,
         follows=draft.follows,
         acknowledge_url=draft.acknowledge_url if _is_to_a_side(draft) else None,
+        for_counsel=draft.for_counsel,
     )
 
 

@@ -225,9 +225,12 @@ class ElementValue(FactsValue):
 
 
 class EarlierNotice(FactsValue):
-    """The notice that this one follows: one that it adds to or takes back, or one given before in the same case."""
+    """The notice that this one follows: one that it adds to or takes back, or one given before in the same case.
 
-    message_id: MessageId
+    One that went by post has no ``message_id``.
+    """
+
+    message_id: MessageId | None
     given_at: AwareDatetime
 
 
@@ -246,6 +249,7 @@ class NoticeFacts(FactsValue):
         added: ids of the elements that a supplement adds.
         reason: why a suspicion was dismissed.
         follows: the notice that this one supplements, takes back or comes after.
+        for_counsel: whether it is a copy for counsel alone, since no contact of the reader's took it.
     """
 
     kind: NoticeKind
@@ -264,6 +268,7 @@ class NoticeFacts(FactsValue):
     reason: Block | None = None
     follows: EarlierNotice | None = None
     acknowledge_url: HttpUrl | None = None
+    for_counsel: bool = False
 
     @model_validator(mode="after")
     def _kind_fits_content(self) -> Self:

@@ -43,6 +43,7 @@ from web import (
     openid,
     openings,
     passkeys,
+    post,
     proposals,
     referral,
     upcoming,
@@ -80,6 +81,7 @@ PARTS = (
     upcoming,
     mail,
     mail_events,
+    post,
 )
 """The modules of pages; each has a router."""
 
