@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import Enum, auto
 from uuid import UUID
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, select, update
 
 from agreements.due_dates import read_due_dates
 from agreements.terms import pinned_terms
@@ -34,6 +34,7 @@ from models.tables import (
     DeliveryReport,
     Duty,
     Notice,
+    PostalLetter,
 )
 from records.cases import note_change, reopen_case
 from records.duties import perform, run_again
@@ -348,3 +349,5 @@ def _reopen(
         if instead is None:
             duty.lacking = lacking_without(session, notice, duty)
             duty.lacking_count = len(duty.lacking)
+    # A letter that was posted besides counts now: what it performs is written down as duties are computed.
+    session.execute(update(PostalLetter).where(col(PostalLetter.notice_id) == notice.id).values(took_effect_at=None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -145,17 +145,7 @@ class NoticeContext:
 
     def postal_contact(self) -> AgreementContact | None:
         """The contact whom a letter would be for: the first of those told by the clause that has a postal address."""
-        told, case_id = self.duty.owed_to, self.notice.case_id
-        ranked = sorted(self.contacts, key=lambda contact: contact.rank)
-        return next(
-            (
-                contact
-                for role in self.roles.first
-                for contact in ranked
-                if contact.role is role and contact.postal_address and is_of_party(contact, told, case_id)
-            ),
-            None,
-        )
+        return postal_contact(self.contacts, self.roles, self.duty.owed_to, self.notice.case_id)
 
     def next_contact(self) -> AgreementContact | None:
         """The contact whose turn it is, or None when none is left to try.
@@ -259,6 +249,15 @@ class NoticeContext:
 def may_be_told(contact: AgreementContact, owed_to: Party, case_id: UUID | None) -> bool:
     """Whether a contact is one of the party that a duty is owed to, and can be told by e-mail."""
     return bool(contact.email) and is_of_party(contact, owed_to, case_id)
+
+
+def postal_contact(
+    contacts: Iterable[AgreementContact], roles: Addressees, owed_to: Party, case_id: UUID | None
+) -> AgreementContact | None:
+    """The contact whom a letter would be for: the first of those told by a clause that has a postal address."""
+    addressed = [one for one in contacts if one.postal_address and is_of_party(one, owed_to, case_id)]
+    ranked = sorted(addressed, key=lambda contact: contact.rank)
+    return next((contact for role in roles.first for contact in ranked if contact.role is role), None)
 
 
 def is_of_party(contact: AgreementContact, owed_to: Party, case_id: UUID | None) -> bool:
@@ -804,6 +803,7 @@ def _general_contact(context: NoticeContext) -> AgreementContact | None:
 
 
 def _lea(context: NoticeContext) -> str:
-    """The LEA with its general contact, as a notice names it."""
+    """The LEA with its general contact, as a notice names it: by e-mail, or by post where it has no such address."""
     general = _general_contact(context)
-    return "\n".join([context.agreement.lea_name, *([general.name, general.email] if general else [])])
+    reached_at = (general.email or general.postal_address or "") if general else ""
+    return "\n".join(part for part in (context.agreement.lea_name, general and general.name, reached_at) if part)

@@ -13,7 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Text, and_, cast, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from agreements.due_dates import read_due_dates
 from agreements.terms import pinned_terms
@@ -159,6 +159,8 @@ def _elements(facts: NoticeFacts) -> list[str]:
 def keep_letters(session: Session, letters: Sequence[PreparedLetter], now: datetime) -> int:
     """Keep letters with their evidence, and return how many; of a notice that got one meanwhile, nothing is kept."""
     wanted = {letter.notice_id for letter in letters}
+    # Another worker that writes the same letters waits for this, and then finds them.
+    session.exec(select(Notice.id).where(col(Notice.id).in_(wanted)).with_for_update()).all()
     standing = set(
         session.exec(select(PostalLetter.notice_id).where(STANDING, col(PostalLetter.notice_id).in_(wanted)))
     )
@@ -200,6 +202,17 @@ def _keep(session: Session, letter: PreparedLetter, now: datetime) -> None:
             enclosed=letter.enclosed,
         ),
     )
+
+
+def count_to_post(session: Session, case_id: UUID) -> int:
+    """How many letters of a case wait for a person to post them."""
+    return session.exec(
+        select(func.count())
+        .select_from(PostalLetter)
+        .join(Notice, col(Notice.id) == col(PostalLetter.notice_id))
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .where(*TO_POST, PostalLetter.case_id == case_id)
+    ).one()
 
 
 def record_mailing(session: Session, case: Case, act: Posted, *, actor: str, at: datetime) -> JsonObject:
@@ -328,7 +341,8 @@ def take_effect(session: Session, now: datetime, case_id: UUID | None = None) ->
         letter.took_effect_at = now
         session.add_all((letter, notice, duty))
         performed: list[Duty] = []
-        if notice.given_at is None:
+        if notice.given_at is None and not notice.dropped:
+            _tell_that_it_is_none(session, notice, now)
             give(notice, duty, due_dates[duty.due_date_id], letter.effective_at, by_post=True)
             performed = [duty, *perform_further(session, notice, letter.effective_at, by_post=True)]
         met = {str(one.id): one.verdict for one in performed if one.performed_at == letter.effective_at and one.verdict}
@@ -349,6 +363,13 @@ def take_effect(session: Session, now: datetime, case_id: UUID | None = None) ->
         note_change(session, letter.case_id, now)
     session.flush()
     return {letter.case_id for letter, _, _ in rows}
+
+
+def _tell_that_it_is_none(session: Session, notice: Notice, now: datetime) -> None:
+    """Open a dismissed case again whose party a letter has now told: it is told of the dismissal too."""
+    case = session.get_one(Case, notice.case_id)
+    if case.closed_at and case.status is CaseStatus.DISMISSED and notice.kind is NoticeKind.NOTICE:
+        reopen_case(session, case, now)
 
 
 def _letter(session: Session, case: Case, letter_id: UUID) -> PostalLetter:

@@ -15,13 +15,14 @@ from sqlmodel import col, select
 from activities.postal_letters import write_letters_left
 from agreements.importing import import_agreements
 from cases.acts import Hold, Learn, NotPosted, Posted
-from cases.breach import BREACH
+from cases.breach import BREACH, Dismiss
 from cases.state import NoticePolicy
 from config.database import Database
 from ledger.artifacts import fetch, store
 from ledger.verify import verify_ledger
 from mail.handover import Rejected
-from models.enums import ContactRole, DutyStatus, PostalService, Verdict
+from mail.reports import Report
+from models.enums import ContactRole, DeliveryStatus, DutyStatus, NoticeKind, PostalService, ReportKind, Verdict
 from models.errors import DuenoticeError, InvalidInput, NotFound, Refused
 from models.tables import (
     AgreementContact,
@@ -34,6 +35,7 @@ from models.tables import (
 from queries.duties import EVERY_DUTY, read_duties
 from queries.postal_letters import gives_notice, letters_posted, letters_to_post
 from records.batches import take_up_undelivered
+from records.bounces import CameBack, record_report
 from records.cases import close_case
 from records.deliveries import Answer
 from records.needs import Asking, NeedView, read_needs
@@ -355,6 +357,54 @@ def test_a_mail_that_is_taken_before_the_letter_takes_effect_gives_the_notice(da
     assert case.duty(NOTICE).verdict is Verdict.ON_TIME
     (effect,) = evidence(case, "letter_took_effect")
     assert effect.body["duties"] == {}
+
+
+def test_a_letter_counts_once_the_mail_that_had_given_the_notice_comes_back(database: Database) -> None:
+    case = a_breach(database)
+    leave(case)
+    post(case, service=PostalService.COURIER)
+    with database.writing() as session:
+        kept = session.exec(select(PostalLetter).where(PostalLetter.case_id == case.id)).one()
+        kept.effective_at = case.now + 5 * DAY  # as an agreement's own change may have it
+        session.add_all((kept, a_contact(TENNESSEE, "new@example.org")))
+        session.flush()
+        take_up_undelivered(session, case.id, case.now)
+    case.send_what_leaves(lambda _: QUEUED)
+    case.now += 10 * DAY
+    case.compute()
+    assert case.duty(NOTICE).verdict is Verdict.ON_TIME
+    come_back(case, "new@example.org")
+    case.compute()
+    assert (verdict(case), case.duty(NOTICE).performed_at) == (LATE, letter(case).effective_at)
+
+
+def come_back(case: CaseInSql, email: str) -> None:
+    """The mail that a contact's server had taken comes back."""
+    with case.database.writing() as session:
+        found = session.exec(
+            select(Delivery)
+            .join(Notice, col(Notice.id) == col(Delivery.notice_id))
+            .where(Notice.case_id == case.id, Delivery.status == DeliveryStatus.ACCEPTED)
+        ).one()
+        report = Report(ReportKind.FAILED, frozenset({email}), "5.1.1", "550 5.1.1 No such mailbox")
+        record_report(session, CameBack(uuid4().hex, found.id, None, report, "file", b"a report"), case.now)
+
+
+def test_who_was_told_by_a_letter_of_a_suspicion_that_was_dismissed_is_told_of_that(database: Database) -> None:
+    case = a_breach(database, ILLINOIS)
+    leave(case)
+    post(case)
+    case.act(Dismiss.model_validate({"reason": "It was a test account."}))
+    with database.writing() as session:
+        close_case(session, case.id, case.now)
+    case.now += 10 * DAY
+    write_letters_left(database, WRITER, case.now)
+    case.compute()
+    assert letter(case).took_effect_at is None or evidence(case, "letter_took_effect")
+    assert len(evidence(case, "case_reopened")) == 1
+    with database.reading() as session:
+        kinds = session.exec(select(Notice.kind).where(Notice.case_id == case.id)).all()
+    assert NoticeKind.DISMISSAL in kinds
 
 
 # Taking it back, and what is refused

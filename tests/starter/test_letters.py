@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from pypdf import PdfReader
 from sqlmodel import select
 
+from config.database import Database
+from config.keyring import Keyring
 from models.enums import Verdict
 from models.identifiers import case_reference
 from models.tables import PostalLetter
@@ -18,16 +22,28 @@ from tests.support.shell import Shell
 from tests.support.to_post import letter_to_post
 
 
+@pytest.fixture
+def database(
+    installed: VirtualEngine, tmp_path: Path, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Database]:
+    """An installation of the test's own, beside the running engine's server."""
+    monkeypatch.setenv("DUENOTICE_HOME", str(tmp_path))
+    opened = Database(f"sqlite:///{tmp_path / 'duenotice.sqlite3'}", keyring)
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
 def letter(case: CaseInSql) -> PostalLetter:
     with case.database.reading() as session:
         return session.exec(select(PostalLetter).where(PostalLetter.case_id == case.id)).one()
 
 
 async def test_letters_are_listed_printed_recorded_and_taken_back(
-    installed: VirtualEngine, shell: Shell, tmp_path: Path
+    database: Database, shell: Shell, tmp_path: Path
 ) -> None:
     assert "No letter waits to be posted." in (await shell("letters", "list")).out
-    case = letter_to_post(installed.resources.database, utc_now() - timedelta(hours=1))
+    case = letter_to_post(database, utc_now() - timedelta(hours=1))
     reference, letter_id = case_reference(case.id), str(letter(case).id)
 
     listed = (await shell("letters", "list", "--case", reference)).out
@@ -56,8 +72,8 @@ async def test_letters_are_listed_printed_recorded_and_taken_back(
     assert case.duty("breach.notice").verdict is None
 
 
-async def test_a_mailing_that_cannot_be_is_refused_in_a_sentence(installed: VirtualEngine, shell: Shell) -> None:
-    case = letter_to_post(installed.resources.database, utc_now())
+async def test_a_mailing_that_cannot_be_is_refused_in_a_sentence(database: Database, shell: Shell) -> None:
+    case = letter_to_post(database, utc_now())
     reference = case_reference(case.id)
     words = ("breach", "posted", reference, "first_class")
     early = await shell(*words, "--mailed-at", (utc_now() - timedelta(hours=1)).isoformat())
