@@ -92,17 +92,17 @@ def without_letter(session: Session, *, batch_id: UUID | None = None, limit: int
     contacts say.
     """
     gone_through = col(Batch.status) == BatchStatus.SENT
-    addressed = select(AgreementContact.agreement_id).where(
-        col(AgreementContact.postal_address).is_not(None), AgreementContact.rank >= 0
-    )
-    with_letter = select(PostalLetter.notice_id).where(STANDING)
+    # Asked of each notice that was not given: those are few, and the contacts of all agreements many.
+    of_duty = AgreementContact.agreement_id == Duty.agreement_id, AgreementContact.rank >= 0
+    is_addressed = select(AgreementContact.id).where(*of_duty, col(AgreementContact.postal_address).is_not(None))
+    has_letter = select(PostalLetter.id).where(PostalLetter.notice_id == Notice.id, STANDING)
     return list(
         session.exec(
             select(Notice.id)
             .join(Batch, col(Batch.id) == col(Notice.batch_id))
             .join(Duty, col(Duty.id) == col(Notice.duty_id))
             .where(_OPEN, gone_through if batch_id is None else col(Batch.id) == batch_id)
-            .where(col(Duty.agreement_id).in_(addressed), col(Notice.id).not_in(with_letter))
+            .where(is_addressed.exists(), ~has_letter.exists())
             .order_by(col(Notice.id))
             .limit(limit)
         )

@@ -14,14 +14,13 @@ from cases.acts import Act, NotPosted, Posted
 from models.errors import DuenoticeError
 from queries.postal_letters import SERVICES as SERVICE_NAMES
 from queries.postal_letters import (
-    PostalLetterView,
     case_of_letter,
     letters_posted,
     letters_to_post,
     read_mailing_receipt,
 )
 from records.needs import POST_PAGE
-from records.printing import print_letters
+from records.printing import MOST_PRINTED, print_letters
 from records.uploads import kept_file
 from web.act_forms import act_form, read_act
 from web.cases import Kept
@@ -33,7 +32,7 @@ from web.sessions import Session
 from web.site import CheckedForm, SignedIn, Site, TheSite, id_of, sent_as_of, text_of
 from web.times import zone_names
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 LETTERS_SHOWN = 50
 
@@ -41,24 +40,13 @@ DONE = {"posted": Posted.done_says, "not-posted": NotPosted.done_says}
 """What is told once something was recorded."""
 
 
-@router.get(f"/api{POST_PAGE}")
-def letters(site: TheSite, page: str = "1") -> tuple[PostalLetterView, ...]:
-    """Letters that wait to be posted, the first due before the others, a page at a time; the acts are `posted` and
-    `not-posted`.
-    """
-    database, now = site.resources.database, site.clock()
-    return read_page(
-        lambda offset, limit: letters_to_post(database, now, offset=offset, limit=limit), page, LETTERS_SHOWN
-    ).items
-
-
-@router.get(POST_PAGE, include_in_schema=False)
+@router.get(POST_PAGE)
 def post_page(request: Request, site: TheSite) -> Response:
     """The letters to post, and those posted."""
     return _show(request, site)
 
 
-@router.post(f"{POST_PAGE}/print", include_in_schema=False)
+@router.post(f"{POST_PAGE}/print")
 async def print_(request: Request, site: TheSite, session: SignedIn, form: CheckedForm) -> Response:
     """One file of the letters that are named, or of all; a form, since it is noted who was given them."""
     named = [id_of(str(value)) for value in form.getlist("letter")]
@@ -74,13 +62,13 @@ async def print_(request: Request, site: TheSite, session: SignedIn, form: Check
     return attachment(kept_file("letter" if len(named) == 1 else "letters", pdf, "application/pdf"))
 
 
-@router.post(f"{POST_PAGE}/{{letter_id}}/posted", include_in_schema=False)
+@router.post(f"{POST_PAGE}/{{letter_id}}/posted")
 async def posted(request: Request, site: TheSite, session: SignedIn, letter_id: UUID, form: CheckedForm) -> Response:
     """Record that a letter was handed to the post, on the word of whoever is signed in."""
     return await _take(request, site, session, letter_id, Posted, form)
 
 
-@router.post(f"{POST_PAGE}/{{letter_id}}/not-posted", include_in_schema=False)
+@router.post(f"{POST_PAGE}/{{letter_id}}/not-posted")
 async def not_posted(
     request: Request, site: TheSite, session: SignedIn, letter_id: UUID, form: CheckedForm
 ) -> Response:
@@ -88,7 +76,7 @@ async def not_posted(
     return await _take(request, site, session, letter_id, NotPosted, form)
 
 
-@router.get(f"{POST_PAGE}/{{letter_id}}/receipt", include_in_schema=False)
+@router.get(f"{POST_PAGE}/{{letter_id}}/receipt")
 def receipt(site: TheSite, letter_id: UUID) -> Response:
     """The receipt or photo that came with a mailing, to save."""
     return attachment(read_mailing_receipt(site.resources.database, letter_id))
@@ -139,6 +127,7 @@ def _show(request: Request, site: Site, problem: DuenoticeError | None = None, k
             LETTERS_SHOWN,
         ),
         of_case=case_id,
+        most_printed=MOST_PRINTED,
         done=DONE.get(asked.get("done", "")),
         problems=problems_of(problem) if problem else (),
         kept=kept or Kept(),

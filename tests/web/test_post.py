@@ -15,6 +15,7 @@ from starter.resources import utc_now
 from tests.support.case_in_sql import CaseInSql
 from tests.support.installation import Installation, Visitor
 from tests.support.to_post import letter_to_post
+from web import post
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 HOURS_AGO = timedelta(hours=2)
@@ -57,7 +58,7 @@ async def test_where_nothing_waits_the_page_says_so(fresh: Installation) -> None
     page = (await officer.get("/post")).text
     assert "No letter waits to be posted." in page
     assert "None yet." in page
-    assert (await officer.get("/api/post")).json() == []
+    assert (await officer.get("/api/post")).json() == {"items": [], "total": 0}
 
 
 async def test_the_list_says_for_whom_until_when_and_what_posting_performs(
@@ -70,7 +71,7 @@ async def test_the_list_says_for_whom_until_when_and_what_posting_performs(
     assert "By First-Class Mail or First-Class Mail, certified, it gives the notice when it is posted" in page
     assert "a courier (gives no notice)" in page
     assert "/n/" not in page, "the link is its reader's alone"
-    (listed,) = (await officer.get("/api/post")).json()
+    (listed,) = (await officer.get("/api/post")).json()["items"]
     assert (listed["case_id"], listed["overdue"], listed["mailed_at"]) == (str(case.id), False, None)
     first = (await officer.get("/")).text
     assert "1 letter waits to be printed and posted" in first
@@ -205,3 +206,20 @@ async def test_the_same_by_json(fresh: Installation, case: CaseInSql) -> None:
     done = await officer.http.post(f"/api/cases/{case.id}/acts", json=given)
     assert done.status_code == 200, done.text
     assert case.duty("breach.notice").verdict is Verdict.ON_TIME_BY_POST
+    (said,) = (await officer.get(f"/api/post?posted=true&case_id={case.id}")).json()["items"]
+    assert (said["mailed_by"], said["service"]) == ("officer", "first_class_certified")
+
+
+async def test_the_letters_of_a_page_or_all_are_printed_with_one_click(
+    fresh: Installation, case: CaseInSql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter_to_post(fresh.resources.database, utc_now() - HOURS_AGO)
+    officer = await fresh.officer()
+    assert "Print all 2 letters" in (await officer.get("/post")).text
+    monkeypatch.setattr(post, "LETTERS_SHOWN", 1)
+    page = (await officer.get("/post?page=2")).text
+    assert "Print the 1 of this page" in page
+    assert "Print all 2 letters" in page
+    every = await officer.send("/post", "/post/print", {})
+    assert kinds(case).count("letter_printed") == 1
+    assert every.status_code == 200
