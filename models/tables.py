@@ -354,6 +354,8 @@ It is no generated column: SQLite reads no such one from an index alone.
 INTERNAL = text("status = 'running' AND internal_due_at IS NOT NULL")
 """What a duty is that has an internal date to be met; in these words, the index on it is used."""
 
+REOPENED = text("status = 'running' AND reopened_at IS NOT NULL")
+"""What a duty is that is owed again; in these words, the index on it is used."""
 
 NEEDED = text("status = 'running' AND needed_count > 0")
 WAITS_FOR_PEOPLE = text("duty.status = 'running' AND duty.needed_count > 0")
@@ -379,7 +381,6 @@ class Duty(SQLModel, table=True):
         CheckConstraint(TARGET, "duty_target"),
         Index("duty_case_status", "case_id", "status", "due_at", "target_at"),
         Index("duty_status_due", "status", "due_at", "case_id"),
-        Index("duty_needed", "due_at", "case_id", sqlite_where=NEEDED, postgresql_where=NEEDED),
         *(
             Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)
             for name, columns in (
@@ -387,7 +388,16 @@ class Duty(SQLModel, table=True):
                 ("duty_open_case_due", ("case_id", "target_at", "status", "due_at")),
             )
         ),
-        Index("duty_internal", "internal_due_at", "case_id", sqlite_where=INTERNAL, postgresql_where=INTERNAL),
+        # They begin with the status, though all of one index have the same: else SQLite, which cannot know how few they
+        # hold, reads every running duty instead.
+        *(
+            Index(name, "status", *columns, sqlite_where=of, postgresql_where=of)
+            for name, of, columns in (
+                ("duty_internal", INTERNAL, ("internal_due_at", "due_at", "case_id")),
+                ("duty_needed", NEEDED, ("case_id", "due_at")),
+                ("duty_reopened", REOPENED, ("case_id", "due_at", "reopened_at")),
+            )
+        ),
     )
 
     id: UUID = Field(primary_key=True)

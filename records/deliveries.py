@@ -97,7 +97,7 @@ def settle(
     """Write what the mail server answered into the outbox, with the evidence of it; return whether mail is paused.
 
     A message of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides.
-    ``on_the_way`` is for how many messages the server has asked without having answered yet.
+    ``on_the_way`` is how many messages are about to be handed over, or were and are not answered yet.
     """
     outbox = _outbox(session, [item.outgoing.delivery_id for item in handed])
     due_dates = read_due_dates(session, {place.duty.due_date_id for place in outbox.values()})

@@ -578,33 +578,38 @@ def undecided(delivery: Delivery) -> bool:
     return delivery.status is DeliveryStatus.UNKNOWN and delivery.again_at is None
 
 
-def still_to_send(session: Session, batch_id: UUID) -> dict[UUID, datetime]:
-    """The notices of a batch of which something is still to be sent, each with when, in a fixed order."""
+def still_to_send(session: Session, batch_id: UUID, *, besides: Collection[UUID] = ()) -> dict[UUID, datetime]:
+    """The notices of a batch of which something is still to be sent, each with when, in a fixed order.
+
+    ``besides`` are left out, unread.
+    """
     unsettled = select(Delivery.notice_id).where(col(Delivery.status).in_(UNSETTLED))
-    notices = session.exec(
+    found = session.exec(
         select(Notice.id)
         .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
         .where(col(Notice.given_at).is_(None) | col(Notice.id).in_(unsettled))
         .order_by(col(Notice.id))
-    ).all()
-    contexts = (context for context in _contexts(session, notices) if context.is_wanted)
-    moments = {context.notice.id: context.next_send() for context in contexts}
+    )
+    contexts = _contexts(session, [notice for notice in found if notice not in besides])
+    moments = {context.notice.id: context.next_send() for context in contexts if context.is_wanted}
     return {notice: moment for notice, moment in moments.items() if moment is not None}
 
 
 def drop_unwanted(session: Session, batch: Batch) -> None:
     """Drop what people decided since a batch was planned is not to be sent by it; what may be on its way stays."""
-    rows = session.exec(
-        select(Notice, Duty)
+    unwanted = session.exec(
+        select(Notice)
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .where(Notice.batch_id == batch.id, Notice.kind == NoticeKind.NOTICE, col(Notice.dropped).is_(False))
-        .where(col(Notice.composed_at).is_(None))
+        .where(col(Notice.composed_at).is_(None), _SETTLED)
     )
-    for notice, duty in rows:
-        if _is_settled(duty):
-            notice.dropped = True
-            batch.size -= 1
-            session.add(notice)
+    for notice in unwanted:
+        notice.dropped = True
+        batch.size -= 1
+
+
+_SETTLED = col(Duty.performed_under).is_not(None) | (col(Duty.status) == DutyStatus.NOT_REQUIRED)
+"""As ``_is_settled``, in SQL."""
 
 
 def _is_settled(duty: Duty) -> bool:

@@ -937,7 +937,7 @@ def upgrade() -> None:
     op.create_index(
         "duty_internal",
         "duty",
-        ["internal_due_at", "case_id"],
+        ["status", "internal_due_at", "due_at", "case_id"],
         unique=False,
         sqlite_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
         postgresql_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
@@ -945,7 +945,7 @@ def upgrade() -> None:
     op.create_index(
         "duty_needed",
         "duty",
-        ["due_at", "case_id"],
+        ["status", "case_id", "due_at"],
         unique=False,
         sqlite_where=sa.text("status = 'running' AND needed_count > 0"),
         postgresql_where=sa.text("status = 'running' AND needed_count > 0"),
@@ -973,6 +973,14 @@ def upgrade() -> None:
         postgresql_where=sa.text(
             "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
+    )
+    op.create_index(
+        "duty_reopened",
+        "duty",
+        ["status", "case_id", "due_at", "reopened_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'running' AND reopened_at IS NOT NULL"),
+        postgresql_where=sa.text("status = 'running' AND reopened_at IS NOT NULL"),
     )
     op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
     op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
