@@ -922,6 +922,10 @@ class Letter(SQLModel, table=True):
     written_at: datetime = _instant()
 
 
+NOT_POSTED = text("mailed_at IS NULL AND replaced_at IS NULL")
+"""What a letter is that waits for a person to post it; in these words, the index on it is used."""
+
+
 class PostalLetter(SQLModel, table=True):
     """A notice as a letter, for a contact whom no e-mail reaches: a PDF that a person prints and posts.
 
@@ -934,6 +938,10 @@ class PostalLetter(SQLModel, table=True):
     """
 
     __tablename__ = "postal_letter"
+    __table_args__ = (
+        Index("postal_letter_waits", "notice_id", sqlite_where=NOT_POSTED, postgresql_where=NOT_POSTED),
+        Index("postal_letter_effective", "took_effect_at", "effective_at"),
+    )
 
     id: UUID = Field(primary_key=True)
     notice_id: UUID = Field(foreign_key="notice.id", index=True)
@@ -952,7 +960,7 @@ class PostalLetter(SQLModel, table=True):
     service: PostalService | None = _word_or_none(PostalService)
     tracking_number: str | None = _sealed_or_none("postal_letter.tracking_number")
     receipt_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
-    effective_at: datetime | None = _instant_or_none(index=True)
+    effective_at: datetime | None = _instant_or_none()
     took_effect_at: datetime | None = _instant_or_none()
 
 

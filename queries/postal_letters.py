@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, TextClause
 from sqlmodel import Session, col, func, select
 
 from agreements.due_dates import read_due_dates
@@ -21,6 +22,8 @@ from models.view import View
 from records.postal_letters import STANDING, TO_POST
 from records.uploads import UploadedFile, kept_file
 from terms.clauses import ByPost
+
+_Condition: TypeAlias = ColumnElement[bool] | TextClause
 
 POSTED = (STANDING, col(PostalLetter.mailed_at).is_not(None))
 """The conditions for a letter of which somebody says that it was posted."""
@@ -75,14 +78,14 @@ def letters_to_post(
     database: Database, now: datetime, *, case_id: UUID | None = None, offset: int = 0, limit: int | None = None
 ) -> tuple[tuple[PostalLetterView, ...], int]:
     """Some of the letters that wait to be posted, the first due before the others, and how many there are."""
-    return _read(database, [*TO_POST], now, case_id, offset, limit)
+    return _read(database, TO_POST, now, case_id, offset, limit)
 
 
 def letters_posted(
     database: Database, now: datetime, *, case_id: UUID | None = None, offset: int = 0, limit: int | None = None
 ) -> tuple[tuple[PostalLetterView, ...], int]:
     """Some of the letters of which somebody says that they were posted, the latest first, and how many there are."""
-    return _read(database, [*POSTED], now, case_id, offset, limit, latest_first=True)
+    return _read(database, POSTED, now, case_id, offset, limit, latest_first=True)
 
 
 def letters_of_notices(session: Session, notices: Sequence[UUID], now: datetime) -> tuple[PostalLetterView, ...]:
@@ -119,7 +122,7 @@ def read_mailing_receipt(database: Database, letter_id: UUID) -> UploadedFile:
 
 def _read(
     database: Database,
-    which: list[ColumnElement[bool]],
+    which: Sequence[_Condition],
     now: datetime,
     case_id: UUID | None,
     offset: int,
@@ -142,7 +145,7 @@ def _read(
 
 def _views(
     session: Session,
-    conditions: Sequence[ColumnElement[bool]],
+    conditions: Sequence[_Condition],
     now: datetime,
     *,
     offset: int = 0,

@@ -222,7 +222,7 @@ def _part(
 
 _UNGIVEN = and_(
     col(Notice.given_at).is_(None),
-    col(Notice.id).not_in(select_columns(col(PostalLetter.notice_id)).where(STANDING)),
+    ~select_columns(col(PostalLetter.id)).where(col(PostalLetter.notice_id) == Notice.id, STANDING).exists(),
     col(Batch.status) == BatchStatus.SENT,
     col(Duty.status) == DutyStatus.RUNNING,
 )

@@ -28,6 +28,7 @@ from models import identifiers
 from models.enums import BY_POST, BatchStatus, CaseStatus, DutyStatus, NoticeKind
 from models.errors import InvalidInput, Refused
 from models.tables import (
+    NOT_POSTED,
     Agreement,
     AgreementContact,
     Artifact,
@@ -67,7 +68,7 @@ _OPEN = and_(
 )
 """The condition for a notice that is still to be given; while law enforcement holds it back, it is not posted."""
 
-TO_POST = (STANDING, col(PostalLetter.mailed_at).is_(None), _OPEN)
+TO_POST = (NOT_POSTED, _OPEN)
 """The conditions for a letter, joined with its notice and duty, that waits for a person to post it."""
 
 

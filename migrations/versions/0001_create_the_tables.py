@@ -1247,8 +1247,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_postal_letter_case_id"), "postal_letter", ["case_id"], unique=False)
     op.create_index(op.f("ix_postal_letter_contact_id"), "postal_letter", ["contact_id"], unique=False)
-    op.create_index(op.f("ix_postal_letter_effective_at"), "postal_letter", ["effective_at"], unique=False)
     op.create_index(op.f("ix_postal_letter_notice_id"), "postal_letter", ["notice_id"], unique=False)
+    op.create_index("postal_letter_effective", "postal_letter", ["took_effect_at", "effective_at"], unique=False)
+    op.create_index(
+        "postal_letter_waits",
+        "postal_letter",
+        ["notice_id"],
+        unique=False,
+        sqlite_where=sa.text("mailed_at IS NULL AND replaced_at IS NULL"),
+        postgresql_where=sa.text("mailed_at IS NULL AND replaced_at IS NULL"),
+    )
     op.create_table(
         "delivery_report",
         sa.Column("id", sa.Uuid(), nullable=False),
