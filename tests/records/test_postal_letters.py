@@ -9,6 +9,8 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pypdf import PdfReader
 from sqlmodel import col, select
 
@@ -18,11 +20,21 @@ from cases.acts import Hold, Learn, NotPosted, Posted
 from cases.breach import BREACH, Dismiss
 from cases.state import NoticePolicy
 from config.database import Database
+from config.keyring import Keyring
 from ledger.artifacts import fetch, store
 from ledger.verify import verify_ledger
 from mail.handover import Rejected
 from mail.reports import Report
-from models.enums import ContactRole, DeliveryStatus, DutyStatus, NoticeKind, PostalService, ReportKind, Verdict
+from models.enums import (
+    TOO_LATE,
+    ContactRole,
+    DeliveryStatus,
+    DutyStatus,
+    NoticeKind,
+    PostalService,
+    ReportKind,
+    Verdict,
+)
 from models.errors import DuenoticeError, InvalidInput, NotFound, Refused
 from models.tables import (
     AgreementContact,
@@ -87,6 +99,14 @@ def a_contact(place: Place, email: str) -> AgreementContact:
     return AgreementContact(id=uuid4(), agreement_id=place.agreement, role=general, rank=1, name="Deputy", email=email)
 
 
+def name_another(case: CaseInSql, place: Place, email: str) -> None:
+    """Name a further contact, and let the notice be taken up again, as the case's computation does."""
+    with case.database.writing() as session:
+        session.add(a_contact(place, email))
+        session.flush()
+        take_up_undelivered(session, case.id, case.now)
+
+
 def leave(case: CaseInSql, answer: Answer = REFUSED, times: int = 1) -> None:
     """Send what leaves by now, each to the same answer, and write as letters what no mail can bring."""
     for _ in range(times):
@@ -105,8 +125,8 @@ def letter(case: CaseInSql) -> PostalLetter:
 
 
 def posted(case: CaseInSql, mailed_at: datetime | None = None, service: PostalService = FIRST_CLASS) -> Posted:
-    given: dict[str, object] = {"service": service, "letter": letter(case).id, "mailed_at": mailed_at or case.now}
-    return Posted.model_validate({**given, "tracking_number": "9400 1000 0000", "receipt": b"a receipt"})
+    said: dict[str, object] = {"service": service, "letter": letter(case).id, "mailed_at": mailed_at or case.now}
+    return Posted.model_validate({**said, "tracking_number": "9400 1000 0000", "receipt": b"a receipt"})
 
 
 def post(case: CaseInSql, mailed_at: datetime | None = None, service: PostalService = FIRST_CLASS) -> None:
@@ -567,3 +587,58 @@ def test_counsel_who_cannot_be_reached_holds_no_letter_up(database: Database) ->
     leave(case, REFUSED)
     assert waiting(case) == 1
     assert verdict(case) == RUNNING
+
+
+# Whatever the order
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([TENNESSEE, ILLINOIS]),
+    st.lists(st.sampled_from(["post", "courier", "take back", "a day", "mail"]), min_size=3, max_size=6),
+)
+def test_in_whatever_order_a_duty_is_performed_by_what_brought_its_notice_and_by_nothing_else(
+    database: Database, place: Place, steps: list[str]
+) -> None:
+    case = a_breach(database, place)
+    leave(case)
+    mailed: datetime | None = None
+    for step in steps:
+        match step:
+            case "post" | "courier" if waiting(case):
+                post(case, service=FIRST_CLASS if step == "post" else PostalService.COURIER)
+            case "take back" if letter(case).mailed_at:
+                take_back(case)
+            case "mail" if case.duty(NOTICE).performed_at is None:
+                mailed = case.now
+                name_another(case, place, f"{uuid4()}@example.org")
+                case.send_what_leaves(lambda _: QUEUED)
+            case _:
+                case.now += DAY
+        case.compute()
+        duty, effective_at = case.duty(NOTICE), letter(case).effective_at
+        took_effect = effective_at is not None and effective_at <= case.now
+        if duty.performed_at is None:
+            assert (took_effect, mailed) == (False, None)
+            continue
+        by_post = duty.verdict in (Verdict.ON_TIME_BY_POST, Verdict.LATE_BY_POST)
+        assert took_effect or not by_post
+        assert duty.performed_at == (effective_at if by_post else mailed)
+        assert (duty.verdict in TOO_LATE) == (duty.performed_at > due_at(case))
+    assert len(letters(case)) == 1
+
+
+def test_on_postgresql_a_letter_is_written_posted_and_taken_back_alike(postgresql_url: str, keyring: Keyring) -> None:
+    database = Database(postgresql_url, keyring)
+    database.migrate()
+    case = a_breach(database, ILLINOIS)
+    leave(case)
+    assert [need.kind for need in needs(case) if need.kind == "letters"] == ["letters"]
+    post(case)
+    case.now += 5 * DAY
+    case.compute()
+    assert verdict(case) == LATE
+    take_back(case)
+    with database.writing() as session:
+        assert print_letters(session, [], actor="kim", now=case.now).startswith(b"%PDF")
+    database.close()
