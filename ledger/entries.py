@@ -711,6 +711,7 @@ class LetterMade(CaseEvent):
         given: the content elements that it gives.
         lacking: those that it says will follow.
         letter_sha256: the letter, a PDF.
+        words_sha256: its words alone, as the page behind its link shows them.
         enclosed: what belongs into the envelope besides.
     """
 
@@ -721,11 +722,12 @@ class LetterMade(CaseEvent):
     given: tuple[str, ...]
     lacking: tuple[str, ...]
     letter_sha256: Kept[str]
+    words_sha256: Kept[str]
     enclosed: Apart[tuple[str, ...]] = ()
 
     @property
     def artifacts(self) -> tuple[str, ...]:
-        return (self.letter_sha256, *self.enclosed)
+        return (self.letter_sha256, self.words_sha256, *self.enclosed)
 
     @property
     def key(self) -> str:

@@ -88,6 +88,12 @@ def letter_pdf(facts: NoticeFacts, name: str, postal_address: str, enclosed: tup
     return pdf_of(TEMPLATE, letter, facts.noticed_at)
 
 
+def words_of(facts: NoticeFacts) -> str:
+    """What a letter says as plain text: its subject, an empty line, and the text of the mail's own layout."""
+    rendered = render(facts)
+    return f"{rendered.subject}\n\n{rendered.text}"
+
+
 def parts_of(html: str) -> tuple[Part, ...]:
     """The parts of a notice's HTML layout, in order; a link that is shown as a button is left out, since its address
     stands beside it.

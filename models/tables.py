@@ -929,12 +929,13 @@ NOT_POSTED = text("mailed_at IS NULL AND replaced_at IS NULL")
 class PostalLetter(SQLModel, table=True):
     """A notice as a letter, for a contact whom no e-mail reaches: a PDF that a person prints and posts.
 
-    ``address`` is as it stands in the envelope's window, ``enclosed`` are the artifacts that belong into the envelope
-    besides. ``printed_at`` is when it was last given out to be printed. One that was made anew before it was posted was
-    ``replaced_at``. ``mailed_at`` is when ``mailed_by`` says
-    that it was handed to the post, recorded at ``recorded_at``; all of that is empty again once it was taken back. It
-    gives the notice at ``effective_at``, which is None where the agreement lets a letter of that service give none;
-    ``took_effect_at`` is when that was written down.
+    ``address`` is as it stands in the envelope's window, ``words_sha256`` are the letter's words as the page behind its
+    link shows them, ``enclosed`` the artifacts that belong into the envelope besides. ``printed_at`` is when it was
+    last given out to be printed. One that was made anew before it was posted was ``replaced_at``.
+
+    ``mailed_at`` is when ``mailed_by`` says that it was handed to the post, recorded at ``recorded_at``; all of that is
+    empty again once it was taken back. It gives the notice at ``effective_at``, which is None where the agreement lets
+    a letter of that service give none; ``took_effect_at`` is when that was written down.
     """
 
     __tablename__ = "postal_letter"
@@ -949,6 +950,7 @@ class PostalLetter(SQLModel, table=True):
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
     address: str = _sealed("postal_letter.address")
     letter_sha256: str = Field(foreign_key="artifact.sha256")
+    words_sha256: str = Field(foreign_key="artifact.sha256")
     enclosed: list[str] = Field(default_factory=list, sa_type=JSON)
     made_at: datetime = _instant()
     printed_at: datetime | None = _instant_or_none()

@@ -199,7 +199,7 @@ def _view(
         gives_notice=gives_notice(by_post),
         services=by_post.services if by_post else (),
         enclosed=len(letter.enclosed),
-        **letter.model_dump(exclude={"contact_id", "enclosed", "replaced_at"}),
+        **letter.model_dump(exclude={"contact_id", "enclosed", "replaced_at", "words_sha256"}),
     )
 
 

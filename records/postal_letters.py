@@ -23,7 +23,7 @@ from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import JsonObject, LetterMade, LetterTookEffect
 from mail.facts import TO_FOLLOW, ElementStatus, NoticeFacts
-from mail.on_paper import letter_pdf
+from mail.on_paper import letter_pdf, words_of
 from models import identifiers
 from models.enums import BY_POST, BatchStatus, CaseStatus, DutyStatus, NoticeKind
 from models.errors import InvalidInput, Refused
@@ -83,6 +83,7 @@ class PreparedLetter:
     lacking: tuple[str, ...]
     written_at: datetime
     pdf: bytes = field(repr=False)
+    words: str = field(repr=False)
     enclosed: tuple[str, ...] = ()
 
 
@@ -133,6 +134,7 @@ def _prepared(session: Session, paper: OnPaper, now: datetime) -> PreparedLetter
         given=tuple(one.id for one in facts.elements if one.status is not ElementStatus.NOT_YET_KNOWN),
         lacking=tuple(one.id for one in facts.elements if one.status in TO_FOLLOW),
         written_at=now,
+        words=words_of(facts),
         pdf=letter_pdf(facts, contact.name, contact.postal_address, tuple(enclosed.values())),
         enclosed=tuple(enclosed),
     )
@@ -174,6 +176,7 @@ def keep_letters(session: Session, letters: Sequence[PreparedLetter], now: datet
 def _keep(session: Session, letter: PreparedLetter, now: datetime) -> None:
     notice = session.get_one(Notice, letter.notice_id)
     sha256 = store(session, letter.pdf, PDF.media_type, now)
+    words = store(session, letter.words.encode(), "text/plain", now)
     letter_id = identifiers.postal_letter_id(notice.id, letter.contact_id, sha256)
     notice.composed_at, notice.given, notice.lacking = letter.written_at, list(letter.given), list(letter.lacking)
     row = session.get(PostalLetter, letter_id) or PostalLetter(
@@ -183,6 +186,7 @@ def _keep(session: Session, letter: PreparedLetter, now: datetime) -> None:
         case_id=notice.case_id,
         address=letter.address,
         letter_sha256=sha256,
+        words_sha256=words,
         enclosed=list(letter.enclosed),
         made_at=now,
     )
@@ -200,6 +204,7 @@ def _keep(session: Session, letter: PreparedLetter, now: datetime) -> None:
             given=letter.given,
             lacking=letter.lacking,
             letter_sha256=sha256,
+            words_sha256=words,
             enclosed=letter.enclosed,
         ),
     )

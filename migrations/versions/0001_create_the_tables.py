@@ -1210,6 +1210,7 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("letter_sha256", sa.String(), nullable=False),
+        sa.Column("words_sha256", sa.String(), nullable=False),
         sa.Column("enclosed", sa.JSON(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("printed_at", sa.DateTime(timezone=True), nullable=True),
@@ -1241,6 +1242,10 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["receipt_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["words_sha256"],
             ["artifact.sha256"],
         ),
         sa.PrimaryKeyConstraint("id"),

@@ -190,7 +190,7 @@ def test_where_every_contact_refuses_the_notice_becomes_a_letter_kept_by_its_has
     leave(case)
     kept = letter(case)
     (made,) = evidence(case, "letter_made")
-    assert made.artifacts == [kept.letter_sha256]
+    assert made.artifacts == [kept.letter_sha256, kept.words_sha256]
     pdf = pdf_of(case, kept.letter_sha256)
     assert pdf.startswith(b"%PDF")
     assert "100 School Street" in said(pdf)
@@ -516,7 +516,7 @@ def test_documents_that_the_notice_gives_belong_into_the_envelope(database: Data
     leave(case)
     assert letter(case).enclosed == [roster]
     assert "roster.pdf" in said(pdf_of(case, letter(case).letter_sha256))
-    assert evidence(case, "letter_made")[0].artifacts == [letter(case).letter_sha256, roster]
+    assert evidence(case, "letter_made")[0].artifacts == [letter(case).letter_sha256, letter(case).words_sha256, roster]
     with database.writing() as session:
         printed = print_letters(session, [letter(case).id], actor="kim", now=case.now)
     assert "The students." in said(printed)

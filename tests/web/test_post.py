@@ -9,6 +9,7 @@ import pytest
 from pypdf import PdfReader
 from sqlmodel import select
 
+from mail.links import LINK_PURPOSE, notice_token
 from models.enums import Role, Verdict
 from models.tables import EvidenceEntry, PostalLetter
 from starter.resources import utc_now
@@ -223,3 +224,11 @@ async def test_the_letters_of_a_page_or_all_are_printed_with_one_click(
     every = await officer.send("/post", "/post/print", {})
     assert kinds(case).count("letter_printed") == 1
     assert every.status_code == 200
+
+
+async def test_the_page_behind_the_letters_link_shows_its_words_in_full(fresh: Installation, case: CaseInSql) -> None:
+    token = notice_token(fresh.resources.keyring.derive(LINK_PURPOSE), letter(case).notice_id, 1)
+    page = (await fresh.visitor().get(f"/n/{token}")).text
+    assert "It stands in full below, to read or print." in page
+    assert "Notice of a data breach" in page
+    assert "THE FACTS" in page.upper()
