@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run demo install test test-long check browser relay mailbox lock clean
+.PHONY: help run demo install test test-long check check-types check-words browser relay mailbox lock clean
 
 # What Python compiles is kept: else each worker of the tests, and each program that they start, compiles it anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -37,9 +37,14 @@ test-long: .venv/installed-dev browser relay mailbox ## Run the long tests: rehe
 	@.venv/bin/pytest -n 4 --dist loadfile -m long $(ARGS)
 
 check: .venv/installed-dev ## Lint, format, types, direction of imports, documents
+	@$(MAKE) -j2 --output-sync=target check-types check-words
+
+check-types:
+	@.venv/bin/mypy
+
+check-words:
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
-	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/pytest -q -m "not long" tests/docs
 

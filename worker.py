@@ -39,6 +39,7 @@ from models.identifiers import TASK_QUEUE
 from records.occurrences import Opening
 from starter.bounce_ways import taking_bounces
 from starter.bounces import BounceIntake
+from starter.metrics import sdk_runtime
 from starter.resources import Resources, connect
 from starter.schedules import keep_upcoming, keep_watchdog
 from starter.start import end_rules, intake_namer, notice_policy, start_case
@@ -183,7 +184,7 @@ async def run() -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    resources = await connect(settings)
+    resources = await connect(settings, runtime=sdk_runtime(settings))
     await keep_watchdog(resources.client, settings.watchdog_minutes)
     await keep_upcoming(resources.client, settings.upcoming_minutes)
     others = further_processes(settings, process_count(settings) - 1)
@@ -228,9 +229,9 @@ async def further_processes(
             lost.set_result(None)
 
     try:
-        for _ in range(count):
+        for number in range(1, count + 1):
             theirs, ours = spawn.Pipe(duplex=False)
-            process = spawn.Process(target=_work, args=(settings, address, log, theirs))
+            process = spawn.Process(target=_work, args=(settings, number, address, log, theirs))
             process.start()
             theirs.close()
             processes.append((process, ours))
@@ -245,14 +246,14 @@ async def further_processes(
             await asyncio.to_thread(process.join)
 
 
-def _work(settings: Settings, address: str | None, log: Path | None, until_closed: Connection) -> None:
-    """One further process: it ends when the other end of the pipe is closed, also by the death of who holds it."""
+def _work(settings: Settings, number: int, address: str | None, log: Path | None, until_closed: Connection) -> None:
+    """A further process: it ends when the other end of the pipe is closed, also by the death of who holds it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the first process, which stops this one
 
     async def work() -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_reader(until_closed.fileno(), stop.set)
-        resources = await connect(settings, address=address)
+        resources = await connect(settings, address=address, runtime=sdk_runtime(settings, number))
         async with build_worker(resources):
             await stop.wait()
         resources.database.close()

@@ -22,6 +22,7 @@ from config.database import Database
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import AgreementImported
+from ledger.seals import rows_that_open
 from mail.facts import checked_address
 from mail.window import checked_postal_address
 from models import identifiers
@@ -363,9 +364,8 @@ def _as_many(cell: str, count: int) -> list[str]:
 
 
 def _known(session: Session) -> dict[str, AgreementRow]:
-    contacts = grouped(
-        session.exec(select(AgreementContact).where(AgreementContact.rank >= 0)), lambda contact: contact.agreement_id
-    )
+    named = select(AgreementContact).where(AgreementContact.rank >= 0)
+    contacts = grouped(rows_that_open(session, named, col(AgreementContact.id)), lambda contact: contact.agreement_id)
     roles = list(CONTACT_COLUMNS)
     return {
         row.reference: AgreementRow(
@@ -433,19 +433,17 @@ def _contact(row: AgreementRow, contact: AgreementContactRow) -> dict[str, Any]:
 def _replace(session: Session, row: AgreementRow, now: datetime) -> None:
     """Change an agreement; a contact no longer named stays, since deliveries point to it, but is not written to.
 
-    A letter that waits to be posted to an address that is no longer so is made anew.
+    So does one whose address does not open where it stands. A letter that waits to be posted to an address that is no
+    longer so is made anew.
     """
     agreement = session.get_one(Agreement, identifiers.agreement_id(row.reference))
     agreement.sqlmodel_update(row.model_dump(exclude={"contacts"}))
     session.add(agreement)
-    kept = {
-        (contact.role, contact.email or contact.name): contact
-        for contact in session.exec(
-            select(AgreementContact).where(
-                AgreementContact.agreement_id == agreement.id, col(AgreementContact.case_id).is_(None)
-            )
-        )
-    }
+    its = (col(AgreementContact.agreement_id) == agreement.id, col(AgreementContact.case_id).is_(None))
+    readable = rows_that_open(session, select(AgreementContact).where(*its), col(AgreementContact.id))
+    moved = col(AgreementContact.id).not_in([contact.id for contact in readable])
+    session.execute(update(AgreementContact).where(*its, moved).values(rank=FORMER))
+    kept = {(contact.role, contact.email or contact.name): contact for contact in readable}
     for contact in row.contacts:
         known = kept.pop((contact.role, contact.email or contact.name), None)
         if known and known.postal_address != contact.postal_address:

@@ -32,6 +32,13 @@ _NONCE_BYTES = 12
 _SECRET_BYTES = 32
 
 
+_PUBLISHED = frozenset({"550c2aa23900ebe4242276e927509a05939136708e7278ba73fcde9cc1745a5b"})
+"""Check values of the keys that stand in this repository: that of the kept histories (``tests/support/stories.py``)."""
+
+_LEAST_DISTINCT = 12
+"""Of 32 random bytes at least so many differ, but for once in 2**80 keys: fewer were typed by hand."""
+
+
 class _StoredKey(BaseModel):
     """One key as the file holds it."""
 
@@ -68,6 +75,11 @@ class _Key:
     def header(self) -> bytes:
         """What precedes the nonce: magic, length of the key id, key id."""
         return _MAGIC + bytes([len(self.id)]) + self.id.encode()
+
+    @property
+    def check_value(self) -> str:
+        """What names the secret without telling it."""
+        return _draw(self.secret, b"duenotice/check").hex()
 
 
 class Keyring:
@@ -147,6 +159,25 @@ class Keyring:
             self._load_again()
             self._read_at = changed_at
         return self.sealing_key_id
+
+    def refuse_known_keys(self) -> None:
+        """Refuse a keyring with a key that others know, or can guess: it keeps nothing secret, and proves nothing.
+
+        Raises:
+            ConfigurationError: one of the keys stands in a public repository, or was not drawn at random.
+        """
+        for key in self._keys.values():
+            if key.check_value in _PUBLISHED:
+                known = "stands in a public repository"
+            elif len(set(key.secret)) < _LEAST_DISTINCT:
+                known = "was not drawn at random"
+            else:
+                continue
+            raise ConfigurationError(
+                f"The key {key.id} of this keyring {known}, so what it seals is open to everybody.",
+                where=str(self._path),
+                next_step="Make another with `duenotice keyring create`, and begin with an empty database.",
+            )
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
         """Encrypt and authenticate ``plain``, binding it to ``context``."""

@@ -586,6 +586,20 @@ class MailState(SQLModel, table=True):
     refusals: int = 0
 
 
+class LastSweep(SQLModel, table=True):
+    """The watchdog's last sweep that came to its end, in one row.
+
+    ``clock_ahead`` is how far the worker's clock was ahead of the Temporal server's, in seconds.
+    """
+
+    __tablename__ = "last_sweep"
+
+    id: int = Field(primary_key=True)
+    began_at: datetime = _instant()
+    ended_at: datetime = _instant()
+    clock_ahead: float
+
+
 class DeliveryReport(SQLModel, table=True):
     """What came back about one attempt to deliver, once: its id names it, however often and by whatever way it came.
 

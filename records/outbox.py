@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import HttpUrl
 from sqlalchemy import and_
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from agreements.due_dates import StoredDueDate, read_due_dates
@@ -24,6 +25,7 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import Content, Packed, fetch, pack, store_many
 from ledger.entries import Attempt, NoticeComposed
+from ledger.seals import rows_that_open
 from mail.cohorts import Cohorts, Written
 from mail.compose import Addressing
 from mail.contacts import choose_recipients
@@ -59,6 +61,10 @@ from terms.effective import EffectiveTerms
 
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 """When something is to be sent that waits for no moment of its own."""
+
+
+ANSWER_UNREAD, _NOTE_UNREAD = defer(cast("Any", Delivery.answer)), defer(cast("Any", Agreement.exhibit_h_note))
+"""Leave unopened what no message needs, so that one that does not open stops no other."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +105,15 @@ class NoticeContext:
 
     @property
     def unsettled(self) -> tuple[Delivery, ...]:
-        """Deliveries that the mail server has not answered for, and of which nobody has to decide."""
+        """Deliveries that the mail server has not answered for, and of which nobody has to decide.
+
+        One to a contact whose address does not open where it stands is not sent.
+        """
+        known = {contact.id for contact in self.contacts}
         return tuple(
-            delivery for delivery in self.deliveries if delivery.status in UNSETTLED and not undecided(delivery)
+            delivery
+            for delivery in self.deliveries
+            if delivery.status in UNSETTLED and not undecided(delivery) and delivery.contact_id in known
         )
 
     def next_send(self) -> datetime | None:
@@ -721,6 +733,7 @@ def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(col(Notice.id).in_(notices))
         .order_by(col(Notice.id))
+        .options(_NOTE_UNREAD)
     ).all()
     return contexts_of(session, rows)
 
@@ -736,13 +749,17 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
         )
     )
     terms_hashes = {(row.case_id, row.agreement_id): row.terms_hash or "" for row in pinned}
-    contacts = grouped(
-        session.exec(select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))),
-        lambda contact: contact.agreement_id,
-    )
+    # A contact whose address does not open where it stands is written to by nobody; the next one's turn comes.
+    named = select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))
+    contacts = grouped(rows_that_open(session, named, col(AgreementContact.id)), lambda contact: contact.agreement_id)
     others = contacts_of_cases(session, {notice.case_id for notice, _, _ in rows})
     deliveries = grouped(
-        session.exec(select(Delivery).where(col(Delivery.notice_id).in_(notices)).order_by(col(Delivery.id))),
+        session.exec(
+            select(Delivery)
+            .where(col(Delivery.notice_id).in_(notices))
+            .order_by(col(Delivery.id))
+            .options(ANSWER_UNREAD)
+        ),
         lambda delivery: delivery.notice_id,
     )
     wanted = {UUID(duty) for notice, _, _ in rows for duty in notice.also_performs}
@@ -771,12 +788,10 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
 
 def contacts_of_cases(session: Session, cases: Collection[UUID]) -> dict[UUID | None, list[AgreementContact]]:
     """By case: the contacts that some cases have whatever their agreements are, such as a parent who asks."""
-    rows = session.exec(
-        select(AgreementContact).where(
-            col(AgreementContact.case_id).in_(cases), col(AgreementContact.agreement_id).is_(None)
-        )
+    named = select(AgreementContact).where(
+        col(AgreementContact.case_id).in_(cases), col(AgreementContact.agreement_id).is_(None)
     )
-    return grouped(rows, lambda contact: contact.case_id)
+    return grouped(rows_that_open(session, named, col(AgreementContact.id)), lambda contact: contact.case_id)
 
 
 def addressees_under(terms: EffectiveTerms, clause: str) -> Addressees:

@@ -20,6 +20,7 @@ from people.passkeys import RelyingParty
 from records.answers import AnswerBox
 from starter.bounces import BounceIntake
 from starter.case_service import CaseService
+from starter.health import health_check
 from starter.many_openings import ManyOpenings
 from starter.resources import Resources, utc_now
 from web import (
@@ -33,6 +34,7 @@ from web import (
     drafts,
     follow_up,
     handed_over,
+    health,
     holder_links,
     links,
     mail,
@@ -63,6 +65,7 @@ PARTS = (
     handed_over,
     referral,
     access,
+    health,
     passkeys,
     openid,
     accounts,
@@ -113,6 +116,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         party=RelyingParty.at(settings.public_url),
         openid=openid_provider(settings, clock),
         bounces=BounceIntake(resources, clock),
+        health=health_check(resources, clock),
     )
 
     @asynccontextmanager

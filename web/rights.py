@@ -59,9 +59,12 @@ SENDGRID_PATH, MAILGUN_PATH, SES_PATH = (f"/api/mail-events/{name}" for name in 
 MAIL_EVENT_PATHS = frozenset({SENDGRID_PATH, MAILGUN_PATH, SES_PATH})
 """Where mail providers post their signed events."""
 
-OPEN_TO_ALL = MAIL_EVENT_PATHS | frozenset(
+LIVE_PATH, READY_PATH, METRICS_PATH = "/livez", "/readyz", "/metrics"
+HEALTH_PATHS = frozenset({LIVE_PATH, READY_PATH, METRICS_PATH})
+"""What monitors ask, also while the database is away; what they may see is asked there."""
+
+OPEN_TO_ALL = (MAIL_EVENT_PATHS | HEALTH_PATHS) | frozenset(
     {
-        "/health",
         "/sign-in",
         "/sign-in/passkey",
         "/api/sign-in/passkey",

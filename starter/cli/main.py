@@ -20,6 +20,7 @@ COMMANDS = {
     "up": ("running", "Run everything on this machine until Ctrl-C."),
     "worker": ("running", "Run a worker alone."),
     "web": ("running", "Run the web alone."),
+    "status": ("status", "Say how each part of the engine is: database, Temporal, worker, watchdog, mail, clocks."),
     "sign-in": ("running", "Print a fresh one-time sign-in link."),
     "accounts": ("accounts", "Who may sign in: add people, change their roles, disable them."),
     "demo": ("running", "Play a case of each kind, in virtual time."),
@@ -41,7 +42,7 @@ COMMANDS = {
     "resume-mail": ("resume_mail", "Let mail go on that was paused, since too many refusals were alike."),
     "legal-holds": ("legal_holds", "Decisions that data has to be kept, which stop its disposal."),
     "ledger": ("ledger", "Check that the evidence is what it was when it was written."),
-    "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),
+    "keyring": ("keyring", "Make the keyring that seals personal data, rotate its keys, and check what they seal."),
 }
 """Each command with the module of ``starter.cli`` that adds it, and what it does.
 

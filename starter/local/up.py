@@ -31,6 +31,7 @@ from starter.bounce_ways import taking_bounces
 from starter.bounces import BounceIntake
 from starter.case_service import CaseService
 from starter.command_line import actor
+from starter.health import health_check
 from starter.local.running import Running, claim, last_running, record_running
 from starter.local.temporal_server import (
     LOOPBACK,
@@ -40,6 +41,8 @@ from starter.local.temporal_server import (
     stop_left_behind,
     temporal_server,
 )
+from starter.metrics import sdk_runtime
+from starter.outages import Alarm, watch_outages
 from starter.resources import Resources, connect, other_keyring, utc_now
 from starter.schedules import keep_upcoming, keep_watchdog
 from web.app import create_app
@@ -135,7 +138,9 @@ async def _serve(settings: Settings, progress: _Progress, stopping: asyncio.Even
     async with AsyncExitStack() as parts:
         try:
             ends = await _start(settings, parts, progress)
-            raise await _first_to_end(ends)
+            ended = await _first_to_end(ends)
+            await Alarm(settings, Keyring.load(settings.keyring)).tell(ended.message, utc_now())
+            raise ended
         finally:
             stopping.set()
             progress.line("Stopping …")
@@ -159,7 +164,8 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
         settings = settings.model_copy(update={"public_url": web_url})
     record_running(settings.home, _record(web_url, server, settings.smtp.port if own_mail else None))
     with progress.part("Database") as say:
-        resources = await connect(settings, address=server.address if server else None)
+        address = server.address if server else None
+        resources = await connect(settings, address=address, runtime=sdk_runtime(settings))
         parts.callback(resources.database.close)
         say(f"{resources.database.engine.dialect.name}, {resources.database.engine.url.database}")
     with progress.part("Worker") as say:
@@ -296,7 +302,11 @@ class _Web(uvicorn.Server):
 
 @asynccontextmanager
 async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[End]:
-    """Run the web on a socket that is bound already; in the end it answers what it was asked."""
+    """Run the web on a socket that is bound already; in the end it answers what it was asked.
+
+    It looks for outages besides, of which the worker could not tell.
+    """
+    alarm = Alarm(resources.settings, resources.keyring)
     config = uvicorn.Config(
         create_app(resources),
         log_config=None,
@@ -306,9 +316,11 @@ async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[E
     )
     server = _Web(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
+    watching = asyncio.create_task(watch_outages(health_check(resources), alarm))
     try:
         yield running
     finally:
+        watching.cancel()
         server.should_exit = True
         await asyncio.wait([running], timeout=STOP_SECONDS)
 

@@ -25,7 +25,9 @@ from web.rights import EVERYBODY, RIGHTS, Right, act_takes, takes
 READ, OWN, DECIDE, ACT, ADMINISTER = Right.READ, Right.OWN, Right.DECIDE, Right.ACT, Right.ADMINISTER
 
 TABLE: dict[str, frozenset[Right]] = {
-    "GET /health": EVERYBODY,
+    "GET /livez": EVERYBODY,
+    "GET /readyz": EVERYBODY,
+    "GET /metrics": EVERYBODY,
     "GET /sign-in": EVERYBODY,
     "POST /sign-in": EVERYBODY,
     "GET /n/{token}": EVERYBODY,
