@@ -155,6 +155,7 @@ class Sender(FactsValue):
         contact: who answers questions about the notice; answers go there.
         point_of_contact: the person whom an agreement may want named as the one to ask.
         parents_contact: the employee whom parents may ask.
+        postal_address: where letters come from, in lines; only a letter on paper shows it.
     """
 
     organisation: Line
@@ -162,6 +163,7 @@ class Sender(FactsValue):
     signatory: Signatory
     point_of_contact: ContactPerson
     parents_contact: ContactPerson
+    postal_address: Block | None = None
 
 
 class SignedAgreement(FactsValue):

@@ -78,7 +78,7 @@ def letter_pdf(facts: NoticeFacts, name: str, postal_address: str, enclosed: tup
     letter = PaperLetter(
         title=rendered.subject,
         sender=facts.sender.organisation,
-        sender_lines=tuple(str(contact).split("\n")),
+        sender_lines=tuple(f"{facts.sender.postal_address or ''}\n{contact}".strip().split("\n")),
         address=address_lines(name, facts.reader, postal_address),
         reference=facts.case_reference,
         # What stands before the title is the mail's head; the letter has its own.

@@ -120,6 +120,16 @@ def test_every_page_has_its_number_and_the_last_what_is_enclosed() -> None:
     assert "Enclosed\nNothing." in text_of(letter_pdf(CONFIRMED_NOTICE, OFFICE, SCHOOL))
 
 
+def test_the_senders_own_address_stands_at_the_letters_head_and_not_in_the_window() -> None:
+    sender = CONFIRMED_NOTICE.sender.model_copy(update={"postal_address": "2 Mill Lane\nSuite 9\nExample, VA 00000"})
+    facts = CONFIRMED_NOTICE.model_copy(update={"sender": sender})
+    seen = on_first_page(letter_pdf(facts, OFFICE, SCHOOL))
+    own = [one for one in seen if one[0] in ("2 Mill Lane", "Suite 9", "Example, VA 00000")]
+    assert len(own) == 3
+    assert all(bottom <= IN_SIGHT.top for _, _, _, bottom in own)
+    assert "2 Mill Lane" not in render(facts).text
+
+
 def test_it_is_a_pdf_for_archives_and_the_same_words_give_the_same_file() -> None:
     pdf = letter_pdf(CONFIRMED_NOTICE, OFFICE, SCHOOL)
     assert b"<pdfaid:part>3</pdfaid:part>" in pdf
