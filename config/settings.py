@@ -257,6 +257,13 @@ class Signatory(_Part):
     title: _Line
 
 
+class HeadKeeper(_Part):
+    """Somebody outside the installation who keeps heads of its ledger."""
+
+    name: _Line
+    email: _Address
+
+
 class Organisation(_Part):
     """Who runs this installation: the sender that notices name, who signs them, and whom to ask about them.
 
@@ -309,6 +316,21 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(default_factory=lambda data: _default_database(data["home"]))
     """``sqlite:///PATH`` or ``postgresql://…``; secret because the latter may hold a password."""
     keyring: _Named = Field(default_factory=lambda data: data["home"] / "keyring.json")
+    log_key: _Named = Field(default_factory=lambda data: data["home"].parent / f"{data['home'].name}-log-key.json")
+    """The key that signs the ledger's heads; kept apart from database and keyring, so that who has those has not it."""
+    checkpoint_minutes: int = Field(default=5, ge=1, le=MOST_MINUTES)
+    """How often a head of the ledger is signed, where there are new entries."""
+    checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
+    """After how many new entries a head is signed in any case."""
+    heads_file: _Named | None = None
+    """Where each head is added to as well: a file elsewhere, as on another machine, where nobody here can change it."""
+    heads_to: HeadKeeper | None = None
+    """Somebody outside who is mailed the newest head once a day, and keeps it."""
+    timestamp_url: Annotated[str, _shaped(r"https?://\S+", "it must be an address on http or https")] | None = None
+    """A time-stamping authority (RFC 3161) that is asked once a day for its word on the newest head; needs the extra
+    ``timestamps``."""
+    timestamp_ca_file: _Named | None = Field(default=None, validate_default=True)
+    """The certificates to which its signature has to lead (PEM)."""
     public_url: _Origin = "http://127.0.0.1:8700"
     """What links in notices begin with."""
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
@@ -402,11 +424,20 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = Field(default=None, validate_default=True)
 
-    @field_validator("home", "keyring", "temporal_cli", "internal_due_dates")
+    @field_validator(
+        "home", "keyring", "log_key", "heads_file", "timestamp_ca_file", "temporal_cli", "internal_due_dates"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Stay where the process started, whatever directory it works in later."""
         return None if path is None else path.expanduser().absolute()
+
+    @field_validator("timestamp_ca_file")
+    @classmethod
+    def _time_stamps_are_checked(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if info.data.get("timestamp_url") and path is None:
+            raise ValueError("an authority's word counts only with the certificates that it is checked by")
+        return path
 
     @field_validator("oidc_client_secret")
     @classmethod
@@ -560,6 +591,12 @@ def _refuse_unsafe(settings: Settings) -> None:
     chosen, smtp, example = settings.model_fields_set, settings.smtp, Smtp()
     need("keyring" in chosen, "Production makes no keyring by itself; it needs the name of one.", "keyring")
     need(settings.keyring.is_file(), f"There is no keyring file at {settings.keyring}.", "keyring")
+    need(
+        "log_key" in chosen and settings.log_key.is_file(),
+        "Production makes no key for the ledger's heads by itself; it needs the file of one, kept apart from the "
+        "database (`duenotice evidence make-key` makes one).",
+        "log_key",
+    )
     need("public_url" in chosen, "Links in notices need the address that their readers reach.", "public_url")
     need(
         settings.public_url.startswith("https://"),

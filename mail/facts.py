@@ -252,6 +252,7 @@ class NoticeFacts(FactsValue):
         reason: why a suspicion was dismissed.
         follows: the notice that this one supplements, takes back or comes after.
         for_counsel: whether it is a copy for counsel alone, since no contact of the reader's took it.
+        ledger_head: a head of the sender's ledger, which stands at the foot: whoever keeps the letter keeps it.
     """
 
     kind: NoticeKind
@@ -271,6 +272,7 @@ class NoticeFacts(FactsValue):
     follows: EarlierNotice | None = None
     acknowledge_url: HttpUrl | None = None
     for_counsel: bool = False
+    ledger_head: Line | None = None
 
     @model_validator(mode="after")
     def _kind_fits_content(self) -> Self:

@@ -458,7 +458,8 @@ class Batch(SQLModel, table=True):
     ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
     officer was last told that it is stuck. ``due_at`` is the due instant of a cohort that performs its duties; None
     where they were performed before, as by what a supplement adds to; ``internal_due_at`` is the first internal date of
-    those duties. ``last_safe_at`` is the last moment at which
+    those duties. ``ledger_head`` is the head of the ledger as it was planned, as it stands at the foot of its notices.
+    ``last_safe_at`` is the last moment at which
     notices that are due leave and are on time: up to then one person may keep them back, ``withheld_under`` that
     decision.
     """
@@ -489,6 +490,7 @@ class Batch(SQLModel, table=True):
     again_at: datetime | None = _instant_or_none()
     trouble: str | None = None
     trouble_since: datetime | None = _instant_or_none()
+    ledger_head: str | None = None
 
 
 class Notice(SQLModel, table=True):
@@ -1085,7 +1087,10 @@ class Artifact(SQLModel, table=True):
 
 
 class EvidenceEntry(SQLModel, table=True):
-    """One entry of the append-only ledger; ``hash`` covers every other column and the entry before."""
+    """One entry of the append-only ledger; ``hash`` covers every other column and the entry before.
+
+    ``at`` is when it happened, ``recorded_at`` when it was written; ``salt`` keeps its hash from being guessed.
+    """
 
     __tablename__ = "evidence"
 
@@ -1098,8 +1103,44 @@ class EvidenceEntry(SQLModel, table=True):
     body: dict[str, Any] = Field(sa_type=JSON)
     artifacts: list[str] = Field(sa_type=JSON)
     key: str = Field(unique=True)
+    recorded_at: datetime = _instant()
+    salt: str = Field(max_length=32)
     previous_hash: str = Field(max_length=64)
     hash: str = Field(unique=True, max_length=64)
+
+
+class LedgerTree(SQLModel, table=True):
+    """How many entries the Merkle tree holds: the one row that whoever grows it locks."""
+
+    __tablename__ = "ledger_tree"
+
+    id: int = Field(primary_key=True)
+    size: int
+
+
+class LedgerTile(SQLModel, table=True):
+    """A tile of the Merkle tree (C2SP tlog-tiles): up to 256 hashes of its height ``8 * level``, one after another."""
+
+    __tablename__ = "ledger_tile"
+
+    level: int = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    hashes: bytes
+
+
+class LedgerCheckpoint(SQLModel, table=True):
+    """One signed head of the ledger: the note (C2SP tlog-checkpoint) says what ``size`` and ``root`` say.
+
+    ``timestamp_token`` is an authority's word (RFC 3161) about when the note was there.
+    """
+
+    __tablename__ = "ledger_checkpoint"
+
+    size: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    root: str = Field(max_length=64)
+    note: str
+    kept_at: datetime = _instant()
+    timestamp_token: bytes | None = None
 
 
 class LedgerHead(SQLModel, table=True):

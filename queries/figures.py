@@ -9,8 +9,9 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from config.database import Database
+from ledger.checkpoints import newest_head, unsigned_entries
 from models.enums import DeliveryStatus, DutyStatus
-from models.tables import STUCK, Case, Delivery, Duty, LastSweep
+from models.tables import STUCK, Case, Delivery, Duty, EvidenceEntry, LastSweep
 from records.mail_state import mail_state
 from records.troubles import mail_troubles
 
@@ -28,6 +29,8 @@ class Figures:
         mail_away_since: since when the mail server takes no mail at all.
         mail_paused_at: since when mail is paused.
         sweep: the watchdog's last sweep that came to its end.
+        unsigned_entries: how many entries of the ledger no signed head covers yet.
+        unsigned_since: when the oldest of them was written.
     """
 
     open_cases: Mapping[str, int]
@@ -38,6 +41,8 @@ class Figures:
     mail_away_since: datetime | None
     mail_paused_at: datetime | None
     sweep: LastSweep | None
+    unsigned_entries: int
+    unsigned_since: datetime | None
 
 
 def read_figures(database: Database, now: datetime) -> Figures:
@@ -57,6 +62,9 @@ def _figures(session: Session, now: datetime) -> Figures:
     overdue = (col(Duty.status) == DutyStatus.RUNNING) & (col(Duty.due_at) < now)
     unknown = (col(Delivery.status) == DeliveryStatus.UNKNOWN) & col(Delivery.again_at).is_(None)
     mail = mail_state(session)
+    head = newest_head(session)
+    covered = head.size if head else 0
+    oldest = select(EvidenceEntry.recorded_at).where(EvidenceEntry.number == covered + 1)
     return Figures(
         open_cases=dict(open_cases.all()),
         stuck_cases=session.exec(select(func.count()).select_from(Case).where(STUCK)).one(),
@@ -66,4 +74,6 @@ def _figures(session: Session, now: datetime) -> Figures:
         mail_away_since=mail.away_since if mail else None,
         mail_paused_at=mail.paused_at if mail else None,
         sweep=session.get(LastSweep, 1),
+        unsigned_entries=unsigned_entries(session),
+        unsigned_since=session.exec(oldest).first(),
     )

@@ -306,6 +306,7 @@ class CaseContext:
         earlier: the notices given before.
         dismissal_reason: why the suspicion was dismissed.
         templates: the names of its kind's own templates, where it has any.
+        heads: the heads of the ledger as batches were planned, by batch, as notices have them at their foot.
     """
 
     terms: Mapping[str, EffectiveTerms]
@@ -316,6 +317,7 @@ class CaseContext:
     earlier: EarlierNotices
     dismissal_reason: str | None
     templates: Mapping[NoticeKind, str]
+    heads: Mapping[UUID, str | None]
 
     def documents(self, agreement_id: UUID) -> dict[str, KnownFact]:
         """The elements that a document gives: never by e-mail, only behind the notice's own link."""
@@ -551,6 +553,7 @@ class NoticeWriter:
             follows=known.follows(context),
             acknowledge_url=HttpUrl(self.link(context.notice)),
             for_counsel=context.goes_to_counsel,
+            ledger_head=known.heads.get(context.notice.batch_id),
         )
 
     def _signed(self, context: NoticeContext) -> SignedAgreement:
@@ -652,7 +655,12 @@ def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeCont
         earlier=_earlier(session, case_id, {context.agreement.id for context in contexts}),
         dismissal_reason=_dismissal_reason(session, case_id),
         templates=kind_named(session.get_one(Case, case_id).kind).templates,
+        heads=_heads(session, {context.notice.batch_id for context in contexts}),
     )
+
+
+def _heads(session: Session, batches: Set[UUID]) -> dict[UUID, str | None]:
+    return dict(session.exec(select(Batch.id, Batch.ledger_head).where(col(Batch.id).in_(batches))).all())
 
 
 def _dismissal_reason(session: Session, case_id: UUID) -> str | None:

@@ -34,7 +34,7 @@ def status(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
-    """Say how each part of the engine is, as `/readyz` does: database, Temporal, worker, watchdog, mail, clocks.
+    """Say how each part of the engine is, as `/readyz` does: database, Temporal, worker, ledger, mail, clocks.
 
     It ends with exit code 0 where every part is in order, else with 5. Nothing is changed.
     """
@@ -51,10 +51,10 @@ def status(
     else:
         for check in checks:
             console.print(f"[{'green' if check.ok else 'bold red'}]{'ok' if check.ok else 'amiss':7}[/]", end="")
-            console.print(f"{check.name:10}{check.says}", markup=False, soft_wrap=True)
+            console.print(f"{check.name:12}{check.says}", markup=False, soft_wrap=True)
         if not worker and settings.alert_urls is None:
             says = "They go by mail alone, so that mail is down reaches nobody: set DUENOTICE_ALERT_URLS."
-            console.print(f"[yellow]{'note':7}[/]{'alarms':10}{says}", soft_wrap=True)
+            console.print(f"[yellow]{'note':7}[/]{'alarms':12}{says}", soft_wrap=True)
     if not ready:
         raise typer.Exit(Unavailable.exit_code)
 
@@ -65,7 +65,9 @@ async def _look(settings: Settings) -> Health:
     running = read_running(settings.home)
     client = await lazy_client(settings, keyring, running.temporal_address if running else None)
     try:
-        return await HealthCheck(database, client, settings.watchdog_minutes).look()
+        return await HealthCheck(
+            database, client, settings.watchdog_minutes, checkpoint_minutes=settings.checkpoint_minutes
+        ).look()
     finally:
         database.close()
 
