@@ -313,10 +313,12 @@ class Organisation(_Part):
 
     ``point_of_contact`` is the person that some agreements want named as knowing more, where a case names none;
     ``parents_contact`` the employee whom parents may ask. The ``manager`` is told by the last step of every ladder, as
-    when something is overdue; no notice names one.
+    when something is overdue; no notice names one. ``postal_address`` stands at the head of letters that are posted,
+    its lines separated by ``|``.
     """
 
     name: _Line
+    postal_address: _Line | None = None
     contact: Person
     security_contact: Person
     signatory: Signatory

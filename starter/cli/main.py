@@ -35,6 +35,7 @@ COMMANDS = {
     "answers": ("answers", "What the LEAs of a case answered."),
     "notices": ("notices", "Show what a notice would say, with made-up data or a case's own."),
     "mail": ("mail", "Check how mail leaves, and take in what comes back."),
+    "letters": ("letters", "Letters to post, where no e-mail reaches a contact."),
     "links": ("links", "The links in notices: replace them, or take them back."),
     "documents": ("documents", "Documents for families, behind the links of notices."),
     "costs": ("costs", "What a case costs where agreements make the provider pay."),
