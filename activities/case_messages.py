@@ -73,9 +73,12 @@ def decision_asked(message: AskForDecision, asked: str) -> Message:
 
 
 def findings(
-    case_id: UUID, raised: Raised, drafts: Sequence[DraftsLeft], asked_at: datetime
+    case_id: UUID, raised: Raised, drafts: Sequence[DraftsLeft], asked_at: datetime, *, letters: int = 0
 ) -> Iterator[tuple[Message, Step]]:
-    """What was raised of a case, each with how far it has come: what is overdue has no later step."""
+    """What was raised of a case, each with how far it has come: what is overdue has no later step.
+
+    ``letters`` is how many wait to be posted in it.
+    """
     if raised.unknown:
         yield _unknown(case_id, raised.unknown, asked_at), Step.FIRST
     if raised.contacts:
@@ -83,7 +86,7 @@ def findings(
         step = Step.PRESSING if raised.came_back else Step.FIRST
         yield _refused(case_id, raised.contacts, asked_at, came_back=raised.came_back), step
     if raised.duties:
-        yield _overdue(case_id, raised.duties, drafts, asked_at), Step.LAST
+        yield _overdue(case_id, raised.duties, drafts, asked_at, letters), Step.LAST
     if raised.internal:
         yield _past_internal(case_id, raised.internal, asked_at), Step.LAST
 
@@ -112,12 +115,16 @@ def _refused(case_id: UUID, leas: Sequence[str], asked_at: datetime, *, came_bac
     )
 
 
-def _overdue(case_id: UUID, leas: Sequence[str], drafts: Sequence[DraftsLeft], asked_at: datetime) -> Message:
+def _overdue(
+    case_id: UUID, leas: Sequence[str], drafts: Sequence[DraftsLeft], asked_at: datetime, letters: int
+) -> Message:
     reference, page = identifiers.case_reference(case_id), _case_page(case_id)
     return Message(
         key=f"escalation:{case_id}:{asked_at.isoformat()}:{len(leas)}",
         about="overdue",
-        facts=Overdue(case_reference=reference, duties=len(leas), drafts=tuple(drafts), **_named(leas)),
+        facts=Overdue(
+            case_reference=reference, duties=len(leas), drafts=tuple(drafts), letters=letters, **_named(leas)
+        ),
         page=f"{page}/drafts" if drafts else page,
         case_id=case_id,
         alarm=True,

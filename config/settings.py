@@ -107,6 +107,7 @@ _Line = Annotated[
 _Host = Annotated[str, _shaped(r"[^\s/@]+", "it must be a host's name or address, such as mail.example.org")]
 _Named = Annotated[Path, AfterValidator(_named)]
 _Present = Annotated[Path, AfterValidator(_present)]
+_Url = Annotated[str, _shaped(r"https?://[^\s/]+(/\S*)?", "it must be an address, such as https://tsa.example.org/")]
 _Address = Annotated[
     str, _shaped(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+", "it must be a bare e-mail address, such as privacy@example.org")
 ]
@@ -252,7 +253,7 @@ class Limits(_Part):
     """How many connections are open at the same time, at most."""
     strangers: int = Field(default=256, ge=16, le=9_000)
     """How many of them are strangers'; the others are left for people who are signed in."""
-    address_connections: int = Field(default=64, ge=4)
+    address_connections: int = Field(default=64, ge=4, le=9_000)
     """How many of those are one address's."""
     requests_at_once: int = Field(default=24, ge=1, le=200)
     """How many requests of strangers are worked on at the same time; others wait for their turn."""
@@ -262,9 +263,9 @@ class Limits(_Part):
     """How long a connection is kept without a request."""
     body_seconds: int = Field(default=20, ge=1, le=600)
     """How long a request's body may take, besides a second for each 16 KiB."""
-    requests_per_minute: int = Field(default=600, ge=10)
+    requests_per_minute: int = Field(default=600, ge=10, le=MOST_RATE)
     """How many requests of strangers one address may send in a minute."""
-    link_answers_per_hour: int = Field(default=120, ge=5)
+    link_answers_per_hour: int = Field(default=120, ge=5, le=MOST_RATE)
     """How many forms or answers may be sent by one link in an hour."""
 
     @model_validator(mode="after")
@@ -312,10 +313,12 @@ class Organisation(_Part):
 
     ``point_of_contact`` is the person that some agreements want named as knowing more, where a case names none;
     ``parents_contact`` the employee whom parents may ask. The ``manager`` is told by the last step of every ladder, as
-    when something is overdue; no notice names one.
+    when something is overdue; no notice names one. ``postal_address`` stands at the head of letters that are posted,
+    its lines separated by ``|``.
     """
 
     name: _Line
+    postal_address: _Line | None = None
     contact: Person
     security_contact: Person
     signatory: Signatory
@@ -359,7 +362,7 @@ class Settings(BaseSettings):
     keyring: _Named = Field(default_factory=lambda data: data["home"] / "keyring.json")
     log_key: _Named = Field(default_factory=lambda data: data["home"].parent / f"{data['home'].name}-log-key.json")
     """The key that signs the ledger's heads; kept apart from database and keyring, so that who has those has not it."""
-    checkpoint_minutes: int = Field(default=5, ge=1, le=MOST_MINUTES)
+    checkpoint_minutes: int = Field(default=5, ge=1, le=60)
     """How often a head of the ledger is signed, where there are new entries."""
     checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
     """After how many new entries a head is signed in any case."""
@@ -367,10 +370,10 @@ class Settings(BaseSettings):
     """Where each head is added to as well: a file elsewhere, as on another machine, where nobody here can change it."""
     heads_to: HeadKeeper | None = None
     """Somebody outside who is mailed the newest head once a day, and keeps it."""
-    timestamp_url: Annotated[str, _shaped(r"https?://\S+", "it must be an address on http or https")] | None = None
+    timestamp_url: _Url | None = None
     """A time-stamping authority (RFC 3161) that is asked once a day for its word on the newest head; needs the extra
     ``timestamps``."""
-    timestamp_ca_file: _Named | None = Field(default=None, validate_default=True)
+    timestamp_ca_file: _Present | None = Field(default=None, validate_default=True)
     """The certificates to which its signature has to lead (PEM)."""
     public_url: _Origin = "http://127.0.0.1:8700"
     """What links in notices begin with."""

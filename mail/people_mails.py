@@ -142,7 +142,7 @@ class DraftsLeft(FactsValue):
 
 
 class Overdue(CaseFacts):
-    """Duties are overdue, late or undelivered."""
+    """Duties are overdue, late or undelivered; ``letters`` wait to be posted."""
 
     template = "people/overdue"
     must_say = ("case_reference", "duties", "drafts", "leas", "page")
@@ -150,6 +150,7 @@ class Overdue(CaseFacts):
 
     duties: NonNegativeInt
     drafts: tuple[DraftsLeft, ...] = ()
+    letters: NonNegativeInt = 0
     leas: tuple[Text, ...] = ()
     more: NonNegativeInt = 0
 

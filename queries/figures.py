@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from config.database import Database
-from ledger.checkpoints import newest_head, unsigned_entries
+from ledger.checkpoints import unsigned_entries, unsigned_since
 from models.enums import DeliveryStatus, DutyStatus
-from models.tables import STUCK, Case, Delivery, Duty, EvidenceEntry, LastSweep
+from models.tables import STUCK, Case, Delivery, Duty, LastSweep
 from records.mail_state import mail_state
 from records.troubles import mail_troubles
 
@@ -62,9 +62,6 @@ def _figures(session: Session, now: datetime) -> Figures:
     overdue = (col(Duty.status) == DutyStatus.RUNNING) & (col(Duty.due_at) < now)
     unknown = (col(Delivery.status) == DeliveryStatus.UNKNOWN) & col(Delivery.again_at).is_(None)
     mail = mail_state(session)
-    head = newest_head(session)
-    covered = head.size if head else 0
-    oldest = select(EvidenceEntry.recorded_at).where(EvidenceEntry.number == covered + 1)
     return Figures(
         open_cases=dict(open_cases.all()),
         stuck_cases=session.exec(select(func.count()).select_from(Case).where(STUCK)).one(),
@@ -75,5 +72,5 @@ def _figures(session: Session, now: datetime) -> Figures:
         mail_paused_at=mail.paused_at if mail else None,
         sweep=session.get(LastSweep, 1),
         unsigned_entries=unsigned_entries(session),
-        unsigned_since=session.exec(oldest).first(),
+        unsigned_since=unsigned_since(session),
     )

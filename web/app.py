@@ -46,6 +46,7 @@ from web import (
     openid,
     openings,
     passkeys,
+    post,
     proposals,
     referral,
     upcoming,
@@ -85,6 +86,7 @@ PARTS = (
     upcoming,
     mail,
     mail_events,
+    post,
 )
 """The modules of pages; each has a router."""
 

@@ -58,7 +58,7 @@ def export(
 
     It holds entries, proofs, artifacts, the clauses that counted, a report, and the program that checks all of it. It
     holds personal data, and letters as they were sent: with the links on which their readers answer, as long as those
-    are good. Only you can read the file. That it was made is itself an entry.
+    are good. Only you can read the file. That you asked for it is itself an entry.
     """
     settings, database = open_installation()
     scope = Scope(

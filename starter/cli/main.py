@@ -36,6 +36,7 @@ COMMANDS = {
     "notices": ("notices", "Show what a notice would say, with made-up data or a case's own."),
     "mail": ("mail", "Check how mail leaves, and take in what comes back."),
     "templates": ("templates", "The words of every mail: list, preview and check them, an organisation's own too."),
+    "letters": ("letters", "Letters to post, where no e-mail reaches a contact."),
     "links": ("links", "The links in notices: replace them, or take them back."),
     "documents": ("documents", "Documents for families, behind the links of notices."),
     "costs": ("costs", "What a case costs where agreements make the provider pay."),
