@@ -239,6 +239,9 @@ class Settings(BaseSettings):
     """Where a single machine keeps its database, keyring, Temporal file and caught mail."""
     database_url: SecretStr = Field(default_factory=lambda data: _default_database(data["home"]))
     """``sqlite:///PATH`` or ``postgresql://…``; secret because the latter may hold a password."""
+    owner_database_url: SecretStr | None = None
+    """As whom ``duenotice migrate`` makes and changes the tables on PostgreSQL: another role, which owns them. Only
+    that command needs it; give it to nothing else."""
     keyring: Path = Field(default_factory=lambda data: data["home"] / "keyring.json")
     public_url: _Origin = "http://127.0.0.1:8700"
     """What links in notices begin with."""
@@ -462,10 +465,12 @@ _ENCRYPTED = {"require", "verify-ca", "verify-full"}
 """The values of PostgreSQL's ``sslmode`` under which nothing travels in clear."""
 
 
-def _is_private(settings: Settings) -> bool:
-    """Whether nobody else can read what the database is told."""
+def _is_private(settings: Settings, database_url: SecretStr | None) -> bool:
+    """Whether nobody else can read what the database at this address is told."""
+    if database_url is None:
+        return True
     try:
-        url = make_url(settings.database_url.get_secret_value())
+        url = make_url(database_url.get_secret_value())
     except ArgumentError:
         return True  # what it is instead is said when it is opened
     host = url.host or ""
@@ -490,12 +495,13 @@ def _refuse_unsafe(settings: Settings) -> None:
         "Links in notices open students' data, so they need an address on https.",
         "public_url",
     )
-    need(
-        _is_private(settings),
-        "What PostgreSQL is told would travel in clear; add ?sslmode=verify-full to its URL. Where nobody else reaches "
-        f"its network, say so in {_variable('private_network_reason')}.",
-        "database_url",
-    )
+    for field in ("database_url", "owner_database_url"):
+        need(
+            _is_private(settings, getattr(settings, field)),
+            "What PostgreSQL is told would travel in clear; add ?sslmode=verify-full to its URL. Where nobody else "
+            f"reaches its network, say so in {_variable('private_network_reason')}.",
+            field,
+        )
     need(
         settings.last_safe_minutes >= _LEAST_SAFE_MINUTES,
         f"A notice needs at least {_LEAST_SAFE_MINUTES} minutes to leave before it is due.",

@@ -40,6 +40,7 @@ COMMANDS = {
     "resume-mail": ("resume_mail", "Let mail go on that was paused, since too many refusals were alike."),
     "legal-holds": ("legal_holds", "Decisions that data has to be kept, which stop its disposal."),
     "ledger": ("ledger", "Check that the evidence is what it was when it was written."),
+    "migrate": ("migrate", "Bring the tables up to date as their owner, and give the engine its rights."),
     "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),
 }
 """Each command with the module of ``starter.cli`` that adds it, and what it does.
