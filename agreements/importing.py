@@ -21,6 +21,7 @@ from agreements.upcoming import Derivation, renew_upcoming
 from config.database import Database
 from ledger.append import append
 from ledger.artifacts import store
+from ledger.contacts import record_contacts
 from ledger.entries import AgreementImported
 from mail.facts import checked_address
 from models import identifiers
@@ -131,12 +132,13 @@ def import_agreements(
         rows = _as_recorded(session, rows, before, file_name)
         new = [row for row in rows if row.reference not in before]
         changed = [row for row in rows if row.reference in before and before[row.reference] != row]
-        _keep(session, new, now)
+        contacts = _keep(session, new, now)
         for row in changed:
-            _replace(session, row)
+            contacts += _replace(session, row)
         _note_undelivered(session, [identifiers.agreement_id(row.reference) for row in changed], now)
         sha256 = store(session, text.encode(), "text/csv", now)
         append(session, *_events([*new, *changed], sha256, actor, now))
+        record_contacts(session, contacts, actor, now)
     touched = [identifiers.agreement_id(row.reference) for row in (*new, *changed)]
     renew_upcoming(database, Derivation(catalogue, defaults, now, leads), touched)
     return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed))
@@ -390,9 +392,10 @@ def _recorded_otherwise(reference: str, name: str, given: date, file_name: str) 
     )
 
 
-def _keep(session: Session, rows: Sequence[AgreementRow], now: datetime) -> None:
+def _keep(session: Session, rows: Sequence[AgreementRow], now: datetime) -> list[AgreementContact]:
+    """Keep new agreements; return their contacts."""
     if not rows:
-        return
+        return []
     session.execute(
         insert(Agreement),
         [
@@ -401,7 +404,9 @@ def _keep(session: Session, rows: Sequence[AgreementRow], now: datetime) -> None
             for row in rows
         ],
     )
-    session.execute(insert(AgreementContact), [_contact(row, contact) for row in rows for contact in row.contacts])
+    contacts = [AgreementContact(**_contact(row, contact)) for row in rows for contact in row.contacts]
+    session.execute(insert(AgreementContact), [contact.model_dump() for contact in contacts])
+    return contacts
 
 
 def _contact(row: AgreementRow, contact: AgreementContactRow) -> dict[str, Any]:
@@ -409,8 +414,11 @@ def _contact(row: AgreementRow, contact: AgreementContactRow) -> dict[str, Any]:
     return {"id": uuid4(), "agreement_id": identifiers.agreement_id(row.reference)} | contact.model_dump()
 
 
-def _replace(session: Session, row: AgreementRow) -> None:
-    """Change an agreement; a contact no longer named stays, since deliveries point to it, but is not written to."""
+def _replace(session: Session, row: AgreementRow) -> list[AgreementContact]:
+    """Change an agreement, and return its contacts.
+
+    A contact no longer named stays, since deliveries point to it, but is not written to.
+    """
     agreement = session.get_one(Agreement, identifiers.agreement_id(row.reference))
     agreement.sqlmodel_update(row.model_dump(exclude={"contacts"}))
     session.add(agreement)
@@ -422,12 +430,15 @@ def _replace(session: Session, row: AgreementRow) -> None:
             )
         )
     }
+    contacts = []
     for contact in row.contacts:
         known = kept.pop((contact.role, contact.email), None)
-        session.add(known.sqlmodel_update(contact) if known else AgreementContact(**_contact(row, contact)))
+        contacts.append(known.sqlmodel_update(contact) if known else AgreementContact(**_contact(row, contact)))
     for former in kept.values():
         former.rank = FORMER
-        session.add(former)
+        contacts.append(former)
+    session.add_all(contacts)
+    return contacts
 
 
 def _note_undelivered(session: Session, agreements: Sequence[UUID], now: datetime) -> None:

@@ -166,6 +166,23 @@ class _AgreementFile(Event):
         return f"{self.kind}:{self.agreement_id}:{self.file_sha256}:{self.at.isoformat()}"
 
 
+class ContactsRecorded(Event):
+    """Contacts were recorded, for the first time or anew: to whom notices go, and to which address.
+
+    Attributes:
+        contacts: how many.
+        contacts_sha256: each with its id, its address and its place, with a salt.
+    """
+
+    kind = "contacts_recorded"
+    contacts: int
+    contacts_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"contacts-recorded:{self.contacts_sha256}"
+
+
 class AgreementAmended(_AgreementFile):
     """Changes that the parties agreed for one agreement (Exhibit H) were entered."""
 
@@ -600,6 +617,23 @@ class DutyComputed(CaseEvent):
     @property
     def key(self) -> str:
         return f"duty-computed:{self.case_id}:{self.due_date_id}:{self.agreements[0]}:{self.at.isoformat()}"
+
+
+class DutiesGivenUp(CaseEvent):
+    """Duties whose clocks had not started are cancelled: nothing that the case knows or awaits starts them any more.
+
+    Attributes:
+        duties: how many.
+        duties_sha256: their ids, one a line.
+    """
+
+    kind = "duties_given_up"
+    duties: int
+    duties_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"duties-given-up:{self.case_id}:{self.duties_sha256}:{self.at.isoformat()}"
 
 
 class CaseClosed(CaseEvent):

@@ -1,4 +1,4 @@
-"""Checking the ledger, in five numbered steps; the first thing that is wrong ends the check, named by its step.
+"""Checking the ledger, in six numbered steps; the first thing that is wrong ends the check, named by its step.
 
 1. **Order**: entries are numbered from 1, and none is missing.
 2. **Chain**: each entry's ``previous_hash`` is the hash of the entry before it; the first one's is ``GENESIS``.
@@ -6,6 +6,8 @@
 4. **Head**: the head row says how many entries there are, and the hash of the last one.
 5. **Artifacts**: every artifact that an entry points to is kept, opens, and has the SHA-256 by which it is named; or
    the last entry that points to it says that it was erased.
+6. **Tables**: what the tables of duties, notices, deliveries, addresses and so on hold is what entries say of it
+   (``ledger/held``).
 
 What this cannot show: somebody with full rights over the database could remove the newest entries and set the head row
 back, or write every entry anew from some entry on. What is left is a sound ledger, only a shorter or another one. Both
@@ -15,17 +17,18 @@ show against a length and head that somebody noted elsewhere, and against nothin
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, TypeAlias
 
 from sqlmodel import Session, col, func, select
 
 from ledger.artifacts import fetch, is_kept
 from ledger.chain import GENESIS, Fields, entry_hash
 from ledger.entries import FileErased
+from ledger.held.comparing import Comparison, Holding
+from ledger.watching import Watch, unwatched
 from models.errors import ConfigurationError, Gone, IntegrityError, NotFound
 from models.tables import EvidenceEntry, LedgerHead
 
@@ -33,9 +36,6 @@ _ENTRIES_A_FETCH = 1_000
 
 _UNREADABLE = (ValueError, TypeError, AttributeError)
 """What is raised where a row no longer holds what its columns can hold."""
-
-Watch: TypeAlias = Callable[[Iterable[Any], str, int], Iterable[Any]]
-"""Hands on what it is given, counting along: the things, what they are called, and how many there will be."""
 
 
 class Step(IntEnum):
@@ -46,6 +46,7 @@ class Step(IntEnum):
     CONTENT = 3
     HEAD = 4
     ARTIFACTS = 5
+    TABLES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Flaw:
 
     Attributes:
         step: the step that found it.
-        number: the number of the entry that is not what it was, or that is missing.
+        number: the number of the entry that is not what it was, or that is missing; 0 where a table holds what no entry
+            says.
         reason: what is wrong, in a sentence.
         artifact: the SHA-256 of the artifact that is not what it was, if that is what is wrong.
     """
@@ -93,6 +95,7 @@ class Verification:
         flaw: the first flaw, or None if everything given is sound.
         artifacts: how many artifacts were found to be what was stored.
         erased: those that are kept no more, each with the entry that says so.
+        tables: what holding the tables against the entries found; None where that was not done.
     """
 
     length: int
@@ -100,6 +103,7 @@ class Verification:
     flaw: Flaw | None = None
     artifacts: int = 0
     erased: tuple[Erased, ...] = ()
+    tables: Comparison | None = None
 
     @property
     def sound(self) -> bool:
@@ -132,29 +136,24 @@ def verify_ledger(session: Session) -> Verification:
 
 
 def verify_all(session: Session, watch: Watch | None = None) -> Verification:
-    """Check all entries, the head row, and every artifact that an entry points to (steps 1 to 5).
+    """Check all entries, the head row, every artifact that an entry points to, and the tables (steps 1 to 6).
 
     Args:
         session: a session of ``Database.reading()``, which sees one moment of it.
         watch: counts along.
+
+    Raises:
+        IntegrityError: a sound entry does not hold what its kind holds here, so that no table can be held against it.
     """
-    watched = watch or _unwatched
+    watched = watch or unwatched
     named: dict[str, _Named] = {}
     count = session.exec(select(func.count()).select_from(EvidenceEntry)).one()
-    found = _with_head(session, verify(_noting(watched(stream(session), "entries", count), named)))
-    if not found.sound:
-        return found
-    sound, erased = 0, list[Erased]()
-    for sha256 in watched(named, "artifacts", len(named)):
-        of = named[sha256]
-        if of.erased and not is_kept(session, sha256):
-            erased.append(of.erased)
-        elif reason := _artifact_reason(session, sha256):
-            flaw = Flaw(Step.ARTIFACTS, of.first, reason, sha256)
-            return Verification(found.length, found.head, flaw, sound, tuple(erased))
-        else:
-            sound += 1
-    return Verification(found.length, found.head, artifacts=sound, erased=tuple(erased))
+    with Holding(session) as holding:
+        entries = _noting(watched(stream(session), "entries", count), named, holding)
+        found = _with_head(session, verify(entries))
+        if found.sound:
+            found = _with_artifacts(session, found, watched(named, "artifacts", len(named)), named)
+        return _with_tables(found, holding.compare(watched)) if found.sound else found
 
 
 def stream(session: Session, *, after: int = 0) -> Iterator[EvidenceEntry]:
@@ -218,14 +217,42 @@ def _with_head(session: Session, found: Verification) -> Verification:
     return found
 
 
+def _with_artifacts(
+    session: Session, found: Verification, each: Iterable[str], named: dict[str, _Named]
+) -> Verification:
+    """Step 5, once the head agrees."""
+    sound, erased = 0, list[Erased]()
+    for sha256 in each:
+        of = named[sha256]
+        if of.erased and not is_kept(session, sha256):
+            erased.append(of.erased)
+        elif reason := _artifact_reason(session, sha256):
+            flaw = Flaw(Step.ARTIFACTS, of.first, reason, sha256)
+            return Verification(found.length, found.head, flaw, sound, tuple(erased))
+        else:
+            sound += 1
+    return Verification(found.length, found.head, artifacts=sound, erased=tuple(erased))
+
+
+def _with_tables(found: Verification, tables: Comparison) -> Verification:
+    """Step 6, once the ledger itself is sound."""
+    wrong = tables.disagreement
+    flaw = Flaw(Step.TABLES, wrong.entry or 0, wrong.sentence) if wrong else None
+    return replace(found, tables=tables, flaw=flaw)
+
+
 def _claim(head: LedgerHead) -> str:
     return f"says that there are {head.length} entries, the last one with the hash {head.hash}"
 
 
-def _noting(entries: Iterable[EvidenceEntry], named: dict[str, _Named]) -> Iterator[EvidenceEntry]:
-    """Hand on the entries, and note each artifact with the first that points to it, and whether the last erased it."""
+def _noting(entries: Iterable[EvidenceEntry], named: dict[str, _Named], holding: Holding) -> Iterator[EvidenceEntry]:
+    """Hand on the entries, and take each once it was found sound.
+
+    Noted is each artifact with the first entry that points to it, and whether the last one erased it.
+    """
     for entry in entries:
         yield entry
+        holding.take(entry)
         for sha256 in entry.artifacts:
             first = named[sha256].first if sha256 in named else entry.number
             says_so = entry.kind == FileErased.kind
@@ -243,7 +270,3 @@ def _artifact_reason(session: Session, sha256: str) -> str | None:
     except zlib.error:
         return "An artifact that the entry points to is not what was stored: it cannot be unpacked."
     return None
-
-
-def _unwatched(things: Iterable[Any], _: str, __: int) -> Iterable[Any]:
-    return things
