@@ -135,12 +135,13 @@ def verify_ledger(session: Session) -> Verification:
     return _with_head(session, verify(stream(session)))
 
 
-def verify_all(session: Session, watch: Watch | None = None) -> Verification:
+def verify_all(session: Session, watch: Watch | None = None, *, tables: bool = True) -> Verification:
     """Check all entries, the head row, every artifact that an entry points to, and the tables (steps 1 to 6).
 
     Args:
         session: a session of ``Database.reading()``, which sees one moment of it.
         watch: counts along.
+        tables: whether the tables are held against the entries; without, step 6 is left out.
 
     Raises:
         IntegrityError: a sound entry does not hold what its kind holds here, so that no table can be held against it.
@@ -149,11 +150,11 @@ def verify_all(session: Session, watch: Watch | None = None) -> Verification:
     named: dict[str, _Named] = {}
     count = session.exec(select(func.count()).select_from(EvidenceEntry)).one()
     with Holding(session) as holding:
-        entries = _noting(watched(stream(session), "entries", count), named, holding)
+        entries = _noting(watched(stream(session), "entries", count), named, holding if tables else None)
         found = _with_head(session, verify(entries))
         if found.sound:
             found = _with_artifacts(session, found, watched(named, "artifacts", len(named)), named)
-        return _with_tables(found, holding.compare(watched)) if found.sound else found
+        return _with_tables(found, holding.compare(watched)) if found.sound and tables else found
 
 
 def stream(session: Session, *, after: int = 0) -> Iterator[EvidenceEntry]:
@@ -245,14 +246,17 @@ def _claim(head: LedgerHead) -> str:
     return f"says that there are {head.length} entries, the last one with the hash {head.hash}"
 
 
-def _noting(entries: Iterable[EvidenceEntry], named: dict[str, _Named], holding: Holding) -> Iterator[EvidenceEntry]:
+def _noting(
+    entries: Iterable[EvidenceEntry], named: dict[str, _Named], holding: Holding | None
+) -> Iterator[EvidenceEntry]:
     """Hand on the entries, and take each once it was found sound.
 
     Noted is each artifact with the first entry that points to it, and whether the last one erased it.
     """
     for entry in entries:
         yield entry
-        holding.take(entry)
+        if holding is not None:
+            holding.take(entry)
         for sha256 in entry.artifacts:
             first = named[sha256].first if sha256 in named else entry.number
             says_so = entry.kind == FileErased.kind

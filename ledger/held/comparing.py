@@ -14,9 +14,13 @@ from ledger.held.rules import HELD, Held, Row, Why, id_of
 from ledger.held.saying import Sayings
 from ledger.held.scratch import NOTHING, Facts, Said, Scratch, written
 from ledger.watching import Watch, unwatched
+from models.errors import ConfigurationError, DuenoticeError, IntegrityError
 from models.tables import Case, DueDate, EvidenceEntry
 
 _ROWS_A_FETCH = 1_000
+
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, IntegrityError, ConfigurationError)
+"""What is raised where a row no longer holds what its columns can hold, or what was sealed there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +95,14 @@ class Holding:
             name = str(table.__tablename__)
             total = self._session.exec(select(func.count()).select_from(table)).one()
             rows[name] = 0
-            for found in _beside(watch(self._rows(table), f"{held.called}s", total), held, self._scratch):
-                if disagreement := self._disagreement(name, held, *found):
-                    return Comparison(rows, disagreement)
-                rows[name] += 1
+            each = _beside(watch(self._rows(table), name, total), held, self._scratch)
+            try:
+                for found in each:
+                    if disagreement := self._disagreement(name, held, *found):
+                        return Comparison(rows, disagreement)
+                    rows[name] += 1
+            except _UNREADABLE as error:
+                return Comparison(rows, _unreadable(name, held, rows[name], error))
         return Comparison(rows)
 
     def _rows(self, table: type[SQLModel]) -> Iterator[Any]:
@@ -185,6 +193,13 @@ def _beside(rows: Iterable[Any], held: Held, scratch: Scratch) -> Iterator[tuple
 
 PERSONAL = frozenset({"name", "email"})
 """The columns whose values are never repeated: it is said that they differ, and of which row."""
+
+
+def _unreadable(table: str, held: Held, before: int, error: Exception) -> Disagreement:
+    says = error.message if isinstance(error, DuenoticeError) else f"It holds what it cannot ({type(error).__name__})."
+    place = "first row" if before == 0 else f"row after the first {before:,}"
+    sentence = f"A {held.called}, in the {place} of its table, cannot be read. {says}"
+    return Disagreement(table, "", None, None, None, None, sentence)
 
 
 def _called(held: Held, key: str, row: Any = None) -> str:
