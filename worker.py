@@ -24,6 +24,7 @@ from activities.cases import CaseActivities
 from activities.duties import DutyActivities
 from activities.heartbeat import HEARTBEAT_INTERVAL
 from activities.holders import HolderActivities
+from activities.ledger_check import LedgerActivities
 from activities.letters import LetterSender
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
@@ -40,9 +41,10 @@ from records.occurrences import Opening
 from starter.bounce_ways import taking_bounces
 from starter.bounces import BounceIntake
 from starter.resources import Resources, connect
-from starter.schedules import keep_upcoming, keep_watchdog
+from starter.schedules import keep_ledger_check, keep_upcoming, keep_watchdog
 from starter.start import end_rules, intake_namer, notice_policy, start_case
 from starter.writing import mail_transport, manager_of, notice_writer, pause_rule, return_path
+from workflows.ledger_check import LedgerCheckWorkflow
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -67,7 +69,13 @@ PASSED_THROUGH = (
 
 def all_workflows() -> tuple[type, ...]:
     """The workflow class of every kind of case, and those that serve every kind."""
-    return (*(_workflow_of(kind) for kind in KINDS.values()), NoticeBatchWorkflow, WatchdogWorkflow, UpcomingWorkflow)
+    return (
+        *(_workflow_of(kind) for kind in KINDS.values()),
+        NoticeBatchWorkflow,
+        WatchdogWorkflow,
+        UpcomingWorkflow,
+        LedgerCheckWorkflow,
+    )
 
 
 def _workflow_of(kind: Kind) -> type:
@@ -144,6 +152,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         start,
         leads=resources.leads,
     )
+    ledger = LedgerActivities(database, reminders.telling)
     return Worker(
         resources.client,
         task_queue=TASK_QUEUE,
@@ -162,6 +171,8 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             holders.ask_holders,
             watchdog.sweep,
             upcoming.renew_upcoming,
+            ledger.check_ledger,
+            ledger.tell_of_ledger,
         ],
         activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),
         workflow_runner=sandbox(),
@@ -186,6 +197,7 @@ async def run() -> None:
     resources = await connect(settings)
     await keep_watchdog(resources.client, settings.watchdog_minutes)
     await keep_upcoming(resources.client, settings.upcoming_minutes)
+    await keep_ledger_check(resources.client, settings.ledger_check_hours)
     others = further_processes(settings, process_count(settings) - 1)
     async with others as lost, build_worker(resources), taking_bounces(BounceIntake(resources), settings):
         get_logger("worker").info("worker started", task_queue=TASK_QUEUE, processes=process_count(settings))

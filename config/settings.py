@@ -312,6 +312,8 @@ class Settings(BaseSettings):
     """Where alerts go besides mail: addresses of Apprise (chat, SMS, pagers), with blanks between them."""
     watchdog_minutes: int = Field(default=5, ge=1)
     """How often the watchdog looks for cases that were lost and duties that nobody was told of."""
+    ledger_check_hours: int = Field(default=24, ge=1, le=24 * 31)
+    """How often the ledger is checked, and the tables are held against it; at each start besides."""
     upcoming_minutes: int = Field(default=360, ge=1)
     """How often what is coming by the agreements' own dates is derived anew, for what no import brought up to date."""
     standing_lead_days: int = Field(default=30, ge=1, le=366)

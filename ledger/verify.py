@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
@@ -28,11 +29,15 @@ from ledger.artifacts import fetch, is_kept
 from ledger.chain import GENESIS, Fields, entry_hash
 from ledger.entries import FileErased
 from ledger.held.comparing import Comparison, Holding
+from ledger.held.scratch import Facts, Scratch
 from ledger.watching import Watch, unwatched
 from models.errors import ConfigurationError, Gone, IntegrityError, NotFound
 from models.tables import EvidenceEntry, LedgerHead
 
 _ENTRIES_A_FETCH = 1_000
+
+_NAMED = "artifact"
+"""The sort of facts that say which entries point to an artifact."""
 
 _UNREADABLE = (ValueError, TypeError, AttributeError)
 """What is raised where a row no longer holds what its columns can hold."""
@@ -75,14 +80,6 @@ class Erased:
     number: int
     at: datetime
     by: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """An artifact as entries point to it: the first that does, and its erasure, where the last that does says so."""
-
-    first: int
-    erased: Erased | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +144,15 @@ def verify_all(session: Session, watch: Watch | None = None, *, tables: bool = T
         IntegrityError: a sound entry does not hold what its kind holds here, so that no table can be held against it.
     """
     watched = watch or unwatched
-    named: dict[str, _Named] = {}
     count = session.exec(select(func.count()).select_from(EvidenceEntry)).one()
-    with Holding(session) as holding:
-        entries = _noting(watched(stream(session), "entries", count), named, holding if tables else None)
+    with closing(Scratch()) as scratch:
+        holding = Holding(session, scratch) if tables else None
+        entries = _noting(watched(stream(session), "entries", count), scratch, holding)
         found = _with_head(session, verify(entries))
         if found.sound:
-            found = _with_artifacts(session, found, watched(named, "artifacts", len(named)), named)
-        return _with_tables(found, holding.compare(watched)) if found.sound and tables else found
+            named = watched(scratch.in_order(_NAMED, "first"), "artifacts", scratch.count(_NAMED, "first"))
+            found = _with_artifacts(session, found, named)
+        return _with_tables(found, holding.compare(watched)) if found.sound and holding is not None else found
 
 
 def stream(session: Session, *, after: int = 0) -> Iterator[EvidenceEntry]:
@@ -218,21 +216,21 @@ def _with_head(session: Session, found: Verification) -> Verification:
     return found
 
 
-def _with_artifacts(
-    session: Session, found: Verification, each: Iterable[str], named: dict[str, _Named]
-) -> Verification:
+def _with_artifacts(session: Session, found: Verification, named: Iterable[tuple[str, Facts]]) -> Verification:
     """Step 5, once the head agrees."""
-    sound, erased = 0, list[Erased]()
-    for sha256 in each:
-        of = named[sha256]
-        if of.erased and not is_kept(session, sha256):
-            erased.append(of.erased)
+    sound, gone = 0, list[Erased]()
+    for sha256, said in named:
+        erased, first = said["erased"], said["first"].entry or 0
+        if erased.value and erased.entry and not is_kept(session, sha256):
+            entry = session.get_one(EvidenceEntry, erased.entry)
+            gone.append(Erased(sha256, entry.number, entry.at, entry.actor))
+            session.expunge(entry)
         elif reason := _artifact_reason(session, sha256):
-            flaw = Flaw(Step.ARTIFACTS, of.first, reason, sha256)
-            return Verification(found.length, found.head, flaw, sound, tuple(erased))
+            flaw = Flaw(Step.ARTIFACTS, first, reason, sha256)
+            return Verification(found.length, found.head, flaw, sound, tuple(gone))
         else:
             sound += 1
-    return Verification(found.length, found.head, artifacts=sound, erased=tuple(erased))
+    return Verification(found.length, found.head, artifacts=sound, erased=tuple(gone))
 
 
 def _with_tables(found: Verification, tables: Comparison) -> Verification:
@@ -246,21 +244,18 @@ def _claim(head: LedgerHead) -> str:
     return f"says that there are {head.length} entries, the last one with the hash {head.hash}"
 
 
-def _noting(
-    entries: Iterable[EvidenceEntry], named: dict[str, _Named], holding: Holding | None
-) -> Iterator[EvidenceEntry]:
+def _noting(entries: Iterable[EvidenceEntry], scratch: Scratch, holding: Holding | None) -> Iterator[EvidenceEntry]:
     """Hand on the entries, and take each once it was found sound.
 
     Noted is each artifact with the first entry that points to it, and whether the last one erased it.
     """
     for entry in entries:
         yield entry
+        for sha256 in entry.artifacts:
+            scratch.say_first(_NAMED, sha256, entry.number, first=entry.number)
+            scratch.say(_NAMED, sha256, entry.number, erased=True if entry.kind == FileErased.kind else None)
         if holding is not None:
             holding.take(entry)
-        for sha256 in entry.artifacts:
-            first = named[sha256].first if sha256 in named else entry.number
-            says_so = entry.kind == FileErased.kind
-            named[sha256] = _Named(first, Erased(sha256, entry.number, entry.at, entry.actor) if says_so else None)
 
 
 def _artifact_reason(session: Session, sha256: str) -> str | None:

@@ -215,6 +215,16 @@ class BounceEffect(StrEnum):
     """What became of this attempt was known, or another one arrived since."""
 
 
+class LedgerState(StrEnum):
+    """What the last check of the ledger found."""
+
+    INTACT = "intact"
+    NOT_INTACT = "not_intact"
+    """An entry, an artifact or a row of a table is not what it was."""
+    NOT_CHECKED = "not_checked"
+    """It could not be checked."""
+
+
 class Way(StrEnum):
     """How people of the installation are told something."""
 

@@ -1,4 +1,4 @@
-"""What Temporal starts by itself: the watchdog every few minutes, and what is coming a few times a day."""
+"""What Temporal starts by itself: the watchdog, what is coming, and the check of the ledger."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from cases.messages import RenewUpcoming, Sweep
+from cases.messages import CheckLedger, RenewUpcoming, Sweep
 from models.identifiers import TASK_QUEUE
+from workflows.ledger_check import LedgerCheckWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
 
@@ -27,6 +28,9 @@ WATCHDOG = "watchdog"
 
 UPCOMING = "upcoming"
 """The id of the schedule by which what is coming is derived anew."""
+
+LEDGER_CHECK = "ledger-check"
+"""The id of the schedule by which the ledger is checked."""
 
 CATCH_UP = timedelta(minutes=1)
 """How late a sweep may start: those missed while the server was down are not made up for, since one does it all."""
@@ -45,8 +49,15 @@ async def keep_upcoming(client: Client, minutes: int) -> None:
     await _keep(client, action, minutes)
 
 
-async def _keep(client: Client, action: ScheduleActionStartWorkflow, minutes: int) -> None:
-    """Start ``action`` every ``minutes`` under the schedule of its id, and now."""
+async def keep_ledger_check(client: Client, hours: int) -> None:
+    """Have the ledger checked every ``hours``, and now: at each start, which does not wait for it."""
+    action = ScheduleActionStartWorkflow(LedgerCheckWorkflow.run, CheckLedger(), id=LEDGER_CHECK, task_queue=TASK_QUEUE)
+    if await _keep(client, action, hours * 60):
+        await client.get_schedule_handle(LEDGER_CHECK).trigger()
+
+
+async def _keep(client: Client, action: ScheduleActionStartWorkflow, minutes: int) -> bool:
+    """Start ``action`` every ``minutes`` under the schedule of its id, and now; return whether it was one already."""
     schedule = Schedule(
         action=action,
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=minutes))]),
@@ -60,3 +71,5 @@ async def _keep(client: Client, action: ScheduleActionStartWorkflow, minutes: in
         await client.create_schedule(action.id, schedule, trigger_immediately=True)
     except ScheduleAlreadyRunningError:
         await client.get_schedule_handle(action.id).update(changed)
+        return True
+    return False

@@ -34,6 +34,7 @@ from web import (
     follow_up,
     handed_over,
     holder_links,
+    ledger,
     links,
     mail,
     mail_events,
@@ -78,6 +79,7 @@ PARTS = (
     many,
     data_holders,
     upcoming,
+    ledger,
     mail,
     mail_events,
 )

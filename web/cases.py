@@ -24,6 +24,7 @@ from queries.cases import read_case_head
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
 from queries.holders import vendor_names
+from queries.ledger_check import read_ledger_check
 from queries.views import CohortView
 from records.answers import read_answers
 from records.costs import read_costs
@@ -107,6 +108,7 @@ def what_is_due(request: Request, site: TheSite, session: SignedIn) -> Response:
         begins=f"/?{urlencode(which.asked)}#cases" if after else None,
         goes_on=f"/?{urlencode({**which.asked, 'after': str(shown.next)})}#cases" if shown.next else None,
         choices=_choices(site, which, kinds),
+        check=read_ledger_check(database),
         has_cases=bool(kinds),
         has_agreements=bool(kinds) or agreement_kinds(database).total > 0,
     )

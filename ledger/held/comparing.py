@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 from sqlalchemy import inspect
@@ -55,24 +55,17 @@ class Comparison:
 
 
 class Holding:
-    """Takes entries one by one, and then holds the tables against them; a context that keeps what it needs on disk.
+    """Takes entries one by one, and then holds the tables against them.
 
     Args:
         session: a session of ``Database.reading()``, which sees one moment of it: entries and tables alike.
+        scratch: keeps what entries say.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, scratch: Scratch) -> None:
         self._session = session
-        self._scratch = Scratch()
-        self._sayings = Sayings(session, self._scratch)
-
-    def __enter__(self) -> Holding:
-        """Begin."""
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        """Let go of what was kept on disk."""
-        self._scratch.close()
+        self._scratch = scratch
+        self._sayings = Sayings(session, scratch)
 
     def take(self, entry: EvidenceEntry) -> None:
         """Take what the next entry says.
@@ -166,7 +159,8 @@ def hold_tables(session: Session, entries: Iterable[EvidenceEntry], watch: Watch
     Raises:
         IntegrityError: an entry does not hold what its kind holds, or what it lists can be read no more.
     """
-    with Holding(session) as holding:
+    with closing(Scratch()) as scratch:
+        holding = Holding(session, scratch)
         for entry in entries:
             holding.take(entry)
         return holding.compare(watch)

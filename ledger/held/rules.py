@@ -537,6 +537,7 @@ NOT_HELD: Mapping[type[SQLModel], Why] = {
     tables.ArtifactOutline: Why("read with the artifacts, which are compared with their SHA-256"),
     tables.EvidenceEntry: Why("the ledger itself"),
     tables.LedgerHead: Why("the ledger itself"),
+    tables.LedgerCheck: Why("what the last check found; it is no evidence"),
     tables.KeyCheck: PLAN,
     tables.Account: _SIGN_IN,
     tables.SignInToken: _SIGN_IN,

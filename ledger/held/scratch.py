@@ -79,6 +79,17 @@ class Scratch:
         rows = [(sort, key, fact, written(value), entry) for fact, value in facts.items()]
         self._file.executemany("INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?, ?)", rows)
 
+    def say_first(self, sort: str, key: str, entry: int, **facts: Value) -> None:
+        """Keep what an entry says of one row, unless the same facts were said before."""
+        rows = [(sort, key, fact, written(value), entry) for fact, value in facts.items()]
+        self._file.executemany("INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?, ?)", rows)
+
+    def count(self, sort: str, fact: str) -> int:
+        """Of how many rows of a sort a fact was said."""
+        query = "SELECT count(*) FROM said WHERE sort = ? AND fact = ?"
+        number: int = self._file.execute(query, (sort, fact)).fetchone()[0]
+        return number
+
     def facts(self, sort: str, key: str) -> Facts:
         """What was said of one row."""
         rows = self._file.execute("SELECT fact, value, entry FROM said WHERE sort = ? AND id = ?", (sort, key))
@@ -95,6 +106,12 @@ class Scratch:
         """The rows of a sort of which a fact (one of ``_FOUND``) was said to be so."""
         query = _FOUND[fact]
         return [row[0] for row in self._file.execute(query, (value, sort))]
+
+    def in_order(self, sort: str, fact: str) -> Iterator[tuple[str, Facts]]:
+        """As ``all``, for each row of which a fact was said, in the order of the entries that said it."""
+        query = "SELECT id FROM said WHERE sort = ? AND fact = ? ORDER BY entry, id"
+        for (key,) in self._file.execute(query, (sort, fact)):
+            yield key, self.facts(sort, key)
 
     def all(self, sort: str) -> Iterator[tuple[str, Facts]]:
         """Everything said of each row of a sort, in the order of their ids."""

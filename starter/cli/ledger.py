@@ -1,4 +1,4 @@
-"""``duenotice ledger``: check that the evidence is what it was when it was written."""
+"""``duenotice ledger``: check that the evidence, and what pages show, is what it was when it was written."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.exc import DatabaseError
 
-from ledger.verify import Flaw, Step, Verification, verify_all
-from models.errors import DuenoticeError, IntegrityError
-from models.phrases import instant_words
-from starter.cli.console import open_installation
+from ledger.checks import last_check
+from ledger.findings import what_holds, what_is_wrong
+from ledger.verify import Verification, verify_all
+from models.enums import LedgerState
+from models.errors import DuenoticeError
+from models.tables import LedgerCheck
+from starter.cli.console import instant_text, open_installation
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +26,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Check the evidence.")
     group.callback()(_group)
     group.command("verify")(verify)
+    group.command("status")(status)
     app.add_typer(group, name="ledger")
 
 
@@ -55,7 +59,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json", help="Print what was 
     if as_json:
         typer.echo(json.dumps({"sound": found.sound} | TypeAdapter(Verification).dump_python(found, mode="json")))
     elif found.flaw:
-        typer.echo(str(_error(found.flaw)), err=True)
+        typer.echo(str(what_is_wrong(found.flaw)), err=True)
     else:
         typer.echo(what_holds(found))
     raise typer.Exit(0 if found.sound else NOT_INTACT)
@@ -84,37 +88,31 @@ def _could_not(says: str, as_json: bool) -> typer.Exit:
     return typer.Exit(COULD_NOT_CHECK)
 
 
-def what_holds(found: Verification) -> str:
-    """What a check found that found no flaw, in a sentence."""
-    if not found.length:
-        return f"The ledger holds no entry yet, and its head says so; head {found.head}."
-    entries = "1 entry is" if found.length == 1 else f"{found.length:,} entries are"
-    match found.artifacts:
-        case 0:
-            artifacts = "no artifact is pointed to"
-        case 1:
-            artifacts = "the 1 artifact pointed to is what was stored"
-        case many:
-            artifacts = f"all {many:,} artifacts they point to are what was stored"
-    gone = "".join(
-        f"\nArtifact {one.artifact} was erased on {instant_words(one.at)} by {one.by}, as entry {one.number:,} says."
-        for one in found.erased
-    )
-    rows = sum(found.tables.rows.values()) if found.tables else 0
-    held = "1 row of the tables says" if rows == 1 else f"{rows:,} rows of the tables say"
-    return f"{entries} unchanged and in order, {artifacts}, and {held} what they say; head {found.head}.{gone}"
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+    """Say what the last check found that the engine made by itself, and when; check nothing now.
+
+    It ends as `verify` does: with 0, 1 or 2; with 2 also where there was no check yet.
+    """
+    _, database = open_installation()
+    with database.reading() as session:
+        found = last_check(session)
+    if as_json:
+        typer.echo(json.dumps(found.model_dump(mode="json", exclude={"id"}) if found else None))
+    elif found is None:
+        typer.echo("The ledger was not checked yet; the engine does so at each start.")
+    else:
+        typer.echo(f"Checked {instant_text(found.ended_at)}: {STATES[found.state]} {found.says}")
+    raise typer.Exit(_exit_code(found))
 
 
-def _error(flaw: Flaw) -> IntegrityError:
-    match flaw.step:
-        case Step.ORDER | Step.CHAIN | Step.CONTENT:
-            where = f"entry {flaw.number:,} of the ledger"
-        case Step.HEAD:
-            where = "the head of the ledger"
-        case Step.ARTIFACTS:
-            where = f"entry {flaw.number:,} of the ledger, artifact {flaw.artifact}"
-        case Step.TABLES:
-            where = "the tables"
-    return IntegrityError(
-        flaw.reason, where=where, next_step="Compare it with a backup, and find out who could write there."
-    )
+STATES = {
+    LedgerState.INTACT: "all of it is what it was.",
+    LedgerState.NOT_INTACT: "it is not what it was.",
+    LedgerState.NOT_CHECKED: "it could not be checked.",
+}
+
+
+def _exit_code(found: LedgerCheck | None) -> int:
+    if found is None or found.state is LedgerState.NOT_CHECKED:
+        return COULD_NOT_CHECK
+    return 0 if found.state is LedgerState.INTACT else NOT_INTACT

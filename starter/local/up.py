@@ -41,7 +41,7 @@ from starter.local.temporal_server import (
     temporal_server,
 )
 from starter.resources import Resources, connect, other_keyring, utc_now
-from starter.schedules import keep_upcoming, keep_watchdog
+from starter.schedules import keep_ledger_check, keep_upcoming, keep_watchdog
 from web.app import create_app
 from worker import build_worker, further_processes, process_count
 
@@ -175,6 +175,7 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
         await parts.enter_async_context(taking_bounces(BounceIntake(resources), settings))
         await keep_watchdog(resources.client, settings.watchdog_minutes)
         await keep_upcoming(resources.client, settings.upcoming_minutes)
+        await keep_ledger_check(resources.client, settings.ledger_check_hours)
         started = await CaseService(resources).start_unstarted_cases()
         say(f"task queue {TASK_QUEUE}" + (f", {started} waiting cases started" if started else ""))
     with progress.part("Web") as say:

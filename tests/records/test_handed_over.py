@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from cases.breach import BREACH
 from config.database import Database
 from ledger.artifacts import fetch, store
+from ledger.findings import what_holds
 from ledger.verify import Step, verify_all
 from mail.holder_links import NOBODYS, holder_token
 from models.errors import Gone, InvalidInput, NotFound, Refused
@@ -26,7 +27,6 @@ from records.handed_over import (
     revoke_link,
 )
 from records.uploads import uploaded_file
-from starter.cli.ledger import what_holds
 from starter.resources import utc_now
 from tests.support.case_in_sql import WRITER, open_in_sql
 from tests.support.handed_over import A_MONTH, CONTENT, DAYS, PLACE, Handed, hand_a_file_over, text_of

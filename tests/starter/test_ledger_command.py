@@ -22,6 +22,7 @@ from ledger.append import append
 from ledger.artifacts import store
 from ledger.chain import GENESIS
 from ledger.entries import ActRecorded
+from ledger.held.rules import HELD
 from starter.cli.ledger import NOT_INTACT
 from starter.cli.main import run
 
@@ -203,7 +204,9 @@ def test_an_artifact_that_was_replaced_is_found(
 def test_json_says_what_was_found(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["ledger", "verify", "--json"]) == 0
     sound = {"sound": True, "length": 5, "head": kept.hashes[-1], "artifacts": 2, "flaw": None, "erased": []}
-    assert json.loads(capsys.readouterr().out) == sound
+    rows = {str(table.__tablename__): 0 for table in HELD}
+    said = json.loads(capsys.readouterr().out)
+    assert said == sound | {"tables": {"rows": rows, "disagreement": None}}
     kept.tamper("DELETE FROM artifact WHERE sha256 = :name", name=kept.proof)
     assert run(["ledger", "verify", "--json"]) == NOT_INTACT
     said = capsys.readouterr()
@@ -211,6 +214,7 @@ def test_json_says_what_was_found(kept: Kept, capsys: pytest.CaptureFixture[str]
     assert json.loads(said.out) == sound | {
         "sound": False,
         "artifacts": 1,
+        "tables": None,
         "flaw": {
             "step": 5,
             "number": 4,
