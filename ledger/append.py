@@ -59,6 +59,11 @@ def append(session: Session, *events: Event) -> tuple[EvidenceEntry, ...]:
     return tuple(stored[entry.key] for entry in unnumbered)
 
 
+def is_recorded(session: Session, event: Event) -> bool:
+    """Whether this happening is an entry already, so that what comes again and again need not wait to append nothing."""
+    return session.exec(select(EvidenceEntry.number).where(EvidenceEntry.key == event.key)).first() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class _Unnumbered:
     """An event as its entry will hold it, before it has a number."""

@@ -15,7 +15,7 @@ meaning; new ones are added freely. To add one, write a class; ``ledger.append.a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import Enum, auto
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID, uuid4
@@ -34,6 +34,7 @@ from models.enums import (
     HolderAnswerKind,
     HolderMail,
     NoticeKind,
+    Reading,
     ReportKind,
     Role,
     SignatureIntegrity,
@@ -1948,6 +1949,32 @@ class FileErased(FileEvent):
 
     kind = "file_erased"
     content_sha256: Kept[str]
+
+
+READING_SPAN = timedelta(hours=12)
+"""Within so long, what one person reads of a case is one entry for each thing: from midnight or noon on, UTC."""
+
+
+class CaseRead(CaseEvent):
+    """Somebody read a case, or fetched something of it; the same person and thing within ``READING_SPAN`` is one entry.
+
+    Attributes:
+        what: what was read.
+        thing: which one, where there are several: its id, or its SHA-256.
+        authenticated: how it was shown who reads, where that is known.
+        content_sha256: the artifact, where it was one.
+    """
+
+    kind = "case_read"
+    what: Reading
+    thing: Subject[str | None] = None
+    authenticated: IfAny[Authentication | None] = None
+    content_sha256: Kept[str | None] = None
+
+    @property
+    def key(self) -> str:
+        span = int(self.at.timestamp() // READING_SPAN.total_seconds())
+        return f"case-read:{self.case_id}:{self.what}:{self.thing}:{self.actor}:{span}"
 
 
 class CostRecorded(CaseEvent):

@@ -215,6 +215,24 @@ class BounceEffect(StrEnum):
     """What became of this attempt was known, or another one arrived since."""
 
 
+class Reading(StrEnum):
+    """What somebody read of a case."""
+
+    CASE = "case"
+    """All that is known of it, with the first of its evidence."""
+    EVIDENCE = "evidence"
+    MESSAGE = "message"
+    """A notice or a letter, as it was sent."""
+    PROPOSAL = "proposal"
+    PROOF = "proof"
+    DOCUMENT = "document"
+    RECEIPT = "receipt"
+    CERTIFICATE = "certificate"
+    """The completion certificate of who confirmed a disposal."""
+    FILE = "file"
+    """A file that was handed over."""
+
+
 class LedgerState(StrEnum):
     """What the last check of the ledger found."""
 
