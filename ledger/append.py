@@ -60,7 +60,7 @@ def append(session: Session, *events: Event) -> tuple[EvidenceEntry, ...]:
 
 
 def is_recorded(session: Session, event: Event) -> bool:
-    """Whether this happening is an entry already, so that what comes again and again need not wait to append nothing."""
+    """Whether this happening is an entry already, so that what comes again and again need not wait for nothing."""
     return session.exec(select(EvidenceEntry.number).where(EvidenceEntry.key == event.key)).first() is not None
 
 

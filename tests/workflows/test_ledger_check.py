@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from ledger.checks import last_check
-from models.enums import LedgerState
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.schedules import LEDGER_CHECK, keep_ledger_check
 
@@ -21,8 +20,7 @@ async def checked_after(engine: VirtualEngine, before: datetime | None) -> datet
         with engine.resources.database.reading() as session:
             found = last_check(session)
         if found and found.ended_at != before:
-            assert found.state is LedgerState.INTACT, found.says
-            return found.ended_at
+            return found.ended_at  # what it found is another matter: tests change rows of this installation by hand
         await asyncio.sleep(0.05)
 
 
