@@ -22,6 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.cases import CaseActivities
 from activities.duties import DutyActivities
+from activities.heads import HeadsActivities
 from activities.heartbeat import HEARTBEAT_INTERVAL
 from activities.holders import HolderActivities
 from activities.ledger_check import LedgerActivities
@@ -34,16 +35,20 @@ from cases.kind import Kind
 from cases.kinds import KINDS
 from config.logging import configure_logging, get_logger
 from config.settings import Settings, load_settings
+from ledger.timestamps import Stamping
 from mail.alerts import Alerts
+from mail.facts import Mailbox
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
 from records.occurrences import Opening
 from starter.bounce_ways import taking_bounces
 from starter.bounces import BounceIntake
+from starter.metrics import sdk_runtime
 from starter.resources import Resources, connect
-from starter.schedules import keep_ledger_check, keep_upcoming, keep_watchdog
+from starter.schedules import keep_schedules
 from starter.start import end_rules, intake_namer, notice_policy, start_case
 from starter.writing import mail_transport, manager_of, notice_writer, pause_rule, return_path
+from workflows.heads import HeadsWorkflow
 from workflows.ledger_check import LedgerCheckWorkflow
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
@@ -69,13 +74,8 @@ PASSED_THROUGH = (
 
 def all_workflows() -> tuple[type, ...]:
     """The workflow class of every kind of case, and those that serve every kind."""
-    return (
-        *(_workflow_of(kind) for kind in KINDS.values()),
-        NoticeBatchWorkflow,
-        WatchdogWorkflow,
-        UpcomingWorkflow,
-        LedgerCheckWorkflow,
-    )
+    kinds = (_workflow_of(kind) for kind in KINDS.values())
+    return (*kinds, NoticeBatchWorkflow, WatchdogWorkflow, UpcomingWorkflow, HeadsWorkflow, LedgerCheckWorkflow)
 
 
 def _workflow_of(kind: Kind) -> type:
@@ -153,6 +153,19 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         leads=resources.leads,
     )
     ledger = LedgerActivities(database, reminders.telling)
+    heads = HeadsActivities(
+        database,
+        settings.log_key,
+        at_most=settings.checkpoint_entries,
+        file=settings.heads_file,
+        keeper=(reminders.telling, Mailbox(name=keeper.name, email=keeper.email))
+        if (keeper := settings.heads_to)
+        else None,
+        stamping=Stamping(settings.timestamp_ca_file)
+        if settings.timestamp_url and settings.timestamp_ca_file
+        else None,
+        timestamp_url=settings.timestamp_url or "",
+    )
     return Worker(
         resources.client,
         task_queue=TASK_QUEUE,
@@ -173,6 +186,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             upcoming.renew_upcoming,
             ledger.check_ledger,
             ledger.tell_of_ledger,
+            heads.keep_heads,
         ],
         activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),
         workflow_runner=sandbox(),
@@ -194,10 +208,8 @@ async def run() -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    resources = await connect(settings)
-    await keep_watchdog(resources.client, settings.watchdog_minutes)
-    await keep_upcoming(resources.client, settings.upcoming_minutes)
-    await keep_ledger_check(resources.client, settings.ledger_check_hours)
+    resources = await connect(settings, runtime=sdk_runtime(settings))
+    await keep_schedules(resources.client, settings)
     others = further_processes(settings, process_count(settings) - 1)
     async with others as lost, build_worker(resources), taking_bounces(BounceIntake(resources), settings):
         get_logger("worker").info("worker started", task_queue=TASK_QUEUE, processes=process_count(settings))
@@ -240,9 +252,9 @@ async def further_processes(
             lost.set_result(None)
 
     try:
-        for _ in range(count):
+        for number in range(1, count + 1):
             theirs, ours = spawn.Pipe(duplex=False)
-            process = spawn.Process(target=_work, args=(settings, address, log, theirs))
+            process = spawn.Process(target=_work, args=(settings, number, address, log, theirs))
             process.start()
             theirs.close()
             processes.append((process, ours))
@@ -257,14 +269,14 @@ async def further_processes(
             await asyncio.to_thread(process.join)
 
 
-def _work(settings: Settings, address: str | None, log: Path | None, until_closed: Connection) -> None:
-    """One further process: it ends when the other end of the pipe is closed, also by the death of who holds it."""
+def _work(settings: Settings, number: int, address: str | None, log: Path | None, until_closed: Connection) -> None:
+    """A further process: it ends when the other end of the pipe is closed, also by the death of who holds it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the first process, which stops this one
 
     async def work() -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_reader(until_closed.fileno(), stop.set)
-        resources = await connect(settings, address=address)
+        resources = await connect(settings, address=address, runtime=sdk_runtime(settings, number))
         async with build_worker(resources):
             await stop.wait()
         resources.database.close()

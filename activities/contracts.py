@@ -26,6 +26,8 @@ from cases.messages import (
     CloseCase,
     ComputedDuties,
     ComputeDuties,
+    HeadsKept,
+    KeepHeads,
     LedgerChecked,
     OpenCase,
     RaiseOverdue,
@@ -216,6 +218,15 @@ class LedgerContract(ABC):
     @abstractmethod
     async def tell_of_ledger(self, message: TellOfLedger) -> None:
         """Tell people of what the last check found amiss."""
+
+
+class HeadsContract(ABC):
+    """The signed heads of the ledger."""
+
+    @activity.defn
+    @abstractmethod
+    async def keep_heads(self, message: KeepHeads) -> HeadsKept:
+        """Sign a head over what is new, and bring the newest out of this machine."""
 
 
 class Problem(Message):

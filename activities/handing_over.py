@@ -9,7 +9,8 @@ this costs few of them however fast mail leaves.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -46,7 +47,6 @@ class HandingOver:
         places: how many messages may be under way at once.
         unknown_resends: how often one is sent again of which nobody can say whether it arrived.
         pause: when mail is paused.
-        turns: is held by whoever hands a message over, so that no more begin to than can.
         paused: whether this worker saw too many refusals that were alike, and hands nothing more over.
     """
 
@@ -55,7 +55,8 @@ class HandingOver:
     unknown_resends: int
     pause: PauseRule
     paused: bool = False
-    turns: asyncio.Semaphore = field(init=False)
+    _turns: asyncio.Semaphore = field(init=False)
+    _unanswered: set[UUID] = field(default_factory=set)
     _under_way: set[UUID] = field(default_factory=set)
     _marks: list[_Mark] = field(default_factory=list)
     _answers: list[_Answer] = field(default_factory=list)
@@ -63,7 +64,17 @@ class HandingOver:
 
     def __post_init__(self) -> None:
         """As many turns as places."""
-        self.turns = asyncio.Semaphore(self.places)
+        self._turns = asyncio.Semaphore(self.places)
+
+    @asynccontextmanager
+    async def turn(self, delivery: UUID) -> AsyncIterator[None]:
+        """Wait for a turn to hand one message over, so that no more begin to than can."""
+        self._unanswered.add(delivery)
+        try:
+            async with self._turns:
+                yield
+        finally:
+            self._unanswered.discard(delivery)
 
     async def begin(self, delivery: UUID, now: Callable[[], datetime]) -> None:
         """Wait until it is durable that a message is under way; again, for one that is, changes nothing.
@@ -106,7 +117,7 @@ class HandingOver:
             if not marks and not answers:
                 return
             try:
-                marked = await asyncio.to_thread(self._keep, marks, answers)
+                marked = await asyncio.to_thread(self._keep, marks, answers, self._on_the_way())
             except Exception as error:
                 for done in (*(mark.done for mark in marks), *(answer.done for answer in answers)):
                     _fail(done, error)
@@ -121,14 +132,24 @@ class HandingOver:
     def _next(self) -> tuple[list[_Mark], list[_Answer]]:
         """Every answer there is, and as many marks as then find a place; those that nobody waits for are dropped."""
         answers, self._answers = self._answers, []
-        self._under_way -= {answer.handed.outgoing.delivery_id for answer in answers}
+        answered = {answer.handed.outgoing.delivery_id for answer in answers}
+        self._under_way -= answered
+        self._unanswered -= answered
         waiting = [mark for mark in self._marks if not mark.done.done()]
         free = max(self.places - len(self._under_way), 0)
         marks, self._marks = waiting[:free], waiting[free:]
         self._under_way |= {mark.delivery for mark in marks}
         return marks, answers
 
-    def _keep(self, marks: Sequence[_Mark], answers: Sequence[_Answer]) -> set[UUID]:
+    def _on_the_way(self) -> int:
+        """How many messages may yet be taken, of those that are under way or about to be.
+
+        What waits for its turn counts too, for the first answers of a batch are a chance few of it; but no more of that
+        than tells a chance from a server that refuses all.
+        """
+        return min(len(self._unanswered), max(self.places, 2 * self.pause.refusals))
+
+    def _keep(self, marks: Sequence[_Mark], answers: Sequence[_Answer], on_the_way: int) -> set[UUID]:
         with self.database.writing() as session:
             if answers:
                 handed = [answer.handed for answer in answers]
@@ -137,7 +158,7 @@ class HandingOver:
                     handed,
                     unknown_resends=self.unknown_resends,
                     pause=self.pause,
-                    on_the_way=len(self._under_way) + len(self._marks),
+                    on_the_way=on_the_way,
                 )
             moments: Mapping[UUID, datetime] = {mark.delivery: mark.at for mark in marks}
             return mark_under_way(session, moments) if marks else set()

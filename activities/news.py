@@ -1,6 +1,7 @@
 """What the watchdog tells people of besides stuck cases.
 
-That is questions, proposals, locked accounts, cases that somebody outside opened, and mail that stands still.
+That is questions, proposals, locked accounts, cases that somebody outside opened, mail that stands still, and what
+somebody changed or moved in the database.
 
 Each is told once; what could not be, as the mail server took nothing, is told by the next sweep.
 """
@@ -19,6 +20,7 @@ from activities.telling import Message, Outcome, Recipient, Telling
 from cases.kinds import kind_named
 from config.database import Database
 from config.logging import get_logger
+from ledger.seals import not_opening_near
 from models import identifiers
 from models.phrases import counted
 from models.tables import Answer, Proposal
@@ -26,6 +28,7 @@ from people.passwords import locked_unraised, mark_raised
 from records.mail_state import MailIsPaused
 from records.missing import Missing, missing_untold, note_missing_told
 from records.needs import MAIL_PAGE
+from records.overlooked import place_of
 from records.responsible import Step, second_persons
 from records.troubles import MailTrouble, mail_troubles
 from records.unraised import (
@@ -40,6 +43,12 @@ from records.unraised import (
 )
 
 _log = get_logger("news")
+
+OPENED_AT_ONCE = 200
+"""Of how many rows of each table a sweep opens what is sealed; each begins at another place of the ids."""
+
+PLACES_NAMED = 20
+"""How many places that do not open a message names."""
 
 AT_ONCE = 100
 """How many cases with questions, and how many proposals, one sweep tells of; the next goes on."""
@@ -60,6 +69,7 @@ class News:
         """Tell of what nobody was told yet; mail that stands still since ``before`` is trouble."""
         await self._tell_of_mail(before, now)
         await self._tell_of_locks(now)
+        await self._tell_of_seals(now)
         for questions in await self._read(lambda session: new_questions(session, AT_ONCE)):
             outcome = await self._telling.tell_of_case(_asked(questions), Step.FIRST, now)
             if outcome.away is None:
@@ -114,6 +124,32 @@ class News:
             _log.warning("locked accounts not told", accounts=len(locked), code=outcome.away.code)
             return
         await asyncio.to_thread(mark_raised, self._database, tuple(name for name, _ in locked), now)
+
+    async def _tell_of_seals(self, now: datetime) -> None:
+        """Tell, once a day, of what does not open where it stands: somebody wrote to the database."""
+        moved = await self._read(lambda session: not_opening_near(session, place_of(now), OPENED_AT_ONCE))
+        if not moved:
+            return
+        places = [str(error.where) for error in moved[:PLACES_NAMED]]
+        more = len(moved) - len(places)
+        message = Message(
+            key=f"seals:{now:%Y-%m-%d}",
+            about="seals",
+            subject="Somebody changed what is sealed in the database",
+            paragraphs=(
+                "What is stored in these places does not open there: it was changed, or moved there from another "
+                "place. Nobody is written to at such an address.",
+                *places,
+                *((f"And {more} more.",) if more else ()),
+                "Run `duenotice keyring check` for all of them, restore them from a backup, and find out who could "
+                "write to the database.",
+            ),
+            alert=f"Somebody changed what is sealed in the database: {counted(len(moved), 'value does', 'values do')} "
+            "not open.",
+            page="/",
+            alarm=True,
+        )
+        await self._telling.tell(message, [self._telling.organisation], now)
 
     async def _tell_of_mail(self, before: datetime, now: datetime) -> None:
         """Tell that no mail leaves: by the alerts' ways above all, as mail about it may not arrive.

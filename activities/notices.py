@@ -43,7 +43,7 @@ from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 
-CHUNK = 50
+CHUNK = 200
 """How many notices are composed and reserved together; the next are while half of these are still being sent."""
 
 LONGEST_TRANSACTION = timedelta(minutes=2)
@@ -173,7 +173,7 @@ class NoticeActivities(NoticeContract):
 
     async def _hand_over(self, attempt: _Attempt, mail: OutgoingMessage) -> None:
         """Hand one message over and record what became of it; whatever happens to it keeps no other from going on."""
-        async with self._book.turns:
+        async with self._book.turn(mail.delivery_id):
             if attempt.stopped or self._book.paused:
                 return
             try:
@@ -266,12 +266,12 @@ class NoticeActivities(NoticeContract):
         """The notices of which something is to be sent by now, and nothing is on its way."""
         if attempt.stopped or self._book.paused:
             return []
-        found = await _in_sql(self._to_send, attempt.message, attempt.now())
-        return [notice for notice in found if notice not in attempt.set_aside and notice not in on_the_way]
+        return await _in_sql(self._to_send, attempt.message, attempt.now(), attempt.set_aside.union(on_the_way))
 
-    def _to_send(self, message: SendBatch, now: datetime) -> list[UUID]:
+    def _to_send(self, message: SendBatch, now: datetime, besides: Collection[UUID]) -> list[UUID]:
         with self._database.reading() as session:
-            return [notice for notice, at in still_to_send(session, message.batch_id).items() if at <= now]
+            found = still_to_send(session, message.batch_id, besides=besides)
+        return [notice for notice, at in found.items() if at <= now]
 
     async def _reserve(self, attempt: _Attempt, notices: Sequence[UUID]) -> list[OutgoingMessage]:
         if attempt.stopped or self._book.paused:

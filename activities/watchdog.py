@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import time
 from typing import TypeVar
 from uuid import UUID
 
@@ -31,8 +32,8 @@ from config.logging import get_logger
 from ledger.artifacts import drop_unclaimed
 from mail.handover import MailServerUnavailable
 from models import identifiers
-from models.errors import InvalidInput
-from models.tables import Batch
+from models.errors import IntegrityError, InvalidInput
+from models.tables import Batch, LastSweep
 from records.bounces import unraised_bounces
 from records.ends import Rules, note_ends, open_end, unseen_ends
 from records.handed_over import erase_due
@@ -131,6 +132,7 @@ class WatchdogActivities(WatchdogContract):
         their time is over, which is often after their case and its workflow.
         """
         now = activity_clock()
+        began, clock_ahead = now(), time() - activity.info().started_time.timestamp()
         await asyncio.to_thread(self._drop_unclaimed, now() - UNCLAIMED)
         await asyncio.to_thread(self._erase_due, now())
         opened = await self._open_ends(now())
@@ -153,6 +155,9 @@ class WatchdogActivities(WatchdogContract):
             await self._letters.send_due(now)
         came_back = await asyncio.to_thread(self._came_back, before)
         await self._raise_overdue(tuple(dict.fromkeys((*suspects.overdue, *came_back))))
+        await asyncio.to_thread(
+            self._note_sweep, LastSweep(id=1, began_at=began, ended_at=now(), clock_ahead=clock_ahead)
+        )
         return Swept(
             restarted=len(restarts),
             stuck=len(raised),
@@ -161,6 +166,10 @@ class WatchdogActivities(WatchdogContract):
             handed_on=handed_on,
             opened=opened,
         )
+
+    def _note_sweep(self, sweep: LastSweep) -> None:
+        with self._database.writing() as session:
+            session.merge(sweep)
 
     def _came_back(self, before: datetime) -> Sequence[UUID]:
         with self._database.reading() as session:
@@ -318,13 +327,18 @@ class WatchdogActivities(WatchdogContract):
         return [stopped(batch, now) for batch, runs in answers if not runs]
 
     async def _raise_overdue(self, cases: Sequence[UUID]) -> None:
-        """Raise what is overdue in some cases; that the mail server takes nothing keeps none of them from an alert."""
+        """Raise what is overdue in some cases; that the mail server takes nothing keeps none of them from an alert.
+
+        Nor does a case in which something sealed does not open keep the others from it.
+        """
         away: MailServerUnavailable | None = None
         for case_id in cases:
             try:
                 await self._reminders.raise_overdue(RaiseOverdue(case_id=case_id))
             except MailServerUnavailable as error:
                 away = error
+            except IntegrityError as error:
+                _log.error("overdue not raised", case=str(case_id), where=error.where, code=error.code)
         if away is not None:
             raise away
 

@@ -23,6 +23,7 @@ from ledger.append import append
 from ledger.artifacts import store
 from ledger.contacts import record_contacts
 from ledger.entries import AgreementImported
+from ledger.seals import rows_that_open
 from mail.facts import checked_address
 from models import identifiers
 from models.defaults import Defaults
@@ -344,9 +345,8 @@ def _contacts(cell: Callable[[str], str], where: str, problems: list[InvalidInpu
 
 
 def _known(session: Session) -> dict[str, AgreementRow]:
-    contacts = grouped(
-        session.exec(select(AgreementContact).where(AgreementContact.rank >= 0)), lambda contact: contact.agreement_id
-    )
+    named = select(AgreementContact).where(AgreementContact.rank >= 0)
+    contacts = grouped(rows_that_open(session, named, col(AgreementContact.id)), lambda contact: contact.agreement_id)
     roles = list(CONTACT_COLUMNS)
     return {
         row.reference: AgreementRow(
@@ -417,19 +417,17 @@ def _contact(row: AgreementRow, contact: AgreementContactRow) -> dict[str, Any]:
 def _replace(session: Session, row: AgreementRow) -> list[AgreementContact]:
     """Change an agreement, and return its contacts.
 
-    A contact no longer named stays, since deliveries point to it, but is not written to.
+    A contact no longer named stays, since deliveries point to it, but is not written to. So does one whose address does
+    not open where it stands.
     """
     agreement = session.get_one(Agreement, identifiers.agreement_id(row.reference))
     agreement.sqlmodel_update(row.model_dump(exclude={"contacts"}))
     session.add(agreement)
-    kept = {
-        (contact.role, contact.email): contact
-        for contact in session.exec(
-            select(AgreementContact).where(
-                AgreementContact.agreement_id == agreement.id, col(AgreementContact.case_id).is_(None)
-            )
-        )
-    }
+    its = (col(AgreementContact.agreement_id) == agreement.id, col(AgreementContact.case_id).is_(None))
+    readable = rows_that_open(session, select(AgreementContact).where(*its), col(AgreementContact.id))
+    moved = col(AgreementContact.id).not_in([contact.id for contact in readable])
+    session.execute(update(AgreementContact).where(*its, moved).values(rank=FORMER))
+    kept = {(contact.role, contact.email): contact for contact in readable}
     contacts = []
     for contact in row.contacts:
         known = kept.pop((contact.role, contact.email), None)

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
-import gc
 import io
 import json
 import sys
@@ -312,7 +311,6 @@ async def lists(folder: Path, wanted: int, url: str | None) -> list[tuple[str, f
     keeper, found = RequestKeeper.of(database), []
     keeper.keep(range(FEW))
     measured = asked_for(keeper)
-    gc.freeze()  # as the site does when it starts
     few = [await p95(http, path, asked, keeper) for _, path, asked in measured]
     keeper.keep(range(FEW, wanted))
     if url:

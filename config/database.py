@@ -9,7 +9,7 @@ from fcntl import LOCK_EX, flock
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from config.database_rights import Excess, excess_rights, give_rights, make_role
-from models.columns import Sealer, bind_sealer
+from models.columns import Sealer, bind_sealer, place_sealed_values
 from models.errors import ConfigurationError, DuenoticeError, Unavailable
 
 _BUSY_MILLISECONDS = 30_000
@@ -49,8 +49,9 @@ class Database:
         self.engine: Engine = create_engine(
             target, hide_parameters=True, pool_pre_ping=target.get_backend_name() != "sqlite"
         )
+        place_sealed_values(self.engine)
         if self.engine.dialect.name == "sqlite":
-            Path(str(target.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _have_folder(Path(str(target.database)).parent)
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
             self._reader = self.engine
@@ -81,6 +82,20 @@ class Database:
         """
         with _explained(), Session(self._reader, expire_on_commit=False) as session:
             yield session
+
+    def clock_ahead(self) -> float | None:
+        """How far this machine's clock is ahead of the database server's, in seconds; None where both are one.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        with _explained(), self._reader.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.execute(text("SELECT 1"))
+                return None
+            asked = time()
+            there: float = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())::float8")).scalar_one()
+            return (asked + time()) / 2 - there
 
     def migrate(self) -> None:
         """Bring the tables to the version that this code needs, all of it or nothing; safe to call at every start.
@@ -148,6 +163,17 @@ class _Turn:
         self._held.close()
 
 
+def _have_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The database's folder cannot be made: {error.strerror}.",
+            where="database_url",
+            next_step="Name another in DUENOTICE_HOME or DUENOTICE_DATABASE_URL.",
+        ) from None
+
+
 def sealing_key(url: str) -> str | None:
     """Return the id of the key that a database was last sealed under; None where there is no such database yet.
 
@@ -205,7 +231,7 @@ def _parse(url: str) -> URL:
     advice = "Use sqlite:///path/to/file or postgresql://user:password@host/name."
     try:
         target = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigurationError("The database URL cannot be read.", where="database_url", next_step=advice) from None
     match target.get_backend_name():
         case "sqlite" if target.database not in (None, "", ":memory:"):

@@ -20,6 +20,9 @@ _ALL = "SELECT, INSERT, UPDATE, DELETE"
 _FEWER = {
     _LEDGER: "SELECT, INSERT",
     "ledger_head": "SELECT, UPDATE",
+    "ledger_tree": "SELECT, UPDATE",
+    "ledger_tile": "SELECT, INSERT, UPDATE",
+    "ledger_checkpoint": "SELECT, INSERT, UPDATE (timestamp_token)",
     "alembic_version": "SELECT",
 }
 """What the engine's role may do to the tables of which it may not do all that it needs elsewhere."""

@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -38,6 +39,13 @@ from models.loopback import is_loopback
 
 PREFIX = "DUENOTICE_"
 
+MOST_DAYS = 3_660
+MOST_HOURS = 24 * 366
+MOST_MINUTES = 60 * MOST_HOURS
+MOST_SECONDS = 3_600
+MOST_RATE = 100_000
+"""How large a number of each unit may be: beyond that it is a slip, and no clock could count it."""
+
 
 def _shaped(pattern: str, says: str) -> AfterValidator:
     """Refuse text that does not match, with a sentence instead of a regular expression."""
@@ -56,13 +64,48 @@ def _zone(name: str) -> str:
     return name
 
 
-_Line = Annotated[str, _shaped(r"[^\r\n]+", "it must be one line of text, since it goes into message headers")]
+def _origin(text: str) -> str:
+    try:
+        found = urlsplit(text)
+        sound = bool(found.hostname) and found.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError("it must be scheme and host without a path, such as https://example.org")
+    return text
+
+
+def _named(path: Path) -> Path:
+    if not path.name.isprintable():
+        raise ValueError("it must be one line, since it names a file")
+    return path
+
+
+def _present(path: Path) -> Path:
+    """The path of a file that is there; said at start, and not when it is first needed."""
+    try:
+        there = path.is_file()
+    except OSError:
+        there = False
+    if not there:
+        raise ValueError("there is no such file")
+    return path
+
+
+_Line = Annotated[
+    str, _shaped(r"[^\r\n]*\S[^\r\n]*", "it must be one line of text, since it goes into message headers")
+]
+_Host = Annotated[str, _shaped(r"[^\s/@]+", "it must be a host's name or address, such as mail.example.org")]
+_Named = Annotated[Path, AfterValidator(_named)]
+_Present = Annotated[Path, AfterValidator(_present)]
 _Address = Annotated[
     str, _shaped(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+", "it must be a bare e-mail address, such as privacy@example.org")
 ]
 _Domain = Annotated[str, _shaped(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", "it must be a domain, such as example.org")]
 _Origin = Annotated[
-    str, _shaped(r"https?://[^/?#\s]+", "it must be scheme and host without a path, such as https://example.org")
+    str,
+    _shaped(r"https?://[^/?#\s]+", "it must be scheme and host without a path, such as https://example.org"),
+    AfterValidator(_origin),
 ]
 
 
@@ -84,36 +127,36 @@ LONGEST_RETURN_NAME = 15
 class _Part(BaseModel):
     """One group of settings; a misspelt one is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Smtp(_Part):
     """The mail server that notices go out by. Without a host, the local environment uses its own mail catcher."""
 
-    host: str | None = None
+    host: _Host | None = None
     port: int = Field(default=587, ge=1, le=65535)
     security: Literal["none", "starttls", "tls"] = "starttls"
     username: str | None = None
     password: SecretStr | None = None
     sender_address: _Address = "notices@provider.example.org"
     message_id_domain: _Domain = "duenotice.example.org"
-    timeout_seconds: float = Field(default=30, gt=0)
-    answer_seconds: float = Field(default=600, gt=0)
+    timeout_seconds: float = Field(default=30, gt=0, le=MOST_SECONDS)
+    answer_seconds: float = Field(default=600, gt=0, le=MOST_SECONDS)
     """How long to wait for the answer to a message once it was given: RFC 5321, 4.5.3.2.6 asks for ten minutes."""
-    ca_file: Path | None = None
+    ca_file: _Present | None = None
     """Certificate authorities to trust besides the system's (PEM), as for a mail server of one's own."""
 
     connections: int = Field(default=8, ge=1, le=100)
     """How many messages are handed over at the same time, by each worker."""
-    patience_seconds: float = Field(default=10, gt=0)
+    patience_seconds: float = Field(default=10, gt=0, le=MOST_SECONDS)
     """After how long without an answer a connection no longer counts among these, so that the others go on."""
     waiting_connections: int = Field(default=16, ge=0, le=256)
     """How many connections may wait for such an answer besides."""
-    messages_per_second: float | None = Field(default=None, gt=0)
+    messages_per_second: float | None = Field(default=None, gt=0, le=MOST_RATE)
     """How many messages the mail server is given in a second, at most; without one, as many as it takes."""
-    domain_connections: int | None = Field(default=None, ge=1)
+    domain_connections: int | None = Field(default=None, ge=1, le=100)
     """How many of them go to one domain at the same time; without one, half of the connections."""
-    domain_messages_per_minute: float | None = Field(default=None, gt=0)
+    domain_messages_per_minute: float | None = Field(default=None, gt=0, le=MOST_RATE)
     """How many messages go to one domain in a minute, at most."""
 
     @model_validator(mode="after")
@@ -130,6 +173,29 @@ class Smtp(_Part):
         return self
 
 
+def _host_and_port(text: str) -> str:
+    try:
+        found = urlsplit(f"//{text}")
+        sound = found.netloc == text and bool(found.hostname) and bool(found.port)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError("it must be an address of this machine with a port, such as 127.0.0.1:9464")
+    return text
+
+
+class Metrics(_Part):
+    """What a monitor may read; nothing of it names a person (``docs/health.md``).
+
+    With ``token`` it reads what the web knows, at ``/metrics`` and ``/readyz``. ``worker_address`` is where the worker
+    shows what Temporal's SDK counts; each further worker process shows its own on the next port. Nobody is asked who
+    he is there, so it belongs on loopback or on a network of one's own.
+    """
+
+    token: SecretStr | None = Field(default=None, min_length=20)
+    worker_address: Annotated[str, AfterValidator(_host_and_port)] | None = None
+
+
 class Bounces(_Part):
     """Where what comes back about notices is read; without an address, nothing is.
 
@@ -141,10 +207,10 @@ class Bounces(_Part):
     """
 
     address: _Address | None = None
-    imap_host: str | None = None
+    imap_host: _Host | None = None
     imap_port: int = Field(default=993, ge=1, le=65535)
     imap_security: Literal["none", "starttls", "tls"] = "tls"
-    imap_ca_file: Path | None = None
+    imap_ca_file: _Present | None = None
     imap_username: str = ""
     imap_password: SecretStr = SecretStr("")
     imap_folder: str = "INBOX"
@@ -152,7 +218,7 @@ class Bounces(_Part):
     sendgrid_public_key: str | None = None
     mailgun_signing_key: SecretStr | None = None
     ses_topic: str | None = None
-    ses_certificate: Path | None = None
+    ses_certificate: _Present | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Bounces:
@@ -189,6 +255,13 @@ class Signatory(_Part):
 
     name: _Line
     title: _Line
+
+
+class HeadKeeper(_Part):
+    """Somebody outside the installation who keeps heads of its ledger."""
+
+    name: _Line
+    email: _Address
 
 
 class Organisation(_Part):
@@ -230,19 +303,35 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         env_nested_delimiter="__",
         frozen=True,
+        allow_inf_nan=False,
         env_ignore_empty=True,
         nested_model_default_partial_update=True,
     )
 
     environment: Literal["local", "production"] = "local"
-    home: Path = Path(".duenotice")
+    home: _Named = Path(".duenotice")
     """Where a single machine keeps its database, keyring, Temporal file and caught mail."""
     database_url: SecretStr = Field(default_factory=lambda data: _default_database(data["home"]))
     """``sqlite:///PATH`` or ``postgresql://…``; secret because the latter may hold a password."""
     owner_database_url: SecretStr | None = None
     """As whom ``duenotice migrate`` makes and changes the tables on PostgreSQL: another role, which owns them. Only
     that command needs it; give it to nothing else."""
-    keyring: Path = Field(default_factory=lambda data: data["home"] / "keyring.json")
+    keyring: _Named = Field(default_factory=lambda data: data["home"] / "keyring.json")
+    log_key: _Named = Field(default_factory=lambda data: data["home"].parent / f"{data['home'].name}-log-key.json")
+    """The key that signs the ledger's heads; kept apart from database and keyring, so that who has those has not it."""
+    checkpoint_minutes: int = Field(default=5, ge=1)
+    """How often a head of the ledger is signed, where there are new entries."""
+    checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
+    """After how many new entries a head is signed in any case."""
+    heads_file: _Named | None = None
+    """Where each head is added to as well: a file elsewhere, as on another machine, where nobody here can change it."""
+    heads_to: HeadKeeper | None = None
+    """Somebody outside who is mailed the newest head once a day, and keeps it."""
+    timestamp_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    """A time-stamping authority (RFC 3161) that is asked once a day for its word on the newest head; needs the extra
+    ``timestamps``."""
+    timestamp_ca_file: _Named | None = Field(default=None, validate_default=True)
+    """The certificates to which its signature has to lead (PEM)."""
     public_url: _Origin = "http://127.0.0.1:8700"
     """What links in notices begin with."""
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
@@ -250,7 +339,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     private_network_reason: str | None = Field(default=None, min_length=10)
     """Why production may reach Temporal and PostgreSQL without TLS: why nobody else is on their network."""
-    temporal_cli: Path | None = None
+    temporal_cli: _Named | None = None
     """The ``temporal`` command that the local environment starts, if not the one it finds by itself."""
 
     worker_processes: int = Field(default=1, ge=0, le=64)
@@ -258,13 +347,14 @@ class Settings(BaseSettings):
 
     smtp: Smtp = Smtp()
     bounces: Bounces = Bounces()
+    metrics: Metrics = Metrics()
     dkim: tuple[DkimKey, ...] = ()
     """Keys to sign mail with, as ``[{"selector": "s1", "key_file": "/etc/duenotice/dkim.pem"}]``."""
     organisation: Organisation = _FICTIONAL
 
     defaults: Defaults = Defaults()
     """The time limits that no clause gives; every duty that uses one says so."""
-    internal_due_dates: Path | None = None
+    internal_due_dates: _Named | None = None
     """A YAML file that says, clause by clause, how far ahead of its due date a duty is wanted done, such as
     ``breach.notice: 24 hours``. Reminders and lists go by that; no due date moves."""
 
@@ -272,31 +362,31 @@ class Settings(BaseSettings):
     """On which side of its agreements the installation stands: whose duties it keeps, and who its contacts are not."""
     release: Literal["officer", "immediate"] = "officer"
     """Whether a drafted notice waits for an officer to release it."""
-    last_safe_minutes: int = Field(default=60, ge=0)
+    last_safe_minutes: int = Field(default=60, ge=0, le=MOST_MINUTES)
     """How long before its due instant a notice that nobody has released goes out by itself."""
-    overdue_grace_minutes: int = Field(default=30, ge=0)
+    overdue_grace_minutes: int = Field(default=30, ge=0, le=MOST_MINUTES)
     """How long a notice whose last safe moment has passed when it is drafted waits for a person; 0 sends it at once."""
-    lapse_warning_minutes: int = Field(default=120, ge=0)
+    lapse_warning_minutes: int = Field(default=120, ge=0, le=MOST_MINUTES)
     """How long before it leaves an officer is told of a notice that one person withheld and no second one did."""
     reminder_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.75, 0.9)
     """When an officer is reminded of a notice to release, as fractions of its time."""
 
-    last_moment_reminder_minutes: int = Field(default=60, ge=0)
+    last_moment_reminder_minutes: int = Field(default=60, ge=0, le=MOST_MINUTES)
     """How often an officer is asked for a notice that is to leave as soon as it can; 0 reminds as of any other."""
-    last_moment_hours: int = Field(default=4, ge=0)
+    last_moment_hours: int = Field(default=4, ge=0, le=MOST_HOURS)
     """How long such a notice, once it lacks nothing required, waits for an officer before it goes out by itself."""
 
     holder_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.75, 0.9)
     """When a holder of data that is to confirm its disposal is reminded, as fractions of the time it was given."""
-    holder_hours_before: tuple[Annotated[int, Field(ge=0)], ...] = (24, 0)
+    holder_hours_before: tuple[Annotated[int, Field(ge=0, le=MOST_HOURS)], ...] = (24, 0)
     """How many hours before its due instant such a holder is reminded; 0 is at the due instant."""
 
     holder_link_days: int = Field(default=30, ge=1, le=366)
     """How long after the due instant the link lasts by which such a holder confirms."""
 
-    supplement_minutes: int = Field(default=60, ge=0)
+    supplement_minutes: int = Field(default=60, ge=0, le=MOST_MINUTES)
     """How long a supplemental notice gathers further facts before it goes out by itself."""
-    chase_hours: tuple[Annotated[int, Field(gt=0)], ...] = (24, 72, 168)
+    chase_hours: tuple[Annotated[int, Field(gt=0, le=MOST_HOURS)], ...] = (24, 72, 168)
     """How many hours after a notice its LEA is asked to acknowledge it."""
     unknown_resends: int = Field(default=3, ge=0, le=20)
     """How often a notice is sent again of which nobody can say whether it arrived, before a person decides."""
@@ -310,24 +400,24 @@ class Settings(BaseSettings):
     """What leaves by itself within so many hours is named so among what needs people."""
     alert_urls: SecretStr | None = None
     """Where alerts go besides mail: addresses of Apprise (chat, SMS, pagers), with blanks between them."""
-    watchdog_minutes: int = Field(default=5, ge=1)
+    watchdog_minutes: int = Field(default=5, ge=1, le=MOST_MINUTES)
     """How often the watchdog looks for cases that were lost and duties that nobody was told of."""
     ledger_check_hours: int = Field(default=24, ge=1, le=24 * 31)
     """How often the ledger is checked, and the tables are held against it; at each start besides."""
-    upcoming_minutes: int = Field(default=360, ge=1)
+    upcoming_minutes: int = Field(default=360, ge=1, le=MOST_MINUTES)
     """How often what is coming by the agreements' own dates is derived anew, for what no import brought up to date."""
     standing_lead_days: int = Field(default=30, ge=1, le=366)
     """How many days before its due date a case is opened about what an agreement's own dates start."""
-    term_reminder_days: tuple[Annotated[int, Field(gt=0)], ...] = (90, 30, 7)
+    term_reminder_days: tuple[Annotated[int, Field(gt=0, le=MOST_DAYS)], ...] = (90, 30, 7)
     """How many days before a term runs out by itself people are told of it."""
 
-    link_days_after_closing: int = Field(default=180, ge=1)
+    link_days_after_closing: int = Field(default=180, ge=1, le=MOST_DAYS)
     """How many days after its case was closed the link in a notice still opens it: longer than any school holiday."""
 
     public_requests: bool = True
     """Whether parents and students can send a request by a public form (``/student-data``); nobody else is affected."""
 
-    session_idle_minutes: int = Field(default=60, ge=1)
+    session_idle_minutes: int = Field(default=60, ge=1, le=MOST_MINUTES)
     """After how long without a click a person has to sign in again."""
     session_hours: int = Field(default=12, ge=1, le=168)
     """How long after signing in a person has to sign in again in any case."""
@@ -337,11 +427,20 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = Field(default=None, validate_default=True)
 
-    @field_validator("home", "keyring", "temporal_cli", "internal_due_dates")
+    @field_validator(
+        "home", "keyring", "log_key", "heads_file", "timestamp_ca_file", "temporal_cli", "internal_due_dates"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Stay where the process started, whatever directory it works in later."""
         return None if path is None else path.expanduser().absolute()
+
+    @field_validator("timestamp_ca_file")
+    @classmethod
+    def _time_stamps_are_checked(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if info.data.get("timestamp_url") and path is None:
+            raise ValueError("an authority's word counts only with the certificates that it is checked by")
+        return path
 
     @field_validator("oidc_client_secret")
     @classmethod
@@ -401,10 +500,7 @@ def temporal_connection(settings: Settings) -> ClientConnectConfig:
     try:
         connection = ClientConfig.load_client_connect_config(disable_file=ignore_file)
     except (RuntimeError, ValueError, OSError) as error:
-        raise ConfigurationError(
-            f"Temporal's settings cannot be used: {error}",
-            next_step="Look at the TEMPORAL_… variables and at the file that TEMPORAL_CONFIG_FILE names.",
-        ) from error
+        raise temporal_refused(error) from error
     if settings.environment == "production" and "target_host" not in connection:
         raise ConfigurationError(
             "Production needs a Temporal server.",
@@ -420,6 +516,15 @@ def temporal_connection(settings: Settings) -> ClientConnectConfig:
         )
     connection.setdefault("namespace", "default")
     return connection
+
+
+def temporal_refused(error: Exception) -> ConfigurationError:
+    """What is said of settings with which Temporal's SDK can do nothing."""
+    says = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".:")
+    return ConfigurationError(
+        f"Temporal's settings cannot be used: {says}.",
+        next_step="Look at the TEMPORAL_… variables and at the file that TEMPORAL_CONFIG_FILE names.",
+    )
 
 
 def _is_protected(settings: Settings, connection: ClientConnectConfig) -> bool:
@@ -473,7 +578,7 @@ def _is_private(settings: Settings, database_url: SecretStr | None) -> bool:
         return True
     try:
         url = make_url(database_url.get_secret_value())
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return True  # what it is instead is said when it is opened
     host = url.host or ""
     here = url.get_backend_name() == "sqlite" or not host or host.startswith("/") or is_loopback(host)
@@ -491,6 +596,12 @@ def _refuse_unsafe(settings: Settings) -> None:
     chosen, smtp, example = settings.model_fields_set, settings.smtp, Smtp()
     need("keyring" in chosen, "Production makes no keyring by itself; it needs the name of one.", "keyring")
     need(settings.keyring.is_file(), f"There is no keyring file at {settings.keyring}.", "keyring")
+    need(
+        "log_key" in chosen and settings.log_key.is_file(),
+        "Production makes no key for the ledger's heads by itself; it needs the file of one, kept apart from the "
+        "database (`duenotice evidence make-key` makes one).",
+        "log_key",
+    )
     need("public_url" in chosen, "Links in notices need the address that their readers reach.", "public_url")
     need(
         settings.public_url.startswith("https://"),
@@ -508,6 +619,16 @@ def _refuse_unsafe(settings: Settings) -> None:
         settings.last_safe_minutes >= _LEAST_SAFE_MINUTES,
         f"A notice needs at least {_LEAST_SAFE_MINUTES} minutes to leave before it is due.",
         "last_safe_minutes",
+    )
+    shown = settings.metrics.worker_address
+    need(
+        shown is None
+        or is_loopback(shown.rpartition(":")[0].strip("[]"))
+        or settings.private_network_reason is not None,
+        "Whoever reaches this address reads what the worker counts. Use one on loopback; where nobody else reaches its "
+        f"network, say so in {_variable('private_network_reason')}.",
+        "metrics",
+        "worker_address",
     )
     need(smtp.host is not None, "Production needs a mail server.", "smtp", "host")
     for field, message in (

@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from cases.kinds import KINDS
 from cases.values import AnchorValue
 from models.enums import (
     AgreementChangeKind,
@@ -568,6 +569,27 @@ class FileRefused(Event):
     @property
     def key(self) -> str:
         return f"{self.kind}:{self.try_id}"
+
+
+class EvidenceExported(Event):
+    """Evidence was put into a bundle, and given to the actor.
+
+    Attributes:
+        export_id: the bundle.
+        since: from when on what happened is in it, where that was asked.
+        until: before when it happened.
+        as_sent: whether letters are in it as they were sent, with the links on which their readers answer.
+    """
+
+    kind = "evidence_exported"
+    export_id: Subject[UUID]
+    since: IfAny[datetime | None] = None
+    until: IfAny[datetime | None] = None
+    as_sent: bool
+
+    @property
+    def key(self) -> str:
+        return f"evidence-exported:{self.export_id}"
 
 
 class TermsPinned(CaseEvent):
@@ -1998,3 +2020,15 @@ class CostRecorded(CaseEvent):
     @property
     def key(self) -> str:
         return f"cost-recorded:{self.cost}"
+
+
+def stored_kinds() -> frozenset[str]:
+    """Every word that an entry's ``kind`` can be, as far as this version knows them."""
+    classes, kinds = [Event], set[str]()
+    while classes:
+        one = classes.pop()
+        classes += one.__subclasses__()
+        if "kind" in vars(one):
+            kinds.add(one.kind)
+    acts = {act.act_name() for kind in KINDS.values() for act in kind.all_acts}
+    return frozenset(kinds - {ActRecorded.kind} | {f"{ActRecorded.kind}.{name}" for name in acts})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger.verify import Flaw, Step, Verification
 from models.errors import IntegrityError
-from models.phrases import instant_words
+from models.phrases import counted, instant_words
 
 
 def what_holds(found: Verification) -> str:
@@ -25,7 +25,8 @@ def what_holds(found: Verification) -> str:
     )
     rows = sum(found.tables.rows.values()) if found.tables else 0
     held = "1 row of the tables says" if rows == 1 else f"{rows:,} rows of the tables say"
-    return f"{entries} unchanged and in order, {artifacts}, and {held} what they say; head {found.head}.{gone}"
+    heads = f"; so is what each of {counted(found.heads, 'signed or kept head')} covers" if found.heads else ""
+    return f"{entries} unchanged and in order, {artifacts}, and {held} what they say{heads}; head {found.head}.{gone}"
 
 
 def what_is_wrong(flaw: Flaw) -> IntegrityError:
@@ -37,6 +38,8 @@ def what_is_wrong(flaw: Flaw) -> IntegrityError:
             where = "the head of the ledger"
         case Step.ARTIFACTS:
             where = f"entry {flaw.number:,} of the ledger, artifact {flaw.artifact}"
+        case Step.SIGNED_HEADS:
+            where = f"the head of {flaw.number:,} entries"
         case Step.TABLES:
             where = "the tables"
     return IntegrityError(

@@ -246,6 +246,7 @@ class NoticeFacts(FactsValue):
         added: ids of the elements that a supplement adds.
         reason: why a suspicion was dismissed.
         follows: the notice that this one supplements, takes back or comes after.
+        ledger_head: a head of the sender's ledger, which stands at the foot: whoever keeps the letter keeps it.
     """
 
     kind: NoticeKind
@@ -264,6 +265,7 @@ class NoticeFacts(FactsValue):
     reason: Block | None = None
     follows: EarlierNotice | None = None
     acknowledge_url: HttpUrl | None = None
+    ledger_head: Line | None = None
 
     @model_validator(mode="after")
     def _kind_fits_content(self) -> Self:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_Hours = Annotated[int, Field(gt=0, le=24 * 366)]
+_Days = Annotated[int, Field(gt=0, le=3_660)]
 
 
 class Defaults(BaseModel):
@@ -13,27 +18,27 @@ class Defaults(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    reasonable_time_hours: PositiveInt = 24
+    reasonable_time_hours: _Hours = 24
     """\"Within a reasonable time\" of a notice that was held back."""
-    promptly_hours: PositiveInt = 24
+    promptly_hours: _Hours = 24
     """\"Promptly\", \"immediately\", and a notice for which no time is given."""
-    disposition_days: PositiveInt = 60
+    disposition_days: _Days = 60
     """Disposing of data where the clause gives no number."""
-    disposal_after_notice_days: PositiveInt = 120
+    disposal_after_notice_days: _Days = 120
     """Disposing of data after the end where a clause says only how long a notice must have come before."""
-    prior_notice_days: PositiveInt = 30
+    prior_notice_days: _Days = 30
     """\"Reasonable prior notice\" of a disposal."""
-    access_days: PositiveInt = 45
+    access_days: _Days = 45
     """Answering a request to view or correct where the clause gives no number."""
-    referral_days: PositiveInt = 5
+    referral_days: _Days = 5
     """Referring a parent or student to the LEA, and telling the LEA, where the clause gives no number."""
-    on_request_days: PositiveInt = 30
+    on_request_days: _Days = 30
     """Handing over what a party may ask for where the clause gives no number."""
-    handed_over_days: PositiveInt = 30
+    handed_over_days: _Days = 30
     """Keeping a file that was handed to an LEA behind a link: no clause says how long."""
-    change_notice_days: PositiveInt = 30
+    change_notice_days: _Days = 30
     """Telling of a change where the clause gives no number."""
-    answer_days: PositiveInt = 30
+    answer_days: _Days = 30
     """Waiting for a party's decision about a right that a notice offers it: then its silence is recorded."""
-    security_audit_days: PositiveInt = 90
+    security_audit_days: _Days = 90
     """Finishing the security audit that unauthorized access calls for."""

@@ -351,6 +351,8 @@ It is no generated column: SQLite reads no such one from an index alone.
 INTERNAL = text("status = 'running' AND internal_due_at IS NOT NULL")
 """What a duty is that has an internal date to be met; in these words, the index on it is used."""
 
+REOPENED = text("status = 'running' AND reopened_at IS NOT NULL")
+"""What a duty is that is owed again; in these words, the index on it is used."""
 
 NEEDED = text("status = 'running' AND needed_count > 0")
 WAITS_FOR_PEOPLE = text("duty.status = 'running' AND duty.needed_count > 0")
@@ -376,7 +378,6 @@ class Duty(SQLModel, table=True):
         CheckConstraint(TARGET, "duty_target"),
         Index("duty_case_status", "case_id", "status", "due_at", "target_at"),
         Index("duty_status_due", "status", "due_at", "case_id"),
-        Index("duty_needed", "due_at", "case_id", sqlite_where=NEEDED, postgresql_where=NEEDED),
         *(
             Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)
             for name, columns in (
@@ -384,7 +385,16 @@ class Duty(SQLModel, table=True):
                 ("duty_open_case_due", ("case_id", "target_at", "status", "due_at")),
             )
         ),
-        Index("duty_internal", "internal_due_at", "case_id", sqlite_where=INTERNAL, postgresql_where=INTERNAL),
+        # They begin with the status, though all of one index have the same: else SQLite, which cannot know how few they
+        # hold, reads every running duty instead.
+        *(
+            Index(name, "status", *columns, sqlite_where=of, postgresql_where=of)
+            for name, of, columns in (
+                ("duty_internal", INTERNAL, ("internal_due_at", "due_at", "case_id")),
+                ("duty_needed", NEEDED, ("case_id", "due_at")),
+                ("duty_reopened", REOPENED, ("case_id", "due_at", "reopened_at")),
+            )
+        ),
     )
 
     id: UUID = Field(primary_key=True)
@@ -445,7 +455,8 @@ class Batch(SQLModel, table=True):
     ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
     officer was last told that it is stuck. ``due_at`` is the due instant of a cohort that performs its duties; None
     where they were performed before, as by what a supplement adds to; ``internal_due_at`` is the first internal date of
-    those duties. ``last_safe_at`` is the last moment at which
+    those duties. ``ledger_head`` is the head of the ledger as it was planned, as it stands at the foot of its notices.
+    ``last_safe_at`` is the last moment at which
     notices that are due leave and are on time: up to then one person may keep them back, ``withheld_under`` that
     decision.
     """
@@ -476,6 +487,7 @@ class Batch(SQLModel, table=True):
     again_at: datetime | None = _instant_or_none()
     trouble: str | None = None
     trouble_since: datetime | None = _instant_or_none()
+    ledger_head: str | None = None
 
 
 class Notice(SQLModel, table=True):
@@ -571,6 +583,20 @@ class MailState(SQLModel, table=True):
     refused_code: int | None = None
     refused_status: str | None = None
     refusals: int = 0
+
+
+class LastSweep(SQLModel, table=True):
+    """The watchdog's last sweep that came to its end, in one row.
+
+    ``clock_ahead`` is how far the worker's clock was ahead of the Temporal server's, in seconds.
+    """
+
+    __tablename__ = "last_sweep"
+
+    id: int = Field(primary_key=True)
+    began_at: datetime = _instant()
+    ended_at: datetime = _instant()
+    clock_ahead: float
 
 
 class DeliveryReport(SQLModel, table=True):
@@ -1014,7 +1040,10 @@ class Artifact(SQLModel, table=True):
 
 
 class EvidenceEntry(SQLModel, table=True):
-    """One entry of the append-only ledger; ``hash`` covers every other column and the entry before."""
+    """One entry of the append-only ledger; ``hash`` covers every other column and the entry before.
+
+    ``at`` is when it happened, ``recorded_at`` when it was written; ``salt`` keeps its hash from being guessed.
+    """
 
     __tablename__ = "evidence"
 
@@ -1027,8 +1056,44 @@ class EvidenceEntry(SQLModel, table=True):
     body: dict[str, Any] = Field(sa_type=JSON)
     artifacts: list[str] = Field(sa_type=JSON)
     key: str = Field(unique=True)
+    recorded_at: datetime = _instant()
+    salt: str = Field(max_length=32)
     previous_hash: str = Field(max_length=64)
     hash: str = Field(unique=True, max_length=64)
+
+
+class LedgerTree(SQLModel, table=True):
+    """How many entries the Merkle tree holds: the one row that whoever grows it locks."""
+
+    __tablename__ = "ledger_tree"
+
+    id: int = Field(primary_key=True)
+    size: int
+
+
+class LedgerTile(SQLModel, table=True):
+    """A tile of the Merkle tree (C2SP tlog-tiles): up to 256 hashes of its height ``8 * level``, one after another."""
+
+    __tablename__ = "ledger_tile"
+
+    level: int = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    hashes: bytes
+
+
+class LedgerCheckpoint(SQLModel, table=True):
+    """One signed head of the ledger: the note (C2SP tlog-checkpoint) says what ``size`` and ``root`` say.
+
+    ``timestamp_token`` is an authority's word (RFC 3161) about when the note was there.
+    """
+
+    __tablename__ = "ledger_checkpoint"
+
+    size: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    root: str = Field(max_length=64)
+    note: str
+    kept_at: datetime = _instant()
+    timestamp_token: bytes | None = None
 
 
 class LedgerHead(SQLModel, table=True):

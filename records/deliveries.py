@@ -22,7 +22,7 @@ from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy
 from models.tables import AgreementContact, Batch, Delivery, Duty, Letter, Notice
 from records.duties import perform
 from records.mail_state import PauseRule, disregard, is_disregarded, note_answered, pause_if_alike
-from records.outbox import OutgoingMessage, attempt_of
+from records.outbox import ANSWER_UNREAD, OutgoingMessage, attempt_of
 from records.performing import further_duty_event, perform_further
 
 PUT_OFF_MINUTES = (1, 2, 5, 10, 15, 30, 60)
@@ -65,6 +65,7 @@ def mark_under_way(session: Session, deliveries: Mapping[UUID, datetime]) -> set
         select(Delivery, Notice.dropped)
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
         .where(col(Delivery.id).in_(deliveries))
+        .options(ANSWER_UNREAD)
     )
     marked = set()
     for delivery, dropped in rows:
@@ -85,6 +86,7 @@ def break_off(session: Session, batch_id: UUID, now: datetime, *, unknown_resend
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
         .where(Notice.batch_id == batch_id, col(Delivery.status).in_(UNDER_WAY))
         .order_by(col(Delivery.id))
+        .options(ANSWER_UNREAD)
     ).all()
     append(session, *(_lost(delivery, case_id, now, unknown_resends) for delivery, case_id in rows))
     for delivery, _ in rows:
@@ -97,7 +99,7 @@ def settle(
     """Write what the mail server answered into the outbox, with the evidence of it; return whether mail is paused.
 
     A message of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides.
-    ``on_the_way`` is for how many messages the server has asked without having answered yet.
+    ``on_the_way`` is how many messages are about to be handed over, or were and are not answered yet.
     """
     outbox = _outbox(session, [item.outgoing.delivery_id for item in handed])
     due_dates = read_due_dates(session, {place.duty.due_date_id for place in outbox.values()})
@@ -126,6 +128,7 @@ def _outbox(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, _Place]:
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .join(Batch, col(Batch.id) == col(Notice.batch_id))
         .where(col(Delivery.id).in_(deliveries))
+        .options(ANSWER_UNREAD)
     )
     return {row[0].id: _Place(*row) for row in rows}
 

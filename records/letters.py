@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from config.logging import get_logger
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import fetch, store
@@ -21,12 +22,15 @@ from ledger.entries import CaseEvent, ReplyHandedOver
 from mail.delivery_states import UNSETTLED
 from mail.handover import Accepted, DeliveryDeferred, OutcomeUnknown, Rejected
 from models.enums import DeliveryStatus, Told
+from models.errors import IntegrityError
 from models.tables import AgreementContact, Answer, Letter
 from records.deliveries import Answer as ServerAnswer
 from records.deliveries import put_off, put_unknown_off
 from records.outbox import NoticeWriter
 from records.overdue_letters import drop, handed_over, is_still_to_tell, turn_to_the_next, write_overdue
 from records.replies import reopen, write_reply
+
+_log = get_logger("letters")
 
 UNDER_WAY = timedelta(minutes=15)
 """After how long a letter is taken up again of which nobody wrote down what became of it."""
@@ -48,7 +52,7 @@ def take_up(session: Session, writer: NoticeWriter, now: datetime, limit: int) -
     """Take letters that are to be sent by now, the longest waiting first, and mark them as under way.
 
     One that was under way before and of which nothing is known is sent again as it is. What tells of a duty that is not
-    to be told of any more does not leave.
+    to be told of any more does not leave; nor, until it is restored, what is for an address that does not open.
     """
     rows = session.exec(
         select(Letter)
@@ -67,11 +71,18 @@ def _take_up(session: Session, writer: NoticeWriter, rows: Sequence[Letter], now
         if not is_still_to_tell(session, letter, writer.side, now):
             drop(session, letter, now)
             continue
-        if letter.message_sha256 is None:
-            written = _write(session, writer, letter, now)
-            letter.message_sha256 = store(session, written, "message/rfc822", now)
+        try:
+            email = _address(session, letter)
+            if letter.message_sha256 is None:
+                written = _write(session, writer, letter, now)
+                letter.message_sha256 = store(session, written, "message/rfc822", now)
+            raw = fetch(session, letter.message_sha256)
+        except IntegrityError as error:
+            _log.error("letter not sent", letter=str(letter.id), where=error.where, code=error.code)
+            letter.again_at = now + SERVER_AWAY
+            continue
         letter.attempts, letter.attempted_at, letter.again_at = letter.attempts + 1, now, now + UNDER_WAY
-        yield OutgoingLetter(letter.id, _address(session, letter), fetch(session, letter.message_sha256))
+        yield OutgoingLetter(letter.id, email, raw)
 
 
 def settle_letter(

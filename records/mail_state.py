@@ -118,8 +118,9 @@ def pause_if_alike(
 ) -> bool:
     """Pause mail if too many refusals of a batch are alike; return whether that is so.
 
-    What the server has asked for and not answered yet counts as taken: a refusal comes sooner than an acceptance. Their
-    contacts are tried again, as if nothing had been said of them.
+    What is about to be handed over, and what the server has not answered yet, counts as taken: a refusal comes sooner
+    than an acceptance, and five in a row that are gone say nothing of the rest. The contacts of those that were refused
+    are tried again, as if nothing had been said of them.
     """
     alike = (
         col(Delivery.status) == DeliveryStatus.REJECTED,

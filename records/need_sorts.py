@@ -42,6 +42,7 @@ from models.tables import (
     NOT_DECIDED,
     OPEN_ANSWER,
     OPEN_PROPOSAL,
+    REOPENED,
     STUCK,
     WAITS_FOR_PEOPLE,
     AgreementContact,
@@ -365,7 +366,7 @@ def _came_back() -> Select[Any]:
             since=func.min(Duty.reopened_at),
             number=func.count(),
         )
-        .where(col(Duty.status) == DutyStatus.RUNNING, col(Duty.reopened_at).is_not(None))
+        .where(REOPENED)
         .group_by(col(Duty.case_id))
     )
 

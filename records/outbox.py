@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import HttpUrl
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from agreements.due_dates import StoredDueDate, read_due_dates
@@ -23,6 +24,7 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import Content, Packed, fetch, pack, store_many
 from ledger.entries import Attempt, NoticeComposed
+from ledger.seals import rows_that_open
 from mail.cohorts import Cohorts, Written
 from mail.compose import Addressing
 from mail.contacts import choose_recipients
@@ -58,6 +60,10 @@ from terms.effective import EffectiveTerms
 
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 """When something is to be sent that waits for no moment of its own."""
+
+
+ANSWER_UNREAD, _NOTE_UNREAD = defer(cast("Any", Delivery.answer)), defer(cast("Any", Agreement.exhibit_h_note))
+"""Leave unopened what no message needs, so that one that does not open stops no other."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +104,15 @@ class NoticeContext:
 
     @property
     def unsettled(self) -> tuple[Delivery, ...]:
-        """Deliveries that the mail server has not answered for, and of which nobody has to decide."""
+        """Deliveries that the mail server has not answered for, and of which nobody has to decide.
+
+        One to a contact whose address does not open where it stands is not sent.
+        """
+        known = {contact.id for contact in self.contacts}
         return tuple(
-            delivery for delivery in self.deliveries if delivery.status in UNSETTLED and not undecided(delivery)
+            delivery
+            for delivery in self.deliveries
+            if delivery.status in UNSETTLED and not undecided(delivery) and delivery.contact_id in known
         )
 
     def next_send(self) -> datetime | None:
@@ -245,6 +257,7 @@ class CaseContext:
         earlier: the notices given before.
         dismissal_reason: why the suspicion was dismissed.
         templates: the names of its kind's own templates, where it has any.
+        heads: the heads of the ledger as batches were planned, by batch, as notices have them at their foot.
     """
 
     terms: Mapping[str, EffectiveTerms]
@@ -255,6 +268,7 @@ class CaseContext:
     earlier: EarlierNotices
     dismissal_reason: str | None
     templates: Mapping[NoticeKind, str]
+    heads: Mapping[UUID, str | None]
 
     def documents(self, agreement_id: UUID) -> dict[str, KnownFact]:
         """The elements that a document gives: never by e-mail, only behind the notice's own link."""
@@ -463,6 +477,7 @@ class NoticeWriter:
             reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
             follows=known.follows(context),
             acknowledge_url=HttpUrl(self.link(context.notice)),
+            ledger_head=known.heads.get(context.notice.batch_id),
         )
 
     def _signed(self, context: NoticeContext) -> SignedAgreement:
@@ -502,33 +517,38 @@ def undecided(delivery: Delivery) -> bool:
     return delivery.status is DeliveryStatus.UNKNOWN and delivery.again_at is None
 
 
-def still_to_send(session: Session, batch_id: UUID) -> dict[UUID, datetime]:
-    """The notices of a batch of which something is still to be sent, each with when, in a fixed order."""
+def still_to_send(session: Session, batch_id: UUID, *, besides: Collection[UUID] = ()) -> dict[UUID, datetime]:
+    """The notices of a batch of which something is still to be sent, each with when, in a fixed order.
+
+    ``besides`` are left out, unread.
+    """
     unsettled = select(Delivery.notice_id).where(col(Delivery.status).in_(UNSETTLED))
-    notices = session.exec(
+    found = session.exec(
         select(Notice.id)
         .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
         .where(col(Notice.given_at).is_(None) | col(Notice.id).in_(unsettled))
         .order_by(col(Notice.id))
-    ).all()
-    contexts = (context for context in _contexts(session, notices) if context.is_wanted)
-    moments = {context.notice.id: context.next_send() for context in contexts}
+    )
+    contexts = _contexts(session, [notice for notice in found if notice not in besides])
+    moments = {context.notice.id: context.next_send() for context in contexts if context.is_wanted}
     return {notice: moment for notice, moment in moments.items() if moment is not None}
 
 
 def drop_unwanted(session: Session, batch: Batch) -> None:
     """Drop what people decided since a batch was planned is not to be sent by it; what may be on its way stays."""
-    rows = session.exec(
-        select(Notice, Duty)
+    unwanted = session.exec(
+        select(Notice)
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .where(Notice.batch_id == batch.id, Notice.kind == NoticeKind.NOTICE, col(Notice.dropped).is_(False))
-        .where(col(Notice.composed_at).is_(None))
+        .where(col(Notice.composed_at).is_(None), _SETTLED)
     )
-    for notice, duty in rows:
-        if _is_settled(duty):
-            notice.dropped = True
-            batch.size -= 1
-            session.add(notice)
+    for notice in unwanted:
+        notice.dropped = True
+        batch.size -= 1
+
+
+_SETTLED = col(Duty.performed_under).is_not(None) | (col(Duty.status) == DutyStatus.NOT_REQUIRED)
+"""As ``_is_settled``, in SQL."""
 
 
 def _is_settled(duty: Duty) -> bool:
@@ -559,7 +579,12 @@ def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeCont
         earlier=_earlier(session, case_id, {context.agreement.id for context in contexts}),
         dismissal_reason=_dismissal_reason(session, case_id),
         templates=kind_named(session.get_one(Case, case_id).kind).templates,
+        heads=_heads(session, {context.notice.batch_id for context in contexts}),
     )
+
+
+def _heads(session: Session, batches: Set[UUID]) -> dict[UUID, str | None]:
+    return dict(session.exec(select(Batch.id, Batch.ledger_head).where(col(Batch.id).in_(batches))).all())
 
 
 def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
@@ -639,6 +664,7 @@ def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(col(Notice.id).in_(notices))
         .order_by(col(Notice.id))
+        .options(_NOTE_UNREAD)
     ).all()
     return contexts_of(session, rows)
 
@@ -654,13 +680,17 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
         )
     )
     terms_hashes = {(row.case_id, row.agreement_id): row.terms_hash or "" for row in pinned}
-    contacts = grouped(
-        session.exec(select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))),
-        lambda contact: contact.agreement_id,
-    )
+    # A contact whose address does not open where it stands is written to by nobody; the next one's turn comes.
+    named = select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))
+    contacts = grouped(rows_that_open(session, named, col(AgreementContact.id)), lambda contact: contact.agreement_id)
     others = contacts_of_cases(session, {notice.case_id for notice, _, _ in rows})
     deliveries = grouped(
-        session.exec(select(Delivery).where(col(Delivery.notice_id).in_(notices)).order_by(col(Delivery.id))),
+        session.exec(
+            select(Delivery)
+            .where(col(Delivery.notice_id).in_(notices))
+            .order_by(col(Delivery.id))
+            .options(ANSWER_UNREAD)
+        ),
         lambda delivery: delivery.notice_id,
     )
     wanted = {UUID(duty) for notice, _, _ in rows for duty in notice.also_performs}
@@ -689,12 +719,10 @@ def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]
 
 def contacts_of_cases(session: Session, cases: Collection[UUID]) -> dict[UUID | None, list[AgreementContact]]:
     """By case: the contacts that some cases have whatever their agreements are, such as a parent who asks."""
-    rows = session.exec(
-        select(AgreementContact).where(
-            col(AgreementContact.case_id).in_(cases), col(AgreementContact.agreement_id).is_(None)
-        )
+    named = select(AgreementContact).where(
+        col(AgreementContact.case_id).in_(cases), col(AgreementContact.agreement_id).is_(None)
     )
-    return grouped(rows, lambda contact: contact.case_id)
+    return grouped(rows_that_open(session, named, col(AgreementContact.id)), lambda contact: contact.case_id)
 
 
 def addressees_under(terms: EffectiveTerms, clause: str) -> Addressees:

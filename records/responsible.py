@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from cases.acts import Assign
 from ledger.entries import JsonObject
+from ledger.seals import rows_that_open
 from models.errors import InvalidInput
 from models.tables import Account, Case
 from people.accounts import ACTING, APPROVING, find_account_or_none, may_second, own_way_in
@@ -81,7 +82,8 @@ def assignments(session: Session, cases: Iterable[UUID]) -> Mapping[UUID, Assign
     """Whose each of some cases is."""
     rows = session.exec(select(Case.id, Case.responsible_id, Case.deputy_id).where(col(Case.id).in_(set(cases)))).all()
     named = {key for _, *keys in rows for key in keys if key}
-    accounts = {row.id: row for row in session.exec(select(Account).where(col(Account.id).in_(named)))}
+    them = select(Account).where(col(Account.id).in_(named))
+    accounts = {row.id: row for row in rows_that_open(session, them, col(Account.id))}
     return {
         case_id: Assignment(
             accounts.get(responsible) if responsible else None, accounts.get(deputy) if deputy else None
@@ -92,9 +94,8 @@ def assignments(session: Session, cases: Iterable[UUID]) -> Mapping[UUID, Assign
 
 def second_persons(session: Session, first: str) -> tuple[Account, ...]:
     """The accounts that may decide what somebody proposed, if their people sign in as well as they can."""
-    accounts = session.exec(
-        select(Account).where(col(Account.disabled_at).is_(None), col(Account.role).in_(APPROVING))
-    ).all()
+    approving = select(Account).where(col(Account.disabled_at).is_(None), col(Account.role).in_(APPROVING))
+    accounts = rows_that_open(session, approving, col(Account.id))
     return tuple(one for one in accounts if may_second(session, one, [first], own_way_in(session, one)))
 
 

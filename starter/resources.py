@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 from sqlmodel import select
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 
 from config.converter import data_converter
 from config.database import Database
 from config.keyring import Keyring
-from config.settings import Settings, temporal_connection
+from config.settings import Settings, temporal_connection, temporal_refused
 from mail.default_texts import check_default_texts, load_default_texts
 from models.errors import ConfigurationError, Unavailable
 from models.tables import KeyCheck
@@ -51,10 +52,12 @@ def open_database(settings: Settings, keyring: Keyring) -> Database:
     """Open the installation's database and bring its tables up to date.
 
     Raises:
-        ConfigurationError: it was sealed under another keyring, its tables are of a later version, or in production
-            the engine would connect to PostgreSQL as somebody who can change the ledger.
+        ConfigurationError: it was sealed under another keyring, its tables are of a later version, or production was
+            given a key that others know, or would connect to PostgreSQL as somebody who can change the ledger.
         Unavailable: it does not answer.
     """
+    if settings.environment == "production":
+        keyring.refuse_known_keys()
     database = Database(settings.database_url.get_secret_value(), keyring)
     database.migrate()
     if settings.environment == "production":
@@ -99,12 +102,13 @@ def other_keyring(key_id: str) -> ConfigurationError:
     )
 
 
-async def connect(settings: Settings, *, address: str | None = None) -> Resources:
+async def connect(settings: Settings, *, address: str | None = None, runtime: Runtime | None = None) -> Resources:
     """Open the database, load the keyring and the clauses, and connect to Temporal.
 
     Args:
         settings: the installation's settings.
         address: where Temporal is, if the environment does not say (``host:port``).
+        runtime: what counts what Temporal's SDK does, where somebody reads that.
 
     Raises:
         ConfigurationError: the keyring or the clauses cannot be used, or notices lack a default text in production.
@@ -116,10 +120,13 @@ async def connect(settings: Settings, *, address: str | None = None) -> Resource
         check_default_texts(load_default_texts(), catalogue, utc_now().date())
     leads = lead_times(settings, catalogue)
     database = open_database(settings, keyring)
-    return Resources(settings, keyring, database, catalogue, await connect_client(settings, keyring, address), leads)
+    client = await connect_client(settings, keyring, address, runtime)
+    return Resources(settings, keyring, database, catalogue, client, leads)
 
 
-async def connect_client(settings: Settings, keyring: Keyring, address: str | None = None) -> Client:
+async def connect_client(
+    settings: Settings, keyring: Keyring, address: str | None = None, runtime: Runtime | None = None
+) -> Client:
     """Connect to Temporal with the encrypting data converter.
 
     A server is never guessed: the one at Temporal's usual port may keep another installation's cases.
@@ -132,16 +139,39 @@ async def connect_client(settings: Settings, keyring: Keyring, address: str | No
         connection.setdefault("target_host", address)
     where = connection.get("target_host")
     if where is None:
-        raise Unavailable(
-            "No engine runs here, and no Temporal server is named.",
-            where=str(settings.home),
-            next_step="Start everything with `make run`, or set TEMPORAL_ADDRESS to a server that is up.",
-        )
+        raise _nowhere(settings)
     try:
-        return await Client.connect(**connection, data_converter=data_converter(keyring))
+        return await Client.connect(**connection, data_converter=data_converter(keyring), runtime=runtime)
+    except ValueError as error:
+        raise temporal_refused(error) from None
     except RuntimeError as error:
         raise Unavailable(
             "The Temporal server does not answer.",
             where=where,
             next_step="Start everything with `make run`, or set TEMPORAL_ADDRESS to a server that is up.",
         ) from error
+
+
+async def lazy_client(settings: Settings, keyring: Keyring, address: str | None = None) -> Client:
+    """A client that connects once it is used: for who wants to know whether Temporal answers.
+
+    Raises:
+        Unavailable: no server is named.
+    """
+    connection = temporal_connection(settings)
+    if address:
+        connection.setdefault("target_host", address)
+    if connection.get("target_host") is None:
+        raise _nowhere(settings)
+    try:
+        return await Client.connect(**connection, data_converter=data_converter(keyring), lazy=True)
+    except ValueError as error:
+        raise temporal_refused(error) from None
+
+
+def _nowhere(settings: Settings) -> Unavailable:
+    return Unavailable(
+        "No engine runs here, and no Temporal server is named.",
+        where=str(settings.home),
+        next_step="Start everything with `make run`, or set TEMPORAL_ADDRESS to a server that is up.",
+    )

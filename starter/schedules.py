@@ -1,4 +1,4 @@
-"""What Temporal starts by itself: the watchdog, what is coming, and the check of the ledger."""
+"""What Temporal starts by itself: watchdog, heads and checks of the ledger, and what is coming."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from cases.messages import CheckLedger, RenewUpcoming, Sweep
+from cases.messages import CheckLedger, KeepHeads, RenewUpcoming, Sweep
+from config.settings import Settings
 from models.identifiers import TASK_QUEUE
+from workflows.heads import HeadsWorkflow
 from workflows.ledger_check import LedgerCheckWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -32,8 +34,19 @@ UPCOMING = "upcoming"
 LEDGER_CHECK = "ledger-check"
 """The id of the schedule by which the ledger is checked."""
 
+HEADS = "ledger-heads"
+"""The id of the schedule by which heads of the ledger are signed."""
+
 CATCH_UP = timedelta(minutes=1)
 """How late a sweep may start: those missed while the server was down are not made up for, since one does it all."""
+
+
+async def keep_schedules(client: Client, settings: Settings) -> None:
+    """Have all of it done as often as the settings say; for the first time at once."""
+    await keep_watchdog(client, settings.watchdog_minutes)
+    await keep_upcoming(client, settings.upcoming_minutes)
+    await keep_heads(client, settings.checkpoint_minutes)
+    await keep_ledger_check(client, settings.ledger_check_hours)
 
 
 async def keep_watchdog(client: Client, minutes: int) -> None:
@@ -46,6 +59,12 @@ async def keep_watchdog(client: Client, minutes: int) -> None:
 async def keep_upcoming(client: Client, minutes: int) -> None:
     """Have what is coming derived anew every ``minutes``; for the first time at once."""
     action = ScheduleActionStartWorkflow(UpcomingWorkflow.run, RenewUpcoming(), id=UPCOMING, task_queue=TASK_QUEUE)
+    await _keep(client, action, minutes)
+
+
+async def keep_heads(client: Client, minutes: int) -> None:
+    """Have a head of the ledger signed every ``minutes``; for the first time at once."""
+    action = ScheduleActionStartWorkflow(HeadsWorkflow.run, KeepHeads(), id=HEADS, task_queue=TASK_QUEUE)
     await _keep(client, action, minutes)
 
 

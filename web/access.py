@@ -1,4 +1,4 @@
-"""The page of all ways to sign in; one-time links, passwords, signing out, and telling that the site runs."""
+"""The page of all ways to sign in; one-time links, passwords, and signing out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from http import HTTPStatus
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from models.errors import DuenoticeError, NotAllowed
 from people.passwords import sign_in_by_password
@@ -20,12 +20,6 @@ from web.failures import status_of
 from web.site import OWN_FORM, SignedIn, Site, TheSite, address_of, password_of, text_of
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/health")
-async def health() -> PlainTextResponse:
-    """Say that the site answers; nothing about what it knows."""
-    return PlainTextResponse("ok")
 
 
 @router.get("/sign-in")

@@ -20,6 +20,7 @@ from people.passkeys import RelyingParty
 from records.answers import AnswerBox
 from starter.bounces import BounceIntake
 from starter.case_service import CaseService
+from starter.health import health_check
 from starter.many_openings import ManyOpenings
 from starter.resources import Resources, utc_now
 from web import (
@@ -28,11 +29,13 @@ from web import (
     acts,
     agreements,
     api,
+    bundles,
     cases,
     data_holders,
     drafts,
     follow_up,
     handed_over,
+    health,
     holder_links,
     ledger,
     links,
@@ -63,6 +66,7 @@ PARTS = (
     handed_over,
     referral,
     access,
+    health,
     passkeys,
     openid,
     accounts,
@@ -74,6 +78,7 @@ PARTS = (
     follow_up,
     notice_links,
     messages,
+    bundles,
     agreements,
     api,
     many,
@@ -113,6 +118,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         party=RelyingParty.at(settings.public_url),
         openid=openid_provider(settings, clock),
         bounces=BounceIntake(resources, clock),
+        health=health_check(resources, clock),
     )
 
     @asynccontextmanager

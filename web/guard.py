@@ -21,9 +21,9 @@ from config.logging import get_logger
 from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
-from models.errors import InvalidInput, NotAllowed
+from models.errors import InvalidInput, NotAllowed, Unavailable
 from web.failures import Failures, is_api, path_for_log
-from web.rights import LOOKING, MAIL_EVENT_PATHS, OPEN_TO_ALL
+from web.rights import HEALTH_PATHS, LOOKING, MAIL_EVENT_PATHS, OPEN_TO_ALL
 from web.sessions import Session, Sessions
 
 logger = get_logger(__name__)
@@ -85,9 +85,14 @@ class Guard:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        request.state.session = await self._session_of(request)
+        request.state.session = None
         answer = _Answer(request, send)
-        refusal = self._refusal(request)
+        try:
+            request.state.session = await self._session_of(request)
+            refusal = self._refusal(request)
+        except Unavailable as away:
+            # Whoever asks how the engine is, is told while the database is away as well.
+            refusal = None if request.url.path in HEALTH_PATHS else self._failures.answer(request, away)
         try:
             await (refusal or self._app)(scope, receive, answer.send)
         except Exception as error:

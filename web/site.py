@@ -27,6 +27,7 @@ from records.outbox import NoticeWriter
 from records.readings import note_reading
 from starter.bounces import BounceIntake
 from starter.case_service import CaseService
+from starter.health import HealthCheck
 from starter.many_openings import ManyOpenings
 from starter.resources import Resources
 from starter.writing import notice_writer
@@ -64,6 +65,7 @@ class Site:
     party: RelyingParty | None
     openid: OpenIdProvider | None
     bounces: BounceIntake
+    health: HealthCheck
     attempts: Attempts = field(default_factory=Attempts)
     refused_links: Attempts = field(default_factory=Attempts)
     direct_requests: Attempts = field(default_factory=lambda: Attempts(REQUESTS_AN_HOUR, timedelta(hours=1)))

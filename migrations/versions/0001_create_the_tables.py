@@ -81,6 +81,8 @@ def upgrade() -> None:
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("artifacts", sa.JSON(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
         sa.Column("previous_hash", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("number"),
@@ -93,6 +95,14 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key_id", sa.String(length=64), nullable=False),
         sa.Column("word", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "last_sweep",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("clock_ahead", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -111,10 +121,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "ledger_checkpoint",
+        sa.Column("size", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("root", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("kept_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("timestamp_token", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("size"),
+    )
+    op.create_table(
         "ledger_head",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("length", sa.Integer(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "ledger_tile",
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("hashes", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("level", "number"),
+    )
+    op.create_table(
+        "ledger_tree",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -951,7 +983,7 @@ def upgrade() -> None:
     op.create_index(
         "duty_internal",
         "duty",
-        ["internal_due_at", "case_id"],
+        ["status", "internal_due_at", "due_at", "case_id"],
         unique=False,
         sqlite_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
         postgresql_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
@@ -959,7 +991,7 @@ def upgrade() -> None:
     op.create_index(
         "duty_needed",
         "duty",
-        ["due_at", "case_id"],
+        ["status", "case_id", "due_at"],
         unique=False,
         sqlite_where=sa.text("status = 'running' AND needed_count > 0"),
         postgresql_where=sa.text("status = 'running' AND needed_count > 0"),
@@ -987,6 +1019,14 @@ def upgrade() -> None:
         postgresql_where=sa.text(
             "status NOT IN ('performed', 'not_required', 'cancelled', 'elapsed') AND target_at IS NOT NULL"
         ),
+    )
+    op.create_index(
+        "duty_reopened",
+        "duty",
+        ["status", "case_id", "due_at", "reopened_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'running' AND reopened_at IS NOT NULL"),
+        postgresql_where=sa.text("status = 'running' AND reopened_at IS NOT NULL"),
     )
     op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
     op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
@@ -1037,6 +1077,7 @@ def upgrade() -> None:
         sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("trouble", sa.String(), nullable=True),
         sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ledger_head", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],

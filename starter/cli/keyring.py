@@ -1,4 +1,4 @@
-"""``duenotice keyring``: make a keyring, and add a newer key to one."""
+"""``duenotice keyring``: make a keyring, add a newer key to one, and open all that is sealed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ import typer
 
 from config.keyring import Keyring
 from config.settings import load_settings
+from ledger.seals import not_opening
+from models.errors import IntegrityError
+from models.phrases import counted
+from starter.cli.console import open_installation
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    group = typer.Typer(no_args_is_help=True, help="Make the keyring that seals personal data, and rotate its keys.")
+    group = typer.Typer(
+        no_args_is_help=True,
+        help="Make the keyring that seals personal data, rotate its keys, and check what they seal.",
+    )
     group.command()(create)
     group.command()(rotate)
+    group.command()(check)
     app.add_typer(group, name="keyring")
 
 
@@ -38,3 +46,22 @@ def rotate(
     path = file or load_settings().keyring
     keyring = Keyring.rotate(path)
     typer.echo(f"Key {keyring.sealing_key_id} seals from now on; {len(keyring.key_ids) - 1} older ones still open.")
+
+
+def check() -> None:
+    """Open everything that is sealed in the database, and name what does not open where it stands; exit code 6 then.
+
+    Each value is sealed for one row of one column: what somebody changed, or moved there from elsewhere, does not open.
+    """
+    _, database = open_installation()
+    found = 0
+    with database.reading() as session:
+        for error in not_opening(session):
+            typer.echo(f"{error.where} does not open.", err=True)
+            found += 1
+    if found:
+        raise IntegrityError(
+            f"{counted(found, 'value was', 'values were')} changed, or moved from another place in the database.",
+            next_step="Restore them from a backup, and find out who could write to the database.",
+        )
+    typer.echo("Everything that is sealed opens where it stands.")

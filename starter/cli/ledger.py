@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.exc import DatabaseError
 
 from ledger.checks import last_check
 from ledger.findings import what_holds, what_is_wrong
 from ledger.verify import Verification, verify_all
+from ledger.verify_bundle import Checkpoint, Unreadable, kept_heads
 from models.enums import LedgerState
-from models.errors import DuenoticeError
+from models.errors import DuenoticeError, InvalidInput
 from models.tables import LedgerCheck
 from starter.cli.console import instant_text, open_installation
+from starter.cli.progress import counting
 
 
 def register(app: typer.Typer) -> None:
@@ -38,19 +39,24 @@ NOT_INTACT, COULD_NOT_CHECK = 1, 2
 """The exit codes of a check: what is kept is not what it was, or nobody can say."""
 
 
-def verify(as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False) -> None:
-    """Check every entry of the ledger, its head, every artifact that entries point to, and the tables against them.
+def verify(
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    head: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file with heads that you kept, as from the foot of a notice; may be given again."),
+    ] = None,
+) -> None:
+    """Check every entry, its head, what entries point to, every signed head, and the tables against the entries.
 
     It says what holds, or names the first record that is not what it was; of a row in a table, what the table holds and
     what the entry says. It ends with 0 where all holds, with 1 where something does not, and with 2 where that could
     not be checked.
 
-    It cannot show that the newest entries were removed by somebody who set the ledger's head back as well, nor that
-    all entries were written anew from some entry on. Note the number of entries and the head elsewhere, and compare:
-    the number never falls, and the head changes only as entries are added.
+    By itself it cannot show that the newest entries were removed by somebody who set everything else here back as well,
+    nor that all entries were written anew. Heads that were kept elsewhere (--head) show that.
     """
     try:
-        found = _check()
+        found = _check(head or ())
     except DuenoticeError as error:
         raise _could_not(str(error), as_json) from error
     except DatabaseError as error:
@@ -65,19 +71,18 @@ def verify(as_json: Annotated[bool, typer.Option("--json", help="Print what was 
     raise typer.Exit(0 if found.sound else NOT_INTACT)
 
 
-def _check() -> Verification:
+def _check(heads: Sequence[Path]) -> Verification:
+    kept = [(one.size, one.root) for file in heads for one in _kept(file)]
     _, database = open_installation()
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
-    with (
-        database.reading() as session,
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
-    ):
+    with database.reading() as session, counting() as watch:
+        return verify_all(session, watch, kept_heads=kept)
 
-        def watch(things: Iterable[Any], called: str, total: int) -> Iterable[Any]:
-            return bar.track(things, total=total, description=called)
 
-        return verify_all(session, watch)
+def _kept(file: Path) -> tuple[Checkpoint, ...]:
+    try:
+        return kept_heads(file)
+    except Unreadable as error:
+        raise InvalidInput(str(error), where="--head") from None
 
 
 def _could_not(says: str, as_json: bool) -> typer.Exit:

@@ -20,6 +20,7 @@ COMMANDS = {
     "up": ("running", "Run everything on this machine until Ctrl-C."),
     "worker": ("running", "Run a worker alone."),
     "web": ("running", "Run the web alone."),
+    "status": ("status", "Say how each part of the engine is: database, Temporal, worker, watchdog, mail, clocks."),
     "sign-in": ("running", "Print a fresh one-time sign-in link."),
     "accounts": ("accounts", "Who may sign in: add people, change their roles, disable them."),
     "demo": ("running", "Play a case of each kind, in virtual time."),
@@ -41,7 +42,8 @@ COMMANDS = {
     "legal-holds": ("legal_holds", "Decisions that data has to be kept, which stop its disposal."),
     "ledger": ("ledger", "Check that the evidence is what it was when it was written."),
     "migrate": ("migrate", "Bring the tables up to date as their owner, and give the engine its rights."),
-    "keyring": ("keyring", "Make the keyring that seals personal data, and rotate its keys."),
+    "evidence": ("evidence", "Bundles of evidence that an auditor checks without us, and the key that signs them."),
+    "keyring": ("keyring", "Make the keyring that seals personal data, rotate its keys, and check what they seal."),
 }
 """Each command with the module of ``starter.cli`` that adds it, and what it does.
 

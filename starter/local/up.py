@@ -22,6 +22,7 @@ from config.database import Database, sealing_key
 from config.keyring import Keyring
 from config.logging import configure_logging, get_logger
 from config.settings import Settings, temporal_connection
+from ledger.log_keys import create_log_key, load_log_keys
 from mail.catcher import start_catcher
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
@@ -31,6 +32,7 @@ from starter.bounce_ways import taking_bounces
 from starter.bounces import BounceIntake
 from starter.case_service import CaseService
 from starter.command_line import actor
+from starter.health import health_check
 from starter.local.running import Running, claim, last_running, record_running
 from starter.local.temporal_server import (
     LOOPBACK,
@@ -40,8 +42,10 @@ from starter.local.temporal_server import (
     stop_left_behind,
     temporal_server,
 )
+from starter.metrics import sdk_runtime
+from starter.outages import Alarm, watch_outages
 from starter.resources import Resources, connect, other_keyring, utc_now
-from starter.schedules import keep_ledger_check, keep_upcoming, keep_watchdog
+from starter.schedules import keep_schedules
 from web.app import create_app
 from worker import build_worker, further_processes, process_count
 
@@ -135,7 +139,9 @@ async def _serve(settings: Settings, progress: _Progress, stopping: asyncio.Even
     async with AsyncExitStack() as parts:
         try:
             ends = await _start(settings, parts, progress)
-            raise await _first_to_end(ends)
+            ended = await _first_to_end(ends)
+            await Alarm(settings, Keyring.load(settings.keyring)).tell(ended.message, utc_now())
+            raise ended
         finally:
             stopping.set()
             progress.line("Stopping …")
@@ -146,6 +152,8 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
     ends: dict[str, End] = {}
     with progress.part("Keyring") as say:
         have_keyring(settings, say)
+    with progress.part("Log key") as say:
+        have_log_key(settings, say)
     with progress.part("Temporal") as say:
         server = await _own_temporal(settings, parts, say)
     if server:
@@ -159,7 +167,8 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
         settings = settings.model_copy(update={"public_url": web_url})
     record_running(settings.home, _record(web_url, server, settings.smtp.port if own_mail else None))
     with progress.part("Database") as say:
-        resources = await connect(settings, address=server.address if server else None)
+        address = server.address if server else None
+        resources = await connect(settings, address=address, runtime=sdk_runtime(settings))
         parts.callback(resources.database.close)
         say(f"{resources.database.engine.dialect.name}, {resources.database.engine.url.database}")
     with progress.part("Worker") as say:
@@ -173,9 +182,7 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
         )
         ends["further worker"] = await parts.enter_async_context(further)
         await parts.enter_async_context(taking_bounces(BounceIntake(resources), settings))
-        await keep_watchdog(resources.client, settings.watchdog_minutes)
-        await keep_upcoming(resources.client, settings.upcoming_minutes)
-        await keep_ledger_check(resources.client, settings.ledger_check_hours)
+        await keep_schedules(resources.client, settings)
         started = await CaseService(resources).start_unstarted_cases()
         say(f"task queue {TASK_QUEUE}" + (f", {started} waiting cases started" if started else ""))
     with progress.part("Web") as say:
@@ -224,6 +231,16 @@ def have_keyring(settings: Settings, say: Say) -> None:
     else:
         Keyring.create(path)
         say(f"{path} (made now; keep a copy, since without it nothing stored can be read)")
+
+
+def have_log_key(settings: Settings, say: Say) -> None:
+    """Make the key that signs the ledger's heads where there is none."""
+    path = settings.log_key
+    if path.exists():
+        say(f"{load_log_keys(path).origin}, {path}")
+    else:
+        keys = create_log_key(path, settings.public_url.partition("://")[2], utc_now())
+        say(f"{path} (made now for {keys.origin}; it signs the ledger's heads)")
 
 
 async def _own_temporal(settings: Settings, parts: AsyncExitStack, say: Say) -> TemporalServer | None:
@@ -297,7 +314,11 @@ class _Web(uvicorn.Server):
 
 @asynccontextmanager
 async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[End]:
-    """Run the web on a socket that is bound already; in the end it answers what it was asked."""
+    """Run the web on a socket that is bound already; in the end it answers what it was asked.
+
+    It looks for outages besides, of which the worker could not tell.
+    """
+    alarm = Alarm(resources.settings, resources.keyring)
     config = uvicorn.Config(
         create_app(resources),
         log_config=None,
@@ -307,9 +328,11 @@ async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[E
     )
     server = _Web(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
+    watching = asyncio.create_task(watch_outages(health_check(resources), alarm))
     try:
         yield running
     finally:
+        watching.cancel()
         server.should_exit = True
         await asyncio.wait([running], timeout=STOP_SECONDS)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 from sqlmodel import col, select, update
 from temporalio.testing import ActivityEnvironment
 
@@ -32,7 +33,7 @@ from mail.smtp_server import Security, SmtpServer
 from mail.transport import SmtpTransport
 from models.enums import AnswerKind, BatchStatus, DutyStatus, Role
 from models.errors import ConfigurationError
-from models.tables import Account, Answer, Batch, Duty, EvidenceEntry, Notice
+from models.tables import Account, AgreementContact, Answer, Batch, Duty, EvidenceEntry, Notice
 from people.accounts import add_account, disable
 from records.answers import GivenAnswer, record_answers
 from records.letters import settle_letter, take_up
@@ -331,6 +332,32 @@ class TestNews:
         (alert,) = receiver.alerts
         assert "1 account locked for a while" in alert
         assert "kim" not in alert
+
+    async def test_what_somebody_moved_in_the_database_is_told_by_another_way_once_a_day(self, case: CaseInSql) -> None:
+        with case.database.writing() as session:
+            named = select(AgreementContact.id).order_by(col(AgreementContact.id))
+            contact = session.exec(named).first()
+            session.execute(text("UPDATE agreement_contact SET email = (SELECT email FROM account LIMIT 1)"))
+        with alert_receiver() as receiver:
+            async with office(case, receiver) as at:
+                for _ in range(2):
+                    await self.sweep(at)
+                assert at.told == [OFFICE]
+                assert contact
+                said = " ".join(at.text().split())
+                assert f"agreement_contact.email {contact.hex}" in said
+                assert "restore them from a backup, and find out who could write to the database" in said
+        (alert,) = receiver.alerts
+        assert "1 value does not open" in alert
+
+    async def test_whose_own_address_was_moved_is_not_written_to_and_the_organisation_is(self, case: CaseInSql) -> None:
+        with case.database.writing() as session:
+            session.execute(
+                text("UPDATE account SET email = (SELECT email FROM account WHERE name = 'kim') WHERE name = 'robin'")
+            )
+        async with office(case) as at:
+            await at.remind(0.5)
+            assert at.told == [KIM], "who stands in"
 
 
 async def test_a_letter_that_no_server_took_leaves_once_one_does(case: CaseInSql) -> None:

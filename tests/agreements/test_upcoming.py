@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from agreements.importing import import_agreements
+from agreements.life import record_life
 from agreements.upcoming import Dated, Derivation, derive_upcoming, every_agreement, next_duties, terms_of
 from agreements.upcoming_terms import ending_terms, note_reminded
 from config.database import Database
-from models.enums import Party
+from models.enums import EndedBy, LifeAct, Party
 from models.errors import InvalidInput, NotFound
+from models.identifiers import agreement_id
 from models.tables import UpcomingDuty
 from queries.agreement_clauses import ClauseView, read_clauses
 from queries.upcoming import Coming, Looking, UpcomingView, read_upcoming
@@ -126,6 +128,25 @@ def test_the_first_of_january_counts_whatever_day_it_is(database: Database) -> N
 def test_a_year_from_a_leap_day_ends_on_28_february(database: Database) -> None:
     load(database, row("OR", "2024-02-29"))
     assert kept(database) == {"audit.annual": end_of("2027-02-28", "OR")}
+
+
+def test_what_was_terminated_by_its_leas_link_has_nothing_coming_before_anybody_has_derived_that(
+    database: Database,
+) -> None:
+    load(database, row("IL", "2025-03-12"))
+    before = kept(database)
+    with database.writing() as session:
+        record_life(
+            session,
+            agreement_id("IL-1"),
+            LifeAct.TERMINATE,
+            on=NOW.date(),
+            by=EndedBy.LEA,
+            reason="The LEA said so by its link.",
+            actor="lea",
+            now=NOW,
+        )
+    assert (kept(database), coming(database)) == (before, [])
 
 
 def test_rows_follow_their_agreement_and_go_with_it(database: Database) -> None:

@@ -77,11 +77,23 @@ def test_changed_bytes_are_not_handed_out(database: Database) -> None:
         fetch(session, name)
 
 
-def test_another_artifact_s_bytes_are_not_handed_out(database: Database, keyring: Keyring) -> None:
+def test_another_artifact_s_bytes_are_not_handed_out(database: Database) -> None:
     """Sealed under the right key and for the right column, but for another row."""
     with database.writing() as session:
+        name, other = (store(session, content, "text/plain", NOON) for content in (LETTER, b"another letter"))
+        moved = text("UPDATE artifact SET content = (SELECT content FROM artifact WHERE sha256 = :other)")
+        session.execute(moved, {"other": other})
+    with database.reading() as session, pytest.raises(IntegrityError, match=f"^artifact.content {name}: "):
+        fetch(session, name)
+
+
+def test_bytes_that_were_sealed_for_a_name_that_is_not_theirs_are_not_handed_out(
+    database: Database, keyring: Keyring
+) -> None:
+    """Whoever holds the keyring could seal them for the row; the name still says what they were."""
+    with database.writing() as session:
         name = store(session, LETTER, "text/plain", NOON)
-        other = keyring.seal(zlib.compress(b"another letter"), b"artifact.content")
+        other = keyring.seal(zlib.compress(b"another letter"), f"artifact.content\0{name}".encode())
         session.execute(text("UPDATE artifact SET content = :bytes"), {"bytes": other})
     with database.reading() as session, pytest.raises(IntegrityError, match="not what was stored"):
         fetch(session, name)

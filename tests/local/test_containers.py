@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.support.local_engine import PROJECT
+from web.rights import LIVE_PATH
 
 pytestmark = pytest.mark.long
 
@@ -50,6 +51,17 @@ def test_nothing_is_published_beyond_loopback() -> None:
 def test_our_containers_run_commands_that_exist(name: str) -> None:
     outcome = duenotice(*SERVICES[name]["command"], "--help")
     assert outcome.returncode == 0, outcome.stderr
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
+def test_our_containers_are_asked_what_can_be_answered(name: str) -> None:
+    program, *arguments = SERVICES[name]["healthcheck"]["test"][1:]
+    if program == "duenotice":
+        outcome = duenotice(*arguments, "--help")
+        assert outcome.returncode == 0, outcome.stderr
+    else:
+        assert re.findall(r"8700(/\w+)", arguments[-1]) == [LIVE_PATH]
+        compile(arguments[-1], name, "exec")
 
 
 def test_the_image_is_built_from_files_that_exist() -> None:

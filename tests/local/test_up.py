@@ -40,7 +40,7 @@ def taken(*ports: int) -> Iterator[None]:
 def test_a_taken_port_moves_to_a_free_one_and_says_so(home: Path) -> None:
     preferred = (WEB_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, SMTP_PORT)
     with taken(*preferred), started(DUENOTICE, home) as engine, signed_in(engine) as browser:
-        assert browser.get("/health").text == "ok"
+        assert browser.get("/livez").text == "ok\n"
         for port in preferred:
             assert f"(port {port} is taken)" in engine.printed
         assert engine.stop() == 0
@@ -124,7 +124,7 @@ def test_the_web_alone_serves_beside_an_engine_that_runs(home: Path) -> None:
         web = (*DUENOTICE[:-1], "web", "--port", str(port))
         with started(web, home, TEMPORAL_ADDRESS=address) as alone:
             alone.wait_for("Application startup complete")
-            assert httpx.get(f"http://127.0.0.1:{port}/health").text == "ok"
+            assert httpx.get(f"http://127.0.0.1:{port}/livez").text == "ok\n"
             with started(web, home, TEMPORAL_ADDRESS=address) as second:
                 assert second.ended() == 5
                 assert f"cannot listen on 127.0.0.1:{port}" in second.printed

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import ChoiceLoader, DictLoader
 from pydantic import HttpUrl
@@ -111,6 +111,7 @@ def test_every_notice_of_the_catalogue_comes_out_of_a_skeleton_as_it_is_composed
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=120)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(WORDS, WORDS, st.dates(date(1990, 1, 1), date(2030, 1, 1))), min_size=4, max_size=8))
 def test_whatever_is_typed_into_a_recipients_own_fields(typed: list[tuple[str, str, date]]) -> None:
     letter = draft_of(BREACH)

@@ -435,6 +435,10 @@ def test_data_that_is_gone_on_a_directive_is_not_asked_for_at_the_end(database: 
     assert sweep(database, JULY_1 + DAY) == []
     with database.reading() as session:
         assert session.get_one(Agreement, OREGON.agreement).disposed_end_on == JUNE_30
+    gone = ("agreement_data_gone", {"day": "2026-06-30"})
+    assert [entry for entry in noted(database, JULY_1 + DAY) if entry[0] == gone[0]] == [gone]
+    assert sweep(database, JULY_1 + 2 * DAY) == []
+    assert noted(database, JULY_1 + 2 * DAY).count(gone) == 1, "it is noted once"
 
 
 # After a restore

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agreements.importing import DEMO_FILE
+from ledger.verify_bundle import check
 from models.enums import DutyStatus
 from queries.case_lists import list_cases
 from starter.cli.main import run
@@ -201,7 +202,11 @@ async def test_the_demonstration_plays_a_case_of_each_kind_on_time(
     assert len(set(re.findall(r"#\d+", said.out))) == 7, "the evidence of each notice"
     for district in ("Blue Ridge Valley", "Ozark Ridge", "Prairie Glen", "Cascade Meadow", "Cumberland Hollow"):
         assert district in said.out
-    assert os.listdir(home) == [], "the demonstration leaves nothing behind"
+    bundles = sorted((home / "demo-evidence").iterdir())
+    assert os.listdir(home) == ["demo-evidence"], "the demonstration leaves nothing else behind"
+    assert [file.name.partition("-")[0] for file in bundles] == ["breach", "disposition", "parent"], "one a case"
+    assert said.out.count("checked: intact") == len(bundles)
+    assert all(str(file) in said.out and check(file).state == "intact" for file in bundles)
 
 
 async def test_a_file_too_must_give_every_instant_its_zone(

@@ -50,7 +50,7 @@ async def test_an_address_that_does_not_exist_tells_a_stranger_nothing(fresh: In
 
 
 async def test_health_needs_no_session_and_says_no_more_than_ok(fresh: Installation) -> None:
-    assert (await fresh.visitor().get("/health")).text == "ok"
+    assert (await fresh.visitor().get("/livez")).text == "ok\n"
 
 
 class TestSigningIn:

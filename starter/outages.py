@@ -1,0 +1,156 @@
+"""Alarms about what the worker itself cannot raise: it needs the database and Temporal for that, or it is what is away.
+
+The web looks every minute. What stays away is told once, by every way that there is: the ways of the alerts, and mail,
+which needs neither the database nor Temporal. That it is back is told as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from config.keyring import Keyring
+from config.logging import get_logger
+from config.settings import Settings
+from mail.alerts import Alerts
+from mail.facts import Mailbox
+from mail.handover import Accepted, Envelope
+from mail.plain import compose_plain_mail
+from models import identifiers
+from models.phrases import counted, instant_words
+from starter.health import CLOCK, DATABASE, SWEEP, TEMPORAL, WORKER, Health, HealthCheck
+from starter.writing import mail_transport, notice_writer
+
+_log = get_logger("outages")
+
+EVERY = timedelta(minutes=1)
+"""How often it is looked."""
+
+LASTS = timedelta(minutes=3)
+"""After how long an outage is told: a restart takes less."""
+
+MOST_AN_HOUR = 6
+"""How many outages of one part are told in an hour; what comes and goes more often is in the log alone."""
+
+WATCHED = (DATABASE, TEMPORAL, WORKER, SWEEP, CLOCK)
+"""The parts that are told of here; that mail is away is told by the watchdog (``activities/news.py``)."""
+
+_CALLED = {
+    DATABASE: "The database",
+    TEMPORAL: "Temporal",
+    WORKER: "The worker",
+    SWEEP: "The watchdog",
+    CLOCK: "The clock",
+}
+
+
+@dataclass
+class _Outage:
+    """What is amiss with one part, and since when; ``told`` is whether people know."""
+
+    since: datetime
+    told: bool = False
+
+
+@dataclass
+class Outages:
+    """What is amiss by now, and what of it is to be told."""
+
+    _open: dict[str, _Outage] = field(default_factory=dict)
+    _told_at: dict[str, list[datetime]] = field(default_factory=dict)
+
+    def note(self, health: Health) -> list[str]:
+        """Take in what a look found; return what is to be told now, as sentences.
+
+        A part that nobody can look at, since another is away, stays as it was.
+        """
+        sentences = []
+        for name in WATCHED:
+            check, outage = health.of(name), self._open.get(name)
+            if check.hidden_by is not None:
+                continue
+            if check.ok:
+                if outage is not None:
+                    del self._open[name]
+                    if outage.told:
+                        sentences.append(_back(name, outage.since, health.at))
+                continue
+            outage = self._open.setdefault(name, _Outage(health.at))
+            if not outage.told and health.at - outage.since >= LASTS and self._may_tell(name, health.at):
+                outage.told = True
+                sentences.append(f"{_CALLED[name]} is out of order since {instant_words(outage.since)}: {check.says}")
+        return sentences
+
+    def _may_tell(self, name: str, now: datetime) -> bool:
+        recent = [at for at in self._told_at.get(name, []) if now - at < timedelta(hours=1)]
+        if len(recent) >= MOST_AN_HOUR:
+            return False
+        self._told_at[name] = [*recent, now]
+        return True
+
+
+def _back(name: str, since: datetime, now: datetime) -> str:
+    minutes = counted(max(1, round((now - since) / timedelta(minutes=1))), "minute")
+    return f"{_CALLED[name]} is in order again, after {minutes}. Look at what was due meanwhile."
+
+
+class Alarm:
+    """Tells the organisation's contact something without the database: by mail, and by the ways of the alerts."""
+
+    def __init__(self, settings: Settings, keyring: Keyring) -> None:
+        self._alerts = Alerts(settings.alert_urls)
+        self._settings = settings
+        self._writer = notice_writer(settings, keyring)
+
+    async def tell(self, sentence: str, at: datetime) -> bool:
+        """Tell it by every way; return whether one of them took it. One that fails keeps no other from it."""
+        outcomes = {name: await self._alert(name, sentence) for name in self._alerts.names}
+        outcomes["mail"] = await self._mail(sentence, at)
+        taken = [name for name, was_taken in outcomes.items() if was_taken]
+        _log.error("alarm", says=sentence, told_by=taken, failed=[name for name in outcomes if name not in taken])
+        return bool(taken)
+
+    async def _alert(self, name: str, sentence: str) -> bool:
+        try:
+            return await self._alerts.send(name, "Duenotice", f"{sentence} {self._writer.public_url}")
+        except Exception:  # whatever a service's own code raises
+            return False
+
+    async def _mail(self, sentence: str, at: datetime) -> bool:
+        if self._settings.smtp.host is None:  # nobody named a server: what listens on this machine is somebody else's
+            return False
+        writer = self._writer
+        contact = writer.organisation.contact
+        raw = compose_plain_mail(
+            "Duenotice is out of order" if "out of order" in sentence else "Duenotice is in order again",
+            [sentence, "`duenotice status` says how each part is."],
+            sender=writer.sender,
+            to=Mailbox(name=contact.name, email=contact.email),
+            reply_to=contact,
+            message_id=identifiers.message_id(
+                identifiers.plain_mail_id(f"outage {sentence} {at.isoformat()}"), writer.message_id_domain
+            ),
+            at=at,
+        )
+        try:
+            async with mail_transport(self._settings) as transport:
+                answer = await transport.send(raw, Envelope(writer.sender.email, contact.email))
+        except Exception:  # mail may be what is away as well
+            return False
+        return isinstance(answer, Accepted)
+
+
+async def watch_outages(
+    health: HealthCheck, alarm: Alarm, *, every: timedelta = EVERY, outages: Outages | None = None
+) -> None:
+    """Look again and again until this is cancelled, and tell of what stays away, and of its return."""
+    noted = outages or Outages()
+    while True:
+        try:
+            found = await health.look()
+            for sentence in noted.note(found):
+                await alarm.tell(sentence, found.at)
+        except Exception:
+            _log.exception("looking for outages failed")
+        await asyncio.sleep(every.total_seconds())
