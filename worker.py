@@ -34,6 +34,7 @@ from activities.watchdog import WatchdogActivities
 from cases.kind import Kind
 from cases.kinds import KINDS
 from config.logging import configure_logging, get_logger
+from config.private_files import keep_files_private
 from config.settings import Settings, load_settings
 from ledger.timestamps import Stamping
 from mail.alerts import Alerts
@@ -287,4 +288,5 @@ def _work(settings: Settings, number: int, address: str | None, log: Path | None
 
 
 if __name__ == "__main__":
+    keep_files_private()
     asyncio.run(run())

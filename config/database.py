@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from fcntl import LOCK_EX, flock
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep, time
+from uuid import UUID
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from config.database_rights import Excess, excess_rights, give_rights, make_role
+from config.private_files import private_file, take_from_others
 from models.columns import Sealer, bind_sealer, place_sealed_values
 from models.errors import ConfigurationError, DuenoticeError, Unavailable
 
@@ -29,6 +31,9 @@ KEYS_A_STATEMENT = 5_000
 
 _MIGRATION_LOCK = 0x6475656E
 """The PostgreSQL advisory lock that lets one process migrate at a time."""
+
+_NAMES, _NAME_LOCKS = 0x6E616D65, 64
+"""The PostgreSQL advisory locks that let one transaction at a time keep what has a certain name."""
 
 
 class Database:
@@ -51,7 +56,7 @@ class Database:
         )
         place_sealed_values(self.engine)
         if self.engine.dialect.name == "sqlite":
-            _have_folder(Path(str(target.database)).parent)
+            _have_private(Path(str(target.database)))
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
             self._reader = self.engine
@@ -139,6 +144,32 @@ class Database:
         self.engine.dispose()
 
 
+def one_at_a_time(session: Session, names: Iterable[UUID]) -> None:
+    """Wait until no other transaction that named any of these is under way, so that what it kept is seen.
+
+    SQLite's writers come one at a time anyway. On PostgreSQL a few dozen locks stand for all names: their number is
+    bounded, and transactions that take them in one order never wait for each other in a circle.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        for lock in sorted({name.int % _NAME_LOCKS for name in names}):
+            session.execute(select(func.pg_advisory_xact_lock(_NAMES, lock)))
+
+
+def _have_private(file: Path) -> None:
+    """Have a database's file, which SQLite takes the modes of those beside it from, be its owner's alone."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_file(file)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The database's file cannot be made or used: {error.strerror}.",
+            where="database_url",
+            next_step="Name another in DUENOTICE_HOME or DUENOTICE_DATABASE_URL.",
+        ) from None
+    for beside in ("-wal", "-shm", ".turn"):
+        take_from_others(Path(f"{file}{beside}"))
+
+
 class _Turn:
     """Lets one writer at a time at a SQLite file: threads and processes that queue up here follow each other at once.
 
@@ -155,23 +186,13 @@ class _Turn:
         """Wait for the turn."""
         with ExitStack() as turn:
             turn.enter_context(self._threads)
+            private_file(self._file)
             flock(turn.enter_context(self._file.open("a")), LOCK_EX)
             self._held = turn.pop_all()
 
     def __exit__(self, *_: object) -> None:
         """Let the next one write."""
         self._held.close()
-
-
-def _have_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The database's folder cannot be made: {error.strerror}.",
-            where="database_url",
-            next_step="Name another in DUENOTICE_HOME or DUENOTICE_DATABASE_URL.",
-        ) from None
 
 
 def sealing_key(url: str) -> str | None:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from config.private_files import read_private, replacement, write_durably
+from config.key_files import read_private, replacement, write_durably
 from models.errors import ConfigurationError, IntegrityError, Refused
 
 _MAGIC = b"DNS1"

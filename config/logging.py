@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from time import monotonic
 from typing import Any, TextIO
 
 import structlog
@@ -28,6 +29,14 @@ PERSONAL_KEYS = frozenset(
     }
 )  # fmt: skip
 """Keys whose values are people, secrets or what people wrote: nobody may log them, so their values are removed."""
+
+FLOODED = frozenset({"asyncio", "uvicorn.error", "web.connections", "web.mail_events", "web.strangers"})
+"""The loggers of what strangers cause."""
+
+FLOOD_SECONDS = 60.0
+
+MOST_FLOODS = 100
+"""How many such things are told apart; the one that was told of longest ago is forgotten first."""
 
 _SECRET_IN_URL = re.compile(r"([?&](?:token|code|key)=)[^&\s\"']+", re.IGNORECASE)
 
@@ -62,12 +71,45 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
             ],
         )
     )
+    handler.addFilter(OneAMinute())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
     # Said once, by bind_temporal, instead of again inside every message.
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False
+
+
+class OneAMinute(logging.Filter):
+    """Lets one line a minute through of each thing that strangers can cause as often as they like.
+
+    The line that comes next says how many were left out since the one before.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is written."""
+        if record.name not in FLOODED or record.levelno < logging.WARNING:
+            return True
+        event = record.msg.get("event") if isinstance(record.msg, dict) else record.msg
+        key = (record.name, str(event).partition("\n")[0][:80])
+        now = self._clock()
+        at, left_out = self._said.pop(key, (now - FLOOD_SECONDS, 0))
+        if now - at < FLOOD_SECONDS:
+            self._said[key] = at, left_out + 1
+            return False
+        self._said[key] = now, 0
+        if len(self._said) > MOST_FLOODS:
+            del self._said[next(iter(self._said))]
+        if left_out and isinstance(record.msg, dict):
+            record.msg = {**record.msg, "left_out": left_out}
+        elif left_out:
+            record.msg = f"{record.msg} ({left_out} more were left out)"
+        return True
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -64,6 +65,14 @@ def _zone(name: str) -> str:
     return name
 
 
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError("it must list addresses or networks, such as 10.0.0.5 or 10.0.0.0/24") from None
+    return text
+
+
 def _origin(text: str) -> str:
     try:
         found = urlsplit(text)
@@ -98,6 +107,7 @@ _Line = Annotated[
 _Host = Annotated[str, _shaped(r"[^\s/@]+", "it must be a host's name or address, such as mail.example.org")]
 _Named = Annotated[Path, AfterValidator(_named)]
 _Present = Annotated[Path, AfterValidator(_present)]
+_Url = Annotated[str, _shaped(r"https?://[^\s/]+(/\S*)?", "it must be an address, such as https://tsa.example.org/")]
 _Address = Annotated[
     str, _shaped(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+", "it must be a bare e-mail address, such as privacy@example.org")
 ]
@@ -231,6 +241,40 @@ class Bounces(_Part):
         return self
 
 
+class Limits(_Part):
+    """What strangers, on whose connection nobody is signed in, may take of the web.
+
+    ``strangers`` of the ``connections`` are theirs at most, and ``address_connections`` of one address, unless it is a
+    proxy's. For one more, the one that has been open for longest makes room; one on which a request is being answered
+    stays.
+    """
+
+    connections: int = Field(default=512, ge=32, le=10_000)
+    """How many connections are open at the same time, at most."""
+    strangers: int = Field(default=256, ge=16, le=9_000)
+    """How many of them are strangers'; the others are left for people who are signed in."""
+    address_connections: int = Field(default=64, ge=4, le=9_000)
+    """How many of those are one address's."""
+    requests_at_once: int = Field(default=24, ge=1, le=200)
+    """How many requests of strangers are worked on at the same time; others wait for their turn."""
+    header_seconds: int = Field(default=10, ge=1, le=300)
+    """How long a request's line and headers may take."""
+    idle_seconds: int = Field(default=15, ge=1, le=600)
+    """How long a connection is kept without a request."""
+    body_seconds: int = Field(default=20, ge=1, le=600)
+    """How long a request's body may take, besides a second for each 16 KiB."""
+    requests_per_minute: int = Field(default=600, ge=10, le=MOST_RATE)
+    """How many requests of strangers one address may send in a minute."""
+    link_answers_per_hour: int = Field(default=120, ge=5, le=MOST_RATE)
+    """How many forms or answers may be sent by one link in an hour."""
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Limits:
+        if self.strangers >= self.connections:
+            raise ValueError("strangers must be fewer than connections, so that there is room for who is signed in")
+        return self
+
+
 class DkimKey(_Part):
     """A key that mail is signed with (DKIM), where the mail server does not sign by itself.
 
@@ -269,10 +313,12 @@ class Organisation(_Part):
 
     ``point_of_contact`` is the person that some agreements want named as knowing more, where a case names none;
     ``parents_contact`` the employee whom parents may ask. The ``manager`` is told by the last step of every ladder, as
-    when something is overdue; no notice names one.
+    when something is overdue; no notice names one. ``postal_address`` stands at the head of letters that are posted,
+    its lines separated by ``|``.
     """
 
     name: _Line
+    postal_address: _Line | None = None
     contact: Person
     security_contact: Person
     signatory: Signatory
@@ -319,7 +365,7 @@ class Settings(BaseSettings):
     keyring: _Named = Field(default_factory=lambda data: data["home"] / "keyring.json")
     log_key: _Named = Field(default_factory=lambda data: data["home"].parent / f"{data['home'].name}-log-key.json")
     """The key that signs the ledger's heads; kept apart from database and keyring, so that who has those has not it."""
-    checkpoint_minutes: int = Field(default=5, ge=1)
+    checkpoint_minutes: int = Field(default=5, ge=1, le=60)
     """How often a head of the ledger is signed, where there are new entries."""
     checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
     """After how many new entries a head is signed in any case."""
@@ -327,15 +373,19 @@ class Settings(BaseSettings):
     """Where each head is added to as well: a file elsewhere, as on another machine, where nobody here can change it."""
     heads_to: HeadKeeper | None = None
     """Somebody outside who is mailed the newest head once a day, and keeps it."""
-    timestamp_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    timestamp_url: _Url | None = None
     """A time-stamping authority (RFC 3161) that is asked once a day for its word on the newest head; needs the extra
     ``timestamps``."""
-    timestamp_ca_file: _Named | None = Field(default=None, validate_default=True)
+    timestamp_ca_file: _Present | None = Field(default=None, validate_default=True)
     """The certificates to which its signature has to lead (PEM)."""
     public_url: _Origin = "http://127.0.0.1:8700"
     """What links in notices begin with."""
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
     """In which people read and give times who have chosen no other; without one, times are shown in UTC."""
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Addresses and networks of the proxies before the web, as ``["10.0.0.5", "fd00::/64"]``: whose word on where a
+    request comes from (``X-Forwarded-For``) is taken. Nobody else's is."""
+    limits: Limits = Limits()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     private_network_reason: str | None = Field(default=None, min_length=10)
     """Why production may reach Temporal and PostgreSQL without TLS: why nobody else is on their network."""

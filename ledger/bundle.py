@@ -107,6 +107,20 @@ class Bundle:
     erased: int
 
 
+def refuse_to_overwrite(path: Path) -> None:
+    """Return where no file is there yet, and one can be.
+
+    Raises:
+        InvalidInput: there is one, or no folder for it.
+    """
+    if path.exists():
+        raise InvalidInput(
+            "There is a file already.", where=str(path), next_step="Name another, or move it away first."
+        )
+    if not path.parent.is_dir():
+        raise InvalidInput("There is no such folder.", where=str(path.parent), next_step="Make it, or name another.")
+
+
 def write_bundle(
     session: Session,
     path: Path,
@@ -149,9 +163,8 @@ def write_bundle(
                 path.unlink(missing_ok=True)
                 raise
     except FileExistsError:
-        raise InvalidInput(
-            "There is a file already.", where=str(path), next_step="Name another, or move it away first."
-        ) from None
+        refuse_to_overwrite(path)
+        raise
     except OSError as error:
         raise Unavailable(f"The bundle cannot be written: {error.strerror}.", where=str(path)) from error
     return Bundle(path, path.stat().st_size, writer.entries, writer.artifacts, writer.erased)

@@ -83,6 +83,12 @@ def sign_head(database: Database, keys: LogKeys, now: datetime, *, at_most: int)
         return _grow(session, new, keys.origin, signers, now)
 
 
+def unsigned_since(session: Session) -> datetime | None:
+    """When the first entry was written that no head covers yet; None where every entry is under one."""
+    size = session.exec(select(LedgerTree.size)).one()
+    return session.exec(select(EvidenceEntry.recorded_at).where(EvidenceEntry.number == size + 1)).one_or_none()
+
+
 @dataclass(frozen=True)
 class _New:
     """Entries that the tree does not hold yet: how many it holds, and the hashes of the next leaves."""

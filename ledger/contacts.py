@@ -19,7 +19,7 @@ from models.tables import AgreementContact
 _CONTACTS_AN_ARTIFACT = 1_000
 _SALT_BYTES = 16
 
-SAID = ("agreement_id", "case_id", "party", "role", "rank", "name", "email")
+SAID = ("agreement_id", "case_id", "party", "role", "rank", "name", "email", "postal_address")
 """What an artifact says of each contact besides its id."""
 
 

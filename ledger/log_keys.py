@@ -20,7 +20,7 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from config.private_files import read_private, replacement, write_durably
+from config.key_files import read_private, replacement, write_durably
 from ledger.verify_bundle import VerifierKey
 from models.errors import ConfigurationError, Refused
 

@@ -23,7 +23,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
-from typing import cast
+from typing import Any, NamedTuple, cast
+from uuid import UUID
 
 from sqlalchemy import select as rows_of
 from sqlmodel import Session, SQLModel, func, select
@@ -221,6 +222,24 @@ def verify_all(
         return _with_tables(found, holding.compare(watched)) if found.sound and holding is not None else found
 
 
+class _Read(NamedTuple):
+    """An entry as it was read: its fields are had ten times as fast as those of a row."""
+
+    number: int
+    at: datetime
+    case_id: UUID | None
+    kind: str
+    subject: str | None
+    actor: str
+    body: dict[str, Any]
+    artifacts: list[str]
+    key: str
+    recorded_at: datetime
+    salt: str
+    previous_hash: str
+    hash: str
+
+
 def stream(session: Session, *, after: int = 0) -> Iterator[EvidenceEntry]:
     """Give the entries that follow number ``after``, in order, a thousand in memory at a time.
 
@@ -240,9 +259,9 @@ def stream(session: Session, *, after: int = 0) -> Iterator[EvidenceEntry]:
 
 def _fetched(session: Session, after: int, at_once: int) -> Iterator[EvidenceEntry]:
     columns = SQLModel.metadata.tables["evidence"].c
-    query = rows_of(*columns).where(columns.number > after).order_by(columns.number)
+    query = rows_of(*(columns[name] for name in _Read._fields)).where(columns.number > after).order_by(columns.number)
     for row in session.execute(query, execution_options={"yield_per": at_once}):
-        yield cast("EvidenceEntry", row)
+        yield cast("EvidenceEntry", _Read._make(row))
 
 
 def fields_of(entry: EvidenceEntry) -> Fields:

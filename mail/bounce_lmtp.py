@@ -16,6 +16,9 @@ LARGEST_MESSAGE = 32 * 2**20
 
 IDLE_SECONDS = 300.0
 
+MOST_CONVERSATIONS = 32
+"""How many clients are spoken to at the same time: the mail server keeps what is put off, and comes back with it."""
+
 TakeMail = Callable[[bytes, str], Awaitable[str]]
 """Records a message for one recipient, and gives the answer to it, as ``250 2.0.0 Recorded``."""
 
@@ -45,6 +48,24 @@ class _Handler:
 class _Lmtp(LMTP):
     """One client's conversation; a fault in recording is the client's to try again, and is not put in its answer."""
 
+    conversations: set[LMTP]
+    """Those of the same listener, at most ``MOST_CONVERSATIONS``."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Speak to a client, unless there are too many already."""
+        if len(self.conversations) < MOST_CONVERSATIONS:
+            self.conversations.add(self)
+            super().connection_made(transport)
+        elif isinstance(transport, asyncio.Transport):
+            transport.write(b"421 4.3.2 Too many conversations at once; try again later\r\n")
+            transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """End a conversation that was begun."""
+        if self in self.conversations:
+            self.conversations.remove(self)
+            super().connection_lost(error)
+
     async def handle_exception(self, error: Exception) -> str:
         logging.getLogger("bounces").error("LMTP: a message could not be recorded (%s)", type(error).__name__)
         return "451 4.3.0 Not recorded; try again later"
@@ -59,9 +80,10 @@ async def serve_lmtp(where: str, is_ours: Callable[[str], bool], take: TakeMail)
     # aiosmtpd logs addresses and whole commands; none of that may reach a log.
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     loop = asyncio.get_running_loop()
+    conversations = set[LMTP]()
 
     def session() -> _Lmtp:
-        return _Lmtp(
+        made = _Lmtp(
             _Handler(is_ours, take),
             hostname="localhost",
             ident="Duenotice",
@@ -69,6 +91,8 @@ async def serve_lmtp(where: str, is_ours: Callable[[str], bool], take: TakeMail)
             timeout=IDLE_SECONDS,
             loop=loop,
         )
+        made.conversations = conversations
+        return made
 
     if where.startswith("/"):
         return await loop.create_unix_server(session, sock=_socket_at(Path(where)))

@@ -76,6 +76,7 @@ class Draft:
     reason: str | None = None
     follows: EarlierNotice | None = None
     acknowledge_url: HttpUrl | None = None
+    for_counsel: bool = False
     ledger_head: str | None = None
 
 
@@ -100,6 +101,7 @@ def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> Noti
         reason=draft.reason,
         follows=draft.follows,
         acknowledge_url=draft.acknowledge_url if _is_to_a_side(draft) else None,
+        for_counsel=draft.for_counsel,
         ledger_head=draft.ledger_head,
     )
 

@@ -29,6 +29,7 @@ from models.enums import (
     NoticeKind,
     Party,
     PerformedBy,
+    PostalService,
     ProposalKind,
     ReportKind,
     Role,
@@ -143,6 +144,8 @@ class AgreementContact(SQLModel, table=True):
     such as the subprocessors that hold its data, or the parent who asks; those belong to that case alone. ``party`` is
     None for the other side of the agreement, whichever side this installation stands on. ``agreement_id`` is None for a
     party that a case writes to whatever its agreements are.
+
+    ``email`` is empty for one that can only be written to by post; ``postal_address`` has its lines, without the name.
     """
 
     __tablename__ = "agreement_contact"
@@ -155,6 +158,7 @@ class AgreementContact(SQLModel, table=True):
     rank: int = 0
     name: str = _sealed("agreement_contact.name")
     email: str = _sealed("agreement_contact.email")
+    postal_address: str | None = _sealed_or_none("agreement_contact.postal_address")
     failing_since: datetime | None = _instant_or_none()
 
 
@@ -933,6 +937,50 @@ class Letter(SQLModel, table=True):
     settled_at: datetime | None = _instant_or_none()
     written_by: str
     written_at: datetime = _instant()
+
+
+NOT_POSTED = text("mailed_at IS NULL AND replaced_at IS NULL")
+"""What a letter is that waits for a person to post it; in these words, the index on it is used."""
+
+
+class PostalLetter(SQLModel, table=True):
+    """A notice as a letter, for a contact whom no e-mail reaches: a PDF that a person prints and posts.
+
+    ``address`` is as it stands in the envelope's window, ``words_sha256`` are the letter's words as the page behind its
+    link shows them, ``enclosed`` the artifacts that belong into the envelope besides. ``printed_at`` is when it was
+    last given out to be printed. One that was made anew before it was posted was ``replaced_at``.
+
+    ``mailed_at`` is when ``mailed_by`` says that it was handed to the post, recorded at ``recorded_at``; all of that is
+    empty again once it was taken back. It gives the notice at ``effective_at``, which is None where the agreement lets
+    a letter of that service give none; ``took_effect_at`` is when that was written down.
+    """
+
+    __tablename__ = "postal_letter"
+    __table_args__ = (
+        Index("postal_letter_waits", "notice_id", sqlite_where=NOT_POSTED, postgresql_where=NOT_POSTED),
+        Index("postal_letter_effective", "took_effect_at", "effective_at"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    notice_id: UUID = Field(foreign_key="notice.id", index=True)
+    contact_id: UUID = Field(foreign_key="agreement_contact.id", index=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    address: str = _sealed("postal_letter.address")
+    letter_sha256: str = Field(foreign_key="artifact.sha256")
+    words_sha256: str = Field(foreign_key="artifact.sha256")
+    enclosed: list[str] = Field(default_factory=list, sa_type=JSON)
+    made_at: datetime = _instant()
+    printed_at: datetime | None = _instant_or_none()
+    printed_by: str | None = None
+    replaced_at: datetime | None = _instant_or_none()
+    mailed_at: datetime | None = _instant_or_none()
+    mailed_by: str | None = None
+    recorded_at: datetime | None = _instant_or_none()
+    service: PostalService | None = _word_or_none(PostalService)
+    tracking_number: str | None = _sealed_or_none("postal_letter.tracking_number")
+    receipt_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    effective_at: datetime | None = _instant_or_none()
+    took_effect_at: datetime | None = _instant_or_none()
 
 
 class Cost(SQLModel, table=True):

@@ -18,6 +18,7 @@ from cases.intake import Intake
 from cases.kind import Kind
 from cases.state import CaseState
 from cases.values import AnchorValue, Kept
+from config.database import one_at_a_time
 from ledger.append import append
 from ledger.artifacts import is_kept, store
 from ledger.contacts import record_contacts
@@ -89,11 +90,13 @@ def keep_intakes(
 ) -> list[tuple[UUID, bool]]:
     """As ``keep_intake``, for several in their order, which costs less than one after another.
 
-    ``refuse`` is told of each that cannot be, of which nothing is kept; without it, the first one is raised.
+    ``refuse`` is told of each that cannot be, of which nothing is kept; without it, the first one is raised. The same
+    intake given twice at the same moment opens one case.
     """
     kept, entries, new = [], [], []
-    for one in given:
-        case_id = identifiers.case_id(kind.name, one.digest)
+    named = [(identifiers.case_id(kind.name, one.digest), one) for one in given]
+    one_at_a_time(session, (case_id for case_id, _ in named))
+    for case_id, one in named:
         existed = session.get(Case, case_id) is not None
         try:
             if not existed:

@@ -11,9 +11,9 @@ from uuid import uuid4
 from config.database import Database
 from config.settings import Settings
 from ledger.append import append
-from ledger.bundle import Bundle, Said, Scope, write_bundle
+from ledger.bundle import Bundle, Said, Scope, refuse_to_overwrite, write_bundle
 from ledger.checkpoints import Head, newest_head, sign_head, unsigned_entries
-from ledger.entries import EvidenceExported
+from ledger.entries import EvidenceAskedFor
 from ledger.log_keys import LogKeys, load_log_keys
 from ledger.watching import Watch
 from mail.links import message_without_links
@@ -48,16 +48,17 @@ def export_bundle(
 
     Raises:
         NotFound: there is no such case.
-        InvalidInput: there is a file already, or nothing within the scope.
+        InvalidInput: there is a file already, no folder for it, or nothing within the scope.
         IntegrityError: the ledger is not what it was.
         ConfigurationError: there is no key to sign with.
     """
     keys = load_log_keys(settings.log_key)
     keys.signers(now)
+    refuse_to_overwrite(path)
     with database.writing() as session:
         if scope.case_id:
             require_case(session, scope.case_id)
-        said = EvidenceExported(
+        said = EvidenceAskedFor(
             case_id=scope.case_id,
             actor=actor,
             at=now,

@@ -15,9 +15,9 @@ from models.errors import DuenoticeError, NotAllowed
 from people.passwords import sign_in_by_password
 from people.sessions import NewSession, end_session
 from people.sign_in import redeem_token
-from web.attempts import TooManyTries
-from web.failures import status_of
-from web.site import OWN_FORM, SignedIn, Site, TheSite, address_of, password_of, text_of
+from web.failures import status_of, told_when
+from web.site import OWN_FORM, SignedIn, Site, TheSite, password_of, text_of
+from web.strangers import address_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -54,7 +54,7 @@ def show_sign_in(
     problem: DuenoticeError | None = None,
 ) -> Response:
     """The page with all ways to sign in, or with the button of a link."""
-    return site.pages.show(
+    page = site.pages.show(
         request,
         "sign_in.html",
         status=status_of(problem) if problem else HTTPStatus.OK,
@@ -65,6 +65,7 @@ def show_sign_in(
         party=site.party,
         openid=site.openid,
     )
+    return told_when(page, problem)
 
 
 def _begin(site: Site, form: FormData, browser: str, now: datetime) -> NewSession:
@@ -81,8 +82,7 @@ def check_tries(request: Request, site: Site) -> None:
     Raises:
         TooManyTries: it did.
     """
-    if not site.attempts.allow(address_of(request), site.clock()):
-        raise TooManyTries
+    site.sign_ins.check(address_of(request))
 
 
 def browser_of(request: Request) -> str:

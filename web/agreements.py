@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import date
 from http import HTTPStatus
 from uuid import UUID
@@ -24,7 +25,7 @@ from starter.start import end_rules
 from web.failures import status_of
 from web.files import csv_of
 from web.pages import problems_of
-from web.paging import asked_text, read_page
+from web.paging import MOST_DIGITS, asked_text, read_page
 from web.site import CheckedForm, SignedIn, Site, TheSite, text_of
 
 router = APIRouter(include_in_schema=False)
@@ -159,6 +160,14 @@ def _show(request: Request, site: Site, error: DuenoticeError | None = None) -> 
         total=kinds.total,
         states=kinds.states,
         forms=kinds.forms,
-        imported={name: asked[name] for name in ("added", "changed", "unchanged") if name in asked},
+        imported=_counts(asked),
         problems=problems_of(error) if error else (),
     )
+
+
+def _counts(asked: Mapping[str, str]) -> dict[str, int]:
+    """How many agreements a file that was just loaded brought, as the address of the page says."""
+    given = {name: asked_text(asked, name) for name in ("added", "changed", "unchanged")}
+    if not all(count.isdecimal() and len(count) < MOST_DIGITS for count in given.values()):
+        return {}
+    return {name: int(count) for name, count in given.items()}

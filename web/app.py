@@ -47,6 +47,7 @@ from web import (
     openid,
     openings,
     passkeys,
+    post,
     proposals,
     referral,
     upcoming,
@@ -87,6 +88,7 @@ PARTS = (
     ledger,
     mail,
     mail_events,
+    post,
 )
 """The modules of pages; each has a router."""
 
@@ -145,6 +147,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         hosts=[address.hostname] if address.hostname else [],
         sessions=sessions,
         failures=failures,
+        limits=settings.limits,
         clock=clock,
     )
     return app

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import secrets
 import traceback
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import ErrorDetails
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -29,8 +31,10 @@ from models.errors import (
     Refused,
     Unavailable,
 )
-from web.attempts import TooManyTries
 from web.pages import Pages, problems_of
+from web.quotas import TooManyTries
+from web.rights import LOOKING
+from web.strangers import Busy
 
 logger = get_logger(__name__)
 
@@ -51,6 +55,9 @@ def status_of(error: DuenoticeError) -> HTTPStatus:
 
 
 JSON = "application/json"
+
+MOST_SENT_AGAIN = 2**20
+"""How large a form is, at most, that is shown again to be sent later."""
 
 
 def is_api(request: Request) -> bool:
@@ -89,6 +96,11 @@ class Failures:
             logger.error("request failed", reference=reference, path=path_for_log(request), code=error.code)
         return self._say(request, error, status, reference)
 
+    async def later(self, request: Request, error: TooManyTries | Busy) -> Response:
+        """Say that a request is taken later, with a button that sends again what was typed: pages are kept nowhere."""
+        again = () if is_api(request) or request.method in LOOKING else await _typed(request)
+        return self._say(request, error, status_of(error), None, again)
+
     def unforeseen(self, request: Request, error: Exception) -> Response:
         """Say that something failed for which no sentence was written; the log gets the place, not the values."""
         reference = secrets.token_hex(4)
@@ -99,27 +111,35 @@ class Failures:
             error=type(error).__name__,
             frames="".join(traceback.format_tb(error.__traceback__)),
         )
-        said = DuenoticeError(
-            "Something failed here that should not have.",
-            next_step=f"Try again; if it stays, look for {reference} in the log of the web process.",
-        )
-        return self._say(request, said, HTTPStatus.INTERNAL_SERVER_ERROR, reference)
+        said = _said_of(error, reference)
+        return self._say(request, said, status_of(said), reference)
 
-    def _say(self, request: Request, error: DuenoticeError, status: int, reference: str | None) -> Response:
+    def _say(
+        self,
+        request: Request,
+        error: DuenoticeError,
+        status: int,
+        reference: str | None,
+        again: Sequence[tuple[str, str]] = (),
+    ) -> Response:
         if is_api(request):
-            return JSONResponse(json_of(error, reference), status)
-        return self._pages.show(
+            return told_when(JSONResponse(json_of(error, reference), status), error)
+        page = self._pages.show(
             request,
             "failure.html",
             status=status,
             heading=HTTPStatus(status).phrase,
             problems=problems_of(error),
             reference=reference,
+            again=again,
         )
+        return told_when(page, error)
 
     async def on_error(self, request: Request, error: Exception) -> Response:
         """FastAPI's handler for our own errors, its own refusals, and requests whose shape is wrong."""
         match error:
+            case TooManyTries():
+                return await self.later(request, error)
             case DuenoticeError():
                 return self.answer(request, error)
             case RequestValidationError() if is_api(request):
@@ -141,6 +161,45 @@ class Failures:
                 return self.answer(request, InvalidInput(f"{error.detail}."), error.status_code)
             case _:
                 raise error
+
+
+def _said_of(error: Exception, reference: str) -> DuenoticeError:
+    """What is said of an error that no check foresaw; the database's own checks come last, and nothing was kept."""
+    match error:
+        case IntegrityError():
+            return Refused(
+                "Somebody else did the same at the same moment, so this was not kept.",
+                next_step="Look whether it is done; if not, send it again.",
+            )
+        case DataError() | OverflowError() | UnicodeError():
+            return InvalidInput(
+                "Something of this cannot be kept: a number or a date is out of reach, or a text holds no characters.",
+                next_step=f"Correct it; if you do not find it, look for {reference} in the log of the web process.",
+            )
+        case _:
+            return DuenoticeError(
+                "Something failed here that should not have.",
+                next_step=f"Try again; if it stays, look for {reference} in the log of the web process.",
+            )
+
+
+def told_when(response: Response, error: DuenoticeError | None) -> Response:
+    """An answer, with the time after which it is worth asking again, where the error names one (RFC 9110, 10.2.3)."""
+    if isinstance(error, TooManyTries | Busy):
+        response.headers["Retry-After"] = str(error.seconds)
+    return response
+
+
+_SECRETS = frozenset({"password", "code", "token"})
+"""The fields of forms that no page shows again."""
+
+
+async def _typed(request: Request) -> Sequence[tuple[str, str]]:
+    """What a form gave, without its files and secrets; nothing where it is too large to be read for this."""
+    if int(request.headers.get("content-length", "0")) > MOST_SENT_AGAIN:
+        return ()
+    form = await request.form()
+    return [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name not in _SECRETS]
 
 
 _NO_PAGE = NotFound("There is nothing at this address.", next_step="Start from the first page.")

@@ -5,7 +5,8 @@ Everything is closed unless it is listed as open, so a page added later is close
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from http import HTTPStatus
 from time import perf_counter
@@ -13,18 +14,23 @@ from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.logging import get_logger
+from config.settings import Limits
 from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
 from models.errors import InvalidInput, NotAllowed, Unavailable
+from web.bodies import Body, too_large
+from web.connections import note_who
 from web.failures import Failures, is_api, path_for_log
+from web.quotas import TooManyTries
 from web.rights import HEALTH_PATHS, LOOKING, MAIL_EVENT_PATHS, OPEN_TO_ALL
 from web.sessions import Session, Sessions
+from web.strangers import Busy, Strangers
 
 logger = get_logger(__name__)
 
@@ -56,12 +62,27 @@ HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 
+HTTPS_ONLY = {"Strict-Transport-Security": "max-age=63072000"}
+"""Where the site is on https: for two years a browser that was here asks for it by https alone (RFC 6797).
+
+Other hosts below this name may be the organisation's own matter, so they are not included.
+"""
+
+
+def largest_body(path: str) -> int:
+    """How many bytes a request to this address may have."""
+    if path in MAIL_EVENT_PATHS:
+        return MAX_EVENTS_BYTES
+    takes_no_account = path in OPEN_TO_ALL or path.startswith((LINK_FOLDER, HANDED_FOLDER))
+    return MAX_ANSWER_BYTES if takes_no_account else MAX_BODY_BYTES
+
 
 class Guard:
     """ASGI middleware around the whole application.
 
     Args:
         hosts: the names under which the site may be asked for; any other is refused (DNS rebinding).
+        limits: what strangers may take.
     """
 
     def __init__(
@@ -71,12 +92,16 @@ class Guard:
         hosts: Iterable[str],
         sessions: Sessions,
         failures: Failures,
+        limits: Limits,
         clock: Callable[[], datetime],
     ) -> None:
         self._app = app
         self._hosts = LOOPBACK | frozenset(hosts)
         self._sessions = sessions
         self._failures = failures
+        self._limits = limits
+        self._strangers = Strangers(limits)
+        self._headers = HEADERS | HTTPS_ONLY if sessions.secure else HEADERS
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,21 +109,58 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = Request(scope, receive)
-        request.state.session = None
-        answer = _Answer(request, send)
+        body = Body(receive, limit=largest_body(scope["path"]), seconds=self._limits.body_seconds)
+        request = Request(scope, body.receive)
+        request.state.session = said = None
+        answer = _Answer(request, body, send, self._headers)
         try:
             request.state.session = await self._session_of(request)
-            refusal = self._refusal(request)
+            note_who(scope, known=request.state.session is not None)
+            said = self._refusal(request)
         except Unavailable as away:
             # Whoever asks how the engine is, is told while the database is away as well.
-            refusal = None if request.url.path in HEALTH_PATHS else self._failures.answer(request, away)
+            said = None if request.url.path in HEALTH_PATHS else self._failures.answer(request, away)
         try:
-            await (refusal or self._app)(scope, receive, answer.send)
+            if said is None:
+                async with self._turn_of(request, body):
+                    await self._app(scope, body.receive, answer.send)
+        except ClientDisconnect:
+            pass  # or so it was told, since more came than is taken
         except Exception as error:
             if answer.status is not None:
                 raise
-            await self._failures.unforeseen(request, error)(scope, receive, answer.send)
+            if body.refusal is None:
+                said = await self._said_of(request, error)
+        if body.refusal is not None and answer.status is None:
+            said = self._failures.answer(request, *body.refusal)
+        if said is not None:
+            await said(scope, receive, answer.say)
+
+    @asynccontextmanager
+    async def _turn_of(self, request: Request, body: Body) -> AsyncIterator[None]:
+        """Wait until a request may be worked on: at once for who is signed in, by quotas and in turn for strangers.
+
+        Small bodies are taken whole before, so that who sends one slowly keeps no turn from others.
+
+        Raises:
+            ClientDisconnect: the body did not come.
+            TooManyTries: its address or its link sent too many.
+            Busy: its turn did not come in time.
+        """
+        path = request.url.path
+        if request.state.session is not None or path.startswith(STATIC_FOLDER) or path in HEALTH_PATHS:
+            yield
+            return
+        if largest_body(path) <= MAX_EVENTS_BYTES:
+            await body.take_whole()
+        self._strangers.check(request)
+        async with self._strangers.turn():
+            yield
+
+    async def _said_of(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, TooManyTries | Busy):
+            return await self._failures.later(request, error)
+        return self._failures.unforeseen(request, error)
 
     async def _session_of(self, request: Request) -> Session | None:
         if request.url.path.startswith(STATIC_FOLDER):
@@ -117,15 +179,13 @@ class Guard:
             elsewhere = NotAllowed("Another site sent this, so nothing was done.", next_step="Use this site's pages.")
             return self._failures.answer(request, elsewhere)
         path = request.url.path
-        takes_no_account = path in OPEN_TO_ALL or path.startswith((LINK_FOLDER, HANDED_FOLDER))
-        limit = MAX_ANSWER_BYTES if takes_no_account else MAX_BODY_BYTES
-        limit = MAX_EVENTS_BYTES if path in MAIL_EVENT_PATHS else limit
-        if _is_larger(request, limit):
-            large = InvalidInput(
-                f"This is larger than {limit // 2**10:,} KiB, or does not say how large it is.",
-                next_step="Send it in parts.",
-            )
-            return self._failures.answer(request, large, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if {"transfer-encoding", "content-length"} <= set(request.headers.keys()):
+            twofold = InvalidInput("It says in two ways where it ends.", next_step="Name a length, or send chunks.")
+            refused = self._failures.answer(request, twofold, HTTPStatus.BAD_REQUEST)
+            refused.headers["Connection"] = "close"  # what follows may be what somebody smuggles in (RFC 9112, 6.1)
+            return refused
+        if _says_larger(request, limit := largest_body(path)):
+            return self._failures.answer(request, too_large(limit), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         if request.state.session is None and path not in OPEN_TO_ALL and not path.startswith(OPEN_FOLDERS):
             return self._sign_in_first(request)
         return None
@@ -148,17 +208,25 @@ class Guard:
 class _Answer:
     """Puts the headers on what is sent, and writes one log line, which holds no token."""
 
-    def __init__(self, request: Request, send: Send) -> None:
+    def __init__(self, request: Request, body: Body, send: Send, headers: Mapping[str, str]) -> None:
         self.status: int | None = None
         self._request = request
+        self._body = body
+        self._headers = headers
         self._send = send
         self._began = perf_counter()
 
     async def send(self, message: Message) -> None:
+        """Send what the application says, but for what it says of a body that was refused: it knows nothing of that."""
+        if self._body.refusal is None or self.status is not None:
+            await self.say(message)
+
+    async def say(self, message: Message) -> None:
+        """Send what is said here."""
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in self._headers.items():
                 headers.setdefault(name, value)
             static = self._request.url.path.startswith(STATIC_FOLDER)
             headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
@@ -187,9 +255,7 @@ def _same_origin(request: Request, host: str) -> bool:
     return request.headers.get("sec-fetch-site", "none") in ("same-origin", "none")
 
 
-def _is_larger(request: Request, limit: int) -> bool:
-    """By its own word; one that comes in chunks gives none, whatever length it names besides (RFC 9112, 6.3)."""
-    if "transfer-encoding" in request.headers:
-        return True
+def _says_larger(request: Request, limit: int) -> bool:
+    """By its own word, so that nothing is sent in vain; what counts in the end is what comes."""
     length = request.headers.get("content-length", "0")
-    return not length.isdecimal() or int(length) > limit
+    return length.isdecimal() and int(length) > limit

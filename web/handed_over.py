@@ -29,10 +29,10 @@ from records.handed_over import (
     revoke_link,
 )
 from starter.link_mails import mail_link
-from web.attempts import TooManyTries
 from web.cases import show_refusal
 from web.files import attachment, files_of
-from web.site import OWN_FORM, CheckedForm, SignedIn, Site, TheSite, address_of, id_of, text_of
+from web.site import OWN_FORM, CheckedForm, SignedIn, Site, TheSite, id_of, text_of
+from web.strangers import address_of
 from web.told import back_to
 
 router = APIRouter(include_in_schema=False)
@@ -129,10 +129,8 @@ def fetch_file(request: Request, site: TheSite, token: str) -> Response:
 
 def _linked(request: Request, site: Site, token: str) -> LinkedFile:
     """What a token leads to; whoever comes with ever other ones that lead nowhere is refused for a while."""
-    now = site.clock()
     try:
-        return read_linked_file(site.resources.database, digest_of(token), now)
+        return read_linked_file(site.resources.database, digest_of(token), site.clock())
     except NotFound:
-        if not site.refused_files.allow(address_of(request), now):
-            raise TooManyTries from None
+        site.refused_files.check(address_of(request))
         raise

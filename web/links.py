@@ -33,7 +33,8 @@ from records.open_links import check_link, count_refusal
 from starter.writing import sender_of
 from web.failures import status_of
 from web.files import attachment
-from web.site import Site, TheSite, address_of, text_of
+from web.site import Site, TheSite, text_of
+from web.strangers import address_of
 
 router = APIRouter(prefix=LINK_FOLDER.rstrip("/"), include_in_schema=False)
 
@@ -65,7 +66,7 @@ def _notice_id(request: Request, site: TheSite, link: HeldLink) -> UUID:
     try:
         check_link(site.resources.database, link, site.links_last, now)
     except Gone:
-        if site.refused_links.allow(address_of(request), now):
+        if site.refused_links.allow(address_of(request)):
             count_refusal(site.resources.database, link)
         raise
     return link.notice_id

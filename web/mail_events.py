@@ -24,11 +24,13 @@ from mail.provider_events import (
     ses_events,
 )
 from models.errors import InvalidInput, NotFound, Unavailable
+from web.quotas import TooManyTries
 from web.rights import MAILGUN_PATH, SENDGRID_PATH, SES_PATH
 from web.site import Site, TheSite
+from web.strangers import address_of
 
 router = APIRouter(include_in_schema=False)
-_log = get_logger("bounces")
+_log = get_logger("web.mail_events")
 
 Given = TypeVar("Given")
 
@@ -40,14 +42,14 @@ FETCH_SECONDS = 10.0
 async def sendgrid(request: Request, site: TheSite) -> Response:
     """Events of SendGrid's signed Event Webhook."""
     key, body = site.resources.settings.bounces.sendgrid_public_key, await request.body()
-    return await _take(site, "sendgrid", lambda: read_sendgrid(body, request.headers, _expected(key)))
+    return await _take(request, site, "sendgrid", lambda: read_sendgrid(body, request.headers, _expected(key)))
 
 
 @router.post(MAILGUN_PATH)
 async def mailgun(request: Request, site: TheSite) -> Response:
     """One event of a Mailgun webhook."""
     key, body = site.resources.settings.bounces.mailgun_signing_key, await request.body()
-    return await _take(site, "mailgun", lambda: read_mailgun(body, _expected(key).get_secret_value()))
+    return await _take(request, site, "mailgun", lambda: read_mailgun(body, _expected(key).get_secret_value()))
 
 
 @router.post(SES_PATH)
@@ -62,14 +64,21 @@ async def ses(request: Request, site: TheSite) -> Response:
             return []
         return ses_events(said)
 
-    return await _take(site, "ses", read)
+    return await _take(request, site, "ses", read)
 
 
-async def _take(site: Site, provider: str, read: Callable[[], Sequence[ProviderEvent]]) -> Response:
-    """Record what a provider posted; what is not signed by it is refused, and its content stays out of the log."""
+async def _take(request: Request, site: Site, provider: str, read: Callable[[], Sequence[ProviderEvent]]) -> Response:
+    """Record what a provider posted; what is not signed by it is refused, and its content stays out of the log.
+
+    Providers post as often as they have to tell something; only an address that sends ever other things is refused.
+    """
+    address = address_of(request)
+    if site.refused_events.is_used_up(address):
+        raise TooManyTries(site.refused_events.seconds_left(address))
     try:
         events = await run_in_threadpool(read)
     except (InvalidInput, NotSigned) as error:
+        site.refused_events.allow(address)
         _log.warning("mail event refused", provider=provider, reason=error.code)
         raise
     for event in events:

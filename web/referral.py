@@ -20,12 +20,13 @@ from ledger.actors import PUBLIC_FORM
 from models.enums import Party
 from models.errors import DuenoticeError, InvalidFields, NotFound
 from records.parties import contact_problems
-from web.attempts import TooManyTries
-from web.failures import status_of
+from web.failures import status_of, told_when
 from web.opening_form import PERSON_PARTS
 from web.pages import problems_of
+from web.quotas import TooManyTries
 from web.rights import REQUEST_PATH
-from web.site import Site, TheSite, address_of, text_of
+from web.site import Site, TheSite, text_of
+from web.strangers import address_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -58,14 +59,15 @@ def form_page(request: Request, site: TheSite) -> Response:
 async def send(request: Request, site: TheSite) -> Response:
     """Keep a request for an officer; what is wrong shows the form again, with what was typed."""
     _check_open(site)
-    now = site.clock()
     form = await request.form()
     try:
         asked = _read(form, site)
     except InvalidFields as error:
         return _show(request, site, form, error)
-    if not site.direct_requests.allow(address_of(request), now):
-        return _show(request, site, form, TooManyTries("in an hour"))
+    try:
+        site.direct_requests.check(address_of(request))
+    except TooManyTries as error:
+        return _show(request, site, form, error)
     session = request.state.session
     opening = site.service.open_case(
         REFERRAL, asked, actor=session.actor if session else PUBLIC_FORM, from_outside=True
@@ -106,7 +108,7 @@ def _show(
     sent: bool = False,
 ) -> Response:
     problems = problems_of(error) if error else ()
-    return site.pages.show(
+    page = site.pages.show(
         request,
         "referral.html",
         status=status_of(error) if error else HTTPStatus.OK,
@@ -116,6 +118,7 @@ def _show(
         problems=problems,
         sent=sent,
     )
+    return told_when(page, error)
 
 
 def _fields() -> tuple[FormField, ...]:

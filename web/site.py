@@ -31,9 +31,9 @@ from starter.health import HealthCheck
 from starter.many_openings import ManyOpenings
 from starter.resources import Resources
 from starter.writing import notice_writer
-from web.attempts import Attempts
 from web.openid_provider import OpenIdProvider
 from web.pages import Pages
+from web.quotas import HOUR, TRIES_A_MINUTE, Quota
 from web.rights import RIGHTS, Right, act_takes, takes
 from web.sessions import Session, Sessions
 
@@ -48,6 +48,10 @@ MAX_PART_BYTES = 16 * 2**20
 
 HASHES_AT_ONCE = 2
 """How many passwords are checked at a time: each takes 64 MiB and a core for a moment."""
+
+
+def _tries() -> Quota:
+    return Quota(TRIES_A_MINUTE)
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,11 @@ class Site:
     openid: OpenIdProvider | None
     bounces: BounceIntake
     health: HealthCheck
-    attempts: Attempts = field(default_factory=Attempts)
-    refused_links: Attempts = field(default_factory=Attempts)
-    direct_requests: Attempts = field(default_factory=lambda: Attempts(REQUESTS_AN_HOUR, timedelta(hours=1)))
-    refused_files: Attempts = field(default_factory=Attempts)
+    sign_ins: Quota = field(default_factory=_tries)
+    refused_links: Quota = field(default_factory=_tries)
+    refused_files: Quota = field(default_factory=_tries)
+    refused_events: Quota = field(default_factory=_tries)
+    direct_requests: Quota = field(default_factory=lambda: Quota(REQUESTS_AN_HOUR, HOUR))
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
 
@@ -180,11 +185,6 @@ OWN_FORM = Depends(_own_form)
 
 CheckedForm = Annotated[FormData, OWN_FORM]
 """A posted form that one of our pages made for this person."""
-
-
-def address_of(request: Request) -> str:
-    """The network address that a request comes from; blank where there is none."""
-    return request.client.host if request.client else ""
 
 
 def text_of(form: FormData, name: str) -> str:

@@ -115,6 +115,7 @@ def vendor_page(request: Request, site: TheSite, token: str) -> Response:
 @router.post("/{token}")
 async def answer(request: Request, site: TheSite, token: str) -> Response:
     """Keep the answers of a form, or those that a program gives."""
+    await _check_link(site, token)
     if is_api(request):
         return await _answer_in_json(request, site, token)
     form = await request.form(max_fields=10 * MOST_ROWS)
@@ -141,6 +142,7 @@ def file(site: TheSite, token: str) -> Response:
 @router.post("/{token}/upload")
 async def upload(request: Request, site: TheSite, token: str) -> Response:
     """Keep the answers of a file; every row is checked before the first is kept."""
+    await _check_link(site, token)
     form = await request.form()
     try:
         name, text = await csv_of(form.get("file"), "answers")
@@ -420,6 +422,11 @@ def _in_json(vendor: LinkedVendor) -> dict[str, object]:
 
 def _bare(token: str) -> str:
     return token.removesuffix(JSON_ENDING)
+
+
+async def _check_link(site: Site, token: str) -> None:
+    """Return where a link leads to a vendor's tasks, before anything that may be large is taken in."""
+    await asyncio.to_thread(_read, site, token, 1)
 
 
 def _read(site: Site, token: str, limit: int, only: Collection[UUID] | None = None) -> LinkedVendor:

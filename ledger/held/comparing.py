@@ -185,7 +185,7 @@ def _beside(rows: Iterable[Any], held: Held, scratch: Scratch) -> Iterator[tuple
         next_said = next(said, None)
 
 
-PERSONAL = frozenset({"name", "email"})
+PERSONAL = frozenset({"name", "email", "postal_address"})
 """The columns whose values are never repeated: it is said that they differ, and of which row."""
 
 

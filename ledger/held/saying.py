@@ -27,7 +27,7 @@ from models.enums import (
     ReportKind,
 )
 from models.errors import DuenoticeError, IntegrityError
-from models.tables import Delivery, EvidenceEntry
+from models.tables import Delivery, EvidenceEntry, Notice
 
 STANDS = tuple(
     status.value
@@ -86,6 +86,8 @@ class Sayings:
             entries.DeliveryReported.kind: self._reported,
             entries.DeliveryBounced.kind: self._bounced,
             entries.MailPaused.kind: self._paused,
+            entries.LetterMade.kind: self._letter_made,
+            entries.LetterTookEffect.kind: self._letter_took_effect,
             entries.AcknowledgementAsked.kind: self._asked,
             entries.SilenceNoted.kind: self._silent,
             entries.HolderAnswered.kind: self._holder_answered,
@@ -101,6 +103,8 @@ class Sayings:
             "release": self._released,
             "hold": self._held,
             "lift": self._lifted,
+            "posted": self._posted,
+            "not-posted": self._not_posted,
         }
         self.unread: IntegrityError | None = None
 
@@ -323,6 +327,67 @@ class Sayings:
     def _silent(self, entry: EvidenceEntry) -> None:
         self._say("notice", _subject(entry), entry, silent_at=entry.at)
 
+    # Letters by post
+
+    def _letter_made(self, entry: EvidenceEntry) -> None:
+        body = entry.body
+        self._say("notice", _subject(entry), entry, given=body["given"], lacking=body["lacking"])
+        self._say(
+            "postal_letter",
+            body["letter"],
+            entry,
+            notice_id=_subject(entry),
+            contact_id=body["contact"],
+            letter_sha256=entry.artifacts[0],
+            words_sha256=entry.artifacts[1],
+        )
+
+    def _letter_took_effect(self, entry: EvidenceEntry) -> None:
+        notice, at = _subject(entry), _instant(entry.body["effective_at"])
+        self._say("postal_letter", entry.body["letter"], entry, effective_at=at)
+        row = self._session.get(Notice, UUID(notice))  # one that was dropped meanwhile is not given by it
+        if self._scratch.last("notice", _key(notice), "given_at") is None and not (row and row.dropped):
+            self._say("notice", notice, entry, given_at=at)
+        for duty, verdict in entry.body["duties"].items():
+            self._perform(duty, entry, verdict, at)
+
+    def _posted(self, entry: EvidenceEntry, said: dict[str, Any]) -> None:
+        self._say(
+            "postal_letter",
+            said["letter"],
+            entry,
+            mailed_at=_instant(said["mailed_at"]),
+            mailed_by=entry.actor,
+            effective_at=_instant(said["effective_at"]),
+        )
+
+    def _not_posted(self, entry: EvidenceEntry, said: dict[str, Any]) -> None:
+        letter, notice = _key(said["letter"]), said["notice"]
+        effective_at = self._scratch.last("postal_letter", letter, "effective_at")
+        if effective_at and effective_at == self._scratch.last("notice", _key(notice), "given_at"):
+            self._say("notice", notice, entry, given_at=None)
+        self._say("postal_letter", letter, entry, mailed_at=None, mailed_by=None, effective_at=None)
+        for duty in said["duties"]:
+            self._owed_again(entry, duty)
+            if self._is_dismissed(entry):
+                nothing = {"due_at": None, "internal_due_at": None}
+                self._say("duty", duty, entry, status=DutyStatus.CANCELLED, **nothing)
+
+    def _owed_again(self, entry: EvidenceEntry, duty: str) -> None:
+        """A duty that had been recorded as performed runs again, due when it was."""
+        due_date = self._scratch.last("duty", _key(duty), "due_date_id")
+        self._say(
+            "duty",
+            duty,
+            entry,
+            status=DutyStatus.RUNNING,
+            performed_at=None,
+            verdict=None,
+            performed_under=None,
+            escalated_at=None,
+            due_at=_instant(self._scratch.last("due_date", due_date or "", "due_at")),
+        )
+
     # Answers
 
     def _answered(self, entry: EvidenceEntry) -> None:
@@ -432,18 +497,7 @@ class Sayings:
     def _undone(self, entry: EvidenceEntry, said: dict[str, Any]) -> None:
         self._say("proposal", said["proposal_id"], entry, undone_by=entry.actor, undone_at=entry.at)
         for duty in self._listed(entry, said["duties_sha256"]):
-            due_date = self._scratch.last("duty", _key(duty), "due_date_id")
-            self._say(
-                "duty",
-                duty,
-                entry,
-                status=DutyStatus.RUNNING,
-                performed_at=None,
-                verdict=None,
-                performed_under=None,
-                escalated_at=None,
-                due_at=_instant(self._scratch.last("due_date", due_date or "", "due_at")),
-            )
+            self._owed_again(entry, duty)
 
     def _vouched(self, entry: EvidenceEntry, said: dict[str, Any]) -> None:
         arrived_at = _instant(said["arrived_at"])

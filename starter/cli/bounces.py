@@ -15,6 +15,7 @@ from records.bounces import Fate
 from starter.bounce_ways import imap_server, read_mailbox_once
 from starter.bounces import BounceIntake
 from starter.cli.console import connected_resources
+from starter.printable import say
 
 _SAID = {
     Fate.RECORDED: "recorded",
@@ -29,7 +30,7 @@ def bounces(
     ] = None,
 ) -> None:
     """Take in what came back: each report is recorded once, however often it is given."""
-    typer.echo(asyncio.run(_of_file(_read(file)) if file else _of_mailbox()))
+    say(asyncio.run(_of_file(_read(file)) if file else _of_mailbox()))
 
 
 def _read(file: Path) -> bytes:

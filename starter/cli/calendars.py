@@ -9,6 +9,7 @@ import typer
 
 from models.phrases import counted, day_words
 from starter.cli.terms import read_bytes
+from starter.printable import say
 from terms.calendars import parse_calendar
 
 calendars_app = typer.Typer(help="School calendars of the LEAs.", no_args_is_help=True)
@@ -34,7 +35,7 @@ def import_calendar(
     calendar = parse_calendar(content, file.name)
     _, database = open_installation()
     lea = store_calendar(database, agreement, calendar, content, actor=actor(), now=utc_now())
-    typer.echo(
+    say(
         f"{lea}: school from {day_words(calendar.first_day)} to {day_words(calendar.last_day)}, "
         f"closed on {counted(len(calendar.closed_days), 'day')}."
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import typer
+from rich.text import Text
 
 from models.errors import DoubtfulDates
 from models.phrases import counted
 from starter.cli.console import console, local_text
+from starter.terminal import LATE
 
 if TYPE_CHECKING:  # with Temporal's client and the writing of notices, which commands that read can do without
     from queries.consequences import Consequences, ForeseenDuties
@@ -72,7 +74,7 @@ def _show(foreseen: Consequences) -> None:
         console.print(f"{told} a supplement.")
     if foreseen.overdue:
         overdue = counted(foreseen.overdue, "duty", "duties")
-        console.print(f"[bold red]{overdue} would be overdue already.[/] Is a date mistyped?")
+        console.print(Text.assemble((f"{overdue} would be overdue already.", LATE), " Is a date mistyped?"))
 
 
 def _show_line(line: ForeseenDuties, *, at_once: bool) -> None:
@@ -80,13 +82,13 @@ def _show_line(line: ForeseenDuties, *, at_once: bool) -> None:
     before = f", which was {local_text(line.due_before, line.time_zone)}" if line.due_before else ""
     if line.internal_due_at:
         due += f", internally {local_text(line.internal_due_at, line.time_zone)}"
-    overdue = " [bold red]OVERDUE[/]" if line.overdue else ""
     one, several = _CHANGES[line.change.value]
     duties, becomes = counted(line.duties, "duty", "duties"), one if line.duties == 1 else several
-    console.print(f"{duties} under {line.clause} {becomes}{due}{before}{overdue}")
+    overdue = (" OVERDUE", LATE) if line.overdue else ""
+    console.print(Text.assemble(f"{duties} under {line.clause} {becomes}{due}{before}", overdue))
     if line.mailed:
         when = "at once" if at_once else f"when released, else at {local_text(line.leaves_at, line.time_zone)}"
-        named = "; ".join(f"{one.lea_name}: {', '.join(one.emails)}" for one in line.told)
+        named = "; ".join(f"{one.lea_name}: {', '.join(one.ways)}" for one in line.told)
         more = f"; and {line.mailed - len(line.told):,} more" if line.mailed > len(line.told) else ""
         written_to = counted(line.mailed, "district is", "districts are")
         console.print(f"  {written_to} written to {when}: {named}{more}", markup=False, soft_wrap=True)

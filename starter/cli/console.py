@@ -8,8 +8,6 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from rich.console import Console
-
 from config.database import Database
 from config.keyring import Keyring
 from config.logging import configure_logging
@@ -22,6 +20,7 @@ from queries.case_lists import cases_between
 from starter.command_line import actor
 from starter.local.running import read_running
 from starter.resources import Resources, connect, open_database, utc_now
+from starter.terminal import wide_terminal
 
 if TYPE_CHECKING:
     from starter.case_service import CaseService
@@ -29,17 +28,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-NOT_A_TERMINAL = 160
-"""How wide tables are where nobody's window sets a limit: in a file or a pipe."""
-
-
-def wide_console() -> Console:
-    """A console as wide as the window, or wide enough for the tables where there is none."""
-    plain = Console(highlight=False)
-    return plain if plain.is_terminal else Console(highlight=False, width=NOT_A_TERMINAL)
-
-
-console = wide_console()
+console = wide_terminal()
 
 
 def command_settings() -> Settings:

@@ -14,6 +14,7 @@ from models.errors import InvalidInput
 from queries.agreement_clauses import ClauseView, read_clauses
 from queries.upcoming import DAYS, MOST_DAYS, Coming, Looking, UpcomingView, read_upcoming
 from starter.cli.console import console, open_installation
+from starter.printable import say
 from starter.resources import utc_now
 from terms.catalogue import load_catalogue
 
@@ -66,7 +67,7 @@ def upcoming(
 
 
 def _print_json(given: object) -> None:
-    typer.echo(json.dumps(given, indent=2))
+    say(json.dumps(given, indent=2))
 
 
 def _print_duties(duties: tuple[UpcomingView, ...], *, why: bool) -> None:

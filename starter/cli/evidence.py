@@ -20,6 +20,7 @@ from starter.cli.console import console, find_case, open_installation, parse_ins
 from starter.cli.progress import counting
 from starter.command_line import actor
 from starter.evidence import export_bundle, sign_all
+from starter.printable import say
 from starter.resources import utc_now
 
 COULD_NOT_CHECK = 2
@@ -57,7 +58,7 @@ def export(
 
     It holds entries, proofs, artifacts, the clauses that counted, a report, and the program that checks all of it. It
     holds personal data, and letters as they were sent: with the links on which their readers answer, as long as those
-    are good. Only you can read the file. That it was made is itself an entry.
+    are good. Only you can read the file. That you asked for it is itself an entry.
     """
     settings, database = open_installation()
     scope = Scope(
@@ -111,11 +112,11 @@ def verify(
         trusted = trusted_keys(vkey) if vkey else ()
         heads = [kept for file in head or [] for kept in kept_heads(file)]
     except Unreadable as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         return COULD_NOT_CHECK
     with counting() as watch:
         verdict = check(bundle, trusted=trusted, heads=heads, known_kinds=stored_kinds(), watch=watch)
-    typer.echo(json.dumps(asdict(verdict)) if as_json else verdict.words())
+    say(json.dumps(asdict(verdict)) if as_json else verdict.words())
     return verdict.exit_code
 
 
@@ -124,12 +125,12 @@ def head() -> None:
     settings, database = open_installation()
     keys = load_log_keys(settings.log_key)
     newest = sign_all(database, keys, utc_now, at_most=settings.checkpoint_entries)
-    typer.echo(newest.note, nl=False)
+    say(newest.note, end="")
 
 
 def key() -> None:
     """Print the keys that verify the ledger's heads: hand them to auditors on another way than the bundles."""
-    typer.echo(load_log_keys(load_settings().log_key).vkeys(), nl=False)
+    say(load_log_keys(load_settings().log_key).vkeys(), end="")
 
 
 def make_key(
@@ -146,7 +147,7 @@ def make_key(
     settings = load_settings() if file is None or host is None else None
     path = file or (settings.log_key if settings else Path())
     keys = create_log_key(path, host or (settings.public_url.partition("://")[2] if settings else ""), utc_now())
-    typer.echo(f"The key of the log {keys.origin} is in {path}. Auditors know it as:\n{keys.keys[-1].text}")
+    say(f"The key of the log {keys.origin} is in {path}. Auditors know it as:\n{keys.keys[-1].text}")
 
 
 def rotate_key(
@@ -156,5 +157,5 @@ def rotate_key(
     """Add a newer key for the ledger's heads; the one before signs beside it for a while, so that both are known."""
     path = file or load_settings().log_key
     keys = rotate_log_key(path, utc_now(), timedelta(days=days))
-    typer.echo(f"Heads are signed with a new key, and for {days} days with the old one. Tell auditors the new one:")
-    typer.echo(keys.keys[-1].text)
+    say(f"Heads are signed with a new key, and for {days} days with the old one. Tell auditors the new one:")
+    say(keys.keys[-1].text)

@@ -13,6 +13,7 @@ from ledger.seals import not_opening
 from models.errors import IntegrityError
 from models.phrases import counted
 from starter.cli.console import open_installation
+from starter.printable import say
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +37,7 @@ def create(
     """
     path = file or load_settings().keyring
     keyring = Keyring.create(path)
-    typer.echo(f"Key {keyring.sealing_key_id} is in {path}. Keep a copy: what it seals cannot be read without it.")
+    say(f"Key {keyring.sealing_key_id} is in {path}. Keep a copy: what it seals cannot be read without it.")
 
 
 def rotate(
@@ -45,7 +46,7 @@ def rotate(
     """Add a newer key, which seals from now on; the older ones go on opening what they sealed."""
     path = file or load_settings().keyring
     keyring = Keyring.rotate(path)
-    typer.echo(f"Key {keyring.sealing_key_id} seals from now on; {len(keyring.key_ids) - 1} older ones still open.")
+    say(f"Key {keyring.sealing_key_id} seals from now on; {len(keyring.key_ids) - 1} older ones still open.")
 
 
 def check() -> None:
@@ -57,11 +58,11 @@ def check() -> None:
     found = 0
     with database.reading() as session:
         for error in not_opening(session):
-            typer.echo(f"{error.where} does not open.", err=True)
+            say(f"{error.where} does not open.", err=True)
             found += 1
     if found:
         raise IntegrityError(
             f"{counted(found, 'value was', 'values were')} changed, or moved from another place in the database.",
             next_step="Restore them from a backup, and find out who could write to the database.",
         )
-    typer.echo("Everything that is sealed opens where it stands.")
+    say("Everything that is sealed opens where it stands.")

@@ -20,6 +20,7 @@ from models.errors import DuenoticeError, InvalidInput
 from models.tables import LedgerCheck
 from starter.cli.console import instant_text, open_installation
 from starter.cli.progress import counting
+from starter.printable import say
 
 
 def register(app: typer.Typer) -> None:
@@ -63,11 +64,11 @@ def verify(
         says = str(error.orig).strip().splitlines()[:1]
         raise _could_not(f"The database cannot be read: {says[0] if says else 'no reason given'}.", as_json) from error
     if as_json:
-        typer.echo(json.dumps({"sound": found.sound} | TypeAdapter(Verification).dump_python(found, mode="json")))
+        say(json.dumps({"sound": found.sound} | TypeAdapter(Verification).dump_python(found, mode="json")))
     elif found.flaw:
-        typer.echo(str(what_is_wrong(found.flaw)), err=True)
+        say(str(what_is_wrong(found.flaw)), err=True)
     else:
-        typer.echo(what_holds(found))
+        say(what_holds(found))
     raise typer.Exit(0 if found.sound else NOT_INTACT)
 
 
@@ -87,9 +88,9 @@ def _kept(file: Path) -> tuple[Checkpoint, ...]:
 
 def _could_not(says: str, as_json: bool) -> typer.Exit:
     if as_json:
-        typer.echo(json.dumps({"sound": None, "could_not_check": says}))
+        say(json.dumps({"sound": None, "could_not_check": says}))
     else:
-        typer.echo(f"It could not be checked. {says}", err=True)
+        say(f"It could not be checked. {says}", err=True)
     return typer.Exit(COULD_NOT_CHECK)
 
 
@@ -102,11 +103,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     with database.reading() as session:
         found = last_check(session)
     if as_json:
-        typer.echo(json.dumps(found.model_dump(mode="json", exclude={"id"}) if found else None))
+        say(json.dumps(found.model_dump(mode="json", exclude={"id"}) if found else None))
     elif found is None:
-        typer.echo("The ledger was not checked yet; the engine does so at each start.")
+        say("The ledger was not checked yet; the engine does so at each start.")
     else:
-        typer.echo(f"Checked {instant_text(found.ended_at)}: {STATES[found.state]} {found.says}")
+        say(f"Checked {instant_text(found.ended_at)}: {STATES[found.state]} {found.says}")
     raise typer.Exit(_exit_code(found))
 
 

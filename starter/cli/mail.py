@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from config.keyring import Keyring
 from config.settings import Settings
@@ -23,6 +24,7 @@ from starter.cli.bounces import bounces
 from starter.cli.console import command_settings, console
 from starter.command_line import actor
 from starter.mail_tests import send_mail_test
+from starter.printable import say
 from starter.resources import open_database, utc_now
 from starter.writing import sender_domain, signing_keys, smtp_server
 
@@ -62,7 +64,7 @@ def check(
     found, is_away = asyncio.run(_look(settings, _records(resolver), selector or [], to))
     is_sound = not is_away and all(one.level is not Level.PROBLEM for one in found)
     if as_json:
-        typer.echo(json.dumps({"sound": is_sound, "findings": [asdict(one) for one in found]}))
+        say(json.dumps({"sound": is_sound, "findings": [asdict(one) for one in found]}))
     else:
         _show(found)
     if not is_sound:
@@ -76,7 +78,8 @@ def _records(resolver: str | None) -> Records:
 
 def _show(found: Sequence[Finding]) -> None:
     for one in found:
-        console.print(f"[{_COLOURS[one.level]}]{one.level.value:8}[/]{one.about:13}", end="")
+        level = (f"{one.level.value:8}", _COLOURS[one.level])
+        console.print(Text.assemble(level, f"{one.about:13}"), end="")
         console.print(f"{one.says} {one.do or ''}".rstrip(), markup=False, soft_wrap=True)
 
 

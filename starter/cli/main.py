@@ -14,13 +14,15 @@ from typing import Annotated
 import typer
 
 from cases.kinds import KINDS
+from config.private_files import keep_files_private
 from models.errors import DuenoticeError, InvalidFields
+from starter.printable import say
 
 COMMANDS = {
     "up": ("running", "Run everything on this machine until Ctrl-C."),
     "worker": ("running", "Run a worker alone."),
     "web": ("running", "Run the web alone."),
-    "status": ("status", "Say how each part of the engine is: database, Temporal, worker, watchdog, mail, clocks."),
+    "status": ("status", "Say how each part of the engine is: database, Temporal, worker, ledger, mail, clocks."),
     "sign-in": ("running", "Print a fresh one-time sign-in link."),
     "accounts": ("accounts", "Who may sign in: add people, change their roles, disable them."),
     "demo": ("running", "Play a case of each kind, in virtual time."),
@@ -33,6 +35,7 @@ COMMANDS = {
     "answers": ("answers", "What the LEAs of a case answered."),
     "notices": ("notices", "Show what a notice would say, with made-up data or a case's own."),
     "mail": ("mail", "Check how mail leaves, and take in what comes back."),
+    "letters": ("letters", "Letters to post, where no e-mail reaches a contact."),
     "links": ("links", "The links in notices: replace them, or take them back."),
     "documents": ("documents", "Documents for families, behind the links of notices."),
     "costs": ("costs", "What a case costs where agreements make the provider pay."),
@@ -80,7 +83,7 @@ def application(command: str | None) -> typer.Typer:
 
 def _say_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"duenotice {version('duenotice')}")
+        say(f"duenotice {version('duenotice')}")
         raise typer.Exit
 
 
@@ -99,9 +102,11 @@ def _general(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit code.
 
-    A refusal is one sentence on standard error, never a traceback. The process ends without running finalizers,
-    since threads of the Temporal client can abort an interpreter that is being taken down.
+    A refusal is one sentence on standard error, never a traceback. Every file that is made is its user's alone. The
+    process ends without running finalizers, since threads of the Temporal client can abort an interpreter that is
+    being taken down.
     """
+    keep_files_private()
     code = run(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -115,17 +120,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
         outcome = application(next(iter(given), None))(args=arguments, standalone_mode=False)
     except InvalidFields as error:
         for problem in error.problems:
-            typer.echo(str(problem), err=True)
+            say(str(problem), err=True)
         return error.exit_code
     except DuenoticeError as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         return error.exit_code
     except typer.Exit as error:
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except typer.TyperException as error:
-        typer.echo(f"{error.format_message()} `duenotice --help` lists what there is.", err=True)
+        say(f"{error.format_message()} `duenotice --help` lists what there is.", err=True)
         return error.exit_code
     except Exception:
         return _unforeseen()
@@ -136,7 +141,7 @@ def _unforeseen() -> int:
     """Keep the traceback of a fault in a file that only this user can read, and say where it is."""
     with tempfile.NamedTemporaryFile("w", prefix="duenotice-", suffix=".log", delete=False, encoding="utf-8") as log:
         traceback.print_exc(file=log)
-    typer.echo(
+    say(
         f"Something went wrong that nobody foresaw; nothing was changed by halves. {log.name} says what: "
         "look through it for personal data before you send it to anyone.",
         err=True,

@@ -20,7 +20,9 @@ from starter.cli.checking import DATES_CONFIRMED, YES
 from starter.cli.console import console, local_text, with_many_openings
 from starter.cli.terms import read_bytes
 from starter.command_line import actor
+from starter.printable import say
 from starter.resources import utc_now
+from starter.terminal import LATE
 
 if TYPE_CHECKING:  # with Temporal's client, which commands that read can do without
     from starter.many_openings import CheckedFile
@@ -50,7 +52,7 @@ def _open_many(kind: Kind) -> Callable[..., None]:
         dates_confirmed: Annotated[bool, DATES_CONFIRMED] = False,
     ) -> None:
         if template:
-            typer.echo(template_of(kind), nl=False)
+            say(template_of(kind), end="")
             return
         if file is None:
             raise InvalidInput("No file is named.", next_step="Name one, or print the header of one by --template.")
@@ -66,7 +68,7 @@ def _open(kind: Kind, file: IntakeFile, *, good_rows: bool, yes: bool, dates_con
     checked = with_many_openings(lambda openings: asyncio.to_thread(openings.check, kind, file))
     if good_rows:
         for problem in checked.problems:
-            typer.echo(str(problem), err=True)
+            say(str(problem), err=True)
     require_sound(checked, good_rows=good_rows, dates_confirmed=dates_confirmed)
     _show(checked)
     if not yes and not typer.confirm("Nothing is recorded yet. Open them?"):
@@ -106,4 +108,4 @@ def _show(checked: CheckedFile) -> None:
     if (more := len(checked.dues) - DATES_SHOWN) > 0:
         console.print(f"and {counted(more, 'later due date')}.")
     if checked.overdue:
-        console.print(f"[bold red]{counted(checked.overdue, 'duty', 'duties')} would be overdue already.[/]")
+        console.print(f"{counted(checked.overdue, 'duty', 'duties')} would be overdue already.", style=LATE)

@@ -18,6 +18,7 @@ from queries.previews import preview_notice
 from starter.cli.console import command_settings, find_case
 from starter.cli.terms import FormOption
 from starter.demonstration import demonstrate
+from starter.printable import say
 from starter.resources import open_database, utc_now
 from starter.writing import notice_writer, sender_of
 from terms.catalogue import load_catalogue
@@ -68,7 +69,7 @@ def preview(
         )
     composed = compose(facts, _addressing(facts))
     if out is None:
-        typer.echo(f"{composed.subject}\n\n{composed.text}", nl=False)
+        say(f"{composed.subject}\n\n{composed.text}", end="")
     else:
         _write(composed, out)
 
@@ -99,4 +100,4 @@ def _write(composed: ComposedNotice, out: Path) -> None:
                 next_step="Let the name end in .txt, .html or .eml.",
             )
         path.write_bytes(forms[path.suffix])
-        typer.echo(path)
+        say(str(path))

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ledger.watching import Watch
+from starter.terminal import Terminal
 
 
 @contextmanager
 def counting() -> Iterator[Watch]:
     """Give what counts along things that are gone through, by a bar on stderr; in a file or a pipe there is none."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
 
         def watch(things: Iterable[Any], called: str, total: int) -> Iterable[Any]:

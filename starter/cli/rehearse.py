@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -22,10 +21,11 @@ from models.durations import span
 from models.enums import Verdict
 from models.errors import InvalidInput
 from models.phrases import counted, instant_words
-from starter.cli.console import wide_console
+from starter.printable import say
 from starter.rehearsals.run import RehearsalProgress, RehearsalResult, run_scenario
 from starter.rehearsals.scenario import find_scenarios, read_scenario
 from starter.rehearsals.verdicts import ClauseTotal, Happening
+from starter.terminal import Terminal, wide_terminal
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def rehearse(
     ] = None,
 ) -> None:
     """Run a scenario in virtual time and print its time line with every verdict; nothing leaves this machine."""
-    console = wide_console()
+    console = wide_terminal()
     if show_list:
         _list(console)
         return
@@ -52,7 +52,7 @@ def rehearse(
         )
     result = asyncio.run(_run(scenario, districts))
     if as_json:
-        typer.echo(result.model_dump_json(indent=2))
+        say(result.model_dump_json(indent=2))
     else:
         show(console, result)
 
@@ -68,7 +68,7 @@ async def _run(name: str, districts: int | None) -> RehearsalResult:
 def _progress() -> Iterator[Callable[[RehearsalProgress], None]]:
     """A progress bar on standard error, and what moves it."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[given]}")
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, TimeElapsedColumn(), console=Terminal(stderr=True), transient=True) as bar:
         task = bar.add_task("starting the engine", total=None, given="")
 
         def watch(progress: RehearsalProgress) -> None:
@@ -83,14 +83,14 @@ def _progress() -> Iterator[Callable[[RehearsalProgress], None]]:
         yield watch
 
 
-def _list(console: Console) -> None:
+def _list(console: Terminal) -> None:
     for name in find_scenarios():
         scenario = read_scenario(name)
         console.print(Text.assemble((name, "bold"), f"  {scenario.title}"))
         console.print(Text(f"  {scenario.about}"))
 
 
-def show(console: Console, result: RehearsalResult) -> None:
+def show(console: Terminal, result: RehearsalResult) -> None:
     """Print what became of a scenario: its time line, and how each clause was met."""
     console.print(Text(result.title, style="bold"))
     console.print(Text(f"{result.about}\n"))

@@ -25,7 +25,11 @@ def register(app: typer.Typer) -> None:
 
 
 def up() -> int:
-    """Run everything on this machine until Ctrl-C: Temporal, database, mail catcher, worker and web."""
+    """Run everything on this machine until Ctrl-C: Temporal, database, mail catcher, worker and web.
+
+    All of it is kept in one folder (DUENOTICE_HOME), which nobody but this user can read; one that others could read is
+    mended, or refused where it holds other things.
+    """
     local = import_module("starter.local.up")
     code: int = local.run_local(load_settings())
     return code
@@ -40,7 +44,11 @@ def web(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8700,
 ) -> int:
-    """Run the web alone, for a Temporal server that is already there, until Ctrl-C or SIGTERM."""
+    """Run the web alone, for a Temporal server that is already there, until Ctrl-C or SIGTERM.
+
+    Behind a proxy, name its address in DUENOTICE_TRUSTED_PROXIES, or all who come through it count as one. What people
+    who are not signed in may take is bounded by DUENOTICE_LIMITS__…; docs/limits.md lists what.
+    """
     code: int = import_module("starter.local.up").run_web(load_settings(), host, port)
     return code
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from config.database import Database
 from config.keyring import Keyring
@@ -17,7 +18,9 @@ from models.errors import InvalidInput, Unavailable
 from starter.cli.console import command_settings, console
 from starter.health import NAMES, WORKER, Check, Health, HealthCheck
 from starter.local.running import read_running
+from starter.printable import say
 from starter.resources import lazy_client
+from starter.terminal import LATE
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +37,7 @@ def status(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
-    """Say how each part of the engine is, as `/readyz` does: database, Temporal, worker, watchdog, mail, clocks.
+    """Say how each part of the engine is, as `/readyz` does: database, Temporal, worker, ledger, mail, clocks.
 
     It ends with exit code 0 where every part is in order, else with 5. Nothing is changed.
     """
@@ -47,14 +50,14 @@ def status(
     checks = (_here(health),) if worker else health.checks
     ready = all(check.ok for check in checks if check.name not in (exclude or ()))
     if as_json:
-        typer.echo(json.dumps({"ready": ready, "checks": [asdict(check) for check in checks]}))
+        say(json.dumps({"ready": ready, "checks": [asdict(check) for check in checks]}))
     else:
         for check in checks:
-            console.print(f"[{'green' if check.ok else 'bold red'}]{'ok' if check.ok else 'amiss':7}[/]", end="")
-            console.print(f"{check.name:10}{check.says}", markup=False, soft_wrap=True)
+            word, style = ("ok", "green") if check.ok else ("amiss", LATE)
+            console.print(Text.assemble((f"{word:7}", style), f"{check.name:12}{check.says}"), soft_wrap=True)
         if not worker and settings.alert_urls is None:
             says = "They go by mail alone, so that mail is down reaches nobody: set DUENOTICE_ALERT_URLS."
-            console.print(f"[yellow]{'note':7}[/]{'alarms':10}{says}", soft_wrap=True)
+            console.print(Text.assemble((f"{'note':7}", "yellow"), f"{'alarms':12}{says}"), soft_wrap=True)
     if not ready:
         raise typer.Exit(Unavailable.exit_code)
 
@@ -65,7 +68,9 @@ async def _look(settings: Settings) -> Health:
     running = read_running(settings.home)
     client = await lazy_client(settings, keyring, running.temporal_address if running else None)
     try:
-        return await HealthCheck(database, client, settings.watchdog_minutes).look()
+        return await HealthCheck(
+            database, client, settings.watchdog_minutes, checkpoint_minutes=settings.checkpoint_minutes
+        ).look()
     finally:
         database.close()
 

@@ -13,12 +13,13 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from models.defaults import Defaults
 from models.errors import ConfigurationError, InvalidInput
 from models.phrases import day_words, instant_words
+from starter.printable import say
+from starter.terminal import Terminal
 from terms.agreement_terms import AgreementTerms
 from terms.calendars import SchoolCalendar, parse_calendar
 from terms.cases import case_problems
@@ -103,7 +104,7 @@ def due(
     zone = _zone(catalogue, question)
     duties = duties_for(terms, event, anchors, zone=zone, calendar=question.calendar, defaults=_installed_defaults())
     if as_json:
-        typer.echo(json.dumps(_answer(event, terms, duties), indent=2, ensure_ascii=False))
+        say(json.dumps(_answer(event, terms, duties), indent=2, ensure_ascii=False))
     else:
         _print_duties(duties, zone)
 
@@ -123,9 +124,9 @@ def show(
         load_catalogue(), form, state, amendments=_amendments(amendments), choices=choice or (), on=_day(on)
     )
     if as_json:
-        typer.echo(terms.snapshot.decode())
+        say(terms.snapshot.decode())
         return
-    console = Console()
+    console = Terminal()
     chosen = [terms.clause(clause)] if clause else list(terms.clauses.values())
     table = Table("clause", "value", "where", box=box.SIMPLE_HEAD, pad_edge=False)
     table.columns[0].no_wrap = True
@@ -146,11 +147,11 @@ def internal(
 ) -> None:
     """Check and list how far ahead of their due dates this organisation wants duties done: a setting, and no law."""
     if file is None:
-        typer.echo("No clause has an internal due date: DUENOTICE_INTERNAL_DUE_DATES names no file.")
+        say("No clause has an internal due date: DUENOTICE_INTERNAL_DUE_DATES names no file.")
         return
     leads = read_lead_times(file, load_catalogue(), _installed_defaults(), _day(None))
     for clause, lead in leads.by_clause.items():
-        typer.echo(f"{clause}: {lead_words(lead)} ahead")
+        say(f"{clause}: {lead_words(lead)} ahead")
 
 
 @terms_app.command("check")
@@ -162,17 +163,17 @@ def check(
     if errors:
         for error in errors:
             for problem in error.problems:
-                typer.echo(f"{error.path}:{problem.line}: {problem.message}", err=True)
+                say(f"{error.path}:{problem.line}: {problem.message}", err=True)
         raise typer.Exit(2)
     assert catalogue is not None, "a catalogue without errors is complete"
     for name, found in catalogue.forms.items():
-        typer.echo(f"{name}: {len(found.clause_ids)} clauses, {', '.join(found.supplements)}")
+        say(f"{name}: {len(found.clause_ids)} clauses, {', '.join(found.supplements)}")
     problems = tuple(case_problems(catalogue))
     for path, line, sentence in problems:
-        typer.echo(f"{path}:{line}: {sentence}", err=True)
+        say(f"{path}:{line}: {sentence}", err=True)
     if problems:
         raise typer.Exit(2)
-    typer.echo("Every clause file is in order, and every case agrees.")
+    say("Every clause file is in order, and every case agrees.")
 
 
 @terms_app.command("amend")
@@ -194,7 +195,7 @@ def amend(
     terms = store_amendments(database, agreement, changes, read_bytes(file), actor=actor(), now=now)
     renew_for(database, derivation, agreement)
     for clause in dict.fromkeys(change.clause for change in changes):
-        typer.echo(f"{clause}: {value_of(terms.clause(clause))}")
+        say(f"{clause}: {value_of(terms.clause(clause))}")
 
 
 @terms_app.command("generate")
@@ -206,7 +207,7 @@ def generate(
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-        typer.echo(target)
+        say(str(target))
 
 
 @terms_app.command("diff")
@@ -215,7 +216,7 @@ def diff(form: FormOption, state: Annotated[str, typer.Option("--state", help="S
     catalogue = load_catalogue()
     standard = effective_terms(catalogue, form, None)
     found = differences(standard, effective_terms(catalogue, form, state))
-    console = Console()
+    console = Terminal()
     if not found:
         console.print(f"{catalogue.state(form, state).name} changes nothing in {form}.")
         return
@@ -226,7 +227,7 @@ def diff(form: FormOption, state: Annotated[str, typer.Option("--state", help="S
             console.print(f"  {sentence}", highlight=False, markup=False)
 
 
-def _print_clause(console: Console, clause: EffectiveClause) -> None:
+def _print_clause(console: Terminal, clause: EffectiveClause) -> None:
     console.print(f"{clause.title} ({clause.owed_by} → {clause.owed_to})", style="bold", highlight=False)
     if clause.performed_by:
         incomplete = f", {clause.incomplete} while something required at once is missing" if clause.incomplete else ""
@@ -400,7 +401,7 @@ def _when(duty: DueDuty, zone: str) -> str:
 
 
 def _print_duties(duties: tuple[DueDuty, ...], zone: str) -> None:
-    console = Console()
+    console = Terminal()
     table = Table("clause", "limit", "due (LEA's time)", box=box.SIMPLE_HEAD, pad_edge=False)
     for duty in duties:
         table.add_row(duty.clause, duty.limit, _when(duty, zone))

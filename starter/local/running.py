@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from config.private_files import private_home
 from config.settings import Settings
 from models.errors import Refused
 
@@ -65,20 +66,23 @@ def record_running(home: Path, running: Running) -> None:
 
 
 @contextmanager
-def claim(home: Path) -> Iterator[None]:
+def claim(home: Path) -> Iterator[bool]:
     """Hold ``home`` for this process, making it if need be; the record is removed in the end.
 
+    It gives whether other users could read it before; now nobody else can.
+
     Raises:
+        ConfigurationError: it is no folder for an installation alone.
         Refused: another process holds it.
     """
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mended = private_home(home)
     with (home / "running.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _already_running(home) from None
         try:
-            yield
+            yield mended
         finally:
             _record(home).unlink(missing_ok=True)
 

@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import NoReturn
 
-import uvicorn
-from rich.console import Console
 from rich.text import Text
 
 from config.database import Database, sealing_key
@@ -46,14 +44,13 @@ from starter.metrics import sdk_runtime
 from starter.outages import Alarm, watch_outages
 from starter.resources import Resources, connect, other_keyring, utc_now
 from starter.schedules import keep_schedules
+from starter.terminal import Terminal
 from web.app import create_app
+from web.serving import STOP_SECONDS, listening, web_server
 from worker import build_worker, further_processes, process_count
 
 WEB_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, SMTP_PORT = 8700, 7233, 8233, 1025
 """Where the parts listen, unless something else does already."""
-
-STOP_SECONDS = 15
-"""How long one part may take to finish what it is doing."""
 
 Say = Callable[[str], None]
 End = asyncio.Future[None] | asyncio.Future[int]
@@ -66,11 +63,14 @@ def run_local(settings: Settings) -> int:
     """Run everything until Ctrl-C or SIGTERM; return the exit code, which is then 0.
 
     Raises:
+        ConfigurationError: the home folder is no folder for an installation alone.
         Refused: it runs here already.
         DuenoticeError: a part does not start, or has ended by itself; the others have been stopped.
     """
-    progress = _Progress(Console(highlight=False))
-    with claim(settings.home), (settings.home / "duenotice.log").open("a", encoding="utf-8") as log:
+    progress = _Progress(Terminal())
+    with claim(settings.home) as mended, (settings.home / "duenotice.log").open("a", encoding="utf-8") as log:
+        if mended:
+            progress.line(f"Other users could read {settings.home}; from now on only you can.")
         configure_logging(settings, log)
         asyncio.run(_until_signal(lambda stopping: _serve(settings, progress, stopping)))
     progress.line("Stopped. Cases and their clocks are kept, and go on at the next start.")
@@ -112,7 +112,7 @@ async def _until_signal(serve: Callable[[asyncio.Event], Coroutine[object, objec
 class _Progress:
     """What the terminal shows: a moving line while a part starts, and lasting ones when it has."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self._console = console
 
     @contextmanager
@@ -204,7 +204,7 @@ def _sign_in_token(database: Database) -> str:
 
 async def _serve_web(settings: Settings, host: str, port: int, stopping: asyncio.Event) -> NoReturn:
     try:
-        listener = socket.create_server((host, port))
+        listener = listening(host, port)
     except OSError as error:
         raise Unavailable(
             f"The web cannot listen on {host}:{port}: {error.strerror}.", next_step="Choose another with --port."
@@ -303,15 +303,6 @@ async def _worker(resources: Resources) -> AsyncIterator[End]:
             await asyncio.wait([asyncio.create_task(worker.shutdown())], timeout=STOP_SECONDS)
 
 
-class _Web(uvicorn.Server):
-    """A web server that leaves the signals to this module."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
 @asynccontextmanager
 async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[End]:
     """Run the web on a socket that is bound already; in the end it answers what it was asked.
@@ -319,14 +310,7 @@ async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[E
     It looks for outages besides, of which the worker could not tell.
     """
     alarm = Alarm(resources.settings, resources.keyring)
-    config = uvicorn.Config(
-        create_app(resources),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
-    server = _Web(config)
+    server = web_server(create_app(resources), resources.settings)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     watching = asyncio.create_task(watch_outages(health_check(resources), alarm))
     try:
@@ -362,9 +346,9 @@ def _record(web_url: str, server: TemporalServer | None, mail_port: int | None) 
 def _listening(preferred: int) -> socket.socket:
     """A loopback socket that listens on the preferred port, or on a free one when that is taken."""
     try:
-        return socket.create_server((LOOPBACK, preferred))
+        return listening(LOOPBACK, preferred)
     except OSError:
-        return socket.create_server((LOOPBACK, 0))
+        return listening(LOOPBACK, 0)
 
 
 def _free_port(preferred: int) -> int:

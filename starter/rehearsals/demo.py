@@ -9,8 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from rich.console import Console
-
 from agreements.importing import DEMO_FILE, import_agreements
 from cases.acts import Act, ConfirmDone
 from cases.breach import BREACH, Confirm, IncidentReport
@@ -30,12 +28,12 @@ from models.phrases import counted, instant_words
 from queries.cases import read_case
 from queries.views import CaseView
 from starter.cli.cases import duty_table
-from starter.cli.console import wide_console
 from starter.cli.evidence import what_was_written
 from starter.cli.progress import counting
 from starter.evidence import export_bundle
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
+from starter.terminal import Terminal, wide_terminal
 
 ACTOR = "demo"
 BREACHED = ("VA-001", "MO-001", "IL-001", "OR-001")
@@ -53,7 +51,7 @@ async def run() -> int:
     """
     settings = load_settings()
     configure_logging(settings.model_copy(update={"log_level": "error"}))
-    console = wide_console()
+    console = wide_terminal()
     with tempfile.TemporaryDirectory(prefix="duenotice-demo-") as folder:
         async with virtual_engine(Path(folder), cli=settings.temporal_cli) as engine:
             resources = engine.resources
@@ -104,7 +102,7 @@ class _Stage:
     """Where the cases are played, and where it is told."""
 
     engine: VirtualEngine
-    console: Console
+    console: Terminal
 
     async def open(self, kind: Kind, intake: Intake, says: str) -> UUID:
         """Open a case."""

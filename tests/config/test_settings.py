@@ -338,3 +338,25 @@ def test_temporal_certificates_that_are_missing_are_explained(monkeypatch: pytes
     monkeypatch.setenv("TEMPORAL_TLS_SERVER_CA_CERT_PATH", str(tmp_path / "absent.pem"))
     with pytest.raises(ConfigurationError, match=r"absent\.pem.*TEMPORAL_"):
         temporal_connection(load_settings())
+
+
+class TestStrangers:
+    """What strangers may take of the web, and whose word on addresses is taken."""
+
+    def test_nobody_s_word_on_where_a_request_comes_from_is_taken_unless_named(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert load_settings().trusted_proxies == ()
+        monkeypatch.setenv("DUENOTICE_TRUSTED_PROXIES", '["10.0.0.5", "fd00::/64"]')
+        assert load_settings().trusted_proxies == ("10.0.0.5", "fd00::/64")
+
+    @pytest.mark.parametrize("named", ['["*"]', '["proxy.example.org"]', '["10.0.0.5/8"]'])
+    def test_a_proxy_is_named_by_its_address(self, monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+        monkeypatch.setenv("DUENOTICE_TRUSTED_PROXIES", named)
+        with pytest.raises(ConfigurationError, match=r"^DUENOTICE_TRUSTED_PROXIES: .*addresses or networks, such as"):
+            load_settings()
+
+    def test_there_is_always_room_for_who_is_signed_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DUENOTICE_LIMITS__STRANGERS", "512")
+        with pytest.raises(ConfigurationError, match=r"^DUENOTICE_LIMITS: .*room for who is signed in"):
+            load_settings()

@@ -132,6 +132,29 @@ def test_the_web_alone_serves_beside_an_engine_that_runs(home: Path) -> None:
         assert engine.stop() == 0
 
 
+def test_every_file_is_private_whatever_the_umask_and_the_folder_say(home: Path) -> None:
+    """The fault that was seen: in a folder that existed, database, Temporal's file and mail could be read by all."""
+    home.mkdir()
+    home.chmod(0o755)
+    with started(("sh", "-c", 'umask 000; exec "$@"', "sh", *DUENOTICE), home) as engine:
+        engine.wait_for(f"Other users could read {home}; from now on only you can.")
+        engine.wait_for(READY)
+        kept = [home, *home.rglob("*")]
+        names = {path.name for path in kept}
+        assert names >= {"duenotice.sqlite3", "duenotice.sqlite3-wal", "temporal.db", "temporal.log", "mail"}
+        assert [path for path in kept if path.lstat().st_mode & 0o077] == []
+        assert engine.stop() == 0
+
+
+def test_a_folder_of_other_things_that_others_read_is_no_home(home: Path) -> None:
+    home.mkdir(mode=0o755)
+    (home / "thesis.odt").write_text("")
+    with started(DUENOTICE, home) as engine:
+        assert engine.ended() == 4
+        assert "holds other things, and other users may read it. Name a folder of this user's own" in engine.printed
+    assert [path.name for path in home.iterdir()] == ["thesis.odt"]
+
+
 def test_a_mail_server_that_is_named_is_used_instead_of_the_catcher(home: Path) -> None:
     with started(DUENOTICE, home, DUENOTICE_SMTP__HOST="mail.provider.example.org") as engine:
         engine.wait_for(re.escape("sent by mail.provider.example.org:587"))

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from config.keyring import Keyring
+from mail.bounce_lmtp import MOST_CONVERSATIONS, serve_lmtp
 from mail.provider_events import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from models.enums import DeliveryStatus, Verdict
 from models.errors import Unavailable
@@ -147,6 +148,24 @@ async def test_lmtp_takes_what_comes_to_a_return_path_and_refuses_everything_els
     assert [report.via for report in reports(told)] == ["lmtp"], "the second time it was known"
     assert told.office not in caplog.text
     assert told.return_path not in caplog.text
+
+
+async def test_lmtp_speaks_to_so_many_at_the_same_time_and_to_others_later(tmp_path: Path) -> None:
+    async def taken(_: bytes, __: str) -> str:
+        return "250 2.0.0 Recorded"
+
+    where = str(tmp_path / "lmtp")
+    server = await serve_lmtp(where, lambda _: True, taken)
+    async with server, asyncio.timeout(30):
+        opened = [await asyncio.open_unix_connection(where) for _ in range(MOST_CONVERSATIONS + 1)]
+        greetings = [await reader.readline() for reader, _ in opened]
+        assert [greeting[:3] for greeting in greetings] == [b"220"] * MOST_CONVERSATIONS + [b"421"]
+        opened[0][1].write(b"QUIT\r\n")
+        assert (await opened[0][0].read()).startswith(b"221")
+        reader, writer = await asyncio.open_unix_connection(where)
+        assert (await reader.readline()).startswith(b"220")
+        for _, one in (*opened, (reader, writer)):
+            one.close()
 
 
 def _by_lmtp(where: str, raw: bytes, path: str, stranger: str) -> tuple[tuple[int, bytes], list[tuple[int, bytes]]]:

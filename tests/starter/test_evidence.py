@@ -28,7 +28,7 @@ from config.settings import Settings
 from ledger import verify_bundle
 from ledger.bundle import Scope, signed_statement
 from ledger.checkpoints import head_line, newest_head, signed_note
-from ledger.entries import EvidenceExported, stored_kinds
+from ledger.entries import EvidenceAskedFor, stored_kinds
 from ledger.log_keys import create_log_key, rotate_log_key
 from ledger.verify_bundle import Step, Verdict, check, read_heads, read_vkeys, trusted_keys
 from mail.links import shown_link
@@ -80,7 +80,7 @@ def test_a_bundle_of_a_case_holds_its_entries_and_no_other_s(evidence: Evidence,
     assert {entry["case_id"] for entry in entries} == {str(evidence.case_id)}
     assert [entry["number"] for entry in entries] == sorted(numbers)[: len(entries)], "files are named by their numbers"
     assert all(len(entry["salt"]) == 32 for entry in entries)
-    assert entries[-1]["kind"] == EvidenceExported.kind, "that it was made is in it"
+    assert entries[-1]["kind"] == EvidenceAskedFor.kind, "that it was asked for is in it"
     assert (verdict.entries, verdict.artifacts, len(verdict.erased)) == (len(entries), 3, 1)
     assert f"artifact {evidence.gone}" in verdict.erased[0]
 
@@ -134,8 +134,20 @@ def test_nobody_else_can_read_the_file_and_nothing_is_overwritten(evidence: Evid
     with pytest.raises(InvalidInput, match="There is a file already"):
         evidence.export(bundle)
     assert bundle.read_bytes() == before
+    with pytest.raises(InvalidInput, match="There is no such folder"):
+        evidence.export(bundle.parent / "none" / "case.zip")
     with pytest.raises(NotFound):
         evidence.export(bundle.with_name("none.zip"), Scope(UUID(int=3)))
+
+
+def test_a_bundle_from_postgresql(postgresql_url: str, tmp_path: Path) -> None:
+    own = keep_evidence(tmp_path, Keyring.create(tmp_path / "keyring.json"), database_url=postgresql_url)
+    own.others(600, 1_200)
+    for scope in (Scope(own.case_id), Scope()):
+        made = own.export(tmp_path / f"{scope.whole}.zip", scope)
+        verdict = check(made.path, trusted=own.keys.keys)
+        assert (verdict.state, verdict.whole) == ("intact", scope.whole), verdict.words()
+    own.database.close()
 
 
 def test_two_keys_sign_while_the_log_changes_hands_and_either_is_enough(tmp_path: Path) -> None:
@@ -472,7 +484,7 @@ def test_an_untrusted_key_is_said_to_be_the_bundle_s_own_word(bundle: Path) -> N
 
 
 def test_an_entry_of_a_newer_version(bundle: Path) -> None:
-    cannot(bundle, "a newer version wrote it", known_kinds=stored_kinds() - {EvidenceExported.kind})
+    cannot(bundle, "a newer version wrote it", known_kinds=stored_kinds() - {EvidenceAskedFor.kind})
 
 
 # The commands

@@ -107,7 +107,7 @@ def test_a_sound_ledger_is_called_so_in_one_sentence(kept: Kept, capsys: pytest.
 def test_a_terminal_shows_how_far_it_is(
     kept: Kept, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("starter.cli.progress.Console", lambda stderr: Console(stderr=stderr, force_terminal=True))
+    monkeypatch.setattr("starter.cli.progress.Terminal", lambda stderr: Console(stderr=stderr, force_terminal=True))
     assert run(["ledger", "verify"]) == 0
     said = capsys.readouterr()
     assert "entries" in said.err

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from rich.console import Console
 
 from cases.acts import Act, Hold, parse_act
 from cases.kinds import KINDS
@@ -27,6 +26,7 @@ from starter.rehearsals.run import RehearsalProgress, RehearsalResult, run_scena
 from starter.rehearsals.scenario import Scenario, find_scenarios, moved, read_scenario
 from starter.rehearsals.verdicts import ClauseTotal, Happening
 from starter.resources import utc_now
+from starter.terminal import Terminal
 from terms.catalogue import load_catalogue
 from tests.support.incidents import INITIAL, NOTICE
 
@@ -182,7 +182,7 @@ async def test_virginia_s_districts_are_told_of_a_suspicion_within_24_hours_and_
     assert len(told(result, "4 LEAs told of the dismissal")) == 1
 
     printed = io.StringIO()
-    show(Console(file=printed, width=200, highlight=False), result)
+    show(Terminal(file=printed, width=200), result)
     assert "Sun 9 Mar 2025, 16:00 EDT" in printed.getvalue(), "24 elapsed hours after 15:00 EST on Saturday"
     assert "met, 19 h" in printed.getvalue()
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
 from playwright.async_api import Browser, Page, async_playwright
 from temporalio.client import Client
 
 from config.keyring import Keyring
 from tests.support.installation import Installation, open_installation
+from web.serving import listening, web_server
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 NAMED = "http://localhost"
@@ -36,10 +35,10 @@ class Browsed:
 @asynccontextmanager
 async def browsed(home: Path, keyring: Keyring, temporal: Client, **settings: object) -> AsyncIterator[Browsed]:
     """Serve an installation of its own, and open a browser."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listening("127.0.0.1", 0)
     address = f"{NAMED}:{listener.getsockname()[1]}"
     installation = Installation(open_installation(home, keyring, temporal, public_url=address, **settings))
-    server = uvicorn.Server(uvicorn.Config(installation.app, log_config=None))
+    server = web_server(installation.app, installation.resources.settings)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

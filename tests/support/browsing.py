@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import uvicorn
 from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
 
 from models.enums import Role
 from tests.support.installation import ORIGIN, Installation
+from web.serving import listening, web_server
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 NO_CHROMIUM = "no Chromium on this machine"
@@ -29,8 +28,8 @@ expect.set_options(
 @asynccontextmanager
 async def serving(installation: Installation) -> AsyncIterator[str]:
     """The installation's pages on a port of their own."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(installation.app, log_config=None))
+    listener = listening("127.0.0.1", 0)
+    server = web_server(installation.app, installation.resources.settings)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     yield f"{ORIGIN}:{listener.getsockname()[1]}"
     server.should_exit = True

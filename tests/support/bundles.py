@@ -88,9 +88,10 @@ def happened(number: int) -> WatchdogRaised:
     )
 
 
-def keep_evidence(folder: Path, keyring: Keyring) -> Evidence:
-    """Keep a ledger in a folder."""
-    settings = Settings.model_validate({"home": folder / "home", "log_key": folder / "log" / "key.json"})
+def keep_evidence(folder: Path, keyring: Keyring, **settings_given: str) -> Evidence:
+    """Keep a ledger in a folder, or in another database."""
+    chosen = {"home": folder / "home", "log_key": folder / "log" / "key.json"}
+    settings = Settings.model_validate(chosen | settings_given)
     now = utc_now()
     keys = create_log_key(settings.log_key, "provider.test", now - timedelta(minutes=1))
     database = Database(settings.database_url.get_secret_value(), keyring)

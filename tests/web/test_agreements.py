@@ -75,3 +75,12 @@ async def test_what_was_noted_of_exhibit_h_is_shown_beside_the_agreement(fresh: 
     await load(officer, f"{header}\n{row},Disposal in ten days <see counsel>\n".encode())
     page = (await officer.get("/agreements?find=MA-NOTED")).text
     assert "Exhibit H: Disposal in ten days &lt;see counsel&gt;" in page
+
+
+@pytest.mark.parametrize(
+    "asked", ["added=1", "added=x&changed=1&unchanged=2", f"added={'9' * 30}&changed=1&unchanged=2"]
+)
+async def test_an_address_that_says_half_of_what_was_loaded_shows_the_list(officer: Visitor, asked: str) -> None:
+    answer = await officer.get(f"/agreements?{asked}")
+    assert answer.status_code == 200
+    assert "The file is loaded:" not in answer.text

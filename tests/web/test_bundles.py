@@ -41,7 +41,7 @@ async def test_an_officer_and_an_auditor_get_a_bundle_that_holds(
     with zipfile.ZipFile(file) as archive:
         assert archive.read("report.pdf").startswith(b"%PDF")
     assert not list((tmp_path / "spare").iterdir()), "what was sent is not kept"
-    (entry,) = told.evidence("evidence_exported")
+    (entry,) = told.evidence("evidence_asked_for")
     assert (entry.actor, entry.body) == ("ada", {"as_sent": False})
 
 
@@ -50,7 +50,7 @@ async def test_nobody_else_is_offered_one(told: Told, page: str, role: Role) -> 
     visitor = await told.installation.officer("sam", role)
     assert BUTTON not in (await visitor.get(page)).text
     assert (await visitor.send(page, f"{page}/evidence.zip", {})).status_code == 403
-    assert told.evidence("evidence_exported") == []
+    assert told.evidence("evidence_asked_for") == []
 
 
 async def test_without_a_key_nothing_is_exported_and_the_page_says_what_to_do(told: Told) -> None:
@@ -58,4 +58,4 @@ async def test_without_a_key_nothing_is_exported_and_the_page_says_what_to_do(to
     answer = await visitor.send(case, f"{case}/evidence.zip", {})
     assert answer.status_code >= 400
     assert "There is no key of the ledger" in answer.text
-    assert told.evidence("evidence_exported") == []
+    assert told.evidence("evidence_asked_for") == []

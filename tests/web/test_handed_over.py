@@ -16,7 +16,7 @@ from models.tables import EvidenceEntry, HandedOver
 from records.handed_over import revoke_link
 from tests.support.handed_over import CONTENT, Handed, hand_a_file_over, text_of
 from tests.support.installation import Installation, Visitor
-from web.attempts import MOST
+from web.quotas import TRIES_A_MINUTE
 
 
 @dataclass
@@ -82,8 +82,8 @@ async def test_after_its_time_it_says_so_and_gives_nothing(linked: Linked) -> No
 
 
 async def test_who_tries_link_after_link_is_refused_for_a_while(linked: Linked) -> None:
-    answers = [await linked.visitor.get(f"{HANDED_FOLDER}{number:043}") for number in range(MOST + 1)]
-    assert [answer.status_code for answer in answers] == [404] * MOST + [429]
+    answers = [await linked.visitor.get(f"{HANDED_FOLDER}{number:043}") for number in range(TRIES_A_MINUTE + 1)]
+    assert [answer.status_code for answer in answers] == [404] * TRIES_A_MINUTE + [429]
     assert (await linked.visitor.get(linked.path)).status_code == 200, "who has a link is not kept out by them"
 
 

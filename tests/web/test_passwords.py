@@ -20,7 +20,7 @@ from starter.resources import utc_now
 from starter.start import end_rules
 from starter.writing import notice_writer, smtp_server
 from tests.support.installation import Installation, Visitor
-from web.attempts import MOST, MOST_ADDRESSES, WITHIN, Attempts
+from web.quotas import TRIES_A_MINUTE
 
 PASSWORD = "seven green kettles"
 
@@ -82,27 +82,12 @@ async def test_a_wrong_password_keeps_the_name_that_was_typed_and_nothing_else(f
 
 
 async def test_an_address_that_tries_too_often_is_told_to_wait_while_links_work(fresh: Installation) -> None:
-    for _ in range(MOST):
-        fresh.app.state.site.attempts.allow("127.0.0.1", utc_now())
+    for _ in range(TRIES_A_MINUTE):
+        fresh.app.state.site.sign_ins.allow("127.0.0.1")
     answer = await sign_in(fresh)
     assert answer.status_code == 429
     assert "Too many tries came from your address." in answer.text
     await fresh.officer("kim")
-
-
-def test_an_address_may_try_again_after_a_minute_and_others_all_the_while() -> None:
-    attempts, now = Attempts(), utc_now()
-    assert all(attempts.allow("one", now) for _ in range(MOST))
-    assert not attempts.allow("one", now + WITHIN - timedelta(seconds=1))
-    assert attempts.allow("two", now)
-    assert attempts.allow("one", now + WITHIN)
-
-
-def test_no_more_addresses_are_remembered_than_there_is_room_for() -> None:
-    attempts, now = Attempts(), utc_now()
-    for number in range(MOST_ADDRESSES + 5):
-        attempts.allow(str(number), now)
-    assert len(attempts._tries) == MOST_ADDRESSES
 
 
 async def test_who_runs_the_site_is_written_to_once_when_an_account_is_locked(installation: Installation) -> None:
