@@ -25,6 +25,7 @@ from activities.duties import DutyActivities
 from activities.heads import HeadsActivities
 from activities.heartbeat import HEARTBEAT_INTERVAL
 from activities.holders import HolderActivities
+from activities.ledger_check import LedgerActivities
 from activities.letters import LetterSender
 from activities.notices import NoticeActivities
 from activities.reminders import ReminderActivities
@@ -49,6 +50,7 @@ from starter.schedules import keep_schedules
 from starter.start import end_rules, intake_namer, notice_policy, start_case
 from starter.writing import mail_sender, mail_transport, manager_of, notice_writer, pause_rule, return_path
 from workflows.heads import HeadsWorkflow
+from workflows.ledger_check import LedgerCheckWorkflow
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -74,7 +76,7 @@ PASSED_THROUGH = (
 def all_workflows() -> tuple[type, ...]:
     """The workflow class of every kind of case, and those that serve every kind."""
     kinds = (_workflow_of(kind) for kind in KINDS.values())
-    return (*kinds, NoticeBatchWorkflow, WatchdogWorkflow, UpcomingWorkflow, HeadsWorkflow)
+    return (*kinds, NoticeBatchWorkflow, WatchdogWorkflow, UpcomingWorkflow, HeadsWorkflow, LedgerCheckWorkflow)
 
 
 def _workflow_of(kind: Kind) -> type:
@@ -153,6 +155,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         start,
         leads=resources.leads,
     )
+    ledger = LedgerActivities(database, reminders.telling)
     heads = HeadsActivities(
         database,
         settings.log_key,
@@ -184,6 +187,8 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             holders.ask_holders,
             watchdog.sweep,
             upcoming.renew_upcoming,
+            ledger.check_ledger,
+            ledger.tell_of_ledger,
             heads.keep_heads,
         ],
         activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),

@@ -22,11 +22,13 @@ from cases.messages import (
     BatchOutcome,
     ChaseAcknowledgements,
     Chased,
+    CheckLedger,
     CloseCase,
     ComputedDuties,
     ComputeDuties,
     HeadsKept,
     KeepHeads,
+    LedgerChecked,
     OpenCase,
     RaiseOverdue,
     RecordAct,
@@ -37,6 +39,7 @@ from cases.messages import (
     SummariseCase,
     Sweep,
     Swept,
+    TellOfLedger,
 )
 from cases.state import CaseSummary
 from cases.values import Message
@@ -87,6 +90,18 @@ ONE_BATCH = TimeLimits(
 MAIL_TO_PEOPLE = TimeLimits(
     start_to_close_timeout=timedelta(minutes=30), heartbeat_timeout=HEARTBEAT_TIMEOUT, retry_policy=RETRY_FOR_A_WHILE
 )
+ONE_CHECK = TimeLimits(
+    start_to_close_timeout=timedelta(hours=12),
+    heartbeat_timeout=HEARTBEAT_TIMEOUT,
+    retry_policy=RetryPolicy(initial_interval=timedelta(minutes=1), maximum_attempts=3),
+)
+"""One check of the whole ledger: it reads everything that there is."""
+
+ONE_TELLING = TimeLimits(
+    start_to_close_timeout=timedelta(minutes=30), heartbeat_timeout=HEARTBEAT_TIMEOUT, retry_policy=RETRY_FOREVER
+)
+"""Something that somebody has to hear of."""
+
 ONE_SWEEP = TimeLimits(
     start_to_close_timeout=timedelta(minutes=30),
     heartbeat_timeout=HEARTBEAT_TIMEOUT,
@@ -189,6 +204,20 @@ class UpcomingContract(ABC):
     @abstractmethod
     async def renew_upcoming(self, message: RenewUpcoming) -> Renewed:
         """Derive it anew, open cases about what is due soon, and tell people of terms that end."""
+
+
+class LedgerContract(ABC):
+    """The ledger, checked by itself."""
+
+    @activity.defn
+    @abstractmethod
+    async def check_ledger(self, message: CheckLedger) -> LedgerChecked:
+        """Check the ledger and hold the tables against it; keep what was found."""
+
+    @activity.defn
+    @abstractmethod
+    async def tell_of_ledger(self, message: TellOfLedger) -> None:
+        """Tell people of what the last check found amiss."""
 
 
 class HeadsContract(ABC):

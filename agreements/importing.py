@@ -21,6 +21,7 @@ from agreements.upcoming import Derivation, renew_upcoming
 from config.database import Database
 from ledger.append import append
 from ledger.artifacts import store
+from ledger.contacts import record_contacts
 from ledger.entries import AgreementImported
 from ledger.seals import rows_that_open
 from mail.facts import checked_address
@@ -137,12 +138,13 @@ def import_agreements(
         rows = _as_recorded(session, rows, before, file_name)
         new = [row for row in rows if row.reference not in before]
         changed = [row for row in rows if row.reference in before and before[row.reference] != row]
-        _keep(session, new, now)
+        contacts = _keep(session, new, now)
         for row in changed:
-            _replace(session, row, now)
+            contacts += _replace(session, row, now)
         _note_undelivered(session, [identifiers.agreement_id(row.reference) for row in changed], now)
         sha256 = store(session, text.encode(), "text/csv", now)
         append(session, *_events([*new, *changed], sha256, actor, now))
+        record_contacts(session, contacts, actor, now)
     touched = [identifiers.agreement_id(row.reference) for row in (*new, *changed)]
     renew_upcoming(database, Derivation(catalogue, defaults, now, leads), touched)
     return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed))
@@ -411,9 +413,10 @@ def _recorded_otherwise(reference: str, name: str, given: date, file_name: str) 
     )
 
 
-def _keep(session: Session, rows: Sequence[AgreementRow], now: datetime) -> None:
+def _keep(session: Session, rows: Sequence[AgreementRow], now: datetime) -> list[AgreementContact]:
+    """Keep new agreements; return their contacts."""
     if not rows:
-        return
+        return []
     session.execute(
         insert(Agreement),
         [
@@ -422,7 +425,9 @@ def _keep(session: Session, rows: Sequence[AgreementRow], now: datetime) -> None
             for row in rows
         ],
     )
-    session.execute(insert(AgreementContact), [_contact(row, contact) for row in rows for contact in row.contacts])
+    contacts = [AgreementContact(**_contact(row, contact)) for row in rows for contact in row.contacts]
+    session.execute(insert(AgreementContact), [contact.model_dump() for contact in contacts])
+    return contacts
 
 
 def _contact(row: AgreementRow, contact: AgreementContactRow) -> dict[str, Any]:
@@ -430,11 +435,11 @@ def _contact(row: AgreementRow, contact: AgreementContactRow) -> dict[str, Any]:
     return {"id": uuid4(), "agreement_id": identifiers.agreement_id(row.reference)} | contact.model_dump()
 
 
-def _replace(session: Session, row: AgreementRow, now: datetime) -> None:
-    """Change an agreement; a contact no longer named stays, since deliveries point to it, but is not written to.
+def _replace(session: Session, row: AgreementRow, now: datetime) -> list[AgreementContact]:
+    """Change an agreement, and return its contacts.
 
-    So does one whose address does not open where it stands. A letter that waits to be posted to an address that is no
-    longer so is made anew.
+    A contact no longer named stays, since deliveries point to it, but is not written to. So does one whose address does
+    not open where it stands. A letter that waits to be posted to an address that is no longer so is made anew.
     """
     agreement = session.get_one(Agreement, identifiers.agreement_id(row.reference))
     agreement.sqlmodel_update(row.model_dump(exclude={"contacts"}))
@@ -444,15 +449,18 @@ def _replace(session: Session, row: AgreementRow, now: datetime) -> None:
     moved = col(AgreementContact.id).not_in([contact.id for contact in readable])
     session.execute(update(AgreementContact).where(*its, moved).values(rank=FORMER))
     kept = {(contact.role, contact.email or contact.name): contact for contact in readable}
+    contacts = []
     for contact in row.contacts:
         known = kept.pop((contact.role, contact.email or contact.name), None)
         if known and known.postal_address != contact.postal_address:
             _make_letters_anew(session, known, now)
-        session.add(known.sqlmodel_update(contact) if known else AgreementContact(**_contact(row, contact)))
+        contacts.append(known.sqlmodel_update(contact) if known else AgreementContact(**_contact(row, contact)))
     for former in kept.values():
         former.rank = FORMER
-        session.add(former)
+        contacts.append(former)
         _make_letters_anew(session, former, now)
+    session.add_all(contacts)
+    return contacts
 
 
 def _make_letters_anew(session: Session, contact: AgreementContact, now: datetime) -> None:

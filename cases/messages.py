@@ -172,6 +172,20 @@ class Swept(Message):
     opened: int = 0
 
 
+class CheckLedger(Message):
+    """Check the ledger, and hold the tables against it."""
+
+
+class LedgerChecked(Message):
+    """Whether all of it is what it was."""
+
+    sound: bool
+
+
+class TellOfLedger(Message):
+    """Tell people of what the last check of the ledger found amiss."""
+
+
 class KeepHeads(Message):
     """Sign a head of the ledger over what is new in it."""
 

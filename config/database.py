@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
+from config.database_rights import Excess, excess_rights, give_rights, make_role
 from config.private_files import private_file, take_from_others
 from models.columns import Sealer, bind_sealer, place_sealed_values
 from models.errors import ConfigurationError, DuenoticeError, Unavailable
@@ -112,6 +113,31 @@ class Database:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
             if not _is_current(connection):
                 _upgrade(connection)
+
+    def give_rights(self, role: str, password: str | None) -> bool:
+        """Give a role of PostgreSQL what the engine needs and no more; return whether the role was made for that.
+
+        This database has to be opened as the owner of its tables, who may make roles where that one is missing.
+
+        Raises:
+            Unavailable: the database does not answer.
+            ConfigurationError: whoever it is opened as may not do that.
+        """
+        with _explained(), self._writer.begin() as connection:
+            made = make_role(connection, role, password)
+            give_rights(connection, role)
+            return made
+
+    def excess_rights(self) -> Excess | None:
+        """What the role that this is opened as could do to the ledger, and must not; None on SQLite, which has none.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        if self.engine.dialect.name == "sqlite":
+            return None
+        with _explained(), self.engine.connect() as connection:
+            return excess_rights(connection)
 
     def close(self) -> None:
         """Give back every connection."""
@@ -286,6 +312,13 @@ def _explain(error: OperationalError | ProgrammingError) -> DuenoticeError | Non
     if "no such table" in says or type(error.orig).__name__ == "UndefinedTable":
         return ConfigurationError(
             "The database has no tables, or old ones.", next_step="Migrate it: `duenotice up` does."
+        )
+    if type(error.orig).__name__ == "InsufficientPrivilege":
+        return ConfigurationError(
+            f"PostgreSQL does not let this role do that: {says.strip().splitlines()[0]}.",
+            where="DUENOTICE_DATABASE_URL",
+            next_step="Run `duenotice migrate` as the owner of the tables: it brings them up to date, and gives the "
+            "engine's role the rights that it needs.",
         )
     if not isinstance(error, OperationalError):
         return None

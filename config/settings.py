@@ -359,6 +359,9 @@ class Settings(BaseSettings):
     """Where a single machine keeps its database, keyring, Temporal file and caught mail."""
     database_url: SecretStr = Field(default_factory=lambda data: _default_database(data["home"]))
     """``sqlite:///PATH`` or ``postgresql://…``; secret because the latter may hold a password."""
+    owner_database_url: SecretStr | None = None
+    """As whom ``duenotice migrate`` makes and changes the tables on PostgreSQL: another role, which owns them. Only
+    that command needs it; give it to nothing else."""
     keyring: _Named = Field(default_factory=lambda data: data["home"] / "keyring.json")
     log_key: _Named = Field(default_factory=lambda data: data["home"].parent / f"{data['home'].name}-log-key.json")
     """The key that signs the ledger's heads; kept apart from database and keyring, so that who has those has not it."""
@@ -453,6 +456,8 @@ class Settings(BaseSettings):
     """Where alerts go besides mail: addresses of Apprise (chat, SMS, pagers), with blanks between them."""
     watchdog_minutes: int = Field(default=5, ge=1, le=MOST_MINUTES)
     """How often the watchdog looks for cases that were lost and duties that nobody was told of."""
+    ledger_check_hours: int = Field(default=24, ge=1, le=24 * 31)
+    """How often the ledger is checked, and the tables are held against it; at each start besides."""
     upcoming_minutes: int = Field(default=360, ge=1, le=MOST_MINUTES)
     """How often what is coming by the agreements' own dates is derived anew, for what no import brought up to date."""
     standing_lead_days: int = Field(default=30, ge=1, le=366)
@@ -628,10 +633,12 @@ _ENCRYPTED = {"require", "verify-ca", "verify-full"}
 """The values of PostgreSQL's ``sslmode`` under which nothing travels in clear."""
 
 
-def _is_private(settings: Settings) -> bool:
-    """Whether nobody else can read what the database is told."""
+def _is_private(settings: Settings, database_url: SecretStr | None) -> bool:
+    """Whether nobody else can read what the database at this address is told."""
+    if database_url is None:
+        return True
     try:
-        url = make_url(settings.database_url.get_secret_value())
+        url = make_url(database_url.get_secret_value())
     except (ArgumentError, ValueError):
         return True  # what it is instead is said when it is opened
     host = url.host or ""
@@ -662,12 +669,13 @@ def _refuse_unsafe(settings: Settings) -> None:
         "Links in notices open students' data, so they need an address on https.",
         "public_url",
     )
-    need(
-        _is_private(settings),
-        "What PostgreSQL is told would travel in clear; add ?sslmode=verify-full to its URL. Where nobody else reaches "
-        f"its network, say so in {_variable('private_network_reason')}.",
-        "database_url",
-    )
+    for field in ("database_url", "owner_database_url"):
+        need(
+            _is_private(settings, getattr(settings, field)),
+            "What PostgreSQL is told would travel in clear; add ?sslmode=verify-full to its URL. Where nobody else "
+            f"reaches its network, say so in {_variable('private_network_reason')}.",
+            field,
+        )
     need(
         settings.last_safe_minutes >= _LEAST_SAFE_MINUTES,
         f"A notice needs at least {_LEAST_SAFE_MINUTES} minutes to leave before it is due.",

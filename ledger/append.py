@@ -13,9 +13,10 @@ from sqlmodel import Session, col, select
 from config.personal_data import holds_address
 from ledger.chain import LONGEST_ENTRY, Fields, entry_bytes, new_salt
 from ledger.entries import Event, JsonObject
-from models.errors import ConfigurationError, InvalidInput, Refused
+from models.errors import ConfigurationError, IntegrityError, InvalidInput, Refused
+from models.grouping import parts
 from models.identifiers import sha256_hex
-from models.tables import EvidenceEntry, LedgerHead
+from models.tables import Artifact, EvidenceEntry, LedgerHead
 
 _HEAD = 1
 """The id of the ledger's only head row."""
@@ -28,7 +29,7 @@ def append(session: Session, *events: Event) -> tuple[EvidenceEntry, ...]:
     """Add an entry for each event in the session's transaction; return them as stored, in the order given.
 
     An event whose key is there already is not added again; the stored entry is returned in its place. Writers wait for
-    each other at the head row, so the chain has no forks and no gaps.
+    each other at the head row, so the chain has no forks and no gaps. What an event points to has to be stored before.
 
     Args:
         session: a session of ``Database.writing()``.
@@ -38,6 +39,7 @@ def append(session: Session, *events: Event) -> tuple[EvidenceEntry, ...]:
         InvalidInput: an event holds an e-mail address, has an instant without a zone, or its body is not JSON; or its
             entry would be too long.
         Refused: an event's key was used for something else.
+        IntegrityError: an event points to an artifact that was never stored.
         ConfigurationError: the database was never migrated.
     """
     unnumbered = [_fit(event) for event in events]
@@ -53,10 +55,16 @@ def append(session: Session, *events: Event) -> tuple[EvidenceEntry, ...]:
         rows.append(row)
         stored[entry.key] = EvidenceEntry(**row)
     if rows:
+        _require_artifacts(session, rows)
         session.execute(insert(EvidenceEntry), rows)
         head = {"length": length + len(rows), "hash": rows[-1]["hash"]}
         session.execute(update(LedgerHead).where(col(LedgerHead.id) == _HEAD).values(head))
     return tuple(stored[entry.key] for entry in unnumbered)
+
+
+def is_recorded(session: Session, event: Event) -> bool:
+    """Whether this happening is an entry already, so that what comes again and again need not wait for nothing."""
+    return session.exec(select(EvidenceEntry.number).where(EvidenceEntry.key == event.key)).first() is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,22 @@ def _stored(session: Session, keys: Sequence[str]) -> dict[str, EvidenceEntry]:
         for entry in session.exec(select(EvidenceEntry).where(col(EvidenceEntry.key).in_(some))):
             found[entry.key] = entry
     return found
+
+
+def _require_artifacts(session: Session, rows: Sequence[_Row]) -> None:
+    """Refuse an entry that would point to nothing: nobody could tell it from one whose artifact was taken away."""
+    first = {sha256: row["kind"] for row in reversed(rows) for sha256 in row["artifacts"]}
+    missing = set(first)
+    for some in parts(list(first), _KEYS_A_QUERY):
+        kept = select(Artifact.sha256).where(col(Artifact.sha256).in_(some))
+        missing -= set(session.exec(kept).all())
+    if missing:
+        sha256 = min(missing)
+        raise IntegrityError(
+            "An entry would point to an artifact that was never stored.",
+            where=f"evidence {first[sha256]}, artifact {sha256}",
+            next_step="Nothing was recorded. Store what evidence points to before its entry.",
+        )
 
 
 def _chained(entry: _Unnumbered, number: int, previous_hash: str, now: datetime) -> _Row:

@@ -17,12 +17,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, case, col, delete, func, or_, select, update
 
 from ledger.entries import JsonObject
-from models.errors import Gone, IntegrityError, NotFound
+from models.errors import Gone, IntegrityError, InvalidInput, NotFound
 from models.identifiers import sha256_hex
 from models.phrases import instant_words
 from models.tables import UNCLAIMED, Artifact, ArtifactOutline
 
 _ARTIFACTS_A_STATEMENT = 500
+
+LARGEST_ARTIFACT = 64 * 2**20
+"""How many bytes an artifact has at most: twice what the largest request brings, as it becomes longer in a mail."""
 
 _LEVEL, _LEVEL_AGAINST_AN_OUTLINE = 1, 3
 """How hard zlib tries: more takes longer and packs letters little better."""
@@ -47,7 +50,16 @@ class Packed:
 
 
 def pack(content: Content, outline: bytes | None = None) -> Packed:
-    """Make some bytes ready to be kept, by themselves or against an outline; it takes no transaction."""
+    """Make some bytes ready to be kept, by themselves or against an outline; it takes no transaction.
+
+    Raises:
+        InvalidInput: they are more than ``LARGEST_ARTIFACT``.
+    """
+    if len(content.content) > LARGEST_ARTIFACT:
+        raise InvalidInput(
+            f"This is larger than {LARGEST_ARTIFACT // 2**20} MiB, which is the most that evidence points to.",
+            next_step="Give it in parts.",
+        )
     against = _LEVEL_AGAINST_AN_OUTLINE
     work = zlib.compressobj(against, zdict=outline) if outline else zlib.compressobj(_LEVEL)
     packed = work.compress(content.content) + work.flush()
@@ -58,6 +70,9 @@ def store(session: Session, content: bytes, media_type: str, at: datetime, *, cl
     """Keep some bytes and return their SHA-256 in hexadecimal; bytes that are kept already stay as they are.
 
     What is not ``claimed`` came with something that is not recorded yet, and may be let go of again.
+
+    Raises:
+        InvalidInput: they are more than ``LARGEST_ARTIFACT``.
     """
     return store_many(session, [Content(content, media_type)], at, claimed=claimed)[0]
 

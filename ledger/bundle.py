@@ -32,8 +32,9 @@ from ledger.checkpoints import Head, Tiles
 from ledger.entries import JsonObject
 from ledger.log_keys import LogKeys, Signer
 from ledger.tree import inclusion_proof
-from ledger.verify import Watch, fields_of
+from ledger.verify import fields_of
 from ledger.verify_bundle import ERASING_KINDS, HASH, PINNING_KIND, STATEMENT, WIDTH, tile_count, tile_path, tiles_of
+from ledger.watching import Watch
 from models.errors import Gone, InvalidInput, NotFound, Unavailable
 from models.identifiers import sha256_hex
 from models.phrases import instant_words

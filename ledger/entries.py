@@ -15,7 +15,7 @@ meaning; new ones are added freely. To add one, write a class; ``ledger.append.a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import Enum, auto
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID, uuid4
@@ -35,6 +35,7 @@ from models.enums import (
     HolderAnswerKind,
     HolderMail,
     NoticeKind,
+    Reading,
     ReportKind,
     Role,
     SignatureIntegrity,
@@ -165,6 +166,23 @@ class _AgreementFile(Event):
     @property
     def key(self) -> str:
         return f"{self.kind}:{self.agreement_id}:{self.file_sha256}:{self.at.isoformat()}"
+
+
+class ContactsRecorded(Event):
+    """Contacts were recorded, for the first time or anew: to whom notices go, and to which address.
+
+    Attributes:
+        contacts: how many.
+        contacts_sha256: each with its id, its address and its place, with a salt.
+    """
+
+    kind = "contacts_recorded"
+    contacts: int
+    contacts_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"contacts-recorded:{self.contacts_sha256}"
 
 
 class AgreementAmended(_AgreementFile):
@@ -622,6 +640,23 @@ class DutyComputed(CaseEvent):
     @property
     def key(self) -> str:
         return f"duty-computed:{self.case_id}:{self.due_date_id}:{self.agreements[0]}:{self.at.isoformat()}"
+
+
+class DutiesGivenUp(CaseEvent):
+    """Duties whose clocks had not started are cancelled: nothing that the case knows or awaits starts them any more.
+
+    Attributes:
+        duties: how many.
+        duties_sha256: their ids, one a line.
+    """
+
+    kind = "duties_given_up"
+    duties: int
+    duties_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"duties-given-up:{self.case_id}:{self.duties_sha256}:{self.at.isoformat()}"
 
 
 class CaseClosed(CaseEvent):
@@ -2062,6 +2097,32 @@ class FileErased(FileEvent):
 
     kind = "file_erased"
     content_sha256: Kept[str]
+
+
+READING_SPAN = timedelta(hours=12)
+"""Within so long, what one person reads of a case is one entry for each thing: from midnight or noon on, UTC."""
+
+
+class CaseRead(CaseEvent):
+    """Somebody read a case, or fetched something of it; the same person and thing within ``READING_SPAN`` is one entry.
+
+    Attributes:
+        what: what was read.
+        thing: which one, where there are several: its id, or its SHA-256.
+        authenticated: how it was shown who reads, where that is known.
+        content_sha256: the artifact, where it was one.
+    """
+
+    kind = "case_read"
+    what: Reading
+    thing: Subject[str | None] = None
+    authenticated: IfAny[Authentication | None] = None
+    content_sha256: Kept[str | None] = None
+
+    @property
+    def key(self) -> str:
+        span = int(self.at.timestamp() // READING_SPAN.total_seconds())
+        return f"case-read:{self.case_id}:{self.what}:{self.thing}:{self.actor}:{span}"
 
 
 class CostRecorded(CaseEvent):

@@ -1,4 +1,4 @@
-"""Checking the ledger, in six numbered steps; the first thing that is wrong ends the check, named by its step.
+"""Checking the ledger, in seven numbered steps; the first thing that is wrong ends the check, named by its step.
 
 1. **Order**: entries are numbered from 1, and none is missing.
 2. **Chain**: each entry's ``previous_hash`` is the hash of the entry before it; the first one's is ``GENESIS``.
@@ -7,6 +7,8 @@
 5. **Artifacts**: every artifact that an entry points to is kept, opens, and has the SHA-256 by which it is named; or
    the last entry that points to it says that it was erased.
 6. **Signed heads**: each head that was signed, and each that somebody kept elsewhere, is of the entries there are.
+7. **Tables**: what the tables of duties, notices, deliveries, addresses and so on hold is what entries say of it
+   (``ledger/held``).
 
 What this cannot show: somebody with full rights over the database could remove the newest entries and set the head row
 back, or write every entry anew from some entry on, and the signed heads that are kept here with them. What is left is a
@@ -16,11 +18,12 @@ sound ledger, only a shorter or another one. Both show against a head that someb
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import select as rows_of
@@ -29,8 +32,11 @@ from sqlmodel import Session, SQLModel, func, select
 from ledger.artifacts import fetch, is_kept
 from ledger.chain import GENESIS, Fields, entry_bytes
 from ledger.entries import FileErased
+from ledger.held.comparing import Comparison, Holding
+from ledger.held.scratch import Facts, Scratch
 from ledger.tree import RunningRoot
 from ledger.verify_bundle import leaf_hash
+from ledger.watching import Watch, unwatched
 from models.errors import ConfigurationError, Gone, IntegrityError, NotFound
 from models.identifiers import sha256_hex
 from models.tables import EvidenceEntry, LedgerCheckpoint, LedgerHead
@@ -40,8 +46,8 @@ _ENTRIES_A_FETCH = 1_000
 _UNREADABLE = (ValueError, TypeError, AttributeError)
 """What is raised where a row no longer holds what its columns can hold."""
 
-Watch: TypeAlias = Callable[[Iterable[Any], str, int], Iterable[Any]]
-"""Hands on what it is given, counting along: the things, what they are called, and how many there will be."""
+_NAMED = "artifact"
+"""The sort of facts that say which entries point to an artifact."""
 
 
 class Step(IntEnum):
@@ -53,6 +59,7 @@ class Step(IntEnum):
     HEAD = 4
     ARTIFACTS = 5
     SIGNED_HEADS = 6
+    TABLES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,8 @@ class Flaw:
 
     Attributes:
         step: the step that found it.
-        number: the number of the entry that is not what it was, or that is missing.
+        number: the number of the entry that is not what it was, or that is missing; 0 where a table holds what no entry
+            says.
         reason: what is wrong, in a sentence.
         artifact: the SHA-256 of the artifact that is not what it was, if that is what is wrong.
     """
@@ -83,14 +91,6 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """An artifact as entries point to it: the first that does, and its erasure, where the last that does says so."""
-
-    first: int
-    erased: Erased | None
-
-
-@dataclass(frozen=True, slots=True)
 class Verification:
     """What a check found.
 
@@ -101,6 +101,7 @@ class Verification:
         artifacts: how many artifacts were found to be what was stored.
         erased: those that are kept no more, each with the entry that says so.
         heads: how many signed heads, and heads that somebody kept, are of these entries.
+        tables: what holding the tables against the entries found; None where that was not done.
     """
 
     length: int
@@ -109,6 +110,7 @@ class Verification:
     artifacts: int = 0
     erased: tuple[Erased, ...] = ()
     heads: int = 0
+    tables: Comparison | None = None
 
     @property
     def sound(self) -> bool:
@@ -190,34 +192,34 @@ def verify_ledger(session: Session) -> Verification:
 
 
 def verify_all(
-    session: Session, watch: Watch | None = None, *, kept_heads: Iterable[tuple[int, bytes]] = ()
+    session: Session,
+    watch: Watch | None = None,
+    *,
+    kept_heads: Iterable[tuple[int, bytes]] = (),
+    tables: bool = True,
 ) -> Verification:
-    """Check all entries, the head row, every artifact that an entry points to, and the signed heads (steps 1 to 6).
+    """Check all entries, the head row, what entries point to, the signed heads, and the tables (steps 1 to 7).
 
     Args:
         session: a session of ``Database.reading()``, which sees one moment of it.
         watch: counts along.
         kept_heads: heads that somebody kept elsewhere: how many entries, and the root of their tree.
+        tables: whether the tables are held against the entries; without, step 7 is left out.
+
+    Raises:
+        IntegrityError: a sound entry does not hold what its kind holds here, so that no table can be held against it.
     """
-    watched = watch or _unwatched
-    named: dict[str, _Named] = {}
+    watched = watch or unwatched
     count = session.exec(select(func.count()).select_from(EvidenceEntry)).one()
     held = HeldHeads([*signed_heads(session), *kept_heads])
-    found = verify(_noting(watched(stream(session), "entries", count), named), held)
-    found = _with_held(_with_head(session, found), held)
-    if not found.sound:
-        return found
-    sound, erased = 0, list[Erased]()
-    for sha256 in watched(named, "artifacts", len(named)):
-        of = named[sha256]
-        if of.erased and not is_kept(session, sha256):
-            erased.append(of.erased)
-        elif reason := _artifact_reason(session, sha256):
-            flaw = Flaw(Step.ARTIFACTS, of.first, reason, sha256)
-            return replace(found, flaw=flaw, artifacts=sound, erased=tuple(erased))
-        else:
-            sound += 1
-    return replace(found, artifacts=sound, erased=tuple(erased))
+    with closing(Scratch()) as scratch:
+        holding = Holding(session, scratch) if tables else None
+        entries = _noting(watched(stream(session), "entries", count), scratch, holding)
+        found = _with_held(_with_head(session, verify(entries, held)), held)
+        if found.sound:
+            named = watched(scratch.in_order(_NAMED, "first"), "artifacts", scratch.count(_NAMED, "first"))
+            found = _with_artifacts(session, found, named)
+        return _with_tables(found, holding.compare(watched)) if found.sound and holding is not None else found
 
 
 class _Read(NamedTuple):
@@ -311,18 +313,46 @@ def _with_held(found: Verification, held: HeldHeads) -> Verification:
     return replace(found, flaw=held.beyond(), heads=held.count)
 
 
+def _with_artifacts(session: Session, found: Verification, named: Iterable[tuple[str, Facts]]) -> Verification:
+    """Step 5, once the entries and their heads are sound."""
+    sound, gone = 0, list[Erased]()
+    for sha256, said in named:
+        erased, first = said["erased"], said["first"].entry or 0
+        if erased.value and erased.entry and not is_kept(session, sha256):
+            entry = session.get_one(EvidenceEntry, erased.entry)
+            gone.append(Erased(sha256, entry.number, entry.at, entry.actor))
+            session.expunge(entry)
+        elif reason := _artifact_reason(session, sha256):
+            flaw = Flaw(Step.ARTIFACTS, first, reason, sha256)
+            return replace(found, flaw=flaw, artifacts=sound, erased=tuple(gone))
+        else:
+            sound += 1
+    return replace(found, artifacts=sound, erased=tuple(gone))
+
+
+def _with_tables(found: Verification, tables: Comparison) -> Verification:
+    """Step 7, once the ledger itself is sound."""
+    wrong = tables.disagreement
+    flaw = Flaw(Step.TABLES, wrong.entry or 0, wrong.sentence) if wrong else None
+    return replace(found, tables=tables, flaw=flaw)
+
+
 def _claim(head: LedgerHead) -> str:
     return f"says that there are {head.length} entries, the last one with the hash {head.hash}"
 
 
-def _noting(entries: Iterable[EvidenceEntry], named: dict[str, _Named]) -> Iterator[EvidenceEntry]:
-    """Hand on the entries, and note each artifact with the first that points to it, and whether the last erased it."""
+def _noting(entries: Iterable[EvidenceEntry], scratch: Scratch, holding: Holding | None) -> Iterator[EvidenceEntry]:
+    """Hand on the entries, and take each once it was found sound.
+
+    Noted is each artifact with the first entry that points to it, and whether the last one erased it.
+    """
     for entry in entries:
         yield entry
         for sha256 in entry.artifacts:
-            first = named[sha256].first if sha256 in named else entry.number
-            says_so = entry.kind == FileErased.kind
-            named[sha256] = _Named(first, Erased(sha256, entry.number, entry.at, entry.actor) if says_so else None)
+            scratch.say_first(_NAMED, sha256, entry.number, first=entry.number)
+            scratch.say(_NAMED, sha256, entry.number, erased=True if entry.kind == FileErased.kind else None)
+        if holding is not None:
+            holding.take(entry)
 
 
 def _artifact_reason(session: Session, sha256: str) -> str | None:
@@ -336,7 +366,3 @@ def _artifact_reason(session: Session, sha256: str) -> str | None:
     except zlib.error:
         return "An artifact that the entry points to is not what was stored: it cannot be unpacked."
     return None
-
-
-def _unwatched(things: Iterable[Any], _: str, __: int) -> Iterable[Any]:
-    return things

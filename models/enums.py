@@ -229,6 +229,34 @@ class BounceEffect(StrEnum):
     """What became of this attempt was known, or another one arrived since."""
 
 
+class Reading(StrEnum):
+    """What somebody read of a case."""
+
+    CASE = "case"
+    """All that is known of it, with the first of its evidence."""
+    EVIDENCE = "evidence"
+    MESSAGE = "message"
+    """A notice or a letter, as it was sent."""
+    PROPOSAL = "proposal"
+    PROOF = "proof"
+    DOCUMENT = "document"
+    RECEIPT = "receipt"
+    CERTIFICATE = "certificate"
+    """The completion certificate of who confirmed a disposal."""
+    FILE = "file"
+    """A file that was handed over."""
+
+
+class LedgerState(StrEnum):
+    """What the last check of the ledger found."""
+
+    INTACT = "intact"
+    NOT_INTACT = "not_intact"
+    """An entry, an artifact or a row of a table is not what it was."""
+    NOT_CHECKED = "not_checked"
+    """It could not be checked."""
+
+
 class Way(StrEnum):
     """How people of the installation are told something."""
 

@@ -25,6 +25,7 @@ from models.enums import (
     FactStatus,
     HolderAnswerKind,
     HolderStatus,
+    LedgerState,
     NoticeKind,
     Party,
     PerformedBy,
@@ -1191,6 +1192,29 @@ class LedgerHead(SQLModel, table=True):
     id: int = Field(primary_key=True)
     length: int
     hash: str = Field(max_length=64)
+
+
+class LedgerCheck(SQLModel, table=True):
+    """What the last check of the ledger found, in its only row.
+
+    ``says`` is that in words. ``length`` and ``head`` are those of the entries that were found sound, ``artifacts`` and
+    ``rows`` how many were held against them; ``step`` is the step of the check that found a flaw. The same was found
+    without a break since ``failing_since``, where it is no good.
+    """
+
+    __tablename__ = "ledger_check"
+
+    id: int = Field(primary_key=True)
+    state: LedgerState = _word(LedgerState)
+    says: str
+    length: int | None = None
+    head: str | None = Field(default=None, max_length=64)
+    artifacts: int | None = None
+    rows: int | None = None
+    step: int | None = None
+    began_at: datetime = _instant()
+    ended_at: datetime = _instant()
+    failing_since: datetime | None = _instant_or_none()
 
 
 class KeyCheck(SQLModel, table=True):

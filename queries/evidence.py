@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from config.database import Database
 from ledger.artifacts import fetch
-from ledger.entries import HolderWritten
+from ledger.entries import CaseRead, HolderWritten
 from models.errors import NotFound
 from models.tables import Delivery, EvidenceEntry, Letter, Notice
 from queries.views import EvidenceView
@@ -17,9 +18,9 @@ from queries.views import EvidenceView
 def read_evidence(
     database: Database, case_id: UUID, *, offset: int, limit: int
 ) -> tuple[tuple[EvidenceView, ...], int]:
-    """Some of the evidence of a case, in order, and how much there is."""
+    """Some of the evidence of a case, in order, and how much there is; who read it is listed by itself."""
     with database.reading() as session:
-        there = select(func.count()).select_from(EvidenceEntry).where(EvidenceEntry.case_id == case_id)
+        there = select(func.count()).select_from(EvidenceEntry).where(*_of_case(case_id))
         return evidence_of(session, case_id, offset=offset, limit=limit), session.exec(there).one()
 
 
@@ -42,6 +43,11 @@ def read_message(database: Database, case_id: UUID, sha256: str) -> bytes:
         return fetch(session, sha256)
 
 
+def _of_case(case_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    """The conditions for the entries of a case but for those that say who read it, which have a list of their own."""
+    return col(EvidenceEntry.case_id) == case_id, col(EvidenceEntry.kind) != CaseRead.kind
+
+
 def _to_holders(session: Session, case_id: UUID) -> set[str]:
     rows = session.exec(
         select(EvidenceEntry.artifacts).where(
@@ -55,10 +61,6 @@ def evidence_of(
     session: Session, case_id: UUID, *, offset: int = 0, limit: int | None = None
 ) -> tuple[EvidenceView, ...]:
     rows = session.exec(
-        select(EvidenceEntry)
-        .where(EvidenceEntry.case_id == case_id)
-        .order_by(col(EvidenceEntry.number))
-        .offset(offset)
-        .limit(limit)
+        select(EvidenceEntry).where(*_of_case(case_id)).order_by(col(EvidenceEntry.number)).offset(offset).limit(limit)
     )
     return tuple(EvidenceView(**row.model_dump(exclude={"case_id", "key", "salt"})) for row in rows)

@@ -323,17 +323,20 @@ def set_anchor(
 
 
 def dismiss(recording: Recording, reason_sha256: str) -> JsonObject:
-    """Cancel what is open; nothing lacks any more in what LEAs were told, since they are told of the dismissal."""
+    """Cancel what is open; nothing lacks any more in what LEAs were told, since they are told of the dismissal.
+
+    Return what evidence adds to the act.
+    """
     session, case = recording.session, recording.case
     case.status = CaseStatus.DISMISSED
     case.dismissal_reason_sha256 = reason_sha256
     note_keeping(session, case, recording.at)
     in_case = col(Duty.case_id) == case.id
-    session.execute(
-        update(Duty).where(in_case, col(Duty.status).in_(OPEN_STATUSES)).values(status=DutyStatus.CANCELLED)
-    )
+    is_open = in_case, col(Duty.status).in_(OPEN_STATUSES)
+    cancelled = session.exec(select(Duty.id).where(*is_open).order_by(col(Duty.id))).all()
+    session.execute(update(Duty).where(*is_open).values(status=DutyStatus.CANCELLED))
     session.execute(update(Duty).where(in_case).values(lacking=[], lacking_count=0))
-    return {}
+    return {"dismissed": True, **store_list(session, "cancelled", [str(duty) for duty in cancelled], recording.at)}
 
 
 def keep_fact(recording: Recording, element: str, value: str) -> None:

@@ -27,6 +27,7 @@ from config.database import Database
 from ledger.actors import LEA
 from ledger.append import append
 from ledger.artifacts import Content, fetch, store_many
+from ledger.contacts import record_contacts
 from ledger.entries import (
     AnswerEvent,
     AnswerSettled,
@@ -788,6 +789,7 @@ def adopt_contact(database: Database, case_id: UUID, answer_id: UUID, *, actor: 
                 role=contact.role,
             ),
         )
+        record_contacts(session, [contact], actor, now)
         _close(session, answer, actor, now)
 
 

@@ -23,7 +23,8 @@ from cases.state import CaseState, CaseVocabulary
 from cases.values import AnchorValue
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.entries import DutyComputed
+from ledger.artifacts import store_list
+from ledger.entries import DutiesGivenUp, DutyComputed
 from models import identifiers
 from models.defaults import Defaults
 from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, PerformedBy, Verdict
@@ -112,7 +113,8 @@ def compute_duties(
             progress()
     keep_due_dates(session, {item.due_date_id: item.due_date for item in computed})
     progress()
-    _leave_evidence(session, case.id, _store_duties(session, case.id, computed), now)
+    changed, given_up = _store_duties(session, case.id, computed)
+    _leave_evidence(session, case.id, changed, given_up, now)
 
 
 def perform(duty: Duty, at: datetime, *, under: UUID | None = None, by_post: bool = False) -> None:
@@ -510,8 +512,13 @@ def _as_dated_by(side: Party, given: dict[str, datetime | date], known: tuple[st
     return {own[name] if own[name] in known else name: value for name, value in given.items()}
 
 
-def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty]) -> list[ComputedDuty]:
-    """Insert new duties and update the open ones that changed; return both. A performed duty is never touched."""
+def _store_duties(
+    session: Session, case_id: UUID, computed: list[ComputedDuty]
+) -> tuple[list[ComputedDuty], list[UUID]]:
+    """Insert new duties and update the open ones that changed; return both, and the duties that are given up.
+
+    A performed duty is never touched.
+    """
     kept: dict[UUID, tuple[str, DutyStatus, datetime | None]] = {
         duty_id: (due_date_id, DutyStatus(status), internal_due_at)
         for duty_id, due_date_id, status, internal_due_at in session.exec(
@@ -555,7 +562,7 @@ def _store_duties(session: Session, case_id: UUID, computed: list[ComputedDuty])
         session.execute(update(Duty), moved)
     if given_up:
         session.execute(update(Duty), [{"id": duty_id, "status": DutyStatus.CANCELLED} for duty_id in given_up])
-    return changed
+    return changed, given_up
 
 
 def may_change(before: DutyStatus, now: DutyStatus) -> bool:
@@ -587,7 +594,9 @@ def _fixed_columns(case_id: UUID, item: ComputedDuty) -> dict[str, Any]:
     }
 
 
-def _leave_evidence(session: Session, case_id: UUID, changed: list[ComputedDuty], now: datetime) -> None:
+def _leave_evidence(
+    session: Session, case_id: UUID, changed: list[ComputedDuty], given_up: list[UUID], now: datetime
+) -> None:
     cohorts: dict[tuple[str, DutyStatus, InternalDate | None], list[ComputedDuty]] = defaultdict(list)
     for item in changed:
         cohorts[item.due_date_id, item.status, item.internal].append(item)
@@ -608,3 +617,6 @@ def _leave_evidence(session: Session, case_id: UUID, changed: list[ComputedDuty]
             for (due_date_id, status, internal), items in cohorts.items()
         ),
     )
+    if given_up:
+        listed = store_list(session, "duties", sorted(map(str, given_up)), now)
+        append(session, DutiesGivenUp(case_id=case_id, actor=ENGINE, at=now, **listed))

@@ -20,9 +20,9 @@ from cases.values import AnchorValue
 from config.database import Database
 from ledger.append import append
 from ledger.artifacts import fetch, store
-from ledger.entries import HolderAnswered, HolderRefused, JsonObject
+from ledger.entries import CaseRead, HolderAnswered, HolderRefused, JsonObject
 from models import identifiers
-from models.enums import SETTLED, HolderAnswerKind, HolderStatus
+from models.enums import SETTLED, HolderAnswerKind, HolderStatus, Reading
 from models.errors import NotFound, Refused
 from models.tables import Agreement, Case, Duty, HolderAnswer, HolderTask
 from models.view import View
@@ -44,6 +44,7 @@ from records.holders import (
 )
 from records.keeping import kept_by, what_keeps
 from records.outbox import current_facts
+from records.readings import note_reading
 from records.uploads import UploadedFile
 
 HOLDER = "holder"
@@ -148,8 +149,8 @@ def give_holder_answer(
         raise
 
 
-def read_receipt(database: Database, digest: str, answer_id: UUID, now: datetime) -> UploadedFile:
-    """The completion certificate of an answer that was given through a holder's link, as a file.
+def fetch_receipt(database: Database, digest: str, answer_id: UUID, *, actor: str, now: datetime) -> UploadedFile:
+    """The completion certificate of an answer that was given through a holder's link, with evidence of the reading.
 
     Raises:
         NotFound: the link leads nowhere, or no such answer was given through it.
@@ -158,9 +159,18 @@ def read_receipt(database: Database, digest: str, answer_id: UUID, now: datetime
         task, answer = _task(session, digest, now), session.get(HolderAnswer, answer_id)
         if answer is None or answer.task_id != task.id or answer.receipt_sha256 is None:
             raise NotFound("There is no such completion certificate.", next_step="Reload the page.")
-        return UploadedFile(
-            receipt_name(task.case_id, answer.id), fetch(session, answer.receipt_sha256), "application/pdf"
+        content = fetch(session, answer.receipt_sha256)
+        file = UploadedFile(receipt_name(task.case_id, answer.id), content, "application/pdf")
+        reading = CaseRead(
+            case_id=task.case_id,
+            actor=actor,
+            at=now,
+            what=Reading.CERTIFICATE,
+            thing=str(answer.id),
+            content_sha256=answer.receipt_sha256,
         )
+    note_reading(database, reading)
+    return file
 
 
 def receipt_name(case_id: UUID, answer_id: UUID) -> str:

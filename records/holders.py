@@ -19,6 +19,8 @@ from agreements.due_dates import StoredDueDate, read_due_dates
 from agreements.subprocessors import subprocessors_under
 from cases.kinds import kind_named
 from cases.state import CaseState, NoticePolicy
+from ledger.actors import ENGINE
+from ledger.contacts import record_contacts
 from models.columns import lookup_key
 from models.enums import (
     SETTLED,
@@ -304,6 +306,7 @@ def add_holder(
     )
     session.add(contact)
     session.flush()
+    record_contacts(session, [contact], ENGINE, now, case.id)
     for task in tasks:
         if task.contact_id is None:  # its turn comes after the new one's, and it is asked anew then
             task.asked_at, task.steps = None, 0
@@ -584,7 +587,7 @@ def _make_tasks(session: Session, case: Case, agreement_id: UUID, now: datetime,
                 now=now,
             )
         elif contact.case_id and contact.email != listed.email:
-            _write_to_another_address(session, contact, tasks.get(contact.id), listed.email)
+            _write_to_another_address(session, contact, tasks.get(contact.id), listed.email, now)
     for contact in contacts.values():
         if contact.id not in tasks:
             _make_task(session, case, agreement_id, contact.id, None, now)
@@ -618,10 +621,13 @@ def subprocessors_of(session: Session, case_id: UUID, agreement_id: UUID) -> lis
     )
 
 
-def _write_to_another_address(session: Session, contact: AgreementContact, task: HolderTask | None, email: str) -> None:
+def _write_to_another_address(
+    session: Session, contact: AgreementContact, task: HolderTask | None, email: str, now: datetime
+) -> None:
     """A holder whose address was corrected is asked there; what went to the old one leads nowhere."""
     contact.email, contact.failing_since = email, None
     session.add(contact)
+    record_contacts(session, [contact], ENGINE, now, contact.case_id)
     if task and task.status not in SETTLED:
         task.asked_at = task.vendor_id = None
         end_link(task)

@@ -21,6 +21,7 @@ from cases.values import AnchorValue, Kept
 from config.database import one_at_a_time
 from ledger.append import append
 from ledger.artifacts import is_kept, store
+from ledger.contacts import record_contacts
 from ledger.entries import CaseOpened
 from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus, Party
@@ -108,6 +109,8 @@ def keep_intakes(
         else:
             kept.append((case_id, existed))
     append(session, *entries)
+    for case_id, intake in new:
+        record_contacts(session, contacts_of(intake, case_id), actor, now, case_id)
     if kind.keeps:
         keeps: KeepsOpening = _named(kind.keeps)
         for case_id, intake in new:

@@ -44,4 +44,4 @@ def perform_by_act(recording: Recording, duties: Sequence[Duty], done_at: dateti
             )
         perform(duty, done_at)
         recording.session.add(duty)
-    return {"performed": [f"{duty.id} {duty.verdict}" for duty in duties]}
+    return {"performed": [f"{duty.id} {duty.verdict}" for duty in duties], "performed_at": done_at.isoformat()}

@@ -15,7 +15,7 @@ from ledger.bundle import Bundle, Said, Scope, refuse_to_overwrite, write_bundle
 from ledger.checkpoints import Head, newest_head, sign_head, unsigned_entries
 from ledger.entries import EvidenceAskedFor
 from ledger.log_keys import LogKeys, load_log_keys
-from ledger.verify import Watch
+from ledger.watching import Watch
 from mail.links import message_without_links
 from mail.verification import Line
 from models.errors import Refused

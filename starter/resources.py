@@ -55,15 +55,28 @@ def open_database(settings: Settings, keyring: Keyring) -> Database:
 
     Raises:
         ConfigurationError: it was sealed under another keyring, its tables are of a later version, or production was
-            given a key that others know.
+            given a key that others know, or would connect to PostgreSQL as somebody who can change the ledger.
         Unavailable: it does not answer.
     """
     if settings.environment == "production":
         keyring.refuse_known_keys()
     database = Database(settings.database_url.get_secret_value(), keyring)
     database.migrate()
+    if settings.environment == "production":
+        _refuse_excess(database)
     _check_keyring(database, keyring)
     return database
+
+
+def _refuse_excess(database: Database) -> None:
+    """Refuse to work as a role that can change the ledger: a fault of this program, or who takes it over, could too."""
+    if excess := database.excess_rights():
+        raise ConfigurationError(
+            f"The role {excess.role} {excess.could}, so that whoever takes the engine over could change the evidence.",
+            where="DUENOTICE_DATABASE_URL",
+            next_step="Let it connect as a role that owns nothing: `duenotice migrate` makes one and gives it its "
+            "rights, with the owner's address in DUENOTICE_OWNER_DATABASE_URL.",
+        )
 
 
 def _check_keyring(database: Database, keyring: Keyring) -> None:

@@ -1,4 +1,4 @@
-"""What Temporal starts by itself: watchdog, and heads of the ledger, every few minutes, and what is coming by day."""
+"""What Temporal starts by itself: watchdog, heads and checks of the ledger, and what is coming."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from cases.messages import KeepHeads, RenewUpcoming, Sweep
+from cases.messages import CheckLedger, KeepHeads, RenewUpcoming, Sweep
 from config.settings import Settings
 from models.identifiers import TASK_QUEUE
 from workflows.heads import HeadsWorkflow
+from workflows.ledger_check import LedgerCheckWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
 
@@ -29,6 +30,9 @@ WATCHDOG = "watchdog"
 
 UPCOMING = "upcoming"
 """The id of the schedule by which what is coming is derived anew."""
+
+LEDGER_CHECK = "ledger-check"
+"""The id of the schedule by which the ledger is checked."""
 
 HEADS = "ledger-heads"
 """The id of the schedule by which heads of the ledger are signed."""
@@ -42,6 +46,7 @@ async def keep_schedules(client: Client, settings: Settings) -> None:
     await keep_watchdog(client, settings.watchdog_minutes)
     await keep_upcoming(client, settings.upcoming_minutes)
     await keep_heads(client, settings.checkpoint_minutes)
+    await keep_ledger_check(client, settings.ledger_check_hours)
 
 
 async def keep_watchdog(client: Client, minutes: int) -> None:
@@ -63,8 +68,15 @@ async def keep_heads(client: Client, minutes: int) -> None:
     await _keep(client, action, minutes)
 
 
-async def _keep(client: Client, action: ScheduleActionStartWorkflow, minutes: int) -> None:
-    """Start ``action`` every ``minutes`` under the schedule of its id, and now."""
+async def keep_ledger_check(client: Client, hours: int) -> None:
+    """Have the ledger checked every ``hours``, and now: at each start, which does not wait for it."""
+    action = ScheduleActionStartWorkflow(LedgerCheckWorkflow.run, CheckLedger(), id=LEDGER_CHECK, task_queue=TASK_QUEUE)
+    if await _keep(client, action, hours * 60):
+        await client.get_schedule_handle(LEDGER_CHECK).trigger()
+
+
+async def _keep(client: Client, action: ScheduleActionStartWorkflow, minutes: int) -> bool:
+    """Start ``action`` every ``minutes`` under the schedule of its id, and now; return whether it was one already."""
     schedule = Schedule(
         action=action,
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=minutes))]),
@@ -78,3 +90,5 @@ async def _keep(client: Client, action: ScheduleActionStartWorkflow, minutes: in
         await client.create_schedule(action.id, schedule, trigger_immediately=True)
     except ScheduleAlreadyRunningError:
         await client.get_schedule_handle(action.id).update(changed)
+        return True
+    return False

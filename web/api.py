@@ -14,7 +14,7 @@ from cases.acts import AnyAct
 from cases.intake import Intake
 from cases.kind import Kind
 from cases.state import CaseSummary
-from models.enums import CaseStatus, DutyStatus
+from models.enums import CaseStatus, DutyStatus, Reading
 from queries.case_lists import PLACE, CaseFilter, CasePlace, list_cases
 from queries.cases import read_case, read_case_head
 from queries.consequences import Consequences
@@ -26,6 +26,7 @@ from queries.postal_letters import PostalLetterView, letters_posted, letters_to_
 from queries.previews import LetterPreview
 from queries.progress import read_progress
 from queries.proposals import read_proof, read_proposal
+from queries.readings import ReadingView, read_readings
 from queries.views import (
     AgreementLifeView,
     CaseHead,
@@ -233,26 +234,31 @@ async def record_life(site: TheSite, session: SignedIn, agreement_id: UUID, aske
 
 
 @router.get("/cases/{case_id}")
-def one_case(site: TheSite, case_id: UUID) -> CaseView:
+def one_case(site: TheSite, session: SignedIn, case_id: UUID) -> CaseView:
     """One case, whole."""
-    return read_case(site.resources.database, case_id, site.clock())
+    case = read_case(site.resources.database, case_id, site.clock())
+    site.note_read(session, case_id, Reading.CASE)
+    return case
 
 
 @router.get("/cases/{case_id}/head")
-def case_head(site: TheSite, case_id: UUID) -> CaseHead:
+def case_head(site: TheSite, session: SignedIn, case_id: UUID) -> CaseHead:
     """One case without its duties and evidence, which are read a part at a time."""
+    site.note_read(session, case_id, Reading.CASE)
     return read_case_head(site.resources.database, case_id, site.clock())
 
 
 @router.get("/cases/{case_id}/cohorts")
-def cohorts(site: TheSite, case_id: UUID) -> tuple[CohortView, ...]:
+def cohorts(site: TheSite, session: SignedIn, case_id: UUID) -> tuple[CohortView, ...]:
     """The duties of a case, counted by clause and due instant, overdue ones first."""
+    site.note_read(session, case_id, Reading.CASE)
     return read_cohorts(site.resources.database, case_id, site.clock())
 
 
 @router.get("/cases/{case_id}/duties")
 def duties(
     site: TheSite,
+    session: SignedIn,
     case_id: UUID,
     state: Word = None,
     status: DutyStatus | None = None,
@@ -260,21 +266,33 @@ def duties(
     limit: Limit = 100,
 ) -> Part[DutyView]:
     """Some of the duties of a case, overdue ones first: of one state, in one status, or all."""
+    site.note_read(session, case_id, Reading.CASE)
     which = DutyFilter(state=state, status=status)
     items, total = read_duties(site.resources.database, case_id, site.clock(), which, offset=offset, limit=limit)
     return Part(items=items, total=total)
 
 
 @router.get("/cases/{case_id}/answers")
-def answers(site: TheSite, case_id: UUID) -> AnswersView:
+def answers(site: TheSite, session: SignedIn, case_id: UUID) -> AnswersView:
     """What districts answered to their notices: questions with their ids and what was answered, contacts they named."""
+    site.note_read(session, case_id, Reading.CASE)
     return read_answers(site.resources.database, case_id, listed=MOST_UNACKNOWLEDGED)
 
 
 @router.get("/cases/{case_id}/evidence")
-def evidence(site: TheSite, case_id: UUID, offset: Offset = 0, limit: Limit = 100) -> Part[EvidenceView]:
-    """Some of the evidence of a case, in order."""
+def evidence(
+    site: TheSite, session: SignedIn, case_id: UUID, offset: Offset = 0, limit: Limit = 100
+) -> Part[EvidenceView]:
+    """Some of the evidence of a case, in order; who read it is listed by itself."""
+    site.note_read(session, case_id, Reading.EVIDENCE)
     items, total = read_evidence(site.resources.database, case_id, offset=offset, limit=limit)
+    return Part(items=items, total=total)
+
+
+@router.get("/cases/{case_id}/readings")
+def readings(site: TheSite, case_id: UUID, offset: Offset = 0, limit: Limit = 100) -> Part[ReadingView]:
+    """Who read what of a case, or fetched it through a link, the latest first."""
+    items, total = read_readings(site.resources.database, case_id, offset=offset, limit=limit)
     return Part(items=items, total=total)
 
 
@@ -300,15 +318,19 @@ def draft(site: TheSite, case_id: UUID, notice_id: UUID) -> DraftView:
 
 
 @router.get("/cases/{case_id}/proposals/{proposal_id}")
-def proposal(site: TheSite, case_id: UUID, proposal_id: UUID) -> ProposalDetail:
+def proposal(site: TheSite, session: SignedIn, case_id: UUID, proposal_id: UUID) -> ProposalDetail:
     """One proposal with what an approval changes; of the duties that it is about, the first 1,000."""
-    return read_proposal(site.resources.database, case_id, proposal_id, limit=1000)
+    found = read_proposal(site.resources.database, case_id, proposal_id, limit=1000)
+    site.note_read(session, case_id, Reading.PROPOSAL, proposal_id)
+    return found
 
 
 @router.get("/cases/{case_id}/proposals/{proposal_id}/proof", response_class=Response)
-def proof(site: TheSite, case_id: UUID, proposal_id: UUID) -> Response:
+def proof(site: TheSite, session: SignedIn, case_id: UUID, proposal_id: UUID) -> Response:
     """The file that proves what a proposal says was done by other means."""
-    return attachment(read_proof(site.resources.database, case_id, proposal_id))
+    file = read_proof(site.resources.database, case_id, proposal_id)
+    site.note_read(session, case_id, Reading.PROOF, proposal_id, file.content)
+    return attachment(file)
 
 
 class Carried(BaseModel):

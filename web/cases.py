@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from cases.fields import Shape
 from cases.kinds import kind_named
-from models.enums import CaseStatus
+from ledger.entries import READING_SPAN
+from models.enums import CaseStatus, Reading
 from models.errors import DuenoticeError, InvalidInput
 from queries.agreements import agreement_kinds, agreement_states
 from queries.case_lists import NOBODY, CaseFilter, CasePlace, case_kinds, list_cases
@@ -24,6 +25,8 @@ from queries.cases import read_case_head
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
 from queries.holders import vendor_names
+from queries.ledger_check import read_ledger_check
+from queries.readings import read_readings
 from queries.views import CohortView
 from records.answers import read_answers
 from records.costs import read_costs
@@ -48,6 +51,7 @@ CASES_SHOWN = 50
 NEEDS_SHOWN = 20
 DUTIES_SHOWN = 50
 EVIDENCE_SHOWN = 100
+READINGS_SHOWN = 20
 UNACKNOWLEDGED_SHOWN = 50
 DOCUMENTS_SHOWN = 50
 
@@ -107,6 +111,7 @@ def what_is_due(request: Request, site: TheSite, session: SignedIn) -> Response:
         begins=f"/?{urlencode(which.asked)}#cases" if after else None,
         goes_on=f"/?{urlencode({**which.asked, 'after': str(shown.next)})}#cases" if shown.next else None,
         choices=_choices(site, which, kinds),
+        check=read_ledger_check(database),
         has_cases=bool(kinds),
         has_agreements=bool(kinds) or agreement_kinds(database).total > 0,
     )
@@ -154,8 +159,9 @@ def asking_of(site: Site, session: Session, *, own: bool) -> Asking:
 
 
 @router.get("/cases/{case_id}")
-def case_page(request: Request, site: TheSite, case_id: UUID) -> Response:
+def case_page(request: Request, site: TheSite, session: SignedIn, case_id: UUID) -> Response:
     """One case: what is known, what is owed and why, what was sent, and the evidence."""
+    site.note_read(session, case_id, Reading.CASE)
     return _show(request, site, case_id)
 
 
@@ -212,6 +218,12 @@ def _show(
             asked.get("evidence", "1"),
             EVIDENCE_SHOWN,
         ),
+        readings=read_page(
+            lambda offset, limit: read_readings(database, case_id, offset=offset, limit=limit),
+            asked.get("readings", "1"),
+            READINGS_SHOWN,
+        ),
+        reading_hours=READING_SPAN // timedelta(hours=1),
         again=f"{request.url.path}?{request.url.query}",
         told=None if kept else told_after(asked.get("done", ""), kind, {*case.own_acts, *case.offered}),
         problems=problems_of(error) if error else (),

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from models.enums import Reading
 from models.errors import DuenoticeError, InvalidInput
 from records.answers import adopt_contact, settle_answer
 from records.costs import read_receipt, record_cost
@@ -66,9 +67,11 @@ async def add_to_documents(
 
 
 @router.get("/documents/{document_id}")
-def document(site: TheSite, case_id: UUID, document_id: UUID) -> Response:
+def document(site: TheSite, session: SignedIn, case_id: UUID, document_id: UUID) -> Response:
     """One document of the documents for families, as it was uploaded."""
-    return attachment(read_document(site.resources.database, case_id, document_id))
+    file = read_document(site.resources.database, case_id, document_id)
+    site.note_read(session, case_id, Reading.DOCUMENT, document_id, file.content)
+    return attachment(file)
 
 
 @router.post("/documents/{document_id}/withdraw", dependencies=[OWN_FORM])
@@ -106,6 +109,8 @@ async def add_cost(request: Request, site: TheSite, session: SignedIn, case_id: 
 
 
 @router.get("/costs/{cost_id}/receipt")
-def receipt(site: TheSite, case_id: UUID, cost_id: UUID) -> Response:
+def receipt(site: TheSite, session: SignedIn, case_id: UUID, cost_id: UUID) -> Response:
     """The receipt of one amount."""
-    return attachment(read_receipt(site.resources.database, case_id, cost_id))
+    file = read_receipt(site.resources.database, case_id, cost_id)
+    site.note_read(session, case_id, Reading.RECEIPT, cost_id, file.content)
+    return attachment(file)

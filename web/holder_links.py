@@ -24,9 +24,9 @@ from records.holder_links import (
     HOLDER,
     GivenByHolder,
     LinkedTask,
+    fetch_receipt,
     give_holder_answer,
     read_linked_task,
-    read_receipt,
 )
 from records.uploads import UploadedFile
 from web.failures import is_api, status_of
@@ -89,9 +89,10 @@ async def answer(request: Request, site: TheSite, token: str) -> Response:
 
 
 @router.get("/{token}/receipts/{answer_id}")
-def receipt(site: TheSite, token: str, answer_id: UUID) -> Response:
+def receipt(request: Request, site: TheSite, token: str, answer_id: UUID) -> Response:
     """The completion certificate of an answer."""
-    return attachment(read_receipt(site.resources.database, digest_of(token), answer_id, site.clock()))
+    database, digest = site.resources.database, digest_of(token)
+    return attachment(fetch_receipt(database, digest, answer_id, actor=actor_of(request), now=site.clock()))
 
 
 async def _keep(request: Request, site: Site, token: str, given: GivenByHolder) -> None:

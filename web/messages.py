@@ -12,9 +12,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mail.links import message_without_links, without_links
+from models.enums import Reading
 from queries.evidence import read_message
 from web.guard import CONTENT_SECURITY_POLICY
-from web.site import TheSite
+from web.site import SignedIn, TheSite
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,9 +47,10 @@ def _part(message: EmailMessage, kind: str) -> str | None:
 
 
 @router.get("/cases/{case_id}/messages/{sha256}.eml")
-def message_file(site: TheSite, case_id: UUID, sha256: str) -> Response:
+def message_file(site: TheSite, session: SignedIn, case_id: UUID, sha256: str) -> Response:
     """The message as a file; what was sent is kept in evidence byte for byte, with the link of whoever was told."""
     stored = read_message(site.resources.database, case_id, sha256)
+    site.note_read(session, case_id, Reading.MESSAGE, sha256, stored)
     return eml(message_without_links(stored), sha256[:16])
 
 
@@ -60,9 +62,10 @@ def eml(message: bytes, name: str) -> Response:
 
 
 @router.get("/cases/{case_id}/messages/{sha256}")
-def message_page(request: Request, site: TheSite, case_id: UUID, sha256: str) -> Response:
+def message_page(request: Request, site: TheSite, session: SignedIn, case_id: UUID, sha256: str) -> Response:
     """The message as its reader saw it."""
     stored = read_message(site.resources.database, case_id, sha256)
+    site.note_read(session, case_id, Reading.MESSAGE, sha256, stored)
     response = site.pages.show(
         request, "message.html", case_id=case_id, sha256=sha256, size=len(stored), message=SentMessage.read(stored)
     )

@@ -15,12 +15,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from cases.acts import Act
+from ledger.entries import CaseRead
+from models.enums import Reading
 from models.errors import InvalidInput, NotAllowed
+from models.identifiers import sha256_hex
 from people.accounts import with_article
 from people.passkeys import RelyingParty
 from people.sessions import record_refusal
 from records.answers import AnswerBox
 from records.outbox import NoticeWriter
+from records.readings import note_reading
 from starter.bounces import BounceIntake
 from starter.case_service import CaseService
 from starter.health import HealthCheck
@@ -83,6 +87,31 @@ class Site:
     def notice_writer(self) -> NoticeWriter:
         """What writes this installation's notices."""
         return notice_writer(self.resources.settings, self.resources.keyring)
+
+    def note_read(
+        self,
+        session: Session | None,
+        case_id: UUID,
+        what: Reading,
+        thing: UUID | str | None = None,
+        content: bytes | None = None,
+        actor: str = "",
+    ) -> None:
+        """Leave evidence of who reads what of a case, before it is shown; ``actor`` is whose link it is.
+
+        Raises:
+            Unavailable: it cannot be left, so that nothing is shown.
+        """
+        reading = CaseRead(
+            case_id=case_id,
+            actor=session.actor if session else actor,
+            at=self.clock(),
+            what=what,
+            thing=str(thing) if thing else None,
+            authenticated=session.authenticated if session else None,
+            content_sha256=sha256_hex(content) if content is not None else None,
+        )
+        note_reading(self.resources.database, reading)
 
     async def to_the_end(self, work: Coroutine[object, object, Result]) -> Result:
         """Await ``work``, and let it run to its end even if the browser that asked for it has gone away."""

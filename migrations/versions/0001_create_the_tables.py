@@ -106,6 +106,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "ledger_check",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("says", sa.String(), nullable=False),
+        sa.Column("length", sa.Integer(), nullable=True),
+        sa.Column("head", sa.String(length=64), nullable=True),
+        sa.Column("artifacts", sa.Integer(), nullable=True),
+        sa.Column("rows", sa.Integer(), nullable=True),
+        sa.Column("step", sa.Integer(), nullable=True),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "ledger_checkpoint",
         sa.Column("size", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("root", sa.String(length=64), nullable=False),

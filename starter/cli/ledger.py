@@ -1,19 +1,24 @@
-"""``duenotice ledger``: check that the evidence is what it was when it was written."""
+"""``duenotice ledger``: check that the evidence, and what pages show, is what it was when it was written."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter
+from sqlalchemy.exc import DatabaseError
 
-from ledger.verify import Flaw, Step, Verification, verify_all
+from ledger.checks import last_check
+from ledger.findings import what_holds, what_is_wrong
+from ledger.verify import Verification, verify_all
 from ledger.verify_bundle import Checkpoint, Unreadable, kept_heads
-from models.errors import IntegrityError, InvalidInput
-from models.phrases import counted, instant_words
-from starter.cli.console import open_installation
+from models.enums import LedgerState
+from models.errors import DuenoticeError, InvalidInput
+from models.tables import LedgerCheck
+from starter.cli.console import instant_text, open_installation
 from starter.cli.progress import counting
 from starter.printable import say
 
@@ -23,11 +28,16 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Check the evidence.")
     group.callback()(_group)
     group.command("verify")(verify)
+    group.command("status")(status)
     app.add_typer(group, name="ledger")
 
 
 def _group() -> None:
     """Check the evidence."""
+
+
+NOT_INTACT, COULD_NOT_CHECK = 1, 2
+"""The exit codes of a check: what is kept is not what it was, or nobody can say."""
 
 
 def verify(
@@ -37,43 +47,36 @@ def verify(
         typer.Option(help="A file with heads that you kept, as from the foot of a notice; may be given again."),
     ] = None,
 ) -> None:
-    """Check every entry of the ledger, its head, every artifact that entries point to, and every signed head.
+    """Check every entry, its head, what entries point to, every signed head, and the tables against the entries.
 
-    It says what holds, or names the first record that is not what it was, and ends with exit code 6.
+    It says what holds, or names the first record that is not what it was; of a row in a table, what the table holds and
+    what the entry says. It ends with 0 where all holds, with 1 where something does not, and with 2 where that could
+    not be checked.
 
     By itself it cannot show that the newest entries were removed by somebody who set everything else here back as well,
     nor that all entries were written anew. Heads that were kept elsewhere (--head) show that.
     """
-    kept = [(one.size, one.root) for file in head or () for one in _kept(file)]
-    _, database = open_installation()
-    with database.reading() as session, counting() as watch:
-        found = verify_all(session, watch, kept_heads=kept)
+    try:
+        found = _check(head or ())
+    except DuenoticeError as error:
+        raise _could_not(str(error), as_json) from error
+    except DatabaseError as error:
+        says = str(error.orig).strip().splitlines()[:1]
+        raise _could_not(f"The database cannot be read: {says[0] if says else 'no reason given'}.", as_json) from error
     if as_json:
         say(json.dumps({"sound": found.sound} | TypeAdapter(Verification).dump_python(found, mode="json")))
-        raise typer.Exit(0 if found.sound else IntegrityError.exit_code)
-    if found.flaw:
-        raise _error(found.flaw)
-    say(what_holds(found))
+    elif found.flaw:
+        say(str(what_is_wrong(found.flaw)), err=True)
+    else:
+        say(what_holds(found))
+    raise typer.Exit(0 if found.sound else NOT_INTACT)
 
 
-def what_holds(found: Verification) -> str:
-    """What a check found that found no flaw, in a sentence."""
-    if not found.length:
-        return f"The ledger holds no entry yet, and its head says so; head {found.head}."
-    entries = "1 entry is" if found.length == 1 else f"{found.length:,} entries are"
-    match found.artifacts:
-        case 0:
-            artifacts = "no artifact is pointed to"
-        case 1:
-            artifacts = "the 1 artifact pointed to is what was stored"
-        case many:
-            artifacts = f"all {many:,} artifacts they point to are what was stored"
-    gone = "".join(
-        f"\nArtifact {one.artifact} was erased on {instant_words(one.at)} by {one.by}, as entry {one.number:,} says."
-        for one in found.erased
-    )
-    heads = f"; so is what each of {counted(found.heads, 'signed or kept head')} covers" if found.heads else ""
-    return f"{entries} unchanged and in order, and {artifacts}{heads}; head {found.head}.{gone}"
+def _check(heads: Sequence[Path]) -> Verification:
+    kept = [(one.size, one.root) for file in heads for one in _kept(file)]
+    _, database = open_installation()
+    with database.reading() as session, counting() as watch:
+        return verify_all(session, watch, kept_heads=kept)
 
 
 def _kept(file: Path) -> tuple[Checkpoint, ...]:
@@ -83,16 +86,39 @@ def _kept(file: Path) -> tuple[Checkpoint, ...]:
         raise InvalidInput(str(error), where="--head") from None
 
 
-def _error(flaw: Flaw) -> IntegrityError:
-    match flaw.step:
-        case Step.ORDER | Step.CHAIN | Step.CONTENT:
-            where = f"entry {flaw.number:,} of the ledger"
-        case Step.HEAD:
-            where = "the head of the ledger"
-        case Step.ARTIFACTS:
-            where = f"entry {flaw.number:,} of the ledger, artifact {flaw.artifact}"
-        case Step.SIGNED_HEADS:
-            where = f"the head of {flaw.number:,} entries"
-    return IntegrityError(
-        flaw.reason, where=where, next_step="Compare it with a backup, and find out who could write there."
-    )
+def _could_not(says: str, as_json: bool) -> typer.Exit:
+    if as_json:
+        say(json.dumps({"sound": None, "could_not_check": says}))
+    else:
+        say(f"It could not be checked. {says}", err=True)
+    return typer.Exit(COULD_NOT_CHECK)
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+    """Say what the last check found that the engine made by itself, and when; check nothing now.
+
+    It ends as `verify` does: with 0, 1 or 2; with 2 also where there was no check yet.
+    """
+    _, database = open_installation()
+    with database.reading() as session:
+        found = last_check(session)
+    if as_json:
+        say(json.dumps(found.model_dump(mode="json", exclude={"id"}) if found else None))
+    elif found is None:
+        say("The ledger was not checked yet; the engine does so at each start.")
+    else:
+        say(f"Checked {instant_text(found.ended_at)}: {STATES[found.state]} {found.says}")
+    raise typer.Exit(_exit_code(found))
+
+
+STATES = {
+    LedgerState.INTACT: "all of it is what it was.",
+    LedgerState.NOT_INTACT: "it is not what it was.",
+    LedgerState.NOT_CHECKED: "it could not be checked.",
+}
+
+
+def _exit_code(found: LedgerCheck | None) -> int:
+    if found is None or found.state is LedgerState.NOT_CHECKED:
+        return COULD_NOT_CHECK
+    return 0 if found.state is LedgerState.INTACT else NOT_INTACT

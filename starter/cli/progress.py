@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ledger.verify import Watch
+from ledger.watching import Watch
 from starter.terminal import Terminal
 
 

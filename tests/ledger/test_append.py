@@ -19,8 +19,9 @@ from ledger.chain import GENESIS
 from ledger.entries import Apart, Event, JsonObject, Subject
 from ledger.verify import verify_ledger
 from models import identifiers
-from models.errors import ConfigurationError, InvalidInput, Refused
+from models.errors import ConfigurationError, IntegrityError, InvalidInput, Refused
 from models.tables import EvidenceEntry, LedgerHead
+from tests.support.pretended import pretend_kept
 
 CASE = UUID("11111111-2222-5333-8444-555555555555")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -95,6 +96,7 @@ def test_what_is_read_is_what_was_written(database: Database) -> None:
         files=("0" * 64,),
     )
     with database.writing() as session:
+        pretend_kept(session, "0" * 64)
         append(session, written)
     with database.reading() as session:
         read = session.exec(select(EvidenceEntry)).one()
@@ -175,6 +177,15 @@ def test_a_body_that_is_not_json_is_refused(database: Database, value: object) -
 def test_an_instant_without_a_zone_is_refused(database: Database) -> None:
     with pytest.raises(InvalidInput, match="without a zone"), database.writing() as session:
         append(session, happened(at=datetime(2026, 3, 1)))
+
+
+def test_an_entry_that_would_point_to_nothing_is_refused_whole(database: Database) -> None:
+    with database.writing() as session:
+        pretend_kept(session, "1" * 64)
+    with pytest.raises(IntegrityError, match="never stored") as caught, database.writing() as session:
+        append(session, happened("a", files=("1" * 64,)), happened("b", files=("0" * 64,)))
+    assert caught.value.where == f"evidence happened, artifact {'0' * 64}"
+    assert count(database) == 0
 
 
 def test_a_ledger_that_was_never_begun_says_so(database: Database) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import subprocess
+import sys
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,11 +18,12 @@ from sqlmodel import Session, select
 
 from config.database import Database
 from config.keyring import Keyring
+from ledger import artifacts
 from ledger.append import append
 from ledger.artifacts import Content, drop_unclaimed, erase, fetch, pack, store, store_many
 from ledger.entries import AgreementAmended
 from ledger.verify import Step, verify_all
-from models.errors import Gone, IntegrityError, NotFound
+from models.errors import Gone, IntegrityError, InvalidInput, NotFound
 from models.tables import Artifact, ArtifactOutline
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -184,12 +188,76 @@ def test_an_outline_that_was_changed_is_found_when_the_ledger_is_verified(databa
         (name,) = _keep(session, LETTERS[:1])
         append(session, AgreementAmended(actor="engine", at=NOON, agreement_id=UUID(int=1), file_sha256=name))
     with database.reading() as session:
-        assert verify_all(session).sound
+        assert verify_all(session, tables=False).sound
     with database.writing() as session:
         outline = session.exec(select(ArtifactOutline)).one()
         outline.content = zlib.compress(OUTLINE.replace(b"every", b"no one"))
         session.add(outline)
     with database.reading() as session:
-        found = verify_all(session).flaw
+        found = verify_all(session, tables=False).flaw
     assert found is not None
     assert (found.step, found.artifact) == (Step.ARTIFACTS, name)
+
+
+def test_what_is_larger_than_an_artifact_may_be_is_refused(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
+    monkeypatch.setattr(artifacts, "LARGEST_ARTIFACT", len(LETTER))
+    with database.writing() as session:
+        store(session, LETTER, "text/plain", NOON)
+    with pytest.raises(InvalidInput, match="larger than"), database.writing() as session:
+        store(session, LETTER + b"!", "text/plain", NOON)
+
+
+KILLED = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+from config.database import Database
+from config.keyring import Keyring
+from ledger.append import append
+from ledger.artifacts import store
+from ledger.entries import AgreementAmended
+
+url, keyring, claimed = sys.argv[1:]
+database = Database(url, Keyring.load(Path(keyring)))
+noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def stop_here():
+    print("stored", flush=True)
+    sys.stdin.read()
+
+
+if claimed == "before":
+    with database.writing() as session:
+        store(session, b"lost", "text/plain", noon, claimed=False)
+    stop_here()
+with database.writing() as session:
+    name = store(session, b"lost", "text/plain", noon)
+    if claimed == "together":
+        stop_here()
+    append(session, AgreementAmended(actor="engine", at=noon, agreement_id=UUID(int=1), file_sha256=name))
+"""
+
+
+@pytest.mark.parametrize("claimed", ["before", "together"])
+def test_a_kill_between_an_artifact_and_its_entry_leaves_no_entry_and_nothing_that_stays(
+    database: Database, empty_url: str, keyring_path: Path, claimed: str
+) -> None:
+    """Whether the artifact is kept for an act to come, or in the transaction of its entry."""
+    command = [sys.executable, "-c", KILLED, empty_url, str(keyring_path), claimed]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"stored\n"
+        process.kill()
+        assert process.wait(30) == -signal.SIGKILL
+    with database.reading() as session:
+        kept = session.exec(select(Artifact)).all()
+        assert [artifact.claimed for artifact in kept] == ([False] if claimed == "before" else [])
+        assert (verify_all(session, tables=False).sound, verify_all(session, tables=False).length) == (True, 0)
+    with database.writing() as session:
+        drop_unclaimed(session, NOON + timedelta(days=1))
+        name = store(session, b"lost", "text/plain", NOON)
+        append(session, AgreementAmended(actor="engine", at=NOON, agreement_id=UUID(int=1), file_sha256=name))
+    with database.reading() as session:
+        assert (verify_all(session, tables=False).sound, verify_all(session, tables=False).artifacts) == (True, 1)

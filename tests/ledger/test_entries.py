@@ -27,6 +27,7 @@ from ledger.entries import (
 )
 from models.enums import DutyStatus, NoticeKind, Verdict
 from models.errors import InvalidInput
+from tests.support.pretended import pretend_kept
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CASE, FIRST, SECOND, THIRD = (UUID(int=number) for number in range(1, 5))
@@ -197,6 +198,7 @@ def test_an_event_is_stored_as_its_fields_say(
     key: str,
 ) -> None:
     with database.writing() as session:
+        pretend_kept(session, *artifacts)
         [entry] = append(session, event)
     assert (entry.kind, entry.subject, entry.artifacts, entry.body) == (kind, subject, artifacts, body)
     assert (entry.key, entry.case_id, entry.actor, entry.at) == (key, CASE, event.actor, NOON)
@@ -205,6 +207,7 @@ def test_an_event_is_stored_as_its_fields_say(
 def test_a_document_fetched_twice_in_one_instant_was_fetched_twice(database: Database) -> None:
     again = FOR_ALL.model_copy(update={"occurrence": THIRD})
     with database.writing() as session:
+        pretend_kept(session, NAME)
         first, second = append(session, FOR_ALL, again)
     assert (first.number, second.number) == (1, 2)
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -23,8 +23,9 @@ from ledger.artifacts import store
 from ledger.chain import GENESIS
 from ledger.checkpoints import sign_head
 from ledger.entries import ActRecorded
+from ledger.held.rules import HELD
 from ledger.log_keys import create_log_key
-from models.errors import IntegrityError
+from starter.cli.ledger import NOT_INTACT
 from starter.cli.main import run
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -74,9 +75,9 @@ def act(number: int, files: tuple[str, ...]) -> ActRecorded:
     return ActRecorded(
         case_id=CASE,
         actor="officer",
-        at=NOON,
+        at=NOON + timedelta(seconds=number),
         act="note",
-        act_id=UUID(int=number),
+        act_id=None,
         particulars={"number": number},
         kept_sha256=files,
     )
@@ -85,7 +86,7 @@ def act(number: int, files: tuple[str, ...]) -> ActRecorded:
 def refused(capture: pytest.CaptureFixture[str]) -> str:
     """What the command says of a ledger that is not what it was: one sentence, and the exit code that goes with it."""
     capture.readouterr()
-    assert run(["ledger", "verify"]) == IntegrityError.exit_code == 6
+    assert run(["ledger", "verify"]) == NOT_INTACT == 1
     said = capture.readouterr()
     assert said.out == ""
     assert "Traceback" not in said.err
@@ -97,8 +98,8 @@ def test_a_sound_ledger_is_called_so_in_one_sentence(kept: Kept, capsys: pytest.
     assert run(["ledger", "verify"]) == 0
     said = capsys.readouterr()
     assert said.out == (
-        "5 entries are unchanged and in order, and all 2 artifacts they point to are what was stored; "
-        f"head {kept.hashes[-1]}.\n"
+        "5 entries are unchanged and in order, all 2 artifacts they point to are what was stored, "
+        f"and 0 rows of the tables say what they say; head {kept.hashes[-1]}.\n"
     )
     assert said.err == "", "a progress bar is for terminals"
 
@@ -159,7 +160,7 @@ def test_the_first_bad_record_is_named(
 ) -> None:
     kept.tamper(*statements)
     assert says in refused(capsys)
-    assert run(["ledger", "verify", "--json"]) == 6
+    assert run(["ledger", "verify", "--json"]) == NOT_INTACT
     found = json.loads(capsys.readouterr().out)
     assert (found["sound"], found["flaw"]["step"], found["flaw"]["number"]) == (False, step, number)
 
@@ -227,7 +228,7 @@ def test_a_tail_that_was_cut_off_with_its_head_set_back_shows_against_the_signed
     assert "A head of 5 entries was signed, or kept, and there are 4: the newest are gone." in refused(capsys)
     kept.tamper("DELETE FROM ledger_checkpoint", "DELETE FROM ledger_tile", "UPDATE ledger_tree SET size = 0")
     assert run(["ledger", "verify"]) == 0, "nothing that lies here shows it any more"
-    assert run(["ledger", "verify", "--head", str(head)]) == IntegrityError.exit_code
+    assert run(["ledger", "verify", "--head", str(head)]) == NOT_INTACT
     assert "the newest are gone" in capsys.readouterr().err
 
 
@@ -242,7 +243,7 @@ def test_a_ledger_that_was_written_anew_shows_against_the_kept_head(
         append(session, *(act(number, ()) for number in range(1, 7)))
     database.close()
     assert run(["ledger", "verify"]) == 0
-    assert run(["ledger", "verify", "--head", str(head)]) == IntegrityError.exit_code
+    assert run(["ledger", "verify", "--head", str(head)]) == NOT_INTACT
     assert "the head of 5 entries: A head of 5 entries that was signed, or kept, is of other" in capsys.readouterr().err
 
 
@@ -263,14 +264,17 @@ def test_json_says_what_was_found(kept: Kept, capsys: pytest.CaptureFixture[str]
         "erased": [],
         "heads": 0,
     }
-    assert json.loads(capsys.readouterr().out) == sound
+    rows = {str(table.__tablename__): 0 for table in HELD}
+    said = json.loads(capsys.readouterr().out)
+    assert said == sound | {"tables": {"rows": rows, "disagreement": None}}
     kept.tamper("DELETE FROM artifact WHERE sha256 = :name", name=kept.proof)
-    assert run(["ledger", "verify", "--json"]) == 6
+    assert run(["ledger", "verify", "--json"]) == NOT_INTACT
     said = capsys.readouterr()
     assert said.err == ""
     assert json.loads(said.out) == sound | {
         "sound": False,
         "artifacts": 1,
+        "tables": None,
         "flaw": {
             "step": 5,
             "number": 4,

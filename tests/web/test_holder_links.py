@@ -133,7 +133,9 @@ async def test_who_signed_gets_a_completion_certificate_on_the_page_and_by_mail(
     text = " ".join(" ".join(page.extract_text() for page in read.pages).split())
     with asked.case.database.reading() as session:
         (entry,) = session.exec(select(EvidenceEntry).where(col(EvidenceEntry.kind) == "holder_answered"))
+        (read_by,) = session.exec(select(EvidenceEntry).where(col(EvidenceEntry.kind) == "case_read"))
     said, kept, file = entry.artifacts
+    assert (read_by.actor, read_by.body["what"], read_by.artifacts) == ("holder", "certificate", [kept])
     assert kept == sha256(pdf.content).hexdigest(), "it is an artifact in evidence"
     signed, kept_of = (
         ("Sam Example, Head of operations", "typing my name here is my signature"),
