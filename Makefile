@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run demo install test test-long check check-types check-words browser relay mailbox lock clean
+.PHONY: help run demo install test test-long check check-types check-words browser relay mailbox oracles lock clean
 
 # What Python compiles is kept: else each worker of the tests, and each program that they start, compiles it anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -33,7 +33,7 @@ install: .venv/installed ## Build .venv from the locked requirements
 test: .venv/installed-dev ## Run the tests (ARGS="-k virginia" picks some), save for the long ones
 	@.venv/bin/pytest -n 4 --dist worksteal -m "not long" $(ARGS)
 
-test-long: .venv/installed-dev browser relay mailbox ## Run the long tests: rehearsals, workers killed, hundreds of batches, browsers, what README says
+test-long: .venv/installed-dev browser relay mailbox oracles ## Run the long tests: rehearsals, workers killed, hundreds of batches, browsers, what README says
 	@.venv/bin/pytest -n 4 --dist loadfile -m long $(ARGS)
 
 check: .venv/installed-dev ## Lint, format, types, direction of imports, documents
@@ -74,9 +74,18 @@ mailbox: ## Find Dovecot for the tests of what comes back; as root on Debian, in
 		apt-get -qq update && apt-get -qq install -y --no-install-recommends dovecot-imapd >/dev/null && exit 0; fi; \
 	echo "No Dovecot here, so the tests against a real mailbox will be skipped. Install it."
 
+oracles: .venv/installed-oracles ## Get other people's verifiers of transparency logs, for the tests of evidence
+	@[ -d /usr/share/gocode/src/golang.org/x/mod/sumdb ] && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Go's sumdb for the tests of evidence ..."; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get -qq update && apt-get -qq install -y --no-install-recommends golang-golang-x-mod-dev >/dev/null && exit 0; fi; \
+	echo "Go's x/mod is not here, so its tests will be skipped. Install it (Debian: golang-golang-x-mod-dev)."
+
 lock: | $(OWN_UV) ## Remake the locks from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	$(COMPILE) pyproject.toml --group build --output-file requirements/run.txt
 	$(COMPILE) pyproject.toml --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+	$(COMPILE) requirements/oracles.in --constraints requirements/dev.txt --output-file requirements/oracles.txt
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
 
 clean: ## Remove what make has built; .duenotice, which holds the cases, stays
@@ -91,6 +100,11 @@ clean: ## Remove what make has built; .duenotice, which holds the cases, stays
 .venv/installed-dev: requirements/dev.txt .venv/installed
 	@echo "Installing requirements/dev.txt into .venv ..."
 	$(INSTALL) --require-hashes --requirements requirements/dev.txt
+	@touch $@
+
+.venv/installed-oracles: requirements/oracles.txt .venv/installed-dev
+	@echo "Installing requirements/oracles.txt into .venv ..."
+	@$(UV) pip install --quiet --python .venv/bin/python --require-hashes --requirements requirements/oracles.txt
 	@touch $@
 
 .venv/bin/python: | python $(OWN_UV)

@@ -22,6 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.cases import CaseActivities
 from activities.duties import DutyActivities
+from activities.heads import HeadsActivities
 from activities.heartbeat import HEARTBEAT_INTERVAL
 from activities.holders import HolderActivities
 from activities.letters import LetterSender
@@ -34,7 +35,9 @@ from cases.kinds import KINDS
 from config.logging import configure_logging, get_logger
 from config.private_files import keep_files_private
 from config.settings import Settings, load_settings
+from ledger.timestamps import Stamping
 from mail.alerts import Alerts
+from mail.facts import Mailbox
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
 from records.occurrences import Opening
@@ -42,9 +45,10 @@ from starter.bounce_ways import taking_bounces
 from starter.bounces import BounceIntake
 from starter.metrics import sdk_runtime
 from starter.resources import Resources, connect
-from starter.schedules import keep_upcoming, keep_watchdog
+from starter.schedules import keep_schedules
 from starter.start import end_rules, intake_namer, notice_policy, start_case
 from starter.writing import mail_transport, manager_of, notice_writer, pause_rule, return_path
+from workflows.heads import HeadsWorkflow
 from workflows.notice_batch import NoticeBatchWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
@@ -69,7 +73,8 @@ PASSED_THROUGH = (
 
 def all_workflows() -> tuple[type, ...]:
     """The workflow class of every kind of case, and those that serve every kind."""
-    return (*(_workflow_of(kind) for kind in KINDS.values()), NoticeBatchWorkflow, WatchdogWorkflow, UpcomingWorkflow)
+    kinds = (_workflow_of(kind) for kind in KINDS.values())
+    return (*kinds, NoticeBatchWorkflow, WatchdogWorkflow, UpcomingWorkflow, HeadsWorkflow)
 
 
 def _workflow_of(kind: Kind) -> type:
@@ -146,6 +151,19 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         start,
         leads=resources.leads,
     )
+    heads = HeadsActivities(
+        database,
+        settings.log_key,
+        at_most=settings.checkpoint_entries,
+        file=settings.heads_file,
+        keeper=(reminders.telling, Mailbox(name=keeper.name, email=keeper.email))
+        if (keeper := settings.heads_to)
+        else None,
+        stamping=Stamping(settings.timestamp_ca_file)
+        if settings.timestamp_url and settings.timestamp_ca_file
+        else None,
+        timestamp_url=settings.timestamp_url or "",
+    )
     return Worker(
         resources.client,
         task_queue=TASK_QUEUE,
@@ -164,6 +182,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
             holders.ask_holders,
             watchdog.sweep,
             upcoming.renew_upcoming,
+            heads.keep_heads,
         ],
         activity_executor=ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="activity"),
         workflow_runner=sandbox(),
@@ -186,8 +205,7 @@ async def run() -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     resources = await connect(settings, runtime=sdk_runtime(settings))
-    await keep_watchdog(resources.client, settings.watchdog_minutes)
-    await keep_upcoming(resources.client, settings.upcoming_minutes)
+    await keep_schedules(resources.client, settings)
     others = further_processes(settings, process_count(settings) - 1)
     async with others as lost, build_worker(resources), taking_bounces(BounceIntake(resources), settings):
         get_logger("worker").info("worker started", task_queue=TASK_QUEUE, processes=process_count(settings))

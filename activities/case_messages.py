@@ -112,9 +112,12 @@ def decision_asked(message: AskForDecision, asked: str) -> Message:
 
 
 def findings(
-    case_id: UUID, raised: Raised, drafts: Sequence[OverdueDrafts], asked_at: datetime, zone: str
+    case_id: UUID, raised: Raised, drafts: Sequence[OverdueDrafts], asked_at: datetime, zone: str, *, letters: int = 0
 ) -> Iterator[tuple[Message, Step]]:
-    """What was raised of a case, each with how far it has come: what is overdue has no later step."""
+    """What was raised of a case, each with how far it has come: what is overdue has no later step.
+
+    ``letters`` is how many wait to be posted in it.
+    """
     if raised.unknown:
         yield _unknown(case_id, raised.unknown, asked_at), Step.FIRST
     if raised.contacts:
@@ -122,7 +125,7 @@ def findings(
         step = Step.PRESSING if raised.came_back else Step.FIRST
         yield _refused(case_id, raised.contacts, asked_at, came_back=raised.came_back), step
     if raised.duties:
-        yield _overdue(case_id, raised.duties, drafts, asked_at, zone), Step.LAST
+        yield _overdue(case_id, raised.duties, drafts, asked_at, zone, letters), Step.LAST
     if raised.internal:
         yield _past_internal(case_id, raised.internal, asked_at), Step.LAST
 
@@ -174,7 +177,7 @@ def _refused(case_id: UUID, leas: Sequence[str], asked_at: datetime, *, came_bac
 
 
 def _overdue(
-    case_id: UUID, leas: Sequence[str], drafts: Sequence[OverdueDrafts], asked_at: datetime, zone: str
+    case_id: UUID, leas: Sequence[str], drafts: Sequence[OverdueDrafts], asked_at: datetime, zone: str, letters: int
 ) -> Message:
     reference, duties = identifiers.case_reference(case_id), counted(len(leas), "duty", "duties")
     page = _case_page(case_id)
@@ -184,6 +187,8 @@ def _overdue(
         f"releases goes out by itself at {instant_words(part.leaves_at, zone)}."
         for part in drafts
     )
+    wait = counted(letters, "letter waits", "letters wait")
+    to_post = [f"{wait} to be printed and posted: see Letters, or duenotice letters list."] if letters else []
     return Message(
         key=f"escalation:{case_id}:{asked_at.isoformat()}:{len(leas)}",
         about="overdue",
@@ -191,6 +196,7 @@ def _overdue(
         paragraphs=(
             f"Overdue, met late, or with no contact that could be reached: in case {reference} that is so of {duties}.",
             *waiting,
+            *to_post,
             _named(leas),
         ),
         alert=f"Case {reference}: {duties} overdue, late or undelivered.",

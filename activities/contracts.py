@@ -25,6 +25,8 @@ from cases.messages import (
     CloseCase,
     ComputedDuties,
     ComputeDuties,
+    HeadsKept,
+    KeepHeads,
     OpenCase,
     RaiseOverdue,
     RecordAct,
@@ -187,6 +189,15 @@ class UpcomingContract(ABC):
     @abstractmethod
     async def renew_upcoming(self, message: RenewUpcoming) -> Renewed:
         """Derive it anew, open cases about what is due soon, and tell people of terms that end."""
+
+
+class HeadsContract(ABC):
+    """The signed heads of the ledger."""
+
+    @activity.defn
+    @abstractmethod
+    async def keep_heads(self, message: KeepHeads) -> HeadsKept:
+        """Sign a head over what is new, and bring the newest out of this machine."""
 
 
 class Problem(Message):

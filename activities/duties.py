@@ -18,6 +18,7 @@ from records.holder_documents import write_confirmations
 from records.holders import plan_holders
 from records.notices import plan_notices, waiting_batches
 from records.parties import pass_on
+from records.postal_letters import take_effect
 from records.scope import pin_terms
 from records.summary import summarise
 from terms.catalogue import Catalogue
@@ -50,6 +51,7 @@ class DutyActivities(DutyContract):
         clock, alive = activity_clock(), activity.heartbeat
         with self._database.writing() as session:
             now, case = clock(), session.get_one(Case, message.case_id)
+            take_effect(session, now, case.id)
             pin_terms(session, self._catalogue, case.id, now)
             terms = pinned_terms(session, case.id)
             if case.status is not CaseStatus.DISMISSED:

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from activities.postal_letters import write_letters_left
 from config.database import Database
 from mail.handover import DeliveryDeferred, Envelope, MailServerUnavailable, OutcomeUnknown
 from mail.transport import SmtpTransport
 from records.deliveries import Answer
 from records.letters import OutgoingLetter, settle_letter, take_up
 from records.outbox import NoticeWriter
+from records.postal_letters import take_effect
 
 AT_ONCE = 50
 """How many letters are handed over in one go; the next sweep goes on."""
@@ -33,6 +35,12 @@ class LetterSender:
         self._transport = transport
         self._writer = writer
         self._unknown_resends = unknown_resends
+
+    def write_postal_letters(self, now: datetime) -> None:
+        """Write what only a letter can bring, and write down what letters that were posted have performed by now."""
+        write_letters_left(self._database, self._writer, now)
+        with self._database.writing() as session:
+            take_effect(session, now)
 
     async def send_due(self, now: Callable[[], datetime]) -> None:
         """Send what is to be sent by now; a server that takes no mail at all is not asked again for the others."""

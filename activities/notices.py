@@ -27,6 +27,7 @@ from activities.clock import activity_clock
 from activities.contracts import NoticeContract
 from activities.handing_over import HandingOver, NotWanted
 from activities.heartbeat import beating
+from activities.postal_letters import write_letters
 from cases.messages import BatchOutcome, SendBatch
 from config.database import Database
 from ledger.actors import ENGINE
@@ -39,6 +40,7 @@ from records.batches import begin_batch, finish_batch
 from records.deliveries import Answer, Handed, break_off
 from records.mail_state import Going, MailIsPaused, PauseRule, end_pause, going, is_disregarded, note_away, probe_again
 from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
+from records.postal_letters import put_together, without_letter
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
@@ -139,6 +141,7 @@ class NoticeActivities(NoticeContract):
             raise attempt.stopped
         if self._book.paused and (attempt.probed or begun is Going.ON):
             raise _paused()
+        await _in_sql(self._write_letters, message, now())
         return await _in_sql(self._finish, message, now())
 
     async def _give_all(self, attempt: _Attempt) -> None:
@@ -288,6 +291,16 @@ class NoticeActivities(NoticeContract):
             prepared = self._notice_writer.prepare(session, case_id, notices, now)
         with self._database.writing() as session:
             return self._notice_writer.reserve(session, case_id, notices, now, prepared)
+
+    def _write_letters(self, message: SendBatch, now: datetime) -> None:
+        """Write those of its notices as letters that no mail can bring to anybody; a person posts them."""
+        with self._database.reading() as session:
+            case_id = session.get_one(Batch, message.batch_id).case_id
+            notices = without_letter(session, batch_id=message.batch_id)
+        if notices:
+            with self._database.writing() as session:
+                put_together(session, case_id, notices)
+            write_letters(self._database, self._notice_writer, notices, now)
 
     def _finish(self, message: SendBatch, now: datetime) -> BatchOutcome:
         with self._database.writing() as session:

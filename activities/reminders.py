@@ -37,6 +37,7 @@ from records.duties import asked_dates
 from records.escalations import Raised, raise_contacts, raise_duties, raise_internal, raise_unknown, raised_since
 from records.offers import note_silence, unanswered
 from records.outbox import NoticeWriter
+from records.postal_letters import count_to_post, take_effect
 from records.responsible import Step
 from records.withholding import alone
 
@@ -143,7 +144,8 @@ class ReminderActivities(ReminderContract):
         raised = await asyncio.to_thread(self._escalate, message.case_id, now(), since)
         drafts = await asyncio.to_thread(self._overdue_drafts, message.case_id, now()) if raised.duties else []
         # A further attempt tells of the same under the same name, so that nobody is told twice.
-        found = findings(message.case_id, raised, drafts, info.scheduled_time, self._time_zone)
+        letters = await asyncio.to_thread(self._letters_to_post, message.case_id)
+        found = findings(message.case_id, raised, drafts, info.scheduled_time, self._time_zone, letters=letters)
         outcomes = [await self.telling.tell_of_case(told, step, now()) for told, step in found]
         for outcome in outcomes:
             outcome.raise_for_retry()
@@ -254,6 +256,10 @@ class ReminderActivities(ReminderContract):
             ).all()
         return [OverdueDrafts(*row) for row in rows]
 
+    def _letters_to_post(self, case_id: UUID) -> int:
+        with self._database.reading() as session:
+            return count_to_post(session, case_id)
+
     def _note_reminder(self, message: RemindOfficer, waiting: int, now: datetime) -> None:
         with self._database.writing() as session:
             append(
@@ -273,6 +279,7 @@ class ReminderActivities(ReminderContract):
 
     def _escalate(self, case_id: UUID, now: datetime, since: datetime | None) -> Raised:
         with self._database.writing() as session:
+            take_effect(session, now, case_id)
             failed = raise_contacts(session, case_id, now)
             raised = Raised(
                 duties=raise_duties(session, case_id, now),

@@ -135,6 +135,8 @@ class WatchdogActivities(WatchdogContract):
         began, clock_ahead = now(), time() - activity.info().started_time.timestamp()
         await asyncio.to_thread(self._drop_unclaimed, now() - UNCLAIMED)
         await asyncio.to_thread(self._erase_due, now())
+        async with beating(LONGEST_HANDOVER):
+            await asyncio.to_thread(self._letters.write_postal_letters, now())
         opened = await self._open_ends(now())
         before, place = now() - timedelta(minutes=message.grace_minutes), place_of(now())
         suspects = await asyncio.to_thread(self._look, before, place)

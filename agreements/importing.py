@@ -24,12 +24,13 @@ from ledger.artifacts import store
 from ledger.entries import AgreementImported
 from ledger.seals import rows_that_open
 from mail.facts import checked_address
+from mail.window import checked_postal_address
 from models import identifiers
 from models.defaults import Defaults
 from models.enums import ContactRole
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from models.grouping import grouped
-from models.tables import Agreement, AgreementContact, Case, Duty, Notice
+from models.tables import Agreement, AgreementContact, Case, Duty, Notice, PostalLetter
 from terms.catalogue import Catalogue
 from terms.internal import NO_LEAD_TIMES, LeadTimes
 from terms.limits import STANDARD_DEFAULTS
@@ -37,13 +38,16 @@ from terms.limits import STANDARD_DEFAULTS
 DEMO_FILE = Path(__file__).parent.parent / "config" / "demo" / "agreements.csv"
 """One fictional district for each state that the shipped forms cover, at reserved domains."""
 
-REQUIRED = ("reference", "form", "lea_name", "state", "time_zone", "executed_on", "general_name", "general_email")
+REQUIRED = ("reference", "form", "lea_name", "state", "time_zone", "executed_on", "general_name")
 OPTIONAL = (
     "originally_signed_on",
     "expires_on",
     "terminated_on",
+    "general_email",
+    "general_address",
     "security_name",
     "security_email",
+    "security_address",
     "copy_to_name",
     "copy_to_email",
     "exhibit_h_note",
@@ -62,7 +66,7 @@ MANY = ";"
 
 
 class AgreementContactRow(BaseModel):
-    """One contact of an agreement as read."""
+    """One contact of an agreement as read; it has an e-mail address, or a postal one, or both."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,6 +74,7 @@ class AgreementContactRow(BaseModel):
     rank: int
     name: str
     email: str
+    postal_address: str | None = None
 
 
 class AgreementRow(BaseModel):
@@ -134,7 +139,7 @@ def import_agreements(
         changed = [row for row in rows if row.reference in before and before[row.reference] != row]
         _keep(session, new, now)
         for row in changed:
-            _replace(session, row)
+            _replace(session, row, now)
         _note_undelivered(session, [identifiers.agreement_id(row.reference) for row in changed], now)
         sha256 = store(session, text.encode(), "text/csv", now)
         append(session, *_events([*new, *changed], sha256, actor, now))
@@ -188,7 +193,8 @@ def _read_agreements(catalogue: Catalogue, text: str, file_name: str) -> tuple[A
 
 def _header_problems(columns: Sequence[str], file_name: str) -> tuple[InvalidInput, ...]:
     where = f"{file_name}:1"
-    missing = [name for name in REQUIRED if name not in columns]
+    addresses = [] if {"general_email", "general_address"} & set(columns) else ["general_email"]
+    missing = [name for name in (*REQUIRED, *addresses) if name not in columns]
     unknown = [name for name in columns if name not in (*REQUIRED, *OPTIONAL)]
     problems = []
     if missing:
@@ -273,13 +279,18 @@ def _row(catalogue: Catalogue, cells: Mapping[str, str | list[str] | None], wher
 
 
 def _empty(names: list[str], where: str) -> InvalidInput:
-    if set(names) & {"general_name", "general_email"}:
-        return InvalidInput(
-            f"{', '.join(names)} is empty: the district has no contact who could be told.",
-            where=where,
-            next_step="Give the representative that the agreement designates for notices.",
-        )
+    if "general_name" in names:
+        return _nobody(names, where)
     return InvalidInput(f"{', '.join(names)} is empty.", where=where, next_step="Fill in every required column.")
+
+
+def _nobody(names: list[str], where: str) -> InvalidInput:
+    are = "is" if len(names) == 1 else "are"
+    return InvalidInput(
+        f"{', '.join(names)} {are} empty: the district has no contact who could be told.",
+        where=where,
+        next_step="Give the representative that the agreement designates for notices.",
+    )
 
 
 def _form_problems(catalogue: Catalogue, form: str, state: str, where: str) -> list[InvalidInput]:
@@ -316,30 +327,40 @@ def _zone_problems(zone: str, where: str) -> list[InvalidInput]:
 def _contacts(cell: Callable[[str], str], where: str, problems: list[InvalidInput]) -> Iterator[AgreementContactRow]:
     for role, column in CONTACT_COLUMNS.items():
         names = [part.strip() for part in cell(f"{column}_name").split(MANY)]
-        emails = [part.strip() for part in cell(f"{column}_email").split(MANY)]
-        if len(names) != len(emails) or any(
-            bool(name) != bool(email) for name, email in zip(names, emails, strict=True)
+        emails, addresses = (_as_many(cell(f"{column}_{kind}"), len(names)) for kind in ("email", "address"))
+        if role is ContactRole.GENERAL and cell("general_name") and not any((*emails, *addresses)):
+            problems.append(_nobody(["general_email", "general_address"], where))
+            continue
+        if not len(names) == len(emails) == len(addresses) or any(
+            bool(name) != bool(email or address) for name, email, address in zip(names, emails, addresses, strict=True)
         ):
-            if role is not ContactRole.GENERAL or (cell("general_name") and cell("general_email")):
+            if role is not ContactRole.GENERAL or cell("general_name"):
                 problems.append(
                     InvalidInput(
-                        f"The {column} contacts have not the same number of names and e-mail addresses.",
+                        f"The {column} contacts have not the same number of names and e-mail or postal addresses.",
                         where=where,
-                        next_step=f"Give both for each contact, several separated by {MANY}",
+                        next_step=f"Give the name and an address of each contact, several separated by {MANY}",
                     )
                 )
             continue
-        for rank, (name, email) in enumerate(zip(names, emails, strict=True)):
-            if not email:
+        for rank, (name, email, address) in enumerate(zip(names, emails, addresses, strict=True)):
+            if not name:
                 continue
             try:
-                checked_address(email)
-            except InvalidInput as error:
-                problems.append(
-                    InvalidInput(f"{column}_email: {error.message}", where=where, next_step=error.next_step)
+                yield AgreementContactRow(
+                    role=role,
+                    rank=rank,
+                    name=name,
+                    email=checked_address(email, where=f"{column}_email") if email else "",
+                    postal_address=checked_postal_address(address, where=f"{column}_address") if address else None,
                 )
-            else:
-                yield AgreementContactRow(role=role, rank=rank, name=name, email=email)
+            except InvalidInput as error:
+                problems.append(InvalidInput(f"{error.where}: {error.message}", where=where, next_step=error.next_step))
+
+
+def _as_many(cell: str, count: int) -> list[str]:
+    """The parts of a cell; of one that is empty, as many empty ones as there are contacts."""
+    return [part.strip() for part in cell.split(MANY)] if cell else [""] * count
 
 
 def _known(session: Session) -> dict[str, AgreementRow]:
@@ -409,10 +430,11 @@ def _contact(row: AgreementRow, contact: AgreementContactRow) -> dict[str, Any]:
     return {"id": uuid4(), "agreement_id": identifiers.agreement_id(row.reference)} | contact.model_dump()
 
 
-def _replace(session: Session, row: AgreementRow) -> None:
+def _replace(session: Session, row: AgreementRow, now: datetime) -> None:
     """Change an agreement; a contact no longer named stays, since deliveries point to it, but is not written to.
 
-    So does one whose address does not open where it stands.
+    So does one whose address does not open where it stands. A letter that waits to be posted to an address that is no
+    longer so is made anew.
     """
     agreement = session.get_one(Agreement, identifiers.agreement_id(row.reference))
     agreement.sqlmodel_update(row.model_dump(exclude={"contacts"}))
@@ -421,13 +443,23 @@ def _replace(session: Session, row: AgreementRow) -> None:
     readable = rows_that_open(session, select(AgreementContact).where(*its), col(AgreementContact.id))
     moved = col(AgreementContact.id).not_in([contact.id for contact in readable])
     session.execute(update(AgreementContact).where(*its, moved).values(rank=FORMER))
-    kept = {(contact.role, contact.email): contact for contact in readable}
+    kept = {(contact.role, contact.email or contact.name): contact for contact in readable}
     for contact in row.contacts:
-        known = kept.pop((contact.role, contact.email), None)
+        known = kept.pop((contact.role, contact.email or contact.name), None)
+        if known and known.postal_address != contact.postal_address:
+            _make_letters_anew(session, known, now)
         session.add(known.sqlmodel_update(contact) if known else AgreementContact(**_contact(row, contact)))
     for former in kept.values():
         former.rank = FORMER
         session.add(former)
+        _make_letters_anew(session, former, now)
+
+
+def _make_letters_anew(session: Session, contact: AgreementContact, now: datetime) -> None:
+    waits = col(PostalLetter.mailed_at).is_(None), col(PostalLetter.replaced_at).is_(None)
+    session.execute(
+        update(PostalLetter).where(col(PostalLetter.contact_id) == contact.id, *waits).values(replaced_at=now)
+    )
 
 
 def _note_undelivered(session: Session, agreements: Sequence[UUID], now: datetime) -> None:

@@ -9,10 +9,19 @@ changes in SQL.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
-from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
 
 from cases.values import (
     Actor,
@@ -26,7 +35,7 @@ from cases.values import (
     Line,
     Message,
 )
-from models.enums import Authentication
+from models.enums import Authentication, PostalService
 from models.errors import InvalidFields, InvalidInput
 
 Clause = Annotated[Line, Field(title="Clause", json_schema_extra={"choice": "clauses"})]
@@ -36,6 +45,16 @@ DateName = Annotated[Line, Field(title="Which date", json_schema_extra={"choice"
 Account = Annotated[Line, Field(title="Account", json_schema_extra={"choice": "accounts"})]
 Asked = Annotated[Line, Field(title="What is asked", json_schema_extra={"choice": "asked"})]
 Reason = Annotated[KeptText, Field(title="Reason", description="Why, in a sentence; it is kept as evidence.")]
+
+
+def _tracking_number(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9 -]{4,40}", text.strip()):
+        raise ValueError("this is no tracking number: write its letters and digits as the receipt has them")
+    return text.strip()
+
+
+TrackingNumber = Annotated[str, AfterValidator(_tracking_number)]
+"""What a carrier calls one letter; it is no place for words, since evidence holds it."""
 
 
 class Made(NamedTuple):
@@ -66,8 +85,11 @@ class Act(Message):
     """Whether it gives dated facts or brings in agreements, so that a person first checks what would follow."""
 
     keeps_clocks: ClassVar[bool] = True
-    """Whether a clock may go by it. What no clock goes by is recorded in SQL alone: without the case's workflow, so
-    also once the case is closed."""
+    """Whether a clock hears of it as it is done. What none does is recorded in SQL alone: without the case's workflow,
+    so also once the case is closed."""
+
+    tells_case: ClassVar[bool] = False
+    """Whether a case computes its duties anew once it is recorded, although no clock waits for it."""
 
     sends_letter: ClassVar[bool] = False
     """Whether it writes a letter of its own to the other side, which a person reads before it is recorded."""
@@ -348,6 +370,36 @@ class Vouch(Act):
     particulars: KeptText = Field(title="Who says so, and how they know")
 
 
+class Posted(Act):
+    """Record that a letter was handed to the post, on your word: when, by which service, and what proves it."""
+
+    done_says = "Recorded, on your word. The notice is given when the agreement says that a letter is."
+    stands_alone = False
+    keeps_clocks = False
+    tells_case = True
+    act: Literal["posted"] = "posted"
+    service: PostalService = Field(title="Service", description="As the agreement means it: postage prepaid.")
+    letter: UUID = Field(title="Letter", json_schema_extra={"choice": "letters"})
+    mailed_at: Instant = Field(
+        title="Handed to the post at",
+        description="As the receipt says; where it names a day alone, that day's end.",
+    )
+    tracking_number: TrackingNumber | None = Field(default=None, title="Tracking number")
+    receipt: KeptFile | None = Field(default=None, title="Receipt or photo")
+
+
+class NotPosted(Act):
+    """Take back that a letter was posted: it waits to be posted again, and what it had performed is owed again."""
+
+    done_says = "Taken back. The letter waits to be posted; both records stay."
+    stands_alone = False
+    keeps_clocks = False
+    tells_case = True
+    act: Literal["not-posted"] = "not-posted"
+    letter: UUID = Field(title="Letter", json_schema_extra={"choice": "posted"})
+    reason: Reason
+
+
 class AdoptTerms(Act):
     """Let the case follow the clauses as they are now instead of those that it pinned."""
 
@@ -438,6 +490,8 @@ CommonAct: TypeAlias = (
     | ConfirmDone
     | SendAgain
     | Vouch
+    | Posted
+    | NotPosted
     | AdoptTerms
     | Add
     | Assign
@@ -464,6 +518,8 @@ COMMON_ACTS: tuple[type[Act], ...] = (
     ConfirmDone,
     SendAgain,
     Vouch,
+    Posted,
+    NotPosted,
     AdoptTerms,
     Add,
     Assign,

@@ -172,6 +172,17 @@ class Swept(Message):
     opened: int = 0
 
 
+class KeepHeads(Message):
+    """Sign a head of the ledger over what is new in it."""
+
+
+class HeadsKept(Message):
+    """What that came to: how many heads were signed, and how many entries the newest has."""
+
+    signed: int = 0
+    size: int = 0
+
+
 class RenewUpcoming(Message):
     """Derive anew what is coming by the agreements' own dates."""
 

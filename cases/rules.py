@@ -24,7 +24,9 @@ from cases.acts import (
     Impossible,
     Learn,
     Lift,
+    NotPosted,
     NotYet,
+    Posted,
     Propose,
     Release,
     SendAgain,
@@ -128,9 +130,12 @@ def _check_common(kind: Kind, act: CommonAct, message: TakeAct, state: CaseState
             _check_undecided(clause, state)
             if problem := check_instant("arrived_at", arrived_at, now):
                 raise problem
+        case Posted(mailed_at=mailed_at):
+            if problem := check_instant("mailed_at", mailed_at, now):
+                raise problem
         case TellOverdue(clause=clause):
             _check_clause(clause, state)  # whether its duty is overdue is in SQL alone
-        case AdoptTerms() | AnswerQuestion():
+        case NotPosted() | AdoptTerms() | AnswerQuestion():
             return
         case Assign(responsible=responsible, deputy=deputy):
             if deputy and deputy.casefold() == responsible.casefold():
@@ -369,6 +374,8 @@ def _take_common(act: CommonAct, message: TakeAct, state: CaseState) -> None:
             | Undo()
             | ConfirmDone()
             | Vouch()
+            | Posted()
+            | NotPosted()
             | AdoptTerms()
             | Add()
             | Assign()

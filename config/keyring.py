@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from config.key_files import read_private, replacement, write_durably
 from models.errors import ConfigurationError, IntegrityError, Refused
 
 _MAGIC = b"DNS1"
@@ -117,8 +115,8 @@ class Keyring:
             Refused: there is a file already; losing keys would lose everything sealed under them.
         """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _replacement(path) as temporary:
-            _write(temporary, _KeyringFile(keys=(_new_key(),)))
+        with replacement(path, "keyring") as temporary:
+            write_durably(temporary, _written(_KeyringFile(keys=(_new_key(),))))
             try:
                 os.link(temporary, path)  # unlike a rename, a link never replaces what is there
             except FileExistsError:
@@ -137,8 +135,8 @@ class Keyring:
             ConfigurationError: the file is not a sound keyring.
             Refused: another rotation is under way.
         """
-        with _replacement(path) as temporary:
-            _write(temporary, _KeyringFile(keys=(*_read(path).keys, _new_key())))
+        with replacement(path, "keyring") as temporary:
+            write_durably(temporary, _written(_KeyringFile(keys=(*_read(path).keys, _new_key()))))
             temporary.replace(path)
         return cls.load(path)
 
@@ -254,20 +252,7 @@ def _new_key() -> _StoredKey:
 
 
 def _read(path: Path) -> _KeyringFile:
-    try:
-        mode, text = path.stat().st_mode, path.read_text()
-    except FileNotFoundError:
-        raise ConfigurationError(
-            "There is no keyring.", where=str(path), next_step="Restore it from its backup, or create one."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The keyring cannot be read ({type(error).__name__}).", where=str(path)) from None
-    if stat.S_IMODE(mode) & stat.S_IRWXO:
-        raise ConfigurationError(
-            "Every user of this machine may read or change the keyring.",
-            where=str(path),
-            next_step=f"Run: chmod 600 {path}",
-        )
+    text = read_private(path, "keyring", make="Restore it from its backup, or create one.")
     try:
         return _KeyringFile.model_validate_json(text)
     except ValidationError as error:
@@ -281,27 +266,5 @@ def _read(path: Path) -> _KeyringFile:
         ) from None
 
 
-@contextmanager
-def _replacement(path: Path) -> Iterator[Path]:
-    """Give the name of a file beside ``path`` that only one process can hold, and remove it afterwards."""
-    temporary = path.with_name(path.name + ".new")
-    try:
-        temporary.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
-        raise Refused(
-            "Somebody else is writing the keyring at this moment.",
-            where=str(temporary),
-            next_step="Try again; if nobody is, remove that file.",
-        ) from None
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write(path: Path, content: _KeyringFile) -> None:
-    """Write to the disk itself: a keyring lost in a power cut loses everything that was sealed since."""
-    with path.open("w") as file:
-        file.write(content.model_dump_json(indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+def _written(content: _KeyringFile) -> str:
+    return content.model_dump_json(indent=2) + "\n"

@@ -107,6 +107,7 @@ _Line = Annotated[
 _Host = Annotated[str, _shaped(r"[^\s/@]+", "it must be a host's name or address, such as mail.example.org")]
 _Named = Annotated[Path, AfterValidator(_named)]
 _Present = Annotated[Path, AfterValidator(_present)]
+_Url = Annotated[str, _shaped(r"https?://[^\s/]+(/\S*)?", "it must be an address, such as https://tsa.example.org/")]
 _Address = Annotated[
     str, _shaped(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+", "it must be a bare e-mail address, such as privacy@example.org")
 ]
@@ -252,7 +253,7 @@ class Limits(_Part):
     """How many connections are open at the same time, at most."""
     strangers: int = Field(default=256, ge=16, le=9_000)
     """How many of them are strangers'; the others are left for people who are signed in."""
-    address_connections: int = Field(default=64, ge=4)
+    address_connections: int = Field(default=64, ge=4, le=9_000)
     """How many of those are one address's."""
     requests_at_once: int = Field(default=24, ge=1, le=200)
     """How many requests of strangers are worked on at the same time; others wait for their turn."""
@@ -262,9 +263,9 @@ class Limits(_Part):
     """How long a connection is kept without a request."""
     body_seconds: int = Field(default=20, ge=1, le=600)
     """How long a request's body may take, besides a second for each 16 KiB."""
-    requests_per_minute: int = Field(default=600, ge=10)
+    requests_per_minute: int = Field(default=600, ge=10, le=MOST_RATE)
     """How many requests of strangers one address may send in a minute."""
-    link_answers_per_hour: int = Field(default=120, ge=5)
+    link_answers_per_hour: int = Field(default=120, ge=5, le=MOST_RATE)
     """How many forms or answers may be sent by one link in an hour."""
 
     @model_validator(mode="after")
@@ -300,15 +301,24 @@ class Signatory(_Part):
     title: _Line
 
 
+class HeadKeeper(_Part):
+    """Somebody outside the installation who keeps heads of its ledger."""
+
+    name: _Line
+    email: _Address
+
+
 class Organisation(_Part):
     """Who runs this installation: the sender that notices name, who signs them, and whom to ask about them.
 
     ``point_of_contact`` is the person that some agreements want named as knowing more, where a case names none;
     ``parents_contact`` the employee whom parents may ask. The ``manager`` is told by the last step of every ladder, as
-    when something is overdue; no notice names one.
+    when something is overdue; no notice names one. ``postal_address`` stands at the head of letters that are posted,
+    its lines separated by ``|``.
     """
 
     name: _Line
+    postal_address: _Line | None = None
     contact: Person
     security_contact: Person
     signatory: Signatory
@@ -350,6 +360,21 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(default_factory=lambda data: _default_database(data["home"]))
     """``sqlite:///PATH`` or ``postgresql://…``; secret because the latter may hold a password."""
     keyring: _Named = Field(default_factory=lambda data: data["home"] / "keyring.json")
+    log_key: _Named = Field(default_factory=lambda data: data["home"].parent / f"{data['home'].name}-log-key.json")
+    """The key that signs the ledger's heads; kept apart from database and keyring, so that who has those has not it."""
+    checkpoint_minutes: int = Field(default=5, ge=1, le=60)
+    """How often a head of the ledger is signed, where there are new entries."""
+    checkpoint_entries: int = Field(default=10_000, ge=1, le=100_000)
+    """After how many new entries a head is signed in any case."""
+    heads_file: _Named | None = None
+    """Where each head is added to as well: a file elsewhere, as on another machine, where nobody here can change it."""
+    heads_to: HeadKeeper | None = None
+    """Somebody outside who is mailed the newest head once a day, and keeps it."""
+    timestamp_url: _Url | None = None
+    """A time-stamping authority (RFC 3161) that is asked once a day for its word on the newest head; needs the extra
+    ``timestamps``."""
+    timestamp_ca_file: _Present | None = Field(default=None, validate_default=True)
+    """The certificates to which its signature has to lead (PEM)."""
     public_url: _Origin = "http://127.0.0.1:8700"
     """What links in notices begin with."""
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
@@ -447,11 +472,20 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = Field(default=None, validate_default=True)
 
-    @field_validator("home", "keyring", "temporal_cli", "internal_due_dates")
+    @field_validator(
+        "home", "keyring", "log_key", "heads_file", "timestamp_ca_file", "temporal_cli", "internal_due_dates"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Stay where the process started, whatever directory it works in later."""
         return None if path is None else path.expanduser().absolute()
+
+    @field_validator("timestamp_ca_file")
+    @classmethod
+    def _time_stamps_are_checked(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if info.data.get("timestamp_url") and path is None:
+            raise ValueError("an authority's word counts only with the certificates that it is checked by")
+        return path
 
     @field_validator("oidc_client_secret")
     @classmethod
@@ -605,6 +639,12 @@ def _refuse_unsafe(settings: Settings) -> None:
     chosen, smtp, example = settings.model_fields_set, settings.smtp, Smtp()
     need("keyring" in chosen, "Production makes no keyring by itself; it needs the name of one.", "keyring")
     need(settings.keyring.is_file(), f"There is no keyring file at {settings.keyring}.", "keyring")
+    need(
+        "log_key" in chosen and settings.log_key.is_file(),
+        "Production makes no key for the ledger's heads by itself; it needs the file of one, kept apart from the "
+        "database (`duenotice evidence make-key` makes one).",
+        "log_key",
+    )
     need("public_url" in chosen, "Links in notices need the address that their readers reach.", "public_url")
     need(
         settings.public_url.startswith("https://"),

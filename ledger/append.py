@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
 from config.personal_data import holds_address
-from ledger.chain import Fields, entry_hash
+from ledger.chain import LONGEST_ENTRY, Fields, entry_bytes, new_salt
 from ledger.entries import Event, JsonObject
 from models.errors import ConfigurationError, InvalidInput, Refused
+from models.identifiers import sha256_hex
 from models.tables import EvidenceEntry, LedgerHead
 
 _HEAD = 1
@@ -34,7 +35,8 @@ def append(session: Session, *events: Event) -> tuple[EvidenceEntry, ...]:
         events: any number; many at once are much cheaper than one at a time.
 
     Raises:
-        InvalidInput: an event holds an e-mail address, has an instant without a zone, or its body is not JSON.
+        InvalidInput: an event holds an e-mail address, has an instant without a zone, or its body is not JSON; or its
+            entry would be too long.
         Refused: an event's key was used for something else.
         ConfigurationError: the database was never migrated.
     """
@@ -42,11 +44,12 @@ def append(session: Session, *events: Event) -> tuple[EvidenceEntry, ...]:
     length, last_hash = _lock_head(session)
     stored = _stored(session, [entry.key for entry in unnumbered])
     rows: list[_Row] = []
+    now = datetime.now(UTC)
     for entry in unnumbered:
         if entry.key in stored:
             _refuse_other(entry, stored[entry.key])
             continue
-        row = _chained(entry, length + len(rows) + 1, rows[-1]["hash"] if rows else last_hash)
+        row = _chained(entry, length + len(rows) + 1, rows[-1]["hash"] if rows else last_hash, now)
         rows.append(row)
         stored[entry.key] = EvidenceEntry(**row)
     if rows:
@@ -97,7 +100,7 @@ def _stored(session: Session, keys: Sequence[str]) -> dict[str, EvidenceEntry]:
     return found
 
 
-def _chained(entry: _Unnumbered, number: int, previous_hash: str) -> _Row:
+def _chained(entry: _Unnumbered, number: int, previous_hash: str, now: datetime) -> _Row:
     fields: Fields = {
         "number": number,
         "previous_hash": previous_hash,
@@ -109,11 +112,20 @@ def _chained(entry: _Unnumbered, number: int, previous_hash: str) -> _Row:
         "body": entry.body,
         "artifacts": list(entry.artifacts),
         "key": entry.key,
+        "recorded_at": now,
+        "salt": new_salt(),
     }
     try:
-        return {**fields, "hash": entry_hash(fields)}
+        written = entry_bytes(fields)
     except ValueError as error:
         raise _not_json(entry.kind, error) from None
+    if len(written) > LONGEST_ENTRY:
+        raise InvalidInput(
+            f"The entry would have {len(written):,} bytes, and {LONGEST_ENTRY:,} are the most.",
+            where=f"evidence {entry.kind}",
+            next_step="Put what is long into an artifact.",
+        )
+    return {**fields, "hash": sha256_hex(written)}
 
 
 def _refuse_other(entry: _Unnumbered, stored: EvidenceEntry) -> None:

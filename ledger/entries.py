@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from cases.kinds import KINDS
 from cases.values import AnchorValue
 from models.enums import (
     AgreementChangeKind,
@@ -552,6 +553,27 @@ class FileRefused(Event):
         return f"{self.kind}:{self.try_id}"
 
 
+class EvidenceAskedFor(Event):
+    """Somebody asked for a bundle of evidence; recorded before the bundle is written, since it stands in it itself.
+
+    Attributes:
+        export_id: the bundle.
+        since: from when on what happened is in it, where that was asked.
+        until: before when it happened.
+        as_sent: whether letters are to be in it as they were sent, with the links on which their readers answer.
+    """
+
+    kind = "evidence_asked_for"
+    export_id: Subject[UUID]
+    since: IfAny[datetime | None] = None
+    until: IfAny[datetime | None] = None
+    as_sent: bool
+
+    @property
+    def key(self) -> str:
+        return f"evidence-asked-for:{self.export_id}"
+
+
 class TermsPinned(CaseEvent):
     """A case pinned the effective terms of some agreements.
 
@@ -699,6 +721,83 @@ class DraftTested(CaseEvent):
     @property
     def key(self) -> str:
         return f"draft-tested:{self.notice_id}:{self.message_sha256}"
+
+
+class LetterMade(CaseEvent):
+    """A notice was written as a letter, to be printed and posted, since no e-mail reaches a contact.
+
+    Attributes:
+        notice_id: the notice.
+        letter: the letter as SQL keeps it.
+        contact: whom it is for.
+        given: the content elements that it gives.
+        lacking: those that it says will follow.
+        letter_sha256: the letter, a PDF.
+        words_sha256: its words alone, as the page behind its link shows them.
+        enclosed: what belongs into the envelope besides.
+    """
+
+    kind = "letter_made"
+    notice_id: Subject[UUID]
+    letter: UUID
+    contact: UUID
+    given: tuple[str, ...]
+    lacking: tuple[str, ...]
+    letter_sha256: Kept[str]
+    words_sha256: Kept[str]
+    enclosed: Apart[tuple[str, ...]] = ()
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        return (self.letter_sha256, self.words_sha256, *self.enclosed)
+
+    @property
+    def key(self) -> str:
+        return f"letter-made:{self.letter}:{self.at.isoformat()}"
+
+
+class LetterPrinted(CaseEvent):
+    """Somebody was given a letter to print it; it holds the link on which its reader answers.
+
+    Attributes:
+        notice_id: the notice.
+        letter: the letter as SQL keeps it.
+        letter_sha256: the letter, a PDF.
+    """
+
+    kind = "letter_printed"
+    notice_id: Subject[UUID]
+    letter: UUID
+    letter_sha256: Kept[str]
+
+    @property
+    def key(self) -> str:
+        return f"letter-printed:{self.letter}:{self.actor}:{self.at.isoformat()}"
+
+
+class LetterTookEffect(CaseEvent):
+    """A letter gave its notice, of which a person says that it was posted; the engine saw nothing of that.
+
+    Attributes:
+        notice_id: the notice.
+        letter: the letter as SQL keeps it.
+        on_the_word_of: who says so.
+        mailed_at: when it was handed to the post, on that word.
+        effective_at: when it gives the notice, as the agreement has it.
+        duties: by id, how each duty was met that it performed.
+    """
+
+    kind = "letter_took_effect"
+    notice_id: Subject[UUID]
+    letter: UUID
+    on_the_word_of: str
+    mailed_at: datetime
+    effective_at: datetime
+    duties: dict[str, Verdict]
+
+    @property
+    def key(self) -> str:
+        return f"letter-took-effect:{self.letter}:{self.at.isoformat()}"
 
 
 class NoticeReleased(CaseEvent):
@@ -1937,3 +2036,15 @@ class CostRecorded(CaseEvent):
     @property
     def key(self) -> str:
         return f"cost-recorded:{self.cost}"
+
+
+def stored_kinds() -> frozenset[str]:
+    """Every word that an entry's ``kind`` can be, as far as this version knows them."""
+    classes, kinds = [Event], set[str]()
+    while classes:
+        one = classes.pop()
+        classes += one.__subclasses__()
+        if "kind" in vars(one):
+            kinds.add(one.kind)
+    acts = {act.act_name() for kind in KINDS.values() for act in kind.all_acts}
+    return frozenset(kinds - {ActRecorded.kind} | {f"{ActRecorded.kind}.{name}" for name in acts})

@@ -54,6 +54,7 @@ class Draft:
         lacking: the elements that a supplement is about.
         reason: why a suspicion was dismissed.
         follows: the notice that this one follows.
+        ledger_head: the head of the ledger as it was planned, for its foot.
     """
 
     kind: NoticeKind
@@ -75,6 +76,8 @@ class Draft:
     reason: str | None = None
     follows: EarlierNotice | None = None
     acknowledge_url: HttpUrl | None = None
+    for_counsel: bool = False
+    ledger_head: str | None = None
 
 
 def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> NoticeFacts:
@@ -98,6 +101,8 @@ def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> Noti
         reason=draft.reason,
         follows=draft.follows,
         acknowledge_url=draft.acknowledge_url if _is_to_a_side(draft) else None,
+        for_counsel=draft.for_counsel,
+        ledger_head=draft.ledger_head,
     )
 
 

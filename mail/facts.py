@@ -155,6 +155,7 @@ class Sender(FactsValue):
         contact: who answers questions about the notice; answers go there.
         point_of_contact: the person whom an agreement may want named as the one to ask.
         parents_contact: the employee whom parents may ask.
+        postal_address: where letters come from, in lines; only a letter on paper shows it.
     """
 
     organisation: Line
@@ -162,6 +163,7 @@ class Sender(FactsValue):
     signatory: Signatory
     point_of_contact: ContactPerson
     parents_contact: ContactPerson
+    postal_address: Block | None = None
 
 
 class SignedAgreement(FactsValue):
@@ -225,9 +227,12 @@ class ElementValue(FactsValue):
 
 
 class EarlierNotice(FactsValue):
-    """The notice that this one follows: one that it adds to or takes back, or one given before in the same case."""
+    """The notice that this one follows: one that it adds to or takes back, or one given before in the same case.
 
-    message_id: MessageId
+    One that went by post has no ``message_id``.
+    """
+
+    message_id: MessageId | None
     given_at: AwareDatetime
 
 
@@ -246,6 +251,8 @@ class NoticeFacts(FactsValue):
         added: ids of the elements that a supplement adds.
         reason: why a suspicion was dismissed.
         follows: the notice that this one supplements, takes back or comes after.
+        for_counsel: whether it is a copy for counsel alone, since no contact of the reader's took it.
+        ledger_head: a head of the sender's ledger, which stands at the foot: whoever keeps the letter keeps it.
     """
 
     kind: NoticeKind
@@ -264,6 +271,8 @@ class NoticeFacts(FactsValue):
     reason: Block | None = None
     follows: EarlierNotice | None = None
     acknowledge_url: HttpUrl | None = None
+    for_counsel: bool = False
+    ledger_head: Line | None = None
 
     @model_validator(mode="after")
     def _kind_fits_content(self) -> Self:

@@ -12,6 +12,8 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from dataclasses import dataclass
+from email import message_from_bytes
+from email.policy import SMTP
 from hashlib import sha256
 from uuid import UUID
 
@@ -54,6 +56,16 @@ def shown_link(public_url: str) -> str:
 def without_links(text: str) -> str:
     """Return a text with each link of a notice replaced by one that leads nowhere."""
     return _LINK.sub(f"{LINK_FOLDER}{_NOBODYS}", text)
+
+
+def message_without_links(stored: bytes) -> bytes:
+    """A message (RFC 5322) with its headers as they were sent, and with no link on which its reader answers."""
+    message = message_from_bytes(stored, policy=SMTP)
+    for part in message.walk():
+        if part.get_content_maintype() == "text":
+            text = without_links(str(part.get_content()))
+            part.set_content(text, subtype=part.get_content_subtype(), cte="quoted-printable")
+    return message.as_bytes()
 
 
 def notice_token(key: bytes, notice_id: UUID, generation: int) -> str:

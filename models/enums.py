@@ -50,6 +50,16 @@ class ContactRole(StrEnum):
     COPY_TO = "copy_to"
 
 
+class PostalService(StrEnum):
+    """By which service a letter was posted (USPS Domestic Mail Manual; certified is an extra of first-class, 503.3)."""
+
+    FIRST_CLASS = "first_class"
+    FIRST_CLASS_CERTIFIED = "first_class_certified"
+    PRIORITY = "priority"
+    PRIORITY_EXPRESS = "priority_express"
+    COURIER = "courier"
+
+
 class AgreementChangeKind(StrEnum):
     """What was recorded of the life of an agreement."""
 
@@ -109,16 +119,20 @@ OPEN_STATUSES = frozenset({DutyStatus.PENDING, DutyStatus.RUNNING, DutyStatus.SU
 class Verdict(StrEnum):
     """How a performed duty met its due instant; frozen at the first performance.
 
-    What two people say was done by other means than the engine's never reads like what the engine saw itself.
+    What two people say was done by other means than the engine's never reads like what the engine saw itself; nor does
+    what a letter performed, of which one person says that it was posted.
     """
 
     ON_TIME = "on_time"
     LATE = "late"
     ON_TIME_BY_OTHER_MEANS = "on_time_by_other_means"
     LATE_BY_OTHER_MEANS = "late_by_other_means"
+    ON_TIME_BY_POST = "on_time_by_post"
+    LATE_BY_POST = "late_by_post"
 
 
-TOO_LATE = frozenset({Verdict.LATE, Verdict.LATE_BY_OTHER_MEANS})
+TOO_LATE = frozenset({Verdict.LATE, Verdict.LATE_BY_OTHER_MEANS, Verdict.LATE_BY_POST})
+BY_POST = frozenset({Verdict.ON_TIME_BY_POST, Verdict.LATE_BY_POST})
 BY_OTHER_MEANS = frozenset({Verdict.ON_TIME_BY_OTHER_MEANS, Verdict.LATE_BY_OTHER_MEANS})
 
 

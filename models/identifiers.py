@@ -78,6 +78,11 @@ def letter_id(act: UUID, contact: UUID | None = None) -> UUID:
     return _derived("letter", act, contact)
 
 
+def postal_letter_id(notice: UUID, contact: UUID, letter_sha256: str) -> UUID:
+    """The id of one letter to one contact by post: what is written anew, or for another address, is another letter."""
+    return _derived("postal-letter", notice, contact, letter_sha256)
+
+
 def report_id(source: str) -> UUID:
     """One report of what became of a message, by what its sender calls it."""
     return _derived("delivery-report", source)

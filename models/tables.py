@@ -28,6 +28,7 @@ from models.enums import (
     NoticeKind,
     Party,
     PerformedBy,
+    PostalService,
     ProposalKind,
     ReportKind,
     Role,
@@ -142,6 +143,8 @@ class AgreementContact(SQLModel, table=True):
     such as the subprocessors that hold its data, or the parent who asks; those belong to that case alone. ``party`` is
     None for the other side of the agreement, whichever side this installation stands on. ``agreement_id`` is None for a
     party that a case writes to whatever its agreements are.
+
+    ``email`` is empty for one that can only be written to by post; ``postal_address`` has its lines, without the name.
     """
 
     __tablename__ = "agreement_contact"
@@ -154,6 +157,7 @@ class AgreementContact(SQLModel, table=True):
     rank: int = 0
     name: str = _sealed("agreement_contact.name")
     email: str = _sealed("agreement_contact.email")
+    postal_address: str | None = _sealed_or_none("agreement_contact.postal_address")
     failing_since: datetime | None = _instant_or_none()
 
 
@@ -454,7 +458,8 @@ class Batch(SQLModel, table=True):
     ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
     officer was last told that it is stuck. ``due_at`` is the due instant of a cohort that performs its duties; None
     where they were performed before, as by what a supplement adds to; ``internal_due_at`` is the first internal date of
-    those duties. ``last_safe_at`` is the last moment at which
+    those duties. ``ledger_head`` is the head of the ledger as it was planned, as it stands at the foot of its notices.
+    ``last_safe_at`` is the last moment at which
     notices that are due leave and are on time: up to then one person may keep them back, ``withheld_under`` that
     decision.
     """
@@ -485,6 +490,7 @@ class Batch(SQLModel, table=True):
     again_at: datetime | None = _instant_or_none()
     trouble: str | None = None
     trouble_since: datetime | None = _instant_or_none()
+    ledger_head: str | None = None
 
 
 class Notice(SQLModel, table=True):
@@ -932,6 +938,50 @@ class Letter(SQLModel, table=True):
     written_at: datetime = _instant()
 
 
+NOT_POSTED = text("mailed_at IS NULL AND replaced_at IS NULL")
+"""What a letter is that waits for a person to post it; in these words, the index on it is used."""
+
+
+class PostalLetter(SQLModel, table=True):
+    """A notice as a letter, for a contact whom no e-mail reaches: a PDF that a person prints and posts.
+
+    ``address`` is as it stands in the envelope's window, ``words_sha256`` are the letter's words as the page behind its
+    link shows them, ``enclosed`` the artifacts that belong into the envelope besides. ``printed_at`` is when it was
+    last given out to be printed. One that was made anew before it was posted was ``replaced_at``.
+
+    ``mailed_at`` is when ``mailed_by`` says that it was handed to the post, recorded at ``recorded_at``; all of that is
+    empty again once it was taken back. It gives the notice at ``effective_at``, which is None where the agreement lets
+    a letter of that service give none; ``took_effect_at`` is when that was written down.
+    """
+
+    __tablename__ = "postal_letter"
+    __table_args__ = (
+        Index("postal_letter_waits", "notice_id", sqlite_where=NOT_POSTED, postgresql_where=NOT_POSTED),
+        Index("postal_letter_effective", "took_effect_at", "effective_at"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    notice_id: UUID = Field(foreign_key="notice.id", index=True)
+    contact_id: UUID = Field(foreign_key="agreement_contact.id", index=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    address: str = _sealed("postal_letter.address")
+    letter_sha256: str = Field(foreign_key="artifact.sha256")
+    words_sha256: str = Field(foreign_key="artifact.sha256")
+    enclosed: list[str] = Field(default_factory=list, sa_type=JSON)
+    made_at: datetime = _instant()
+    printed_at: datetime | None = _instant_or_none()
+    printed_by: str | None = None
+    replaced_at: datetime | None = _instant_or_none()
+    mailed_at: datetime | None = _instant_or_none()
+    mailed_by: str | None = None
+    recorded_at: datetime | None = _instant_or_none()
+    service: PostalService | None = _word_or_none(PostalService)
+    tracking_number: str | None = _sealed_or_none("postal_letter.tracking_number")
+    receipt_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
+    effective_at: datetime | None = _instant_or_none()
+    took_effect_at: datetime | None = _instant_or_none()
+
+
 class Cost(SQLModel, table=True):
     """One amount of a case that an agreement makes the provider bear, with its receipt."""
 
@@ -1037,7 +1087,10 @@ class Artifact(SQLModel, table=True):
 
 
 class EvidenceEntry(SQLModel, table=True):
-    """One entry of the append-only ledger; ``hash`` covers every other column and the entry before."""
+    """One entry of the append-only ledger; ``hash`` covers every other column and the entry before.
+
+    ``at`` is when it happened, ``recorded_at`` when it was written; ``salt`` keeps its hash from being guessed.
+    """
 
     __tablename__ = "evidence"
 
@@ -1050,8 +1103,44 @@ class EvidenceEntry(SQLModel, table=True):
     body: dict[str, Any] = Field(sa_type=JSON)
     artifacts: list[str] = Field(sa_type=JSON)
     key: str = Field(unique=True)
+    recorded_at: datetime = _instant()
+    salt: str = Field(max_length=32)
     previous_hash: str = Field(max_length=64)
     hash: str = Field(unique=True, max_length=64)
+
+
+class LedgerTree(SQLModel, table=True):
+    """How many entries the Merkle tree holds: the one row that whoever grows it locks."""
+
+    __tablename__ = "ledger_tree"
+
+    id: int = Field(primary_key=True)
+    size: int
+
+
+class LedgerTile(SQLModel, table=True):
+    """A tile of the Merkle tree (C2SP tlog-tiles): up to 256 hashes of its height ``8 * level``, one after another."""
+
+    __tablename__ = "ledger_tile"
+
+    level: int = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    hashes: bytes
+
+
+class LedgerCheckpoint(SQLModel, table=True):
+    """One signed head of the ledger: the note (C2SP tlog-checkpoint) says what ``size`` and ``root`` say.
+
+    ``timestamp_token`` is an authority's word (RFC 3161) about when the note was there.
+    """
+
+    __tablename__ = "ledger_checkpoint"
+
+    size: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    root: str = Field(max_length=64)
+    note: str
+    kept_at: datetime = _instant()
+    timestamp_token: bytes | None = None
 
 
 class LedgerHead(SQLModel, table=True):

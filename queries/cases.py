@@ -48,7 +48,7 @@ def read_case(database: Database, case_id: UUID, now: datetime) -> CaseView:
         NotFound: there is no such case.
     """
     with database.reading() as session:
-        head = _head(session, require_case(session, case_id), now)
+        head = case_head(session, require_case(session, case_id), now)
         return CaseView(
             **dict(head),
             duties=duties_of(session, case_id, EVERY_DUTY, now),
@@ -63,7 +63,7 @@ def read_case_head(database: Database, case_id: UUID, now: datetime) -> CaseHead
         NotFound: there is no such case.
     """
     with database.reading() as session:
-        return _head(session, require_case(session, case_id), now)
+        return case_head(session, require_case(session, case_id), now)
 
 
 def kind_of_case(database: Database, case_id: UUID) -> Kind:
@@ -76,7 +76,7 @@ def kind_of_case(database: Database, case_id: UUID) -> Kind:
         return kind_named(require_case(session, case_id).kind)
 
 
-def _head(session: Session, case: Case, now: datetime) -> CaseHead:
+def case_head(session: Session, case: Case, now: datetime) -> CaseHead:
     anchors = current_anchors(session, case.id)
     facts = current_facts(session, case.id)
     summary = summarise(session, case.id)

@@ -47,7 +47,7 @@ from records.duties import (
 )
 from records.intake import touched
 from records.notices import Known, known_elements, leaving_moment
-from records.outbox import addressees_under, contacts_of_cases, may_be_told
+from records.outbox import addressees_under, contacts_of_cases, may_be_told, postal_contact
 from records.parties import contacts_of
 from records.scope import affected_agreements, terms_in_force
 from terms.catalogue import Catalogue
@@ -78,11 +78,20 @@ class Consequence(BaseModel):
 
 
 class WouldBeTold(Consequence):
-    """One LEA that would be written to, and the addresses of its contacts, the first to be tried first."""
+    """One LEA that would be written to, and the addresses of its contacts, the first to be tried first.
+
+    ``by_post`` is whether a letter would follow where none of these can be reached.
+    """
 
     reference: str
     lea_name: str
     emails: tuple[str, ...]
+    by_post: bool = False
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """How it would be told, in order."""
+        return (*self.emails, *(("a letter by post",) if self.by_post else ()))
 
 
 class ForeseenDuties(Consequence):
@@ -452,17 +461,16 @@ class _Names:
     def told(self, item: ComputedDuty) -> WouldBeTold:
         """Whom a notice of a duty would go to."""
         agreement, due = self._agreements[item.agreement_id], item.due_date
-        contacts = [
-            contact
-            for contact in (*self._contacts.get(item.agreement_id, ()), *self._others)
-            if may_be_told(contact, due.owed_to, self._case_id)
-        ]
+        named = (*self._contacts.get(item.agreement_id, ()), *self._others)
+        contacts = [contact for contact in named if may_be_told(contact, due.owed_to, self._case_id)]
+        roles = addressees_under(self._terms[due.terms_hash], due.clause)
         try:
-            to = choose_recipients(contacts, addressees_under(self._terms[due.terms_hash], due.clause)).to
+            to = choose_recipients(contacts, roles).to
         except InvalidInput:
             to = ()
         return WouldBeTold(
             reference=agreement.reference,
             lea_name=agreement.lea_name,
             emails=tuple(contact.email for contact in to),
+            by_post=postal_contact(named, roles, due.owed_to, self._case_id) is not None,
         )

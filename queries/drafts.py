@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from agreements.due_dates import read_due_dates
 from cases.acts import Release
 from config.database import Database
-from mail.compose import Addressing, ComposedNotice, compose
+from mail.compose import ComposedNotice, compose
 from mail.facts import TO_FOLLOW, Mailbox
 from models.enums import BatchStatus, NoticeKind
 from models.errors import NotFound, Refused
@@ -237,7 +237,7 @@ class Drafts:
         """
         each = self._named(notice_id)
         drafted = next(self._writer.drafts(self._session, self._rows([each]), each.batch.planned_at), None)
-        said = f"{drafted.facts.model_dump_json()}{_told(drafted.addressing)}" if drafted else ""
+        said = f"{drafted.facts.model_dump_json()}{_told(drafted)}" if drafted else ""
         return f"{notice_id}.{sha256_hex(said.encode())[:16]}"
 
     def _mail_of(self, notice_id: UUID) -> _Composed:
@@ -472,11 +472,12 @@ def _sort(each: _Waiting) -> tuple[str, NoticeKind]:
 
 def _row(each: _Waiting, composed: _Composed | None) -> DraftRow:
     addressing = composed.drafted.addressing if composed else None
+    by_post = composed.drafted.by_post if composed else None
     return DraftRow(
         notice_id=each.notice.id,
         lea_name=each.agreement.lea_name,
         reference=each.agreement.reference,
-        to=_shown(addressing.to[0]) if addressing else None,
+        to=f"{by_post.name}, by post" if by_post else _shown(addressing.to[0]) if addressing else None,
         copies=tuple(_shown(copy) for copy in addressing.copies) if addressing else (),
     )
 
@@ -485,7 +486,10 @@ def _shown(mailbox: Mailbox) -> str:
     return f"{mailbox.name} <{mailbox.email}>" if mailbox.name else mailbox.email
 
 
-def _told(addressing: Addressing) -> str:
+def _told(drafted: DraftedNotice) -> str:
+    addressing, by_post = drafted.addressing, drafted.by_post
+    if by_post:
+        return f"{by_post.name}\n{by_post.postal_address}"
     return "\n".join(mailbox.email for mailbox in (*addressing.to, *addressing.copies))
 
 

@@ -19,12 +19,24 @@ from ledger.artifacts import fetch
 from mail.delivery_states import ARRIVED
 from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
-from models.tables import Agreement, AgreementContact, Batch, Delivery, DeliveryReport, DueDate, Duty, Letter, Notice
+from models.tables import (
+    Agreement,
+    AgreementContact,
+    Batch,
+    Delivery,
+    DeliveryReport,
+    DueDate,
+    Duty,
+    Letter,
+    Notice,
+    PostalLetter,
+)
 from queries.proposals import other_means_of
 from queries.views import (
     CohortView,
     DeliveryView,
     DutyView,
+    LetterView,
     NoticeView,
     OtherMeansView,
     OverdueLetterView,
@@ -194,6 +206,7 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
         lambda row: row[0].notice_id,
     )
     reports = _reports(session, of_these)
+    letters = _letters(session, of_these)
     views: dict[UUID, list[NoticeView]] = defaultdict(list)
     for notice, batch in rows:
         view = NoticeView(
@@ -208,10 +221,27 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
             waited=batch.leaves_at != batch.planned_at,
             vouched=_vouched(deliveries[notice.id]),
             deliveries=tuple(_delivery_view(*row, reports[row[0].id]) for row in deliveries[notice.id]),
+            letter=letters.get(notice.id),
         )
         for duty_id in performed_duties(notice):
             views[duty_id].append(view)
     return views
+
+
+def _letters(session: Session, of_these: ColumnElement[bool]) -> dict[UUID, LetterView]:
+    """By notice: the letter that it became, where no e-mail could bring it."""
+    rows = session.exec(
+        select(PostalLetter, AgreementContact)
+        .join(AgreementContact, col(AgreementContact.id) == col(PostalLetter.contact_id))
+        .join(Notice, col(Notice.id) == col(PostalLetter.notice_id))
+        .where(of_these, col(PostalLetter.replaced_at).is_(None))
+    )
+    return {
+        letter.notice_id: LetterView(
+            contact_name=contact.name, **letter.model_dump(include=set(LetterView.model_fields) - {"contact_name"})
+        )
+        for letter, contact in rows
+    }
 
 
 def _overdue_letters(session: Session, case_id: UUID) -> dict[UUID, list[OverdueLetterView]]:

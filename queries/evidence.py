@@ -61,4 +61,4 @@ def evidence_of(
         .offset(offset)
         .limit(limit)
     )
-    return tuple(EvidenceView(**row.model_dump(exclude={"case_id", "key"})) for row in rows)
+    return tuple(EvidenceView(**row.model_dump(exclude={"case_id", "key", "salt"})) for row in rows)

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from config.database import Database
+from ledger.checkpoints import unsigned_entries, unsigned_since
 from models.enums import DeliveryStatus, DutyStatus
 from models.tables import STUCK, Case, Delivery, Duty, LastSweep
 from records.mail_state import mail_state
@@ -28,6 +29,8 @@ class Figures:
         mail_away_since: since when the mail server takes no mail at all.
         mail_paused_at: since when mail is paused.
         sweep: the watchdog's last sweep that came to its end.
+        unsigned_entries: how many entries of the ledger no signed head covers yet.
+        unsigned_since: when the oldest of them was written.
     """
 
     open_cases: Mapping[str, int]
@@ -38,6 +41,8 @@ class Figures:
     mail_away_since: datetime | None
     mail_paused_at: datetime | None
     sweep: LastSweep | None
+    unsigned_entries: int
+    unsigned_since: datetime | None
 
 
 def read_figures(database: Database, now: datetime) -> Figures:
@@ -66,4 +71,6 @@ def _figures(session: Session, now: datetime) -> Figures:
         mail_away_since=mail.away_since if mail else None,
         mail_paused_at=mail.paused_at if mail else None,
         sweep=session.get(LastSweep, 1),
+        unsigned_entries=unsigned_entries(session),
+        unsigned_since=unsigned_since(session),
     )

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from config.database import Database
 from ledger.artifacts import fetch
 from mail.delivery_states import ARRIVED
-from models.tables import Delivery
+from models.tables import Delivery, PostalLetter
 from models.view import View
 
 
@@ -22,13 +22,25 @@ class SentLetter(View):
 
 
 def read_sent_letter(database: Database, notice_id: UUID) -> SentLetter | None:
-    """The letter that a mail server took for a notice; None where none has taken one."""
+    """The letter that a mail server took for a notice, or that was written to be posted; None where there is neither.
+
+    What only counsel got in copy comes last.
+    """
     with database.reading() as session:
-        sha256 = session.exec(
-            select(Delivery.message_sha256)
+        taken = session.exec(
+            select(Delivery.message_sha256, Delivery.is_copy)
             .where(Delivery.notice_id == notice_id, col(Delivery.status).in_(ARRIVED))
-            .order_by(col(Delivery.settled_at), col(Delivery.id))
+            .order_by(col(Delivery.is_copy), col(Delivery.settled_at), col(Delivery.id))
         ).first()
+        sha256, is_copy = taken or (None, True)
+        on_paper = session.exec(
+            select(PostalLetter.words_sha256).where(
+                PostalLetter.notice_id == notice_id, col(PostalLetter.replaced_at).is_(None)
+            )
+        ).first()
+        if is_copy and on_paper:
+            subject, _, text = fetch(session, on_paper).decode().partition("\n\n")
+            return SentLetter(subject=subject, text=text)
         if sha256 is None:
             return None
         message = message_from_bytes(fetch(session, sha256), policy=policy.SMTP)

@@ -195,6 +195,27 @@ class OverdueLetterView(View):
     message_sha256: str | None
 
 
+class LetterView(View):
+    """A notice as a letter to be posted, and what somebody says of that: the engine sees nothing of the post.
+
+    ``mailed_at`` is when ``mailed_by`` says that it was handed to the post; it gives the notice at ``effective_at``, on
+    that word, or not at all. ``took_effect_at`` is when that was written down.
+    """
+
+    id: UUID
+    contact_name: str
+    made_at: datetime
+    mailed_at: datetime | None
+    mailed_by: str | None
+    effective_at: datetime | None
+    took_effect_at: datetime | None
+
+    @property
+    def gave_notice(self) -> bool:
+        """Whether it took effect, on a person's word."""
+        return self.took_effect_at is not None
+
+
 class NoticeView(View):
     """One notice of a duty; ``given`` and ``lacking`` are labels of content elements.
 
@@ -213,12 +234,15 @@ class NoticeView(View):
     waited: bool
     vouched: bool
     deliveries: tuple[DeliveryView, ...]
+    letter: LetterView | None = None
 
     @property
     def stands(self) -> str:
         """How it stands, in a word: as its batch does, but that what left and reached nobody is not called sent."""
         if self.given_at:
             return str(BatchStatus.SENT)
+        if self.letter:
+            return "letter_posted" if self.letter.mailed_at else "letter_to_post"
         if self.batch_status is not BatchStatus.SENT:
             return str(self.batch_status)
         unknown = any(delivery.status is DeliveryStatus.UNKNOWN for delivery in self.deliveries)

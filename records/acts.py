@@ -32,7 +32,9 @@ from cases.acts import (
     Impossible,
     Learn,
     Lift,
+    NotPosted,
     NotYet,
+    Posted,
     Propose,
     Release,
     SendAgain,
@@ -74,6 +76,7 @@ from records.holders import waive
 from records.keeping import note_keeping
 from records.other_means import perform_by_other_means, propose_done, undo
 from records.overdue_letters import keep_overdue
+from records.postal_letters import record_mailing, take_back_mailing
 from records.replies import keep_reply
 from records.responsible import assign
 from records.scope import extend_scope, pin_terms, unpin_terms
@@ -269,6 +272,10 @@ def _store_common(act: CommonAct, recording: Recording) -> JsonObject:
             return send_again(session, recording.case, act, at=recording.at)
         case Vouch():
             return vouch(session, recording.case, act, actor=recording.actor, at=recording.at)
+        case Posted():
+            return record_mailing(session, recording.case, act, actor=recording.actor, at=recording.at)
+        case NotPosted():
+            return take_back_mailing(session, recording.case, act, recording.at)
         case AdoptTerms():
             unpin_terms(session, case_id)
             pin_terms(session, recording.catalogue, case_id, recording.at)

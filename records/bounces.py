@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import Enum, auto
 from uuid import UUID
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, select, update
 
 from agreements.due_dates import read_due_dates
 from agreements.terms import pinned_terms
@@ -34,10 +34,11 @@ from models.tables import (
     DeliveryReport,
     Duty,
     Notice,
+    PostalLetter,
 )
 from records.cases import note_change, reopen_case
-from records.duties import perform
-from records.performing import performed_duties
+from records.duties import perform, run_again
+from records.performing import lacking_without, performed_duties
 
 MOST_REPORTS = 100
 """How much is kept of what comes back about one delivery: whoever was sent it could send any number."""
@@ -324,12 +325,10 @@ def _reopen(
         if notice.kind is NoticeKind.NOTICE and duty.performed_at == given_at and duty.performed_under is None:
             before, due_at = duty.verdict, due_dates[duty.due_date_id].due_at
             dismissed = matter.case.status is CaseStatus.DISMISSED and instead is None
-            # A hold that lasts suspends it again when duties are computed, which follows at once.
-            duty.status = DutyStatus.CANCELLED if dismissed else DutyStatus.RUNNING
-            duty.due_at = None if dismissed else due_at
-            duty.internal_due_at = None if dismissed else duty.internal_due_at
-            duty.target_at = duty.internal_due_at or duty.due_at
-            duty.performed_at = duty.verdict = duty.escalated_at = None
+            if dismissed:
+                duty.internal_due_at = None
+            run_again(duty, None if dismissed else due_at)
+            duty.status = DutyStatus.CANCELLED if dismissed else duty.status
             duty.reopened_at = None if dismissed else now
             if instead:
                 perform(duty, instead)
@@ -348,17 +347,7 @@ def _reopen(
                 verdict_instead=duty.verdict,
             )
         if instead is None:
-            duty.lacking = _lacking_without(session, notice, duty)
+            duty.lacking = lacking_without(session, notice, duty)
             duty.lacking_count = len(duty.lacking)
-
-
-def _lacking_without(session: Session, notice: Notice, duty: Duty) -> list[str]:
-    """What a duty's party still is to be told, by the last notice that was given besides one that came back."""
-    others = session.exec(
-        select(Notice)
-        .where(Notice.case_id == notice.case_id, Notice.id != notice.id, col(Notice.kind) != NoticeKind.DISMISSAL)
-        .where(col(Notice.given_at).is_not(None), col(Notice.dropped).is_(False))
-        .order_by(col(Notice.given_at).desc())
-    )
-    last = next((other for other in others if duty.id in performed_duties(other)), None)
-    return list(last.lacking) if last and duty.status is DutyStatus.PERFORMED else []
+    # A letter that was posted besides counts now: what it performs is written down as duties are computed.
+    session.execute(update(PostalLetter).where(col(PostalLetter.notice_id) == notice.id).values(took_effect_at=None))

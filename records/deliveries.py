@@ -290,8 +290,8 @@ def _defer(
     return [entries.DeliveryDeferred(**envelope, **codes)] if first else []
 
 
-def give(notice: Notice, duty: Duty, due_date: StoredDueDate, at: datetime) -> None:
-    """Note that a notice was given, and what that means for its duty.
+def give(notice: Notice, duty: Duty, due_date: StoredDueDate, at: datetime, *, by_post: bool = False) -> None:
+    """Note that a notice was given, by mail or ``by_post``, and what that means for its duty.
 
     It performs the duty only where the clause says that a notice does, and where nothing that the clause requires at
     once was missing, unless the clause lets the notice go with what is known.
@@ -302,4 +302,4 @@ def give(notice: Notice, duty: Duty, due_date: StoredDueDate, at: datetime) -> N
     duty.lacking, duty.lacking_count = notice.lacking, len(notice.lacking)
     complete = due_date.incomplete == "goes" or not set(due_date.at_once).intersection(notice.lacking)
     if duty.status is DutyStatus.RUNNING and duty.performed_by is PerformedBy.NOTICE and complete:
-        perform(duty, at)
+        perform(duty, at, by_post=by_post)

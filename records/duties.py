@@ -115,22 +115,35 @@ def compute_duties(
     _leave_evidence(session, case.id, _store_duties(session, case.id, computed), now)
 
 
-def perform(duty: Duty, at: datetime, *, under: UUID | None = None) -> None:
+def perform(duty: Duty, at: datetime, *, under: UUID | None = None, by_post: bool = False) -> None:
     """Record that a duty was performed; its lateness is frozen by the first performance.
 
-    ``under`` is the approved proposal on whose word it was performed by other means than the engine's.
+    ``under`` is the approved proposal on whose word it was performed by other means than the engine's; ``by_post`` is
+    whether a letter performed it, of which a person says that it was posted.
     """
     if duty.performed_at is not None:
         return
     duty.status, duty.performed_at, duty.performed_under = DutyStatus.PERFORMED, at, under
-    duty.verdict = verdict_on(duty, at, by_other_means=under is not None)
+    duty.verdict = verdict_on(duty, at, by_other_means=under is not None, by_post=by_post)
 
 
-def verdict_on(duty: Duty, at: datetime, *, by_other_means: bool = False) -> Verdict:
+def run_again(duty: Duty, due_at: datetime | None) -> None:
+    """Let a duty run again that had been recorded as performed, due when it was; nothing of that is left in it.
+
+    A hold that lasts suspends it again when duties are computed, which follows at once.
+    """
+    duty.status, duty.due_at = DutyStatus.RUNNING, due_at
+    duty.target_at = duty.internal_due_at or due_at
+    duty.performed_at = duty.verdict = duty.performed_under = duty.escalated_at = None
+
+
+def verdict_on(duty: Duty, at: datetime, *, by_other_means: bool = False, by_post: bool = False) -> Verdict:
     """How a duty is met by what is done at an instant."""
     late = duty.due_at is not None and at > duty.due_at
     if by_other_means:
         return Verdict.LATE_BY_OTHER_MEANS if late else Verdict.ON_TIME_BY_OTHER_MEANS
+    if by_post:
+        return Verdict.LATE_BY_POST if late else Verdict.ON_TIME_BY_POST
     return Verdict.LATE if late else Verdict.ON_TIME
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, select, update
 
 from agreements.due_dates import read_due_date
 from config.database import Database
@@ -25,7 +25,7 @@ from mail.plain import compose_plain_mail
 from models import identifiers
 from models.enums import Party
 from models.errors import InvalidInput, NotFound, Refused
-from models.tables import Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice
+from models.tables import NOT_POSTED, Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice, PostalLetter
 from models.view import View
 from records.outbox import NoticeWriter, contacts_to_tell
 from records.scope import agreement_in_scope, require_case
@@ -201,7 +201,7 @@ def replace_links(
             )
         holder = _holder_of(session, case_id, notice_id, locked=True)
         contact = _chosen(session, case_id, holder, contact_id)
-        _renew(holder.notices, None)
+        _renew(session, holder.notices, None, now)
         append(
             session,
             LinksReplaced(
@@ -229,7 +229,7 @@ def revoke_links(database: Database, case_id: UUID, notice_id: UUID, reason: str
         holder = _holder_of(session, case_id, notice_id, locked=True)
         if all(notice.link_revoked_at for notice in holder.notices):
             raise Refused("These links were taken back already.", next_step="Replace them where new ones are needed.")
-        _renew(holder.notices, now)
+        _renew(session, holder.notices, now, now)
         append(
             session,
             LinksRevoked(
@@ -288,7 +288,13 @@ def _holder_of(session: Session, case_id: UUID, notice_id: UUID, *, locked: bool
     return _Holder(agreement, Party(owed_to), session.exec(query.with_for_update() if locked else query).all())
 
 
-def _renew(notices: Sequence[Notice], revoked_at: datetime | None) -> None:
+def _renew(session: Session, notices: Sequence[Notice], revoked_at: datetime | None, now: datetime) -> None:
+    """End the links of some notices; a letter that waits to be posted with one is written anew."""
+    session.execute(
+        update(PostalLetter)
+        .where(col(PostalLetter.notice_id).in_([notice.id for notice in notices]), NOT_POSTED)
+        .values(replaced_at=now)
+    )
     for notice in notices:
         if notice.link_generation == LAST_GENERATION:
             raise Refused("This link was replaced as often as links can be.", next_step="Write to the LEA instead.")

@@ -54,8 +54,10 @@ from models.tables import (
     HolderTask,
     Notice,
     NotYetDecision,
+    PostalLetter,
     Proposal,
 )
+from records.postal_letters import STANDING, TO_POST
 from records.responsible import is_charge_of
 from records.troubles import NO_MAIL
 from records.undecided import UNDECIDED
@@ -85,6 +87,8 @@ class NeedKind(StrEnum):
     FAILING_CONTACTS = "failing_contacts"
     CAME_BACK = "came_back"
     """Duties that are owed again, since the notices that had performed them came back."""
+    LETTERS = "letters"
+    """Letters that wait for a person to print and post them."""
     HOLDER_ANSWERS = "holder_answers"
     """What holders of data said instead of a certificate."""
     UNKNOWN = "unknown"
@@ -218,10 +222,11 @@ def _part(
 
 _UNGIVEN = and_(
     col(Notice.given_at).is_(None),
+    ~select_columns(col(PostalLetter.id)).where(col(PostalLetter.notice_id) == Notice.id, STANDING).exists(),
     col(Batch.status) == BatchStatus.SENT,
     col(Duty.status) == DutyStatus.RUNNING,
 )
-"""What a notice is of which no contact is left to be told."""
+"""What a notice is of which no contact is left to be told, by mail or by a letter."""
 
 _DUE = func.min(case((col(Duty.status) == DutyStatus.RUNNING, col(Duty.due_at))))
 """When the first of the duties is due that still run."""
@@ -238,6 +243,7 @@ def _acts() -> tuple[Select[Any], ...]:
         _answers(NeedKind.FACTS_SAID, AnswerKind.FACT),
         _failing_contacts(),
         _came_back(),
+        _letters(),
         _holder_answers(),
         _unknown(),
         _mail(),
@@ -368,6 +374,24 @@ def _came_back() -> Select[Any]:
         )
         .where(REOPENED)
         .group_by(col(Duty.case_id))
+    )
+
+
+def _letters() -> Select[Any]:
+    """Letters that wait to be posted, case by case, closed ones too; ``number`` counts them."""
+    return (
+        _part(
+            NeedKind.LETTERS,
+            col(PostalLetter.case_id),
+            until=_DUE,
+            since=func.min(PostalLetter.made_at),
+            number=func.count(),
+        )
+        .select_from(PostalLetter)
+        .join(Notice, col(Notice.id) == col(PostalLetter.notice_id))
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .where(*TO_POST)
+        .group_by(col(PostalLetter.case_id))
     )
 
 

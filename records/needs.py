@@ -30,6 +30,10 @@ MAIL_PAGE = "/mail"
 """The page that shows how mail goes on the whole."""
 
 
+POST_PAGE = "/post"
+"""The page of letters to post."""
+
+
 class NeedView(View):
     """One thing that needs somebody, as one line.
 
@@ -142,6 +146,8 @@ def _view(
     if kind is NeedKind.DRAFTS and not overdue and need.leaves_at and need.leaves_at <= now + asking.soon:
         kind = NeedKind.LEAVING
     place = f"/cases/{need.case_id}" if need.case_id else MAIL_PAGE
+    if kind is NeedKind.LETTERS:
+        place = f"{POST_PAGE}?case={need.case_id}"
     says, part = _says(kind, need, of, overdue=overdue)
     return NeedView(
         kind=kind,
@@ -194,6 +200,9 @@ def _says(kind: NeedKind, need: Need, of: Case | None, *, overdue: bool) -> tupl
         case NeedKind.CAME_BACK:
             owed = counted(need.number, "duty is", "duties are")
             return f"{owed} owed again: the notice came back. See that another contact is told.", "#duties"
+        case NeedKind.LETTERS:
+            wait = counted(need.number, "letter waits", "letters wait")
+            return f"{wait} to be printed and posted, since no e-mail reaches the contacts.", ""
         case NeedKind.HOLDER_ANSWERS:
             said = f"{counted(need.number, 'holder')} of data said something else than that it was disposed of."
             return f"{said} Accept or refuse the answer.", "#holders"

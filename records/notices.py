@@ -14,6 +14,7 @@ from sqlmodel import Session, col, insert, select
 from agreements.due_dates import StoredDueDate, read_due_dates
 from cases.kinds import kind_named
 from cases.state import BatchPlan, NoticePolicy
+from ledger.checkpoints import newest_head
 from mail.delivery_states import MAY_HAVE_LEFT
 from models import identifiers
 from models.enums import (
@@ -403,14 +404,24 @@ def _plan(
     offering: Set[str] = frozenset(),
 ) -> None:
     """Plan the notices of each cohort in batches; ``offering`` are the clauses whose notices offer a right."""
+    head = newest_head(session)
+    head_line = head.line if head else None
     for cohort, duties in cohorts.items():
         offers = cohort.kind is NoticeKind.NOTICE and cohort.clause in offering
         for start in range(0, len(duties), BATCH_SIZE):
-            _plan_batch(session, case_id, cohort, duties[start : start + BATCH_SIZE], now, offers=offers)
+            some = duties[start : start + BATCH_SIZE]
+            _plan_batch(session, case_id, cohort, some, now, offers=offers, ledger_head=head_line)
 
 
 def _plan_batch(
-    session: Session, case_id: UUID, cohort: Cohort, duties: list[UUID], now: datetime, *, offers: bool
+    session: Session,
+    case_id: UUID,
+    cohort: Cohort,
+    duties: list[UUID],
+    now: datetime,
+    *,
+    offers: bool,
+    ledger_head: str | None,
 ) -> None:
     batch_id = identifiers.batch_id(case_id, cohort.kind, cohort.clause, duties[0], now)
     session.add(
@@ -428,6 +439,7 @@ def _plan_batch(
             leaves_at=cohort.leaves_at,
             last_safe_at=cohort.last_safe_at,
             withheld_under=cohort.withheld_under,
+            ledger_head=ledger_head,
         )
     )
     session.flush()

@@ -22,7 +22,7 @@ from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, NoticeKind, Pro
 from models.errors import InvalidInput, Refused
 from models.phrases import instant_words
 from models.tables import Agreement, Batch, Case, CaseAgreement, Duty, Notice, Proposal
-from records.duties import perform
+from records.duties import perform, run_again
 
 
 def check_done(session: Session, case: Case, act: Done) -> None:
@@ -145,10 +145,7 @@ def undo(session: Session, proposal_id: UUID, case_id: UUID, reason: str, *, act
         )
     due_dates = read_due_dates(session, {duty.due_date_id for duty in duties})
     for duty in duties:
-        # A hold that lasts suspends it again when duties are computed, which follows at once.
-        duty.status, duty.due_at = DutyStatus.RUNNING, due_dates[duty.due_date_id].due_at
-        duty.target_at = duty.internal_due_at or duty.due_at
-        duty.performed_at = duty.verdict = duty.performed_under = duty.escalated_at = None
+        run_again(duty, due_dates[duty.due_date_id].due_at)
         session.add(duty)
     _give_up_notices(session, [duty.id for duty in duties])
     proposal.undone_by, proposal.undone_at, proposal.undone_reason_sha256 = actor, at, reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import HttpUrl
+from sqlalchemy import and_
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
@@ -118,8 +119,8 @@ class NoticeContext:
     def next_send(self) -> datetime | None:
         """When something of it is to be sent, for the first time or again; None where nothing is left to send."""
         moments = [delivery.again_at or AT_ONCE for delivery in self.unsettled]
-        if self.notice.given_at is None and (contact := self.next_contact()):
-            place = self._place_of(contact)
+        if self.notice.given_at is None and (addressees := self.next_addressees()):
+            place = self._place_of(addressees[0])
             if place is None:
                 moments.append(AT_ONCE)
             elif place.status is DeliveryStatus.PASSED_OVER:
@@ -142,11 +143,21 @@ class NoticeContext:
 
     def is_to_be_written(self, now: datetime) -> bool:
         """Whether its message is written now: for a contact to whom none can be on its way, and whose moment it is."""
-        contact = self.next_contact()
-        if self.notice.given_at is not None or contact is None:
+        addressees = self.next_addressees()
+        if self.notice.given_at is not None or not addressees:
             return False
-        place = self._place_of(contact)
+        place = self._place_of(addressees[0])
         return place is None or (place.status in NOT_LEFT and (place.again_at or AT_ONCE) <= now)
+
+    @property
+    def is_for_the_post(self) -> bool:
+        """Whether it can only be given by a letter: no mail can bring it to anybody, and there is a postal address."""
+        open_still = self.notice.given_at is None and not self.notice.dropped and self.is_wanted
+        return open_still and self.next_addressees() == () and self.postal_contact() is not None
+
+    def postal_contact(self) -> AgreementContact | None:
+        """The contact whom a letter would be for: the first of those told by the clause that has a postal address."""
+        return postal_contact(self.contacts, self.roles, self.duty.owed_to, self.notice.case_id)
 
     def next_contact(self) -> AgreementContact | None:
         """The contact whose turn it is, or None when none is left to try.
@@ -176,11 +187,35 @@ class NoticeContext:
         return next((delivery for delivery in self.deliveries if delivery.contact_id == contact.id), None)
 
     def addressees(self) -> tuple[AgreementContact, ...]:
-        """Whom the next message is for: the contact whose turn it is, then those that the agreement wants copied."""
-        primary = self.next_contact()
-        if primary is None:
+        """Whom the next message is for: the contact whose turn it is, then those that the agreement wants copied.
+
+        Where no contact is left, it is for the counsel who have no copy yet.
+        """
+        found = self.next_addressees()
+        if not found:
             raise ValueError("a notice without a contact left to try has no message")
-        return primary, *self._recipients[1]
+        return found
+
+    @property
+    def goes_to_counsel(self) -> bool:
+        """Whether its next message is a copy for counsel, since no contact is left; that gives no notice."""
+        return self.next_contact() is None and bool(self._counsel())
+
+    def next_addressees(self) -> tuple[AgreementContact, ...]:
+        """The same; nobody where none is left."""
+        primary = self.next_contact()
+        return (primary, *self._recipients[1]) if primary else self._counsel()
+
+    def _counsel(self) -> tuple[AgreementContact, ...]:
+        """Whom the agreement names for copies and who was not written to about this notice yet."""
+        written_to = {delivery.contact_id for delivery in self.deliveries}
+        addresses = {contact.email.casefold() for contact in self.contacts if contact.id in written_to}
+        named = [contact for contact in self._may_be_told() if contact.role is ContactRole.COPY_TO]
+        firsts: dict[str, AgreementContact] = {}
+        for contact in sorted(named, key=lambda contact: contact.rank):
+            if contact.email.casefold() not in addresses:
+                firsts.setdefault(contact.email.casefold(), contact)
+        return tuple(firsts.values())
 
     def is_written_as(self, sha256: str) -> bool:
         """Whether its message for the contact whose turn it is was written before, with the same bytes."""
@@ -224,6 +259,20 @@ class NoticeContext:
 
 
 def may_be_told(contact: AgreementContact, owed_to: Party, case_id: UUID | None) -> bool:
+    """Whether a contact is one of the party that a duty is owed to, and can be told by e-mail."""
+    return bool(contact.email) and is_of_party(contact, owed_to, case_id)
+
+
+def postal_contact(
+    contacts: Iterable[AgreementContact], roles: Addressees, owed_to: Party, case_id: UUID | None
+) -> AgreementContact | None:
+    """The contact whom a letter would be for: the first of those told by a clause that has a postal address."""
+    addressed = [one for one in contacts if one.postal_address and is_of_party(one, owed_to, case_id)]
+    ranked = sorted(addressed, key=lambda contact: contact.rank)
+    return next((contact for role in roles.first for contact in ranked if contact.role is role), None)
+
+
+def is_of_party(contact: AgreementContact, owed_to: Party, case_id: UUID | None) -> bool:
     """Whether a contact is one of the party that a duty is owed to; a party's former contacts have no rank."""
     of_the_other_side = contact.party is None and owed_to in (Party.PROVIDER, Party.LEA)
     in_the_case = contact.case_id in (None, case_id)
@@ -257,6 +306,7 @@ class CaseContext:
         earlier: the notices given before.
         dismissal_reason: why the suspicion was dismissed.
         templates: the names of its kind's own templates, where it has any.
+        heads: the heads of the ledger as batches were planned, by batch, as notices have them at their foot.
     """
 
     terms: Mapping[str, EffectiveTerms]
@@ -267,6 +317,7 @@ class CaseContext:
     earlier: EarlierNotices
     dismissal_reason: str | None
     templates: Mapping[NoticeKind, str]
+    heads: Mapping[UUID, str | None]
 
     def documents(self, agreement_id: UUID) -> dict[str, KnownFact]:
         """The elements that a document gives: never by e-mail, only behind the notice's own link."""
@@ -303,11 +354,23 @@ class EarlierNotices:
 
 @dataclass(frozen=True)
 class DraftedNotice:
-    """A notice as it would be written: what it says, from whom and to whom."""
+    """A notice as it would be written: what it says, from whom and to whom.
+
+    One that goes ``by_post`` has no reader by mail, so its message is addressed to its sender.
+    """
 
     notice_id: UUID
     facts: NoticeFacts
     addressing: Addressing
+    by_post: AgreementContact | None = None
+
+
+class OnPaper(NamedTuple):
+    """A notice that goes by post: whom the letter is for, and what it says."""
+
+    notice_id: UUID
+    contact: AgreementContact
+    facts: NoticeFacts
 
 
 class Letter(NamedTuple):
@@ -392,6 +455,22 @@ class NoticeWriter:
             context.reserve(self._message_id(context), sha256, now)
         return _take_up(session, contexts, dict(zip(names, written, strict=True)), now)
 
+    def on_paper(self, session: Session, notices: Sequence[UUID], now: datetime) -> Iterator[OnPaper]:
+        """What those of some notices say that can only be given by a letter, and whom it is for.
+
+        One that has nothing to say, as a supplement that would add nothing, is left out.
+        """
+        by_case = grouped(_contexts(session, notices), lambda context: context.notice.case_id)
+        for case_id, contexts in by_case.items():
+            for_the_post = [context for context in contexts if context.is_for_the_post]
+            known = _case_context(session, case_id, for_the_post) if for_the_post else None
+            for context in for_the_post:
+                contact = context.postal_contact()
+                assert known is not None, "there are letters to write"
+                assert contact is not None, "a letter is for somebody with an address"
+                with suppress(ValueError):
+                    yield OnPaper(context.notice.id, contact, self._facts(context, known, contact, now))
+
     def preview(self, session: Session, row: tuple[Notice, Duty, Agreement], now: datetime) -> NoticeFacts:
         """What a notice that is kept nowhere would say if it were written now.
 
@@ -417,21 +496,19 @@ class NoticeWriter:
                 yield self._drafted(context, known, now)
 
     def _drafted(self, context: NoticeContext, known: CaseContext, now: datetime) -> DraftedNotice:
-        facts = self._facts(context, known, context.addressees()[0], now)
+        by_post = context.postal_contact() if context.is_for_the_post else None
+        facts = self._facts(context, known, by_post or context.addressees()[0], now)
         shown = facts.model_copy(update={"acknowledge_url": HttpUrl(shown_link(self.public_url))})
-        return DraftedNotice(context.notice.id, shown, self._addressing(context))
+        return DraftedNotice(context.notice.id, shown, self._addressing(context), by_post)
 
     def _addressing(self, context: NoticeContext) -> Addressing:
-        primary, *copies = context.addressees()
-        return Addressing(
-            message_id=self._message_id(context),
-            sender=self.sender,
-            to=(_mailbox(primary),),
-            copies=tuple(_mailbox(contact) for contact in copies),
-        )
+        to = [_mailbox(contact) for contact in context.next_addressees()] or [self.sender]
+        return Addressing(message_id=self._message_id(context), sender=self.sender, to=(to[0],), copies=tuple(to[1:]))
 
     def _message_id(self, context: NoticeContext) -> str:
-        delivery = identifiers.delivery_id(context.notice.id, context.addressees()[0].id)
+        first = next(iter(context.next_addressees()), context.postal_contact())
+        assert first is not None, "a message is for somebody"
+        delivery = identifiers.delivery_id(context.notice.id, first.id)
         return identifiers.message_id(delivery, self.message_id_domain)
 
     def _facts(
@@ -475,6 +552,8 @@ class NoticeWriter:
             reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
             follows=known.follows(context),
             acknowledge_url=HttpUrl(self.link(context.notice)),
+            for_counsel=context.goes_to_counsel,
+            ledger_head=known.heads.get(context.notice.batch_id),
         )
 
     def _signed(self, context: NoticeContext) -> SignedAgreement:
@@ -576,7 +655,12 @@ def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeCont
         earlier=_earlier(session, case_id, {context.agreement.id for context in contexts}),
         dismissal_reason=_dismissal_reason(session, case_id),
         templates=kind_named(session.get_one(Case, case_id).kind).templates,
+        heads=_heads(session, {context.notice.batch_id for context in contexts}),
     )
+
+
+def _heads(session: Session, batches: Set[UUID]) -> dict[UUID, str | None]:
+    return dict(session.exec(select(Batch.id, Batch.ledger_head).where(col(Batch.id).in_(batches))).all())
 
 
 def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
@@ -585,13 +669,14 @@ def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
 
 
 def _earlier(session: Session, case_id: UUID, agreements: Set[UUID]) -> EarlierNotices:
-    """The first notices that were given in a case under some agreements."""
+    """The first notices that were given in a case under some agreements; one that went by post has no Message-ID."""
+    told_by_mail = col(Delivery.status).in_(ARRIVED), col(Delivery.is_copy).is_(False)
     rows = session.exec(
         select(Notice, Duty.agreement_id, Duty.owed_to, Delivery.message_id)
-        .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .outerjoin(Delivery, and_(col(Delivery.notice_id) == col(Notice.id), *told_by_mail))
         .where(Notice.case_id == case_id, col(Duty.agreement_id).in_(agreements))
-        .where(col(Delivery.status).in_(ARRIVED), col(Notice.given_at).is_not(None))
+        .where(col(Notice.given_at).is_not(None))
         .order_by(col(Notice.given_at).desc())
     )
     under_duty: dict[UUID, EarlierNotice] = {}
@@ -746,6 +831,7 @@ def _general_contact(context: NoticeContext) -> AgreementContact | None:
 
 
 def _lea(context: NoticeContext) -> str:
-    """The LEA with its general contact, as a notice names it."""
+    """The LEA with its general contact, as a notice names it: by e-mail, or by post where it has no such address."""
     general = _general_contact(context)
-    return "\n".join([context.agreement.lea_name, *([general.name, general.email] if general else [])])
+    reached_at = (general.email or general.postal_address or "") if general else ""
+    return "\n".join(part for part in (context.agreement.lea_name, general and general.name, reached_at) if part)

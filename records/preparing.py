@@ -41,7 +41,7 @@ def complete(session: Session, case: Case, act: Act) -> Act:
                 where=where,
                 next_step="Add it to the case first.",
             )
-    _check_files(act)
+    check_files(act)
     match act:
         case Propose():
             _check_ground(session, case, act)
@@ -76,7 +76,12 @@ def _media_type(kept: Kept) -> str:
     return kept.media_type
 
 
-def _check_files(act: Act) -> None:
+def check_files(act: Act) -> None:
+    """Return where each file of an act is of a type that is taken.
+
+    Raises:
+        InvalidInput: one is not; ``where`` is its field.
+    """
     for name in type(act).model_fields:
         value = getattr(act, name)
         if isinstance(value, KeptFile) and value.content is not None:

@@ -51,7 +51,7 @@ from queries.previews import LetterPreview, preview_overdue
 from records.acts import record_act
 from records.intake import keep_intake, prepare
 from records.keeping import disposals_kept_back
-from records.preparing import complete, keep, let_go, note_refused_files
+from records.preparing import check_files, complete, keep, let_go, note_refused_files
 from records.restore import known_state
 from records.scope import require_case
 from records.summary import summarise
@@ -204,8 +204,13 @@ class CaseService:
         kind, known = await asyncio.to_thread(self._find, case_id, message.act_id)
         _check_known(kind, act)
         if not known and not act.keeps_clocks:
-            await asyncio.to_thread(self._record, kind, case_id, message)
+            async with self._noting_refused_files(kind, act, actor, case_id):
+                reopened = await asyncio.to_thread(self._record, kind, case_id, message)
             await self._see_to_mail(act)
+            if reopened:
+                await self.start(case_id)
+            if act.tells_case:
+                await self.look_again(case_id)
         elif not known:
             async with self._noting_refused_files(kind, act, actor, case_id):
                 completed, doubtful = await asyncio.to_thread(self._complete, case_id, act)
@@ -236,15 +241,21 @@ class CaseService:
         started = [await self.start(case_id) for case_id in unstarted]
         return sum(started)
 
-    def _record(self, kind: Kind, case_id: UUID, message: TakeAct) -> None:
-        """Record an act that no clock goes by, in one transaction: nothing of it is left where it is refused."""
+    def _record(self, kind: Kind, case_id: UUID, message: TakeAct) -> bool:
+        """Record an act that no clock hears of, in one transaction: nothing of it is left where it is refused.
+
+        Returns whether it reopened the case, so that its clocks are to be started again.
+        """
         now = self.clock()
         with self._database.writing() as session:
             case = require_case(session, case_id)
+            was_closed = case.closed_at is not None
             check(kind, message, known_state(session, case, notice_policy(self.resources.settings)), now)
+            check_files(message.act)
             keep(session, message.act, now)
             recorded = RecordAct(case_id=case_id, at=now, **dict(message))
             record_act(session, self.resources.catalogue, recorded, self.resources.settings.side)
+            return was_closed and case.closed_at is None
 
     async def _see_to_mail(self, act: Act) -> None:
         """Hand over the letter that an act is about, without making anybody wait for a slow mail server.

@@ -25,8 +25,9 @@ from models.phrases import counted
 from queries.figures import Figures, read_figures
 from starter.resources import Resources
 
-DATABASE, TEMPORAL, WORKER, SWEEP, MAIL, CLOCK = "database", "temporal", "worker", "sweep", "mail", "clock"
-NAMES = (DATABASE, TEMPORAL, WORKER, SWEEP, MAIL, CLOCK)
+DATABASE, TEMPORAL, WORKER, SWEEP = "database", "temporal", "worker", "sweep"
+CHECKPOINT, MAIL, CLOCK = "checkpoint", "mail", "clock"
+NAMES = (DATABASE, TEMPORAL, WORKER, SWEEP, CHECKPOINT, MAIL, CLOCK)
 """The parts, in the order in which they are looked at; each is the cause of what is amiss with later ones."""
 
 PATIENCE = 5.0
@@ -107,14 +108,20 @@ class HealthCheck:
         client: a client of the Temporal server, connected or not.
         sweep_minutes: how often the watchdog sweeps.
         clock: the present instant.
+        checkpoint_minutes: how often a head of the ledger is signed.
     """
 
     def __init__(
-        self, database: Database, client: Client, sweep_minutes: int, clock: Callable[[], datetime] | None = None
+        self,
+        database: Database,
+        client: Client,
+        sweep_minutes: int,
+        clock: Callable[[], datetime] | None = None,
+        checkpoint_minutes: int = 5,
     ) -> None:
         self._database = database
         self._client = client
-        self._late = timedelta(minutes=3 * sweep_minutes + 2)
+        self._late, self._unsigned = (timedelta(minutes=3 * every + 2) for every in (sweep_minutes, checkpoint_minutes))
         self._clock = clock or (lambda: datetime.now(UTC))
         self._looking: asyncio.Task[Health] | None = None
         self._until = 0.0
@@ -140,6 +147,7 @@ class HealthCheck:
             Check(TEMPORAL, True, "It answers.") if queues else Check(TEMPORAL, False, str(temporal)),
             self._worker(queues),
             self._sweep(figures, now),
+            self._checkpoint(figures, now),
             _mail(figures),
             _clocks(figures, ahead, queues),
         )
@@ -203,7 +211,7 @@ class HealthCheck:
         if figures.sweep is None:
             return Check(SWEEP, False, "The watchdog has not swept yet; it does so once a worker has started.")
         age = now - figures.sweep.ended_at
-        minutes = counted(int(age / timedelta(minutes=1)), "minute")
+        minutes = counted(int(age / timedelta(minutes=1)), "minute") if age >= timedelta(minutes=1) else "a moment"
         if age > self._late:
             says = (
                 f"The watchdog's last sweep ended {minutes} ago, so what is stuck or overdue is raised to nobody. "
@@ -212,10 +220,27 @@ class HealthCheck:
             return Check(SWEEP, False, says)
         return Check(SWEEP, True, f"The watchdog's last sweep ended {minutes} ago.")
 
+    def _checkpoint(self, figures: Figures | None, now: datetime) -> Check:
+        if figures is None:
+            return _hidden(CHECKPOINT, DATABASE)
+        since = figures.unsigned_since
+        if since is None or now - since <= self._unsigned:
+            return Check(CHECKPOINT, True, "The ledger's head is signed as often as it should be.")
+        entries = counted(figures.unsigned_entries, "entry", "entries")
+        minutes = counted(int((now - since) / timedelta(minutes=1)), "minute")
+        says = (
+            f"{entries} of the ledger wait for a signed head, the oldest for {minutes}. The worker's log says why: the "
+            "key may be missing, or what was recorded may have been changed (`duenotice ledger verify`)."
+        )
+        return Check(CHECKPOINT, False, says)
+
 
 def health_check(resources: Resources, clock: Callable[[], datetime] | None = None) -> HealthCheck:
     """What looks at the parts of a running installation."""
-    return HealthCheck(resources.database, resources.client, resources.settings.watchdog_minutes, clock)
+    settings = resources.settings
+    return HealthCheck(
+        resources.database, resources.client, settings.watchdog_minutes, clock, settings.checkpoint_minutes
+    )
 
 
 def _mail(figures: Figures | None) -> Check:
@@ -226,7 +251,7 @@ def _mail(figures: Figures | None) -> Check:
         return Check(MAIL, False, f"Mail is paused, since many notices were refused alike: {waiting}.")
     if figures.mail_away_since:
         return Check(MAIL, False, f"The mail server takes no mail: {waiting}.")
-    return Check(MAIL, True, "The mail server took what it was last given.")
+    return Check(MAIL, True, "Nothing is known to keep mail from leaving.")
 
 
 def _clocks(figures: Figures | None, ahead: float | None, queues: dict[str, _Queue]) -> Check:

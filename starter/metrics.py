@@ -67,6 +67,11 @@ def _counted(figures: Figures, health: Health) -> Iterator[Metric]:
     if figures.sweep:
         age = (health.at - figures.sweep.ended_at).total_seconds()
         yield _gauge("duenotice_last_sweep_age_seconds", "How long ago the watchdog's last sweep ended.", age)
+    yield _gauge(
+        "duenotice_unsigned_entries", "Entries of the ledger that no signed head covers yet.", figures.unsigned_entries
+    )
+    waits = (health.at - figures.unsigned_since).total_seconds() if figures.unsigned_since else 0
+    yield _gauge("duenotice_unsigned_age_seconds", "How long the oldest of them waits.", waits)
     clocks = GaugeMetricFamily(
         "duenotice_clock_ahead_seconds", "How far a clock of ours is ahead of another's.", labels=["of"]
     )

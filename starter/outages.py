@@ -19,7 +19,7 @@ from mail.handover import Accepted, Envelope
 from mail.plain import compose_plain_mail
 from models import identifiers
 from models.phrases import counted, instant_words
-from starter.health import CLOCK, DATABASE, SWEEP, TEMPORAL, WORKER, Health, HealthCheck
+from starter.health import CHECKPOINT, CLOCK, DATABASE, SWEEP, TEMPORAL, WORKER, Health, HealthCheck
 from starter.writing import mail_transport, notice_writer
 
 _log = get_logger("outages")
@@ -33,7 +33,7 @@ LASTS = timedelta(minutes=3)
 MOST_AN_HOUR = 6
 """How many outages of one part are told in an hour; what comes and goes more often is in the log alone."""
 
-WATCHED = (DATABASE, TEMPORAL, WORKER, SWEEP, CLOCK)
+WATCHED = (DATABASE, TEMPORAL, WORKER, SWEEP, CHECKPOINT, CLOCK)
 """The parts that are told of here; that mail is away is told by the watchdog (``activities/news.py``)."""
 
 _CALLED = {
@@ -41,6 +41,7 @@ _CALLED = {
     TEMPORAL: "Temporal",
     WORKER: "The worker",
     SWEEP: "The watchdog",
+    CHECKPOINT: "Signing the ledger's heads",
     CLOCK: "The clock",
 }
 

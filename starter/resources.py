@@ -14,7 +14,7 @@ from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings, temporal_connection, temporal_refused
 from mail.default_texts import check_default_texts, load_default_texts
-from models.errors import ConfigurationError, Unavailable
+from models.errors import ConfigurationError, IntegrityError, Unavailable
 from models.tables import KeyCheck
 from terms.catalogue import Catalogue, load_catalogue
 from terms.internal import NO_LEAD_TIMES, LeadTimes, read_lead_times
@@ -74,7 +74,15 @@ def _check_keyring(database: Database, keyring: Keyring) -> None:
         if key_id and key_id not in keyring.key_ids:
             raise other_keyring(key_id)
         if key_id:
-            session.get_one(KeyCheck, 1)  # a key of the same name with another secret does not open it
+            try:
+                session.get_one(KeyCheck, 1)  # a key of the same name with another secret does not open it
+            except IntegrityError as error:
+                raise ConfigurationError(
+                    f"The key {key_id} of this keyring does not open what is stored: it is another one of that name.",
+                    where="DUENOTICE_KEYRING",
+                    next_step="Put the keyring that was used back from its copy. Nothing was changed. If it is that "
+                    "one, somebody changed the database.",
+                ) from error
     if key_id != keyring.sealing_key_id:
         with database.writing() as session:
             session.merge(KeyCheck(id=1, key_id=keyring.sealing_key_id, word="duenotice"))

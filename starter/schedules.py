@@ -1,4 +1,4 @@
-"""What Temporal starts by itself: the watchdog every few minutes, and what is coming a few times a day."""
+"""What Temporal starts by itself: watchdog, and heads of the ledger, every few minutes, and what is coming by day."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from cases.messages import RenewUpcoming, Sweep
+from cases.messages import KeepHeads, RenewUpcoming, Sweep
+from config.settings import Settings
 from models.identifiers import TASK_QUEUE
+from workflows.heads import HeadsWorkflow
 from workflows.upcoming import UpcomingWorkflow
 from workflows.watchdog import WatchdogWorkflow
 
@@ -28,8 +30,18 @@ WATCHDOG = "watchdog"
 UPCOMING = "upcoming"
 """The id of the schedule by which what is coming is derived anew."""
 
+HEADS = "ledger-heads"
+"""The id of the schedule by which heads of the ledger are signed."""
+
 CATCH_UP = timedelta(minutes=1)
 """How late a sweep may start: those missed while the server was down are not made up for, since one does it all."""
+
+
+async def keep_schedules(client: Client, settings: Settings) -> None:
+    """Have all of it done as often as the settings say; for the first time at once."""
+    await keep_watchdog(client, settings.watchdog_minutes)
+    await keep_upcoming(client, settings.upcoming_minutes)
+    await keep_heads(client, settings.checkpoint_minutes)
 
 
 async def keep_watchdog(client: Client, minutes: int) -> None:
@@ -42,6 +54,12 @@ async def keep_watchdog(client: Client, minutes: int) -> None:
 async def keep_upcoming(client: Client, minutes: int) -> None:
     """Have what is coming derived anew every ``minutes``; for the first time at once."""
     action = ScheduleActionStartWorkflow(UpcomingWorkflow.run, RenewUpcoming(), id=UPCOMING, task_queue=TASK_QUEUE)
+    await _keep(client, action, minutes)
+
+
+async def keep_heads(client: Client, minutes: int) -> None:
+    """Have a head of the ledger signed every ``minutes``; for the first time at once."""
+    action = ScheduleActionStartWorkflow(HeadsWorkflow.run, KeepHeads(), id=HEADS, task_queue=TASK_QUEUE)
     await _keep(client, action, minutes)
 
 

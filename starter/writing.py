@@ -96,6 +96,7 @@ def sender_of(organisation: Organisation) -> Sender:
         signatory=Signatory(name=signatory.name, title=signatory.title),
         point_of_contact=_contact(organisation.point_of_contact),
         parents_contact=_contact(organisation.parents_contact),
+        postal_address=_in_lines(organisation.postal_address) if organisation.postal_address else None,
     )
 
 
@@ -103,6 +104,10 @@ def manager_of(organisation: Organisation) -> Mailbox | None:
     """Whom the last step of every ladder goes to as well, if somebody is named."""
     manager = organisation.manager
     return Mailbox(name=manager.name, email=manager.email) if manager else None
+
+
+def _in_lines(address: str) -> str:
+    return "\n".join(line.strip() for line in address.split("|"))
 
 
 def _contact(person: Person) -> ContactPerson:

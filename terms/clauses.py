@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Protocol, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
-from models.enums import EXERCISES, SIDES, AnswerKind, ContactRole, Party, PerformedBy
+from models.enums import EXERCISES, SIDES, AnswerKind, ContactRole, Party, PerformedBy, PostalService
 from terms.limits import LIMIT_PATTERN, parse_limit
 
 AS_SIGNED = "as-signed"
@@ -79,6 +79,25 @@ class Addressees(Frozen):
         roles = (*self.first, *self.also, *self.copies)
         if twice := next((role for role in roles if roles.count(role) > 1), None):
             raise ValueError(f"the contacts named {twice} are told twice: name them once.")
+        return self
+
+
+class ByPost(Frozen):
+    """How an agreement lets a notice be given by post.
+
+    Attributes:
+        services: the sorts of mail that it names; a letter that goes any other way performs nothing by itself.
+        effective_after: how long after the mailing it takes effect, in days; without it, the mailing gives the notice.
+    """
+
+    services: Annotated[tuple[PostalService, ...], Field(min_length=1)]
+    effective_after: LimitText | None = None
+
+    @model_validator(mode="after")
+    def _days_forward(self) -> Self:
+        limit = parse_limit(self.effective_after) if self.effective_after else None
+        if limit and (limit.before or limit.unit != "days" or limit.yearly):
+            raise ValueError("when a letter takes effect is counted in days after its mailing, such as 4 days.")
         return self
 
 
@@ -192,6 +211,7 @@ class Change(Frozen):
     holds: Name | None = None
     along: tuple[ClauseId, ...] | None = None
     effective_when_sent: bool | None = None
+    by_post: ByPost | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     grounds: tuple[Name, ...] = ()
 
@@ -399,10 +419,12 @@ def check_answers(
         raise ValueError("a right that is exercised by an answer has answer and reasons, both or neither.")
 
 
-def check_effective(kind: Kind, effective_when_sent: bool) -> None:
-    """Raise ``ValueError`` where something else than a rule says when an e-mail takes effect."""
+def check_effective(kind: Kind, effective_when_sent: bool, by_post: ByPost | None) -> None:
+    """Raise ``ValueError`` where something else than a rule says when an e-mail or a letter takes effect."""
     if effective_when_sent and kind != "rule":
         raise ValueError(f"when an e-mail takes effect is a rule, and this is a {kind}: leave out effective_when_sent.")
+    if by_post and kind != "rule":
+        raise ValueError(f"how a notice is given by post is a rule, and this is a {kind}: leave out by_post.")
 
 
 class Clause(Frozen):
@@ -444,6 +466,8 @@ class Clause(Frozen):
         along: the clauses that the same matter opens besides, since it starts their clocks as well.
         effective_when_sent: of the rule about how notices are given, whether an e-mail takes effect when it is sent,
             whatever becomes of it; else one that comes back was not given.
+        by_post: of the same rule, how a letter gives a notice; None where the agreement names no post, so that a letter
+            by itself performs nothing.
         contents: the elements that its notice must give.
         tells: the elements that it gives as a courtesy, although the clause does not ask for them.
         grounds: why a matter may need no notice under this clause.
@@ -485,6 +509,7 @@ class Clause(Frozen):
     holds: Name | None = None
     along: tuple[ClauseId, ...] = ()
     effective_when_sent: bool = False
+    by_post: ByPost | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     tells: tuple[Name, ...] = ()
     grounds: tuple[Name, ...] = ()
@@ -503,7 +528,7 @@ class Clause(Frozen):
         )
         check_other_means(self.performed_by, self.other_means)
         check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
-        check_effective(self.kind, self.effective_when_sent)
+        check_effective(self.kind, self.effective_when_sent, self.by_post)
         return self
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from terms.clauses import ByPost
 from terms.effective import EffectiveClause, EffectiveTerms, TrailStep
 from terms.limits import parse_limit
 
@@ -45,7 +46,8 @@ def value_of(clause: EffectiveClause | None) -> str:
         return "–"
     if not clause.dated:
         words = {"duty": "no time set", "absent": "taken away"}.get(clause.kind, clause.kind)
-        return f"{words}, an e-mail once it is sent" if clause.effective_when_sent else words
+        sent = ["an e-mail once it is sent"] if clause.effective_when_sent else []
+        return ", ".join([words, *sent, *([_by_post(clause.by_post)] if clause.by_post else [])])
     parts = [_limit_of(clause) if clause.limit else f"no deadline, once {' or '.join(clause.anchors)}"]
     if clause.or_sooner:
         parts.append("or sooner elsewhere")
@@ -68,6 +70,11 @@ def value_of(clause: EffectiveClause | None) -> str:
     if clause.only_if:
         parts.append(f"only if {clause.only_if}")
     return ", ".join(parts)
+
+
+def _by_post(by_post: ByPost) -> str:
+    after = f"{by_post.effective_after} after it was posted" if by_post.effective_after else "once it is posted"
+    return f"a letter {after}"
 
 
 def _limit_of(clause: EffectiveClause) -> str:

@@ -21,6 +21,7 @@ from terms.catalogue import Catalogue, Form, order_problem, text_problems
 from terms.clauses import (
     DONE_ELSEWHERE,
     Addressees,
+    ByPost,
     Change,
     Clause,
     ClauseId,
@@ -106,6 +107,7 @@ class EffectiveClause(Frozen):
     holds: str | None = None
     along: tuple[str, ...] = ()
     effective_when_sent: bool = False
+    by_post: ByPost | None = None
     contents: tuple[ContentElement, ...] = ()
     tells: tuple[ContentElement, ...] = ()
     grounds: tuple[str, ...] = ()
@@ -125,7 +127,7 @@ class EffectiveClause(Frozen):
         )
         check_other_means(self.performed_by, self.other_means)
         check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
-        check_effective(self.kind, self.effective_when_sent)
+        check_effective(self.kind, self.effective_when_sent, self.by_post)
         return self
 
     @property
@@ -216,6 +218,11 @@ class EffectiveTerms(Frozen):
     def effective_when_sent(self) -> bool:
         """Whether an e-mail takes effect when it is sent, whatever becomes of it; else one that comes back has none."""
         return any(clause.effective_when_sent for clause in self.clauses.values())
+
+    @cached_property
+    def by_post(self) -> ByPost | None:
+        """How a letter gives a notice; None where nothing is said of post, so that it performs nothing by itself."""
+        return next((clause.by_post for clause in self.clauses.values() if clause.by_post), None)
 
     def clause(self, clause_id: str) -> EffectiveClause:
         """The clause of this id.

@@ -22,6 +22,7 @@ from queries.drafts import DraftGroup, DraftView, read_draft, read_drafts
 from queries.duties import DutyFilter, read_cohorts, read_duties
 from queries.evidence import read_evidence
 from queries.holders import vendor_names
+from queries.postal_letters import PostalLetterView, letters_posted, letters_to_post
 from queries.previews import LetterPreview
 from queries.progress import read_progress
 from queries.proposals import read_proof, read_proposal
@@ -195,6 +196,19 @@ def needs_you(
     """Some of what needs whoever asks, what is overdue first: of everybody's cases, or only what is their own."""
     asking = asking_of(site, session, own=own)
     items, total = read_needs(site.resources.database, asking, site.clock(), offset=offset, limit=limit)
+    return Part(items=items, total=total)
+
+
+@router.get("/post")
+def letters(
+    site: TheSite, posted: bool = False, case_id: UUID | None = None, offset: Offset = 0, limit: Limit = 100
+) -> Part[PostalLetterView]:
+    """Some of the letters that wait to be posted, the first due before the others, or of those that were posted.
+
+    That one was posted is recorded by the act `posted` of its case, and taken back by `not-posted`.
+    """
+    read = letters_posted if posted else letters_to_post
+    items, total = read(site.resources.database, site.clock(), case_id=case_id, offset=offset, limit=limit)
     return Part(items=items, total=total)
 
 

@@ -29,6 +29,7 @@ from web import (
     acts,
     agreements,
     api,
+    bundles,
     cases,
     data_holders,
     drafts,
@@ -45,6 +46,7 @@ from web import (
     openid,
     openings,
     passkeys,
+    post,
     proposals,
     referral,
     upcoming,
@@ -76,6 +78,7 @@ PARTS = (
     follow_up,
     notice_links,
     messages,
+    bundles,
     agreements,
     api,
     many,
@@ -83,6 +86,7 @@ PARTS = (
     upcoming,
     mail,
     mail_events,
+    post,
 )
 """The modules of pages; each has a router."""
 

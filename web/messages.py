@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import SMTP, default
+from email.policy import default
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mail.links import without_links
+from mail.links import message_without_links, without_links
 from queries.evidence import read_message
 from web.guard import CONTENT_SECURITY_POLICY
 from web.site import TheSite
@@ -45,21 +45,11 @@ def _part(message: EmailMessage, kind: str) -> str | None:
     return without_links(str(body.get_content())) if isinstance(body, EmailMessage) else None
 
 
-def _for_an_officer(stored: bytes) -> bytes:
-    """The message with its headers as they were sent, and with no link on which its reader answers."""
-    message = message_from_bytes(stored, policy=SMTP)
-    for part in message.walk():
-        if part.get_content_maintype() == "text":
-            text = without_links(str(part.get_content()))
-            part.set_content(text, subtype=part.get_content_subtype(), cte="quoted-printable")
-    return message.as_bytes()
-
-
 @router.get("/cases/{case_id}/messages/{sha256}.eml")
 def message_file(site: TheSite, case_id: UUID, sha256: str) -> Response:
     """The message as a file; what was sent is kept in evidence byte for byte, with the link of whoever was told."""
     stored = read_message(site.resources.database, case_id, sha256)
-    return eml(_for_an_officer(stored), sha256[:16])
+    return eml(message_without_links(stored), sha256[:16])
 
 
 def eml(message: bytes, name: str) -> Response:

@@ -18,21 +18,22 @@ class Right(Enum):
     """Something that a role may do.
 
     READ is looking at everything but accounts; OWN is what everybody does with an account of their own; DECIDE is
-    deciding as a second person what somebody proposed; ACT is every other act, report, import and record; ADMINISTER is
-    accounts, and the sessions of others.
+    deciding as a second person what somebody proposed; EXPORT is taking evidence out; ACT is every other act, report,
+    import and record; ADMINISTER is accounts, and the sessions of others.
     """
 
     READ = auto()
     OWN = auto()
     DECIDE = auto()
+    EXPORT = auto()
     ACT = auto()
     ADMINISTER = auto()
 
 
 RIGHTS: dict[Role, frozenset[Right]] = {
-    Role.AUDITOR: frozenset({Right.READ, Right.OWN}),
+    Role.AUDITOR: frozenset({Right.READ, Right.OWN, Right.EXPORT}),
     Role.APPROVER: frozenset({Right.READ, Right.OWN, Right.DECIDE}),
-    Role.OFFICER: frozenset({Right.READ, Right.OWN, Right.DECIDE, Right.ACT}),
+    Role.OFFICER: frozenset({Right.READ, Right.OWN, Right.DECIDE, Right.EXPORT, Right.ACT}),
     Role.ADMINISTRATOR: frozenset({Right.READ, Right.OWN, Right.ACT, Right.ADMINISTER}),
 }
 
@@ -52,6 +53,7 @@ OWN_PATHS = frozenset(
         "/api/account/passkeys",
     }
 )
+EXPORT_PATH = "/cases/{case_id}/evidence.zip"
 REQUEST_PATH = "/student-data"
 """The public form of parents and students."""
 
@@ -88,6 +90,8 @@ def takes(method: str, route: str) -> frozenset[Right]:
         return frozenset({Right.ADMINISTER})
     if route in OWN_PATHS:
         return frozenset({Right.OWN})
+    if route == EXPORT_PATH:
+        return frozenset({Right.EXPORT})
     if method in LOOKING:
         return frozenset({Right.READ})
     return frozenset({Right.ACT, Right.DECIDE}) if route in ACT_PATHS else frozenset({Right.ACT})

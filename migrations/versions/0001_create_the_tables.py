@@ -81,6 +81,8 @@ def upgrade() -> None:
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("artifacts", sa.JSON(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
         sa.Column("previous_hash", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("number"),
@@ -104,10 +106,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "ledger_checkpoint",
+        sa.Column("size", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("root", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("kept_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("timestamp_token", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("size"),
+    )
+    op.create_table(
         "ledger_head",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("length", sa.Integer(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "ledger_tile",
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("hashes", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("level", "number"),
+    )
+    op.create_table(
+        "ledger_tree",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -446,6 +470,7 @@ def upgrade() -> None:
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("name", sa.LargeBinary(), nullable=False),
         sa.Column("email", sa.LargeBinary(), nullable=False),
+        sa.Column("postal_address", sa.LargeBinary(), nullable=True),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["agreement_id"],
@@ -1038,6 +1063,7 @@ def upgrade() -> None:
         sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("trouble", sa.String(), nullable=True),
         sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ledger_head", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
@@ -1209,6 +1235,66 @@ def upgrade() -> None:
     op.create_index(op.f("ix_delivery_message_id"), "delivery", ["message_id"], unique=False)
     op.create_index(op.f("ix_delivery_notice_id"), "delivery", ["notice_id"], unique=False)
     op.create_index(op.f("ix_delivery_status"), "delivery", ["status"], unique=False)
+    op.create_table(
+        "postal_letter",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("notice_id", sa.Uuid(), nullable=False),
+        sa.Column("contact_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("address", sa.LargeBinary(), nullable=False),
+        sa.Column("letter_sha256", sa.String(), nullable=False),
+        sa.Column("words_sha256", sa.String(), nullable=False),
+        sa.Column("enclosed", sa.JSON(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("printed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("printed_by", sa.String(), nullable=True),
+        sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("mailed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("mailed_by", sa.String(), nullable=True),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("service", sa.String(length=32), nullable=True),
+        sa.Column("tracking_number", sa.LargeBinary(), nullable=True),
+        sa.Column("receipt_sha256", sa.String(), nullable=True),
+        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("took_effect_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["contact_id"],
+            ["agreement_contact.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["letter_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["notice_id"],
+            ["notice.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["receipt_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["words_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_postal_letter_case_id"), "postal_letter", ["case_id"], unique=False)
+    op.create_index(op.f("ix_postal_letter_contact_id"), "postal_letter", ["contact_id"], unique=False)
+    op.create_index(op.f("ix_postal_letter_notice_id"), "postal_letter", ["notice_id"], unique=False)
+    op.create_index("postal_letter_effective", "postal_letter", ["took_effect_at", "effective_at"], unique=False)
+    op.create_index(
+        "postal_letter_waits",
+        "postal_letter",
+        ["notice_id"],
+        unique=False,
+        sqlite_where=sa.text("mailed_at IS NULL AND replaced_at IS NULL"),
+        postgresql_where=sa.text("mailed_at IS NULL AND replaced_at IS NULL"),
+    )
     op.create_table(
         "delivery_report",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -43,5 +43,6 @@ POSTGRESQL = (
 def upgrade() -> None:
     """Begin the chain and guard it."""
     op.execute(sa.text("INSERT INTO ledger_head (id, length, hash) VALUES (1, 0, :hash)").bindparams(hash=GENESIS))
+    op.execute(sa.text("INSERT INTO ledger_tree (id, size) VALUES (1, 0)"))
     for statement in SQLITE if op.get_context().dialect.name == "sqlite" else POSTGRESQL:
         op.execute(statement)

@@ -24,6 +24,7 @@ from models.enums import Authentication
 from models.errors import NotFound
 from models.phrases import counted
 from queries.cases import read_case_head
+from queries.postal_letters import letters_posted, letters_to_post
 from queries.progress import notices_left
 from records.answers import read_answers
 from starter.cli.checking import DATES_CONFIRMED, YES, ask
@@ -101,7 +102,9 @@ def _parameters(field: FormField) -> list[inspect.Parameter]:
             return [_parameter(field.name, bool, typer.Option(both, help=says), default=bool(field.default))]
         case Shape.FILE:
             path = typer.Option(option, help=f"{says} It is kept as evidence.", show_default=False)
-            return [_parameter(field.name, Path, path)]
+            if field.required:
+                return [_parameter(field.name, Path, path)]
+            return [_parameter(field.name, Path | None, path, default=None)]
         case Shape.AGREEMENTS | Shape.LINES | Shape.REFERENCES:
             many = typer.Option(option.removesuffix("s"), help=f"{says} Give it for each.", show_default=False)
             found = [_parameter(field.name, list[str] | None, many, default=None)]
@@ -140,7 +143,7 @@ def _value(field: FormField, given: dict[str, Any], database: Database, case_id:
         case Shape.DAY:
             return parse_date(value, where) if value else None
         case Shape.FILE:
-            return read_bytes(value)
+            return read_bytes(value) if value else None
         case Shape.MADE:
             return _made(database, case_id, field, value)
         case Shape.REFERENCES:
@@ -163,18 +166,25 @@ def _value(field: FormField, given: dict[str, Any], database: Database, case_id:
 
 def _made(database: Database, case_id: UUID, field: FormField, name: str) -> UUID:
     """The proposal or hold of the case whose id begins so, among those that are open."""
-    head = read_case_head(database, case_id, utc_now())
+    now = utc_now()
+    head = read_case_head(database, case_id, now)
     is_open = {
         "proposals": [row.id for row in head.proposals if row.decided_at is None],
         "holds": [row.id for row in head.holds if row.ended_at is None],
         "questions": [row.id for row in read_answers(database, case_id).questions if row.seen_at is None],
         "done": [row.id for row in head.done_by_other_means],
+        "letters": [row.id for row in letters_to_post(database, now, case_id=case_id)[0]],
+        "posted": [row.id for row in letters_posted(database, now, case_id=case_id)[0]],
     }[field.choice or ""]
     found = [key for key in is_open if str(key).startswith(name.lower())]
     if len(found) != 1:
         what = field.label.lower()
         says = f"No such {what} is open" if not found else f"Several {what}s could be meant"
-        lists = f"answers {identifiers.case_reference(case_id)}" if field.choice == "questions" else f"{head.kind} show"
+        lists = {
+            "questions": f"answers {identifiers.case_reference(case_id)}",
+            "letters": "letters list",
+            "posted": "letters list --posted",
+        }.get(field.choice or "", f"{head.kind} show")
         raise NotFound(f"{says}.", where=what, next_step=f"`duenotice {lists}` lists them with their ids.")
     return found[0]
 

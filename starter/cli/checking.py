@@ -88,7 +88,7 @@ def _show_line(line: ForeseenDuties, *, at_once: bool) -> None:
     console.print(Text.assemble(f"{duties} under {line.clause} {becomes}{due}{before}", overdue))
     if line.mailed:
         when = "at once" if at_once else f"when released, else at {local_text(line.leaves_at, line.time_zone)}"
-        named = "; ".join(f"{one.lea_name}: {', '.join(one.emails)}" for one in line.told)
+        named = "; ".join(f"{one.lea_name}: {', '.join(one.ways)}" for one in line.told)
         more = f"; and {line.mailed - len(line.told):,} more" if line.mailed > len(line.told) else ""
         written_to = counted(line.mailed, "district is", "districts are")
         console.print(f"  {written_to} written to {when}: {named}{more}", markup=False, soft_wrap=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ledger.verify import Flaw, Step, Verification, verify_all
-from models.errors import IntegrityError
-from models.phrases import instant_words
+from ledger.verify_bundle import Checkpoint, Unreadable, kept_heads
+from models.errors import IntegrityError, InvalidInput
+from models.phrases import counted, instant_words
 from starter.cli.console import open_installation
+from starter.cli.progress import counting
 from starter.printable import say
-from starter.terminal import Terminal
 
 
 def register(app: typer.Typer) -> None:
@@ -30,27 +30,24 @@ def _group() -> None:
     """Check the evidence."""
 
 
-def verify(as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False) -> None:
-    """Check every entry of the ledger, its head, and every artifact that entries point to.
+def verify(
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    head: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file with heads that you kept, as from the foot of a notice; may be given again."),
+    ] = None,
+) -> None:
+    """Check every entry of the ledger, its head, every artifact that entries point to, and every signed head.
 
     It says what holds, or names the first record that is not what it was, and ends with exit code 6.
 
-    It cannot show that the newest entries were removed by somebody who set the ledger's head back as well, nor that
-    all entries were written anew from some entry on. Note the number of entries and the head elsewhere, and compare:
-    the number never falls, and the head changes only as entries are added.
+    By itself it cannot show that the newest entries were removed by somebody who set everything else here back as well,
+    nor that all entries were written anew. Heads that were kept elsewhere (--head) show that.
     """
+    kept = [(one.size, one.root) for file in head or () for one in _kept(file)]
     _, database = open_installation()
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Terminal(stderr=True)
-    with (
-        database.reading() as session,
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
-    ):
-
-        def watch(things: Iterable[Any], called: str, total: int) -> Iterable[Any]:
-            return bar.track(things, total=total, description=called)
-
-        found = verify_all(session, watch)
+    with database.reading() as session, counting() as watch:
+        found = verify_all(session, watch, kept_heads=kept)
     if as_json:
         say(json.dumps({"sound": found.sound} | TypeAdapter(Verification).dump_python(found, mode="json")))
         raise typer.Exit(0 if found.sound else IntegrityError.exit_code)
@@ -75,7 +72,15 @@ def what_holds(found: Verification) -> str:
         f"\nArtifact {one.artifact} was erased on {instant_words(one.at)} by {one.by}, as entry {one.number:,} says."
         for one in found.erased
     )
-    return f"{entries} unchanged and in order, and {artifacts}; head {found.head}.{gone}"
+    heads = f"; so is what each of {counted(found.heads, 'signed or kept head')} covers" if found.heads else ""
+    return f"{entries} unchanged and in order, and {artifacts}{heads}; head {found.head}.{gone}"
+
+
+def _kept(file: Path) -> tuple[Checkpoint, ...]:
+    try:
+        return kept_heads(file)
+    except Unreadable as error:
+        raise InvalidInput(str(error), where="--head") from None
 
 
 def _error(flaw: Flaw) -> IntegrityError:
@@ -86,6 +91,8 @@ def _error(flaw: Flaw) -> IntegrityError:
             where = "the head of the ledger"
         case Step.ARTIFACTS:
             where = f"entry {flaw.number:,} of the ledger, artifact {flaw.artifact}"
+        case Step.SIGNED_HEADS:
+            where = f"the head of {flaw.number:,} entries"
     return IntegrityError(
         flaw.reason, where=where, next_step="Compare it with a backup, and find out who could write there."
     )

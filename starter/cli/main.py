@@ -22,7 +22,7 @@ COMMANDS = {
     "up": ("running", "Run everything on this machine until Ctrl-C."),
     "worker": ("running", "Run a worker alone."),
     "web": ("running", "Run the web alone."),
-    "status": ("status", "Say how each part of the engine is: database, Temporal, worker, watchdog, mail, clocks."),
+    "status": ("status", "Say how each part of the engine is: database, Temporal, worker, ledger, mail, clocks."),
     "sign-in": ("running", "Print a fresh one-time sign-in link."),
     "accounts": ("accounts", "Who may sign in: add people, change their roles, disable them."),
     "demo": ("running", "Play a case of each kind, in virtual time."),
@@ -35,6 +35,7 @@ COMMANDS = {
     "answers": ("answers", "What the LEAs of a case answered."),
     "notices": ("notices", "Show what a notice would say, with made-up data or a case's own."),
     "mail": ("mail", "Check how mail leaves, and take in what comes back."),
+    "letters": ("letters", "Letters to post, where no e-mail reaches a contact."),
     "links": ("links", "The links in notices: replace them, or take them back."),
     "documents": ("documents", "Documents for families, behind the links of notices."),
     "costs": ("costs", "What a case costs where agreements make the provider pay."),
@@ -43,6 +44,7 @@ COMMANDS = {
     "resume-mail": ("resume_mail", "Let mail go on that was paused, since too many refusals were alike."),
     "legal-holds": ("legal_holds", "Decisions that data has to be kept, which stop its disposal."),
     "ledger": ("ledger", "Check that the evidence is what it was when it was written."),
+    "evidence": ("evidence", "Bundles of evidence that an auditor checks without us, and the key that signs them."),
     "keyring": ("keyring", "Make the keyring that seals personal data, rotate its keys, and check what they seal."),
 }
 """Each command with the module of ``starter.cli`` that adds it, and what it does.

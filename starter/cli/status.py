@@ -37,7 +37,7 @@ def status(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
-    """Say how each part of the engine is, as `/readyz` does: database, Temporal, worker, watchdog, mail, clocks.
+    """Say how each part of the engine is, as `/readyz` does: database, Temporal, worker, ledger, mail, clocks.
 
     It ends with exit code 0 where every part is in order, else with 5. Nothing is changed.
     """
@@ -54,10 +54,10 @@ def status(
     else:
         for check in checks:
             word, style = ("ok", "green") if check.ok else ("amiss", LATE)
-            console.print(Text.assemble((f"{word:7}", style), f"{check.name:10}{check.says}"), soft_wrap=True)
+            console.print(Text.assemble((f"{word:7}", style), f"{check.name:12}{check.says}"), soft_wrap=True)
         if not worker and settings.alert_urls is None:
             says = "They go by mail alone, so that mail is down reaches nobody: set DUENOTICE_ALERT_URLS."
-            console.print(Text.assemble((f"{'note':7}", "yellow"), f"{'alarms':10}{says}"), soft_wrap=True)
+            console.print(Text.assemble((f"{'note':7}", "yellow"), f"{'alarms':12}{says}"), soft_wrap=True)
     if not ready:
         raise typer.Exit(Unavailable.exit_code)
 
@@ -68,7 +68,9 @@ async def _look(settings: Settings) -> Health:
     running = read_running(settings.home)
     client = await lazy_client(settings, keyring, running.temporal_address if running else None)
     try:
-        return await HealthCheck(database, client, settings.watchdog_minutes).look()
+        return await HealthCheck(
+            database, client, settings.watchdog_minutes, checkpoint_minutes=settings.checkpoint_minutes
+        ).look()
     finally:
         database.close()
 

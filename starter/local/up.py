@@ -20,6 +20,7 @@ from config.database import Database, sealing_key
 from config.keyring import Keyring
 from config.logging import configure_logging, get_logger
 from config.settings import Settings, temporal_connection
+from ledger.log_keys import create_log_key, load_log_keys
 from mail.catcher import start_catcher
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
@@ -42,7 +43,7 @@ from starter.local.temporal_server import (
 from starter.metrics import sdk_runtime
 from starter.outages import Alarm, watch_outages
 from starter.resources import Resources, connect, other_keyring, utc_now
-from starter.schedules import keep_upcoming, keep_watchdog
+from starter.schedules import keep_schedules
 from starter.terminal import Terminal
 from web.app import create_app
 from web.serving import STOP_SECONDS, listening, web_server
@@ -151,6 +152,8 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
     ends: dict[str, End] = {}
     with progress.part("Keyring") as say:
         have_keyring(settings, say)
+    with progress.part("Log key") as say:
+        have_log_key(settings, say)
     with progress.part("Temporal") as say:
         server = await _own_temporal(settings, parts, say)
     if server:
@@ -179,8 +182,7 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
         )
         ends["further worker"] = await parts.enter_async_context(further)
         await parts.enter_async_context(taking_bounces(BounceIntake(resources), settings))
-        await keep_watchdog(resources.client, settings.watchdog_minutes)
-        await keep_upcoming(resources.client, settings.upcoming_minutes)
+        await keep_schedules(resources.client, settings)
         started = await CaseService(resources).start_unstarted_cases()
         say(f"task queue {TASK_QUEUE}" + (f", {started} waiting cases started" if started else ""))
     with progress.part("Web") as say:
@@ -229,6 +231,16 @@ def have_keyring(settings: Settings, say: Say) -> None:
     else:
         Keyring.create(path)
         say(f"{path} (made now; keep a copy, since without it nothing stored can be read)")
+
+
+def have_log_key(settings: Settings, say: Say) -> None:
+    """Make the key that signs the ledger's heads where there is none."""
+    path = settings.log_key
+    if path.exists():
+        say(f"{load_log_keys(path).origin}, {path}")
+    else:
+        keys = create_log_key(path, settings.public_url.partition("://")[2], utc_now())
+        say(f"{path} (made now for {keys.origin}; it signs the ledger's heads)")
 
 
 async def _own_temporal(settings: Settings, parts: AsyncExitStack, say: Say) -> TemporalServer | None:

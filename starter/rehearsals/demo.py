@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +18,19 @@ from cases.kind import Kind
 from cases.parent_access import PARENT_ACCESS, AccessRequest, Correct, Give, NoteInaccuracy
 from config.logging import configure_logging
 from config.settings import load_settings
+from ledger.bundle import Scope
+from ledger.entries import stored_kinds
+from ledger.log_keys import create_log_key
+from ledger.verify_bundle import INTACT, check
 from models.enums import Verdict
+from models.identifiers import case_reference
 from models.phrases import counted, instant_words
 from queries.cases import read_case
 from queries.views import CaseView
 from starter.cli.cases import duty_table
+from starter.cli.evidence import what_was_written
+from starter.cli.progress import counting
+from starter.evidence import export_bundle
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from starter.terminal import Terminal, wide_terminal
@@ -36,7 +45,10 @@ DAY = timedelta(days=1)
 
 
 async def run() -> int:
-    """Run the demonstration and print what happened; return 0 if every notice went out on time."""
+    """Run the demonstration, print what happened, and export and check the evidence of each case.
+
+    Returns 0 if every notice went out on time, and the evidence holds.
+    """
     settings = load_settings()
     configure_logging(settings.model_copy(update={"log_level": "error"}))
     console = wide_terminal()
@@ -54,11 +66,35 @@ async def run() -> int:
             stage = _Stage(engine, console)
             cases = [await play(stage) for play in (_breach, _disposition, _access)]
             caught = len(list(engine.mail.glob("*.eml")))
-    console.print(f"\n{counted(caught, 'message was', 'messages were')} caught on the way out.")
+            console.print(f"\n{counted(caught, 'message was', 'messages were')} caught on the way out.")
+            intact = _export(stage, cases, settings.home / "demo-evidence")
     met = [duty for case in cases for duty in case.duties if duty.notices or duty.verdict]
     on_time = met and all(duty.verdict is Verdict.ON_TIME for duty in met)
     console.print("Everything was done on time." if on_time else "Something was not done on time.")
-    return 0 if on_time else 1
+    return 0 if on_time and intact else 1
+
+
+def _export(stage: _Stage, cases: Sequence[CaseView], folder: Path) -> bool:
+    """Export the evidence of each case into a folder, check it, and say so; whether all of it holds."""
+    resources, now = stage.engine.resources, utc_now()
+    keys = create_log_key(resources.settings.log_key, "demo.example.org", now)
+    for each in (folder.parent, folder):
+        each.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stage.console.print("\nThe evidence of each case, as an auditor gets it:")
+    verdicts = []
+    for case in cases:
+        file = folder / f"{case.kind}-{case_reference(case.id)}.zip"
+        with counting() as watch:
+            scope = Scope(case.id)
+            made = export_bundle(
+                resources.database, resources.settings, scope, file, actor=ACTOR, now=now, as_sent=True, watch=watch
+            )
+            verdict = check(file, trusted=keys.keys, known_kinds=stored_kinds(), watch=watch)
+        verdicts.append(verdict)
+        stage.console.print(f"  {what_was_written(made)}", soft_wrap=True)
+        stage.console.print(f"    checked: {verdict.state}" + (f", {verdict.words()}" if verdict.step else ""))
+    stage.console.print("Check them without us: unpack verify.py of one, and run: python3 verify.py FILE.zip")
+    return all(verdict.state == INTACT for verdict in verdicts)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def _row(form: str, state: StateHeader, numbers: Counter[str], signed: date) -> 
 
 def _file(rows: Sequence[dict[str, str]]) -> str:
     file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, REQUIRED)
+    writer = csv.DictWriter(file, (*REQUIRED, "general_email"))
     writer.writeheader()
     writer.writerows(rows)
     return file.getvalue()

@@ -302,7 +302,12 @@ async def virtual_engine(
 
 def _settings(folder: Path, catcher: Catcher, overrides: Mapping[str, object]) -> Settings:
     """The environment's settings, save for those that lead out of ``folder`` or off this machine."""
-    here = {"home": folder, "database_url": f"sqlite:///{folder / 'duenotice.sqlite3'}", "keyring": folder / "keyring"}
+    here = {
+        "home": folder,
+        "database_url": f"sqlite:///{folder / 'duenotice.sqlite3'}",
+        "keyring": folder / "keyring",
+        "log_key": folder / "log-key.json",
+    }
     settings = Settings.model_validate(here | {"alert_urls": None} | dict(overrides))
     if "smtp" in overrides:
         return settings

@@ -45,7 +45,7 @@ GIVEN: dict[Shape, object] = {
 }
 """Something that can be given for each shape of field."""
 
-PATTERNED: dict[str, object] = {"state": "IL", "form": "ndpa-v1"}
+PATTERNED: dict[str, object] = {"state": "IL", "form": "ndpa-v1", "service": "first_class", "tracking_number": "9400 1"}
 ACTS = [*COMMON_ACTS, *BREACH.acts]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from config.keyring import Keyring
-from config.settings import load_settings, temporal_connection
+from config.settings import Settings, load_settings, temporal_connection
+from ledger.log_keys import create_log_key
 from models.errors import ConfigurationError
 
 
@@ -24,9 +26,11 @@ def production(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monkey
     """A complete production environment, for tests to take one thing away from."""
     keyring = tmp_path / "keyring.json"
     Keyring.create(keyring)
+    create_log_key(tmp_path / "elsewhere" / "log-key.json", "duenotice.provider.test", datetime.now(UTC))
     for name, value in {
         "ENVIRONMENT": "production",
         "KEYRING": str(keyring),
+        "LOG_KEY": str(tmp_path / "elsewhere" / "log-key.json"),
         "PUBLIC_URL": "https://duenotice.provider.test",
         "DATABASE_URL": "postgresql://duenotice:hunter2@db.provider.test/duenotice?sslmode=verify-full",
         "SMTP__HOST": "mail.provider.test",
@@ -178,6 +182,7 @@ def test_printing_settings_shows_no_secret(production: pytest.MonkeyPatch) -> No
     "missing",
     [
         "KEYRING",
+        "LOG_KEY",
         "PUBLIC_URL",
         "SMTP__HOST",
         "SMTP__SENDER_ADDRESS",
@@ -204,6 +209,17 @@ def test_production_makes_no_keyring(production: pytest.MonkeyPatch, tmp_path: P
     production.setenv("DUENOTICE_KEYRING", str(tmp_path / "absent.json"))
     with pytest.raises(ConfigurationError, match=r"no keyring file at .*absent\.json"):
         load_settings()
+
+
+def test_production_makes_no_key_for_the_ledger_s_heads(production: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    production.setenv("DUENOTICE_LOG_KEY", str(tmp_path / "absent.json"))
+    with pytest.raises(ConfigurationError, match=r"DUENOTICE_LOG_KEY: Production makes no key"):
+        load_settings()
+
+
+def test_the_key_of_the_ledger_s_heads_lies_outside_the_home_folder(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    assert settings.log_key == tmp_path / "home-log-key.json"
 
 
 def test_temporal_is_where_its_own_variables_say(production: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,8 @@ other_values: dict[str, st.SearchStrategy[object]] = {
     "body": bodies,
     "artifacts": st.lists(hashes, max_size=2),
     "key": texts,
+    "recorded_at": st.datetimes(timezones=st.just(UTC)),
+    "salt": texts,
     "previous_hash": hashes,
     "hash": hashes,
 }
@@ -63,6 +65,8 @@ def chain() -> list[EvidenceEntry]:
             "body": {"given": ["notice_date"], "attempt": number},
             "artifacts": ["0" * 64],
             "key": f"notice_given:{number}",
+            "recorded_at": NOON + timedelta(minutes=number),
+            "salt": f"{number:032x}",
         }
         entries.append(EvidenceEntry(**fields, hash=entry_hash(fields)))
     return entries
@@ -94,6 +98,8 @@ def test_the_hash_is_what_the_description_says() -> None:
         "kind": "notice_given",
         "number": 1,
         "previous_hash": hashlib.sha256(b"duenotice ledger 1").hexdigest(),
+        "recorded_at": "2026-03-01T12:01:00.000000Z",
+        "salt": "00000000000000000000000000000001",
         "subject": "notice",
     }
     canonical = json.dumps(described, sort_keys=True, separators=(",", ":")).encode()

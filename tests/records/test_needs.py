@@ -451,13 +451,15 @@ def test_what_is_needed_is_found_without_a_look_at_every_open_case_or_running_du
     event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
     assert kinds(database) == [NeedKind.DRAFTS]
     whole = re.compile(
-        r"SCAN (duty|duenotice_case|notice|delivery|batch|holder_task)$|duenotice_case_open|duty_status_due"
+        r"SCAN (duty|duenotice_case|notice|delivery|batch|holder_task|postal_letter)$"
+        r"|duenotice_case_open|duty_status_due"
     )
     with database.engine.connect() as connection:
         for words, given in [one for one in asked if "UNION ALL" in one[0]]:
             plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", given)]
             assert [step for step in plan if whole.search(step)] == []
-            assert {"duty_internal", "duty_needed", "duty_reopened"} <= set(re.findall(r"INDEX (\w+)", "\n".join(plan)))
+            own = {"duty_internal", "duty_needed", "duty_reopened", "postal_letter_waits"}
+            assert own <= set(re.findall(r"INDEX (\w+)", "\n".join(plan)))
 
 
 def test_on_postgresql_the_same_is_needed_of_the_same_people(postgresql_url: str, keyring: Keyring) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import col, select, text
 
 from agreements.importing import DEMO_FILE, ImportResult, import_agreements
 from agreements.life import record_termination
@@ -76,11 +76,14 @@ def test_the_demo_file_holds_one_fictional_district_for_each_state_of_the_forms(
         (("A-1", ""), "reference is empty."),
         (("Inkwell District", ""), "lea_name is empty."),
         (("office@inkwell.example.org", "office.inkwell.example.org"), "general_email: "),
-        (("office@inkwell.example.org", ""), "general_email is empty: the district has no contact who could be told."),
+        (
+            ("office@inkwell.example.org", ""),
+            "general_email, general_address are empty: the district has no contact who could be told.",
+        ),
         (("Office,", ","), "general_name is empty: the district has no contact who could be told."),
         (
             ("Office,", "Office;Deputy,"),
-            "The general contacts have not the same number of names and e-mail addresses.",
+            "The general contacts have not the same number of names and e-mail or postal addresses.",
         ),
         (("Office,", "Office,extra,"), "The row has more cells than the header."),
     ],
@@ -192,3 +195,36 @@ def test_a_file_that_has_not_caught_up_takes_back_nothing_that_was_recorded(data
     (said,) = problems(database, HEADER, otherwise)
     assert "A-1: expires_on is 2029-01-11 here, and something else was recorded" in said
     assert list_agreements(database)[0].terminated_on == date(2026, 6, 30)
+
+
+WITH_ADDRESS = f"{HEADER},general_address"
+
+
+def sound_at(address: str, email: str = "office@inkwell.example.org") -> str:
+    """A sound row with a postal address."""
+    return f"{SOUND.replace('office@inkwell.example.org', email)},{address}"
+
+
+def addresses(database: Database) -> list[tuple[str, str | None]]:
+    with database.reading() as session:
+        found = session.exec(select(AgreementContact))
+        return [(contact.email, contact.postal_address) for contact in found]
+
+
+def test_a_contact_may_have_a_postal_address_besides_or_instead_of_an_e_mail_address(database: Database) -> None:
+    load(database, WITH_ADDRESS, sound_at('"1 Hill Road | Inkwell, VA 00000"'))
+    assert addresses(database) == [("office@inkwell.example.org", "1 Hill Road\nInkwell, VA 00000")]
+    load(database, WITH_ADDRESS, sound_at('"1 Hill Road | Inkwell, VA 00000"', email="").replace("A-1", "A-2"))
+    assert ("", "1 Hill Road\nInkwell, VA 00000") in addresses(database)
+
+
+def test_a_postal_address_that_fits_no_envelope_is_told_at_its_column(database: Database) -> None:
+    (problem,) = problems(database, WITH_ADDRESS, sound_at("Inkwell"))
+    assert problem.startswith("districts.csv:2: general_address: A postal address has two or three lines")
+
+
+def test_a_postal_address_is_sealed(database: Database) -> None:
+    load(database, WITH_ADDRESS, sound_at('"1 Hill Road | Inkwell, VA 00000"'))
+    with database.reading() as session:
+        (stored,) = session.execute(text("SELECT postal_address FROM agreement_contact")).one()
+    assert b"Hill Road" not in (stored if isinstance(stored, bytes) else str(stored).encode())

@@ -6,12 +6,16 @@ import io
 import json
 import os
 import re
+import zipfile
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from agreements.importing import DEMO_FILE
+from ledger.verify_bundle import check
 from models.enums import DutyStatus
 from queries.case_lists import list_cases
 from starter.cli.main import run
@@ -201,7 +205,31 @@ async def test_the_demonstration_plays_a_case_of_each_kind_on_time(
     assert len(set(re.findall(r"#\d+", said.out))) == 7, "the evidence of each notice"
     for district in ("Blue Ridge Valley", "Ozark Ridge", "Prairie Glen", "Cascade Meadow", "Cumberland Hollow"):
         assert district in said.out
-    assert os.listdir(home) == [], "the demonstration leaves nothing behind"
+    bundles = sorted((home / "demo-evidence").iterdir())
+    assert os.listdir(home) == ["demo-evidence"], "the demonstration leaves nothing else behind"
+    assert [file.name.partition("-")[0] for file in bundles] == ["breach", "disposition", "parent"], "one a case"
+    assert said.out.count("checked: intact") == len(bundles)
+    assert all(str(file) in said.out and check(file).state == "intact" for file in bundles)
+    told = report_of(bundles[0])
+    for words in (
+        "6 duties: 5 performed on time",
+        "Notify the LEA of a confirmed breach",
+        "72 hours elapsed",
+        "<office@blueridge.example.org>: the mail server took it on",
+        "The server's answer: \"250",
+        "as the mail server answered",
+        "confirm",
+        "How this is shown to be unchanged",
+    ):
+        assert words in told, words
+
+
+def report_of(bundle: Path) -> str:
+    """What a bundle's report says, as it is read."""
+    with zipfile.ZipFile(bundle) as archive:
+        content = archive.read("report.pdf")
+    assert b"pdfaid:part" in content, "it is a PDF/A"
+    return " ".join(" ".join(page.extract_text() for page in PdfReader(BytesIO(content)).pages).split())
 
 
 async def test_a_file_too_must_give_every_instant_its_zone(

@@ -21,7 +21,9 @@ from config.keyring import Keyring
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.chain import GENESIS
+from ledger.checkpoints import sign_head
 from ledger.entries import ActRecorded
+from ledger.log_keys import create_log_key
 from models.errors import IntegrityError
 from starter.cli.main import run
 
@@ -104,7 +106,7 @@ def test_a_sound_ledger_is_called_so_in_one_sentence(kept: Kept, capsys: pytest.
 def test_a_terminal_shows_how_far_it_is(
     kept: Kept, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("starter.cli.ledger.Terminal", lambda stderr: Console(stderr=stderr, force_terminal=True))
+    monkeypatch.setattr("starter.cli.progress.Terminal", lambda stderr: Console(stderr=stderr, force_terminal=True))
     assert run(["ledger", "verify"]) == 0
     said = capsys.readouterr()
     assert "entries" in said.err
@@ -200,9 +202,67 @@ def test_an_artifact_that_was_replaced_is_found(
     assert "is not what was stored" in said
 
 
+@pytest.fixture
+def head(kept: Kept, tmp_path: Path) -> Path:
+    """A head that somebody kept elsewhere, of the first five entries."""
+    keys = create_log_key(tmp_path / "log-key.json", "provider.test", datetime.now(UTC))
+    database = Database(f"sqlite:///{kept.file}", kept.keyring)
+    found = sign_head(database, keys, datetime.now(UTC), at_most=100)
+    database.close()
+    assert found is not None
+    (tmp_path / "head").write_text(f"Our record\n\n{found.line}\n")
+    return tmp_path / "head"
+
+
+def test_heads_that_hold_are_counted(kept: Kept, head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ledger", "verify", "--head", str(head)]) == 0
+    assert "so is what each of 1 signed or kept head covers" in capsys.readouterr().out
+
+
+def test_a_tail_that_was_cut_off_with_its_head_set_back_shows_against_the_signed_head(
+    kept: Kept, head: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = ("DELETE FROM evidence WHERE number = 5", "UPDATE ledger_head SET length = 4, hash = :hash")
+    kept.tamper(*cut, hash=kept.hashes[3])
+    assert "A head of 5 entries was signed, or kept, and there are 4: the newest are gone." in refused(capsys)
+    kept.tamper("DELETE FROM ledger_checkpoint", "DELETE FROM ledger_tile", "UPDATE ledger_tree SET size = 0")
+    assert run(["ledger", "verify"]) == 0, "nothing that lies here shows it any more"
+    assert run(["ledger", "verify", "--head", str(head)]) == IntegrityError.exit_code
+    assert "the newest are gone" in capsys.readouterr().err
+
+
+def test_a_ledger_that_was_written_anew_shows_against_the_kept_head(
+    tmp_path: Path, kept: Kept, head: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in tmp_path.glob("duenotice.sqlite3*"):
+        file.unlink()
+    database = Database(f"sqlite:///{kept.file}", kept.keyring)
+    database.migrate()
+    with database.writing() as session:
+        append(session, *(act(number, ()) for number in range(1, 7)))
+    database.close()
+    assert run(["ledger", "verify"]) == 0
+    assert run(["ledger", "verify", "--head", str(head)]) == IntegrityError.exit_code
+    assert "the head of 5 entries: A head of 5 entries that was signed, or kept, is of other" in capsys.readouterr().err
+
+
+def test_a_file_without_heads_is_named(kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "none").write_text("nothing")
+    assert run(["ledger", "verify", "--head", str(tmp_path / "none")]) == 2
+    assert "it holds no head" in capsys.readouterr().err
+
+
 def test_json_says_what_was_found(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["ledger", "verify", "--json"]) == 0
-    sound = {"sound": True, "length": 5, "head": kept.hashes[-1], "artifacts": 2, "flaw": None, "erased": []}
+    sound = {
+        "sound": True,
+        "length": 5,
+        "head": kept.hashes[-1],
+        "artifacts": 2,
+        "flaw": None,
+        "erased": [],
+        "heads": 0,
+    }
     assert json.loads(capsys.readouterr().out) == sound
     kept.tamper("DELETE FROM artifact WHERE sha256 = :name", name=kept.proof)
     assert run(["ledger", "verify", "--json"]) == 6

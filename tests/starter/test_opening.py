@@ -11,7 +11,7 @@ from sqlmodel import select
 from config.database import sealing_key
 from config.keyring import Keyring
 from config.settings import Settings
-from models.errors import ConfigurationError, IntegrityError
+from models.errors import ConfigurationError
 from models.tables import KeyCheck
 from starter.local import up
 from starter.resources import open_database
@@ -61,7 +61,7 @@ def test_a_key_of_the_same_name_with_another_secret_is_refused(
     other = Keyring.create(tmp_path / "other.json")
     renamed = (tmp_path / "other.json").read_text().replace(other.sealing_key_id, keyring.sealing_key_id)
     (tmp_path / "other.json").write_text(renamed)
-    with pytest.raises(IntegrityError, match="does not open"):
+    with pytest.raises(ConfigurationError, match="does not open what is stored: it is another one of that name"):
         start(settings, Keyring.load(tmp_path / "other.json"))
 
 

@@ -97,6 +97,7 @@ async def test_nonsense_in_a_setting_is_one_sentence_or_can_be_used(
         monkeypatch.setenv(variable, value)
         try:
             settings = load_settings()
+            assert not (VARIABLES[variable] and len(value) == 30), "a number has an upper bound"
             if not VARIABLES[variable]:  # a number that is taken can be counted with
                 await start(settings, keyring, web=variable.removeprefix(PREFIX).startswith(WEB))
         except DuenoticeError as refused:

@@ -35,6 +35,7 @@ from records.mail_state import PauseRule
 from records.notices import plan_notices, waiting_batches
 from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
 from records.parties import pass_on
+from records.postal_letters import take_effect
 from records.preparing import complete, keep
 from records.scope import pin_terms
 from terms.catalogue import load_catalogue
@@ -161,9 +162,10 @@ class CaseInSql:
     leads: LeadTimes = NO_LEAD_TIMES
 
     def compute(self) -> None:
-        """What the activity does whenever something happened: pin terms, compute duties, plan notices."""
+        """What the activity does whenever something happened: take effects, pin terms, compute duties, plan notices."""
         with self.database.writing() as session:
             case = session.get_one(Case, self.id)
+            take_effect(session, self.now, self.id)
             pin_terms(session, CATALOGUE, self.id, self.now)
             terms = pinned_terms(session, self.id)
             if case.status is not CaseStatus.DISMISSED:

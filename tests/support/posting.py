@@ -127,18 +127,21 @@ def _letters(engine: VirtualEngine) -> int:
         return session.exec(kept).one()
 
 
-HEADER = "reference,form,lea_name,state,time_zone,executed_on,general_name,general_email,copy_to_name,copy_to_email\n"
+HEADER = (
+    "reference,form,lea_name,state,time_zone,executed_on,general_name,general_email,copy_to_name,copy_to_email,"
+    "general_address\n"
+)
 
 
 @asynccontextmanager
 async def posting(
-    engine: VirtualEngine, contacts: str, *, counsel: str = "", **script: list[str | None]
+    engine: VirtualEngine, contacts: str, *, counsel: str = "", address: str = "", **script: list[str | None]
 ) -> AsyncIterator[Posting]:
     """Confirm a breach at a district that designates these contacts; the server answers by ``script``."""
     reference = f"ME-{utc_now():%H%M%S%f}"
     names = ";".join("Office" for _ in contacts.split(";"))
     row = f"{reference},ndpa-v1,Inkwell District,ME,America/New_York,2025-01-12,"
-    row += f"{names},{contacts},{'Counsel' if counsel else ''},{counsel}\n"
+    row += f"{names},{contacts},{'Counsel' if counsel else ''},{counsel},{address}\n"
     resources = engine.resources
     import_agreements(
         resources.database, resources.catalogue, HEADER + row, file_name="one.csv", now=utc_now(), actor="officer"

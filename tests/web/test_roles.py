@@ -22,7 +22,7 @@ from web.api import openings
 from web.app import PARTS
 from web.rights import EVERYBODY, RIGHTS, Right, act_takes, takes
 
-READ, OWN, DECIDE, ACT, ADMINISTER = Right.READ, Right.OWN, Right.DECIDE, Right.ACT, Right.ADMINISTER
+READ, OWN, DECIDE, EXPORT, ACT, ADMINISTER = Right
 
 TABLE: dict[str, frozenset[Right]] = {
     "GET /livez": EVERYBODY,
@@ -57,6 +57,7 @@ TABLE: dict[str, frozenset[Right]] = {
     "POST /api/mail-events/mailgun": EVERYBODY,
     "POST /api/mail-events/ses": EVERYBODY,
     "GET /h/all/{token}/tasks.csv": EVERYBODY,
+    "POST /cases/{case_id}/evidence.zip": frozenset({EXPORT}),
     "POST /cases/{case_id}/acts/{act}": frozenset({ACT, DECIDE}),
     "POST /api/cases/{case_id}/acts": frozenset({ACT, DECIDE}),
 }

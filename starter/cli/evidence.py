@@ -1,0 +1,161 @@
+"""``duenotice evidence``: bundles that an auditor checks without us, the heads of the ledger, and the key of both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.settings import load_settings
+from ledger.bundle import Bundle, Scope
+from ledger.entries import stored_kinds
+from ledger.log_keys import OVERLAP, create_log_key, load_log_keys, rotate_log_key
+from ledger.verify_bundle import Unreadable, check, kept_heads, trusted_keys
+from models.phrases import counted
+from starter.cli.console import console, find_case, open_installation, parse_instant
+from starter.cli.progress import counting
+from starter.command_line import actor
+from starter.evidence import export_bundle, sign_all
+from starter.printable import say
+from starter.resources import utc_now
+
+COULD_NOT_CHECK = 2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer(
+        no_args_is_help=True, help="Bundles of evidence that an auditor checks without us, and the key that signs them."
+    )
+    group.command("export")(export)
+    group.command("verify")(verify)
+    group.command("head")(head)
+    group.command("key")(key)
+    group.command("make-key")(make_key)
+    group.command("rotate-key")(rotate_key)
+    app.add_typer(group, name="evidence")
+
+
+def export(
+    case: Annotated[str | None, typer.Argument(help="The case: its id or its short reference; else every one.")] = None,
+    out: Annotated[Path, typer.Option(help="The ZIP file to write; one that is there is never overwritten.")] = ...,  # type: ignore[assignment]
+    since: Annotated[
+        str | None, typer.Option("--from", help="Only what happened from then on: a day, or an instant.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Only what happened up to then: a day, or an instant.")
+    ] = None,
+    without_links: Annotated[
+        bool,
+        typer.Option("--without-links", help="Take out of letters the links on which their readers answer."),
+    ] = False,
+) -> None:
+    """Write a bundle of evidence: of a case, of a time, or of the whole ledger.
+
+    It holds entries, proofs, artifacts, the clauses that counted, a report, and the program that checks all of it. It
+    holds personal data, and letters as they were sent: with the links on which their readers answer, as long as those
+    are good. Only you can read the file. That you asked for it is itself an entry.
+    """
+    settings, database = open_installation()
+    scope = Scope(
+        find_case(database, case) if case else None,
+        _instant(since, "--from", later=False),
+        _instant(until, "--to", later=True),
+    )
+    with counting() as watch:
+        made = export_bundle(
+            database, settings, scope, out, actor=actor(), now=utc_now(), as_sent=not without_links, watch=watch
+        )
+    console.print(f"{what_was_written(made)}\nCheck it: duenotice evidence verify {made.path}", soft_wrap=True)
+
+
+def what_was_written(made: Bundle) -> str:
+    """What a bundle holds, in a sentence."""
+    entries = counted(made.entries, "entry", "entries")
+    erased = f", {made.erased:,} of them erased" if made.erased else ""
+    artifacts = counted(made.artifacts + made.erased, "artifact")
+    return f"{made.path}: {entries} and {artifacts}{erased}, {made.size / 1024:,.0f} KiB."
+
+
+def _instant(text: str | None, where: str, *, later: bool) -> datetime | None:
+    """An instant, or the begin of a day in UTC; ``later``, that of the day after, so that the day itself is in."""
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return parse_instant(text, where)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + (timedelta(days=1) if later else timedelta())
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="The bundle: a ZIP file.")],
+    head: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file with heads that you kept, as from the foot of a notice; may be given again."),
+    ] = None,
+    vkey: Annotated[
+        str | None, typer.Option(help="The log's key as you know it: the key itself, or a file of them.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+) -> int:
+    """Check a bundle offline, in eleven numbered steps, and name the first record that is not what it was.
+
+    It ends with exit code 0 where all of it holds, 1 where something is not what it was, and 2 where it cannot be
+    checked. Without --vkey the log's key is taken from the bundle itself. docs/evidence.md describes the steps.
+    """
+    try:
+        trusted = trusted_keys(vkey) if vkey else ()
+        heads = [kept for file in head or [] for kept in kept_heads(file)]
+    except Unreadable as error:
+        say(str(error), err=True)
+        return COULD_NOT_CHECK
+    with counting() as watch:
+        verdict = check(bundle, trusted=trusted, heads=heads, known_kinds=stored_kinds(), watch=watch)
+    say(json.dumps(asdict(verdict)) if as_json else verdict.words())
+    return verdict.exit_code
+
+
+def head() -> None:
+    """Sign a head over all entries there are, and print it: keep it elsewhere, and give it to verify by --head."""
+    settings, database = open_installation()
+    keys = load_log_keys(settings.log_key)
+    newest = sign_all(database, keys, utc_now, at_most=settings.checkpoint_entries)
+    say(newest.note, end="")
+
+
+def key() -> None:
+    """Print the keys that verify the ledger's heads: hand them to auditors on another way than the bundles."""
+    say(load_log_keys(load_settings().log_key).vkeys(), end="")
+
+
+def make_key(
+    file: Annotated[Path | None, typer.Argument(help="Where to; else where DUENOTICE_LOG_KEY says.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="What the log's name begins with; else the host of the public address.")
+    ] = None,
+) -> None:
+    """Make the key that signs the ledger's heads, readable by you alone; one that is there is never overwritten.
+
+    Keep it apart from the database and the keyring, and from their copies: whoever has all three can write another
+    ledger.
+    """
+    settings = load_settings() if file is None or host is None else None
+    path = file or (settings.log_key if settings else Path())
+    keys = create_log_key(path, host or (settings.public_url.partition("://")[2] if settings else ""), utc_now())
+    say(f"The key of the log {keys.origin} is in {path}. Auditors know it as:\n{keys.keys[-1].text}")
+
+
+def rotate_key(
+    file: Annotated[Path | None, typer.Argument(help="The key; else the one DUENOTICE_LOG_KEY names.")] = None,
+    days: Annotated[int, typer.Option(min=0, help="How long the old key signs beside the new one.")] = OVERLAP.days,
+) -> None:
+    """Add a newer key for the ledger's heads; the one before signs beside it for a while, so that both are known."""
+    path = file or load_settings().log_key
+    keys = rotate_log_key(path, utc_now(), timedelta(days=days))
+    say(f"Heads are signed with a new key, and for {days} days with the old one. Tell auditors the new one:")
+    say(keys.keys[-1].text)
