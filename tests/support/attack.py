@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -48,7 +49,8 @@ async def slow(port: int, number: int, done: Done) -> None:
             writer.write(SLOW_STARTS[number % len(SLOW_STARTS)])
             while not reader.at_eof():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(reader.read(4096), 2)
+                    async with asyncio.timeout(2):
+                        await reader.read(4096)
                 if SLOW_STARTS[number % len(SLOW_STARTS)]:
                     writer.write(b"x")
                     await writer.drain()
@@ -84,9 +86,10 @@ async def attack(port: int) -> dict[str, Done]:
     await asyncio.sleep(SECONDS)
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.wait(tasks, timeout=5)
     return done
 
 
 if __name__ == "__main__":
+    signal.alarm(round(SECONDS) + 30)  # whatever becomes of whoever started it
     print(json.dumps({name: asdict(done) for name, done in asyncio.run(attack(int(sys.argv[1]))).items()}))
