@@ -18,6 +18,7 @@ from cases.messages import CheckLedger, LedgerChecked, TellOfLedger
 from config.database import Database
 from config.logging import get_logger
 from ledger.checks import check_ledger, last_check
+from mail.people_mails import LedgerAmiss
 from models import identifiers
 from models.enums import LedgerState
 from models.tables import LedgerCheck
@@ -32,11 +33,6 @@ PAUSE_EVERY = 200
 
 LEDGER_PAGE = "/ledger"
 """The page that shows what the last check found."""
-
-WHAT = {
-    LedgerState.NOT_INTACT: "The ledger, or a table that pages show, is not what it was.",
-    LedgerState.NOT_CHECKED: "The ledger could not be checked.",
-}
 
 
 class LedgerActivities(LedgerContract):
@@ -71,19 +67,11 @@ class LedgerActivities(LedgerContract):
 
 
 def _message(found: LedgerCheck) -> Message:
-    what = WHAT[found.state]
     since = found.failing_since.isoformat() if found.failing_since else ""
     return Message(
         key="ledger:" + identifiers.sha256_hex(f"{since} {found.says}".encode()),
         about="ledger",
-        subject=what.rstrip("."),
-        paragraphs=(
-            f"{what} The first that was found:",
-            found.says,
-            "Until it is known who changed what, take nothing from the pages for granted: compare with a backup, and "
-            "check it yourself by `duenotice ledger verify`.",
-        ),
-        alert=what,
+        facts=LedgerAmiss(says=found.says, checked=found.state is not LedgerState.NOT_CHECKED),
         page=LEDGER_PAGE,
         alarm=True,
     )

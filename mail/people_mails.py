@@ -287,6 +287,17 @@ class BrokenSeals(PeopleFacts):
     more: NonNegativeInt = 0
 
 
+class LedgerAmiss(PeopleFacts):
+    """The ledger's check found something amiss, which ``says`` tells, or could not be done (not ``checked``)."""
+
+    template = "people/ledger_amiss"
+    must_say = ("says", "page")
+    in_alert = ("checked",)
+
+    says: Text
+    checked: bool
+
+
 class HeadToKeep(PeopleFacts):
     """The newest head of the ledger, for whoever keeps it: ``head`` is it in a line."""
 

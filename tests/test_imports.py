@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-
-import pytest
-from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
@@ -33,9 +32,11 @@ def test_every_room_is_under_the_contracts() -> None:
     assert sorted([*ROOMS, "worker.py"]) == sorted(PROJECT["hatch"]["build"]["targets"]["wheel"]["only-include"])
 
 
-def test_the_contracts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    assert lint_imports(no_cache=True) == EXIT_STATUS_SUCCESS  # what broke is printed
+def test_the_contracts_are_kept() -> None:
+    # In a process of its own, since it turns off the loggers that there are.
+    program = Path(sys.executable).with_name("lint-imports")
+    found = subprocess.run([program, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout
 
 
 def test_only_what_starts_everything_imports_the_worker() -> None:

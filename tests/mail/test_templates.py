@@ -120,7 +120,7 @@ class TestWhatIsRefused:
                 "base.html.j2",
                 "lines(element.value)",
                 "element.value | safe",
-                71,
+                74,
                 "What people typed would get",
             ),
             ("words.j2", "(reference {{ facts.agreement.reference }})", "", 1, "It does not say agreement.reference"),
