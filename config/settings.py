@@ -408,7 +408,7 @@ class Settings(BaseSettings):
     """A YAML file that says, clause by clause, how far ahead of its due date a duty is wanted done, such as
     ``breach.notice: 24 hours``. Reminders and lists go by that; no due date moves."""
 
-    templates: Path | None = None
+    templates: _Named | None = None
     """A folder with templates of the organisation's own, which stand before those of ``config/notices/`` of the same
     names; they are checked at start (``duenotice templates check``)."""
 

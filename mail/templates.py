@@ -9,6 +9,7 @@ same.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -111,7 +112,7 @@ def load_templates(folder: Path | None) -> Templates:
     """
     if folder is None:
         return SHIPPED
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # unlike Path's, it takes any name
         raise ConfigurationError(
             "There is no such folder.", where=str(folder), next_step="Make it, or unset DUENOTICE_TEMPLATES."
         )

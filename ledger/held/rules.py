@@ -557,6 +557,7 @@ NOT_HELD: Mapping[type[SQLModel], Why] = {
     tables.HolderTask: Why("how far asking a holder has come; its answers, and what they performed, are held"),
     tables.ToldOnce: Why("that people of the installation were told; it performs nothing"),
     tables.Letter: Why("letters that perform nothing; each attempt has an entry of its own, which the page shows"),
+    tables.SentMail: Why("mails that perform nothing; entries say that each was told, and what came back"),
     tables.CaseFile: Why("files that came with a report; the entry of the opening names each by its SHA-256"),
     tables.CaseDocument: Why("files for families; entries name each by its SHA-256"),
     tables.HandedOver: Why("files behind links; entries name each, and when it was fetched or erased"),

@@ -9,6 +9,7 @@ from config.database import Database
 from config.keyring import Keyring
 from models.errors import ConfigurationError
 from starter.cli.console import command_settings
+from starter.printable import say
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +30,7 @@ def migrate() -> None:
     engine = make_url(settings.database_url.get_secret_value())
     if engine.get_backend_name() != "postgresql":
         _migrated(settings.database_url.get_secret_value(), keyring).close()
-        typer.echo("The tables are up to date. SQLite knows no roles: whoever may write the file may change it.")
+        say("The tables are up to date. SQLite knows no roles: whoever may write the file may change it.")
         return
     if settings.owner_database_url is None:
         raise ConfigurationError(
@@ -51,7 +52,7 @@ def migrate() -> None:
     database = _migrated(settings.owner_database_url.get_secret_value(), keyring)
     made = database.give_rights(engine.username, engine.password)
     database.close()
-    typer.echo(
+    say(
         f"The tables are up to date. The role {engine.username} {'was made, and ' if made else ''}"
         "may read the ledger and add to it, and neither change nor remove an entry."
     )

@@ -13,6 +13,7 @@ from mail.templates import load_templates
 from models.errors import ConfigurationError
 from models.phrases import counted
 from starter.cli.console import command_settings, console
+from starter.printable import say
 from starter.templates import list_templates, preview_template, problems_of
 from terms.catalogue import load_catalogue
 
@@ -36,10 +37,10 @@ def list_(as_json: JsonOption = False) -> None:
     """List every mail by its template's name; what is the organisation's own is marked."""
     found = list_templates(command_settings())
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found]))
+        say(json.dumps([asdict(one) for one in found]))
         return
     for one in found:
-        typer.echo(f"{one.name:42} {'own ' if one.own else '    '}{one.about}")
+        say(f"{one.name:42} {'own ' if one.own else '    '}{one.about}")
 
 
 def preview(
@@ -51,12 +52,12 @@ def preview(
     settings = command_settings()
     shown = preview_template(settings, name, load_templates(folder) if folder else None)
     for number, one in enumerate(shown, 1):
-        typer.echo(f"=== {number} of {len(shown)}")
-        typer.echo((one.html or one.text) if html else f"{one.subject}\n\n{one.text}", nl=False)
+        say(f"=== {number} of {len(shown)}")
+        say((one.html or one.text) if html else f"{one.subject}\n\n{one.text}", end="")
         if one.alert and not html:
-            typer.echo(f"\nAlert: {one.alert}")
-    typer.echo(f"\nIts facts: {', '.join(shown[0].facts)}")
-    typer.echo(f"It has to say, where it is known: {', '.join(shown[0].must_say)}")
+            say(f"\nAlert: {one.alert}")
+    say(f"\nIts facts: {', '.join(shown[0].facts)}")
+    say(f"It has to say, where it is known: {', '.join(shown[0].must_say)}")
 
 
 def check(folder: FolderOption = None, as_json: JsonOption = False) -> None:
@@ -69,12 +70,12 @@ def check(folder: FolderOption = None, as_json: JsonOption = False) -> None:
     templates = load_templates(folder or settings.templates)
     problems = problems_of(settings, templates, load_catalogue())
     if as_json:
-        typer.echo(json.dumps([asdict(problem) for problem in problems]))
+        say(json.dumps([asdict(problem) for problem in problems]))
     elif problems:
         for problem in problems:
             console.print(str(problem), markup=False, soft_wrap=True)
     else:
         what = f"{counted(len(templates.own), 'template')} of your own" if templates.own else "The shipped templates"
-        typer.echo(f"{what}: nothing is wrong.")
+        say(f"{what}: nothing is wrong.")
     if problems:
         raise typer.Exit(ConfigurationError.exit_code)

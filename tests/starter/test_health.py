@@ -21,6 +21,7 @@ from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings, Smtp
 from ledger.append import append
+from ledger.artifacts import store
 from ledger.checkpoints import sign_head
 from ledger.entries import AgreementAmended
 from ledger.log_keys import create_log_key
@@ -109,7 +110,8 @@ class TestLooking:
         self, database: Database, nowhere: Client, minutes: int, ok: bool, tmp_path: Path
     ) -> None:
         with database.writing() as session:
-            append(session, AgreementAmended(actor="dana", at=NOON, agreement_id=UUID(int=1), file_sha256="0" * 64))
+            file = store(session, b"Signed.", "text/plain", NOON)
+            append(session, AgreementAmended(actor="dana", at=NOON, agreement_id=UUID(int=1), file_sha256=file))
         at = datetime.now(UTC) + minutes * MINUTE
         look = await HealthCheck(database, nowhere, EVERY, lambda: at, checkpoint_minutes=5).look()
         assert look.of(CHECKPOINT).ok is ok
