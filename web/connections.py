@@ -124,6 +124,7 @@ class BoundedProtocol(H11Protocol):
         while at < len(data) and not self.transport.is_closing():
             cycle = self._last_cycle
             plain = cycle is not None and not self._in_chunks()
+            in_body = not plain and cycle is not None and cycle.more_body  # what comes before is a header
             piece = data[at:] if plain else data[at : at + self._piece]
             at += len(piece)
             self._rest = self._rest + len(piece) if self._is_answered_early() else 0
@@ -131,7 +132,7 @@ class BoundedProtocol(H11Protocol):
             super().data_received(piece)
             if cycle is not self._last_cycle:
                 self._piece, self._raw, self._gained = SMALLEST_PIECE, 0, 0
-            elif not plain:
+            elif in_body:
                 self._raw, self._gained = self._raw + len(piece), self._gained + self._unread() - before
             if self._asks_too_much():
                 self.transport.abort()

@@ -151,6 +151,18 @@ async def test_what_names_a_length_beside_chunks_is_refused_and_its_connection_e
     assert said.count(b"HTTP/1.1 ") == 1, "what follows is no request of its own"
 
 
+async def test_headers_as_long_as_a_browser_s_are_taken_also_after_a_body_in_chunks(served: Served) -> None:
+    """The fault that was seen: only clients with short headers got an answer, which no browser is."""
+    get = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: " + b"text/html, " * 200 + b"*/*\r\n\r\n"
+    async with served.connection(get) as (reader, _):
+        assert (await ended(reader)).startswith(b"HTTP/1.1 200 ")
+    chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nname=\r\n0\r\n\r\n"
+    async with served.connection(chunked) as (reader, writer):
+        await asyncio.wait_for(reader.readuntil(b"</html>"), LATER)
+        writer.write(get)
+        assert b"HTTP/1.1 200 " in await ended(reader)
+
+
 async def test_a_small_body_in_chunks_is_taken(served: Served) -> None:
     async with served.connection(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nname=\r\n0\r\n\r\n") as (reader, _):
         assert (await ended(reader)).startswith(b"HTTP/1.1 403 ")
