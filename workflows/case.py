@@ -71,6 +71,9 @@ AFTER_A_LOST_BATCH = timedelta(minutes=1)
 RECORD_NAMES_THE_ACT = "record-names-the-act"
 """The change by which the record of an act answers with its id."""
 
+HOLDERS_ARE_ASKED_ONCE = "holders-are-asked-once"
+"""The change by which holders are not written to while they are being written to."""
+
 
 class CaseWorkflow:
     """One case, across every agreement it touches.
@@ -89,6 +92,7 @@ class CaseWorkflow:
         self._state = message.state
         self._background: set[asyncio.Task[None]] = set()
         self._recording = asyncio.Lock()
+        self._is_asking_holders = False
         for act in (act for act in self.kind.all_acts if act.keeps_clocks):
             workflow.set_update_handler(act.act_name(), self._take, validator=self._check_update)
 
@@ -438,17 +442,24 @@ class CaseWorkflow:
         state = self._state
         if state.summary.holders_at is not None and state.summary.holders_at <= workflow.now():
             state.summary = state.summary.model_copy(update={"holders_at": None})
+            # SQL does not know yet to whom a mail is on its way: each of them would get a second one.
+            if self._is_asking_holders and workflow.patched(HOLDERS_ARE_ASKED_ONCE):
+                return
+            self._is_asking_holders = True
             self._in_background(self._write_to_holders())
 
     async def _write_to_holders(self) -> None:
-        await self._forgiving(
-            workflow.execute_activity_method(
-                HolderContract.ask_holders,
-                AskHolders(case_id=self._case_id, policy=self._policy),
-                **MAIL_TO_PEOPLE,
-                summary="write to the holders of the data",
+        try:
+            await self._forgiving(
+                workflow.execute_activity_method(
+                    HolderContract.ask_holders,
+                    AskHolders(case_id=self._case_id, policy=self._policy),
+                    **MAIL_TO_PEOPLE,
+                    summary="write to the holders of the data",
+                )
             )
-        )
+        finally:
+            self._is_asking_holders = False
         self._state.outcomes += 1  # SQL says when they are written to next
 
     async def _forgiving(self, work: Awaitable[object]) -> None:

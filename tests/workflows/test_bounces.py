@@ -114,7 +114,8 @@ async def test_a_forged_return_path_changes_nothing_and_one_about_somebody_else_
 ) -> None:
     engine, told = bounced, await tell(bounced, "ME-005")
     path, now, before = told.return_path, await engine.now(told.case_id), len(case(engine, told.case_id).evidence)
-    forged = path.replace(path[8], "a" if path[8] != "a" else "b", 1)
+    begins = path.index("+") + 1
+    forged = f"{path[:begins]}{'b' if path[begins] == 'a' else 'a'}{path[begins + 1 :]}"
     assert (await comes_back(told, now, to=forged)).foreign
     assert len(case(engine, told.case_id).evidence) == before
     assert await comes_back(told, now, about="stranger@example.org") == Taken((Fate.RECORDED,))
