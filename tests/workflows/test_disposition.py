@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from email import message_from_bytes
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlmodel import select
+from temporalio.client import WorkflowHandle, WorkflowHistory
 
 from cases.acts import Assign, TellOverdue
 from cases.disposition import AcceptAnswer
+from cases.state import CaseSummary
 from cases.values import KeptText
+from config.keyring import Keyring
 from models.enums import (
     CaseStatus,
     DeliveryStatus,
@@ -22,6 +29,7 @@ from models.enums import (
     Verdict,
 )
 from models.errors import Refused
+from models.tables import Case
 from people.accounts import add_account
 from queries.evidence import read_message
 from queries.views import DutyView
@@ -31,6 +39,7 @@ from starter.resources import utc_now
 from tests.support.accounts import introducer
 from tests.support.directives import BACKUP, HOSTING, REQUEST, VERIFICATION, more_time
 from tests.support.dispositions import DAY, answer_by_link, certify, confirmed_by_each_holder, open_for
+from tests.support.gate import held_engine
 from tests.support.incidents import OFFICER, case, caught, know_offices, letter, office, text
 from tests.support.post import memos
 
@@ -47,6 +56,41 @@ def duty(engine: VirtualEngine, case_id: UUID, clause: str) -> DutyView:
 def written(engine: VirtualEngine, case_id: UUID) -> dict[str, list[HolderMail]]:
     """Why each holder was written to, in order."""
     return {holder.name: [letter.why for letter in holder.letters] for holder in case(engine, case_id).holders}
+
+
+async def computed(handle: WorkflowHandle[Any, Any]) -> None:
+    """Wait until a case has computed with what it was told of."""
+    async with asyncio.timeout(40):
+        while (await handle.query("summary", result_type=CaseSummary)).computing:  # noqa: ASYNC110 (a query tells of nothing)
+            await asyncio.sleep(0.02)
+
+
+def scheduled(history: WorkflowHistory) -> list[str]:
+    """The types of the activities that a case has asked for."""
+    asked = (event.activity_task_scheduled_event_attributes.activity_type.name for event in history.events)
+    return [name for name in asked if name]
+
+
+async def test_what_happens_while_holders_are_written_to_has_nobody_written_to_twice(
+    keyring: Keyring, tmp_path: Path
+) -> None:
+    """The fault that was seen: an act just then had each holder asked a second time."""
+    async with held_engine(tmp_path, keyring) as (engine, gate):
+        know_offices(engine, "IL-719")
+        gate.closed, gate.only = True, "ask_holders"
+        opening = asyncio.create_task(open_for(engine, "IL-719", HOSTING, BACKUP))
+        workflow_id, *_ = await gate.next_held("ask_holders")
+        handle = engine.resources.client.get_workflow_handle(workflow_id)
+        with engine.resources.database.reading() as session:
+            case_id = session.exec(select(Case.id)).one()
+        for _ in range(2):
+            await engine.service.look_again(case_id)
+            await computed(handle)
+        assert scheduled(await handle.fetch_history()).count("ask_holders") == 1
+        gate.lift()
+        assert await opening == case_id
+        asked = written(engine, case_id)
+    assert (asked[HOSTING], asked[BACKUP]) == ([HolderMail.ASKED], [HolderMail.ASKED])
 
 
 async def test_from_the_directive_to_the_written_confirmation(engine: VirtualEngine) -> None:

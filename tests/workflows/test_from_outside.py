@@ -12,7 +12,6 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -28,19 +27,17 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHistory
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
 
 from config.keyring import Keyring
 from models.enums import DutyStatus
 from models.identifiers import TASK_QUEUE
-from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
-from starter.resources import Resources, utc_now
+from starter.rehearsals.virtual_time import VirtualEngine
+from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
-from tests.support.gate import Gate
+from tests.support.gate import Gate, held_engine
 from tests.support.incidents import NOTICE, OFFICER, case, duties, incident, open_case
 from tests.support.officers import officer
 from tests.support.sweeping import sweep
-from worker import build_worker
 
 HOUR = timedelta(hours=1)
 TEMPORAL = shutil.which("temporal", path=str(Path(sys.executable).parent))
@@ -180,26 +177,9 @@ def stack() -> Iterator[ExitStack]:
 @pytest.fixture
 async def held(keyring: Keyring, tmp_path: Path) -> AsyncIterator[tuple[VirtualEngine, Gate]]:
     """An engine whose activities can be held, so that somebody else can end them."""
-    gate = Gate()
-
-    def worker(resources: Resources) -> Worker:
-        config = resources.client.config()
-        config["interceptors"] = [*config["interceptors"], gate]
-        return build_worker(replace(resources, client=Client(**config)))
-
-    async with virtual_engine(tmp_path, keyring=keyring, worker=worker) as engine:
+    async with held_engine(tmp_path, keyring) as (engine, gate):
         know_demo_agreements(engine)
         yield engine, gate
-        gate.lift()
-
-
-async def held_activity(gate: Gate, activity_type: str) -> tuple[str, str, str]:
-    async with asyncio.timeout(40):
-        while True:
-            for key in gate.held:
-                if key[1] == activity_type:
-                    return key
-            await asyncio.sleep(0.02)
 
 
 def answers(history: WorkflowHistory, activity_type: str) -> list[Payload]:
@@ -233,8 +213,8 @@ async def test_a_step_that_is_ended_from_the_command_line_starts_the_case_again_
     case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()))
     gate.closed = True
     act = asyncio.create_task(officer(engine).learn(case_id, "description", "What was learnt.", actor=OFFICER))
-    gate.let_through(await held_activity(gate, "record_act"))
-    workflow_id, _, activity_id = await held_activity(gate, "compute_duties")
+    gate.let_through(await gate.next_held("record_act"))
+    workflow_id, _, activity_id = await gate.next_held("compute_duties")
     words = ("activity", "complete", "--workflow-id", workflow_id, "--activity-id", activity_id, "--result", "{}")
     assert (await temporal(engine, *words))[0] == 0
     with pytest.raises(WorkflowFailureError) as failed:
@@ -260,11 +240,11 @@ async def test_an_act_is_believed_only_once_the_engine_recorded_it(
     [of_another_act] = answers(await engine.case(case_id).fetch_history(), "record_act")
     gate.closed = True
     act = asyncio.create_task(officer(engine).release_notices(case_id, actor=OFFICER))
-    key = await held_activity(gate, "record_act")
+    key = await gate.next_held("record_act")
     # Held apart, since what runs here still has to end before its worker can.
     stack.callback(gate.held.pop(key).set)
     await answer_from_outside(engine.resources.client, key[0], key[2], of_another_act)
-    again = await held_activity(gate, "record_act")
+    again = await gate.next_held("record_act")
     assert again[2] != key[2]
     assert acts(engine, case_id) == ["act.learn"]
     gate.lift()
