@@ -71,16 +71,26 @@ async def keep_heads(client: Client, minutes: int) -> None:
 async def keep_ledger_check(client: Client, hours: int) -> None:
     """Have the ledger checked every ``hours``, and now: at each start, which does not wait for it."""
     action = ScheduleActionStartWorkflow(LedgerCheckWorkflow.run, CheckLedger(), id=LEDGER_CHECK, task_queue=TASK_QUEUE)
-    if await _keep(client, action, hours * 60):
+    # One that cannot tell anybody what it found, as no mail leaves, must not keep the next one from looking.
+    if await _keep(client, action, hours * 60, overlap=ScheduleOverlapPolicy.CANCEL_OTHER):
         await client.get_schedule_handle(LEDGER_CHECK).trigger()
 
 
-async def _keep(client: Client, action: ScheduleActionStartWorkflow, minutes: int) -> bool:
-    """Start ``action`` every ``minutes`` under the schedule of its id, and now; return whether it was one already."""
+async def _keep(
+    client: Client,
+    action: ScheduleActionStartWorkflow,
+    minutes: int,
+    *,
+    overlap: ScheduleOverlapPolicy = ScheduleOverlapPolicy.SKIP,
+) -> bool:
+    """Start ``action`` every ``minutes`` under the schedule of its id, and now; return whether it was one already.
+
+    What becomes of one that still runs then, ``overlap`` says.
+    """
     schedule = Schedule(
         action=action,
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=minutes))]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+        policy=SchedulePolicy(overlap=overlap, catchup_window=CATCH_UP),
     )
 
     def changed(_: ScheduleUpdateInput) -> ScheduleUpdate:

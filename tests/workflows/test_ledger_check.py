@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from config.keyring import Keyring
 from ledger.checks import last_check
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.schedules import LEDGER_CHECK, keep_ledger_check
+from tests.support.gate import held_engine
 
 pytestmark = pytest.mark.long
 
@@ -35,3 +38,15 @@ async def test_it_is_checked_at_each_start_and_as_often_as_the_setting_says(engi
         assert [spec.every for spec in described.schedule.spec.intervals] == [timedelta(hours=12)]
     finally:
         await client.get_schedule_handle(LEDGER_CHECK).delete()
+
+
+async def test_one_that_does_not_come_to_its_end_keeps_the_next_from_nothing(keyring: Keyring, tmp_path: Path) -> None:
+    """As where something is amiss and no mail leaves, so that nobody can be told."""
+    async with held_engine(tmp_path, keyring) as (engine, gate):
+        client = engine.resources.client
+        gate.closed, gate.only = True, "check_ledger"
+        await keep_ledger_check(client, 48)
+        await gate.next_held("check_ledger")
+        gate.closed = False
+        await keep_ledger_check(client, 12)
+        await asyncio.wait_for(checked_after(engine, None), 30)
