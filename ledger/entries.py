@@ -516,7 +516,9 @@ class CaseOpened(CaseEvent):
         case_kind: the kind of case; ``kind`` in the body.
         event: the event that it is about, as the clauses name it.
         anchors: its dated facts as reported.
-        agreements: those that it touches.
+        agreements: those that it touches; left out where they are too many to stand here.
+        agreements_listed: how many they are then.
+        agreements_sha256: their ids then, one a line.
         report_sha256: the report as it was given.
         kept_sha256: the files that came with it.
         clause: the one clause that it is about, where it is not about the whole event.
@@ -529,17 +531,20 @@ class CaseOpened(CaseEvent):
     case_kind: Annotated[str, Field(serialization_alias="kind")]
     event: str
     anchors: tuple[DatedFact, ...]
-    agreements: tuple[UUID, ...]
+    agreements: IfAny[tuple[UUID, ...] | None]
     report_sha256: Kept[str]
     kept_sha256: Apart[tuple[str, ...]] = ()
     clause: IfAny[str | None] = None
     occurrence: IfAny[int | None] = None
     dates_confirmed: IfAny[tuple[str, ...] | None] = None
     authenticated: IfAny[Authentication | None] = None
+    agreements_listed: IfAny[int | None] = None
+    agreements_sha256: Apart[str | None] = None
 
     @property
     def artifacts(self) -> tuple[str, ...]:
-        return (self.report_sha256, *self.kept_sha256)
+        listed = (self.agreements_sha256,) if self.agreements_sha256 else ()
+        return (self.report_sha256, *listed, *self.kept_sha256)
 
     @property
     def key(self) -> str:
@@ -590,6 +595,10 @@ class EvidenceAskedFor(Event):
     @property
     def key(self) -> str:
         return f"evidence-asked-for:{self.export_id}"
+
+
+NAMED_IN_ONE = 1_000
+"""How many agreements an entry names, as it has 65,535 bytes at most; of more there are several, or a list."""
 
 
 class TermsPinned(CaseEvent):

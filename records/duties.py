@@ -24,10 +24,11 @@ from cases.values import AnchorValue
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import store_list
-from ledger.entries import DutiesGivenUp, DutyComputed
+from ledger.entries import NAMED_IN_ONE, DutiesGivenUp, DutyComputed
 from models import identifiers
 from models.defaults import Defaults
 from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, PerformedBy, Verdict
+from models.grouping import parts
 from models.tables import Agreement, Case, CaseAgreement, CaseAnchor, Duty
 from records.anchors import Suspension, anchors_by_agreement, current_anchors, suspensions
 from terms.agreement_terms import own_dates
@@ -608,13 +609,14 @@ def _leave_evidence(
                 actor=ENGINE,
                 at=now,
                 due_date_id=due_date_id,
-                due_date=items[0].due_date.model_dump(mode="json"),
+                due_date=some[0].due_date.model_dump(mode="json"),
                 status=status,
-                agreements=tuple(item.agreement_id for item in items),
+                agreements=tuple(item.agreement_id for item in some),
                 internal_due_at=internal.due_at if internal else None,
                 internal_why=internal.why if internal else None,
             )
             for (due_date_id, status, internal), items in cohorts.items()
+            for some in parts(items, NAMED_IN_ONE)
         ),
     )
     if given_up:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -20,9 +20,9 @@ from cases.state import CaseState
 from cases.values import AnchorValue, Kept
 from config.database import one_at_a_time
 from ledger.append import append
-from ledger.artifacts import is_kept, store
+from ledger.artifacts import is_kept, store, store_list
 from ledger.contacts import record_contacts
-from ledger.entries import CaseOpened
+from ledger.entries import NAMED_IN_ONE, CaseOpened
 from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus, Party
 from models.errors import InvalidFields, InvalidInput
@@ -169,7 +169,7 @@ def _keep(
         case_kind=kind.name,
         event=intake.event() or kind.event,
         anchors=anchors,
-        agreements=tuple(agreements),
+        **_named_agreements(session, agreements, now),
         report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
         kept_sha256=kept_sha256,
         clause=about.clause if about else None,
@@ -177,6 +177,14 @@ def _keep(
         dates_confirmed=given.dates_confirmed or None,
         authenticated=authenticated,
     )
+
+
+def _named_agreements(session: Session, agreements: Sequence[UUID], now: datetime) -> dict[str, Any]:
+    """The agreements as evidence of an opening names them: one by one, or by a list that is kept beside it."""
+    if len(agreements) <= NAMED_IN_ONE:
+        return {"agreements": tuple(agreements)}
+    listed = store_list(session, "agreements", [str(one) for one in agreements], now)
+    return {"agreements": None, "agreements_listed": len(agreements), "agreements_sha256": listed["agreements_sha256"]}
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from sqlmodel import Session, col, select, update
 from agreements.terms import exhibit_h_changes
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.entries import TermsPinned
+from ledger.entries import NAMED_IN_ONE, TermsPinned
 from models.enums import ContactRole
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
+from models.grouping import parts
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, TermsSnapshot
 from terms.catalogue import Catalogue
 from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
@@ -163,7 +164,10 @@ def _pin(session: Session, case_id: UUID, terms_hash: str, agreements: list[UUID
     )
     append(
         session,
-        TermsPinned(case_id=case_id, actor=ENGINE, at=now, terms_hash=terms_hash, agreements=tuple(agreements)),
+        *(
+            TermsPinned(case_id=case_id, actor=ENGINE, at=now, terms_hash=terms_hash, agreements=tuple(some))
+            for some in parts(agreements, NAMED_IN_ONE)
+        ),
     )
 
 
