@@ -7,21 +7,41 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from models.errors import ConfigurationError, Refused
 
+Content = TypeVar("Content", bound=BaseModel)
 
-def read_private(path: Path, what: str, *, make: str) -> str:
+
+def read_keys(path: Path, content: type[Content], what: str, *, make: str, restore: str) -> Content:
     """Read a file of keys.
 
     Args:
         path: the file.
+        content: what stands in it.
         what: what it is, as in a sentence: ``the keyring``.
         make: what to do where there is none.
+        restore: what to do where it is unsound.
 
     Raises:
-        ConfigurationError: the file is missing, unreadable, or open to every user of the machine.
+        ConfigurationError: the file is missing, unreadable, unsound, or open to every user of the machine.
     """
+    text = _read_private(path, what, make)
+    try:
+        return content.model_validate_json(text)
+    except ValidationError as error:
+        # Only the first problem's place and kind: pydantic's own text would quote the secrets.
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise ConfigurationError(
+            f"This is not a sound {what}: {place}: {first['msg']}.", where=str(path), next_step=restore
+        ) from None
+
+
+def _read_private(path: Path, what: str, make: str) -> str:
     try:
         mode, text = path.stat().st_mode, path.read_text()
     except FileNotFoundError:

@@ -18,9 +18,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
-from config.key_files import read_private, replacement, write_durably
+from config.key_files import read_keys, replacement, write_durably
 from models.errors import ConfigurationError, IntegrityError, Refused
 
 _MAGIC = b"DNS1"
@@ -252,18 +252,13 @@ def _new_key() -> _StoredKey:
 
 
 def _read(path: Path) -> _KeyringFile:
-    text = read_private(path, "keyring", make="Restore it from its backup, or create one.")
-    try:
-        return _KeyringFile.model_validate_json(text)
-    except ValidationError as error:
-        # Only the first problem's place and kind: pydantic's own text would quote the secrets.
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise ConfigurationError(
-            f"This is not a sound keyring: {place}: {first['msg']}.",
-            where=str(path),
-            next_step="Restore it from its backup.",
-        ) from None
+    return read_keys(
+        path,
+        _KeyringFile,
+        "keyring",
+        make="Restore it from its backup, or create one.",
+        restore="Restore it from its backup.",
+    )
 
 
 def _written(content: _KeyringFile) -> str:

@@ -23,6 +23,7 @@ from ledger.tree import Place, grown
 from ledger.verify import fields_of, flaw_of, stream
 from ledger.verify_bundle import EMPTY_ROOT, leaf_hash, tree_hash
 from models.errors import IntegrityError
+from models.grouping import parts
 from models.tables import EvidenceEntry, LedgerCheckpoint, LedgerHead, LedgerTile, LedgerTree
 
 _TREE = 1
@@ -186,8 +187,8 @@ def _keep_tiles(session: Session, changed: dict[Place, bytes]) -> None:
         index_elements=["level", "number"], set_={"hashes": statement.excluded.hashes}
     )
     rows = [{"level": level, "number": number, "hashes": hashes} for (level, number), hashes in changed.items()]
-    for first in range(0, len(rows), _TILES_A_STATEMENT):
-        session.connection().execute(statement, rows[first : first + _TILES_A_STATEMENT])
+    for some in parts(rows, _TILES_A_STATEMENT):
+        session.connection().execute(statement, some)
 
 
 def signed_note(origin: str, size: int, root: bytes, signers: Sequence[Signer]) -> str:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from config.key_files import read_private, replacement, write_durably
+from config.key_files import read_keys, replacement, write_durably
 from ledger.verify_bundle import VerifierKey
 from models.errors import ConfigurationError, Refused
 
@@ -179,17 +179,10 @@ def _written(origin: str, keys: Iterable[_StoredKey]) -> str:
 
 
 def _read(path: Path) -> _File:
-    text = read_private(
-        path, _WHAT, make="Restore it from its copy, or make one: `duenotice evidence make-key`, or `duenotice up`."
+    return read_keys(
+        path,
+        _File,
+        _WHAT,
+        make="Restore it from its copy, or make one: `duenotice evidence make-key`, or `duenotice up`.",
+        restore="Restore it from its copy.",
     )
-    try:
-        return _File.model_validate_json(text)
-    except ValidationError as error:
-        # Only the first problem's place and kind: pydantic's own text would quote the secrets.
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise ConfigurationError(
-            f"This is not a sound {_WHAT}: {place}: {first['msg']}.",
-            where=str(path),
-            next_step="Restore it from its copy.",
-        ) from None

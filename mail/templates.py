@@ -154,7 +154,7 @@ def _read(path: Path) -> str:
 
 
 def shipped_names() -> frozenset[str]:
-    """The names of all shipped templates, such as ``clauses/breach.notice.j2``."""
+    """The names of all shipped templates, such as ``clauses/<clause>.j2``."""
     return frozenset(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob(f"*{SUFFIX}"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -129,6 +129,8 @@ class _Sealed(TypeDecorator[Plain]):
 
     impl = LargeBinary
     cache_ok = True
+    _bytes_of: Callable[[Any], bytes]
+    _plain_of: Callable[[bytes], Plain]
 
     def __init__(self, context: str) -> None:
         super().__init__()
@@ -169,23 +171,13 @@ class _Sealed(TypeDecorator[Plain]):
     def _place(self, key: str) -> bytes:
         return f"{self.context}\0{key}".encode()
 
-    def _bytes_of(self, plain: Plain) -> bytes:
-        raise NotImplementedError
-
-    def _plain_of(self, opened: bytes) -> Plain:
-        raise NotImplementedError
-
 
 class SealedBytes(_Sealed[bytes]):
     """Bytes encrypted at rest and bound to their place; ``context`` names their column."""
 
     cache_ok = True
 
-    def _bytes_of(self, plain: bytes) -> bytes:
-        return plain
-
-    def _plain_of(self, opened: bytes) -> bytes:
-        return opened
+    _bytes_of = _plain_of = staticmethod(bytes)
 
 
 class SealedText(_Sealed[str]):
@@ -193,11 +185,7 @@ class SealedText(_Sealed[str]):
 
     cache_ok = True
 
-    def _bytes_of(self, plain: str) -> bytes:
-        return plain.encode()
-
-    def _plain_of(self, opened: bytes) -> str:
-        return opened.decode()
+    _bytes_of, _plain_of = staticmethod(str.encode), staticmethod(bytes.decode)
 
 
 def place_sealed_values(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, cast
+from typing import Any, ClassVar
 
 import h11
 from starlette.types import Scope
@@ -78,7 +78,9 @@ class _Owed:
 
 
 class BoundedProtocol(H11Protocol):
-    """One connection, which its ``Connections`` looks after."""
+    """One connection, which its ``Connections`` looks after: the class that those make for a server names them."""
+
+    bounds: ClassVar[Connections]
 
     def __init__(
         self,
@@ -92,11 +94,6 @@ class BoundedProtocol(H11Protocol):
         self.owed = _Owed((None, None), 0.0)
         self._rest = 0
         self._piece, self._raw, self._gained = SMALLEST_PIECE, 0, 0
-
-    @property
-    def bounds(self) -> Connections:
-        """What looks after the connections of this server."""
-        raise NotImplementedError
 
     @property
     def _last_cycle(self) -> RequestResponseCycle | None:
@@ -218,14 +215,7 @@ class Connections:
 
     def protocol(self) -> type[asyncio.Protocol]:
         """The class of these connections, for ``uvicorn.Config(http=…)``."""
-        bounds = self
-
-        class Protocol(BoundedProtocol):
-            @property
-            def bounds(self) -> Connections:
-                return bounds
-
-        return cast(type[asyncio.Protocol], Protocol)
+        return type("Protocol", (BoundedProtocol,), {"bounds": self})
 
     def add(self, new: BoundedProtocol) -> None:
         """Take a connection, of a stranger as yet; another may have to make room, or the new one itself."""
