@@ -174,9 +174,11 @@ class News:
         """
         for trouble in await self._read(mail_troubles):
             if trouble.why == MailIsPaused.code:
-                await self._telling.tell(_paused(trouble), [self._telling.organisation], now)
+                await self._telling.tell(
+                    _no_mail(trouble, MailPaused, "mail paused"), [self._telling.organisation], now
+                )
             elif trouble.since < before:
-                await self._telling.tell(_away(trouble), [self._telling.organisation], now)
+                await self._telling.tell(_no_mail(trouble, MailAway, "mail"), [self._telling.organisation], now)
 
     async def _read(self, what: Callable[[Session], Found]) -> Found:
         def read() -> Found:
@@ -202,21 +204,11 @@ class News:
             note_raised(session, of, ids, now)
 
 
-def _away(trouble: MailTrouble) -> Message:
+def _no_mail(trouble: MailTrouble, said: type[MailAway], key: str) -> Message:
     return Message(
-        key=f"mail:{trouble.since:%Y-%m-%dT%H}",  # as one batch after the other is mended, the instant moves
+        key=f"{key}:{trouble.since:%Y-%m-%dT%H}",  # as one batch after the other is mended, the instant moves
         about="mail",
-        facts=MailAway(since=trouble.since, notices=trouble.notices, cases=trouble.cases),
-        page=MAIL_PAGE,
-        alarm=True,
-    )
-
-
-def _paused(trouble: MailTrouble) -> Message:
-    return Message(
-        key=f"mail paused:{trouble.since:%Y-%m-%dT%H}",
-        about="mail",
-        facts=MailPaused(since=trouble.since, notices=trouble.notices, cases=trouble.cases),
+        facts=said(since=trouble.since, notices=trouble.notices, cases=trouble.cases),
         page=MAIL_PAGE,
         alarm=True,
     )
