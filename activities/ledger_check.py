@@ -22,6 +22,7 @@ from mail.people_mails import LedgerAmiss
 from models import identifiers
 from models.enums import LedgerState
 from models.tables import LedgerCheck
+from records.needs import LEDGER_PAGE
 
 _log = get_logger("ledger")
 
@@ -30,9 +31,6 @@ LONGEST_CHECK = timedelta(hours=12)
 
 PAUSE_EVERY = 200
 """After how many things a check lets others have the processor."""
-
-LEDGER_PAGE = "/ledger"
-"""The page that shows what the last check found."""
 
 
 class LedgerActivities(LedgerContract):

@@ -30,6 +30,9 @@ MAIL_PAGE = "/mail"
 """The page that shows how mail goes on the whole."""
 
 
+LEDGER_PAGE = "/ledger"
+"""The page that shows what the last check of the ledger found."""
+
 POST_PAGE = "/post"
 """The page of letters to post."""
 

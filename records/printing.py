@@ -45,18 +45,21 @@ def print_letters(session: Session, letters: Sequence[UUID], *, actor: str, now:
             _add(writer, fetch(session, part))
         letter.printed_at, letter.printed_by = now, actor
         session.add(letter)
-        printed = LetterPrinted(
-            case_id=letter.case_id,
-            actor=actor,
-            at=now,
-            notice_id=letter.notice_id,
-            letter=letter.id,
-            letter_sha256=letter.letter_sha256,
-        )
-        append(session, printed)
+    append(session, *(_printed(found[key], actor, now) for key in wanted))
     out = BytesIO()
     writer.write(out)
     return out.getvalue()
+
+
+def _printed(letter: PostalLetter, actor: str, now: datetime) -> LetterPrinted:
+    return LetterPrinted(
+        case_id=letter.case_id,
+        actor=actor,
+        at=now,
+        notice_id=letter.notice_id,
+        letter=letter.id,
+        letter_sha256=letter.letter_sha256,
+    )
 
 
 def _waiting(session: Session, letters: Sequence[UUID]) -> Sequence[PostalLetter]:

@@ -6,11 +6,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from queries.ledger_check import LedgerCheckView, read_ledger_check
+from records.needs import LEDGER_PAGE
 from web.site import TheSite
 
 router = APIRouter()
-
-LEDGER_PAGE = "/ledger"
 
 
 @router.get(f"/api{LEDGER_PAGE}")
