@@ -21,7 +21,7 @@ from cases.kinds import kind_named
 from config.database import Database
 from config.logging import get_logger
 from config.personal_data import without_addresses
-from ledger.seals import not_opening_near
+from config.seals import not_opening_near
 from mail.people_mails import (
     BrokenSeals,
     CameBack,

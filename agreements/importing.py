@@ -19,11 +19,11 @@ from agreements.life import standing_changes
 from agreements.references import unreadable_csv
 from agreements.upcoming import Derivation, renew_upcoming
 from config.database import Database
+from config.seals import rows_that_open
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.contacts import record_contacts
 from ledger.entries import AgreementImported
-from ledger.seals import rows_that_open
 from mail.facts import checked_address
 from mail.window import checked_postal_address
 from models import identifiers

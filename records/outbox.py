@@ -21,11 +21,11 @@ from agreements.due_dates import StoredDueDate, read_due_dates
 from agreements.terms import pinned_terms
 from cases.kinds import kind_named
 from cases.values import AnchorValue
+from config.seals import rows_that_open
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import Content, Packed, fetch, pack, store_many
 from ledger.entries import Attempt, NoticeComposed
-from ledger.seals import rows_that_open
 from mail.cohorts import Cohorts, Written
 from mail.compose import Addressing
 from mail.contacts import choose_recipients

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select
 
 from cases.acts import Assign
+from config.seals import rows_that_open
 from ledger.entries import JsonObject
-from ledger.seals import rows_that_open
 from models.errors import InvalidInput
 from models.tables import Account, Case
 from people.accounts import ACTING, APPROVING, find_account_or_none, may_second, own_way_in

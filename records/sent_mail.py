@@ -14,11 +14,11 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select, update
 
+from config.seals import rows_that_open
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import MailBounced, MailReported
-from ledger.seals import rows_that_open
 from mail.delivery_states import Happening, moved, transitions
 from mail.handover import Accepted, MailServerUnavailable, Rejected
 from models import identifiers

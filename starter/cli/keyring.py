@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from config.keyring import Keyring
+from config.seals import not_opening
 from config.settings import load_settings
-from ledger.seals import not_opening
 from models.errors import IntegrityError
 from models.phrases import counted
 from starter.cli.console import open_installation

@@ -15,10 +15,10 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
+from config import seals
 from config.database import Database
 from config.keyring import Keyring
-from ledger import seals
-from ledger.seals import not_opening, not_opening_near, rows_that_open, sealed_tables
+from config.seals import not_opening, not_opening_near, rows_that_open, sealed_tables
 from models.columns import SealedBytes, SealedText, is_sealed
 from models.enums import ContactRole
 from models.errors import IntegrityError
