@@ -137,9 +137,14 @@ async def connect(settings: Settings, *, address: str | None = None, runtime: Ru
 
 
 async def connect_client(
-    settings: Settings, keyring: Keyring, address: str | None = None, runtime: Runtime | None = None
+    settings: Settings,
+    keyring: Keyring,
+    address: str | None = None,
+    runtime: Runtime | None = None,
+    *,
+    lazy: bool = False,
 ) -> Client:
-    """Connect to Temporal with the encrypting data converter.
+    """Connect to Temporal with the encrypting data converter; one that is ``lazy`` connects once it is used.
 
     A server is never guessed: the one at Temporal's usual port may keep another installation's cases.
 
@@ -151,39 +156,18 @@ async def connect_client(
         connection.setdefault("target_host", address)
     where = connection.get("target_host")
     if where is None:
-        raise _nowhere(settings)
+        raise _unreached("No engine runs here, and no Temporal server is named.", str(settings.home))
     try:
-        return await Client.connect(**connection, data_converter=data_converter(keyring), runtime=runtime)
+        return await Client.connect(**connection, data_converter=data_converter(keyring), runtime=runtime, lazy=lazy)
     except ValueError as error:
         raise temporal_refused(error) from None
     except RuntimeError as error:
-        raise Unavailable(
-            "The Temporal server does not answer.",
-            where=where,
-            next_step="Start everything with `make run`, or set TEMPORAL_ADDRESS to a server that is up.",
-        ) from error
+        raise _unreached("The Temporal server does not answer.", where) from error
 
 
-async def lazy_client(settings: Settings, keyring: Keyring, address: str | None = None) -> Client:
-    """A client that connects once it is used: for who wants to know whether Temporal answers.
-
-    Raises:
-        Unavailable: no server is named.
-    """
-    connection = temporal_connection(settings)
-    if address:
-        connection.setdefault("target_host", address)
-    if connection.get("target_host") is None:
-        raise _nowhere(settings)
-    try:
-        return await Client.connect(**connection, data_converter=data_converter(keyring), lazy=True)
-    except ValueError as error:
-        raise temporal_refused(error) from None
-
-
-def _nowhere(settings: Settings) -> Unavailable:
+def _unreached(what: str, where: str) -> Unavailable:
     return Unavailable(
-        "No engine runs here, and no Temporal server is named.",
-        where=str(settings.home),
+        what,
+        where=where,
         next_step="Start everything with `make run`, or set TEMPORAL_ADDRESS to a server that is up.",
     )

@@ -19,7 +19,7 @@ from starter.cli.console import command_settings, console
 from starter.health import NAMES, WORKER, Check, Health, HealthCheck
 from starter.local.running import read_running
 from starter.printable import say
-from starter.resources import lazy_client
+from starter.resources import connect_client
 from starter.terminal import LATE
 
 
@@ -66,7 +66,7 @@ async def _look(settings: Settings) -> Health:
     keyring = Keyring.load(settings.keyring)
     database = Database(settings.database_url.get_secret_value(), keyring)
     running = read_running(settings.home)
-    client = await lazy_client(settings, keyring, running.temporal_address if running else None)
+    client = await connect_client(settings, keyring, running.temporal_address if running else None, lazy=True)
     try:
         return await HealthCheck(
             database, client, settings.watchdog_minutes, checkpoint_minutes=settings.checkpoint_minutes

@@ -34,7 +34,7 @@ from starter.health import CHECKPOINT, CLOCK, DATABASE, MAIL, NAMES, SWEEP, TEMP
 from starter.metrics import exposition, sdk_runtime
 from starter.outages import LASTS, MOST_AN_HOUR, Alarm, Outages, watch_outages
 from starter.rehearsals.virtual_time import VirtualEngine
-from starter.resources import lazy_client
+from starter.resources import connect_client
 from tests.support.alert_receiver import alert_receiver
 from tests.support.local_engine import PROJECT
 from tests.support.scripted_server import scripted_server
@@ -49,7 +49,7 @@ EVERY = 5
 async def nowhere(keyring: Keyring, monkeypatch: pytest.MonkeyPatch) -> Client:
     """A client of a Temporal server that is not there."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
-    return await lazy_client(Settings(), keyring)
+    return await connect_client(Settings(), keyring, lazy=True)
 
 
 def note_sweep(database: Database, ended_at: datetime, clock_ahead: float = 0) -> None:

@@ -18,7 +18,7 @@ from models.errors import ConfigurationError, DuenoticeError
 from starter.bounce_ways import imap_server
 from starter.metrics import sdk_runtime
 from starter.outages import Alarm
-from starter.resources import Resources, connect_client, lazy_client, lead_times, open_database
+from starter.resources import Resources, connect_client, lead_times, open_database
 from starter.writing import mail_transport, return_path
 from terms.catalogue import load_catalogue
 from tests.support.stories import story_keyring
@@ -72,7 +72,7 @@ async def start(settings: Settings, keyring: Keyring, *, web: bool) -> None:
     leads = lead_times(settings, catalogue)
     database = open_database(settings, keyring)
     try:
-        client = await lazy_client(settings, keyring, "127.0.0.1:1")
+        client = await connect_client(settings, keyring, "127.0.0.1:1", lazy=True)
         mail_transport(settings)
         imap_server(settings)
         return_path(settings, keyring)
