@@ -9,7 +9,8 @@ import typer
 from rich.text import Text
 
 from config.database import Database
-from models.errors import NotFound
+from config.private_files import private_file
+from models.errors import NotFound, Unavailable
 from models.phrases import counted
 from queries.postal_letters import PostalLetterView, letters_posted, letters_to_post
 from records.printing import print_letters
@@ -59,10 +60,19 @@ def print_(
     _, database = open_installation()
     named = [_named(database, name).id for name in letters or ()]
     with database.writing() as session:
-        pdf = print_letters(session, named, actor=actor(), now=utc_now())
-    to.write_bytes(pdf)
-    to.chmod(0o600)
+        # Before it is committed: nobody was given what could not be written.
+        _write(print_letters(session, named, actor=actor(), now=utc_now()), to)
     console.print(Text(f"Written to {to}. Fold on the marks, for No. 10 window envelopes."))
+
+
+def _write(pdf: bytes, to: Path) -> None:
+    try:
+        private_file(to)
+        to.write_bytes(pdf)
+    except OSError as error:
+        raise Unavailable(
+            f"The letters cannot be written: {error.strerror}.", where=str(to), next_step="Name another file in --to."
+        ) from None
 
 
 def _named(database: Database, name: str) -> PostalLetterView:

@@ -51,6 +51,9 @@ async def test_letters_are_listed_printed_recorded_and_taken_back(
     assert "it gives the notice when it is posted" in listed
 
     file = tmp_path / "letters.pdf"
+    nowhere = await shell("letters", "print", letter_id[:8], "--to", str(tmp_path / "none" / "letters.pdf"))
+    assert "cannot be written: No such file or directory. Name another file in --to." in nowhere.err
+    assert "Printed by" not in (await shell("letters", "list")).out, "nobody was given it"
     printed = await shell("letters", "print", letter_id[:8], "--to", str(file))
     assert printed.code == 0, printed.err
     assert "100 School Street" in PdfReader(file).pages[0].extract_text()
