@@ -48,7 +48,7 @@ _CALLED = {
 
 
 @dataclass
-class _Outage:
+class _Amiss:
     """What is amiss with one part, and since when; ``told`` is whether people know."""
 
     since: datetime
@@ -59,15 +59,15 @@ class _Outage:
 class Outages:
     """What is amiss by now, and what of it is to be told."""
 
-    _open: dict[str, _Outage] = field(default_factory=dict)
+    _open: dict[str, _Amiss] = field(default_factory=dict)
     _told_at: dict[str, list[datetime]] = field(default_factory=dict)
 
-    def note(self, health: Health) -> list[str]:
-        """Take in what a look found; return what is to be told now, as sentences.
+    def note(self, health: Health) -> list[Outage]:
+        """Take in what a look found; return what is to be told now.
 
         A part that nobody can look at, since another is away, stays as it was.
         """
-        sentences = []
+        told = []
         for name in WATCHED:
             check, outage = health.of(name), self._open.get(name)
             if check.hidden_by is not None:
@@ -76,13 +76,14 @@ class Outages:
                 if outage is not None:
                     del self._open[name]
                     if outage.told:
-                        sentences.append(_back(name, outage.since, health.at))
+                        told.append(Outage(says=_back(name, outage.since, health.at), is_over=True))
                 continue
-            outage = self._open.setdefault(name, _Outage(health.at))
+            outage = self._open.setdefault(name, _Amiss(health.at))
             if not outage.told and health.at - outage.since >= LASTS and self._may_tell(name, health.at):
                 outage.told = True
-                sentences.append(f"{_CALLED[name]} is out of order since {instant_words(outage.since)}: {check.says}")
-        return sentences
+                says = f"{_CALLED[name]} is out of order since {instant_words(outage.since)}: {check.says}"
+                told.append(Outage(says=says, is_over=False))
+        return told
 
     def _may_tell(self, name: str, now: datetime) -> bool:
         recent = [at for at in self._told_at.get(name, []) if now - at < timedelta(hours=1)]
@@ -97,10 +98,6 @@ def _back(name: str, since: datetime, now: datetime) -> str:
     return f"{_CALLED[name]} is in order again, after {minutes}. Look at what was due meanwhile."
 
 
-def _facts(sentence: str) -> Outage:
-    return Outage(says=sentence, is_over="out of order" not in sentence)
-
-
 class Alarm:
     """Tells the organisation's contact something without the database: by mail, and by the ways of the alerts."""
 
@@ -109,35 +106,33 @@ class Alarm:
         self._settings = settings
         self._writer = notice_writer(settings, keyring)
 
-    async def tell(self, sentence: str, at: datetime) -> bool:
+    async def tell(self, outage: Outage, at: datetime) -> bool:
         """Tell it by every way; return whether one of them took it. One that fails keeps no other from it."""
-        outcomes = {name: await self._alert(name, sentence) for name in self._alerts.names}
-        outcomes["mail"] = await self._mail(sentence, at)
+        outcomes = {name: await self._alert(name, outage) for name in self._alerts.names}
+        outcomes["mail"] = await self._mail(outage, at)
         taken = [name for name, was_taken in outcomes.items() if was_taken]
-        _log.error("alarm", says=sentence, told_by=taken, failed=[name for name in outcomes if name not in taken])
+        _log.error("alarm", says=outage.says, told_by=taken, failed=[name for name in outcomes if name not in taken])
         return bool(taken)
 
-    async def _alert(self, name: str, sentence: str) -> bool:
+    async def _alert(self, name: str, outage: Outage) -> bool:
         try:
-            text = render_alert(
-                _facts(sentence), self._writer.public_url, mailed=True, templates=self._writer.templates
-            )
+            text = render_alert(outage, self._writer.public_url, mailed=True, templates=self._writer.templates)
             return await self._alerts.send(name, "Duenotice", text)
         except Exception:  # whatever a service's own code raises
             return False
 
-    async def _mail(self, sentence: str, at: datetime) -> bool:
+    async def _mail(self, outage: Outage, at: datetime) -> bool:
         if self._settings.smtp.host is None:  # nobody named a server: what listens on this machine is somebody else's
             return False
         writer = self._writer
         contact = writer.organisation.contact
         raw = compose_plain_mail(
-            _facts(sentence).model_copy(update={"page": writer.public_url}),
+            outage.model_copy(update={"page": writer.public_url}),
             sender=writer.sender,
             to=Mailbox(name=contact.name, email=contact.email),
             reply_to=contact,
             message_id=identifiers.message_id(
-                identifiers.plain_mail_id(f"outage {sentence} {at.isoformat()}"), writer.message_id_domain
+                identifiers.plain_mail_id(f"outage {outage.says} {at.isoformat()}"), writer.message_id_domain
             ),
             at=at,
             templates=writer.templates,
@@ -158,8 +153,8 @@ async def watch_outages(
     while True:
         try:
             found = await health.look()
-            for sentence in noted.note(found):
-                await alarm.tell(sentence, found.at)
+            for outage in noted.note(found):
+                await alarm.tell(outage, found.at)
         except Exception:
             _log.exception("looking for outages failed")
         await asyncio.sleep(every.total_seconds())

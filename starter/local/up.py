@@ -22,6 +22,7 @@ from config.logging import configure_logging, get_logger
 from config.settings import Settings, temporal_connection
 from ledger.log_keys import create_log_key, load_log_keys
 from mail.catcher import start_catcher
+from mail.people_mails import Outage
 from models.errors import Unavailable
 from models.identifiers import TASK_QUEUE
 from people.accounts import first_administrator
@@ -140,7 +141,8 @@ async def _serve(settings: Settings, progress: _Progress, stopping: asyncio.Even
         try:
             ends = await _start(settings, parts, progress)
             ended = await _first_to_end(ends)
-            await Alarm(settings, Keyring.load(settings.keyring)).tell(ended.message, utc_now())
+            outage = Outage(says=ended.message, is_over=False)
+            await Alarm(settings, Keyring.load(settings.keyring)).tell(outage, utc_now())
             raise ended
         finally:
             stopping.set()

@@ -25,6 +25,7 @@ from ledger.artifacts import store
 from ledger.checkpoints import sign_head
 from ledger.entries import AgreementAmended
 from ledger.log_keys import create_log_key
+from mail.people_mails import Outage
 from models.errors import ConfigurationError
 from models.tables import LastSweep, MailState
 from queries.figures import read_figures
@@ -191,7 +192,7 @@ def looked(at: datetime, *amiss: str, hidden: Sequence[str] = ()) -> Health:
 class TestOutages:
     def play(self, *looks: Health) -> list[str]:
         noted = Outages()
-        return [sentence for look in looks for sentence in noted.note(look)]
+        return [outage.says for look in looks for outage in noted.note(look)]
 
     def test_one_is_told_once_after_it_has_lasted_and_again_when_it_is_over(self) -> None:
         looks = [looked(NOON + minute * MINUTE, TEMPORAL) for minute in range(30)]
@@ -220,25 +221,29 @@ class TestOutages:
         assert len(self.play(*looks)) == 2 * MOST_AN_HOUR
 
 
+AWAY = Outage(says="Temporal is away.", is_over=False)
+
+
 class TestAlarms:
     async def test_it_goes_by_every_way_and_needs_neither_database_nor_temporal(self, keyring: Keyring) -> None:
         async with scripted_server() as server:
             with alert_receiver(500) as broken, alert_receiver() as working:
                 smtp = Smtp(host="127.0.0.1", port=server.port, security="none")
                 urls = SecretStr(f"{broken.url} {working.url}")
-                assert await Alarm(Settings(smtp=smtp, alert_urls=urls), keyring).tell("Temporal is away.", NOON)
+                assert await Alarm(Settings(smtp=smtp, alert_urls=urls), keyring).tell(AWAY, NOON)
             assert [alert.split(" http")[0] for alert in working.alerts] == ["Temporal is away."]
             (mail,) = server.messages
             assert b"Temporal is away." in mail
             assert b"duenotice status" in mail
+            assert b"Subject: Duenotice is out of order" in mail
 
     async def test_where_mail_is_away_too_the_other_ways_are_left_and_nothing_is_raised(self, keyring: Keyring) -> None:
         smtp = Smtp(host="127.0.0.1", port=1, security="none")
         with alert_receiver() as working:
-            told = await Alarm(Settings(smtp=smtp, alert_urls=SecretStr(working.url)), keyring).tell("Away.", NOON)
+            told = await Alarm(Settings(smtp=smtp, alert_urls=SecretStr(working.url)), keyring).tell(AWAY, NOON)
             assert (told, len(working.alerts)) == (True, 1)
-        assert not await Alarm(Settings(smtp=smtp), keyring).tell("Away.", NOON)
-        assert not await Alarm(Settings(), keyring).tell("Away.", NOON), "no server is named, and none is guessed"
+        assert not await Alarm(Settings(smtp=smtp), keyring).tell(AWAY, NOON)
+        assert not await Alarm(Settings(), keyring).tell(AWAY, NOON), "no server is named, and none is guessed"
 
     async def test_the_web_tells_of_a_database_that_went_away_and_of_its_return(
         self, keyring: Keyring, tmp_path: Path, nowhere: Client, monkeypatch: pytest.MonkeyPatch
