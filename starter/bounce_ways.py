@@ -18,10 +18,12 @@ from starter.bounces import BounceIntake
 _log = get_logger("bounces")
 
 POLL_SECONDS = 60.0
-"""How often the mailbox is looked at where its server tells of nothing by itself, or something had to wait."""
+"""How often the mailbox is looked at, also where its server tells of what comes by itself.
 
-IDLE_SECONDS = 9 * 60.0
-"""After how long IDLE is begun anew: firewalls drop what is silent for longer (RFC 2177 says 29 minutes)."""
+A server may tell of a message in its answer to any command (RFC 9051, section 7.4.1), and tells of it once: what comes
+between the last search and IDLE would otherwise lie there until something else comes. It is also far sooner than
+firewalls drop what is silent (RFC 2177 says 29 minutes).
+"""
 
 LISTEN_SECONDS = 2.0
 """How long one call listens for what comes: as long as a stop takes at most."""
@@ -123,9 +125,9 @@ async def _watch(intake: BounceIntake, server: ImapServer) -> None:
         try:
             mailbox = await asyncio.to_thread(BounceMailbox.open, server)
             while True:
-                _, left = await empty_mailbox(intake, mailbox)
+                await empty_mailbox(intake, mailbox)
                 failures = 0
-                await _wait(mailbox, POLL_SECONDS if left or not mailbox.can_idle else IDLE_SECONDS)
+                await _wait(mailbox)
         except (*BROKEN, Unavailable) as error:
             _log.warning("mailbox of bounces not read", error=type(error).__name__)
         except Exception as error:  # as where the database is away: this must go on once it is back
@@ -137,14 +139,14 @@ async def _watch(intake: BounceIntake, server: ImapServer) -> None:
         failures += 1
 
 
-async def _wait(mailbox: BounceMailbox, seconds: float) -> None:
-    """Wait until the server tells of something, or for so long."""
+async def _wait(mailbox: BounceMailbox) -> None:
+    """Wait until the server tells of something, or it is time to look."""
     if not mailbox.can_idle:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(POLL_SECONDS)
         return
     await asyncio.to_thread(mailbox.begin_idle)
     loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
+    until = loop.time() + POLL_SECONDS
     while loop.time() < until:
         if await asyncio.to_thread(mailbox.heard, LISTEN_SECONDS):
             break

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from config.keyring import Keyring
 from mail.bounce_lmtp import MOST_CONVERSATIONS, serve_lmtp
+from mail.bounce_mailbox import BounceMailbox
 from mail.provider_events import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from models.enums import DeliveryStatus, Verdict
 from models.errors import Unavailable
@@ -84,7 +85,10 @@ async def test_the_mailbox_is_emptied_and_each_message_is_recorded_once(told: To
     assert [report.via for report in reports(told)] == ["imap"]
 
 
-async def test_what_comes_while_the_server_is_listened_to_is_taken_in_at_once(told: Told, mailbox: Dovecot) -> None:
+async def test_what_comes_while_the_server_is_listened_to_is_taken_in_at_once(
+    told: Told, mailbox: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening = _times_listened(monkeypatch)
     server = mailbox.server
     resources = told.resources(
         imap_host=server.host,
@@ -94,8 +98,10 @@ async def test_what_comes_while_the_server_is_listened_to_is_taken_in_at_once(to
         imap_ca_file=server.ca_file,
     )
     async with taking_bounces(told.intake(), resources.settings):
+        await _until(lambda: len(listening) == 1)
         mailbox.deliver(bounce(told))
-        await _until(lambda: mailbox.count("Recorded") == 1)
+        await _until(lambda: len(listening) == 2)
+        assert mailbox.count("Recorded") == 1
         away = next(shape for shape in SHAPES if shape.name == "out of office")
         mailbox.deliver(away.to(told.return_path, told.office))  # far sooner than the mailbox is looked at by itself
         await _until(lambda: mailbox.count("Recorded") == 2)
@@ -334,6 +340,19 @@ async def test_an_event_about_another_installations_message_changes_nothing(told
     before = len(case(told.engine, told.case_id).evidence)
     assert (await _post(told, "mailgun", body, {}, **key)).status_code == 204
     assert len(case(told.engine, told.case_id).evidence) == before
+
+
+def _times_listened(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One more each time that the server begins to be listened to."""
+    times: list[None] = []
+    begin = BounceMailbox.begin_idle
+
+    def counted(mailbox: BounceMailbox) -> None:
+        begin(mailbox)
+        times.append(None)
+
+    monkeypatch.setattr(BounceMailbox, "begin_idle", counted)
+    return times
 
 
 async def _until(holds: Callable[[], bool]) -> None:
