@@ -120,10 +120,10 @@ def prepare_letters(
     session: Session, writer: NoticeWriter, notices: Sequence[UUID], now: datetime
 ) -> list[PreparedLetter]:
     """Write the letters of those of some notices that no mail can bring to anybody any more; nothing is kept."""
-    return [_prepared(session, paper, now) for paper in writer.on_paper(session, notices, now)]
+    return [_prepared(session, writer, paper, now) for paper in writer.on_paper(session, notices, now)]
 
 
-def _prepared(session: Session, paper: OnPaper, now: datetime) -> PreparedLetter:
+def _prepared(session: Session, writer: NoticeWriter, paper: OnPaper, now: datetime) -> PreparedLetter:
     contact, facts = paper.contact, paper.facts
     assert contact.postal_address, "a letter is for somebody with an address"
     enclosed = _enclosed(session, paper)
@@ -134,8 +134,8 @@ def _prepared(session: Session, paper: OnPaper, now: datetime) -> PreparedLetter
         given=tuple(one.id for one in facts.elements if one.status is not ElementStatus.NOT_YET_KNOWN),
         lacking=tuple(one.id for one in facts.elements if one.status in TO_FOLLOW),
         written_at=now,
-        words=words_of(facts),
-        pdf=letter_pdf(facts, contact.name, contact.postal_address, tuple(enclosed.values())),
+        words=words_of(facts, writer.templates),
+        pdf=letter_pdf(facts, contact.name, contact.postal_address, tuple(enclosed.values()), writer.templates),
         enclosed=tuple(enclosed),
     )
 
