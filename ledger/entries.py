@@ -779,6 +779,8 @@ class LetterMade(CaseEvent):
         letter_sha256: the letter, a PDF.
         words_sha256: its words alone, as the page behind its link shows them.
         enclosed: what belongs into the envelope besides.
+        replaces: the letter that it was written anew for, which was not posted.
+        printed_at: when that one was last printed, so that it may be in somebody's hands.
     """
 
     kind = "letter_made"
@@ -790,6 +792,8 @@ class LetterMade(CaseEvent):
     letter_sha256: Kept[str]
     words_sha256: Kept[str]
     enclosed: Apart[tuple[str, ...]] = ()
+    replaces: IfAny[UUID | None] = None
+    printed_at: IfAny[datetime | None] = None
 
     @property
     def artifacts(self) -> tuple[str, ...]:
@@ -829,6 +833,8 @@ class LetterTookEffect(CaseEvent):
         mailed_at: when it was handed to the post, on that word.
         effective_at: when it gives the notice, as the agreement has it.
         duties: by id, how each duty was met that it performed.
+        given: the content elements that it gives; None where it gave no notice, as a mail had.
+        lacking: those that it says will follow.
     """
 
     kind = "letter_took_effect"
@@ -838,6 +844,8 @@ class LetterTookEffect(CaseEvent):
     mailed_at: datetime
     effective_at: datetime
     duties: dict[str, Verdict]
+    given: IfAny[tuple[str, ...] | None] = None
+    lacking: IfAny[tuple[str, ...] | None] = None
 
     @property
     def key(self) -> str:

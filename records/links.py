@@ -24,9 +24,9 @@ from mail.facts import Mailbox, clean_block
 from mail.links import LAST_GENERATION
 from mail.plain import compose_plain_mail
 from models import identifiers
-from models.enums import Party
+from models.enums import Party, WrittenAnew
 from models.errors import InvalidInput, NotFound, Refused
-from models.tables import NOT_POSTED, Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice, PostalLetter
+from models.tables import Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice, PostalLetter
 from models.view import View
 from records.outbox import NoticeWriter, contacts_to_tell
 from records.scope import agreement_in_scope, require_case
@@ -298,8 +298,9 @@ def _renew(session: Session, notices: Sequence[Notice], revoked_at: datetime | N
     """End the links of some notices; a letter that waits to be posted with one is written anew."""
     session.execute(
         update(PostalLetter)
-        .where(col(PostalLetter.notice_id).in_([notice.id for notice in notices]), NOT_POSTED)
-        .values(replaced_at=now)
+        .where(col(PostalLetter.notice_id).in_([notice.id for notice in notices]))
+        .where(col(PostalLetter.mailed_at).is_(None))
+        .values(replaced_at=now, replaced_for=WrittenAnew.LINK)
     )
     for notice in notices:
         if notice.link_generation == LAST_GENERATION:

@@ -340,6 +340,8 @@ class Sayings:
             contact_id=body["contact"],
             letter_sha256=entry.artifacts[0],
             words_sha256=entry.artifacts[1],
+            given=body["given"],
+            lacking=body["lacking"],
         )
 
     def _letter_took_effect(self, entry: EvidenceEntry) -> None:
@@ -348,6 +350,8 @@ class Sayings:
         row = self._session.get(Notice, UUID(notice))  # one that was dropped meanwhile is not given by it
         if self._scratch.last("notice", _key(notice), "given_at") is None and not (row and row.dropped):
             self._say("notice", notice, entry, given_at=at)
+        if entry.body.get("given") is not None:
+            self._say("notice", notice, entry, given=entry.body["given"], lacking=entry.body["lacking"])
         for duty, verdict in entry.body["duties"].items():
             self._perform(duty, entry, verdict, at)
 
