@@ -632,6 +632,7 @@ class DutyComputed(CaseEvent):
         agreements: whose duties they are.
         internal_due_at: when the installation itself wants them done, where it set that; no law.
         internal_why: how that was counted.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "duty_computed"
@@ -641,6 +642,7 @@ class DutyComputed(CaseEvent):
     agreements: tuple[UUID, ...]
     internal_due_at: IfAny[datetime | None] = None
     internal_why: IfAny[str | None] = None
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def body(self) -> JsonObject:
@@ -648,7 +650,7 @@ class DutyComputed(CaseEvent):
 
     @property
     def key(self) -> str:
-        return f"duty-computed:{self.case_id}:{self.due_date_id}:{self.agreements[0]}:{self.at.isoformat()}"
+        return f"duty-computed:{self.happening}"
 
 
 class DutiesGivenUp(CaseEvent):
@@ -657,15 +659,17 @@ class DutiesGivenUp(CaseEvent):
     Attributes:
         duties: how many.
         duties_sha256: their ids, one a line.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "duties_given_up"
     duties: int
     duties_sha256: Kept[str]
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"duties-given-up:{self.case_id}:{self.duties_sha256}:{self.at.isoformat()}"
+        return f"duties-given-up:{self.happening}"
 
 
 class CaseClosed(CaseEvent):
@@ -781,6 +785,7 @@ class LetterMade(CaseEvent):
         enclosed: what belongs into the envelope besides.
         replaces: the letter that it was written anew for, which was not posted.
         printed_at: when that one was last printed, so that it may be in somebody's hands.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "letter_made"
@@ -794,6 +799,7 @@ class LetterMade(CaseEvent):
     enclosed: Apart[tuple[str, ...]] = ()
     replaces: IfAny[UUID | None] = None
     printed_at: IfAny[datetime | None] = None
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def artifacts(self) -> tuple[str, ...]:
@@ -801,7 +807,7 @@ class LetterMade(CaseEvent):
 
     @property
     def key(self) -> str:
-        return f"letter-made:{self.letter}:{self.at.isoformat()}"
+        return f"letter-made:{self.happening}"
 
 
 class LetterPrinted(CaseEvent):
@@ -811,16 +817,18 @@ class LetterPrinted(CaseEvent):
         notice_id: the notice.
         letter: the letter as SQL keeps it.
         letter_sha256: the letter, a PDF.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "letter_printed"
     notice_id: Subject[UUID]
     letter: UUID
     letter_sha256: Kept[str]
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"letter-printed:{self.letter}:{self.actor}:{self.at.isoformat()}"
+        return f"letter-printed:{self.happening}"
 
 
 class LetterTookEffect(CaseEvent):
@@ -835,6 +843,7 @@ class LetterTookEffect(CaseEvent):
         duties: by id, how each duty was met that it performed.
         given: the content elements that it gives; None where it gave no notice, as a mail had.
         lacking: those that it says will follow.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "letter_took_effect"
@@ -846,10 +855,11 @@ class LetterTookEffect(CaseEvent):
     duties: dict[str, Verdict]
     given: IfAny[tuple[str, ...] | None] = None
     lacking: IfAny[tuple[str, ...] | None] = None
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"letter-took-effect:{self.letter}:{self.at.isoformat()}"
+        return f"letter-took-effect:{self.happening}"
 
 
 class NoticeReleased(CaseEvent):
@@ -1312,16 +1322,18 @@ class DutyEscalated(CaseEvent):
         duty_id: the duty.
         clause: the clause that sets it.
         overdue: whether its due instant had passed.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "escalated"
     duty_id: Subject[UUID]
     clause: str
     overdue: bool
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"escalated:{self.duty_id}"
+        return f"escalated:{self.happening}"
 
 
 class InternalDatePassed(CaseEvent):
@@ -1351,15 +1363,17 @@ class ContactEscalated(CaseEvent):
     Attributes:
         delivery_id: the delivery that was refused.
         contact: the contact.
+        happening: names it, since the same contact may fail again.
     """
 
     kind = "contact_escalated"
     delivery_id: Subject[UUID]
     contact: UUID
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"contact-escalated:{self.delivery_id}"
+        return f"contact-escalated:{self.happening}"
 
 
 class UnknownEscalated(CaseEvent):

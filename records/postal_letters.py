@@ -471,6 +471,7 @@ def take_effect(session: Session, now: datetime, case_id: UUID | None = None) ->
         select(PostalLetter)
         .where(*due, *([PostalLetter.case_id == case_id] if case_id else []))
         .order_by(col(PostalLetter.effective_at), col(PostalLetter.id))
+        .with_for_update()  # one that another worker writes down meanwhile is not found any more
     )
     letters = rows_that_open(session, effective, col(PostalLetter.id))
     notices = session.exec(
