@@ -48,6 +48,10 @@ JsonObject: TypeAlias = dict[str, Any]
 """A JSON object (RFC 8259) of integers below 2**53, finite numbers, text, booleans, nulls, lists and objects."""
 
 
+NO_VERDICT = "-"
+"""In a list of duties: one that what was done did not perform."""
+
+
 class _Place(Enum):
     """Where in an entry a field goes that is no member of its body."""
 

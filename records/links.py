@@ -250,9 +250,16 @@ def revoke_links(database: Database, case_id: UUID, notice_id: UUID, reason: str
 
 
 def note_link_mail(
-    database: Database, mail: LinkMail, *, actor: str, now: datetime, rejected: bool = False, unknown: bool = False
+    database: Database,
+    mail: LinkMail,
+    sha256: str,
+    *,
+    actor: str,
+    now: datetime,
+    rejected: bool = False,
+    unknown: bool = False,
 ) -> None:
-    """Keep what became of the message with new links, once it was handed to the mail server."""
+    """Keep what became of the message with new links, which is kept by its SHA-256 once it was handed over."""
     with database.writing() as session:
         append(
             session,
@@ -264,7 +271,7 @@ def note_link_mail(
                 contact=mail.contact_id,
                 rejected=rejected,
                 unknown=unknown,
-                message_sha256=store(session, mail.mail.raw, "message/rfc822", now),
+                message_sha256=sha256,
             ),
         )
 
