@@ -36,6 +36,7 @@ from models.enums import (
     Told,
     Verdict,
     Way,
+    WrittenAnew,
 )
 
 
@@ -987,8 +988,10 @@ class PostalLetter(SQLModel, table=True):
     """A notice as a letter, for a contact whom no e-mail reaches: a PDF that a person prints and posts.
 
     ``address`` is as it stands in the envelope's window, ``words_sha256`` are the letter's words as the page behind its
-    link shows them, ``enclosed`` the artifacts that belong into the envelope besides. ``printed_at`` is when it was
-    last given out to be printed. One that was made anew before it was posted was ``replaced_at``.
+    link shows them, ``enclosed`` the artifacts that belong into the envelope besides. ``given`` are the content
+    elements that it gives, ``lacking`` those that it says will follow. ``printed_at`` is when it was last given out to
+    be printed; ``checked_at`` until when it was known to say what its case knows. One that was made anew before it was
+    posted was ``replaced_at``, for the reason in ``replaced_for``.
 
     ``mailed_at`` is when ``mailed_by`` says that it was handed to the post, recorded at ``recorded_at``; all of that is
     empty again once it was taken back. It gives the notice at ``effective_at``, which is None where the agreement lets
@@ -1009,10 +1012,14 @@ class PostalLetter(SQLModel, table=True):
     letter_sha256: str = Field(foreign_key="artifact.sha256")
     words_sha256: str = Field(foreign_key="artifact.sha256")
     enclosed: list[str] = Field(default_factory=list, sa_type=JSON)
+    given: list[str] = Field(default_factory=list, sa_type=JSON)
+    lacking: list[str] = Field(default_factory=list, sa_type=JSON)
     made_at: datetime = _instant()
+    checked_at: datetime = _instant()
     printed_at: datetime | None = _instant_or_none()
     printed_by: str | None = None
     replaced_at: datetime | None = _instant_or_none()
+    replaced_for: WrittenAnew | None = _word_or_none(WrittenAnew)
     mailed_at: datetime | None = _instant_or_none()
     mailed_by: str | None = None
     recorded_at: datetime | None = _instant_or_none()
