@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 
 from starlette.requests import Request
@@ -48,14 +49,33 @@ class Sessions:
 
     def read(self, request: Request, now: datetime) -> Session | None:
         """The session that a request belongs to, or None."""
-        token = request.cookies.get(self.cookie)
+        token = self._token(request)
         return read_session(self.database, token, self.rules, now) if token else None
+
+    def is_given(self, request: Request) -> bool:
+        """Whether a request bears a cookie that was given to somebody here, whether or not its session still lasts.
+
+        It asks no database, so that strangers who make cookies up keep nobody waiting.
+        """
+        return self._token(request) is not None
+
+    def _token(self, request: Request) -> str | None:
+        """The token of a request's cookie, where the mark beside it shows that it is one of ours."""
+        token, _, mark = request.cookies.get(self.cookie, "").partition(".")
+        return token if token and hmac.compare_digest(mark.encode(), self._mark(token).encode()) else None
+
+    def _mark(self, token: str) -> str:
+        return hmac.new(self._marking_key, token.encode(), sha256).hexdigest()
+
+    @cached_property
+    def _marking_key(self) -> bytes:
+        return self.keyring.derive(b"web-session")
 
     def give(self, response: Response, begun: NewSession) -> None:
         """Have the browser keep a session that has just begun."""
         response.set_cookie(
             self.cookie,
-            begun.token,
+            f"{begun.token}.{self._mark(begun.token)}",
             max_age=int(self.longest.total_seconds()),
             secure=self.secure,
             httponly=True,
