@@ -117,7 +117,8 @@ def _change_own(site: Site, session: Session, form: FormData) -> None:
             new = password_of(form, "new")
             if new != password_of(form, "again"):
                 raise InvalidInput("The two are not the same.", where="again", next_step="Type both again.")
-            set_password(database, session, password_of(form, "current"), new, now)
+            organisation = site.resources.settings.organisation.name
+            set_password(database, session, password_of(form, "current"), new, now, organisation=organisation)
         case "propose-codes":
             propose_codes(database, session)
         case "confirm-codes":

@@ -34,6 +34,9 @@ from web.strangers import Busy, Strangers
 
 logger = get_logger(__name__)
 
+_log = get_logger("web.strangers")
+"""For what strangers can cause as often as they like."""
+
 STATIC_FOLDER = "/static/"
 OPEN_FOLDERS = (STATIC_FOLDER, LINK_FOLDER, HOLDER_FOLDER, HANDED_FOLDER)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -118,6 +121,8 @@ class Guard:
             if not _is_static(request):  # whose page asks for a file is not looked up
                 note_who(scope, known=request.state.session is not None)
             said = self._refusal(request)
+            if said is not None and said.status_code >= HTTPStatus.BAD_REQUEST:
+                _log.warning("request refused", status=said.status_code, path=path_for_log(request))
         except Unavailable as away:
             # Whoever asks how the engine is, is told while the database is away as well.
             said = None if scope["path"] in HEALTH_PATHS else self._failures.answer(request, away)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from config.database import Database
 from config.keyring import Keyring
 from people.challenges import CHALLENGE_LIFETIME, Challenge
-from people.sessions import NewSession, SessionRules, SignedInSession, read_session
+from people.sessions import NewSession, SessionRules, SignedInSession, end_former, read_session
 
 Session = SignedInSession
 
@@ -71,8 +72,10 @@ class Sessions:
     def _marking_key(self) -> bytes:
         return self.keyring.derive(b"web-session")
 
-    def give(self, response: Response, begun: NewSession) -> None:
-        """Have the browser keep a session that has just begun."""
+    def give(self, response: Response, begun: NewSession, former: UUID | None, now: datetime) -> None:
+        """Have the browser keep a session that has just begun, and end the one that it had before."""
+        if former is not None:
+            end_former(self.database, former, now)
         response.set_cookie(
             self.cookie,
             f"{begun.token}.{self._mark(begun.token)}",
