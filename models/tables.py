@@ -223,6 +223,9 @@ class Case(SQLModel, table=True):
 
     Where it is about one clause of the event alone, ``clause`` names it, and ``occurrence`` which one of a duty that
     recurs. One that had been closed was ``reopened_at`` the last time that a notice of it came back.
+
+    ``workflow_run_id`` is the run of its workflow that the engine started last; others follow from it, or somebody else
+    started them.
     """
 
     __tablename__ = "duenotice_case"
@@ -248,6 +251,7 @@ class Case(SQLModel, table=True):
     report_digest: str = Field(unique=True)
     opened_at: datetime = _instant(index=True)
     workflow_started_at: datetime | None = _instant_or_none()
+    workflow_run_id: str | None = Field(default=None, max_length=64)
     trouble: str | None = None
     trouble_since: datetime | None = _instant_or_none()
     trouble_raised_at: datetime | None = _instant_or_none()
@@ -1329,7 +1333,10 @@ class OpenIdIdentity(SQLModel, table=True):
 
 
 class SignInChallenge(SQLModel, table=True):
-    """What a browser was given to answer once, kept as its SHA-256; ``back`` is the page to go on to."""
+    """What a browser was given to answer once, kept as its SHA-256; ``back`` is the page to go on to.
+
+    ``session_id`` is the session that the browser had then, if any: it ends once somebody is signed in by the answer.
+    """
 
     __tablename__ = "sign_in_challenge"
 
@@ -1337,4 +1344,5 @@ class SignInChallenge(SQLModel, table=True):
     purpose: ChallengePurpose = _word(ChallengePurpose)
     account_id: UUID | None = Field(default=None, foreign_key="account.id")
     back: str = "/"
+    session_id: UUID | None = Field(default=None, foreign_key="web_session.id")
     expires_at: datetime = _instant(index=True)
