@@ -87,6 +87,24 @@ class Database:
             yield session
 
     @contextmanager
+    def erasing(self) -> Iterator[Session]:
+        """As ``writing``, for what is to be gone for good: SQLite overwrites what is deleted, and empties its log.
+
+        On PostgreSQL, what was stays in dead rows until they are vacuumed, and in the log as long as that is archived.
+
+        Raises: as ``writing``.
+        """
+        with self.writing() as session:
+            if self.engine.dialect.name == "sqlite":
+                session.execute(text("PRAGMA secure_delete = ON"))
+            yield session
+            if self.engine.dialect.name == "sqlite":
+                session.execute(text("PRAGMA secure_delete = OFF"))
+        if self.engine.dialect.name == "sqlite":
+            with self._turn, self.engine.connect() as connection:
+                connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session that sees one moment of the database throughout, and that the database lets only read.
 

@@ -2160,6 +2160,60 @@ class CaseRead(CaseEvent):
         return f"case-read:{self.case_id}:{self.what}:{self.thing}:{self.actor}:{span}"
 
 
+class ErasureEvent(CaseEvent):
+    """Something about a proposal that the personal data of a case be erased.
+
+    Attributes:
+        erasure: the proposal.
+        authenticated: how it was shown who did it, where that is known.
+    """
+
+    erasure: Subject[UUID]
+    authenticated: IfAny[Authentication | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.erasure}"
+
+
+class ErasureProposed(ErasureEvent):
+    """Somebody proposed that the personal data of a closed case be erased; a second person decides it.
+
+    Attributes:
+        reason_sha256: why.
+    """
+
+    kind = "erasure_proposed"
+    reason_sha256: Kept[str]
+
+
+class ErasureDeclined(ErasureEvent):
+    """A second person declined to erase the personal data of a case, or who had proposed it took that back."""
+
+    kind = "erasure_declined"
+
+
+class CaseErased(ErasureEvent):
+    """The key of a case was destroyed, and with it its personal data; who did it is the second person.
+
+    Attributes:
+        proposed_by: who had proposed it.
+        kept_until: the instant up to which it had to be kept.
+        kept_by: the rule that said so, in words.
+        erased: how many artifacts went.
+        erased_sha256: the list of them, one SHA-256 a line.
+        reason_sha256: why.
+    """
+
+    kind = "case_erased"
+    proposed_by: str
+    kept_until: datetime
+    kept_by: str
+    erased: int
+    erased_sha256: Kept[str]
+    reason_sha256: Kept[str]
+
+
 class CostRecorded(CaseEvent):
     """An amount was recorded that an agreement makes the provider bear.
 

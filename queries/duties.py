@@ -16,7 +16,7 @@ from agreements.due_dates import read_due_date, read_due_dates
 from cases.overdue import is_overdue
 from config.database import Database
 from config.seals import rows_that_open
-from ledger.artifacts import fetch
+from ledger.artifacts import text_of
 from mail.delivery_states import ARRIVED
 from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
@@ -269,7 +269,7 @@ def _overdue_letters(session: Session, case_id: UUID) -> dict[UUID, list[Overdue
         view = OverdueLetterView(
             contact_name=contact.name,
             contact_email=contact.email,
-            text=fetch(session, letter.text_sha256).decode(),
+            text=text_of(session, letter.text_sha256),
             **letter.model_dump(include=set(OverdueLetterView.model_fields) - {"text"}),
         )
         views[letter.duty_id].append(view)

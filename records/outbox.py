@@ -454,7 +454,7 @@ class NoticeWriter:
         }
         ready |= _written({key: letter for key, letter in letters.items() if key not in ready}, self.templates)
         written = [_note_written(context.notice, ready[context.notice.id]) for context in unwritten]
-        names = store_many(session, (ready[context.notice.id][2] for context in unwritten), now)
+        names = store_many(session, (ready[context.notice.id][2] for context in unwritten), now, case=case_id)
         named = list(zip(unwritten, names, strict=True))
         append(session, *(_composed(row, sha256, now) for row, sha256 in named if not row.is_written_as(sha256)))
         for context, sha256 in named:

@@ -13,6 +13,7 @@ from temporalio.runtime import Runtime
 from config.converter import data_converter
 from config.database import Database
 from config.keyring import Keyring
+from config.seals import seal_case_keys_anew
 from config.settings import Limits, Settings, temporal_connection, temporal_refused
 from mail.default_texts import check_default_texts
 from models.errors import ConfigurationError, IntegrityError, Unavailable
@@ -101,7 +102,8 @@ def _refuse_excess(database: Database) -> None:
 def _check_keyring(database: Database, keyring: Keyring) -> None:
     """Refuse a keyring that does not open what is stored, before anything is sealed under it besides.
 
-    The word is sealed again under each newer key, so that a copy of the keyring from before a rotation is refused too.
+    The word is sealed again under each newer key, so that a copy of the keyring from before a rotation is refused too;
+    and the keys of cases with it.
     """
     with database.reading() as session:
         key_id = session.exec(select(KeyCheck.key_id)).first()
@@ -120,6 +122,7 @@ def _check_keyring(database: Database, keyring: Keyring) -> None:
     if key_id != keyring.sealing_key_id:
         with database.writing() as session:
             session.merge(KeyCheck(id=1, key_id=keyring.sealing_key_id, word="duenotice"))
+            seal_case_keys_anew(session)
 
 
 def other_keyring(key_id: str) -> ConfigurationError:
