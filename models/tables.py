@@ -36,6 +36,7 @@ from models.enums import (
     Told,
     Verdict,
     Way,
+    WrittenAnew,
 )
 
 
@@ -229,6 +230,9 @@ class Case(SQLModel, table=True):
 
     Where it is about one clause of the event alone, ``clause`` names it, and ``occurrence`` which one of a duty that
     recurs. One that had been closed was ``reopened_at`` the last time that a notice of it came back.
+
+    ``workflow_run_id`` is the run of its workflow that the engine started last; others follow from it, or somebody else
+    started them.
     """
 
     __tablename__ = "duenotice_case"
@@ -254,6 +258,7 @@ class Case(SQLModel, table=True):
     report_digest: str = Field(unique=True)
     opened_at: datetime = _instant(index=True)
     workflow_started_at: datetime | None = _instant_or_none()
+    workflow_run_id: str | None = Field(default=None, max_length=64)
     trouble: str | None = None
     trouble_since: datetime | None = _instant_or_none()
     trouble_raised_at: datetime | None = _instant_or_none()
@@ -1026,8 +1031,10 @@ class PostalLetter(SQLModel, table=True):
     """A notice as a letter, for a contact whom no e-mail reaches: a PDF that a person prints and posts.
 
     ``address`` is as it stands in the envelope's window, ``words_sha256`` are the letter's words as the page behind its
-    link shows them, ``enclosed`` the artifacts that belong into the envelope besides. ``printed_at`` is when it was
-    last given out to be printed. One that was made anew before it was posted was ``replaced_at``.
+    link shows them, ``enclosed`` the artifacts that belong into the envelope besides. ``given`` are the content
+    elements that it gives, ``lacking`` those that it says will follow. ``printed_at`` is when it was last given out to
+    be printed; ``checked_at`` until when it was known to say what its case knows. One that was made anew before it was
+    posted was ``replaced_at``, for the reason in ``replaced_for``.
 
     ``mailed_at`` is when ``mailed_by`` says that it was handed to the post, recorded at ``recorded_at``; all of that is
     empty again once it was taken back. It gives the notice at ``effective_at``, which is None where the agreement lets
@@ -1048,10 +1055,14 @@ class PostalLetter(SQLModel, table=True):
     letter_sha256: str = Field(foreign_key="artifact.sha256")
     words_sha256: str = Field(foreign_key="artifact.sha256")
     enclosed: list[str] = Field(default_factory=list, sa_type=JSON)
+    given: list[str] = Field(default_factory=list, sa_type=JSON)
+    lacking: list[str] = Field(default_factory=list, sa_type=JSON)
     made_at: datetime = _instant()
+    checked_at: datetime = _instant()
     printed_at: datetime | None = _instant_or_none()
     printed_by: str | None = None
     replaced_at: datetime | None = _instant_or_none()
+    replaced_for: WrittenAnew | None = _word_or_none(WrittenAnew)
     mailed_at: datetime | None = _instant_or_none()
     mailed_by: str | None = None
     recorded_at: datetime | None = _instant_or_none()
@@ -1365,7 +1376,10 @@ class OpenIdIdentity(SQLModel, table=True):
 
 
 class SignInChallenge(SQLModel, table=True):
-    """What a browser was given to answer once, kept as its SHA-256; ``back`` is the page to go on to."""
+    """What a browser was given to answer once, kept as its SHA-256; ``back`` is the page to go on to.
+
+    ``session_id`` is the session that the browser had then, if any: it ends once somebody is signed in by the answer.
+    """
 
     __tablename__ = "sign_in_challenge"
 
@@ -1373,4 +1387,5 @@ class SignInChallenge(SQLModel, table=True):
     purpose: ChallengePurpose = _word(ChallengePurpose)
     account_id: UUID | None = Field(default=None, foreign_key="account.id")
     back: str = "/"
+    session_id: UUID | None = Field(default=None, foreign_key="web_session.id")
     expires_at: datetime = _instant(index=True)

@@ -67,15 +67,18 @@ class Begun:
     probing: bool
 
 
-def begin_mail(session: Session, mail: MailToSend, now: datetime, probe_after: timedelta) -> Begun:
+def begin_mail(
+    session: Session, mail: MailToSend, now: datetime, probe_after: timedelta, *, at_once: bool = False
+) -> Begun:
     """Note that a mail is about to be handed over.
 
-    In a pause, the first of those to somebody outside after ``probe_after`` is tried.
+    In a pause, the first of those to somebody outside after ``probe_after`` is tried; what goes ``at_once`` knows of no
+    pause, as a person finds out by it what is wrong.
 
     Raises:
         MailIsPaused: it waits.
     """
-    probing = probes_alone(session, probe_after if mail.contact_id else None, now)
+    probing = not at_once and probes_alone(session, probe_after if mail.contact_id else None, now)
     row = session.get(SentMail, mail.id, with_for_update=True)
     if row is None:
         row = SentMail(

@@ -345,6 +345,8 @@ class Sayings:
             contact_id=body["contact"],
             letter_sha256=entry.artifacts[0],
             words_sha256=entry.artifacts[1],
+            given=body["given"],
+            lacking=body["lacking"],
         )
 
     def _letter_took_effect(self, entry: EvidenceEntry) -> None:
@@ -353,6 +355,8 @@ class Sayings:
         row = self._session.get(Notice, UUID(notice))  # one that was dropped meanwhile is not given by it
         if self._scratch.last("notice", _key(notice), "given_at") is None and not (row and row.dropped):
             self._say("notice", notice, entry, given_at=at)
+        if entry.body.get("given") is not None:
+            self._say("notice", notice, entry, given=entry.body["given"], lacking=entry.body["lacking"])
         for duty, verdict in entry.body["duties"].items():
             self._perform(duty, entry, verdict, at)
 
@@ -520,7 +524,7 @@ class Sayings:
 
     def _vouched(self, entry: EvidenceEntry, said: dict[str, Any]) -> None:
         arrived_at = _instant(said["arrived_at"])
-        for delivery in said["deliveries"]:
+        for delivery in self._listed(entry, said["deliveries_sha256"]):
             self._say(
                 "delivery",
                 delivery,
@@ -533,8 +537,9 @@ class Sayings:
             row = self._session.get(Delivery, UUID(delivery))  # no entry says whether what is unknown was a copy
             if notice and row and not row.is_copy and not self._scratch.last("notice", _key(notice), "given_at"):
                 self._say("notice", notice, entry, given_at=arrived_at)
-        for duty, verdict in said["duties"].items():
-            self._perform(duty, entry, verdict, arrived_at)
+        for line in self._listed(entry, said["duties_sha256"]):
+            duty, _, verdict = line.partition(" ")
+            self._perform(duty, entry, None if verdict == entries.NO_VERDICT else verdict, arrived_at)
 
     def _sent_again(self, entry: EvidenceEntry, said: dict[str, Any]) -> None:
         for delivery in self._listed(entry, said["deliveries_sha256"]):

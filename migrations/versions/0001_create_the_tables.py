@@ -316,20 +316,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_school_calendar_agreement_id"), "school_calendar", ["agreement_id"], unique=False)
     op.create_table(
-        "sign_in_challenge",
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("purpose", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.Uuid(), nullable=True),
-        sa.Column("back", sa.String(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["account.id"],
-        ),
-        sa.PrimaryKeyConstraint("digest"),
-    )
-    op.create_index(op.f("ix_sign_in_challenge_expires_at"), "sign_in_challenge", ["expires_at"], unique=False)
-    op.create_table(
         "sign_in_token",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -421,6 +407,7 @@ def upgrade() -> None:
         sa.Column("report_digest", sa.String(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("workflow_run_id", sa.String(length=64), nullable=True),
         sa.Column("trouble", sa.String(), nullable=True),
         sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("trouble_raised_at", sa.DateTime(timezone=True), nullable=True),
@@ -479,6 +466,25 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
+    op.create_table(
+        "sign_in_challenge",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("purpose", sa.String(length=32), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("back", sa.String(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["web_session.id"],
+        ),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_index(op.f("ix_sign_in_challenge_expires_at"), "sign_in_challenge", ["expires_at"], unique=False)
     op.create_table(
         "agreement_contact",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1342,10 +1348,14 @@ def upgrade() -> None:
         sa.Column("letter_sha256", sa.String(), nullable=False),
         sa.Column("words_sha256", sa.String(), nullable=False),
         sa.Column("enclosed", sa.JSON(), nullable=False),
+        sa.Column("given", sa.JSON(), nullable=False),
+        sa.Column("lacking", sa.JSON(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("printed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("printed_by", sa.String(), nullable=True),
         sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("replaced_for", sa.String(length=32), nullable=True),
         sa.Column("mailed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("mailed_by", sa.String(), nullable=True),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=True),
