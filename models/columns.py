@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import Column, DateTime, LargeBinary, Uuid, event, type_coerce
@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import Insert, Update
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import SQLCoreOperations
 from sqlalchemy.sql.expression import ColumnElement, FromClause, TableClause
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
@@ -157,7 +158,10 @@ class _Sealed(TypeDecorator[Plain]):
         if value is None:
             return None
         key, _, sealed = bytes(value).partition(b"\0")
-        row = key.decode()
+        return self.open(key.decode(), sealed)
+
+    def open(self, row: str, sealed: bytes) -> Plain:
+        """Open what stands in the row of a key; raise ``IntegrityError`` as above."""
         try:
             return self._plain_of(_sealer().open(sealed, self._place(row)))
         except IntegrityError as error:
@@ -186,6 +190,18 @@ class SealedText(_Sealed[str]):
     cache_ok = True
 
     _bytes_of, _plain_of = staticmethod(str.encode), staticmethod(bytes.decode)
+
+
+def open_elsewhere(column: SQLCoreOperations[Plain | None], key: str, sealed: bytes) -> Plain:
+    """Open what was sealed for a column and the row of a key, and is kept elsewhere than in that row.
+
+    Raises:
+        IntegrityError: it was changed, or was sealed for another place.
+    """
+    kind = cast("ColumnElement[Plain]", column).type
+    assert isinstance(kind, _Sealed)
+    opened: Plain = kind.open(key, sealed)
+    return opened
 
 
 def place_sealed_values(engine: Engine) -> None:

@@ -20,7 +20,7 @@ from mail.people_mails import Outage
 from mail.plain import compose_plain_mail, render_alert
 from models import identifiers
 from models.phrases import counted, instant_words
-from starter.health import CHECKPOINT, CLOCK, DATABASE, SWEEP, TEMPORAL, WORKER, Health, HealthCheck
+from starter.health import ARTIFACTS, CHECKPOINT, CLOCK, DATABASE, SWEEP, TEMPORAL, WORKER, Health, HealthCheck
 from starter.writing import mail_transport, notice_writer
 
 _log = get_logger("outages")
@@ -34,7 +34,7 @@ LASTS = timedelta(minutes=3)
 MOST_AN_HOUR = 6
 """How many outages of one part are told in an hour; what comes and goes more often is in the log alone."""
 
-WATCHED = (DATABASE, TEMPORAL, WORKER, SWEEP, CHECKPOINT, CLOCK)
+WATCHED = (DATABASE, TEMPORAL, WORKER, SWEEP, CHECKPOINT, ARTIFACTS, CLOCK)
 """The parts that are told of here; that mail is away is told by the watchdog (``activities/news.py``)."""
 
 _CALLED = {
@@ -43,6 +43,7 @@ _CALLED = {
     WORKER: "The worker",
     SWEEP: "The watchdog",
     CHECKPOINT: "Signing the ledger's heads",
+    ARTIFACTS: "The store of artifacts",
     CLOCK: "The clock",
 }
 

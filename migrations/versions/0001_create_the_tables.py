@@ -216,6 +216,7 @@ def upgrade() -> None:
         sa.Column("claimed", sa.Boolean(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.Column("outline_sha256", sa.String(), nullable=True),
+        sa.Column("object_sha256", sa.String(length=64), nullable=True),
         sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -223,6 +224,14 @@ def upgrade() -> None:
             ["artifact_outline.sha256"],
         ),
         sa.PrimaryKeyConstraint("sha256"),
+    )
+    op.create_index(
+        "artifact_object_to_go",
+        "artifact",
+        ["erased_at"],
+        unique=False,
+        sqlite_where=sa.text("erased_at IS NOT NULL AND object_sha256 IS NOT NULL"),
+        postgresql_where=sa.text("erased_at IS NOT NULL AND object_sha256 IS NOT NULL"),
     )
     op.create_index(
         "artifact_unclaimed",
