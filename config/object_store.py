@@ -7,6 +7,7 @@ changed: other bytes have another name.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -132,6 +133,7 @@ class Directory:
         """Write to the disk itself, whole or not at all."""
         path = self._path(name)
         with self._explained():
+            self._require()
             path.parent.mkdir(mode=0o700, exist_ok=True)
             beside = path.with_name(f"{name}.{secrets.token_hex(4)}.new")
             try:
@@ -176,7 +178,7 @@ class Directory:
 
     def _require(self) -> None:
         if not self._folder.is_dir():
-            raise FileNotFoundError(2, "there is no such folder")
+            raise FileNotFoundError(errno.ENOENT, "there is no such folder")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Artifacts in a folder, or in a bucket of a real S3 server: moved once they are recorded, and held to what they are."""
+"""Artifacts in a folder, or in a bucket of a real S3 server: moved once they are recorded, and held to that."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 class Kept:
     """An installation with its store, and the files in which that keeps its objects."""
 
+    url: str
     database: Database
     objects: ObjectStore
     files: Callable[[], list[Path]]
@@ -86,19 +87,22 @@ class Kept:
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def kept(request: pytest.FixtureRequest, empty_url: str, keyring: Keyring, tmp_path: Path) -> Iterator[Kept]:
+def kept(request: pytest.FixtureRequest, keyring: Keyring, tmp_path: Path) -> Iterator[Kept]:
+    """With a folder beside SQLite, and with a bucket beside PostgreSQL."""
     objects: ObjectStore
     if request.param == "folder":
+        url = f"sqlite:///{tmp_path}/home/duenotice.sqlite3"
         folder = tmp_path / "artifacts"
         folder.mkdir()
         objects, files = Directory(folder), lambda: sorted(path for path in folder.rglob("*") if path.is_file())
     else:
+        url = request.getfixturevalue("postgresql_url")
         server: S3Server = request.getfixturevalue("server")
         prefix = f"tests/{tmp_path.name[-50:]}"
         objects, files = Bucket(server.settings(prefix=prefix)), lambda: server.objects(prefix)
-    database = Database(empty_url, keyring, objects)
+    database = Database(url, keyring, objects)
     database.migrate()
-    yield Kept(database, objects, files)
+    yield Kept(url, database, objects, files)
     database.close()
 
 
@@ -272,7 +276,7 @@ class TestWhatIsNotAsItWas:
     def test_bytes_that_were_changed_in_the_store_are_not_handed_out(self, kept: Kept) -> None:
         names = kept.keep(*LARGE[:2])
         move_out(kept.database, AT_LEAST)
-        kept.file_of(names[1]).write_bytes(b"DNS1 something else")
+        kept.objects.put(kept.file_of(names[1]).name, b"DNS1 something else")
         with pytest.raises(IntegrityError, match="not what was moved there"):
             kept.read(names[1])
         assert _named(kept.flaw()) == (Step.ARTIFACTS, 2, names[1])
@@ -310,12 +314,10 @@ class TestWhatIsNotAsItWas:
         with pytest.raises(Unavailable):
             kept.flaw()
 
-    def test_a_store_that_no_setting_names_any_more_is_asked_for(
-        self, kept: Kept, empty_url: str, keyring: Keyring
-    ) -> None:
+    def test_a_store_that_no_setting_names_any_more_is_asked_for(self, kept: Kept, keyring: Keyring) -> None:
         [name] = kept.keep(LARGE[0])
         move_out(kept.database, AT_LEAST)
-        without = Database(empty_url, keyring)
+        without = Database(kept.url, keyring)
         with without.reading() as session, pytest.raises(Unavailable, match="DUENOTICE_ARTIFACTS"):
             fetch(session, name)
         with pytest.raises(Refused, match="no setting names another store"):
