@@ -1158,7 +1158,7 @@ class EvidenceEntry(SQLModel, table=True):
     recorded_at: datetime = _instant()
     salt: str = Field(max_length=32)
     previous_hash: str = Field(max_length=64)
-    hash: str = Field(unique=True, max_length=64)
+    hash: str = Field(max_length=64)
 
 
 class LedgerTree(SQLModel, table=True):

@@ -86,7 +86,6 @@ def upgrade() -> None:
         sa.Column("previous_hash", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("number"),
-        sa.UniqueConstraint("hash"),
         sa.UniqueConstraint("key"),
     )
     op.create_index(op.f("ix_evidence_case_id"), "evidence", ["case_id"], unique=False)
