@@ -17,6 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
+from functools import cache
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
@@ -122,8 +123,13 @@ class Event(BaseModel, ABC):
         return self.model_dump(mode="json", by_alias=True)
 
     def _at(self, place: _Place) -> tuple[str, ...]:
-        values = (getattr(self, name) for name, field in type(self).model_fields.items() if place in field.metadata)
+        values = [getattr(self, name) for name in _fields_at(type(self), place)]
         return tuple(str(value) for value in values if value is not None)
+
+
+@cache
+def _fields_at(event: type[Event], place: _Place) -> tuple[str, ...]:
+    return tuple(name for name, field in event.model_fields.items() if place in field.metadata)
 
 
 class CaseEvent(Event):

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import Insert, Update
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import SQLCoreOperations
 from sqlalchemy.sql.expression import ColumnElement, FromClause, TableClause
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
@@ -240,7 +241,14 @@ class _Sealed(TypeDecorator[Plain]):
             return None
         key, _, rest = bytes(value).partition(b"\0")
         kept, _, sealed = rest.partition(b"\0")
-        row, sealer = key.decode(), _sealer()
+        return self.open(key.decode(), sealed, kept)
+
+    def open(self, row: str, sealed: bytes, kept: bytes) -> Plain | None:
+        """Open what stands in the row of a key, with its case's key as it is kept (in hexadecimal), if it has one.
+
+        Raises: as above.
+        """
+        sealer = _sealer()
         try:
             if (case := sealer.case_of(sealed)) is None:
                 return self._plain_of(sealer.open(sealed, self._place(row)))
@@ -274,6 +282,23 @@ class SealedText(_Sealed[str]):
 
     _bytes_of, _plain_of = staticmethod(str.encode), staticmethod(bytes.decode)
     _erased = ERASED
+
+
+def open_elsewhere(
+    column: SQLCoreOperations[Plain | None], key: str, sealed: bytes, case_key: bytes | None
+) -> Plain | None:
+    """Open what was sealed for a column and the row of a key, and is kept elsewhere than in that row.
+
+    ``case_key`` is the key of the row's case as it is kept, sealed; None where it has none. None is what is left of
+    what was sealed under one that was destroyed.
+
+    Raises:
+        IntegrityError: it was changed, or was sealed for another place.
+    """
+    kind = cast("ColumnElement[Plain]", column).type
+    assert isinstance(kind, _Sealed)
+    opened: Plain | None = kind.open(key, sealed, _KEY_IS_GONE if case_key is None else case_key.hex().encode())
+    return opened
 
 
 def place_sealed_values(engine: Engine) -> None:

@@ -1144,6 +1144,10 @@ UNCLAIMED = text("NOT claimed")
 """What an artifact is to which nothing recorded points; in these words, the index on it is used."""
 
 
+OBJECT_TO_GO = text("erased_at IS NOT NULL AND object_sha256 IS NOT NULL")
+"""What an artifact is that was erased, while its object may be put to the store still; the index on it is used."""
+
+
 class ArtifactOutline(SQLModel, table=True):
     """What many artifacts have in common, packed and sealed: these were packed against it, and are read with it.
 
@@ -1164,11 +1168,17 @@ class Artifact(SQLModel, table=True):
     ``erased_at`` an instant no content is left. ``case_id`` is the one case whose they are, under whose key they are
     sealed and with which they are erased; None for what is the installation's, or of several cases. It is no foreign
     key, since cases point to artifacts in their turn.
+
+    ``object_sha256`` names the object in the store of artifacts to which the sealed bytes were moved, and is their
+    SHA-256. While the content is here as well, they are on their way; of what was erased, the object is still to go.
     """
 
     __tablename__ = "artifact"
     # Few are unclaimed, and only for a moment: they are found without reading the contents of all others.
-    __table_args__ = (Index("artifact_unclaimed", "stored_at", sqlite_where=UNCLAIMED, postgresql_where=UNCLAIMED),)
+    __table_args__ = (
+        Index("artifact_unclaimed", "stored_at", sqlite_where=UNCLAIMED, postgresql_where=UNCLAIMED),
+        Index("artifact_object_to_go", "erased_at", sqlite_where=OBJECT_TO_GO, postgresql_where=OBJECT_TO_GO),
+    )
 
     sha256: str = Field(primary_key=True, max_length=64)
     case_id: UUID | None = Field(default=None, index=True)
@@ -1177,6 +1187,7 @@ class Artifact(SQLModel, table=True):
     claimed: bool = True
     content: bytes | None = Field(sa_column=Column(SealedBytes("artifact.content", OF_CASE), nullable=True))
     outline_sha256: str | None = Field(default=None, foreign_key="artifact_outline.sha256")
+    object_sha256: str | None = Field(default=None, max_length=64)
     stored_at: datetime = _instant()
     erased_at: datetime | None = _instant_or_none()
 
@@ -1201,7 +1212,7 @@ class EvidenceEntry(SQLModel, table=True):
     recorded_at: datetime = _instant()
     salt: str = Field(max_length=32)
     previous_hash: str = Field(max_length=64)
-    hash: str = Field(unique=True, max_length=64)
+    hash: str = Field(max_length=64)
 
 
 class LedgerTree(SQLModel, table=True):

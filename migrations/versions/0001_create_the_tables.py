@@ -88,7 +88,6 @@ def upgrade() -> None:
         sa.Column("previous_hash", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("number"),
-        sa.UniqueConstraint("hash"),
         sa.UniqueConstraint("key"),
     )
     op.create_index(op.f("ix_evidence_case_id"), "evidence", ["case_id"], unique=False)
@@ -219,6 +218,7 @@ def upgrade() -> None:
         sa.Column("claimed", sa.Boolean(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.Column("outline_sha256", sa.String(), nullable=True),
+        sa.Column("object_sha256", sa.String(length=64), nullable=True),
         sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -226,6 +226,14 @@ def upgrade() -> None:
             ["artifact_outline.sha256"],
         ),
         sa.PrimaryKeyConstraint("sha256"),
+    )
+    op.create_index(
+        "artifact_object_to_go",
+        "artifact",
+        ["erased_at"],
+        unique=False,
+        sqlite_where=sa.text("erased_at IS NOT NULL AND object_sha256 IS NOT NULL"),
+        postgresql_where=sa.text("erased_at IS NOT NULL AND object_sha256 IS NOT NULL"),
     )
     op.create_index(
         "artifact_unclaimed",
