@@ -58,7 +58,7 @@ from web.guard import Guard
 from web.openid_provider import openid_provider
 from web.pages import Pages
 from web.sessions import Sessions
-from web.site import Site, check_route
+from web.site import Quotas, Site, check_route
 
 PARTS = (
     links,
@@ -108,6 +108,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     failures = Failures(pages)
     link_key = resources.keyring.derive(LINK_PURPOSE)
     answers = AnswerBox(resources.database, link_key, clock, timedelta(days=settings.link_days_after_closing))
+    quotas = Quotas.of(settings.limits, resources.database)
     site = Site(
         resources,
         CaseService(resources, clock),
@@ -121,6 +122,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         openid=openid_provider(settings, clock),
         bounces=BounceIntake(resources, clock),
         health=health_check(resources, clock),
+        quotas=quotas,
     )
 
     @asynccontextmanager
@@ -148,6 +150,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         sessions=sessions,
         failures=failures,
         limits=settings.limits,
+        link_answers=quotas.link_answers,
         clock=clock,
     )
     return app
