@@ -1375,6 +1375,16 @@ class OpenIdIdentity(SQLModel, table=True):
     bound_at: datetime = _instant()
 
 
+class QuotaCount(SQLModel, table=True):
+    """How often somebody did what has a quota, until its time ends; ``key`` is a digest of the address or the link."""
+
+    __tablename__ = "quota_count"
+
+    key: str = Field(primary_key=True, max_length=128)
+    count: int
+    ends_at: datetime = _instant(index=True)
+
+
 class SignInChallenge(SQLModel, table=True):
     """What a browser was given to answer once, kept as its SHA-256; ``back`` is the page to go on to.
 

@@ -59,7 +59,7 @@ from web.guard import Guard
 from web.openid_provider import openid_provider
 from web.pages import Pages
 from web.sessions import Sessions
-from web.site import Site, check_route
+from web.site import Quotas, Site, check_route
 
 PARTS = (
     links,
@@ -110,6 +110,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     failures = Failures(pages)
     link_key = resources.keyring.derive(LINK_PURPOSE)
     answers = AnswerBox(resources.database, link_key, clock, timedelta(days=settings.link_days_after_closing))
+    quotas = Quotas.of(settings.limits, resources.database)
     site = Site(
         resources,
         CaseService(resources, clock),
@@ -123,6 +124,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         openid=openid_provider(settings, clock),
         bounces=BounceIntake(resources, clock),
         health=health_check(resources, clock),
+        quotas=quotas,
     )
 
     @asynccontextmanager
@@ -150,6 +152,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         sessions=sessions,
         failures=failures,
         limits=settings.limits,
+        link_answers=quotas.link_answers,
         clock=clock,
     )
     return app

@@ -163,6 +163,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "quota_count",
+        sa.Column("key", sa.String(length=128), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index(op.f("ix_quota_count_ends_at"), "quota_count", ["ends_at"], unique=False)
+    op.create_table(
         "terms_snapshot",
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("form", sa.String(), nullable=False),
