@@ -23,7 +23,7 @@ from queries.agreements import agreement_kinds, agreement_states
 from queries.case_lists import NOBODY, CaseFilter, CasePlace, case_kinds, list_cases
 from queries.cases import read_case_head
 from queries.duties import DutyFilter, read_cohorts, read_duties
-from queries.evidence import read_evidence
+from queries.evidence import count_evidence_before, read_evidence
 from queries.holders import vendor_names
 from queries.ledger_check import read_ledger_check
 from queries.readings import read_readings
@@ -39,7 +39,7 @@ from web.act_forms import ActForm, act_form
 from web.failures import status_of
 from web.pages import problems_of
 from web.pages import words as in_words
-from web.paging import asked_text, read_page
+from web.paging import MOST_DIGITS, asked_text, read_page
 from web.sessions import Session
 from web.site import SignedIn, Site, TheSite, text_of
 from web.times import zone_names
@@ -179,6 +179,14 @@ async def show_refusal(request: Request, site: Site, case_id: UUID, error: Dueno
     return await asyncio.to_thread(_show, request, site, case_id, error, kept)
 
 
+def _evidence_page(site: Site, case_id: UUID, asked: Mapping[str, str]) -> str:
+    """Which page of the evidence is asked for: by its number, or by that of an entry on it."""
+    entry = asked.get("entry", "")
+    if not (entry.isdecimal() and len(entry) < MOST_DIGITS):
+        return asked.get("evidence", "1")
+    return str(count_evidence_before(site.resources.database, case_id, int(entry)) // EVIDENCE_SHOWN + 1)
+
+
 def _labels(forms: Mapping[str, ActForm], form: str) -> Mapping[str, str]:
     """What a form of the page calls its fields, by the names by which problems name them."""
     if form not in forms:
@@ -215,7 +223,7 @@ def _show(
         ),
         evidence=read_page(
             lambda offset, limit: read_evidence(database, case_id, offset=offset, limit=limit),
-            asked.get("evidence", "1"),
+            _evidence_page(site, case_id, asked),
             EVIDENCE_SHOWN,
         ),
         readings=read_page(
