@@ -41,7 +41,7 @@ from web.pages import problems_of
 from web.pages import words as in_words
 from web.paging import MOST_DIGITS, asked_text, read_page
 from web.sessions import Session
-from web.site import SignedIn, Site, TheSite, text_of
+from web.site import SignedIn, Site, TheSite, sent_as_of, text_of
 from web.times import zone_names
 from web.told import told_after
 
@@ -204,7 +204,9 @@ def _show(
     cohorts = read_cohorts(database, case_id, now)
     chosen = next((cohort for cohort in cohorts if key_of(cohort) == asked.get("cohort")), None)
     which = DutyFilter(
-        cohort=(chosen.clause, chosen.due_at) if chosen else None, state=asked_text(asked, "state") or None
+        cohort=(chosen.clause, chosen.due_at) if chosen else None,
+        state=asked_text(asked, "state") or None,
+        duty=sent_as_of(asked.get("duty", "")),
     )
     kind = kind_named(case.kind)
     forms = {act.act_name(): act_form(act) for act in kind.all_acts}
@@ -216,6 +218,7 @@ def _show(
         cohorts=cohorts,
         key_of=key_of,
         chosen=chosen,
+        only_duty=which.duty,
         duties=read_page(
             lambda offset, limit: read_duties(database, case_id, now, which, offset=offset, limit=limit),
             asked.get("page", "1"),

@@ -54,6 +54,7 @@ OWN_PATHS = frozenset(
     }
 )
 EXPORT_PATH = "/cases/{case_id}/evidence.zip"
+DUTIES_FILE_PATH = "/duties.csv"
 REQUEST_PATH = "/student-data"
 """The public form of parents and students."""
 
@@ -90,7 +91,7 @@ def takes(method: str, route: str) -> frozenset[Right]:
         return frozenset({Right.ADMINISTER})
     if route in OWN_PATHS:
         return frozenset({Right.OWN})
-    if route == EXPORT_PATH:
+    if route in (EXPORT_PATH, DUTIES_FILE_PATH):
         return frozenset({Right.EXPORT})
     if method in LOOKING:
         return frozenset({Right.READ})
