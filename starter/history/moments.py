@@ -153,6 +153,8 @@ _ROUTINE = frozenset(
 )
 """Events that say nothing of the case: the worker's turns, and what is shown in Temporal's own lists."""
 
+_NOT_READABLE = "Not readable"
+
 _RECORDED = "record_act"
 """The activity that records an act: it is part of the act's own moment."""
 
@@ -178,9 +180,9 @@ class _Opener:
             case b"binary/null":
                 return None
             case encoding if encoding == KEY_MISSING:
-                return f"Not readable: {opened.data.decode()}"
+                return f"{_NOT_READABLE}: {opened.data.decode()}"
             case encoding if encoding == NOT_SEALED:
-                return "Not readable: this installation did not seal it for this workflow."
+                return f"{_NOT_READABLE}: this installation did not seal it for this workflow."
             case _:
                 return f"{len(opened.data):,} bytes"
 
@@ -379,11 +381,11 @@ class _Telling:
             self.moments[act] = replace(moment, claim=claim, records=moment.records + 1)
             self._acts_of_steps[event.event_id] = given["act_id"]
             return
-        summary = self._open.value(event.user_metadata.summary) if event.user_metadata.HasField("summary") else None
+        summary = self._readable(event, self._open) or _words(step)
         self._add(
             event,
             MomentKind.STEP,
-            f"{str(summary or _words(step)).capitalize()}",
+            f"{summary[0].upper()}{summary[1:]}",
             outcome=Outcome.UNDER_WAY,
             details=(("What was asked", _shown(given)),),
             claim=Claim(step=step),
@@ -406,7 +408,7 @@ class _Telling:
 
     def _timer_set(self, event: HistoryEvent, attributes: Any) -> None:
         until = _instant(event.event_time) + attributes.start_to_fire_timeout.ToTimedelta()
-        summary = self._open.value(event.user_metadata.summary) if event.user_metadata.HasField("summary") else ""
+        summary = self._readable(event, self._open)
         says = f"A timer for {summary}" if summary else "A timer"
         self._add(event, MomentKind.TIMER, says, outcome=Outcome.UNDER_WAY, key=event.event_id)
         self.moments[-1] = replace(self.moments[-1], until=until)
@@ -442,9 +444,10 @@ class _Telling:
         opener = self._open.of(attributes.workflow_id)
         given = opener.first(attributes.input)
         batch_id = _uuid(attributes.workflow_id.partition(":")[2])
-        summary = ""
-        if event.user_metadata.HasField("summary"):
-            summary = f": {opener.value(event.user_metadata.summary)}"
+        # Which of the two workflows the SDK names as it seals a child's summary differs between its versions.
+        words = self._readable(event, opener) or self._readable(event, self._open)
+        # The workflow counts so, and histories cannot be changed.
+        summary = f": {words.replace('1 notices', '1 notice') if words.startswith('1 ') else words}" if words else ""
         self._add(
             event,
             MomentKind.BATCH,
@@ -454,6 +457,13 @@ class _Telling:
             claim=Claim(batch_id=batch_id),
             key=attributes.workflow_id,
         )
+
+    def _readable(self, event: HistoryEvent, opener: _Opener) -> str:
+        """What an event is summed up as; blank where that does not open."""
+        if not event.user_metadata.HasField("summary"):
+            return ""
+        value = opener.value(event.user_metadata.summary)
+        return "" if str(value).startswith(_NOT_READABLE) else str(value)
 
     def _batch_ended(self, event: HistoryEvent, attributes: Any, how: str) -> None:
         never_began = "workflow_execution" not in attributes.DESCRIPTOR.fields_by_name

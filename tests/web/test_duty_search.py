@@ -21,7 +21,7 @@ from tests.support.installation import Installation, Visitor
 def row_of(page: httpx.Response, case: str) -> str:
     """The first row that is about a case."""
     assert page.status_code == 200
-    rows: list[str] = re.findall(r"<tr.*?</tr>", page.text, re.S)
+    rows: list[str] = re.findall(r"<tbody.*?</tbody>", page.text, re.S)
     return next(row for row in rows if f'href="{case}"' in row)
 
 

@@ -84,6 +84,7 @@ class TestWhatIsRead:
         assert any(line.startswith("A timer for the next moment") for line in said)
         assert any(line.startswith("A batch began to leave") and line.endswith("given in all 1") for line in said)
         assert all(moment.until for moment in played.told.moments if moment.kind is MomentKind.TIMER)
+        assert "Not readable" not in str(played.told.moments)
         assert {moment.kind for moment in played.told.moments} >= {MomentKind.VERSION, MomentKind.STEP, MomentKind.ACT}
 
     def test_each_event_is_a_moment_part_of_one_or_counted_as_routine(self, played: Played) -> None:
