@@ -113,7 +113,7 @@ BODIES = (
     b'{"act": ' + b"9" * 10_000 + b"}",
     b"a=1&a=%00&a=%ff&%00=1&form_token=%ED%A0%80",
     b"&" * 2_000,
-    b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\\0\"\r\n\r\nx\r\n--x--",
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="\\0"\r\n\r\nx\r\n--x--',
     b"--x\r\nContent-Disposition: form-data\r\n\r\n",
     b"PK\x03\x04" + b"\0" * 100,
 )
