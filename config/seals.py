@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Select, Table
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, SQLModel
@@ -83,6 +83,21 @@ def rows_that_open(session: Session, query: SelectOfScalar[Row], key: Mapped[Any
     for found in session.scalars(query.with_only_columns(key)).all():
         try:
             opened += session.exec(query.where(key == found)).all()
+        except IntegrityError as error:
+            _log.error("something sealed does not open", where=error.where, code=error.code)
+    return opened
+
+
+def tuples_that_open(session: Session, query: Select[Any], key: ColumnElement[Any]) -> Sequence[Sequence[Any]]:
+    """The same for a query of some columns of one table."""
+    try:
+        return session.execute(query).all()
+    except IntegrityError:
+        pass
+    opened: list[Sequence[Any]] = []
+    for found in session.scalars(query.with_only_columns(key)).all():
+        try:
+            opened += session.execute(query.where(key == found)).all()
         except IntegrityError as error:
             _log.error("something sealed does not open", where=error.where, code=error.code)
     return opened

@@ -23,6 +23,11 @@ def table_of(model: type[SQLModel]) -> Table:
     return SQLModel.metadata.tables[str(model.__tablename__)]
 
 
+def tables_of(*models: type[SQLModel]) -> tuple[Table, ...]:
+    """The tables that some models stand for."""
+    return tuple(table_of(model) for model in models)
+
+
 def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows, each with a value for the same columns: what a model would fill in has to be given."""
     if rows:

@@ -11,16 +11,15 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlmodel import Session, col
-from sqlmodel import update as update_rows_where
+from sqlalchemy import select, update
+from sqlmodel import Session
 
 from agreements.due_dates import StoredDueDate, read_due_dates
 from ledger.actors import ENGINE
 from ledger.entries import Attempt, CaseEvent, CopyGiven, NoticeGiven
 from mail.delivery_states import Happening, moved
 from mail.handover import Accepted
-from models.bulk import columns_of, update_rows
+from models.bulk import columns_of, tables_of, update_rows
 from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy, Verdict
 from models.tables import Batch, Delivery, Duty, Notice
 from records.performing import further_duty_event, perform_by_notice, perform_these
@@ -54,14 +53,16 @@ class _Place(NamedTuple):
     trouble: str | None
 
 
+_DELIVERY, _NOTICE, _DUTY, _BATCH = tables_of(Delivery, Notice, Duty, Batch)
+
 _PLACES = (
     select(
         *columns_of(Delivery, *_Place._fields[:7]),
         *columns_of(Notice, *_Place._fields[7:14]),
         *columns_of(Batch, "trouble"),
     )
-    .join(Notice, col(Notice.id) == col(Delivery.notice_id))
-    .join(Batch, col(Batch.id) == col(Notice.batch_id))
+    .join(_NOTICE, _NOTICE.c.id == _DELIVERY.c.notice_id)
+    .join(_BATCH, _BATCH.c.id == _NOTICE.c.batch_id)
 )
 
 
@@ -112,12 +113,12 @@ def accept(session: Session, taken: Sequence[Taken]) -> list[CaseEvent]:
     troubled = {place.batch_id for place in places.values() if place.trouble}
     if troubled:  # the server answers
         mended = {"trouble": None, "trouble_since": None}
-        session.execute(update_rows_where(Batch).where(col(Batch.id).in_(troubled)).values(mended))
+        session.execute(update(_BATCH).where(_BATCH.c.id.in_(troubled)).values(mended))
     return events
 
 
 def _places(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, _Place]:
-    rows = session.execute(_PLACES.where(col(Delivery.id).in_(deliveries)))
+    rows = session.execute(_PLACES.where(_DELIVERY.c.id.in_(deliveries)))
     return {place.id: place for place in map(_Place._make, rows)}
 
 
@@ -125,7 +126,7 @@ def _duties(session: Session, places: Mapping[UUID, _Place]) -> dict[UUID, _Duty
     """The duties of the notices that were given by this, with those that these perform besides."""
     given = [place for place in places.values() if not place.is_copy]
     wanted = {place.duty_id for place in given} | {UUID(duty) for place in given for duty in place.also_performs}
-    rows = session.execute(_DUTIES.where(col(Duty.id).in_(wanted))) if wanted else ()
+    rows = session.execute(_DUTIES.where(_DUTY.c.id.in_(wanted))) if wanted else ()
     return {duty.id: duty for duty in (_Duty(*row) for row in rows)}
 
 
