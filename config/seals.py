@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -88,16 +88,18 @@ def rows_that_open(session: Session, query: SelectOfScalar[Row], key: Mapped[Any
     return opened
 
 
-def tuples_that_open(session: Session, query: Select[Any], key: ColumnElement[Any]) -> Sequence[Sequence[Any]]:
-    """The same for a query of some columns of one table."""
+def tuples_that_open(
+    session: Session, query: Select[Any], key: ColumnElement[Any], values: Mapping[str, Any]
+) -> Sequence[Sequence[Any]]:
+    """The same for a query of some columns of one table, with the values that it is asked with."""
     try:
-        return session.execute(query).all()
+        return session.execute(query, values).all()
     except IntegrityError:
         pass
     opened: list[Sequence[Any]] = []
-    for found in session.scalars(query.with_only_columns(key)).all():
+    for found in session.scalars(query.with_only_columns(key), values).all():
         try:
-            opened += session.execute(query.where(key == found)).all()
+            opened += session.execute(query.where(key == found), values).all()
         except IntegrityError as error:
             _log.error("something sealed does not open", where=error.where, code=error.code)
     return opened

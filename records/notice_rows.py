@@ -6,13 +6,13 @@ unopened. In the transaction that keeps the messages it is enough to see that th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, and_, select, type_coerce
+from sqlalchemy import ColumnElement, Select, and_, bindparam, select, type_coerce
 from sqlalchemy.types import NullType
 from sqlmodel import Session, SQLModel
 
@@ -120,6 +120,7 @@ class Asked(NamedTuple):
     notices: tuple[UUID, ...]
     agreements: tuple[UUID, ...]
     cases: tuple[UUID, ...]
+    batches: tuple[UUID, ...]
     further: tuple[UUID, ...]
 
 
@@ -152,21 +153,80 @@ _Row = TypeVar("_Row", NoticeRow, DutyRow, AgreementRow, ContactRow, DeliveryRow
 _NOTICE, _DUTY, _AGREEMENT, _CONTACT, _DELIVERY = tables_of(Notice, Duty, Agreement, AgreementContact, Delivery)
 _CASE, _SCOPE, _BATCH = tables_of(Case, CaseAgreement, Batch)
 
-_SELECT_CONTACT, _SELECT_DELIVERY, _SELECT_DUTY = (
-    select(*columns_of(model, *row._fields))
-    for model, row in ((AgreementContact, ContactRow), (Delivery, DeliveryRow), (Duty, DutyRow))
-)
-_TOLD = (
-    select(
-        *columns_of(Notice, *NoticeRow._fields),
-        *columns_of(Duty, *DutyRow._fields),
-        *columns_of(Agreement, *AgreementRow._fields),
+
+def _among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """That a column has one of the values that are asked for under a name."""
+    return column.in_(bindparam(name, expanding=True))
+
+
+def _those_told() -> Select[Any]:
+    return (
+        select(
+            *columns_of(Notice, *NoticeRow._fields),
+            *columns_of(Duty, *DutyRow._fields),
+            *columns_of(Agreement, *AgreementRow._fields),
+        )
+        .join(_DUTY, _DUTY.c.id == _NOTICE.c.duty_id)
+        .join(_AGREEMENT, _AGREEMENT.c.id == _DUTY.c.agreement_id)
+        .where(_among(_NOTICE.c.id, "notices"))
+        .order_by(_NOTICE.c.id)
     )
-    .join(_DUTY, _DUTY.c.id == _NOTICE.c.duty_id)
-    .join(_AGREEMENT, _AGREEMENT.c.id == _DUTY.c.agreement_id)
-    .order_by(_NOTICE.c.id)
+
+
+def _those_given_before() -> Select[Any]:
+    """Found by the agreement: by the case, all of its notices would be read for each few of them."""
+    told_by_mail = _DELIVERY.c.status.in_(ARRIVED), _DELIVERY.c.is_copy.is_(False)
+    return (
+        select(
+            *columns_of(Notice, "case_id", "duty_id", "also_performs", "given_at"),
+            *columns_of(Duty, "agreement_id", "owed_to"),
+            *columns_of(Delivery, "message_id"),
+        )
+        .select_from(_NOTICE)
+        .join(_DUTY, _DUTY.c.id == _NOTICE.c.duty_id)
+        .outerjoin(_DELIVERY, and_(_DELIVERY.c.notice_id == _NOTICE.c.id, *told_by_mail))
+        .where(_among(_DUTY.c.agreement_id, "agreements"), _NOTICE.c.given_at.is_not(None))
+        .order_by(_NOTICE.c.given_at.desc(), _NOTICE.c.id)
+    )
+
+
+def _of_case(model: type[SQLModel]) -> Select[Any]:
+    return select(table_of(model)).where(_among(table_of(model).c.case_id, "cases"))
+
+
+# Made once: making a statement and looking for how it was compiled costs more than running it.
+_TOLD, _GIVEN_BEFORE = _those_told(), _those_given_before()
+_CONTACTS = select(*columns_of(AgreementContact, *ContactRow._fields)).where(
+    _among(_CONTACT.c.agreement_id, "agreements")
 )
-_TERMS = select(*columns_of(CaseAgreement, "case_id", "agreement_id", "terms_hash"))
+_OTHERS = select(*columns_of(AgreementContact, *ContactRow._fields)).where(
+    _among(_CONTACT.c.case_id, "cases"), _CONTACT.c.agreement_id.is_(None)
+)
+_DELIVERIES = (
+    select(*columns_of(Delivery, *DeliveryRow._fields))
+    .where(_among(_DELIVERY.c.notice_id, "notices"))
+    .order_by(_DELIVERY.c.id)
+)
+_FURTHER = select(*columns_of(Duty, *DutyRow._fields)).where(_among(_DUTY.c.id, "further")).order_by(_DUTY.c.id)
+_TERMS = (
+    select(*columns_of(CaseAgreement, "case_id", "agreement_id", "terms_hash"))
+    .where(_among(_SCOPE.c.agreement_id, "agreements"), _among(_SCOPE.c.case_id, "cases"))
+    .order_by(_SCOPE.c.case_id, _SCOPE.c.agreement_id)
+)
+_ABOUT_CASE = (
+    select(*columns_of(Case, "kind", "dismissal_reason_sha256")).where(_among(_CASE.c.id, "cases")),
+    *(_of_case(model) for model in (CaseAnchor, CaseFact, CaseDocument, LawEnforcementHold)),
+    select(*columns_of(Batch, "id", "ledger_head")).where(_among(_BATCH.c.id, "batches")),
+)
+
+
+def _plain(statement: Select[Any]) -> Select[Any]:
+    """The same rows as the database holds them: no value is turned into another, and nothing sealed is opened."""
+    columns: list[Any] = [type_coerce(column, NullType()) for column in statement.selected_columns]
+    return statement.with_only_columns(*columns)
+
+
+_ALL_PLAIN = tuple(map(_plain, (_TOLD, _CONTACTS, _OTHERS, _DELIVERIES, _FURTHER, _TERMS, *_ABOUT_CASE, _GIVEN_BEFORE)))
 
 
 def row_of(kind: type[_Row], model: SQLModel) -> _Row:
@@ -174,12 +234,12 @@ def row_of(kind: type[_Row], model: SQLModel) -> _Row:
     return kind(*(getattr(model, name) for name in kind._fields))
 
 
-def read_rows(session: Session, notices: Collection[UUID]) -> NoticeRows:
+def read_rows(session: Session, notices: Sequence[UUID]) -> NoticeRows:
     """Everything about some notices."""
     if not notices:
         return NoticeRows((), {}, {}, {}, {}, {})
     session.flush()  # what was changed by objects is to be read too
-    return rows_of(session, [_told(row) for row in session.execute(_told_of(notices))])
+    return rows_of(session, [_told(row) for row in session.execute(_TOLD, {"notices": notices})])
 
 
 def _told(row: Sequence[Any]) -> Told:
@@ -189,16 +249,16 @@ def _told(row: Sequence[Any]) -> Told:
 
 def rows_of(session: Session, told: Sequence[Told]) -> NoticeRows:
     """Everything else about some notices that were read, or that are kept nowhere."""
-    asked = asked_of(told)
+    asked = asked_of(told)._asdict()
     # A contact whose address does not open where it stands is written to by nobody; the next one's turn comes.
-    contacts = [ContactRow(*row) for row in tuples_that_open(session, _contacts(asked), _CONTACT.c.id)]
-    deliveries = (DeliveryRow(*row) for row in session.execute(_deliveries(asked)))
-    further = (DutyRow(*row) for row in session.execute(_further(asked))) if asked.further else ()
+    contacts = map(ContactRow._make, tuples_that_open(session, _CONTACTS, _CONTACT.c.id, asked))
+    deliveries = map(DeliveryRow._make, session.execute(_DELIVERIES, asked))
+    further = map(DutyRow._make, session.execute(_FURTHER, asked)) if asked["further"] else ()
     return NoticeRows(
         told=tuple(told),
-        terms={(case, agreement): name or "" for case, agreement, name in session.execute(_pinned(asked))},
-        contacts=grouped((one for one in contacts if one.agreement_id), lambda contact: contact.agreement_id),
-        others=contacts_of_cases(session, asked.cases),
+        terms={(case, agreement): name or "" for case, agreement, name in session.execute(_TERMS, asked)},
+        contacts=grouped(contacts, lambda contact: contact.agreement_id),
+        others=contacts_of_cases(session, asked["cases"]),
         deliveries=grouped(deliveries, lambda delivery: delivery.notice_id),
         further={duty.id: duty for duty in further},
     )
@@ -210,44 +270,21 @@ def asked_of(told: Sequence[Told]) -> Asked:
         notices=tuple(each.notice.id for each in told),
         agreements=tuple(dict.fromkeys(each.agreement.id for each in told)),
         cases=tuple(dict.fromkeys(each.notice.case_id for each in told)),
+        batches=tuple(dict.fromkeys(each.notice.batch_id for each in told)),
         further=tuple(UUID(duty) for each in told for duty in each.notice.also_performs),
     )
 
 
-def contacts_of_cases(session: Session, cases: Collection[UUID]) -> dict[UUID | None, list[ContactRow]]:
+def contacts_of_cases(session: Session, cases: Sequence[UUID]) -> dict[UUID | None, list[ContactRow]]:
     """By case: the contacts that some cases have whatever their agreements are, such as a parent who asks."""
-    rows = tuples_that_open(session, _others(cases), _CONTACT.c.id)
-    return grouped((ContactRow(*row) for row in rows), lambda contact: contact.case_id)
+    rows = tuples_that_open(session, _OTHERS, _CONTACT.c.id, {"cases": cases})
+    return grouped(map(ContactRow._make, rows), lambda contact: contact.case_id)
 
 
-def unopened(session: Session, asked: Asked, case_id: UUID, batches: Collection[UUID]) -> Unopened:
+def unopened(session: Session, asked: Asked) -> Unopened:
     """All that the messages of some notices of a case are written from, as it stands in the database."""
-    statements = (*_about_notices(asked), *_about_case(case_id, asked.agreements, batches))
-    return tuple(tuple(map(tuple, session.execute(_plain(statement)))) for statement in statements)
-
-
-def _plain(statement: Select[Any]) -> Select[Any]:
-    """The same rows as the database holds them: no value is turned into another, and nothing sealed is opened."""
-    columns: list[Any] = [type_coerce(column, NullType()) for column in statement.selected_columns]
-    return statement.with_only_columns(*columns)
-
-
-def _about_notices(asked: Asked) -> Iterator[Select[Any]]:
-    yield _told_of(asked.notices)
-    yield _contacts(asked)
-    yield _others(asked.cases)
-    yield _deliveries(asked)
-    yield _pinned(asked)
-    if asked.further:
-        yield _further(asked)
-
-
-def _about_case(case_id: UUID, agreements: Collection[UUID], batches: Collection[UUID]) -> Iterator[Select[Any]]:
-    yield select(*columns_of(Case, "kind", "dismissal_reason_sha256")).where(_CASE.c.id == case_id)
-    for table in (CaseAnchor, CaseFact, CaseDocument, LawEnforcementHold):
-        yield select(*columns_of(table, *table.model_fields)).where(table_of(table).c.case_id == case_id)
-    yield select(*columns_of(Batch, "id", "ledger_head")).where(_BATCH.c.id.in_(batches))
-    yield _given_before(agreements)
+    values = asked._asdict()
+    return tuple(tuple(map(tuple, session.execute(statement, values))) for statement in _ALL_PLAIN)
 
 
 class GivenBefore(NamedTuple):
@@ -262,48 +299,6 @@ class GivenBefore(NamedTuple):
     message_id: str | None
 
 
-def given_before(session: Session, agreements: Collection[UUID]) -> Iterator[GivenBefore]:
+def given_before(session: Session, agreements: Sequence[UUID]) -> Iterator[GivenBefore]:
     """The notices that were given under some agreements, in whichever case, the last one first."""
-    return map(GivenBefore._make, session.execute(_given_before(agreements)))
-
-
-def _given_before(agreements: Collection[UUID]) -> Select[Any]:
-    told_by_mail = _DELIVERY.c.status.in_(ARRIVED), _DELIVERY.c.is_copy.is_(False)
-    return (
-        select(
-            *columns_of(Notice, "case_id", "duty_id", "also_performs", "given_at"),
-            *columns_of(Duty, "agreement_id", "owed_to"),
-            *columns_of(Delivery, "message_id"),
-        )
-        .select_from(_NOTICE)
-        .join(_DUTY, _DUTY.c.id == _NOTICE.c.duty_id)
-        .outerjoin(_DELIVERY, and_(_DELIVERY.c.notice_id == _NOTICE.c.id, *told_by_mail))
-        .where(_DUTY.c.agreement_id.in_(agreements), _NOTICE.c.given_at.is_not(None))
-        .order_by(_NOTICE.c.given_at.desc(), _NOTICE.c.id)
-    )
-
-
-def _told_of(notices: Collection[UUID]) -> Select[Any]:
-    return _TOLD.where(_NOTICE.c.id.in_(notices))
-
-
-def _contacts(asked: Asked) -> Select[Any]:
-    return _SELECT_CONTACT.where(_CONTACT.c.agreement_id.in_(asked.agreements))
-
-
-def _others(cases: Collection[UUID]) -> Select[Any]:
-    named = _CONTACT.c.case_id.in_(cases), _CONTACT.c.agreement_id.is_(None)
-    return _SELECT_CONTACT.where(*named)
-
-
-def _deliveries(asked: Asked) -> Select[Any]:
-    return _SELECT_DELIVERY.where(_DELIVERY.c.notice_id.in_(asked.notices)).order_by(_DELIVERY.c.id)
-
-
-def _further(asked: Asked) -> Select[Any]:
-    return _SELECT_DUTY.where(_DUTY.c.id.in_(asked.further)).order_by(_DUTY.c.id)
-
-
-def _pinned(asked: Asked) -> Select[Any]:
-    key = and_(_SCOPE.c.agreement_id.in_(asked.agreements), _SCOPE.c.case_id.in_(asked.cases))
-    return _TERMS.where(key).order_by(_SCOPE.c.case_id, _SCOPE.c.agreement_id)
+    return map(GivenBefore._make, session.execute(_GIVEN_BEFORE, {"agreements": agreements}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -104,7 +104,7 @@ class NoticeContext:
     """Everything about one notice that its message is written from.
 
     ``also`` are the further duties that it performs besides its own. ``known`` are its places in the outbox as they
-    were read, ``deliveries`` as they will be once its message is reserved.
+    were read, ``deliveries`` as they will be once its message is reserved. Whose turn it is follows from the former.
     """
 
     notice: NoticeRow
@@ -125,6 +125,8 @@ class NoticeContext:
 
         One to a contact whose address does not open where it stands is not sent.
         """
+        if not self.deliveries:
+            return ()
         known = {contact.id for contact in self.contacts}
         return tuple(
             delivery
@@ -135,7 +137,7 @@ class NoticeContext:
     def next_send(self) -> datetime | None:
         """When something of it is to be sent, for the first time or again; None where nothing is left to send."""
         moments = [delivery.again_at or AT_ONCE for delivery in self.unsettled]
-        if self.notice.given_at is None and (addressees := self.next_addressees()):
+        if self.notice.given_at is None and (addressees := self.next_addressees):
             place = self._place_of(addressees[0])
             if place is None:
                 moments.append(AT_ONCE)
@@ -164,7 +166,7 @@ class NoticeContext:
 
     def is_to_be_written(self, now: datetime) -> bool:
         """Whether its message is written now: for a contact to whom none can be on its way, and whose moment it is."""
-        addressees = self.next_addressees()
+        addressees = self.next_addressees
         if self.notice.given_at is not None or not addressees:
             return False
         place = self._place_of(addressees[0])
@@ -174,23 +176,25 @@ class NoticeContext:
     def is_for_the_post(self) -> bool:
         """Whether it can only be given by a letter: no mail can bring it to anybody, and there is a postal address."""
         open_still = self.notice.given_at is None and not self.notice.dropped and self.is_wanted
-        return open_still and self.next_addressees() == () and self.postal_contact() is not None
+        return open_still and self.next_addressees == () and self.postal_contact() is not None
 
     def postal_contact(self) -> ContactRow | None:
         """The contact whom a letter would be for: the first of those told by the clause that has a postal address."""
         return postal_contact(self.contacts, self.roles, self.duty.owed_to, self.notice.case_id)
 
+    @cached_property
     def next_contact(self) -> ContactRow | None:
         """The contact whose turn it is, or None when none is left to try.
 
         That is the one that a message may have reached or is put off for; then the first of those never tried, one
         known to fail after the others; then the one that was passed over and is to be tried again first.
         """
-        return min(self._left(), key=self._turn, default=None)
+        return min(self._left, key=self._turn, default=None)
 
+    @cached_property
     def _left(self) -> list[ContactRow]:
         """The contacts that did not refuse the notice."""
-        failed = {delivery.contact_id for delivery in self.deliveries if delivery.status in FAILED}
+        failed = {delivery.contact_id for delivery in self.known if delivery.status in FAILED}
         return [contact for contact in self._recipients[0] if contact.id not in failed]
 
     def _turn(self, contact: ContactRow) -> tuple[bool, datetime, bool]:
@@ -201,18 +205,19 @@ class NoticeContext:
 
     def has_alternative(self, delivery: DeliveryRow) -> bool:
         """Whether another contact could be told in place of the one whose turn it is; nobody in that of a copy's."""
-        left = {contact.id for contact in self._left()}
+        left = {contact.id for contact in self._left}
         return delivery.contact_id in left and len(left) > 1
 
     def _place_of(self, contact: ContactRow) -> DeliveryRow | None:
         return next((delivery for delivery in self.deliveries if delivery.contact_id == contact.id), None)
 
+    @cached_property
     def addressees(self) -> tuple[ContactRow, ...]:
         """Whom the next message is for: the contact whose turn it is, then those that the agreement wants copied.
 
         Where no contact is left, it is for the counsel who have no copy yet.
         """
-        found = self.next_addressees()
+        found = self.next_addressees
         if not found:
             raise ValueError("a notice without a contact left to try has no message")
         return found
@@ -220,11 +225,12 @@ class NoticeContext:
     @property
     def goes_to_counsel(self) -> bool:
         """Whether its next message is a copy for counsel, since no contact is left; that gives no notice."""
-        return self.next_contact() is None and bool(self._counsel())
+        return self.next_contact is None and bool(self._counsel())
 
+    @cached_property
     def next_addressees(self) -> tuple[ContactRow, ...]:
         """The same; nobody where none is left."""
-        primary = self.next_contact()
+        primary = self.next_contact
         return (primary, *self._recipients[1]) if primary else self._counsel()
 
     def _counsel(self) -> tuple[ContactRow, ...]:
@@ -240,12 +246,12 @@ class NoticeContext:
 
     def is_written_as(self, sha256: str) -> bool:
         """Whether its message for the contact whose turn it is was written before, with the same bytes."""
-        place = self._place_of(self.addressees()[0])
+        place = self._place_of(self.addressees[0])
         return place is not None and place.message_sha256 == sha256
 
     def reserve(self, sha256: str) -> Iterator[DeliveryRow]:
         """Give each addressee a place in the outbox for a message, once; one written anew takes the old one's."""
-        for contact in self.addressees():
+        for contact in self.addressees:
             before = self._place_of(contact)
             if before is None:
                 place = self._new_place(contact, sha256)
@@ -447,15 +453,14 @@ class Prepared:
     notices: tuple[UUID, ...] = ()
     letters: Mapping[UUID, Ready] = field(default_factory=dict, repr=False)
     _asked: Asked | None = None
-    _batches: frozenset[UUID] = frozenset()
     _seen: Unopened = field(default=(), repr=False)
     _plan: _Plan = field(default_factory=_Plan, repr=False)
 
-    def still_holds(self, session: Session, case_id: UUID, notices: Sequence[UUID]) -> bool:
+    def still_holds(self, session: Session, notices: Sequence[UUID]) -> bool:
         """Whether all that it was written from stands in the database as it did."""
         if self._asked is None or tuple(notices) != self.notices:
             return False
-        return unopened(session, self._asked, case_id, self._batches) == self._seen
+        return unopened(session, self._asked) == self._seen
 
 
 NOTHING_PREPARED = Prepared()
@@ -488,7 +493,7 @@ class NoticeWriter:
         return notice_link(self.public_url, self.link_key, notice.id, notice.link_generation)
 
     def prepare(
-        self, session: Session, case_id: UUID, notices: Collection[UUID], now: datetime, *, at_most: int | None = None
+        self, session: Session, case_id: UUID, notices: Sequence[UUID], now: datetime, *, at_most: int | None = None
     ) -> Prepared:
         """Write the messages of those of some notices of a case of which something is to be sent by now.
 
@@ -497,11 +502,11 @@ class NoticeWriter:
         found = [context for context in _contexts(session, notices) if context.is_to_be_sent(now)][:at_most]
         if not found:
             return NOTHING_PREPARED
-        asked, batches = asked_of([Told(each.notice, each.duty, each.agreement) for each in found]), _batches_of(found)
-        seen = unopened(session, asked, case_id, batches)
+        asked = asked_of([Told(each.notice, each.duty, each.agreement) for each in found])
+        seen = unopened(session, asked)
         plan = self._plan(session, case_id, found, now, {})
         letters = {writing.context.notice.id: writing.ready for writing in plan.writings}
-        return Prepared(asked.notices, letters, asked, batches, seen, plan)
+        return Prepared(asked.notices, letters, asked, seen, plan)
 
     def reserve(
         self,
@@ -520,7 +525,7 @@ class NoticeWriter:
         more is kept. What is put off to a later moment is left alone.
         """
         take_along(session, case_id, notices)
-        if prepared.still_holds(session, case_id, notices):
+        if prepared.still_holds(session, notices):
             plan = prepared._plan
         else:
             plan = self._plan(session, case_id, _contexts(session, notices), now, prepared.letters)
@@ -593,16 +598,16 @@ class NoticeWriter:
 
     def _drafted(self, context: NoticeContext, known: CaseContext, now: datetime) -> DraftedNotice:
         by_post = context.postal_contact() if context.is_for_the_post else None
-        facts = self._facts(context, known, by_post or context.addressees()[0], now)
+        facts = self._facts(context, known, by_post or context.addressees[0], now)
         shown = facts.model_copy(update={"acknowledge_url": HttpUrl(shown_link(self.public_url))})
         return DraftedNotice(context.notice.id, shown, self._addressing(context), by_post)
 
     def _addressing(self, context: NoticeContext) -> Addressing:
-        to = [_mailbox(contact) for contact in context.next_addressees()] or [self.sender]
+        to = [_mailbox(contact) for contact in context.next_addressees] or [self.sender]
         return Addressing(message_id=self._message_id(context), sender=self.sender, to=(to[0],), copies=tuple(to[1:]))
 
     def _message_id(self, context: NoticeContext) -> str:
-        first = next(iter(context.next_addressees()), context.postal_contact())
+        first = next(iter(context.next_addressees), context.postal_contact())
         assert first is not None, "a message is for somebody"
         delivery = identifiers.delivery_id(context.notice.id, first.id)
         return identifiers.message_id(delivery, self.message_id_domain)
@@ -612,7 +617,7 @@ class NoticeWriter:
         return write_facts(draft, load_catalogue(), self.templates.default_texts)
 
     def _letter(self, context: NoticeContext, known: CaseContext, now: datetime) -> Letter:
-        draft = self._draft(context, known, context.addressees()[0], now, _dated(context, now))
+        draft = self._draft(context, known, context.addressees[0], now, _dated(context, now))
         return Letter(draft, self._addressing(context))
 
     def _draft(
@@ -777,12 +782,8 @@ def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeCont
         earlier=_earlier(session, case_id, {context.agreement.id for context in contexts}),
         dismissal_reason=_dismissal_reason(session, case_id),
         templates=kind_named(session.get_one(Case, case_id).kind).templates,
-        heads=_heads(session, _batches_of(contexts)),
+        heads=_heads(session, {context.notice.batch_id for context in contexts}),
     )
-
-
-def _batches_of(contexts: Iterable[NoticeContext]) -> frozenset[UUID]:
-    return frozenset(context.notice.batch_id for context in contexts)
 
 
 def _heads(session: Session, batches: Set[UUID]) -> dict[UUID, str | None]:
@@ -798,7 +799,7 @@ def _earlier(session: Session, case_id: UUID, agreements: Set[UUID]) -> EarlierN
     """The first notices that were given in a case under some agreements; one that went by post has no Message-ID."""
     under_duty: dict[UUID, EarlierNotice] = {}
     to_party: dict[tuple[UUID, Party], EarlierNotice] = {}
-    for before in given_before(session, agreements):
+    for before in given_before(session, tuple(agreements)):
         if before.case_id == case_id:
             earlier = EarlierNotice(message_id=before.message_id, given_at=before.given_at)
             to_party[before.agreement_id, before.owed_to] = earlier
@@ -853,7 +854,7 @@ def _told(row: tuple[Notice, Duty, Agreement]) -> Told:
     return Told(row_of(NoticeRow, notice), row_of(DutyRow, duty), row_of(AgreementRow, agreement))
 
 
-def _contexts(session: Session, notices: Collection[UUID]) -> list[NoticeContext]:
+def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
     return _with_terms(session, read_rows(session, notices))
 
 
