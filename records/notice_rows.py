@@ -30,6 +30,7 @@ from models.tables import (
     CaseAnchor,
     CaseDocument,
     CaseFact,
+    CaseKey,
     Delivery,
     Duty,
     LawEnforcementHold,
@@ -216,6 +217,7 @@ _TERMS = (
 _ABOUT_CASE = (
     select(*columns_of(Case, "kind", "dismissal_reason_sha256")).where(_among(_CASE.c.id, "cases")),
     *(_of_case(model) for model in (CaseAnchor, CaseFact, CaseDocument, LawEnforcementHold)),
+    select(table_of(CaseKey)).where(_among(table_of(CaseKey).c.case_id, "cases")),
     select(*columns_of(Batch, "id", "ledger_head")).where(_among(_BATCH.c.id, "batches")),
 )
 

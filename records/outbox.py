@@ -77,7 +77,7 @@ AT_ONCE = datetime.min.replace(tzinfo=UTC)
 """When something is to be sent that waits for no moment of its own."""
 
 
-ANSWER_UNREAD = defer(cast("Any", Delivery.answer))
+ANSWER_UNREAD, NOTE_UNREAD = defer(cast("Any", Delivery.answer)), defer(cast("Any", Agreement.exhibit_h_note))
 """Leave unopened what no message needs, so that one that does not open stops no other."""
 
 
@@ -173,10 +173,14 @@ class NoticeContext:
         return place is None or (place.status in NOT_LEFT and (place.again_at or AT_ONCE) <= now)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is still to be given."""
+        return self.notice.given_at is None and not self.notice.dropped and self.is_wanted
+
+    @property
     def is_for_the_post(self) -> bool:
         """Whether it can only be given by a letter: no mail can bring it to anybody, and there is a postal address."""
-        open_still = self.notice.given_at is None and not self.notice.dropped and self.is_wanted
-        return open_still and self.next_addressees == () and self.postal_contact() is not None
+        return self.is_open and self.next_addressees == () and self.postal_contact() is not None
 
     def postal_contact(self) -> ContactRow | None:
         """The contact whom a letter would be for: the first of those told by the clause that has a postal address."""
@@ -529,7 +533,7 @@ class NoticeWriter:
             plan = prepared._plan
         else:
             plan = self._plan(session, case_id, _contexts(session, notices), now, prepared.letters)
-        _keep(session, plan, now)
+        _keep(session, case_id, plan, now)
         return plan.mails
 
     def _plan(
@@ -561,16 +565,30 @@ class NoticeWriter:
 
         One that has nothing to say, as a supplement that would add nothing, is left out.
         """
-        by_case = grouped(_contexts(session, notices), lambda context: context.notice.case_id)
-        for case_id, contexts in by_case.items():
-            for_the_post = [context for context in contexts if context.is_for_the_post]
-            known = _case_context(session, case_id, for_the_post) if for_the_post else None
-            for context in for_the_post:
+        contexts = _contexts(session, notices)
+        return self._papers(session, [context for context in contexts if context.is_for_the_post], {}, now)
+
+    def on_paper_again(self, session: Session, written: Mapping[UUID, datetime], now: datetime) -> Iterator[OnPaper]:
+        """What letters that wait to be posted would say by now, and whom they would be for; each dated as it was.
+
+        ``written`` is by notice when its letter was. They wait also while a mail tries another contact.
+        """
+        contexts = _contexts(session, list(written))
+        waiting = [context for context in contexts if context.is_open and context.postal_contact()]
+        return self._papers(session, waiting, written, now)
+
+    def _papers(
+        self, session: Session, contexts: Iterable[NoticeContext], dated: Mapping[UUID, datetime], now: datetime
+    ) -> Iterator[OnPaper]:
+        for case_id, of_case in grouped(contexts, lambda context: context.notice.case_id).items():
+            known = _case_context(session, case_id, of_case)
+            for context in of_case:
                 contact = context.postal_contact()
-                assert known is not None, "there are letters to write"
                 assert contact is not None, "a letter is for somebody with an address"
                 with suppress(ValueError):
-                    yield OnPaper(context.notice.id, contact, self._facts(context, known, contact, now))
+                    facts = self._facts(context, known, contact, now, dated.get(context.notice.id))
+                    # A letter is never counsel's, who get a copy by e-mail.
+                    yield OnPaper(context.notice.id, contact, facts.model_copy(update={"for_counsel": False}))
 
     def preview(self, session: Session, row: tuple[Notice, Duty, Agreement], now: datetime) -> NoticeFacts:
         """What a notice that is kept nowhere would say if it were written now.
@@ -612,8 +630,15 @@ class NoticeWriter:
         delivery = identifiers.delivery_id(context.notice.id, first.id)
         return identifiers.message_id(delivery, self.message_id_domain)
 
-    def _facts(self, context: NoticeContext, known: CaseContext, addressee: ContactRow, now: datetime) -> NoticeFacts:
-        draft = self._draft(context, known, addressee, now)
+    def _facts(
+        self,
+        context: NoticeContext,
+        known: CaseContext,
+        addressee: ContactRow,
+        now: datetime,
+        dated: datetime | None = None,
+    ) -> NoticeFacts:
+        draft = self._draft(context, known, addressee, now, dated)
         return write_facts(draft, load_catalogue(), self.templates.default_texts)
 
     def _letter(self, context: NoticeContext, known: CaseContext, now: datetime) -> Letter:
@@ -682,9 +707,9 @@ def _written(letters: Mapping[UUID, Letter], templates: Templates) -> dict[UUID,
     }
 
 
-def _keep(session: Session, plan: _Plan, now: datetime) -> None:
+def _keep(session: Session, case_id: UUID, plan: _Plan, now: datetime) -> None:
     """Keep the messages of a plan with their evidence, and their places in the outbox."""
-    store_many(session, (writing.ready.packed for writing in plan.writings), now)
+    store_many(session, (writing.ready.packed for writing in plan.writings), now, case=case_id)
     append(session, *(_composed(writing, now) for writing in plan.writings if writing.is_new))
     update_rows(
         session,
