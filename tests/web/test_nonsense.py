@@ -1,6 +1,6 @@
 """Nonsense in every request that carries something: each is refused in a sentence, or taken, and nothing crashes.
 
-What may be sent comes from the site itself: JSON from its own description of it, forms from its pages. In one place at a
+What may be sent comes from the site itself: JSON from its own description of it, forms from its pages. In one place of it
 time stands what no check may have foreseen: no characters, halves of characters, years and numbers out of reach, much
 depth, another type. Which place is drawn anew from the same seed each time.
 """
