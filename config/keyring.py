@@ -11,6 +11,7 @@ import os
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -216,7 +217,7 @@ class Keyring:
         authenticated.
         """
         header, nonce = _CASE_MAGIC + case.bytes, secrets.token_bytes(_NONCE_BYTES)
-        return header + nonce + AESGCM(key).encrypt(nonce, plain, header + context)
+        return header + nonce + _aead(key).encrypt(nonce, plain, header + context)
 
     def open_under(self, key: bytes, sealed: bytes, context: bytes) -> bytes:
         """Return the bytes that were sealed under the key of a case.
@@ -226,7 +227,7 @@ class Keyring:
         """
         header, rest = sealed[:_CASE_HEADER_BYTES], sealed[_CASE_HEADER_BYTES:]
         try:
-            return AESGCM(key).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], header + context)
+            return _aead(key).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], header + context)
         except (InvalidTag, ValueError):
             raise IntegrityError(
                 "Sealed bytes do not open: they were changed, or were sealed for another place.",
@@ -263,6 +264,12 @@ class Keyring:
     def _load_again(self) -> None:
         fresh = Keyring.load(self._path)
         self._keys, self._newest = fresh._keys, fresh._newest
+
+
+@lru_cache(maxsize=64)
+def _aead(key: bytes) -> AESGCM:
+    """What seals under the key of a case."""
+    return AESGCM(key)
 
 
 def _changed_at(path: Path) -> int | None:

@@ -613,6 +613,7 @@ NOT_HELD: Mapping[type[SQLModel], Why] = {
     tables.Passkey: _SIGN_IN,
     tables.OpenIdIdentity: _SIGN_IN,
     tables.SignInChallenge: _SIGN_IN,
+    tables.QuotaCount: Why("how often strangers tried something within an hour; nothing rests on it"),
 }
 """The tables of which no row is held, each with the reason."""
 

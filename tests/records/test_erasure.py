@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from agreements.importing import DEMO_FILE, import_agreements
 from agreements.legal_holds import lift_legal_hold, place_legal_hold
-from cases.acts import Hold, Release
-from cases.breach import BREACH, Confirm, IncidentReport
-from cases.intake import ApproximateTime
+from cases.acts import Hold
 from config.database import Database
 from config.keyring import Keyring
 from config.seals import not_opening, seal_case_keys_anew
@@ -27,11 +24,9 @@ from ledger.findings import what_holds
 from ledger.log_keys import create_log_key
 from ledger.verify import Step, verify_all
 from ledger.verify_bundle import check
-from mail.handover import Rejected
-from mail.reports import Report
 from models.columns import ERASED
 from models.defaults import Defaults
-from models.enums import AnswerKind, ReportKind
+from models.enums import AnswerKind
 from models.errors import Gone, IntegrityError, InvalidInput, NotAllowed, Refused
 from models.tables import (
     AgreementContact,
@@ -44,11 +39,9 @@ from models.tables import (
     Delivery,
     DeliveryReport,
     EvidenceEntry,
-    Notice,
 )
 from records.answers import checked_answer, record_answers
-from records.bounces import CameBack, Fate, record_report
-from records.cases import close_case, open_case
+from records.bounces import Fate, record_report
 from records.erasure import (
     CAN_COME_BACK,
     approve_erasure,
@@ -57,78 +50,19 @@ from records.erasure import (
     read_erasable,
     read_erasure,
 )
-from records.intake import keep_intake
 from starter.evidence import export_bundle
 from terms.retention import years_after
-from tests.support.accounts import have_account
 from tests.support.bundles import unwatched
-from tests.support.case_in_sql import CATALOGUE, QUEUED, SECOND_PERSON, CaseInSql
-from tests.support.incidents import REPORTER
+from tests.support.case_in_sql import SECOND_PERSON, CaseInSql
+from tests.support.erasable import CLOSED, DEFAULTS, HOUR, OPENED, OVER, came_back, closed_breach, open_breach
 
-OPENED = datetime(2026, 3, 2, 15, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-DEFAULTS = Defaults()
-CLOSED = OPENED + 2 * HOUR
-OVER = years_after(CLOSED, DEFAULTS.retention_years)
-SECRET = "A disk with the grades of Robin Pupil was lost."
 WHY = "Its time is over."
 SPARSE = b"what another case holds too"
 
 
-def open_breach(database: Database, *references: str, digest: str = "one") -> CaseInSql:
-    """A breach that was reported, confirmed and released."""
-    report = IncidentReport(
-        title="The disk of Robin Pupil",
-        description=SECRET,
-        data_types=("Student name",),
-        agreements=references,
-        reporter=REPORTER,
-        point_of_contact=REPORTER,
-        discovered_at=OPENED - HOUR,
-        occurred=ApproximateTime(kind="instant", at=OPENED - timedelta(days=9)),
-    )
-    with database.writing() as session:
-        case_id, _ = keep_intake(session, BREACH, report, digest, actor="officer", now=OPENED)
-        open_case(session, CATALOGUE, case_id, OPENED)
-    case = CaseInSql(database, case_id, OPENED)
-    case.compute()
-    case.act(Confirm(confirmed_at=OPENED))
-    case.act(Release())
-    return case
-
-
 @pytest.fixture
 def case(database: Database) -> CaseInSql:
-    """A breach of which one LEA was told, and asked something; another one's server refused. It is closed."""
-    demo = DEMO_FILE.read_text("utf-8")
-    import_agreements(database, CATALOGUE, demo, file_name="demo.csv", now=OPENED, actor="officer")
-    have_account(database, SECOND_PERSON)
-    found = open_breach(database, "VA-001", "MO-001")
-    found.now += HOUR
-    refuses = Rejected(550, "5.1.1 No such mailbox: robin")
-    found.send_what_leaves(lambda letter: refuses if "ozarkridge" in letter.email else QUEUED)
-    with database.writing() as session:
-        delivery = session.exec(select(Delivery).where(col(Delivery.settled_at).is_not(None))).first()
-        notice = session.exec(select(Notice.id).where(col(Notice.given_at).is_not(None))).first()
-        assert delivery
-        assert notice
-        came = came_back(delivery, "first")
-        assert record_report(session, came, found.now).fate is Fate.RECORDED
-        asks = checked_answer(notice, AnswerKind.QUESTION, name="Robin Parent", email="r@lea.test", text="Which disk?")
-        record_answers(session, [asks], b"key" * 11, found.now)
-    close(found, CLOSED)
-    return found
-
-
-def close(case: CaseInSql, at: datetime) -> None:
-    case.now = at
-    with case.database.writing() as session:
-        close_case(session, case.id, at)
-
-
-def came_back(delivery: Delivery, source: str) -> CameBack:
-    report = Report(kind=ReportKind.DELAYED, status="4.2.2", says="The mailbox of robin is full")
-    return CameBack(source, delivery.id, None, report, "lmtp", f"Subject: late {source}\r\n\r\nrobin\r\n".encode())
+    return closed_breach(database)
 
 
 def propose(case: CaseInSql, at: datetime = OVER, actor: str = "officer") -> UUID:

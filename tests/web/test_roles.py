@@ -60,6 +60,7 @@ TABLE: dict[str, frozenset[Right]] = {
     "POST /cases/{case_id}/evidence.zip": frozenset({EXPORT}),
     "POST /cases/{case_id}/erasure/{erasure_id}/approve": frozenset({DECIDE}),
     "POST /cases/{case_id}/erasure/{erasure_id}/decline": frozenset({ACT, DECIDE}),
+    "GET /duties.csv": frozenset({EXPORT}),
     "POST /cases/{case_id}/acts/{act}": frozenset({ACT, DECIDE}),
     "POST /api/cases/{case_id}/acts": frozenset({ACT, DECIDE}),
 }
