@@ -28,6 +28,14 @@ def tables_of(*models: type[SQLModel]) -> tuple[Table, ...]:
     return tuple(table_of(model) for model in models)
 
 
+def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """That a column has one of the values that a statement is given under a name, however many these are.
+
+    Such a statement is made once: making it anew, and finding how it was compiled, costs more than running it.
+    """
+    return column.in_(bindparam(name, expanding=True))
+
+
 def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows, each with a value for the same columns: what a model would fill in has to be given."""
     if rows:

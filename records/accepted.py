@@ -19,7 +19,7 @@ from ledger.actors import ENGINE
 from ledger.entries import Attempt, CaseEvent, CopyGiven, NoticeGiven
 from mail.delivery_states import Happening, moved
 from mail.handover import Accepted
-from models.bulk import columns_of, tables_of, update_rows
+from models.bulk import among, columns_of, tables_of, update_rows
 from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy, Verdict
 from models.tables import Batch, Delivery, Duty, Notice
 from records.performing import further_duty_event, perform_by_notice, perform_these
@@ -63,6 +63,7 @@ _PLACES = (
     )
     .join(_NOTICE, _NOTICE.c.id == _DELIVERY.c.notice_id)
     .join(_BATCH, _BATCH.c.id == _NOTICE.c.batch_id)
+    .where(among(_DELIVERY.c.id, "deliveries"))
 )
 
 
@@ -84,7 +85,7 @@ class _Duty:
     lacking_count: int
 
 
-_DUTIES = select(*columns_of(Duty, *_Duty.__slots__))
+_DUTIES = select(*columns_of(Duty, *_Duty.__slots__)).where(among(_DUTY.c.id, "duties"))
 _CHANGED = ("id", "status", "performed_at", "performed_under", "verdict", "lacking", "lacking_count")
 
 _Row: TypeAlias = dict[str, Any]
@@ -102,12 +103,14 @@ def accept(session: Session, taken: Sequence[Taken]) -> list[CaseEvent]:
     due_dates = read_due_dates(session, {duty.due_date_id for duty in duties.values()})
     events: list[CaseEvent] = []
     given: dict[UUID, datetime] = {}
+    settled: list[_Row] = []
     for item in taken:
-        place = places[item.delivery_id]
+        place, said = places[item.delivery_id], _said(item.answer)
         if not place.is_copy:
             given[place.notice_id] = item.at
-        events += _accepted(place, duties, due_dates, item)
-    update_rows(session, Delivery, [_settled(places[item.delivery_id], item) for item in taken])
+        settled.append(_settled(place, item) | said)
+        events += _accepted(place, duties, due_dates, item, said)
+    update_rows(session, Delivery, settled)
     update_rows(session, Notice, [{"id": notice, "given_at": at} for notice, at in given.items()])
     update_rows(session, Duty, [{name: getattr(duty, name) for name in _CHANGED} for duty in duties.values()])
     troubled = {place.batch_id for place in places.values() if place.trouble}
@@ -118,7 +121,7 @@ def accept(session: Session, taken: Sequence[Taken]) -> list[CaseEvent]:
 
 
 def _places(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, _Place]:
-    rows = session.execute(_PLACES.where(_DELIVERY.c.id.in_(deliveries)))
+    rows = session.execute(_PLACES, {"deliveries": deliveries})
     return {place.id: place for place in map(_Place._make, rows)}
 
 
@@ -126,7 +129,7 @@ def _duties(session: Session, places: Mapping[UUID, _Place]) -> dict[UUID, _Duty
     """The duties of the notices that were given by this, with those that these perform besides."""
     given = [place for place in places.values() if not place.is_copy]
     wanted = {place.duty_id for place in given} | {UUID(duty) for place in given for duty in place.also_performs}
-    rows = session.execute(_DUTIES.where(_DUTY.c.id.in_(wanted))) if wanted else ()
+    rows = session.execute(_DUTIES, {"duties": wanted}) if wanted else ()
     return {duty.id: duty for duty in (_Duty(*row) for row in rows)}
 
 
@@ -141,6 +144,12 @@ def _settled(place: _Place, taken: Taken) -> _Row:
         "answer": f"{answer.code} {answer.text}",
         "reply_code": answer.code,
         "reply_status": answer.status,
+    }
+
+
+def _said(answer: Accepted) -> _Row:
+    """What is kept in the outbox and in evidence alike."""
+    return {
         "queue_id": answer.queue_id,
         "tls_version": answer.tls.version if answer.tls else None,
         "tls_certificate": answer.tls.certificate if answer.tls else None,
@@ -148,7 +157,7 @@ def _settled(place: _Place, taken: Taken) -> _Row:
 
 
 def _accepted(
-    place: _Place, duties: Mapping[UUID, _Duty], due_dates: Mapping[str, StoredDueDate], taken: Taken
+    place: _Place, duties: Mapping[UUID, _Duty], due_dates: Mapping[str, StoredDueDate], taken: Taken, kept: _Row
 ) -> list[CaseEvent]:
     """The evidence of one acceptance, by which its duties are performed."""
     answer, at = taken.answer, taken.at
@@ -166,9 +175,7 @@ def _accepted(
         "attempt": attempt,
         "code": answer.code,
         "status": answer.status,
-        "queue_id": answer.queue_id,
-        "tls_version": answer.tls.version if answer.tls else None,
-        "tls_certificate": answer.tls.certificate if answer.tls else None,
+        **kept,
     }
     if place.is_copy:
         return [CopyGiven(**said)]

@@ -19,7 +19,7 @@ from ledger.append import append
 from ledger.entries import CaseEvent, DeliveryPassedOver, DeliveryRejected, DeliveryUnknown
 from mail.delivery_states import UNDER_WAY, WAITING, Happening, moved
 from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected, SendResult
-from models.bulk import columns_of, tables_of, update_rows
+from models.bulk import among, columns_of, tables_of, update_rows
 from models.enums import DeliveryStatus, NoticeKind
 from models.tables import AgreementContact, Batch, Delivery, Duty, Letter, Notice
 from records.accepted import Taken, accept
@@ -62,7 +62,7 @@ _DELIVERY, _NOTICE = tables_of(Delivery, Notice)
 _TO_MARK = (
     select_columns(*columns_of(Delivery, "id", "status", "attempts"))
     .join(_NOTICE, _NOTICE.c.id == _DELIVERY.c.notice_id)
-    .where(_NOTICE.c.dropped.is_(False))
+    .where(_NOTICE.c.dropped.is_(False), among(_DELIVERY.c.id, "deliveries"))
 )
 
 
@@ -72,7 +72,7 @@ def mark_under_way(session: Session, deliveries: Mapping[UUID, datetime]) -> set
     One that was dropped meanwhile may not, as when people decided that its notice is not to be sent.
     """
     session.flush()  # what is read in bulk is what stands there
-    rows = session.execute(_TO_MARK.where(_DELIVERY.c.id.in_(deliveries)))
+    rows = session.execute(_TO_MARK, {"deliveries": list(deliveries)})
     marked = [
         {
             "id": delivery,

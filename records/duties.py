@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, assert_never
 from uuid import UUID
 
 from sqlalchemy import select as select_columns
-from sqlmodel import Session, col, func, insert, select, update
+from sqlmodel import Session, col, func, select, update
 
 from agreements.due_dates import StoredDueDate, keep_due_dates, stored_due_date
 from agreements.terms import school_calendars
@@ -26,6 +26,7 @@ from ledger.append import append
 from ledger.artifacts import store_list
 from ledger.entries import NAMED_IN_ONE, DutiesGivenUp, DutyComputed
 from models import identifiers
+from models.bulk import insert_rows
 from models.defaults import Defaults
 from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, PerformedBy, Verdict
 from models.grouping import parts
@@ -575,7 +576,7 @@ def _store_duties(
         changed.append(item)
     given_up = [duty_id for duty_id, (_, status, _) in kept.items() if status is DutyStatus.PENDING]
     if new:
-        session.execute(insert(Duty), new)
+        insert_rows(session, Duty, new)
     if moved:
         session.execute(update(Duty), moved)
     if given_up:

@@ -12,13 +12,13 @@ from datetime import date, datetime
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, select, type_coerce
+from sqlalchemy import Select, and_, select, type_coerce
 from sqlalchemy.types import NullType
 from sqlmodel import Session, SQLModel
 
 from config.seals import tuples_that_open
 from mail.delivery_states import ARRIVED
-from models.bulk import columns_of, table_of, tables_of
+from models.bulk import among, columns_of, table_of, tables_of
 from models.enums import ContactRole, DeliveryStatus, DutyStatus, NoticeKind, Party
 from models.grouping import grouped
 from models.tables import (
@@ -108,11 +108,12 @@ class DeliveryRow(NamedTuple):
 
 
 class Told(NamedTuple):
-    """A notice with its duty and the agreement under which that is owed."""
+    """A notice with its duty, the agreement under which that is owed, and the hash of the terms pinned for it."""
 
     notice: NoticeRow
     duty: DutyRow
     agreement: AgreementRow
+    terms_hash: str
 
 
 class Asked(NamedTuple):
@@ -131,7 +132,6 @@ class NoticeRows:
 
     Attributes:
         told: the notices, by id.
-        terms: the hash of the terms that a case has pinned for an agreement, by both.
         contacts: those of each agreement.
         others: the contacts that a case has whatever its agreements are, by case.
         deliveries: by notice.
@@ -139,7 +139,6 @@ class NoticeRows:
     """
 
     told: tuple[Told, ...]
-    terms: Mapping[tuple[UUID, UUID], str]
     contacts: Mapping[UUID | None, Sequence[ContactRow]]
     others: Mapping[UUID | None, Sequence[ContactRow]]
     deliveries: Mapping[UUID, Sequence[DeliveryRow]]
@@ -155,21 +154,18 @@ _NOTICE, _DUTY, _AGREEMENT, _CONTACT, _DELIVERY = tables_of(Notice, Duty, Agreem
 _CASE, _SCOPE, _BATCH = tables_of(Case, CaseAgreement, Batch)
 
 
-def _among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """That a column has one of the values that are asked for under a name."""
-    return column.in_(bindparam(name, expanding=True))
-
-
 def _those_told() -> Select[Any]:
     return (
         select(
             *columns_of(Notice, *NoticeRow._fields),
             *columns_of(Duty, *DutyRow._fields),
             *columns_of(Agreement, *AgreementRow._fields),
+            *columns_of(CaseAgreement, "terms_hash"),
         )
         .join(_DUTY, _DUTY.c.id == _NOTICE.c.duty_id)
         .join(_AGREEMENT, _AGREEMENT.c.id == _DUTY.c.agreement_id)
-        .where(_among(_NOTICE.c.id, "notices"))
+        .join(_SCOPE, and_(_SCOPE.c.case_id == _NOTICE.c.case_id, _SCOPE.c.agreement_id == _AGREEMENT.c.id))
+        .where(among(_NOTICE.c.id, "notices"))
         .order_by(_NOTICE.c.id)
     )
 
@@ -186,39 +182,36 @@ def _those_given_before() -> Select[Any]:
         .select_from(_NOTICE)
         .join(_DUTY, _DUTY.c.id == _NOTICE.c.duty_id)
         .outerjoin(_DELIVERY, and_(_DELIVERY.c.notice_id == _NOTICE.c.id, *told_by_mail))
-        .where(_among(_DUTY.c.agreement_id, "agreements"), _NOTICE.c.given_at.is_not(None))
+        .where(among(_DUTY.c.agreement_id, "agreements"), _NOTICE.c.given_at.is_not(None))
         .order_by(_NOTICE.c.given_at.desc(), _NOTICE.c.id)
     )
 
 
 def _of_case(model: type[SQLModel]) -> Select[Any]:
-    return select(table_of(model)).where(_among(table_of(model).c.case_id, "cases"))
+    return select(table_of(model)).where(among(table_of(model).c.case_id, "cases"))
 
 
-# Made once: making a statement and looking for how it was compiled costs more than running it.
 _TOLD, _GIVEN_BEFORE = _those_told(), _those_given_before()
 _CONTACTS = select(*columns_of(AgreementContact, *ContactRow._fields)).where(
-    _among(_CONTACT.c.agreement_id, "agreements")
+    among(_CONTACT.c.agreement_id, "agreements")
 )
 _OTHERS = select(*columns_of(AgreementContact, *ContactRow._fields)).where(
-    _among(_CONTACT.c.case_id, "cases"), _CONTACT.c.agreement_id.is_(None)
+    among(_CONTACT.c.case_id, "cases"), _CONTACT.c.agreement_id.is_(None)
 )
 _DELIVERIES = (
     select(*columns_of(Delivery, *DeliveryRow._fields))
-    .where(_among(_DELIVERY.c.notice_id, "notices"))
+    .where(among(_DELIVERY.c.notice_id, "notices"))
     .order_by(_DELIVERY.c.id)
 )
-_FURTHER = select(*columns_of(Duty, *DutyRow._fields)).where(_among(_DUTY.c.id, "further")).order_by(_DUTY.c.id)
-_TERMS = (
-    select(*columns_of(CaseAgreement, "case_id", "agreement_id", "terms_hash"))
-    .where(_among(_SCOPE.c.agreement_id, "agreements"), _among(_SCOPE.c.case_id, "cases"))
-    .order_by(_SCOPE.c.case_id, _SCOPE.c.agreement_id)
+_FURTHER = select(*columns_of(Duty, *DutyRow._fields)).where(among(_DUTY.c.id, "further")).order_by(_DUTY.c.id)
+_TERMS = select(*columns_of(CaseAgreement, "case_id", "agreement_id", "terms_hash")).where(
+    among(_SCOPE.c.agreement_id, "agreements"), among(_SCOPE.c.case_id, "cases")
 )
 _ABOUT_CASE = (
-    select(*columns_of(Case, "kind", "dismissal_reason_sha256")).where(_among(_CASE.c.id, "cases")),
+    select(*columns_of(Case, "kind", "dismissal_reason_sha256")).where(among(_CASE.c.id, "cases")),
     *(_of_case(model) for model in (CaseAnchor, CaseFact, CaseDocument, LawEnforcementHold)),
-    select(table_of(CaseKey)).where(_among(table_of(CaseKey).c.case_id, "cases")),
-    select(*columns_of(Batch, "id", "ledger_head")).where(_among(_BATCH.c.id, "batches")),
+    select(table_of(CaseKey)).where(among(table_of(CaseKey).c.case_id, "cases")),
+    select(*columns_of(Batch, "id", "ledger_head")).where(among(_BATCH.c.id, "batches")),
 )
 
 
@@ -228,10 +221,10 @@ def _plain(statement: Select[Any]) -> Select[Any]:
     return statement.with_only_columns(*columns)
 
 
-_ALL_PLAIN = tuple(map(_plain, (_TOLD, _CONTACTS, _OTHERS, _DELIVERIES, _FURTHER, _TERMS, *_ABOUT_CASE, _GIVEN_BEFORE)))
+_ALL_PLAIN = tuple(map(_plain, (_TOLD, _CONTACTS, _OTHERS, _DELIVERIES, _FURTHER, *_ABOUT_CASE, _GIVEN_BEFORE)))
 
 
-def row_of(kind: type[_Row], model: SQLModel) -> _Row:
+def _row_of(kind: type[_Row], model: SQLModel) -> _Row:
     """A row as if it had been read, of an object that perhaps is kept nowhere."""
     return kind(*(getattr(model, name) for name in kind._fields))
 
@@ -239,14 +232,30 @@ def row_of(kind: type[_Row], model: SQLModel) -> _Row:
 def read_rows(session: Session, notices: Sequence[UUID]) -> NoticeRows:
     """Everything about some notices."""
     if not notices:
-        return NoticeRows((), {}, {}, {}, {}, {})
+        return NoticeRows((), {}, {}, {}, {})
     session.flush()  # what was changed by objects is to be read too
     return rows_of(session, [_told(row) for row in session.execute(_TOLD, {"notices": notices})])
 
 
 def _told(row: Sequence[Any]) -> Told:
     duty, agreement = len(NoticeRow._fields), len(NoticeRow._fields) + len(DutyRow._fields)
-    return Told(NoticeRow(*row[:duty]), DutyRow(*row[duty:agreement]), AgreementRow(*row[agreement:]))
+    notice_row, duty_row = NoticeRow(*row[:duty]), DutyRow(*row[duty:agreement])
+    return Told(notice_row, duty_row, AgreementRow(*row[agreement:-1]), row[-1] or "")
+
+
+def told_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]) -> list[Told]:
+    """Some notices that are perhaps kept nowhere, with what they are about."""
+    asked = {"cases": {notice.case_id for notice, _, _ in rows}, "agreements": {row.id for _, _, row in rows}}
+    pinned = {(case, agreement): name or "" for case, agreement, name in session.execute(_TERMS, asked)}
+    return [
+        Told(
+            _row_of(NoticeRow, notice),
+            _row_of(DutyRow, duty),
+            _row_of(AgreementRow, agreement),
+            pinned[notice.case_id, agreement.id],
+        )
+        for notice, duty, agreement in rows
+    ]
 
 
 def rows_of(session: Session, told: Sequence[Told]) -> NoticeRows:
@@ -258,7 +267,6 @@ def rows_of(session: Session, told: Sequence[Told]) -> NoticeRows:
     further = map(DutyRow._make, session.execute(_FURTHER, asked)) if asked["further"] else ()
     return NoticeRows(
         told=tuple(told),
-        terms={(case, agreement): name or "" for case, agreement, name in session.execute(_TERMS, asked)},
         contacts=grouped(contacts, lambda contact: contact.agreement_id),
         others=contacts_of_cases(session, asked["cases"]),
         deliveries=grouped(deliveries, lambda delivery: delivery.notice_id),

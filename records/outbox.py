@@ -64,8 +64,8 @@ from records.notice_rows import (
     asked_of,
     given_before,
     read_rows,
-    row_of,
     rows_of,
+    told_of,
     unopened,
 )
 from records.together import take_along
@@ -506,7 +506,7 @@ class NoticeWriter:
         found = [context for context in _contexts(session, notices) if context.is_to_be_sent(now)][:at_most]
         if not found:
             return NOTHING_PREPARED
-        asked = asked_of([Told(each.notice, each.duty, each.agreement) for each in found])
+        asked = asked_of([Told(each.notice, each.duty, each.agreement, each.terms_hash) for each in found])
         seen = unopened(session, asked)
         plan = self._plan(session, case_id, found, now, {})
         letters = {writing.context.notice.id: writing.ready for writing in plan.writings}
@@ -596,7 +596,7 @@ class NoticeWriter:
         Raises:
             ValueError: there is nothing to say, or nobody to say it to.
         """
-        (context,) = _contexts_of(session, [_told(row)])
+        (context,) = _contexts_of(session, told_of(session, [row]))
         known = _case_context(session, context.notice.case_id, [context])
         return self._drafted(context, known, now).facts
 
@@ -607,7 +607,7 @@ class NoticeWriter:
 
         Nothing is kept, and the link of each leads nowhere, since it is its reader's alone.
         """
-        contexts = _contexts_of(session, [_told(row) for row in rows])
+        contexts = _contexts_of(session, told_of(session, rows))
         known = _case_context(session, contexts[0].notice.case_id, contexts) if contexts else None
         for context in contexts:
             assert known is not None, "there are contexts"
@@ -874,11 +874,6 @@ def _outgoing(context: NoticeContext, delivery: DeliveryRow, raw: Mapping[str, b
     )
 
 
-def _told(row: tuple[Notice, Duty, Agreement]) -> Told:
-    notice, duty, agreement = row
-    return Told(row_of(NoticeRow, notice), row_of(DutyRow, duty), row_of(AgreementRow, agreement))
-
-
 def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
     return _with_terms(session, read_rows(session, notices))
 
@@ -891,10 +886,9 @@ def _contexts_of(session: Session, told: Sequence[Told]) -> list[NoticeContext]:
 def _with_terms(session: Session, rows: NoticeRows) -> list[NoticeContext]:
     duties = (*rows.further.values(), *(each.duty for each in rows.told))
     due_dates = read_due_dates(session, {duty.due_date_id for duty in duties})
-    terms = terms_named(session, set(rows.terms.values()))
+    terms = terms_named(session, {each.terms_hash for each in rows.told})
     contexts = []
-    for notice, duty, agreement in rows.told:
-        terms_hash = rows.terms[notice.case_id, agreement.id]
+    for notice, duty, agreement, terms_hash in rows.told:
         also = tuple(rows.further[UUID(further)] for further in notice.also_performs)
         deliveries = tuple(rows.deliveries.get(notice.id, ()))
         contexts.append(
