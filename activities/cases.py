@@ -54,7 +54,15 @@ class CaseActivities(CaseContract):
 
     @activity.defn
     def close_case(self, message: CloseCase) -> CaseSummary:
-        """Close the case, with its last evidence."""
+        """Close the case, with its last evidence.
+
+        Raises:
+            ApplicationError: something of it is open; not retryable. Its workflow ends by that, and the watchdog starts
+                it again from what SQL knows.
+        """
         now = activity_clock()
-        with self._database.writing() as session:
-            return close_case(session, message.case_id, now())
+        try:
+            with self._database.writing() as session:
+                return close_case(session, message.case_id, now())
+        except Refused as error:
+            raise refusal(error) from error

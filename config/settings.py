@@ -385,6 +385,8 @@ class Settings(BaseSettings):
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     """Addresses and networks of the proxies before the web, as ``["10.0.0.5", "fd00::/64"]``: whose word on where a
     request comes from (``X-Forwarded-For``) is taken. Nobody else's is."""
+    no_proxy_reason: str | None = Field(default=None, min_length=10)
+    """Why nothing stands before the web in production whose word on addresses would have to be taken."""
     limits: Limits = Limits()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     private_network_reason: str | None = Field(default=None, min_length=10)
@@ -546,6 +548,25 @@ def load_settings() -> Settings:
     if settings.environment == "production":
         _refuse_unsafe(settings)
     return settings
+
+
+def check_proxies(settings: Settings) -> None:
+    """Refuse a web in production of which nobody said what stands before it.
+
+    TLS is a proxy's business, so there nearly always is one; where it is not named, all who come through it share one
+    quota, and one of them can use it up for the others.
+
+    Raises:
+        ConfigurationError: neither a proxy is named nor a reason why there is none.
+    """
+    known = settings.trusted_proxies or settings.no_proxy_reason
+    if settings.environment == "production" and not known:
+        raise ConfigurationError(
+            "Nobody said what stands before the web, so all who come through a proxy would count as one address.",
+            where=_variable("trusted_proxies"),
+            next_step='Name the proxy\'s address, such as ["10.0.0.5"]; where there is none, say why in '
+            f"{_variable('no_proxy_reason')}.",
+        )
 
 
 def temporal_connection(settings: Settings) -> ClientConnectConfig:

@@ -13,6 +13,7 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import CaseClosed, CaseReopened
 from models.enums import BatchStatus, CaseStatus
+from models.errors import Refused
 from models.tables import Batch, Case, Duty
 from records.keeping import note_keeping
 from records.scope import pin_terms
@@ -36,8 +37,14 @@ def open_case(session: Session, catalogue: Catalogue, case_id: UUID, now: dateti
 
 
 def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
-    """Close a case, with its last evidence; answer how it stands."""
-    case = session.get_one(Case, case_id)
+    """Close a case, with its last evidence; answer how it stands.
+
+    Raises:
+        Refused: something of it is open, as where its workflow was started from an old state of it.
+    """
+    case, stands = session.get_one(Case, case_id), summarise(session, case_id)
+    if case.undecided or stands.open_duties or stands.waiting_notices or stands.undecided or stands.unsettled_holders:
+        raise Refused("Something of this case is open, so it is not closed.", next_step="It goes on from what is kept.")
     if case.status is not CaseStatus.DISMISSED:
         case.status = CaseStatus.CLOSED
     case.closed_at = case.closed_at or now
@@ -58,7 +65,7 @@ def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
             reopened_at=case.reopened_at,
         ),
     )
-    return summarise(session, case_id)
+    return stands
 
 
 def reopen_case(session: Session, case: Case, now: datetime) -> None:

@@ -63,7 +63,7 @@ AT_ONCE = datetime.min.replace(tzinfo=UTC)
 """When something is to be sent that waits for no moment of its own."""
 
 
-ANSWER_UNREAD, _NOTE_UNREAD = defer(cast("Any", Delivery.answer)), defer(cast("Any", Agreement.exhibit_h_note))
+ANSWER_UNREAD, NOTE_UNREAD = defer(cast("Any", Delivery.answer)), defer(cast("Any", Agreement.exhibit_h_note))
 """Leave unopened what no message needs, so that one that does not open stops no other."""
 
 
@@ -150,10 +150,14 @@ class NoticeContext:
         return place is None or (place.status in NOT_LEFT and (place.again_at or AT_ONCE) <= now)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is still to be given."""
+        return self.notice.given_at is None and not self.notice.dropped and self.is_wanted
+
+    @property
     def is_for_the_post(self) -> bool:
         """Whether it can only be given by a letter: no mail can bring it to anybody, and there is a postal address."""
-        open_still = self.notice.given_at is None and not self.notice.dropped and self.is_wanted
-        return open_still and self.next_addressees() == () and self.postal_contact() is not None
+        return self.is_open and self.next_addressees() == () and self.postal_contact() is not None
 
     def postal_contact(self) -> AgreementContact | None:
         """The contact whom a letter would be for: the first of those told by the clause that has a postal address."""
@@ -450,7 +454,7 @@ class NoticeWriter:
         }
         ready |= _written({key: letter for key, letter in letters.items() if key not in ready}, self.templates)
         written = [_note_written(context.notice, ready[context.notice.id]) for context in unwritten]
-        names = store_many(session, (ready[context.notice.id][2] for context in unwritten), now)
+        names = store_many(session, (ready[context.notice.id][2] for context in unwritten), now, case=case_id)
         named = list(zip(unwritten, names, strict=True))
         append(session, *(_composed(row, sha256, now) for row, sha256 in named if not row.is_written_as(sha256)))
         for context, sha256 in named:
@@ -462,16 +466,30 @@ class NoticeWriter:
 
         One that has nothing to say, as a supplement that would add nothing, is left out.
         """
-        by_case = grouped(_contexts(session, notices), lambda context: context.notice.case_id)
-        for case_id, contexts in by_case.items():
-            for_the_post = [context for context in contexts if context.is_for_the_post]
-            known = _case_context(session, case_id, for_the_post) if for_the_post else None
-            for context in for_the_post:
+        contexts = _contexts(session, notices)
+        return self._papers(session, [context for context in contexts if context.is_for_the_post], {}, now)
+
+    def on_paper_again(self, session: Session, written: Mapping[UUID, datetime], now: datetime) -> Iterator[OnPaper]:
+        """What letters that wait to be posted would say by now, and whom they would be for; each dated as it was.
+
+        ``written`` is by notice when its letter was. They wait also while a mail tries another contact.
+        """
+        contexts = _contexts(session, list(written))
+        waiting = [context for context in contexts if context.is_open and context.postal_contact()]
+        return self._papers(session, waiting, written, now)
+
+    def _papers(
+        self, session: Session, contexts: Iterable[NoticeContext], dated: Mapping[UUID, datetime], now: datetime
+    ) -> Iterator[OnPaper]:
+        for case_id, of_case in grouped(contexts, lambda context: context.notice.case_id).items():
+            known = _case_context(session, case_id, of_case)
+            for context in of_case:
                 contact = context.postal_contact()
-                assert known is not None, "there are letters to write"
                 assert contact is not None, "a letter is for somebody with an address"
                 with suppress(ValueError):
-                    yield OnPaper(context.notice.id, contact, self._facts(context, known, contact, now))
+                    facts = self._facts(context, known, contact, now, dated.get(context.notice.id))
+                    # A letter is never counsel's, who get a copy by e-mail.
+                    yield OnPaper(context.notice.id, contact, facts.model_copy(update={"for_counsel": False}))
 
     def preview(self, session: Session, row: tuple[Notice, Duty, Agreement], now: datetime) -> NoticeFacts:
         """What a notice that is kept nowhere would say if it were written now.
@@ -514,9 +532,14 @@ class NoticeWriter:
         return identifiers.message_id(delivery, self.message_id_domain)
 
     def _facts(
-        self, context: NoticeContext, known: CaseContext, addressee: AgreementContact, now: datetime
+        self,
+        context: NoticeContext,
+        known: CaseContext,
+        addressee: AgreementContact,
+        now: datetime,
+        dated: datetime | None = None,
     ) -> NoticeFacts:
-        draft = self._draft(context, known, addressee, now)
+        draft = self._draft(context, known, addressee, now, dated)
         return write_facts(draft, load_catalogue(), self.templates.default_texts)
 
     def _letter(self, context: NoticeContext, known: CaseContext, now: datetime) -> Letter:
@@ -744,7 +767,7 @@ def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(col(Notice.id).in_(notices))
         .order_by(col(Notice.id))
-        .options(_NOTE_UNREAD)
+        .options(NOTE_UNREAD)
     ).all()
     return contexts_of(session, rows)
 

@@ -31,6 +31,7 @@ from queries.views import CohortView
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
+from records.erasure import read_erasure
 from records.handed_over import read_handed_over
 from records.links import read_link_figures
 from records.needs import Asking, read_needs
@@ -244,6 +245,7 @@ def _show(
         documents=read_documents(database, case_id, listed=DOCUMENTS_SHOWN),
         costs=read_costs(database, case_id),
         handed=read_handed_over(database, case_id, days=site.resources.settings.defaults.handed_over_days),
+        erasure=read_erasure(database, case_id, now, site.resources.settings.defaults) if case.closed_at else None,
         new_cost_id=uuid4(),
         act_forms=forms,
         side=site.resources.settings.side,

@@ -34,6 +34,9 @@ from web.strangers import Busy, Strangers
 
 logger = get_logger(__name__)
 
+_log = get_logger("web.strangers")
+"""For what strangers can cause as often as they like."""
+
 STATIC_FOLDER = "/static/"
 OPEN_FOLDERS = (STATIC_FOLDER, LINK_FOLDER, HOLDER_FOLDER, HANDED_FOLDER)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -115,11 +118,14 @@ class Guard:
         answer = _Answer(request, body, send, self._headers)
         try:
             request.state.session = await self._session_of(request)
-            note_who(scope, known=request.state.session is not None)
+            if not _is_static(request):  # whose page asks for a file is not looked up
+                note_who(scope, known=request.state.session is not None)
             said = self._refusal(request)
+            if said is not None and said.status_code >= HTTPStatus.BAD_REQUEST:
+                _log.warning("request refused", status=said.status_code, path=path_for_log(request))
         except Unavailable as away:
             # Whoever asks how the engine is, is told while the database is away as well.
-            said = None if request.url.path in HEALTH_PATHS else self._failures.answer(request, away)
+            said = None if scope["path"] in HEALTH_PATHS else self._failures.answer(request, away)
         try:
             if said is None:
                 async with self._turn_of(request, body):
@@ -147,13 +153,15 @@ class Guard:
             TooManyTries: its address or its link sent too many.
             Busy: its turn did not come in time.
         """
-        path = request.url.path
-        if request.state.session is not None or path.startswith(STATIC_FOLDER) or path in HEALTH_PATHS:
+        path = request.scope["path"]
+        is_known = request.state.session is not None or (_is_static(request) and self._sessions.is_given(request))
+        if is_known or path in HEALTH_PATHS:
             yield
             return
-        if largest_body(path) <= MAX_EVENTS_BYTES:
-            await body.take_whole()
-        self._strangers.check(request)
+        if not _is_static(request):
+            if largest_body(path) <= MAX_EVENTS_BYTES:
+                await body.take_whole()
+            self._strangers.check(request)
         async with self._strangers.turn():
             yield
 
@@ -163,7 +171,7 @@ class Guard:
         return self._failures.unforeseen(request, error)
 
     async def _session_of(self, request: Request) -> Session | None:
-        if request.url.path.startswith(STATIC_FOLDER):
+        if _is_static(request) or not self._sessions.is_given(request):
             return None
         return await run_in_threadpool(self._sessions.read, request, self._clock())
 
@@ -178,7 +186,7 @@ class Guard:
         if request.method not in LOOKING and not _same_origin(request, host):
             elsewhere = NotAllowed("Another site sent this, so nothing was done.", next_step="Use this site's pages.")
             return self._failures.answer(request, elsewhere)
-        path = request.url.path
+        path = request.scope["path"]
         if {"transfer-encoding", "content-length"} <= set(request.headers.keys()):
             twofold = InvalidInput("It says in two ways where it ends.", next_step="Name a length, or send chunks.")
             refused = self._failures.answer(request, twofold, HTTPStatus.BAD_REQUEST)
@@ -228,8 +236,7 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
-            static = self._request.url.path.startswith(STATIC_FOLDER)
-            headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
+            headers.setdefault("Cache-Control", "no-cache" if _is_static(self._request) else "no-store")
             logger.debug(
                 "request answered",
                 method=self._request.method,
@@ -238,6 +245,11 @@ class _Answer:
                 milliseconds=round((perf_counter() - self._began) * 1000, 1),
             )
         await self._send(message)
+
+
+def _is_static(request: Request) -> bool:
+    path: str = request.scope["path"]
+    return path.startswith(STATIC_FOLDER)
 
 
 def _hostname(host: str) -> str | None:

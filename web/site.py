@@ -47,7 +47,10 @@ MAX_PART_BYTES = 16 * 2**20
 
 
 HASHES_AT_ONCE = 2
-"""How many passwords are checked at a time: each takes 64 MiB and a core for a moment."""
+"""How many passwords of strangers are checked at a time: each takes 64 MiB and a core for a moment.
+
+One more is checked beside them for whoever is signed in, so that nobody who works here waits for them.
+"""
 
 
 def _tries() -> Quota:
@@ -76,6 +79,7 @@ class Site:
     refused_events: Quota = field(default_factory=_tries)
     direct_requests: Quota = field(default_factory=lambda: Quota(REQUESTS_AN_HOUR, HOUR))
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
+    own_hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
 
     @property

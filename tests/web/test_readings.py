@@ -145,6 +145,7 @@ NOT_NOTED = {
     "/api/cases/{case_id}/progress": "how many notices have left, and nothing of any",
     "/api/cases/{case_id}/readings": "who read it",
     "/cases/{case_id}/notices/{notice_id}/link": "when its links were made; none is shown",
+    "/cases/{case_id}/erasure": "whether it can be erased, and who decided so; nothing that the case holds",
 }
 
 
