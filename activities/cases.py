@@ -13,7 +13,7 @@ from cases.state import CaseSummary
 from config.database import Database
 from models.errors import InvalidInput, NotAllowed, NotFound, Refused
 from records.acts import record_act
-from records.cases import close_case, open_case
+from records.cases import check_closable, close_case, open_case
 from records.summary import summarise
 from terms.catalogue import Catalogue
 
@@ -63,6 +63,7 @@ class CaseActivities(CaseContract):
         now = activity_clock()
         try:
             with self._database.writing() as session:
+                check_closable(session, message.case_id)
                 return close_case(session, message.case_id, now())
         except Refused as error:
             raise refusal(error) from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, bindparam
+from sqlalchemy import ColumnElement, Select, Table, bindparam
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, SQLModel, col, update
@@ -100,6 +100,23 @@ def rows_that_open(session: Session, query: SelectOfScalar[Row], key: Mapped[Any
     for found in session.scalars(query.with_only_columns(key)).all():
         try:
             opened += session.exec(query.where(key == found)).all()
+        except IntegrityError as error:
+            _log.error("something sealed does not open", where=error.where, code=error.code)
+    return opened
+
+
+def tuples_that_open(
+    session: Session, query: Select[Any], key: ColumnElement[Any], values: Mapping[str, Any]
+) -> Sequence[Sequence[Any]]:
+    """The same for a query of some columns of one table, with the values that it is asked with."""
+    try:
+        return session.execute(query, values).all()
+    except IntegrityError:
+        pass
+    opened: list[Sequence[Any]] = []
+    for found in session.scalars(query.with_only_columns(key), values).all():
+        try:
+            opened += session.execute(query.where(key == found), values).all()
         except IntegrityError as error:
             _log.error("something sealed does not open", where=error.where, code=error.code)
     return opened

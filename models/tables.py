@@ -426,6 +426,11 @@ class Duty(SQLModel, table=True):
         CheckConstraint(TARGET, "duty_target"),
         Index("duty_case_status", "case_id", "status", "due_at", "target_at"),
         Index("duty_status_due", "status", "due_at", "case_id"),
+        # What is searched for is read in the order in which it is due, whichever of these names it.
+        Index("duty_due", "due_at", "id"),
+        Index("duty_clause_due", "clause", "due_at", "id"),
+        Index("duty_agreement_due", "agreement_id", "due_at", "id"),
+        Index("duty_verdict_due", "verdict", "due_at", "id"),
         *(
             Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)
             for name, columns in (
@@ -447,7 +452,7 @@ class Duty(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
-    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id")
     clause: str
     occurrence: int = 1
     owed_by: Party = _word(Party)
@@ -1384,6 +1389,16 @@ class OpenIdIdentity(SQLModel, table=True):
     account_id: UUID = Field(foreign_key="account.id")
     issuer: str
     bound_at: datetime = _instant()
+
+
+class QuotaCount(SQLModel, table=True):
+    """How often somebody did what has a quota, until its time ends; ``key`` is a digest of the address or the link."""
+
+    __tablename__ = "quota_count"
+
+    key: str = Field(primary_key=True, max_length=128)
+    count: int
+    ends_at: datetime = _instant(index=True)
 
 
 class SignInChallenge(SQLModel, table=True):

@@ -52,12 +52,14 @@ from terms.catalogue import Catalogue, load_catalogue
 class DutyFilter:
     """Which duties of a case to read; each condition that is None leaves it open.
 
-    ``cohort`` is a clause with a due instant, or with None for those that are not dated.
+    ``duty`` is the one duty of this id. ``cohort`` is a clause with a due instant, or with None for those that are not
+    dated.
     """
 
     cohort: tuple[str, datetime | None] | None = None
     state: str | None = None
     status: DutyStatus | None = None
+    duty: UUID | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The conditions as SQL, on duties joined with their agreements."""
@@ -67,6 +69,8 @@ class DutyFilter:
             conditions += [col(Duty.clause) == clause, col(Duty.due_at) == due_at]
         if self.state:
             conditions.append(col(Agreement.state) == self.state)
+        if self.duty:
+            conditions.append(col(Duty.id) == self.duty)
         if self.status:
             conditions.append(col(Duty.status) == self.status)
         return conditions

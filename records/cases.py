@@ -37,14 +37,8 @@ def open_case(session: Session, catalogue: Catalogue, case_id: UUID, now: dateti
 
 
 def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
-    """Close a case, with its last evidence; answer how it stands.
-
-    Raises:
-        Refused: something of it is open, as where its workflow was started from an old state of it.
-    """
-    case, stands = session.get_one(Case, case_id), summarise(session, case_id)
-    if case.undecided or stands.open_duties or stands.waiting_notices or stands.undecided or stands.unsettled_holders:
-        raise Refused("Something of this case is open, so it is not closed.", next_step="It goes on from what is kept.")
+    """Close a case, with its last evidence; answer how it stands."""
+    case = session.get_one(Case, case_id)
     if case.status is not CaseStatus.DISMISSED:
         case.status = CaseStatus.CLOSED
     case.closed_at = case.closed_at or now
@@ -65,7 +59,19 @@ def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
             reopened_at=case.reopened_at,
         ),
     )
-    return stands
+    return summarise(session, case_id)
+
+
+def check_closable(session: Session, case_id: UUID) -> None:
+    """Return where nothing of a case is open, whatever its workflow has in mind: that may be an old state of it.
+
+    Raises:
+        Refused: something is.
+    """
+    case, stands = session.get_one(Case, case_id), summarise(session, case_id)
+    undecided = case.undecided and case.status is not CaseStatus.DISMISSED
+    if undecided or stands.open_duties or stands.waiting_notices or stands.undecided or stands.unsettled_holders:
+        raise Refused("Something of this case is open, so it is not closed.", next_step="It goes on from what is kept.")
 
 
 def reopen_case(session: Session, case: Case, now: datetime) -> None:

@@ -38,7 +38,7 @@ async def sign_in(request: Request, site: TheSite) -> Response:
     back, now = own_path(text_of(form, "next")), site.clock()
     try:
         if not text_of(form, "token"):
-            check_tries(request, site)
+            await run_in_threadpool(check_tries, request, site)
         begun = await to_thread.run_sync(_begin, site, form, browser_of(request), now, limiter=site.hashing)
     except NotAllowed as problem:
         return show_sign_in(request, site, name=text_of(form, "name"), back=back, problem=problem)
@@ -85,7 +85,7 @@ def check_tries(request: Request, site: Site) -> None:
     Raises:
         TooManyTries: it did.
     """
-    site.sign_ins.check(address_of(request))
+    site.quotas.sign_ins.check(address_of(request))
 
 
 def former_of(request: Request) -> UUID | None:

@@ -27,7 +27,7 @@ from models.errors import InvalidInput, NotAllowed, Unavailable
 from web.bodies import Body, too_large
 from web.connections import note_who
 from web.failures import Failures, is_api, path_for_log
-from web.quotas import TooManyTries
+from web.quotas import Quota, TooManyTries
 from web.rights import HEALTH_PATHS, LOOKING, MAIL_EVENT_PATHS, OPEN_TO_ALL
 from web.sessions import Session, Sessions
 from web.strangers import Busy, Strangers
@@ -86,6 +86,7 @@ class Guard:
     Args:
         hosts: the names under which the site may be asked for; any other is refused (DNS rebinding).
         limits: what strangers may take.
+        link_answers: how many forms one link may send.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Guard:
         sessions: Sessions,
         failures: Failures,
         limits: Limits,
+        link_answers: Quota,
         clock: Callable[[], datetime],
     ) -> None:
         self._app = app
@@ -103,7 +105,7 @@ class Guard:
         self._sessions = sessions
         self._failures = failures
         self._limits = limits
-        self._strangers = Strangers(limits)
+        self._strangers = Strangers(limits, link_answers)
         self._headers = HEADERS | HTTPS_ONLY if sessions.secure else HEADERS
         self._clock = clock
 
@@ -163,6 +165,7 @@ class Guard:
                 await body.take_whole()
             self._strangers.check(request)
         async with self._strangers.turn():
+            await self._strangers.check_link(request)
             yield
 
     async def _said_of(self, request: Request, error: Exception) -> Response:

@@ -54,6 +54,7 @@ OWN_PATHS = frozenset(
     }
 )
 EXPORT_PATH = "/cases/{case_id}/evidence.zip"
+DUTIES_FILE_PATH = "/duties.csv"
 APPROVE_ERASURE_PATH, DECLINE_ERASURE_PATH = (
     f"/cases/{{case_id}}/erasure/{{erasure_id}}/{name}" for name in ("approve", "decline")
 )
@@ -93,7 +94,7 @@ def takes(method: str, route: str) -> frozenset[Right]:
         return frozenset({Right.ADMINISTER})
     if route in OWN_PATHS:
         return frozenset({Right.OWN})
-    if route == EXPORT_PATH:
+    if route in (EXPORT_PATH, DUTIES_FILE_PATH):
         return frozenset({Right.EXPORT})
     if method in LOOKING:
         return frozenset({Right.READ})

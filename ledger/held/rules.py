@@ -190,6 +190,7 @@ HELD: Mapping[type[SQLModel], Held] = {
             "report_digest": Why("names the report under the installation's key; its artifact is named by an entry"),
             "opened_at": says,
             "workflow_started_at": PLAN,
+            "workflow_run_id": PLAN,
             "trouble": PLAN,
             "trouble_since": PLAN,
             "trouble_raised_at": PLAN,
@@ -613,6 +614,7 @@ NOT_HELD: Mapping[type[SQLModel], Why] = {
     tables.Passkey: _SIGN_IN,
     tables.OpenIdIdentity: _SIGN_IN,
     tables.SignInChallenge: _SIGN_IN,
+    tables.QuotaCount: Why("how often strangers tried something within an hour; nothing rests on it"),
 }
 """The tables of which no row is held, each with the reason."""
 

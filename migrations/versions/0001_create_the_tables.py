@@ -162,6 +162,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "quota_count",
+        sa.Column("key", sa.String(length=128), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index(op.f("ix_quota_count_ends_at"), "quota_count", ["ends_at"], unique=False)
+    op.create_table(
         "terms_snapshot",
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("form", sa.String(), nullable=False),
@@ -1076,7 +1084,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("duty_agreement_due", "duty", ["agreement_id", "due_at", "id"], unique=False)
     op.create_index("duty_case_status", "duty", ["case_id", "status", "due_at", "target_at"], unique=False)
+    op.create_index("duty_clause_due", "duty", ["clause", "due_at", "id"], unique=False)
+    op.create_index("duty_due", "duty", ["due_at", "id"], unique=False)
     op.create_index(
         "duty_internal",
         "duty",
@@ -1126,7 +1137,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'running' AND reopened_at IS NOT NULL"),
     )
     op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
-    op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
+    op.create_index("duty_verdict_due", "duty", ["verdict", "due_at", "id"], unique=False)
     op.create_index(op.f("ix_duty_case_id"), "duty", ["case_id"], unique=False)
     op.create_index(op.f("ix_duty_due_date_id"), "duty", ["due_date_id"], unique=False)
     op.create_table(

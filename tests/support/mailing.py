@@ -66,6 +66,8 @@ class Mailing:
 
     async def send(self, batch_id: UUID) -> str | None:
         """Run the activity once; return the kind of trouble that it ends in."""
+        with self.case.database.writing() as session:
+            session.get_one(Batch, batch_id).released_by = "officer"
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, started_time=self.case.now)
         try:

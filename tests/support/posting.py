@@ -44,8 +44,9 @@ class Posting:
 
     async def send(self, *, at: datetime | None = None) -> BatchOutcome:
         """Run the activity once, as an attempt that starts at ``at``: now, or when what was put off is due."""
-        with self.engine.resources.database.reading() as session:
+        with self.engine.resources.database.writing() as session:
             batch = session.exec(select(Batch).where(Batch.case_id == self.case_id)).one()
+            batch.released_by = "officer"
         self.began_at = at or batch.again_at or utc_now()
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, started_time=self.began_at)

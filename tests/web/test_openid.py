@@ -276,5 +276,5 @@ async def test_without_a_provider_nothing_is_offered(fresh: Installation) -> Non
 
 async def test_the_way_there_is_gone_so_often_a_minute_and_no_more(installation: Installation) -> None:
     for _ in range(30):
-        installation.app.state.site.sign_ins.allow("127.0.0.1")
+        installation.app.state.site.quotas.sign_ins.allow("127.0.0.1")
     assert (await installation.visitor().get("/sign-in/openid")).status_code == 429
