@@ -7,7 +7,7 @@ suspicious and at a few cases that are merely their turn.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import time
@@ -53,6 +53,7 @@ from records.overlooked import (
     open_counts,
     place_of,
     restarted,
+    run_ids,
     stayed,
     stopped,
     troubles,
@@ -64,6 +65,9 @@ _log = get_logger("watchdog")
 
 LOOK_AGAIN = "look_again"
 """The signal that makes a case compute with what SQL holds by now."""
+
+LATELY = timedelta(hours=1)
+"""How far back it is looked for workflows that somebody else started; others are looked at as their turn comes."""
 
 UNCLAIMED = timedelta(days=1)
 """How long what came with an act is kept where Temporal did not say whether the act arrived."""
@@ -98,6 +102,15 @@ class SweepBounds:
     parts: int = 16
     attempts: int = 6
     at_once: int = 20
+
+
+def _is_foreign(case: OpenCase, health: Health) -> bool:
+    """Whether the workflow of a case goes on from what somebody else gave it, as far as that is known.
+
+    Somebody started it, or set it back: what it has in mind may be old, and lack what is to be done.
+    """
+    began_elsewhere = bool(case.run_id and health.first_run_id) and case.run_id != health.first_run_id
+    return health.runs and (began_elsewhere or health.set_back)
 
 
 class WatchdogActivities(WatchdogContract):
@@ -146,12 +159,18 @@ class WatchdogActivities(WatchdogContract):
         before, place = now() - timedelta(minutes=message.grace_minutes), place_of(now())
         suspects = await asyncio.to_thread(self._look, before, place)
         looked_at = await self._each(suspects.cases, lambda case: self._temporal.case_health(case.kind, case.id))
-        gone = {case.id: case.kind for case, health in looked_at if not health.runs} | await self._lost(before)
-        restarts = await self._restart_all(gone, now)
-        troubled = await self._keep_troubles(looked_at, await self._stuck(place), now())
-        handed_on = await self._hand_on(
-            [case for case, health in looked_at if case.is_behind and health.runs], troubled
+        gone = {case.id for case, health in looked_at if not health.runs} | (await self._lost(before)).keys()
+        begun = await self._each(
+            await self._other_runs(now()), lambda case: self._temporal.case_health(case.kind, case.id)
         )
+        foreign = await self._end_foreign([case for case, health in (*looked_at, *begun) if _is_foreign(case, health)])
+        restarts = await self._restart_all(gone | foreign, foreign, now)
+        troubled = await self._keep_troubles(looked_at, await self._stuck(place), now())
+        kept = {batch.case_id for batch in suspects.stayed}
+        # One that is sending may have no place yet for what stayed; another does not know of it.
+        unaware = {case.id for case, health in looked_at if case.id in kept and not health.children}
+        behind = [case for case, health in looked_at if health.runs and (case.is_behind or case.id in unaware)]
+        handed_on = await self._hand_on([case for case in behind if case.id not in foreign], troubled)
         found = await self._stopped(suspects.sending, now()) + [stayed(batch, now()) for batch in suspects.stayed]
         again = {finding.case_id for finding in restarts}
         raised = [item for item in found if item.case_id not in again]
@@ -275,15 +294,46 @@ class WatchdogActivities(WatchdogContract):
         with self._database.reading() as session:
             return open_cases(session, kind, ids, before)
 
-    async def _restart_all(self, gone: Iterable[UUID], now: Callable[[], datetime]) -> list[Finding]:
-        answers = await self._each(gone, lambda case_id: self._restart(case_id, now()))
+    async def _other_runs(self, now: datetime) -> list[OpenCase]:
+        """The cases of which a run began lately that the engine did not start: it may follow from one that it did."""
+        begun: dict[UUID, tuple[str, str]] = {}
+        for kind in await asyncio.to_thread(self._open_counts):
+            found = await self._temporal.begun_since(kind, now - LATELY, self._bounds.suspicious)
+            begun |= {case_id: (kind, run_id) for case_id, run_id in found.items()}
+        known = await asyncio.to_thread(self._run_ids, list(begun)) if begun else {}
+        return [
+            OpenCase(case_id, begun[case_id][0], trouble=None, is_behind=False, run_id=run_id)
+            for case_id, run_id in known.items()
+            if run_id and run_id != begun[case_id][1]
+        ]
+
+    async def _end_foreign(self, cases: Sequence[OpenCase]) -> set[UUID]:
+        """End the workflows that somebody else started; give their cases, which are to be started again.
+
+        SQL is asked once more: it may have been the engine, just now.
+        """
+        runs = await asyncio.to_thread(self._run_ids, [case.id for case in cases]) if cases else {}
+        foreign = [case for case in cases if runs.get(case.id) == case.run_id]
+        for case in foreign:
+            _log.warning("workflow started by somebody else", case_id=str(case.id))
+            await self._temporal.end_case(case.kind, case.id, "somebody else than the engine started it")
+        return {case.id for case in foreign}
+
+    def _run_ids(self, cases: Sequence[UUID]) -> dict[UUID, str | None]:
+        with self._database.reading() as session:
+            return run_ids(session, cases)
+
+    async def _restart_all(
+        self, gone: Iterable[UUID], foreign: Container[UUID], now: Callable[[], datetime]
+    ) -> list[Finding]:
+        answers = await self._each(gone, lambda case_id: self._restart(case_id, now(), foreign=case_id in foreign))
         return [finding for _, findings in answers for finding in findings]
 
-    async def _restart(self, case_id: UUID, now: datetime) -> list[Finding]:
+    async def _restart(self, case_id: UUID, now: datetime, *, foreign: bool) -> list[Finding]:
         """Start a case again, with evidence at once: it cannot be found a second time."""
         if not await self._start(case_id, now):
             return []
-        finding = restarted(case_id, now)
+        finding = restarted(case_id, now, foreign=foreign)
         await asyncio.to_thread(self._keep, [finding])
         return [finding]
 

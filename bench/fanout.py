@@ -30,7 +30,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import text
 from sqlmodel import col, func, select
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 
 from bench import with_dbos
 from bench.mail import catch
@@ -46,6 +48,7 @@ from mail.compose import compose
 from mail.facts import Mailbox
 from models import identifiers
 from models.enums import BatchStatus, DeliveryStatus
+from models.identifiers import TASK_QUEUE
 from models.tables import Agreement, Batch, Delivery, Duty, Notice
 from records.outbox import DraftedNotice
 from starter.case_service import CaseService
@@ -134,8 +137,23 @@ async def installation(
             else further_processes(settings, processes, address=server.address)
         )
         async with worker:
+            await until_polling(resources, max(processes, 1))
             yield resources
         resources.database.close()
+
+
+async def until_polling(resources: Resources, workers: int) -> None:
+    """Wait until so many workers ask for work: what is measured is an installation that runs, not how one starts."""
+    asked = DescribeTaskQueueRequest(
+        namespace=resources.client.namespace,
+        task_queue=TaskQueue(name=TASK_QUEUE),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    )
+    while True:
+        answer = await resources.client.workflow_service.describe_task_queue(asked)
+        if len({poller.identity for poller in answer.pollers}) >= workers:
+            return
+        await asyncio.sleep(0.1)
 
 
 @dataclass(frozen=True)

@@ -435,6 +435,8 @@ class Settings(BaseSettings):
     """Addresses and networks of the proxies before the web, as ``["10.0.0.5", "fd00::/64"]``: whose word on where a
     request comes from (``X-Forwarded-For``) is taken. Nobody else's is."""
     artifacts: ArtifactStore = ArtifactStore()
+    no_proxy_reason: str | None = Field(default=None, min_length=10)
+    """Why nothing stands before the web in production whose word on addresses would have to be taken."""
     limits: Limits = Limits()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     private_network_reason: str | None = Field(default=None, min_length=10)
@@ -598,6 +600,25 @@ def load_settings() -> Settings:
     return settings
 
 
+def check_proxies(settings: Settings) -> None:
+    """Refuse a web in production of which nobody said what stands before it.
+
+    TLS is a proxy's business, so there nearly always is one; where it is not named, all who come through it share one
+    quota, and one of them can use it up for the others.
+
+    Raises:
+        ConfigurationError: neither a proxy is named nor a reason why there is none.
+    """
+    known = settings.trusted_proxies or settings.no_proxy_reason
+    if settings.environment == "production" and not known:
+        raise ConfigurationError(
+            "Nobody said what stands before the web, so all who come through a proxy would count as one address.",
+            where=_variable("trusted_proxies"),
+            next_step='Name the proxy\'s address, such as ["10.0.0.5"]; where there is none, say why in '
+            f"{_variable('no_proxy_reason')}.",
+        )
+
+
 def temporal_connection(settings: Settings) -> ClientConnectConfig:
     """Return the arguments for ``Client.connect``; ``target_host`` is missing where no server is configured.
 
@@ -679,12 +700,12 @@ def _explain(problems: list[ErrorDetails]) -> ConfigurationError:
 _LEAST_SAFE_MINUTES = 5
 """In production, a notice that nobody released goes out so long before it is due, at the latest."""
 
-_ENCRYPTED = {"require", "verify-ca", "verify-full"}
-"""The values of PostgreSQL's ``sslmode`` under which nothing travels in clear."""
+_CHECKED = {"verify-ca", "verify-full"}
+"""The values of PostgreSQL's ``sslmode`` under which its certificate is checked; ``require`` trusts whoever answers."""
 
 
 def _is_private(settings: Settings, database_url: SecretStr | None) -> bool:
-    """Whether nobody else can read what the database at this address is told."""
+    """Whether nobody else can read what the database at this address is told: it shows a certificate, or is near."""
     if database_url is None:
         return True
     try:
@@ -694,7 +715,7 @@ def _is_private(settings: Settings, database_url: SecretStr | None) -> bool:
     host = url.host or ""
     here = url.get_backend_name() == "sqlite" or not host or host.startswith("/") or is_loopback(host)
     mode = url.query.get("sslmode", os.environ.get("PGSSLMODE"))
-    return here or mode in _ENCRYPTED or settings.private_network_reason is not None
+    return here or mode in _CHECKED or settings.private_network_reason is not None
 
 
 def _is_private_endpoint(settings: Settings) -> bool:
@@ -729,7 +750,8 @@ def _refuse_unsafe(settings: Settings) -> None:
     for field in ("database_url", "owner_database_url"):
         need(
             _is_private(settings, getattr(settings, field)),
-            "What PostgreSQL is told would travel in clear; add ?sslmode=verify-full to its URL. Where nobody else "
+            "What PostgreSQL is told could be read on its way; add ?sslmode=verify-full to its URL, and sslrootcert=… "
+            "where no authority vouches for it that the system knows. Where nobody else "
             f"reaches its network, say so in {_variable('private_network_reason')}.",
             field,
         )

@@ -11,6 +11,7 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, SQLModel, col, select
 
 from config.personal_data import holds_address
+from ledger.artifacts import share
 from ledger.chain import (
     LONGEST_ENTRY,
     Fields,
@@ -150,19 +151,24 @@ def _stored(session: Session, keys: Sequence[str]) -> dict[str, EvidenceEntry]:
 
 
 def _require_artifacts(session: Session, rows: Sequence[_Row]) -> None:
-    """Refuse an entry that would point to nothing: nobody could tell it from one whose artifact was taken away."""
+    """Refuse an entry that would point to nothing: nobody could tell it from one whose artifact was taken away.
+
+    What an entry of another case points to, or one of none, goes with no case any more.
+    """
     first = {sha256: row["kind"] for row in reversed(rows) for sha256 in row["artifacts"]}
-    missing = set(first)
+    named = {(sha256, row["case_id"]) for row in rows for sha256 in row["artifacts"]}
+    kept: dict[str, UUID | None] = {}
     for some in parts(list(first), _KEYS_A_QUERY):
-        kept = select(Artifact.sha256).where(col(Artifact.sha256).in_(some))
-        missing -= set(session.exec(kept).all())
-    if missing:
+        kept |= session.exec(select(Artifact.sha256, Artifact.case_id).where(col(Artifact.sha256).in_(some))).all()
+    if missing := first.keys() - kept.keys():
         sha256 = min(missing)
         raise IntegrityError(
             "An entry would point to an artifact that was never stored.",
             where=f"evidence {first[sha256]}, artifact {sha256}",
             next_step="Nothing was recorded. Store what evidence points to before its entry.",
         )
+    if shared := {sha256 for sha256, case in named if kept[sha256] and kept[sha256] != case}:
+        share(session, sorted(shared))
 
 
 def _chain(entries: Sequence[_Unchained], length: int, last_hash: str) -> list[_Row]:

@@ -49,6 +49,10 @@ JsonObject: TypeAlias = dict[str, Any]
 """A JSON object (RFC 8259) of integers below 2**53, finite numbers, text, booleans, nulls, lists and objects."""
 
 
+NO_VERDICT = "-"
+"""In a list of duties: one that what was done did not perform."""
+
+
 class _Place(Enum):
     """Where in an entry a field goes that is no member of its body."""
 
@@ -649,6 +653,7 @@ class DutyComputed(CaseEvent):
         agreements: whose duties they are.
         internal_due_at: when the installation itself wants them done, where it set that; no law.
         internal_why: how that was counted.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "duty_computed"
@@ -658,6 +663,7 @@ class DutyComputed(CaseEvent):
     agreements: tuple[UUID, ...]
     internal_due_at: IfAny[datetime | None] = None
     internal_why: IfAny[str | None] = None
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def body(self) -> JsonObject:
@@ -665,7 +671,7 @@ class DutyComputed(CaseEvent):
 
     @property
     def key(self) -> str:
-        return f"duty-computed:{self.case_id}:{self.due_date_id}:{self.agreements[0]}:{self.at.isoformat()}"
+        return f"duty-computed:{self.happening}"
 
 
 class DutiesGivenUp(CaseEvent):
@@ -674,15 +680,17 @@ class DutiesGivenUp(CaseEvent):
     Attributes:
         duties: how many.
         duties_sha256: their ids, one a line.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "duties_given_up"
     duties: int
     duties_sha256: Kept[str]
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"duties-given-up:{self.case_id}:{self.duties_sha256}:{self.at.isoformat()}"
+        return f"duties-given-up:{self.happening}"
 
 
 class CaseClosed(CaseEvent):
@@ -796,6 +804,9 @@ class LetterMade(CaseEvent):
         letter_sha256: the letter, a PDF.
         words_sha256: its words alone, as the page behind its link shows them.
         enclosed: what belongs into the envelope besides.
+        replaces: the letter that it was written anew for, which was not posted.
+        printed_at: when that one was last printed, so that it may be in somebody's hands.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "letter_made"
@@ -807,6 +818,9 @@ class LetterMade(CaseEvent):
     letter_sha256: Kept[str]
     words_sha256: Kept[str]
     enclosed: Apart[tuple[str, ...]] = ()
+    replaces: IfAny[UUID | None] = None
+    printed_at: IfAny[datetime | None] = None
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def artifacts(self) -> tuple[str, ...]:
@@ -814,7 +828,7 @@ class LetterMade(CaseEvent):
 
     @property
     def key(self) -> str:
-        return f"letter-made:{self.letter}:{self.at.isoformat()}"
+        return f"letter-made:{self.happening}"
 
 
 class LetterPrinted(CaseEvent):
@@ -824,16 +838,18 @@ class LetterPrinted(CaseEvent):
         notice_id: the notice.
         letter: the letter as SQL keeps it.
         letter_sha256: the letter, a PDF.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "letter_printed"
     notice_id: Subject[UUID]
     letter: UUID
     letter_sha256: Kept[str]
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"letter-printed:{self.letter}:{self.actor}:{self.at.isoformat()}"
+        return f"letter-printed:{self.happening}"
 
 
 class LetterTookEffect(CaseEvent):
@@ -846,6 +862,9 @@ class LetterTookEffect(CaseEvent):
         mailed_at: when it was handed to the post, on that word.
         effective_at: when it gives the notice, as the agreement has it.
         duties: by id, how each duty was met that it performed.
+        given: the content elements that it gives; None where it gave no notice, as a mail had.
+        lacking: those that it says will follow.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "letter_took_effect"
@@ -855,10 +874,13 @@ class LetterTookEffect(CaseEvent):
     mailed_at: datetime
     effective_at: datetime
     duties: dict[str, Verdict]
+    given: IfAny[tuple[str, ...] | None] = None
+    lacking: IfAny[tuple[str, ...] | None] = None
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"letter-took-effect:{self.letter}:{self.at.isoformat()}"
+        return f"letter-took-effect:{self.happening}"
 
 
 class NoticeReleased(CaseEvent):
@@ -1321,16 +1343,18 @@ class DutyEscalated(CaseEvent):
         duty_id: the duty.
         clause: the clause that sets it.
         overdue: whether its due instant had passed.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "escalated"
     duty_id: Subject[UUID]
     clause: str
     overdue: bool
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"escalated:{self.duty_id}"
+        return f"escalated:{self.happening}"
 
 
 class InternalDatePassed(CaseEvent):
@@ -1360,15 +1384,17 @@ class ContactEscalated(CaseEvent):
     Attributes:
         delivery_id: the delivery that was refused.
         contact: the contact.
+        happening: names it, since the same contact may fail again.
     """
 
     kind = "contact_escalated"
     delivery_id: Subject[UUID]
     contact: UUID
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"contact-escalated:{self.delivery_id}"
+        return f"contact-escalated:{self.happening}"
 
 
 class UnknownEscalated(CaseEvent):
@@ -2149,6 +2175,60 @@ class CaseRead(CaseEvent):
     def key(self) -> str:
         span = int(self.at.timestamp() // READING_SPAN.total_seconds())
         return f"case-read:{self.case_id}:{self.what}:{self.thing}:{self.actor}:{span}"
+
+
+class ErasureEvent(CaseEvent):
+    """Something about a proposal that the personal data of a case be erased.
+
+    Attributes:
+        erasure: the proposal.
+        authenticated: how it was shown who did it, where that is known.
+    """
+
+    erasure: Subject[UUID]
+    authenticated: IfAny[Authentication | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.erasure}"
+
+
+class ErasureProposed(ErasureEvent):
+    """Somebody proposed that the personal data of a closed case be erased; a second person decides it.
+
+    Attributes:
+        reason_sha256: why.
+    """
+
+    kind = "erasure_proposed"
+    reason_sha256: Kept[str]
+
+
+class ErasureDeclined(ErasureEvent):
+    """A second person declined to erase the personal data of a case, or who had proposed it took that back."""
+
+    kind = "erasure_declined"
+
+
+class CaseErased(ErasureEvent):
+    """The key of a case was destroyed, and with it its personal data; who did it is the second person.
+
+    Attributes:
+        proposed_by: who had proposed it.
+        kept_until: the instant up to which it had to be kept.
+        kept_by: the rule that said so, in words.
+        erased: how many artifacts went.
+        erased_sha256: the list of them, one SHA-256 a line.
+        reason_sha256: why.
+    """
+
+    kind = "case_erased"
+    proposed_by: str
+    kept_until: datetime
+    kept_by: str
+    erased: int
+    erased_sha256: Kept[str]
+    reason_sha256: Kept[str]
 
 
 class CostRecorded(CaseEvent):

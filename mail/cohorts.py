@@ -29,7 +29,7 @@ from pydantic import HttpUrl
 from mail.compose import Addressing, Bodies, ComposedNotice, compose, message_of, quoted, render
 from mail.default_texts import DefaultTexts
 from mail.drafting import Draft, write_facts
-from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, NoticeFacts, clean_block, clean_line
+from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, Mailbox, NoticeFacts, clean_block, clean_line
 from mail.templates import SHIPPED, Templates
 from terms.catalogue import Catalogue
 
@@ -129,7 +129,7 @@ class _Cohort:
         if any(_MARK.search(sample.composed.text + sample.composed.html) for sample in self._samples):
             return None  # somebody typed a character that is a mark here
         try:
-            skeleton = _Skeleton(self._facts, self._samples[0].draft, self._templates)
+            skeleton = _Skeleton(self._facts, self._samples[0], self._templates)
             same = all(skeleton.fill(each.draft, each.addressing) == each.composed.raw for each in self._samples)
         except (_Branches, TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
             return None  # what a template does with a mark cannot be foreseen
@@ -154,6 +154,33 @@ def _common(draft: Draft) -> Draft:
     )
 
 
+_NOBODY = "-"
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def _to_nobody(draft: Draft) -> Draft:
+    """A draft with nothing in it that is a recipient's own."""
+    agreement = {"reference": _NOBODY, "provider": _NOBODY, "lea": _NOBODY, "signed_on": _LONG_AGO.date()}
+    return replace(
+        draft,
+        reader=_NOBODY,
+        agreement=draft.agreement.model_copy(update=agreement),
+        lea="\n".join(_NOBODY for _ in clean_block(draft.lea).split("\n")),
+        follows=_NOBODYS.model_copy(update={"given_at": _LONG_AGO}) if draft.follows else None,
+        acknowledge_url=_NO_URL if draft.acknowledge_url else None,
+    )
+
+
+def _addressed_to_nobody(addressing: Addressing) -> Addressing:
+    return Addressing(
+        message_id="<nobodys@example.org>",
+        sender=addressing.sender,
+        to=(_NOBODYS_MAILBOX,),
+        copies=(_NOBODYS_MAILBOX,) if addressing.copies else (),
+    )
+
+
+_NOBODYS_MAILBOX = Mailbox(name="", email="nobody@example.org")
 _NO_URL = HttpUrl("https://example.org/")
 _NOBODYS = EarlierNotice(message_id="<nobodys@example.org>", given_at=datetime.min.replace(tzinfo=UTC))
 _OWN_OF_AGREEMENT = {"reference": "", "provider": "", "lea": "", "signed_on": date.min}
@@ -187,9 +214,10 @@ class _Skeleton:
         _Branches: a template asked something of a mark.
     """
 
-    def __init__(self, facts: Callable[[Draft], NoticeFacts], draft: Draft, templates: Templates) -> None:
-        self._marks = marks = _Marks(_Own.of(draft))
-        said = _marked(facts, draft, marks)
+    def __init__(self, facts: Callable[[Draft], NoticeFacts], sample: _Sample, templates: Templates) -> None:
+        self._marks = marks = _Marks(_Own.of(sample.draft))
+        self._sample = sample
+        said = _marked(facts, sample.draft, marks)
         with marks.in_use():
             rendered = render(said, waiting(templates))
         self._contact, self._at = said.sender.contact, said.noticed_at
@@ -198,8 +226,12 @@ class _Skeleton:
 
     @cached_property
     def outline(self) -> bytes:
-        """What has no mark in it."""
-        return self._text.encoded + self._html.encoded
+        """What all notices of its cohort say alike: the notice to nobody, or else what has no mark in it."""
+        sample = self._sample
+        try:
+            return self.fill(_to_nobody(sample.draft), _addressed_to_nobody(sample.addressing))
+        except (_Branches, ArithmeticError, LookupError, TypeError, ValueError):
+            return self._text.encoded + self._html.encoded
 
     def fill(self, draft: Draft, addressing: Addressing) -> bytes:
         """The notice to one recipient.

@@ -18,6 +18,7 @@ from ledger.log_keys import OVERLAP, create_log_key, load_log_keys, rotate_log_k
 from ledger.moving import move_back, move_out
 from ledger.verify_bundle import Unreadable, check, kept_heads, trusted_keys
 from models.phrases import counted
+from records.erasure import propose_erasure
 from starter.cli.console import console, find_case, open_installation, parse_instant
 from starter.cli.progress import counting
 from starter.command_line import actor
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command("export")(export)
     group.command("verify")(verify)
+    group.command("erase")(erase)
     group.command("head")(head)
     group.command("key")(key)
     group.command("make-key")(make_key)
@@ -121,6 +123,25 @@ def verify(
         verdict = check(bundle, trusted=trusted, heads=heads, known_kinds=stored_kinds(), watch=watch)
     say(json.dumps(asdict(verdict)) if as_json else verdict.words())
     return verdict.exit_code
+
+
+def erase(
+    case: Annotated[str, typer.Argument(help="The case: its id or its short reference.")],
+    reason: Annotated[str, typer.Option(help="Why, in a sentence, without names: it outlives the case as evidence.")],
+) -> None:
+    """Propose that the personal data of a closed case be erased; a second person approves it on its page, not here.
+
+    It is refused while the case is open, has to be kept by its kind or its agreements' states, or by a legal hold or a
+    law-enforcement hold, and while a message of it can still come back. Once approved, the key of the case is
+    destroyed: nobody can read its names, texts, files and messages any more, and everything still verifies.
+    """
+    settings, database = open_installation()
+    case_id = find_case(database, case)
+    proposal = propose_erasure(
+        database, case_id, reason=reason, actor=actor(), now=utc_now(), defaults=settings.defaults
+    )
+    page = f"{settings.public_url}/cases/{case_id}/erasure"
+    console.print(f"Proposal {proposal}: a second person approves it on {page}", soft_wrap=True)
 
 
 def head() -> None:

@@ -21,6 +21,7 @@ from ledger.verify import verify_ledger
 from models import identifiers
 from models.errors import ConfigurationError, IntegrityError, InvalidInput, Refused
 from models.tables import EvidenceEntry, LedgerHead
+from tests.support.patience import PATIENCE
 from tests.support.pretended import pretend_kept
 
 CASE = UUID("11111111-2222-5333-8444-555555555555")
@@ -253,7 +254,7 @@ def test_two_processes_appending_at_once_make_one_chain(database: Database, empt
         for name in ("first", "second")
     ]
     for writer in writers:
-        _, errors = writer.communicate(timeout=60)
+        _, errors = writer.communicate(timeout=PATIENCE)
         assert writer.returncode == 0, errors.decode()
     with database.reading() as session:
         found = verify_ledger(session)
