@@ -14,14 +14,15 @@ import hashlib
 import json
 import resource
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
+import rfc8785
 from sqlmodel import select
 
 from config.database import Database
@@ -29,7 +30,7 @@ from config.keyring import Keyring
 from config.settings import Settings
 from ledger.append import append
 from ledger.bundle import Scope
-from ledger.chain import entry_bytes
+from ledger.chain import entry_bytes, written_instant
 from ledger.checkpoints import sign_head
 from ledger.entries import WatchdogRaised
 from ledger.log_keys import create_log_key
@@ -85,11 +86,18 @@ def rows(database: Database) -> list[dict[str, Any]]:
     return found
 
 
-def bare(records: list[dict[str, Any]]) -> float:
-    """Canonicalise and hash records that are in memory already, as ``rfc8785`` does; records a second of processor."""
+def canonicalised(record: dict[str, Any]) -> bytes:
+    """A record as the library for RFC 8785 writes it."""
+    case_id = record["case_id"]
+    texts = {name: written_instant(record[name]) for name in ("at", "recorded_at")}
+    return rfc8785.dumps({**record, **texts, "case_id": None if case_id is None else str(case_id)})
+
+
+def bare(records: list[dict[str, Any]], write: Callable[[dict[str, Any]], bytes]) -> float:
+    """Canonicalise and hash records that are in memory already; return how many a second of the processor's time."""
     begun = process_time()
     for record in records:
-        hashlib.sha256(entry_bytes(record)).digest()  # type: ignore[arg-type]
+        hashlib.sha256(write(record)).digest()
     return len(records) / (process_time() - begun)
 
 
@@ -132,7 +140,10 @@ def measure(folder: Path, entries: int, exported: int, url: str | None) -> dict[
     with database.reading() as session:
         length = session.exec(select(LedgerTree.size)).one()
     records = rows(database)
-    found["bare_a_second"] = bare(records)
+    found["bare_a_second"] = bare(records, canonicalised)
+    found["bare_by_the_ledger_s_writer_a_second"] = bare(
+        records, cast("Callable[[dict[str, Any]], bytes]", entry_bytes)
+    )
     records.clear()
     before, begun = peak_mib(), process_time()
     with database.reading() as session:

@@ -47,15 +47,20 @@ class Database:
     Args:
         url: ``sqlite:///PATH`` (the folder is made if missing) or ``postgresql://…``.
         sealer: the keyring.
-        connections: how many are open at the same time, at most; a thread that needs another waits for one of them.
         objects: where larger artifacts are kept instead, if anywhere; sessions bring it along (``objects_of``).
+        connections: how many are open at the same time, at most; a thread that needs another waits for one of them.
 
     Raises:
         ConfigurationError: the URL names neither a SQLite file nor a PostgreSQL database.
     """
 
     def __init__(
-        self, url: str, sealer: Sealer, objects: ObjectStore | None = None, *, connections: int = KEPT_CONNECTIONS
+        self,
+        url: str,
+        sealer: Sealer,
+        objects: ObjectStore | None = None,
+        *,
+        connections: int = KEPT_CONNECTIONS,
     ) -> None:
         bind_sealer(sealer)
         self.objects = objects

@@ -434,9 +434,9 @@ class Settings(BaseSettings):
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     """Addresses and networks of the proxies before the web, as ``["10.0.0.5", "fd00::/64"]``: whose word on where a
     request comes from (``X-Forwarded-For``) is taken. Nobody else's is."""
+    artifacts: ArtifactStore = ArtifactStore()
     no_proxy_reason: str | None = Field(default=None, min_length=10)
     """Why nothing stands before the web in production whose word on addresses would have to be taken."""
-    artifacts: ArtifactStore = ArtifactStore()
     limits: Limits = Limits()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     private_network_reason: str | None = Field(default=None, min_length=10)

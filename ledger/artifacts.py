@@ -15,15 +15,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, LargeBinary, bindparam, event, type_coerce
+from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy import case as conditional
 from sqlalchemy import select as select_columns
 from sqlalchemy.dialects import postgresql, sqlite
@@ -32,10 +31,10 @@ from sqlmodel import Session, SQLModel, col, delete, or_, select, update
 from config.object_store import ObjectStore, get_object, objects_of
 from ledger.entries import JsonObject
 from models.columns import ERASED, open_elsewhere
-from models.errors import DuenoticeError, Gone, IntegrityError, InvalidInput, NotFound, Unavailable
+from models.errors import Gone, IntegrityError, InvalidInput, NotFound, Unavailable
 from models.identifiers import sha256_hex
 from models.phrases import instant_words
-from models.tables import UNCLAIMED, Artifact, ArtifactOutline, CaseKey
+from models.tables import UNCLAIMED, Artifact, ArtifactOutline, CaseKey, ObjectToGo
 
 _ARTIFACTS_A_STATEMENT = 500
 
@@ -127,8 +126,8 @@ def store_many(
     def unless_erased(name: str) -> ColumnElement[Any]:
         return conditional((col(Artifact.erased_at).is_(None), col(getattr(Artifact, name))), else_=brought[name])
 
-    of_bytes = ("content", "outline_sha256", "object_sha256", "case_id")
-    again = {name: unless_erased(name) for name in of_bytes} | {"erased_at": None}
+    columns = ("content", "outline_sha256", "object_sha256", "case_id")
+    again = {name: unless_erased(name) for name in columns} | {"erased_at": None}
     not_settled = or_(col(Artifact.claimed).is_(False), col(Artifact.erased_at).is_not(None))
     statement = (
         statement.on_conflict_do_update(index_elements=["sha256"], set_={"claimed": True} | again)
@@ -191,7 +190,6 @@ def share(session: Session, names: Sequence[str], *, other_than: UUID | None = N
 def _move(session: Session, names: Sequence[str], case: UUID | None) -> None:
     """Seal artifacts under the key of another case, or under the installation's."""
     if names:
-        elsewhere = _moved(session, names)
         rows = [
             {
                 "artifact_sha256": sha256,
@@ -202,25 +200,9 @@ def _move(session: Session, names: Sequence[str], case: UUID | None) -> None:
             }
             for sha256 in names
         ]
+        _let_go(session, col(Artifact.sha256).in_(names), datetime.now(UTC))
         moved = update(Artifact).where(col(Artifact.sha256) == bindparam("artifact_sha256"))
         session.connection().execute(moved, rows)
-        if elsewhere:
-            _let_go_afterwards(session, [name for name, _ in elsewhere.values()])
-
-
-def _let_go_afterwards(session: Session, objects: Sequence[str]) -> None:
-    """Let objects of the store go that no row names any more, once that is committed.
-
-    Where the store does not answer then, they stay there: sealed, and named by nothing.
-    """
-    store_of = _objects(session)
-
-    def let_go(_: object) -> None:
-        for name in objects:
-            with suppress(DuenoticeError):
-                store_of.delete(name)
-
-    event.listen(session, "after_commit", let_go, once=True)
 
 
 def _keep_outlines(session: Session, items: Iterable[Packed], case: UUID | None) -> dict[bytes, str]:
@@ -252,25 +234,38 @@ def erase(session: Session, sha256: str, at: datetime) -> None:
     Raises:
         Unavailable: the store does not answer, so that nothing was erased.
     """
-    moved = session.exec(select(Artifact.object_sha256).where(col(Artifact.sha256) == sha256)).one_or_none()
-    if moved:
-        _objects(session).delete(moved)
-    session.execute(
-        update(Artifact).where(col(Artifact.sha256) == sha256).values(content=None, outline_sha256=None, erased_at=at)
-    )
+    this = col(Artifact.sha256) == sha256
+    for name in _let_go(session, this, at):
+        _objects(session).delete(name)
+    session.execute(update(Artifact).where(this).values(**_NOTHING, erased_at=at))
+
+
+_NOTHING = {"content": None, "outline_sha256": None, "object_sha256": None}
+"""What stays of an artifact's bytes once they were erased."""
+
+
+def _let_go(session: Session, which: ColumnElement[bool], at: datetime) -> Sequence[str]:
+    """Have the objects of some artifacts go with the next sweep, once this is committed; return their names."""
+    query = select(Artifact.object_sha256).where(which, col(Artifact.object_sha256).is_not(None))
+    names = [name for name in session.exec(query) if name]
+    if names:
+        rows = [{"sha256": name, "since": at} for name in names]
+        session.connection().execute(_insert(session)(ObjectToGo).on_conflict_do_nothing(), rows)
+    return names
 
 
 def erase_case(session: Session, case: UUID, at: datetime) -> tuple[str, ...]:
     """Destroy the key of a case, and let what is sealed under it go; return the SHA-256 of the artifacts among that.
 
-    What other copies hold of it opens no more. The ledger has to say so in the same transaction
-    (``ledger.entries.CaseErased``).
+    What other copies hold of it opens no more, and neither do its objects in the store of artifacts, which go with the
+    next sweep. The ledger has to say so in the same transaction (``ledger.entries.CaseErased``).
     """
-    # What was moved to the store is let go of there by the next sweep (``ledger/moving.py``); it opens no more by then.
+    # What somebody took away before is on no list, and stays missing.
     there = or_(col(Artifact.content).is_not(None), col(Artifact.object_sha256).is_not(None))
-    of_case = (col(Artifact.case_id) == case, col(Artifact.erased_at).is_(None), there)
-    names = tuple(session.exec(select(Artifact.sha256).where(*of_case).order_by(col(Artifact.sha256))))
-    session.execute(update(Artifact).where(*of_case).values(content=None, outline_sha256=None, erased_at=at))
+    of_case = (col(Artifact.case_id) == case) & col(Artifact.erased_at).is_(None) & there
+    names = tuple(session.exec(select(Artifact.sha256).where(of_case).order_by(col(Artifact.sha256))))
+    _let_go(session, of_case, at)
+    session.execute(update(Artifact).where(of_case).values(**_NOTHING, erased_at=at))
     session.execute(delete(ArtifactOutline).where(col(ArtifactOutline.case_id) == case))
     session.execute(update(CaseKey).where(col(CaseKey.case_id) == case).values(key=None, destroyed_at=at))
     return names
@@ -373,22 +368,21 @@ def _within(
 
 
 def _fetch(session: Session, sha256: str, from_store: Callable[[str], bytes]) -> bytes:
-    kept = session.exec(
-        select(Artifact.content, ArtifactOutline.content, Artifact.erased_at, Artifact.object_sha256)
+    columns = (Artifact.content, ArtifactOutline.content, Artifact.erased_at, Artifact.object_sha256, Artifact.case_id)
+    kept = session.execute(
+        select_columns(*map(col, columns))
         .outerjoin(ArtifactOutline, col(ArtifactOutline.sha256) == col(Artifact.outline_sha256))
         .where(col(Artifact.sha256) == sha256)
     ).one_or_none()
     if kept is None:
         raise NotFound("There is no artifact with this SHA-256.", where=sha256)
-    packed, outline, erased_at, moved = kept
-    if erased_at or (packed is None and moved is None):
+    packed, outline, erased_at, moved, case = kept
+    if packed is None and moved and not erased_at:
+        key = session.exec(select(CaseKey.key).where(col(CaseKey.case_id) == case)).first() if case else None
+        packed = open_elsewhere(col(Artifact.content), sha256, from_store(moved), key)
+    if packed is None or erased_at:
         when = f" on {instant_words(erased_at)}" if erased_at else ""
         raise Gone(f"The artifact with this SHA-256 was erased{when}.", where=sha256)
-    if packed is None:
-        assert moved, "it is in one of both places"
-        packed = open_elsewhere(col(Artifact.content), sha256, from_store(moved), _case_key_of(session, sha256))
-    if packed is None:
-        raise Gone("The artifact with this SHA-256 was erased with its case.", where=sha256)
     content = _unpacked(packed, outline)
     if sha256_hex(content) != sha256:
         raise IntegrityError(
@@ -397,26 +391,6 @@ def _fetch(session: Session, sha256: str, from_store: Callable[[str], bytes]) ->
             next_step="Restore it from a backup, and find out who could write there.",
         )
     return content
-
-
-def text_of(session: Session, sha256: str) -> str:
-    """Return the text with this SHA-256, for people to read: ``ERASED`` where it was erased.
-
-    Raises:
-        NotFound, IntegrityError: as ``fetch`` does.
-    """
-    try:
-        return fetch(session, sha256).decode()
-    except Gone:
-        return ERASED
-
-
-def _case_key_of(session: Session, sha256: str) -> bytes | None:
-    """The key of the case whose an artifact is, as it is kept; None where that was destroyed, or it is of none."""
-    kept = type_coerce(col(CaseKey.key), LargeBinary)
-    query = select_columns(kept).join(Artifact, col(Artifact.case_id) == col(CaseKey.case_id))
-    found = session.execute(query.where(col(Artifact.sha256) == sha256)).scalar_one_or_none()
-    return bytes(found) if found is not None else None
 
 
 def _from_store(session: Session, sha256: str, name: str) -> bytes:
@@ -452,6 +426,18 @@ def _objects(session: Session) -> ObjectStore:
             "them into the database.",
         )
     return objects
+
+
+def text_of(session: Session, sha256: str) -> str:
+    """Return the text with this SHA-256, for people to read: ``ERASED`` where it was erased.
+
+    Raises:
+        NotFound, IntegrityError: as ``fetch`` does.
+    """
+    try:
+        return fetch(session, sha256).decode()
+    except Gone:
+        return ERASED
 
 
 def _unpacked(packed: bytes, outline: bytes | None) -> bytes:

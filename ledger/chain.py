@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple, TypedDict, cast
@@ -65,14 +64,18 @@ def entry_bytes(fields: Fields) -> bytes:
     Raises:
         ValueError: the body is not JSON that RFC 8785 can write.
     """
-    written = {
-        **fields,
-        "at": written_instant(fields["at"]),
-        "recorded_at": written_instant(fields["recorded_at"]),
-        "case_id": None if fields["case_id"] is None else str(fields["case_id"]),
-    }
-    # The library's own type for JSON is too narrow to be written from outside; it checks every value itself.
-    return rfc8785.dumps(cast("Any", written))
+    known = written_unchained(
+        actor=fields["actor"],
+        artifacts=fields["artifacts"],
+        at=fields["at"],
+        body=fields["body"],
+        case_id=fields["case_id"],
+        key=fields["key"],
+        kind=fields["kind"],
+        subject=fields["subject"],
+    )
+    recorded_at = written_instant(fields["recorded_at"])
+    return written_chained(known, fields["number"], fields["previous_hash"], recorded_at, fields["salt"])
 
 
 class Unchained(NamedTuple):
@@ -88,7 +91,7 @@ class Unchained(NamedTuple):
 def written_unchained(
     *,
     actor: str,
-    artifacts: Sequence[str],
+    artifacts: list[str],
     at: datetime,
     body: dict[str, Any],
     case_id: UUID | None,
@@ -102,9 +105,11 @@ def written_unchained(
         ValueError: the body is not JSON that RFC 8785 can write.
     """
     text = encode_basestring
+    pointed_to = "[]" if artifacts == [] else canonical(artifacts)
+    of_case = "null" if case_id is None else text(str(case_id))
     before = (
-        f'{{"actor":{text(actor)},"artifacts":[{",".join(map(text, artifacts))}],"at":"{written_instant(at)}",'
-        f'"body":{canonical(body)},"case_id":{"null" if case_id is None else f"{chr(34)}{case_id}{chr(34)}"},'
+        f'{{"actor":{text(actor)},"artifacts":{pointed_to},"at":"{written_instant(at)}",'
+        f'"body":{canonical(body)},"case_id":{of_case},'
         f'"key":{text(key)},"kind":{text(kind)},"number":'
     )
     return Unchained(before, "null" if subject is None else text(subject))
@@ -117,8 +122,8 @@ def written_chained(entry: Unchained, number: int, previous_hash: str, recorded_
         ValueError: a text is none that UTF-8 can write.
     """
     return (
-        f'{entry.before}{number},"previous_hash":"{previous_hash}","recorded_at":"{recorded_at}","salt":"{salt}",'
-        f'"subject":{entry.subject}}}'
+        f'{entry.before}{number:d},"previous_hash":{encode_basestring(previous_hash)},"recorded_at":"{recorded_at}",'
+        f'"salt":{encode_basestring(salt)},"subject":{entry.subject}}}'
     ).encode()
 
 

@@ -5,8 +5,8 @@ store; nothing that is due waits for that. What is moved is sealed already, and 
 
 Each step can be repeated, by several at once: first the row says which object there is going to be; then the object is
 put, and read back; and only then the content leaves the row. So an object always has a row that names it, and a
-content is always in one of both places. What is erased meanwhile, keeps its object's name until nobody can be putting
-that any more (``OBJECT_TO_GO``).
+content is always in one of both places. The object of what is erased meanwhile, or sealed anew, is named in a table of
+its own until nobody can be putting it any more (``ObjectToGo``).
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, LargeBinary, Update, bindparam, func, null, type_coerce, update
 from sqlalchemy import select as select_columns
-from sqlmodel import case, col, select
+from sqlmodel import case, col, delete, select
 
 from config.database import Database
 from config.object_store import ObjectStore, get_object
 from ledger.watching import Watch, unwatched
 from models.errors import IntegrityError, NotFound, Refused
 from models.identifiers import sha256_hex
-from models.tables import OBJECT_TO_GO, Artifact
+from models.tables import Artifact, ObjectToGo
 
 _ROWS_A_LOOK = 20_000
 _MOVED_TOGETHER, _BYTES_TOGETHER, _AT_ONCE = 200, 32 * 2**20, 8
 
 PUT_WITHIN = timedelta(days=1)
-"""How long after an artifact was erased somebody may still be putting its object: far longer than a request takes."""
+"""How long after it is to go somebody may still be putting an object: far longer than a request takes."""
 
 _SEALED = type_coerce(col(Artifact.content), LargeBinary)
 """The content as it stands in the row: to be moved, and not to be opened."""
@@ -136,23 +136,20 @@ def move_back(database: Database, *, watch: Watch = unwatched) -> Moved:
 
 
 def let_go(database: Database, now: datetime) -> int:
-    """Have the objects of what was erased go once more, where somebody may have been putting them; return how many.
+    """Have the objects go that no artifact names any more; return how many there were.
 
     Raises:
         Unavailable: the store or the database does not answer.
     """
-    with database.reading() as session:
-        rows = session.execute(
-            select_columns(col(Artifact.sha256), col(Artifact.object_sha256), col(Artifact.erased_at)).where(
-                OBJECT_TO_GO
-            )
-        ).all()
-    if not rows or database.objects is None:
+    if database.objects is None:
         return 0
-    for _, name, _ in rows:
-        database.objects.delete(name)
-    settled = [{"of": sha256} for sha256, _, erased_at in rows if erased_at < now - PUT_WITHIN]
-    _update(database, update(Artifact).where(_OF, OBJECT_TO_GO).values(object_sha256=null()), settled)
+    with database.reading() as session:
+        rows = session.exec(select(ObjectToGo).order_by(col(ObjectToGo.since))).all()
+    for row in rows:
+        database.objects.delete(row.sha256)
+    if settled := [row.sha256 for row in rows if row.since < now - PUT_WITHIN]:
+        with database.writing() as session:
+            session.execute(delete(ObjectToGo).where(col(ObjectToGo.sha256).in_(settled)))
     return len(rows)
 
 

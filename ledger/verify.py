@@ -38,7 +38,7 @@ from ledger.held.scratch import Facts, Scratch
 from ledger.tree import RunningRoot
 from ledger.verify_bundle import leaf_hash
 from ledger.watching import Watch, unwatched
-from models.errors import ConfigurationError, DuenoticeError, Gone, IntegrityError, NotFound
+from models.errors import ConfigurationError, DuenoticeError, Gone, IntegrityError, NotFound, Unavailable
 from models.identifiers import sha256_hex
 from models.tables import EvidenceEntry, LedgerCheckpoint, LedgerHead
 
@@ -324,7 +324,9 @@ def _with_artifacts(session: Session, found: Verification, named: Iterable[tuple
         for (sha256, said), (_, content) in zip(each, read, strict=True):
             erased, first = said["erased"], said["first"].entry or 0
             if erased.value and erased.entry and not is_kept(session, sha256):
-                gone.append(_erased(session.get_one(EvidenceEntry, erased.entry), sha256))
+                entry = session.get_one(EvidenceEntry, erased.entry)
+                gone.append(_erased(entry, sha256))
+                session.expunge(entry)
                 continue
             try:
                 reason = _artifact_reason(content)
@@ -352,8 +354,7 @@ def _erased_since(session: Session, sha256: str, length: int) -> Erased:
     with Session(session.get_bind()) as now:
         erasing = col(EvidenceEntry.kind).in_((FileErased.kind, CaseErased.kind))
         for entry in now.exec(select(EvidenceEntry).where(EvidenceEntry.number > length, erasing)):
-            listed = _erased_by(now, entry) if entry.kind == CaseErased.kind else entry.artifacts
-            if sha256 in listed:
+            if sha256 in (entry.artifacts if entry.kind == FileErased.kind else _erased_by(now, entry)):
                 return _erased(entry, sha256)
     raise Outdated("An artifact was moved while the ledger was checked.", where=sha256, next_step="Check it again.")
 
@@ -389,9 +390,15 @@ def _noting(
 
 
 def _erased_by(session: Session, entry: EvidenceEntry) -> list[str]:
-    """The artifacts that went with a case; none where their list cannot be read, which step 5 then says."""
+    """The artifacts that went with a case; none where their list cannot be read, which step 5 then says.
+
+    Raises:
+        Unavailable: it is in the store of artifacts, which does not answer.
+    """
     try:
         return fetch(session, entry.artifacts[0]).decode().splitlines()
+    except Unavailable:
+        raise
     except (DuenoticeError, zlib.error, ValueError, IndexError):
         return []
 

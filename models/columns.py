@@ -241,14 +241,7 @@ class _Sealed(TypeDecorator[Plain]):
             return None
         key, _, rest = bytes(value).partition(b"\0")
         kept, _, sealed = rest.partition(b"\0")
-        return self.open(key.decode(), sealed, kept)
-
-    def open(self, row: str, sealed: bytes, kept: bytes) -> Plain | None:
-        """Open what stands in the row of a key, with its case's key as it is kept (in hexadecimal), if it has one.
-
-        Raises: as above.
-        """
-        sealer = _sealer()
+        row, sealer = key.decode(), _sealer()
         try:
             if (case := sealer.case_of(sealed)) is None:
                 return self._plain_of(sealer.open(sealed, self._place(row)))
@@ -289,15 +282,27 @@ def open_elsewhere(
 ) -> Plain | None:
     """Open what was sealed for a column and the row of a key, and is kept elsewhere than in that row.
 
-    ``case_key`` is the key of the row's case as it is kept, sealed; None where it has none. None is what is left of
-    what was sealed under one that was destroyed.
+    ``case_key`` is the key of the row's case, if it is of one; None is returned where that is needed and not there.
 
     Raises:
         IntegrityError: it was changed, or was sealed for another place.
     """
-    kind = cast("ColumnElement[Plain]", column).type
+    kind, sealer = cast("ColumnElement[Plain]", column).type, _sealer()
     assert isinstance(kind, _Sealed)
-    opened: Plain | None = kind.open(key, sealed, _KEY_IS_GONE if case_key is None else case_key.hex().encode())
+    try:
+        if sealer.case_of(sealed) is None:
+            plain = sealer.open(sealed, kind._place(key))
+        elif case_key is None:
+            return None
+        else:
+            plain = sealer.open_under(case_key, sealed, kind._place(key))
+    except IntegrityError as error:
+        raise IntegrityError(
+            "What is kept for this does not open: somebody changed it, or put something else in its place.",
+            where=f"{kind.context} {key}",
+            next_step="Restore it from a backup, and find out who could write there.",
+        ) from error
+    opened: Plain = kind._plain_of(plain)
     return opened
 
 

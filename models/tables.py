@@ -1149,10 +1149,6 @@ UNCLAIMED = text("NOT claimed")
 """What an artifact is to which nothing recorded points; in these words, the index on it is used."""
 
 
-OBJECT_TO_GO = text("erased_at IS NOT NULL AND object_sha256 IS NOT NULL")
-"""What an artifact is that was erased, while its object may be put to the store still; the index on it is used."""
-
-
 class ArtifactOutline(SQLModel, table=True):
     """What many artifacts have in common, packed and sealed: these were packed against it, and are read with it.
 
@@ -1175,15 +1171,12 @@ class Artifact(SQLModel, table=True):
     key, since cases point to artifacts in their turn.
 
     ``object_sha256`` names the object in the store of artifacts to which the sealed bytes were moved, and is their
-    SHA-256. While the content is here as well, they are on their way; of what was erased, the object is still to go.
+    SHA-256. While the content is here as well, they are on their way.
     """
 
     __tablename__ = "artifact"
     # Few are unclaimed, and only for a moment: they are found without reading the contents of all others.
-    __table_args__ = (
-        Index("artifact_unclaimed", "stored_at", sqlite_where=UNCLAIMED, postgresql_where=UNCLAIMED),
-        Index("artifact_object_to_go", "erased_at", sqlite_where=OBJECT_TO_GO, postgresql_where=OBJECT_TO_GO),
-    )
+    __table_args__ = (Index("artifact_unclaimed", "stored_at", sqlite_where=UNCLAIMED, postgresql_where=UNCLAIMED),)
 
     sha256: str = Field(primary_key=True, max_length=64)
     case_id: UUID | None = Field(default=None, index=True)
@@ -1195,6 +1188,18 @@ class Artifact(SQLModel, table=True):
     object_sha256: str | None = Field(default=None, max_length=64)
     stored_at: datetime = _instant()
     erased_at: datetime | None = _instant_or_none()
+
+
+class ObjectToGo(SQLModel, table=True):
+    """An object in the store of artifacts that no artifact names any more: it was erased, or is sealed anew.
+
+    It is taken away with the next sweep, and once more until a day after ``since``: somebody may be putting it still.
+    """
+
+    __tablename__ = "object_to_go"
+
+    sha256: str = Field(primary_key=True, max_length=64)
+    since: datetime = _instant()
 
 
 class EvidenceEntry(SQLModel, table=True):

@@ -68,9 +68,12 @@ def open_database(settings: Settings, keyring: Keyring) -> Database:
     """
     if settings.environment == "production":
         keyring.refuse_known_keys()
-    objects = open_store(settings.artifacts)
-    url, connections = settings.database_url.get_secret_value(), connections_of(settings.limits)
-    database = Database(url, keyring, objects, connections=connections)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        keyring,
+        open_store(settings.artifacts),
+        connections=connections_of(settings.limits),
+    )
     database.migrate()
     if settings.environment == "production":
         _refuse_excess(database)

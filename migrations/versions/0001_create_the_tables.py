@@ -162,6 +162,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "object_to_go",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("sha256"),
+    )
+    op.create_table(
         "quota_count",
         sa.Column("key", sa.String(length=128), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
@@ -234,14 +240,6 @@ def upgrade() -> None:
             ["artifact_outline.sha256"],
         ),
         sa.PrimaryKeyConstraint("sha256"),
-    )
-    op.create_index(
-        "artifact_object_to_go",
-        "artifact",
-        ["erased_at"],
-        unique=False,
-        sqlite_where=sa.text("erased_at IS NOT NULL AND object_sha256 IS NOT NULL"),
-        postgresql_where=sa.text("erased_at IS NOT NULL AND object_sha256 IS NOT NULL"),
     )
     op.create_index(
         "artifact_unclaimed",

@@ -69,7 +69,7 @@ def test_what_it_cannot_write_is_refused(value: object) -> None:
     kind=st.text(),
     subject=st.none() | st.text(),
 )
-def test_an_entry_that_is_written_in_two_steps_is_the_same(
+def test_an_entry_is_what_another_implementation_writes_in_one_step_or_two(
     actor: str,
     artifacts: list[str],
     at: datetime,
@@ -85,10 +85,25 @@ def test_an_entry_that_is_written_in_two_steps_is_the_same(
     unchained = written_unchained(**known, at=at, subject=subject)  # type: ignore[arg-type]
     chained = {"number": 7, "previous_hash": "f" * 64, "recorded_at": recorded_at, "salt": salt}
     fields: Fields = {**known, **chained, "at": at, "subject": subject}  # type: ignore[typeddict-item]
-    assert written_chained(unchained, 7, "f" * 64, written_instant(recorded_at), salt) == entry_bytes(fields)
+    texts = {
+        "at": written_instant(at),
+        "recorded_at": written_instant(recorded_at),
+        "case_id": case_id and str(case_id),
+    }
+    written = written_chained(unchained, 7, "f" * 64, written_instant(recorded_at), salt)
+    assert written == entry_bytes(fields) == rfc8785.dumps({**fields, **texts})  # type: ignore[dict-item]
 
 
 def test_each_salt_is_another_and_has_128_bits() -> None:
     salts = new_salts(500)
     assert len(set(salts)) == 500
     assert all(len(bytes.fromhex(salt)) == 16 for salt in salts)
+
+
+@pytest.mark.parametrize("other", ["", {}, None, ["a", 1], "ab"])
+def test_artifacts_that_are_no_list_of_texts_are_not_taken_for_one(other: Any) -> None:
+    """Somebody could write anything into a column."""
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    rest: Any = {"actor": "a", "at": at, "body": {}, "case_id": None, "key": "k", "kind": "k", "subject": None}
+    sound = [written_unchained(**rest, artifacts=artifacts) for artifacts in ([], ["a", "b"])]
+    assert written_unchained(**rest, artifacts=other) not in sound

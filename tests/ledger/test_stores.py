@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlmodel import select
@@ -23,12 +23,13 @@ from config.object_store import Bucket, Directory, ObjectStore, check_store, ope
 from config.settings import ArtifactStore
 from ledger import moving
 from ledger.append import append
-from ledger.artifacts import Content, erase, fetch, pack, store, store_many
+from ledger.artifacts import Content, erase, erase_case, fetch, pack, store, store_many
 from ledger.entries import AgreementAmended, FileErased
 from ledger.moving import PUT_WITHIN, let_go, move_back, move_out
 from ledger.verify import Flaw, Step, verify_all
+from models.enums import CaseStatus
 from models.errors import ConfigurationError, Gone, IntegrityError, NotFound, Refused, Unavailable
-from models.tables import Artifact
+from models.tables import Artifact, Case
 from tests.support.s3_server import S3Server, s3_server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -234,6 +235,39 @@ class TestErasing:
         assert kept.read(name) == LARGE[0]
         assert len(kept.files()) == 1
 
+    def test_what_went_with_its_case_is_erased_at_once_and_leaves_the_store_with_the_next_sweep(
+        self, kept: Kept
+    ) -> None:
+        case_id, other = _closed_case(kept.database), _closed_case(kept.database)
+        with kept.database.writing() as session:
+            names = [store(session, content, "text/plain", NOON, case=case_id) for content in LARGE[:2]]
+            kept_too = store(session, LARGE[2], "text/plain", NOON, case=other)
+        assert move_out(kept.database, AT_LEAST).count == 3
+        assert [kept.read(name) for name in (*names, kept_too)] == LARGE[:3]
+        with kept.database.writing() as session:
+            assert sorted(erase_case(session, case_id, NOON)) == sorted(names)
+        for name in names:
+            with pytest.raises(Gone):
+                kept.read(name)
+        assert let_go(kept.database, NOON) == 2
+        assert len(kept.files()) == 1
+        assert kept.read(kept_too) == LARGE[2]
+
+    def test_what_a_second_case_names_too_is_sealed_anew_and_stays(self, kept: Kept) -> None:
+        case_id, other = _closed_case(kept.database), _closed_case(kept.database)
+        with kept.database.writing() as session:
+            name = store(session, LARGE[0], "text/plain", NOON, case=case_id)
+        move_out(kept.database, AT_LEAST)
+        with kept.database.writing() as session:
+            store(session, LARGE[0], "text/plain", NOON, case=other)
+        assert kept.read(name) == LARGE[0]
+        assert let_go(kept.database, NOON) == 1
+        assert kept.files() == []
+        assert move_out(kept.database, AT_LEAST).count == 1
+        with kept.database.writing() as session:
+            assert erase_case(session, case_id, NOON) == ()
+        assert kept.read(name) == LARGE[0]
+
     def test_what_is_erased_while_it_is_put_leaves_nothing_in_the_store(
         self, kept: Kept, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -390,6 +424,23 @@ class TestTheStores:
 
     def test_without_a_setting_there_is_no_store(self) -> None:
         assert open_store(ArtifactStore()) is None
+
+
+def _closed_case(database: Database) -> UUID:
+    with database.writing() as session:
+        case_id = uuid4()
+        session.add(
+            Case(
+                id=case_id,
+                kind="breach",
+                event="breach",
+                status=CaseStatus.CLOSED,
+                title="A case",
+                report_digest=str(case_id),
+                opened_at=NOON,
+            )
+        )
+    return case_id
 
 
 def _away(*_: object) -> None:
