@@ -26,7 +26,7 @@ from securesystemslib.signer._key import SSlibKey
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, or_, select
 
-from ledger.artifacts import fetch, media_type_of
+from ledger.artifacts import fetch, media_type_of, reading_ahead
 from ledger.chain import entry_bytes
 from ledger.checkpoints import Head, Tiles
 from ledger.entries import JsonObject
@@ -165,6 +165,7 @@ def write_bundle(
         InvalidInput: there is a file already, or no entry within the scope.
         Unavailable: it cannot be written there.
         IntegrityError: an artifact is not what was stored.
+        Unavailable: one is in the store of artifacts, and that does not answer.
         ConfigurationError: no key is valid.
     """
     try:
@@ -282,11 +283,12 @@ class _Writer:
             self._terms.add(row.body["terms_hash"])
 
     def _add_artifacts(self) -> None:
-        for sha256, erased in self.watch(self._named.items(), "artifacts", len(self._named)):
+        read = reading_ahead(self.session, self._named)
+        for sha256, content_of in self.watch(read, "artifacts", len(self._named)):
             try:
-                content = fetch(self.session, sha256)
+                content = content_of()
             except Gone:
-                self._add_erasure(sha256, erased)
+                self._add_erasure(sha256, self._named[sha256])
                 continue
             self.artifacts += 1
             if self.redact and media_type_of(self.session, sha256) == _LETTER:
