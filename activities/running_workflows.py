@@ -6,6 +6,7 @@ Counts and lists come from Temporal's visibility, which is a moment behind; only
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
@@ -85,6 +86,11 @@ class RunningWorkflows:
             if len(found) >= limit:
                 break
         return found
+
+    async def begun_since(self, kind: str, since: datetime, limit: int) -> dict[UUID, str]:
+        """The runs of a type that began after an instant, by the ids of their cases, ``limit`` at most."""
+        query = f"{_running(kind, IdRange().ends())} AND StartTime > '{since.isoformat()}'"
+        return {_id_of(found.id): found.run_id async for found in self._client.list_workflows(query, limit=limit)}
 
     async def case_health(self, kind: str, case_id: UUID) -> Health:
         """How the workflow of a case is, and with it the batches of notices that it sends."""

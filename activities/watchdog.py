@@ -65,6 +65,9 @@ _log = get_logger("watchdog")
 LOOK_AGAIN = "look_again"
 """The signal that makes a case compute with what SQL holds by now."""
 
+LATELY = timedelta(hours=1)
+"""How far back it is looked for workflows that somebody else started; others are looked at as their turn comes."""
+
 UNCLAIMED = timedelta(days=1)
 """How long what came with an act is kept where Temporal did not say whether the act arrived."""
 
@@ -153,7 +156,10 @@ class WatchdogActivities(WatchdogContract):
         suspects = await asyncio.to_thread(self._look, before, place)
         looked_at = await self._each(suspects.cases, lambda case: self._temporal.case_health(case.kind, case.id))
         gone = {case.id for case, health in looked_at if not health.runs} | (await self._lost(before)).keys()
-        foreign = await self._end_foreign([case for case, health in looked_at if _is_foreign(case, health)])
+        begun = await self._each(
+            await self._other_runs(now()), lambda case: self._temporal.case_health(case.kind, case.id)
+        )
+        foreign = await self._end_foreign([case for case, health in (*looked_at, *begun) if _is_foreign(case, health)])
         restarts = await self._restart_all(gone | foreign, foreign, now)
         troubled = await self._keep_troubles(looked_at, await self._stuck(place), now())
         kept = {batch.case_id for batch in suspects.stayed}
@@ -278,6 +284,19 @@ class WatchdogActivities(WatchdogContract):
     def _open_cases(self, kind: str, ids: IdRange, before: datetime) -> list[UUID]:
         with self._database.reading() as session:
             return open_cases(session, kind, ids, before)
+
+    async def _other_runs(self, now: datetime) -> list[OpenCase]:
+        """The cases of which a run began lately that the engine did not start: it may follow from one that it did."""
+        begun: dict[UUID, tuple[str, str]] = {}
+        for kind in await asyncio.to_thread(self._open_counts):
+            found = await self._temporal.begun_since(kind, now - LATELY, self._bounds.suspicious)
+            begun |= {case_id: (kind, run_id) for case_id, run_id in found.items()}
+        known = await asyncio.to_thread(self._run_ids, list(begun)) if begun else {}
+        return [
+            OpenCase(case_id, begun[case_id][0], trouble=None, is_behind=False, run_id=run_id)
+            for case_id, run_id in known.items()
+            if run_id and run_id != begun[case_id][1]
+        ]
 
     async def _end_foreign(self, cases: Sequence[OpenCase]) -> set[UUID]:
         """End the workflows that somebody else started; give their cases, which are to be started again.

@@ -650,12 +650,12 @@ def _explain(problems: list[ErrorDetails]) -> ConfigurationError:
 _LEAST_SAFE_MINUTES = 5
 """In production, a notice that nobody released goes out so long before it is due, at the latest."""
 
-_ENCRYPTED = {"require", "verify-ca", "verify-full"}
-"""The values of PostgreSQL's ``sslmode`` under which nothing travels in clear."""
+_CHECKED = {"verify-ca", "verify-full"}
+"""The values of PostgreSQL's ``sslmode`` under which its certificate is checked; ``require`` trusts whoever answers."""
 
 
 def _is_private(settings: Settings, database_url: SecretStr | None) -> bool:
-    """Whether nobody else can read what the database at this address is told."""
+    """Whether nobody else can read what the database at this address is told: it shows a certificate, or is near."""
     if database_url is None:
         return True
     try:
@@ -665,7 +665,7 @@ def _is_private(settings: Settings, database_url: SecretStr | None) -> bool:
     host = url.host or ""
     here = url.get_backend_name() == "sqlite" or not host or host.startswith("/") or is_loopback(host)
     mode = url.query.get("sslmode", os.environ.get("PGSSLMODE"))
-    return here or mode in _ENCRYPTED or settings.private_network_reason is not None
+    return here or mode in _CHECKED or settings.private_network_reason is not None
 
 
 def _refuse_unsafe(settings: Settings) -> None:
@@ -693,7 +693,8 @@ def _refuse_unsafe(settings: Settings) -> None:
     for field in ("database_url", "owner_database_url"):
         need(
             _is_private(settings, getattr(settings, field)),
-            "What PostgreSQL is told would travel in clear; add ?sslmode=verify-full to its URL. Where nobody else "
+            "What PostgreSQL is told could be read on its way; add ?sslmode=verify-full to its URL, and sslrootcert=… "
+            "where no authority vouches for it that the system knows. Where nobody else "
             f"reaches its network, say so in {_variable('private_network_reason')}.",
             field,
         )

@@ -69,7 +69,8 @@ def check_closable(session: Session, case_id: UUID) -> None:
         Refused: something is.
     """
     case, stands = session.get_one(Case, case_id), summarise(session, case_id)
-    if case.undecided or stands.open_duties or stands.waiting_notices or stands.undecided or stands.unsettled_holders:
+    undecided = case.undecided and case.status is not CaseStatus.DISMISSED
+    if undecided or stands.open_duties or stands.waiting_notices or stands.undecided or stands.unsettled_holders:
         raise Refused("Something of this case is open, so it is not closed.", next_step="It goes on from what is kept.")
 
 

@@ -144,8 +144,9 @@ def open_cases(session: Session, kind: str, ids: IdRange, before: datetime) -> l
 
 
 def run_ids(session: Session, cases: Sequence[UUID]) -> dict[UUID, str | None]:
-    """The runs by which the engine started the workflows of some cases last."""
-    return dict(session.exec(select(Case.id, Case.workflow_run_id).where(col(Case.id).in_(cases))).all())
+    """The runs by which the engine last started the workflows of some cases, of those that are not closed."""
+    rows = session.exec(select(Case.id, Case.workflow_run_id).where(_unclosed(), col(Case.id).in_(cases)))
+    return dict(rows.all())
 
 
 def cases_of_batches(session: Session, batches: Sequence[UUID]) -> set[UUID]:

@@ -190,6 +190,7 @@ HELD: Mapping[type[SQLModel], Held] = {
             "report_digest": Why("names the report under the installation's key; its artifact is named by an entry"),
             "opened_at": says,
             "workflow_started_at": PLAN,
+            "workflow_run_id": PLAN,
             "trouble": PLAN,
             "trouble_since": PLAN,
             "trouble_raised_at": PLAN,

@@ -273,6 +273,7 @@ def test_a_private_network_is_one_that_somebody_says_is(production: pytest.Monke
     [
         "postgresql://duenotice:hunter2@db.provider.test/duenotice",
         "postgresql://duenotice:hunter2@db.provider.test/duenotice?sslmode=prefer",
+        "postgresql://duenotice:hunter2@db.provider.test/duenotice?sslmode=require",
     ],
 )
 def test_production_s_database_is_told_nothing_in_clear(production: pytest.MonkeyPatch, url: str) -> None:
