@@ -265,7 +265,7 @@ class TestAlarms:
             alarm = Alarm(settings.model_copy(update={"alert_urls": SecretStr(receiver.url)}), keyring)
             check = HealthCheck(database, nowhere, EVERY)
             watching = asyncio.create_task(watch_outages(check, alarm, every=timedelta(milliseconds=5)))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(90):
                 while len(receiver.alerts) < 1:  # noqa: ASYNC110 (it is another thread that hears it)
                     await asyncio.sleep(0.01)
                 database.migrate()

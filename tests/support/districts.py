@@ -28,7 +28,7 @@ from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
 from tests.support.incidents import AUDIT, OFFICER
 
-PATIENCE = 60
+PATIENCE = 100
 """How many seconds a test waits for what must come."""
 
 

@@ -52,7 +52,7 @@ class Gate(ClientInterceptor, Interceptor):
 
     async def next_held(self, activity_type: str) -> tuple[str, str, str]:
         """Wait until an activity of a type is held, and name it."""
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(90):
             while True:
                 for key in self.held:
                     if key[1] == activity_type:

@@ -86,7 +86,7 @@ def form_token(page: httpx.Response) -> str:
 
 async def eventually(ask: Callable[[], Awaitable[Found | None]]) -> Found:
     """What ``ask`` finds, as soon as it does; the engine works beside the pages, so they show things when they are."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (found := await ask()) is None:  # noqa: ASYNC110 (what it waits for is in other processes)
             await asyncio.sleep(0.05)
         return found

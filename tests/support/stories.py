@@ -148,7 +148,7 @@ async def learnt_while_leaving(engine: VirtualEngine) -> UUID:
     """Something is learnt while the mail server takes no mail: then duties and summary are behind at once."""
     reported = await officer(engine).report_breach(incident("IL-001", confirmed=utc_now()), actor=OFFICER)
     case_id = reported.case_id
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while not case(engine, case_id).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
             await asyncio.sleep(0.02)
     await officer(engine).learn(case_id, "students_involved", "Those of grade 4.", actor=OFFICER)

@@ -30,7 +30,7 @@ async def troubled(engine: VirtualEngine, attempts: int) -> str:
     """
     report = incident("VA-001", expected=utc_now())
     reported = await officer(engine).report_breach(report, actor=OFFICER)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while not (found := case(engine, reported.case_id)).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
             await asyncio.sleep(0.02)
     assert [duty.performed_at for duty in found.duties] == [None, None]

@@ -60,7 +60,7 @@ def written(engine: VirtualEngine, case_id: UUID) -> dict[str, list[HolderMail]]
 
 async def computed(handle: WorkflowHandle[Any, Any]) -> None:
     """Wait until a case has computed with what it was told of."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(90):
         while (await handle.query("summary", result_type=CaseSummary)).computing:  # noqa: ASYNC110 (a query tells of nothing)
             await asyncio.sleep(0.02)
 

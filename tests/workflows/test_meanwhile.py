@@ -42,7 +42,7 @@ async def leaving(
         async with virtual_engine(folder, keyring=keyring, overrides=settings) as engine:
             know_offices(engine, "IL-001", "VA-001")
             reported = await officer(engine).report_breach(report, actor=OFFICER)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(90):
                 while not case(engine, reported.case_id).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
                     await asyncio.sleep(0.02)
             yield engine, server, reported.case_id

@@ -39,7 +39,7 @@ async def test_a_process_that_is_killed_while_notices_leave_takes_none_along(
             killed = active_children()[0]
             assert killed.pid
             os.kill(killed.pid, signal.SIGKILL)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(90):
                 await lost
             await until_given(resources, reported.case_id)
         assert not active_children()
