@@ -38,8 +38,8 @@ pytestmark = pytest.mark.long
 
 SEEDS = range(3)
 MOVES = 8
-PATIENCE, LOOK_AGAIN = 90, 0.03
-"""How many seconds a race waits for its next event, and how often it looks."""
+LOOK_AGAIN = 0.03
+"""How often a race looks for its next event, in seconds."""
 
 COMPUTING = ("compute_duties", "summarise_case")
 HOUR = timedelta(hours=1)
