@@ -14,6 +14,14 @@ from records.mail_state import MailIsPaused
 from records.sent_mail import Begun, MailToSend, begin_mail, settle_mail
 
 
+def envelope_of(mail: MailToSend, attempt: int, sender: str, return_path: ReturnPath | None) -> Envelope:
+    """Whom an attempt at a mail is for, and where it returns to: to its sender where no address of its own is read."""
+    if return_path is None:
+        return Envelope(sender, mail.email)
+    named: tuple[UUID, int] = (mail.id, attempt)
+    return Envelope(return_path.of(*named), mail.email, return_path.token(*named))
+
+
 class MailSender:
     """Sends mails that are no notices.
 
@@ -36,14 +44,18 @@ class MailSender:
         self._sender = sender
         self._return_path = return_path
 
-    async def send(self, mail: MailToSend, now: datetime) -> tuple[SendResult | OutcomeUnknown, str]:
+    async def send(
+        self, mail: MailToSend, now: datetime, *, at_once: bool = False
+    ) -> tuple[SendResult | OutcomeUnknown, str]:
         """Hand a mail over; return what the mail server answered, or that nobody can say, and what is kept of it.
+
+        What goes ``at_once`` goes while mail is paused too.
 
         Raises:
             MailServerUnavailable: nothing was sent, as the server took nothing or mail is paused; ``DeliveryDeferred``
                 if only this mail is concerned.
         """
-        begun = await asyncio.to_thread(self._begin, mail, now)
+        begun = await asyncio.to_thread(self._begin, mail, now, at_once)
         answer: SendResult | OutcomeUnknown
         try:
             answer = await self._transport.send(mail.raw, self._envelope(mail, begun.attempt))
@@ -57,15 +69,12 @@ class MailSender:
         return answer, sha256
 
     def _envelope(self, mail: MailToSend, attempt: int) -> Envelope:
-        if self._return_path is None:
-            return Envelope(self._sender, mail.email)
-        named: tuple[UUID, int] = (mail.id, attempt)
-        return Envelope(self._return_path.of(*named), mail.email, self._return_path.token(*named))
+        return envelope_of(mail, attempt, self._sender, self._return_path)
 
-    def _begin(self, mail: MailToSend, now: datetime) -> Begun:
+    def _begin(self, mail: MailToSend, now: datetime, at_once: bool) -> Begun:
         try:
             with self._database.writing() as session:
-                return begin_mail(session, mail, now, self._probe_after)
+                return begin_mail(session, mail, now, self._probe_after, at_once=at_once)
         except MailIsPaused as error:
             raise MailServerUnavailable(error.message, where=error.where, next_step=error.next_step) from error
 

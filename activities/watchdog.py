@@ -18,6 +18,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.artifacts import LONGEST_MOVE, ArtifactMover
 from activities.clock import activity_clock
 from activities.contracts import WatchdogContract
 from activities.heartbeat import beating
@@ -33,7 +34,7 @@ from ledger.artifacts import drop_unclaimed
 from mail.handover import MailServerUnavailable
 from mail.people_mails import Found, Stuck
 from models import identifiers
-from models.errors import IntegrityError, InvalidInput
+from models.errors import IntegrityError, InvalidInput, Unavailable
 from models.tables import Batch, LastSweep
 from records.bounces import unraised_bounces
 from records.ends import Rules, note_ends, open_end, unseen_ends
@@ -126,6 +127,7 @@ class WatchdogActivities(WatchdogContract):
         rules: Rules,
         bounds: SweepBounds | None = None,
         reminder_fractions: Sequence[float] = (),
+        at_least_bytes: int = 0,
     ) -> None:
         self._bounds = bounds or SweepBounds()
         self._client = client
@@ -137,6 +139,7 @@ class WatchdogActivities(WatchdogContract):
         self._letters = letters
         self._start = start
         self._rules = rules
+        self._artifacts = ArtifactMover(database, at_least_bytes)
 
     @activity.defn
     async def sweep(self, message: Sweep) -> Swept:
@@ -144,7 +147,8 @@ class WatchdogActivities(WatchdogContract):
 
         For each agreement that has ended, the case that its end asks for is opened. What came with an act that never
         arrived is dropped, since people wrote it and nothing holds it; and files that were handed over are erased once
-        their time is over, which is often after their case and its workflow.
+        their time is over, which is often after their case and its workflow. Last, artifacts go to the store outside
+        the database, where there is one.
         """
         now = activity_clock()
         began, clock_ahead = now(), time() - activity.info().started_time.timestamp()
@@ -184,6 +188,8 @@ class WatchdogActivities(WatchdogContract):
         await asyncio.to_thread(
             self._note_sweep, LastSweep(id=1, began_at=began, ended_at=now(), clock_ahead=clock_ahead)
         )
+        async with beating(LONGEST_MOVE):
+            await asyncio.to_thread(self._artifacts.move, now())
         return Swept(
             restarted=len(restarts),
             stuck=len(raised),
@@ -236,8 +242,11 @@ class WatchdogActivities(WatchdogContract):
             drop_unclaimed(session, before)
 
     def _erase_due(self, now: datetime) -> None:
-        with self._database.writing() as session:
-            erase_due(session, now)
+        try:
+            with self._database.writing() as session:
+                erase_due(session, now)
+        except Unavailable as error:  # the store of artifacts is away: the next sweep erases them
+            _log.error("files not erased", says=str(error), code=error.code)
 
     def _look(self, before: datetime, place: UUID) -> Suspects:
         bounds = self._bounds

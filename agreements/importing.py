@@ -28,10 +28,10 @@ from mail.facts import checked_address
 from mail.window import checked_postal_address
 from models import identifiers
 from models.defaults import Defaults
-from models.enums import ContactRole
+from models.enums import ContactRole, WrittenAnew
 from models.errors import DuenoticeError, InvalidFields, InvalidInput
 from models.grouping import grouped
-from models.tables import NOT_POSTED, Agreement, AgreementContact, Case, Duty, Notice, PostalLetter
+from models.tables import Agreement, AgreementContact, Case, Duty, Notice, PostalLetter
 from terms.catalogue import Catalogue
 from terms.internal import NO_LEAD_TIMES, LeadTimes
 from terms.limits import STANDARD_DEFAULTS
@@ -465,7 +465,9 @@ def _replace(session: Session, row: AgreementRow, now: datetime) -> list[Agreeme
 
 def _make_letters_anew(session: Session, contact: AgreementContact, now: datetime) -> None:
     session.execute(
-        update(PostalLetter).where(col(PostalLetter.contact_id) == contact.id, NOT_POSTED).values(replaced_at=now)
+        update(PostalLetter)
+        .where(col(PostalLetter.contact_id) == contact.id, col(PostalLetter.mailed_at).is_(None))
+        .values(replaced_at=now, replaced_for=WrittenAnew.ADDRESS)
     )
 
 

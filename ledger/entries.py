@@ -17,7 +17,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
-from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
+from functools import cache
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -46,6 +47,10 @@ from models.enums import (
 
 JsonObject: TypeAlias = dict[str, Any]
 """A JSON object (RFC 8259) of integers below 2**53, finite numbers, text, booleans, nulls, lists and objects."""
+
+
+NO_VERDICT = "-"
+"""In a list of duties: one that what was done did not perform."""
 
 
 class _Place(Enum):
@@ -105,21 +110,37 @@ class Event(BaseModel, ABC):
     @property
     def subject(self) -> str | None:
         """The id of the thing it is about, or None."""
-        return next(iter(self._at(_Place.SUBJECT)), None)
+        for name in _fields_of(type(self)).subjects:
+            if (value := getattr(self, name)) is not None:
+                return str(value)
+        return None
 
     @property
     def artifacts(self) -> tuple[str, ...]:
         """The SHA-256, in hexadecimal, of each artifact that it points to."""
-        return self._at(_Place.ARTIFACT)
+        values = [getattr(self, name) for name in _fields_of(type(self)).artifacts]
+        return tuple(str(value) for value in values if value is not None)
 
     @property
     def body(self) -> JsonObject:
         """The particulars, as a JSON object."""
         return self.model_dump(mode="json", by_alias=True)
 
-    def _at(self, place: _Place) -> tuple[str, ...]:
-        values = (getattr(self, name) for name, field in type(self).model_fields.items() if place in field.metadata)
-        return tuple(str(value) for value in values if value is not None)
+
+class _Fields(NamedTuple):
+    """The fields of a class of events that are no members of the body, by where they go."""
+
+    subjects: tuple[str, ...]
+    artifacts: tuple[str, ...]
+
+
+@cache
+def _fields_of(event: type[Event]) -> _Fields:
+    fields = event.model_fields.items()
+    subjects, artifacts = (
+        tuple(name for name, field in fields if place in field.metadata) for place in (_Place.SUBJECT, _Place.ARTIFACT)
+    )
+    return _Fields(subjects, artifacts)
 
 
 class CaseEvent(Event):
@@ -632,6 +653,7 @@ class DutyComputed(CaseEvent):
         agreements: whose duties they are.
         internal_due_at: when the installation itself wants them done, where it set that; no law.
         internal_why: how that was counted.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "duty_computed"
@@ -641,6 +663,7 @@ class DutyComputed(CaseEvent):
     agreements: tuple[UUID, ...]
     internal_due_at: IfAny[datetime | None] = None
     internal_why: IfAny[str | None] = None
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def body(self) -> JsonObject:
@@ -648,7 +671,7 @@ class DutyComputed(CaseEvent):
 
     @property
     def key(self) -> str:
-        return f"duty-computed:{self.case_id}:{self.due_date_id}:{self.agreements[0]}:{self.at.isoformat()}"
+        return f"duty-computed:{self.happening}"
 
 
 class DutiesGivenUp(CaseEvent):
@@ -657,15 +680,17 @@ class DutiesGivenUp(CaseEvent):
     Attributes:
         duties: how many.
         duties_sha256: their ids, one a line.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "duties_given_up"
     duties: int
     duties_sha256: Kept[str]
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"duties-given-up:{self.case_id}:{self.duties_sha256}:{self.at.isoformat()}"
+        return f"duties-given-up:{self.happening}"
 
 
 class CaseClosed(CaseEvent):
@@ -779,6 +804,9 @@ class LetterMade(CaseEvent):
         letter_sha256: the letter, a PDF.
         words_sha256: its words alone, as the page behind its link shows them.
         enclosed: what belongs into the envelope besides.
+        replaces: the letter that it was written anew for, which was not posted.
+        printed_at: when that one was last printed, so that it may be in somebody's hands.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "letter_made"
@@ -790,6 +818,9 @@ class LetterMade(CaseEvent):
     letter_sha256: Kept[str]
     words_sha256: Kept[str]
     enclosed: Apart[tuple[str, ...]] = ()
+    replaces: IfAny[UUID | None] = None
+    printed_at: IfAny[datetime | None] = None
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def artifacts(self) -> tuple[str, ...]:
@@ -797,7 +828,7 @@ class LetterMade(CaseEvent):
 
     @property
     def key(self) -> str:
-        return f"letter-made:{self.letter}:{self.at.isoformat()}"
+        return f"letter-made:{self.happening}"
 
 
 class LetterPrinted(CaseEvent):
@@ -807,16 +838,18 @@ class LetterPrinted(CaseEvent):
         notice_id: the notice.
         letter: the letter as SQL keeps it.
         letter_sha256: the letter, a PDF.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "letter_printed"
     notice_id: Subject[UUID]
     letter: UUID
     letter_sha256: Kept[str]
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"letter-printed:{self.letter}:{self.actor}:{self.at.isoformat()}"
+        return f"letter-printed:{self.happening}"
 
 
 class LetterTookEffect(CaseEvent):
@@ -829,6 +862,9 @@ class LetterTookEffect(CaseEvent):
         mailed_at: when it was handed to the post, on that word.
         effective_at: when it gives the notice, as the agreement has it.
         duties: by id, how each duty was met that it performed.
+        given: the content elements that it gives; None where it gave no notice, as a mail had.
+        lacking: those that it says will follow.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "letter_took_effect"
@@ -838,10 +874,13 @@ class LetterTookEffect(CaseEvent):
     mailed_at: datetime
     effective_at: datetime
     duties: dict[str, Verdict]
+    given: IfAny[tuple[str, ...] | None] = None
+    lacking: IfAny[tuple[str, ...] | None] = None
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"letter-took-effect:{self.letter}:{self.at.isoformat()}"
+        return f"letter-took-effect:{self.happening}"
 
 
 class NoticeReleased(CaseEvent):
@@ -1304,16 +1343,18 @@ class DutyEscalated(CaseEvent):
         duty_id: the duty.
         clause: the clause that sets it.
         overdue: whether its due instant had passed.
+        happening: names it, since several may fall on one instant.
     """
 
     kind = "escalated"
     duty_id: Subject[UUID]
     clause: str
     overdue: bool
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"escalated:{self.duty_id}"
+        return f"escalated:{self.happening}"
 
 
 class InternalDatePassed(CaseEvent):
@@ -1343,15 +1384,17 @@ class ContactEscalated(CaseEvent):
     Attributes:
         delivery_id: the delivery that was refused.
         contact: the contact.
+        happening: names it, since the same contact may fail again.
     """
 
     kind = "contact_escalated"
     delivery_id: Subject[UUID]
     contact: UUID
+    happening: Apart[UUID] = Field(default_factory=uuid4, exclude=True)
 
     @property
     def key(self) -> str:
-        return f"contact-escalated:{self.delivery_id}"
+        return f"contact-escalated:{self.happening}"
 
 
 class UnknownEscalated(CaseEvent):
@@ -2132,6 +2175,60 @@ class CaseRead(CaseEvent):
     def key(self) -> str:
         span = int(self.at.timestamp() // READING_SPAN.total_seconds())
         return f"case-read:{self.case_id}:{self.what}:{self.thing}:{self.actor}:{span}"
+
+
+class ErasureEvent(CaseEvent):
+    """Something about a proposal that the personal data of a case be erased.
+
+    Attributes:
+        erasure: the proposal.
+        authenticated: how it was shown who did it, where that is known.
+    """
+
+    erasure: Subject[UUID]
+    authenticated: IfAny[Authentication | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.erasure}"
+
+
+class ErasureProposed(ErasureEvent):
+    """Somebody proposed that the personal data of a closed case be erased; a second person decides it.
+
+    Attributes:
+        reason_sha256: why.
+    """
+
+    kind = "erasure_proposed"
+    reason_sha256: Kept[str]
+
+
+class ErasureDeclined(ErasureEvent):
+    """A second person declined to erase the personal data of a case, or who had proposed it took that back."""
+
+    kind = "erasure_declined"
+
+
+class CaseErased(ErasureEvent):
+    """The key of a case was destroyed, and with it its personal data; who did it is the second person.
+
+    Attributes:
+        proposed_by: who had proposed it.
+        kept_until: the instant up to which it had to be kept.
+        kept_by: the rule that said so, in words.
+        erased: how many artifacts went.
+        erased_sha256: the list of them, one SHA-256 a line.
+        reason_sha256: why.
+    """
+
+    kind = "case_erased"
+    proposed_by: str
+    kept_until: datetime
+    kept_by: str
+    erased: int
+    erased_sha256: Kept[str]
+    reason_sha256: Kept[str]
 
 
 class CostRecorded(CaseEvent):

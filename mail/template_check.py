@@ -17,6 +17,7 @@ from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError, meta, 
 
 from mail.compose import letter_subject, notice_subject, render, render_letter
 from mail.facts import LetterFacts, MailFacts, NoticeFacts, Sender
+from mail.on_paper import on_paper
 from mail.plain import AlertFacts, PlainFacts, alert_by, raw_subject, render_by
 from mail.required import Required, lost_by, required_of_letter, required_of_mail, required_of_notice
 from mail.samples import MAILS, samples_of
@@ -214,8 +215,16 @@ class _Check:
         own = self._own(roots_of(facts))
         if own:
             what = f"a {facts.kind.value} under {facts.clauses[0].id}"
-            yield from self._written(own, partial(self._notice, facts), required_of_notice(facts), what)
+            found = list(self._written(own, partial(self._notice, facts), required_of_notice(facts), what))
+            yield from found or self._printed(own, facts, what)
             yield from self._written(own, partial(self._notice, facts, test=True), [], what)
+
+    def _printed(self, own: list[str], facts: NoticeFacts, what: str) -> Iterator[Problem]:
+        """What a notice does not say where it is posted as a letter, although its mail says it."""
+        subject, _, html = self._notice(facts)
+        for lost in lost_by((subject, on_paper(html)), required_of_notice(facts)):
+            says = f"On paper it does not say {lost}, which {what} has to where it is posted as a letter."
+            yield Problem(own[0], self._line(own[0], "body"), says, "Let it stand in the HTML as text below its title.")
 
     def _letter(self, facts: LetterFacts) -> tuple[str, ...]:
         environments = self._templates.environments

@@ -60,6 +60,19 @@ class PostalService(StrEnum):
     COURIER = "courier"
 
 
+class WrittenAnew(StrEnum):
+    """Why a letter that waited to be posted was replaced by another."""
+
+    CONTENT = "content"
+    """What it says is no longer what is known."""
+    ADDRESS = "address"
+    """It would go to another address, or to somebody else."""
+    LINK = "link"
+    """The link in it was replaced or taken back."""
+    EARLIER = "earlier"
+    """An earlier one, which had been printed, was posted instead."""
+
+
 class AgreementChangeKind(StrEnum):
     """What was recorded of the life of an agreement."""
 
@@ -245,6 +258,8 @@ class Reading(StrEnum):
     """The completion certificate of who confirmed a disposal."""
     FILE = "file"
     """A file that was handed over."""
+    HISTORY = "history"
+    """What Temporal keeps of its workflow, beside the ledger."""
 
 
 class LedgerState(StrEnum):

@@ -10,12 +10,13 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, case
 from sqlalchemy import select as select_columns
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, SQLModel, col, func, select
 
 from agreements.due_dates import read_due_date, read_due_dates
 from cases.overdue import is_overdue
 from config.database import Database
-from ledger.artifacts import fetch
+from config.seals import rows_that_open
+from ledger.artifacts import text_of
 from mail.delivery_states import ARRIVED
 from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
@@ -51,12 +52,14 @@ from terms.catalogue import Catalogue, load_catalogue
 class DutyFilter:
     """Which duties of a case to read; each condition that is None leaves it open.
 
-    ``cohort`` is a clause with a due instant, or with None for those that are not dated.
+    ``duty`` is the one duty of this id. ``cohort`` is a clause with a due instant, or with None for those that are not
+    dated.
     """
 
     cohort: tuple[str, datetime | None] | None = None
     state: str | None = None
     status: DutyStatus | None = None
+    duty: UUID | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The conditions as SQL, on duties joined with their agreements."""
@@ -66,6 +69,8 @@ class DutyFilter:
             conditions += [col(Duty.clause) == clause, col(Duty.due_at) == due_at]
         if self.state:
             conditions.append(col(Agreement.state) == self.state)
+        if self.duty:
+            conditions.append(col(Duty.id) == self.duty)
         if self.status:
             conditions.append(col(Duty.status) == self.status)
         return conditions
@@ -228,19 +233,29 @@ def _notices(session: Session, of_these: ColumnElement[bool], labels: dict[str, 
     return views
 
 
+_OF_LETTER = [
+    column
+    for column in SQLModel.metadata.tables["postal_letter"].columns
+    if column.key in {"notice_id", *LetterView.model_fields}
+]
+"""What is shown of a letter beside its duty; nothing of it is sealed."""
+
+
 def _letters(session: Session, of_these: ColumnElement[bool]) -> dict[UUID, LetterView]:
     """By notice: the letter that it became, where no e-mail could bring it."""
-    rows = session.exec(
-        select(PostalLetter, AgreementContact)
-        .join(AgreementContact, col(AgreementContact.id) == col(PostalLetter.contact_id))
+    rows = session.execute(
+        select_columns(*_OF_LETTER, col(PostalLetter.contact_id))
         .join(Notice, col(Notice.id) == col(PostalLetter.notice_id))
         .where(of_these, col(PostalLetter.replaced_at).is_(None))
-    )
+    ).all()
+    contacts = select(AgreementContact).where(col(AgreementContact.id).in_({row.contact_id for row in rows}))
+    names = {one.id: one.name for one in rows_that_open(session, contacts, col(AgreementContact.id))}
     return {
-        letter.notice_id: LetterView(
-            contact_name=contact.name, **letter.model_dump(include=set(LetterView.model_fields) - {"contact_name"})
+        row.notice_id: LetterView(
+            contact_name=names.get(row.contact_id, "somebody whose name does not open"),
+            **{column.key: row._mapping[column.key] for column in _OF_LETTER if column.key != "notice_id"},
         )
-        for letter, contact in rows
+        for row in rows
     }
 
 
@@ -258,7 +273,7 @@ def _overdue_letters(session: Session, case_id: UUID) -> dict[UUID, list[Overdue
         view = OverdueLetterView(
             contact_name=contact.name,
             contact_email=contact.email,
-            text=fetch(session, letter.text_sha256).decode(),
+            text=text_of(session, letter.text_sha256),
             **letter.model_dump(include=set(OverdueLetterView.model_fields) - {"text"}),
         )
         views[letter.duty_id].append(view)

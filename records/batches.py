@@ -15,7 +15,6 @@ from mail.delivery_states import FAILED
 from models.enums import BatchStatus
 from models.tables import Batch, Case, Delivery, Duty, Notice
 from records.outbox import drop_unwanted, still_to_send
-from records.performing import performed_duties
 from records.scope import pinned_clauses
 from records.undecided import undecided_of_batch
 from records.withholding import keeps_back, lapse
@@ -116,8 +115,8 @@ def take_up_undelivered(session: Session, case_id: UUID, now: datetime) -> None:
 
 def _brings_about(session: Session, batch: Batch) -> bool:
     """Whether a duty that the notices of a batch perform brings about a dated fact, as a prior notice does."""
-    notices = session.exec(select(Notice).where(Notice.batch_id == batch.id, col(Notice.dropped).is_(False)))
-    duties = {duty_id for notice in notices for duty_id in performed_duties(notice)[1:]}
+    of_batch = select(Notice.also_performs).where(Notice.batch_id == batch.id, col(Notice.dropped).is_(False))
+    duties = {UUID(duty_id) for further in session.exec(of_batch) for duty_id in further}
     clauses = {batch.clause, *session.exec(select(Duty.clause).where(col(Duty.id).in_(duties)).distinct())}
     terms = pinned_clauses(session, session.get_one(Case, batch.case_id)).values()
     return any(clause.dates and clause.id in clauses for of_terms in terms for clause in of_terms)

@@ -49,6 +49,8 @@ class Refusals:
 def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
     """Mark the duties of a case that were not met in time, or whose notice no contact took, if not raised before.
 
+    One that was raised before it was due, since no contact took its notice, is raised once more when it is overdue.
+
     Returns the names of their LEAs; the evidence of it is written in the same transaction.
     """
     undelivered = (
@@ -66,12 +68,16 @@ def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
     rows = session.exec(
         select(Duty, Agreement.lea_name)
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-        .where(Duty.case_id == case_id, col(Duty.escalated_at).is_(None))
+        .where(Duty.case_id == case_id)
         .where(
-            col(Duty.verdict).in_(TOO_LATE)
-            | (col(Duty.status) == DutyStatus.RUNNING) & ((col(Duty.due_at) < now) | col(Duty.id).in_(undelivered))
+            (col(Duty.verdict).in_(TOO_LATE) | (col(Duty.status) == DutyStatus.RUNNING) & (col(Duty.due_at) < now))
+            & NOT_RAISED_AS_LATE
+            | (col(Duty.status) == DutyStatus.RUNNING)
+            & col(Duty.escalated_at).is_(None)
+            & col(Duty.id).in_(undelivered)
         )
         .order_by(col(Agreement.lea_name))
+        .with_for_update(of=Duty)
     ).all()
     events = []
     for duty, _ in rows:
@@ -84,6 +90,9 @@ def raise_duties(session: Session, case_id: UUID, now: datetime) -> list[str]:
     append(session, *events)
     return [lea for _, lea in rows]
 
+
+NOT_RAISED_AS_LATE = col(Duty.escalated_at).is_(None) | (col(Duty.escalated_at) < col(Duty.due_at))
+"""What a duty is of which nobody was told that it is overdue, or late; it may have been raised before it was due."""
 
 NOT_RAISED = col(Duty.internal_raised_at).is_(None) | (col(Duty.internal_raised_at) < col(Duty.internal_due_at))
 """What a duty is of which nobody was told that its internal date had passed."""
@@ -131,6 +140,7 @@ def raise_contacts(session: Session, case_id: UUID, now: datetime) -> Refusals:
         .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
         .where(Notice.case_id == case_id, col(Delivery.status).in_(FAILED), col(Delivery.raised_at).is_(None))
         .order_by(col(Agreement.lea_name), col(Delivery.id))
+        .with_for_update(of=Delivery)
     ).all()
     events = []
     for delivery, _ in rows:

@@ -154,7 +154,7 @@ def hand_over(
             agreement_id=of.id,
             contact_id=contact.id,
             file_name=file.name,
-            content_sha256=store(session, file.content, file.media_type, now),
+            content_sha256=store(session, file.content, file.media_type, now, case=case_id),
             handed_by=actor,
             handed_at=now,
             erase_at=now + timedelta(days=days),
@@ -214,15 +214,22 @@ def revoke_link(database: Database, case_id: UUID, handed_id: UUID, reason: str,
             at=now,
             handed_over=handed.id,
             link=handed.link_number,
-            reason_sha256=keep_reason(session, reason, now),
+            reason_sha256=keep_reason(session, case_id, reason, now),
         )
         append(session, event)
 
 
 def note_file_mail(
-    database: Database, mail: FileMail, *, actor: str, now: datetime, rejected: bool = False, unknown: bool = False
+    database: Database,
+    mail: FileMail,
+    sha256: str,
+    *,
+    actor: str,
+    now: datetime,
+    rejected: bool = False,
+    unknown: bool = False,
 ) -> None:
-    """Keep what became of the mail with a file's link, once it was handed to the mail server."""
+    """Keep what became of the mail with a file's link, which is kept by its SHA-256 once it was handed over."""
     with database.writing() as session:
         event = FileLinkMailed(
             case_id=mail.case_id,
@@ -233,7 +240,7 @@ def note_file_mail(
             contact=mail.contact_id,
             rejected=rejected,
             unknown=unknown,
-            message_sha256=store(session, mail.mail.kept or mail.mail.raw, "message/rfc822", now),
+            message_sha256=sha256,
         )
         append(session, event)
 

@@ -24,9 +24,9 @@ from mail.facts import Mailbox, clean_block
 from mail.links import LAST_GENERATION
 from mail.plain import compose_plain_mail
 from models import identifiers
-from models.enums import Party
+from models.enums import Party, WrittenAnew
 from models.errors import InvalidInput, NotFound, Refused
-from models.tables import NOT_POSTED, Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice, PostalLetter
+from models.tables import Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice, PostalLetter
 from models.view import View
 from records.outbox import NoticeWriter, contacts_to_tell
 from records.scope import agreement_in_scope, require_case
@@ -216,7 +216,7 @@ def replace_links(
                 at=now,
                 agreement_id=holder.agreement.id,
                 notices=tuple(notice.id for notice in holder.notices),
-                reason_sha256=keep_reason(session, reason, now),
+                reason_sha256=keep_reason(session, case_id, reason, now),
             ),
         )
         mail = _mail(session, writer, case_id, holder, contact, now)
@@ -244,15 +244,22 @@ def revoke_links(database: Database, case_id: UUID, notice_id: UUID, reason: str
                 at=now,
                 agreement_id=holder.agreement.id,
                 notices=tuple(notice.id for notice in holder.notices),
-                reason_sha256=keep_reason(session, reason, now),
+                reason_sha256=keep_reason(session, case_id, reason, now),
             ),
         )
 
 
 def note_link_mail(
-    database: Database, mail: LinkMail, *, actor: str, now: datetime, rejected: bool = False, unknown: bool = False
+    database: Database,
+    mail: LinkMail,
+    sha256: str,
+    *,
+    actor: str,
+    now: datetime,
+    rejected: bool = False,
+    unknown: bool = False,
 ) -> None:
-    """Keep what became of the message with new links, once it was handed to the mail server."""
+    """Keep what became of the message with new links, which is kept by its SHA-256 once it was handed over."""
     with database.writing() as session:
         append(
             session,
@@ -264,7 +271,7 @@ def note_link_mail(
                 contact=mail.contact_id,
                 rejected=rejected,
                 unknown=unknown,
-                message_sha256=store(session, mail.mail.raw, "message/rfc822", now),
+                message_sha256=sha256,
             ),
         )
 
@@ -298,8 +305,9 @@ def _renew(session: Session, notices: Sequence[Notice], revoked_at: datetime | N
     """End the links of some notices; a letter that waits to be posted with one is written anew."""
     session.execute(
         update(PostalLetter)
-        .where(col(PostalLetter.notice_id).in_([notice.id for notice in notices]), NOT_POSTED)
-        .values(replaced_at=now)
+        .where(col(PostalLetter.notice_id).in_([notice.id for notice in notices]))
+        .where(col(PostalLetter.mailed_at).is_(None))
+        .values(replaced_at=now, replaced_for=WrittenAnew.LINK)
     )
     for notice in notices:
         if notice.link_generation == LAST_GENERATION:
@@ -308,8 +316,8 @@ def _renew(session: Session, notices: Sequence[Notice], revoked_at: datetime | N
         notice.link_revoked_at = revoked_at
 
 
-def keep_reason(session: Session, reason: str, now: datetime) -> str:
-    """Keep why somebody changes a link; return its SHA-256.
+def keep_reason(session: Session, case_id: UUID, reason: str, now: datetime) -> str:
+    """Keep why somebody changes a link of a case; return its SHA-256.
 
     Raises:
         InvalidInput: no reason is given, or it is too long.
@@ -318,7 +326,7 @@ def keep_reason(session: Session, reason: str, now: datetime) -> str:
     if not cleaned or len(cleaned) > LONGEST_REASON:
         says = f"This is longer than {LONGEST_REASON:,} characters." if cleaned else "No reason is given."
         raise InvalidInput(says, where="reason", next_step="Say why in a sentence or two: it is kept as evidence.")
-    return store(session, cleaned.encode(), "text/plain", now)
+    return store(session, cleaned.encode(), "text/plain", now, case=case_id)
 
 
 def _contacts(session: Session, case_id: UUID, holder: _Holder) -> list[AgreementContact]:

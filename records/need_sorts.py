@@ -31,6 +31,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy import select as select_columns
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from mail.delivery_states import FAILED
@@ -383,7 +384,17 @@ def _came_back() -> Select[Any]:
 
 
 def _letters() -> Select[Any]:
-    """Letters that wait to be posted, case by case, closed ones too; ``number`` counts them."""
+    """Letters that wait to be posted, case by case, closed ones too; ``number`` counts them.
+
+    ``other`` counts those that were written anew after they had been printed.
+    """
+    before = aliased(PostalLetter)
+    printed = select_columns(col(before.id)).where(
+        col(before.notice_id) == Notice.id,
+        col(before.mailed_at).is_(None),
+        col(before.replaced_at).is_not(None),
+        col(before.printed_at).is_not(None),
+    )
     return (
         _part(
             NeedKind.LETTERS,
@@ -391,6 +402,7 @@ def _letters() -> Select[Any]:
             until=_DUE,
             since=func.min(PostalLetter.made_at),
             number=func.count(),
+            other=func.sum(case((printed.exists(), 1), else_=0)),
         )
         .select_from(PostalLetter)
         .join(Notice, col(Notice.id) == col(PostalLetter.notice_id))

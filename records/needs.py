@@ -205,7 +205,9 @@ def _says(kind: NeedKind, need: Need, of: Case | None, *, overdue: bool) -> tupl
             return f"{owed} owed again: the notice came back. See that another contact is told.", "#duties"
         case NeedKind.LETTERS:
             wait = counted(need.number, "letter waits", "letters wait")
-            return f"{wait} to be printed and posted, since no e-mail reaches the contacts.", ""
+            printed = counted(need.other, "printed letter is", "printed letters are")
+            anew = f" {printed} not to be posted any more: others were written in their place." if need.other else ""
+            return f"{wait} to be printed and posted, since no e-mail reaches the contacts.{anew}", ""
         case NeedKind.HOLDER_ANSWERS:
             said = f"{counted(need.number, 'holder')} of data said something else than that it was disposed of."
             return f"{said} Accept or refuse the answer.", "#holders"

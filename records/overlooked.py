@@ -22,6 +22,7 @@ from ledger.entries import CaseRestarted, TroubleRaised, WatchdogRaised
 from models.enums import BatchStatus, CaseStatus, DutyStatus
 from models.phrases import counted, instant_words
 from models.tables import Batch, Case, Duty
+from records.escalations import NOT_RAISED_AS_LATE
 from records.troubles import trouble_sentence
 from records.withholding import alone
 
@@ -272,7 +273,7 @@ def _overdue(session: Session, before: datetime) -> list[UUID]:
     overdue = (
         select(Duty.case_id)
         .join(Case, col(Case.id) == col(Duty.case_id))
-        .where(Duty.status == DutyStatus.RUNNING, col(Duty.due_at) < before, col(Duty.escalated_at).is_(None))
+        .where(Duty.status == DutyStatus.RUNNING, col(Duty.due_at) < before, NOT_RAISED_AS_LATE)
         .where(_unclosed(), col(Case.opened_at) < before)
         .group_by(col(Duty.case_id))
         .order_by(func.min(Duty.due_at))

@@ -6,18 +6,22 @@ letter does, on that word: at once, or some days later; where the agreement lets
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
+from types import MappingProxyType
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Text, and_, cast, or_
+from sqlalchemy import ColumnElement, Text, and_, cast, or_, update
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from agreements.due_dates import read_due_dates
 from agreements.terms import pinned_terms
 from cases.acts import NotPosted, Posted
+from config.seals import rows_that_open
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import store
@@ -25,8 +29,9 @@ from ledger.entries import JsonObject, LetterMade, LetterTookEffect
 from mail.facts import TO_FOLLOW, ElementStatus, NoticeFacts
 from mail.on_paper import letter_pdf, words_of
 from models import identifiers
-from models.enums import BY_POST, BatchStatus, CaseStatus, DutyStatus, NoticeKind
+from models.enums import BY_POST, BatchStatus, CaseStatus, DutyStatus, NoticeKind, WrittenAnew
 from models.errors import InvalidInput, Refused
+from models.identifiers import sha256_hex
 from models.tables import (
     NOT_POSTED,
     Agreement,
@@ -74,7 +79,10 @@ TO_POST = (NOT_POSTED, _OPEN)
 
 @dataclass(frozen=True)
 class PreparedLetter:
-    """A letter as it is to be kept, composed before a transaction is begun for it."""
+    """A letter as it is to be kept, composed before a transaction is begun for it.
+
+    ``replaces`` is the one that it is written anew for, as that says something else or is for somebody else.
+    """
 
     notice_id: UUID
     contact_id: UUID
@@ -85,6 +93,7 @@ class PreparedLetter:
     pdf: bytes = field(repr=False)
     words: str = field(repr=False)
     enclosed: tuple[str, ...] = ()
+    replaces: UUID | None = None
 
 
 def without_letter(session: Session, *, batch_id: UUID | None = None, limit: int = MOST_AT_ONCE) -> list[UUID]:
@@ -117,13 +126,23 @@ def put_together(session: Session, case_id: UUID, notices: Sequence[UUID]) -> No
 
 
 def prepare_letters(
-    session: Session, writer: NoticeWriter, notices: Sequence[UUID], now: datetime
+    session: Session,
+    writer: NoticeWriter,
+    notices: Sequence[UUID],
+    now: datetime,
+    outdated: Mapping[UUID, UUID] = MappingProxyType({}),
 ) -> list[PreparedLetter]:
-    """Write the letters of those of some notices that no mail can bring to anybody any more; nothing is kept."""
-    return [_prepared(session, paper, now) for paper in writer.on_paper(session, notices, now)]
+    """Write the letters of those of some notices that no mail can bring to anybody any more; nothing is kept.
+
+    ``outdated`` is by notice the letter that is to be written anew.
+    """
+    found = writer.on_paper(session, notices, now), writer.on_paper_again(session, dict.fromkeys(outdated, now), now)
+    return [_prepared(session, writer, paper, now, outdated.get(paper.notice_id)) for paper in chain(*found)]
 
 
-def _prepared(session: Session, paper: OnPaper, now: datetime) -> PreparedLetter:
+def _prepared(
+    session: Session, writer: NoticeWriter, paper: OnPaper, now: datetime, replaces: UUID | None
+) -> PreparedLetter:
     contact, facts = paper.contact, paper.facts
     assert contact.postal_address, "a letter is for somebody with an address"
     enclosed = _enclosed(session, paper)
@@ -134,10 +153,62 @@ def _prepared(session: Session, paper: OnPaper, now: datetime) -> PreparedLetter
         given=tuple(one.id for one in facts.elements if one.status is not ElementStatus.NOT_YET_KNOWN),
         lacking=tuple(one.id for one in facts.elements if one.status in TO_FOLLOW),
         written_at=now,
-        words=words_of(facts),
-        pdf=letter_pdf(facts, contact.name, contact.postal_address, tuple(enclosed.values())),
+        words=words_of(facts, writer.templates),
+        pdf=letter_pdf(facts, contact.name, contact.postal_address, tuple(enclosed.values()), writer.templates),
         enclosed=tuple(enclosed),
+        replaces=replaces,
     )
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Letters that wait to be posted, held against what is known: those that still say it, and those that do not.
+
+    ``outdated`` is by notice.
+    """
+
+    current: tuple[UUID, ...]
+    outdated: Mapping[UUID, UUID]
+
+
+def look_over(session: Session, writer: NoticeWriter, now: datetime, letters: Collection[UUID] | None = None) -> Looked:
+    """Hold letters that wait to be posted against what is known by now: some, or all whose case has changed since.
+
+    One whose address does not open is left alone; so is one of which nothing could be said any more.
+    """
+    changed = col(Case.changed_at) >= col(PostalLetter.checked_at)
+    waiting = (
+        select(PostalLetter)
+        .join(Notice, col(Notice.id) == col(PostalLetter.notice_id))
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .join(Case, col(Case.id) == col(PostalLetter.case_id))
+        .where(*TO_POST, changed if letters is None else col(PostalLetter.id).in_(letters))
+        .order_by(col(PostalLetter.checked_at), col(PostalLetter.id))
+        .limit(MOST_AT_ONCE)
+    )
+    standing = {row.notice_id: row for row in rows_that_open(session, waiting, col(PostalLetter.id))}
+    written = {notice_id: row.made_at for notice_id, row in standing.items()}
+    papers = {paper.notice_id: paper for paper in writer.on_paper_again(session, written, now)}
+    outdated = {
+        notice_id: standing[notice_id].id
+        for notice_id, paper in papers.items()
+        if not _still_says(session, writer, standing[notice_id], paper)
+    }
+    return Looked(tuple(row.id for row in standing.values() if row.notice_id not in outdated), outdated)
+
+
+def _still_says(session: Session, writer: NoticeWriter, letter: PostalLetter, paper: OnPaper) -> bool:
+    return (
+        letter.contact_id == paper.contact.id
+        and letter.address == paper.contact.postal_address
+        and letter.words_sha256 == sha256_hex(words_of(paper.facts, writer.templates).encode())
+        and letter.enclosed == list(_enclosed(session, paper))
+    )
+
+
+def note_looked_over(session: Session, letters: Sequence[UUID], now: datetime) -> None:
+    """Note that some letters say what is known."""
+    session.execute(update(PostalLetter).where(col(PostalLetter.id).in_(letters)).values(checked_at=now))
 
 
 def _enclosed(session: Session, paper: OnPaper) -> Mapping[str, str]:
@@ -160,14 +231,21 @@ def _elements(facts: NoticeFacts) -> list[str]:
 
 
 def keep_letters(session: Session, letters: Sequence[PreparedLetter], now: datetime) -> int:
-    """Keep letters with their evidence, and return how many; of a notice that got one meanwhile, nothing is kept."""
+    """Keep letters with their evidence, and return how many; of a notice that got one meanwhile, nothing is kept.
+
+    One that is written anew stands in place of the other, which stays as it is: whoever has printed that one decides
+    what is posted.
+    """
     wanted = {letter.notice_id for letter in letters}
     # Another worker that writes the same letters waits for this, and then finds them.
     session.exec(select(Notice.id).where(col(Notice.id).in_(wanted)).with_for_update()).all()
-    standing = set(
-        session.exec(select(PostalLetter.notice_id).where(STANDING, col(PostalLetter.notice_id).in_(wanted)))
+    rows = session.execute(
+        select_columns(col(PostalLetter.notice_id), col(PostalLetter.id), col(PostalLetter.mailed_at)).where(
+            STANDING, col(PostalLetter.notice_id).in_(wanted)
+        )
     )
-    kept = [letter for letter in letters if letter.notice_id not in standing]
+    standing = {notice_id: (letter, mailed_at) for notice_id, letter, mailed_at in rows}
+    kept = [letter for letter in letters if standing.get(letter.notice_id, (None, None)) == (letter.replaces, None)]
     for letter in kept:
         _keep(session, letter, now)
     return len(kept)
@@ -175,10 +253,13 @@ def keep_letters(session: Session, letters: Sequence[PreparedLetter], now: datet
 
 def _keep(session: Session, letter: PreparedLetter, now: datetime) -> None:
     notice = session.get_one(Notice, letter.notice_id)
-    sha256 = store(session, letter.pdf, PDF.media_type, now)
-    words = store(session, letter.words.encode(), "text/plain", now)
+    sha256 = store(session, letter.pdf, PDF.media_type, now, case=notice.case_id)
+    words = store(session, letter.words.encode(), "text/plain", now, case=notice.case_id)
     letter_id = identifiers.postal_letter_id(notice.id, letter.contact_id, sha256)
+    replaces = _predecessor(session, letter)
     notice.composed_at, notice.given, notice.lacking = letter.written_at, list(letter.given), list(letter.lacking)
+    if letter.replaces:
+        _replace(session, col(PostalLetter.id) == letter.replaces, WrittenAnew.CONTENT, now)
     row = session.get(PostalLetter, letter_id) or PostalLetter(
         id=letter_id,
         notice_id=notice.id,
@@ -188,9 +269,12 @@ def _keep(session: Session, letter: PreparedLetter, now: datetime) -> None:
         letter_sha256=sha256,
         words_sha256=words,
         enclosed=list(letter.enclosed),
+        given=list(letter.given),
+        lacking=list(letter.lacking),
         made_at=now,
+        checked_at=now,
     )
-    row.replaced_at = None
+    row.replaced_at, row.replaced_for, row.checked_at = None, None, now
     session.add_all((notice, row))
     append(
         session,
@@ -206,8 +290,26 @@ def _keep(session: Session, letter: PreparedLetter, now: datetime) -> None:
             letter_sha256=sha256,
             words_sha256=words,
             enclosed=letter.enclosed,
+            replaces=replaces[0] if replaces else None,
+            printed_at=replaces[1] if replaces else None,
         ),
     )
+
+
+def _predecessor(session: Session, letter: PreparedLetter) -> tuple[UUID, datetime | None] | None:
+    """The letter of the same notice that one is written in place of, and when that was printed; None for the first."""
+    row = session.execute(
+        select_columns(col(PostalLetter.id), col(PostalLetter.printed_at))
+        .where(col(PostalLetter.notice_id) == letter.notice_id, col(PostalLetter.mailed_at).is_(None))
+        .order_by(STANDING.desc(), col(PostalLetter.replaced_at).desc(), col(PostalLetter.made_at).desc())
+        .limit(1)
+    ).first()
+    return (row[0], row[1]) if row else None
+
+
+def _replace(session: Session, which: ColumnElement[bool], why: WrittenAnew, now: datetime) -> None:
+    values = {"replaced_at": now, "replaced_for": why}
+    session.execute(update(PostalLetter).where(which, NOT_POSTED).values(values))
 
 
 def count_to_post(session: Session, case_id: UUID) -> int:
@@ -236,11 +338,7 @@ def record_mailing(session: Session, case: Case, act: Posted, *, actor: str, at:
             next_step="Take that back first, if it is wrong.",
         )
     if letter.replaced_at is not None:
-        raise Refused(
-            "This letter was written anew since, as for another address.",
-            where="letter",
-            next_step="Post the one that stands on the list of letters to post.",
-        )
+        _take_up_earlier(session, letter, act, at)
     if act.mailed_at < letter.made_at.replace(second=0, microsecond=0):  # people give whole minutes
         raise InvalidInput(
             "The letter was written later than that.", where="mailed_at", next_step="Look at the list of letters."
@@ -258,6 +356,43 @@ def record_mailing(session: Session, case: Case, act: Posted, *, actor: str, at:
         "letter_sha256": letter.letter_sha256,
         "effective_at": letter.effective_at.isoformat() if letter.effective_at else None,
     }
+
+
+def _take_up_earlier(session: Session, letter: PostalLetter, act: Posted, at: datetime) -> None:
+    """Let a letter stand that was written anew since, as a printed one of it was posted; what it lacks follows.
+
+    Raises:
+        Refused: it was never printed, or was not to be posted any more by then, or another one was posted.
+    """
+    assert letter.replaced_at, "only of one that was replaced"
+    of_notice = col(PostalLetter.notice_id) == letter.notice_id
+    mailed_by = session.exec(
+        select(PostalLetter.mailed_by).where(of_notice, col(PostalLetter.mailed_at).is_not(None))
+    ).first()
+    if mailed_by:
+        raise Refused(
+            f"{mailed_by} recorded that another letter of the same notice was posted.",
+            where="letter",
+            next_step="Take that back first, if it is wrong.",
+        )
+    whatever_says = letter.replaced_for in (WrittenAnew.CONTENT, WrittenAnew.EARLIER)
+    if letter.printed_at is None or not (whatever_says or act.mailed_at <= letter.replaced_at):
+        raise Refused(
+            f"This letter was written anew since, as {WHY_ANEW[letter.replaced_for or WrittenAnew.CONTENT]}.",
+            where="letter",
+            next_step="Post the one that stands on the list of letters to post.",
+        )
+    _replace(session, of_notice, WrittenAnew.EARLIER, at)
+    letter.replaced_at = letter.replaced_for = None
+
+
+WHY_ANEW = {
+    WrittenAnew.CONTENT: "what it says is no longer what is known",
+    WrittenAnew.ADDRESS: "it would go to another address",
+    WrittenAnew.LINK: "the link in it no longer opens anything",
+    WrittenAnew.EARLIER: "an earlier one was posted",
+}
+"""Why a letter was written anew, as the end of a sentence."""
 
 
 def takes_effect(by_post: ByPost | None, act: Posted, zone: ZoneInfo) -> datetime | None:
@@ -293,7 +428,7 @@ def take_back_mailing(session: Session, case: Case, act: NotPosted, at: datetime
     letter.mailed_at = letter.mailed_by = letter.recorded_at = letter.service = letter.tracking_number = None
     letter.receipt_sha256 = letter.effective_at = letter.took_effect_at = None
     if letter.address != session.get_one(AgreementContact, letter.contact_id).postal_address:
-        letter.replaced_at = at
+        letter.replaced_at, letter.replaced_for = at, WrittenAnew.ADDRESS
     session.add(letter)
     if case.closed_at and case.status is not CaseStatus.DISMISSED and before["duties"]:
         reopen_case(session, case, at)
@@ -332,13 +467,20 @@ def take_effect(session: Session, now: datetime, case_id: UUID | None = None) ->
     What a mail gave meanwhile, or was decided otherwise, stays as it is.
     """
     due = [col(PostalLetter.effective_at) <= now, col(PostalLetter.took_effect_at).is_(None)]
-    rows = session.exec(
-        select(PostalLetter, Notice, Duty)
-        .join(Notice, col(Notice.id) == col(PostalLetter.notice_id))
-        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+    effective = (
+        select(PostalLetter)
         .where(*due, *([PostalLetter.case_id == case_id] if case_id else []))
         .order_by(col(PostalLetter.effective_at), col(PostalLetter.id))
-    ).all()
+        .with_for_update()  # one that another worker writes down meanwhile is not found any more
+    )
+    letters = rows_that_open(session, effective, col(PostalLetter.id))
+    notices = session.exec(
+        select(Notice, Duty)
+        .join(Duty, col(Duty.id) == col(Notice.duty_id))
+        .where(col(Notice.id).in_([letter.notice_id for letter in letters]))
+    )
+    of_notice = {notice.id: (notice, duty) for notice, duty in notices}
+    rows = [(letter, *of_notice[letter.notice_id]) for letter in letters]
     due_dates = read_due_dates(session, {duty.due_date_id for _, _, duty in rows})
     for letter, notice, duty in rows:
         assert letter.effective_at, "only such letters are read"
@@ -347,7 +489,10 @@ def take_effect(session: Session, now: datetime, case_id: UUID | None = None) ->
         letter.took_effect_at = now
         session.add_all((letter, notice, duty))
         performed: list[Duty] = []
-        if notice.given_at is None and not notice.dropped:
+        gives = notice.given_at is None and not notice.dropped
+        if gives:
+            # What was posted gives what it says, whatever was written since for a mail, or for a letter not posted.
+            notice.given, notice.lacking = list(letter.given), list(letter.lacking)
             _tell_that_it_is_none(session, notice, now)
             give(notice, duty, due_dates[duty.due_date_id], letter.effective_at, by_post=True)
             performed = [duty, *perform_further(session, notice, letter.effective_at, by_post=True)]
@@ -364,6 +509,8 @@ def take_effect(session: Session, now: datetime, case_id: UUID | None = None) ->
                 mailed_at=letter.mailed_at,
                 effective_at=letter.effective_at,
                 duties=met,
+                given=tuple(letter.given) if gives else None,
+                lacking=tuple(letter.lacking) if gives else None,
             ),
         )
         note_change(session, letter.case_id, now)

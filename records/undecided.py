@@ -15,7 +15,7 @@ from sqlmodel import Session, col, func, select, update
 from agreements.due_dates import read_due_dates
 from cases.acts import SendAgain, Vouch
 from ledger.artifacts import store_list
-from ledger.entries import JsonObject
+from ledger.entries import NO_VERDICT, JsonObject
 from mail.delivery_states import FAILED, Happening, moved
 from models.enums import BatchStatus, DeliveryStatus
 from models.errors import InvalidInput, Refused
@@ -151,10 +151,10 @@ def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime)
         if not delivery.is_copy and notice.given_at is None:
             give(notice, duty, due_dates[duty.due_date_id], act.arrived_at)
             performed += perform_further(session, notice, act.arrived_at)
-    return {
-        "deliveries": [str(delivery.id) for delivery, _, _ in found],
-        "duties": {str(duty.id): duty.verdict for duty in performed},
-    }
+    met = [f"{duty.id} {duty.verdict or NO_VERDICT}" for duty in performed]
+    return store_list(session, "deliveries", [str(delivery.id) for delivery, _, _ in found], at) | store_list(
+        session, "duties", met, at
+    )
 
 
 def _those_of(

@@ -18,13 +18,17 @@ from mail.reports import ReturnedMail, read_returned
 from mail.return_path import looks_like_one
 from models import identifiers
 from models.tables import Case
-from records.bounces import CameBack, Fate, Recorded, deliveries_of_message, record_report
-from records.sent_mail import mails_of_message, record_mail_report
+from records.bounces import CameBack, Fate, Recorded, StillUnderWay, deliveries_of_message, record_report
+from records.sent_mail import UNDER_WAY, mails_of_message, record_mail_report
 from starter.resources import Resources, utc_now
 from starter.start import notice_policy, start_case
 from starter.writing import return_path
 
 _log = get_logger("bounces")
+
+
+MOST_WAITED_FOR = 1_000
+"""Of how many reports about messages that nothing is known of it is remembered when they first came."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class BounceIntake:
         self._resources = resources
         self._clock = clock
         self._return_path = return_path(resources.settings, resources.keyring)
+        self._waited_for: dict[str, datetime] = {}
 
     def is_ours(self, address: str) -> bool:
         """Whether an address is the return path of a message of this installation."""
@@ -77,7 +82,23 @@ class BounceIntake:
         now = self._clock()
         with self._resources.database.writing() as session:
             found = find(session)
-            return [_record(session, came, now) for came in found]
+            recorded = [_record(session, came, now) for came in found]
+            if any(self._may_be_kept_yet(came, item, now) for came, item in zip(found, recorded, strict=True)):
+                raise StillUnderWay(
+                    "The message that this is about is not recorded yet.", next_step="Bring it once more."
+                )
+            return recorded
+
+    def _may_be_kept_yet(self, came: CameBack, recorded: Recorded, now: datetime) -> bool:
+        """Whether a report names a message of ours that nothing is known of, as an alarm that left without a database.
+
+        For as long as an attempt may be under way, it is to be brought again.
+        """
+        if recorded.fate is not Fate.FOREIGN:
+            return False
+        while len(self._waited_for) >= MOST_WAITED_FOR:
+            self._waited_for.pop(next(iter(self._waited_for)))
+        return now < self._waited_for.setdefault(came.source, now) + UNDER_WAY
 
     def _of_mail(self, returned: ReturnedMail, via: str) -> list[CameBack]:
         named = self._return_path.read(returned.named) if self._return_path else None

@@ -75,7 +75,8 @@ async def mail_link(
         settings: name the mail server and the sender.
         keyring: signs the path by which it comes back.
         mail: the message.
-        note: keeps that it was accepted, or with ``rejected`` or ``unknown`` that it was not.
+        note: keeps, of the mail with this SHA-256, that it was accepted, or with ``rejected`` or ``unknown`` that it
+            was not.
         now: when.
         before: what has happened already whatever becomes of the mail, as its refusal says.
         what: what is in the mail, with its verb.
@@ -86,7 +87,7 @@ async def mail_link(
     """
     try:
         async with mail_transport(settings) as transport:
-            answer, _ = await mail_sender(settings, keyring, database, transport).send(mail, now)
+            answer, kept = await mail_sender(settings, keyring, database, transport).send(mail, now)
     except MailServerUnavailable as error:
         raise Unavailable(
             f"{before}, but {what} not mailed: {error.message}",
@@ -94,14 +95,14 @@ async def mail_link(
             next_step="Make a new link once the mail server answers.",
         ) from error
     if isinstance(answer, OutcomeUnknown):
-        await asyncio.to_thread(note, unknown=True)
+        await asyncio.to_thread(note, kept, unknown=True)
         raise Unavailable(
             f"{before}; nobody can say whether the mail with the link arrived: {answer.message}",
             where=answer.where,
             next_step="Ask the contact, or make a new link.",
         )
     rejected = isinstance(answer, Rejected)
-    await asyncio.to_thread(note, rejected=rejected)
+    await asyncio.to_thread(note, kept, rejected=rejected)
     if rejected:
         raise InvalidInput(
             f"{before}, but this contact's mail server refused the mail with the link.",

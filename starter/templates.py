@@ -11,6 +11,7 @@ from config.settings import Settings
 from mail.compose import render, render_letter
 from mail.default_texts import FOLDER as BLOCKS
 from mail.facts import LetterFacts, MailFacts, NoticeFacts, Sender
+from mail.on_paper import letter_pdf
 from mail.people_mails import PeopleFacts
 from mail.plain import PlainFacts, alert_by, render_by
 from mail.samples import MAILS, samples_of
@@ -134,6 +135,28 @@ def preview_template(settings: Settings, name: str, templates: Templates | None 
             next_step="`duenotice templates list` names all.",
         )
     return [_previewed_notice(facts, written_by) for facts in notices]
+
+
+def preview_letter(settings: Settings, name: str, templates: Templates | None = None) -> bytes:
+    """A notice under a clause as the letter that is posted where no e-mail reaches a contact: a PDF, from sample facts.
+
+    Raises:
+        NotFound: there is no such notice; other mails are never posted.
+    """
+    written_by, sender = templates or load_templates(settings.templates), sender_of(settings.organisation)
+    name = name.removesuffix(SUFFIX)
+    notices = _notices(name, sender, written_by) if name.startswith(CLAUSES) else []
+    if not notices:
+        raise NotFound(
+            "Only notices are posted as letters, and none is called so.",
+            where="name",
+            next_step=f"Name one that begins with {CLAUSES}: `duenotice templates list` names all.",
+        )
+    return letter_pdf(notices[0], "Office of the Superintendent", SAMPLE_ADDRESS, templates=written_by)
+
+
+SAMPLE_ADDRESS = "100 School Street\nSuite 4\nExample, XX 00000"
+"""The postal address of a letter that is shown as a sample."""
 
 
 def _notices(name: str, sender: Sender, templates: Templates) -> list[NoticeFacts]:

@@ -10,10 +10,12 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
+from activities.postal_letters import bring_up_to_date
 from cases.acts import Act, NotPosted, Posted
 from models.errors import DuenoticeError
 from queries.postal_letters import SERVICES as SERVICE_NAMES
 from queries.postal_letters import (
+    UNOPENED,
     case_of_letter,
     letters_posted,
     letters_to_post,
@@ -52,8 +54,10 @@ async def print_(request: Request, site: TheSite, session: SignedIn, form: Check
     named = [id_of(str(value)) for value in form.getlist("letter")]
 
     def printed() -> bytes:
+        now = site.clock()
+        bring_up_to_date(site.resources.database, site.notice_writer, named, now)
         with site.resources.database.writing() as writing:
-            return print_letters(writing, named, actor=session.actor, now=site.clock())
+            return print_letters(writing, named, actor=session.actor, now=now)
 
     try:
         pdf = await asyncio.to_thread(printed)
@@ -134,6 +138,7 @@ def _show(request: Request, site: Site, problem: DuenoticeError | None = None, k
         posted=act_form(Posted),
         not_posted=act_form(NotPosted),
         service_names=SERVICE_NAMES,
+        UNOPENED=UNOPENED,
         zones=zone_names(),
         new_id=uuid4,
     )

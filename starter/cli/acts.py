@@ -173,7 +173,7 @@ def _made(database: Database, case_id: UUID, field: FormField, name: str) -> UUI
         "holds": [row.id for row in head.holds if row.ended_at is None],
         "questions": [row.id for row in read_answers(database, case_id).questions if row.seen_at is None],
         "done": [row.id for row in head.done_by_other_means],
-        "letters": [row.id for row in letters_to_post(database, now, case_id=case_id)[0]],
+        "letters": [key for row in letters_to_post(database, now, case_id=case_id)[0] for key in row.may_be_posted],
         "posted": [row.id for row in letters_posted(database, now, case_id=case_id)[0]],
     }[field.choice or ""]
     found = [key for key in is_open if str(key).startswith(name.lower())]

@@ -114,16 +114,18 @@ async def _domain(settings: Settings, records: Records, selectors: Sequence[str]
 
 
 async def _test(settings: Settings, to: str) -> list[Finding]:
-    database = open_database(settings, Keyring.load(settings.keyring))
-    answer = await send_mail_test(database, settings, to, actor=actor(), now=utc_now())
+    keyring = Keyring.load(settings.keyring)
+    database = open_database(settings, keyring)
+    answer = await send_mail_test(database, settings, keyring, to, actor=actor(), now=utc_now())
     if isinstance(answer, Accepted):
+        returns = "If it comes back, the page /mail says so." if settings.bounces.address else ""
         queued = f" as {answer.queue_id}" if answer.queue_id else ""
         return [
             Finding(
                 "test mail",
                 Level.GOOD,
                 f"The mail server took it{queued}.",
-                "See that it arrives, and that Authentication-Results in its header says pass.",
+                f"See that it arrives, and that Authentication-Results in its header says pass. {returns}".rstrip(),
             )
         ]
     says = f"The mail server refused it: {answer.code} {answer.text}"

@@ -12,7 +12,7 @@ from config.keyring import Keyring
 from mail.compose import Addressing, ComposedNotice, compose
 from mail.facts import Mailbox, NoticeFacts
 from models.enums import NoticeKind
-from models.errors import InvalidInput
+from models.errors import InvalidInput, Unavailable
 from models.identifiers import message_id
 from queries.previews import preview_notice
 from starter.cli.console import command_settings, find_case
@@ -100,5 +100,12 @@ def _write(composed: ComposedNotice, out: Path) -> None:
                 where="out",
                 next_step="Let the name end in .txt, .html or .eml.",
             )
-        path.write_bytes(forms[path.suffix])
+        try:
+            path.write_bytes(forms[path.suffix])
+        except OSError as error:
+            raise Unavailable(
+                f"The notice cannot be written: {error.strerror}.",
+                where=str(path),
+                next_step="Name another file in --out.",
+            ) from None
         say(str(path))

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from mail.templates import load_templates
-from models.errors import ConfigurationError
+from models.errors import ConfigurationError, Unavailable
 from models.phrases import counted
 from starter.cli.console import command_settings, console
 from starter.printable import say
-from starter.templates import list_templates, preview_template, problems_of
+from starter.templates import list_templates, preview_letter, preview_template, problems_of
 from terms.catalogue import load_catalogue
 
 FolderOption = Annotated[
@@ -47,10 +47,18 @@ def preview(
     name: Annotated[str, typer.Argument(help="The template's name, as `list` gives it: people/reminder.")],
     folder: FolderOption = None,
     html: Annotated[bool, typer.Option("--html", help="Print the HTML of a notice or letter instead.")] = False,
+    paper: Annotated[
+        Path | None, typer.Option("--paper", help="Write a notice to this PDF instead, as the letter that is posted.")
+    ] = None,
 ) -> None:
     """Show a mail with sample facts, once for each way that these may lie; nothing is sent, and nothing is recorded."""
     settings = command_settings()
-    shown = preview_template(settings, name, load_templates(folder) if folder else None)
+    templates = load_templates(folder) if folder else None
+    if paper is not None:
+        _write(preview_letter(settings, name, templates), paper)
+        say(f"Written to {paper}.")
+        return
+    shown = preview_template(settings, name, templates)
     for number, one in enumerate(shown, 1):
         say(f"=== {number} of {len(shown)}")
         say((one.html or one.text) if html else f"{one.subject}\n\n{one.text}", end="")
@@ -58,6 +66,15 @@ def preview(
             say(f"\nAlert: {one.alert}")
     say(f"\nIts facts: {', '.join(shown[0].facts)}")
     say(f"It has to say, where it is known: {', '.join(shown[0].must_say)}")
+
+
+def _write(pdf: bytes, to: Path) -> None:
+    try:
+        to.write_bytes(pdf)
+    except OSError as error:
+        raise Unavailable(
+            f"The letter cannot be written: {error.strerror}.", where=str(to), next_step="Name another file in --paper."
+        ) from None
 
 
 def check(folder: FolderOption = None, as_json: JsonOption = False) -> None:

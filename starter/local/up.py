@@ -43,7 +43,7 @@ from starter.local.temporal_server import (
 )
 from starter.metrics import sdk_runtime
 from starter.outages import Alarm, watch_outages
-from starter.resources import Resources, connect, other_keyring, settle, utc_now
+from starter.resources import Resources, connect, open_database, other_keyring, settle, utc_now
 from starter.schedules import keep_schedules
 from starter.terminal import Terminal
 from web.app import create_app
@@ -52,6 +52,9 @@ from worker import build_worker, further_processes, process_count
 
 WEB_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, SMTP_PORT = 8700, 7233, 8233, 1025
 """Where the parts listen, unless something else does already."""
+
+KEEPING_SECONDS = 20
+"""How long keeping the last alarm may take: it may be the database that is away."""
 
 Say = Callable[[str], None]
 End = asyncio.Future[None] | asyncio.Future[int]
@@ -134,6 +137,18 @@ class _Progress:
         self._console.print(Text(text), soft_wrap=True)
 
 
+async def _tell_of_the_end(settings: Settings, outage: Outage) -> None:
+    """Tell that a part has ended, and keep that, unless it is the database that is away."""
+    keyring = Keyring.load(settings.keyring)
+    alarm = Alarm(settings, keyring)
+    await alarm.tell(outage, utc_now())
+    try:
+        async with asyncio.timeout(KEEPING_SECONDS):
+            await asyncio.to_thread(lambda: alarm.keep(open_database(settings, keyring)))
+    except Exception as error:  # it may be the database that is away
+        _log.warning("the alarm is in the log alone", error=type(error).__name__)
+
+
 async def _serve(settings: Settings, progress: _Progress, stopping: asyncio.Event) -> NoReturn:
     """Start every part, say where they are, and stay until one of them ends or this is cancelled.
 
@@ -146,7 +161,7 @@ async def _serve(settings: Settings, progress: _Progress, stopping: asyncio.Even
             ends = await _start(settings, parts, progress)
             ended = await _first_to_end(ends)
             outage = Outage(says=ended.message, is_over=False)
-            await Alarm(settings, Keyring.load(settings.keyring)).tell(outage, utc_now())
+            await _tell_of_the_end(settings, outage)
             raise ended
         finally:
             stopping.set()
@@ -326,7 +341,7 @@ async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[E
         alarm = Alarm(resources.settings, resources.keyring)
         server = web_server(create_app(resources), resources.settings)
         running = asyncio.create_task(server.serve(sockets=[listener]))
-        watching = asyncio.create_task(watch_outages(health_check(resources), alarm))
+        watching = asyncio.create_task(watch_outages(health_check(resources), alarm, database=resources.database))
         try:
             yield running
         finally:

@@ -96,6 +96,7 @@ COMPUTED = DutyComputed(
     due_date={"clause": "breach.notice", "status": "pending"},
     status=DutyStatus.SUSPENDED,
     agreements=(FIRST,),
+    happening=SECOND,
 )
 FOR_ALL = DocumentAdded(
     case_id=CASE,
@@ -168,7 +169,7 @@ ACT = ActRecorded(
             "reasons",
             [],
             {"clause": "breach.notice", "status": "suspended", "agreements": [str(FIRST)]},
-            f"duty-computed:{CASE}:reasons:{FIRST}:2026-03-01T12:00:00+00:00",
+            f"duty-computed:{SECOND}",
         ),
         (
             FOR_ALL,

@@ -13,8 +13,8 @@ from pypdf import PdfReader
 
 from mail.compose import render
 from mail.facts import NoticeFacts
-from mail.on_paper import letter_pdf, parts_of
-from mail.templates import SHIPPED
+from mail.on_paper import letter_pdf, on_paper, parts_of, words_of
+from mail.templates import SHIPPED, TEMPLATES, Templates
 from mail.window import ADDRESS, FOLDS, IN_SIGHT, LONGEST_LINE, address_lines, checked_postal_address
 from models.errors import InvalidInput
 from tests.support.sample_notices import CONFIRMED_NOTICE, DISMISSAL, SUPPLEMENT
@@ -143,6 +143,54 @@ def test_what_people_typed_is_no_markup() -> None:
     assert "#panic() *bold* <b>&amp;</b> $x$" in pdf
     assert "#pagebreak()" in pdf
     assert "A & B" in pdf
+
+
+def own(name: str, before: str, after: str) -> Templates:
+    """The shipped template of a name with some words in it replaced, as an organisation's own."""
+    text = (TEMPLATES / name).read_text("utf-8")
+    assert before in text
+    return Templates(own={name: text.replace(before, after)})
+
+
+def test_an_organisations_own_words_stand_in_the_letter_too() -> None:
+    templates = own("words.j2", "What we know to date", "What is known to us")
+    assert "What is known to us" in text_of(letter_pdf(CONFIRMED_NOTICE, OFFICE, SCHOOL, templates=templates))
+    assert "What is known to us" in " ".join(words_of(CONFIRMED_NOTICE, templates).split())
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("base.html.j2", "{{ lines(element.value) }}", "<i style='display: none'>{{ lines(element.value) }}</i>"),
+        ("base.html.j2", "color: #52616f; word-break: break-all;", "display: none;"),
+        ("words.j2", "{{ facts.case_reference }}", "{{ facts.nobody }}"),
+    ],
+    ids=["what is not seen is not printed", "a button opens nothing on paper", "a template that fails"],
+)
+def test_a_template_that_would_lose_something_on_paper_is_not_used_for_it(name: str, before: str, after: str) -> None:
+    templates = own(name, before, after)
+    assert letter_pdf(CONFIRMED_NOTICE, OFFICE, SCHOOL, templates=templates) == letter_pdf(
+        CONFIRMED_NOTICE, OFFICE, SCHOOL
+    )
+
+
+@pytest.mark.parametrize(
+    ("html", "printed"),
+    [
+        (
+            "<h1>T</h1><p>Read <a href='https://a.test'>this page</a> first.</p>",
+            "T\nRead this page (https://a.test) first.",
+        ),
+        ("<h1>T</h1><p>See <a href='https://a.test'>https://a.test</a>.</p>", "T\nSee https://a.test."),
+        ("<h1>T</h1><td><a href='https://a.test'>Answer</a></td><p>Then</p>", "T\nThen"),
+        ("<h1>T</h1><p>Ask <a href='mailto:a@a.test'>a@a.test</a></p>", "T\nAsk a@a.test"),
+        ("<div hidden>Preview<br><img></div><h1>T</h1><p>One<p>Two<div>Three", "T\nOne\nTwo\nThree"),
+        ("<p>No title</p><ul><li>one<li>two</ul>end", "No title\none\ntwo\nend"),
+        ("<style>p{}</style><h1>T</h1><script>x()</script></b>", "T"),
+    ],
+)
+def test_whatever_a_layout_is_made_of_its_words_are_printed(html: str, printed: str) -> None:
+    assert on_paper(html) == printed
 
 
 def test_a_postal_address_has_its_lines_separated() -> None:

@@ -123,6 +123,13 @@ class TestWhatIsRefused:
                 74,
                 "What people typed would get",
             ),
+            (
+                "base.html.j2",
+                "color: #52616f; word-break: break-all;",
+                "display: none;",
+                1,
+                "On paper it does not say acknowledge_url, which a dismissal under breach.notice has to where it is",
+            ),
             ("words.j2", "(reference {{ facts.agreement.reference }})", "", 1, "It does not say agreement.reference"),
             (
                 "clauses/breach.notice.j2",

@@ -217,6 +217,9 @@ def test_taken_back_past_its_due_instant_it_is_overdue_at_once_and_alarms_again(
     assert duty(case, ILLINOIS).escalated_at is None
     case.raise_overdue()
     assert duty(case, ILLINOIS).escalated_at == case.now != first
+    with case.database.reading() as session:
+        raised = session.exec(select(EvidenceEntry).where(EvidenceEntry.kind == "escalated")).all()
+    assert [str(entry.subject) for entry in raised].count(str(duty(case, ILLINOIS).id)) == 2
     case.now += case.policy.overdue_grace_minutes * timedelta(minutes=1)
     case.send_what_leaves()
     assert duty(case, ILLINOIS).verdict is Verdict.LATE

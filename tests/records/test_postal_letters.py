@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from uuid import uuid4
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
+from sqlalchemy import text
 from sqlmodel import col, select
 
-from activities.postal_letters import write_letters_left
+from activities.postal_letters import bring_up_to_date, write_letters_anew, write_letters_left
 from agreements.importing import import_agreements
 from cases.acts import Hold, Learn, NotPosted, Posted
 from cases.breach import BREACH, Dismiss
@@ -34,8 +35,9 @@ from models.enums import (
     PostalService,
     ReportKind,
     Verdict,
+    WrittenAnew,
 )
-from models.errors import DuenoticeError, InvalidInput, NotFound, Refused
+from models.errors import DuenoticeError, IntegrityError, InvalidInput, NotFound, Refused
 from models.tables import (
     AgreementContact,
     CaseDocument,
@@ -51,7 +53,7 @@ from records.bounces import CameBack, record_report
 from records.cases import close_case
 from records.deliveries import Answer
 from records.needs import Asking, NeedView, read_needs
-from records.postal_letters import takes_effect
+from records.postal_letters import take_effect, takes_effect
 from records.printing import print_letters
 from terms.catalogue import load_catalogue
 from terms.clauses import ByPost
@@ -525,6 +527,190 @@ def test_documents_that_the_notice_gives_belong_into_the_envelope(database: Data
 def element_of(case: CaseInSql, begins: str) -> str:
     """The content element of the notice whose name begins so."""
     return next(element for element in case.due_date(NOTICE).contents if element.startswith(begins))
+
+
+# More is learnt before it is posted
+
+
+def learn(case: CaseInSql, says: str = "A server was open to the world.") -> None:
+    case.act(Learn.model_validate({"element": "description", "value": says}))
+
+
+def standing(case: CaseInSql) -> PostalLetter:
+    (found,) = [one for one in letters(case) if one.replaced_at is None]
+    return found
+
+
+def print_out(case: CaseInSql) -> None:
+    with case.database.writing() as session:
+        print_letters(session, [standing(case).id], actor="kim", now=case.now)
+
+
+def say_posted(case: CaseInSql, which: UUID, mailed_at: datetime | None = None) -> Posted:
+    said: dict[str, object] = {"service": FIRST_CLASS, "letter": which, "mailed_at": mailed_at or case.now}
+    return Posted.model_validate(said)
+
+
+def test_a_letter_that_waits_is_written_anew_when_more_is_learnt_and_both_are_kept(database: Database) -> None:
+    case = a_breach(database)
+    leave(case)
+    first = letter(case)
+    case.now += HOUR
+    learn(case)
+    write_letters_left(database, WRITER, case.now)
+    second = standing(case)
+    assert "A server was open to the world." in said(pdf_of(case, second.letter_sha256))
+    assert "A server was open" not in said(pdf_of(case, first.letter_sha256)), "the first is kept as it was"
+    old, new = evidence(case, "letter_made")
+    assert (old.body.get("replaces"), new.body["replaces"]) == (None, str(first.id))
+    assert "description" in new.body["given"]
+    assert "description" not in old.body["given"]
+    assert waiting(case) == 1
+    assert (
+        "written anew since, as what it says is no longer what is known"
+        in refusal(case, say_posted(case, first.id)).message
+    ), "nobody has it in hand"
+    with database.writing() as session, pytest.raises(Refused, match="written anew"):
+        print_letters(session, [first.id], actor="kim", now=case.now)
+
+
+def test_a_letter_that_says_what_is_known_stays_whatever_day_it_is(database: Database) -> None:
+    case = a_breach(database)
+    leave(case)
+    for _ in range(3):
+        case.now += DAY
+        case.act(Learn.model_validate({"element": "no-such-element", "value": "Of no matter to this notice."}))
+        write_letters_left(database, WRITER, case.now)
+        write_letters_anew(database, WRITER, case.now, [letter(case).id])
+    assert len(letters(case)) == 1
+
+
+def test_what_is_printed_is_what_is_known_by_then(database: Database) -> None:
+    case = a_breach(database)
+    leave(case)
+    learn(case)
+    bring_up_to_date(database, WRITER, [], case.now)
+    with database.writing() as session:
+        assert "A server was open to the world." in said(print_letters(session, [], actor="kim", now=case.now))
+
+
+def test_a_printed_letter_that_was_written_anew_is_told_of_and_may_have_been_posted(database: Database) -> None:
+    """Whoever has it in hand decides; what was posted gives what it says, and what it lacks follows."""
+    case = a_breach(database)
+    leave(case)
+    print_out(case)
+    case.now += HOUR
+    learn(case)
+    write_letters_left(database, WRITER, case.now)
+    old = next(one for one in letters(case) if one.replaced_at)
+    (new,) = evidence(case, "letter_made")[1:]
+    assert new.body["printed_at"] == old.printed_at.isoformat().replace("+00:00", "Z") if old.printed_at else None
+    ((shown,), _) = letters_to_post(database, case.now, case_id=case.id)
+    assert [(one.id, one.printed_by) for one in shown.earlier] == [(old.id, "kim")]
+    (need,) = (need for need in needs(case) if need.case_id == case.id and need.kind == "letters")
+    assert "1 printed letter is not to be posted any more" in need.says
+
+    case.act(say_posted(case, old.id), "kim")
+    assert (standing(case).id, waiting(case)) == (old.id, 0)
+    assert verdict(case) == ON_TIME
+    assert "description" in case.duty(NOTICE).lacking, "what was posted did not say it"
+    assert "another letter of the same notice" in refusal(case, say_posted(case, shown.id)).message
+    case.now += DAY
+    leave(case)
+    (further,) = [one for one in letters(case) if one.mailed_at is None and one.replaced_at is None]
+    assert "A server was open to the world." in said(pdf_of(case, further.letter_sha256))
+
+
+def test_after_the_earlier_one_was_taken_back_the_letter_is_written_anew_again(database: Database) -> None:
+    case = a_breach(database)
+    leave(case)
+    print_out(case)
+    first = standing(case).id
+    learn(case)
+    write_letters_left(database, WRITER, case.now + HOUR)
+    case.act(say_posted(case, first), "kim")
+    case.act(NotPosted.model_validate({"letter": first, "reason": "It came back out of the tray."}), "kim")
+    write_letters_anew(database, WRITER, case.now + 2 * HOUR, [first])
+    assert standing(case).id != first
+    assert (waiting(case), verdict(case)) == (1, RUNNING)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before the address changed", "after"])
+def test_a_printed_letter_to_a_former_address_counts_if_it_was_posted_before_that_changed(
+    database: Database, *, late: bool
+) -> None:
+    case = a_breach(database)
+    leave(case)
+    print_out(case)
+    first, case.now = letter(case).id, case.now + HOUR
+    with database.writing() as session:
+        kept = session.get_one(PostalLetter, first)
+        kept.replaced_at, kept.replaced_for = case.now, WrittenAnew.ADDRESS
+        session.add(kept)
+    case.now += HOUR
+    act = say_posted(case, first, case.now if late else case.now - 2 * HOUR)
+    if late:
+        assert "as it would go to another address" in refusal(case, act).message
+    else:
+        case.act(act)
+        assert verdict(case) == ON_TIME
+
+
+def test_a_letter_gives_what_it_says_whatever_a_mail_said_since(database: Database) -> None:
+    case = a_breach(database, ILLINOIS)
+    leave(case)
+    post(case)
+    learn(case)
+    name_another(case, ILLINOIS, "new@example.org")
+    leave(case)  # written anew as a mail, which says more, and is refused
+    case.now += 10 * DAY
+    case.compute()
+    assert verdict(case) == LATE
+    assert "description" in case.duty(NOTICE).lacking
+    (effect,) = evidence(case, "letter_took_effect")
+    assert "description" in effect.body["lacking"]
+
+
+# What does not open
+
+
+def damage(database: Database, letter_id: UUID) -> None:
+    """Let the address of a letter be what was sealed for another place, as if somebody had moved it."""
+    with database.writing() as session:
+        key = {"key": letter_id.hex}
+        session.execute(text("UPDATE postal_letter SET address = substr(address, 1, 20) WHERE id = :key"), key)
+
+
+def test_a_letter_that_does_not_open_is_named_and_keeps_no_other_from_anything(database: Database) -> None:
+    broken, whole = a_breach(database), a_breach(database, ILLINOIS)
+    for case in (broken, whole):
+        leave(case)
+    damage(database, letter_id := ids(broken)[0])
+    shown = {one.id: one for one in letters_to_post(database, NOW)[0]}
+    assert shown[letter_id].unopened == f"postal_letter {letter_id}"
+    assert shown[letter_id].address == ""
+    assert shown[letter(whole).id].unopened is None
+    assert shown[letter(whole).id].address == SCHOOL
+    with database.writing() as session:
+        assert "District ndpa-v1 IL" in said(print_letters(session, [], actor="kim", now=NOW))
+    with database.writing() as session, pytest.raises(IntegrityError, match="does not open"):
+        print_letters(session, [letter_id], actor="kim", now=NOW)
+    bring_up_to_date(database, WRITER, [letter_id, letter(whole).id], NOW)
+    post(whole)
+    whole.now += 10 * DAY
+    with database.writing() as session:
+        session.execute(text("UPDATE postal_letter SET effective_at = made_at"))
+    whole.compute()
+    with database.writing() as session:
+        take_effect(session, whole.now)
+    assert verdict(whole)[0] is DutyStatus.PERFORMED
+    ((duty, *_), _) = read_duties(database, broken.id, NOW, EVERY_DUTY, offset=0, limit=1)
+    assert duty.notices[0].letter, "its case's page is shown"
+
+
+def ids(case: CaseInSql) -> list[UUID]:
+    with case.database.reading() as session:
+        return list(session.exec(select(PostalLetter.id).where(PostalLetter.case_id == case.id)))
 
 
 # Printing, and what needs people

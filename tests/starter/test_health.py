@@ -11,32 +11,54 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
+from sqlmodel import col, select
 from temporalio.client import Client
 
 from config.database import Database
 from config.keyring import Keyring
-from config.settings import Settings, Smtp
+from config.object_store import Directory
+from config.settings import Bounces, Settings, Smtp
 from ledger.append import append
-from ledger.artifacts import store
+from ledger.artifacts import fetch, store
 from ledger.checkpoints import sign_head
 from ledger.entries import AgreementAmended
 from ledger.log_keys import create_log_key
 from mail.people_mails import Outage
+from models.enums import Told
 from models.errors import ConfigurationError
-from models.tables import LastSweep, MailState
+from models.tables import EvidenceEntry, LastSweep, MailState, SentMail
 from queries.figures import read_figures
+from records.bounces import Fate, StillUnderWay
+from records.sent_mail import UNDER_WAY
 from starter import health, outages
+from starter.bounces import BounceIntake
 from starter.cli.main import run
-from starter.health import CHECKPOINT, CLOCK, DATABASE, MAIL, NAMES, SWEEP, TEMPORAL, WORKER, Check, Health, HealthCheck
+from starter.health import (
+    ARTIFACTS,
+    CHECKPOINT,
+    CLOCK,
+    DATABASE,
+    MAIL,
+    NAMES,
+    SWEEP,
+    TEMPORAL,
+    WORKER,
+    Check,
+    Health,
+    HealthCheck,
+)
 from starter.metrics import exposition, sdk_runtime
 from starter.outages import LASTS, MOST_AN_HOUR, Alarm, Outages, watch_outages
 from starter.rehearsals.virtual_time import VirtualEngine
-from starter.resources import connect_client
+from starter.resources import Resources, connect_client
+from starter.writing import return_path, sender_of
+from terms.catalogue import load_catalogue
 from tests.support.alert_receiver import alert_receiver
+from tests.support.bounce_shapes import dsn
 from tests.support.local_engine import PROJECT
 from tests.support.scripted_server import scripted_server
 from tests.support.sweeping import sweep
@@ -85,7 +107,7 @@ class TestLooking:
     ) -> None:
         note_sweep(database, NOON)
         look = await HealthCheck(database, nowhere, EVERY, lambda: NOON).look()
-        assert found(look) == [True, False, False, True, True, True, True]
+        assert found(look) == [True, False, False, True, True, True, True, True]
         assert look.of(WORKER).hidden_by == TEMPORAL
         assert "It does not answer" in look.of(TEMPORAL).says
         assert "127.0.0.1" not in look.of(TEMPORAL).says
@@ -96,7 +118,7 @@ class TestLooking:
         look = await HealthCheck(Database(f"sqlite:///{tmp_path}/empty.sqlite3", keyring), nowhere, EVERY).look()
         assert found(look) == [False] * len(NAMES)
         assert look.of(DATABASE).says == "The database has no tables, or old ones."
-        assert [look.of(name).hidden_by for name in (SWEEP, CHECKPOINT, MAIL, CLOCK)] == [DATABASE] * 4
+        assert [look.of(name).hidden_by for name in (SWEEP, CHECKPOINT, MAIL, ARTIFACTS, CLOCK)] == [DATABASE] * 5
 
     @pytest.mark.parametrize(("minutes", "ok"), [(0, True), (17, True), (18, False)])
     async def test_a_sweep_may_be_three_intervals_and_two_minutes_old(
@@ -132,6 +154,21 @@ class TestLooking:
             look = await HealthCheck(database, nowhere, EVERY, lambda: NOON).look()
             assert not look.of(MAIL).ok
             assert says in look.of(MAIL).says
+
+    async def test_a_store_of_artifacts_that_is_away_is_not_in_order(
+        self, database: Database, keyring: Keyring, tmp_path: Path, nowhere: Client
+    ) -> None:
+        folder = tmp_path / "artifacts"
+        folder.mkdir()
+        with_store = Database(str(database.engine.url), keyring, Directory(folder))
+        look = await HealthCheck(with_store, nowhere, EVERY, lambda: NOON).look()
+        assert look.of(ARTIFACTS) == Check(ARTIFACTS, True, "The store of artifacts answers.")
+        folder.rmdir()
+        look = await HealthCheck(with_store, nowhere, EVERY, lambda: NOON).look()
+        assert not look.of(ARTIFACTS).ok
+        assert "Nothing that is due waits for it" in look.of(ARTIFACTS).says
+        assert str(folder) not in look.of(ARTIFACTS).says
+        with_store.close()
 
     @pytest.mark.parametrize(("ahead", "says"), [(9.9, "agree"), (90, "ahead of"), (-90, "behind")])
     async def test_clocks_may_differ_by_ten_seconds(
@@ -268,6 +305,68 @@ class TestAlarms:
         assert "The database is out of order since" in first
         assert "The database is in order again" in second
 
+    async def test_what_was_told_without_a_database_is_kept_once_there_is_one_and_what_comes_back_of_it_too(
+        self, keyring: Keyring, database: Database, nowhere: Client
+    ) -> None:
+        async with scripted_server() as server:
+            smtp = Smtp(host="127.0.0.1", port=server.port, security="none")
+            with alert_receiver() as working:
+                settings = Settings(
+                    smtp=smtp, bounces=Bounces(address="bounces@example.org"), alert_urls=SecretStr(working.url)
+                )
+                alarm = Alarm(settings, keyring)
+                assert await alarm.tell(AWAY, NOON)
+        (raw,) = server.messages
+        path = return_path(settings, keyring)
+        assert path is not None
+        (begun,) = [command for command in server.commands if command.startswith("MAIL")]
+        named = path.read([begun])
+        assert named is not None, "it returns by a path of its own"
+        intake = BounceIntake(Resources(settings, keyring, database, load_catalogue(), nowhere), clock=lambda: NOON)
+        back = dsn(
+            to=path.of(named.delivery_id, named.attempt),
+            recipients=(sender_of(settings.organisation).contact.email,),
+            message_id="x@y.test",
+        )
+        with pytest.raises(StillUnderWay):
+            await intake.take_mail(back, "imap")
+        alarm.keep(database)
+        alarm.keep(database)
+        assert (await intake.take_mail(back, "imap")).fates == (Fate.RECORDED,)
+        with database.reading() as session:
+            kept = session.get_one(SentMail, named.delivery_id)
+            assert (kept.outcome, kept.who, kept.bounced_at) == (Told.ACCEPTED, "organisation", NOON)
+            assert fetch(session, kept.message_sha256 or "") == raw
+            entries = session.exec(select(EvidenceEntry).order_by(col(EvidenceEntry.number))).all()
+        assert [(entry.kind, entry.body.get("way")) for entry in entries] == [
+            ("person_told", "alert"),
+            ("person_told", "mail"),
+            ("mail_bounced", None),
+        ]
+
+    async def test_what_names_a_message_of_ours_that_never_was_kept_is_foreign_after_a_while(
+        self, keyring: Keyring, database: Database, nowhere: Client
+    ) -> None:
+        now = NOON
+        settings = Settings(bounces=Bounces(address="bounces@example.org"))
+        intake = BounceIntake(Resources(settings, keyring, database, load_catalogue(), nowhere), clock=lambda: now)
+        path = return_path(settings, keyring)
+        assert path is not None
+        back = dsn(to=path.of(uuid4(), 1), recipients=("office@example.org",), message_id="x@y.test")
+        for _ in range(2):
+            with pytest.raises(StillUnderWay):
+                await intake.take_mail(back, "imap")
+            now += UNDER_WAY / 2
+        assert (await intake.take_mail(back, "imap")).foreign
+
+    async def test_an_alarm_that_nobody_took_is_kept_as_that(self, keyring: Keyring, database: Database) -> None:
+        alarm = Alarm(Settings(smtp=Smtp(host="127.0.0.1", port=1, security="none")), keyring)
+        assert not await alarm.tell(AWAY, NOON)
+        alarm.keep(database)
+        with database.reading() as session:
+            (entry,) = session.exec(select(EvidenceEntry)).all()
+        assert (entry.kind, entry.body["outcome"], entry.artifacts) == ("person_told", "failed", [])
+
 
 class TestMetrics:
     async def test_every_figure_is_shown_and_described(self, engine: VirtualEngine) -> None:
@@ -325,6 +424,7 @@ class TestTheCommand:
             ["ok", "sweep"],
             ["ok", "checkpoint"],
             ["ok", "mail"],
+            ["ok", "artifacts"],
             ["ok", "clock"],
             ["note", "alarms"],
         ]

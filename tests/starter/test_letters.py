@@ -12,11 +12,13 @@ from sqlmodel import select
 
 from config.database import Database
 from config.keyring import Keyring
+from config.settings import Settings
 from models.enums import Verdict
 from models.identifiers import case_reference
 from models.tables import PostalLetter
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
+from starter.writing import notice_writer
 from tests.support.case_in_sql import CaseInSql
 from tests.support.shell import Shell
 from tests.support.to_post import letter_to_post
@@ -40,10 +42,10 @@ def letter(case: CaseInSql) -> PostalLetter:
 
 
 async def test_letters_are_listed_printed_recorded_and_taken_back(
-    database: Database, shell: Shell, tmp_path: Path
+    database: Database, keyring: Keyring, shell: Shell, tmp_path: Path
 ) -> None:
     assert "No letter waits to be posted." in (await shell("letters", "list")).out
-    case = letter_to_post(database, utc_now() - timedelta(hours=1))
+    case = letter_to_post(database, utc_now() - timedelta(hours=1), writer=notice_writer(Settings(), keyring))
     reference, letter_id = case_reference(case.id), str(letter(case).id)
 
     listed = (await shell("letters", "list", "--case", reference)).out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from sqlmodel import select
 from config.database import Database
 from config.keyring import Keyring
 from ledger.artifacts import fetch
-from models.tables import EvidenceEntry
+from mail.return_path import RETURN_PATH_PURPOSE, ReturnPath
+from models.enums import Told
+from models.tables import EvidenceEntry, MailState, SentMail
 from tests.support.dns_server import DOMAIN, SOUND, Zone, dns_server
 from tests.support.scripted_server import CONTENT, scripted_server
 from tests.support.shell import Said, Shell
@@ -101,6 +104,28 @@ async def test_a_test_mail_says_that_it_is_one_and_leaves_evidence(
         (entry,) = session.exec(select(EvidenceEntry)).all()
         assert (entry.kind, entry.case_id) == ("mail_tested", None)
         assert fetch(session, entry.artifacts[0]) == raw
+
+
+async def test_a_test_mail_returns_by_a_path_of_its_own_and_goes_while_mail_is_paused(
+    set_up: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUENOTICE_BOUNCES__ADDRESS", f"bounces@{DOMAIN}")
+    keyring = Keyring.load(set_up / "keyring.json")
+    database = Database(f"sqlite:///{set_up / 'duenotice.sqlite3'}", keyring)
+    database.migrate()
+    with database.writing() as session:
+        paused = datetime(2026, 11, 3, tzinfo=UTC)
+        session.add(MailState(id=1, paused_at=paused, probe_at=paused + timedelta(days=10_000), refused_code=550))
+    async with scripted_server() as server:
+        said = await check(shell, monkeypatch, server.port, SOUND, "--to", "robin@provider.test")
+    assert "If it comes back, the page /mail says so." in said.out, said.err
+    (begun,) = [command for command in server.commands if command.startswith("MAIL")]
+    named = ReturnPath(f"bounces@{DOMAIN}", keyring.derive(RETURN_PATH_PURPOSE)).read([begun])
+    assert named is not None
+    with database.reading() as session:
+        kept = session.get_one(SentMail, named.delivery_id)
+        assert (kept.sort, kept.outcome, kept.attempts) == ("mail_test", Told.ACCEPTED, named.attempt)
+        assert fetch(session, kept.message_sha256 or "") == server.taken[0][1]
 
 
 async def test_a_refused_test_mail_says_what_the_server_says(

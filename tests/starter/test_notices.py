@@ -38,6 +38,8 @@ async def test_it_is_written_as_text_html_or_mail(installed: VirtualEngine, shel
     assert (tmp_path / "letter.html").read_text().startswith("<!DOCTYPE html>")
     await shell(*RHODE_ISLAND, "--kind", "supplement", "--out", str(tmp_path / "more.eml"))
     assert b"Further information on our notice" in (tmp_path / "more.eml").read_bytes().replace(b"\r\n ", b" ")
+    missing = await shell(*RHODE_ISLAND, "--out", str(tmp_path / "none" / "letter.txt"))
+    assert "The notice cannot be written: No such file or directory. Name another file in --out." in missing.err
     assert "is not written as .pdf" in await shell.refuses(*RHODE_ISLAND, "--out", str(tmp_path / "letter.pdf"))
 
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from mail.templates import TEMPLATES
 from tests.support.shell import Shell
@@ -72,3 +73,19 @@ async def test_a_check_ends_with_4_and_names_file_and_line(home: Path, shell: Sh
 
 async def test_the_shipped_ones_are_checked_where_there_are_no_others(home: Path, shell: Shell) -> None:
     assert (await shell("templates", "check")).out.strip() == "The shipped templates: nothing is wrong."
+
+
+async def test_a_notice_is_shown_as_the_letter_that_is_posted(home: Path, shell: Shell, tmp_path: Path) -> None:
+    own, pdf = tmp_path / "words", tmp_path / "letter.pdf"
+    own.mkdir()
+    words = (TEMPLATES / "words.j2").read_text("utf-8")
+    (own / "words.j2").write_text(words.replace("What we know to date", "What is known to us"), "utf-8")
+    asked = ("templates", "preview", "clauses/breach.notice", "--folder", str(own), "--paper")
+    assert (await shell(*asked, str(pdf))).code == 0
+    said = " ".join(" ".join(page.extract_text() for page in PdfReader(pdf).pages).split())
+    assert "What is known to us" in said
+    assert "Office of the Superintendent" in said
+    nowhere = await shell(*asked, str(tmp_path / "missing" / "letter.pdf"))
+    assert "The letter cannot be written: No such file or directory." in nowhere.err
+    no_notice = await shell("templates", "preview", "people/reminder", "--paper", str(pdf))
+    assert "Only notices are posted as letters" in no_notice.err

@@ -21,7 +21,7 @@ DESK = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=844)
 
 expect.set_options(
-    timeout=20_000
+    timeout=60_000
 )  # a page is right once the engine beside it has computed, however busy the machine is
 
 

@@ -218,7 +218,7 @@ class CaseInSql:
         """Record what a person did, with what was given, and compute again; return the id of what that made."""
         with self.database.writing() as session:
             complete(session, session.get_one(Case, self.id), act)
-            keep(session, act, self.now)
+            keep(session, self.id, act, self.now)
             message = RecordAct(
                 case_id=self.id,
                 act=act,

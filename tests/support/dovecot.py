@@ -21,6 +21,7 @@ import pytest
 from mail.bounce_mailbox import ImapServer
 from mail.smtp_server import Security
 from tests.support.certificates import self_signed
+from tests.support.patience import PATIENCE
 
 PASSWORD = "a-password-of-a-test"
 
@@ -148,7 +149,7 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(500):
+    for _ in range(int(PATIENCE / 0.02)):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:

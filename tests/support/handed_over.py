@@ -11,6 +11,7 @@ from email.parser import BytesParser
 
 from cases.parent_access import PARENT_ACCESS
 from config.database import Database
+from ledger.artifacts import store
 from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import digest_of
 from records.handed_over import FileMail, hand_over, note_file_mail
@@ -57,5 +58,7 @@ def hand_a_file_over(database: Database, content: bytes = CONTENT, *, days: int 
     case = open_in_sql(database, PARENT_ACCESS, [PLACE], utc_now())
     file = uploaded_file("grades of 4711.csv", content)
     mail = hand_over(database, WRITER, case.id, file, None, days=days, actor="officer", now=case.now)
-    note_file_mail(database, mail, actor="officer", now=case.now)
+    with database.writing() as session:
+        sha256 = store(session, mail.mail.kept or b"", "message/rfc822", case.now)
+    note_file_mail(database, mail, sha256, actor="officer", now=case.now)
     return Handed(case, mail)

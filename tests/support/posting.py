@@ -26,6 +26,7 @@ from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from starter.writing import notice_writer, pause_rule
 from tests.support.incidents import case, incident, only_notice, open_case
+from tests.support.patience import PATIENCE
 from tests.support.scripted_server import ScriptedServer, scripted_server
 
 
@@ -149,7 +150,7 @@ async def posting(
     )
     case_id = await open_case(engine, incident(reference, confirmed=utc_now()))
     async with scripted_server(**script) as server:
-        smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=5)
+        smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=PATIENCE)
         async with SmtpTransport(smtp) as transport:
             notices = NoticeActivities(
                 resources.database,

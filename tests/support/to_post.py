@@ -12,6 +12,7 @@ from cases.state import NoticePolicy
 from config.database import Database
 from mail.handover import Rejected
 from models.tables import AgreementContact
+from records.outbox import NoticeWriter
 from tests.support.case_in_sql import WRITER, CaseInSql, Place, open_in_sql
 
 SCHOOL = "100 School Street\nNashville, TN 37201"
@@ -19,7 +20,9 @@ TENNESSEE = Place("ndpa-v1", "TN")
 REFUSED = Rejected(550, "5.1.1 No such user")
 
 
-def letter_to_post(database: Database, now: datetime, place: Place = TENNESSEE) -> CaseInSql:
+def letter_to_post(
+    database: Database, now: datetime, place: Place = TENNESSEE, writer: NoticeWriter = WRITER
+) -> CaseInSql:
     """A confirmed breach whose notice the district's only contact refused, written as a letter."""
     case = open_in_sql(database, BREACH, [place], now, {"confirmed": now})
     case.policy = NoticePolicy(release="immediate")
@@ -29,5 +32,5 @@ def letter_to_post(database: Database, now: datetime, place: Place = TENNESSEE) 
             session.add(contact)
     case.compute()
     case.send_what_leaves(lambda _: REFUSED)
-    write_letters_left(database, WRITER, now)
+    write_letters_left(database, writer, now)
     return case

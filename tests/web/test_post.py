@@ -7,12 +7,15 @@ from io import BytesIO
 
 import pytest
 from pypdf import PdfReader
+from sqlalchemy import text
 from sqlmodel import select
 
+from cases.acts import Learn
 from mail.links import LINK_PURPOSE, notice_token
 from models.enums import Role, Verdict
 from models.tables import EvidenceEntry, PostalLetter
 from starter.resources import utc_now
+from starter.writing import notice_writer
 from tests.support.case_in_sql import CaseInSql
 from tests.support.installation import Installation, Visitor
 from tests.support.to_post import letter_to_post
@@ -25,7 +28,13 @@ HOURS_AGO = timedelta(hours=2)
 @pytest.fixture
 def case(fresh: Installation) -> CaseInSql:
     """A case whose letter was written two hours ago."""
-    return letter_to_post(fresh.resources.database, utc_now() - HOURS_AGO)
+    return letter_in(fresh)
+
+
+def letter_in(of: Installation) -> CaseInSql:
+    """Another such case."""
+    writer = notice_writer(of.resources.settings, of.resources.keyring)
+    return letter_to_post(of.resources.database, utc_now() - HOURS_AGO, writer=writer)
 
 
 def letter(case: CaseInSql) -> PostalLetter:
@@ -41,9 +50,14 @@ def kinds(case: CaseInSql) -> list[str]:
 
 def form(case: CaseInSql, **changed: str) -> dict[str, object]:
     """What somebody fills in who posted the letter an hour ago."""
+    return form_of(str(letter(case).id), **changed)
+
+
+def form_of(letter_id: str, **changed: str) -> dict[str, object]:
+    """The same of a letter that is named."""
     at = (utc_now() - HOURS_AGO / 2).strftime("%Y-%m-%dT%H:%M")
     given = {"service": "first_class", "mailed_at": at, "zone": "UTC", "tracking_number": "9400 1000"}
-    return {"letter": str(letter(case).id), **given, **changed}
+    return {"letter": letter_id, **given, **changed}
 
 
 async def record(
@@ -214,7 +228,7 @@ async def test_the_same_by_json(fresh: Installation, case: CaseInSql) -> None:
 async def test_the_letters_of_a_page_or_all_are_printed_with_one_click(
     fresh: Installation, case: CaseInSql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    letter_to_post(fresh.resources.database, utc_now() - HOURS_AGO)
+    letter_in(fresh)
     officer = await fresh.officer()
     assert "Print all 2 letters" in (await officer.get("/post")).text
     monkeypatch.setattr(post, "LETTERS_SHOWN", 1)
@@ -232,3 +246,41 @@ async def test_the_page_behind_the_letters_link_shows_its_words_in_full(fresh: I
     assert "It stands in full below, to read or print." in page
     assert "Notice of a data breach" in page
     assert "THE FACTS" in page.upper()
+
+
+async def test_a_printed_letter_that_was_written_anew_is_told_of_and_can_still_be_recorded(
+    fresh: Installation, case: CaseInSql
+) -> None:
+    officer = await fresh.officer("kim")
+    printed = str(letter(case).id)
+    assert (await officer.send("/post", "/post/print", {"letter": printed})).status_code == 200
+    case.act(Learn.model_validate({"element": "description", "value": "A server was open to the world."}))
+    again = await officer.send("/post", "/post/print", {"letter": printed})
+    assert again.status_code == 409
+    assert "A letter was written anew, as what it says is no longer what is known." in again.text
+    page = (await officer.get("/post")).text
+    assert "<strong>Do not post the one that kim printed</strong>" in page
+    assert "Record that the earlier one was posted" in page
+    (listed,) = (await officer.get("/api/post")).json()["items"]
+    assert [earlier["id"] for earlier in listed["earlier"]] == [printed]
+    first = (await officer.get("/")).text
+    assert "1 printed letter is not to be posted any more: others were written in their place." in first
+    words = form_of(printed)
+    done = await officer.send("/post", f"/post/{printed}/posted", words)
+    assert done.status_code == 303, done.text
+    assert "No letter waits to be posted." in (await officer.get("/post")).text
+
+
+async def test_a_letter_that_does_not_open_is_named_among_the_others(fresh: Installation, case: CaseInSql) -> None:
+    broken, whole = letter(case).id, letter(letter_in(fresh)).id
+    with fresh.resources.database.writing() as session:
+        key = {"key": broken.hex}
+        session.execute(text("UPDATE postal_letter SET address = substr(address, 1, 20) WHERE id = :key"), key)
+    officer = await fresh.officer()
+    page = (await officer.get("/post")).text
+    assert f"It is <code>postal_letter {broken}</code>. The letter is not printed, and the others are." in page
+    assert f"/post/{broken}/posted" not in page
+    assert f"/post/{whole}/posted" in page
+    every = await officer.send("/post", "/post/print", {})
+    assert every.headers["content-type"] == "application/pdf"
+    assert (await officer.get(f"/cases/{case.id}")).status_code == 200
