@@ -54,10 +54,10 @@ OWN_PATHS = frozenset(
     }
 )
 EXPORT_PATH = "/cases/{case_id}/evidence.zip"
+DUTIES_FILE_PATH = "/duties.csv"
 APPROVE_ERASURE_PATH, DECLINE_ERASURE_PATH = (
     f"/cases/{{case_id}}/erasure/{{erasure_id}}/{name}" for name in ("approve", "decline")
 )
-DUTIES_FILE_PATH = "/duties.csv"
 REQUEST_PATH = "/student-data"
 """The public form of parents and students."""
 

@@ -172,6 +172,9 @@ OUTSIDE = {
     "file_fetched",
     "file_erased",
     "case_read",
+    "erasure_proposed",
+    "erasure_declined",
+    "case_erased",
     "cost_recorded",
 }
 """What is written by a page, a link, a sweep or a report of what came back, and by no step of a case's workflow."""
