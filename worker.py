@@ -45,7 +45,7 @@ from records.occurrences import Opening
 from starter.bounce_ways import taking_bounces
 from starter.bounces import BounceIntake
 from starter.metrics import sdk_runtime
-from starter.resources import Resources, connect
+from starter.resources import Resources, connect, settle
 from starter.schedules import keep_schedules
 from starter.start import end_rules, intake_namer, notice_policy, start_case
 from starter.writing import mail_sender, mail_transport, manager_of, notice_writer, pause_rule, return_path
@@ -144,6 +144,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         start,
         end_rules(resources),
         reminder_fractions=settings.reminder_fractions,
+        at_least_bytes=settings.artifacts.at_least_bytes,
     )
     upcoming = UpcomingActivities(
         database,
@@ -215,6 +216,7 @@ async def run() -> None:
     await keep_schedules(resources.client, settings)
     others = further_processes(settings, process_count(settings) - 1)
     async with others as lost, build_worker(resources), taking_bounces(BounceIntake(resources), settings):
+        settle()
         get_logger("worker").info("worker started", task_queue=TASK_QUEUE, processes=process_count(settings))
         lost.add_done_callback(lambda _: stop.set())
         await stop.wait()
@@ -281,6 +283,7 @@ def _work(settings: Settings, number: int, address: str | None, log: Path | None
         asyncio.get_running_loop().add_reader(until_closed.fileno(), stop.set)
         resources = await connect(settings, address=address, runtime=sdk_runtime(settings, number))
         async with build_worker(resources):
+            settle()
             await stop.wait()
         resources.database.close()
 

@@ -13,7 +13,7 @@ from cases.state import CaseSummary
 from config.database import Database
 from models.errors import InvalidInput, NotAllowed, NotFound, Refused
 from records.acts import record_act
-from records.cases import close_case, open_case
+from records.cases import check_closable, close_case, open_case
 from records.summary import summarise
 from terms.catalogue import Catalogue
 
@@ -54,7 +54,16 @@ class CaseActivities(CaseContract):
 
     @activity.defn
     def close_case(self, message: CloseCase) -> CaseSummary:
-        """Close the case, with its last evidence."""
+        """Close the case, with its last evidence.
+
+        Raises:
+            ApplicationError: something of it is open; not retryable. Its workflow ends by that, and the watchdog starts
+                it again from what SQL knows.
+        """
         now = activity_clock()
-        with self._database.writing() as session:
-            return close_case(session, message.case_id, now())
+        try:
+            with self._database.writing() as session:
+                check_closable(session, message.case_id)
+                return close_case(session, message.case_id, now())
+        except Refused as error:
+            raise refusal(error) from error

@@ -39,7 +39,7 @@ from models.tables import Batch
 from records.batches import begin_batch, finish_batch
 from records.deliveries import Answer, Handed, break_off
 from records.mail_state import Going, MailIsPaused, PauseRule, end_pause, going, is_disregarded, note_away, probe_again
-from records.outbox import NoticeWriter, OutgoingMessage, still_to_send
+from records.outbox import NoticeWriter, OutgoingMessage, perhaps_to_send
 from records.postal_letters import put_together, without_letter
 
 _Given = ParamSpec("_Given")
@@ -148,11 +148,15 @@ class NoticeActivities(NoticeContract):
         """Hand over all that is to be handed over by now; of a batch that probes, one message."""
         on_the_way: dict[asyncio.Task[None], UUID] = {}
         try:
-            while (pending := await self._pending(attempt, on_the_way.values())) or on_the_way:
-                for chunk in parts(pending[:1] if attempt.probing else pending, CHUNK):
+            while True:
+                for chunk in parts(await self._perhaps(attempt, on_the_way.values()), CHUNK):
                     await self._wait(on_the_way, until_left=CHUNK // 2)
                     for mail in await self._reserve(attempt, chunk):
                         on_the_way[asyncio.create_task(self._hand_over(attempt, mail))] = mail.notice_id
+                    if attempt.probing and on_the_way:
+                        break
+                if not on_the_way:
+                    return
                 await self._wait(on_the_way, at_most=LOOK_AGAIN)
                 if attempt.probing and not on_the_way:
                     return
@@ -265,32 +269,39 @@ class NoticeActivities(NoticeContract):
                 return None
             return going(session, message.batch_id, self._pause, now)
 
-    async def _pending(self, attempt: _Attempt, on_the_way: Collection[UUID]) -> list[UUID]:
-        """The notices of which something is to be sent by now, and nothing is on its way."""
-        if attempt.stopped or self._book.paused:
+    async def _perhaps(self, attempt: _Attempt, on_the_way: Collection[UUID]) -> list[UUID]:
+        """The notices of which something may be to be sent by now, and nothing is on its way."""
+        if attempt.stopped or self._book.paused or (attempt.probing and on_the_way):
             return []
-        return await _in_sql(self._to_send, attempt.message, attempt.now(), attempt.set_aside.union(on_the_way))
+        found = await _in_sql(self._left, attempt.message)
+        besides = attempt.set_aside.union(on_the_way)
+        return [notice for notice in found if notice not in besides]
 
-    def _to_send(self, message: SendBatch, now: datetime, besides: Collection[UUID]) -> list[UUID]:
+    def _left(self, message: SendBatch) -> Sequence[UUID]:
         with self._database.reading() as session:
-            found = still_to_send(session, message.batch_id, besides=besides)
-        return [notice for notice, at in found.items() if at <= now]
+            return perhaps_to_send(session, message.batch_id)
 
-    async def _reserve(self, attempt: _Attempt, notices: Sequence[UUID]) -> list[OutgoingMessage]:
+    async def _reserve(self, attempt: _Attempt, notices: Sequence[UUID]) -> Sequence[OutgoingMessage]:
         if attempt.stopped or self._book.paused:
-            return []
-        mails = await _in_sql(self._write, attempt.message, notices, attempt.now())
+            return ()
+        wanted, mails = await _in_sql(self._write, attempt, notices, attempt.now())
         # Of one that is not wanted any more there is nothing to send, and it is not looked at again.
-        attempt.set_aside.update(set(notices) - {mail.notice_id for mail in mails})
+        attempt.set_aside.update(set(wanted) - {mail.notice_id for mail in mails})
         return mails
 
-    def _write(self, message: SendBatch, notices: Sequence[UUID], now: datetime) -> list[OutgoingMessage]:
+    def _write(
+        self, attempt: _Attempt, notices: Sequence[UUID], now: datetime
+    ) -> tuple[Sequence[UUID], Sequence[OutgoingMessage]]:
+        """Reserve those of some notices that are to be sent by now: which these are, and their messages."""
         # Composed before the transaction: while one is open, all others wait for it.
         with self._database.reading() as session:
-            case_id = session.get_one(Batch, message.batch_id).case_id
-            prepared = self._notice_writer.prepare(session, case_id, notices, now)
+            case_id = session.get_one(Batch, attempt.message.batch_id).case_id
+            at_most = 1 if attempt.probing else None
+            prepared = self._notice_writer.prepare(session, case_id, notices, now, at_most=at_most)
+        if not prepared.notices:
+            return (), ()
         with self._database.writing() as session:
-            return self._notice_writer.reserve(session, case_id, notices, now, prepared)
+            return prepared.notices, self._notice_writer.reserve(session, case_id, prepared.notices, now, prepared)
 
     def _write_letters(self, message: SendBatch, now: datetime) -> None:
         """Write those of its notices as letters that no mail can bring to anybody; a person posts them."""

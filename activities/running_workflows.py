@@ -5,7 +5,8 @@ Counts and lists come from Temporal's visibility, which is a moment behind; only
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
@@ -30,11 +31,17 @@ _SHOWN_ON_THE_BATCH = {MailServerUnavailable.code, MailIsPaused.code}
 
 @dataclass(frozen=True)
 class Health:
-    """How a workflow is: whether it runs, and what keeps it from going on."""
+    """How a workflow is: whether it runs, what keeps it from going on, and with which run it began.
+
+    ``first_run_id`` is blank where the server is too old to say so. One that was ``set_back`` goes on from an earlier
+    point of its history.
+    """
 
     runs: bool
     trouble: str | None = None
     children: tuple[str, ...] = ()
+    first_run_id: str = ""
+    set_back: bool = False
 
 
 GONE = Health(runs=False)
@@ -80,12 +87,17 @@ class RunningWorkflows:
                 break
         return found
 
+    async def begun_since(self, kind: str, since: datetime, limit: int) -> dict[UUID, str]:
+        """The runs of a type that began after an instant, by the ids of their cases, ``limit`` at most."""
+        query = f"{_running(kind, IdRange().ends())} AND StartTime > '{since.isoformat()}'"
+        return {_id_of(found.id): found.run_id async for found in self._client.list_workflows(query, limit=limit)}
+
     async def case_health(self, kind: str, case_id: UUID) -> Health:
         """How the workflow of a case is, and with it the batches of notices that it sends."""
         case = await self.health(identifiers.workflow_id(kind, case_id))
         for child in case.children if case.trouble is None else ():
             if trouble := (await self.health(child)).trouble:
-                return Health(case.runs, trouble)
+                return replace(case, trouble=trouble)
         return case
 
     async def batch_runs(self, batch_id: UUID) -> bool:
@@ -103,7 +115,16 @@ class RunningWorkflows:
         if found.status is not WorkflowExecutionStatus.RUNNING:
             return GONE
         children = tuple(child.workflow_id for child in found.raw_description.pending_children)
-        return Health(True, self._trouble(found), children)
+        set_back = found.raw_description.workflow_extended_info.HasField("last_reset_time")
+        return Health(True, self._trouble(found), children, found.raw_info.first_run_id, set_back=set_back)
+
+    async def end_case(self, kind: str, case_id: UUID, reason: str) -> None:
+        """End the workflow of a case, so that it can be started again."""
+        try:
+            await self._client.get_workflow_handle(identifiers.workflow_id(kind, case_id)).terminate(reason=reason)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
 
     def _trouble(self, found: WorkflowExecutionDescription) -> str | None:
         raw = found.raw_description

@@ -7,7 +7,7 @@ suspicious and at a few cases that are merely their turn.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import time
@@ -18,6 +18,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.artifacts import LONGEST_MOVE, ArtifactMover
 from activities.clock import activity_clock
 from activities.contracts import WatchdogContract
 from activities.heartbeat import beating
@@ -33,7 +34,7 @@ from ledger.artifacts import drop_unclaimed
 from mail.handover import MailServerUnavailable
 from mail.people_mails import Found, Stuck
 from models import identifiers
-from models.errors import IntegrityError, InvalidInput
+from models.errors import IntegrityError, InvalidInput, Unavailable
 from models.tables import Batch, LastSweep
 from records.bounces import unraised_bounces
 from records.ends import Rules, note_ends, open_end, unseen_ends
@@ -52,8 +53,10 @@ from records.overlooked import (
     open_counts,
     place_of,
     restarted,
+    run_ids,
     stayed,
     stopped,
+    take_up_stopped,
     troubles,
 )
 from records.responsible import Assignment, Step, assignments
@@ -63,6 +66,9 @@ _log = get_logger("watchdog")
 
 LOOK_AGAIN = "look_again"
 """The signal that makes a case compute with what SQL holds by now."""
+
+LATELY = timedelta(hours=1)
+"""How far back it is looked for workflows that somebody else started; others are looked at as their turn comes."""
 
 UNCLAIMED = timedelta(days=1)
 """How long what came with an act is kept where Temporal did not say whether the act arrived."""
@@ -99,6 +105,15 @@ class SweepBounds:
     at_once: int = 20
 
 
+def _is_foreign(case: OpenCase, health: Health) -> bool:
+    """Whether the workflow of a case goes on from what somebody else gave it, as far as that is known.
+
+    Somebody started it, or set it back: what it has in mind may be old, and lack what is to be done.
+    """
+    began_elsewhere = bool(case.run_id and health.first_run_id) and case.run_id != health.first_run_id
+    return health.runs and (began_elsewhere or health.set_back)
+
+
 class WatchdogActivities(WatchdogContract):
     """The activity behind the watchdog."""
 
@@ -112,6 +127,7 @@ class WatchdogActivities(WatchdogContract):
         rules: Rules,
         bounds: SweepBounds | None = None,
         reminder_fractions: Sequence[float] = (),
+        at_least_bytes: int = 0,
     ) -> None:
         self._bounds = bounds or SweepBounds()
         self._client = client
@@ -123,6 +139,7 @@ class WatchdogActivities(WatchdogContract):
         self._letters = letters
         self._start = start
         self._rules = rules
+        self._artifacts = ArtifactMover(database, at_least_bytes)
 
     @activity.defn
     async def sweep(self, message: Sweep) -> Swept:
@@ -130,7 +147,8 @@ class WatchdogActivities(WatchdogContract):
 
         For each agreement that has ended, the case that its end asks for is opened. What came with an act that never
         arrived is dropped, since people wrote it and nothing holds it; and files that were handed over are erased once
-        their time is over, which is often after their case and its workflow.
+        their time is over, which is often after their case and its workflow. Last, artifacts go to the store outside
+        the database, where there is one.
         """
         now = activity_clock()
         began, clock_ahead = now(), time() - activity.info().started_time.timestamp()
@@ -142,17 +160,26 @@ class WatchdogActivities(WatchdogContract):
         before, place = now() - timedelta(minutes=message.grace_minutes), place_of(now())
         suspects = await asyncio.to_thread(self._look, before, place)
         looked_at = await self._each(suspects.cases, lambda case: self._temporal.case_health(case.kind, case.id))
-        gone = {case.id: case.kind for case, health in looked_at if not health.runs} | await self._lost(before)
-        restarts = await self._restart_all(gone, now)
-        troubled = await self._keep_troubles(looked_at, await self._stuck(place), now())
-        handed_on = await self._hand_on(
-            [case for case, health in looked_at if case.is_behind and health.runs], troubled
+        gone = {case.id for case, health in looked_at if not health.runs} | (await self._lost(before)).keys()
+        begun = await self._each(
+            await self._other_runs(now()), lambda case: self._temporal.case_health(case.kind, case.id)
         )
-        found = await self._stopped(suspects.sending, now()) + [stayed(batch, now()) for batch in suspects.stayed]
+        foreign = await self._end_foreign([case for case, health in (*looked_at, *begun) if _is_foreign(case, health)])
+        restarts = await self._restart_all(gone | foreign, foreign, now)
+        troubled = await self._keep_troubles(looked_at, await self._stuck(place), now())
+        kept = {batch.case_id for batch in suspects.stayed}
+        # One that is sending may have no place yet for what stayed; another does not know of it.
+        unaware = {case.id for case, health in looked_at if case.id in kept and not health.children}
+        behind = [case for case, health in looked_at if health.runs and (case.is_behind or case.id in unaware)]
+        handed_on = await self._hand_on([case for case in behind if case.id not in foreign], troubled)
+        halted = await self._stopped(suspects.sending)
+        found = [stopped(batch, now()) for batch in halted] + [stayed(batch, now()) for batch in suspects.stayed]
         again = {finding.case_id for finding in restarts}
         raised = [item for item in found if item.case_id not in again]
         raised += await asyncio.to_thread(self._troubles, troubled, now())
         await self._tell([*restarts, *raised], now())
+        taken_up = await asyncio.to_thread(self._take_up, [batch.id for batch in halted], now()) if halted else []
+        handed_on += await self._hand_on([case for case in taken_up if case.id not in again], troubled)
         await self._news.tell(before, now())
         async with beating(LONGEST_HANDOVER):
             await self._letters.send_due(now)
@@ -161,6 +188,8 @@ class WatchdogActivities(WatchdogContract):
         await asyncio.to_thread(
             self._note_sweep, LastSweep(id=1, began_at=began, ended_at=now(), clock_ahead=clock_ahead)
         )
+        async with beating(LONGEST_MOVE):
+            await asyncio.to_thread(self._artifacts.move, now())
         return Swept(
             restarted=len(restarts),
             stuck=len(raised),
@@ -213,8 +242,11 @@ class WatchdogActivities(WatchdogContract):
             drop_unclaimed(session, before)
 
     def _erase_due(self, now: datetime) -> None:
-        with self._database.writing() as session:
-            erase_due(session, now)
+        try:
+            with self._database.writing() as session:
+                erase_due(session, now)
+        except Unavailable as error:  # the store of artifacts is away: the next sweep erases them
+            _log.error("files not erased", says=str(error), code=error.code)
 
     def _look(self, before: datetime, place: UUID) -> Suspects:
         bounds = self._bounds
@@ -266,15 +298,46 @@ class WatchdogActivities(WatchdogContract):
         with self._database.reading() as session:
             return open_cases(session, kind, ids, before)
 
-    async def _restart_all(self, gone: Iterable[UUID], now: Callable[[], datetime]) -> list[Finding]:
-        answers = await self._each(gone, lambda case_id: self._restart(case_id, now()))
+    async def _other_runs(self, now: datetime) -> list[OpenCase]:
+        """The cases of which a run began lately that the engine did not start: it may follow from one that it did."""
+        begun: dict[UUID, tuple[str, str]] = {}
+        for kind in await asyncio.to_thread(self._open_counts):
+            found = await self._temporal.begun_since(kind, now - LATELY, self._bounds.suspicious)
+            begun |= {case_id: (kind, run_id) for case_id, run_id in found.items()}
+        known = await asyncio.to_thread(self._run_ids, list(begun)) if begun else {}
+        return [
+            OpenCase(case_id, begun[case_id][0], trouble=None, is_behind=False, run_id=run_id)
+            for case_id, run_id in known.items()
+            if run_id and run_id != begun[case_id][1]
+        ]
+
+    async def _end_foreign(self, cases: Sequence[OpenCase]) -> set[UUID]:
+        """End the workflows that somebody else started; give their cases, which are to be started again.
+
+        SQL is asked once more: it may have been the engine, just now.
+        """
+        runs = await asyncio.to_thread(self._run_ids, [case.id for case in cases]) if cases else {}
+        foreign = [case for case in cases if runs.get(case.id) == case.run_id]
+        for case in foreign:
+            _log.warning("workflow started by somebody else", case_id=str(case.id))
+            await self._temporal.end_case(case.kind, case.id, "somebody else than the engine started it")
+        return {case.id for case in foreign}
+
+    def _run_ids(self, cases: Sequence[UUID]) -> dict[UUID, str | None]:
+        with self._database.reading() as session:
+            return run_ids(session, cases)
+
+    async def _restart_all(
+        self, gone: Iterable[UUID], foreign: Container[UUID], now: Callable[[], datetime]
+    ) -> list[Finding]:
+        answers = await self._each(gone, lambda case_id: self._restart(case_id, now(), foreign=case_id in foreign))
         return [finding for _, findings in answers for finding in findings]
 
-    async def _restart(self, case_id: UUID, now: datetime) -> list[Finding]:
+    async def _restart(self, case_id: UUID, now: datetime, *, foreign: bool) -> list[Finding]:
         """Start a case again, with evidence at once: it cannot be found a second time."""
         if not await self._start(case_id, now):
             return []
-        finding = restarted(case_id, now)
+        finding = restarted(case_id, now, foreign=foreign)
         await asyncio.to_thread(self._keep, [finding])
         return [finding]
 
@@ -325,9 +388,14 @@ class WatchdogActivities(WatchdogContract):
             return False
         return True
 
-    async def _stopped(self, sending: Sequence[Batch], now: datetime) -> list[Finding]:
+    async def _stopped(self, sending: Sequence[Batch]) -> list[Batch]:
+        """Those of some batches that nobody sends: their workflow was ended, or one of its steps was answered."""
         answers = await self._each(sending, lambda batch: self._temporal.batch_runs(batch.id))
-        return [stopped(batch, now) for batch, runs in answers if not runs]
+        return [batch for batch, runs in answers if not runs]
+
+    def _take_up(self, batches: Sequence[UUID], now: datetime) -> list[OpenCase]:
+        with self._database.writing() as session:
+            return take_up_stopped(session, batches, now)
 
     async def _raise_overdue(self, cases: Sequence[UUID]) -> None:
         """Raise what is overdue in some cases; that the mail server takes nothing keeps none of them from an alert.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import rfc8785
 from sqlmodel import Session, col, select
 
+from agreements.remembered import Remembered
 from models import identifiers
 from models.tables import DueDate
 from terms.duties import DueDuty
@@ -39,10 +40,17 @@ def keep_due_dates(session: Session, found: Mapping[str, StoredDueDate]) -> None
 
 def read_due_dates(session: Session, ids: Iterable[str]) -> dict[str, StoredDueDate]:
     """The due dates of these ids."""
-    rows = session.exec(select(DueDate).where(col(DueDate.id).in_(set(ids))))
-    return {row.id: read_due_date(row) for row in rows}
+    return _REMEMBERED.of(session, ids)
 
 
 def read_due_date(row: DueDate) -> StoredDueDate:
     """The due date that a row holds."""
     return StoredDueDate.model_validate(row.body)
+
+
+def _read(session: Session, ids: set[str]) -> dict[str, StoredDueDate]:
+    rows = session.exec(select(DueDate.id, DueDate.body).where(col(DueDate.id).in_(ids)))
+    return {key: StoredDueDate.model_validate(body) for key, body in rows}
+
+
+_REMEMBERED = Remembered(2_000, _read)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from functools import lru_cache
 from uuid import UUID, uuid4
 
 from sqlmodel import Session, col, select
 
 from agreements.references import agreement_named
+from agreements.remembered import Remembered
 from config.database import KEYS_A_STATEMENT, Database
 from ledger.append import append
 from ledger.artifacts import store
@@ -27,13 +27,21 @@ def pinned_terms(session: Session, case_id: UUID) -> dict[str, EffectiveTerms]:
     """The terms that the case's agreements are pinned to, by hash."""
     scope, snapshot = tables.CaseAgreement, tables.TermsSnapshot
     pinned = select(scope).where(scope.case_id == case_id, col(scope.terms_hash) == col(snapshot.hash))
-    rows = session.exec(select(snapshot).where(pinned.exists()))
-    return {row.hash: _parsed(row.body) for row in rows}
+    return terms_named(session, session.exec(select(snapshot.hash).where(pinned.exists())))
 
 
-@lru_cache(maxsize=1024)
-def _parsed(snapshot: bytes) -> EffectiveTerms:
-    return EffectiveTerms.from_snapshot(snapshot)
+def terms_named(session: Session, hashes: Iterable[str]) -> dict[str, EffectiveTerms]:
+    """The terms with these hashes, of those that any case was pinned to."""
+    return _REMEMBERED.of(session, hashes)
+
+
+def _read(session: Session, hashes: set[str]) -> dict[str, EffectiveTerms]:
+    snapshot = tables.TermsSnapshot
+    rows = session.exec(select(snapshot.hash, snapshot.body).where(col(snapshot.hash).in_(hashes)))
+    return {key: EffectiveTerms.from_snapshot(body) for key, body in rows}
+
+
+_REMEMBERED = Remembered(1_024, _read)
 
 
 def agreements_knowing(session: Session, case_id: UUID, ground: str) -> set[UUID]:

@@ -65,7 +65,7 @@ class EncryptingCodec(PayloadCodec, WithSerializationContext):
         that is none. ``config/converter.py`` refuses where the payload is used instead: an update is rejected, a signal
         is dropped, and a workflow or an activity's answer fails.
         """
-        return [self._open(payload) for payload in payloads]
+        return [self.opened(payload) for payload in payloads]
 
     def _seal(self, payload: Payload) -> Payload:
         return Payload(
@@ -73,7 +73,8 @@ class EncryptingCodec(PayloadCodec, WithSerializationContext):
             data=self._keyring.seal(payload.SerializeToString(), self._context),
         )
 
-    def _open(self, payload: Payload) -> Payload:
+    def opened(self, payload: Payload) -> Payload:
+        """One payload opened, or what stands in place of one that does not open."""
         if payload.metadata.get("encoding") != ENCODING:
             return Payload(metadata={"encoding": NOT_SEALED})
         try:

@@ -15,16 +15,21 @@ from uuid import UUID
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from config.database_rights import Excess, excess_rights, give_rights, make_role
+from config.object_store import ObjectStore, session_info
 from config.private_files import private_file, take_from_others
 from models.columns import Sealer, bind_sealer, place_sealed_values
 from models.errors import ConfigurationError, DuenoticeError, Unavailable
 
 _BUSY_MILLISECONDS = 30_000
 """How long a SQLite writer waits for the one before it."""
+
+KEPT_CONNECTIONS = 5
+"""How many connections stay open while nobody needs them."""
 
 KEYS_A_STATEMENT = 5_000
 """How many rows one statement names: both databases bound the values that it may hold."""
@@ -42,17 +47,32 @@ class Database:
     Args:
         url: ``sqlite:///PATH`` (the folder is made if missing) or ``postgresql://…``.
         sealer: the keyring.
+        objects: where larger artifacts are kept instead, if anywhere; sessions bring it along (``objects_of``).
+        connections: how many are open at the same time, at most; a thread that needs another waits for one of them.
 
     Raises:
         ConfigurationError: the URL names neither a SQLite file nor a PostgreSQL database.
     """
 
-    def __init__(self, url: str, sealer: Sealer) -> None:
+    def __init__(
+        self,
+        url: str,
+        sealer: Sealer,
+        objects: ObjectStore | None = None,
+        *,
+        connections: int = KEPT_CONNECTIONS,
+    ) -> None:
         bind_sealer(sealer)
+        self.objects = objects
+        self._info = session_info(objects)
         target = _parse(url)
         # hide_parameters: an error's text must not quote what a row was going to hold.
         self.engine: Engine = create_engine(
-            target, hide_parameters=True, pool_pre_ping=target.get_backend_name() != "sqlite"
+            target,
+            hide_parameters=True,
+            pool_pre_ping=target.get_backend_name() != "sqlite",
+            pool_size=KEPT_CONNECTIONS,
+            max_overflow=max(0, connections - KEPT_CONNECTIONS),
         )
         place_sealed_values(self.engine)
         if self.engine.dialect.name == "sqlite":
@@ -74,8 +94,26 @@ class Database:
             Unavailable: the database does not answer, or other writers kept it busy for too long.
             ConfigurationError: the tables are missing.
         """
-        with _explained(), self._turn, Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with _explained(), self._turn, self._session(self._writer) as session, session.begin():
             yield session
+
+    @contextmanager
+    def erasing(self) -> Iterator[Session]:
+        """As ``writing``, for what is to be gone for good: SQLite overwrites what is deleted, and empties its log.
+
+        On PostgreSQL, what was stays in dead rows until they are vacuumed, and in the log as long as that is archived.
+
+        Raises: as ``writing``.
+        """
+        with self.writing() as session:
+            if self.engine.dialect.name == "sqlite":
+                session.execute(text("PRAGMA secure_delete = ON"))
+            yield session
+            if self.engine.dialect.name == "sqlite":
+                session.execute(text("PRAGMA secure_delete = OFF"))
+        if self.engine.dialect.name == "sqlite":
+            with self._turn, self.engine.connect() as connection:
+                connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -85,8 +123,11 @@ class Database:
             Unavailable: the database does not answer.
             ConfigurationError: the tables are missing.
         """
-        with _explained(), Session(self._reader, expire_on_commit=False) as session:
+        with _explained(), self._session(self._reader) as session:
             yield session
+
+    def _session(self, engine: Engine) -> Session:
+        return Session(engine, expire_on_commit=False, info=self._info)
 
     def clock_ahead(self) -> float | None:
         """How far this machine's clock is ahead of the database server's, in seconds; None where both are one.
@@ -305,6 +346,11 @@ def _explained() -> Iterator[None]:
         yield
     except (OperationalError, ProgrammingError) as error:
         raise _explain(error) or error from error
+    except PoolTimeout as error:
+        raise Unavailable(
+            "The database is asked for so much just now that this had to wait too long.",
+            next_step="Trying again later may help; nothing of this was kept.",
+        ) from error
 
 
 def _explain(error: OperationalError | ProgrammingError) -> DuenoticeError | None:

@@ -11,8 +11,10 @@ import os
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,6 +27,11 @@ from models.errors import ConfigurationError, IntegrityError, Refused
 
 _MAGIC = b"DNS1"
 """First bytes of everything sealed: Duenotice, sealed, version 1."""
+
+_CASE_MAGIC = b"DNC1"
+"""First bytes of what is sealed under the key of a case: Duenotice, case, version 1."""
+
+_CASE_HEADER_BYTES = len(_CASE_MAGIC) + 16
 
 _NONCE_BYTES = 12
 _SECRET_BYTES = 32
@@ -203,6 +210,37 @@ class Keyring:
                 next_step="Restore them from a backup, and find out who could write there.",
             ) from None
 
+    def seal_under(self, key: bytes, case: UUID, plain: bytes, context: bytes) -> bytes:
+        """Encrypt and authenticate ``plain`` under the key of a case, which this keyring seals in its turn.
+
+        It is ``magic (4) | case (16) | nonce (12, random) | ciphertext and tag``; all before the nonce is
+        authenticated.
+        """
+        header, nonce = _CASE_MAGIC + case.bytes, secrets.token_bytes(_NONCE_BYTES)
+        return header + nonce + _aead(key).encrypt(nonce, plain, header + context)
+
+    def open_under(self, key: bytes, sealed: bytes, context: bytes) -> bytes:
+        """Return the bytes that were sealed under the key of a case.
+
+        Raises:
+            IntegrityError: they were changed, or were sealed for another context or under another key.
+        """
+        header, rest = sealed[:_CASE_HEADER_BYTES], sealed[_CASE_HEADER_BYTES:]
+        try:
+            return _aead(key).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], header + context)
+        except (InvalidTag, ValueError):
+            raise IntegrityError(
+                "Sealed bytes do not open: they were changed, or were sealed for another place.",
+                where=f"case {UUID(bytes=header[len(_CASE_MAGIC) :])}",
+                next_step="Restore them from a backup, and find out who could write there.",
+            ) from None
+
+    def case_of(self, sealed: bytes) -> UUID | None:
+        """Return the case under whose key bytes were sealed; None for what is the installation's."""
+        if not sealed.startswith(_CASE_MAGIC) or len(sealed) < _CASE_HEADER_BYTES:
+            return None
+        return UUID(bytes=sealed[len(_CASE_MAGIC) : _CASE_HEADER_BYTES])
+
     def derive(self, purpose: bytes) -> bytes:
         """Return 32 bytes that only this keyring gives for this purpose, for signing sessions and keying digests.
 
@@ -226,6 +264,12 @@ class Keyring:
     def _load_again(self) -> None:
         fresh = Keyring.load(self._path)
         self._keys, self._newest = fresh._keys, fresh._newest
+
+
+@lru_cache(maxsize=64)
+def _aead(key: bytes) -> AESGCM:
+    """What seals under the key of a case."""
+    return AESGCM(key)
 
 
 def _changed_at(path: Path) -> int | None:

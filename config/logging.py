@@ -30,7 +30,9 @@ PERSONAL_KEYS = frozenset(
 )  # fmt: skip
 """Keys whose values are people, secrets or what people wrote: nobody may log them, so their values are removed."""
 
-FLOODED = frozenset({"asyncio", "uvicorn.error", "web.connections", "web.mail_events", "web.strangers"})
+FLOODED = frozenset(
+    {"asyncio", "uvicorn.error", "web.connections", "web.mail_events", "web.strangers", "web.strangers.failures"}
+)
 """The loggers of what strangers cause."""
 
 FLOOD_SECONDS = 60.0

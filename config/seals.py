@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Select, Table, bindparam
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import Mapped
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from config.logging import get_logger
 from models.columns import is_sealed
 from models.errors import IntegrityError
-from models.tables import Artifact, ArtifactOutline
+from models.tables import Artifact, ArtifactOutline, CaseKey
 
 _log = get_logger("seals")
 
@@ -24,6 +24,23 @@ ROWS_AT_ONCE = 500
 """How many rows of a table are opened at a time."""
 
 Row = TypeVar("Row")
+
+
+def seal_case_keys_anew(session: Session) -> None:
+    """Seal the key of each case under the keyring's newest key, after a rotation; what they seal stays as it is."""
+    after: UUID | None = None
+    while True:
+        query = select_columns(col(CaseKey.case_id), col(CaseKey.key)).where(col(CaseKey.key).is_not(None))
+        query = query if after is None else query.where(col(CaseKey.case_id) > after)
+        rows = session.execute(query.order_by(col(CaseKey.case_id)).limit(ROWS_AT_ONCE)).all()
+        if not rows:
+            return
+        after = rows[-1][0]
+        # One that was destroyed meanwhile stays so.
+        anew = update(CaseKey).where(
+            col(CaseKey.case_id) == bindparam("case_key_case_id"), col(CaseKey.key).is_not(None)
+        )
+        session.connection().execute(anew, [{"case_key_case_id": case, "key": key} for case, key in rows])
 
 
 @cache
@@ -83,6 +100,23 @@ def rows_that_open(session: Session, query: SelectOfScalar[Row], key: Mapped[Any
     for found in session.scalars(query.with_only_columns(key)).all():
         try:
             opened += session.exec(query.where(key == found)).all()
+        except IntegrityError as error:
+            _log.error("something sealed does not open", where=error.where, code=error.code)
+    return opened
+
+
+def tuples_that_open(
+    session: Session, query: Select[Any], key: ColumnElement[Any], values: Mapping[str, Any]
+) -> Sequence[Sequence[Any]]:
+    """The same for a query of some columns of one table, with the values that it is asked with."""
+    try:
+        return session.execute(query, values).all()
+    except IntegrityError:
+        pass
+    opened: list[Sequence[Any]] = []
+    for found in session.scalars(query.with_only_columns(key), values).all():
+        try:
+            opened += session.execute(query.where(key == found), values).all()
         except IntegrityError as error:
             _log.error("something sealed does not open", where=error.where, code=error.code)
     return opened

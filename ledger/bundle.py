@@ -24,16 +24,26 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer._crypto_signer import CryptoSigner
 from securesystemslib.signer._key import SSlibKey
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
-from ledger.artifacts import fetch, media_type_of
+from ledger.artifacts import fetch, media_type_of, reading_ahead
 from ledger.chain import entry_bytes
 from ledger.checkpoints import Head, Tiles
 from ledger.entries import JsonObject
 from ledger.log_keys import LogKeys, Signer
 from ledger.tree import inclusion_proof
 from ledger.verify import fields_of
-from ledger.verify_bundle import ERASING_KINDS, HASH, PINNING_KIND, STATEMENT, WIDTH, tile_count, tile_path, tiles_of
+from ledger.verify_bundle import (
+    ERASING_KINDS,
+    HASH,
+    LISTING_KIND,
+    PINNING_KIND,
+    STATEMENT,
+    WIDTH,
+    tile_count,
+    tile_path,
+    tiles_of,
+)
 from ledger.watching import Watch
 from models.errors import Gone, InvalidInput, NotFound, Unavailable
 from models.identifiers import sha256_hex
@@ -76,7 +86,10 @@ class Scope:
 
 
 def entries_of(scope: Scope, upto: int) -> list[ColumnElement[bool]]:
-    """The conditions for the entries of a scope, up to the one of a number."""
+    """The conditions for the entries of a scope, up to the one of a number.
+
+    What was erased after its time is among them too: without that, nobody could tell why an artifact is not there.
+    """
     entry = EvidenceEntry
     conditions = [col(entry.number) <= upto]
     if scope.case_id:
@@ -84,7 +97,8 @@ def entries_of(scope: Scope, upto: int) -> list[ColumnElement[bool]]:
     if scope.since:
         conditions.append(col(entry.at) >= scope.since)
     if scope.until:
-        conditions.append(col(entry.at) < scope.until)
+        erasing = col(entry.kind).in_((*ERASING_KINDS, LISTING_KIND))
+        conditions.append(or_(col(entry.at) < scope.until, erasing))
     return conditions
 
 
@@ -151,6 +165,7 @@ def write_bundle(
         InvalidInput: there is a file already, or no entry within the scope.
         Unavailable: it cannot be written there.
         IntegrityError: an artifact is not what was stored.
+        Unavailable: one is in the store of artifacts, and that does not answer.
         ConfigurationError: no key is valid.
     """
     try:
@@ -261,15 +276,19 @@ class _Writer:
         self._numbers.append(row.number)
         for sha256 in row.artifacts:
             self._named[sha256] = row if row.kind in ERASING_KINDS else None
+        if row.kind == LISTING_KIND:
+            went = fetch(self.session, row.artifacts[0]).decode().splitlines()
+            self._named |= {sha256: row for sha256 in went if sha256 in self._named}
         if row.kind == PINNING_KIND:
             self._terms.add(row.body["terms_hash"])
 
     def _add_artifacts(self) -> None:
-        for sha256, erased in self.watch(self._named.items(), "artifacts", len(self._named)):
+        read = reading_ahead(self.session, self._named)
+        for sha256, content_of in self.watch(read, "artifacts", len(self._named)):
             try:
-                content = fetch(self.session, sha256)
+                content = content_of()
             except Gone:
-                self._add_erasure(sha256, erased)
+                self._add_erasure(sha256, self._named[sha256])
                 continue
             self.artifacts += 1
             if self.redact and media_type_of(self.session, sha256) == _LETTER:

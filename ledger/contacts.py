@@ -33,7 +33,7 @@ def record_contacts(
             "salt": secrets.token_hex(_SALT_BYTES),
             "contacts": {contact.id.hex: _said(contact) for contact in some},
         }
-        sha256 = store(session, json.dumps(said).encode(), "application/json", now)
+        sha256 = store(session, json.dumps(said).encode(), "application/json", now, case=case_id)
         events.append(
             ContactsRecorded(case_id=case_id, actor=actor, at=now, contacts=len(some), contacts_sha256=sha256)
         )

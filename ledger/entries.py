@@ -17,7 +17,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
-from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
+from functools import cache
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -109,21 +110,37 @@ class Event(BaseModel, ABC):
     @property
     def subject(self) -> str | None:
         """The id of the thing it is about, or None."""
-        return next(iter(self._at(_Place.SUBJECT)), None)
+        for name in _fields_of(type(self)).subjects:
+            if (value := getattr(self, name)) is not None:
+                return str(value)
+        return None
 
     @property
     def artifacts(self) -> tuple[str, ...]:
         """The SHA-256, in hexadecimal, of each artifact that it points to."""
-        return self._at(_Place.ARTIFACT)
+        values = [getattr(self, name) for name in _fields_of(type(self)).artifacts]
+        return tuple(str(value) for value in values if value is not None)
 
     @property
     def body(self) -> JsonObject:
         """The particulars, as a JSON object."""
         return self.model_dump(mode="json", by_alias=True)
 
-    def _at(self, place: _Place) -> tuple[str, ...]:
-        values = (getattr(self, name) for name, field in type(self).model_fields.items() if place in field.metadata)
-        return tuple(str(value) for value in values if value is not None)
+
+class _Fields(NamedTuple):
+    """The fields of a class of events that are no members of the body, by where they go."""
+
+    subjects: tuple[str, ...]
+    artifacts: tuple[str, ...]
+
+
+@cache
+def _fields_of(event: type[Event]) -> _Fields:
+    fields = event.model_fields.items()
+    subjects, artifacts = (
+        tuple(name for name, field in fields if place in field.metadata) for place in (_Place.SUBJECT, _Place.ARTIFACT)
+    )
+    return _Fields(subjects, artifacts)
 
 
 class CaseEvent(Event):
@@ -2158,6 +2175,60 @@ class CaseRead(CaseEvent):
     def key(self) -> str:
         span = int(self.at.timestamp() // READING_SPAN.total_seconds())
         return f"case-read:{self.case_id}:{self.what}:{self.thing}:{self.actor}:{span}"
+
+
+class ErasureEvent(CaseEvent):
+    """Something about a proposal that the personal data of a case be erased.
+
+    Attributes:
+        erasure: the proposal.
+        authenticated: how it was shown who did it, where that is known.
+    """
+
+    erasure: Subject[UUID]
+    authenticated: IfAny[Authentication | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.erasure}"
+
+
+class ErasureProposed(ErasureEvent):
+    """Somebody proposed that the personal data of a closed case be erased; a second person decides it.
+
+    Attributes:
+        reason_sha256: why.
+    """
+
+    kind = "erasure_proposed"
+    reason_sha256: Kept[str]
+
+
+class ErasureDeclined(ErasureEvent):
+    """A second person declined to erase the personal data of a case, or who had proposed it took that back."""
+
+    kind = "erasure_declined"
+
+
+class CaseErased(ErasureEvent):
+    """The key of a case was destroyed, and with it its personal data; who did it is the second person.
+
+    Attributes:
+        proposed_by: who had proposed it.
+        kept_until: the instant up to which it had to be kept.
+        kept_by: the rule that said so, in words.
+        erased: how many artifacts went.
+        erased_sha256: the list of them, one SHA-256 a line.
+        reason_sha256: why.
+    """
+
+    kind = "case_erased"
+    proposed_by: str
+    kept_until: datetime
+    kept_by: str
+    erased: int
+    erased_sha256: Kept[str]
+    reason_sha256: Kept[str]
 
 
 class CostRecorded(CaseEvent):

@@ -15,7 +15,7 @@ and nothing of the program that wrote the bundle:
 6.  **Entries**: each entry stands in the tree at its place, as its own proof says too (C2SP tlog-proof), and continues
     from the entry before it, where that is in the bundle.
 7.  **Artifacts**: whatever an entry points to is there and has the SHA-256 by which it is named, or an entry says that
-    it was erased.
+    it was erased, by itself or in the list of what went with its case.
 8.  **Terms**: the clauses that were pinned are there, and have the SHA-256 by which they are named.
 9.  **Files**: every file has the SHA-256 that the statement names, the report and this program included.
 10. **Times**: each time stamp (RFC 3161) is of the checkpoint beside it, and that is a head of the same tree.
@@ -616,6 +616,10 @@ class _Named:
 ERASING_KINDS = frozenset({"file_erased"})
 """Kinds of entries that say that what they point to was erased."""
 
+LISTING_KIND = "case_erased"
+"""The kind of entry that says that the personal data of its case was erased: the first artifact that it points to
+lists the artifacts among that, one SHA-256 a line."""
+
 PINNING_KIND = "terms_pinned"
 """The kind of entry that points to the clauses that count for a case."""
 
@@ -640,6 +644,7 @@ class _Check:
     pinned: dict[str, int] = field(default_factory=dict)
     subjects: dict[str, str] = field(default_factory=dict)
     newer: tuple[str, str] | None = None
+    gone: dict[int, list[str]] = field(default_factory=dict)
     _tile: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
 
     def run(self) -> None:
@@ -853,8 +858,23 @@ class _Check:
             first = self.named[sha256].first if sha256 in self.named else entry["number"]
             erased = entry if entry["kind"] in ERASING_KINDS else None
             self.named[sha256] = _Named(first, erased)
+        if entry["kind"] == LISTING_KIND:
+            for sha256 in self._listed(entry):
+                if sha256 in self.named:
+                    self.named[sha256] = _Named(self.named[sha256].first, entry)
         if entry["kind"] == PINNING_KIND:
             self.pinned.setdefault(entry["body"]["terms_hash"], entry["number"])
+
+    def _listed(self, entry: dict[str, Any]) -> list[str]:
+        """What went with a case; that the list is the one that its entry points to is seen before it is believed."""
+        name = f"artifacts/{entry['artifacts'][0]}"
+        record = f"entry {entry['number']}"
+        if name not in self.archive:
+            raise _not_intact(Step.ARTIFACTS, record, "The list of what it says was erased is not there.")
+        content = self.archive.read(name, Step.ARTIFACTS)
+        if hashlib.sha256(content).hexdigest() != entry["artifacts"][0]:
+            raise _not_intact(Step.ARTIFACTS, record, "The list of what was erased is not the one that it points to.")
+        return content.decode("ascii", errors="replace").splitlines()
 
     def check_artifacts(self) -> None:
         """Step 7."""
@@ -873,6 +893,15 @@ class _Check:
         for name in self.archive.under("artifacts"):
             if name.removeprefix("artifacts/").partition(".")[0] not in self.named:
                 raise _not_intact(Step.ARTIFACTS, name, "No entry points to it.")
+        for number, gone in sorted(self.gone.items()):
+            by = self.named[gone[0]].erased or {}
+            when = f"on {by['at']} by {by['actor']} (entry {number})."
+            if by["kind"] == LISTING_KIND:
+                artifacts = _many(len(gone), "artifact", "artifacts")
+                what = f"the personal data of case {by['case_id']}, with {artifacts}"
+                self.verdict.erased.append(f"Erased: {what}, {when}")
+            else:
+                self.verdict.erased.extend(f"Erased: artifact {sha256}, {when}" for sha256 in gone)
 
     def _check_erasure(self, sha256: str, named: _Named, record: str) -> None:
         said = self.archive.json(f"artifacts/{sha256}.erased.json", Step.ARTIFACTS)
@@ -881,7 +910,7 @@ class _Check:
             raise _not_intact(
                 Step.ARTIFACTS, record, "It is not there, and no entry of the bundle says that it was erased."
             )
-        self.verdict.erased.append(f"Erased: artifact {sha256}, on {by['at']} by {by['actor']} (entry {by['number']}).")
+        self.gone.setdefault(by["number"], []).append(sha256)
 
     def check_terms(self) -> None:
         """Step 8."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache, cached_property, wraps
 from itertools import groupby
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, NamedTuple, NoReturn, TypeAlias, cast
 
 from jinja2 import Environment, TemplateError
 from markupsafe import Markup, escape
@@ -29,12 +29,14 @@ from pydantic import HttpUrl
 from mail.compose import Addressing, Bodies, ComposedNotice, compose, message_of, quoted, render
 from mail.default_texts import DefaultTexts
 from mail.drafting import Draft, write_facts
-from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, NoticeFacts, clean_block, clean_line
+from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, Mailbox, NoticeFacts, clean_block, clean_line
 from mail.templates import SHIPPED, Templates
 from terms.catalogue import Catalogue
 
 _MARK = re.compile("[\U000f0000-\U000ffffd]")
 """A mark is one character of a plane that is for private use: escaping and cleaning leave it as it is."""
+
+_WITH_MARKS = re.compile(f"({_MARK.pattern})")
 
 _FIRST_MARK = 0xF0000
 
@@ -129,7 +131,7 @@ class _Cohort:
         if any(_MARK.search(sample.composed.text + sample.composed.html) for sample in self._samples):
             return None  # somebody typed a character that is a mark here
         try:
-            skeleton = _Skeleton(self._facts, self._samples[0].draft, self._templates)
+            skeleton = _Skeleton(self._facts, self._samples[0], self._templates)
             same = all(skeleton.fill(each.draft, each.addressing) == each.composed.raw for each in self._samples)
         except (_Branches, TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
             return None  # what a template does with a mark cannot be foreseen
@@ -154,6 +156,33 @@ def _common(draft: Draft) -> Draft:
     )
 
 
+_NOBODY = "-"
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def _to_nobody(draft: Draft) -> Draft:
+    """A draft with nothing in it that is a recipient's own."""
+    agreement = {"reference": _NOBODY, "provider": _NOBODY, "lea": _NOBODY, "signed_on": _LONG_AGO.date()}
+    return replace(
+        draft,
+        reader=_NOBODY,
+        agreement=draft.agreement.model_copy(update=agreement),
+        lea="\n".join(_NOBODY for _ in clean_block(draft.lea).split("\n")),
+        follows=_NOBODYS.model_copy(update={"given_at": _LONG_AGO}) if draft.follows else None,
+        acknowledge_url=_NO_URL if draft.acknowledge_url else None,
+    )
+
+
+def _addressed_to_nobody(addressing: Addressing) -> Addressing:
+    return Addressing(
+        message_id="<nobodys@example.org>",
+        sender=addressing.sender,
+        to=(_NOBODYS_MAILBOX,),
+        copies=(_NOBODYS_MAILBOX,) if addressing.copies else (),
+    )
+
+
+_NOBODYS_MAILBOX = Mailbox(name="", email="nobody@example.org")
 _NO_URL = HttpUrl("https://example.org/")
 _NOBODYS = EarlierNotice(message_id="<nobodys@example.org>", given_at=datetime.min.replace(tzinfo=UTC))
 _OWN_OF_AGREEMENT = {"reference": "", "provider": "", "lea": "", "signed_on": date.min}
@@ -168,6 +197,8 @@ class _Own:
     lea: list[str]
     known: dict[str, object] = field(default_factory=dict)
     """What stands in place of each mark, once it was worked out."""
+    escaped: dict[str, str] = field(default_factory=dict)
+    """The same as it stands in markup."""
 
     @classmethod
     def of(cls, draft: Draft) -> _Own:
@@ -187,9 +218,10 @@ class _Skeleton:
         _Branches: a template asked something of a mark.
     """
 
-    def __init__(self, facts: Callable[[Draft], NoticeFacts], draft: Draft, templates: Templates) -> None:
-        self._marks = marks = _Marks(_Own.of(draft))
-        said = _marked(facts, draft, marks)
+    def __init__(self, facts: Callable[[Draft], NoticeFacts], sample: _Sample, templates: Templates) -> None:
+        self._marks = marks = _Marks(_Own.of(sample.draft))
+        self._sample = sample
+        said = _marked(facts, sample.draft, marks)
         with marks.in_use():
             rendered = render(said, waiting(templates))
         self._contact, self._at = said.sender.contact, said.noticed_at
@@ -198,8 +230,12 @@ class _Skeleton:
 
     @cached_property
     def outline(self) -> bytes:
-        """What has no mark in it."""
-        return self._text.encoded + self._html.encoded
+        """What all notices of its cohort say alike: the notice to nobody, or else what has no mark in it."""
+        sample = self._sample
+        try:
+            return self.fill(_to_nobody(sample.draft), _addressed_to_nobody(sample.addressing))
+        except (_Branches, ArithmeticError, LookupError, TypeError, ValueError):
+            return self._text.encoded + self._html.encoded
 
     def fill(self, draft: Draft, addressing: Addressing) -> bytes:
         """The notice to one recipient.
@@ -287,9 +323,19 @@ class _Marks:
     def filled(self, text: str, own: _Own) -> str:
         """A text with its marks replaced; what is markup already takes them escaped."""
         if isinstance(text, Markup):
-            filled = _MARK.sub(lambda mark: escape(self._value(mark, own)), str(text))
+            filled = _MARK.sub(lambda mark: self.escaped(mark[0], own), str(text))
             return Markup(filled)  # noqa: S704 (it was markup, and what was put in is escaped)
-        return _MARK.sub(lambda mark: str(self._value(mark, own)), text)
+        return _MARK.sub(lambda mark: self.shown(mark[0], own), text)
+
+    def shown(self, mark: str, own: _Own) -> str:
+        """What stands in a mark's place."""
+        return str(self._value(mark, own))
+
+    def escaped(self, mark: str, own: _Own) -> str:
+        """What stands in a mark's place in markup."""
+        if mark not in own.escaped:
+            own.escaped[mark] = str(escape(self._value(mark, own)))
+        return own.escaped[mark]
 
     def given(self, word: object, own: _Own) -> object:
         """What a filter that waited is given."""
@@ -297,11 +343,10 @@ class _Marks:
             return word.value(own)
         return self.filled(word, own) if isinstance(word, str) else word
 
-    def _value(self, mark: re.Match[str], own: _Own) -> object:
-        name = mark[0]
-        if name not in own.known:
-            own.known[name] = self._values[ord(name) - _FIRST_MARK](own)
-        return own.known[name]
+    def _value(self, mark: str, own: _Own) -> object:
+        if mark not in own.known:
+            own.known[mark] = self._values[ord(mark) - _FIRST_MARK](own)
+        return own.known[mark]
 
 
 _in_use: ContextVar[_Marks] = ContextVar("marks in use")
@@ -422,22 +467,30 @@ class _Layout:
     """One rendered layout in runs of lines: those without a mark encoded, the others to be written and encoded."""
 
     def __init__(self, rendered: str, marks: _Marks) -> None:
-        self._marks = marks
-        kind, lines = type(rendered), _LINE.findall(rendered)
+        self._shown = marks.escaped if isinstance(rendered, Markup) else marks.shown
+        lines = _LINE.findall(rendered)
         runs = ((marked, "".join(run)) for marked, run in groupby(lines, lambda line: _MARK.search(line) is not None))
-        self._runs = [(b"", kind(run)) if marked else (quoted(run), kind()) for marked, run in runs]
+        self._runs = [_Run(b"", tuple(_WITH_MARKS.split(run))) if marked else _Run(quoted(run)) for marked, run in runs]
 
     @property
     def encoded(self) -> bytes:
         """Its runs without a mark."""
-        return b"".join(encoded for encoded, _ in self._runs)
+        return b"".join(run.encoded for run in self._runs)
 
     def fill(self, own: _Own) -> bytes:
         """The layout for one recipient."""
-        return b"".join(encoded or quoted(self._filled(marked, own)) for encoded, marked in self._runs)
+        return b"".join(run.encoded or quoted(self._filled(run, own)) for run in self._runs)
 
-    def _filled(self, marked: str, own: _Own) -> str:
-        filled = self._marks.filled(marked, own)
+    def _filled(self, run: _Run, own: _Own) -> str:
+        # Marks stand at the odd places, between what is said alike.
+        filled = "".join(self._shown(part, own) if place % 2 else part for place, part in enumerate(run.parts))
         if filled.startswith("\n") or filled.endswith("\n\n") or "\n\n\n" in filled:
             raise _Branches  # plain composition joins empty lines, those around these as well
         return filled
+
+
+class _Run(NamedTuple):
+    """Some lines of a layout: encoded, or in parts with a mark between each two."""
+
+    encoded: bytes
+    parts: tuple[str, ...] = ()

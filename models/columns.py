@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, LargeBinary, Uuid, event, type_coerce
+from sqlalchemy import Column, DateTime, LargeBinary, Table, Uuid, event, select, type_coerce
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import Insert, Update
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import SQLCoreOperations
 from sqlalchemy.sql.expression import ColumnElement, FromClause, TableClause
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
-from models.errors import ConfigurationError, IntegrityError
+from models.errors import ConfigurationError, IntegrityError, Refused
+from models.grouping import parts
 
 _Row: TypeAlias = Mapping[str, Any]
+_Known: TypeAlias = dict[Any, Any]
+
+CASE_KEY_BYTES = 32
+
+_KEYS_A_QUERY = 5_000
+"""Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take."""
 
 
 class Sealer(Protocol):
@@ -37,6 +47,18 @@ class Sealer(Protocol):
     def derive(self, purpose: bytes) -> bytes:
         """Return a key that is this installation's alone for this purpose, and stays the same."""
 
+    def seal_under(self, key: bytes, case: UUID, plain: bytes, context: bytes) -> bytes:
+        """Return ``plain`` encrypted and authenticated under the key of a case."""
+
+    def open_under(self, key: bytes, sealed: bytes, context: bytes) -> bytes:
+        """Return the bytes that were sealed under the key of a case, or raise ``IntegrityError``."""
+
+    def case_of(self, sealed: bytes) -> UUID | None:
+        """Return the case under whose key bytes were sealed; None for the installation's own."""
+
+
+ERASED = "(erased)"
+"""What stands where the text of a case stood whose key was destroyed."""
 
 _sealers: list[Sealer] = []
 
@@ -44,6 +66,7 @@ _sealers: list[Sealer] = []
 def bind_sealer(sealer: Sealer) -> None:
     """Set the sealer that every sealed column of this process uses (called once, when the database is opened)."""
     _sealers[:] = [sealer]
+    _case_key.cache_clear()
 
 
 def _sealer() -> Sealer:
@@ -85,35 +108,82 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+CASE_KEYS = "case_key"
+"""The table with the key of each case: ``case_id``, and ``key``, which is empty once it was destroyed."""
+
+_KEY_IS_GONE = b"-"
+"""What a query gives in place of the key of a case that was destroyed; of one that was never there it gives nothing."""
+
+
 class _RowAndValue(FunctionElement[bytes]):
-    """SQL that gives a sealed value together with the key of the row in which it stands: the key, a NUL, the value."""
+    """SQL that gives a sealed value with the key of the row in which it stands, and with its case's key.
+
+    It is the row's key, a NUL, the case's key as it is kept (in hexadecimal), a NUL, and the value.
+    """
 
     name = "row_and_value"
     inherit_cache = True
 
+    def __init__(self, column: ColumnElement[Any], of: _Sealed[Any]) -> None:
+        self.case = of.case
+        key = _key_beside(column, of.context)
+        found = (_case_beside(column, of.case.column, of.context),) if of.case else ()
+        super().__init__(key, column, *found)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOfRow:
+    """How it is found of which case a row is: a column of its own, and tables by whose rows it goes on from there.
+
+    Attributes:
+        column: the row's column: the case's id, or the id of a row of the first table.
+        through: table and column, one after another, each found by its ``id``; the last column is the case's id.
+    """
+
+    column: str
+    through: tuple[tuple[str, str], ...] = ()
+
 
 @compiles(_RowAndValue, "sqlite")
 def _for_sqlite(element: _RowAndValue, compiler: SQLCompiler, **options: Any) -> str:
-    key, value = (compiler.process(part, **options) for part in element.clauses)
-    return f"CAST({key} || x'00' || {value} AS BLOB)"
+    key, value, *case = (compiler.process(part, **options) for part in element.clauses)
+    if not case:
+        return f"CAST({key} || x'0000' || {value} AS BLOB)"
+    kept = f"coalesce({_kept_key(element, case[0], 'hex(k.key)')}, '')"
+    return f"CASE WHEN {value} IS NOT NULL THEN CAST({key} || x'00' || {kept} || x'00' || {value} AS BLOB) END"
 
 
 @compiles(_RowAndValue, "postgresql")
 def _for_postgresql(element: _RowAndValue, compiler: SQLCompiler, **options: Any) -> str:
-    of, _ = element.clauses
-    key, value = (compiler.process(part, **options) for part in element.clauses)
+    of = next(iter(element.clauses))
+    key, value, *case = (compiler.process(part, **options) for part in element.clauses)
     text = f"CAST({key} AS TEXT)"
     if isinstance(of.type, Uuid):
         text = f"replace({text}, '-', '')"
-    return f"convert_to({text}, 'UTF8') || decode('00', 'hex') || {value}"
+    row, nul = f"convert_to({text}, 'UTF8')", "decode('00', 'hex')"
+    if not case:
+        return f"{row} || decode('0000', 'hex') || {value}"
+    shown = _kept_key(element, case[0], "encode(k.key, 'hex')")
+    kept = f"convert_to(coalesce({shown}, ''), 'UTF8')"
+    return f"CASE WHEN {value} IS NOT NULL THEN {row} || {nul} || {kept} || {nul} || {value} END"
+
+
+def _kept_key(element: _RowAndValue, of: str, shown: str) -> str:
+    """SQL that gives the key of a row's case as it is kept; ``of`` is the column by which the case is found."""
+    assert element.case, "what has no case has no key of one"
+    for number, (table, column) in enumerate(element.case.through):
+        of = f"(SELECT t{number}.{column} FROM {table} t{number} WHERE t{number}.id = {of})"  # noqa: S608  # our names
+    gone = f"CASE WHEN k.key IS NULL THEN '{_KEY_IS_GONE.decode()}' ELSE {shown} END"
+    return f"(SELECT {gone} FROM {CASE_KEYS} k WHERE k.case_id = {of})"  # noqa: S608  # our names
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A value on its way into one row."""
+    """A value on its way into one row, with the case that the row is of, and the key of that."""
 
     value: Any
     key: str
+    case: tuple[UUID, bytes] | None = field(repr=False, default=None)
 
 
 Plain = TypeVar("Plain", bytes, str)
@@ -125,20 +195,29 @@ class _Sealed(TypeDecorator[Plain]):
     A column's type does not know its row. So each SELECT brings the row's key along with the value
     (``column_expression``), whoever wrote the query, and ``place_sealed_values`` gives each INSERT and UPDATE the key
     of each row. What has no row can be neither written nor read.
+
+    What belongs to one case is sealed under the key of that case: once that is destroyed, all of it is erased. Each
+    SELECT brings that key along too, as it is kept, so that nothing is read with a key that was destroyed since.
+
+    Args:
+        context: names the column.
+        case: how it is found of which case a row is; None for what belongs to no case.
     """
 
     impl = LargeBinary
     cache_ok = True
     _bytes_of: Callable[[Any], bytes]
     _plain_of: Callable[[bytes], Plain]
+    _erased: Plain | None = None
 
-    def __init__(self, context: str) -> None:
+    def __init__(self, context: str, case: CaseOfRow | None = None) -> None:
         super().__init__()
         self.context = context
+        self.case = case
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """Select the row's key with the value; raise ``TypeError`` where a query does not give it."""
-        return type_coerce(_RowAndValue(_key_beside(column, self.context), column), self)
+        return type_coerce(_RowAndValue(column, self), self)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
         """Seal on the way in; raise ``TypeError`` for a value that was given no row."""
@@ -146,20 +225,29 @@ class _Sealed(TypeDecorator[Plain]):
             return None
         if not isinstance(value, _Placed):
             raise TypeError(f"{self.context} is sealed for its row, so it is written by rows, with their keys")
-        return _sealer().seal(self._bytes_of(value.value), self._place(value.key))
+        plain, place = self._bytes_of(value.value), self._place(value.key)
+        if value.case is None:
+            return _sealer().seal(plain, place)
+        case, key = value.case
+        return _sealer().seal_under(key, case, plain, place)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Plain | None:
-        """Open on the way out.
+        """Open on the way out: None, or ``ERASED`` for a text, of a case whose key was destroyed.
 
         Raises:
             IntegrityError: it was changed, or was sealed for another row, column or table.
         """
         if value is None:
             return None
-        key, _, sealed = bytes(value).partition(b"\0")
-        row = key.decode()
+        key, _, rest = bytes(value).partition(b"\0")
+        kept, _, sealed = rest.partition(b"\0")
+        row, sealer = key.decode(), _sealer()
         try:
-            return self._plain_of(_sealer().open(sealed, self._place(row)))
+            if (case := sealer.case_of(sealed)) is None:
+                return self._plain_of(sealer.open(sealed, self._place(row)))
+            if kept == _KEY_IS_GONE:
+                return self._erased
+            return self._plain_of(sealer.open_under(_case_key(kept, case), sealed, self._place(row)))
         except IntegrityError as error:
             raise IntegrityError(
                 "What is stored here does not open: somebody changed it, or moved it here from another place in the "
@@ -186,6 +274,36 @@ class SealedText(_Sealed[str]):
     cache_ok = True
 
     _bytes_of, _plain_of = staticmethod(str.encode), staticmethod(bytes.decode)
+    _erased = ERASED
+
+
+def open_elsewhere(
+    column: SQLCoreOperations[Plain | None], key: str, sealed: bytes, case_key: bytes | None
+) -> Plain | None:
+    """Open what was sealed for a column and the row of a key, and is kept elsewhere than in that row.
+
+    ``case_key`` is the key of the row's case, if it is of one; None is returned where that is needed and not there.
+
+    Raises:
+        IntegrityError: it was changed, or was sealed for another place.
+    """
+    kind, sealer = cast("ColumnElement[Plain]", column).type, _sealer()
+    assert isinstance(kind, _Sealed)
+    try:
+        if sealer.case_of(sealed) is None:
+            plain = sealer.open(sealed, kind._place(key))
+        elif case_key is None:
+            return None
+        else:
+            plain = sealer.open_under(case_key, sealed, kind._place(key))
+    except IntegrityError as error:
+        raise IntegrityError(
+            "What is kept for this does not open: somebody changed it, or put something else in its place.",
+            where=f"{kind.context} {key}",
+            next_step="Restore it from a backup, and find out who could write there.",
+        ) from error
+    opened: Plain = kind._plain_of(plain)
+    return opened
 
 
 def place_sealed_values(engine: Engine) -> None:
@@ -194,26 +312,108 @@ def place_sealed_values(engine: Engine) -> None:
 
 
 def _place_values(
-    _: Connection, statement: Any, rows: Sequence[_Row], row: _Row, __: Mapping[str, Any]
+    connection: Connection, statement: Any, rows: Sequence[_Row], row: _Row, __: Mapping[str, Any]
 ) -> tuple[Any, Sequence[_Row], _Row]:
     if not isinstance(statement, Insert | Update) or not (sealed := _sealed_names(statement.table)):
         return statement, rows, row
     (key,) = statement.table.primary_key
     names = (str(key._label), key.key) if isinstance(statement, Update) else (key.key,)  # a WHERE uses the label
+    found = {at: _key_in(given, names) for at, given in enumerate([*rows, row]) if _gives(given, sealed)}
+    of_case = _case_rule(statement.table)
+    cases = _keys_of_rows(connection, statement, of_case, [*rows, row], found) if of_case else {}
 
-    def placed(given: _Row) -> _Row:
-        wanted = [name for name in sealed if given.get(name) is not None]
-        found = next((given[name] for name in names if name in given), None)
-        if not wanted or found is None:
+    def placed(at: int, given: _Row) -> _Row:
+        if found.get(at) is None:
             return given
-        return {**given, **{name: _Placed(given[name], _key_text(found)) for name in wanted}}
+        wanted = [name for name in sealed if given.get(name) is not None]
+        place = _key_text(found[at])
+        return {**given, **{name: _Placed(given[name], place, cases.get(at)) for name in wanted}}
 
-    return statement, [placed(each) for each in rows], placed(row)
+    return statement, [placed(at, each) for at, each in enumerate(rows)], placed(len(rows), row)
+
+
+def _gives(row: _Row, names: Iterable[str]) -> bool:
+    return any(row.get(name) is not None for name in names)
+
+
+def _key_in(row: _Row, names: Iterable[str]) -> Any:
+    return next((row[name] for name in names if name in row), None)
+
+
+def _keys_of_rows(
+    connection: Connection,
+    statement: Insert | Update,
+    of: CaseOfRow,
+    rows: Sequence[_Row],
+    found: Mapping[int, Any],
+) -> dict[int, tuple[UUID, bytes]]:
+    """The case of each row that is of one, with its key; ``found`` are the rows' places among them, and their keys."""
+    table = cast("Table", statement.table)
+    (key,) = table.primary_key
+    first = dict(found) if of.column == key.key else {at: rows[at].get(of.column) for at in found}
+    if isinstance(statement, Update) and of.column != key.key:
+        missing = {at for at, row_key in found.items() if of.column not in rows[at] and row_key is not None}
+        stored = _looked_up(connection, key, table.columns[of.column], {found[at] for at in missing})
+        first |= {at: stored.get(found[at]) for at in missing}
+    for name, column in of.through:
+        further = table.metadata.tables[name]
+        on = _looked_up(connection, further.columns["id"], further.columns[column], set(first.values()))
+        first = {at: on.get(value) for at, value in first.items()}
+    keys = _have_case_keys(connection, table.metadata.tables[CASE_KEYS], {case for case in first.values() if case})
+    return {at: (case, keys[case]) for at, case in first.items() if case}
+
+
+def _looked_up(connection: Connection, key: ColumnElement[Any], value: ColumnElement[Any], of: set[Any]) -> _Known:
+    wanted = [one for one in of if one is not None]
+    found: _Known = {}
+    for some in parts(wanted, _KEYS_A_QUERY):
+        found |= {row[0]: row[1] for row in connection.execute(select(key, value).where(key.in_(some)))}
+    return found
+
+
+def _have_case_keys(connection: Connection, table: Table, cases: set[UUID]) -> dict[UUID, bytes]:
+    """The keys of some cases; one that has none yet gets it, in the transaction that first seals something of it.
+
+    Raises:
+        Refused: a case was erased.
+    """
+    if not cases:
+        return {}
+    of, key = table.columns["case_id"], table.columns["key"]
+    kept = _looked_up(connection, of, key, cases)
+    if missing := sorted(cases - kept.keys()):
+        make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        rows = [{"case_id": case, "key": secrets.token_bytes(CASE_KEY_BYTES)} for case in missing]
+        connection.execute(make(table).on_conflict_do_nothing(), rows)
+        kept = _looked_up(connection, of, key, cases)
+    if gone := [case for case in cases if kept[case] is None]:
+        raise Refused(
+            "The personal data of this case was erased: nothing more of it is kept.",
+            where=f"case {min(gone)}",
+            next_step="Open a new case for what is new.",
+        )
+    return kept
+
+
+@lru_cache(maxsize=64)
+def _case_key(kept: bytes, case: UUID) -> bytes:
+    """The key of a case, from how it is kept in hexadecimal.
+
+    Raises:
+        IntegrityError: it was changed, or is another case's; or there is none.
+    """
+    return _sealer().open(bytes.fromhex(kept.decode()), f"{CASE_KEYS}.key\0{case.hex}".encode())
 
 
 def is_sealed(column: ColumnElement[Any]) -> bool:
     """Whether a column holds what is encrypted at rest."""
     return isinstance(column.type, _Sealed)
+
+
+@lru_cache
+def _case_rule(table: TableClause) -> CaseOfRow | None:
+    """How it is found of which case a row of a table is; all its sealed columns say the same."""
+    return next((column.type.case for column in table.columns if isinstance(column.type, _Sealed)), None)
 
 
 @lru_cache
@@ -231,8 +431,19 @@ def _key_beside(column: ColumnElement[Any], context: str) -> ColumnElement[Any]:
     for base in column.base_columns:
         if isinstance(base, Column) and len(base.table.primary_key) == 1:
             (key,) = base.table.primary_key
-            source: FromClause | None = getattr(column, "table", None)
-            found = source.corresponding_column(key) if source is not None else None
-            if found is not None:
+            if (found := _beside(column, key)) is not None:
                 return found
     raise TypeError(f"{context} is sealed for its row, so a query that selects it needs the table's one key beside it")
+
+
+def _case_beside(column: ColumnElement[Any], name: str, context: str) -> ColumnElement[Any]:
+    """The column by which the case of that row is found."""
+    for base in column.base_columns:
+        if isinstance(base, Column) and (found := _beside(column, base.table.columns[name])) is not None:
+            return found
+    raise TypeError(f"{context} is sealed for its case, so a query that selects it needs {name} beside it")
+
+
+def _beside(column: ColumnElement[Any], wanted: Column[Any]) -> ColumnElement[Any] | None:
+    source: FromClause | None = getattr(column, "table", None)
+    return source.corresponding_column(wanted) if source is not None else None

@@ -36,6 +36,8 @@ class Defaults(BaseModel):
     """Handing over what a party may ask for where the clause gives no number."""
     handed_over_days: _Days = 30
     """Keeping a file that was handed to an LEA behind a link: no clause says how long."""
+    retention_years: Annotated[int, Field(gt=0, le=100)] = 6
+    """Keeping what a closed case holds before it may be erased, where no law says longer."""
     change_notice_days: _Days = 30
     """Telling of a change where the clause gives no number."""
     answer_days: _Days = 30

@@ -258,6 +258,8 @@ class Reading(StrEnum):
     """The completion certificate of who confirmed a disposal."""
     FILE = "file"
     """A file that was handed over."""
+    HISTORY = "history"
+    """What Temporal keeps of its workflow, beside the ledger."""
 
 
 class LedgerState(StrEnum):

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, Column, Enum, Index, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, Column, Enum, ForeignKey, Index, UniqueConstraint, Uuid, text
 from sqlmodel import Field, SQLModel
 
-from models.columns import SealedBytes, SealedText, UtcDateTime
+from models.columns import CASE_KEYS, CaseOfRow, SealedBytes, SealedText, UtcDateTime
 from models.enums import (
     AgreementChangeKind,
     AnswerKind,
@@ -71,12 +71,19 @@ def _instant_or_none(*, index: bool = False) -> Any:
     return Field(default=None, sa_column=Column(UtcDateTime, nullable=True, index=index))
 
 
-def _sealed(context: str) -> Any:
-    return Field(sa_column=Column(SealedText(context), nullable=False))
+OF_CASE = CaseOfRow("case_id")
+"""What is sealed in these rows is sealed under the key of their case, where they are of one."""
+
+OF_NOTICE = CaseOfRow("notice_id", (("notice", "case_id"),))
+OF_DELIVERY = CaseOfRow("delivery_id", (("delivery", "notice_id"), ("notice", "case_id")))
 
 
-def _sealed_or_none(context: str) -> Any:
-    return Field(default=None, sa_column=Column(SealedText(context), nullable=True))
+def _sealed(context: str, case: CaseOfRow | None = None) -> Any:
+    return Field(sa_column=Column(SealedText(context, case), nullable=False))
+
+
+def _sealed_or_none(context: str, case: CaseOfRow | None = None) -> Any:
+    return Field(default=None, sa_column=Column(SealedText(context, case), nullable=True))
 
 
 class Agreement(SQLModel, table=True):
@@ -157,9 +164,9 @@ class AgreementContact(SQLModel, table=True):
     party: Party | None = _word_or_none(Party)
     role: ContactRole = _word(ContactRole)
     rank: int = 0
-    name: str = _sealed("agreement_contact.name")
-    email: str = _sealed("agreement_contact.email")
-    postal_address: str | None = _sealed_or_none("agreement_contact.postal_address")
+    name: str = _sealed("agreement_contact.name", OF_CASE)
+    email: str = _sealed("agreement_contact.email", OF_CASE)
+    postal_address: str | None = _sealed_or_none("agreement_contact.postal_address", OF_CASE)
     failing_since: datetime | None = _instant_or_none()
 
 
@@ -223,6 +230,9 @@ class Case(SQLModel, table=True):
 
     Where it is about one clause of the event alone, ``clause`` names it, and ``occurrence`` which one of a duty that
     recurs. One that had been closed was ``reopened_at`` the last time that a notice of it came back.
+
+    ``workflow_run_id`` is the run of its workflow that the engine started last; others follow from it, or somebody else
+    started them.
     """
 
     __tablename__ = "duenotice_case"
@@ -244,10 +254,11 @@ class Case(SQLModel, table=True):
     clause: str | None = Field(default=None, max_length=120)
     occurrence: int | None = None
     status: CaseStatus = _word(CaseStatus)
-    title: str = _sealed("case.title")
+    title: str = _sealed("case.title", CaseOfRow("id"))
     report_digest: str = Field(unique=True)
     opened_at: datetime = _instant(index=True)
     workflow_started_at: datetime | None = _instant_or_none()
+    workflow_run_id: str | None = Field(default=None, max_length=64)
     trouble: str | None = None
     trouble_since: datetime | None = _instant_or_none()
     trouble_raised_at: datetime | None = _instant_or_none()
@@ -260,6 +271,38 @@ class Case(SQLModel, table=True):
     undecided: bool = False
     untold: bool = False
     reopened_at: datetime | None = _instant_or_none()
+
+
+class CaseKey(SQLModel, table=True):
+    """The key under which the personal data of one case is sealed; the keyring seals it in its turn.
+
+    It is made when something of the case is first sealed. Destroyed, at ``destroyed_at``, it leaves an empty ``key``:
+    what was sealed under it is erased, wherever else it is kept.
+    """
+
+    __tablename__ = CASE_KEYS
+
+    # What is first sealed of a case is its own row.
+    case_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("duenotice_case.id", deferrable=True, initially="DEFERRED"), primary_key=True)
+    )
+    key: bytes | None = Field(default=None, sa_column=Column(SealedBytes("case_key.key"), nullable=True))
+    destroyed_at: datetime | None = _instant_or_none()
+
+
+class CaseErasure(SQLModel, table=True):
+    """A proposal that the personal data of a closed case be erased, and what a second person decided of it."""
+
+    __tablename__ = "case_erasure"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
+    reason_sha256: str = Field(foreign_key="artifact.sha256")
+    proposed_by: str
+    proposed_at: datetime = _instant()
+    decided_by: str | None = None
+    decided_at: datetime | None = _instant_or_none()
+    approved: bool | None = None
 
 
 class CaseAct(SQLModel, table=True):
@@ -317,7 +360,7 @@ class CaseFact(SQLModel, table=True):
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
     element: str
     status: FactStatus = _word(FactStatus)
-    value: str | None = _sealed_or_none("case_fact.value")
+    value: str | None = _sealed_or_none("case_fact.value", OF_CASE)
     recorded_at: datetime = _instant()
     recorded_by: str
     superseded_at: datetime | None = _instant_or_none()
@@ -383,6 +426,11 @@ class Duty(SQLModel, table=True):
         CheckConstraint(TARGET, "duty_target"),
         Index("duty_case_status", "case_id", "status", "due_at", "target_at"),
         Index("duty_status_due", "status", "due_at", "case_id"),
+        # What is searched for is read in the order in which it is due, whichever of these names it.
+        Index("duty_due", "due_at", "id"),
+        Index("duty_clause_due", "clause", "due_at", "id"),
+        Index("duty_agreement_due", "agreement_id", "due_at", "id"),
+        Index("duty_verdict_due", "verdict", "due_at", "id"),
         *(
             Index(name, *columns, sqlite_where=OPEN_AND_DATED, postgresql_where=OPEN_AND_DATED)
             for name, columns in (
@@ -404,7 +452,7 @@ class Duty(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
-    agreement_id: UUID = Field(foreign_key="agreement.id", index=True)
+    agreement_id: UUID = Field(foreign_key="agreement.id")
     clause: str
     occurrence: int = 1
     owed_by: Party = _word(Party)
@@ -563,7 +611,7 @@ class Delivery(SQLModel, table=True):
     attempted_at: datetime | None = _instant_or_none()
     settled_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()
-    answer: str | None = _sealed_or_none("delivery.answer")
+    answer: str | None = _sealed_or_none("delivery.answer", OF_NOTICE)
     reply_code: int | None = None
     reply_status: str | None = None
     queue_id: str | None = None
@@ -619,7 +667,7 @@ class DeliveryReport(SQLModel, table=True):
     kind: ReportKind = _word(ReportKind)
     of_contact: bool
     status: str | None = Field(default=None, max_length=12)
-    says: str | None = _sealed_or_none("delivery_report.says")
+    says: str | None = _sealed_or_none("delivery_report.says", OF_DELIVERY)
     via: str = Field(max_length=20)
     received_at: datetime = _instant()
     report_sha256: str = Field(foreign_key="artifact.sha256")
@@ -812,7 +860,7 @@ class HolderTask(SQLModel, table=True):
     holder: str = Field(max_length=64)
     owing_contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
     directed_at: datetime | None = _instant_or_none()
-    data: str | None = _sealed_or_none("holder_task.data")
+    data: str | None = _sealed_or_none("holder_task.data", OF_CASE)
     status: HolderStatus = _word(HolderStatus)
     due_at: datetime | None = _instant_or_none()
     internal_due_at: datetime | None = _instant_or_none()
@@ -883,9 +931,9 @@ class Answer(SQLModel, table=True):
     notice_id: UUID = Field(foreign_key="notice.id", index=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
     kind: AnswerKind = _word(AnswerKind)
-    name: str | None = _sealed_or_none("answer.name")
-    email: str | None = _sealed_or_none("answer.email")
-    text: str | None = _sealed_or_none("answer.text")
+    name: str | None = _sealed_or_none("answer.name", OF_CASE)
+    email: str | None = _sealed_or_none("answer.email", OF_CASE)
+    text: str | None = _sealed_or_none("answer.text", OF_CASE)
     ground: str | None = None
     recorded_by: str | None = None
     said_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
@@ -968,14 +1016,14 @@ class SentMail(SQLModel, table=True):
     belongs_to: UUID | None = Field(default=None)
     contact_id: UUID | None = Field(default=None, foreign_key="agreement_contact.id")
     who: str | None = None
-    email: str = _sealed("sent_mail.email")
+    email: str = _sealed("sent_mail.email", OF_CASE)
     attempts: int = 0
     attempted_at: datetime = _instant()
     outcome: Told | None = _word_or_none(Told)
     message_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     bounced_at: datetime | None = _instant_or_none()
     status: str | None = Field(default=None, max_length=12)
-    says: str | None = _sealed_or_none("sent_mail.says")
+    says: str | None = _sealed_or_none("sent_mail.says", OF_CASE)
     reports: int = 0
     raised_at: datetime | None = _instant_or_none()
 
@@ -1008,7 +1056,7 @@ class PostalLetter(SQLModel, table=True):
     notice_id: UUID = Field(foreign_key="notice.id", index=True)
     contact_id: UUID = Field(foreign_key="agreement_contact.id", index=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
-    address: str = _sealed("postal_letter.address")
+    address: str = _sealed("postal_letter.address", OF_CASE)
     letter_sha256: str = Field(foreign_key="artifact.sha256")
     words_sha256: str = Field(foreign_key="artifact.sha256")
     enclosed: list[str] = Field(default_factory=list, sa_type=JSON)
@@ -1024,7 +1072,7 @@ class PostalLetter(SQLModel, table=True):
     mailed_by: str | None = None
     recorded_at: datetime | None = _instant_or_none()
     service: PostalService | None = _word_or_none(PostalService)
-    tracking_number: str | None = _sealed_or_none("postal_letter.tracking_number")
+    tracking_number: str | None = _sealed_or_none("postal_letter.tracking_number", OF_CASE)
     receipt_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     effective_at: datetime | None = _instant_or_none()
     took_effect_at: datetime | None = _instant_or_none()
@@ -1040,7 +1088,7 @@ class Cost(SQLModel, table=True):
     agreement_id: UUID = Field(foreign_key="agreement.id")
     cents: int
     currency: str = Field(default="USD", max_length=3)
-    note: str = _sealed("cost.note")
+    note: str = _sealed("cost.note", OF_CASE)
     receipt_sha256: str | None = Field(default=None, foreign_key="artifact.sha256")
     recorded_by: str
     recorded_at: datetime = _instant()
@@ -1066,7 +1114,7 @@ class CaseDocument(SQLModel, table=True):
     case_id: UUID = Field(foreign_key="duenotice_case.id")
     agreement_id: UUID | None = Field(default=None, foreign_key="agreement.id")
     element: str
-    file_name: str = _sealed("case_document.file_name")
+    file_name: str = _sealed("case_document.file_name", OF_CASE)
     content_sha256: str = Field(foreign_key="artifact.sha256")
     added_by: str
     added_at: datetime = _instant()
@@ -1085,7 +1133,7 @@ class HandedOver(SQLModel, table=True):
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
     agreement_id: UUID = Field(foreign_key="agreement.id")
     contact_id: UUID = Field(foreign_key="agreement_contact.id")
-    file_name: str = _sealed("handed_over.file_name")
+    file_name: str = _sealed("handed_over.file_name", OF_CASE)
     content_sha256: str = Field(foreign_key="artifact.sha256", index=True)
     handed_by: str
     handed_at: datetime = _instant()
@@ -1104,20 +1152,26 @@ UNCLAIMED = text("NOT claimed")
 class ArtifactOutline(SQLModel, table=True):
     """What many artifacts have in common, packed and sealed: these were packed against it, and are read with it.
 
-    It holds nothing that is one recipient's own, and is never erased.
+    It holds nothing that is one recipient's own. ``sha256`` is that of its case and its content: no two cases share it.
     """
 
     __tablename__ = "artifact_outline"
 
     sha256: str = Field(primary_key=True, max_length=64)
-    content: bytes = Field(sa_column=Column(SealedBytes("artifact_outline.content"), nullable=False))
+    case_id: UUID | None = Field(default=None, index=True)
+    content: bytes = Field(sa_column=Column(SealedBytes("artifact_outline.content", OF_CASE), nullable=False))
 
 
 class Artifact(SQLModel, table=True):
     """Bytes that evidence points to by the SHA-256 of their plain content; packed, and sealed at rest.
 
     ``claimed`` is False while nothing recorded points to them: they came with an act that is not recorded yet. Of those
-    ``erased_at`` an instant no content is left.
+    ``erased_at`` an instant no content is left. ``case_id`` is the one case whose they are, under whose key they are
+    sealed and with which they are erased; None for what is the installation's, or of several cases. It is no foreign
+    key, since cases point to artifacts in their turn.
+
+    ``object_sha256`` names the object in the store of artifacts to which the sealed bytes were moved, and is their
+    SHA-256. While the content is here as well, they are on their way.
     """
 
     __tablename__ = "artifact"
@@ -1125,13 +1179,27 @@ class Artifact(SQLModel, table=True):
     __table_args__ = (Index("artifact_unclaimed", "stored_at", sqlite_where=UNCLAIMED, postgresql_where=UNCLAIMED),)
 
     sha256: str = Field(primary_key=True, max_length=64)
+    case_id: UUID | None = Field(default=None, index=True)
     media_type: str
     size: int
     claimed: bool = True
-    content: bytes | None = Field(sa_column=Column(SealedBytes("artifact.content"), nullable=True))
+    content: bytes | None = Field(sa_column=Column(SealedBytes("artifact.content", OF_CASE), nullable=True))
     outline_sha256: str | None = Field(default=None, foreign_key="artifact_outline.sha256")
+    object_sha256: str | None = Field(default=None, max_length=64)
     stored_at: datetime = _instant()
     erased_at: datetime | None = _instant_or_none()
+
+
+class ObjectToGo(SQLModel, table=True):
+    """An object in the store of artifacts that no artifact names any more: it was erased, or is sealed anew.
+
+    It is taken away with the next sweep, and once more until a day after ``since``: somebody may be putting it still.
+    """
+
+    __tablename__ = "object_to_go"
+
+    sha256: str = Field(primary_key=True, max_length=64)
+    since: datetime = _instant()
 
 
 class EvidenceEntry(SQLModel, table=True):
@@ -1154,7 +1222,7 @@ class EvidenceEntry(SQLModel, table=True):
     recorded_at: datetime = _instant()
     salt: str = Field(max_length=32)
     previous_hash: str = Field(max_length=64)
-    hash: str = Field(unique=True, max_length=64)
+    hash: str = Field(max_length=64)
 
 
 class LedgerTree(SQLModel, table=True):
@@ -1328,8 +1396,21 @@ class OpenIdIdentity(SQLModel, table=True):
     bound_at: datetime = _instant()
 
 
+class QuotaCount(SQLModel, table=True):
+    """How often somebody did what has a quota, until its time ends; ``key`` is a digest of the address or the link."""
+
+    __tablename__ = "quota_count"
+
+    key: str = Field(primary_key=True, max_length=128)
+    count: int
+    ends_at: datetime = _instant(index=True)
+
+
 class SignInChallenge(SQLModel, table=True):
-    """What a browser was given to answer once, kept as its SHA-256; ``back`` is the page to go on to."""
+    """What a browser was given to answer once, kept as its SHA-256; ``back`` is the page to go on to.
+
+    ``session_id`` is the session that the browser had then, if any: it ends once somebody is signed in by the answer.
+    """
 
     __tablename__ = "sign_in_challenge"
 
@@ -1337,4 +1418,5 @@ class SignInChallenge(SQLModel, table=True):
     purpose: ChallengePurpose = _word(ChallengePurpose)
     account_id: UUID | None = Field(default=None, foreign_key="account.id")
     back: str = "/"
+    session_id: UUID | None = Field(default=None, foreign_key="web_session.id")
     expires_at: datetime = _instant(index=True)

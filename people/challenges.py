@@ -28,10 +28,11 @@ CHALLENGE_LIFETIME = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Challenge:
-    """What one browser was given to answer; ``back`` is the page to go on to."""
+    """What one browser was given to answer; ``back`` is the page to go on to, ``session_id`` the session it had."""
 
     secret: str = field(repr=False)
     back: str
+    session_id: UUID | None = None
 
     def draw(self, name: str) -> bytes:
         """32 bytes that nobody can foresee who has not the secret."""
@@ -43,7 +44,13 @@ class Challenge:
 
 
 def begin_challenge(
-    database: Database, purpose: ChallengePurpose, now: datetime, *, account_id: UUID | None = None, back: str = "/"
+    database: Database,
+    purpose: ChallengePurpose,
+    now: datetime,
+    *,
+    account_id: UUID | None = None,
+    back: str = "/",
+    session_id: UUID | None = None,
 ) -> Challenge:
     """Give a browser something to answer within ``CHALLENGE_LIFETIME``; what nobody answered is cleared away.
 
@@ -53,8 +60,9 @@ def begin_challenge(
         now: when.
         account_id: whose account it is about, where that is known.
         back: the page to go on to.
+        session_id: the session that the browser has.
     """
-    challenge = Challenge(secrets.token_urlsafe(SECRET_BYTES), back)
+    challenge = Challenge(secrets.token_urlsafe(SECRET_BYTES), back, session_id)
     with database.writing() as session:
         session.exec(delete(SignInChallenge).where(col(SignInChallenge.expires_at) <= now))
         session.add(
@@ -63,6 +71,7 @@ def begin_challenge(
                 purpose=purpose,
                 account_id=account_id,
                 back=back,
+                session_id=session_id,
                 expires_at=now + CHALLENGE_LIFETIME,
             )
         )
@@ -86,4 +95,4 @@ def take_challenge(
             "This was begun too long ago, was finished before, or was begun in another browser.",
             next_step="Begin anew.",
         )
-    return Challenge(secret, kept.back)
+    return Challenge(secret, kept.back, kept.session_id)

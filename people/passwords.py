@@ -7,6 +7,7 @@ is done outside transactions.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -38,6 +39,8 @@ SHORTEST, LONGEST = 15, 200
 """How many characters a password has; the shortest is that of NIST SP 800-63B-4, 3.1.1.2."""
 
 FEWEST_DIFFERENT = 6
+
+PRODUCT = "Duenotice"
 
 MOST_FAILURES = 5
 """After so many wrong tries in a row an account is locked for a while, and administrators are written to."""
@@ -109,7 +112,15 @@ def read_own_sign_in(database: Database, account_id: UUID) -> OwnSignIn:
         )
 
 
-def set_password(database: Database, who: SignedInSession, current: str, new: str, now: datetime) -> None:
+def set_password(
+    database: Database,
+    who: SignedInSession,
+    current: str,
+    new: str,
+    now: datetime,
+    *,
+    organisation: str = "",
+) -> None:
     """Set one's own password, and end one's sessions in other browsers and the links that nobody used.
 
     Raises:
@@ -117,7 +128,7 @@ def set_password(database: Database, who: SignedInSession, current: str, new: st
             signed in by a one-time link need not know.
         NotAllowed: the account is locked after too many wrong tries.
     """
-    _check_password(new, who.actor)
+    _check_password(new, (who.actor, organisation, PRODUCT))
     with database.reading() as session:
         kept = session.get_one(Account, who.account_id).password_hash
     knows = kept is None or who.authenticated is Authentication.ONE_TIME_LINK
@@ -154,7 +165,7 @@ def propose_codes(database: Database, who: SignedInSession) -> None:
 
 
 def confirm_codes(database: Database, who: SignedInSession, code: str, now: datetime) -> None:
-    """Ask for codes at every sign-in by password from now on.
+    """Ask for codes at every sign-in by password from now on, and end one's sessions in other browsers.
 
     Raises:
         InvalidInput: this is not the code of the secret that was made.
@@ -165,11 +176,12 @@ def confirm_codes(database: Database, who: SignedInSession, code: str, now: date
         if step is None:
             raise _wrong_code()
         account.totp_secret, account.totp_pending, account.totp_step = account.totp_pending, None, step
+        end_all(session, account, now, but=who.id)
         append(session, SecondFactorSet(actor=who.actor, at=now, account_id=account.id))
 
 
 def remove_codes(database: Database, who: SignedInSession, code: str, now: datetime) -> None:
-    """Ask for no more codes, on the word of one.
+    """Ask for no more codes, on the word of one, and end one's sessions in other browsers.
 
     Raises:
         InvalidInput: this is not the present code.
@@ -181,6 +193,7 @@ def remove_codes(database: Database, who: SignedInSession, code: str, now: datet
         right = not locked and _step_of(account.totp_secret, code, now, account.totp_step) is not None
         if right:
             account.totp_secret = account.totp_step = None
+            end_all(session, account, now, but=who.id)
             append(session, SecondFactorRemoved(actor=who.actor, at=now, account_id=account.id))
         elif not locked:
             _count_failure(session, account, "code", now)
@@ -222,14 +235,20 @@ def mark_raised(database: Database, names: tuple[str, ...], now: datetime) -> No
         session.execute(update(Account).where(col(Account.name).in_(names)).values(lock_raised_at=now))
 
 
-def _check_password(password: str, name: str) -> None:
+def _check_password(password: str, easy: Collection[str]) -> None:
+    """Refuse what is guessed first: few different characters, and what holds one of the ``easy`` words."""
     said = None
     if not SHORTEST <= len(password) <= LONGEST:
         said = f"A password here has {SHORTEST} to {LONGEST} characters."
-    elif len(set(password)) < FEWEST_DIFFERENT or name.casefold() in password.casefold():
+    elif len(set(password)) < FEWEST_DIFFERENT or any(word and _spelt(word) in _spelt(password) for word in easy):
         said = "This is too easy to guess."
     if said:
         raise InvalidInput(said, where="new", next_step="Take some words that have nothing to do with each other.")
+
+
+def _spelt(words: str) -> str:
+    """Words without what people put between them."""
+    return "".join(letter for letter in words.casefold() if letter.isalnum())
 
 
 def _is_locked(account: Account, now: datetime) -> bool:

@@ -195,6 +195,16 @@ def end_session(
             append(session, SessionEnded(actor=actor, at=now, account_id=kept.account_id, session_id=kept.id))
 
 
+def end_former(database: Database, session_id: UUID, now: datetime) -> None:
+    """End the session that a browser had before somebody signed in there anew; evidence says that its person did."""
+    with database.writing() as session:
+        kept = session.get(WebSession, session_id, with_for_update=True)
+        if kept is not None and kept.ended_at is None:
+            kept.ended_at = now
+            actor = session.get_one(Account, kept.account_id).name
+            append(session, SessionEnded(actor=actor, at=now, account_id=kept.account_id, session_id=kept.id))
+
+
 def end_all(session: Session, account: Account, now: datetime, *, but: UUID | None = None) -> None:
     """End the sessions of an account, save one, and the one-time links that nobody used yet."""
     lasting = (col(WebSession.account_id) == account.id, col(WebSession.ended_at).is_(None))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlmodel import Session, col, select
 
 from cases.kinds import kind_named
-from ledger.artifacts import fetch
+from ledger.artifacts import text_of
 from models.identifiers import case_reference
 from models.tables import Case, LiftedConflict
 from queries.views import ConflictView
@@ -39,7 +39,7 @@ def _lifted(session: Session, case: Case) -> Iterator[ConflictView]:
             update={
                 "lifted_by": row.lifted_by,
                 "lifted_at": row.lifted_at,
-                "lifted_because": fetch(session, row.reason_sha256).decode(),
+                "lifted_because": text_of(session, row.reason_sha256),
             }
         )
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlmodel import Session, col, func, select
 
 from cases.acts import Release
-from ledger.artifacts import fetch
+from ledger.artifacts import text_of
 from ledger.entries import WithholdingLapsed
 from models.enums import BatchStatus
 from models.tables import Agreement, Batch, Case, EvidenceEntry, LawEnforcementHold, Proposal, Withholding
@@ -35,7 +35,7 @@ def questions_of(
                 label=next(effective.anchors[name] for effective in terms if name in effective.anchors),
                 duties=tuple(sorted(asking)),
                 open=decision is None or decision.again_at <= now,
-                decided=fetch(session, decision.decided_sha256).decode() if decision else None,
+                decided=text_of(session, decision.decided_sha256) if decision else None,
                 decided_by=decision.recorded_by if decision else None,
                 again_at=decision.again_at if decision else None,
             )
@@ -61,7 +61,7 @@ def holds_of(session: Session, case_id: UUID, now: datetime) -> tuple[HoldView, 
             HoldView(
                 reference=agreement.reference if agreement is not None else None,
                 lea_name=agreement.lea_name if agreement is not None else None,
-                particulars=fetch(session, hold.particulars_sha256).decode(),
+                particulars=text_of(session, hold.particulars_sha256),
                 ended_at=ends if ends and ends <= now else None,
                 **hold.model_dump(exclude={"case_id", "agreement_id", "particulars_sha256", "lifted_at"}),
             )
@@ -91,7 +91,7 @@ def withholdings_of(session: Session, case_id: UUID) -> tuple[WithholdingView, .
         views.append(
             WithholdingView(
                 clause=row.clause,
-                reason=fetch(session, row.reason_sha256).decode(),
+                reason=text_of(session, row.reason_sha256),
                 decided_by=row.decided_by,
                 decided_at=row.decided_at,
                 proposal_id=row.proposal_id,

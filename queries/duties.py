@@ -16,7 +16,7 @@ from agreements.due_dates import read_due_date, read_due_dates
 from cases.overdue import is_overdue
 from config.database import Database
 from config.seals import rows_that_open
-from ledger.artifacts import fetch
+from ledger.artifacts import text_of
 from mail.delivery_states import ARRIVED
 from models.enums import BY_OTHER_MEANS, TOO_LATE, BatchStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
@@ -52,12 +52,14 @@ from terms.catalogue import Catalogue, load_catalogue
 class DutyFilter:
     """Which duties of a case to read; each condition that is None leaves it open.
 
-    ``cohort`` is a clause with a due instant, or with None for those that are not dated.
+    ``duty`` is the one duty of this id. ``cohort`` is a clause with a due instant, or with None for those that are not
+    dated.
     """
 
     cohort: tuple[str, datetime | None] | None = None
     state: str | None = None
     status: DutyStatus | None = None
+    duty: UUID | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The conditions as SQL, on duties joined with their agreements."""
@@ -67,6 +69,8 @@ class DutyFilter:
             conditions += [col(Duty.clause) == clause, col(Duty.due_at) == due_at]
         if self.state:
             conditions.append(col(Agreement.state) == self.state)
+        if self.duty:
+            conditions.append(col(Duty.id) == self.duty)
         if self.status:
             conditions.append(col(Duty.status) == self.status)
         return conditions
@@ -269,7 +273,7 @@ def _overdue_letters(session: Session, case_id: UUID) -> dict[UUID, list[Overdue
         view = OverdueLetterView(
             contact_name=contact.name,
             contact_email=contact.email,
-            text=fetch(session, letter.text_sha256).decode(),
+            text=text_of(session, letter.text_sha256),
             **letter.model_dump(include=set(OverdueLetterView.model_fields) - {"text"}),
         )
         views[letter.duty_id].append(view)

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select
 from agreements.due_dates import read_due_dates
 from agreements.terms import agreements_knowing
 from config.database import Database
-from ledger.artifacts import fetch, media_type_of
+from ledger.artifacts import fetch, media_type_of, text_of
 from models.enums import BY_OTHER_MEANS, OPEN_STATUSES, DutyStatus, NoticeKind, PerformedBy, ProposalKind, Verdict
 from models.errors import NotFound
 from models.tables import Agreement, Batch, Duty, HolderTask, Notice, Proposal
@@ -110,7 +110,7 @@ def _views(session: Session, rows: Iterable[Proposal]) -> tuple[ProposalView, ..
 
 
 def _text(session: Session, sha256: str | None) -> str | None:
-    return fetch(session, sha256).decode() if sha256 else None
+    return text_of(session, sha256) if sha256 else None
 
 
 def _duties_of(session: Session, row: Proposal) -> tuple[ColumnElement[bool], ...]:

@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from config.database import Database
-from ledger.artifacts import fetch
+from ledger.artifacts import fetch, is_kept, text_of
 from mail.delivery_states import ARRIVED
+from models.columns import ERASED
 from models.tables import Delivery, PostalLetter
 from models.view import View
 
@@ -39,10 +40,12 @@ def read_sent_letter(database: Database, notice_id: UUID) -> SentLetter | None:
             )
         ).first()
         if is_copy and on_paper:
-            subject, _, text = fetch(session, on_paper).decode().partition("\n\n")
+            subject, _, text = text_of(session, on_paper).partition("\n\n")
             return SentLetter(subject=subject, text=text)
         if sha256 is None:
             return None
+        if not is_kept(session, sha256):
+            return SentLetter(subject=ERASED, text=ERASED)
         message = message_from_bytes(fetch(session, sha256), policy=policy.SMTP)
     body = message.get_body(("plain",))
     return SentLetter(subject=str(message["Subject"]), text=body.get_content() if body else "")

@@ -52,14 +52,13 @@ from cases.state import CaseState
 from cases.values import AnchorValue, Kept, read_references
 from config.database import KEYS_A_STATEMENT
 from ledger.append import append
-from ledger.artifacts import fetch, store_list
+from ledger.artifacts import claim, fetch, store_list
 from ledger.entries import ActRecorded, JsonObject
 from models import tables
 from models.enums import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, FactStatus, Party, ProposalKind
 from models.errors import InvalidInput, NotFound, Refused
 from models.grouping import parts
 from models.tables import (
-    Artifact,
     Batch,
     Case,
     CaseAct,
@@ -144,7 +143,7 @@ def record_act(session: Session, catalogue: Catalogue, message: RecordAct, side:
         case.changed_at = message.at
         known = CaseState(anchors=current_anchors(session, case.id), dismissed=case.status is CaseStatus.DISMISSED)
         case.undecided = not kind.is_decided(known)
-    _claim(session, act)
+    _claim(session, case.id, act)
     session.add(
         CaseAct(
             id=message.act_id,
@@ -175,13 +174,11 @@ def _confirmed(message: RecordAct) -> JsonObject:
     return {"dates_confirmed": list(message.dates_confirmed)} if message.dates_confirmed else {}
 
 
-def _claim(session: Session, act: Act) -> None:
+def _claim(session: Session, case_id: UUID, act: Act) -> None:
     """Mark what came with an act as evidence, so that nothing lets go of it any more."""
     names = {kept.sha256 for kept in kept_in(act)}
-    there = set(session.exec(select(Artifact.sha256).where(col(Artifact.sha256).in_(names))))
-    if there != names:
+    if claim(session, names, case_id) != names:
         raise NotFound("What was given with this act is not kept any more.", next_step="Give it again.")
-    session.execute(update(Artifact).where(col(Artifact.sha256).in_(names)).values(claimed=True))
 
 
 def kept_in(act: Act) -> tuple[Kept, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -26,7 +26,7 @@ from cases.kinds import kind_named
 from config.database import Database
 from ledger.actors import LEA
 from ledger.append import append
-from ledger.artifacts import Content, fetch, store_many
+from ledger.artifacts import Content, store_many, text_of
 from ledger.contacts import record_contacts
 from ledger.entries import (
     AnswerEvent,
@@ -50,6 +50,7 @@ from models.phrases import day_words
 from models.tables import Agreement, AgreementContact, Answer, Case, Delivery, DueDate, Duty, Letter, Notice
 from models.view import View
 from records.cases import note_change
+from records.erased import erased_cases
 from records.offers import Offer, carry_out, offer_of, reasons_of, unanswered, words_of
 from records.open_links import ended_links
 from records.scope import clauses_of_agreement, require_case
@@ -337,7 +338,7 @@ def record_answers(session: Session, answers: Sequence[GivenAnswer], key: bytes,
         del named[answer_id]
     if not named:
         return
-    said = _keep_what_was_said(session, named, now)
+    said = _keep_what_was_said(session, named, case_of, now)
     session.execute(
         insert(Answer),
         [
@@ -457,12 +458,15 @@ def _may_say(session: Session, notice_id: UUID) -> str | None:
 
 
 def _lock_notices(session: Session, notices: set[UUID]) -> dict[UUID, UUID]:
-    """The cases of those notices that are kept, which are held until the transaction ends.
+    """The cases of those notices that are kept, and not erased, which are held until the transaction ends.
 
     Of two processes that keep the same answer, the second must see the first's.
     """
     rows = session.exec(
-        select(Notice.id, Notice.case_id).where(col(Notice.id).in_(notices)).order_by(col(Notice.id)).with_for_update()
+        select(Notice.id, Notice.case_id)
+        .where(col(Notice.id).in_(notices), col(Notice.case_id).not_in(erased_cases()))
+        .order_by(col(Notice.id))
+        .with_for_update()
     )
     return dict(rows.all())
 
@@ -475,15 +479,20 @@ def _answer_id(answer: GivenAnswer, key: bytes) -> UUID:
     return uuid5(answer.notice_id, hmac.new(key, said, sha256).hexdigest())
 
 
-def _keep_what_was_said(session: Session, named: dict[UUID, GivenAnswer], now: datetime) -> dict[UUID, str]:
+def _keep_what_was_said(
+    session: Session, named: dict[UUID, GivenAnswer], cases: Mapping[UUID, UUID], now: datetime
+) -> dict[UUID, str]:
     """Keep names, addresses and questions as artifacts; salted, since the hash of a bare address would tell it."""
     said = {
         answer_id: {"name": answer.name, "email": answer.email, "text": answer.text, "salt": secrets.token_hex(16)}
         for answer_id, answer in named.items()
         if answer.name or answer.email or answer.text
     }
-    hashes = store_many(session, (Content(rfc8785.dumps(one), "application/json") for one in said.values()), now)
-    return dict(zip(said, hashes, strict=True))
+    kept: dict[UUID, str] = {}
+    for case_id, answers in grouped(said, lambda answer_id: cases[named[answer_id].notice_id]).items():
+        contents = (Content(rfc8785.dumps(said[answer_id]), "application/json") for answer_id in answers)
+        kept |= zip(answers, store_many(session, contents, now, case=case_id), strict=True)
+    return kept
 
 
 _Waiting: TypeAlias = tuple[GivenAnswer, asyncio.Future[None]]
@@ -677,7 +686,7 @@ def _replies(session: Session, questions: Sequence[UUID]) -> dict[UUID, tuple[Re
     return {
         question: tuple(
             ReplyView(
-                text=fetch(session, row.text_sha256).decode(),
+                text=text_of(session, row.text_sha256),
                 replied_by=row.written_by,
                 replied_at=row.written_at,
                 **row.model_dump(include={"status", "settled_at", "message_sha256"}),

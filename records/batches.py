@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import Session, col, func, select
@@ -15,22 +15,25 @@ from mail.delivery_states import FAILED
 from models.enums import BatchStatus
 from models.tables import Batch, Case, Delivery, Duty, Notice
 from records.outbox import drop_unwanted, still_to_send
-from records.performing import performed_duties
 from records.scope import pinned_clauses
 from records.undecided import undecided_of_batch
 from records.withholding import keeps_back, lapse
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far the clocks of those may be apart who say that a moment has come."""
 
 
 def begin_batch(session: Session, message: SendBatch, now: datetime) -> bool:
     """Note that a batch begins to leave, with the evidence of it; return whether it does.
 
     One that was sent, or has nothing left, stays so. One that a decision keeps back does not begin, also where that was
-    recorded after the case had let it go.
+    recorded after the case had let it go. Whether it was released, and by whom, or its moment has come, is what SQL
+    says: a case's workflow may have been started from an old state of it.
     """
     batch = session.get_one(Batch, message.batch_id)
     if batch.status in (BatchStatus.SENT, BatchStatus.CANCELLED):
         return True
-    if keeps_back(session, batch, lapsed=message.lapsed):
+    if keeps_back(session, batch, lapsed=message.lapsed) or _is_early(batch, now):
         return False
     drop_unwanted(session, batch)
     if batch.size == 0:
@@ -38,21 +41,33 @@ def begin_batch(session: Session, message: SendBatch, now: datetime) -> bool:
         return True
     if batch.status is BatchStatus.WITHHELD:
         lapse(session, batch, now)
-    batch.status, batch.released_by = BatchStatus.SENDING, message.released_by
+    batch.status = BatchStatus.SENDING
     batch.began_at = batch.began_at or now
     append(
         session,
         NoticeReleased(
             case_id=batch.case_id,
-            actor=message.released_by or ENGINE,
+            actor=batch.released_by or ENGINE,
             at=now,
             batch_id=batch.id,
             clause=batch.clause,
             notices=batch.size,
-            released=message.released_by is not None,
+            released=batch.released_by is not None,
         ),
     )
     return True
+
+
+def _is_early(batch: Batch, now: datetime) -> bool:
+    """Whether a batch that has not begun is neither released nor at the moment at which it leaves by itself."""
+    match batch.status:
+        case BatchStatus.WAITING:
+            moment = None if batch.released_by else batch.leaves_at
+        case BatchStatus.WITHHELD:
+            moment = batch.last_safe_at
+        case _:
+            moment = None
+    return moment is not None and moment - now > CLOCKS_DIFFER
 
 
 def finish_batch(session: Session, batch_id: UUID, now: datetime) -> BatchOutcome:
@@ -100,8 +115,8 @@ def take_up_undelivered(session: Session, case_id: UUID, now: datetime) -> None:
 
 def _brings_about(session: Session, batch: Batch) -> bool:
     """Whether a duty that the notices of a batch perform brings about a dated fact, as a prior notice does."""
-    notices = session.exec(select(Notice).where(Notice.batch_id == batch.id, col(Notice.dropped).is_(False)))
-    duties = {duty_id for notice in notices for duty_id in performed_duties(notice)[1:]}
+    of_batch = select(Notice.also_performs).where(Notice.batch_id == batch.id, col(Notice.dropped).is_(False))
+    duties = {UUID(duty_id) for further in session.exec(of_batch) for duty_id in further}
     clauses = {batch.clause, *session.exec(select(Duty.clause).where(col(Duty.id).in_(duties)).distinct())}
     terms = pinned_clauses(session, session.get_one(Case, batch.case_id)).values()
     return any(clause.dates and clause.id in clauses for of_terms in terms for clause in of_terms)

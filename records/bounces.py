@@ -38,6 +38,7 @@ from models.tables import (
 )
 from records.cases import note_change, reopen_case
 from records.duties import perform, run_again
+from records.erased import is_erased
 from records.performing import lacking_without, performed_duties
 
 MOST_REPORTS = 100
@@ -112,7 +113,7 @@ def record_report(session: Session, came: CameBack, now: datetime) -> Recorded:
     if session.get(DeliveryReport, report_id):
         return Recorded(Fate.KNOWN)
     matter = _matter(session, came.delivery_id)
-    if matter is None:
+    if matter is None or is_erased(session, matter.case.id):
         return Recorded(Fate.FOREIGN)
     delivery = matter.delivery
     attempt = came.attempt or delivery.attempts
@@ -134,7 +135,7 @@ def record_report(session: Session, came: CameBack, now: datetime) -> Recorded:
         says=came.report.says,
         via=came.via,
         received_at=now,
-        report_sha256=store(session, came.raw, came.media_type, now),
+        report_sha256=store(session, came.raw, came.media_type, now, case=matter.case.id),
     )
     if not kept.of_contact or kept.kind is not ReportKind.FAILED:
         session.add(kept)

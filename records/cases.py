@@ -13,6 +13,7 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import CaseClosed, CaseReopened
 from models.enums import BatchStatus, CaseStatus
+from models.errors import Refused
 from models.tables import Batch, Case, Duty
 from records.keeping import note_keeping
 from records.scope import pin_terms
@@ -59,6 +60,18 @@ def close_case(session: Session, case_id: UUID, now: datetime) -> CaseSummary:
         ),
     )
     return summarise(session, case_id)
+
+
+def check_closable(session: Session, case_id: UUID) -> None:
+    """Return where nothing of a case is open, whatever its workflow has in mind: that may be an old state of it.
+
+    Raises:
+        Refused: something is.
+    """
+    case, stands = session.get_one(Case, case_id), summarise(session, case_id)
+    undecided = case.undecided and case.status is not CaseStatus.DISMISSED
+    if undecided or stands.open_duties or stands.waiting_notices or stands.undecided or stands.unsettled_holders:
+        raise Refused("Something of this case is open, so it is not closed.", next_step="It goes on from what is kept.")
 
 
 def reopen_case(session: Session, case: Case, now: datetime) -> None:

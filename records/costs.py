@@ -117,7 +117,7 @@ def record_cost(
             )
         if session.get(Cost, cost_id) is not None:
             return
-        sha256 = store(session, receipt.content, receipt.media_type, now) if receipt else None
+        sha256 = store(session, receipt.content, receipt.media_type, now, case=case_id) if receipt else None
         session.add(
             Cost(
                 id=cost_id,

@@ -9,21 +9,23 @@ from typing import Any, TypeAlias, assert_never
 from uuid import UUID
 from zlib import crc32
 
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from agreements.due_dates import StoredDueDate, read_due_dates
+from agreements.due_dates import StoredDueDate
 from ledger import entries
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.entries import CaseEvent, CopyGiven, DeliveryPassedOver, DeliveryRejected, DeliveryUnknown, NoticeGiven
+from ledger.entries import CaseEvent, DeliveryPassedOver, DeliveryRejected, DeliveryUnknown
 from mail.delivery_states import UNDER_WAY, WAITING, Happening, moved
 from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected, SendResult
-from models.enums import DeliveryStatus, DutyStatus, NoticeKind, PerformedBy
+from models.bulk import among, columns_of, tables_of, update_rows
+from models.enums import DeliveryStatus, NoticeKind
 from models.tables import AgreementContact, Batch, Delivery, Duty, Letter, Notice
-from records.duties import perform
+from records.accepted import Taken, accept
 from records.mail_state import PauseRule, disregard, is_disregarded, note_answered, pause_if_alike
 from records.outbox import ANSWER_UNREAD, OutgoingMessage, attempt_of
-from records.performing import further_duty_event, perform_further
+from records.performing import perform_by_notice
 
 PUT_OFF_MINUTES = (1, 2, 5, 10, 15, 30, 60)
 """After how many minutes a message that was put off is tried again, each time; the last one stays."""
@@ -56,24 +58,33 @@ class _Place:
     batch: Batch
 
 
+_DELIVERY, _NOTICE = tables_of(Delivery, Notice)
+_TO_MARK = (
+    select_columns(*columns_of(Delivery, "id", "status", "attempts"))
+    .join(_NOTICE, _NOTICE.c.id == _DELIVERY.c.notice_id)
+    .where(_NOTICE.c.dropped.is_(False), among(_DELIVERY.c.id, "deliveries"))
+)
+
+
 def mark_under_way(session: Session, deliveries: Mapping[UUID, datetime]) -> set[UUID]:
     """Note of some messages that their content begins to leave, each with when; return those that may leave.
 
     One that was dropped meanwhile may not, as when people decided that its notice is not to be sent.
     """
-    rows = session.exec(
-        select(Delivery, Notice.dropped)
-        .join(Notice, col(Notice.id) == col(Delivery.notice_id))
-        .where(col(Delivery.id).in_(deliveries))
-        .options(ANSWER_UNREAD)
-    )
-    marked = set()
-    for delivery, dropped in rows:
-        if not dropped and delivery.status in WAITING:
-            delivery.status = moved(delivery.status, Happening.HANDED_OVER)
-            _note_attempt(delivery, deliveries[delivery.id])
-            marked.add(delivery.id)
-    return marked
+    session.flush()  # what is read in bulk is what stands there
+    rows = session.execute(_TO_MARK, {"deliveries": list(deliveries)})
+    marked = [
+        {
+            "id": delivery,
+            "status": moved(status, Happening.HANDED_OVER),
+            "attempts": attempts + 1,
+            "attempted_at": deliveries[delivery],
+        }
+        for delivery, status, attempts in rows
+        if status in WAITING
+    ]
+    update_rows(session, Delivery, marked)
+    return {row["id"] for row in marked}
 
 
 def break_off(session: Session, batch_id: UUID, now: datetime, *, unknown_resends: int) -> None:
@@ -101,18 +112,22 @@ def settle(
     A message of which nobody can say whether it arrived is sent again ``unknown_resends`` times, then a person decides.
     ``on_the_way`` is how many messages are about to be handed over, or were and are not answered yet.
     """
-    outbox = _outbox(session, [item.outgoing.delivery_id for item in handed])
-    due_dates = read_due_dates(session, {place.duty.due_date_id for place in outbox.values()})
-    events: list[CaseEvent] = []
-    for item in handed:
-        events += _settle(session, outbox[item.outgoing.delivery_id], due_dates, item, unknown_resends)
+    session.flush()  # what is read in bulk is what stands there
+    taken = [
+        Taken(item.outgoing.delivery_id, item.answer, item.at) for item in handed if isinstance(item.answer, Accepted)
+    ]
+    events = accept(session, taken)
+    others = [item for item in handed if not isinstance(item.answer, Accepted)]
+    outbox = _outbox(session, [item.outgoing.delivery_id for item in others])
+    for item in others:
+        events += _settle(session, outbox[item.outgoing.delivery_id], item, unknown_resends)
     answered = [item.at for item in handed if isinstance(item.answer, Accepted | Rejected | DeliveryDeferred)]
     if answered:
         note_answered(session, min(answered))
     append(session, *events)
     refused = {
         (outbox[item.outgoing.delivery_id].batch.id, item.answer.code, item.answer.status): item.at
-        for item in handed
+        for item in others
         if isinstance(item.answer, Rejected)
     }
     session.flush()
@@ -122,6 +137,8 @@ def settle(
 
 
 def _outbox(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, _Place]:
+    if not deliveries:
+        return {}
     rows = session.exec(
         select(Delivery, Notice, Duty, Batch)
         .join(Notice, col(Notice.id) == col(Delivery.notice_id))
@@ -133,18 +150,16 @@ def _outbox(session: Session, deliveries: Sequence[UUID]) -> dict[UUID, _Place]:
     return {row[0].id: _Place(*row) for row in rows}
 
 
-def _settle(
-    session: Session, place: _Place, due_dates: Mapping[str, StoredDueDate], handed: Handed, unknown_resends: int
-) -> list[CaseEvent]:
-    """Write one answer into the outbox; the first acceptance by a contact performs the duty."""
+def _settle(session: Session, place: _Place, handed: Handed, unknown_resends: int) -> list[CaseEvent]:
+    """Write one answer into the outbox that is no acceptance."""
     delivery, answer, at = place.delivery, handed.answer, handed.at
     if delivery.status not in UNDER_WAY and not isinstance(answer, OutcomeUnknown):
         _note_attempt(delivery, at)  # it was answered before its content left
-    if isinstance(answer, Accepted | Rejected | DeliveryDeferred):
+    if isinstance(answer, Rejected | DeliveryDeferred):
         place.batch.trouble = place.batch.trouble_since = None  # the server answers
     match answer:
         case Accepted():
-            return _accept(session, place, due_dates, answer, at)
+            raise AssertionError("acceptances are written in bulk (records.accepted)")
         case Rejected():
             return [_reject(session, place, answer, at)]
         case DeliveryDeferred():
@@ -166,45 +181,6 @@ def _keep_reply(delivery: Delivery, answer: SendResult, at: datetime) -> None:
     delivery.settled_at, delivery.again_at = at, None
     delivery.answer = f"{answer.code} {answer.text}"
     delivery.reply_code, delivery.reply_status = answer.code, answer.status
-
-
-def _accept(
-    session: Session, place: _Place, due_dates: Mapping[str, StoredDueDate], answer: Accepted, at: datetime
-) -> list[CaseEvent]:
-    delivery, notice, duty, batch = place.delivery, place.notice, place.duty, place.batch
-    delivery.status = moved(delivery.status, Happening.ACCEPTED)
-    _keep_reply(delivery, answer, at)
-    delivery.queue_id = answer.queue_id
-    if answer.tls:
-        delivery.tls_version, delivery.tls_certificate = answer.tls.version, answer.tls.certificate
-    attempt = attempt_of(delivery)
-    taken: dict[str, Any] = {
-        "case_id": batch.case_id,
-        "actor": ENGINE,
-        "at": at,
-        "attempt": attempt,
-        "code": answer.code,
-        "status": answer.status,
-        "queue_id": delivery.queue_id,
-        "tls_version": delivery.tls_version,
-        "tls_certificate": delivery.tls_certificate,
-    }
-    if delivery.is_copy:
-        return [CopyGiven(**taken)]
-    give(notice, duty, due_dates[duty.due_date_id], at)
-    return [
-        NoticeGiven(
-            **taken,
-            duty=duty.id,
-            clause=duty.clause,
-            due_at=duty.due_at,
-            notice_kind=notice.kind,
-            verdict=duty.verdict,
-            given=tuple(notice.given),
-            lacking=tuple(notice.lacking),
-        ),
-        *(further_duty_event(further, attempt, at) for further in perform_further(session, notice, at)),
-    ]
 
 
 def _reject(session: Session, place: _Place, answer: Rejected, at: datetime) -> CaseEvent:
@@ -291,15 +267,6 @@ def _defer(
 
 
 def give(notice: Notice, duty: Duty, due_date: StoredDueDate, at: datetime, *, by_post: bool = False) -> None:
-    """Note that a notice was given, by mail or ``by_post``, and what that means for its duty.
-
-    It performs the duty only where the clause says that a notice does, and where nothing that the clause requires at
-    once was missing, unless the clause lets the notice go with what is known.
-    """
+    """Note that a notice was given, by mail or ``by_post``, and what that means for its duty."""
     notice.given_at = at
-    if notice.kind is NoticeKind.DISMISSAL:
-        return
-    duty.lacking, duty.lacking_count = notice.lacking, len(notice.lacking)
-    complete = due_date.incomplete == "goes" or not set(due_date.at_once).intersection(notice.lacking)
-    if duty.status is DutyStatus.RUNNING and duty.performed_by is PerformedBy.NOTICE and complete:
-        perform(duty, at, by_post=by_post)
+    perform_by_notice(duty, notice.kind, notice.lacking, due_date, at, by_post=by_post)

@@ -147,7 +147,7 @@ def _kept(
     now: datetime,
 ) -> CaseDocument:
     """The row of a document whose content is kept; the same document of the same LEA has one id."""
-    sha256 = store(session, file.content, file.media_type, now)
+    sha256 = store(session, file.content, file.media_type, now, case=case_id)
     return CaseDocument(
         id=uuid5(case_id, f"document:{element}:{agreement_id}:{sha256}"),
         case_id=case_id,

@@ -37,6 +37,6 @@ def keep_test(
         message_id=identifiers.message_id(name, writer.message_id_domain), sender=writer.sender, to=(to,)
     )
     raw = compose(draft.facts, addressing, test=True, templates=writer.templates).raw
-    sha256 = store(session, raw, "message/rfc822", now)
+    sha256 = store(session, raw, "message/rfc822", now, case=case_id)
     append(session, DraftTested(case_id=case_id, actor=actor, at=now, notice_id=notice_id, message_sha256=sha256))
     return MailToSend(id=name, sort=SORT, email=to.email, raw=raw, case_id=case_id, belongs_to=notice_id, who=actor)

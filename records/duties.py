@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, assert_never
 from uuid import UUID
 
 from sqlalchemy import select as select_columns
-from sqlmodel import Session, col, func, insert, select, update
+from sqlmodel import Session, col, func, select, update
 
 from agreements.due_dates import StoredDueDate, keep_due_dates, stored_due_date
 from agreements.terms import school_calendars
@@ -26,6 +26,7 @@ from ledger.append import append
 from ledger.artifacts import store_list
 from ledger.entries import NAMED_IN_ONE, DutiesGivenUp, DutyComputed
 from models import identifiers
+from models.bulk import insert_rows
 from models.defaults import Defaults
 from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, PerformedBy, Verdict
 from models.grouping import parts
@@ -118,7 +119,24 @@ def compute_duties(
     _leave_evidence(session, case.id, changed, given_up, now)
 
 
-def perform(duty: Duty, at: datetime, *, under: UUID | None = None, by_post: bool = False) -> None:
+class DutyAtHand(Protocol):
+    """What performing a duty reads and changes: a row of ``models.tables.Duty``, or as much of one as was read."""
+
+    id: UUID
+    case_id: UUID
+    clause: str
+    due_date_id: str
+    performed_by: PerformedBy
+    due_at: datetime | None
+    status: DutyStatus
+    performed_at: datetime | None
+    performed_under: UUID | None
+    verdict: Verdict | None
+    lacking: list[str]
+    lacking_count: int
+
+
+def perform(duty: DutyAtHand, at: datetime, *, under: UUID | None = None, by_post: bool = False) -> None:
     """Record that a duty was performed; its lateness is frozen by the first performance.
 
     ``under`` is the approved proposal on whose word it was performed by other means than the engine's; ``by_post`` is
@@ -140,7 +158,7 @@ def run_again(duty: Duty, due_at: datetime | None) -> None:
     duty.performed_at = duty.verdict = duty.performed_under = duty.escalated_at = None
 
 
-def verdict_on(duty: Duty, at: datetime, *, by_other_means: bool = False, by_post: bool = False) -> Verdict:
+def verdict_on(duty: DutyAtHand, at: datetime, *, by_other_means: bool = False, by_post: bool = False) -> Verdict:
     """How a duty is met by what is done at an instant."""
     late = duty.due_at is not None and at > duty.due_at
     if by_other_means:
@@ -558,7 +576,7 @@ def _store_duties(
         changed.append(item)
     given_up = [duty_id for duty_id, (_, status, _) in kept.items() if status is DutyStatus.PENDING]
     if new:
-        session.execute(insert(Duty), new)
+        insert_rows(session, Duty, new)
     if moved:
         session.execute(update(Duty), moved)
     if given_up:

@@ -154,7 +154,7 @@ def hand_over(
             agreement_id=of.id,
             contact_id=contact.id,
             file_name=file.name,
-            content_sha256=store(session, file.content, file.media_type, now),
+            content_sha256=store(session, file.content, file.media_type, now, case=case_id),
             handed_by=actor,
             handed_at=now,
             erase_at=now + timedelta(days=days),
@@ -214,7 +214,7 @@ def revoke_link(database: Database, case_id: UUID, handed_id: UUID, reason: str,
             at=now,
             handed_over=handed.id,
             link=handed.link_number,
-            reason_sha256=keep_reason(session, reason, now),
+            reason_sha256=keep_reason(session, case_id, reason, now),
         )
         append(session, event)
 

@@ -73,7 +73,7 @@ def _write(
 ) -> None:
     agreement = session.get_one(Agreement, own.agreement_id)
     said = _verification(session, case, kind, agreement, tasks, organisation)
-    sha256 = store(session, verification_pdf(said, now), "application/pdf", now)
+    sha256 = store(session, verification_pdf(said, now), "application/pdf", now, case=case.id)
     document = CaseDocument(
         id=uuid5(case.id, f"confirmation:{own.agreement_id}:{sha256}"),
         case_id=case.id,

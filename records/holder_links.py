@@ -196,9 +196,9 @@ def take_answer(
     lock_tasks(session, task.case_id)
     _check_takes(linked_task(session, task, now))
     check_may_dispose(task, now)
-    files = [(file.name, store(session, file.content, file.media_type, now)) for file in given.files]
+    files = [(file.name, store(session, file.content, file.media_type, now, case=task.case_id)) for file in given.files]
     says, said = given.says, _said(given, files, through, now)
-    said_sha256 = store(session, rfc8785.dumps(said), "application/json", now)
+    said_sha256 = store(session, rfc8785.dumps(said), "application/json", now, case=task.case_id)
     case = session.get_one(Case, task.case_id)
     holder = holder_name(session, task, asked_by)
     receipt_sha256 = write_receipt(session, task, said, said_sha256, holder=holder, asked_by=asked_by, now=now)

@@ -100,7 +100,7 @@ def prepare_letters(
 def note_letter(session: Session, letter: HolderLetter, now: datetime, *, rejected: bool, unknown: bool) -> None:
     """Note that a holder was written to, with the evidence of it; the same message is noted once."""
     # Kept only now: while no mail server takes any, the letter is written anew at each attempt.
-    store(session, letter.mail.kept or letter.raw, MAIL, now)
+    store(session, letter.mail.kept or letter.raw, MAIL, now, case=letter.mail.case_id)
     task = session.get_one(HolderTask, letter.task_id)
     match letter.why:
         case HolderMail.ASKED:

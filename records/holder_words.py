@@ -12,12 +12,13 @@ from sqlmodel import Session
 from cases.certificate import ANSWERS
 from cases.fields import fields_of
 from cases.values import KeptText
-from ledger.artifacts import fetch, store
+from ledger.artifacts import fetch, is_kept, store
 from ledger.entries import JsonObject
 from mail.statements import Part, Statement, statement_pdf
 from mail.verification import Line
 from mail.wording import local_instant
 from models import identifiers
+from models.columns import ERASED
 from models.enums import HolderAnswerKind
 from models.tables import Agreement, Artifact, HolderAnswer, HolderTask
 
@@ -32,6 +33,9 @@ TITLES = {
 
 def lines_of(session: Session, answer: HolderAnswer) -> Iterator[Line]:
     """What an answer said, field by field; what an officer heard is one text."""
+    if not is_kept(session, answer.said_sha256):
+        yield Line(label="Particulars", value=ERASED)
+        return
     content = fetch(session, answer.said_sha256)
     if session.get_one(Artifact, answer.said_sha256).media_type == KeptText.media_type:
         yield Line(label="Particulars", value=content.decode())
@@ -86,7 +90,7 @@ def write_receipt(
         words_heading="What was attested",
         words=f"“{said['attested']}” {says['name']} ticked that, and typed this name as the signature.",
     )
-    return store(session, statement_pdf(statement, now), "application/pdf", now)
+    return store(session, statement_pdf(statement, now), "application/pdf", now, case=task.case_id)
 
 
 def _named(kind: HolderAnswerKind, says: Mapping[str, object]) -> Iterator[Line]:

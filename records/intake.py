@@ -20,13 +20,13 @@ from cases.state import CaseState
 from cases.values import AnchorValue, Kept
 from config.database import one_at_a_time
 from ledger.append import append
-from ledger.artifacts import is_kept, store, store_list
+from ledger.artifacts import claim, is_kept, store, store_list
 from ledger.contacts import record_contacts
 from ledger.entries import NAMED_IN_ONE, CaseOpened
 from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus, Party
 from models.errors import InvalidFields, InvalidInput
-from models.tables import Artifact, Case, CaseAgreement, CaseAnchor, CaseFact, CaseFile
+from models.tables import Case, CaseAgreement, CaseAnchor, CaseFact, CaseFile
 from records.file_types import type_of
 from records.keeping import note_keeping
 from records.parties import contact_problems, contacts_of
@@ -132,7 +132,7 @@ def _keep(
     intake = given.intake
     agreements = affected_agreements(session, touched(session, kind, intake, now).references)
     anchors = (*intake.anchors(), *prepare(session, kind, intake, now, side))
-    kept_sha256 = _keep_files(session, intake, now)
+    kept_sha256 = _keep_files(session, case_id, intake, now)
     about = intake.about()
     session.add(
         Case(
@@ -170,7 +170,7 @@ def _keep(
         event=intake.event() or kind.event,
         anchors=anchors,
         **_named_agreements(session, agreements, now),
-        report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now),
+        report_sha256=store(session, intake.model_dump_json(indent=2).encode(), "application/json", now, case=case_id),
         kept_sha256=kept_sha256,
         clause=about.clause if about else None,
         occurrence=about.occurrence if about else None,
@@ -251,7 +251,7 @@ class KeepsOpening(Protocol):
         """Keep what an intake holds besides its facts, in the transaction that opens its case."""
 
 
-def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, ...]:
+def _keep_files(session: Session, case_id: UUID, intake: Intake, now: datetime) -> tuple[str, ...]:
     """Keep the files that came with an intake; one that is named by its SHA-256 was kept while it was checked.
 
     Raises:
@@ -264,12 +264,12 @@ def _keep_files(session: Session, intake: Intake, now: datetime) -> tuple[str, .
         if not isinstance(kept, Kept):
             continue
         if kept.content is not None:
-            store(session, kept.content, type_of(kept.content, where).media_type, now)
+            store(session, kept.content, type_of(kept.content, where).media_type, now, case=case_id)
         elif not is_kept(session, kept.sha256):
             gone = InvalidInput("This file is not kept here any more.", where=where, next_step="Choose it again.")
             raise InvalidFields((gone,))
         else:
-            session.execute(update(Artifact).where(col(Artifact.sha256) == kept.sha256).values(claimed=True))
+            claim(session, [kept.sha256], case_id)
         names.append(kept.sha256)
     return tuple(names)
 

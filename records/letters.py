@@ -87,7 +87,7 @@ def _take_up(session: Session, writer: NoticeWriter, rows: Sequence[Letter], now
             email = _address(session, letter)
             if letter.message_sha256 is None:
                 written = _write(session, writer, letter, now)
-                letter.message_sha256 = store(session, written, "message/rfc822", now)
+                letter.message_sha256 = store(session, written, "message/rfc822", now, case=letter.case_id)
             raw = fetch(session, letter.message_sha256)
         except IntegrityError as error:
             _log.error("letter not sent", letter=str(letter.id), where=error.where, code=error.code)

@@ -217,7 +217,7 @@ def replace_links(
                 at=now,
                 agreement_id=holder.agreement.id,
                 notices=tuple(notice.id for notice in holder.notices),
-                reason_sha256=keep_reason(session, reason, now),
+                reason_sha256=keep_reason(session, case_id, reason, now),
             ),
         )
         mail = _mail(session, writer, case_id, holder, contact, now)
@@ -245,7 +245,7 @@ def revoke_links(database: Database, case_id: UUID, notice_id: UUID, reason: str
                 at=now,
                 agreement_id=holder.agreement.id,
                 notices=tuple(notice.id for notice in holder.notices),
-                reason_sha256=keep_reason(session, reason, now),
+                reason_sha256=keep_reason(session, case_id, reason, now),
             ),
         )
 
@@ -317,8 +317,8 @@ def _renew(session: Session, notices: Sequence[Notice], revoked_at: datetime | N
         notice.link_revoked_at = revoked_at
 
 
-def keep_reason(session: Session, reason: str, now: datetime) -> str:
-    """Keep why somebody changes a link; return its SHA-256.
+def keep_reason(session: Session, case_id: UUID, reason: str, now: datetime) -> str:
+    """Keep why somebody changes a link of a case; return its SHA-256.
 
     Raises:
         InvalidInput: no reason is given, or it is too long.
@@ -327,7 +327,7 @@ def keep_reason(session: Session, reason: str, now: datetime) -> str:
     if not cleaned or len(cleaned) > LONGEST_REASON:
         says = f"This is longer than {LONGEST_REASON:,} characters." if cleaned else "No reason is given."
         raise InvalidInput(says, where="reason", next_step="Say why in a sentence or two: it is kept as evidence.")
-    return store(session, cleaned.encode(), "text/plain", now)
+    return store(session, cleaned.encode(), "text/plain", now, case=case_id)
 
 
 def _contacts(session: Session, case_id: UUID, holder: _Holder) -> list[AgreementContact]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, insert, select
+from sqlmodel import Session, col, select
 
 from agreements.due_dates import StoredDueDate, read_due_dates
 from cases.kinds import kind_named
@@ -17,6 +17,7 @@ from cases.state import BatchPlan, NoticePolicy
 from ledger.checkpoints import newest_head
 from mail.delivery_states import MAY_HAVE_LEFT
 from models import identifiers
+from models.bulk import insert_rows
 from models.enums import (
     OPEN_STATUSES,
     SIDES,
@@ -443,8 +444,9 @@ def _plan_batch(
         )
     )
     session.flush()
-    session.execute(
-        insert(Notice),
+    insert_rows(
+        session,
+        Notice,
         [
             {
                 "id": identifiers.notice_id(batch_id, duty_id),

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import HttpUrl
-from sqlalchemy import and_
+from sqlalchemy import exists
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from agreements.due_dates import StoredDueDate, read_due_dates
-from agreements.terms import pinned_terms
+from agreements.terms import terms_named
 from cases.kinds import kind_named
 from cases.values import AnchorValue
-from config.seals import rows_that_open
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import Content, Packed, fetch, pack, store_many
@@ -30,12 +28,13 @@ from mail.cohorts import Cohorts, Written
 from mail.compose import Addressing
 from mail.contacts import choose_recipients
 from mail.contents import Delay, KnownFact
-from mail.delivery_states import ARRIVED, FAILED, NOT_LEFT, UNSETTLED, WAITING, Happening, moved
+from mail.delivery_states import FAILED, NOT_LEFT, UNSETTLED, WAITING, Happening, moved
 from mail.drafting import ClauseAtHand, Draft, write_facts
 from mail.facts import EarlierNotice, Mailbox, NoticeFacts, Sender, SignedAgreement
 from mail.links import notice_link, shown_link
 from mail.templates import SHIPPED, Templates
 from models import identifiers
+from models.bulk import insert_rows, update_rows
 from models.enums import ContactRole, DeliveryStatus, DutyStatus, FactStatus, NoticeKind, Party
 from models.errors import InvalidInput
 from models.grouping import grouped
@@ -44,7 +43,6 @@ from models.tables import (
     AgreementContact,
     Batch,
     Case,
-    CaseAgreement,
     CaseFact,
     Delivery,
     Duty,
@@ -53,7 +51,23 @@ from models.tables import (
 )
 from records.anchors import anchors_by_agreement
 from records.documents_at_hand import DocumentsAtHand, documents_at_hand
-from records.performing import performed_duties
+from records.notice_rows import (
+    AgreementRow,
+    Asked,
+    ContactRow,
+    DeliveryRow,
+    DutyRow,
+    NoticeRow,
+    NoticeRows,
+    Told,
+    Unopened,
+    asked_of,
+    given_before,
+    read_rows,
+    rows_of,
+    told_of,
+    unopened,
+)
 from records.together import take_along
 from terms.catalogue import load_catalogue
 from terms.clauses import Addressees
@@ -89,26 +103,30 @@ class OutgoingMessage:
 class NoticeContext:
     """Everything about one notice that its message is written from.
 
-    ``also`` are the further duties that it performs besides its own.
+    ``also`` are the further duties that it performs besides its own. ``known`` are its places in the outbox as they
+    were read, ``deliveries`` as they will be once its message is reserved. Whose turn it is follows from the former.
     """
 
-    notice: Notice
-    duty: Duty
-    agreement: Agreement
+    notice: NoticeRow
+    duty: DutyRow
+    agreement: AgreementRow
     due_date: StoredDueDate
     terms_hash: str
     roles: Addressees
-    contacts: tuple[AgreementContact, ...]
-    deliveries: list[Delivery]
-    also: tuple[Duty, ...] = ()
+    contacts: tuple[ContactRow, ...]
+    known: tuple[DeliveryRow, ...]
+    deliveries: list[DeliveryRow]
+    also: tuple[DutyRow, ...] = ()
     also_due: tuple[StoredDueDate, ...] = ()
 
     @property
-    def unsettled(self) -> tuple[Delivery, ...]:
+    def unsettled(self) -> tuple[DeliveryRow, ...]:
         """Deliveries that the mail server has not answered for, and of which nobody has to decide.
 
         One to a contact whose address does not open where it stands is not sent.
         """
+        if not self.deliveries:
+            return ()
         known = {contact.id for contact in self.contacts}
         return tuple(
             delivery
@@ -119,13 +137,18 @@ class NoticeContext:
     def next_send(self) -> datetime | None:
         """When something of it is to be sent, for the first time or again; None where nothing is left to send."""
         moments = [delivery.again_at or AT_ONCE for delivery in self.unsettled]
-        if self.notice.given_at is None and (addressees := self.next_addressees()):
+        if self.notice.given_at is None and (addressees := self.next_addressees):
             place = self._place_of(addressees[0])
             if place is None:
                 moments.append(AT_ONCE)
             elif place.status is DeliveryStatus.PASSED_OVER:
                 moments.append(place.again_at or AT_ONCE)
         return min(moments, default=None)
+
+    def is_to_be_sent(self, now: datetime) -> bool:
+        """Whether something of it is to be sent by now."""
+        moment = self.next_send() if self.is_wanted and not self.notice.dropped else None
+        return moment is not None and moment <= now
 
     @property
     def is_wanted(self) -> bool:
@@ -136,14 +159,14 @@ class NoticeContext:
         is_first = self.notice.kind is NoticeKind.NOTICE and self.notice.given_at is None
         return not is_first or not all(_is_settled(duty) for duty in (self.duty, *self.also))
 
-    def due(self, now: datetime) -> tuple[Delivery, ...]:
+    def due(self, now: datetime) -> tuple[DeliveryRow, ...]:
         """The deliveries to hand over by now."""
         waiting = (delivery for delivery in self.unsettled if delivery.status in WAITING)
         return tuple(delivery for delivery in waiting if (delivery.again_at or AT_ONCE) <= now)
 
     def is_to_be_written(self, now: datetime) -> bool:
         """Whether its message is written now: for a contact to whom none can be on its way, and whose moment it is."""
-        addressees = self.next_addressees()
+        addressees = self.next_addressees
         if self.notice.given_at is not None or not addressees:
             return False
         place = self._place_of(addressees[0])
@@ -157,45 +180,48 @@ class NoticeContext:
     @property
     def is_for_the_post(self) -> bool:
         """Whether it can only be given by a letter: no mail can bring it to anybody, and there is a postal address."""
-        return self.is_open and self.next_addressees() == () and self.postal_contact() is not None
+        return self.is_open and self.next_addressees == () and self.postal_contact() is not None
 
-    def postal_contact(self) -> AgreementContact | None:
+    def postal_contact(self) -> ContactRow | None:
         """The contact whom a letter would be for: the first of those told by the clause that has a postal address."""
         return postal_contact(self.contacts, self.roles, self.duty.owed_to, self.notice.case_id)
 
-    def next_contact(self) -> AgreementContact | None:
+    @cached_property
+    def next_contact(self) -> ContactRow | None:
         """The contact whose turn it is, or None when none is left to try.
 
         That is the one that a message may have reached or is put off for; then the first of those never tried, one
         known to fail after the others; then the one that was passed over and is to be tried again first.
         """
-        return min(self._left(), key=self._turn, default=None)
+        return min(self._left, key=self._turn, default=None)
 
-    def _left(self) -> list[AgreementContact]:
+    @cached_property
+    def _left(self) -> list[ContactRow]:
         """The contacts that did not refuse the notice."""
-        failed = {delivery.contact_id for delivery in self.deliveries if delivery.status in FAILED}
+        failed = {delivery.contact_id for delivery in self.known if delivery.status in FAILED}
         return [contact for contact in self._recipients[0] if contact.id not in failed]
 
-    def _turn(self, contact: AgreementContact) -> tuple[bool, datetime, bool]:
+    def _turn(self, contact: ContactRow) -> tuple[bool, datetime, bool]:
         place = self._place_of(contact)
         passed_over = place is not None and place.status is DeliveryStatus.PASSED_OVER
         again_at = place.again_at if place and passed_over else None
         return place is None or passed_over, again_at or AT_ONCE, contact.failing_since is not None
 
-    def has_alternative(self, delivery: Delivery) -> bool:
+    def has_alternative(self, delivery: DeliveryRow) -> bool:
         """Whether another contact could be told in place of the one whose turn it is; nobody in that of a copy's."""
-        left = {contact.id for contact in self._left()}
+        left = {contact.id for contact in self._left}
         return delivery.contact_id in left and len(left) > 1
 
-    def _place_of(self, contact: AgreementContact) -> Delivery | None:
+    def _place_of(self, contact: ContactRow) -> DeliveryRow | None:
         return next((delivery for delivery in self.deliveries if delivery.contact_id == contact.id), None)
 
-    def addressees(self) -> tuple[AgreementContact, ...]:
+    @cached_property
+    def addressees(self) -> tuple[ContactRow, ...]:
         """Whom the next message is for: the contact whose turn it is, then those that the agreement wants copied.
 
         Where no contact is left, it is for the counsel who have no copy yet.
         """
-        found = self.next_addressees()
+        found = self.next_addressees
         if not found:
             raise ValueError("a notice without a contact left to try has no message")
         return found
@@ -203,19 +229,20 @@ class NoticeContext:
     @property
     def goes_to_counsel(self) -> bool:
         """Whether its next message is a copy for counsel, since no contact is left; that gives no notice."""
-        return self.next_contact() is None and bool(self._counsel())
+        return self.next_contact is None and bool(self._counsel())
 
-    def next_addressees(self) -> tuple[AgreementContact, ...]:
+    @cached_property
+    def next_addressees(self) -> tuple[ContactRow, ...]:
         """The same; nobody where none is left."""
-        primary = self.next_contact()
+        primary = self.next_contact
         return (primary, *self._recipients[1]) if primary else self._counsel()
 
-    def _counsel(self) -> tuple[AgreementContact, ...]:
+    def _counsel(self) -> tuple[ContactRow, ...]:
         """Whom the agreement names for copies and who was not written to about this notice yet."""
         written_to = {delivery.contact_id for delivery in self.deliveries}
         addresses = {contact.email.casefold() for contact in self.contacts if contact.id in written_to}
         named = [contact for contact in self._may_be_told() if contact.role is ContactRole.COPY_TO]
-        firsts: dict[str, AgreementContact] = {}
+        firsts: dict[str, ContactRow] = {}
         for contact in sorted(named, key=lambda contact: contact.rank):
             if contact.email.casefold() not in addresses:
                 firsts.setdefault(contact.email.casefold(), contact)
@@ -223,60 +250,68 @@ class NoticeContext:
 
     def is_written_as(self, sha256: str) -> bool:
         """Whether its message for the contact whose turn it is was written before, with the same bytes."""
-        place = self._place_of(self.addressees()[0])
+        place = self._place_of(self.addressees[0])
         return place is not None and place.message_sha256 == sha256
 
-    def reserve(self, message_id: str, sha256: str, now: datetime) -> None:
+    def reserve(self, sha256: str) -> Iterator[DeliveryRow]:
         """Give each addressee a place in the outbox for a message, once; one written anew takes the old one's."""
-        for contact in self.addressees():
-            place = self._place_of(contact)
-            if place is None:
-                self.deliveries.append(self._new_place(contact, message_id, sha256, now))
-            elif place.status in NOT_LEFT:
-                if place.status is DeliveryStatus.PASSED_OVER:
-                    place.status = moved(place.status, Happening.TURN_CAME)
-                place.message_id, place.message_sha256 = message_id, sha256
+        for contact in self.addressees:
+            before = self._place_of(contact)
+            if before is None:
+                place = self._new_place(contact, sha256)
+                self.deliveries.append(place)
+            elif before.status in NOT_LEFT:
+                passed_over = before.status is DeliveryStatus.PASSED_OVER
+                status = moved(before.status, Happening.TURN_CAME) if passed_over else before.status
+                place = before._replace(status=status, message_sha256=sha256)
+                self.deliveries[self.deliveries.index(before)] = place
+            else:
+                continue
+            yield place
 
-    def _new_place(self, contact: AgreementContact, message_id: str, sha256: str, now: datetime) -> Delivery:
-        return Delivery(
+    def _new_place(self, contact: ContactRow, sha256: str) -> DeliveryRow:
+        return DeliveryRow(
             id=identifiers.delivery_id(self.notice.id, contact.id),
             notice_id=self.notice.id,
             contact_id=contact.id,
-            message_id=message_id,
             status=DeliveryStatus.RESERVED,
-            message_sha256=sha256,
             is_copy=contact.role not in self.roles.first,
-            reserved_at=now,
+            attempts=0,
+            again_at=None,
+            message_sha256=sha256,
         )
 
     @cached_property
-    def _recipients(self) -> tuple[tuple[AgreementContact, ...], tuple[AgreementContact, ...]]:
+    def _recipients(self) -> tuple[tuple[ContactRow, ...], tuple[ContactRow, ...]]:
         try:
             chosen = choose_recipients(self._may_be_told(), self.roles)
         except InvalidInput:
             return (), ()
         return chosen.to, chosen.copies
 
-    def _may_be_told(self) -> list[AgreementContact]:
+    def _may_be_told(self) -> list[ContactRow]:
         told, case_id = self.duty.owed_to, self.notice.case_id
         return [contact for contact in self.contacts if may_be_told(contact, told, case_id)]
 
 
-def may_be_told(contact: AgreementContact, owed_to: Party, case_id: UUID | None) -> bool:
+_Contact = TypeVar("_Contact", AgreementContact, ContactRow)
+
+
+def may_be_told(contact: AgreementContact | ContactRow, owed_to: Party, case_id: UUID | None) -> bool:
     """Whether a contact is one of the party that a duty is owed to, and can be told by e-mail."""
     return bool(contact.email) and is_of_party(contact, owed_to, case_id)
 
 
 def postal_contact(
-    contacts: Iterable[AgreementContact], roles: Addressees, owed_to: Party, case_id: UUID | None
-) -> AgreementContact | None:
+    contacts: Iterable[_Contact], roles: Addressees, owed_to: Party, case_id: UUID | None
+) -> _Contact | None:
     """The contact whom a letter would be for: the first of those told by a clause that has a postal address."""
     addressed = [one for one in contacts if one.postal_address and is_of_party(one, owed_to, case_id)]
     ranked = sorted(addressed, key=lambda contact: contact.rank)
     return next((contact for role in roles.first for contact in ranked if contact.role is role), None)
 
 
-def is_of_party(contact: AgreementContact, owed_to: Party, case_id: UUID | None) -> bool:
+def is_of_party(contact: AgreementContact | ContactRow, owed_to: Party, case_id: UUID | None) -> bool:
     """Whether a contact is one of the party that a duty is owed to; a party's former contacts have no rank."""
     of_the_other_side = contact.party is None and owed_to in (Party.PROVIDER, Party.LEA)
     in_the_case = contact.case_id in (None, case_id)
@@ -366,14 +401,14 @@ class DraftedNotice:
     notice_id: UUID
     facts: NoticeFacts
     addressing: Addressing
-    by_post: AgreementContact | None = None
+    by_post: ContactRow | None = None
 
 
 class OnPaper(NamedTuple):
     """A notice that goes by post: whom the letter is for, and what it says."""
 
     notice_id: UUID
-    contact: AgreementContact
+    contact: ContactRow
     facts: NoticeFacts
 
 
@@ -384,8 +419,55 @@ class Letter(NamedTuple):
     addressing: Addressing
 
 
-Prepared: TypeAlias = Mapping[UUID, tuple[Letter, Written, Packed]]
-"""By notice: its message, composed and packed, with what it was composed from."""
+class Ready(NamedTuple):
+    """A message, composed and packed, with what it was composed from."""
+
+    letter: Letter
+    written: Written
+    packed: Packed
+
+
+class _Writing(NamedTuple):
+    """A message that is kept: of which notice, under which name, and the places in the outbox that it is for."""
+
+    context: NoticeContext
+    ready: Ready
+    message_id: str
+    places: tuple[DeliveryRow, ...]
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be kept of some notices, and handed over once it is."""
+
+    writings: tuple[_Writing, ...] = ()
+    mails: tuple[OutgoingMessage, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The messages of some notices, as they would be reserved.
+
+    Attributes:
+        notices: those of which something is to be sent by now.
+        letters: by notice, what was written for it.
+    """
+
+    notices: tuple[UUID, ...] = ()
+    letters: Mapping[UUID, Ready] = field(default_factory=dict, repr=False)
+    _asked: Asked | None = None
+    _seen: Unopened = field(default=(), repr=False)
+    _plan: _Plan = field(default_factory=_Plan, repr=False)
+
+    def still_holds(self, session: Session, notices: Sequence[UUID]) -> bool:
+        """Whether all that it was written from stands in the database as it did."""
+        if self._asked is None or tuple(notices) != self.notices:
+            return False
+        return unopened(session, self._asked) == self._seen
+
+
+NOTHING_PREPARED = Prepared()
 
 
 @dataclass(frozen=True)
@@ -410,22 +492,25 @@ class NoticeWriter:
     side: Party = Party.PROVIDER
     templates: Templates = field(default=SHIPPED, repr=False)
 
-    def link(self, notice: Notice) -> str:
+    def link(self, notice: Notice | NoticeRow) -> str:
         """The link on which a notice is answered, in the generation that is good."""
         return notice_link(self.public_url, self.link_key, notice.id, notice.link_generation)
 
-    def prepare(self, session: Session, case_id: UUID, notices: Sequence[UUID], now: datetime) -> Prepared:
-        """Write the messages of some notices of a case as they would be reserved, before a transaction is begun for it.
+    def prepare(
+        self, session: Session, case_id: UUID, notices: Sequence[UUID], now: datetime, *, at_most: int | None = None
+    ) -> Prepared:
+        """Write the messages of those of some notices of a case of which something is to be sent by now.
 
-        What cannot be written is left out: ``reserve`` says why.
+        They are written as they would be reserved, before a transaction is begun for it.
         """
-        contexts = [context for context in _contexts(session, notices) if context.is_to_be_written(now)]
-        known = _case_context(session, case_id, contexts)
-        letters = {}
-        for context in contexts:
-            with suppress(ValueError):
-                letters[context.notice.id] = self._letter(context, known, now)
-        return _written(letters, self.templates)
+        found = [context for context in _contexts(session, notices) if context.is_to_be_sent(now)][:at_most]
+        if not found:
+            return NOTHING_PREPARED
+        asked = asked_of([Told(each.notice, each.duty, each.agreement, each.terms_hash) for each in found])
+        seen = unopened(session, asked)
+        plan = self._plan(session, case_id, found, now, {})
+        letters = {writing.context.notice.id: writing.ready for writing in plan.writings}
+        return Prepared(asked.notices, letters, asked, seen, plan)
 
     def reserve(
         self,
@@ -433,9 +518,9 @@ class NoticeWriter:
         case_id: UUID,
         notices: Sequence[UUID],
         now: datetime,
-        prepared: Prepared = MappingProxyType({}),
-    ) -> list[OutgoingMessage]:
-        """Write the messages of some notices of a case and reserve their places in the outbox.
+        prepared: Prepared = NOTHING_PREPARED,
+    ) -> tuple[OutgoingMessage, ...]:
+        """Keep the messages of some notices of a case and reserve their places in the outbox.
 
         Those that were ``prepared`` at the same instant are taken as they are, unless what they say has changed since.
 
@@ -444,22 +529,36 @@ class NoticeWriter:
         more is kept. What is put off to a later moment is left alone.
         """
         take_along(session, case_id, notices)
-        found = _contexts(session, notices)
+        if prepared.still_holds(session, notices):
+            plan = prepared._plan
+        else:
+            plan = self._plan(session, case_id, _contexts(session, notices), now, prepared.letters)
+        _keep(session, case_id, plan, now)
+        return plan.mails
+
+    def _plan(
+        self,
+        session: Session,
+        case_id: UUID,
+        found: Sequence[NoticeContext],
+        now: datetime,
+        ready: Mapping[UUID, Ready],
+    ) -> _Plan:
+        """What is to be kept of some notices; what is ``ready`` is taken where it would be written again just so."""
         contexts = [context for context in found if context.is_wanted and not context.notice.dropped]
         unwritten = [context for context in contexts if context.is_to_be_written(now)]
         known = _case_context(session, case_id, unwritten)
         letters = {context.notice.id: self._letter(context, known, now) for context in unwritten}
-        ready = {
-            key: prepared[key] for key, letter in letters.items() if key in prepared and prepared[key][0] == letter
-        }
-        ready |= _written({key: letter for key, letter in letters.items() if key not in ready}, self.templates)
-        written = [_note_written(context.notice, ready[context.notice.id]) for context in unwritten]
-        names = store_many(session, (ready[context.notice.id][2] for context in unwritten), now)
-        named = list(zip(unwritten, names, strict=True))
-        append(session, *(_composed(row, sha256, now) for row, sha256 in named if not row.is_written_as(sha256)))
-        for context, sha256 in named:
-            context.reserve(self._message_id(context), sha256, now)
-        return _take_up(session, contexts, dict(zip(names, written, strict=True)), now)
+        same = {key: ready[key] for key, letter in letters.items() if key in ready and ready[key].letter == letter}
+        anew = {key: letter for key, letter in letters.items() if key not in same}
+        written = same | _written(anew, self.templates)
+        writings = tuple(self._writing(context, written[context.notice.id]) for context in unwritten)
+        return _Plan(writings, _taken_up(session, contexts, writings, now))
+
+    def _writing(self, context: NoticeContext, ready: Ready) -> _Writing:
+        sha256 = ready.packed.sha256
+        is_new, message_id = not context.is_written_as(sha256), self._message_id(context)
+        return _Writing(context, ready, message_id, tuple(context.reserve(sha256)), is_new)
 
     def on_paper(self, session: Session, notices: Sequence[UUID], now: datetime) -> Iterator[OnPaper]:
         """What those of some notices say that can only be given by a letter, and whom it is for.
@@ -497,7 +596,7 @@ class NoticeWriter:
         Raises:
             ValueError: there is nothing to say, or nobody to say it to.
         """
-        (context,) = contexts_of(session, [row])
+        (context,) = _contexts_of(session, told_of(session, [row]))
         known = _case_context(session, context.notice.case_id, [context])
         return self._drafted(context, known, now).facts
 
@@ -508,7 +607,7 @@ class NoticeWriter:
 
         Nothing is kept, and the link of each leads nowhere, since it is its reader's alone.
         """
-        contexts = contexts_of(session, rows)
+        contexts = _contexts_of(session, told_of(session, rows))
         known = _case_context(session, contexts[0].notice.case_id, contexts) if contexts else None
         for context in contexts:
             assert known is not None, "there are contexts"
@@ -517,16 +616,16 @@ class NoticeWriter:
 
     def _drafted(self, context: NoticeContext, known: CaseContext, now: datetime) -> DraftedNotice:
         by_post = context.postal_contact() if context.is_for_the_post else None
-        facts = self._facts(context, known, by_post or context.addressees()[0], now)
+        facts = self._facts(context, known, by_post or context.addressees[0], now)
         shown = facts.model_copy(update={"acknowledge_url": HttpUrl(shown_link(self.public_url))})
         return DraftedNotice(context.notice.id, shown, self._addressing(context), by_post)
 
     def _addressing(self, context: NoticeContext) -> Addressing:
-        to = [_mailbox(contact) for contact in context.next_addressees()] or [self.sender]
+        to = [_mailbox(contact) for contact in context.next_addressees] or [self.sender]
         return Addressing(message_id=self._message_id(context), sender=self.sender, to=(to[0],), copies=tuple(to[1:]))
 
     def _message_id(self, context: NoticeContext) -> str:
-        first = next(iter(context.next_addressees()), context.postal_contact())
+        first = next(iter(context.next_addressees), context.postal_contact())
         assert first is not None, "a message is for somebody"
         delivery = identifiers.delivery_id(context.notice.id, first.id)
         return identifiers.message_id(delivery, self.message_id_domain)
@@ -535,7 +634,7 @@ class NoticeWriter:
         self,
         context: NoticeContext,
         known: CaseContext,
-        addressee: AgreementContact,
+        addressee: ContactRow,
         now: datetime,
         dated: datetime | None = None,
     ) -> NoticeFacts:
@@ -543,14 +642,14 @@ class NoticeWriter:
         return write_facts(draft, load_catalogue(), self.templates.default_texts)
 
     def _letter(self, context: NoticeContext, known: CaseContext, now: datetime) -> Letter:
-        draft = self._draft(context, known, context.addressees()[0], now, _dated(context, now))
+        draft = self._draft(context, known, context.addressees[0], now, _dated(context, now))
         return Letter(draft, self._addressing(context))
 
     def _draft(
         self,
         context: NoticeContext,
         known: CaseContext,
-        addressee: AgreementContact,
+        addressee: ContactRow,
         now: datetime,
         dated: datetime | None = None,
     ) -> Draft:
@@ -587,7 +686,7 @@ class NoticeWriter:
         other = general.name if general else context.agreement.reference
         return self.signed(context.agreement, context.duty.owed_by, other)
 
-    def signed(self, agreement: Agreement, owed_by: Party, other: str) -> SignedAgreement:
+    def signed(self, agreement: Agreement | AgreementRow, owed_by: Party, other: str) -> SignedAgreement:
         """The agreement as a letter cites it; where this organisation is the LEA, ``other`` is its provider."""
         return SignedAgreement(
             title=load_catalogue().form(agreement.form).standard.document.title,
@@ -598,42 +697,69 @@ class NoticeWriter:
         )
 
 
-def _written(letters: Mapping[UUID, Letter], templates: Templates) -> Prepared:
+def _written(letters: Mapping[UUID, Letter], templates: Templates) -> dict[UUID, Ready]:
     """Compose some messages, those of one cohort from one skeleton, and pack them to be kept."""
     cohorts = Cohorts(load_catalogue(), templates.default_texts, templates)
     written = {key: cohorts.write(letter.draft, letter.addressing) for key, letter in letters.items()}
     return {
-        key: (letters[key], one, pack(Content(one.raw, "message/rfc822"), one.outline)) for key, one in written.items()
+        key: Ready(letters[key], one, pack(Content(one.raw, "message/rfc822"), one.outline))
+        for key, one in written.items()
     }
 
 
-def _note_written(notice: Notice, ready: tuple[Letter, Written, Packed]) -> bytes:
-    letter, written, _ = ready
-    notice.composed_at = letter.draft.noticed_at
-    notice.given, notice.lacking = list(written.given), list(written.lacking)
-    return written.raw
+def _keep(session: Session, case_id: UUID, plan: _Plan, now: datetime) -> None:
+    """Keep the messages of a plan with their evidence, and their places in the outbox."""
+    store_many(session, (writing.ready.packed for writing in plan.writings), now, case=case_id)
+    append(session, *(_composed(writing, now) for writing in plan.writings if writing.is_new))
+    update_rows(
+        session,
+        Notice,
+        [
+            {
+                "id": writing.context.notice.id,
+                "composed_at": writing.ready.letter.draft.noticed_at,
+                "given": list(writing.ready.written.given),
+                "lacking": list(writing.ready.written.lacking),
+            }
+            for writing in plan.writings
+        ],
+    )
+    places = [(place, writing.message_id) for writing in plan.writings for place in writing.places]
+    known = {place.id for writing in plan.writings for place in writing.context.known}
+    insert_rows(session, Delivery, [_new_row(*place, now) for place in places if place[0].id not in known])
+    update_rows(session, Delivery, [_changed_row(*place) for place in places if place[0].id in known])
 
 
-def undecided(delivery: Delivery) -> bool:
+def _new_row(place: DeliveryRow, message_id: str, now: datetime) -> dict[str, Any]:
+    return {**place._asdict(), "message_id": message_id, "reserved_at": now, "tries": 0}
+
+
+def _changed_row(place: DeliveryRow, message_id: str) -> dict[str, Any]:
+    named = {"message_id": message_id, "message_sha256": place.message_sha256}
+    return {"id": place.id, "status": place.status, **named}
+
+
+def undecided(delivery: Delivery | DeliveryRow) -> bool:
     """Whether nobody can say if a message arrived, and it is not sent again before a person decides."""
     return delivery.status is DeliveryStatus.UNKNOWN and delivery.again_at is None
 
 
-def still_to_send(session: Session, batch_id: UUID, *, besides: Collection[UUID] = ()) -> dict[UUID, datetime]:
-    """The notices of a batch of which something is still to be sent, each with when, in a fixed order.
-
-    ``besides`` are left out, unread.
-    """
-    unsettled = select(Delivery.notice_id).where(col(Delivery.status).in_(UNSETTLED))
-    found = session.exec(
-        select(Notice.id)
-        .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
-        .where(col(Notice.given_at).is_(None) | col(Notice.id).in_(unsettled))
-        .order_by(col(Notice.id))
-    )
-    contexts = _contexts(session, [notice for notice in found if notice not in besides])
+def still_to_send(session: Session, batch_id: UUID) -> dict[UUID, datetime]:
+    """The notices of a batch of which something is still to be sent, each with when, in a fixed order."""
+    contexts = _contexts(session, perhaps_to_send(session, batch_id))
     moments = {context.notice.id: context.next_send() for context in contexts if context.is_wanted}
     return {notice: moment for notice, moment in moments.items() if moment is not None}
+
+
+def perhaps_to_send(session: Session, batch_id: UUID) -> Sequence[UUID]:
+    """The notices of a batch of which something may still be to be sent, in a fixed order: all others are through."""
+    unsettled = exists().where(col(Delivery.notice_id) == col(Notice.id), col(Delivery.status).in_(UNSETTLED))
+    return session.exec(
+        select(Notice.id)
+        .where(Notice.batch_id == batch_id, col(Notice.dropped).is_(False))
+        .where(col(Notice.given_at).is_(None) | unsettled)
+        .order_by(col(Notice.id))
+    ).all()
 
 
 def drop_unwanted(session: Session, batch: Batch) -> None:
@@ -653,27 +779,27 @@ _SETTLED = col(Duty.performed_under).is_not(None) | (col(Duty.status) == DutySta
 """As ``_is_settled``, in SQL."""
 
 
-def _is_settled(duty: Duty) -> bool:
+def _is_settled(duty: DutyRow) -> bool:
     """Whether two people decided that a duty was performed by other means, or is not required."""
     return duty.performed_under is not None or duty.status is DutyStatus.NOT_REQUIRED
 
 
-def _composed(context: NoticeContext, sha256: str, now: datetime) -> NoticeComposed:
-    notice = context.notice
+def _composed(writing: _Writing, now: datetime) -> NoticeComposed:
+    notice, ready = writing.context.notice, writing.ready
     return NoticeComposed(
         case_id=notice.case_id,
         actor=ENGINE,
         at=now,
         notice_id=notice.id,
-        given=tuple(notice.given),
-        lacking=tuple(notice.lacking),
-        message_sha256=sha256,
+        given=ready.written.given,
+        lacking=ready.written.lacking,
+        message_sha256=ready.packed.sha256,
     )
 
 
 def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeContext]) -> CaseContext:
     return CaseContext(
-        terms=pinned_terms(session, case_id),
+        terms=terms_named(session, {context.terms_hash for context in contexts}),
         anchors=anchors_by_agreement(session, case_id),
         facts=current_facts(session, case_id),
         at_hand=documents_at_hand(session, case_id),
@@ -696,22 +822,13 @@ def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
 
 def _earlier(session: Session, case_id: UUID, agreements: Set[UUID]) -> EarlierNotices:
     """The first notices that were given in a case under some agreements; one that went by post has no Message-ID."""
-    told_by_mail = col(Delivery.status).in_(ARRIVED), col(Delivery.is_copy).is_(False)
-    rows = session.exec(
-        select(Notice, Duty.agreement_id, Duty.owed_to, Delivery.message_id)
-        .join(Duty, col(Duty.id) == col(Notice.duty_id))
-        .outerjoin(Delivery, and_(col(Delivery.notice_id) == col(Notice.id), *told_by_mail))
-        .where(Notice.case_id == case_id, col(Duty.agreement_id).in_(agreements))
-        .where(col(Notice.given_at).is_not(None))
-        .order_by(col(Notice.given_at).desc())
-    )
     under_duty: dict[UUID, EarlierNotice] = {}
     to_party: dict[tuple[UUID, Party], EarlierNotice] = {}
-    for notice, agreement_id, owed_to, message_id in rows:
-        if notice.given_at:
-            earlier = EarlierNotice(message_id=message_id, given_at=notice.given_at)
-            to_party[agreement_id, Party(owed_to)] = earlier
-            under_duty |= dict.fromkeys(performed_duties(notice), earlier)
+    for before in given_before(session, tuple(agreements)):
+        if before.case_id == case_id:
+            earlier = EarlierNotice(message_id=before.message_id, given_at=before.given_at)
+            to_party[before.agreement_id, before.owed_to] = earlier
+            under_duty |= dict.fromkeys((before.duty_id, *map(UUID, before.also_performs)), earlier)
     return EarlierNotices(under_duty, to_party)
 
 
@@ -732,100 +849,64 @@ def attempt_of(delivery: Delivery) -> Attempt:
     )
 
 
-def _take_up(
-    session: Session, contexts: Sequence[NoticeContext], written: Mapping[str, bytes], now: datetime
-) -> list[OutgoingMessage]:
-    """The message of every delivery that is due; ``written`` are those just written."""
+def _taken_up(
+    session: Session, contexts: Sequence[NoticeContext], writings: Sequence[_Writing], now: datetime
+) -> tuple[OutgoingMessage, ...]:
+    """The message of every delivery that is due, those just written included."""
+    raw = {writing.ready.packed.sha256: writing.ready.written.raw for writing in writings}
     due = {delivery.message_sha256 for context in contexts for delivery in context.due(now)}
-    raw = dict(written) | {name: fetch(session, name) for name in due.difference(written)}
-    messages = []
-    for context in contexts:
-        addresses = {contact.id: contact for contact in context.contacts}
-        for delivery in context.due(now):
-            session.add(delivery)
-            contact = addresses[delivery.contact_id]
-            messages.append(
-                OutgoingMessage(
-                    notice_id=delivery.notice_id,
-                    delivery_id=delivery.id,
-                    contact_id=contact.id,
-                    email=contact.email,
-                    copy=delivery.is_copy,
-                    alternative=context.has_alternative(delivery),
-                    attempt=delivery.attempts + 1,
-                    sha256=delivery.message_sha256,
-                    raw=raw[delivery.message_sha256],
-                )
-            )
-    return messages
+    raw |= {name: fetch(session, name) for name in due.difference(raw)}
+    return tuple(_outgoing(context, delivery, raw) for context in contexts for delivery in context.due(now))
+
+
+def _outgoing(context: NoticeContext, delivery: DeliveryRow, raw: Mapping[str, bytes]) -> OutgoingMessage:
+    contact = next(contact for contact in context.contacts if contact.id == delivery.contact_id)
+    return OutgoingMessage(
+        notice_id=delivery.notice_id,
+        delivery_id=delivery.id,
+        contact_id=contact.id,
+        email=contact.email,
+        copy=delivery.is_copy,
+        alternative=context.has_alternative(delivery),
+        attempt=delivery.attempts + 1,
+        sha256=delivery.message_sha256,
+        raw=raw[delivery.message_sha256],
+    )
 
 
 def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
-    rows = session.exec(
-        select(Notice, Duty, Agreement)
-        .join(Duty, col(Duty.id) == col(Notice.duty_id))
-        .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
-        .where(col(Notice.id).in_(notices))
-        .order_by(col(Notice.id))
-        .options(NOTE_UNREAD)
-    ).all()
-    return contexts_of(session, rows)
+    return _with_terms(session, read_rows(session, notices))
 
 
-def contexts_of(session: Session, rows: Sequence[tuple[Notice, Duty, Agreement]]) -> list[NoticeContext]:
-    """Everything about some notices, each given with its duty and agreement, that their messages are written from."""
-    notices = [notice.id for notice, _, _ in rows]
-    agreements = {agreement.id for _, _, agreement in rows}
-    pinned = session.exec(
-        select(CaseAgreement).where(
-            col(CaseAgreement.agreement_id).in_(agreements),
-            col(CaseAgreement.case_id).in_({notice.case_id for notice, _, _ in rows}),
+def _contexts_of(session: Session, told: Sequence[Told]) -> list[NoticeContext]:
+    """Everything about some notices that their messages are written from; they may be kept nowhere."""
+    return _with_terms(session, rows_of(session, told)) if told else []
+
+
+def _with_terms(session: Session, rows: NoticeRows) -> list[NoticeContext]:
+    duties = (*rows.further.values(), *(each.duty for each in rows.told))
+    due_dates = read_due_dates(session, {duty.due_date_id for duty in duties})
+    terms = terms_named(session, {each.terms_hash for each in rows.told})
+    contexts = []
+    for notice, duty, agreement, terms_hash in rows.told:
+        also = tuple(rows.further[UUID(further)] for further in notice.also_performs)
+        deliveries = tuple(rows.deliveries.get(notice.id, ()))
+        contexts.append(
+            NoticeContext(
+                notice=notice,
+                duty=duty,
+                agreement=agreement,
+                due_date=due_dates[duty.due_date_id],
+                terms_hash=terms_hash,
+                roles=addressees_under(terms[terms_hash], duty.clause),
+                contacts=(*rows.contacts.get(agreement.id, ()), *rows.others.get(notice.case_id, ())),
+                known=deliveries,
+                deliveries=list(deliveries),
+                also=also,
+                also_due=tuple(due_dates[further.due_date_id] for further in also),
+            )
         )
-    )
-    terms_hashes = {(row.case_id, row.agreement_id): row.terms_hash or "" for row in pinned}
-    # A contact whose address does not open where it stands is written to by nobody; the next one's turn comes.
-    named = select(AgreementContact).where(col(AgreementContact.agreement_id).in_(agreements))
-    contacts = grouped(rows_that_open(session, named, col(AgreementContact.id)), lambda contact: contact.agreement_id)
-    others = contacts_of_cases(session, {notice.case_id for notice, _, _ in rows})
-    deliveries = grouped(
-        session.exec(
-            select(Delivery)
-            .where(col(Delivery.notice_id).in_(notices))
-            .order_by(col(Delivery.id))
-            .options(ANSWER_UNREAD)
-        ),
-        lambda delivery: delivery.notice_id,
-    )
-    wanted = {UUID(duty) for notice, _, _ in rows for duty in notice.also_performs}
-    further = {duty.id: duty for duty in session.exec(select(Duty).where(col(Duty.id).in_(wanted)))}
-    due_dates = read_due_dates(session, {duty.due_date_id for duty in (*further.values(), *(row[1] for row in rows))})
-    also = {notice.id: tuple(further[UUID(duty)] for duty in notice.also_performs) for notice, _, _ in rows}
-    terms: dict[str, EffectiveTerms] = {}
-    for case_id in {notice.case_id for notice, _, _ in rows}:
-        terms |= pinned_terms(session, case_id)
-    return [
-        NoticeContext(
-            notice=notice,
-            duty=duty,
-            agreement=agreement,
-            due_date=due_dates[duty.due_date_id],
-            terms_hash=terms_hashes[notice.case_id, agreement.id],
-            roles=addressees_under(terms[terms_hashes[notice.case_id, agreement.id]], duty.clause),
-            contacts=(*contacts[agreement.id], *others[notice.case_id]),
-            deliveries=deliveries[notice.id],
-            also=also[notice.id],
-            also_due=tuple(due_dates[duty.due_date_id] for duty in also[notice.id]),
-        )
-        for notice, duty, agreement in rows
-    ]
-
-
-def contacts_of_cases(session: Session, cases: Collection[UUID]) -> dict[UUID | None, list[AgreementContact]]:
-    """By case: the contacts that some cases have whatever their agreements are, such as a parent who asks."""
-    named = select(AgreementContact).where(
-        col(AgreementContact.case_id).in_(cases), col(AgreementContact.agreement_id).is_(None)
-    )
-    return grouped(rows_that_open(session, named, col(AgreementContact.id)), lambda contact: contact.case_id)
+    return contexts
 
 
 def addressees_under(terms: EffectiveTerms, clause: str) -> Addressees:
@@ -839,15 +920,15 @@ def _dated(context: NoticeContext, now: datetime) -> datetime:
     return written if written and written.astimezone(zone).date() == now.astimezone(zone).date() else now
 
 
-def _mailbox(contact: AgreementContact) -> Mailbox:
+def _mailbox(contact: ContactRow) -> Mailbox:
     return Mailbox(name=contact.name, email=contact.email)
 
 
-def _due_at(of: tuple[Duty, StoredDueDate]) -> datetime:
+def _due_at(of: tuple[DutyRow, StoredDueDate]) -> datetime:
     return of[1].due_at or datetime.max.replace(tzinfo=UTC)
 
 
-def _general_contact(context: NoticeContext) -> AgreementContact | None:
+def _general_contact(context: NoticeContext) -> ContactRow | None:
     """The general contact that the agreement itself names."""
     return min(
         (row for row in context.contacts if row.role is ContactRole.GENERAL and row.party is None and row.rank >= 0),

@@ -6,7 +6,7 @@ passed over for ever.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -74,13 +74,15 @@ Finding: TypeAlias = CaseRestarted | WatchdogRaised | TroubleRaised
 class OpenCase:
     """A case that is not closed, as far as the watchdog looks at it.
 
-    ``is_behind`` is whether something was recorded a while ago that its duties were not computed with.
+    ``is_behind`` is whether something was recorded a while ago that its duties were not computed with; ``run_id`` names
+    the run of its workflow that the engine started.
     """
 
     id: UUID
     kind: str
     trouble: str | None
     is_behind: bool
+    run_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,11 @@ def look(session: Session, before: datetime, place: UUID, *, suspicious: int, in
     waits = (col(Batch.status) == BatchStatus.WAITING) & (col(Batch.leaves_at) < before)
     lapsed = (col(Batch.status) == BatchStatus.WITHHELD) & (col(Batch.last_safe_at) < before) & alone()
     waiting = (waits | lapsed, col(Batch.raised_at).is_(None))
+    stay = _from(session, Batch, place, suspicious, *waiting)
     return Suspects(
-        cases=_cases(session, before, place, suspicious, in_turn),
+        cases=_cases(session, before, place, suspicious, in_turn, {batch.case_id for batch in stay}),
         sending=_from(session, Batch, place, suspicious, *sending),
-        stayed=_from(session, Batch, place, suspicious, *waiting),
+        stayed=stay,
         overdue=_overdue(session, before),
     )
 
@@ -140,6 +143,12 @@ def open_cases(session: Session, kind: str, ids: IdRange, before: datetime) -> l
     return list(session.exec(select(Case.id).where(_unclosed(), *_of(kind, ids), col(Case.opened_at) < before)))
 
 
+def run_ids(session: Session, cases: Sequence[UUID]) -> dict[UUID, str | None]:
+    """The runs by which the engine last started the workflows of some cases, of those that are not closed."""
+    rows = session.exec(select(Case.id, Case.workflow_run_id).where(_unclosed(), col(Case.id).in_(cases)))
+    return dict(rows.all())
+
+
 def cases_of_batches(session: Session, batches: Sequence[UUID]) -> set[UUID]:
     """The cases that some batches belong to."""
     return set(session.exec(select(Batch.case_id).where(col(Batch.id).in_(batches))))
@@ -153,16 +162,25 @@ def stayed(batch: Batch, now: datetime) -> Finding:
 
 def stopped(batch: Batch, now: datetime) -> Finding:
     """The finding that nobody sends a batch any more."""
-    return _of_batch(batch, "began to leave, and nothing goes on", now)
+    return _of_batch(batch, "began to leave, and nothing goes on; it is taken up again", now)
 
 
-def restarted(case_id: UUID, now: datetime) -> Finding:
-    """The finding that a case's workflow was gone, and was started again."""
+def take_up_stopped(session: Session, batches: Sequence[UUID], now: datetime) -> list[OpenCase]:
+    """Let batches leave again of which sending stopped; give their cases, which have to hear of it."""
+    stopped = col(Batch.id).in_(batches), col(Batch.status) == BatchStatus.SENDING
+    cases = session.exec(select(Case).where(_unclosed(), col(Case.id).in_(select(Batch.case_id).where(*stopped)))).all()
+    session.execute(update(Batch).where(*stopped).values(status=BatchStatus.PUT_OFF, again_at=now))
+    return [
+        OpenCase(case.id, f"{case.kind}", case.trouble, is_behind=False, run_id=case.workflow_run_id) for case in cases
+    ]
+
+
+def restarted(case_id: UUID, now: datetime, *, foreign: bool = False) -> Finding:
+    """The finding that a case's workflow was gone, or was started by somebody else, and was started again."""
+    gone = "Its clocks had stopped, since its workflow was gone"
+    why = "Somebody else had started its workflow, or had set it back" if foreign else gone
     return CaseRestarted(
-        case_id=case_id,
-        actor=ENGINE,
-        at=now,
-        finding="Its clocks had stopped, since its workflow was gone. They run again, from what the database knows.",
+        case_id=case_id, actor=ENGINE, at=now, finding=f"{why}. They run again, from what the database knows."
     )
 
 
@@ -225,16 +243,19 @@ def _of(kind: str, ids: IdRange) -> tuple[ColumnElement[bool], ...]:
     return (col(Case.kind) == kind, col(Case.id).between(*ids.ends()))
 
 
-def _cases(session: Session, before: datetime, place: UUID, suspicious: int, in_turn: int) -> list[OpenCase]:
+def _cases(
+    session: Session, before: datetime, place: UUID, suspicious: int, in_turn: int, besides: Collection[UUID]
+) -> list[OpenCase]:
     opened = col(Case.opened_at) < before
     not_begun = or_(col(Case.workflow_started_at).is_(None), col(Case.status) == CaseStatus.REPORTED)
     doubtful = or_(col(Case.trouble).is_not(None), and_(opened, not_begun), _is_behind(before))
     found = _from(session, Case, place, suspicious, _unclosed(), doubtful)
+    found += session.exec(select(Case).where(_unclosed(), col(Case.id).in_(besides)))
     for kind in open_counts(session):
         found += _from(session, Case, place, in_turn, _unclosed(), col(Case.kind) == kind, opened)
     behind = set(session.exec(select(Case.id).where(col(Case.id).in_([case.id for case in found]), _is_behind(before))))
     return [
-        OpenCase(case.id, f"{case.kind}", case.trouble, case.id in behind)
+        OpenCase(case.id, f"{case.kind}", case.trouble, case.id in behind, case.workflow_run_id)
         for case in {case.id: case for case in found}.values()
     ]
 

@@ -63,7 +63,7 @@ def pass_on(session: Session, case: Case, now: datetime) -> None:
     facts = current_facts(session, case.id) if missing else {}
     said = "\n\n".join(f"{label}:\n{facts[name].value}" for name, label in kind.shown.items() if name in facts)
     for agreement_id in missing:
-        sha256 = store(session, f"{said}\n".encode(), TEXT.media_type, now)
+        sha256 = store(session, f"{said}\n".encode(), TEXT.media_type, now, case=case.id)
         document = CaseDocument(
             id=uuid5(case.id, f"passed-on:{agreement_id}"),
             case_id=case.id,

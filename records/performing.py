@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from agreements.due_dates import read_due_dates
+from agreements.due_dates import StoredDueDate, read_due_dates
 from ledger.actors import ENGINE
 from ledger.entries import Attempt, FurtherDutyPerformed
-from models.enums import DutyStatus, NoticeKind
+from models.enums import DutyStatus, NoticeKind, PerformedBy
 from models.tables import Duty, Notice
-from records.duties import perform
+from records.duties import DutyAtHand, perform
+
+_D = TypeVar("_D", bound=DutyAtHand)
 
 
 def performed_duties(notice: Notice) -> tuple[UUID, ...]:
@@ -26,16 +30,51 @@ def perform_further(session: Session, notice: Notice, at: datetime, *, by_post: 
         return []
     duties = session.exec(select(Duty).where(col(Duty.id).in_(performed_duties(notice)[1:]))).all()
     due_dates = read_due_dates(session, {duty.due_date_id for duty in duties})
-    for duty in duties:
+    return perform_these(duties, due_dates, notice.lacking, at, by_post=by_post)
+
+
+def perform_these(
+    duties: Iterable[_D],
+    due_dates: Mapping[str, StoredDueDate],
+    lacking: Collection[str],
+    at: datetime,
+    *,
+    by_post: bool = False,
+) -> list[_D]:
+    """Note what a notice that was given, less what is ``lacking``, means for further duties; return them by clause."""
+    found = sorted(duties, key=lambda duty: duty.clause)
+    for duty in found:
         asked = set(due_dates[duty.due_date_id].contents)
-        duty.lacking = [element for element in notice.lacking if element in asked]
+        duty.lacking = [element for element in lacking if element in asked]
         duty.lacking_count = len(duty.lacking)
         if duty.status is DutyStatus.RUNNING:
             perform(duty, at, by_post=by_post)
-    return sorted(duties, key=lambda duty: duty.clause)
+    return found
 
 
-def further_duty_event(duty: Duty, attempt: Attempt, at: datetime) -> FurtherDutyPerformed:
+def perform_by_notice(
+    duty: DutyAtHand,
+    kind: NoticeKind,
+    lacking: list[str],
+    due_date: StoredDueDate,
+    at: datetime,
+    *,
+    by_post: bool = False,
+) -> None:
+    """Note what a notice that was given means for its own duty.
+
+    It performs the duty only where the clause says that a notice does, and where nothing that the clause requires at
+    once is ``lacking`` in it, unless the clause lets the notice go with what is known.
+    """
+    if kind is NoticeKind.DISMISSAL:
+        return
+    duty.lacking, duty.lacking_count = lacking, len(lacking)
+    complete = due_date.incomplete == "goes" or not set(due_date.at_once).intersection(lacking)
+    if duty.status is DutyStatus.RUNNING and duty.performed_by is PerformedBy.NOTICE and complete:
+        perform(duty, at, by_post=by_post)
+
+
+def further_duty_event(duty: DutyAtHand, attempt: Attempt, at: datetime) -> FurtherDutyPerformed:
     """The evidence that the message of an attempt says what a further duty asks for."""
     return FurtherDutyPerformed(
         case_id=duty.case_id,

@@ -253,8 +253,8 @@ def keep_letters(session: Session, letters: Sequence[PreparedLetter], now: datet
 
 def _keep(session: Session, letter: PreparedLetter, now: datetime) -> None:
     notice = session.get_one(Notice, letter.notice_id)
-    sha256 = store(session, letter.pdf, PDF.media_type, now)
-    words = store(session, letter.words.encode(), "text/plain", now)
+    sha256 = store(session, letter.pdf, PDF.media_type, now, case=notice.case_id)
+    words = store(session, letter.words.encode(), "text/plain", now, case=notice.case_id)
     letter_id = identifiers.postal_letter_id(notice.id, letter.contact_id, sha256)
     replaces = _predecessor(session, letter)
     notice.composed_at, notice.given, notice.lacking = letter.written_at, list(letter.given), list(letter.lacking)

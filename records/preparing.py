@@ -56,15 +56,15 @@ def complete(session: Session, case: Case, act: Act) -> Act:
     return act
 
 
-def keep(session: Session, act: Act, now: datetime) -> None:
-    """Keep the texts and files of an act as artifacts, so that only their SHA-256 travels.
+def keep(session: Session, case_id: UUID, act: Act, now: datetime) -> None:
+    """Keep the texts and files of an act in a case as artifacts, so that only their SHA-256 travels.
 
     Raises:
         InvalidInput: it names something by its SHA-256 that is not kept here.
     """
     for kept in kept_in(act):
         if kept.content is not None:
-            store(session, kept.content, _media_type(kept), now, claimed=False)
+            store(session, kept.content, _media_type(kept), now, claimed=False, case=case_id)
         elif not is_kept(session, kept.sha256):
             raise InvalidInput("What this names is not kept here.", where=act.act, next_step="Give the text itself.")
 

@@ -27,6 +27,7 @@ from models.tables import FAILING, UNTOLD_BOUNCE, AgreementContact, Letter, Sent
 from models.tables import Answer as Asked
 from records.bounces import MOST_REPORTS, CameBack, Fate, Recorded, StillUnderWay
 from records.deliveries import Answer
+from records.erased import is_erased
 from records.mail_state import end_pause, is_disregarded, probe_again, probes_alone
 from records.overdue_letters import turn_to_the_next
 from records.replies import reopen
@@ -111,7 +112,9 @@ def settle_mail(
     if isinstance(answer, MailServerUnavailable):
         row.outcome = Told.FAILED
         return None
-    row.message_sha256 = store(session, mail.raw if mail.kept is None else mail.kept, "message/rfc822", now)
+    row.message_sha256 = store(
+        session, mail.raw if mail.kept is None else mail.kept, "message/rfc822", now, case=mail.case_id
+    )
     match answer:
         case Accepted():
             row.outcome = Told.ACCEPTED
@@ -138,7 +141,7 @@ def record_mail_report(session: Session, came: CameBack, now: datetime) -> Recor
         StillUnderWay: the attempt's own outcome is not recorded yet.
     """
     row = session.get(SentMail, came.delivery_id, with_for_update=True)
-    if row is None:
+    if row is None or (row.case_id and is_erased(session, row.case_id)):
         return Recorded(Fate.FOREIGN)
     attempt = came.attempt or row.attempts
     if not 0 < attempt <= row.attempts:
@@ -167,7 +170,7 @@ def record_mail_report(session: Session, came: CameBack, now: datetime) -> Recor
         status=came.report.status,
         via=came.via,
         message_sha256=row.message_sha256,
-        report_sha256=store(session, came.raw, came.media_type, now),
+        report_sha256=store(session, came.raw, came.media_type, now, case=row.case_id),
     )
     (entry,) = append(session, event)
     if entry.at != now:

@@ -241,7 +241,7 @@ def _keep_assurance(
             signatures=len(found.signatures),
             integrity=found.integrity,
             attested=signed_by is not None,
-            found_sha256=store(session, rfc8785.dumps(said), "application/json", now),
+            found_sha256=store(session, rfc8785.dumps(said), "application/json", now, case=case_id),
         ),
     )
     keep_found(session, case_id, SIGNATURE, _in_words(found, signed_by, actor), actor, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -52,9 +53,7 @@ def _taken_along(
     session: Session, case_id: UUID, notices: Sequence[UUID]
 ) -> Iterator[tuple[_Unwritten, list[_Unwritten]]]:
     """Each of some notices, with the others to its LEA whose duties its message performs as well, if there are any."""
-    unwritten = _unwritten(session, case_id, notices)
-    by_agreement = grouped(unwritten, lambda each: each.duty.agreement_id)
-    several = {agreement: some for agreement, some in by_agreement.items() if len(some) > 1}
+    several = grouped(_unwritten(session, case_id, notices), lambda each: each.duty.agreement_id)
     if not several:
         return
     due_dates = read_due_dates(session, {each.duty.due_date_id for some in several.values() for each in some})
@@ -80,18 +79,41 @@ def _take(session: Session, first: _Unwritten, other: _Unwritten) -> None:
 
 
 def _unwritten(session: Session, case_id: UUID, notices: Sequence[UUID]) -> list[_Unwritten]:
-    """The notices to the LEAs of some notices, these included, of which no message was written yet."""
-    agreements = select(Duty.agreement_id).join(Notice, col(Notice.duty_id) == col(Duty.id))
+    """The notices to the LEAs of some notices, these included, of which no message was written yet; if several are."""
+    agreements = _with_several(session, case_id, notices)
+    if not agreements:
+        return []
     rows = session.exec(
         select(Notice, Batch, Duty)
         .join(Batch, col(Batch.id) == col(Notice.batch_id))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
-        .where(Notice.case_id == case_id, col(Notice.composed_at).is_(None), col(Notice.dropped).is_(False))
-        .where(col(Batch.status).in_(WAITS_OR_LEAVES))
-        .where(col(Duty.agreement_id).in_(agreements.where(col(Notice.id).in_(notices))))
+        .where(Notice.case_id == case_id, *_UNWRITTEN, col(Duty.agreement_id).in_(agreements))
         .order_by(col(Notice.id))
     )
     return [_Unwritten(*row) for row in rows]
+
+
+_UNWRITTEN = (
+    col(Notice.composed_at).is_(None),
+    col(Notice.dropped).is_(False),
+    col(Batch.status).in_(WAITS_OR_LEAVES),
+)
+
+
+def _with_several(session: Session, case_id: UUID, notices: Sequence[UUID]) -> list[UUID]:
+    """The agreements of some notices to whose LEAs a case has more than one that no message was written of yet."""
+    told = (
+        select(Duty.agreement_id).join(Notice, col(Notice.duty_id) == col(Duty.id)).where(col(Notice.id).in_(notices))
+    )
+    # Found by the agreement: by the case, all of its notices would be read for each few of them.
+    rows = session.exec(
+        select(Duty.agreement_id, Duty.case_id)
+        .join(Notice, col(Notice.duty_id) == col(Duty.id))
+        .join(Batch, col(Batch.id) == col(Notice.batch_id))
+        .where(col(Duty.agreement_id).in_(told.where(col(Notice.id).in_(notices))), *_UNWRITTEN)
+    )
+    counted = Counter(agreement for agreement, case in rows if case == case_id)
+    return [agreement for agreement, count in counted.items() if count > 1]
 
 
 @dataclass(frozen=True)

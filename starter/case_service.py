@@ -49,6 +49,7 @@ from queries.doubts import doubts_of_act, doubts_of_intake
 from queries.drafts import check_read
 from queries.previews import LetterPreview, preview_overdue
 from records.acts import record_act
+from records.erased import refuse_erased
 from records.intake import keep_intake, prepare
 from records.keeping import disposals_kept_back
 from records.preparing import check_files, complete, keep, let_go, note_refused_files
@@ -250,9 +251,10 @@ class CaseService:
         with self._database.writing() as session:
             case = require_case(session, case_id)
             was_closed = case.closed_at is not None
+            refuse_erased(session, case_id)
             check(kind, message, known_state(session, case, notice_policy(self.resources.settings)), now)
             check_files(message.act)
-            keep(session, message.act, now)
+            keep(session, case_id, message.act, now)
             recorded = RecordAct(case_id=case_id, at=now, **dict(message))
             record_act(session, self.resources.catalogue, recorded, self.resources.settings.side)
             return was_closed and case.closed_at is None
@@ -298,7 +300,7 @@ class CaseService:
     async def _send(self, kind: Kind, case_id: UUID, message: TakeAct) -> None:
         handle = self._handle(kind, case_id)
         try:
-            await asyncio.to_thread(self._keep, message.act)
+            await asyncio.to_thread(self._keep, case_id, message.act)
             await handle.execute_update(message.act.act, message, id=str(message.act_id), result_type=CaseSummary)
         except WorkflowUpdateFailedError as error:
             await asyncio.to_thread(self._let_go, message.act)
@@ -366,9 +368,9 @@ class CaseService:
             session, notice_writer(self.resources.settings, self.resources.keyring), case_id, act, now
         )
 
-    def _keep(self, act: Act) -> None:
+    def _keep(self, case_id: UUID, act: Act) -> None:
         with self._database.writing() as session:
-            keep(session, act, self.clock())
+            keep(session, case_id, act, self.clock())
 
     def _let_go(self, act: Act) -> None:
         with self._database.writing() as session:

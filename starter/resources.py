@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +14,10 @@ from temporalio.runtime import Runtime
 from config.converter import data_converter
 from config.database import Database
 from config.keyring import Keyring
-from config.settings import Settings, temporal_connection, temporal_refused
+from config.logging import get_logger
+from config.object_store import check_store, open_store
+from config.seals import seal_case_keys_anew
+from config.settings import Limits, Settings, temporal_connection, temporal_refused
 from mail.default_texts import check_default_texts
 from models.errors import ConfigurationError, IntegrityError, Unavailable
 from models.tables import KeyCheck
@@ -20,6 +25,9 @@ from starter.templates import check_own_templates
 from starter.writing import templates_of
 from terms.catalogue import Catalogue, load_catalogue
 from terms.internal import NO_LEAD_TIMES, LeadTimes, read_lead_times
+
+OWN_CONNECTIONS = 16
+"""How many connections to the database there are for whatever is not a stranger's."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +68,32 @@ def open_database(settings: Settings, keyring: Keyring) -> Database:
     """
     if settings.environment == "production":
         keyring.refuse_known_keys()
-    database = Database(settings.database_url.get_secret_value(), keyring)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        keyring,
+        open_store(settings.artifacts),
+        connections=connections_of(settings.limits),
+    )
     database.migrate()
     if settings.environment == "production":
         _refuse_excess(database)
     _check_keyring(database, keyring)
     return database
+
+
+def connections_of(limits: Limits) -> int:
+    """How many connections to the database a process may open: one for each stranger at work, and some beside those."""
+    return limits.requests_at_once + OWN_CONNECTIONS
+
+
+def settle() -> None:
+    """Tell Python's garbage collector that what is there by now stays: call it once a process has started.
+
+    What is loaded at a start is a million objects. Each full collection looks through all that is not set apart, which
+    takes a third of a second in which no thread runs, and strangers can have one made every three seconds.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _refuse_excess(database: Database) -> None:
@@ -82,7 +110,8 @@ def _refuse_excess(database: Database) -> None:
 def _check_keyring(database: Database, keyring: Keyring) -> None:
     """Refuse a keyring that does not open what is stored, before anything is sealed under it besides.
 
-    The word is sealed again under each newer key, so that a copy of the keyring from before a rotation is refused too.
+    The word is sealed again under each newer key, so that a copy of the keyring from before a rotation is refused too;
+    and the keys of cases with it.
     """
     with database.reading() as session:
         key_id = session.exec(select(KeyCheck.key_id)).first()
@@ -101,6 +130,7 @@ def _check_keyring(database: Database, keyring: Keyring) -> None:
     if key_id != keyring.sealing_key_id:
         with database.writing() as session:
             session.merge(KeyCheck(id=1, key_id=keyring.sealing_key_id, word="duenotice"))
+            seal_case_keys_anew(session)
 
 
 def other_keyring(key_id: str) -> ConfigurationError:
@@ -110,6 +140,22 @@ def other_keyring(key_id: str) -> ConfigurationError:
         where="DUENOTICE_KEYRING",
         next_step="Put the keyring that holds it back from its copy. Nothing was changed.",
     )
+
+
+def check_artifacts(database: Database) -> None:
+    """See whether the store of artifacts, where there is one, can be used; that it is away for now stops no start.
+
+    What is due goes out all the same: artifacts are in the database first.
+
+    Raises:
+        IntegrityError: it gives other bytes than were put there.
+    """
+    if database.objects is None:
+        return
+    try:
+        check_store(database.objects)
+    except Unavailable as error:
+        get_logger("artifacts").error("the store of artifacts cannot be used", says=str(error), code=error.code)
 
 
 async def connect(settings: Settings, *, address: str | None = None, runtime: Runtime | None = None) -> Resources:
@@ -132,6 +178,7 @@ async def connect(settings: Settings, *, address: str | None = None, runtime: Ru
     check_own_templates(settings, catalogue)
     leads = lead_times(settings, catalogue)
     database = open_database(settings, keyring)
+    await asyncio.to_thread(check_artifacts, database)
     client = await connect_client(settings, keyring, address, runtime)
     return Resources(settings, keyring, database, catalogue, client, leads)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -72,9 +73,9 @@ async def start_case(client: Client, database: Database, case_id: UUID, policy: 
         RPCError: Temporal does not answer; the case is kept, and can be started later.
     """
     (beginning,) = await asyncio.to_thread(_beginnings, database, [case_id], policy)
-    started = await _start(client, beginning)
-    await asyncio.to_thread(_note_starts, database, [case_id], now)
-    return started
+    run_id = await _start(client, beginning)
+    await asyncio.to_thread(_note_starts, database, {case_id: run_id}, now)
+    return run_id is not None
 
 
 async def start_cases(
@@ -95,18 +96,17 @@ async def start_cases(
     """
     turns = asyncio.Semaphore(STARTS_AT_ONCE)
 
-    async def start(beginning: _Beginning) -> UUID | None:
+    running: dict[UUID, str | None] = {}
+
+    async def start(beginning: _Beginning) -> None:
         async with turns:
-            try:
-                await _start(client, beginning, delay)
-            except RPCError:
-                return None
-            return beginning.message.case_id
+            with suppress(RPCError):
+                running[beginning.message.case_id] = await _start(client, beginning, delay)
 
     beginnings = await asyncio.to_thread(_beginnings, database, cases, policy)
-    running = [case_id for case_id in await asyncio.gather(*map(start, beginnings)) if case_id]
+    await asyncio.gather(*map(start, beginnings))
     await asyncio.to_thread(_note_starts, database, running, now)
-    return running
+    return [case_id for case_id in cases if case_id in running]
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,12 @@ class _Beginning:
     reopened: bool
 
 
-async def _start(client: Client, beginning: _Beginning, delay: timedelta | None = None) -> bool:
+async def _start(client: Client, beginning: _Beginning, delay: timedelta | None = None) -> str | None:
+    """The id of the run that was started; None where one runs, or the case came to its end."""
     kind, message = kind_named(beginning.kind), beginning.message
     reuse = WorkflowIDReusePolicy
     try:
-        await client.start_workflow(
+        started = await client.start_workflow(
             kind.name,
             message,
             id=identifiers.workflow_id(kind.name, message.case_id),
@@ -133,8 +134,8 @@ async def _start(client: Client, beginning: _Beginning, delay: timedelta | None 
             start_delay=delay or None,
         )
     except WorkflowAlreadyStartedError:
-        return False
-    return True
+        return None
+    return started.first_execution_run_id
 
 
 def _beginnings(database: Database, cases: Sequence[UUID], policy: NoticePolicy) -> list[_Beginning]:
@@ -150,7 +151,10 @@ def _beginnings(database: Database, cases: Sequence[UUID], policy: NoticePolicy)
         ]
 
 
-def _note_starts(database: Database, cases: Sequence[UUID], now: datetime) -> None:
+def _note_starts(database: Database, runs: Mapping[UUID, str | None], now: datetime) -> None:
+    """Note that cases run, and by which runs those that were started just now."""
     with database.writing() as session:
-        unstarted = update(Case).where(col(Case.id).in_(cases), col(Case.workflow_started_at).is_(None))
+        unstarted = update(Case).where(col(Case.id).in_(runs), col(Case.workflow_started_at).is_(None))
         session.execute(unstarted.values(workflow_started_at=now))
+        if started := [{"id": case_id, "workflow_run_id": run_id} for case_id, run_id in runs.items() if run_id]:
+            session.execute(update(Case), started)

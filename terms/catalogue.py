@@ -131,7 +131,13 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     Raises:
         ClauseFileError: for the first file with problems, listing all of its problems with their lines.
     """
-    return _load((folder or CLAUSES_FOLDER).resolve())
+    return _load(_resolved(folder or CLAUSES_FOLDER))
+
+
+@cache
+def _resolved(folder: Path) -> Path:
+    """Asked for with every notice that is written, and the file system need not be."""
+    return folder.resolve()
 
 
 @cache

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from http import HTTPStatus
+from uuid import UUID
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
@@ -16,6 +18,7 @@ from people.passwords import sign_in_by_password
 from people.sessions import NewSession, end_session
 from people.sign_in import redeem_token
 from web.failures import status_of, told_when
+from web.sessions import Session
 from web.site import OWN_FORM, SignedIn, Site, TheSite, password_of, text_of
 from web.strangers import address_of
 
@@ -35,12 +38,12 @@ async def sign_in(request: Request, site: TheSite) -> Response:
     back, now = own_path(text_of(form, "next")), site.clock()
     try:
         if not text_of(form, "token"):
-            check_tries(request, site)
+            await run_in_threadpool(check_tries, request, site)
         begun = await to_thread.run_sync(_begin, site, form, browser_of(request), now, limiter=site.hashing)
     except NotAllowed as problem:
         return show_sign_in(request, site, name=text_of(form, "name"), back=back, problem=problem)
     response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
-    site.sessions.give(response, begun)
+    await run_in_threadpool(site.sessions.give, response, begun, former_of(request), now)
     return response
 
 
@@ -82,7 +85,13 @@ def check_tries(request: Request, site: Site) -> None:
     Raises:
         TooManyTries: it did.
     """
-    site.sign_ins.check(address_of(request))
+    site.quotas.sign_ins.check(address_of(request))
+
+
+def former_of(request: Request) -> UUID | None:
+    """The session that the browser has in which somebody signs in; it is over once that is done (ASVS 7.2.4)."""
+    former: Session | None = request.state.session
+    return former.id if former else None
 
 
 def browser_of(request: Request) -> str:
@@ -96,6 +105,8 @@ def sign_out(site: TheSite, session: SignedIn) -> Response:
     end_session(site.resources.database, session.id, actor=session.actor, now=site.clock())
     response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
     site.sessions.take_away(response)
+    # Not "cookies": that takes those of every other site under the same registered name as well.
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 

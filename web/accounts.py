@@ -97,7 +97,7 @@ def _address(secret: str, name: str) -> str:
 async def change_own(request: Request, site: TheSite, session: SignedIn, form: CheckedForm) -> Response:
     """Set one's password, have codes asked for beside it or no more, or choose the zone in which one reads times."""
     try:
-        await to_thread.run_sync(_change_own, site, session, form, limiter=site.hashing)
+        await to_thread.run_sync(_change_own, site, session, form, limiter=site.own_hashing)
     except DuenoticeError as error:
         return await asyncio.to_thread(show_own, request, site, session, error)
     return RedirectResponse(f"/account?done={text_of(form, 'act')}", HTTPStatus.SEE_OTHER)
@@ -117,7 +117,8 @@ def _change_own(site: Site, session: Session, form: FormData) -> None:
             new = password_of(form, "new")
             if new != password_of(form, "again"):
                 raise InvalidInput("The two are not the same.", where="again", next_step="Type both again.")
-            set_password(database, session, password_of(form, "current"), new, now)
+            organisation = site.resources.settings.organisation.name
+            set_password(database, session, password_of(form, "current"), new, now, organisation=organisation)
         case "propose-codes":
             propose_codes(database, session)
         case "confirm-codes":

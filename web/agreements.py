@@ -17,7 +17,9 @@ from agreements.importing import ImportResult, import_agreements
 from cases.acts import problems_of as problems_in
 from models.enums import EndedBy, LifeAct
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, Refused
+from queries.agreement_figures import read_figures
 from queries.agreements import agreement_kinds, find_agreements, read_agreement
+from queries.duty_search import MET_IN_WORDS
 from queries.views import AgreementLifeView
 from records.scope import AgreementFilter
 from starter.agreement_service import AgreementService, Recorded
@@ -121,6 +123,8 @@ def _show_one(
         "agreement.html",
         status=status_of(error) if error else HTTPStatus.OK,
         agreement=life_of(site, agreement_id),
+        figures=read_figures(site.resources.database, agreement_id, site.clock()),
+        met_words=MET_IN_WORDS,
         typed=typed or dict.fromkeys(LifeRecord.model_fields, ""),
         done=request.query_params.get("done"),
         problems=problems_of(error) if error else (),

@@ -15,6 +15,7 @@ from cases.intake import Intake
 from cases.kind import Kind
 from cases.state import CaseSummary
 from models.enums import CaseStatus, DutyStatus, Reading
+from queries.agreement_figures import AgreementFigures, read_figures
 from queries.case_lists import PLACE, CaseFilter, CasePlace, list_cases
 from queries.cases import read_case, read_case_head
 from queries.consequences import Consequences
@@ -217,6 +218,13 @@ def letters(
 def agreement(site: TheSite, agreement_id: UUID) -> AgreementLifeView:
     """One agreement: whether it is in force, what follows from its end, and what was recorded of its life."""
     return life_of(site, agreement_id)
+
+
+@router.get("/agreements/{agreement_id}/figures")
+def agreement_figures(site: TheSite, agreement_id: UUID) -> AgreementFigures:
+    """How the duties of one agreement were met in all cases, counted clause by clause."""
+    life_of(site, agreement_id)
+    return read_figures(site.resources.database, agreement_id, site.clock())
 
 
 class LifeRecorded(BaseModel):

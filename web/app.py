@@ -33,9 +33,12 @@ from web import (
     cases,
     data_holders,
     drafts,
+    duty_search,
+    erasure,
     follow_up,
     handed_over,
     health,
+    histories,
     holder_links,
     ledger,
     links,
@@ -58,7 +61,7 @@ from web.guard import Guard
 from web.openid_provider import openid_provider
 from web.pages import Pages
 from web.sessions import Sessions
-from web.site import Site, check_route
+from web.site import Quotas, Site, check_route
 
 PARTS = (
     links,
@@ -80,11 +83,14 @@ PARTS = (
     notice_links,
     messages,
     bundles,
+    histories,
     agreements,
     api,
     many,
     data_holders,
+    erasure,
     upcoming,
+    duty_search,
     ledger,
     mail,
     mail_events,
@@ -108,6 +114,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
     failures = Failures(pages)
     link_key = resources.keyring.derive(LINK_PURPOSE)
     answers = AnswerBox(resources.database, link_key, clock, timedelta(days=settings.link_days_after_closing))
+    quotas = Quotas.of(settings.limits, resources.database)
     site = Site(
         resources,
         CaseService(resources, clock),
@@ -121,6 +128,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         openid=openid_provider(settings, clock),
         bounces=BounceIntake(resources, clock),
         health=health_check(resources, clock),
+        quotas=quotas,
     )
 
     @asynccontextmanager
@@ -148,6 +156,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         sessions=sessions,
         failures=failures,
         limits=settings.limits,
+        link_answers=quotas.link_answers,
         clock=clock,
     )
     return app

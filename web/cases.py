@@ -23,7 +23,7 @@ from queries.agreements import agreement_kinds, agreement_states
 from queries.case_lists import NOBODY, CaseFilter, CasePlace, case_kinds, list_cases
 from queries.cases import read_case_head
 from queries.duties import DutyFilter, read_cohorts, read_duties
-from queries.evidence import read_evidence
+from queries.evidence import count_evidence_before, read_evidence
 from queries.holders import vendor_names
 from queries.ledger_check import read_ledger_check
 from queries.readings import read_readings
@@ -31,6 +31,7 @@ from queries.views import CohortView
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
+from records.erasure import read_erasure
 from records.handed_over import read_handed_over
 from records.links import read_link_figures
 from records.needs import Asking, read_needs
@@ -39,9 +40,9 @@ from web.act_forms import ActForm, act_form
 from web.failures import status_of
 from web.pages import problems_of
 from web.pages import words as in_words
-from web.paging import asked_text, read_page
+from web.paging import MOST_DIGITS, asked_text, read_page
 from web.sessions import Session
-from web.site import SignedIn, Site, TheSite, text_of
+from web.site import SignedIn, Site, TheSite, sent_as_of, text_of
 from web.times import zone_names
 from web.told import told_after
 
@@ -179,6 +180,14 @@ async def show_refusal(request: Request, site: Site, case_id: UUID, error: Dueno
     return await asyncio.to_thread(_show, request, site, case_id, error, kept)
 
 
+def _evidence_page(site: Site, case_id: UUID, asked: Mapping[str, str]) -> str:
+    """Which page of the evidence is asked for: by its number, or by that of an entry on it."""
+    entry = asked.get("entry", "")
+    if not (entry.isdecimal() and len(entry) < MOST_DIGITS):
+        return asked.get("evidence", "1")
+    return str(count_evidence_before(site.resources.database, case_id, int(entry)) // EVIDENCE_SHOWN + 1)
+
+
 def _labels(forms: Mapping[str, ActForm], form: str) -> Mapping[str, str]:
     """What a form of the page calls its fields, by the names by which problems name them."""
     if form not in forms:
@@ -196,7 +205,9 @@ def _show(
     cohorts = read_cohorts(database, case_id, now)
     chosen = next((cohort for cohort in cohorts if key_of(cohort) == asked.get("cohort")), None)
     which = DutyFilter(
-        cohort=(chosen.clause, chosen.due_at) if chosen else None, state=asked_text(asked, "state") or None
+        cohort=(chosen.clause, chosen.due_at) if chosen else None,
+        state=asked_text(asked, "state") or None,
+        duty=sent_as_of(asked.get("duty", "")),
     )
     kind = kind_named(case.kind)
     forms = {act.act_name(): act_form(act) for act in kind.all_acts}
@@ -208,6 +219,7 @@ def _show(
         cohorts=cohorts,
         key_of=key_of,
         chosen=chosen,
+        only_duty=which.duty,
         duties=read_page(
             lambda offset, limit: read_duties(database, case_id, now, which, offset=offset, limit=limit),
             asked.get("page", "1"),
@@ -215,7 +227,7 @@ def _show(
         ),
         evidence=read_page(
             lambda offset, limit: read_evidence(database, case_id, offset=offset, limit=limit),
-            asked.get("evidence", "1"),
+            _evidence_page(site, case_id, asked),
             EVIDENCE_SHOWN,
         ),
         readings=read_page(
@@ -233,6 +245,7 @@ def _show(
         documents=read_documents(database, case_id, listed=DOCUMENTS_SHOWN),
         costs=read_costs(database, case_id),
         handed=read_handed_over(database, case_id, days=site.resources.settings.defaults.handed_over_days),
+        erasure=read_erasure(database, case_id, now, site.resources.settings.defaults) if case.closed_at else None,
         new_cost_id=uuid4(),
         act_forms=forms,
         side=site.resources.settings.side,

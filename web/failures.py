@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Sequence
 from http import HTTPStatus
 
+import structlog
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy.exc import DataError, IntegrityError
@@ -37,6 +38,9 @@ from web.rights import LOOKING
 from web.strangers import Busy
 
 logger = get_logger(__name__)
+
+_strangers = get_logger("web.strangers.failures")
+"""What strangers run into is one line a minute of each sort, so that it fills no disk."""
 
 _STATUS: tuple[tuple[type[DuenoticeError], HTTPStatus], ...] = (
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -93,7 +97,7 @@ class Failures:
         status = status or status_of(error)
         reference = secrets.token_hex(4) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
         if reference:
-            logger.error("request failed", reference=reference, path=path_for_log(request), code=error.code)
+            _log_of(request).error("request failed", reference=reference, path=path_for_log(request), code=error.code)
         return self._say(request, error, status, reference)
 
     async def later(self, request: Request, error: TooManyTries | Busy) -> Response:
@@ -104,7 +108,7 @@ class Failures:
     def unforeseen(self, request: Request, error: Exception) -> Response:
         """Say that something failed for which no sentence was written; the log gets the place, not the values."""
         reference = secrets.token_hex(4)
-        logger.error(
+        _log_of(request).error(
             "request crashed",
             reference=reference,
             path=path_for_log(request),
@@ -161,6 +165,10 @@ class Failures:
                 return self.answer(request, InvalidInput(f"{error.detail}."), error.status_code)
             case _:
                 raise error
+
+
+def _log_of(request: Request) -> structlog.stdlib.BoundLogger:
+    return _strangers if getattr(request.state, "session", None) is None else logger
 
 
 def _said_of(error: Exception, reference: str) -> DuenoticeError:

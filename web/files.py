@@ -33,6 +33,11 @@ async def csv_of(file: UploadFile | str | None, of: str) -> tuple[str, str]:
     return file.filename, decoded_csv(await file.read(), "file")
 
 
+def harmless_cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def attachment(file: UploadedFile) -> Response:
     """The file as one that a browser saves and never shows in our name (RFC 6266)."""
     return Response(

@@ -27,12 +27,15 @@ from models.errors import InvalidInput, NotAllowed, Unavailable
 from web.bodies import Body, too_large
 from web.connections import note_who
 from web.failures import Failures, is_api, path_for_log
-from web.quotas import TooManyTries
+from web.quotas import Quota, TooManyTries
 from web.rights import HEALTH_PATHS, LOOKING, MAIL_EVENT_PATHS, OPEN_TO_ALL
 from web.sessions import Session, Sessions
 from web.strangers import Busy, Strangers
 
 logger = get_logger(__name__)
+
+_log = get_logger("web.strangers")
+"""For what strangers can cause as often as they like."""
 
 STATIC_FOLDER = "/static/"
 OPEN_FOLDERS = (STATIC_FOLDER, LINK_FOLDER, HOLDER_FOLDER, HANDED_FOLDER)
@@ -83,6 +86,7 @@ class Guard:
     Args:
         hosts: the names under which the site may be asked for; any other is refused (DNS rebinding).
         limits: what strangers may take.
+        link_answers: how many forms one link may send.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Guard:
         sessions: Sessions,
         failures: Failures,
         limits: Limits,
+        link_answers: Quota,
         clock: Callable[[], datetime],
     ) -> None:
         self._app = app
@@ -100,7 +105,7 @@ class Guard:
         self._sessions = sessions
         self._failures = failures
         self._limits = limits
-        self._strangers = Strangers(limits)
+        self._strangers = Strangers(limits, link_answers)
         self._headers = HEADERS | HTTPS_ONLY if sessions.secure else HEADERS
         self._clock = clock
 
@@ -115,11 +120,14 @@ class Guard:
         answer = _Answer(request, body, send, self._headers)
         try:
             request.state.session = await self._session_of(request)
-            note_who(scope, known=request.state.session is not None)
+            if not _is_static(request):  # whose page asks for a file is not looked up
+                note_who(scope, known=request.state.session is not None)
             said = self._refusal(request)
+            if said is not None and said.status_code >= HTTPStatus.BAD_REQUEST:
+                _log.warning("request refused", status=said.status_code, path=path_for_log(request))
         except Unavailable as away:
             # Whoever asks how the engine is, is told while the database is away as well.
-            said = None if request.url.path in HEALTH_PATHS else self._failures.answer(request, away)
+            said = None if scope["path"] in HEALTH_PATHS else self._failures.answer(request, away)
         try:
             if said is None:
                 async with self._turn_of(request, body):
@@ -147,14 +155,17 @@ class Guard:
             TooManyTries: its address or its link sent too many.
             Busy: its turn did not come in time.
         """
-        path = request.url.path
-        if request.state.session is not None or path.startswith(STATIC_FOLDER) or path in HEALTH_PATHS:
+        path = request.scope["path"]
+        is_known = request.state.session is not None or (_is_static(request) and self._sessions.is_given(request))
+        if is_known or path in HEALTH_PATHS:
             yield
             return
-        if largest_body(path) <= MAX_EVENTS_BYTES:
-            await body.take_whole()
-        self._strangers.check(request)
+        if not _is_static(request):
+            if largest_body(path) <= MAX_EVENTS_BYTES:
+                await body.take_whole()
+            self._strangers.check(request)
         async with self._strangers.turn():
+            await self._strangers.check_link(request)
             yield
 
     async def _said_of(self, request: Request, error: Exception) -> Response:
@@ -163,7 +174,7 @@ class Guard:
         return self._failures.unforeseen(request, error)
 
     async def _session_of(self, request: Request) -> Session | None:
-        if request.url.path.startswith(STATIC_FOLDER):
+        if _is_static(request) or not self._sessions.is_given(request):
             return None
         return await run_in_threadpool(self._sessions.read, request, self._clock())
 
@@ -178,7 +189,7 @@ class Guard:
         if request.method not in LOOKING and not _same_origin(request, host):
             elsewhere = NotAllowed("Another site sent this, so nothing was done.", next_step="Use this site's pages.")
             return self._failures.answer(request, elsewhere)
-        path = request.url.path
+        path = request.scope["path"]
         if {"transfer-encoding", "content-length"} <= set(request.headers.keys()):
             twofold = InvalidInput("It says in two ways where it ends.", next_step="Name a length, or send chunks.")
             refused = self._failures.answer(request, twofold, HTTPStatus.BAD_REQUEST)
@@ -228,8 +239,7 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
-            static = self._request.url.path.startswith(STATIC_FOLDER)
-            headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
+            headers.setdefault("Cache-Control", "no-cache" if _is_static(self._request) else "no-store")
             logger.debug(
                 "request answered",
                 method=self._request.method,
@@ -238,6 +248,11 @@ class _Answer:
                 milliseconds=round((perf_counter() - self._began) * 1000, 1),
             )
         await self._send(message)
+
+
+def _is_static(request: Request) -> bool:
+    path: str = request.scope["path"]
+    return path.startswith(STATIC_FOLDER)
 
 
 def _hostname(host: str) -> str | None:

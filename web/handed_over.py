@@ -142,5 +142,5 @@ def _linked(request: Request, site: Site, token: str) -> LinkedFile:
     try:
         return read_linked_file(site.resources.database, digest_of(token), site.clock())
     except NotFound:
-        site.refused_files.check(address_of(request))
+        site.quotas.refused_files.check(address_of(request))
         raise

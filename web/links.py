@@ -66,7 +66,7 @@ def _notice_id(request: Request, site: TheSite, link: HeldLink) -> UUID:
     try:
         check_link(site.resources.database, link, site.links_last, now)
     except Gone:
-        if site.refused_links.allow(address_of(request)):
+        if site.quotas.refused_links.allow(address_of(request)):
             count_refusal(site.resources.database, link)
         raise
     return link.notice_id

@@ -73,12 +73,12 @@ async def _take(request: Request, site: Site, provider: str, read: Callable[[], 
     Providers post as often as they have to tell something; only an address that sends ever other things is refused.
     """
     address = address_of(request)
-    if site.refused_events.is_used_up(address):
-        raise TooManyTries(site.refused_events.seconds_left(address))
+    if site.quotas.refused_events.is_used_up(address):
+        raise TooManyTries(site.quotas.refused_events.seconds_left(address))
     try:
         events = await run_in_threadpool(read)
     except (InvalidInput, NotSigned) as error:
-        site.refused_events.allow(address)
+        site.quotas.refused_events.allow(address)
         _log.warning("mail event refused", provider=provider, reason=error.code)
         raise
     for event in events:

@@ -11,7 +11,7 @@ from models.enums import ChallengePurpose
 from models.errors import DuenoticeError, NotFound
 from people.challenges import begin_challenge, take_challenge
 from people.openid import DIGEST_PURPOSE, OpenIdRefusal, record_refusal, sign_in_by_openid
-from web.access import browser_of, check_tries, own_path, show_sign_in
+from web.access import browser_of, check_tries, former_of, own_path, show_sign_in
 from web.openid_provider import CALLBACK, OpenIdProvider
 from web.site import Site, TheSite
 
@@ -27,7 +27,8 @@ def go(request: Request, site: TheSite, next: str = "/") -> Response:
     back, now = own_path(next), site.clock()
     try:
         check_tries(request, site)
-        challenge = begin_challenge(site.resources.database, ChallengePurpose.OPENID_CONNECT, now, back=back)
+        purpose, former = ChallengePurpose.OPENID_CONNECT, former_of(request)
+        challenge = begin_challenge(site.resources.database, purpose, now, back=back, session_id=former)
         response = RedirectResponse(_provider(site).address(challenge), HTTPStatus.SEE_OTHER)
     except DuenoticeError as problem:
         return show_sign_in(request, site, back=back, problem=problem)
@@ -56,7 +57,7 @@ def come_back(request: Request, site: TheSite) -> Response:
     except DuenoticeError as problem:
         return show_sign_in(request, site, problem=problem)
     response = site.pages.show(request, "signed_in.html", back=challenge.back)
-    site.sessions.give(response, begun)
+    site.sessions.give(response, begun, challenge.session_id, now)
     return response
 
 

@@ -21,7 +21,7 @@ from people.passkeys import (
     sign_in_by_passkey,
 )
 from people.sessions import check_fresh
-from web.access import browser_of, check_tries, own_path, show_sign_in
+from web.access import browser_of, check_tries, former_of, own_path, show_sign_in
 from web.accounts import show_own
 from web.site import OWN_FORM, CheckedForm, SignedIn, Site, TheSite, text_of
 
@@ -52,7 +52,7 @@ async def sign_in(request: Request, site: TheSite) -> Response:
         challenge = take_challenge(database, secret, ChallengePurpose.PASSKEY, now)
         begun = sign_in_by_passkey(database, party, challenge, credential, rules, browser, now)
         response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
-        site.sessions.give(response, begun)
+        site.sessions.give(response, begun, former_of(request), now)
         return response
 
     try:

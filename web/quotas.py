@@ -8,7 +8,7 @@ from threading import Lock
 from time import time
 
 from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
+from limits.storage import MemoryStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from models.errors import NotAllowed
@@ -35,17 +35,23 @@ class TooManyTries(NotAllowed):
 
 
 class Quota:
-    """At most ``most`` times within ``seconds`` for each key, counted from its first; in the memory of this process."""
+    """At most ``most`` times within ``seconds`` for each key, counted from its first.
 
-    def __init__(self, most: int, seconds: int = MINUTE) -> None:
-        self._item = RateLimitItemPerSecond(most, seconds)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+    It counts in the memory of this process, or ``shared`` with others under its name.
+    """
+
+    def __init__(self, most: int, seconds: int = MINUTE, *, name: str = "", shared: Storage | None = None) -> None:
+        self._item = RateLimitItemPerSecond(most, seconds, namespace=name or "here")
+        self._limiter = FixedWindowRateLimiter(shared or MemoryStorage())
+        self._is_shared = shared is not None
         self._keys: dict[str, None] = {}
         self._remembering = Lock()
 
     def allow(self, key: str) -> bool:
         """Count a try; return whether it is still among those that are allowed."""
         key = _short(key)
+        if self._is_shared:  # what is refused anyway is not written
+            return self._limiter.test(self._item, key) and self._limiter.hit(self._item, key)
         with self._remembering:
             self._keys.pop(key, None)
             self._keys[key] = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
@@ -65,7 +66,7 @@ async def send(request: Request, site: TheSite) -> Response:
     except InvalidFields as error:
         return _show(request, site, form, error)
     try:
-        site.direct_requests.check(address_of(request))
+        await run_in_threadpool(site.quotas.direct_requests.check, address_of(request))
     except TooManyTries as error:
         return _show(request, site, form, error)
     session = request.state.session

@@ -54,6 +54,10 @@ OWN_PATHS = frozenset(
     }
 )
 EXPORT_PATH = "/cases/{case_id}/evidence.zip"
+DUTIES_FILE_PATH = "/duties.csv"
+APPROVE_ERASURE_PATH, DECLINE_ERASURE_PATH = (
+    f"/cases/{{case_id}}/erasure/{{erasure_id}}/{name}" for name in ("approve", "decline")
+)
 REQUEST_PATH = "/student-data"
 """The public form of parents and students."""
 
@@ -90,10 +94,14 @@ def takes(method: str, route: str) -> frozenset[Right]:
         return frozenset({Right.ADMINISTER})
     if route in OWN_PATHS:
         return frozenset({Right.OWN})
-    if route == EXPORT_PATH:
+    if route in (EXPORT_PATH, DUTIES_FILE_PATH):
         return frozenset({Right.EXPORT})
     if method in LOOKING:
         return frozenset({Right.READ})
+    if route == APPROVE_ERASURE_PATH:
+        return frozenset({Right.DECIDE})
+    if route == DECLINE_ERASURE_PATH:
+        return frozenset({Right.ACT, Right.DECIDE})
     return frozenset({Right.ACT, Right.DECIDE}) if route in ACT_PATHS else frozenset({Right.ACT})
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import uvicorn
+from anyio import to_thread
 from starlette.types import ASGIApp
 
 from config.logging import get_logger
@@ -15,6 +18,9 @@ from config.settings import Limits, Settings
 from web.connections import LARGEST_HEADERS, Connections
 
 _log = get_logger("web.serving")
+
+OWN_THREADS = 24
+"""How many threads there are besides those that strangers can be at work in."""
 
 STOP_SECONDS = 15
 """How long one part of the engine may take to finish what it is doing."""
@@ -48,15 +54,20 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
+def have_threads(limits: Limits) -> None:
+    """Give the running loop more threads than strangers can be at work in, so that nobody else waits for one of theirs.
+
+    anyio's own number is 40, asyncio's on two cores six; the settings may let in more strangers than that.
+    """
+    threads = limits.requests_at_once + OWN_THREADS
+    to_thread.current_default_thread_limiter().total_tokens = threads
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="work"))
+
+
 def web_server(app: ASGIApp, settings: Settings) -> WebServer:
     """The server for an application; serve it on ``listening`` sockets."""
     limits = _with_files(settings.limits)
     bounds = Connections(limits, proxies=bool(settings.trusted_proxies))
-    if settings.environment == "production" and not settings.trusted_proxies:
-        _log.warning(
-            "no proxy is named, so all who come through one count as one address",
-            setting="DUENOTICE_TRUSTED_PROXIES",
-        )
     return WebServer(
         uvicorn.Config(
             app,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +15,7 @@ from starlette.responses import Response
 from config.database import Database
 from config.keyring import Keyring
 from people.challenges import CHALLENGE_LIFETIME, Challenge
-from people.sessions import NewSession, SessionRules, SignedInSession, read_session
+from people.sessions import NewSession, SessionRules, SignedInSession, end_former, read_session
 
 Session = SignedInSession
 
@@ -48,14 +50,35 @@ class Sessions:
 
     def read(self, request: Request, now: datetime) -> Session | None:
         """The session that a request belongs to, or None."""
-        token = request.cookies.get(self.cookie)
+        token = self._token(request)
         return read_session(self.database, token, self.rules, now) if token else None
 
-    def give(self, response: Response, begun: NewSession) -> None:
-        """Have the browser keep a session that has just begun."""
+    def is_given(self, request: Request) -> bool:
+        """Whether a request bears a cookie that was given to somebody here, whether or not its session still lasts.
+
+        It asks no database, so that strangers who make cookies up keep nobody waiting.
+        """
+        return self._token(request) is not None
+
+    def _token(self, request: Request) -> str | None:
+        """The token of a request's cookie, where the mark beside it shows that it is one of ours."""
+        token, _, mark = request.cookies.get(self.cookie, "").partition(".")
+        return token if token and hmac.compare_digest(mark.encode(), self._mark(token).encode()) else None
+
+    def _mark(self, token: str) -> str:
+        return hmac.new(self._marking_key, token.encode(), sha256).hexdigest()
+
+    @cached_property
+    def _marking_key(self) -> bytes:
+        return self.keyring.derive(b"web-session")
+
+    def give(self, response: Response, begun: NewSession, former: UUID | None, now: datetime) -> None:
+        """Have the browser keep a session that has just begun, and end the one that it had before."""
+        if former is not None:
+            end_former(self.database, former, now)
         response.set_cookie(
             self.cookie,
-            begun.token,
+            f"{begun.token}.{self._mark(begun.token)}",
             max_age=int(self.longest.total_seconds()),
             secure=self.secure,
             httponly=True,

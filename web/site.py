@@ -15,6 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from cases.acts import Act
+from config.database import Database
+from config.settings import Limits
 from ledger.entries import CaseRead
 from models.enums import Reading
 from models.errors import InvalidInput, NotAllowed
@@ -36,6 +38,7 @@ from web.pages import Pages
 from web.quotas import HOUR, TRIES_A_MINUTE, Quota
 from web.rights import RIGHTS, Right, act_takes, takes
 from web.sessions import Session, Sessions
+from web.shared_quotas import SharedCounts
 
 Result = TypeVar("Result")
 
@@ -47,11 +50,38 @@ MAX_PART_BYTES = 16 * 2**20
 
 
 HASHES_AT_ONCE = 2
-"""How many passwords are checked at a time: each takes 64 MiB and a core for a moment."""
+"""How many passwords of strangers are checked at a time: each takes 64 MiB and a core for a moment.
+
+One more is checked beside them for whoever is signed in, so that nobody who works here waits for them.
+"""
 
 
-def _tries() -> Quota:
-    return Quota(TRIES_A_MINUTE)
+@dataclass(frozen=True)
+class Quotas:
+    """How often an address, or a link, may try what could be guessed or fills what people have to read.
+
+    Where several processes serve one installation, these are counted for all of them together; what bounds the work of
+    a process itself is counted in each.
+    """
+
+    sign_ins: Quota
+    refused_links: Quota
+    refused_files: Quota
+    direct_requests: Quota
+    link_answers: Quota
+    refused_events: Quota = field(default_factory=lambda: Quota(TRIES_A_MINUTE))
+
+    @classmethod
+    def of(cls, limits: Limits, database: Database) -> Quotas:
+        """Those of one installation: on SQLite one process serves, so it keeps them itself."""
+        shared = SharedCounts(database) if database.engine.dialect.name == "postgresql" else None
+        return cls(
+            sign_ins=Quota(TRIES_A_MINUTE, name="sign-ins", shared=shared),
+            refused_links=Quota(TRIES_A_MINUTE, name="refused-links", shared=shared),
+            refused_files=Quota(TRIES_A_MINUTE, name="refused-files", shared=shared),
+            direct_requests=Quota(REQUESTS_AN_HOUR, HOUR, name="direct-requests", shared=shared),
+            link_answers=Quota(limits.link_answers_per_hour, HOUR, name="link-answers", shared=shared),
+        )
 
 
 @dataclass(frozen=True)
@@ -70,12 +100,9 @@ class Site:
     openid: OpenIdProvider | None
     bounces: BounceIntake
     health: HealthCheck
-    sign_ins: Quota = field(default_factory=_tries)
-    refused_links: Quota = field(default_factory=_tries)
-    refused_files: Quota = field(default_factory=_tries)
-    refused_events: Quota = field(default_factory=_tries)
-    direct_requests: Quota = field(default_factory=lambda: Quota(REQUESTS_AN_HOUR, HOUR))
+    quotas: Quotas
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
+    own_hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     _unfinished: set[asyncio.Task[object]] = field(default_factory=set)
 
     @property

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from config.logging import get_logger
@@ -14,7 +15,7 @@ from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER, VENDOR_FOLDER
 from mail.links import LINK_FOLDER
 from models.errors import Unavailable
-from web.quotas import HOUR, MINUTE, Quota, TooManyTries, network_of
+from web.quotas import MINUTE, Quota, TooManyTries, network_of
 from web.rights import HEALTH_PATHS, LOOKING, MAIL_EVENT_PATHS
 
 _log = get_logger("web.strangers")
@@ -42,27 +43,31 @@ class Busy(Unavailable):
 class Strangers:
     """Counts and queues the requests of strangers to one site."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, link_answers: Quota) -> None:
         self._addresses = Quota(limits.requests_per_minute, MINUTE)
-        self._links = Quota(limits.link_answers_per_hour, HOUR)
+        self._links = link_answers
         self._turns = asyncio.Semaphore(limits.requests_at_once)
 
     def check(self, request: Request) -> None:
-        """Count a request; return where its address and its link may send one more.
+        """Count a request; return where its address may send one more.
 
         Raises:
-            TooManyTries: they may not; ``seconds`` says when they may again.
+            TooManyTries: it may not; ``seconds`` says when it may again.
         """
-        path = request.url.path
-        if path in UNCOUNTED:
-            return
-        try:
-            self._addresses.check(address_of(request))
-            if request.method not in LOOKING and path.startswith(LINK_FOLDERS):
-                self._links.check(_link_of(path), "this link")
-        except TooManyTries:
-            _log.warning("stranger refused", reason="too many tries")
-            raise
+        if request.scope["path"] not in UNCOUNTED:
+            with _told():
+                self._addresses.check(address_of(request))
+
+    async def check_link(self, request: Request) -> None:
+        """Count what is sent by a link; return where that may send one more. The database may be asked.
+
+        Raises:
+            TooManyTries: it may not; ``seconds`` says when it may again.
+        """
+        path: str = request.scope["path"]
+        if request.method not in LOOKING and path.startswith(LINK_FOLDERS):
+            with _told():
+                await run_in_threadpool(self._links.check, _link_of(path), "this link")
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -81,6 +86,16 @@ class Strangers:
             yield
         finally:
             self._turns.release()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Leave a line in the log of a refusal."""
+    try:
+        yield
+    except TooManyTries:
+        _log.warning("stranger refused", reason="too many tries")
+        raise
 
 
 def address_of(request: Request) -> str:

@@ -29,7 +29,7 @@ from records.holder_links import GivenByHolder, LinkedTask
 from records.uploads import UploadedFile
 from records.vendor_links import Answered, LinkedVendor, Outcome, give_vendor_answers, read_linked_vendor
 from web.failures import is_api, json_of, status_of
-from web.files import attachment, csv_of
+from web.files import attachment, csv_of, harmless_cell
 from web.holder_answers import (
     FILES,
     MOST_FILES,
@@ -134,7 +134,7 @@ def file(site: TheSite, token: str) -> Response:
     for task in _read(site, token, MOST_ROWS).pending:
         due = task.due_at.isoformat() if task.due_at else ""
         told = (task.case_reference, task.lea_name, task.agreement_reference, due, task.data or "")
-        cells = zip(TOLD_COLUMNS, map(_harmless, told), strict=True)
+        cells = zip(TOLD_COLUMNS, map(harmless_cell, told), strict=True)
         writer.writerow({"task": str(task.id), **dict(cells)})
     return attachment(UploadedFile("tasks.csv", written.getvalue().encode(), CSV.media_type))
 
@@ -344,11 +344,6 @@ def _answer_of(
     if misplaced:
         raise InvalidFields(misplaced)
     return task.id, GivenByHolder(kind, says)
-
-
-def _harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 # JSON

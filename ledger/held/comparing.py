@@ -117,6 +117,8 @@ class Holding:
     def _disagreement(self, table: str, held: Held, key: str, row: Any, facts: Facts) -> Disagreement | None:
         if row is None:
             return self._missing(table, held, key, facts) if held.kept else None
+        if not facts and held.goes_with_case and self._was_erased(row):
+            return None
         if not facts and held.attested:
             sentence = f"{_called(held, key, row)} stands in the table, and no entry says anything of it."
             return Disagreement(table, id_of(key), None, None, None, None, sentence)
@@ -129,6 +131,9 @@ class Holding:
             if said is not None and holds != said.value:
                 return self._differs(table, held, key, row, column, holds, said)
         return None
+
+    def _was_erased(self, row: Any) -> bool:
+        return row.case_id is not None and bool(self._scratch.last("case_key", row.case_id.hex, "destroyed_at"))
 
     def _missing(self, table: str, held: Held, key: str, facts: Facts) -> Disagreement:
         entry = max(said.entry or 0 for said in facts.values())
@@ -185,7 +190,7 @@ def _beside(rows: Iterable[Any], held: Held, scratch: Scratch) -> Iterator[tuple
         next_said = next(said, None)
 
 
-PERSONAL = frozenset({"name", "email", "postal_address"})
+PERSONAL = frozenset({"name", "email", "postal_address", "key"})
 """The columns whose values are never repeated: it is said that they differ, and of which row."""
 
 

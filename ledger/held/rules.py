@@ -52,6 +52,7 @@ class Held:
         key: the id of a row as facts name it.
         attested: whether a row of which no entry says anything is one too many.
         kept: whether a row that entries speak of has to be there.
+        goes_with_case: whether what entries say of a case's rows is erased with the case.
     """
 
     called: str
@@ -60,6 +61,7 @@ class Held:
     key: Callable[[Any], str] = lambda row: row.id.hex
     attested: bool = True
     kept: bool = True
+    goes_with_case: bool = False
 
 
 def says(row: Row, column: str) -> Said:
@@ -159,6 +161,14 @@ def _act(fact: str) -> Rule:
     return rule
 
 
+def _case_key(row: Row, _: str) -> Said | None:
+    """The key of a case is there until an entry says that the case was erased, and is not after it."""
+    erased = says(row, "destroyed_at")
+    if (row.row.key is None) == (erased.value is not None):
+        return None
+    return Said(None if erased.value else "a key", erased.entry)
+
+
 PLAN = Why("what the engine plans by; it claims nothing of what was done")
 PLACE = Why("names other rows; what was done is held by what entries say of those")
 WORDS = Why("a person's words, for people to read; the artifact that an entry names holds them")
@@ -180,6 +190,7 @@ HELD: Mapping[type[SQLModel], Held] = {
             "report_digest": Why("names the report under the installation's key; its artifact is named by an entry"),
             "opened_at": says,
             "workflow_started_at": PLAN,
+            "workflow_run_id": PLAN,
             "trouble": PLAN,
             "trouble_since": PLAN,
             "trouble_raised_at": PLAN,
@@ -192,6 +203,27 @@ HELD: Mapping[type[SQLModel], Held] = {
             "undecided": PLAN,
             "untold": PLAN,
             "reopened_at": says,
+        },
+    ),
+    tables.CaseKey: Held(
+        "key of a case",
+        "case_key",
+        {
+            "case_id": PLACE,
+            "key": _case_key,
+            "destroyed_at": says,
+        },
+        key=lambda row: row.case_id.hex,
+        attested=False,
+    ),
+    tables.CaseErasure: Held(
+        "proposal to erase",
+        "erasure",
+        {
+            "id": PLACE,
+            "case_id": PLACE,
+            "reason_sha256": Why("an artifact that the entry of the proposal names"),
+            **dict.fromkeys(("proposed_by", "proposed_at", "decided_by", "decided_at", "approved"), says),
         },
     ),
     tables.CaseAct: Held(
@@ -376,6 +408,7 @@ HELD: Mapping[type[SQLModel], Held] = {
             **dict.fromkeys(SAID, says),
             "failing_since": Why("what deliveries to it came to; they are held"),
         },
+        goes_with_case=True,
     ),
     tables.PostalLetter: Held(
         "letter by post",
@@ -565,6 +598,7 @@ NOT_HELD: Mapping[type[SQLModel], Why] = {
     tables.CaseFile: Why("files that came with a report; the entry of the opening names each by its SHA-256"),
     tables.CaseDocument: Why("files for families; entries name each by its SHA-256"),
     tables.HandedOver: Why("files behind links; entries name each, and when it was fetched or erased"),
+    tables.ObjectToGo: Why("what is to be taken away; that nothing of it is missing, the step about artifacts shows"),
     tables.Artifact: Why("a step of its own compares every artifact with the SHA-256 that names it"),
     tables.ArtifactOutline: Why("read with the artifacts, which are compared with their SHA-256"),
     tables.EvidenceEntry: Why("the ledger itself"),
@@ -581,6 +615,7 @@ NOT_HELD: Mapping[type[SQLModel], Why] = {
     tables.Passkey: _SIGN_IN,
     tables.OpenIdIdentity: _SIGN_IN,
     tables.SignInChallenge: _SIGN_IN,
+    tables.QuotaCount: Why("how often strangers tried something within an hour; nothing rests on it"),
 }
 """The tables of which no row is held, each with the reason."""
 

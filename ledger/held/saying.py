@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from ledger import entries
 from ledger.actors import LEA
-from ledger.artifacts import fetch
+from ledger.artifacts import fetch, is_kept
 from ledger.contacts import read_contacts
 from ledger.held.scratch import NOTHING, Facts, Scratch, Value, written
 from models import identifiers
@@ -26,7 +26,7 @@ from models.enums import (
     ProposalKind,
     ReportKind,
 )
-from models.errors import DuenoticeError, IntegrityError
+from models.errors import DuenoticeError, IntegrityError, Unavailable
 from models.tables import Delivery, EvidenceEntry, Notice
 
 STANDS = tuple(
@@ -92,6 +92,9 @@ class Sayings:
             entries.SilenceNoted.kind: self._silent,
             entries.HolderAnswered.kind: self._holder_answered,
             entries.CostRecorded.kind: self._cost,
+            entries.ErasureProposed.kind: self._erasure_proposed,
+            entries.ErasureDeclined.kind: self._erasure_decided,
+            entries.CaseErased.kind: self._erased,
             **dict.fromkeys(_ANSWERS, self._answered),
         }
         self._acts: dict[str, Callable[[EvidenceEntry, dict[str, Any]], None]] = {
@@ -137,6 +140,8 @@ class Sayings:
     def _artifact(self, entry: EvidenceEntry, sha256: str) -> bytes:
         try:
             return fetch(self._session, sha256)
+        except Unavailable:
+            raise
         except (DuenoticeError, zlib.error):  # the step that checks artifacts says what is wrong, where anything is
             self.unread = self.unread or IntegrityError(
                 "What the entry lists cannot be read any more, so that no table can be held against it.",
@@ -147,6 +152,8 @@ class Sayings:
     # Contacts, cases and terms
 
     def _contacts(self, entry: EvidenceEntry) -> None:
+        if entry.case_id and not is_kept(self._session, entry.artifacts[0]):
+            return  # it went with its case, whose contacts show nothing any more; the artifacts' step says if it may
         for key, said in read_contacts(self._artifact(entry, entry.artifacts[0]) or b'{"contacts": {}}'):
             self._say("contact", key, entry, **said)
 
@@ -457,6 +464,20 @@ class Sayings:
             recorded_by=entry.actor,
             recorded_at=entry.at,
         )
+
+    # Erasing
+
+    def _erasure_proposed(self, entry: EvidenceEntry) -> None:
+        self._say("erasure", _subject(entry), entry, proposed_by=entry.actor, proposed_at=entry.at)
+
+    def _erasure_decided(self, entry: EvidenceEntry) -> None:
+        approved = entry.kind == entries.CaseErased.kind
+        decided: dict[str, Value] = {"decided_by": entry.actor, "decided_at": entry.at, "approved": approved}
+        self._say("erasure", _subject(entry), entry, **decided)
+
+    def _erased(self, entry: EvidenceEntry) -> None:
+        self._erasure_decided(entry)
+        self._say("case_key", _case(entry), entry, destroyed_at=entry.at)
 
     # Acts
 

@@ -61,9 +61,11 @@ def upgrade() -> None:
     op.create_table(
         "artifact_outline",
         sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("sha256"),
     )
+    op.create_index(op.f("ix_artifact_outline_case_id"), "artifact_outline", ["case_id"], unique=False)
     op.create_table(
         "due_date",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -86,7 +88,6 @@ def upgrade() -> None:
         sa.Column("previous_hash", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("number"),
-        sa.UniqueConstraint("hash"),
         sa.UniqueConstraint("key"),
     )
     op.create_index(op.f("ix_evidence_case_id"), "evidence", ["case_id"], unique=False)
@@ -161,6 +162,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "object_to_go",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("sha256"),
+    )
+    op.create_table(
+        "quota_count",
+        sa.Column("key", sa.String(length=128), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index(op.f("ix_quota_count_ends_at"), "quota_count", ["ends_at"], unique=False)
+    op.create_table(
         "terms_snapshot",
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("form", sa.String(), nullable=False),
@@ -211,11 +226,13 @@ def upgrade() -> None:
     op.create_table(
         "artifact",
         sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
         sa.Column("media_type", sa.String(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("claimed", sa.Boolean(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.Column("outline_sha256", sa.String(), nullable=True),
+        sa.Column("object_sha256", sa.String(length=64), nullable=True),
         sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -232,6 +249,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("NOT claimed"),
         postgresql_where=sa.text("NOT claimed"),
     )
+    op.create_index(op.f("ix_artifact_case_id"), "artifact", ["case_id"], unique=False)
     op.create_table(
         "exhibit_h_change",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -311,20 +329,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_school_calendar_agreement_id"), "school_calendar", ["agreement_id"], unique=False)
-    op.create_table(
-        "sign_in_challenge",
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("purpose", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.Uuid(), nullable=True),
-        sa.Column("back", sa.String(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["account.id"],
-        ),
-        sa.PrimaryKeyConstraint("digest"),
-    )
-    op.create_index(op.f("ix_sign_in_challenge_expires_at"), "sign_in_challenge", ["expires_at"], unique=False)
     op.create_table(
         "sign_in_token",
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -417,6 +421,7 @@ def upgrade() -> None:
         sa.Column("report_digest", sa.String(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("workflow_run_id", sa.String(length=64), nullable=True),
         sa.Column("trouble", sa.String(), nullable=True),
         sa.Column("trouble_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("trouble_raised_at", sa.DateTime(timezone=True), nullable=True),
@@ -475,6 +480,25 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_duenotice_case_changed_at"), "duenotice_case", ["changed_at"], unique=False)
     op.create_index(op.f("ix_duenotice_case_opened_at"), "duenotice_case", ["opened_at"], unique=False)
+    op.create_table(
+        "sign_in_challenge",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("purpose", sa.String(length=32), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("back", sa.String(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["web_session.id"],
+        ),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_index(op.f("ix_sign_in_challenge_expires_at"), "sign_in_challenge", ["expires_at"], unique=False)
     op.create_table(
         "agreement_contact",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -594,6 +618,27 @@ def upgrade() -> None:
     )
     op.create_index("case_document_case_agreement", "case_document", ["case_id", "agreement_id"], unique=False)
     op.create_table(
+        "case_erasure",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("reason_sha256", sa.String(), nullable=False),
+        sa.Column("proposed_by", sa.String(), nullable=False),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.String(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("approved", sa.Boolean(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["duenotice_case.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["reason_sha256"],
+            ["artifact.sha256"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_case_erasure_case_id"), "case_erasure", ["case_id"], unique=False)
+    op.create_table(
         "case_fact",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -624,6 +669,14 @@ def upgrade() -> None:
             ["artifact.sha256"],
         ),
         sa.PrimaryKeyConstraint("case_id", "number"),
+    )
+    op.create_table(
+        "case_key",
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=True),
+        sa.Column("destroyed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["case_id"], ["duenotice_case.id"], initially="DEFERRED", deferrable=True),
+        sa.PrimaryKeyConstraint("case_id"),
     )
     op.create_table(
         "cost",
@@ -1029,7 +1082,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("duty_agreement_due", "duty", ["agreement_id", "due_at", "id"], unique=False)
     op.create_index("duty_case_status", "duty", ["case_id", "status", "due_at", "target_at"], unique=False)
+    op.create_index("duty_clause_due", "duty", ["clause", "due_at", "id"], unique=False)
+    op.create_index("duty_due", "duty", ["due_at", "id"], unique=False)
     op.create_index(
         "duty_internal",
         "duty",
@@ -1079,7 +1135,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'running' AND reopened_at IS NOT NULL"),
     )
     op.create_index("duty_status_due", "duty", ["status", "due_at", "case_id"], unique=False)
-    op.create_index(op.f("ix_duty_agreement_id"), "duty", ["agreement_id"], unique=False)
+    op.create_index("duty_verdict_due", "duty", ["verdict", "due_at", "id"], unique=False)
     op.create_index(op.f("ix_duty_case_id"), "duty", ["case_id"], unique=False)
     op.create_index(op.f("ix_duty_due_date_id"), "duty", ["due_date_id"], unique=False)
     op.create_table(

@@ -10,12 +10,15 @@ from typing import Annotated
 
 import typer
 
+from config.object_store import check_store
 from config.settings import load_settings
 from ledger.bundle import Bundle, Scope
 from ledger.entries import stored_kinds
 from ledger.log_keys import OVERLAP, create_log_key, load_log_keys, rotate_log_key
+from ledger.moving import move_back, move_out
 from ledger.verify_bundle import Unreadable, check, kept_heads, trusted_keys
 from models.phrases import counted
+from records.erasure import propose_erasure
 from starter.cli.console import console, find_case, open_installation, parse_instant
 from starter.cli.progress import counting
 from starter.command_line import actor
@@ -33,10 +36,12 @@ def register(app: typer.Typer) -> None:
     )
     group.command("export")(export)
     group.command("verify")(verify)
+    group.command("erase")(erase)
     group.command("head")(head)
     group.command("key")(key)
     group.command("make-key")(make_key)
     group.command("rotate-key")(rotate_key)
+    group.command("move-artifacts")(move_artifacts)
     app.add_typer(group, name="evidence")
 
 
@@ -120,6 +125,25 @@ def verify(
     return verdict.exit_code
 
 
+def erase(
+    case: Annotated[str, typer.Argument(help="The case: its id or its short reference.")],
+    reason: Annotated[str, typer.Option(help="Why, in a sentence, without names: it outlives the case as evidence.")],
+) -> None:
+    """Propose that the personal data of a closed case be erased; a second person approves it on its page, not here.
+
+    It is refused while the case is open, has to be kept by its kind or its agreements' states, or by a legal hold or a
+    law-enforcement hold, and while a message of it can still come back. Once approved, the key of the case is
+    destroyed: nobody can read its names, texts, files and messages any more, and everything still verifies.
+    """
+    settings, database = open_installation()
+    case_id = find_case(database, case)
+    proposal = propose_erasure(
+        database, case_id, reason=reason, actor=actor(), now=utc_now(), defaults=settings.defaults
+    )
+    page = f"{settings.public_url}/cases/{case_id}/erasure"
+    console.print(f"Proposal {proposal}: a second person approves it on {page}", soft_wrap=True)
+
+
 def head() -> None:
     """Sign a head over all entries there are, and print it: keep it elsewhere, and give it to verify by --head."""
     settings, database = open_installation()
@@ -159,3 +183,29 @@ def rotate_key(
     keys = rotate_log_key(path, utc_now(), timedelta(days=days))
     say(f"Heads are signed with a new key, and for {days} days with the old one. Tell auditors the new one:")
     say(keys.keys[-1].text)
+
+
+def move_artifacts(
+    back: Annotated[
+        bool, typer.Option("--back", help="Bring all of them back into the database; stop the engine first.")
+    ] = False,
+) -> None:
+    """Move artifacts from the database to the folder or bucket that DUENOTICE_ARTIFACTS__… names, all that are to go.
+
+    The engine moves new ones by itself an hour after they were stored; this moves what was kept before there was such a
+    store. They stay sealed, and each is read back before it leaves the database. It may be stopped at any time, and
+    started again: what was moved stays moved. To change from one store to another, bring them back, name the other
+    store, and move them there.
+    """
+    settings, database = open_installation()
+    if database.objects:
+        check_store(database.objects)
+    at_least = settings.artifacts.at_least_bytes
+    with counting() as watch:
+        moved = move_back(database, watch=watch) if back else move_out(database, at_least, watch=watch)
+    what = f"{counted(moved.count, 'artifact')} ({moved.size / 2**20:,.1f} MiB)"
+    if back:
+        say(f"{what} came back into the database. Take the settings away before the engine starts.")
+        return
+    stay = f" What takes less than {at_least:,} bytes stays in the database." if at_least else ""
+    say(f"{what} went to the {database.objects.called if database.objects else 'store'}.{stay}")

@@ -46,7 +46,8 @@ def web(
 ) -> int:
     """Run the web alone, for a Temporal server that is already there, until Ctrl-C or SIGTERM.
 
-    Behind a proxy, name its address in DUENOTICE_TRUSTED_PROXIES, or all who come through it count as one. What people
+    Behind a proxy, name its address in DUENOTICE_TRUSTED_PROXIES, or all who come through it count as one. Production
+    starts only where one is named, or DUENOTICE_NO_PROXY_REASON says why there is none. What people
     who are not signed in may take is bounded by DUENOTICE_LIMITS__…; docs/limits.md lists what.
     """
     code: int = import_module("starter.local.up").run_web(load_settings(), host, port)

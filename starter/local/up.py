@@ -19,7 +19,7 @@ from rich.text import Text
 from config.database import Database, sealing_key
 from config.keyring import Keyring
 from config.logging import configure_logging, get_logger
-from config.settings import Settings, temporal_connection
+from config.settings import Settings, check_proxies, temporal_connection
 from ledger.log_keys import create_log_key, load_log_keys
 from mail.catcher import start_catcher
 from mail.people_mails import Outage
@@ -32,7 +32,7 @@ from starter.bounces import BounceIntake
 from starter.case_service import CaseService
 from starter.command_line import actor
 from starter.health import health_check
-from starter.local.running import Running, claim, last_running, record_running
+from starter.local.running import Running, claim, last_running, only_web, record_running
 from starter.local.temporal_server import (
     LOOPBACK,
     TemporalServer,
@@ -43,11 +43,11 @@ from starter.local.temporal_server import (
 )
 from starter.metrics import sdk_runtime
 from starter.outages import Alarm, watch_outages
-from starter.resources import Resources, connect, open_database, other_keyring, utc_now
+from starter.resources import Resources, connect, open_database, other_keyring, settle, utc_now
 from starter.schedules import keep_schedules
 from starter.terminal import Terminal
 from web.app import create_app
-from web.serving import STOP_SECONDS, listening, web_server
+from web.serving import STOP_SECONDS, have_threads, listening, web_server
 from worker import build_worker, further_processes, process_count
 
 WEB_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, SMTP_PORT = 8700, 7233, 8233, 1025
@@ -67,10 +67,12 @@ def run_local(settings: Settings) -> int:
     """Run everything until Ctrl-C or SIGTERM; return the exit code, which is then 0.
 
     Raises:
-        ConfigurationError: the home folder is no folder for an installation alone.
+        ConfigurationError: the home folder is no folder for an installation alone, or nobody said what stands before
+            the web in production.
         Refused: it runs here already.
         DuenoticeError: a part does not start, or has ended by itself; the others have been stopped.
     """
+    check_proxies(settings)
     progress = _Progress(Terminal())
     with claim(settings.home) as mended, (settings.home / "duenotice.log").open("a", encoding="utf-8") as log:
         if mended:
@@ -85,8 +87,10 @@ def run_web(settings: Settings, host: str = LOOPBACK, port: int = WEB_PORT) -> i
     """Run the web alone, beside a Temporal server and a worker that run already, until Ctrl-C or SIGTERM.
 
     Raises:
+        ConfigurationError: nobody said what stands before it in production.
         DuenoticeError: the port is taken, a part it needs does not answer, or the web has ended by itself.
     """
+    check_proxies(settings)
     configure_logging(settings)
     asyncio.run(_until_signal(lambda stopping: _serve_web(settings, host, port, stopping)))
     return 0
@@ -205,6 +209,7 @@ async def _start(settings: Settings, parts: AsyncExitStack, progress: _Progress)
     with progress.part("Web") as say:
         ends["web"] = await parts.enter_async_context(_web(resources, listener))
         say(f"{web_url}{_moved(_port(listener), WEB_PORT)}")
+    settle()
     token = await asyncio.to_thread(_sign_in_token, resources.database)
     progress.line(f"\n  Sign in       {web_url}/sign-in?token={token}\n                (works once, for a day)")
     if server:
@@ -231,7 +236,9 @@ async def _serve_web(settings: Settings, host: str, port: int, stopping: asyncio
         resources = await connect(settings)
         parts.callback(resources.database.close)
         parts.callback(stopping.set)
-        raise await _first_to_end({"web": await parts.enter_async_context(_web(resources, listener))})
+        ends: dict[str, End] = {"web": await parts.enter_async_context(_web(resources, listener))}
+        settle()
+        raise await _first_to_end(ends)
 
 
 def have_keyring(settings: Settings, say: Say) -> None:
@@ -325,17 +332,22 @@ async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[E
     """Run the web on a socket that is bound already; in the end it answers what it was asked.
 
     It looks for outages besides, of which the worker could not tell.
+
+    Raises:
+        Refused: another process serves an installation on SQLite already.
     """
-    alarm = Alarm(resources.settings, resources.keyring)
-    server = web_server(create_app(resources), resources.settings)
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    watching = asyncio.create_task(watch_outages(health_check(resources), alarm, database=resources.database))
-    try:
-        yield running
-    finally:
-        watching.cancel()
-        server.should_exit = True
-        await asyncio.wait([running], timeout=STOP_SECONDS)
+    have_threads(resources.settings.limits)
+    with only_web(resources.database):
+        alarm = Alarm(resources.settings, resources.keyring)
+        server = web_server(create_app(resources), resources.settings)
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        watching = asyncio.create_task(watch_outages(health_check(resources), alarm, database=resources.database))
+        try:
+            yield running
+        finally:
+            watching.cancel()
+            server.should_exit = True
+            await asyncio.wait([running], timeout=STOP_SECONDS)
 
 
 async def _first_to_end(ends: dict[str, End]) -> Unavailable:

@@ -34,6 +34,7 @@ from models.tables import Batch, Delivery, EvidenceEntry
 from records.outbox import OutgoingMessage
 from tests.support.bundles import happened
 from tests.support.case_in_sql import QUEUED, WRITER, CaseInSql, Place, open_in_sql
+from tests.support.patience import PATIENCE
 from tests.support.scripted_server import scripted_server
 
 NOON = datetime(2026, 3, 2, 18, tzinfo=UTC)
@@ -134,7 +135,7 @@ async def test_a_named_person_is_mailed_the_newest_head_once_a_day(
 ) -> None:
     file = tmp_path / "heads"
     async with scripted_server() as server:
-        smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=5)
+        smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=PATIENCE)
         async with SmtpTransport(smtp) as transport:
             telling = Telling(
                 case.database,

@@ -33,6 +33,7 @@ from models.enums import ContactRole, LedgerState
 from models.tables import AgreementContact, LedgerCheck
 from tests.support.alert_receiver import AlertReceiver, alert_receiver
 from tests.support.case_in_sql import WRITER
+from tests.support.patience import PATIENCE
 from tests.support.scripted_server import ScriptedServer, scripted_server
 
 NOON = datetime(2026, 3, 2, 18, tzinfo=UTC)
@@ -64,7 +65,9 @@ async def office(
     database: Database, receiver: AlertReceiver | None = None, port: int | None = None
 ) -> AsyncIterator[tuple[LedgerActivities, ScriptedServer]]:
     async with scripted_server() as server:
-        smtp = SmtpServer(host="127.0.0.1", port=port or server.port, security=Security.NONE, connections=1, timeout=5)
+        smtp = SmtpServer(
+            host="127.0.0.1", port=port or server.port, security=Security.NONE, connections=1, timeout=PATIENCE
+        )
         async with SmtpTransport(smtp) as transport:
             alerts = Alerts(SecretStr(receiver.url) if receiver else None)
             telling: Telling = ReminderActivities(database, transport, WRITER, alerts).telling

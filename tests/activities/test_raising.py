@@ -22,6 +22,7 @@ from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from starter.writing import notice_writer
 from tests.support.incidents import NOTICE, case, duties, incident, only_notice, open_case
+from tests.support.patience import PATIENCE
 from tests.support.scripted_server import scripted_server
 
 
@@ -33,7 +34,7 @@ async def attempt(engine: VirtualEngine, case_id: UUID, port: int, number: int) 
     environment.info = replace(
         environment.info, attempt=number, started_time=started, scheduled_time=started - timedelta(minutes=1)
     )
-    smtp = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, connections=1, timeout=5)
+    smtp = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, connections=1, timeout=PATIENCE)
     async with SmtpTransport(smtp) as transport:
         reminders = ReminderActivities(
             resources.database, transport, notice_writer(resources.settings, resources.keyring)

@@ -32,6 +32,7 @@ from records.sent_mail import MailToSend
 from tests.support.case_in_sql import WRITER, Place, keep_agreement
 from tests.support.directives import HOSTING, open_directive
 from tests.support.mail_trouble import PAUSED_FOR, pause, resumed_by
+from tests.support.patience import PATIENCE
 from tests.support.scripted_server import HANG_UP, ScriptedServer, scripted_server
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -71,7 +72,7 @@ async def post(
     database: Database, *offers: str, path: ReturnPath | None = PATH, **script: list[str | None]
 ) -> AsyncIterator[Post]:
     async with scripted_server(*offers, **script) as server:
-        smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=5)
+        smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=PATIENCE)
         async with SmtpTransport(smtp) as transport:
             yield Post(MailSender(database, transport, "notices@provider.example.org", path), server, transport)
 

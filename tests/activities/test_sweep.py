@@ -43,9 +43,10 @@ from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
 from starter.start import end_rules
 from starter.writing import notice_writer, smtp_server
-from tests.support.districts import PATIENCE, installation, many_agreements
+from tests.support.districts import installation, many_agreements
 from tests.support.handed_over import A_MONTH, hand_a_file_over
 from tests.support.incidents import OFFICER, incident
+from tests.support.patience import PATIENCE
 from worker import build_worker
 
 REPORTING = ("--dynamic-config-value", "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2")

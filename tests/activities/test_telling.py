@@ -49,6 +49,7 @@ from tests.support.accounts import have_account
 from tests.support.alert_receiver import AlertReceiver, alert_receiver
 from tests.support.case_in_sql import QUEUED, WRITER, CaseInSql, Place, open_in_sql
 from tests.support.mail_trouble import pause
+from tests.support.patience import PATIENCE
 from tests.support.scripted_server import ScriptedServer, scripted_server
 
 NOON = datetime(2026, 3, 2, 18, tzinfo=UTC)
@@ -122,7 +123,9 @@ async def office(
     **script: list[str | None],
 ) -> AsyncIterator[Office]:
     async with scripted_server(**script) as server:
-        smtp = SmtpServer(host="127.0.0.1", port=port or server.port, security=Security.NONE, connections=1, timeout=5)
+        smtp = SmtpServer(
+            host="127.0.0.1", port=port or server.port, security=Security.NONE, connections=1, timeout=PATIENCE
+        )
         addresses = SecretStr(" ".join(receiver.url for receiver in receivers))
         async with SmtpTransport(smtp) as transport:
             alerts = Alerts(addresses)
@@ -421,7 +424,7 @@ async def test_a_letter_that_no_server_took_leaves_once_one_does(case: CaseInSql
     case.act(AnswerQuestion.model_validate({"question": asked_id, "text": "None."}), "robin")
     async with office(case) as at:
         for port, later in ((1, timedelta()), (at.server.port, 2 * HOUR), (at.server.port, 4 * HOUR)):
-            smtp = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, connections=1, timeout=5)
+            smtp = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, connections=1, timeout=PATIENCE)
             async with SmtpTransport(smtp) as transport:
                 sender = MailSender(case.database, transport, WRITER.sender.email)
                 await LetterSender(case.database, sender, WRITER).send_due(lambda later=later: NOON + later)  # type: ignore[misc]

@@ -19,7 +19,7 @@ from config import seals
 from config.database import Database
 from config.keyring import Keyring
 from config.seals import not_opening, not_opening_near, rows_that_open, sealed_tables
-from models.columns import SealedBytes, SealedText, is_sealed
+from models.columns import CASE_KEY_BYTES, SealedBytes, SealedText, is_sealed
 from models.enums import ContactRole
 from models.errors import IntegrityError
 from models.tables import AgreementContact, Case, KeyCheck
@@ -36,7 +36,7 @@ EMAIL = next(column for _, column in SEALED if str(column) == "agreement_contact
 def some(column: Column[Any], number: int) -> Any:
     """Some value that a column can hold; a key says which row it is."""
     if is_sealed(column):
-        words = f"{column} of row {number}"
+        words = f"{column} of row {number}".ljust(CASE_KEY_BYTES)[:CASE_KEY_BYTES]  # one is a key
         return words if isinstance(column.type, SealedText) else words.encode()
     if isinstance(column.type, Enum):
         assert column.type.enum_class

@@ -88,7 +88,6 @@ def test_without_a_python_that_is_new_enough_make_says_what_to_do(checkout: Path
     assert "Duenotice needs Python 3.11 or newer, and there is none on PATH. Install one, or name it" in outcome.stderr
 
 
-@pytest.mark.timeout(300)  # everything is downloaded where the package cache is empty
 def test_make_run_starts_everything_and_a_second_run_finds_the_open_case(checkout: Path, home: Path) -> None:
     expected_at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
     with started(MAKE_RUN, home, folder=checkout) as engine, signed_in(engine) as browser:

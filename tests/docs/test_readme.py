@@ -18,6 +18,7 @@ import pytest
 
 from config.settings import load_settings, temporal_connection
 from tests.support.local_engine import DUENOTICE, PROJECT, Engine, started
+from tests.support.patience import PATIENCE
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
@@ -72,7 +73,7 @@ def test_the_commands_of_the_readme_run_one_after_the_other(engine: Engine, home
             input="y\n",  # a report shows what would follow, and asks
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         assert outcome.returncode == 0, f"{command}\n{outcome.stderr}"

@@ -2,6 +2,11 @@
 
 What was seen before: 260 half-open requests stopped pages and mail, and wrote 99,297 log lines in 20 seconds; chunks
 brought 299 MiB into one request without an account.
+
+How long the slowest page takes says how busy the machine is, so what is held to a second is the median, of which a busy
+machine takes a tenth. Why no page takes long is held where it is decided: that nobody signed in waits for a stranger,
+and that Python does not stop to look through all it has loaded, in ``tests/web/test_nobody_waits.py``; that strangers'
+connections make room, and end, in ``tests/web/test_connections.py``.
 """
 
 from __future__ import annotations
@@ -24,16 +29,13 @@ import pytest
 from tests.support.attack import GIBIBYTE
 from tests.support.local_engine import DUENOTICE, PROJECT, home_folder, signed_in, started, wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.long
 
 SECONDS = 15
 """For how long pages are asked for before the breach is reported, and after."""
 
-WITHIN = 20.0
-"""How many seconds a page may take, 95 times of a hundred, however busy the machine: before, none came at all.
-
-What it took is printed; `docs/limits.md` has what was measured.
-"""
+WITHIN = 1.0
+"""How many seconds a page may take, in the middle."""
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def test_an_officer_works_and_mail_leaves_whatever_strangers_send(home: Path) ->
         print(f"pages {len(took)}, median {took[len(took) // 2]:.3f} s, worst {took[-1]:.3f} s; mail {mailed:.1f} s")
         print(f"{done}; peak {peak and peak[1]} kB; {lines}")
         assert done["endless"]["bytes"] >= GIBIBYTE
-        assert took[len(took) * 95 // 100] < WITHIN, "but for moments that a busy machine takes"
+        assert took[len(took) // 2] < WITHIN
         assert lines.total() <= 10 * (1 + minutes), "floods are a line a minute of each sort"
         assert engine.stop() == 0
 

@@ -25,6 +25,7 @@ from ledger.entries import AgreementAmended
 from ledger.verify import Step, verify_all
 from models.errors import Gone, IntegrityError, InvalidInput, NotFound
 from models.tables import Artifact, ArtifactOutline
+from tests.support.patience import PATIENCE
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LETTER = "Dear district: \N{SNOWMAN}".encode()
@@ -250,7 +251,7 @@ def test_a_kill_between_an_artifact_and_its_entry_leaves_no_entry_and_nothing_th
         assert process.stdout
         assert process.stdout.readline() == b"stored\n"
         process.kill()
-        assert process.wait(30) == -signal.SIGKILL
+        assert process.wait(PATIENCE) == -signal.SIGKILL
     with database.reading() as session:
         kept = session.exec(select(Artifact)).all()
         assert [artifact.claimed for artifact in kept] == ([False] if claimed == "before" else [])

@@ -19,6 +19,7 @@ from ledger.chain import GENESIS
 from migrations.__main__ import VERSIONS
 from migrations.compare import differences
 from tests.support.migrated import really_migrate
+from tests.support.patience import PATIENCE
 
 REVISIONS = sorted(VERSIONS.glob("[0-9]*.py"))
 
@@ -93,7 +94,7 @@ def test_the_first_revision_can_be_written_anew(tmp_path: Path) -> None:
     for source in VERSIONS.parent.glob("*.py"):
         (copy / source.name).write_bytes(source.read_bytes())
     writing = [sys.executable, "-m", "migrations", "first"]
-    said = subprocess.run(writing, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stdout
+    said = subprocess.run(writing, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
     assert said.startswith("migrations/versions/0001_create_the_tables.py")
     written = (copy / "versions" / "0001_create_the_tables.py").read_text()
     assert 'op.create_table("evidence"' in written.replace("(\n", "(").replace("( ", "(").replace("'", '"')

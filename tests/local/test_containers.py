@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.support.local_engine import PROJECT
+from tests.support.patience import PATIENCE
 from web.rights import LIVE_PATH
 
 pytestmark = pytest.mark.long
@@ -24,7 +25,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 def duenotice(*arguments: str, path: Path = PROJECT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "starter.cli.main", *arguments],
-        cwd=path, env={"PYTHONPATH": str(path)}, capture_output=True, text=True, timeout=60, check=False,
+        cwd=path, env={"PYTHONPATH": str(path)}, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from jinja2 import ChoiceLoader, DictLoader
 from pydantic import HttpUrl
 
 from config.settings import Settings
+from ledger.artifacts import Content, pack
 from mail import cohorts
 from mail.cohorts import SAMPLES, Cohorts
 from mail.compose import Addressing, compose
@@ -130,6 +131,18 @@ def test_what_is_not_the_recipients_own_makes_another_cohort() -> None:
     later = replace(draft, noticed_at=draft.noticed_at + timedelta(hours=1))
     drafts = [to(each, number, NAMES[number % 5]) for number, each in enumerate([draft, later] * 8)]
     assert list(check_equal(drafts))[-1]
+
+
+def test_an_outline_holds_most_of_each_notice_and_nothing_of_a_recipient() -> None:
+    writer = Cohorts(CATALOGUE, TEXTS)
+    names = [f"District Nonesuch{number}" for number in range(SAMPLES + 1)]
+    drafts = [to(draft_of(BREACH), number, name, office="Ms. Nonesuch") for number, name in enumerate(names)]
+    written = [writer.write(draft, addressed(number, draft.reader)) for number, draft in enumerate(drafts)]
+    outline = written[-1].outline
+    assert outline
+    own = (b"Nonesuch", b"B-0000", b"office@d", b"counsel@", b".notice@provider.test", b"January 12, 2025", b"/n/000")
+    assert not [word for word in own if word in outline]
+    assert len(pack(Content(written[-1].raw, "message/rfc822"), outline).packed) < len(written[-1].raw) / 20
 
 
 BRANCHING = (

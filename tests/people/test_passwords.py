@@ -121,10 +121,20 @@ def test_a_disabled_account_takes_none(database: Database, kim: SignedInSession)
         by_password(database)
 
 
-@pytest.mark.parametrize("simple", ["too short", "x" * 201, "abababababababab", "kim kim kim kim kim"])
+@pytest.mark.parametrize(
+    "simple",
+    [
+        "too short",
+        "x" * 201,
+        "abababababababab",
+        "kim kim kim kim kim",
+        "example-learning-inc-2026",
+        "DueNotice is what I use",
+    ],
+)
 def test_a_password_that_is_guessed_easily_is_refused(database: Database, kim: SignedInSession, simple: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        set_password(database, kim, "", simple, NOON)
+        set_password(database, kim, "", simple, NOON, organisation="Example Learning, Inc.")
     assert caught.value.where == "new"
     by_password(database)
 
@@ -180,6 +190,24 @@ class TestCodes:
         with pytest.raises(InvalidInput):
             confirm_codes(database, kim, "000000", NOON)
         by_password(database)
+
+    def test_setting_them_up_and_removing_them_ends_other_sessions(
+        self, database: Database, kim: SignedInSession
+    ) -> None:
+        def is_signed_in(token: str, now: datetime) -> bool:
+            return read_session(database, token, RULES, now) is not None
+
+        elsewhere = sign_in_by_password(database, "kim", PASSWORD, "", RULES, "", NOON).token
+        propose_codes(database, kim)
+        secret = read_own_sign_in(database, kim.account_id).pending
+        assert secret
+        assert is_signed_in(elsewhere, NOON)
+        confirm_codes(database, kim, code(secret, NOON), NOON)
+        assert not is_signed_in(elsewhere, NOON)
+        later, last = NOON + 10 * STEP, NOON + 20 * STEP
+        elsewhere = sign_in_by_password(database, "kim", PASSWORD, code(secret, later), RULES, "", later).token
+        remove_codes(database, kim, code(secret, last), last)
+        assert not is_signed_in(elsewhere, last)
 
     def test_they_need_a_password(self, database: Database) -> None:
         add_account(database, "kim", Role.OFFICER, made_by="dana", now=NOON)

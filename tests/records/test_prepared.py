@@ -35,7 +35,7 @@ class Leaving:
         with self.case.database.reading() as session:
             return WRITER.prepare(session, self.case.id, [notice.id for notice in self.notices], self.case.now)
 
-    def reserve(self, prepared: Prepared) -> list[OutgoingMessage]:
+    def reserve(self, prepared: Prepared) -> tuple[OutgoingMessage, ...]:
         with self.case.database.writing() as session:
             ids = [notice.id for notice in self.notices]
             return WRITER.reserve(session, self.case.id, ids, self.case.now, prepared)
@@ -54,7 +54,7 @@ def test_what_was_prepared_is_sent_as_it_is(database: Database) -> None:
     breach = leaving(database, TENNESSEE)
     prepared = breach.prepare()
     (letter,) = breach.reserve(prepared)
-    assert letter.raw is prepared[letter.notice_id][1].raw
+    assert letter.raw is prepared.letters[letter.notice_id].written.raw
 
 
 def a_fact(session: Session, case: CaseInSql) -> None:
@@ -92,7 +92,7 @@ def test_what_has_changed_since_is_said(database: Database, change: Callable[[Se
     with database.writing() as session:
         change(session, breach.case)
     (letter,) = breach.reserve(prepared)
-    assert letter.raw != prepared[letter.notice_id][1].raw
+    assert letter.raw != prepared.letters[letter.notice_id].written.raw
     with database.reading() as session:
         assert fetch(session, letter.sha256) == letter.raw
         assert len(session.exec(select(Artifact.sha256).where(Artifact.media_type == "message/rfc822")).all()) == 1
@@ -103,7 +103,7 @@ def test_what_was_dropped_since_is_not_sent(database: Database) -> None:
     prepared = breach.prepare()
     with database.writing() as session:
         session.execute(update(Notice).values(dropped=True))
-    assert breach.reserve(prepared) == []
+    assert breach.reserve(prepared) == ()
 
 
 def test_notices_of_one_cohort_are_kept_against_their_outline_and_read_back(database: Database) -> None:

@@ -34,6 +34,7 @@ from tests.support.certificates import rsa_certificate
 from tests.support.dovecot import Dovecot, dovecot
 from tests.support.incidents import QUIET, case, only_notice
 from tests.support.installation import ORIGIN, Installation
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.long
@@ -162,7 +163,7 @@ async def test_lmtp_speaks_to_so_many_at_the_same_time_and_to_others_later(tmp_p
 
     where = str(tmp_path / "lmtp")
     server = await serve_lmtp(where, lambda _: True, taken)
-    async with server, asyncio.timeout(90):
+    async with server, asyncio.timeout(PATIENCE):
         opened = [await asyncio.open_unix_connection(where) for _ in range(MOST_CONVERSATIONS + 1)]
         greetings = [await reader.readline() for reader, _ in opened]
         assert [greeting[:3] for greeting in greetings] == [b"220"] * MOST_CONVERSATIONS + [b"421"]
@@ -356,6 +357,6 @@ def _times_listened(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 (another server tells nobody)
             await asyncio.sleep(0.05)

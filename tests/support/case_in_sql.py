@@ -23,7 +23,7 @@ from mail.facts import ContactPerson, Mailbox, Sender, Signatory
 from mail.handover import Accepted
 from models.enums import Authentication, CaseStatus, ContactRole, DutyStatus, Party
 from models.identifiers import agreement_id
-from models.tables import Agreement, AgreementContact, Case, CaseAgreement, CaseAnchor, Duty, Notice
+from models.tables import Agreement, AgreementContact, Batch, Case, CaseAgreement, CaseAnchor, Duty, Notice
 from records.acts import record_act
 from records.batches import begin_batch, finish_batch
 from records.deliveries import Answer, Handed, mark_under_way, settle
@@ -189,6 +189,8 @@ class CaseInSql:
         lapsed = plan.withheld and plan.released_by is None
         message = SendBatch(batch_id=plan.batch_id, released_by=plan.released_by, lapsed=lapsed)
         with self.database.writing() as session:
+            batch = session.get_one(Batch, plan.batch_id)
+            batch.leaves_at = min(batch.leaves_at, self.now)  # its moment has come, whoever says so
             if not begin_batch(session, message, self.now):
                 return
             pending = list(still_to_send(session, plan.batch_id))
@@ -216,7 +218,7 @@ class CaseInSql:
         """Record what a person did, with what was given, and compute again; return the id of what that made."""
         with self.database.writing() as session:
             complete(session, session.get_one(Case, self.id), act)
-            keep(session, act, self.now)
+            keep(session, self.id, act, self.now)
             message = RecordAct(
                 case_id=self.id,
                 act=act,

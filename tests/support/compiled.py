@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
@@ -20,8 +21,8 @@ def share_compiled_sql() -> None:
     first = create_engine("sqlite://", query_cache_size=STATEMENTS)
     first.connect().close()  # a dialect asks its first connection what the database can do
 
-    def create(url: URL, *, hide_parameters: bool, pool_pre_ping: bool) -> Engine:
-        engine = create_engine(url, hide_parameters=hide_parameters, pool_pre_ping=pool_pre_ping)
+    def create(url: URL, **options: Any) -> Engine:
+        engine = create_engine(url, **options)
         if engine.dialect.name == first.dialect.name:
             engine.dialect = engine.pool._dialect = first.dialect
             engine._compiled_cache = first._compiled_cache

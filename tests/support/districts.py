@@ -27,9 +27,7 @@ from starter.rehearsals.districts import Counts, make_districts, scaled
 from starter.resources import Resources, open_database, utc_now
 from terms.catalogue import load_catalogue
 from tests.support.incidents import AUDIT, OFFICER
-
-PATIENCE = 100
-"""How many seconds a test waits for what must come."""
+from tests.support.patience import PATIENCE
 
 
 def many_agreements(resources: Resources, count: int) -> tuple[str, ...]:

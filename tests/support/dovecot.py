@@ -21,6 +21,7 @@ import pytest
 from mail.bounce_mailbox import ImapServer
 from mail.smtp_server import Security
 from tests.support.certificates import self_signed
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 
 PASSWORD = "a-password-of-a-test"
@@ -143,7 +144,7 @@ def dovecot() -> Iterator[Dovecot]:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 90
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -17,6 +17,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from config.keyring import Keyring
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import Resources
+from tests.support.patience import PATIENCE
 from worker import build_worker
 
 
@@ -52,7 +53,7 @@ class Gate(ClientInterceptor, Interceptor):
 
     async def next_held(self, activity_type: str) -> tuple[str, str, str]:
         """Wait until an activity of a type is held, and name it."""
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 for key in self.held:
                     if key[1] == activity_type:

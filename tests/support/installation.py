@@ -24,6 +24,7 @@ from people.sign_in import issue_token
 from starter.resources import Resources, lead_times, open_database, utc_now
 from terms.catalogue import load_catalogue
 from tests.support.accounts import have_account, introducer
+from tests.support.patience import PATIENCE
 from web.app import create_app
 
 ORIGIN = "http://127.0.0.1"
@@ -86,7 +87,7 @@ def form_token(page: httpx.Response) -> str:
 
 async def eventually(ask: Callable[[], Awaitable[Found | None]]) -> Found:
     """What ``ask`` finds, as soon as it does; the engine works beside the pages, so they show things when they are."""
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(PATIENCE):
         while (found := await ask()) is None:  # noqa: ASYNC110 (what it waits for is in other processes)
             await asyncio.sleep(0.05)
         return found

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.patience import PATIENCE
+
 PROJECT = Path(__file__).parents[2]
 DUENOTICE = (sys.executable, "-m", "starter.cli.main", "up")
 START_SECONDS = 120
@@ -113,7 +115,7 @@ def signed_in(engine: Engine) -> Iterator[httpx.Client]:
     """A browser's session, begun by the link that the engine printed."""
     link = engine.wait_for(r"Sign in +(http://127\.0\.0\.1:\d+)/sign-in\?token=(\S+)")
     engine.wait_for("Ctrl-C stops it")
-    with httpx.Client(base_url=link[1], timeout=30) as browser:
+    with httpx.Client(base_url=link[1], timeout=PATIENCE) as browser:
         answer = browser.post("/sign-in", data={"token": link[2], "next": "/"})
         assert answer.status_code == 303, answer.text
         yield browser

@@ -27,6 +27,7 @@ from models.enums import BatchStatus, DeliveryStatus
 from models.tables import AgreementContact, Batch, CaseAgreement, Delivery, EvidenceEntry, Notice
 from records.batches import take_up_undelivered
 from tests.support.case_in_sql import CATALOGUE, PAUSE, WRITER, CaseInSql, open_in_sql
+from tests.support.patience import PATIENCE
 from tests.support.posting import HEADER
 from tests.support.scripted_server import ScriptedServer, scripted_server
 
@@ -65,6 +66,8 @@ class Mailing:
 
     async def send(self, batch_id: UUID) -> str | None:
         """Run the activity once; return the kind of trouble that it ends in."""
+        with self.case.database.writing() as session:
+            session.get_one(Batch, batch_id).released_by = "officer"
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, started_time=self.case.now)
         try:
@@ -136,7 +139,7 @@ async def mailing(
     case.compute()
     async with scripted_server(**script) as server:
         smtp = SmtpServer(
-            host="127.0.0.1", port=server.port, security=Security.NONE, connections=connections, timeout=5
+            host="127.0.0.1", port=server.port, security=Security.NONE, connections=connections, timeout=PATIENCE
         )
         async with SmtpTransport(smtp) as transport:
             notices = NoticeActivities(database, transport, WRITER, unknown_resends=RESENDS, pause=PAUSE)

@@ -26,6 +26,7 @@ from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from starter.writing import notice_writer, pause_rule
 from tests.support.incidents import case, incident, only_notice, open_case
+from tests.support.patience import PATIENCE
 from tests.support.scripted_server import ScriptedServer, scripted_server
 
 
@@ -43,8 +44,9 @@ class Posting:
 
     async def send(self, *, at: datetime | None = None) -> BatchOutcome:
         """Run the activity once, as an attempt that starts at ``at``: now, or when what was put off is due."""
-        with self.engine.resources.database.reading() as session:
+        with self.engine.resources.database.writing() as session:
             batch = session.exec(select(Batch).where(Batch.case_id == self.case_id)).one()
+            batch.released_by = "officer"
         self.began_at = at or batch.again_at or utc_now()
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, started_time=self.began_at)
@@ -148,7 +150,7 @@ async def posting(
     )
     case_id = await open_case(engine, incident(reference, confirmed=utc_now()))
     async with scripted_server(**script) as server:
-        smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=5)
+        smtp = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, connections=1, timeout=PATIENCE)
         async with SmtpTransport(smtp) as transport:
             notices = NoticeActivities(
                 resources.database,

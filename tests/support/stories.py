@@ -27,6 +27,7 @@ from tests.support.dispositions import confirmed_by_each_holder
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
 from tests.support.matters import an_addendum_nobody_objects_to
 from tests.support.officers import officer
+from tests.support.patience import PATIENCE
 from tests.support.played_ends import disposed_of_after_the_end, ended_by_mistake
 from tests.support.scripted_server import scripted_server
 from tests.support.successors import told_answered_and_silent
@@ -148,7 +149,7 @@ async def learnt_while_leaving(engine: VirtualEngine) -> UUID:
     """Something is learnt while the mail server takes no mail: then duties and summary are behind at once."""
     reported = await officer(engine).report_breach(incident("IL-001", confirmed=utc_now()), actor=OFFICER)
     case_id = reported.case_id
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(PATIENCE):
         while not case(engine, case_id).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
             await asyncio.sleep(0.02)
     await officer(engine).learn(case_id, "students_involved", "Those of grade 4.", actor=OFFICER)

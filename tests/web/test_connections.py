@@ -19,15 +19,13 @@ from temporalio.client import Client
 from config.keyring import Keyring
 from config.logging import configure_logging
 from tests.support.installation import ORIGIN, Installation, open_installation
+from tests.support.patience import PATIENCE
 from web import connections
 from web.guard import MAX_ANSWER_BYTES
 from web.serving import WebServer, listening, web_server
 
 SOON = 0.3
 """What the limits of these tests give, in seconds."""
-
-LATER = 10.0
-"""Within which time something has to come that is to come soon, however busy the machine is."""
 
 STRANGERS, OF_ONE_ADDRESS, ALL = 16, 8, 32
 
@@ -58,7 +56,7 @@ class Served:
 
     @asynccontextmanager
     async def browser(self, cookies: httpx.Cookies | None = None) -> AsyncIterator[httpx.AsyncClient]:
-        async with httpx.AsyncClient(base_url=f"{ORIGIN}:{self.port}", cookies=cookies, timeout=LATER) as browser:
+        async with httpx.AsyncClient(base_url=f"{ORIGIN}:{self.port}", cookies=cookies, timeout=PATIENCE) as browser:
             yield browser
 
 
@@ -97,7 +95,7 @@ HEAD = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/
 async def ended(reader: asyncio.StreamReader) -> bytes:
     """All that comes until the connection ends, which it does soon."""
     try:
-        return await asyncio.wait_for(reader.read(), LATER)
+        return await asyncio.wait_for(reader.read(), PATIENCE)
     except ConnectionResetError:
         return b""
 
@@ -132,7 +130,7 @@ async def test_what_counts_is_the_bytes_that_come(served: Served) -> None:
     async with served.connection(HEAD + b"Transfer-Encoding: chunked\r\n\r\n") as (reader, writer):
         for _ in range(MAX_ANSWER_BYTES // 2**14 + 2):
             writer.write(b"4000\r\n" + b"x" * 2**14 + b"\r\n")
-        said = await asyncio.wait_for(reader.readuntil(b"</html>"), LATER)
+        said = await asyncio.wait_for(reader.readuntil(b"</html>"), PATIENCE)
         assert said.startswith(b"HTTP/1.1 413 ")
         assert b"This is larger than 64 KiB." in said
         assert await ended(reader) == b"", "what follows is not waited for without end"
@@ -158,7 +156,7 @@ async def test_headers_as_long_as_a_browser_s_are_taken_also_after_a_body_in_chu
         assert (await ended(reader)).startswith(b"HTTP/1.1 200 ")
     chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nname=\r\n0\r\n\r\n"
     async with served.connection(chunked) as (reader, writer):
-        await asyncio.wait_for(reader.readuntil(b"</html>"), LATER)
+        await asyncio.wait_for(reader.readuntil(b"</html>"), PATIENCE)
         writer.write(get)
         assert b"HTTP/1.1 200 " in await ended(reader)
 
@@ -189,7 +187,7 @@ async def test_who_does_not_read_is_not_waited_for(served: Served) -> None:
     await asyncio.get_running_loop().sock_connect(reading, ("127.0.0.1", served.port))
     with reading:
         reading.send(ask * 100)
-        async with asyncio.timeout(LATER):
+        async with asyncio.timeout(PATIENCE):
             for wanted in (1, 0):
                 while served.open != wanted:  # noqa: ASYNC110 (the server's own list)
                     await asyncio.sleep(0.02)
@@ -233,7 +231,7 @@ async def test_one_address_holds_no_more_than_its_share(served: Served) -> None:
             await stack.enter_async_context(served.connection(source="127.0.0.8")) for _ in range(OF_ONE_ADDRESS + 3)
         ]
         closed = [asyncio.ensure_future(ended(reader)) for reader, _ in opened[:3]]
-        await asyncio.wait_for(asyncio.gather(*closed), LATER)
+        await asyncio.wait_for(asyncio.gather(*closed), PATIENCE)
         assert not other.at_eof(), "those of others stay"
 
 

@@ -11,11 +11,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.exc import DataError, IntegrityError
 from starlette.routing import Route
+from structlog.testing import capture_logs
 from temporalio.client import Client
 
 from cases.kinds import KINDS
 from config.keyring import Keyring
-from config.logging import configure_logging
+from config.logging import FLOODED, configure_logging
 from models.errors import NotAllowed
 from people.sign_in import TOKEN_LIFETIME, issue_token, redeem_token
 from starter.resources import utc_now
@@ -100,6 +101,27 @@ class TestSigningIn:
         assert (await officer.get("/")).status_code == 303
         officer.http.cookies.set("duenotice", copied)
         assert (await officer.get("/")).status_code == 303
+
+
+async def test_what_is_refused_at_the_door_is_logged_and_so_is_what_strangers_run_into(
+    fresh: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = fresh.visitor()
+
+    def crash(*_: object, **__: object) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr("web.access.show_sign_in", crash)
+    with capture_logs() as lines:
+        await stranger.http.post("/api/vendors", headers={"Origin": "https://elsewhere.test"})
+        await stranger.http.get("/api/vendors", headers={"Host": "elsewhere.test"})
+        assert (await stranger.get("/sign-in")).status_code == 500
+    assert [(line["event"], line.get("status")) for line in lines if line["log_level"] != "debug"] == [
+        ("request refused", 403),
+        ("request refused", 421),
+        ("request crashed", None),
+    ]
+    assert {"web.strangers", "web.strangers.failures"} <= FLOODED
 
 
 class TestTheCookie:

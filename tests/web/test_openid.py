@@ -102,6 +102,19 @@ async def test_an_identity_is_bound_by_its_verified_address_and_signs_in_by_its_
         assert KIM.subject not in kept.model_dump_json()
 
 
+async def test_the_session_that_the_browser_had_ends_once_the_provider_has_signed_somebody_in(
+    installation: Installation, provider: ProviderOnLoopback
+) -> None:
+    """The cookie of that session does not come along with what leads back from the provider."""
+    browser = await installation.officer("robin")
+    former = browser.http.cookies["duenotice"]
+    back = await answer_of(browser)
+    del browser.http.cookies["duenotice"]
+    assert (await browser.get(back)).status_code == 200
+    browser.http.cookies.set("duenotice", former)
+    assert (await browser.get("/account")).status_code == 303
+
+
 @pytest.mark.parametrize(
     ("lies", "reason", "says"),
     [
@@ -263,5 +276,5 @@ async def test_without_a_provider_nothing_is_offered(fresh: Installation) -> Non
 
 async def test_the_way_there_is_gone_so_often_a_minute_and_no_more(installation: Installation) -> None:
     for _ in range(30):
-        installation.app.state.site.sign_ins.allow("127.0.0.1")
+        installation.app.state.site.quotas.sign_ins.allow("127.0.0.1")
     assert (await installation.visitor().get("/sign-in/openid")).status_code == 429

@@ -83,7 +83,7 @@ async def test_a_wrong_password_keeps_the_name_that_was_typed_and_nothing_else(f
 
 async def test_an_address_that_tries_too_often_is_told_to_wait_while_links_work(fresh: Installation) -> None:
     for _ in range(TRIES_A_MINUTE):
-        fresh.app.state.site.sign_ins.allow("127.0.0.1")
+        fresh.app.state.site.quotas.sign_ins.allow("127.0.0.1")
     answer = await sign_in(fresh)
     assert answer.status_code == 429
     assert "Too many tries came from your address." in answer.text

@@ -156,5 +156,5 @@ async def test_a_mail_provider_may_post_as_often_as_it_has_something_to_tell(str
     answers = [await visitor.http.post(MAILGUN_PATH, content=b"{}") for _ in range(FEW + 5)]
     assert {answer.status_code for answer in answers} == {404}, "no provider is expected here"
     for _ in range(30):
-        site.refused_events.allow("127.0.0.1")
+        site.quotas.refused_events.allow("127.0.0.1")
     assert (await visitor.http.post(MAILGUN_PATH, content=b"{}")).status_code == 429

@@ -118,6 +118,7 @@ async def test_the_same_is_noted_again_after_a_while(told: Told) -> None:
 
 NOTED = {
     "/cases/{case_id}",
+    "/cases/{case_id}/history",
     "/cases/{case_id}/messages/{sha256}",
     "/cases/{case_id}/messages/{sha256}.eml",
     "/cases/{case_id}/proposals/{proposal_id}",
@@ -130,6 +131,7 @@ NOTED = {
     "/api/cases/{case_id}/duties",
     "/api/cases/{case_id}/answers",
     "/api/cases/{case_id}/evidence",
+    "/api/cases/{case_id}/history",
     "/api/cases/{case_id}/proposals/{proposal_id}",
     "/api/cases/{case_id}/proposals/{proposal_id}/proof",
 }
@@ -143,6 +145,7 @@ NOT_NOTED = {
     "/api/cases/{case_id}/progress": "how many notices have left, and nothing of any",
     "/api/cases/{case_id}/readings": "who read it",
     "/cases/{case_id}/notices/{notice_id}/link": "when its links were made; none is shown",
+    "/cases/{case_id}/erasure": "whether it can be erased, and who decided so; nothing that the case holds",
 }
 
 
@@ -164,4 +167,4 @@ async def test_each_address_that_notes_it_does_so(told: Told) -> None:
     for path in whole:
         assert (await auditor.get(path.format(case_id=case))).status_code == 200, path
     mine = {entry.body["what"] for entry in readings(database, case) if entry.actor == "finn"}
-    assert mine == {"case", "evidence"}
+    assert mine == {"case", "evidence", "history"}

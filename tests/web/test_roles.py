@@ -58,6 +58,9 @@ TABLE: dict[str, frozenset[Right]] = {
     "POST /api/mail-events/ses": EVERYBODY,
     "GET /h/all/{token}/tasks.csv": EVERYBODY,
     "POST /cases/{case_id}/evidence.zip": frozenset({EXPORT}),
+    "GET /duties.csv": frozenset({EXPORT}),
+    "POST /cases/{case_id}/erasure/{erasure_id}/approve": frozenset({DECIDE}),
+    "POST /cases/{case_id}/erasure/{erasure_id}/decline": frozenset({ACT, DECIDE}),
     "POST /cases/{case_id}/acts/{act}": frozenset({ACT, DECIDE}),
     "POST /api/cases/{case_id}/acts": frozenset({ACT, DECIDE}),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,7 +14,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from config.settings import Limits, Settings
+from config.settings import Limits, Settings, check_proxies
+from models.errors import ConfigurationError
+from starter.local.up import run_local, run_web
 from web import serving
 from web.serving import OTHER_FILES, web_server
 
@@ -59,12 +63,26 @@ async def _nothing(*_: object) -> None:
     """An application that is never asked."""
 
 
+@pytest.mark.parametrize("run", [run_local, run_web])
+def test_production_does_not_start_if_it_cannot_tell_strangers_apart(
+    tmp_path: Path, run: Callable[[Settings], int]
+) -> None:
+    settings = Settings(home=tmp_path / "home").model_copy(update={"environment": "production"})
+    with pytest.raises(ConfigurationError, match=r"^DUENOTICE_TRUSTED_PROXIES: Nobody said what stands before the web"):
+        run(settings)
+    assert list(tmp_path.iterdir()) == [], "and makes nothing"
+
+
+@pytest.mark.parametrize(
+    "said", [{"trusted_proxies": ("10.0.0.5",)}, {"no_proxy_reason": "It ends TLS by itself, on a host of its own."}]
+)
+def test_production_takes_a_proxy_or_the_reason_why_there_is_none(said: dict[str, object]) -> None:
+    check_proxies(Settings().model_copy(update={"environment": "production", **said}))
+
+
 @pytest.mark.parametrize("proxies", [(), ("10.0.0.5",)])
-def test_production_says_if_it_cannot_tell_strangers_apart(proxies: tuple[str, ...]) -> None:
-    settings = Settings().model_copy(update={"environment": "production", "trusted_proxies": proxies})
-    with capture_logs() as lines:
-        config = web_server(_nothing, settings).config
-    assert bool(lines) is not bool(proxies)
+def test_nobody_is_believed_but_the_proxies_that_are_named(proxies: tuple[str, ...]) -> None:
+    config = web_server(_nothing, Settings().model_copy(update={"trusted_proxies": proxies})).config
     assert (config.proxy_headers, config.forwarded_allow_ips) == (bool(proxies), list(proxies))
 
 

@@ -99,6 +99,26 @@ async def test_one_s_own_are_seen_and_ended_and_nobody_else_s(fresh: Installatio
     assert (await here.get("/account")).status_code == 200
 
 
+async def test_signing_in_anew_ends_the_session_that_the_browser_had(fresh: Installation) -> None:
+    browser = await fresh.officer("robin")
+    former = httpx.Cookies(browser.http.cookies)
+    assert (await browser.http.post("/sign-in", data={"token": fresh.link_token("kim")})).status_code == 303
+    assert "kim" in (await browser.get("/account")).text
+    left = fresh.visitor()
+    left.http.cookies = former
+    assert (await left.get("/account")).status_code == 303
+    with fresh.resources.database.reading() as session:
+        ended = session.exec(select(EvidenceEntry).where(EvidenceEntry.kind == "session_ended")).one()
+    assert ended.actor == "robin"
+
+
+async def test_signing_out_leaves_nothing_in_the_browser(fresh: Installation) -> None:
+    officer = await fresh.officer()
+    answer = await officer.send("/account", "/sign-out", {})
+    assert answer.headers["clear-site-data"] == '"cache", "storage"'
+    assert 'duenotice=""; ' in answer.headers["set-cookie"]
+
+
 async def test_signing_in_being_refused_and_signing_out_are_evidence(fresh: Installation) -> None:
     token = fresh.link_token("robin")
     robin = fresh.visitor()

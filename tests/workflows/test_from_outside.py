@@ -17,6 +17,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from sqlmodel import col, select, update
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.api.enums.v1 import UpdateWorkflowExecutionLifecycleStage as Stage
 from temporalio.api.update.v1 import Input, Meta, Request
@@ -26,11 +27,16 @@ from temporalio.api.workflowservice.v1 import (
     UpdateWorkflowExecutionResponse,
 )
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHistory
+from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import ApplicationError
 
+from cases.state import BatchPlan, CaseInput, CaseSummary, NoticePolicy
 from config.keyring import Keyring
-from models.enums import DutyStatus
+from models.enums import CaseStatus, DutyStatus
 from models.identifiers import TASK_QUEUE
+from models.tables import Batch, Case, EvidenceEntry
+from records.notices import waiting_batches
+from records.restore import restore_state
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.conftest import know_demo_agreements
@@ -251,4 +257,113 @@ async def test_an_act_is_believed_only_once_the_engine_recorded_it(
     await act
     await engine.settle(case_id)
     assert acts(engine, case_id) == ["act.learn", "act.release"]
+    assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.PERFORMED
+
+
+def waiting(engine: VirtualEngine, case_id: UUID) -> BatchPlan:
+    """The one batch of a case, as it waits."""
+    with engine.resources.database.reading() as session:
+        [plan] = waiting_batches(session, case_id)
+    return plan
+
+
+async def sealed_input(engine: VirtualEngine, case_id: UUID, **said: object) -> Payload:
+    """What a run of a case's workflow began with, as it stands in Temporal's history: its state was then as is said."""
+    with engine.resources.database.reading() as session:
+        known = restore_state(session, case_id, NoticePolicy())
+    state = known.model_copy(update={"opened": True, "computed": known.facts, **said})
+    client = engine.resources.client
+    context = WorkflowSerializationContext(client.namespace, engine.case(case_id).id)
+    began = CaseInput(case_id=case_id, policy=NoticePolicy(), state=state)
+    [payload] = await client.data_converter.with_context(context).encode([began])
+    return payload
+
+
+async def start_from(engine: VirtualEngine, case_id: UUID, began: Payload) -> None:
+    """End a case's workflow and start it under its own id with an input that was copied, by the command line."""
+    workflow_id = engine.case(case_id).id
+    assert (await temporal(engine, "workflow", "terminate", "--workflow-id", workflow_id))[0] == 0
+    encoding = began.metadata["encoding"].decode()
+    code, says = await temporal(
+        engine,
+        *("workflow", "start", "--type", "breach", "--task-queue", TASK_QUEUE, "--workflow-id", workflow_id),
+        *("--input", base64.b64encode(began.data).decode(), "--input-base64", "--input-meta", f"encoding={encoding}"),
+    )
+    assert code == 0, says
+
+
+def restarts(engine: VirtualEngine, case_id: UUID) -> list[str]:
+    """What the ledger says of the case's workflow being started again."""
+    wanted = EvidenceEntry.kind == "case_restarted", EvidenceEntry.case_id == case_id
+    with engine.resources.database.reading() as session:
+        return [str(entry.body["finding"]) for entry in session.exec(select(EvidenceEntry).where(*wanted))]
+
+
+@pytest.mark.parametrize("said", ["released", "due"])
+async def test_a_case_started_from_an_old_state_lets_nothing_go_and_is_started_anew(
+    engine: VirtualEngine, case_id: UUID, said: str
+) -> None:
+    """An input copied from its own past opens: it was sealed for this workflow. What it says is held against SQL."""
+    plan = waiting(engine, case_id)
+    early = plan.model_copy(update={"leaves_at": utc_now() - HOUR})
+    stale = {"released": {plan.batch_id: OFFICER}} if said == "released" else {}
+    await start_from(engine, case_id, await sealed_input(engine, case_id, waiting={plan.batch_id: early}, **stale))
+    await engine.settle(case_id)
+    assert waiting(engine, case_id) == plan, "nothing left"
+    assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.RUNNING
+
+    assert (await sweep(engine)).restarted >= 1
+    await engine.settle(case_id)
+    [finding] = restarts(engine, case_id)
+    assert finding.startswith("Somebody else had started its workflow, or had set it back.")
+    await sweep(engine)
+    assert len(restarts(engine, case_id)) == 1, "what the engine started is its own"
+    await still_works(engine, case_id)
+
+
+async def test_a_case_started_from_a_state_in_which_it_was_dismissed_is_not_closed(
+    engine: VirtualEngine, case_id: UUID
+) -> None:
+    await start_from(engine, case_id, await sealed_input(engine, case_id, dismissed=True))
+    with pytest.raises(WorkflowFailureError):
+        await engine.case(case_id).result()
+    await sweep(engine)
+    await engine.settle(case_id)
+    assert case(engine, case_id).status is CaseStatus.OPEN
+    await still_works(engine, case_id)
+
+
+async def test_a_case_that_does_not_know_of_a_batch_hears_of_it(engine: VirtualEngine, case_id: UUID) -> None:
+    """Somebody sets a case back so that it has forgotten what waits: the notice leaves nevertheless, if late."""
+    plan = waiting(engine, case_id)
+    with engine.resources.database.writing() as session:
+        session.execute(update(Batch).where(col(Batch.id) == plan.batch_id).values(leaves_at=utc_now() - HOUR))
+        session.execute(update(Case).where(col(Case.id) == case_id).values(workflow_run_id=None))
+    knows_of_none = CaseSummary(open_duties=1)
+    await start_from(engine, case_id, await sealed_input(engine, case_id, summary=knows_of_none))
+    await engine.settle(case_id)
+    assert waiting(engine, case_id).batch_id == plan.batch_id
+    assert (await sweep(engine)).handed_on >= 1
+    await engine.settle(case_id)
+    assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.PERFORMED
+
+
+async def test_a_case_that_is_set_back_keeps_what_was_decided_since_and_is_started_anew(
+    engine: VirtualEngine, case_id: UUID
+) -> None:
+    await officer(engine).withhold_notices(case_id, "Counsel reads them first.", actor=OFFICER)
+    await engine.settle(case_id)
+    code, says = await temporal(
+        engine,
+        *("workflow", "reset", "--workflow-id", engine.case(case_id).id, "--type", "FirstWorkflowTask"),
+        *("--reapply-exclude", "All", "--reason", "as somebody says"),
+    )
+    assert code == 0, says
+    await engine.settle(case_id)
+    assert waiting(engine, case_id).withheld
+    await sweep(engine)
+    await engine.settle(case_id)
+    assert len(restarts(engine, case_id)) == 1
+    await officer(engine).release_notices(case_id, actor=OFFICER, withheld=True)
+    await engine.settle(case_id)
     assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.PERFORMED

@@ -13,10 +13,9 @@ from ledger.checks import last_check
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.schedules import LEDGER_CHECK, keep_ledger_check
 from tests.support.gate import held_engine
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.long
-
-PATIENCE = 90
 
 
 async def checked_after(engine: VirtualEngine, before: datetime | None) -> datetime:

@@ -86,7 +86,9 @@ async def test_the_list_of_cases_and_what_a_sweep_reads(installed: VirtualEngine
     assert cases_between(database, case_id, case_id, limit=2) == (case_id,)
     with database.reading() as session:
         suspects = look(session, now, place_of(now), suspicious=5, in_turn=5)
-        assert suspects.cases == [OpenCase(case_id, row.kind, trouble=None, is_behind=False)]
+        [suspect] = suspects.cases
+        assert suspect == OpenCase(case_id, row.kind, None, is_behind=False, run_id=suspect.run_id)
+        assert suspect.run_id, "the run that the engine started is known"
         assert open_counts(session)[row.kind] == count_open(session, row.kind, ALL_IDS) == 1
         assert open_cases(session, row.kind, ALL_IDS, now) == [case_id]
     with database.writing() as session:

@@ -42,7 +42,7 @@ from tests.support.refusing import leaving_no_trace, refusal
 from tests.support.scripted_server import HANG_UP, ScriptedServer, scripted_server
 from workflows.case import WINDOW
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.long
 
 HOUR = timedelta(hours=1)
 BATCHES = 100

@@ -31,14 +31,15 @@ from tests.conftest import know_demo_agreements
 from tests.support.gate import Gate
 from tests.support.incidents import NOTICE, OFFICER, duties, incident, open_case
 from tests.support.officers import officer
+from tests.support.patience import PATIENCE
 from worker import all_workflows, build_worker
 
 pytestmark = pytest.mark.long
 
 SEEDS = range(3)
 MOVES = 8
-PATIENCE, LOOK_AGAIN = 90, 0.03
-"""How many seconds a race waits for its next event, and how often it looks."""
+LOOK_AGAIN = 0.03
+"""How often a race looks for its next event, in seconds."""
 
 COMPUTING = ("compute_duties", "summarise_case")
 HOUR = timedelta(hours=1)

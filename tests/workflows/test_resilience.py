@@ -17,10 +17,11 @@ from config.keyring import Keyring
 from models.tables import Delivery, EvidenceEntry
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
-from tests.support.districts import PATIENCE, check_each_given_once, installation, many_agreements, until_given
+from tests.support.districts import check_each_given_once, installation, many_agreements, until_given
 from tests.support.incidents import OFFICER, incident
 from tests.support.local_engine import PROJECT, started
 from tests.support.officers import officer
+from tests.support.patience import PATIENCE
 from tests.support.scripted_server import scripted_server
 
 pytestmark = pytest.mark.long

@@ -58,6 +58,19 @@ for (const input of document.querySelectorAll("input[type=file]:not([data-any-si
   });
 }
 
+// What a click would open is printed open, also by browsers whose style sheets cannot say so.
+const opened = [];
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("main details:not([open])")) {
+    if (details.closest(".act, .act-forms, .acts-panel")) continue;
+    details.open = true;
+    opened.push(details);
+  }
+});
+addEventListener("afterprint", () => {
+  for (const details of opened.splice(0)) details.open = false;
+});
+
 const chosen = document.querySelector("[data-chosen]");
 if (chosen) {
   const boxes = [...document.querySelectorAll("input[name=agreement]")];
