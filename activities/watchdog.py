@@ -56,6 +56,7 @@ from records.overlooked import (
     run_ids,
     stayed,
     stopped,
+    take_up_stopped,
     troubles,
 )
 from records.responsible import Assignment, Step, assignments
@@ -171,11 +172,14 @@ class WatchdogActivities(WatchdogContract):
         unaware = {case.id for case, health in looked_at if case.id in kept and not health.children}
         behind = [case for case, health in looked_at if health.runs and (case.is_behind or case.id in unaware)]
         handed_on = await self._hand_on([case for case in behind if case.id not in foreign], troubled)
-        found = await self._stopped(suspects.sending, now()) + [stayed(batch, now()) for batch in suspects.stayed]
+        halted = await self._stopped(suspects.sending)
+        found = [stopped(batch, now()) for batch in halted] + [stayed(batch, now()) for batch in suspects.stayed]
         again = {finding.case_id for finding in restarts}
         raised = [item for item in found if item.case_id not in again]
         raised += await asyncio.to_thread(self._troubles, troubled, now())
         await self._tell([*restarts, *raised], now())
+        taken_up = await asyncio.to_thread(self._take_up, [batch.id for batch in halted], now()) if halted else []
+        handed_on += await self._hand_on([case for case in taken_up if case.id not in again], troubled)
         await self._news.tell(before, now())
         async with beating(LONGEST_HANDOVER):
             await self._letters.send_due(now)
@@ -384,9 +388,14 @@ class WatchdogActivities(WatchdogContract):
             return False
         return True
 
-    async def _stopped(self, sending: Sequence[Batch], now: datetime) -> list[Finding]:
+    async def _stopped(self, sending: Sequence[Batch]) -> list[Batch]:
+        """Those of some batches that nobody sends: their workflow was ended, or one of its steps was answered."""
         answers = await self._each(sending, lambda batch: self._temporal.batch_runs(batch.id))
-        return [stopped(batch, now) for batch, runs in answers if not runs]
+        return [batch for batch, runs in answers if not runs]
+
+    def _take_up(self, batches: Sequence[UUID], now: datetime) -> list[OpenCase]:
+        with self._database.writing() as session:
+            return take_up_stopped(session, batches, now)
 
     async def _raise_overdue(self, cases: Sequence[UUID]) -> None:
         """Raise what is overdue in some cases; that the mail server takes nothing keeps none of them from an alert.

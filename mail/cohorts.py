@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache, cached_property, wraps
 from itertools import groupby
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, NamedTuple, NoReturn, TypeAlias, cast
 
 from jinja2 import Environment, TemplateError
 from markupsafe import Markup, escape
@@ -35,6 +35,8 @@ from terms.catalogue import Catalogue
 
 _MARK = re.compile("[\U000f0000-\U000ffffd]")
 """A mark is one character of a plane that is for private use: escaping and cleaning leave it as it is."""
+
+_WITH_MARKS = re.compile(f"({_MARK.pattern})")
 
 _FIRST_MARK = 0xF0000
 
@@ -195,6 +197,8 @@ class _Own:
     lea: list[str]
     known: dict[str, object] = field(default_factory=dict)
     """What stands in place of each mark, once it was worked out."""
+    escaped: dict[str, str] = field(default_factory=dict)
+    """The same as it stands in markup."""
 
     @classmethod
     def of(cls, draft: Draft) -> _Own:
@@ -319,9 +323,19 @@ class _Marks:
     def filled(self, text: str, own: _Own) -> str:
         """A text with its marks replaced; what is markup already takes them escaped."""
         if isinstance(text, Markup):
-            filled = _MARK.sub(lambda mark: escape(self._value(mark, own)), str(text))
+            filled = _MARK.sub(lambda mark: self.escaped(mark[0], own), str(text))
             return Markup(filled)  # noqa: S704 (it was markup, and what was put in is escaped)
-        return _MARK.sub(lambda mark: str(self._value(mark, own)), text)
+        return _MARK.sub(lambda mark: self.shown(mark[0], own), text)
+
+    def shown(self, mark: str, own: _Own) -> str:
+        """What stands in a mark's place."""
+        return str(self._value(mark, own))
+
+    def escaped(self, mark: str, own: _Own) -> str:
+        """What stands in a mark's place in markup."""
+        if mark not in own.escaped:
+            own.escaped[mark] = str(escape(self._value(mark, own)))
+        return own.escaped[mark]
 
     def given(self, word: object, own: _Own) -> object:
         """What a filter that waited is given."""
@@ -329,11 +343,10 @@ class _Marks:
             return word.value(own)
         return self.filled(word, own) if isinstance(word, str) else word
 
-    def _value(self, mark: re.Match[str], own: _Own) -> object:
-        name = mark[0]
-        if name not in own.known:
-            own.known[name] = self._values[ord(name) - _FIRST_MARK](own)
-        return own.known[name]
+    def _value(self, mark: str, own: _Own) -> object:
+        if mark not in own.known:
+            own.known[mark] = self._values[ord(mark) - _FIRST_MARK](own)
+        return own.known[mark]
 
 
 _in_use: ContextVar[_Marks] = ContextVar("marks in use")
@@ -454,22 +467,30 @@ class _Layout:
     """One rendered layout in runs of lines: those without a mark encoded, the others to be written and encoded."""
 
     def __init__(self, rendered: str, marks: _Marks) -> None:
-        self._marks = marks
-        kind, lines = type(rendered), _LINE.findall(rendered)
+        self._shown = marks.escaped if isinstance(rendered, Markup) else marks.shown
+        lines = _LINE.findall(rendered)
         runs = ((marked, "".join(run)) for marked, run in groupby(lines, lambda line: _MARK.search(line) is not None))
-        self._runs = [(b"", kind(run)) if marked else (quoted(run), kind()) for marked, run in runs]
+        self._runs = [_Run(b"", tuple(_WITH_MARKS.split(run))) if marked else _Run(quoted(run)) for marked, run in runs]
 
     @property
     def encoded(self) -> bytes:
         """Its runs without a mark."""
-        return b"".join(encoded for encoded, _ in self._runs)
+        return b"".join(run.encoded for run in self._runs)
 
     def fill(self, own: _Own) -> bytes:
         """The layout for one recipient."""
-        return b"".join(encoded or quoted(self._filled(marked, own)) for encoded, marked in self._runs)
+        return b"".join(run.encoded or quoted(self._filled(run, own)) for run in self._runs)
 
-    def _filled(self, marked: str, own: _Own) -> str:
-        filled = self._marks.filled(marked, own)
+    def _filled(self, run: _Run, own: _Own) -> str:
+        # Marks stand at the odd places, between what is said alike.
+        filled = "".join(self._shown(part, own) if place % 2 else part for place, part in enumerate(run.parts))
         if filled.startswith("\n") or filled.endswith("\n\n") or "\n\n\n" in filled:
             raise _Branches  # plain composition joins empty lines, those around these as well
         return filled
+
+
+class _Run(NamedTuple):
+    """Some lines of a layout: encoded, or in parts with a mark between each two."""
+
+    encoded: bytes
+    parts: tuple[str, ...] = ()
