@@ -555,6 +555,19 @@ def test_what_verify_cannot_use_is_named(commands: Commands, bundle: Path, tmp_p
     (tmp_path / "empty").write_text("nothing\n")
     for option, says in (("--vkey", "cannot be used: "), ("--head", "it holds no head")):
         assert says in commands("verify", str(bundle), option, str(tmp_path / "empty"), code=2)
+    gone = str(tmp_path / "gone")
+    assert "is neither a verifier key nor a file that holds one" in commands(
+        "verify", str(bundle), "--vkey", gone, code=2
+    )
+    assert "No such file or directory" in commands("verify", str(bundle), "--head", gone, code=2)
+
+
+def test_a_time_that_is_none_is_named(commands: Commands, tmp_path: Path) -> None:
+    out = str(tmp_path / "none.zip")
+    assert "is neither a day nor an instant" in commands("export", "--from", "yesterday", "--out", out, code=2)
+    assert "It lies before --from" in commands(
+        "export", "--from", "2026-03-02", "--to", "2026-03-01", "--out", out, code=2
+    )
 
 
 def test_keys_by_command(commands: Commands, tmp_path: Path) -> None:
