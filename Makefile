@@ -30,10 +30,10 @@ demo: .venv/installed ## Play a case of each kind in virtual time, and print wha
 install: .venv/installed ## Build .venv from the locked requirements
 
 # Tests wait for servers and browsers about a third of their time, so there are twice as many workers as cores.
-test: .venv/installed-dev ## Run the tests (ARGS="-k virginia" picks some), save for the long ones
+test: .venv/installed-dev .tools/s3/installed ## Run the tests (ARGS="-k virginia" picks some), save for the long ones
 	@.venv/bin/pytest -n 4 --dist worksteal -m "not long" $(ARGS)
 
-test-long: .venv/installed-dev browser relay mailbox oracles ## Run the long tests: rehearsals, workers killed, hundreds of batches, browsers, what README says
+test-long: .venv/installed-dev .tools/s3/installed browser relay mailbox oracles ## Run the long tests: rehearsals, workers killed, hundreds of batches, browsers, what README says
 	@.venv/bin/pytest -n 4 --dist loadfile -m long $(ARGS)
 
 check: .venv/installed-dev ## Lint, format, types, direction of imports, documents
@@ -87,6 +87,7 @@ lock: | $(OWN_UV) ## Remake the locks from pyproject.toml (UPGRADE=--upgrade tak
 	$(COMPILE) pyproject.toml --group build --output-file requirements/run.txt
 	$(COMPILE) pyproject.toml --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
 	$(COMPILE) requirements/oracles.in --constraints requirements/dev.txt --output-file requirements/oracles.txt
+	$(COMPILE) requirements/s3.in --output-file requirements/s3.txt
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
 
 clean: ## Remove what make has built; .duenotice, which holds the cases, stays
@@ -106,6 +107,12 @@ clean: ## Remove what make has built; .duenotice, which holds the cases, stays
 .venv/installed-oracles: requirements/oracles.txt .venv/installed-dev
 	@echo "Installing requirements/oracles.txt into .venv ..."
 	@$(UV) pip install --quiet --python .venv/bin/python --require-hashes --requirements requirements/oracles.txt
+	@touch $@
+
+.tools/s3/installed: requirements/s3.txt | python $(OWN_UV)
+	@echo "Getting an S3 server for the tests of artifacts ..."
+	@$(UV) venv --quiet --no-project --clear --python "$(PYTHON)" .tools/s3
+	@$(UV) pip install --quiet --python .tools/s3/bin/python --require-hashes --requirements requirements/s3.txt
 	@touch $@
 
 .venv/bin/python: | python $(OWN_UV)

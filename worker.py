@@ -144,6 +144,7 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
         start,
         end_rules(resources),
         reminder_fractions=settings.reminder_fractions,
+        at_least_bytes=settings.artifacts.at_least_bytes,
     )
     upcoming = UpcomingActivities(
         database,

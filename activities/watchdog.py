@@ -18,6 +18,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.artifacts import LONGEST_MOVE, ArtifactMover
 from activities.clock import activity_clock
 from activities.contracts import WatchdogContract
 from activities.heartbeat import beating
@@ -33,7 +34,7 @@ from ledger.artifacts import drop_unclaimed
 from mail.handover import MailServerUnavailable
 from mail.people_mails import Found, Stuck
 from models import identifiers
-from models.errors import IntegrityError, InvalidInput
+from models.errors import IntegrityError, InvalidInput, Unavailable
 from models.tables import Batch, LastSweep
 from records.bounces import unraised_bounces
 from records.ends import Rules, note_ends, open_end, unseen_ends
@@ -55,6 +56,7 @@ from records.overlooked import (
     run_ids,
     stayed,
     stopped,
+    take_up_stopped,
     troubles,
 )
 from records.responsible import Assignment, Step, assignments
@@ -125,6 +127,7 @@ class WatchdogActivities(WatchdogContract):
         rules: Rules,
         bounds: SweepBounds | None = None,
         reminder_fractions: Sequence[float] = (),
+        at_least_bytes: int = 0,
     ) -> None:
         self._bounds = bounds or SweepBounds()
         self._client = client
@@ -136,6 +139,7 @@ class WatchdogActivities(WatchdogContract):
         self._letters = letters
         self._start = start
         self._rules = rules
+        self._artifacts = ArtifactMover(database, at_least_bytes)
 
     @activity.defn
     async def sweep(self, message: Sweep) -> Swept:
@@ -143,7 +147,8 @@ class WatchdogActivities(WatchdogContract):
 
         For each agreement that has ended, the case that its end asks for is opened. What came with an act that never
         arrived is dropped, since people wrote it and nothing holds it; and files that were handed over are erased once
-        their time is over, which is often after their case and its workflow.
+        their time is over, which is often after their case and its workflow. Last, artifacts go to the store outside
+        the database, where there is one.
         """
         now = activity_clock()
         began, clock_ahead = now(), time() - activity.info().started_time.timestamp()
@@ -167,11 +172,14 @@ class WatchdogActivities(WatchdogContract):
         unaware = {case.id for case, health in looked_at if case.id in kept and not health.children}
         behind = [case for case, health in looked_at if health.runs and (case.is_behind or case.id in unaware)]
         handed_on = await self._hand_on([case for case in behind if case.id not in foreign], troubled)
-        found = await self._stopped(suspects.sending, now()) + [stayed(batch, now()) for batch in suspects.stayed]
+        halted = await self._stopped(suspects.sending)
+        found = [stopped(batch, now()) for batch in halted] + [stayed(batch, now()) for batch in suspects.stayed]
         again = {finding.case_id for finding in restarts}
         raised = [item for item in found if item.case_id not in again]
         raised += await asyncio.to_thread(self._troubles, troubled, now())
         await self._tell([*restarts, *raised], now())
+        taken_up = await asyncio.to_thread(self._take_up, [batch.id for batch in halted], now()) if halted else []
+        handed_on += await self._hand_on([case for case in taken_up if case.id not in again], troubled)
         await self._news.tell(before, now())
         async with beating(LONGEST_HANDOVER):
             await self._letters.send_due(now)
@@ -180,6 +188,8 @@ class WatchdogActivities(WatchdogContract):
         await asyncio.to_thread(
             self._note_sweep, LastSweep(id=1, began_at=began, ended_at=now(), clock_ahead=clock_ahead)
         )
+        async with beating(LONGEST_MOVE):
+            await asyncio.to_thread(self._artifacts.move, now())
         return Swept(
             restarted=len(restarts),
             stuck=len(raised),
@@ -232,8 +242,11 @@ class WatchdogActivities(WatchdogContract):
             drop_unclaimed(session, before)
 
     def _erase_due(self, now: datetime) -> None:
-        with self._database.writing() as session:
-            erase_due(session, now)
+        try:
+            with self._database.writing() as session:
+                erase_due(session, now)
+        except Unavailable as error:  # the store of artifacts is away: the next sweep erases them
+            _log.error("files not erased", says=str(error), code=error.code)
 
     def _look(self, before: datetime, place: UUID) -> Suspects:
         bounds = self._bounds
@@ -375,9 +388,14 @@ class WatchdogActivities(WatchdogContract):
             return False
         return True
 
-    async def _stopped(self, sending: Sequence[Batch], now: datetime) -> list[Finding]:
+    async def _stopped(self, sending: Sequence[Batch]) -> list[Batch]:
+        """Those of some batches that nobody sends: their workflow was ended, or one of its steps was answered."""
         answers = await self._each(sending, lambda batch: self._temporal.batch_runs(batch.id))
-        return [stopped(batch, now) for batch, runs in answers if not runs]
+        return [batch for batch, runs in answers if not runs]
+
+    def _take_up(self, batches: Sequence[UUID], now: datetime) -> list[OpenCase]:
+        with self._database.writing() as session:
+            return take_up_stopped(session, batches, now)
 
     async def _raise_overdue(self, cases: Sequence[UUID]) -> None:
         """Raise what is overdue in some cases; that the mail server takes nothing keeps none of them from an alert.

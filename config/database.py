@@ -20,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from config.database_rights import Excess, excess_rights, give_rights, make_role
+from config.object_store import ObjectStore, session_info
 from config.private_files import private_file, take_from_others
 from models.columns import Sealer, bind_sealer, place_sealed_values
 from models.errors import ConfigurationError, DuenoticeError, Unavailable
@@ -46,14 +47,24 @@ class Database:
     Args:
         url: ``sqlite:///PATH`` (the folder is made if missing) or ``postgresql://…``.
         sealer: the keyring.
+        objects: where larger artifacts are kept instead, if anywhere; sessions bring it along (``objects_of``).
         connections: how many are open at the same time, at most; a thread that needs another waits for one of them.
 
     Raises:
         ConfigurationError: the URL names neither a SQLite file nor a PostgreSQL database.
     """
 
-    def __init__(self, url: str, sealer: Sealer, *, connections: int = KEPT_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        url: str,
+        sealer: Sealer,
+        objects: ObjectStore | None = None,
+        *,
+        connections: int = KEPT_CONNECTIONS,
+    ) -> None:
         bind_sealer(sealer)
+        self.objects = objects
+        self._info = session_info(objects)
         target = _parse(url)
         # hide_parameters: an error's text must not quote what a row was going to hold.
         self.engine: Engine = create_engine(
@@ -83,7 +94,7 @@ class Database:
             Unavailable: the database does not answer, or other writers kept it busy for too long.
             ConfigurationError: the tables are missing.
         """
-        with _explained(), self._turn, Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with _explained(), self._turn, self._session(self._writer) as session, session.begin():
             yield session
 
     @contextmanager
@@ -112,8 +123,11 @@ class Database:
             Unavailable: the database does not answer.
             ConfigurationError: the tables are missing.
         """
-        with _explained(), Session(self._reader, expire_on_commit=False) as session:
+        with _explained(), self._session(self._reader) as session:
             yield session
+
+    def _session(self, engine: Engine) -> Session:
+        return Session(engine, expire_on_commit=False, info=self._info)
 
     def clock_ahead(self) -> float | None:
         """How far this machine's clock is ahead of the database server's, in seconds; None where both are one.

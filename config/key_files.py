@@ -41,6 +41,18 @@ def read_keys(path: Path, content: type[Content], what: str, *, make: str, resto
         ) from None
 
 
+def read_secret(path: Path, what: str) -> str:
+    """Read a file that holds one secret, such as a password, without the blanks around it.
+
+    Raises:
+        ConfigurationError: the file is missing, empty, unreadable, or open to every user of the machine.
+    """
+    secret = _read_private(path, what, "Make it, readable by this user alone.").strip()
+    if not secret:
+        raise ConfigurationError(f"The file of the {what} is empty.", where=str(path))
+    return secret
+
+
 def _read_private(path: Path, what: str, make: str) -> str:
     try:
         mode, text = path.stat().st_mode, path.read_text()

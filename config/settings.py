@@ -128,6 +128,12 @@ _Issuer = Annotated[
 ]
 
 
+_Endpoint = Annotated[
+    str, _shaped(r"https?://[^/?#\s@]+", "it must be scheme and host, such as https://s3.example.org")
+]
+_BUCKET_SAYS = "it must be a bucket's name: 3 to 63 small letters, digits, dots and hyphens"
+_PREFIX_SAYS = "it must be a name, such as duenotice, or several with slashes between them"
+
 _LMTP_SAYS = "it must be a loopback address with a port, such as 127.0.0.1:2424, or the path of a socket"
 
 LONGEST_RETURN_NAME = 15
@@ -238,6 +244,49 @@ class Bounces(_Part):
             raise ValueError(f"before its @ the address has at most {LONGEST_RETURN_NAME} characters, as tokens follow")
         if self.imap_host and self.imap_security == "none" and not is_loopback(self.imap_host):
             raise ValueError("a password is never sent without encryption; set imap_security to starttls or tls")
+        return self
+
+
+class ArtifactStore(_Part):
+    """Where larger artifacts are kept once they are recorded; without a folder or a bucket, in the database.
+
+    ``directory`` is a folder that is there, as on another disk. ``bucket`` is one of Amazon S3 in its ``region``, or of
+    what speaks its language at ``endpoint``; below ``prefix``, which is this installation's alone. Without keys, the
+    machine's own role signs, where Amazon gives it one. See ``docs/artifacts.md``.
+    """
+
+    directory: _Named | None = None
+    bucket: Annotated[str, _shaped(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", _BUCKET_SAYS)] | None = None
+    endpoint: _Endpoint | None = None
+    region: Annotated[str, _shaped(r"[a-z0-9-]{1,40}", "it must be a region, such as us-east-1")] = "us-east-1"
+    prefix: Annotated[str, _shaped(r"[A-Za-z0-9_-]{1,60}(/[A-Za-z0-9_-]{1,60}){0,4}", _PREFIX_SAYS)] = "duenotice"
+    access_key_id: _Line | None = None
+    secret_access_key: SecretStr | None = None
+    secret_access_key_file: _Present | None = None
+    """The secret key in a file instead, as containers are given secrets; nobody else may read it."""
+    virtual_hosted: bool = False
+    """Whether the bucket's name stands in the host, as some providers want; the endpoint then begins with it."""
+    ca_file: _Present | None = None
+    """Certificate authorities to trust besides the system's (PEM), as for a server of one's own."""
+    timeout_seconds: float = Field(default=30, gt=0, le=MOST_SECONDS)
+    """How long one request may take; it is tried again twice within that time."""
+    at_least_bytes: int = Field(default=4096, ge=0, le=2**26)
+    """What takes less room than this, packed and sealed, stays in the database, where pages read it at once."""
+
+    @field_validator("directory")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _is_one_and_whole(self) -> ArtifactStore:
+        if self.directory and self.bucket:
+            raise ValueError("artifacts are kept in a directory or in a bucket, not in both")
+        secrets = [secret for secret in (self.secret_access_key, self.secret_access_key_file) if secret is not None]
+        if len(secrets) != (0 if self.access_key_id is None else 1):
+            raise ValueError("an access key id takes a secret access key, given once: itself, or a file with it")
+        if self.bucket is None and (self.endpoint or self.access_key_id):
+            raise ValueError("an endpoint and keys are for a bucket: name it")
         return self
 
 
@@ -385,6 +434,7 @@ class Settings(BaseSettings):
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     """Addresses and networks of the proxies before the web, as ``["10.0.0.5", "fd00::/64"]``: whose word on where a
     request comes from (``X-Forwarded-For``) is taken. Nobody else's is."""
+    artifacts: ArtifactStore = ArtifactStore()
     no_proxy_reason: str | None = Field(default=None, min_length=10)
     """Why nothing stands before the web in production whose word on addresses would have to be taken."""
     limits: Limits = Limits()
@@ -668,6 +718,13 @@ def _is_private(settings: Settings, database_url: SecretStr | None) -> bool:
     return here or mode in _CHECKED or settings.private_network_reason is not None
 
 
+def _is_private_endpoint(settings: Settings) -> bool:
+    """Whether nobody else can read what the store of artifacts is told, or take its place."""
+    endpoint = urlsplit(settings.artifacts.endpoint or "https://")
+    here = endpoint.scheme == "https" or is_loopback(endpoint.hostname or "")
+    return here or settings.private_network_reason is not None
+
+
 def _refuse_unsafe(settings: Settings) -> None:
     """Refuse what is convenient on one machine and unsafe, or untrue, anywhere else."""
 
@@ -712,6 +769,13 @@ def _refuse_unsafe(settings: Settings) -> None:
         f"network, say so in {_variable('private_network_reason')}.",
         "metrics",
         "worker_address",
+    )
+    need(
+        _is_private_endpoint(settings),
+        "What a bucket is told would travel in clear; use an endpoint on https. Where nobody else reaches its network, "
+        f"say so in {_variable('private_network_reason')}.",
+        "artifacts",
+        "endpoint",
     )
     need(smtp.host is not None, "Production needs a mail server.", "smtp", "host")
     for field, message in (

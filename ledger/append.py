@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple, overload
 from uuid import UUID
 
 from sqlalchemy import insert, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from config.personal_data import holds_address
 from ledger.artifacts import share
-from ledger.chain import LONGEST_ENTRY, Fields, entry_bytes, new_salt
+from ledger.chain import (
+    LONGEST_ENTRY,
+    Fields,
+    Unchained,
+    new_salts,
+    written_chained,
+    written_instant,
+    written_unchained,
+)
 from ledger.entries import Event, JsonObject
 from models.errors import ConfigurationError, IntegrityError, InvalidInput, Refused
 from models.grouping import parts
@@ -22,11 +30,14 @@ from models.tables import Artifact, EvidenceEntry, LedgerHead
 _HEAD = 1
 """The id of the ledger's only head row."""
 
+_EVIDENCE = SQLModel.metadata.tables["evidence"]
+"""Rows go in as they are: what a class of the tables would do besides takes longer than all else."""
+
 _KEYS_A_QUERY = 5_000
 """Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take."""
 
 
-def append(session: Session, *events: Event) -> tuple[EvidenceEntry, ...]:
+def append(session: Session, *events: Event) -> Sequence[EvidenceEntry]:
     """Add an entry for each event in the session's transaction; return them as stored, in the order given.
 
     An event whose key is there already is not added again; the stored entry is returned in its place. Writers wait for
@@ -43,24 +54,54 @@ def append(session: Session, *events: Event) -> tuple[EvidenceEntry, ...]:
         IntegrityError: an event points to an artifact that was never stored.
         ConfigurationError: the database was never migrated.
     """
-    unnumbered = [_fit(event) for event in events]
+    unchained = [_fit(event) for event in events]
     length, last_hash = _lock_head(session)
-    stored = _stored(session, [entry.key for entry in unnumbered])
-    rows: list[_Row] = []
-    now = datetime.now(UTC)
-    for entry in unnumbered:
-        if entry.key in stored:
-            _refuse_other(entry, stored[entry.key])
-            continue
-        row = _chained(entry, length + len(rows) + 1, rows[-1]["hash"] if rows else last_hash, now)
-        rows.append(row)
-        stored[entry.key] = EvidenceEntry(**row)
+    stored = _stored(session, [entry.key for entry in unchained])
+    new: dict[str, _Unchained] = {}
+    for entry in unchained:
+        if there := stored.get(entry.key) or new.get(entry.key):
+            _refuse_other(entry, there)
+        else:
+            new[entry.key] = entry
+    rows = _chain(list(new.values()), length, last_hash)
     if rows:
         _require_artifacts(session, rows)
-        session.execute(insert(EvidenceEntry), rows)
+        session.connection().execute(insert(_EVIDENCE), rows)
         head = {"length": length + len(rows), "hash": rows[-1]["hash"]}
         session.execute(update(LedgerHead).where(col(LedgerHead.id) == _HEAD).values(head))
-    return tuple(stored[entry.key] for entry in unnumbered)
+    return Appended([entry.key for entry in unchained], stored, rows)
+
+
+class Appended(Sequence[EvidenceEntry]):
+    """Entries as they are stored, in the order in which they were given; each is made once somebody looks at it.
+
+    Few do, and to make one takes as long as to append it.
+    """
+
+    def __init__(self, keys: Sequence[str], stored: dict[str, EvidenceEntry], rows: Sequence[_Row]) -> None:
+        self._keys, self._stored = keys, stored
+        self._rows = {row["key"]: row for row in rows}
+
+    def __len__(self) -> int:
+        """How many were given."""
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, place: int) -> EvidenceEntry: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[EvidenceEntry]: ...
+
+    def __getitem__(self, place: int | slice) -> EvidenceEntry | Sequence[EvidenceEntry]:
+        """The entry, or entries, at a place."""
+        if isinstance(place, slice):
+            return [self._entry(key) for key in self._keys[place]]
+        return self._entry(self._keys[place])
+
+    def _entry(self, key: str) -> EvidenceEntry:
+        if key not in self._stored:
+            self._stored[key] = EvidenceEntry(**self._rows[key])
+        return self._stored[key]
 
 
 def is_recorded(session: Session, event: Event) -> bool:
@@ -68,9 +109,8 @@ def is_recorded(session: Session, event: Event) -> bool:
     return session.exec(select(EvidenceEntry.number).where(EvidenceEntry.key == event.key)).first() is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Unnumbered:
-    """An event as its entry will hold it, before it has a number."""
+class _Unchained(NamedTuple):
+    """An event as its entry will hold it, and written so far, before it is chained."""
 
     kind: str
     case_id: UUID | None
@@ -78,8 +118,9 @@ class _Unnumbered:
     actor: str
     at: datetime
     body: JsonObject
-    artifacts: tuple[str, ...]
+    artifacts: list[str]
     key: str
+    written: Unchained
 
 
 class _Row(Fields):
@@ -130,60 +171,80 @@ def _require_artifacts(session: Session, rows: Sequence[_Row]) -> None:
         share(session, sorted(shared))
 
 
-def _chained(entry: _Unnumbered, number: int, previous_hash: str, now: datetime) -> _Row:
-    fields: Fields = {
-        "number": number,
-        "previous_hash": previous_hash,
-        "at": entry.at,
-        "case_id": entry.case_id,
-        "kind": entry.kind,
-        "subject": entry.subject,
-        "actor": entry.actor,
-        "body": entry.body,
-        "artifacts": list(entry.artifacts),
-        "key": entry.key,
-        "recorded_at": now,
-        "salt": new_salt(),
-    }
-    try:
-        written = entry_bytes(fields)
-    except ValueError as error:
-        raise _not_json(entry.kind, error) from None
-    if len(written) > LONGEST_ENTRY:
-        raise InvalidInput(
-            f"The entry would have {len(written):,} bytes, and {LONGEST_ENTRY:,} are the most.",
-            where=f"evidence {entry.kind}",
-            next_step="Put what is long into an artifact.",
-        )
-    return {**fields, "hash": sha256_hex(written)}
+def _chain(entries: Sequence[_Unchained], length: int, last_hash: str) -> list[_Row]:
+    """Chain entries behind those that are there; what is written here is all that is left to write."""
+    now = datetime.now(UTC)
+    recorded_at, previous_hash = written_instant(now), last_hash
+    rows: list[_Row] = []
+    for number, (entry, salt) in enumerate(zip(entries, new_salts(len(entries)), strict=True), start=length + 1):
+        try:
+            written = written_chained(entry.written, number, previous_hash, recorded_at, salt)
+        except ValueError as error:
+            raise _not_json(entry.kind, error) from None
+        if len(written) > LONGEST_ENTRY:
+            raise InvalidInput(
+                f"The entry would have {len(written):,} bytes, and {LONGEST_ENTRY:,} are the most.",
+                where=f"evidence {entry.kind}",
+                next_step="Put what is long into an artifact.",
+            )
+        row: _Row = {
+            "number": number,
+            "previous_hash": previous_hash,
+            "at": entry.at,
+            "case_id": entry.case_id,
+            "kind": entry.kind,
+            "subject": entry.subject,
+            "actor": entry.actor,
+            "body": entry.body,
+            "artifacts": entry.artifacts,
+            "key": entry.key,
+            "recorded_at": now,
+            "salt": salt,
+            "hash": sha256_hex(written),
+        }
+        rows.append(row)
+        previous_hash = row["hash"]
+    return rows
 
 
-def _refuse_other(entry: _Unnumbered, stored: EvidenceEntry) -> None:
+def _refuse_other(entry: _Unchained, there: EvidenceEntry | _Unchained) -> None:
     """Let a retry pass, and nothing else: evidence that is quietly dropped is worse than an error."""
-    if (entry.kind, entry.case_id, entry.subject) != (stored.kind, stored.case_id, stored.subject):
-        raise Refused(
-            f"Entry {stored.number} of the ledger already has this key, for something else.",
-            where=f"{entry.kind} {entry.key}",
-            next_step="Give each happening a key of its own.",
-        )
+    if (entry.kind, entry.case_id, entry.subject) == (there.kind, there.case_id, there.subject):
+        return
+    which = f"Entry {there.number} of the ledger" if isinstance(there, EvidenceEntry) else "Another one of these events"
+    raise Refused(
+        f"{which} already has this key, for something else.",
+        where=f"{entry.kind} {entry.key}",
+        next_step="Give each happening a key of its own.",
+    )
 
 
-def _fit(event: Event) -> _Unnumbered:
+def _fit(event: Event) -> _Unchained:
     """The event as its entry will hold it, if the ledger may take it."""
-    kind = event.stored_kind
+    kind, subject, key, artifacts = event.stored_kind, event.subject, event.key, list(event.artifacts)
     if event.at.tzinfo is None:
         raise InvalidInput("The ledger takes no instant without a zone.", where=f"evidence {kind}")
     try:
         body = event.body
+        written = written_unchained(
+            actor=event.actor,
+            artifacts=artifacts,
+            at=event.at,
+            body=body,
+            case_id=event.case_id,
+            key=key,
+            kind=kind,
+            subject=subject,
+        )
     except ValueError as error:
         raise _not_json(kind, error) from None
-    if any(holds_address(text) for text in _texts([event.actor, event.subject, event.key, body])):
+    if any(map(holds_address, written)) and any(map(holds_address, _texts([event.actor, subject, key, body]))):
         raise InvalidInput(
             "The ledger takes no e-mail address.",
             where=f"evidence {kind}",
             next_step="Name people by their ids, and put personal data into an artifact.",
         )
-    return _Unnumbered(kind, event.case_id, event.subject, event.actor, event.at, body, event.artifacts, event.key)
+    return _Unchained(kind, event.case_id, subject, event.actor, event.at, body, artifacts, key, written)
 
 
 def _not_json(kind: str, error: ValueError) -> InvalidInput:

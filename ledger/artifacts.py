@@ -1,5 +1,8 @@
 """The bytes that evidence points to: stored sealed, named by the SHA-256 (FIPS 180-4) of their plain content.
 
+They are kept in the database, and the larger ones are moved from there to a store that a setting names
+(``ledger/moving.py``); so whatever an entry points to is kept before the entry, and no transaction waits for a server.
+
 They are packed by zlib (RFC 1950) first. Many letters that say nearly the same are packed against what they have in
 common, which is kept once beside them: of each, only what is its own takes room.
 
@@ -10,32 +13,43 @@ names too, or what belongs to none, is the installation's.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam
+from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy import case as conditional
+from sqlalchemy import select as select_columns
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, delete, or_, select, update
 
+from config.object_store import ObjectStore, get_object, objects_of
 from ledger.entries import JsonObject
-from models.columns import ERASED
-from models.errors import Gone, IntegrityError, InvalidInput, NotFound
+from models.columns import ERASED, open_elsewhere
+from models.errors import Gone, IntegrityError, InvalidInput, NotFound, Unavailable
 from models.identifiers import sha256_hex
 from models.phrases import instant_words
-from models.tables import UNCLAIMED, Artifact, ArtifactOutline, CaseKey
+from models.tables import UNCLAIMED, Artifact, ArtifactOutline, CaseKey, ObjectToGo
 
 _ARTIFACTS_A_STATEMENT = 500
 
 LARGEST_ARTIFACT = 64 * 2**20
 """How many bytes an artifact has at most: twice what the largest request brings, as it becomes longer in a mail."""
 
+_AHEAD, _AHEAD_BYTES, _AT_ONCE = 64, 64 * 2**20, 8
+"""How many artifacts are read ahead, in how many bytes, and how many objects are asked for at the same time."""
+
 _LEVEL, _LEVEL_AGAINST_AN_OUTLINE = 1, 3
 """How hard zlib tries: more takes longer and packs letters little better."""
+
+
+class Outdated(Unavailable):
+    """What a session began to read before, was erased or moved meanwhile: what it sees no longer holds."""
 
 
 class Content(NamedTuple):
@@ -107,10 +121,13 @@ def store_many(
     # What nothing claims yet waits anew, so that it is not dropped while an act that brings it again is recorded. What
     # was erased is kept again, as it is brought.
     statement = _insert(session)(Artifact)
-    again = {
-        name: conditional((col(Artifact.content).is_(None), statement.excluded[name]), else_=getattr(Artifact, name))
-        for name in ("content", "outline_sha256", "case_id")
-    } | {"erased_at": None}
+    brought = statement.excluded
+
+    def unless_erased(name: str) -> ColumnElement[Any]:
+        return conditional((col(Artifact.erased_at).is_(None), col(getattr(Artifact, name))), else_=brought[name])
+
+    columns = ("content", "outline_sha256", "object_sha256", "case_id")
+    again = {name: unless_erased(name) for name in columns} | {"erased_at": None}
     not_settled = or_(col(Artifact.claimed).is_(False), col(Artifact.erased_at).is_not(None))
     statement = (
         statement.on_conflict_do_update(index_elements=["sha256"], set_={"claimed": True} | again)
@@ -165,7 +182,7 @@ def share(session: Session, names: Sequence[str], *, other_than: UUID | None = N
     found = session.exec(
         select(Artifact.sha256, Artifact.case_id)
         .where(col(Artifact.sha256).in_(names), col(Artifact.case_id).is_not(None))
-        .where(col(Artifact.content).is_not(None))
+        .where(_IS_KEPT)
     ).all()
     _move(session, [sha256 for sha256, case in found if case != other_than], None)
 
@@ -178,10 +195,12 @@ def _move(session: Session, names: Sequence[str], case: UUID | None) -> None:
                 "artifact_sha256": sha256,
                 "content": pack(Content(fetch(session, sha256), "")).packed,
                 "outline_sha256": None,
+                "object_sha256": None,
                 "case_id": case,
             }
             for sha256 in names
         ]
+        _let_go(session, col(Artifact.sha256).in_(names), datetime.now(UTC))
         moved = update(Artifact).where(col(Artifact.sha256) == bindparam("artifact_sha256"))
         session.connection().execute(moved, rows)
 
@@ -209,21 +228,47 @@ def erase(session: Session, sha256: str, at: datetime) -> None:
     """Let the bytes with this SHA-256 go for good: their name, size and type stay, so that evidence still names them.
 
     The ledger has to say so in the same transaction (``ledger.entries.FileErased``), or verifying finds them missing.
+    What was moved to the store of artifacts goes there first, so that nothing is said to be erased that is not. If the
+    transaction fails after that, erasing it again heals that.
+
+    Raises:
+        Unavailable: the store does not answer, so that nothing was erased.
     """
-    session.execute(
-        update(Artifact).where(col(Artifact.sha256) == sha256).values(content=None, outline_sha256=None, erased_at=at)
-    )
+    this = col(Artifact.sha256) == sha256
+    for name in _let_go(session, this, at):
+        _objects(session).delete(name)
+    session.execute(update(Artifact).where(this).values(**_NOTHING, erased_at=at))
+
+
+_IS_KEPT = col(Artifact.erased_at).is_(None) & (
+    col(Artifact.content).is_not(None) | col(Artifact.object_sha256).is_not(None)
+)
+"""What an artifact is whose bytes are in the database, or should be in the store."""
+
+_NOTHING = {"content": None, "outline_sha256": None, "object_sha256": None}
+"""What stays of an artifact's bytes once they were erased."""
+
+
+def _let_go(session: Session, which: ColumnElement[bool], at: datetime) -> Sequence[str]:
+    """Have the objects of some artifacts go with the next sweep, once this is committed; return their names."""
+    query = select(Artifact.object_sha256).where(which, col(Artifact.object_sha256).is_not(None))
+    names = [name for name in session.exec(query) if name]
+    if names:
+        rows = [{"sha256": name, "since": at} for name in names]
+        session.connection().execute(_insert(session)(ObjectToGo).on_conflict_do_nothing(), rows)
+    return names
 
 
 def erase_case(session: Session, case: UUID, at: datetime) -> tuple[str, ...]:
     """Destroy the key of a case, and let what is sealed under it go; return the SHA-256 of the artifacts among that.
 
-    What other copies hold of it opens no more. The ledger has to say so in the same transaction
-    (``ledger.entries.CaseErased``).
+    What other copies hold of it opens no more, and neither do its objects in the store of artifacts, which go with the
+    next sweep. The ledger has to say so in the same transaction (``ledger.entries.CaseErased``).
     """
-    of_case = (col(Artifact.case_id) == case, col(Artifact.content).is_not(None))
-    names = tuple(session.exec(select(Artifact.sha256).where(*of_case).order_by(col(Artifact.sha256))))
-    session.execute(update(Artifact).where(*of_case).values(content=None, outline_sha256=None, erased_at=at))
+    of_case = (col(Artifact.case_id) == case) & _IS_KEPT
+    names = tuple(session.exec(select(Artifact.sha256).where(of_case).order_by(col(Artifact.sha256))))
+    _let_go(session, of_case, at)
+    session.execute(update(Artifact).where(of_case).values(**_NOTHING, erased_at=at))
     session.execute(delete(ArtifactOutline).where(col(ArtifactOutline.case_id) == case))
     session.execute(update(CaseKey).where(col(CaseKey.case_id) == case).values(key=None, destroyed_at=at))
     return names
@@ -262,17 +307,83 @@ def fetch(session: Session, sha256: str) -> bytes:
     Raises:
         NotFound: they are not kept here.
         Gone: they were erased.
-        IntegrityError: what is kept under this name is not what was stored.
+        IntegrityError: what is kept under this name is not what was stored, or is missing in the store of artifacts.
+        Unavailable: they are in that store, and it does not answer, or no setting names it.
+        Outdated: they went from there after this session began to read.
     """
-    kept = session.exec(
-        select(Artifact.content, ArtifactOutline.content, Artifact.erased_at)
+    return _fetch(session, sha256, lambda name: _from_store(session, sha256, name))
+
+
+def reading_ahead(session: Session, names: Iterable[str]) -> Generator[tuple[str, Callable[[], bytes]], None, None]:
+    """Give each name with what fetches its bytes, which raises as ``fetch`` does.
+
+    Of a few dozen at a time, those in the store of artifacts are asked for together: one answer takes a server as long
+    as many. In memory are those alone, and at most ``_AHEAD_BYTES`` of them besides the last.
+    """
+    pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="artifacts")
+    try:
+        remaining = iter(names)
+        while some := list(islice(remaining, _AHEAD)):
+            for few in _within(_AHEAD_BYTES, some, _moved(session, some)):
+                asked = {sha256: pool.submit(_from_store, session, sha256, name) for sha256, name in few if name}
+                for sha256, _ in few:
+                    given = asked.get(sha256)
+                    yield (
+                        sha256,
+                        partial(_fetch, session, sha256, _answer_of(given))
+                        if given
+                        else partial(fetch, session, sha256),
+                    )
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _answer_of(given: Future[bytes]) -> Callable[[str], bytes]:
+    return lambda _: given.result()
+
+
+def _moved(session: Session, names: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Of some artifacts those that are in the store: the object's name, and how many bytes it has at most."""
+    rows = session.execute(
+        select_columns(col(Artifact.sha256), col(Artifact.object_sha256), col(Artifact.size)).where(
+            col(Artifact.sha256).in_(names),
+            col(Artifact.object_sha256).is_not(None),
+            col(Artifact.content).is_(None),
+            col(Artifact.erased_at).is_(None),
+        )
+    )
+    return {sha256: (name, size) for sha256, name, size in rows}
+
+
+def _within(
+    most: int, names: Sequence[str], moved: Mapping[str, tuple[str, int]]
+) -> Iterator[list[tuple[str, str | None]]]:
+    """Names in their order, each with its object's, if it has one; a few at a time, of so many bytes together."""
+    few, size = list[tuple[str, str | None]](), 0
+    for sha256 in names:
+        name, longer = moved.get(sha256, (None, 0))
+        if few and size + longer > most:
+            yield few
+            few, size = [], 0
+        few.append((sha256, name))
+        size += longer
+    yield few
+
+
+def _fetch(session: Session, sha256: str, from_store: Callable[[str], bytes]) -> bytes:
+    columns = (Artifact.content, ArtifactOutline.content, Artifact.erased_at, Artifact.object_sha256, Artifact.case_id)
+    kept = session.execute(
+        select_columns(*map(col, columns))
         .outerjoin(ArtifactOutline, col(ArtifactOutline.sha256) == col(Artifact.outline_sha256))
         .where(col(Artifact.sha256) == sha256)
     ).one_or_none()
     if kept is None:
         raise NotFound("There is no artifact with this SHA-256.", where=sha256)
-    packed, outline, erased_at = kept
-    if packed is None:
+    packed, outline, erased_at, moved, case = kept
+    if packed is None and moved and not erased_at:
+        key = session.exec(select(CaseKey.key).where(col(CaseKey.case_id) == case)).first() if case else None
+        packed = open_elsewhere(col(Artifact.content), sha256, from_store(moved), key)
+    if packed is None or erased_at:
         when = f" on {instant_words(erased_at)}" if erased_at else ""
         raise Gone(f"The artifact with this SHA-256 was erased{when}.", where=sha256)
     content = _unpacked(packed, outline)
@@ -283,6 +394,41 @@ def fetch(session: Session, sha256: str) -> bytes:
             next_step="Restore it from a backup, and find out who could write there.",
         )
     return content
+
+
+def _from_store(session: Session, sha256: str, name: str) -> bytes:
+    """The sealed bytes of an artifact's object, which have the SHA-256 by which the object is named."""
+    objects = _objects(session)
+    try:
+        return get_object(objects, name)
+    except NotFound:
+        if not _is_still_there(session, sha256, name):
+            raise Outdated(
+                "The artifact was erased, or moved, while this was read.", where=sha256, next_step="Try again."
+            ) from None
+        raise IntegrityError(
+            "What was moved to the store of artifacts is no longer there.",
+            where=f"object {name}, {objects.called}",
+            next_step="Restore it from a backup, and find out who could remove it.",
+        ) from None
+
+
+def _is_still_there(session: Session, sha256: str, name: str) -> bool:
+    """Whether an artifact should be in the store at this moment, which a session that began before cannot see."""
+    with Session(session.get_bind()) as now:
+        return _moved(now, [sha256]).get(sha256, ("", 0))[0] == name
+
+
+def _objects(session: Session) -> ObjectStore:
+    objects = objects_of(session)
+    if objects is None:
+        raise Unavailable(
+            "Some artifacts were moved to a store, and no setting names it.",
+            where="DUENOTICE_ARTIFACTS",
+            next_step="Name the folder or the bucket again; `duenotice evidence move-artifacts --back` brings all of "
+            "them into the database.",
+        )
+    return objects
 
 
 def text_of(session: Session, sha256: str) -> str:

@@ -26,7 +26,7 @@ from securesystemslib.signer._key import SSlibKey
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, or_, select
 
-from ledger.artifacts import fetch, media_type_of
+from ledger.artifacts import fetch, media_type_of, reading_ahead
 from ledger.chain import entry_bytes
 from ledger.checkpoints import Head, Tiles
 from ledger.entries import JsonObject
@@ -165,6 +165,7 @@ def write_bundle(
         InvalidInput: there is a file already, or no entry within the scope.
         Unavailable: it cannot be written there.
         IntegrityError: an artifact is not what was stored.
+        Unavailable: one is in the store of artifacts, and that does not answer.
         ConfigurationError: no key is valid.
     """
     try:
@@ -201,6 +202,7 @@ class _Writer:
     _named: dict[str, EvidenceEntry | None] = field(default_factory=dict)
     _terms: set[str] = field(default_factory=set)
     _numbers: list[int] = field(default_factory=list)
+    _any_within: bool = False
 
     def write(self, said: Said) -> None:
         signers = self.keys.signers(self.now)
@@ -210,7 +212,7 @@ class _Writer:
         self.add("log/checkpoint", self.head.note.encode())
         self._add_tiles()
         self._add_whole() if self.scope.whole else self._add_entries()
-        if not self.entries:
+        if not self._any_within:
             raise InvalidInput("There is no entry of this to export.", next_step="Name another case, or another time.")
         self._add_artifacts()
         self._add_terms()
@@ -273,6 +275,7 @@ class _Writer:
     def _note(self, row: EvidenceEntry) -> None:
         self.entries += 1
         self._numbers.append(row.number)
+        self._any_within = self._any_within or self.scope.until is None or row.at < self.scope.until
         for sha256 in row.artifacts:
             self._named[sha256] = row if row.kind in ERASING_KINDS else None
         if row.kind == LISTING_KIND:
@@ -282,11 +285,12 @@ class _Writer:
             self._terms.add(row.body["terms_hash"])
 
     def _add_artifacts(self) -> None:
-        for sha256, erased in self.watch(self._named.items(), "artifacts", len(self._named)):
+        read = reading_ahead(self.session, self._named)
+        for sha256, content_of in self.watch(read, "artifacts", len(self._named)):
             try:
-                content = fetch(self.session, sha256)
+                content = content_of()
             except Gone:
-                self._add_erasure(sha256, erased)
+                self._add_erasure(sha256, self._named[sha256])
                 continue
             self.artifacts += 1
             if self.redact and media_type_of(self.session, sha256) == _LETTER:

@@ -12,9 +12,11 @@ random ``salt`` keeps whoever sees a hash, and not the entry, from guessing what
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from datetime import UTC, datetime
-from typing import Any, TypedDict, cast
+from json.encoder import encode_basestring
+from typing import Any, NamedTuple, TypedDict, cast
 from uuid import UUID
 
 import rfc8785
@@ -47,9 +49,13 @@ class Fields(TypedDict):
     salt: str
 
 
-def new_salt() -> str:
-    """A random salt for one entry: 128 bits, as 32 lower-case hexadecimal digits."""
-    return secrets.token_hex(16)
+_SALT_BYTES = 16
+
+
+def new_salts(count: int) -> list[str]:
+    """Random salts, one for each of so many entries: 128 bits, as 32 lower-case hexadecimal digits."""
+    drawn, digits = secrets.token_hex(_SALT_BYTES * count), 2 * _SALT_BYTES
+    return [drawn[start : start + digits] for start in range(0, len(drawn), digits)]
 
 
 def entry_bytes(fields: Fields) -> bytes:
@@ -58,14 +64,99 @@ def entry_bytes(fields: Fields) -> bytes:
     Raises:
         ValueError: the body is not JSON that RFC 8785 can write.
     """
-    written = {
-        **fields,
-        "at": written_instant(fields["at"]),
-        "recorded_at": written_instant(fields["recorded_at"]),
-        "case_id": None if fields["case_id"] is None else str(fields["case_id"]),
-    }
-    # The library's own type for JSON is too narrow to be written from outside; it checks every value itself.
-    return rfc8785.dumps(cast("Any", written))
+    known = written_unchained(
+        actor=fields["actor"],
+        artifacts=fields["artifacts"],
+        at=fields["at"],
+        body=fields["body"],
+        case_id=fields["case_id"],
+        key=fields["key"],
+        kind=fields["kind"],
+        subject=fields["subject"],
+    )
+    recorded_at = written_instant(fields["recorded_at"])
+    return written_chained(known, fields["number"], fields["previous_hash"], recorded_at, fields["salt"])
+
+
+class Unchained(NamedTuple):
+    """An entry as canonical JSON, less what it gets once it is chained: what stands before that, and after it.
+
+    Members stand in the order of their names: up to ``kind`` all are known before, and so is ``subject``, the last.
+    """
+
+    before: str
+    subject: str
+
+
+def written_unchained(
+    *,
+    actor: str,
+    artifacts: list[str],
+    at: datetime,
+    body: dict[str, Any],
+    case_id: UUID | None,
+    key: str,
+    kind: str,
+    subject: str | None,
+) -> Unchained:
+    """Write what is known of an entry before it is chained.
+
+    Raises:
+        ValueError: the body is not JSON that RFC 8785 can write.
+    """
+    text = encode_basestring
+    pointed_to = "[]" if artifacts == [] else canonical(artifacts)
+    of_case = "null" if case_id is None else text(str(case_id))
+    before = (
+        f'{{"actor":{text(actor)},"artifacts":{pointed_to},"at":"{written_instant(at)}",'
+        f'"body":{canonical(body)},"case_id":{of_case},'
+        f'"key":{text(key)},"kind":{text(kind)},"number":'
+    )
+    return Unchained(before, "null" if subject is None else text(subject))
+
+
+def written_chained(entry: Unchained, number: int, previous_hash: str, recorded_at: str, salt: str) -> bytes:
+    """Write an entry whole: the same bytes as ``entry_bytes`` gives for its fields.
+
+    Raises:
+        ValueError: a text is none that UTF-8 can write.
+    """
+    return (
+        f'{entry.before}{number:d},"previous_hash":{encode_basestring(previous_hash)},"recorded_at":"{recorded_at}",'
+        f'"salt":{encode_basestring(salt)},"subject":{entry.subject}}}'
+    ).encode()
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+)
+_LARGEST_NUMBER = 2**53 - 1
+
+
+def canonical(value: object) -> str:
+    """Write a value as canonical JSON (RFC 8785).
+
+    Python's own encoder, which is written in C, writes the same where there is nothing in which the two differ; else
+    the library does.
+
+    Raises:
+        ValueError: it is not JSON that RFC 8785 can write.
+    """
+    return _ENCODER.encode(value) if _is_plain(value) else rfc8785.dumps(cast("Any", value)).decode()
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it has no fractions, no large numbers and no names whose order depends on how they are encoded."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if isinstance(value, int) and kind is int:
+        return -_LARGEST_NUMBER <= value <= _LARGEST_NUMBER
+    if isinstance(value, dict) and kind is dict:
+        return all(type(name) is str and name.isascii() and _is_plain(member) for name, member in value.items())
+    if isinstance(value, list) and kind is list:
+        return all(map(_is_plain, value))
+    return False
 
 
 def entry_hash(fields: Fields) -> str:
@@ -79,4 +170,4 @@ def entry_hash(fields: Fields) -> str:
 
 def written_instant(at: datetime) -> str:
     """Write an instant as the chain does: UTC, with microseconds and ``Z``."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{at.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"

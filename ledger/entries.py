@@ -17,7 +17,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
-from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
+from functools import cache
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -109,21 +110,37 @@ class Event(BaseModel, ABC):
     @property
     def subject(self) -> str | None:
         """The id of the thing it is about, or None."""
-        return next(iter(self._at(_Place.SUBJECT)), None)
+        for name in _fields_of(type(self)).subjects:
+            if (value := getattr(self, name)) is not None:
+                return str(value)
+        return None
 
     @property
     def artifacts(self) -> tuple[str, ...]:
         """The SHA-256, in hexadecimal, of each artifact that it points to."""
-        return self._at(_Place.ARTIFACT)
+        values = [getattr(self, name) for name in _fields_of(type(self)).artifacts]
+        return tuple(str(value) for value in values if value is not None)
 
     @property
     def body(self) -> JsonObject:
         """The particulars, as a JSON object."""
         return self.model_dump(mode="json", by_alias=True)
 
-    def _at(self, place: _Place) -> tuple[str, ...]:
-        values = (getattr(self, name) for name, field in type(self).model_fields.items() if place in field.metadata)
-        return tuple(str(value) for value in values if value is not None)
+
+class _Fields(NamedTuple):
+    """The fields of a class of events that are no members of the body, by where they go."""
+
+    subjects: tuple[str, ...]
+    artifacts: tuple[str, ...]
+
+
+@cache
+def _fields_of(event: type[Event]) -> _Fields:
+    fields = event.model_fields.items()
+    subjects, artifacts = (
+        tuple(name for name, field in fields if place in field.metadata) for place in (_Place.SUBJECT, _Place.ARTIFACT)
+    )
+    return _Fields(subjects, artifacts)
 
 
 class CaseEvent(Event):

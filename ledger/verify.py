@@ -18,18 +18,19 @@ sound ledger, only a shorter or another one. Both show against a head that someb
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
+from itertools import tee
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import select as rows_of
-from sqlmodel import Session, SQLModel, func, select
+from sqlmodel import Session, SQLModel, col, func, select
 
-from ledger.artifacts import fetch, is_kept
+from ledger.artifacts import Outdated, fetch, is_kept, reading_ahead
 from ledger.chain import GENESIS, Fields, entry_bytes
 from ledger.entries import CaseErased, FileErased
 from ledger.held.comparing import Comparison, Holding
@@ -37,7 +38,7 @@ from ledger.held.scratch import Facts, Scratch
 from ledger.tree import RunningRoot
 from ledger.verify_bundle import leaf_hash
 from ledger.watching import Watch, unwatched
-from models.errors import ConfigurationError, DuenoticeError, Gone, IntegrityError, NotFound
+from models.errors import ConfigurationError, DuenoticeError, Gone, IntegrityError, NotFound, Unavailable
 from models.identifiers import sha256_hex
 from models.tables import EvidenceEntry, LedgerCheckpoint, LedgerHead
 
@@ -317,19 +318,45 @@ def _with_held(found: Verification, held: HeldHeads) -> Verification:
 def _with_artifacts(session: Session, found: Verification, named: Iterable[tuple[str, Facts]]) -> Verification:
     """Step 5, once the entries and their heads are sound."""
     sound, gone = 0, list[Erased]()
-    for sha256, said in named:
-        erased, first = said["erased"], said["first"].entry or 0
-        if erased.value and erased.entry and not is_kept(session, sha256):
-            entry = session.get_one(EvidenceEntry, erased.entry)
-            case = entry.case_id if entry.kind == CaseErased.kind else None
-            gone.append(Erased(sha256, entry.number, entry.at, entry.actor, case))
-            session.expunge(entry)
-        elif reason := _artifact_reason(session, sha256):
-            flaw = Flaw(Step.ARTIFACTS, first, reason, sha256)
-            return replace(found, flaw=flaw, artifacts=sound, erased=tuple(gone))
-        else:
+    each, beside = tee(named)
+    read = reading_ahead(session, (sha256 for sha256, _ in beside))
+    with closing(read):
+        for (sha256, said), (_, content) in zip(each, read, strict=True):
+            erased, first = said["erased"], said["first"].entry or 0
+            if erased.value and erased.entry and not is_kept(session, sha256):
+                entry = session.get_one(EvidenceEntry, erased.entry)
+                gone.append(_erased(entry, sha256))
+                session.expunge(entry)
+                continue
+            try:
+                reason = _artifact_reason(content)
+            except Outdated:
+                gone.append(_erased_since(session, sha256, found.length))
+                continue
+            if reason:
+                flaw = Flaw(Step.ARTIFACTS, first, reason, sha256)
+                return replace(found, flaw=flaw, artifacts=sound, erased=tuple(gone))
             sound += 1
     return replace(found, artifacts=sound, erased=tuple(gone))
+
+
+def _erased(entry: EvidenceEntry, sha256: str) -> Erased:
+    case = entry.case_id if entry.kind == CaseErased.kind else None
+    return Erased(sha256, entry.number, entry.at, entry.actor, case)
+
+
+def _erased_since(session: Session, sha256: str, length: int) -> Erased:
+    """Who erased an artifact after the check had begun, as an entry says that this session cannot see.
+
+    Raises:
+        Outdated: no entry says so.
+    """
+    with Session(session.get_bind()) as now:
+        erasing = col(EvidenceEntry.kind).in_((FileErased.kind, CaseErased.kind))
+        for entry in now.exec(select(EvidenceEntry).where(EvidenceEntry.number > length, erasing)):
+            if sha256 in (entry.artifacts if entry.kind == FileErased.kind else _erased_by(now, entry)):
+                return _erased(entry, sha256)
+    raise Outdated("An artifact was moved while the ledger was checked.", where=sha256, next_step="Check it again.")
 
 
 def _with_tables(found: Verification, tables: Comparison) -> Verification:
@@ -363,17 +390,23 @@ def _noting(
 
 
 def _erased_by(session: Session, entry: EvidenceEntry) -> list[str]:
-    """The artifacts that went with a case; none where their list cannot be read, which step 5 then says."""
+    """The artifacts that went with a case; none where their list cannot be read, which step 5 then says.
+
+    Raises:
+        Unavailable: it is in the store of artifacts, which does not answer.
+    """
     try:
         return fetch(session, entry.artifacts[0]).decode().splitlines()
+    except Unavailable:
+        raise
     except (DuenoticeError, zlib.error, ValueError, IndexError):
         return []
 
 
-def _artifact_reason(session: Session, sha256: str) -> str | None:
+def _artifact_reason(content: Callable[[], bytes]) -> str | None:
     """Step 5 for one artifact: say why it is not what was stored, or None if it is."""
     try:
-        fetch(session, sha256)
+        content()
     except (NotFound, Gone):
         return "An artifact that the entry points to is no longer kept, and nothing says that it was erased."
     except (IntegrityError, ConfigurationError) as error:

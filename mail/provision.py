@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -78,6 +78,15 @@ def provision_sentences(steps: Iterable[TrailStep]) -> tuple[str, ...]:
 def annex_sentences(why: Iterable[str], terms: EffectiveTerms) -> tuple[str, ...]:
     """The sentences that explain a due instant, without the names that only this installation gives to things."""
     return tuple(_in_words(sentence, terms) for sentence in why)
+
+
+def plain_sentences(why: Iterable[str], anchors: Mapping[str, str]) -> tuple[str, ...]:
+    """The same for whoever has no terms at hand; ``anchors`` are the catalogue's words for dated facts."""
+
+    def named(found: re.Match[str]) -> str:
+        return anchors.get(found[0], found[0].replace("_", " "))
+
+    return tuple(_NAME.sub(named, _IN_BRACKETS.sub("", sentence)) for sentence in why)
 
 
 def _in_words(sentence: str, terms: EffectiveTerms) -> str:

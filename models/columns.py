@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import Insert, Update
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import SQLCoreOperations
 from sqlalchemy.sql.expression import ColumnElement, FromClause, TableClause
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
@@ -274,6 +275,35 @@ class SealedText(_Sealed[str]):
 
     _bytes_of, _plain_of = staticmethod(str.encode), staticmethod(bytes.decode)
     _erased = ERASED
+
+
+def open_elsewhere(
+    column: SQLCoreOperations[Plain | None], key: str, sealed: bytes, case_key: bytes | None
+) -> Plain | None:
+    """Open what was sealed for a column and the row of a key, and is kept elsewhere than in that row.
+
+    ``case_key`` is the key of the row's case, if it is of one; None is returned where that is needed and not there.
+
+    Raises:
+        IntegrityError: it was changed, or was sealed for another place.
+    """
+    kind, sealer = cast("ColumnElement[Plain]", column).type, _sealer()
+    assert isinstance(kind, _Sealed)
+    try:
+        if sealer.case_of(sealed) is None:
+            plain = sealer.open(sealed, kind._place(key))
+        elif case_key is None:
+            return None
+        else:
+            plain = sealer.open_under(case_key, sealed, kind._place(key))
+    except IntegrityError as error:
+        raise IntegrityError(
+            "What is kept for this does not open: somebody changed it, or put something else in its place.",
+            where=f"{kind.context} {key}",
+            next_step="Restore it from a backup, and find out who could write there.",
+        ) from error
+    opened: Plain = kind._plain_of(plain)
+    return opened
 
 
 def place_sealed_values(engine: Engine) -> None:

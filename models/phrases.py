@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:
     """A number with what it counts: ``1 duty``, ``2,012 duties``; without ``several``, ``one`` takes an s."""
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
+def length_words(length: timedelta) -> str:
+    """A length of time in its two largest units: ``2 days and 1 hour``, ``40 minutes``."""
+    minutes = int(length.total_seconds()) // 60
+    if minutes < 1:
+        return "less than a minute"
+    days, hours = divmod(minutes // 60, 24)
+    parts = [
+        counted(number, unit)
+        for number, unit in ((days, "day"), (hours, "hour"), (0 if days else minutes % 60, "minute"))
+        if number
+    ]
+    return " and ".join(parts)
 
 
 def instant_words(instant: datetime, zone: str | tzinfo | None = None) -> str:

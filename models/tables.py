@@ -1169,6 +1169,9 @@ class Artifact(SQLModel, table=True):
     ``erased_at`` an instant no content is left. ``case_id`` is the one case whose they are, under whose key they are
     sealed and with which they are erased; None for what is the installation's, or of several cases. It is no foreign
     key, since cases point to artifacts in their turn.
+
+    ``object_sha256`` names the object in the store of artifacts to which the sealed bytes were moved, and is their
+    SHA-256. While the content is here as well, they are on their way.
     """
 
     __tablename__ = "artifact"
@@ -1182,8 +1185,21 @@ class Artifact(SQLModel, table=True):
     claimed: bool = True
     content: bytes | None = Field(sa_column=Column(SealedBytes("artifact.content", OF_CASE), nullable=True))
     outline_sha256: str | None = Field(default=None, foreign_key="artifact_outline.sha256")
+    object_sha256: str | None = Field(default=None, max_length=64)
     stored_at: datetime = _instant()
     erased_at: datetime | None = _instant_or_none()
+
+
+class ObjectToGo(SQLModel, table=True):
+    """An object in the store of artifacts that no artifact names any more: it was erased, or is sealed anew.
+
+    It is taken away with the next sweep, and once more until a day after ``since``: somebody may be putting it still.
+    """
+
+    __tablename__ = "object_to_go"
+
+    sha256: str = Field(primary_key=True, max_length=64)
+    since: datetime = _instant()
 
 
 class EvidenceEntry(SQLModel, table=True):
@@ -1206,7 +1222,7 @@ class EvidenceEntry(SQLModel, table=True):
     recorded_at: datetime = _instant()
     salt: str = Field(max_length=32)
     previous_hash: str = Field(max_length=64)
-    hash: str = Field(unique=True, max_length=64)
+    hash: str = Field(max_length=64)
 
 
 class LedgerTree(SQLModel, table=True):

@@ -17,7 +17,7 @@ from config.database import Database
 from models import identifiers
 from models.enums import BY_OTHER_MEANS, BY_POST, OPEN_STATUSES, TOO_LATE, DutyStatus, Party, PerformedBy, Verdict
 from models.errors import InvalidInput
-from models.phrases import counted, instant_words
+from models.phrases import counted, instant_words, length_words
 from models.tables import Agreement, Case, DueDate, Duty
 from models.view import View
 from queries.proofs import Proof, proofs_of
@@ -303,7 +303,7 @@ def _view(
         due_local=instant_words(duty.due_at, agreement.time_zone) if duty.due_at else "",
         performed_local=instant_words(duty.performed_at, agreement.time_zone) if duty.performed_at else "",
         stands="overdue" if overdue else duty.verdict or duty.status,
-        late_by=_span(met - duty.due_at) if met and duty.due_at else "",
+        late_by=length_words(met - duty.due_at) if met and duty.due_at else "",
         title=reasons.title,
         lea_name=agreement.lea_name,
         reference=agreement.reference,
@@ -319,17 +319,3 @@ def _view(
 
 
 _OF_DUTY = ("id", "due_at", "performed_at", "clause", "agreement_id", "case_id", "owed_by", "performed_by")
-
-
-def _span(late: timedelta) -> str:
-    """A length of time in its two largest units."""
-    minutes = int(late.total_seconds()) // 60
-    if minutes < 1:
-        return "less than a minute"
-    days, hours = divmod(minutes // 60, 24)
-    parts = [counted(days, "day")] if days else []
-    if hours:
-        parts.append(counted(hours, "hour"))
-    if len(parts) < 2 and minutes % 60 and not days:
-        parts.append(counted(minutes % 60, "minute"))
-    return " and ".join(parts)

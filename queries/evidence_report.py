@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select as columns
@@ -17,15 +18,16 @@ from sqlmodel import Session, col, func, select
 from ledger.actors import ENGINE
 from ledger.bundle import Scope, entries_of
 from ledger.entries import ActRecorded, JsonObject
+from mail.provision import plain_sentences
 from mail.templates import TEMPLATES
 from mail.verification import Line, pdf_of
-from models.enums import DeliveryStatus, DutyStatus, Party, Verdict
+from models.enums import TOO_LATE, DeliveryStatus, DutyStatus, Party, Verdict
 from models.identifiers import case_reference
-from models.phrases import counted, day_words, instant_words
+from models.phrases import counted, day_words, instant_words, length_words
 from models.tables import Case, EvidenceEntry
 from queries.cases import case_head
 from queries.duties import EVERY_DUTY, duties_of
-from queries.views import CaseHead, DeliveryView, DutyView, HolderView, NoticeView, ReportView
+from queries.views import CaseHead, DeliveryView, DutyView, HolderView, LetterView, NoticeView, ReportView
 from records.scope import require_case
 from terms.catalogue import load_catalogue
 
@@ -42,6 +44,8 @@ VERDICTS = {
     Verdict.LATE: "performed late",
     Verdict.ON_TIME_BY_OTHER_MEANS: "performed on time by other means, as two people say",
     Verdict.LATE_BY_OTHER_MEANS: "performed late by other means, as two people say",
+    Verdict.ON_TIME_BY_POST: "performed on time by a letter, as somebody says who posted it",
+    Verdict.LATE_BY_POST: "performed late by a letter, as somebody says who posted it",
 }
 
 DELIVERIES = {
@@ -66,7 +70,7 @@ class ToldDuty(_Said):
 
     heading: str
     outcome: str
-    bad: bool
+    tone: Literal["good", "bad", "plain"]
     lines: tuple[Line, ...]
     why: tuple[str, ...]
     notices: tuple[ToldNotice, ...]
@@ -87,6 +91,7 @@ class Report(_Said):
     title: str
     subtitle: str
     made: str
+    organisation: str
     about: tuple[Line, ...]
     summary: str
     duties: tuple[ToldDuty, ...]
@@ -105,18 +110,21 @@ def report_pdf(report: Report, at: datetime) -> bytes:
 
 
 def tell(
-    session: Session, scope: Scope, upto: int, proof: tuple[Line, ...], now: datetime
+    session: Session, scope: Scope, upto: int, proof: tuple[Line, ...], now: datetime, organisation: str
 ) -> tuple[Report, JsonObject]:
     """The report of a scope, up to the entry of a number, and the verdicts that it gives as data.
+
+    ``organisation`` is whose installation it is.
 
     Raises:
         NotFound: there is no such case.
     """
     if scope.case_id is None:
-        return _tell_ledger(session, scope, upto, proof, now)
+        return _tell_ledger(session, scope, upto, proof, now, organisation)
     head = case_head(session, require_case(session, scope.case_id), now)
     duties = duties_of(session, scope.case_id, EVERY_DUTY, now)
-    return _tell_case(head, duties, _rows(session, scope, upto), proof, now), {"cases": [_verdicts(head, duties)]}
+    rows = _rows(session, scope, upto)
+    return _tell_case(head, duties, rows, proof, now, organisation), {"cases": [_verdicts(head, duties)]}
 
 
 def _verdicts(head: CaseHead, duties: Sequence[DutyView]) -> JsonObject:
@@ -141,7 +149,12 @@ def _verdicts(head: CaseHead, duties: Sequence[DutyView]) -> JsonObject:
 
 
 def _tell_case(
-    head: CaseHead, duties: Sequence[DutyView], rows: Sequence[_Row], proof: tuple[Line, ...], now: datetime
+    head: CaseHead,
+    duties: Sequence[DutyView],
+    rows: Sequence[_Row],
+    proof: tuple[Line, ...],
+    now: datetime,
+    organisation: str,
 ) -> Report:
     labels = load_catalogue().words.anchors
     about = [
@@ -162,6 +175,7 @@ def _tell_case(
         title=head.title,
         subtitle="Report on the evidence of one case",
         made=_at(now),
+        organisation=organisation,
         about=tuple(about),
         summary=_summary(duties),
         duties=tuple(_told(duty, rows) for duty in duties[:DUTIES_TOLD]),
@@ -175,7 +189,7 @@ def _tell_case(
 
 
 def _tell_ledger(
-    session: Session, scope: Scope, upto: int, proof: tuple[Line, ...], now: datetime
+    session: Session, scope: Scope, upto: int, proof: tuple[Line, ...], now: datetime, organisation: str
 ) -> tuple[Report, JsonObject]:
     rows = _rows(session, scope, upto, limit=LISTED)
     conditions = entries_of(scope, upto)
@@ -189,6 +203,7 @@ def _tell_ledger(
         title="Evidence of the whole ledger" if scope.whole else "Evidence of a time",
         subtitle="Report on a part of the ledger" if not scope.whole else "Report on the ledger",
         made=_at(now),
+        organisation=organisation,
         about=(
             Line(label="Entries", value=f"{count:,}"),
             Line(label="Cases", value=f"{len(ids):,}"),
@@ -275,7 +290,7 @@ def _outcome(duty: DutyView) -> str:
 
 
 def _party(party: Party, duty: DutyView) -> str:
-    return duty.lea_name if party is Party.LEA else _words(party)
+    return duty.lea_name if party is Party.LEA else f"the {_words(party)}"
 
 
 def _told(duty: DutyView, rows: Sequence[_Row]) -> ToldDuty:
@@ -290,7 +305,7 @@ def _told(duty: DutyView, rows: Sequence[_Row]) -> ToldDuty:
     if duty.performed_at:
         lines.append(Line(label="Performed", value=_at(duty.performed_at, zone)))
     if duty.performed_at and duty.due_at and duty.performed_at > duty.due_at:
-        lines.append(Line(label="Late by", value=str(duty.performed_at - duty.due_at).partition(".")[0]))
+        lines.append(Line(label="Late by", value=length_words(duty.performed_at - duty.due_at)))
     if other := duty.by_other_means:
         said = f"on the word of {other.on_the_word_of}, approved by {other.approved_by} on {_at(other.approved_at)}"
         lines.append(Line(label="By other means", value=f"{said}: {other.how}. Proof: artifact {other.proof_sha256}"))
@@ -301,17 +316,19 @@ def _told(duty: DutyView, rows: Sequence[_Row]) -> ToldDuty:
     return ToldDuty(
         heading=duty.title,
         outcome=_outcome(duty),
-        bad=duty.overdue or duty.verdict in (Verdict.LATE, Verdict.LATE_BY_OTHER_MEANS),
+        tone="bad" if duty.overdue or duty.verdict in TOO_LATE else "good" if duty.verdict else "plain",
         lines=tuple(lines),
-        why=duty.why,
+        why=plain_sentences(duty.why, load_catalogue().words.anchors),
         notices=tuple(_notice(notice, zone) for notice in duty.notices),
     )
 
 
 def _notice(notice: NoticeView, zone: str) -> ToldNotice:
     lines = []
+    letter = notice.letter
     if notice.given_at:
-        whose = "as a person says" if notice.vouched else "as the mail server answered"
+        by_letter = f"by a letter, as {letter.mailed_by} says" if letter and letter.gave_notice else None
+        whose = by_letter or ("as a person says" if notice.vouched else "as the mail server answered")
         lines.append(Line(label="Given", value=f"{_at(notice.given_at, zone)}, {whose}"))
     else:
         lines.append(Line(label="Stands", value=_words(notice.stands)))
@@ -323,7 +340,17 @@ def _notice(notice: NoticeView, zone: str) -> ToldNotice:
         lines.append(Line(label="To follow", value=", ".join(notice.lacking)))
     for delivery in notice.deliveries:
         lines += _delivery(delivery, zone)
+    if letter:
+        lines.append(Line(label="Letter", value=_letter(letter, zone)))
     return ToldNotice(heading=_words(notice.kind).capitalize(), lines=tuple(lines))
+
+
+def _letter(letter: LetterView, zone: str) -> str:
+    """What is known of a letter: only ever somebody's word, since the engine sees nothing of the post."""
+    to = f"to {letter.contact_name}, written {_at(letter.made_at, zone)}"
+    if not (letter.mailed_at and letter.mailed_by):
+        return f"{to}; nobody has said that it was posted"
+    return f"{to}; {letter.mailed_by} says that it was handed to the post {_at(letter.mailed_at, zone)}"
 
 
 def _delivery(delivery: DeliveryView, zone: str) -> list[Line]:

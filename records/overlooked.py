@@ -162,7 +162,17 @@ def stayed(batch: Batch, now: datetime) -> Finding:
 
 def stopped(batch: Batch, now: datetime) -> Finding:
     """The finding that nobody sends a batch any more."""
-    return _of_batch(batch, "began to leave, and nothing goes on", now)
+    return _of_batch(batch, "began to leave, and nothing goes on; it is taken up again", now)
+
+
+def take_up_stopped(session: Session, batches: Sequence[UUID], now: datetime) -> list[OpenCase]:
+    """Let batches leave again of which sending stopped; give their cases, which have to hear of it."""
+    stopped = col(Batch.id).in_(batches), col(Batch.status) == BatchStatus.SENDING
+    cases = session.exec(select(Case).where(_unclosed(), col(Case.id).in_(select(Batch.case_id).where(*stopped)))).all()
+    session.execute(update(Batch).where(*stopped).values(status=BatchStatus.PUT_OFF, again_at=now))
+    return [
+        OpenCase(case.id, f"{case.kind}", case.trouble, is_behind=False, run_id=case.workflow_run_id) for case in cases
+    ]
 
 
 def restarted(case_id: UUID, now: datetime, *, foreign: bool = False) -> Finding:

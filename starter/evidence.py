@@ -70,7 +70,7 @@ def export_bundle(
         append(session, said)
     head = sign_all(database, keys, lambda: now, at_most=settings.checkpoint_entries)
     with database.reading() as session:
-        report, verdicts = tell(session, scope, head.size, _proof(head, keys), now)
+        report, verdicts = tell(session, scope, head.size, _proof(head, keys), now, settings.organisation.name)
         said_of_it = Said(report_pdf(report, now), verdicts)
         redact = None if as_sent else message_without_links
         return write_bundle(session, path, scope, head, keys, said_of_it, now, redact=redact, watch=watch)

@@ -26,8 +26,8 @@ from queries.figures import Figures, read_figures
 from starter.resources import Resources
 
 DATABASE, TEMPORAL, WORKER, SWEEP = "database", "temporal", "worker", "sweep"
-CHECKPOINT, MAIL, CLOCK = "checkpoint", "mail", "clock"
-NAMES = (DATABASE, TEMPORAL, WORKER, SWEEP, CHECKPOINT, MAIL, CLOCK)
+CHECKPOINT, MAIL, ARTIFACTS, CLOCK = "checkpoint", "mail", "artifacts", "clock"
+NAMES = (DATABASE, TEMPORAL, WORKER, SWEEP, CHECKPOINT, MAIL, ARTIFACTS, CLOCK)
 """The parts, in the order in which they are looked at; each is the cause of what is amiss with later ones."""
 
 PATIENCE = 5.0
@@ -41,6 +41,9 @@ POLLED_WITHIN = timedelta(minutes=3)
 
 CLOCK_TOLERANCE = 10.0
 """By how many seconds clocks may differ: due instants are counted by the server's, and shown by this machine's."""
+
+_NO_OBJECT = "0" * 64
+"""The name of an object that there is not: that it is not there is an answer."""
 
 _QUEUES = {
     "workflow": TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
@@ -135,9 +138,10 @@ class HealthCheck:
 
     async def _look(self) -> Health:
         now = self._clock()
-        database, temporal = await asyncio.gather(
+        database, temporal, artifacts = await asyncio.gather(
             self._in_time(DATABASE, lambda: asyncio.to_thread(self._read, now)),
             self._in_time(TEMPORAL, self._queues),
+            self._in_time(ARTIFACTS, lambda: asyncio.to_thread(self._ask_store)),
         )
         figures = None if isinstance(database, str) else database[0]
         ahead = None if isinstance(database, str) else database[1]
@@ -149,6 +153,7 @@ class HealthCheck:
             self._sweep(figures, now),
             self._checkpoint(figures, now),
             _mail(figures),
+            _artifacts(figures, artifacts),
             _clocks(figures, ahead, queues),
         )
         self._until = monotonic() + KEPT
@@ -179,6 +184,13 @@ class HealthCheck:
     def _read(self, now: datetime) -> tuple[Figures, float | None]:
         ahead = self._database.clock_ahead()
         return read_figures(self._database, now), ahead
+
+    def _ask_store(self) -> bool:
+        """Whether there is a store of artifacts outside the database, once it has answered."""
+        if self._database.objects is None:
+            return False
+        self._database.objects.exists(_NO_OBJECT)
+        return True
 
     async def _queues(self) -> dict[str, _Queue]:
         found = {}
@@ -252,6 +264,19 @@ def _mail(figures: Figures | None) -> Check:
     if figures.mail_away_since:
         return Check(MAIL, False, f"The mail server takes no mail: {waiting}.")
     return Check(MAIL, True, "Nothing is known to keep mail from leaving.")
+
+
+def _artifacts(figures: Figures | None, store: bool | str) -> Check:
+    match store:
+        case str():
+            says = f"{store} Nothing that is due waits for it; what was moved there cannot be read."
+            return Check(ARTIFACTS, False, says)
+        case True:
+            return Check(ARTIFACTS, True, "The store of artifacts answers.")
+        case False if figures is None:
+            return _hidden(ARTIFACTS, DATABASE)
+        case False:
+            return Check(ARTIFACTS, True, "They are kept in the database.")
 
 
 def _clocks(figures: Figures | None, ahead: float | None, queues: dict[str, _Queue]) -> Check:

@@ -35,7 +35,7 @@ from models.enums import Told, Way
 from models.phrases import counted, instant_words
 from records.deliveries import Answer
 from records.sent_mail import MailToSend, begin_mail, settle_mail
-from starter.health import CHECKPOINT, CLOCK, DATABASE, SWEEP, TEMPORAL, WORKER, Health, HealthCheck
+from starter.health import ARTIFACTS, CHECKPOINT, CLOCK, DATABASE, SWEEP, TEMPORAL, WORKER, Health, HealthCheck
 from starter.writing import mail_transport, notice_writer, return_path
 
 _log = get_logger("outages")
@@ -49,7 +49,7 @@ LASTS = timedelta(minutes=3)
 MOST_AN_HOUR = 6
 """How many outages of one part are told in an hour; what comes and goes more often is in the log alone."""
 
-WATCHED = (DATABASE, TEMPORAL, WORKER, SWEEP, CHECKPOINT, CLOCK)
+WATCHED = (DATABASE, TEMPORAL, WORKER, SWEEP, CHECKPOINT, ARTIFACTS, CLOCK)
 """The parts that are told of here; that mail is away is told by the watchdog (``activities/news.py``)."""
 
 _CALLED = {
@@ -58,6 +58,7 @@ _CALLED = {
     WORKER: "The worker",
     SWEEP: "The watchdog",
     CHECKPOINT: "Signing the ledger's heads",
+    ARTIFACTS: "The store of artifacts",
     CLOCK: "The clock",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from temporalio.runtime import Runtime
 from config.converter import data_converter
 from config.database import Database
 from config.keyring import Keyring
+from config.logging import get_logger
+from config.object_store import check_store, open_store
 from config.seals import seal_case_keys_anew
 from config.settings import Limits, Settings, temporal_connection, temporal_refused
 from mail.default_texts import check_default_texts
@@ -65,7 +68,12 @@ def open_database(settings: Settings, keyring: Keyring) -> Database:
     """
     if settings.environment == "production":
         keyring.refuse_known_keys()
-    database = Database(settings.database_url.get_secret_value(), keyring, connections=connections_of(settings.limits))
+    database = Database(
+        settings.database_url.get_secret_value(),
+        keyring,
+        open_store(settings.artifacts),
+        connections=connections_of(settings.limits),
+    )
     database.migrate()
     if settings.environment == "production":
         _refuse_excess(database)
@@ -134,6 +142,22 @@ def other_keyring(key_id: str) -> ConfigurationError:
     )
 
 
+def check_artifacts(database: Database) -> None:
+    """See whether the store of artifacts, where there is one, can be used; that it is away for now stops no start.
+
+    What is due goes out all the same: artifacts are in the database first.
+
+    Raises:
+        IntegrityError: it gives other bytes than were put there.
+    """
+    if database.objects is None:
+        return
+    try:
+        check_store(database.objects)
+    except Unavailable as error:
+        get_logger("artifacts").error("the store of artifacts cannot be used", says=str(error), code=error.code)
+
+
 async def connect(settings: Settings, *, address: str | None = None, runtime: Runtime | None = None) -> Resources:
     """Open the database, load the keyring and the clauses, and connect to Temporal.
 
@@ -154,6 +178,7 @@ async def connect(settings: Settings, *, address: str | None = None, runtime: Ru
     check_own_templates(settings, catalogue)
     leads = lead_times(settings, catalogue)
     database = open_database(settings, keyring)
+    await asyncio.to_thread(check_artifacts, database)
     client = await connect_client(settings, keyring, address, runtime)
     return Resources(settings, keyring, database, catalogue, client, leads)
 

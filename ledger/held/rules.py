@@ -598,6 +598,7 @@ NOT_HELD: Mapping[type[SQLModel], Why] = {
     tables.CaseFile: Why("files that came with a report; the entry of the opening names each by its SHA-256"),
     tables.CaseDocument: Why("files for families; entries name each by its SHA-256"),
     tables.HandedOver: Why("files behind links; entries name each, and when it was fetched or erased"),
+    tables.ObjectToGo: Why("what is to be taken away; that nothing of it is missing, the step about artifacts shows"),
     tables.Artifact: Why("a step of its own compares every artifact with the SHA-256 that names it"),
     tables.ArtifactOutline: Why("read with the artifacts, which are compared with their SHA-256"),
     tables.EvidenceEntry: Why("the ledger itself"),

@@ -26,7 +26,7 @@ from models.enums import (
     ProposalKind,
     ReportKind,
 )
-from models.errors import DuenoticeError, IntegrityError
+from models.errors import DuenoticeError, IntegrityError, Unavailable
 from models.tables import Delivery, EvidenceEntry, Notice
 
 STANDS = tuple(
@@ -140,6 +140,8 @@ class Sayings:
     def _artifact(self, entry: EvidenceEntry, sha256: str) -> bytes:
         try:
             return fetch(self._session, sha256)
+        except Unavailable:
+            raise
         except (DuenoticeError, zlib.error):  # the step that checks artifacts says what is wrong, where anything is
             self.unread = self.unread or IntegrityError(
                 "What the entry lists cannot be read any more, so that no table can be held against it.",

@@ -10,10 +10,12 @@ from typing import Annotated
 
 import typer
 
+from config.object_store import check_store
 from config.settings import load_settings
 from ledger.bundle import Bundle, Scope
 from ledger.entries import stored_kinds
 from ledger.log_keys import OVERLAP, create_log_key, load_log_keys, rotate_log_key
+from ledger.moving import move_back, move_out
 from ledger.verify_bundle import Unreadable, check, kept_heads, trusted_keys
 from models.phrases import counted
 from records.erasure import propose_erasure
@@ -39,6 +41,7 @@ def register(app: typer.Typer) -> None:
     group.command("key")(key)
     group.command("make-key")(make_key)
     group.command("rotate-key")(rotate_key)
+    group.command("move-artifacts")(move_artifacts)
     app.add_typer(group, name="evidence")
 
 
@@ -180,3 +183,29 @@ def rotate_key(
     keys = rotate_log_key(path, utc_now(), timedelta(days=days))
     say(f"Heads are signed with a new key, and for {days} days with the old one. Tell auditors the new one:")
     say(keys.keys[-1].text)
+
+
+def move_artifacts(
+    back: Annotated[
+        bool, typer.Option("--back", help="Bring all of them back into the database; stop the engine first.")
+    ] = False,
+) -> None:
+    """Move artifacts from the database to the folder or bucket that DUENOTICE_ARTIFACTS__… names, all that are to go.
+
+    The engine moves new ones by itself an hour after they were stored; this moves what was kept before there was such a
+    store. They stay sealed, and each is read back before it leaves the database. It may be stopped at any time, and
+    started again: what was moved stays moved. To change from one store to another, bring them back, name the other
+    store, and move them there.
+    """
+    settings, database = open_installation()
+    if database.objects:
+        check_store(database.objects)
+    at_least = settings.artifacts.at_least_bytes
+    with counting() as watch:
+        moved = move_back(database, watch=watch) if back else move_out(database, at_least, watch=watch)
+    what = f"{counted(moved.count, 'artifact')} ({moved.size / 2**20:,.1f} MiB)"
+    if back:
+        say(f"{what} came back into the database. Take the settings away before the engine starts.")
+        return
+    stay = f" What takes less than {at_least:,} bytes stays in the database." if at_least else ""
+    say(f"{what} went to the {database.objects.called if database.objects else 'store'}.{stay}")

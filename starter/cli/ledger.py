@@ -158,7 +158,8 @@ def _print_history(view: HistoryView) -> None:
     for line in view.items:
         moment = line.history
         until = f", until {instant_text(moment.until)}" if moment and moment.until else ""
-        state = f" ({moment.outcome.replace('_', ' ')})" if moment and moment.outcome in ("under_way", "failed") else ""
+        shown = moment is not None and moment.kind != "timer" and moment.outcome in ("under_way", "failed")
+        state = f" ({moment.outcome.replace('_', ' ')})" if moment and shown else ""
         table.add_row(
             instant_text(line.at),
             f"{moment.says}{until}{state}" if moment else "–",

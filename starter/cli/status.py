@@ -13,6 +13,7 @@ from rich.text import Text
 
 from config.database import Database
 from config.keyring import Keyring
+from config.object_store import open_store
 from config.settings import Settings
 from models.errors import InvalidInput, Unavailable
 from starter.cli.console import command_settings, console
@@ -64,7 +65,7 @@ def status(
 
 async def _look(settings: Settings) -> Health:
     keyring = Keyring.load(settings.keyring)
-    database = Database(settings.database_url.get_secret_value(), keyring)
+    database = Database(settings.database_url.get_secret_value(), keyring, open_store(settings.artifacts))
     running = read_running(settings.home)
     client = await connect_client(settings, keyring, running.temporal_address if running else None, lazy=True)
     try:

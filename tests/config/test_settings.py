@@ -95,6 +95,12 @@ def test_a_variable_sets_one_field_of_a_group_and_leaves_the_others(monkeypatch:
         ("DUENOTICE_ORGANISATION__CONTACT__EMAIL", "Privacy <privacy@example.org>", "bare e-mail address"),
         ("DUENOTICE_ORGANISATION__NAME", "Duenotice\r\nBcc: x@example.org", "one line"),
         ("DUENOTICE_SMTP__MESSAGE_ID_DOMAIN", "exa mple", "domain"),
+        ("DUENOTICE_ARTIFACTS__BUCKET", "Evidence!", "3 to 63 small letters"),
+        ("DUENOTICE_ARTIFACTS__ENDPOINT", "https://s3.example.org", "for a bucket: name it"),
+        ("DUENOTICE_ARTIFACTS__ENDPOINT", "https://key@s3.example.org", "scheme and host"),
+        ("DUENOTICE_ARTIFACTS__ACCESS_KEY_ID", "K", "takes a secret access key"),
+        ("DUENOTICE_ARTIFACTS__PREFIX", "../elsewhere", "several with slashes"),
+        ("DUENOTICE_ARTIFACTS__TIMEOUT_SECONDS", "0", "greater than 0"),
         ("DUENOTICE_OIDC_ISSUER", "http://login.example.org", "on https"),
         ("DUENOTICE_OIDC_CLIENT_SECRET", "s", "takes an issuer, a client id and a client secret"),
     ],
@@ -294,6 +300,35 @@ def test_production_s_database_is_told_nothing_in_clear(production: pytest.Monke
 def test_a_database_on_this_machine_needs_no_encryption(production: pytest.MonkeyPatch, url: str) -> None:
     production.setenv("DUENOTICE_DATABASE_URL", url)
     load_settings()
+
+
+@pytest.mark.parametrize("environment", ["production", "local"])
+def test_production_s_bucket_is_told_nothing_in_clear(production: pytest.MonkeyPatch, environment: str) -> None:
+    production.setenv("DUENOTICE_ENVIRONMENT", environment)
+    production.setenv("DUENOTICE_ARTIFACTS__BUCKET", "evidence")
+    production.setenv("DUENOTICE_ARTIFACTS__ENDPOINT", "http://s3.provider.test:9000")
+    if environment == "production":
+        with pytest.raises(ConfigurationError, match=r"^DUENOTICE_ARTIFACTS__ENDPOINT: .*https"):
+            load_settings()
+        production.setenv("DUENOTICE_PRIVATE_NETWORK_REASON", "They share a network of their own.")
+    assert load_settings().artifacts.endpoint == "http://s3.provider.test:9000"
+
+
+@pytest.mark.parametrize("endpoint", [None, "https://s3.provider.test", "http://127.0.0.1:9000", "http://[::1]:9000"])
+def test_a_bucket_is_amazon_s_or_one_that_is_spoken_to_on_https_or_on_this_machine(
+    production: pytest.MonkeyPatch, endpoint: str | None
+) -> None:
+    production.setenv("DUENOTICE_ARTIFACTS__BUCKET", "evidence")
+    if endpoint:
+        production.setenv("DUENOTICE_ARTIFACTS__ENDPOINT", endpoint)
+    assert load_settings().artifacts.bucket == "evidence"
+
+
+def test_artifacts_are_kept_in_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DUENOTICE_ARTIFACTS__BUCKET", "evidence")
+    monkeypatch.setenv("DUENOTICE_ARTIFACTS__DIRECTORY", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="not in both"):
+        load_settings()
 
 
 def test_production_s_links_are_on_https(production: pytest.MonkeyPatch) -> None:

@@ -132,6 +132,21 @@ def test_a_key_used_for_something_else_is_refused(database: Database, change: di
         append(session, happened("a", **change))
 
 
+def test_one_key_for_two_things_in_one_call_is_refused(database: Database) -> None:
+    with (
+        pytest.raises(Refused, match="Another one of these events already has this key"),
+        database.writing() as session,
+    ):
+        append(session, happened("a"), happened("a", about="other"))
+    assert count(database) == 0
+
+
+def test_what_looks_like_an_address_only_as_json_is_none(database: Database) -> None:
+    with database.writing() as session:
+        [entry] = append(session, happened("a", particulars={"said": "one line\n@home"}))
+    assert entry.body == {"said": "one line\n@home"}
+
+
 def test_a_transaction_that_fails_leaves_no_entry_and_no_gap(database: Database) -> None:
     def fail_after_appending() -> None:
         with database.writing() as session:

@@ -14,7 +14,7 @@ import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -23,13 +23,16 @@ from uuid import UUID
 import pytest
 from sqlmodel import select
 
+from config.database import Database
 from config.keyring import Keyring
+from config.object_store import Directory
 from config.settings import Settings
 from ledger import verify_bundle
 from ledger.bundle import Scope, signed_statement
 from ledger.checkpoints import head_line, newest_head, signed_note
 from ledger.entries import EvidenceAskedFor, stored_kinds
 from ledger.log_keys import create_log_key, rotate_log_key
+from ledger.moving import move_back, move_out
 from ledger.verify_bundle import Step, Verdict, check, read_heads, read_vkeys, trusted_keys
 from mail.links import shown_link
 from models.columns import bind_sealer
@@ -83,6 +86,21 @@ def test_a_bundle_of_a_case_holds_its_entries_and_no_other_s(evidence: Evidence,
     assert entries[-1]["kind"] == EvidenceAskedFor.kind, "that it was asked for is in it"
     assert (verdict.entries, verdict.artifacts, len(verdict.erased)) == (len(entries), 3, 1)
     assert f"artifact {evidence.gone}" in verdict.erased[0]
+
+
+def test_a_bundle_is_the_same_where_artifacts_were_moved_to_a_store(
+    evidence: Evidence, tmp_path: Path, bundle: Path
+) -> None:
+    (tmp_path / "artifacts").mkdir()
+    keyring = Keyring.load(evidence.settings.home.parent / "keyring.json")
+    database = Database(evidence.settings.database_url.get_secret_value(), keyring, Directory(tmp_path / "artifacts"))
+    assert move_out(database, 0).count
+    moved = replace(evidence, database=database).export(tmp_path / "moved.zip").path
+    verdict = check(moved, trusted=evidence.keys.keys)
+    assert (verdict.state, verdict.artifacts, len(verdict.erased)) == ("intact", 3, 1), verdict.words()
+    assert names(moved, "artifacts") == names(bundle, "artifacts")
+    move_back(database)
+    database.close()
 
 
 def test_a_proof_s_index_is_the_entry_s_place_in_the_log(bundle: Path) -> None:

@@ -20,6 +20,7 @@ from temporalio.client import Client
 
 from config.database import Database
 from config.keyring import Keyring
+from config.object_store import Directory
 from config.settings import Bounces, Settings, Smtp
 from ledger.append import append
 from ledger.artifacts import fetch, store
@@ -36,7 +37,20 @@ from records.sent_mail import UNDER_WAY
 from starter import health, outages
 from starter.bounces import BounceIntake
 from starter.cli.main import run
-from starter.health import CHECKPOINT, CLOCK, DATABASE, MAIL, NAMES, SWEEP, TEMPORAL, WORKER, Check, Health, HealthCheck
+from starter.health import (
+    ARTIFACTS,
+    CHECKPOINT,
+    CLOCK,
+    DATABASE,
+    MAIL,
+    NAMES,
+    SWEEP,
+    TEMPORAL,
+    WORKER,
+    Check,
+    Health,
+    HealthCheck,
+)
 from starter.metrics import exposition, sdk_runtime
 from starter.outages import LASTS, MOST_AN_HOUR, Alarm, Outages, watch_outages
 from starter.rehearsals.virtual_time import VirtualEngine
@@ -46,6 +60,7 @@ from terms.catalogue import load_catalogue
 from tests.support.alert_receiver import alert_receiver
 from tests.support.bounce_shapes import dsn
 from tests.support.local_engine import PROJECT
+from tests.support.patience import PATIENCE
 from tests.support.scripted_server import scripted_server
 from tests.support.sweeping import sweep
 
@@ -93,7 +108,7 @@ class TestLooking:
     ) -> None:
         note_sweep(database, NOON)
         look = await HealthCheck(database, nowhere, EVERY, lambda: NOON).look()
-        assert found(look) == [True, False, False, True, True, True, True]
+        assert found(look) == [True, False, False, True, True, True, True, True]
         assert look.of(WORKER).hidden_by == TEMPORAL
         assert "It does not answer" in look.of(TEMPORAL).says
         assert "127.0.0.1" not in look.of(TEMPORAL).says
@@ -104,7 +119,7 @@ class TestLooking:
         look = await HealthCheck(Database(f"sqlite:///{tmp_path}/empty.sqlite3", keyring), nowhere, EVERY).look()
         assert found(look) == [False] * len(NAMES)
         assert look.of(DATABASE).says == "The database has no tables, or old ones."
-        assert [look.of(name).hidden_by for name in (SWEEP, CHECKPOINT, MAIL, CLOCK)] == [DATABASE] * 4
+        assert [look.of(name).hidden_by for name in (SWEEP, CHECKPOINT, MAIL, ARTIFACTS, CLOCK)] == [DATABASE] * 5
 
     @pytest.mark.parametrize(("minutes", "ok"), [(0, True), (17, True), (18, False)])
     async def test_a_sweep_may_be_three_intervals_and_two_minutes_old(
@@ -140,6 +155,21 @@ class TestLooking:
             look = await HealthCheck(database, nowhere, EVERY, lambda: NOON).look()
             assert not look.of(MAIL).ok
             assert says in look.of(MAIL).says
+
+    async def test_a_store_of_artifacts_that_is_away_is_not_in_order(
+        self, database: Database, keyring: Keyring, tmp_path: Path, nowhere: Client
+    ) -> None:
+        folder = tmp_path / "artifacts"
+        folder.mkdir()
+        with_store = Database(str(database.engine.url), keyring, Directory(folder))
+        look = await HealthCheck(with_store, nowhere, EVERY, lambda: NOON).look()
+        assert look.of(ARTIFACTS) == Check(ARTIFACTS, True, "The store of artifacts answers.")
+        folder.rmdir()
+        look = await HealthCheck(with_store, nowhere, EVERY, lambda: NOON).look()
+        assert not look.of(ARTIFACTS).ok
+        assert "Nothing that is due waits for it" in look.of(ARTIFACTS).says
+        assert str(folder) not in look.of(ARTIFACTS).says
+        with_store.close()
 
     @pytest.mark.parametrize(("ahead", "says"), [(9.9, "agree"), (90, "ahead of"), (-90, "behind")])
     async def test_clocks_may_differ_by_ten_seconds(
@@ -265,7 +295,7 @@ class TestAlarms:
             alarm = Alarm(settings.model_copy(update={"alert_urls": SecretStr(receiver.url)}), keyring)
             check = HealthCheck(database, nowhere, EVERY)
             watching = asyncio.create_task(watch_outages(check, alarm, every=timedelta(milliseconds=5)))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while len(receiver.alerts) < 1:  # noqa: ASYNC110 (it is another thread that hears it)
                     await asyncio.sleep(0.01)
                 database.migrate()
@@ -395,6 +425,7 @@ class TestTheCommand:
             ["ok", "sweep"],
             ["ok", "checkpoint"],
             ["ok", "mail"],
+            ["ok", "artifacts"],
             ["ok", "clock"],
             ["note", "alarms"],
         ]

@@ -282,3 +282,40 @@ def test_json_says_what_was_found(kept: Kept, capsys: pytest.CaptureFixture[str]
             "reason": "An artifact that the entry points to is no longer kept, and nothing says that it was erased.",
         },
     }
+
+
+def test_artifacts_are_moved_to_a_folder_and_back_by_command(
+    kept: Kept, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert run(["evidence", "move-artifacts"]) == 2
+    assert "no setting names another store" in capsys.readouterr().err
+    monkeypatch.setenv("DUENOTICE_ARTIFACTS__DIRECTORY", str(tmp_path / "artifacts"))
+    assert run(["evidence", "move-artifacts"]) == 5
+    assert "there is no such folder" in capsys.readouterr().err
+    (tmp_path / "artifacts").mkdir()
+    assert run(["evidence", "move-artifacts"]) == 0
+    assert capsys.readouterr().out.startswith("0 artifacts (0.0 MiB) went to the folder ")
+    monkeypatch.setenv("DUENOTICE_ARTIFACTS__AT_LEAST_BYTES", "0")
+    assert run(["evidence", "move-artifacts"]) == 0
+    assert capsys.readouterr().out.startswith("2 artifacts (")
+    assert run(["ledger", "verify"]) == 0
+    assert "all 2 artifacts they point to are what was stored" in capsys.readouterr().out
+    assert run(["evidence", "move-artifacts", "--back"]) == 0
+    assert "came back into the database" in capsys.readouterr().out
+    monkeypatch.delenv("DUENOTICE_ARTIFACTS__DIRECTORY")
+    monkeypatch.delenv("DUENOTICE_ARTIFACTS__AT_LEAST_BYTES")
+    assert run(["ledger", "verify"]) == 0
+
+
+def test_a_store_that_is_away_leaves_the_ledger_unchecked(
+    kept: Kept, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "artifacts"
+    folder.mkdir()
+    monkeypatch.setenv("DUENOTICE_ARTIFACTS__DIRECTORY", str(folder))
+    monkeypatch.setenv("DUENOTICE_ARTIFACTS__AT_LEAST_BYTES", "0")
+    assert run(["evidence", "move-artifacts"]) == 0
+    folder.rename(tmp_path / "unmounted")
+    capsys.readouterr()
+    assert run(["ledger", "verify"]) == 2
+    assert "It could not be checked." in capsys.readouterr().err

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlmodel import col, select
 
 from agreements.importing import DEMO_FILE, import_agreements
-from cases.acts import Decline, Hold, Lift, Propose, Release
+from cases.acts import Approve, Decline, Done, Hold, Lift, Propose, Release
 from cases.breach import BREACH, Confirm, IncidentReport
 from cases.intake import ApproximateTime
 from config.database import Database
@@ -81,6 +81,10 @@ def closed_breach(database: Database) -> CaseInSql:
         assert record_report(session, came, found.now).fate is Fate.RECORDED
         asks = checked_answer(notice, AnswerKind.QUESTION, name="Robin Parent", email="r@lea.test", text="Which disk?")
         record_answers(session, [asks], b"key" * 11, found.now)
+    means = {"how": "By letter.", "to_whom": "The superintendent.", "proof": b"a receipt for Robin"}
+    done = {"clause": "breach.notice", "agreements": ["MO-001"], "done_at": found.now, **means}
+    said = found.act(Done.model_validate(done))
+    found.act(Approve.model_validate({"proposal_id": said}), SECOND_PERSON)
     close(found, CLOSED)
     return found
 

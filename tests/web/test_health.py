@@ -48,6 +48,7 @@ async def test_with_the_token_each_part_is_named_with_what_to_do(watched: Instal
         "[-] sweep",
         "[+] checkpoint",
         "[+] mail (excluded)",
+        "[+] artifacts",
         "[+] clock",
     ]
     assert not any(secret in answer.text for secret in SECRETS)
@@ -56,7 +57,7 @@ async def test_with_the_token_each_part_is_named_with_what_to_do(watched: Instal
 async def test_a_part_that_there_is_not_is_refused_with_those_there_are(watched: Installation) -> None:
     answer = await ask(watched.visitor(), "/readyz?exclude=weather")
     assert answer.status_code == 422
-    assert "There are database, temporal, worker, sweep, checkpoint, mail, clock." in answer.text
+    assert "There are database, temporal, worker, sweep, checkpoint, mail, artifacts, clock." in answer.text
 
 
 @pytest.mark.parametrize("token", [None, "another-token-of-that-length", TOKEN[:-1], "", "\N{SNOWMAN}"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from sqlmodel import col, update
+from sqlmodel import col, select, update
 from temporalio.client import WorkflowExecutionStatus
 
 from cases.breach import BREACH
@@ -118,11 +118,19 @@ async def test_a_notice_that_should_have_left_and_has_not_is_raised_once_and_lea
     assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.PERFORMED
 
 
-async def test_a_batch_that_nobody_sends_any_more_is_raised_once(engine: VirtualEngine) -> None:
+def batch_status(engine: VirtualEngine, case_id: UUID) -> BatchStatus:
+    """How the one batch of a case stands."""
+    with engine.resources.database.reading() as session:
+        return session.exec(select(Batch).where(Batch.case_id == case_id)).one().status
+
+
+async def test_a_batch_that_nobody_sends_any_more_is_raised_once_and_taken_up(engine: VirtualEngine) -> None:
     case_id = await open_case(engine, incident("OR-001", confirmed=utc_now()), release="immediate")
     alter(engine, Batch, case_id, status=BatchStatus.SENDING)
     for _ in range(2):
         await sweep(engine)
+        await engine.settle(case_id)
+        assert batch_status(engine, case_id) is BatchStatus.SENT
     assert raised(engine, case_id, "watchdog_raised") == told(engine, case_id, "nothing goes on") == 1
 
 
@@ -134,6 +142,7 @@ async def test_a_batch_raised_while_it_waited_is_raised_once_more_if_its_sending
     alter(engine, Batch, case_id, status=BatchStatus.SENDING)
     for _ in range(2):
         await sweep(engine)
+        await engine.settle(case_id)
     assert raised(engine, case_id, "watchdog_raised") == 2
     assert told(engine, case_id, "did not begin to") == told(engine, case_id, "nothing goes on") == 1
 
