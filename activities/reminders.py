@@ -58,6 +58,7 @@ class Chase:
     notice_id: UUID
     link: str | None
     lea_name: str
+    time_zone: str
     given_at: datetime
     to: Mailbox
     contact_id: UUID
@@ -179,6 +180,7 @@ class ReminderActivities(ReminderContract):
             AskedToAnswer(
                 case_reference=identifiers.case_reference(case_id),
                 lea=chase.lea_name,
+                time_zone=chase.time_zone,
                 given_at=chase.given_at,
                 offers=chase.offers,
                 link=chase.link,
@@ -295,7 +297,7 @@ class ReminderActivities(ReminderContract):
     def _to_chase(self, message: ChaseAcknowledgements, now: datetime) -> list[Chase]:
         with self._database.reading() as session:
             rows = session.exec(
-                select(Notice, Agreement.lea_name, AgreementContact)
+                select(Notice, Agreement.lea_name, Agreement.time_zone, AgreementContact)
                 .join(Duty, col(Duty.id) == col(Notice.duty_id))
                 .join(Agreement, col(Agreement.id) == col(Duty.agreement_id))
                 .join(Delivery, col(Delivery.notice_id) == col(Notice.id))
@@ -315,13 +317,14 @@ class ReminderActivities(ReminderContract):
                 notice_id=notice.id,
                 link=None if notice.link_revoked_at else self._notice_writer.link(notice),
                 lea_name=lea,
+                time_zone=zone,
                 given_at=notice.given_at,
                 to=Mailbox(name=contact.name, email=contact.email),
                 contact_id=contact.id,
                 reminders=notice.reminders,
                 offers=notice.offers,
             )
-            for notice, lea, contact in rows
+            for notice, lea, zone, contact in rows
             if notice.given_at and now >= notice.given_at + timedelta(hours=message.chase_hours[notice.reminders])
         ]
 

@@ -182,7 +182,7 @@ def share(session: Session, names: Sequence[str], *, other_than: UUID | None = N
     found = session.exec(
         select(Artifact.sha256, Artifact.case_id)
         .where(col(Artifact.sha256).in_(names), col(Artifact.case_id).is_not(None))
-        .where(col(Artifact.erased_at).is_(None))
+        .where(_IS_KEPT)
     ).all()
     _move(session, [sha256 for sha256, case in found if case != other_than], None)
 
@@ -240,6 +240,11 @@ def erase(session: Session, sha256: str, at: datetime) -> None:
     session.execute(update(Artifact).where(this).values(**_NOTHING, erased_at=at))
 
 
+_IS_KEPT = col(Artifact.erased_at).is_(None) & (
+    col(Artifact.content).is_not(None) | col(Artifact.object_sha256).is_not(None)
+)
+"""What an artifact is whose bytes are in the database, or should be in the store."""
+
 _NOTHING = {"content": None, "outline_sha256": None, "object_sha256": None}
 """What stays of an artifact's bytes once they were erased."""
 
@@ -260,9 +265,7 @@ def erase_case(session: Session, case: UUID, at: datetime) -> tuple[str, ...]:
     What other copies hold of it opens no more, and neither do its objects in the store of artifacts, which go with the
     next sweep. The ledger has to say so in the same transaction (``ledger.entries.CaseErased``).
     """
-    # What somebody took away before is on no list, and stays missing.
-    there = or_(col(Artifact.content).is_not(None), col(Artifact.object_sha256).is_not(None))
-    of_case = (col(Artifact.case_id) == case) & col(Artifact.erased_at).is_(None) & there
+    of_case = (col(Artifact.case_id) == case) & _IS_KEPT
     names = tuple(session.exec(select(Artifact.sha256).where(of_case).order_by(col(Artifact.sha256))))
     _let_go(session, of_case, at)
     session.execute(update(Artifact).where(of_case).values(**_NOTHING, erased_at=at))

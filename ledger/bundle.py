@@ -202,6 +202,7 @@ class _Writer:
     _named: dict[str, EvidenceEntry | None] = field(default_factory=dict)
     _terms: set[str] = field(default_factory=set)
     _numbers: list[int] = field(default_factory=list)
+    _any_within: bool = False
 
     def write(self, said: Said) -> None:
         signers = self.keys.signers(self.now)
@@ -211,7 +212,7 @@ class _Writer:
         self.add("log/checkpoint", self.head.note.encode())
         self._add_tiles()
         self._add_whole() if self.scope.whole else self._add_entries()
-        if not self.entries:
+        if not self._any_within:
             raise InvalidInput("There is no entry of this to export.", next_step="Name another case, or another time.")
         self._add_artifacts()
         self._add_terms()
@@ -274,6 +275,7 @@ class _Writer:
     def _note(self, row: EvidenceEntry) -> None:
         self.entries += 1
         self._numbers.append(row.number)
+        self._any_within = self._any_within or self.scope.until is None or row.at < self.scope.until
         for sha256 in row.artifacts:
             self._named[sha256] = row if row.kind in ERASING_KINDS else None
         if row.kind == LISTING_KIND:

@@ -39,7 +39,7 @@ class AskedToAnswer(PlainFacts):
 
 
 class NewLink(FactsValue):
-    """The new link of one notice; ``title`` is what the clause is called."""
+    """The new link of one notice; ``title`` is the notice's subject, by which its reader knows it."""
 
     title: Text
     link: Text

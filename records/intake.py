@@ -26,12 +26,12 @@ from ledger.entries import NAMED_IN_ONE, CaseOpened
 from models import identifiers
 from models.enums import Authentication, CaseStatus, FactStatus, Party
 from models.errors import InvalidFields, InvalidInput
-from models.tables import Case, CaseAgreement, CaseAnchor, CaseFact, CaseFile
+from models.tables import Case, CaseAnchor, CaseFact, CaseFile
 from records.file_types import type_of
 from records.keeping import note_keeping
 from records.parties import contact_problems, contacts_of
 from records.responsible import reporter
-from records.scope import affected_agreements
+from records.scope import add_to_scope, affected_agreements
 
 
 def intake_digest(intake: Intake, key: bytes) -> str:
@@ -152,8 +152,7 @@ def _keep(
         )
     )
     session.flush()
-    session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
-    session.flush()
+    add_to_scope(session, case_id, agreements, now)
     note_keeping(session, session.get_one(Case, case_id), now)
     session.add_all(contacts_of(intake, case_id))
     session.add_all(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email import message_from_bytes, policy
 from uuid import UUID
 
 from sqlmodel import Session, col, func, select, update
@@ -16,7 +17,7 @@ from sqlmodel import Session, col, func, select, update
 from agreements.due_dates import read_due_date
 from config.database import Database
 from ledger.append import append
-from ledger.artifacts import store
+from ledger.artifacts import fetch, store
 from ledger.entries import LinksMailed, LinksReplaced, LinksRevoked
 from mail.delivery_states import ARRIVED
 from mail.district_mails import NewLink, NewLinks
@@ -373,17 +374,38 @@ def _titles(session: Session, notices: Sequence[Notice]) -> dict[UUID, str]:
     return {notice_id: read_due_date(due_date).title for notice_id, due_date in rows}
 
 
+def _subjects(session: Session, notices: Sequence[Notice]) -> dict[UUID, str]:
+    """By notice: the subject under which its party got it, by mail or by post, by which its reader knows it."""
+    return {notice.id: _subject(session, notice.id) for notice in notices}
+
+
+def _subject(session: Session, notice_id: UUID) -> str:
+    of_mail = session.exec(
+        select(Delivery.message_sha256)
+        .where(Delivery.notice_id == notice_id)
+        .order_by(col(Delivery.is_copy), col(Delivery.settled_at).desc(), col(Delivery.id))
+    ).first()
+    if of_mail:
+        return str(message_from_bytes(fetch(session, of_mail), policy=policy.SMTP)["Subject"])
+    of_letter = session.exec(
+        select(PostalLetter.words_sha256)
+        .where(PostalLetter.notice_id == notice_id)
+        .order_by(col(PostalLetter.made_at).desc())
+    ).first()
+    return fetch(session, of_letter).decode().partition("\n")[0] if of_letter else "Our notice"
+
+
 def _mail(
     session: Session, writer: NoticeWriter, case_id: UUID, holder: _Holder, contact: AgreementContact, now: datetime
 ) -> MailToSend:
-    officer, last, titles = writer.organisation.contact, holder.notices[-1], _titles(session, holder.notices)
+    officer, last, subjects = writer.organisation.contact, holder.notices[-1], _subjects(session, holder.notices)
     mail_id = identifiers.plain_mail_id(f"links:{last.id}:{last.link_generation}")
     raw = compose_plain_mail(
         NewLinks(
             case_reference=identifiers.case_reference(case_id),
             organisation=writer.organisation.organisation,
             lea=holder.agreement.lea_name,
-            links=tuple(NewLink(title=titles[notice.id], link=writer.link(notice)) for notice in holder.notices),
+            links=tuple(NewLink(title=subjects[notice.id], link=writer.link(notice)) for notice in holder.notices),
             contact=officer,
         ),
         sender=writer.sender,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
@@ -15,6 +16,7 @@ from agreements.terms import exhibit_h_changes
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import NAMED_IN_ONE, TermsPinned
+from models.bulk import insert_rows
 from models.enums import ContactRole
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.grouping import parts
@@ -116,11 +118,12 @@ def pin_terms(session: Session, catalogue: Catalogue, case_id: UUID, now: dateti
 
     Agreements with equal terms share one snapshot, stored under its hash.
     """
-    unpinned = session.exec(
-        select(Agreement)
+    rows = session.exec(
+        select(Agreement.id, Agreement.form, Agreement.state, Agreement.choices)
         .join(CaseAgreement, col(CaseAgreement.agreement_id) == col(Agreement.id))
         .where(CaseAgreement.case_id == case_id, col(CaseAgreement.terms_hash).is_(None))
-    ).all()
+    )
+    unpinned = [AgreedOn(*row) for row in rows]
     hashes: dict[str, list[UUID]] = {}
     for agreement_id, terms in terms_in_force(session, catalogue, unpinned, now.date()).items():
         if terms.hash not in hashes:
@@ -130,8 +133,17 @@ def pin_terms(session: Session, catalogue: Catalogue, case_id: UUID, now: dateti
         _pin(session, case_id, terms_hash, agreements, now)
 
 
+class AgreedOn(NamedTuple):
+    """What the terms of an agreement follow from, besides changes that its parties made."""
+
+    id: UUID
+    form: str
+    state: str
+    choices: Sequence[str]
+
+
 def terms_in_force(
-    session: Session, catalogue: Catalogue, agreements: Sequence[Agreement], on: date
+    session: Session, catalogue: Catalogue, agreements: Sequence[Agreement | AgreedOn], on: date
 ) -> dict[UUID, EffectiveTerms]:
     """The terms in force for each of some agreements on a day.
 
@@ -223,9 +235,14 @@ def extend_scope(session: Session, case_id: UUID, references: Iterable[str], now
     Raises: as ``agreements_to_add``.
     """
     agreements = agreements_to_add(session, case_id, references)
-    session.add_all(CaseAgreement(case_id=case_id, agreement_id=key, added_at=now) for key in agreements)
-    session.flush()
+    add_to_scope(session, case_id, agreements, now)
     return agreements
+
+
+def add_to_scope(session: Session, case_id: UUID, agreements: Iterable[UUID], now: datetime) -> None:
+    """Note that a case touches some agreements, whose terms are not pinned yet."""
+    rows = [{"case_id": case_id, "agreement_id": agreement, "added_at": now} for agreement in agreements]
+    insert_rows(session, CaseAgreement, rows)
 
 
 def agreements_to_add(session: Session, case_id: UUID, references: Iterable[str]) -> list[UUID]:

@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,10 +26,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.support.attack import GIBIBYTE, SECONDS
+from tests.support.attack import GIBIBYTE
 from tests.support.local_engine import DUENOTICE, PROJECT, home_folder, signed_in, started, wait_until
 
 pytestmark = pytest.mark.long
+
+SECONDS = 15
+"""For how long pages are asked for before the breach is reported, and after."""
 
 WITHIN = 1.0
 """How many seconds a page may take, in the middle."""
@@ -75,27 +79,35 @@ def test_an_officer_works_and_mail_leaves_whatever_strangers_send(home: Path) ->
         before = len(log.read_text().splitlines())
         port = str(urlsplit(str(officer.base_url)).port)
         attack = subprocess.Popen(
-            (sys.executable, "-m", "tests.support.attack", port), cwd=PROJECT, stdout=subprocess.PIPE, text=True
+            (sys.executable, "-m", "tests.support.attack", port),
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
+        begun = time.monotonic()
         with attack:
             assert attack.stdout
             assert attack.stdout.readline() == "begun\n"
-            took = sorted(pages(officer, SECONDS / 3))
+            took = sorted(pages(officer, SECONDS))
             mail = set((home / "mail").glob("*.eml"))
             report_breach(officer)
             reported = time.monotonic()
             wait_until(lambda: set((home / "mail").glob("*.eml")) - mail)
             mailed = time.monotonic() - reported
-            took = sorted([*took, *pages(officer, SECONDS / 3)])
+            took = sorted([*took, *pages(officer, SECONDS)])
             assert attack.poll() is None, "it went on all the while"
+            assert attack.stdin
+            attack.stdin.close()
             done = json.loads(attack.stdout.read())
+        minutes = (time.monotonic() - begun) / 60
         lines = Counter(json.loads(line)["event"] for line in log.read_text().splitlines()[before:])
         peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{engine.process.pid}/status").read_text())
         print(f"pages {len(took)}, median {took[len(took) // 2]:.3f} s, worst {took[-1]:.3f} s; mail {mailed:.1f} s")
         print(f"{done}; peak {peak and peak[1]} kB; {lines}")
         assert done["endless"]["bytes"] >= GIBIBYTE
         assert took[len(took) // 2] < WITHIN
-        assert lines.total() <= 10, "floods are a line a minute"
+        assert lines.total() <= 10 * (1 + minutes), "floods are a line a minute of each sort"
         assert engine.stop() == 0
 
 
@@ -104,10 +116,21 @@ def pages(officer: httpx.Client, seconds: float) -> Iterator[float]:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         began = time.monotonic()
-        assert officer.get("/agreements").status_code == 200
+        assert asked(officer, "/agreements") == 200
         yield time.monotonic() - began
         with httpx.Client(base_url=officer.base_url, cookies=officer.cookies) as anew:
             began = time.monotonic()
-            assert anew.get("/").status_code == 200
+            assert asked(anew, "/") == 200
             yield time.monotonic() - began
         time.sleep(0.1)
+
+
+def asked(client: httpx.Client, path: str) -> int:
+    """Ask for a page as a browser does, which tries again by itself where a connection is closed before the answer.
+
+    Until its request is read, an officer's new connection is as a stranger's, and may have to make room.
+    """
+    for _ in range(20):
+        with suppress(httpx.TransportError):
+            return client.get(path).status_code
+    raise AssertionError("no page came")

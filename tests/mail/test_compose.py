@@ -256,7 +256,7 @@ def test_nothing_that_a_person_typed_breaks_out_of_its_place(text: str) -> None:
     assert read_html(html)[1] == read_html(compose(CONFIRMED_NOTICE, ADDRESSING).html)[1]
     headings = re.findall(r"^(.+)\n-+\n", plain, re.M)
     assert headings == [
-        *("What happened", "The facts", "The provision", "Please acknowledge", "Questions", "Signed"),
+        *("Details", "The facts", "The provision", "Please acknowledge", "Questions", "Signed"),
         "Annex: how the time was counted",
     ]
 

@@ -60,13 +60,13 @@ def says(written: ComposedNotice) -> tuple[str, str]:
     [
         (
             {"holders": AwaitedHolders(asked=3, awaited=2)},
-            "3 holders of the data were asked, and we still await the word of 2.",
+            "3 holders of the data were asked, and we still wait for 2 of them to confirm.",
         ),
         (
             {"holders": AwaitedHolders(asked=1, awaited=1)},
-            "1 holder of the data was asked, and we still await the word of 1.",
+            "1 holder of the data was asked, and we still wait for it to confirm.",
         ),
-        ({"holders": AwaitedHolders(asked=2, awaited=0)}, "and we await nobody's word any more but our own."),
+        ({"holders": AwaitedHolders(asked=2, awaited=0)}, "and we now have only our own confirmation to give."),
         ({"holders": AwaitedHolders(asked=0, awaited=0)}, "Our own confirmation has not been given."),
         ({"performed_by": PerformedBy.NOTICE}, "performed by a notice to you, which has not been given."),
         ({"performed_by": PerformedBy.DOCUMENT}, "performed by a document for you, which has not been given."),

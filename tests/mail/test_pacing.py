@@ -86,15 +86,24 @@ async def test_what_waits_behind_an_unanswered_message_to_the_same_domain_is_put
 
 
 async def test_a_domain_that_never_answered_is_given_one_message_at_a_time_until_it_answers() -> None:
-    limits = {"connections": 4, "patience": 0.001, "data_timeout": 0.05}
     async with scripted_server() as server:
-        hold(server, "one@silent.test", "two@silent.test", "three@silent.test")
+        hold(server, "one@silent.test", "two@silent.test")
+        limits = {"connections": 1, "domain_connections": 2, "waiting": 2, **AT_ONCE}
         async with SmtpTransport(server_at(server.port, **limits)) as transport:
+            first = asyncio.create_task(transport.send(RAW, to("one@silent.test")))
+            await until_given(server, 1)
+            # There is one connection: this one goes once the first is known to be long in coming.
+            assert isinstance(await transport.send(RAW, to("office@other.test")), Accepted)
+            await server.hang_up()
             with pytest.raises(OutcomeUnknown):
-                await transport.send(RAW, to("one@silent.test"))
-            pair = (transport.send(RAW, to(f"{name}@silent.test")) for name in ("two", "three"))
-            outcomes = await asyncio.gather(*pair, return_exceptions=True)
-            assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, DeliveryDeferred]
+                await first
+            second = asyncio.create_task(transport.send(RAW, to("two@silent.test")))
+            await until_given(server, 3)
+            with pytest.raises(DeliveryDeferred):
+                await transport.send(RAW, to("three@silent.test"))
+            await server.hang_up()
+            with pytest.raises(OutcomeUnknown):
+                await second
             assert isinstance(await transport.send(RAW, to("four@silent.test")), Accepted)
             pair = (transport.send(RAW, to(f"{name}@silent.test")) for name in ("five", "six"))
             assert [type(outcome) for outcome in await asyncio.gather(*pair)] == [Accepted, Accepted]
@@ -122,7 +131,7 @@ async def test_messages_go_no_faster_than_the_rate_that_is_set(limits: dict[str,
         started = time.monotonic()
         for _ in range(6):
             assert isinstance(await transport.send(RAW, to("office@d.test")), Accepted)
-    assert time.monotonic() - started >= 0.05
+    assert time.monotonic() - started > 0.049, "however busy the machine is, it takes no less"
 
 
 async def test_the_rate_to_one_domain_holds_up_no_other() -> None:

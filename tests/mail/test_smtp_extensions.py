@@ -124,7 +124,7 @@ class TestPipelining:
     ) -> None:
         """Else the extra word would be taken for the answer about the next message."""
         async with scripted_server(*offers, **{step: ["250 Ok\r\n250 Ok"]}) as server:
-            async with SmtpTransport(server_at(server.port, **IMPATIENT)) as transport:
+            async with SmtpTransport(server_at(server.port)) as transport:
                 outcomes: list[type] = []
                 for number in range(3):
                     envelope = Envelope(SENDER, f"r{number}@d.test")

@@ -111,7 +111,7 @@ class TestWhatIsRefused:
             ("reply_words.j2", "question: ", "question\n\n", 2, "The subject of reply is of several lines."),
             ("people/frame.j2", "{{ facts.page }}", "", 1, "It does not say page, which people/reminder has to."),
             ("holders/frame.j2", "{{ facts.link }}\n", "", 1, "It does not say link, which holders/asked has to."),
-            ("holders/frame.j2", ", {{ facts.contact.email }}", "", 1, "It does not say contact, which holders/"),
+            ("holders/frame.j2", ": {{ facts.contact.email }}", "", 1, "It does not say contact, which holders/"),
             ("reply.txt.j2", "{{ facts.answer | wrap }}", "", 1, "It does not say answer, which reply has to."),
             ("base.txt.j2", "{{ facts.ledger_head }}", "", 1, "It does not say ledger_head"),
             ("base.txt.j2", "{{ element.value | wrap(4) }}", "", 1, "It does not say elements "),

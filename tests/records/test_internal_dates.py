@@ -283,7 +283,7 @@ class TestHolders:
             asked.answer(holder)
         (letter,) = asked.write()
         assert letter.owing
-        assert "Internally it is wanted by" in " ".join(text_of(letter).split())
+        assert "Our own date for it is earlier:" in " ".join(text_of(letter).split())
 
     def test_another_day_that_was_agreed_on_moves_it_as_well(self, asked: DirectiveInSql) -> None:
         due = asked.duty(REQUEST).due_at

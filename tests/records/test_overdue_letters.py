@@ -135,9 +135,9 @@ class TestTheLetter:
             "item 8",
             "30 calendar days",
             "It does not perform the duty, and it changes no due date",
-            "Besides us, 2 holders of the data were asked, and we still await the word of 1.",
+            "Besides us, 2 holders of the data were asked, and we still wait for 1 of them to confirm.",
             WORDS,
-            "Answers to this message reach Sam Lee.",
+            "Replies to this message go to Sam Lee.",
         ):
             assert sentence in says, sentence
 
@@ -198,7 +198,8 @@ class TestTheLetter:
         case.answer(BACKUP)
         case.act(telling())
         (letter,) = hand_over(case)
-        assert "2 holders of the data were asked, and we await nobody's word any more but our own." in words_of(letter)
+        now_ours = "2 holders of the data were asked, and we now have only our own confirmation to give."
+        assert now_ours in words_of(letter)
 
     def test_about_a_notice_says_what_it_still_lacks(self, case: DirectiveInSql) -> None:
         case.act(telling(VERIFICATION))

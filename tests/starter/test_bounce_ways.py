@@ -9,7 +9,6 @@ import hmac
 import json
 import logging
 import smtplib
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,8 @@ from tests.support.certificates import rsa_certificate
 from tests.support.dovecot import Dovecot, dovecot
 from tests.support.incidents import QUIET, case, only_notice
 from tests.support.installation import ORIGIN, Installation
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.long
 
@@ -98,9 +99,9 @@ async def test_what_comes_while_the_server_is_listened_to_is_taken_in_at_once(
         imap_ca_file=server.ca_file,
     )
     async with taking_bounces(told.intake(), resources.settings):
-        await _until(lambda: len(listening) == 1)
+        await _until(lambda: len(listening) >= 1)
         mailbox.deliver(bounce(told))
-        await _until(lambda: len(listening) == 2)
+        await _until(lambda: len(listening) >= 2)
         assert mailbox.count("Recorded") == 1
         away = next(shape for shape in SHAPES if shape.name == "out of office")
         mailbox.deliver(away.to(told.return_path, told.office))  # far sooner than the mailbox is looked at by itself
@@ -162,7 +163,7 @@ async def test_lmtp_speaks_to_so_many_at_the_same_time_and_to_others_later(tmp_p
 
     where = str(tmp_path / "lmtp")
     server = await serve_lmtp(where, lambda _: True, taken)
-    async with server, asyncio.timeout(30):
+    async with server, asyncio.timeout(PATIENCE):
         opened = [await asyncio.open_unix_connection(where) for _ in range(MOST_CONVERSATIONS + 1)]
         greetings = [await reader.readline() for reader, _ in opened]
         assert [greeting[:3] for greeting in greetings] == [b"220"] * MOST_CONVERSATIONS + [b"421"]
@@ -194,7 +195,7 @@ def _by_lmtp(where: str, raw: bytes, path: str, stranger: str) -> tuple[tuple[in
 async def test_every_shape_of_bounce_that_comes_by_lmtp_reopens_the_duty(
     telling: VirtualEngine, tmp_path: Path
 ) -> None:
-    where = f"127.0.0.1:{_free_port()}"
+    where = f"127.0.0.1:{free_port()}"
     for number, shape in enumerate(shape for shape in SHAPES if shape.kind == "failed"):
         told = await tell(telling, f"ME-9{number}")
         async with taking_bounces(told.intake(), told.resources(lmtp=where).settings):
@@ -356,14 +357,6 @@ def _times_listened(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if holds():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not come about within half a minute")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110 (another server tells nobody)
+            await asyncio.sleep(0.05)

@@ -60,6 +60,7 @@ from terms.catalogue import load_catalogue
 from tests.support.alert_receiver import alert_receiver
 from tests.support.bounce_shapes import dsn
 from tests.support.local_engine import PROJECT
+from tests.support.patience import PATIENCE
 from tests.support.scripted_server import scripted_server
 from tests.support.sweeping import sweep
 
@@ -294,7 +295,7 @@ class TestAlarms:
             alarm = Alarm(settings.model_copy(update={"alert_urls": SecretStr(receiver.url)}), keyring)
             check = HealthCheck(database, nowhere, EVERY)
             watching = asyncio.create_task(watch_outages(check, alarm, every=timedelta(milliseconds=5)))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while len(receiver.alerts) < 1:  # noqa: ASYNC110 (it is another thread that hears it)
                     await asyncio.sleep(0.01)
                 database.migrate()

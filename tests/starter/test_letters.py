@@ -10,6 +10,7 @@ import pytest
 from pypdf import PdfReader
 from sqlmodel import select
 
+from cases.acts import Learn
 from config.database import Database
 from config.keyring import Keyring
 from config.settings import Settings
@@ -85,3 +86,19 @@ async def test_a_mailing_that_cannot_be_is_refused_in_a_sentence(database: Datab
     assert (early.code, early.out) == (2, "")
     assert "The letter was written later than that." in early.err
     assert "This is no tracking number" in (await shell(*words, "--tracking-number", "ask Kim!")).err
+
+
+async def test_a_printed_letter_that_was_written_anew_is_listed_and_may_be_recorded(
+    database: Database, keyring: Keyring, shell: Shell, tmp_path: Path
+) -> None:
+    case = letter_to_post(database, utc_now() - timedelta(hours=1), writer=notice_writer(Settings(), keyring))
+    first, file = str(letter(case).id), str(tmp_path / "letters.pdf")
+    assert (await shell("letters", "print", "--to", file)).code == 0
+    case.act(Learn.model_validate({"element": "description", "value": "A server was open to the world."}))
+    assert "A letter was written anew" in (await shell("letters", "print", first[:8], "--to", file)).err
+    listed = (await shell("letters", "list")).out
+    assert f"Do not post letter {first}, printed by" in listed
+    assert "as what it says is no longer what is known" in listed
+    words = ("breach", "posted", case_reference(case.id), "first_class", first[:8], "--mailed-at", "now")
+    assert (await shell(*words)).code == 0
+    assert "No letter waits to be posted." in (await shell("letters", "list")).out

@@ -1,7 +1,7 @@
 """Strangers who mean ill, in a process of their own: slow connections, and a body without end. On loopback alone.
 
 ``python -m tests.support.attack PORT`` holds 500 slow connections and sends a gibibyte of body in chunks, names no
-length or a false one, and ends by itself. It prints what it did as JSON.
+length or a false one. It goes on until its input ends, and all of that was sent, and prints what it did as JSON.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 SLOW = 500
 SENDERS = 8
 GIBIBYTE = 2**30
-SECONDS = 45.0
-"""How long the slow ones go on, and after how long everything ends."""
+LONGEST_SECONDS = 300
+"""After how long everything ends, whatever becomes of whoever started it."""
 
 ADDRESSES = 50
 CHUNK = 2**16
@@ -83,7 +83,9 @@ async def attack(port: int) -> dict[str, Done]:
     tasks = [asyncio.create_task(slow(port, number, done["slow"])) for number in range(SLOW)]
     tasks += [asyncio.create_task(endless(port, number, done["endless"])) for number in range(SENDERS)]
     print("begun", flush=True)
-    await asyncio.sleep(SECONDS)
+    await asyncio.to_thread(sys.stdin.read)
+    while done["endless"].bytes < GIBIBYTE:  # noqa: ASYNC110 (it ends by itself)
+        await asyncio.sleep(0.2)
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks, timeout=5)
@@ -91,5 +93,5 @@ async def attack(port: int) -> dict[str, Done]:
 
 
 if __name__ == "__main__":
-    signal.alarm(round(SECONDS) + 30)  # whatever becomes of whoever started it
+    signal.alarm(LONGEST_SECONDS)
     print(json.dumps({name: asdict(done) for name, done in asyncio.run(attack(int(sys.argv[1]))).items()}))

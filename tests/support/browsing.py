@@ -51,7 +51,7 @@ async def visiting(browser: Browser, *, scripts: bool = True, viewport: Viewport
     context = await browser.new_context(
         java_script_enabled=scripts, timezone_id="America/New_York", viewport=viewport, has_touch=viewport is PHONE
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     complaints: list[str] = []
     page = await context.new_page()
     page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)

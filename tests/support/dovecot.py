@@ -22,6 +22,7 @@ from mail.bounce_mailbox import ImapServer
 from mail.smtp_server import Security
 from tests.support.certificates import self_signed
 from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 
 PASSWORD = "a-password-of-a-test"
 
@@ -115,7 +116,7 @@ def dovecot() -> Iterator[Dovecot]:
         pytest.skip("no Dovecot on this machine")
     account = pwd.getpwuid(os.getuid()) if os.getuid() else pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory(prefix="dovecot-") as name:
-        folder, port = Path(name), _free_port()
+        folder, port = Path(name), free_port()
         self_signed(folder)
         named = {
             "user": account.pw_name,
@@ -142,14 +143,9 @@ def dovecot() -> Iterator[Dovecot]:
             process.wait(timeout=30)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(int(PATIENCE / 0.02)):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:

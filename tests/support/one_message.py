@@ -5,7 +5,9 @@ from __future__ import annotations
 from mail.handover import Envelope
 from mail.smtp_server import Security, SmtpServer
 
-IMPATIENT = {"timeout": 0.2, "data_timeout": 0.2}
+IMPATIENT = {"timeout": 1, "data_timeout": 1}
+"""How long a silence is waited for; on a busy machine what does come needs a moment as well."""
+
 SENDER = "notices@provider.test"
 RECIPIENT = "security@district.example.org"
 ENVELOPE = Envelope(SENDER, RECIPIENT)

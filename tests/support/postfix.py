@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from mail.smtp_server import Security, SmtpServer
+from tests.support.ports import free_port
 
 PROGRAM = shutil.which("postfix", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 needs_postfix = pytest.mark.skipif(
@@ -99,8 +99,7 @@ class Postfix:
 async def postfix(certificate: Path, next_port: int) -> AsyncIterator[Postfix]:
     """Start a relay that hands what it takes on to the server at ``next_port``, and stop it."""
     assert PROGRAM is not None
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     home = _configured(certificate, port, next_port)
     running = await asyncio.create_subprocess_exec(
         PROGRAM, "-c", str(home / "etc"), "start-fg", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

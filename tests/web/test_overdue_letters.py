@@ -104,7 +104,7 @@ async def test_the_letter_is_read_before_it_is_sent(late: Late) -> None:
         "Nothing is recorded yet, and nothing has been sent.",
         "Office <office@example.org>",
         "A duty towards you is overdue: District",
-        "2 holders of the data were asked, and we still await the word of 1.",
+        "2 holders of the data were asked, and we still wait for 1 of them to confirm.",
         WORDS,
         "It performs nothing and moves no due date.",
         "Send this letter",

@@ -15,6 +15,7 @@ from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, OFFICER, case, duties, incident, know_offices, only_notice, open_case
 from tests.support.officers import officer
+from tests.support.patience import PATIENCE
 from tests.support.scripted_server import HANG_UP, scripted_server
 from worker import build_worker
 
@@ -30,7 +31,7 @@ async def troubled(engine: VirtualEngine, attempts: int) -> str:
     """
     report = incident("VA-001", expected=utc_now())
     reported = await officer(engine).report_breach(report, actor=OFFICER)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not (found := case(engine, reported.case_id)).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
             await asyncio.sleep(0.02)
     assert [duty.performed_at for duty in found.duties] == [None, None]

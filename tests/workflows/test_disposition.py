@@ -41,6 +41,7 @@ from tests.support.directives import BACKUP, HOSTING, REQUEST, VERIFICATION, mor
 from tests.support.dispositions import DAY, answer_by_link, certify, confirmed_by_each_holder, open_for
 from tests.support.gate import held_engine
 from tests.support.incidents import OFFICER, case, caught, know_offices, letter, office, text
+from tests.support.patience import PATIENCE
 from tests.support.post import memos
 
 pytestmark = pytest.mark.long
@@ -60,7 +61,7 @@ def written(engine: VirtualEngine, case_id: UUID) -> dict[str, list[HolderMail]]
 
 async def computed(handle: WorkflowHandle[Any, Any]) -> None:
     """Wait until a case has computed with what it was told of."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE):
         while (await handle.query("summary", result_type=CaseSummary)).computing:  # noqa: ASYNC110 (a query tells of nothing)
             await asyncio.sleep(0.02)
 

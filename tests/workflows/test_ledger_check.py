@@ -13,6 +13,7 @@ from ledger.checks import last_check
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.schedules import LEDGER_CHECK, keep_ledger_check
 from tests.support.gate import held_engine
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.long
 
@@ -31,9 +32,9 @@ async def test_it_is_checked_at_each_start_and_as_often_as_the_setting_says(engi
     client = engine.resources.client
     try:
         await keep_ledger_check(client, 48)
-        first = await asyncio.wait_for(checked_after(engine, None), 30)
+        first = await asyncio.wait_for(checked_after(engine, None), PATIENCE)
         await keep_ledger_check(client, 12)
-        await asyncio.wait_for(checked_after(engine, first), 30)
+        await asyncio.wait_for(checked_after(engine, first), PATIENCE)
         described = await client.get_schedule_handle(LEDGER_CHECK).describe()
         assert [spec.every for spec in described.schedule.spec.intervals] == [timedelta(hours=12)]
     finally:
@@ -49,4 +50,4 @@ async def test_one_that_does_not_come_to_its_end_keeps_the_next_from_nothing(key
         await gate.next_held("check_ledger")
         gate.closed = False
         await keep_ledger_check(client, 12)
-        await asyncio.wait_for(checked_after(engine, None), 30)
+        await asyncio.wait_for(checked_after(engine, None), PATIENCE)

@@ -19,6 +19,7 @@ from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, QUIET, case, duties, incident, know_offices
 from tests.support.officers import officer
+from tests.support.patience import PATIENCE
 from tests.support.post import facts_of, letters
 from tests.support.scripted_server import HANG_UP, ScriptedServer, scripted_server
 
@@ -42,7 +43,7 @@ async def leaving(
         async with virtual_engine(folder, keyring=keyring, overrides=settings) as engine:
             know_offices(engine, "IL-001", "VA-001")
             reported = await officer(engine).report_breach(report, actor=OFFICER)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not case(engine, reported.case_id).troubles:  # noqa: ASYNC110 (it is told by SQL alone)
                     await asyncio.sleep(0.02)
             yield engine, server, reported.case_id

@@ -31,14 +31,15 @@ from tests.conftest import know_demo_agreements
 from tests.support.gate import Gate
 from tests.support.incidents import NOTICE, OFFICER, duties, incident, open_case
 from tests.support.officers import officer
+from tests.support.patience import PATIENCE
 from worker import all_workflows, build_worker
 
 pytestmark = pytest.mark.long
 
 SEEDS = range(3)
 MOVES = 8
-PATIENCE, LOOK_AGAIN = 40, 0.03
-"""How many seconds a race waits for its next event, and how often it looks."""
+LOOK_AGAIN = 0.03
+"""How often a race looks for its next event, in seconds."""
 
 COMPUTING = ("compute_duties", "summarise_case")
 HOUR = timedelta(hours=1)
@@ -248,8 +249,11 @@ async def test_a_hold_that_ends_while_duties_are_computed_suspends_nothing_after
     case_id = await open_case(engine, incident("OR-001", confirmed=now))
     case, who = Race(engine, gate, case_id, Random(0)), officer(engine)
     gate.closed = True
-    until = utc_now() + timedelta(seconds=2)
-    await case.act(who.place_hold(case_id, "Agency A, reference 1", begins_at=now, until=until, actor=OFFICER))
+    for seconds in (2, 10, 30):  # on a busy machine one may be over before it is placed, and is refused
+        until = utc_now() + timedelta(seconds=seconds)
+        await case.act(who.place_hold(case_id, "Agency A, reference 1", begins_at=now, until=until, actor=OFFICER))
+        if not case.under_way[-1].done():
+            break
     await case.end("record_act")
     async with asyncio.timeout(PATIENCE):
         while await engine.now(case_id) < until:  # noqa: ASYNC110 (a clock tells nobody)

@@ -20,6 +20,7 @@ from tests.support import districts
 from tests.support.districts import check_each_given_once, installation, many_agreements, until_begun, until_given
 from tests.support.incidents import OFFICER, incident
 from tests.support.officers import officer
+from tests.support.patience import PATIENCE
 from worker import further_processes
 
 pytestmark = pytest.mark.long
@@ -39,7 +40,7 @@ async def test_a_process_that_is_killed_while_notices_leave_takes_none_along(
             killed = active_children()[0]
             assert killed.pid
             os.kill(killed.pid, signal.SIGKILL)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await lost
             await until_given(resources, reported.case_id)
         assert not active_children()
