@@ -32,7 +32,7 @@ class RetentionRule(BaseModel):
         says: what it says, in a sentence.
         citation: where it says so.
         url: where that can be read.
-        checked: when that was last looked at.
+        checked: when that was last compared with the official text; None where nobody has yet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +43,7 @@ class RetentionRule(BaseModel):
     says: str = Field(min_length=1)
     citation: str = Field(min_length=1)
     url: str = Field(pattern=r"^https://")
-    checked: date
+    checked: date | None = None
 
 
 class _RetentionFile(BaseModel):

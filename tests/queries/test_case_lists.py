@@ -26,7 +26,17 @@ from models.enums import (
     PerformedBy,
     Role,
 )
-from models.tables import OPEN_AND_DATED, Agreement, AgreementContact, Case, CaseAgreement, DueDate, Duty, HolderTask
+from models.tables import (
+    OPEN_AND_DATED,
+    Agreement,
+    AgreementContact,
+    Case,
+    CaseAgreement,
+    CaseKey,
+    DueDate,
+    Duty,
+    HolderTask,
+)
 from people.accounts import add_account
 from queries import case_lists
 from queries.case_lists import NOBODY, CaseFilter, CasePlace, case_kinds, list_cases
@@ -150,7 +160,7 @@ class World:
         """Keep these cases, and no others."""
         kept = {uuid4(): case for case in cases}
         with self.database.writing() as session:
-            for table in (HolderTask, AgreementContact, Duty, CaseAgreement, Case):
+            for table in (HolderTask, AgreementContact, Duty, CaseAgreement, CaseKey, Case):
                 session.execute(delete(table))
             for case_id, case in kept.items():
                 self._keep(session, case_id, case)
