@@ -1,4 +1,4 @@
-"""Counts of quotas in SQL, so that several web processes share them: PostgreSQL's, since SQLite has one web process."""
+"""Counts of quotas in SQL, so that several web processes share them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from limits.storage import Storage
 from sqlalchemy import case, func
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, delete, select, text
 
 from config.database import Database
@@ -27,7 +27,7 @@ MOST_COUNTS = 100_000
 class SharedCounts(Storage):
     """Where ``limits`` counts what several processes allow together; what is over counts for nothing.
 
-    What is counted may be lost with a crash of the database: that is worth less than the wait for its disk.
+    What is counted may be lost with a crash of PostgreSQL: that is worth less than the wait for its disk.
     """
 
     STORAGE_SCHEME: ClassVar[list[str] | None] = None  # type: ignore[misc]
@@ -36,11 +36,13 @@ class SharedCounts(Storage):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
+        self._on_postgresql = database.engine.dialect.name == "postgresql"
         self._tries = count(1)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count for a key, whose time begins with its first try; return how many there are."""
         now = _now()
+        insert = postgresql.insert if self._on_postgresql else sqlite.insert
         fresh = insert(QuotaCount).values(key=key, count=amount, ends_at=now + timedelta(seconds=expiry))
         is_over = col(QuotaCount.ends_at) <= now
         counted = fresh.on_conflict_do_update(
@@ -87,7 +89,8 @@ class SharedCounts(Storage):
     @contextmanager
     def _writing(self) -> Iterator[Session]:
         with self._database.writing() as session:
-            session.execute(text("SET LOCAL synchronous_commit = off"))
+            if self._on_postgresql:
+                session.execute(text("SET LOCAL synchronous_commit = off"))
             yield session
 
     def _tidy(self, session: Session, now: datetime) -> None:

@@ -73,8 +73,8 @@ class Quotas:
 
     @classmethod
     def of(cls, limits: Limits, database: Database) -> Quotas:
-        """Those of one installation: on SQLite one process serves, so it keeps them itself."""
-        shared = SharedCounts(database) if database.engine.dialect.name == "postgresql" else None
+        """Those of one installation."""
+        shared = SharedCounts(database)
         return cls(
             sign_ins=Quota(TRIES_A_MINUTE, name="sign-ins", shared=shared),
             refused_links=Quota(TRIES_A_MINUTE, name="refused-links", shared=shared),

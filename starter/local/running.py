@@ -14,8 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from config.database import Database
-from config.private_files import private_file, private_home
+from config.private_files import private_home
 from config.settings import Settings
 from models.errors import Refused
 
@@ -86,32 +85,6 @@ def claim(home: Path) -> Iterator[bool]:
             yield mended
         finally:
             _record(home).unlink(missing_ok=True)
-
-
-@contextmanager
-def only_web(database: Database) -> Iterator[None]:
-    """Be the only web of an installation on SQLite, which counts for itself what strangers may do.
-
-    On PostgreSQL there may be several: they count together.
-
-    Raises:
-        Refused: another process serves it.
-    """
-    if database.engine.dialect.name != "sqlite":
-        yield
-        return
-    file = Path(f"{database.engine.url.database}.web")
-    private_file(file)
-    with file.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(
-                "Another process serves the web of this database already.",
-                where=str(database.engine.url.database),
-                next_step="Use that one, or stop it. Several webs at the same time take PostgreSQL.",
-            ) from None
-        yield
 
 
 def _already_running(home: Path) -> Refused:

@@ -32,7 +32,7 @@ from starter.bounces import BounceIntake
 from starter.case_service import CaseService
 from starter.command_line import actor
 from starter.health import health_check
-from starter.local.running import Running, claim, last_running, only_web, record_running
+from starter.local.running import Running, claim, last_running, record_running
 from starter.local.temporal_server import (
     LOOPBACK,
     TemporalServer,
@@ -332,22 +332,18 @@ async def _web(resources: Resources, listener: socket.socket) -> AsyncIterator[E
     """Run the web on a socket that is bound already; in the end it answers what it was asked.
 
     It looks for outages besides, of which the worker could not tell.
-
-    Raises:
-        Refused: another process serves an installation on SQLite already.
     """
     have_threads(resources.settings.limits)
-    with only_web(resources.database):
-        alarm = Alarm(resources.settings, resources.keyring)
-        server = web_server(create_app(resources), resources.settings)
-        running = asyncio.create_task(server.serve(sockets=[listener]))
-        watching = asyncio.create_task(watch_outages(health_check(resources), alarm, database=resources.database))
-        try:
-            yield running
-        finally:
-            watching.cancel()
-            server.should_exit = True
-            await asyncio.wait([running], timeout=STOP_SECONDS)
+    alarm = Alarm(resources.settings, resources.keyring)
+    server = web_server(create_app(resources), resources.settings)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    watching = asyncio.create_task(watch_outages(health_check(resources), alarm))
+    try:
+        yield running
+    finally:
+        watching.cancel()
+        server.should_exit = True
+        await asyncio.wait([running], timeout=STOP_SECONDS)
 
 
 async def _first_to_end(ends: dict[str, End]) -> Unavailable:

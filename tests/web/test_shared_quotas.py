@@ -1,4 +1,4 @@
-"""Quotas that several web processes share: each of them is a connection of its own to one PostgreSQL."""
+"""Quotas that several web processes share: each of them opens the one database by itself."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from sqlmodel import func, select, update
 from config.database import Database
 from config.keyring import Keyring
 from config.settings import Limits
-from models.errors import Refused
 from models.tables import QuotaCount
-from starter.local.running import only_web
 from web import shared_quotas
 from web.quotas import HOUR, Quota
 from web.shared_quotas import SharedCounts
 from web.site import Quotas
 
 
-@pytest.fixture
-def webs(postgresql_url: str, keyring: Keyring) -> Iterator[tuple[Database, Database]]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def webs(request: pytest.FixtureRequest, keyring: Keyring, tmp_path: Path) -> Iterator[tuple[Database, Database]]:
     """The databases of two processes."""
-    one, other = Database(postgresql_url, keyring), Database(postgresql_url, keyring)
+    on_sqlite = f"sqlite:///{tmp_path}/duenotice.sqlite3"
+    url = on_sqlite if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
+    one, other = Database(url, keyring), Database(url, keyring)
     one.migrate()
     yield one, other
     one.close()
@@ -86,7 +86,7 @@ def test_a_link_and_an_address_are_kept_as_digests(webs: tuple[Database, Databas
     assert "a-link" not in key
 
 
-def test_on_postgresql_what_could_be_guessed_is_counted_for_all_processes_together(
+def test_what_could_be_guessed_is_counted_for_all_processes_together(
     webs: tuple[Database, Database],
 ) -> None:
     here, there = (Quotas.of(Limits(), database) for database in webs)
@@ -96,15 +96,3 @@ def test_on_postgresql_what_could_be_guessed_is_counted_for_all_processes_togeth
     for _ in range(4):
         there.direct_requests.allow("192.0.2.1")
     assert here.direct_requests.is_used_up("192.0.2.1")
-
-
-def test_on_sqlite_one_process_serves(tmp_path: Path, keyring: Keyring) -> None:
-    here, there = (Database(f"sqlite:///{tmp_path}/duenotice.sqlite3", keyring) for _ in range(2))
-    with (
-        only_web(here),
-        pytest.raises(Refused, match="Another process serves the web of this database already"),
-        only_web(there),
-    ):
-        pass
-    with only_web(there):
-        pass
