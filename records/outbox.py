@@ -428,13 +428,16 @@ class Ready(NamedTuple):
 
 
 class _Writing(NamedTuple):
-    """A message that is kept: of which notice, under which name, and the places in the outbox that it is for."""
+    """A message that is kept: of which notice, under which name, and the places in the outbox that it is for.
+
+    One that is ``composed`` anew has evidence of it.
+    """
 
     context: NoticeContext
     ready: Ready
     message_id: str
     places: tuple[DeliveryRow, ...]
-    is_new: bool
+    composed: NoticeComposed | None
 
 
 @dataclass(frozen=True)
@@ -552,13 +555,13 @@ class NoticeWriter:
         same = {key: ready[key] for key, letter in letters.items() if key in ready and ready[key].letter == letter}
         anew = {key: letter for key, letter in letters.items() if key not in same}
         written = same | _written(anew, self.templates)
-        writings = tuple(self._writing(context, written[context.notice.id]) for context in unwritten)
+        writings = tuple(self._writing(context, written[context.notice.id], now) for context in unwritten)
         return _Plan(writings, _taken_up(session, contexts, writings, now))
 
-    def _writing(self, context: NoticeContext, ready: Ready) -> _Writing:
-        sha256 = ready.packed.sha256
-        is_new, message_id = not context.is_written_as(sha256), self._message_id(context)
-        return _Writing(context, ready, message_id, tuple(context.reserve(sha256)), is_new)
+    def _writing(self, context: NoticeContext, ready: Ready, now: datetime) -> _Writing:
+        sha256, message_id = ready.packed.sha256, self._message_id(context)
+        composed = None if context.is_written_as(sha256) else _composed(context.notice, ready, now)
+        return _Writing(context, ready, message_id, tuple(context.reserve(sha256)), composed)
 
     def on_paper(self, session: Session, notices: Sequence[UUID], now: datetime) -> Iterator[OnPaper]:
         """What those of some notices say that can only be given by a letter, and whom it is for.
@@ -710,7 +713,7 @@ def _written(letters: Mapping[UUID, Letter], templates: Templates) -> dict[UUID,
 def _keep(session: Session, case_id: UUID, plan: _Plan, now: datetime) -> None:
     """Keep the messages of a plan with their evidence, and their places in the outbox."""
     store_many(session, (writing.ready.packed for writing in plan.writings), now, case=case_id)
-    append(session, *(_composed(writing, now) for writing in plan.writings if writing.is_new))
+    append(session, *(writing.composed for writing in plan.writings if writing.composed))
     update_rows(
         session,
         Notice,
@@ -784,8 +787,7 @@ def _is_settled(duty: DutyRow) -> bool:
     return duty.performed_under is not None or duty.status is DutyStatus.NOT_REQUIRED
 
 
-def _composed(writing: _Writing, now: datetime) -> NoticeComposed:
-    notice, ready = writing.context.notice, writing.ready
+def _composed(notice: NoticeRow, ready: Ready, now: datetime) -> NoticeComposed:
     return NoticeComposed(
         case_id=notice.case_id,
         actor=ENGINE,

@@ -15,11 +15,12 @@ from config.database import Database
 from ledger.artifacts import fetch
 from ledger.verify import verify_all
 from models.enums import FactStatus
-from models.tables import Agreement, AgreementContact, Artifact, CaseFact, Notice
+from models.tables import Agreement, AgreementContact, Artifact, Batch, CaseAnchor, CaseFact, Delivery, Notice
 from records.outbox import OutgoingMessage, Prepared
 from tests.support.case_in_sql import WRITER, CaseInSql, Place, open_in_sql
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+DAY = timedelta(days=1)
 TENNESSEE = Place("ndpa-v1", "TN")
 MANY = [TENNESSEE, *(Place("ndpa-v1", "TN", tuple(f"Holder {n}" for n in range(count))) for count in range(1, 8))]
 
@@ -85,7 +86,15 @@ def another_link(session: Session, case: CaseInSql) -> None:
     session.execute(update(Notice).values(link_generation=2))
 
 
-@pytest.mark.parametrize("change", [a_fact, another_address, another_name, another_link])
+def another_date(session: Session, case: CaseInSql) -> None:
+    session.execute(update(CaseAnchor).where(col(CaseAnchor.name) == "occurred").values(instant=NOW - DAY))
+
+
+def another_head(session: Session, case: CaseInSql) -> None:
+    session.execute(update(Batch).values(ledger_head="example.org/ledger 7 Ym9ndXM="))
+
+
+@pytest.mark.parametrize("change", [a_fact, another_address, another_name, another_link, another_date, another_head])
 def test_what_has_changed_since_is_said(database: Database, change: Callable[[Session, CaseInSql], None]) -> None:
     breach = leaving(database, TENNESSEE)
     prepared = breach.prepare()
@@ -104,6 +113,17 @@ def test_what_was_dropped_since_is_not_sent(database: Database) -> None:
     with database.writing() as session:
         session.execute(update(Notice).values(dropped=True))
     assert breach.reserve(prepared) == ()
+
+
+def test_what_another_has_reserved_since_is_not_reserved_again(database: Database) -> None:
+    breach = leaving(database, TENNESSEE)
+    prepared = breach.prepare()
+    (first,) = breach.reserve(breach.prepare())
+    (second,) = breach.reserve(prepared)
+    assert (second.delivery_id, second.raw) == (first.delivery_id, first.raw), "it waits to be handed over"
+    with database.reading() as session:
+        assert len(session.exec(select(Delivery.id)).all()) == 1
+        assert verify_all(session, tables=False).sound
 
 
 def test_notices_of_one_cohort_are_kept_against_their_outline_and_read_back(database: Database) -> None:
