@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -45,35 +44,29 @@ class S3Server:
 @contextmanager
 def s3_server(folder: Path) -> Iterator[S3Server]:
     """A server for as long as the body takes."""
-    program = PROJECT / ".tools" / "s3" / "bin" / "nanio"
-    found = str(program) if program.exists() else shutil.which("nanio")
-    if found is None:
+    program = PROJECT / ".tools" / "s3" / "bin" / "uvicorn"
+    if not program.exists():
         pytest.skip(NO_SERVER)
     data = folder / "data"
     (data / BUCKET).mkdir(parents=True)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    words = [found, "serve", "--data-dir", str(data), "--host", "127.0.0.1", "--port", str(port), "--no-access-log"]
-    keys = {"NANIO_ACCESS_KEY": KEY_ID, "NANIO_SECRET_KEY": SECRET}
+    words = [str(program), "--factory", "nanio.app:build_app", "--host", "127.0.0.1", "--port", "0", "--no-access-log"]
+    keys = {"NANIO_DATA_DIR": str(data), "NANIO_ACCESS_KEY": KEY_ID, "NANIO_SECRET_KEY": SECRET}
+    log = folder / "log"
     with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(words, env={**os.environ, **keys}, stdout=log, stderr=log) as process,
+        log.open("wb") as written,
+        subprocess.Popen(words, env={**os.environ, **keys}, stdout=written, stderr=written) as process,
     ):
         try:
-            _wait(port, process, folder / "log")
-            yield S3Server(f"http://127.0.0.1:{port}", data)
+            yield S3Server(_endpoint(process, log), data)
         finally:
             process.kill()
 
 
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _endpoint(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Where it says that it listens: at a port that the system gave it, and nobody else has."""
     until = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.05)
-        else:
-            return
+    while not (says := re.search(r"running on (http://127\.0\.0\.1:\d+)", log.read_text())):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.05)
+    return says[1]
