@@ -261,6 +261,12 @@ class Bucket:
                 "put and delete objects below the prefix.",
             ) from error
         except BaseError as error:
+            if "InvalidCertificate" in str(error):
+                raise Unavailable(
+                    "The store of artifacts has a certificate that is not trusted here.",
+                    where=self.called,
+                    next_step="Name the authority's certificate in DUENOTICE_ARTIFACTS__CA_FILE, if it is yours.",
+                ) from error
             raise Unavailable(
                 "The store of artifacts does not answer.",
                 where=self.called,

@@ -198,11 +198,11 @@ class _Writer:
     entries: int = 0
     artifacts: int = 0
     erased: int = 0
+    _asked_for: int = 0
     _subjects: dict[str, str] = field(default_factory=dict)
     _named: dict[str, EvidenceEntry | None] = field(default_factory=dict)
     _terms: set[str] = field(default_factory=set)
     _numbers: list[int] = field(default_factory=list)
-    _any_within: bool = False
 
     def write(self, said: Said) -> None:
         signers = self.keys.signers(self.now)
@@ -212,7 +212,7 @@ class _Writer:
         self.add("log/checkpoint", self.head.note.encode())
         self._add_tiles()
         self._add_whole() if self.scope.whole else self._add_entries()
-        if not self._any_within:
+        if not self._asked_for:
             raise InvalidInput("There is no entry of this to export.", next_step="Name another case, or another time.")
         self._add_artifacts()
         self._add_terms()
@@ -274,8 +274,9 @@ class _Writer:
 
     def _note(self, row: EvidenceEntry) -> None:
         self.entries += 1
+        # What was erased later is there to explain what is missing, and is nothing that was asked for.
+        self._asked_for += self.scope.until is None or row.at < self.scope.until
         self._numbers.append(row.number)
-        self._any_within = self._any_within or self.scope.until is None or row.at < self.scope.until
         for sha256 in row.artifacts:
             self._named[sha256] = row if row.kind in ERASING_KINDS else None
         if row.kind == LISTING_KIND:

@@ -1057,8 +1057,10 @@ def trusted_keys(given: str) -> tuple[VerifierKey, ...]:
         return read_vkeys(given if "+" in given and not Path(given).is_file() else Path(given).read_text("utf-8"))
     except Unreadable as error:
         raise Unreadable(f"The key {given} cannot be used: {error}.") from None
+    except FileNotFoundError:
+        raise Unreadable(f"The key {given} is neither a verifier key nor a file that holds one.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise Unreadable(f"The key {given} cannot be read ({type(error).__name__}).") from None
+        raise Unreadable(f"The key {given} cannot be read ({_why_unread(error)}).") from None
 
 
 def kept_heads(file: Path) -> tuple[Checkpoint, ...]:
@@ -1072,7 +1074,12 @@ def kept_heads(file: Path) -> tuple[Checkpoint, ...]:
     except Unreadable as error:
         raise Unreadable(f"{file} cannot be used: {error}.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{file} cannot be read ({type(error).__name__}).") from None
+        raise Unreadable(f"{file} cannot be read ({_why_unread(error)}).") from None
+
+
+def _why_unread(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file could not be read, as the operating system says it."""
+    return (error.strerror or "no reason given") if isinstance(error, OSError) else "it is no text in UTF-8"
 
 
 if __name__ == "__main__":

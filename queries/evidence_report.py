@@ -7,7 +7,7 @@ the bundle are the proof, and the report names them by number.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -230,7 +230,7 @@ class _Row(BaseModel):
     kind: str
     actor: str
     authenticated: str | None
-    duty: str | None
+    duties: frozenset[str]
 
 
 def _rows(session: Session, scope: Scope, upto: int, limit: int | None = None) -> list[_Row]:
@@ -248,10 +248,20 @@ def _rows(session: Session, scope: Scope, upto: int, limit: int | None = None) -
             kind=kind,
             actor=actor,
             authenticated=body.get("authenticated"),
-            duty=body.get("duty") if isinstance(body.get("duty"), str) else None,
+            duties=frozenset(_duties_in(body)),
         )
         for number, at, kind, actor, body in found
     ]
+
+
+def _duties_in(body: JsonObject) -> Iterator[str]:
+    """The duties of which an entry says that something became of them, by their ids."""
+    if isinstance(duty := body.get("duty"), str):
+        yield duty
+    if isinstance(performed := body.get("performed"), list):
+        yield from (str(said).partition(" ")[0] for said in performed)  # each with its verdict
+    if isinstance(duties := body.get("duties"), dict):
+        yield from duties
 
 
 def _is_decision(row: _Row) -> bool:
@@ -295,7 +305,7 @@ def _party(party: Party, duty: DutyView) -> str:
 
 def _told(duty: DutyView, rows: Sequence[_Row]) -> ToldDuty:
     zone = duty.time_zone
-    proof = [str(row.number) for row in rows if row.duty == str(duty.id)]
+    proof = [str(row.number) for row in rows if str(duty.id) in row.duties]
     lines = [
         Line(label="Agreement", value=f"{duty.reference}, {duty.lea_name} ({duty.form}, {duty.state})"),
         Line(label="Owed", value=f"by {_party(duty.owed_by, duty)} to {_party(duty.owed_to, duty)}"),

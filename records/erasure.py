@@ -312,9 +312,9 @@ def _hindrances(session: Session, case: Case, retention: Retention, now: datetim
         yield "Its personal data was erased already."
         return
     if retention.until is None:
-        yield "It is open."
+        yield "The case is open."
     elif now < retention.until:
-        yield f"It has to be kept until {instant_words(retention.until)} ({retention.kept.by})."
+        yield f"The case has to be kept until {instant_words(retention.until)} ({retention.kept.by})."
     if session.exec(select(LegalHold.id).where(*lasting(agreements_of(session, case.id))).limit(1)).first():
         yield "A legal hold keeps the data of its agreements."
     until = col(LawEnforcementHold.until)

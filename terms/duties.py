@@ -127,6 +127,23 @@ class DueDuty(BaseModel):
     occurrence: int = 1
 
 
+def flag_words(flag: str) -> str:
+    """What a flag means, in a sentence for people."""
+    if flag.startswith(DEFAULT_FLAG):
+        return f"The clause gives no number: the default {flag.removeprefix(DEFAULT_FLAG).replace('_', ' ')} stands in."
+    if flag.startswith(ON_HOLD_FLAG):
+        fact = flag.removeprefix(ON_HOLD_FLAG).replace("_", " ")
+        return f"It keeps something back until it is done: {fact}."
+    return {
+        OVERDUE: "It was due before now.",
+        SOONER_LIMIT_NOT_RECORDED: (
+            "A sooner limit from elsewhere, as state law, would win, and none is recorded for the agreement."
+        ),
+        DOUBTFUL_READING: "The text leaves a doubt that decides the date; how it was read stands in the reasons.",
+        NO_SCHOOL_CALENDAR: "School days were counted as business days, since the LEA’s calendar is not loaded.",
+    }.get(flag, flag)
+
+
 def duties_for(
     terms: EffectiveTerms,
     event: str,

@@ -124,7 +124,7 @@ class Guard:
                 note_who(scope, known=request.state.session is not None)
             said = self._refusal(request)
             if said is not None and said.status_code >= HTTPStatus.BAD_REQUEST:
-                _log.warning("request refused", status=said.status_code, path=path_for_log(request))
+                _log.warning("request refused", status=int(said.status_code), path=path_for_log(request))
         except Unavailable as away:
             # Whoever asks how the engine is, is told while the database is away as well.
             said = None if scope["path"] in HEALTH_PATHS else self._failures.answer(request, away)

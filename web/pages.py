@@ -18,6 +18,7 @@ from models.phrases import counted, day_words
 from records.costs import money
 from records.uploads import LARGEST_BYTES
 from starter.templates import about_mail
+from terms.duties import flag_words
 from web import times
 from web.rights import RIGHTS
 from web.sessions import Session, Sessions
@@ -81,6 +82,7 @@ class Pages:
             anchor=anchor,
             is_local_time=times.is_local_time,
             is_date=times.is_date,
+            flag_words=flag_words,
         )
 
     def show(self, request: Request, template: str, *, status: int = 200, **context: object) -> HTMLResponse:

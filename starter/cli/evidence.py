@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +18,10 @@ from ledger.entries import stored_kinds
 from ledger.log_keys import OVERLAP, create_log_key, load_log_keys, rotate_log_key
 from ledger.moving import move_back, move_out
 from ledger.verify_bundle import Unreadable, check, kept_heads, trusted_keys
+from models.errors import InvalidInput
 from models.phrases import counted
 from records.erasure import propose_erasure
-from starter.cli.console import console, find_case, open_installation, parse_instant
+from starter.cli.console import console, find_case, open_installation, parse_date, parse_instant
 from starter.cli.progress import counting
 from starter.command_line import actor
 from starter.evidence import export_bundle, sign_all
@@ -27,6 +29,8 @@ from starter.printable import say
 from starter.resources import utc_now
 
 COULD_NOT_CHECK = 2
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def register(app: typer.Typer) -> None:
@@ -66,11 +70,10 @@ def export(
     are good. Only you can read the file. That you asked for it is itself an entry.
     """
     settings, database = open_installation()
-    scope = Scope(
-        find_case(database, case) if case else None,
-        _instant(since, "--from", later=False),
-        _instant(until, "--to", later=True),
-    )
+    first, last = _instant(since, "--from", later=False), _instant(until, "--to", later=True)
+    if first and last and first >= last:
+        raise InvalidInput("It lies before --from.", where="--to", next_step="Give the later of the two as --to.")
+    scope = Scope(find_case(database, case) if case else None, first, last)
     with counting() as watch:
         made = export_bundle(
             database, settings, scope, out, actor=actor(), now=utc_now(), as_sent=not without_links, watch=watch
@@ -90,11 +93,17 @@ def _instant(text: str | None, where: str, *, later: bool) -> datetime | None:
     """An instant, or the begin of a day in UTC; ``later``, that of the day after, so that the day itself is in."""
     if text is None:
         return None
+    if _DAY.fullmatch(text):
+        day = parse_date(text, where)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) + (timedelta(days=1) if later else timedelta())
     try:
-        day = date.fromisoformat(text)
-    except ValueError:
         return parse_instant(text, where)
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + (timedelta(days=1) if later else timedelta())
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{text} is neither a day nor an instant.",
+            where=where,
+            next_step="Write it as 2026-03-07, a day in UTC, or as 2026-03-07T22:15-05:00.",
+        ) from error
 
 
 def verify(

@@ -131,7 +131,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except typer.TyperException as error:
-        say(f"{error.format_message()} `duenotice --help` lists what there is.", err=True)
+        said = error.format_message().rstrip(".")
+        say(f"{said}. `duenotice --help` lists what there is.", err=True)
         return error.exit_code
     except Exception:
         return _unforeseen()

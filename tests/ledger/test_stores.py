@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import ssl
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
+from threading import Thread
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import SecretStr
 from sqlmodel import select
 
 from activities.artifacts import MOVED_AFTER, ArtifactMover
@@ -30,7 +35,8 @@ from ledger.verify import Flaw, Step, verify_all
 from models.enums import CaseStatus
 from models.errors import ConfigurationError, Gone, IntegrityError, NotFound, Refused, Unavailable
 from models.tables import Artifact, Case
-from tests.support.s3_server import S3Server, s3_server
+from tests.support.certificates import signed_by_an_authority
+from tests.support.s3_server import KEY_ID, SECRET, S3Server, s3_server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LARGE = [Random(number).randbytes(6_000) for number in range(6)]
@@ -410,6 +416,15 @@ class TestTheStores:
             with pytest.raises(Unavailable, match="does not answer"):
                 bucket.get("0" * 64)
 
+    def test_a_server_of_one_s_own_is_trusted_by_its_own_authority_and_not_without(self, tmp_path: Path) -> None:
+        certificate, authority = signed_by_an_authority(tmp_path)
+        settings = ArtifactStore(bucket="evidence", access_key_id=KEY_ID, secret_access_key=SecretStr(SECRET))
+        with _empty_bucket_on_tls(certificate) as endpoint:
+            trusting = settings.model_copy(update={"endpoint": endpoint, "ca_file": authority})
+            assert not Bucket(trusting).exists("0" * 64)
+            with pytest.raises(Unavailable, match="certificate that is not trusted"):
+                Bucket(settings.model_copy(update={"endpoint": endpoint})).exists("0" * 64)
+
     def test_the_secret_key_may_stand_in_a_file_that_nobody_else_reads(self, server: S3Server, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_text(f"{server.settings().secret_access_key.get_secret_value()}\n")  # type: ignore[union-attr]
@@ -441,6 +456,35 @@ def _closed_case(database: Database) -> UUID:
             )
         )
     return case_id
+
+
+class _Nothing(BaseHTTPRequestHandler):
+    """Answers that there is no such object."""
+
+    def do_GET(self) -> None:
+        said = b"<Error><Code>NoSuchKey</Code></Error>"
+        self.send_response(404)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def _empty_bucket_on_tls(certificate: Path) -> Iterator[str]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Nothing) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"https://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def _away(*_: object) -> None:

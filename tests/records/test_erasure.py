@@ -19,8 +19,6 @@ from config.seals import not_opening, seal_case_keys_anew
 from config.settings import Settings
 from ledger.artifacts import Content, fetch, is_kept, store, store_many
 from ledger.bundle import Scope
-from ledger.entries import CaseErased
-from ledger.findings import what_holds
 from ledger.log_keys import create_log_key
 from ledger.verify import Step, verify_all
 from ledger.verify_bundle import check
@@ -38,7 +36,6 @@ from models.tables import (
     CaseKey,
     Delivery,
     DeliveryReport,
-    EvidenceEntry,
 )
 from records.answers import checked_answer, record_answers
 from records.bounces import Fate, record_report
@@ -95,43 +92,6 @@ def test_nothing_of_an_erased_case_opens_and_the_rest_does(case: CaseInSql) -> N
             fetch(session, gone[0].sha256)
         assert list(not_opening(session)) == []
         assert session.exec(select(CaseKey)).one().key is None
-
-
-def test_everything_still_verifies_and_says_erased_on_by(case: CaseInSql) -> None:
-    went = erase(case)
-    with case.database.reading() as session:
-        found = verify_all(session)
-        entry = session.exec(select(EvidenceEntry).where(EvidenceEntry.kind == CaseErased.kind)).one()
-        assert found.sound, found.flaw
-        assert (
-            f"The personal data of case {case.id}, with {went} artifacts, was erased on Tue 2 Mar 2032, 17:00 UTC by "
-            f"{SECOND_PERSON}, as entry {entry.number} says." in what_holds(found)
-        )
-        assert entry.body == {
-            "proposed_by": "officer",
-            "kept_until": "2032-03-02T17:00:00Z",
-            "kept_by": "6 years; no law says longer: the default retention_years",
-            "erased": went,
-        }
-        assert [fetch(session, sha256).decode() for sha256 in entry.artifacts][1] == WHY
-
-
-def test_a_copy_of_rows_from_before_opens_no_more(case: CaseInSql) -> None:
-    """What another copy of the tables holds is worth nothing without the key."""
-    query = "SELECT sha256, content FROM artifact WHERE case_id IS NOT NULL"
-    with case.database.reading() as session:
-        before = session.execute(text(query)).all()
-        title = session.execute(text("SELECT title FROM duenotice_case")).scalar_one()
-    erase(case)
-    with case.database.writing() as session:
-        for sha256, content in before:
-            put = text("UPDATE artifact SET content = :content, erased_at = NULL WHERE sha256 = :sha256")
-            session.execute(put, {"content": content, "sha256": sha256})
-        session.execute(text("UPDATE duenotice_case SET title = :title"), {"title": title})
-    with case.database.reading() as session:
-        assert session.exec(select(Case.title)).one() == ERASED
-        with pytest.raises(Gone):
-            fetch(session, before[0][0])
 
 
 def test_a_bundle_verifies_and_says_erased_on_by(case: CaseInSql, tmp_path: Path) -> None:
@@ -246,7 +206,7 @@ def test_it_is_refused_before_its_time_and_while_something_keeps_it(case: CaseIn
 def test_it_is_refused_while_the_case_is_open_or_a_message_can_come_back(database: Database, case: CaseInSql) -> None:
     open_one = open_breach(database, "RI-001", digest="two")
     said = read_erasure(database, open_one.id, OVER, DEFAULTS)
-    assert (said.kept_until, said.hindrances[0]) == (None, "It is open.")
+    assert (said.kept_until, said.hindrances[0]) == (None, "The case is open.")
     open_one.act(Hold.model_validate({"particulars": "The police asks.", "shareable": False, "begins_at": OPENED}))
     assert any("law-enforcement hold" in why for why in read_erasure(database, open_one.id, OVER, DEFAULTS).hindrances)
     at_once = Defaults(retention_years=1)

@@ -21,7 +21,7 @@ from random import Random
 from uuid import UUID
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select, update
 
 from config.database import Database
 from config.keyring import Keyring
@@ -37,9 +37,10 @@ from ledger.verify_bundle import Step, Verdict, check, read_heads, read_vkeys, t
 from mail.links import shown_link
 from models.columns import bind_sealer
 from models.errors import InvalidInput, NotFound
-from models.tables import EvidenceEntry
+from models.tables import Case, EvidenceEntry
 from starter.cli.main import run
 from starter.resources import utc_now
+from terms.retention import years_after
 from tests.support.bundles import LETTER, OTHERS, Evidence, keep_evidence, names, rewritten
 
 PROJECT = Path(__file__).parents[2]
@@ -554,6 +555,19 @@ def test_what_verify_cannot_use_is_named(commands: Commands, bundle: Path, tmp_p
     (tmp_path / "empty").write_text("nothing\n")
     for option, says in (("--vkey", "cannot be used: "), ("--head", "it holds no head")):
         assert says in commands("verify", str(bundle), option, str(tmp_path / "empty"), code=2)
+    gone = str(tmp_path / "gone")
+    assert "is neither a verifier key nor a file that holds one" in commands(
+        "verify", str(bundle), "--vkey", gone, code=2
+    )
+    assert "No such file or directory" in commands("verify", str(bundle), "--head", gone, code=2)
+
+
+def test_a_time_that_is_none_is_named(commands: Commands, tmp_path: Path) -> None:
+    out = str(tmp_path / "none.zip")
+    assert "is neither a day nor an instant" in commands("export", "--from", "yesterday", "--out", out, code=2)
+    assert "It lies before --from" in commands(
+        "export", "--from", "2026-03-02", "--to", "2026-03-01", "--out", out, code=2
+    )
 
 
 def test_keys_by_command(commands: Commands, tmp_path: Path) -> None:
@@ -575,3 +589,16 @@ def test_trusted_keys_are_read_from_a_file_or_given(evidence: Evidence, tmp_path
     (tmp_path / "keys").write_text(evidence.keys.vkeys())
     assert trusted_keys(str(tmp_path / "keys")) == read_vkeys(evidence.keys.vkeys())
     assert trusted_keys(evidence.keys.keys[0].text)[0].public == evidence.keys.keys[0].public
+
+
+def test_erasing_is_proposed_by_command_and_refused_in_a_sentence(commands: Commands, evidence: Evidence) -> None:
+    asked = ("erase", str(evidence.case_id), "--reason", "Its time is over.")
+    assert "The case is open. Nothing was erased." in " ".join(commands(*asked, code=2).split())
+    with evidence.database.writing() as session:
+        long_ago = years_after(utc_now(), -10)
+        session.execute(update(Case).where(col(Case.id) == evidence.case_id).values(closed_at=long_ago))
+    said = commands(*asked)
+    assert "a second person approves it on" in said
+    assert f"/cases/{evidence.case_id}/erasure" in said
+    with evidence.database.writing() as session:
+        session.execute(update(Case).where(col(Case.id) == evidence.case_id).values(closed_at=None))

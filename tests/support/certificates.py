@@ -39,6 +39,27 @@ def self_signed(
     return file
 
 
+def signed_by_an_authority(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 with its key in one file, and in another the authority's that signed it."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in ("authority.test", "of.test")]
+    now = datetime.now(UTC)
+    files = (folder / "server.pem", folder / "authority.pem")
+    for file, of, is_authority in ((files[1], 0, True), (files[0], 1, False)):
+        signed = (
+            x509.CertificateBuilder(names[0], names[of], keys[of].public_key(), x509.random_serial_number())
+            .not_valid_before(now - _A_DAY)
+            .not_valid_after(now + _A_DAY)
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            .sign(keys[0], SHA256())
+        )
+        file.write_bytes(signed.public_bytes(Encoding.PEM))
+    with files[0].open("ab") as file_of_server:
+        file_of_server.write(keys[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
 def rsa_certificate(file: Path) -> rsa.RSAPrivateKey:
     """Write a certificate with an RSA key, signed by itself, as what signs notifications has one; return its key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

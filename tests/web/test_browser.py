@@ -173,6 +173,19 @@ async def test_an_lea_from_the_mail_to_the_last_answer(told: Told, chromium: Bro
     assert [answer.kind for answer in told.answers()] == ["acknowledged", "question"]
 
 
+async def test_paper_keeps_the_reasons_and_has_no_forms(told: Told, chromium: Browser) -> None:
+    async with serving(told.installation) as origin, visiting(chromium, scripts=False) as page:
+        await sign_in(page, origin, told.installation)
+        for address in ("/duties", f"/cases/{told.given.case_id}"):
+            await page.goto(f"{origin}{address}")
+            reasons = page.locator("table.duties ol.sentences").first
+            await expect(reasons).to_be_hidden()
+            await page.emulate_media(media="print")
+            await expect(reasons).to_be_visible()
+            assert not await page.locator("main form").filter(visible=True).count()
+            await page.emulate_media(media="screen")
+
+
 async def test_each_role_is_offered_what_it_may_do(installation: Installation, site: str, chromium: Browser) -> None:
     robin = await installation.officer("robin")
     case = await opened(robin, "Seen by each role", chosen="MO-001", confirmed_at=NOW)

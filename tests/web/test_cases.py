@@ -158,7 +158,9 @@ class TestOneCase:
         case = await opened(officer, "Evidenced", chosen="MO-001")
         page = await shows(officer, case, "duty computed")
         evidence = page[page.index('id="evidence"') : page.index('id="readings"')]
-        numbers = [int(number) for number in re.findall(r'<tr>\s*<td class="number">(\d+)</td>', evidence)]
+        numbers = [
+            int(number) for number in re.findall(r'<tr id="entry-\d+">\s*<td class="number">(\d+)</td>', evidence)
+        ]
         assert numbers == sorted(numbers)
         assert len(re.findall(r"Hash <code>[0-9a-f]{64}</code>", evidence)) == len(numbers)
 

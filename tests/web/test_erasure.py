@@ -104,4 +104,4 @@ async def test_the_page_says_how_long_cases_are_kept_and_which_may_be_erased(
     assert "None: no case was closed more than 6 years ago" in words((await auditor.get("/retention")).text)
     refused = words((await auditor.get(f"/cases/{case.id}/erasure")).text)
     assert "It cannot be erased now." in refused
-    assert "It has to be kept until" in refused
+    assert "The case has to be kept until" in refused

@@ -35,6 +35,7 @@ async def test_what_was_checked_stands_on_the_board_with_its_time(fresh: Install
     assert 'href="/ledger"' in board
     page = (await auditor.get("/ledger")).text
     assert str(kept.head) in page
+    assert "What it does not prove" in page
     assert "every 24 hours" in " ".join(page.split())
     said = (await auditor.get("/api/ledger")).json()
     assert (said["state"], said["length"], said["says"]) == ("intact", kept.length, kept.says)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,11 +21,13 @@ import pytest
 from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from temporalio.client import Client
 
 from cases.kinds import KINDS
+from config.keyring import Keyring
 from models.enums import Role
 from tests.support.given_notices import Told
-from tests.support.installation import PLACES, Visitor
+from tests.support.installation import PLACES, Installation, Visitor, open_installation
 from web.api import openings
 from web.app import PARTS
 
@@ -320,6 +323,12 @@ class Sitting:
                 return True
             case _:
                 return None
+
+
+@pytest.fixture
+def fresh(temporal: Client, keyring: Keyring, tmp_path: Path, postgresql_url: str) -> Installation:
+    """On PostgreSQL, which refuses more than SQLite does."""
+    return Installation(open_installation(tmp_path, keyring, temporal, database_url=postgresql_url))
 
 
 @pytest.fixture
