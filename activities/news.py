@@ -36,7 +36,7 @@ from mail.people_mails import (
     SomethingMissing,
 )
 from models import identifiers
-from models.tables import Answer, Proposal
+from models.tables import Answer, CaseErasure, Proposal
 from people.passwords import locked_unraised, mark_raised
 from records.mail_state import MailIsPaused
 from records.missing import Missing, missing_untold, note_missing_told
@@ -100,7 +100,7 @@ class News:
         for proposal in await self._read(lambda session: new_proposals(session, AT_ONCE)):
             outcome = await self._telling.tell(_proposed(proposal), await self._second_persons(proposal), now)
             if outcome.away is None:
-                await asyncio.to_thread(self._note, Proposal, (proposal.id,), now)
+                await asyncio.to_thread(self._note, proposal.of, (proposal.id,), now)
 
     async def _tell_of_missing(self, missing: Missing, now: datetime) -> Outcome:
         """Tell those whose case it is; what several cases wait for alike, the organisation's contact."""
@@ -199,7 +199,7 @@ class News:
         with self._database.writing() as session:
             note_told(session, case_id)
 
-    def _note(self, of: type[Answer] | type[Proposal], ids: Sequence[UUID], now: datetime) -> None:
+    def _note(self, of: type[Answer] | type[Proposal] | type[CaseErasure], ids: Sequence[UUID], now: datetime) -> None:
         with self._database.writing() as session:
             note_raised(session, of, ids, now)
 
@@ -273,6 +273,6 @@ def _proposed(proposal: NewProposal) -> Message:
         key=f"proposal:{proposal.id}",
         about="proposal",
         facts=ProposalWaits(case_reference=identifiers.case_reference(proposal.case_id), about=proposal.about),
-        page=f"/cases/{proposal.case_id}/proposals/{proposal.id}",
+        page=f"/cases/{proposal.case_id}{proposal.page}",
         case_id=proposal.case_id,
     )

@@ -290,10 +290,19 @@ class CaseKey(SQLModel, table=True):
     destroyed_at: datetime | None = _instant_or_none()
 
 
+OPEN_PROPOSAL = text("decided_at IS NULL")
+
+
 class CaseErasure(SQLModel, table=True):
-    """A proposal that the personal data of a closed case be erased, and what a second person decided of it."""
+    """A proposal that the personal data of a closed case be erased, and what a second person decided of it.
+
+    ``raised_at`` is when people were told of it.
+    """
 
     __tablename__ = "case_erasure"
+    __table_args__ = (
+        Index("case_erasure_open", "case_id", sqlite_where=OPEN_PROPOSAL, postgresql_where=OPEN_PROPOSAL),
+    )
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="duenotice_case.id", index=True)
@@ -303,6 +312,7 @@ class CaseErasure(SQLModel, table=True):
     decided_by: str | None = None
     decided_at: datetime | None = _instant_or_none()
     approved: bool | None = None
+    raised_at: datetime | None = _instant_or_none()
 
 
 class CaseAct(SQLModel, table=True):
@@ -689,9 +699,6 @@ class LawEnforcementHold(SQLModel, table=True):
     placed_at: datetime = _instant()
     lifted_by: str | None = None
     lifted_at: datetime | None = _instant_or_none()
-
-
-OPEN_PROPOSAL = text("decided_at IS NULL")
 
 
 class Proposal(SQLModel, table=True):

@@ -221,7 +221,7 @@ def read_erasure(database: Database, case_id: UUID, now: datetime, defaults: Def
             select(CaseErasure).where(CaseErasure.case_id == case_id).order_by(col(CaseErasure.proposed_at).desc())
         ).all()
         views = [
-            ErasureView(reason=text_of(session, row.reason_sha256), **row.model_dump(exclude={"case_id"}))
+            ErasureView(reason=text_of(session, row.reason_sha256), **row.model_dump(exclude={"case_id", "raised_at"}))
             for row in rows
         ]
         return ErasureOfCase(

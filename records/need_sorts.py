@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     CompoundSelect,
     Integer,
@@ -51,6 +52,7 @@ from models.tables import (
     Answer,
     Batch,
     Case,
+    CaseErasure,
     Delivery,
     Duty,
     HolderTask,
@@ -83,6 +85,9 @@ class NeedKind(StrEnum):
     PROPOSAL = "proposal"
     OWN_PROPOSAL = "own_proposal"
     """A proposal of the reader's own, which a second person decides."""
+    ERASURE = "erasure"
+    OWN_ERASURE = "own_erasure"
+    """Proposals to erase closed cases."""
     QUESTIONS = "questions"
     NAMED_CONTACTS = "named_contacts"
     FACTS_SAID = "facts_said"
@@ -189,8 +194,12 @@ def _own(part: Select[Any], *, has_account: bool) -> Select[Any]:
     theirs = select_columns(col(Case.id)).where(is_charge_of(account))
     lines = part.subquery()
     nobodys = and_(lines.c.case_id.is_(None), literal(not has_account))
-    proposals = lines.c.kind.in_((NeedKind.PROPOSAL.value, NeedKind.OWN_PROPOSAL.value))
-    return select_columns(lines).where(or_(lines.c.case_id.in_(theirs), nobodys, proposals))
+    return select_columns(lines).where(or_(lines.c.case_id.in_(theirs), nobodys, lines.c.kind.in_(_PROPOSALS)))
+
+
+_PROPOSALS = tuple(
+    kind.value for kind in (NeedKind.PROPOSAL, NeedKind.OWN_PROPOSAL, NeedKind.ERASURE, NeedKind.OWN_ERASURE)
+)
 
 
 def _part(
@@ -330,9 +339,21 @@ def _proposals(reader: Reader) -> list[Select[Any]]:
             word=about_proposal(),
         ).where(OPEN_PROPOSAL, in_open_case, whose)
 
-    own = part(NeedKind.OWN_PROPOSAL, col(Proposal.proposed_by) == bindparam("name"))
-    others = part(NeedKind.PROPOSAL, col(Proposal.proposed_by).in_(bindparam("decidable", expanding=True)))
-    return [*([own] if reader.proposes else ()), *([others] if reader.decides else ())]
+    def erasure(kind: NeedKind, whose: ColumnElement[bool]) -> Select[Any]:
+        at = col(CaseErasure.proposed_at)
+        return _part(kind, col(CaseErasure.case_id), subject=col(CaseErasure.id), since=at).where(OPEN_PROPOSAL, whose)
+
+    name: BindParameter[str] = bindparam("name")
+    decidable: BindParameter[str] = bindparam("decidable", expanding=True)
+    own = (
+        part(NeedKind.OWN_PROPOSAL, col(Proposal.proposed_by) == name),
+        erasure(NeedKind.OWN_ERASURE, col(CaseErasure.proposed_by) == name),
+    )
+    others = (
+        part(NeedKind.PROPOSAL, col(Proposal.proposed_by).in_(decidable)),
+        erasure(NeedKind.ERASURE, col(CaseErasure.proposed_by).in_(decidable)),
+    )
+    return [*(own if reader.proposes else ()), *(others if reader.decides else ())]
 
 
 def _answers(kind: NeedKind, of: AnswerKind) -> Select[Any]:

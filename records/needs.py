@@ -19,7 +19,7 @@ from config.database import Database
 from models import identifiers
 from models.enums import Authentication
 from models.phrases import counted
-from models.tables import OPEN_PROPOSAL, Account, Case, Proposal
+from models.tables import OPEN_PROPOSAL, Account, Case, CaseErasure, Proposal
 from models.view import View
 from people.accounts import APPROVING, find_account_or_none, may_second
 from records.mail_state import MailIsPaused
@@ -126,7 +126,10 @@ def needs_of(
 
 def _decidable(session: Session, account: Account, asking: Asking) -> tuple[str, ...]:
     """Whose open proposals an account may decide, as its person is signed in."""
-    proposers = session.exec(select(Proposal.proposed_by).where(OPEN_PROPOSAL).distinct()).all()
+    proposers = [
+        *session.exec(select(Proposal.proposed_by).where(OPEN_PROPOSAL).distinct()),
+        *session.exec(select(CaseErasure.proposed_by).where(OPEN_PROPOSAL).distinct()),
+    ]
     return may_second(session, account, proposers, asking.authenticated)
 
 
@@ -186,6 +189,10 @@ def _says(kind: NeedKind, need: Need, of: Case | None, *, overdue: bool) -> tupl
         case NeedKind.OWN_PROPOSAL:
             what = f"Your proposal about {need.word} waits for a second person."
             return what, f"/proposals/{need.subject}"
+        case NeedKind.ERASURE:
+            return "A proposal to erase its personal data waits for your decision. Approve or decline it.", "/erasure"
+        case NeedKind.OWN_ERASURE:
+            return "Your proposal to erase its personal data waits for a second person.", "/erasure"
         case NeedKind.QUESTIONS:
             return (
                 f"{counted(need.number, 'question of districts waits', 'questions of districts wait')} for an answer.",

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select, update
 
 from models.enums import AnswerKind
 from models.grouping import grouped
-from models.tables import OPEN_ANSWER, OPEN_PROPOSAL, UNTOLD, Answer, Case, Letter, Proposal
+from models.tables import OPEN_ANSWER, OPEN_PROPOSAL, UNTOLD, Answer, Case, CaseErasure, Letter, Proposal
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class NewQuestions:
 
 @dataclass(frozen=True)
 class NewProposal:
-    """A proposal that waits for a second person, of which nobody was told."""
+    """A proposal that waits for a second person, of which nobody was told; it is decided on a ``page`` of its case."""
 
+    of: type[Proposal] | type[CaseErasure]
     id: UUID
     case_id: UUID
     about: str
     proposed_by: str
+    page: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class NewCase:
 
     id: UUID
     kind: str
+
+
+ABOUT_ERASURE = "the erasure of personal data"
+"""What a proposal to erase a closed case is about, in words."""
 
 
 def about_proposal() -> ColumnElement[str]:
@@ -65,7 +71,7 @@ def new_questions(session: Session, limit: int) -> list[NewQuestions]:
 
 
 def new_proposals(session: Session, limit: int) -> list[NewProposal]:
-    """The proposals in open cases that nobody was told of, the oldest first."""
+    """The proposals that nobody was told of: in open cases, and to erase closed ones; of each the oldest first."""
     rows = session.exec(
         select(Proposal.id, Proposal.case_id, about_proposal(), Proposal.proposed_by)
         .join(Case, col(Case.id) == col(Proposal.case_id))
@@ -73,7 +79,16 @@ def new_proposals(session: Session, limit: int) -> list[NewProposal]:
         .order_by(col(Proposal.proposed_at), col(Proposal.id))
         .limit(limit)
     )
-    return [NewProposal(*row) for row in rows]
+    erasures = session.exec(
+        select(CaseErasure.id, CaseErasure.case_id, CaseErasure.proposed_by)
+        .where(OPEN_PROPOSAL, col(CaseErasure.raised_at).is_(None))
+        .order_by(col(CaseErasure.proposed_at), col(CaseErasure.id))
+        .limit(limit)
+    )
+    return [
+        *(NewProposal(Proposal, key, of, about, by, f"/proposals/{key}") for key, of, about, by in rows),
+        *(NewProposal(CaseErasure, key, of, ABOUT_ERASURE, by, "/erasure") for key, of, by in erasures),
+    ]
 
 
 def new_cases(session: Session, limit: int) -> list[NewCase]:
@@ -89,6 +104,8 @@ def note_told(session: Session, case_id: UUID) -> None:
     session.execute(update(Case).where(col(Case.id) == case_id).values(untold=False))
 
 
-def note_raised(session: Session, of: type[Answer] | type[Proposal], ids: Sequence[UUID], now: datetime) -> None:
+def note_raised(
+    session: Session, of: type[Answer] | type[Proposal] | type[CaseErasure], ids: Sequence[UUID], now: datetime
+) -> None:
     """Note that people were told of some questions, or proposals."""
     session.execute(update(of).where(col(of.id).in_(ids)).values(raised_at=now))

@@ -223,6 +223,7 @@ HELD: Mapping[type[SQLModel], Held] = {
             "id": PLACE,
             "case_id": PLACE,
             "reason_sha256": Why("an artifact that the entry of the proposal names"),
+            "raised_at": PLAN,
             **dict.fromkeys(("proposed_by", "proposed_at", "decided_by", "decided_at", "approved"), says),
         },
     ),

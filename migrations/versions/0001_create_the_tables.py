@@ -627,6 +627,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.String(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("approved", sa.Boolean(), nullable=True),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["duenotice_case.id"],
@@ -636,6 +637,14 @@ def upgrade() -> None:
             ["artifact.sha256"],
         ),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "case_erasure_open",
+        "case_erasure",
+        ["case_id"],
+        unique=False,
+        sqlite_where=sa.text("decided_at IS NULL"),
+        postgresql_where=sa.text("decided_at IS NULL"),
     )
     op.create_index(op.f("ix_case_erasure_case_id"), "case_erasure", ["case_id"], unique=False)
     op.create_table(

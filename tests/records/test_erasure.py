@@ -47,6 +47,9 @@ from records.erasure import (
     read_erasable,
     read_erasure,
 )
+from records.need_sorts import NeedKind
+from records.needs import Asking, read_needs
+from records.unraised import new_proposals, note_raised
 from starter.evidence import export_bundle
 from terms.retention import years_after
 from tests.support.bundles import unwatched
@@ -184,6 +187,25 @@ def test_two_people_decide_it_once(case: CaseInSql) -> None:
     assert [row.proposed_by for row in said.declined] == [SECOND_PERSON]
     with case.database.reading() as session:
         assert verify_all(session).sound
+
+
+def test_whoever_may_decide_it_is_asked_and_told_once_and_the_proposer_waits(case: CaseInSql) -> None:
+    proposal = propose(case)
+
+    def needed(name: str) -> list[tuple[NeedKind, str]]:
+        found, _ = read_needs(case.database, Asking(name, own=True), OVER, offset=0, limit=9)
+        return [(need.kind, need.link) for need in found if need.kind in (NeedKind.ERASURE, NeedKind.OWN_ERASURE)]
+
+    page = f"/cases/{case.id}/erasure"
+    assert needed(SECOND_PERSON) == [(NeedKind.ERASURE, page)]
+    assert needed("officer") == [(NeedKind.OWN_ERASURE, page)]
+    with case.database.writing() as session:
+        (new,) = new_proposals(session, 9)
+        assert (new.id, new.proposed_by, f"/cases/{new.case_id}{new.page}") == (proposal, "officer", page)
+        note_raised(session, new.of, (new.id,), OVER)
+        assert new_proposals(session, 9) == []
+    approve_erasure(case.database, case.id, proposal, actor=SECOND_PERSON, now=OVER, defaults=DEFAULTS)
+    assert needed(SECOND_PERSON) == needed("officer") == []
 
 
 def test_it_is_refused_before_its_time_and_while_something_keeps_it(case: CaseInSql) -> None:
