@@ -17,11 +17,12 @@ from cases.kinds import KINDS
 from config.database import Database
 from config.keyring import Keyring
 from models.columns import bind_sealer
-from starter import case_service
+from starter import case_service, health
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.support.compiled import share_compiled_pages, share_compiled_sql
 from tests.support.migrated import copy_what_was_migrated
+from tests.support.patience import PATIENCE
 
 gc.disable()  # until all is collected, for what is imported stays
 
@@ -123,3 +124,9 @@ def know_demo_agreements(engine: VirtualEngine) -> None:
         now=utc_now(),
         actor="officer",
     )
+
+
+@pytest.fixture
+def patient_health(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parts of an installation are waited for as long as a busy machine takes to answer."""
+    monkeypatch.setattr(health, "PATIENCE", PATIENCE)

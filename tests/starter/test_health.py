@@ -86,6 +86,7 @@ def found(look: Health, *names: str) -> list[bool]:
 
 
 class TestLooking:
+    @pytest.mark.usefixtures("patient_health")
     async def test_each_part_of_a_running_engine_is_in_order(self, engine: VirtualEngine) -> None:
         database = engine.resources.database
         await sweep(engine)
@@ -370,6 +371,7 @@ class TestAlarms:
 
 
 class TestMetrics:
+    @pytest.mark.usefixtures("patient_health")
     async def test_every_figure_is_shown_and_described(self, engine: VirtualEngine) -> None:
         note_sweep(engine.resources.database, datetime.now(UTC))
         look = await HealthCheck(engine.resources.database, engine.resources.client, EVERY).look()

@@ -13,6 +13,8 @@ from people.sessions import SessionRules
 from tests.support.installation import Installation, Visitor, open_installation
 from web.sessions import Sessions
 
+pytestmark = pytest.mark.usefixtures("patient_health")
+
 TOKEN = "0123456789-of-a-monitor"
 SECRETS = (TOKEN, "sqlite", "postgresql", "duenotice.sqlite3", "Traceback", "127.0.0.1:")
 
