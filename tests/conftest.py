@@ -18,6 +18,7 @@ from config.database import Database
 from config.keyring import Keyring
 from models.columns import bind_sealer
 from starter import case_service, health
+from starter.history import reading
 from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
 from tests.support.compiled import share_compiled_pages, share_compiled_sql
@@ -33,6 +34,9 @@ hypothesis.settings.load_profile("duenotice")
 
 # A person who acts gets an answer after a second, whatever is still being computed. Tests look at what was computed.
 case_service.FIRST_EFFECT = timedelta(seconds=30)
+
+# A page of a history waits for Temporal, and then says that it is away.
+reading.PATIENCE = timedelta(seconds=PATIENCE)
 
 
 share_compiled_pages()

@@ -22,7 +22,7 @@ MOST_EVENTS = 20_000
 MOST_RUNS = 200
 """How many runs of a case are looked for; the newest are read first."""
 
-_PATIENCE = timedelta(seconds=5)
+PATIENCE = timedelta(seconds=5)
 """How long Temporal may take to answer one question; a page waits for it."""
 
 _EVENTS_A_CALL = 1_000
@@ -98,10 +98,10 @@ async def _runs(client: Client, workflow_id: str) -> list[str]:
     """
     listed: dict[str, datetime] = {}
     query = f"WorkflowId = '{workflow_id}'"
-    async for one in client.list_workflows(query, limit=MOST_RUNS, rpc_timeout=_PATIENCE):
+    async for one in client.list_workflows(query, limit=MOST_RUNS, rpc_timeout=PATIENCE):
         listed[one.run_id] = one.start_time
     try:
-        newest = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=_PATIENCE)
+        newest = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=PATIENCE)
         listed[newest.run_id] = newest.start_time
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
@@ -114,7 +114,7 @@ async def _run(client: Client, workflow_id: str, run_id: str, most: int) -> Run 
     handle = client.get_workflow_handle(workflow_id, run_id=run_id)
     events: list[HistoryEvent] = []
     try:
-        async for event in handle.fetch_history_events(page_size=_EVENTS_A_CALL, rpc_timeout=_PATIENCE):
+        async for event in handle.fetch_history_events(page_size=_EVENTS_A_CALL, rpc_timeout=PATIENCE):
             if len(events) == most:
                 return Run(run_id, tuple(events), cut=True)
             events.append(event)
@@ -128,7 +128,7 @@ async def _run(client: Client, workflow_id: str, run_id: str, most: int) -> Run 
 async def _retention(client: Client) -> timedelta | None:
     try:
         answer = await client.workflow_service.describe_namespace(
-            DescribeNamespaceRequest(namespace=client.namespace), retry=True, timeout=_PATIENCE
+            DescribeNamespaceRequest(namespace=client.namespace), retry=True, timeout=PATIENCE
         )
     except RPCError as error:
         if error.status in _AWAY:

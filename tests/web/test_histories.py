@@ -8,10 +8,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+import pytest
+
 from ledger.append import append
 from ledger.entries import ActRecorded
 from models.enums import Role
 from models.tables import Case
+from starter.history import reading
 from starter.resources import connect_client, utc_now
 from tests.support.given_notices import Told
 from tests.support.incident_form import NOW, opened, shows
@@ -69,7 +72,10 @@ async def test_an_act_that_only_the_ledger_has_is_flagged(installation: Installa
     assert (found["agreement"], found["total"], found["items"][0]["history"]) == ("differ", 1, None)
 
 
-async def test_while_temporal_is_away_the_page_says_so_and_leads_to_the_evidence(told: Told) -> None:
+async def test_while_temporal_is_away_the_page_says_so_and_leads_to_the_evidence(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PATIENCE", timedelta(seconds=0.2))
     resources = told.installation.resources
     away = await connect_client(resources.settings, resources.keyring, "127.0.0.1:9", lazy=True)
     officer = await Installation(replace(resources, client=away)).officer()

@@ -18,7 +18,7 @@ from models.columns import bind_sealer
 from models.errors import Unavailable
 from models.identifiers import workflow_id
 from queries.evidence import EntryBrief, read_briefs
-from starter.history import comparing
+from starter.history import comparing, reading
 from starter.history.beside import Agreement, read_beside
 from starter.history.comparing import Beside, Standing, hold_against
 from starter.history.moments import LONGEST_DETAIL, Moment, MomentKind, Outcome, Told, tell
@@ -258,7 +258,10 @@ class TestWhatTemporalKeepsNoMore:
         lost = await read_history(elsewhere, workflow_id("disposition", case_id))
         assert lost.runs == ()
 
-    async def test_temporal_being_away_is_one_sentence(self, engine: VirtualEngine, played: Played) -> None:
+    async def test_temporal_being_away_is_one_sentence(
+        self, engine: VirtualEngine, played: Played, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reading, "PATIENCE", timedelta(seconds=0.2))
         resources = engine.resources
         away = await connect_client(resources.settings, resources.keyring, "127.0.0.1:9", lazy=True)
         with pytest.raises(Unavailable, match="Temporal does not answer"):
