@@ -85,7 +85,13 @@ class _Duty:
     lacking_count: int
 
 
-_DUTIES = select(*columns_of(Duty, *_Duty.__slots__)).where(among(_DUTY.c.id, "duties"))
+# What an act decides of a duty meanwhile is waited for, and counts: its status is written from what is read here.
+_DUTIES = (
+    select(*columns_of(Duty, *_Duty.__slots__))
+    .where(among(_DUTY.c.id, "duties"))
+    .order_by(_DUTY.c.id)
+    .with_for_update()
+)
 _CHANGED = ("id", "status", "performed_at", "performed_under", "verdict", "lacking", "lacking_count")
 
 _Row: TypeAlias = dict[str, Any]
