@@ -101,7 +101,7 @@ def _of_notices(
     deliveries = session.exec(
         select(Delivery)
         .where(col(Delivery.notice_id).in_(notices), col(Delivery.status).in_(ARRIVED))
-        .order_by(col(Delivery.reserved_at), col(Delivery.id))
+        .order_by(col(Delivery.is_copy), col(Delivery.reserved_at), col(Delivery.id))
     )
     for delivery in deliveries:
         notice = notices[delivery.notice_id]
