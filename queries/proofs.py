@@ -108,7 +108,8 @@ def _of_notices(
         for duty_id in (one for one in performed_duties(notice) if one in wanted):
             says = f"{notice.kind} as sent{' to a copied contact' if delivery.is_copy else ''}"
             link = f"/cases/{notice.case_id}/messages/{delivery.message_sha256}"
-            found[duty_id].append(Proof(says=says, link=link))
+            if all(link != proof.link for proof in found[duty_id]):  # a copy is often the same message
+                found[duty_id].append(Proof(says=says, link=link))
             own = duty_id == notice.duty_id
             kind, about = (NoticeGiven.kind, "") if own else (FurtherDutyPerformed.kind, f":{duty_id}")
             keys[duty_id].append(f"{kind}:{delivery.id}:{delivery.attempts}{about}")
