@@ -27,7 +27,7 @@ YEAR_AGO = utc_now() - timedelta(days=366)
 
 
 def recorded(installation: Installation) -> tuple[int, int]:
-    """How many cases there are, and entries of evidence by people; of former cases the engine writes others meanwhile."""
+    """How many cases there are, and entries of evidence by people; the engine goes on with former cases meanwhile."""
     by_people = select(func.count()).select_from(EvidenceEntry).where(col(EvidenceEntry.actor) != ENGINE)
     with installation.resources.database.reading() as session:
         return session.exec(select(func.count()).select_from(Case)).one(), session.exec(by_people).one()
