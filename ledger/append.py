@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple, overload
 from uuid import UUID
 
-from sqlalchemy import insert, update
-from sqlmodel import Session, SQLModel, col, select
+from sqlalchemy import update
+from sqlmodel import Session, col, select
 
 from config.personal_data import holds_address
 from ledger.artifacts import share
@@ -22,19 +22,14 @@ from ledger.chain import (
     written_unchained,
 )
 from ledger.entries import Event, JsonObject
+from models.bulk import insert_rows
 from models.errors import ConfigurationError, IntegrityError, InvalidInput, Refused
-from models.grouping import parts
+from models.grouping import KEYS_A_QUERY, parts
 from models.identifiers import sha256_hex
 from models.tables import Artifact, EvidenceEntry, LedgerHead
 
 _HEAD = 1
 """The id of the ledger's only head row."""
-
-_EVIDENCE = SQLModel.metadata.tables["evidence"]
-"""Rows go in as they are: what a class of the tables would do besides takes longer than all else."""
-
-_KEYS_A_QUERY = 5_000
-"""Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take."""
 
 
 def append(session: Session, *events: Event) -> Sequence[EvidenceEntry]:
@@ -66,7 +61,7 @@ def append(session: Session, *events: Event) -> Sequence[EvidenceEntry]:
     rows = _chain(list(new.values()), length, last_hash)
     if rows:
         _require_artifacts(session, rows)
-        session.connection().execute(insert(_EVIDENCE), rows)
+        insert_rows(session, EvidenceEntry, rows)
         head = {"length": length + len(rows), "hash": rows[-1]["hash"]}
         session.execute(update(LedgerHead).where(col(LedgerHead.id) == _HEAD).values(head))
     return Appended([entry.key for entry in unchained], stored, rows)
@@ -143,8 +138,7 @@ def _lock_head(session: Session) -> tuple[int, str]:
 
 def _stored(session: Session, keys: Sequence[str]) -> dict[str, EvidenceEntry]:
     found: dict[str, EvidenceEntry] = {}
-    for first in range(0, len(keys), _KEYS_A_QUERY):
-        some = keys[first : first + _KEYS_A_QUERY]
+    for some in parts(keys, KEYS_A_QUERY):
         for entry in session.exec(select(EvidenceEntry).where(col(EvidenceEntry.key).in_(some))):
             found[entry.key] = entry
     return found
@@ -158,7 +152,7 @@ def _require_artifacts(session: Session, rows: Sequence[_Row]) -> None:
     first = {sha256: row["kind"] for row in reversed(rows) for sha256 in row["artifacts"]}
     named = {(sha256, row["case_id"]) for row in rows for sha256 in row["artifacts"]}
     kept: dict[str, UUID | None] = {}
-    for some in parts(list(first), _KEYS_A_QUERY):
+    for some in parts(list(first), KEYS_A_QUERY):
         kept |= session.exec(select(Artifact.sha256, Artifact.case_id).where(col(Artifact.sha256).in_(some))).all()
     if missing := first.keys() - kept.keys():
         sha256 = min(missing)

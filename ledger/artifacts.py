@@ -22,7 +22,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam
+from sqlalchemy import ColumnElement
 from sqlalchemy import case as conditional
 from sqlalchemy import select as select_columns
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,6 +30,7 @@ from sqlmodel import Session, SQLModel, col, delete, or_, select, update
 
 from config.object_store import ObjectStore, get_object, objects_of
 from ledger.entries import JsonObject
+from models.bulk import update_rows
 from models.columns import ERASED, open_elsewhere
 from models.errors import Gone, IntegrityError, InvalidInput, NotFound, Unavailable
 from models.identifiers import sha256_hex
@@ -192,7 +193,7 @@ def _move(session: Session, names: Sequence[str], case: UUID | None) -> None:
     if names:
         rows = [
             {
-                "artifact_sha256": sha256,
+                "sha256": sha256,
                 "content": pack(Content(fetch(session, sha256), "")).packed,
                 "outline_sha256": None,
                 "object_sha256": None,
@@ -201,8 +202,7 @@ def _move(session: Session, names: Sequence[str], case: UUID | None) -> None:
             for sha256 in names
         ]
         _let_go(session, col(Artifact.sha256).in_(names), datetime.now(UTC))
-        moved = update(Artifact).where(col(Artifact.sha256) == bindparam("artifact_sha256"))
-        session.connection().execute(moved, rows)
+        update_rows(session, Artifact, rows)
 
 
 def _keep_outlines(session: Session, items: Iterable[Packed], case: UUID | None) -> dict[bytes, str]:

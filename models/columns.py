@@ -24,15 +24,12 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from models.errors import ConfigurationError, IntegrityError, Refused
-from models.grouping import parts
+from models.grouping import KEYS_A_QUERY, parts
 
 _Row: TypeAlias = Mapping[str, Any]
 _Known: TypeAlias = dict[Any, Any]
 
 CASE_KEY_BYTES = 32
-
-_KEYS_A_QUERY = 5_000
-"""Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take."""
 
 
 class Sealer(Protocol):
@@ -366,7 +363,7 @@ def _keys_of_rows(
 def _looked_up(connection: Connection, key: ColumnElement[Any], value: ColumnElement[Any], of: set[Any]) -> _Known:
     wanted = [one for one in of if one is not None]
     found: _Known = {}
-    for some in parts(wanted, _KEYS_A_QUERY):
+    for some in parts(wanted, KEYS_A_QUERY):
         found |= {row[0]: row[1] for row in connection.execute(select(key, value).where(key.in_(some)))}
     return found
 

@@ -18,6 +18,10 @@ def grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Ro
     return groups
 
 
+KEYS_A_QUERY = 5_000
+"""How many keys one statement names: below the parameters that SQLite (32,766) and PostgreSQL (65,535) take."""
+
+
 def parts(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
     """Give the rows in their order, at most ``size`` at a time."""
     return (rows[start : start + size] for start in range(0, len(rows), size))

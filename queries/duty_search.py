@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, func, select
 
 from agreements.due_dates import read_due_date
+from cases.overdue import is_overdue
 from config.database import Database
 from models import identifiers
 from models.enums import BY_OTHER_MEANS, BY_POST, OPEN_STATUSES, TOO_LATE, DutyStatus, Party, PerformedBy, Verdict
@@ -297,7 +298,7 @@ def _view(
     duty: Duty, agreement: Agreement, due_date: DueDate, kind: str, proofs: tuple[Proof, ...], now: datetime
 ) -> FoundDuty:
     reasons = read_due_date(due_date)
-    overdue = duty.status is DutyStatus.RUNNING and duty.due_at is not None and duty.due_at < now
+    overdue = is_overdue(duty.status, duty.due_at, now)
     met = now if overdue else duty.performed_at if duty.verdict in TOO_LATE else None
     return FoundDuty(
         due_local=instant_words(duty.due_at, agreement.time_zone) if duty.due_at else "",

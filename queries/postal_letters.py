@@ -122,11 +122,6 @@ def letters_posted(
     return _read(database, POSTED, now, case_id, offset, limit, latest_first=True)
 
 
-def letters_of_notices(session: Session, notices: Sequence[UUID], now: datetime) -> tuple[PostalLetterView, ...]:
-    """The latest letter of each of some notices that has one."""
-    return _views(session, [STANDING, col(PostalLetter.notice_id).in_(notices)], now)
-
-
 def case_of_letter(database: Database, letter_id: UUID) -> UUID:
     """The case of a letter.
 

@@ -1,6 +1,6 @@
 """What mail servers have taken, written in bulk: few columns read, and one statement for each table.
 
-A large breach settles tens of thousands of messages, nearly all of them so.
+A large case settles tens of thousands of messages, nearly all of them so.
 """
 
 from __future__ import annotations

@@ -31,7 +31,6 @@ from models.tables import (
     Case,
     CaseAgreement,
     CaseErasure,
-    CaseKey,
     Delivery,
     LawEnforcementHold,
     LegalHold,
@@ -40,7 +39,7 @@ from models.tables import (
 )
 from models.view import View
 from people.accounts import check_second_person
-from records.erased import is_erased
+from records.erased import erased_cases, is_erased
 from records.keeping import agreements_of
 from records.scope import require_case
 from terms.retention import KeptFor, kept_for, years_after
@@ -244,7 +243,7 @@ def read_erasable(
     closed_before = years_after(now, -defaults.retention_years)
     over = (
         col(Case.closed_at) <= closed_before,
-        col(Case.id).not_in(select(CaseKey.case_id).where(col(CaseKey.destroyed_at).is_not(None))),
+        col(Case.id).not_in(erased_cases()),
     )
     with database.reading() as session:
         total = session.exec(select(func.count()).select_from(Case).where(*over)).one()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -19,7 +19,7 @@ from ledger.entries import NAMED_IN_ONE, TermsPinned
 from models.bulk import insert_rows
 from models.enums import ContactRole
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
-from models.grouping import parts
+from models.grouping import KEYS_A_QUERY, parts
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, TermsSnapshot
 from terms.catalogue import Catalogue
 from terms.effective import Amendment, EffectiveClause, EffectiveTerms, effective_terms
@@ -192,7 +192,7 @@ def affected_agreements(session: Session, references: Iterable[str], *, where: s
     wanted = set(references)
     found: dict[str, UUID] = {}
     reachable: set[UUID] = set()
-    for some in _in_parts(sorted(wanted)):
+    for some in parts(sorted(wanted), KEYS_A_QUERY):
         rows = session.exec(select(Agreement.reference, Agreement.id).where(col(Agreement.reference).in_(some)))
         these = dict(rows.all())
         found |= these
@@ -221,12 +221,6 @@ def affected_agreements(session: Session, references: Iterable[str], *, where: s
     if problems:
         raise InvalidFields(tuple(problems))
     return sorted(found.values())
-
-
-def _in_parts(items: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Parts below the number of parameters that SQLite and PostgreSQL take."""
-    for start in range(0, len(items), 5_000):
-        yield items[start : start + 5_000]
 
 
 def extend_scope(session: Session, case_id: UUID, references: Iterable[str], now: datetime) -> list[UUID]:
