@@ -240,10 +240,15 @@ def _check_password(password: str, easy: Collection[str]) -> None:
     said = None
     if not SHORTEST <= len(password) <= LONGEST:
         said = f"A password here has {SHORTEST} to {LONGEST} characters."
-    elif len(set(password)) < FEWEST_DIFFERENT or any(word and _spelt(word) in _spelt(password) for word in easy):
+    elif len(set(password)) < FEWEST_DIFFERENT or _holds_one(password, easy):
         said = "This is too easy to guess."
     if said:
         raise InvalidInput(said, where="new", next_step="Take some words that have nothing to do with each other.")
+
+
+def _holds_one(password: str, easy: Collection[str]) -> bool:
+    """Whether a password holds one of some words; a name without letters and digits is none."""
+    return any(word in _spelt(password) for word in map(_spelt, easy) if word)
 
 
 def _spelt(words: str) -> str:

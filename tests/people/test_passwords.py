@@ -139,6 +139,11 @@ def test_a_password_that_is_guessed_easily_is_refused(database: Database, kim: S
     by_password(database)
 
 
+def test_a_name_without_letters_makes_no_password_easy(database: Database, kim: SignedInSession) -> None:
+    set_password(database, kim, PASSWORD, OTHER, NOON, organisation="* * *")
+    by_password(database, OTHER)
+
+
 def test_neither_password_nor_secret_can_be_read_from_the_database(database: Database, secret: str) -> None:
     with database.reading() as session:
         raw = session.connection().execute(text("SELECT password_hash, totp_secret FROM account")).one()
