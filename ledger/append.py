@@ -18,6 +18,7 @@ from ledger.chain import (
     LONGEST_ENTRY,
     Unchained,
     canonical,
+    key_digest,
     new_salts,
     plainly_written,
     written_chained,
@@ -51,7 +52,7 @@ class _AsWritten(TypeDecorator[str]):
 _OF_HEAD = _LEDGER_HEAD.c.id == _HEAD
 _LOCKED = select_columns(_LEDGER_HEAD.c.length, _LEDGER_HEAD.c.hash).where(_OF_HEAD).with_for_update()
 _MOVED = update(_LEDGER_HEAD).where(_OF_HEAD)
-_THERE = select_columns(_ENTRY.c.key).where(among(_ENTRY.c.key, "keys"))
+_THERE = select_columns(_ENTRY.c.number).where(among(_ENTRY.c.key_digest, "digests"))
 _POINTED_TO = select_columns(_ARTIFACT.c.sha256, _ARTIFACT.c.case_id).where(among(_ARTIFACT.c.sha256, "names"))
 _ADDED = insert(_ENTRY).values(
     body=bindparam("body_written", type_=_AsWritten), artifacts=bindparam("artifacts_written", type_=_AsWritten)
@@ -79,7 +80,7 @@ def append(session: Session, *events: Event) -> Sequence[EvidenceEntry]:
     session.flush()  # before others are held off
     connection = session.connection()
     length, last_hash = _lock_head(connection)
-    stored = _stored(session, [entry.key for entry in unchained])
+    stored = _stored(session, [entry.key_digest for entry in unchained])
     new: dict[str, _Unchained] = {}
     for entry in unchained:
         if there := stored.get(entry.key) or new.get(entry.key):
@@ -130,7 +131,8 @@ class Appended(Sequence[EvidenceEntry]):
 
 def is_recorded(session: Session, event: Event) -> bool:
     """Whether this happening is an entry already, so that what comes again and again need not wait for nothing."""
-    return session.exec(select(EvidenceEntry.number).where(EvidenceEntry.key == event.key)).first() is not None
+    there = select(EvidenceEntry.number).where(EvidenceEntry.key_digest == key_digest(event.key))
+    return session.exec(there).first() is not None
 
 
 class _Unchained(NamedTuple):
@@ -145,6 +147,7 @@ class _Unchained(NamedTuple):
     artifacts_written: str
     body_written: str
     key: str
+    key_digest: bytes
     written: Unchained
 
 
@@ -161,6 +164,7 @@ class _Row(TypedDict):
     body_written: str
     artifacts_written: str
     key: str
+    key_digest: bytes
     recorded_at: datetime
     salt: str
     hash: str
@@ -176,12 +180,12 @@ def _lock_head(connection: Connection) -> tuple[int, str]:
     return head.length, head.hash
 
 
-def _stored(session: Session, keys: Sequence[str]) -> dict[str, EvidenceEntry]:
-    """The entries that have some of these keys already; mostly there is none."""
+def _stored(session: Session, digests: Sequence[bytes]) -> dict[str, EvidenceEntry]:
+    """The entries that have some keys already; mostly there is none."""
     connection, found = session.connection(), dict[str, EvidenceEntry]()
-    for some in parts(keys, KEYS_A_QUERY):
-        if there := connection.execute(_THERE, {"keys": some}).scalars().all():
-            entries = session.exec(select(EvidenceEntry).where(col(EvidenceEntry.key).in_(there)))
+    for some in parts(digests, KEYS_A_QUERY):
+        if there := connection.execute(_THERE, {"digests": some}).scalars().all():
+            entries = session.exec(select(EvidenceEntry).where(col(EvidenceEntry.number).in_(there)))
             found |= {entry.key: entry for entry in entries}
     return found
 
@@ -235,6 +239,7 @@ def _chain(entries: Collection[_Unchained], length: int, last_hash: str) -> list
             "body_written": entry.body_written,
             "artifacts_written": entry.artifacts_written,
             "key": entry.key,
+            "key_digest": entry.key_digest,
             "recorded_at": now,
             "salt": salt,
             "hash": sha256_hex(written),
@@ -262,7 +267,7 @@ def _fit(event: Event) -> _Unchained:
     if event.at.tzinfo is None:
         raise InvalidInput("The ledger takes no instant without a zone.", where=f"evidence {kind}")
     try:
-        body, pointed_to = event.body, written_texts(artifacts)
+        body, pointed_to, digest = event.body, written_texts(artifacts), key_digest(key)
         plain = plainly_written(body)
         written = written_unchained(
             actor=event.actor,
@@ -282,8 +287,19 @@ def _fit(event: Event) -> _Unchained:
             where=f"evidence {kind}",
             next_step="Name people by their ids, and put personal data into an artifact.",
         )
-    kept = json.dumps(body) if plain is None else plain
-    return _Unchained(kind, event.case_id, subject, event.actor, event.at, artifacts, pointed_to, kept, key, written)
+    return _Unchained(
+        kind=kind,
+        case_id=event.case_id,
+        subject=subject,
+        actor=event.actor,
+        at=event.at,
+        artifacts=artifacts,
+        artifacts_written=pointed_to,
+        body_written=json.dumps(body) if plain is None else plain,
+        key=key,
+        key_digest=digest,
+        written=written,
+    )
 
 
 def _not_json(kind: str, error: ValueError) -> InvalidInput:

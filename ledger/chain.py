@@ -31,7 +31,7 @@ LONGEST_ENTRY = 65_535
 
 
 class Fields(TypedDict):
-    """What an entry's hash covers: every column of the evidence table but the hash itself.
+    """What an entry's hash covers: every column of the evidence table but the hash itself, and what is made of the key.
 
     ``at`` is when it happened, and ``recorded_at`` when it was written here, by the clock of the machine that did.
     """
@@ -170,6 +170,15 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, list) and kind is list:
         return all(map(_is_plain, value))
     return False
+
+
+def key_digest(key: str) -> bytes:
+    """By what an entry is found that has a key: the first 128 bits of its SHA-256, which no two keys share.
+
+    Raises:
+        ValueError: the key is none that UTF-8 can write.
+    """
+    return hashlib.sha256(key.encode()).digest()[:16]
 
 
 def entry_hash(fields: Fields) -> str:
