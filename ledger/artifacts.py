@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -44,6 +44,9 @@ LARGEST_ARTIFACT = 64 * 2**20
 
 _AHEAD, _AHEAD_BYTES, _AT_ONCE = 64, 64 * 2**20, 8
 """How many artifacts are read ahead, in how many bytes, and how many objects are asked for at the same time."""
+
+_OUTLINES = 16
+"""How many outlines are kept ready to be packed against."""
 
 _LEVEL, _LEVEL_AGAINST_AN_OUTLINE = 1, 3
 """How hard zlib tries: more takes longer and packs letters little better."""
@@ -82,10 +85,15 @@ def pack(content: Content, outline: bytes | None = None) -> Packed:
             f"This is larger than {LARGEST_ARTIFACT // 2**20} MiB, which is the most that evidence points to.",
             next_step="Give it in parts.",
         )
-    against = _LEVEL_AGAINST_AN_OUTLINE
-    work = zlib.compressobj(against, zdict=outline) if outline else zlib.compressobj(_LEVEL)
+    work = _against(outline).copy() if outline else zlib.compressobj(_LEVEL)
     packed = work.compress(content.content) + work.flush()
     return Packed(sha256_hex(content.content), content.media_type, len(content.content), packed, outline)
+
+
+@lru_cache(_OUTLINES)
+def _against(outline: bytes) -> zlib._Compress:
+    """What packs against an outline, to be copied: reading an outline takes as long as packing a letter against it."""
+    return zlib.compressobj(_LEVEL_AGAINST_AN_OUTLINE, zdict=outline)
 
 
 def store(

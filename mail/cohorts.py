@@ -1,8 +1,9 @@
 """Composing many notices that differ only in what is their recipient's own: byte for byte as ``mail.compose`` would.
 
-The first notice of a cohort is composed plainly. For the second, the cohort's skeleton is rendered: once, with a mark
-in place of each of the recipient's own facts. What has no mark in it is encoded then; for each recipient only the
-lines with marks are written. A filter that is given a mark, as one that wraps lines, waits for the recipient.
+The first notices of a cohort are composed plainly. Then the cohort's skeleton is rendered: once, with a mark in place
+of each of the recipient's own facts, and of the instant of the notice. What has no mark in it is encoded then; for each
+recipient only the lines with marks are written. A filter that is given a mark, as one that wraps lines, waits for the
+recipient.
 
 A template that branches on a recipient's own text has no skeleton: asking a mark anything raises, and each of its
 notices is composed plainly; where it compares a recipient's date, so is each for whom that comes out otherwise than
@@ -16,11 +17,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from functools import cache, cached_property, wraps
 from itertools import groupby
-from typing import Any, NamedTuple, NoReturn, TypeAlias, cast
+from operator import attrgetter
+from threading import Lock
+from typing import Any, NoReturn, TypeAlias, cast
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, TemplateError
 from markupsafe import Markup, escape
@@ -29,7 +33,16 @@ from pydantic import HttpUrl
 from mail.compose import Addressing, Bodies, ComposedNotice, compose, message_of, quoted, render
 from mail.default_texts import DefaultTexts
 from mail.drafting import Draft, write_facts
-from mail.facts import TO_FOLLOW, EarlierNotice, ElementStatus, Mailbox, NoticeFacts, clean_block, clean_line
+from mail.facts import (
+    TO_FOLLOW,
+    EarlierNotice,
+    ElementStatus,
+    Mailbox,
+    NoticeFacts,
+    SignedAgreement,
+    clean_block,
+    clean_line,
+)
 from mail.templates import SHIPPED, Templates
 from terms.catalogue import Catalogue
 
@@ -44,6 +57,9 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 SAMPLES = 3
 """How many notices of a cohort are composed plainly first: its skeleton has to give each of them as it is."""
+
+REMEMBERED = 64
+"""How many cohorts are kept, those that were written to last: batches leave at the same time."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +82,14 @@ class _Branches(Exception):
 
 
 class Cohorts:
-    """Composes notices, finding out which of them make a cohort."""
+    """Composes notices, finding out which of them make a cohort; several threads may write at once."""
 
     def __init__(self, catalogue: Catalogue, texts: DefaultTexts, templates: Templates = SHIPPED) -> None:
         self._catalogue = catalogue
         self._texts = texts
         self._templates = templates
         self._cohorts: list[_Cohort] = []
+        self._lock = Lock()
 
     def write(self, draft: Draft, addressing: Addressing) -> Written:
         """Compose one notice.
@@ -80,12 +97,20 @@ class Cohorts:
         Raises:
             ValueError: there is nothing to say, or a fact is not one that can be said.
         """
-        common = _common(draft)
-        cohort = next((cohort for cohort in self._cohorts if cohort.common == common), None)
-        if cohort is None:
-            cohort = _Cohort(common, lambda draft: write_facts(draft, self._catalogue, self._texts), self._templates)
-            self._cohorts.append(cohort)
-        return cohort.write(draft, addressing)
+        return self._cohort(_common(draft)).write(draft, addressing)
+
+    def _cohort(self, common: _Common) -> _Cohort:
+        """The cohort of what some notices say alike, which comes first from now on; the last ones are let go of."""
+        with self._lock:
+            place = next((place for place, known in enumerate(self._cohorts) if known.common == common), None)
+            cohort = self._new(common) if place is None else self._cohorts.pop(place)
+            cohort.common = common  # the next comparison finds the very same values
+            self._cohorts.insert(0, cohort)
+            del self._cohorts[REMEMBERED:]
+        return cohort
+
+    def _new(self, common: _Common) -> _Cohort:
+        return _Cohort(common, lambda draft: write_facts(draft, self._catalogue, self._texts), self._templates)
 
 
 @dataclass(frozen=True)
@@ -100,13 +125,15 @@ class _Sample:
 class _Cohort:
     """Notices that say the same but for what is their recipient's own."""
 
-    def __init__(self, common: Draft, facts: Callable[[Draft], NoticeFacts], templates: Templates) -> None:
+    def __init__(self, common: _Common, facts: Callable[[Draft], NoticeFacts], templates: Templates) -> None:
         self.common = common
         self._facts = facts
         self._templates = templates
         self._samples: list[_Sample] = []
         self._said: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._skeleton: _Skeleton | None = None
+        self._is_tried = False
+        self._lock = Lock()
 
     @property
     def outline(self) -> bytes | None:
@@ -120,12 +147,18 @@ class _Cohort:
                 return Written(*self._said, self._skeleton.fill(draft, addressing), self)
         facts = self._facts(draft)
         composed = compose(facts, addressing, templates=self._templates)
-        if len(self._samples) < SAMPLES:
-            self._said = _said(facts)
-            self._samples.append(_Sample(draft, addressing, composed))
-            if len(self._samples) == SAMPLES:
-                self._skeleton = self._made()
+        with self._lock:
+            if not self._is_tried:
+                self._try(facts, _Sample(draft, addressing, composed))
         return Written(*self._said, composed.raw, self)
+
+    def _try(self, facts: NoticeFacts, sample: _Sample) -> None:
+        """Make the skeleton, once there are samples enough."""
+        self._said = _said(facts)
+        self._samples.append(sample)
+        if len(self._samples) == SAMPLES:
+            self._skeleton = self._made()
+            self._samples, self._is_tried = [], True
 
     def _made(self) -> _Skeleton | None:
         if any(_MARK.search(sample.composed.text + sample.composed.html) for sample in self._samples):
@@ -144,16 +177,25 @@ def _said(facts: NoticeFacts) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return given, tuple(element.id for element in facts.elements if element.status in TO_FOLLOW)
 
 
-def _common(draft: Draft) -> Draft:
-    """What a draft says that is not its recipient's own, and how much of that there is."""
-    return replace(
-        draft,
-        reader="",
-        agreement=draft.agreement.model_copy(update=_OWN_OF_AGREEMENT),
-        lea="\n" * clean_block(draft.lea).count("\n"),
-        follows=_NOBODYS if draft.follows else None,
-        acknowledge_url=_NO_URL if draft.acknowledge_url else None,
-    )
+_Common: TypeAlias = tuple[object, ...]
+"""What the notices of a cohort say alike."""
+
+_OWN = {"reader", "agreement", "lea", "noticed_at", "follows", "acknowledge_url"}
+_OWN_OF_AGREEMENT = {"reference", "provider", "lea", "signed_on"}
+_ALIKE = attrgetter(
+    *(part.name for part in fields(Draft) if part.name not in _OWN),
+    *(f"agreement.{name}" for name in SignedAgreement.model_fields if name not in _OWN_OF_AGREEMENT),
+)
+
+
+def _common(draft: Draft) -> _Common:
+    """What a draft says that is not its recipient's own, and how much of that there is.
+
+    A notice shows its instant; its day may also be a fact that its terms require.
+    """
+    day = draft.noticed_at.astimezone(ZoneInfo(draft.zone)).date()
+    lines = clean_block(draft.lea).count("\n")
+    return (day, lines, draft.follows is None, draft.acknowledge_url is None, *_ALIKE(draft))
 
 
 _NOBODY = "-"
@@ -185,7 +227,6 @@ def _addressed_to_nobody(addressing: Addressing) -> Addressing:
 _NOBODYS_MAILBOX = Mailbox(name="", email="nobody@example.org")
 _NO_URL = HttpUrl("https://example.org/")
 _NOBODYS = EarlierNotice(message_id="<nobodys@example.org>", given_at=datetime.min.replace(tzinfo=UTC))
-_OWN_OF_AGREEMENT = {"reference": "", "provider": "", "lea": "", "signed_on": date.min}
 
 
 @dataclass(frozen=True)
@@ -195,9 +236,9 @@ class _Own:
     draft: Draft
     reader: str
     lea: list[str]
-    known: dict[str, object] = field(default_factory=dict)
-    """What stands in place of each mark, once it was worked out."""
-    escaped: dict[str, str] = field(default_factory=dict)
+    shown: list[str] = field(default_factory=list)
+    """What stands in place of each mark, by its number."""
+    escaped: list[str] = field(default_factory=list)
     """The same as it stands in markup."""
 
     @classmethod
@@ -224,9 +265,9 @@ class _Skeleton:
         said = _marked(facts, sample.draft, marks)
         with marks.in_use():
             rendered = render(said, waiting(templates))
-        self._contact, self._at = said.sender.contact, said.noticed_at
-        self._subject = rendered.subject
-        self._text, self._html = _Layout(rendered.text, marks), _Layout(Markup(rendered.html), marks)  # noqa: S704 (it was escaped as it was rendered)
+        self._contact = said.sender.contact
+        self._subject = _Parted(rendered.subject)
+        self._text, self._html = _Layout(rendered.text), _Layout(Markup(rendered.html))  # noqa: S704 (it was escaped as it was rendered)
 
     @cached_property
     def outline(self) -> bytes:
@@ -246,10 +287,11 @@ class _Skeleton:
         own = _Own.of(draft)
         if not self._marks.hold_for(own):
             raise _Branches
-        subject = self._marks.filled(self._subject, own)
+        self._marks.work_out(own)
+        subject = self._subject.filled(own)
         follows = draft.follows.message_id if draft.follows else None
         bodies = Bodies(self._text.fill(own), self._html.fill(own))
-        return message_of(addressing, subject, bodies, contact=self._contact, at=self._at, follows=follows)
+        return message_of(addressing, subject, bodies, contact=self._contact, at=draft.noticed_at, follows=follows)
 
 
 def _marked(facts: Callable[[Draft], NoticeFacts], draft: Draft, marks: _Marks) -> NoticeFacts:
@@ -268,6 +310,7 @@ def _marked(facts: Callable[[Draft], NoticeFacts], draft: Draft, marks: _Marks) 
     changed: dict[str, object] = {
         "reader": marks.text(lambda own: own.reader),
         "agreement": agreement,
+        "noticed_at": marks.fact(lambda own: own.draft.noticed_at),
         "elements": tuple(
             element.model_copy(update={"value": lea}) if element.value == str(lea) else element
             for element in plain.elements
@@ -320,33 +363,37 @@ class _Marks:
         """A mark where something else would be, as a date."""
         return _Fact(self.text(value), value, self._assume)
 
-    def filled(self, text: str, own: _Own) -> str:
-        """A text with its marks replaced; what is markup already takes them escaped."""
-        if isinstance(text, Markup):
-            filled = _MARK.sub(lambda mark: self.escaped(mark[0], own), str(text))
-            return Markup(filled)  # noqa: S704 (it was markup, and what was put in is escaped)
-        return _MARK.sub(lambda mark: self.shown(mark[0], own), text)
+    def work_out(self, own: _Own) -> None:
+        """What stands in each mark's place for one recipient; a filter that waited was given marks made before it."""
+        for value in self._values:
+            found = value(own)
+            own.shown.append(str(found))
+            own.escaped.append(str(escape(found)))
 
-    def shown(self, mark: str, own: _Own) -> str:
-        """What stands in a mark's place."""
-        return str(self._value(mark, own))
 
-    def escaped(self, mark: str, own: _Own) -> str:
-        """What stands in a mark's place in markup."""
-        if mark not in own.escaped:
-            own.escaped[mark] = str(escape(self._value(mark, own)))
-        return own.escaped[mark]
+def _given(word: object) -> _Value:
+    """What a filter that waits is given for a recipient in place of one of its words."""
+    if isinstance(word, _Fact):
+        return word.value
+    if isinstance(word, str) and _is_marked(word):
+        filled = _Parted(word).filled
+        return (lambda own: Markup(filled(own))) if isinstance(word, Markup) else filled  # noqa: S704 (what was put in is escaped)
+    return lambda _: word
 
-    def given(self, word: object, own: _Own) -> object:
-        """What a filter that waited is given."""
-        if isinstance(word, _Fact):
-            return word.value(own)
-        return self.filled(word, own) if isinstance(word, str) else word
 
-    def _value(self, mark: str, own: _Own) -> object:
-        if mark not in own.known:
-            own.known[mark] = self._values[ord(mark) - _FIRST_MARK](own)
-        return own.known[mark]
+class _Parted:
+    """A text parted at its marks once, so that it is only joined for a recipient; markup takes what is escaped."""
+
+    def __init__(self, text: str) -> None:
+        self._parts = _WITH_MARKS.split(text)  # marks stand at the odd places
+        self._numbers = [ord(mark) - _FIRST_MARK for mark in self._parts[1::2]]
+        self._is_markup = isinstance(text, Markup)
+
+    def filled(self, own: _Own) -> str:
+        """The text with its marks replaced."""
+        known, parts = own.escaped if self._is_markup else own.shown, self._parts.copy()
+        parts[1::2] = [known[number] for number in self._numbers]
+        return "".join(parts)
 
 
 _in_use: ContextVar[_Marks] = ContextVar("marks in use")
@@ -365,13 +412,12 @@ def _filter(work: Callable[..., Any]) -> Callable[..., Any]:
     def filtered(*words: Any, **options: Any) -> Any:
         if not any(map(_is_marked, (*words, *options.values()))):
             return work(*words, **options)
-        marks = _in_use.get()
+        given, named = list(map(_given, words)), {name: _given(word) for name, word in options.items()}
 
         def later(own: _Own) -> object:
-            named = {name: marks.given(word, own) for name, word in options.items()}
-            return work(*(marks.given(word, own) for word in words), **named)
+            return work(*(word(own) for word in given), **{name: word(own) for name, word in named.items()})
 
-        return marks.text(later)
+        return _in_use.get().text(later)
 
     return filtered
 
@@ -437,6 +483,10 @@ class _Fact:
         """The mark."""
         return str(self._mark)
 
+    def date(self) -> _Fact:
+        """The day of an instant."""
+        return _in_use.get().fact(lambda own: cast(datetime, self.value(own)).date())
+
     def __lt__(self, other: object) -> object:
         """Compare as the first recipient's does; whose would come out otherwise is written to plainly."""
         return self._compared(operator.lt, other)
@@ -466,31 +516,24 @@ for _name in ("eq", "ne", "le", "ge", "hash"):
 class _Layout:
     """One rendered layout in runs of lines: those without a mark encoded, the others to be written and encoded."""
 
-    def __init__(self, rendered: str, marks: _Marks) -> None:
-        self._shown = marks.escaped if isinstance(rendered, Markup) else marks.shown
+    def __init__(self, rendered: str) -> None:
+        kind = Markup if isinstance(rendered, Markup) else str
         lines = _LINE.findall(rendered)
         runs = ((marked, "".join(run)) for marked, run in groupby(lines, lambda line: _MARK.search(line) is not None))
-        self._runs = [_Run(b"", tuple(_WITH_MARKS.split(run))) if marked else _Run(quoted(run)) for marked, run in runs]
+        self._runs = [_Parted(kind(run)) if marked else quoted(run) for marked, run in runs]
 
     @property
     def encoded(self) -> bytes:
         """Its runs without a mark."""
-        return b"".join(run.encoded for run in self._runs)
+        return b"".join(run for run in self._runs if isinstance(run, bytes))
 
     def fill(self, own: _Own) -> bytes:
         """The layout for one recipient."""
-        return b"".join(run.encoded or quoted(self._filled(run, own)) for run in self._runs)
-
-    def _filled(self, run: _Run, own: _Own) -> str:
-        # Marks stand at the odd places, between what is said alike.
-        filled = "".join(self._shown(part, own) if place % 2 else part for place, part in enumerate(run.parts))
-        if filled.startswith("\n") or filled.endswith("\n\n") or "\n\n\n" in filled:
-            raise _Branches  # plain composition joins empty lines, those around these as well
-        return filled
+        return b"".join([run if isinstance(run, bytes) else quoted(_lines(run.filled(own))) for run in self._runs])
 
 
-class _Run(NamedTuple):
-    """Some lines of a layout: encoded, or in parts with a mark between each two."""
-
-    encoded: bytes
-    parts: tuple[str, ...] = ()
+def _lines(filled: str) -> str:
+    """Some lines that have their recipient's own in them, if plain composition would leave them as they are."""
+    if filled.startswith("\n") or filled.endswith("\n\n") or "\n\n\n" in filled:
+        raise _Branches  # it joins empty lines, those around these as well
+    return filled

@@ -7,7 +7,6 @@ clause in ``clauses/<its id>.j2``. The law's words come in with the facts.
 from __future__ import annotations
 
 import re
-import textwrap
 from binascii import b2a_qp
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -33,13 +33,16 @@ from mail.facts import (
 )
 from mail.required import lost_by, required_of_letter, required_of_notice
 from mail.templates import SHIPPED, Templates
-from mail.wording import is_dated
+from mail.wording import broken, is_dated
 
 _OTHER_CLAUSE = "clauses/other.j2"
 """What is said under a clause that has no words of its own, such as one that an agreement adds by itself."""
 
 _HEADER_WIDTH = 78
 _LONGEST_PLAIN = 60
+_MAILBOXES = 64
+"""How many mailboxes are kept as they stand in headers: every message has those of its sender."""
+
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -252,7 +255,7 @@ def headers_of(
     """
     headers = (
         _mailboxes("From", (addressing.sender,)),
-        _mailboxes("Reply-To", (Mailbox(name=contact.name, email=contact.email),)),
+        f"Reply-To: {_mailbox(contact.name, contact.email, len('Reply-To: '))}",
         _mailboxes("To", addressing.to),
         *((_mailboxes("Cc", addressing.copies),) if addressing.copies else ()),
         f"Subject: {_header_text(subject, len('Subject: '))}",
@@ -282,18 +285,21 @@ def quoted(body: str) -> bytes:
 
 def _mailboxes(header: str, mailboxes: Iterable[Mailbox]) -> str:
     """An address header with one mailbox to a line (RFC 5322, 3.4)."""
-    return f"{header}: " + ",\r\n ".join(_mailbox(mailbox, len(header) + 2) for mailbox in mailboxes)
+    return f"{header}: " + ",\r\n ".join(
+        [_mailbox(mailbox.name, mailbox.email, len(header) + 2) for mailbox in mailboxes]
+    )
 
 
-def _mailbox(mailbox: Mailbox, column: int) -> str:
-    email = wire_address(mailbox.email)
-    if not mailbox.name:
+@lru_cache(_MAILBOXES)
+def _mailbox(name: str, address: str, column: int) -> str:
+    email = wire_address(address)
+    if not name:
         return email
-    if _is_plain(mailbox.name) and len(mailbox.name) <= _LONGEST_PLAIN:
-        escaped = mailbox.name.replace("\\", "\\\\").replace('"', '\\"')
+    if _is_plain(name) and len(name) <= _LONGEST_PLAIN:
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
         phrase = f'"{escaped}"'
     else:
-        phrase = _encoded_words(mailbox.name, column)
+        phrase = _encoded_words(name, column)
     fold = "\r\n" if column + len(phrase) + len(email) > _HEADER_WIDTH - len(" <>,") else ""
     return f"{phrase}{fold} <{email}>"
 
@@ -302,8 +308,8 @@ def _header_text(text: str, column: int) -> str:
     """``text`` as the value of an unstructured header that starts at ``column``, folded (RFC 5322, 2.2.3)."""
     if not _is_plain(text):
         return _encoded_words(text, column)
-    lines = textwrap.wrap(" " * column + text, _HEADER_WIDTH - len(" "), break_long_words=False, break_on_hyphens=False)
-    return "\r\n ".join(lines).lstrip()
+    name = "-" * column
+    return "\r\n ".join(broken(f"{name}{text}", _HEADER_WIDTH - len(" "))).removeprefix(name).lstrip()
 
 
 def _is_plain(text: str) -> bool:

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from types import MappingProxyType
+from types import CodeType, MappingProxyType
 from typing import TypeVar
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
+from jinja2 import BytecodeCache, ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from config.logging import get_logger
@@ -65,7 +66,7 @@ class Templates:
         decides that by the environment in which they were compiled.
         """
         html = _environment(self.own, self.folder)
-        environments = {"html": html, "txt": html.overlay(autoescape=False)}
+        environments = {"html": html, "txt": html.overlay(autoescape=False, bytecode_cache=_Compiled())}
         object.__setattr__(self, "environments", MappingProxyType(environments))
 
     @property
@@ -172,6 +173,7 @@ def _environment(own: Mapping[str, str], folder: Path | None) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
+        bytecode_cache=_Compiled(),
     )
     environment.filters |= {
         "local": local_instant,
@@ -186,6 +188,25 @@ def _environment(own: Mapping[str, str], folder: Path | None) -> Environment:
         "percent": _percent,
     }
     return environment
+
+
+class _Compiled(BytecodeCache):
+    """The templates of one layout as they were compiled, which takes longer than writing a hundred notices.
+
+    So an overlay of its environment (``mail.cohorts``) does not compile them again.
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give a template's code, if the same text was compiled under its name."""
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep a template's code."""
+        if bucket.code:
+            self._codes[bucket.key, bucket.checksum] = bucket.code
 
 
 def _outside(name: str) -> str | None:

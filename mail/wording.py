@@ -6,14 +6,15 @@ import re
 import textwrap
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cases.values import AnchorValue
 
 _TEXT_WIDTH = 72
-_ODD_SPACES = re.compile(r"  |[^\S ]|^ | $")
-"""What only ``textwrap`` breaks as it should: runs of spaces, and white space of other kinds."""
 _ONLY_DASHES = re.compile(r"^-+$", re.MULTILINE)
+_REMEMBERED = 1024
+"""How many days and instants are kept in words: thousands of letters name the same few."""
 
 
 def local_instant(instant: datetime, zone: ZoneInfo) -> str:
@@ -21,7 +22,13 @@ def local_instant(instant: datetime, zone: ZoneInfo) -> str:
 
     Seconds are shown only where there are any.
     """
-    local = instant.astimezone(zone)
+    return _local(instant.astimezone(UTC), zone)
+
+
+@lru_cache(_REMEMBERED)
+def _local(utc: datetime, zone: ZoneInfo) -> str:
+    """The same for an instant in UTC: in other zones, two instants may be equal that are an hour apart."""
+    local = utc.astimezone(zone)
     clock = f"{local.hour % 12 or 12}:{local:%M}{f':{local:%S}' if local.second else ''} {local:%p}"
     return f"{local:%A, %B} {local.day}, {local.year}, {clock} {local.tzname()}"
 
@@ -38,11 +45,13 @@ def anchor_in_words(anchor: AnchorValue, zone: ZoneInfo) -> str:
     return " to ".join(day_in_words(day) for day in (anchor.first_day, anchor.last_day) if day)
 
 
+@lru_cache(_REMEMBERED)
 def day_in_words(day: date) -> str:
     """Return a day with its weekday."""
     return f"{day:%A, %B} {day.day}, {day.year}"
 
 
+@lru_cache(_REMEMBERED)
 def date_in_words(day: date) -> str:
     """Return a date as documents are dated."""
     return f"{day:%B} {day.day}, {day.year}"
@@ -61,27 +70,29 @@ def wrap(text: str, indent: int = 0, first: str = "") -> str:
     off the margin, since there it would make a heading of the line above it.
     """
     lines = "\n".join(_filled(line, " " * indent) for line in text.split("\n"))
-    lines = _ONLY_DASHES.sub(r" \g<0>", lines)
+    if "\n-" in f"\n{lines}":
+        lines = _ONLY_DASHES.sub(r" \g<0>", lines)
     return first.ljust(indent) + lines[indent:]
 
 
 def _filled(line: str, margin: str) -> str:
     if len(margin) + len(line) <= _TEXT_WIDTH:
         return f"{margin}{line}".rstrip()
-    if _ODD_SPACES.search(line) is None:
-        return margin + f"\n{margin}".join(_broken(line, _TEXT_WIDTH - len(margin)))
-    return textwrap.fill(
-        line,
-        _TEXT_WIDTH,
-        initial_indent=margin,
-        subsequent_indent=margin,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return "\n".join([f"{margin}{each}" for each in broken(line, _TEXT_WIDTH - len(margin))])
+
+
+def broken(line: str, width: int) -> list[str]:
+    """The line's words in lines of a width; words stay whole.
+
+    Only ``textwrap`` breaks runs of spaces, and white space of other kinds, as it should; it takes five times as long.
+    """
+    if " ".join(line.split()) == line:
+        return list(_broken(line, width))
+    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _broken(line: str, width: int) -> Iterator[str]:
-    """The line's words in lines of a width, as ``textwrap`` breaks them where one space stands between two words."""
+    """The same where one space stands between two words."""
     start = 0
     while len(line) - start > width:
         end = line.rfind(" ", start, start + width + 1)

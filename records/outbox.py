@@ -187,6 +187,12 @@ class NoticeContext:
         return postal_contact(self.contacts, self.roles, self.duty.owed_to, self.notice.case_id)
 
     @cached_property
+    def general_contact(self) -> ContactRow | None:
+        """The general contact that the agreement itself names."""
+        general = (each for each in self.contacts if each.role is ContactRole.GENERAL and each.party is None)
+        return min((each for each in general if each.rank >= 0), key=lambda contact: contact.rank, default=None)
+
+    @cached_property
     def next_contact(self) -> ContactRow | None:
         """The contact whose turn it is, or None when none is left to try.
 
@@ -428,16 +434,20 @@ class Ready(NamedTuple):
 
 
 class _Writing(NamedTuple):
-    """A message that is kept: of which notice, under which name, and the places in the outbox that it is for.
+    """A message that is kept: of which notice, and the places in the outbox that it is for.
 
     One that is ``composed`` anew has evidence of it.
     """
 
     context: NoticeContext
     ready: Ready
-    message_id: str
     places: tuple[DeliveryRow, ...]
     composed: NoticeComposed | None
+
+    @property
+    def message_id(self) -> str:
+        """The name of the message."""
+        return self.ready.letter.addressing.message_id
 
 
 @dataclass(frozen=True)
@@ -554,14 +564,27 @@ class NoticeWriter:
         letters = {context.notice.id: self._letter(context, known, now) for context in unwritten}
         same = {key: ready[key] for key, letter in letters.items() if key in ready and ready[key].letter == letter}
         anew = {key: letter for key, letter in letters.items() if key not in same}
-        written = same | _written(anew, self.templates)
+        written = same | self._written(anew)
         writings = tuple(self._writing(context, written[context.notice.id], now) for context in unwritten)
         return _Plan(writings, _taken_up(session, contexts, writings, now))
 
+    @cached_property
+    def _cohorts(self) -> Cohorts:
+        """What composes notices; those of one cohort from one skeleton, whichever chunk they are in."""
+        return Cohorts(load_catalogue(), self.templates.default_texts, self.templates)
+
+    def _written(self, letters: Mapping[UUID, Letter]) -> dict[UUID, Ready]:
+        """Compose some messages, and pack them to be kept once it is known what those of a cohort say alike."""
+        written = {key: self._cohorts.write(letter.draft, letter.addressing) for key, letter in letters.items()}
+        return {
+            key: Ready(letters[key], one, pack(Content(one.raw, "message/rfc822"), one.outline))
+            for key, one in written.items()
+        }
+
     def _writing(self, context: NoticeContext, ready: Ready, now: datetime) -> _Writing:
-        sha256, message_id = ready.packed.sha256, self._message_id(context)
+        sha256 = ready.packed.sha256
         composed = None if context.is_written_as(sha256) else _composed(context.notice, ready, now)
-        return _Writing(context, ready, message_id, tuple(context.reserve(sha256)), composed)
+        return _Writing(context, ready, tuple(context.reserve(sha256)), composed)
 
     def on_paper(self, session: Session, notices: Sequence[UUID], now: datetime) -> Iterator[OnPaper]:
         """What those of some notices say that can only be given by a letter, and whom it is for.
@@ -628,7 +651,7 @@ class NoticeWriter:
         return Addressing(message_id=self._message_id(context), sender=self.sender, to=(to[0],), copies=tuple(to[1:]))
 
     def _message_id(self, context: NoticeContext) -> str:
-        first = next(iter(context.next_addressees), context.postal_contact())
+        first = next(iter(context.next_addressees), None) or context.postal_contact()
         assert first is not None, "a message is for somebody"
         delivery = identifiers.delivery_id(context.notice.id, first.id)
         return identifiers.message_id(delivery, self.message_id_domain)
@@ -685,7 +708,7 @@ class NoticeWriter:
         )
 
     def _signed(self, context: NoticeContext) -> SignedAgreement:
-        general = _general_contact(context)
+        general = context.general_contact
         other = general.name if general else context.agreement.reference
         return self.signed(context.agreement, context.duty.owed_by, other)
 
@@ -698,16 +721,6 @@ class NoticeWriter:
             lea=agreement.lea_name,
             signed_on=agreement.executed_on,
         )
-
-
-def _written(letters: Mapping[UUID, Letter], templates: Templates) -> dict[UUID, Ready]:
-    """Compose some messages, those of one cohort from one skeleton, and pack them to be kept."""
-    cohorts = Cohorts(load_catalogue(), templates.default_texts, templates)
-    written = {key: cohorts.write(letter.draft, letter.addressing) for key, letter in letters.items()}
-    return {
-        key: Ready(letters[key], one, pack(Content(one.raw, "message/rfc822"), one.outline))
-        for key, one in written.items()
-    }
 
 
 def _keep(session: Session, case_id: UUID, plan: _Plan, now: datetime) -> None:
@@ -856,9 +869,9 @@ def _taken_up(
 ) -> tuple[OutgoingMessage, ...]:
     """The message of every delivery that is due, those just written included."""
     raw = {writing.ready.packed.sha256: writing.ready.written.raw for writing in writings}
-    due = {delivery.message_sha256 for context in contexts for delivery in context.due(now)}
-    raw |= {name: fetch(session, name) for name in due.difference(raw)}
-    return tuple(_outgoing(context, delivery, raw) for context in contexts for delivery in context.due(now))
+    due = [(context, delivery) for context in contexts for delivery in context.due(now)]
+    raw |= {name: fetch(session, name) for name in {delivery.message_sha256 for _, delivery in due}.difference(raw)}
+    return tuple(_outgoing(context, delivery, raw) for context, delivery in due)
 
 
 def _outgoing(context: NoticeContext, delivery: DeliveryRow, raw: Mapping[str, bytes]) -> OutgoingMessage:
@@ -930,17 +943,8 @@ def _due_at(of: tuple[DutyRow, StoredDueDate]) -> datetime:
     return of[1].due_at or datetime.max.replace(tzinfo=UTC)
 
 
-def _general_contact(context: NoticeContext) -> ContactRow | None:
-    """The general contact that the agreement itself names."""
-    return min(
-        (row for row in context.contacts if row.role is ContactRole.GENERAL and row.party is None and row.rank >= 0),
-        key=lambda contact: contact.rank,
-        default=None,
-    )
-
-
 def _lea(context: NoticeContext) -> str:
     """The LEA with its general contact, as a notice names it: by e-mail, or by post where it has no such address."""
-    general = _general_contact(context)
+    general = context.general_contact
     reached_at = (general.email or general.postal_address or "") if general else ""
     return "\n".join(part for part in (context.agreement.lea_name, general and general.name, reached_at) if part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
@@ -16,7 +17,7 @@ from pydantic import HttpUrl
 from config.settings import Settings
 from ledger.artifacts import Content, pack
 from mail import cohorts
-from mail.cohorts import SAMPLES, Cohorts
+from mail.cohorts import REMEMBERED, SAMPLES, Cohorts
 from mail.compose import Addressing, compose
 from mail.default_texts import load_default_texts
 from mail.drafting import Draft, write_facts
@@ -84,9 +85,9 @@ def addressed(number: int, name: str) -> Addressing:
     )
 
 
-def check_equal(drafts: Sequence[Draft]) -> Iterator[bool]:
+def check_equal(drafts: Sequence[Draft], writer: Cohorts | None = None) -> Iterator[bool]:
     """Hold that each is composed as by itself; give whether it came out of a skeleton."""
-    writer = Cohorts(CATALOGUE, TEXTS)
+    writer = writer or Cohorts(CATALOGUE, TEXTS)
     for number, draft in enumerate(drafts):
         addressing = addressed(number, draft.reader)
         written = writer.write(draft, addressing)
@@ -126,11 +127,53 @@ def test_whatever_is_typed_into_a_recipients_own_fields(typed: list[tuple[str, s
     list(check_equal(drafts))
 
 
-def test_what_is_not_the_recipients_own_makes_another_cohort() -> None:
+@pytest.mark.parametrize(
+    ("later", "cohorts_there_are"), [(timedelta(seconds=1), 1), (timedelta(days=1), 2)], ids=["the same day", "another"]
+)
+def test_what_is_not_the_recipients_own_makes_another_cohort_the_instant_of_a_day_does_not(
+    later: timedelta, cohorts_there_are: int
+) -> None:
+    for letter in LETTERS[:12]:
+        draft = draft_of(letter)
+        another = replace(draft, noticed_at=draft.noticed_at + later)
+        drafts = [to(each, number, NAMES[number % 5]) for number, each in enumerate([draft, another] * 8)]
+        writer = Cohorts(CATALOGUE, TEXTS)
+        assert list(check_equal(drafts, writer))[-1]
+        assert len(writer._cohorts) == cohorts_there_are
+
+
+def test_what_is_known_by_now_makes_another_cohort() -> None:
     draft = draft_of(BREACH)
-    later = replace(draft, noticed_at=draft.noticed_at + timedelta(hours=1))
-    drafts = [to(each, number, NAMES[number % 5]) for number, each in enumerate([draft, later] * 8)]
-    assert list(check_equal(drafts))[-1]
+    told = replace(draft, facts={**draft.facts, "description": replace(draft.facts["description"], value="Otherwise.")})
+    writer = Cohorts(CATALOGUE, TEXTS)
+    list(check_equal([to(each, number, "A") for number, each in enumerate([draft, told] * SAMPLES)], writer))
+    assert len(writer._cohorts) == 2
+
+
+def test_only_the_cohorts_that_were_written_to_last_are_kept() -> None:
+    draft = draft_of(BREACH)
+    writer = Cohorts(CATALOGUE, TEXTS)
+    drafts = [replace(draft, case_reference=f"CASE{number:04}") for number in range(REMEMBERED + 1)]
+    list(check_equal([to(each, number, "A") for number, each in enumerate(drafts)], writer))
+    kept = [cohort.common for cohort in writer._cohorts]
+    assert len(kept) == REMEMBERED
+    assert "CASE0000" not in kept[-1]
+    assert "CASE0001" in kept[-1]
+
+
+def test_threads_that_write_to_one_cohort_write_as_one_does() -> None:
+    letter = draft_of(BREACH)
+    drafts = [to(letter, number, NAMES[number % len(NAMES)]) for number in range(40)]
+    writer = Cohorts(CATALOGUE, TEXTS)
+    with ThreadPoolExecutor(8) as pool:
+        written = list(pool.map(lambda at: writer.write(at[1], addressed(at[0], at[1].reader)), enumerate(drafts)))
+    plain = [
+        compose(write_facts(draft, CATALOGUE, TEXTS), addressed(number, draft.reader)).raw
+        for number, draft in enumerate(drafts)
+    ]
+    assert [each.raw for each in written] == plain
+    assert len(writer._cohorts) == 1
+    assert writer._cohorts[0]._skeleton
 
 
 def test_an_outline_holds_most_of_each_notice_and_nothing_of_a_recipient() -> None:
