@@ -93,7 +93,7 @@ def test_what_is_read_is_what_was_written(database: Database) -> None:
     written = happened(
         at=datetime(2026, 3, 1, 7, 30, 1, 5, tzinfo=timezone(timedelta(hours=-5))),
         about="duty 7",
-        particulars={"é \U0001f600": [1, 2.5, None, True, {"deep": "\x00\u2028"}], "a": -0.0},
+        particulars={"é \U0001f600": [1, 2.5, 1e20, None, True, {"deep": "\x00\u2028"}], "a": -0.0},
         files=("0" * 64,),
     )
     with database.writing() as session:

@@ -478,7 +478,7 @@ def test_whatever_byte_is_changed_nothing_else_passes_as_intact(
 
 def test_a_head_that_claims_more_entries_than_anybody_could_check(bundle: Path, tmp_path: Path) -> None:
     """Somebody with a key of their own: it ends at once, and does not look for tiles without end."""
-    keys = create_log_key(tmp_path / "own.json", "provider.test", utc_now() - timedelta(minutes=1))
+    keys = create_log_key(tmp_path / "own.json", "provider.test", utc_now() - timedelta(days=1))
     signers = keys.signers(utc_now())
     note = signed_note(keys.origin, 10**18, bytes(32), signers)
     statement = json.loads(base64.b64decode(json.loads(content(bundle, "statement.dsse.json"))["payload"]))
