@@ -243,6 +243,11 @@ class NoticeContext:
         primary = self.next_contact
         return (primary, *self._recipients[1]) if primary else self._counsel()
 
+    @cached_property
+    def delivery_ids(self) -> tuple[UUID, ...]:
+        """What their places in the outbox are called."""
+        return tuple(identifiers.delivery_id(self.notice.id, contact.id) for contact in self.next_addressees)
+
     def _counsel(self) -> tuple[ContactRow, ...]:
         """Whom the agreement names for copies and who was not written to about this notice yet."""
         written_to = {delivery.contact_id for delivery in self.deliveries}
@@ -261,10 +266,10 @@ class NoticeContext:
 
     def reserve(self, sha256: str) -> Iterator[DeliveryRow]:
         """Give each addressee a place in the outbox for a message, once; one written anew takes the old one's."""
-        for contact in self.addressees:
+        for contact, name in zip(self.addressees, self.delivery_ids, strict=True):
             before = self._place_of(contact)
             if before is None:
-                place = self._new_place(contact, sha256)
+                place = self._new_place(contact, name, sha256)
                 self.deliveries.append(place)
             elif before.status in NOT_LEFT:
                 passed_over = before.status is DeliveryStatus.PASSED_OVER
@@ -275,9 +280,9 @@ class NoticeContext:
                 continue
             yield place
 
-    def _new_place(self, contact: ContactRow, sha256: str) -> DeliveryRow:
+    def _new_place(self, contact: ContactRow, name: UUID, sha256: str) -> DeliveryRow:
         return DeliveryRow(
-            id=identifiers.delivery_id(self.notice.id, contact.id),
+            id=name,
             notice_id=self.notice.id,
             contact_id=contact.id,
             status=DeliveryStatus.RESERVED,
@@ -651,9 +656,7 @@ class NoticeWriter:
         return Addressing(message_id=self._message_id(context), sender=self.sender, to=(to[0],), copies=tuple(to[1:]))
 
     def _message_id(self, context: NoticeContext) -> str:
-        first = next(iter(context.next_addressees), None) or context.postal_contact()
-        assert first is not None, "a message is for somebody"
-        delivery = identifiers.delivery_id(context.notice.id, first.id)
+        delivery = next(iter(context.delivery_ids), None) or _delivery_by_post(context)
         return identifiers.message_id(delivery, self.message_id_domain)
 
     def _facts(
@@ -933,6 +936,12 @@ def _dated(context: NoticeContext, now: datetime) -> datetime:
     """The instant that a message bears: the present one, or that of its first writing where it is the same day."""
     written, zone = context.notice.composed_at, ZoneInfo(context.agreement.time_zone)
     return written if written and written.astimezone(zone).date() == now.astimezone(zone).date() else now
+
+
+def _delivery_by_post(context: NoticeContext) -> UUID:
+    contact = context.postal_contact()
+    assert contact is not None, "a message is for somebody"
+    return identifiers.delivery_id(context.notice.id, contact.id)
 
 
 def _mailbox(contact: ContactRow) -> Mailbox:
