@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, TypedDict, overload
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import JSON, Connection, Dialect, TypeDecorator, bindparam, insert, update
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from config.personal_data import holds_address
 from ledger.artifacts import share
 from ledger.chain import (
     LONGEST_ENTRY,
-    Fields,
     Unchained,
+    canonical,
+    key_digest,
     new_salts,
+    plainly_written,
     written_chained,
     written_instant,
+    written_texts,
     written_unchained,
 )
-from ledger.entries import Event, JsonObject
-from models.bulk import insert_rows
+from ledger.entries import Event
+from models.bulk import among, tables_of
 from models.errors import ConfigurationError, IntegrityError, InvalidInput, Refused
 from models.grouping import KEYS_A_QUERY, parts
 from models.identifiers import sha256_hex
@@ -30,6 +35,28 @@ from models.tables import Artifact, EvidenceEntry, LedgerHead
 
 _HEAD = 1
 """The id of the ledger's only head row."""
+
+_ENTRY, _LEDGER_HEAD, _ARTIFACT = tables_of(EvidenceEntry, LedgerHead, Artifact)
+
+
+class _AsWritten(TypeDecorator[str]):
+    """JSON that is written already: to write it once more would take longer than to hash it."""
+
+    impl = JSON
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Leave it as it is."""
+
+
+_OF_HEAD = _LEDGER_HEAD.c.id == _HEAD
+_LOCKED = select_columns(_LEDGER_HEAD.c.length, _LEDGER_HEAD.c.hash).where(_OF_HEAD).with_for_update()
+_MOVED = update(_LEDGER_HEAD).where(_OF_HEAD)
+_THERE = select_columns(_ENTRY.c.number).where(among(_ENTRY.c.key_digest, "digests"))
+_POINTED_TO = select_columns(_ARTIFACT.c.sha256, _ARTIFACT.c.case_id).where(among(_ARTIFACT.c.sha256, "names"))
+_ADDED = insert(_ENTRY).values(
+    body=bindparam("body_written", type_=_AsWritten), artifacts=bindparam("artifacts_written", type_=_AsWritten)
+)
 
 
 def append(session: Session, *events: Event) -> Sequence[EvidenceEntry]:
@@ -50,20 +77,21 @@ def append(session: Session, *events: Event) -> Sequence[EvidenceEntry]:
         ConfigurationError: the database was never migrated.
     """
     unchained = [_fit(event) for event in events]
-    length, last_hash = _lock_head(session)
-    stored = _stored(session, [entry.key for entry in unchained])
+    session.flush()  # before others are held off
+    connection = session.connection()
+    length, last_hash = _lock_head(connection)
+    stored = _stored(session, [entry.key_digest for entry in unchained])
     new: dict[str, _Unchained] = {}
     for entry in unchained:
         if there := stored.get(entry.key) or new.get(entry.key):
             _refuse_other(entry, there)
         else:
             new[entry.key] = entry
-    rows = _chain(list(new.values()), length, last_hash)
+    rows = _chain(new.values(), length, last_hash)
     if rows:
-        _require_artifacts(session, rows)
-        insert_rows(session, EvidenceEntry, rows)
-        head = {"length": length + len(rows), "hash": rows[-1]["hash"]}
-        session.execute(update(LedgerHead).where(col(LedgerHead.id) == _HEAD).values(head))
+        _require_artifacts(session, new.values())
+        connection.execute(_ADDED, rows)
+        connection.execute(_MOVED, {"length": length + len(rows), "hash": rows[-1]["hash"]})
     return Appended([entry.key for entry in unchained], stored, rows)
 
 
@@ -95,13 +123,16 @@ class Appended(Sequence[EvidenceEntry]):
 
     def _entry(self, key: str) -> EvidenceEntry:
         if key not in self._stored:
-            self._stored[key] = EvidenceEntry(**self._rows[key])
+            row: dict[str, Any] = {**self._rows[key]}
+            written = {name: json.loads(row.pop(f"{name}_written")) for name in ("body", "artifacts")}
+            self._stored[key] = EvidenceEntry(**row, **written)
         return self._stored[key]
 
 
 def is_recorded(session: Session, event: Event) -> bool:
     """Whether this happening is an entry already, so that what comes again and again need not wait for nothing."""
-    return session.exec(select(EvidenceEntry.number).where(EvidenceEntry.key == event.key)).first() is not None
+    there = select(EvidenceEntry.number).where(EvidenceEntry.key_digest == key_digest(event.key))
+    return session.exec(there).first() is not None
 
 
 class _Unchained(NamedTuple):
@@ -112,23 +143,36 @@ class _Unchained(NamedTuple):
     subject: str | None
     actor: str
     at: datetime
-    body: JsonObject
-    artifacts: list[str]
+    artifacts: tuple[str, ...]
+    artifacts_written: str
+    body_written: str
     key: str
+    key_digest: bytes
     written: Unchained
 
 
-class _Row(Fields):
-    """One row of the evidence table."""
+class _Row(TypedDict):
+    """One row of the evidence table; what is JSON in it is written."""
 
+    number: int
+    previous_hash: str
+    at: datetime
+    case_id: UUID | None
+    kind: str
+    subject: str | None
+    actor: str
+    body_written: str
+    artifacts_written: str
+    key: str
+    key_digest: bytes
+    recorded_at: datetime
+    salt: str
     hash: str
 
 
-def _lock_head(session: Session) -> tuple[int, str]:
+def _lock_head(connection: Connection) -> tuple[int, str]:
     """Hold off other writers until this transaction ends; SQLite's writing sessions do so from their beginning."""
-    head = session.execute(
-        select(LedgerHead.length, LedgerHead.hash).where(LedgerHead.id == _HEAD).with_for_update()
-    ).one_or_none()
+    head = connection.execute(_LOCKED).one_or_none()
     if head is None:
         raise ConfigurationError(
             "The ledger was never begun.", where="ledger_head", next_step="Migrate the database: `duenotice up` does."
@@ -136,36 +180,39 @@ def _lock_head(session: Session) -> tuple[int, str]:
     return head.length, head.hash
 
 
-def _stored(session: Session, keys: Sequence[str]) -> dict[str, EvidenceEntry]:
-    found: dict[str, EvidenceEntry] = {}
-    for some in parts(keys, KEYS_A_QUERY):
-        for entry in session.exec(select(EvidenceEntry).where(col(EvidenceEntry.key).in_(some))):
-            found[entry.key] = entry
+def _stored(session: Session, digests: Sequence[bytes]) -> dict[str, EvidenceEntry]:
+    """The entries that have some keys already; mostly there is none."""
+    connection, found = session.connection(), dict[str, EvidenceEntry]()
+    for some in parts(digests, KEYS_A_QUERY):
+        if there := connection.execute(_THERE, {"digests": some}).scalars().all():
+            entries = session.exec(select(EvidenceEntry).where(col(EvidenceEntry.number).in_(there)))
+            found |= {entry.key: entry for entry in entries}
     return found
 
 
-def _require_artifacts(session: Session, rows: Sequence[_Row]) -> None:
+def _require_artifacts(session: Session, entries: Collection[_Unchained]) -> None:
     """Refuse an entry that would point to nothing: nobody could tell it from one whose artifact was taken away.
 
     What an entry of another case points to, or one of none, goes with no case any more.
     """
-    first = {sha256: row["kind"] for row in reversed(rows) for sha256 in row["artifacts"]}
-    named = {(sha256, row["case_id"]) for row in rows for sha256 in row["artifacts"]}
-    kept: dict[str, UUID | None] = {}
-    for some in parts(list(first), KEYS_A_QUERY):
-        kept |= session.exec(select(Artifact.sha256, Artifact.case_id).where(col(Artifact.sha256).in_(some))).all()
-    if missing := first.keys() - kept.keys():
+    named = {(sha256, entry.case_id) for entry in entries for sha256 in entry.artifacts}
+    names, kept = list({sha256 for sha256, _ in named}), dict[str, UUID | None]()
+    for some in parts(names, KEYS_A_QUERY):
+        for sha256, case in session.connection().execute(_POINTED_TO, {"names": some}):
+            kept[sha256] = case
+    if missing := set(names) - kept.keys():
         sha256 = min(missing)
+        kind = next(entry.kind for entry in entries if sha256 in entry.artifacts)
         raise IntegrityError(
             "An entry would point to an artifact that was never stored.",
-            where=f"evidence {first[sha256]}, artifact {sha256}",
+            where=f"evidence {kind}, artifact {sha256}",
             next_step="Nothing was recorded. Store what evidence points to before its entry.",
         )
     if shared := {sha256 for sha256, case in named if kept[sha256] and kept[sha256] != case}:
         share(session, sorted(shared))
 
 
-def _chain(entries: Sequence[_Unchained], length: int, last_hash: str) -> list[_Row]:
+def _chain(entries: Collection[_Unchained], length: int, last_hash: str) -> list[_Row]:
     """Chain entries behind those that are there; what is written here is all that is left to write."""
     now = datetime.now(UTC)
     recorded_at, previous_hash = written_instant(now), last_hash
@@ -189,9 +236,10 @@ def _chain(entries: Sequence[_Unchained], length: int, last_hash: str) -> list[_
             "kind": entry.kind,
             "subject": entry.subject,
             "actor": entry.actor,
-            "body": entry.body,
-            "artifacts": entry.artifacts,
+            "body_written": entry.body_written,
+            "artifacts_written": entry.artifacts_written,
             "key": entry.key,
+            "key_digest": entry.key_digest,
             "recorded_at": now,
             "salt": salt,
             "hash": sha256_hex(written),
@@ -215,16 +263,17 @@ def _refuse_other(entry: _Unchained, there: EvidenceEntry | _Unchained) -> None:
 
 def _fit(event: Event) -> _Unchained:
     """The event as its entry will hold it, if the ledger may take it."""
-    kind, subject, key, artifacts = event.stored_kind, event.subject, event.key, list(event.artifacts)
+    kind, subject, key, artifacts = event.stored_kind, event.subject, event.key, event.artifacts
     if event.at.tzinfo is None:
         raise InvalidInput("The ledger takes no instant without a zone.", where=f"evidence {kind}")
     try:
-        body = event.body
+        body, pointed_to, digest = event.body, written_texts(artifacts), key_digest(key)
+        plain = plainly_written(body)
         written = written_unchained(
             actor=event.actor,
-            artifacts=artifacts,
+            artifacts=pointed_to,
             at=event.at,
-            body=body,
+            body=canonical(body) if plain is None else plain,
             case_id=event.case_id,
             key=key,
             kind=kind,
@@ -238,7 +287,19 @@ def _fit(event: Event) -> _Unchained:
             where=f"evidence {kind}",
             next_step="Name people by their ids, and put personal data into an artifact.",
         )
-    return _Unchained(kind, event.case_id, subject, event.actor, event.at, body, artifacts, key, written)
+    return _Unchained(
+        kind=kind,
+        case_id=event.case_id,
+        subject=subject,
+        actor=event.actor,
+        at=event.at,
+        artifacts=artifacts,
+        artifacts_written=pointed_to,
+        body_written=json.dumps(body) if plain is None else plain,
+        key=key,
+        key_digest=digest,
+        written=written,
+    )
 
 
 def _not_json(kind: str, error: ValueError) -> InvalidInput:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -30,7 +30,7 @@ from sqlmodel import Session, SQLModel, col, delete, or_, select, update
 
 from config.object_store import ObjectStore, get_object, objects_of
 from ledger.entries import JsonObject
-from models.bulk import update_rows
+from models.bulk import among, tables_of, update_rows
 from models.columns import ERASED, open_elsewhere
 from models.errors import Gone, IntegrityError, InvalidInput, NotFound, Unavailable
 from models.identifiers import sha256_hex
@@ -126,25 +126,8 @@ def store_many(
     case: UUID | None = None,
 ) -> tuple[str, ...]:
     """Keep many artifacts and return their SHA-256, in the order given, holding a few hundred in memory at a time."""
-    # Two writers may bring the same bytes at once: on conflict, the first stays, and is claimed if either claims it.
-    # What nothing claims yet waits anew, so that it is not dropped while an act that brings it again is recorded. What
-    # was erased is kept again, as it is brought.
-    statement = _insert(session)(Artifact)
-    brought = statement.excluded
-
-    def unless_erased(name: str) -> ColumnElement[Any]:
-        return conditional((col(Artifact.erased_at).is_(None), col(getattr(Artifact, name))), else_=brought[name])
-
-    columns = ("content", "outline_sha256", "object_sha256", "case_id")
-    again = {name: unless_erased(name) for name in columns} | {"erased_at": None}
-    not_settled = or_(col(Artifact.claimed).is_(False), col(Artifact.erased_at).is_not(None))
-    statement = (
-        statement.on_conflict_do_update(index_elements=["sha256"], set_={"claimed": True} | again)
-        if claimed
-        else statement.on_conflict_do_update(
-            index_elements=["sha256"], set_={"stored_at": at} | again, where=not_settled
-        )
-    )
+    connection = session.connection()
+    statement = _keeping(connection.dialect.name, claimed=claimed)
     hashes: list[str] = []
     remaining = iter(contents)
     while some := list(islice(remaining, _ARTIFACTS_A_STATEMENT)):
@@ -163,11 +146,34 @@ def store_many(
             }
             for item in ready
         ]
-        session.connection().execute(statement, rows)
+        connection.execute(statement, rows)
         names = [item.sha256 for item in ready]
         share(session, names, other_than=case)
         hashes += names
     return tuple(hashes)
+
+
+@cache
+def _keeping(dialect: str, *, claimed: bool) -> sqlite.Insert | postgresql.Insert:
+    """The statement that keeps artifacts.
+
+    Two writers may bring the same bytes at once: on conflict, the first stays, and is claimed if either claims it. What
+    nothing claims yet waits anew, so that it is not dropped while an act that brings it again is recorded. What was
+    erased is kept again, as it is brought.
+    """
+    statement = _insert(dialect)(Artifact)
+    brought = statement.excluded
+
+    def unless_erased(name: str) -> ColumnElement[Any]:
+        return conditional((col(Artifact.erased_at).is_(None), col(getattr(Artifact, name))), else_=brought[name])
+
+    columns = ("content", "outline_sha256", "object_sha256", "case_id")
+    again = {name: unless_erased(name) for name in columns} | {"erased_at": None}
+    if claimed:
+        return statement.on_conflict_do_update(index_elements=["sha256"], set_={"claimed": True} | again)
+    not_settled = or_(col(Artifact.claimed).is_(False), col(Artifact.erased_at).is_not(None))
+    waiting = {"stored_at": brought["stored_at"]} | again
+    return statement.on_conflict_do_update(index_elements=["sha256"], set_=waiting, where=not_settled)
 
 
 def claim(session: Session, names: Collection[str], case: UUID) -> set[str]:
@@ -188,11 +194,7 @@ def share(session: Session, names: Sequence[str], *, other_than: UUID | None = N
 
     So nothing goes with one case that another, or what belongs to none, names too.
     """
-    found = session.exec(
-        select(Artifact.sha256, Artifact.case_id)
-        .where(col(Artifact.sha256).in_(names), col(Artifact.case_id).is_not(None))
-        .where(_IS_KEPT)
-    ).all()
+    found = session.connection().execute(_OF_A_CASE, {"names": names}).all()
     _move(session, [sha256 for sha256, case in found if case != other_than], None)
 
 
@@ -218,13 +220,18 @@ def _keep_outlines(session: Session, items: Iterable[Packed], case: UUID | None)
     of_case = case.bytes if case else b""
     names = {outline: sha256_hex(of_case + outline) for outline in {item.outline for item in items} if outline}
     if names:
-        rows = [{"sha256": name, "case_id": case, "content": zlib.compress(outline)} for outline, name in names.items()]
-        session.connection().execute(_insert(session)(ArtifactOutline).on_conflict_do_nothing(), rows)
+        connection = session.connection()
+        # Letters of many chunks are packed against the same, which is packed and sealed once.
+        there = set(connection.execute(_OUTLINES_THERE, {"names": list(names.values())}).scalars())
+        new = ((outline, name) for outline, name in names.items() if name not in there)
+        rows = [{"sha256": name, "case_id": case, "content": zlib.compress(outline)} for outline, name in new]
+        if rows:
+            connection.execute(_insert(connection.dialect.name)(ArtifactOutline).on_conflict_do_nothing(), rows)
     return names
 
 
-def _insert(session: Session) -> Callable[[type[SQLModel]], sqlite.Insert | postgresql.Insert]:
-    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+def _insert(dialect: str) -> Callable[[type[SQLModel]], sqlite.Insert | postgresql.Insert]:
+    return sqlite.insert if dialect == "sqlite" else postgresql.insert
 
 
 def drop_unclaimed(session: Session, before: datetime) -> None:
@@ -253,6 +260,14 @@ _IS_KEPT = col(Artifact.erased_at).is_(None) & (
 )
 """What an artifact is whose bytes are in the database, or should be in the store."""
 
+_ARTIFACT, _OUTLINE = tables_of(Artifact, ArtifactOutline)
+_OF_A_CASE = (
+    select_columns(_ARTIFACT.c.sha256, _ARTIFACT.c.case_id)
+    .where(among(_ARTIFACT.c.sha256, "names"), _ARTIFACT.c.case_id.is_not(None))
+    .where(_IS_KEPT)
+)
+_OUTLINES_THERE = select_columns(_OUTLINE.c.sha256).where(among(_OUTLINE.c.sha256, "names"))
+
 _NOTHING = {"content": None, "outline_sha256": None, "object_sha256": None}
 """What stays of an artifact's bytes once they were erased."""
 
@@ -263,7 +278,8 @@ def _let_go(session: Session, which: ColumnElement[bool], at: datetime) -> Seque
     names = [name for name in session.exec(query) if name]
     if names:
         rows = [{"sha256": name, "since": at} for name in names]
-        session.connection().execute(_insert(session)(ObjectToGo).on_conflict_do_nothing(), rows)
+        connection = session.connection()
+        connection.execute(_insert(connection.dialect.name)(ObjectToGo).on_conflict_do_nothing(), rows)
     return names
 
 

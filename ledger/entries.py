@@ -993,8 +993,8 @@ class DeliveryEvent(CaseEvent):
 
     @property
     def body(self) -> JsonObject:
-        particulars = self.model_dump(mode="json", by_alias=True, exclude={"attempt"})
-        return {**self.attempt.model_dump(mode="json"), **particulars}
+        particulars = super().body
+        return {**particulars.pop("attempt"), **particulars}
 
     @property
     def key(self) -> str:

@@ -2,7 +2,8 @@
 
 1. **Order**: entries are numbered from 1, and none is missing.
 2. **Chain**: each entry's ``previous_hash`` is the hash of the entry before it; the first one's is ``GENESIS``.
-3. **Content**: each entry's ``hash`` is that of what it holds, as ``ledger/chain.py`` describes it.
+3. **Content**: each entry's ``hash`` is that of what it holds, as ``ledger/chain.py`` describes it, and it is found by
+   its key.
 4. **Head**: the head row says how many entries there are, and the hash of the last one.
 5. **Artifacts**: every artifact that an entry points to is kept, opens, and has the SHA-256 by which it is named; or
    the last entry that points to it, or that lists it, says that it was erased.
@@ -31,7 +32,7 @@ from sqlalchemy import select as rows_of
 from sqlmodel import Session, SQLModel, col, func, select
 
 from ledger.artifacts import Outdated, fetch, is_kept, reading_ahead
-from ledger.chain import GENESIS, Fields, entry_bytes
+from ledger.chain import GENESIS, Fields, entry_bytes, key_digest
 from ledger.entries import CaseErased, FileErased
 from ledger.held.comparing import Comparison, Holding
 from ledger.held.scratch import Facts, Scratch
@@ -236,6 +237,7 @@ class _Read(NamedTuple):
     body: dict[str, Any]
     artifacts: list[str]
     key: str
+    key_digest: bytes
     recorded_at: datetime
     salt: str
     previous_hash: str
@@ -293,6 +295,8 @@ def flaw_of(entry: EvidenceEntry, content: bytes, number: int, previous_hash: st
         return Flaw(Step.CHAIN, number, "The entry does not continue from the one before it.")
     if sha256_hex(content) != entry.hash:
         return Flaw(Step.CONTENT, number, "The entry's hash is not that of what it holds: it was changed.")
+    if entry.key_digest != key_digest(entry.key):
+        return Flaw(Step.CONTENT, number, "The entry is not found by its key: it was changed.")
     return None
 
 

@@ -12,7 +12,20 @@ from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, LargeBinary, Table, Uuid, event, select, type_coerce
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    Select,
+    Table,
+    Uuid,
+    bindparam,
+    event,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.ext.compiler import compiles
@@ -311,13 +324,22 @@ def place_sealed_values(engine: Engine) -> None:
 def _place_values(
     connection: Connection, statement: Any, rows: Sequence[_Row], row: _Row, __: Mapping[str, Any]
 ) -> tuple[Any, Sequence[_Row], _Row]:
-    if not isinstance(statement, Insert | Update) or not (sealed := _sealed_names(statement.table)):
+    if not isinstance(statement, Insert | Update):
         return statement, rows, row
-    (key,) = statement.table.primary_key
-    names = (str(key._label), key.key) if isinstance(statement, Update) else (key.key,)  # a WHERE uses the label
-    found = {at: _key_in(given, names) for at, given in enumerate([*rows, row]) if _gives(given, sealed)}
-    of_case = _case_rule(statement.table)
-    cases = _keys_of_rows(connection, statement, of_case, [*rows, row], found) if of_case else {}
+    table, changed = cast("Table", statement.table), isinstance(statement, Update)
+    *placed, last = placed_values(connection, table, [*rows, row], changed=changed)
+    return statement, placed, last
+
+
+def placed_values(connection: Connection, table: Table, rows: Sequence[_Row], *, changed: bool) -> Sequence[_Row]:
+    """Tell the sealed columns of a table which row each of some values is for: rows to insert, or to be changed."""
+    if not (sealed := _sealed_names(table)):
+        return rows
+    key = _key_of(table)
+    names = (str(key._label), key.key) if changed else (key.key,)  # a WHERE uses the label
+    found = {at: _key_in(given, names) for at, given in enumerate(rows) if _gives(given, sealed)}
+    of_case = _case_rule(table) if found else None
+    cases = _keys_of_rows(connection, table, of_case, rows, found, changed=changed) if of_case else {}
 
     def placed(at: int, given: _Row) -> _Row:
         if found.get(at) is None:
@@ -326,7 +348,7 @@ def _place_values(
         place = _key_text(found[at])
         return {**given, **{name: _Placed(given[name], place, cases.get(at)) for name in wanted}}
 
-    return statement, [placed(at, each) for at, each in enumerate(rows)], placed(len(rows), row)
+    return [placed(at, each) for at, each in enumerate(rows)]
 
 
 def _gives(row: _Row, names: Iterable[str]) -> bool:
@@ -339,32 +361,60 @@ def _key_in(row: _Row, names: Iterable[str]) -> Any:
 
 def _keys_of_rows(
     connection: Connection,
-    statement: Insert | Update,
+    table: Table,
     of: CaseOfRow,
     rows: Sequence[_Row],
     found: Mapping[int, Any],
+    *,
+    changed: bool,
 ) -> dict[int, tuple[UUID, bytes]]:
     """The case of each row that is of one, with its key; ``found`` are the rows' places among them, and their keys."""
-    table = cast("Table", statement.table)
+    if of.column in table.primary_key.columns:
+        cases = dict(found)
+    else:
+        stored = {at for at in found if of.column not in rows[at]} if changed else set[int]()
+        given = {at: rows[at].get(of.column) for at in found if at not in stored}
+        cases = _ends(connection, table.metadata, of.through, given)
+        path = ((table.name, of.column), *of.through)
+        cases |= _ends(connection, table.metadata, path, {at: found[at] for at in stored})
+    keys = _have_case_keys(connection, table.metadata.tables[CASE_KEYS], {case for case in cases.values() if case})
+    return {at: (case, keys[case]) for at, case in cases.items() if case}
+
+
+_Path: TypeAlias = tuple[tuple[str, str], ...]
+"""Tables with a column of each: the id of a row of the next, and last the id of a case."""
+
+
+def _ends(connection: Connection, tables: MetaData, path: _Path, begins: Mapping[int, Any]) -> dict[int, Any]:
+    """Where a path ends that begins with some keys of its first table; without tables it ends where it begins."""
+    if not path or not begins:
+        return dict(begins)
+    ends = _looked_up(connection, _end_of(tables, path), set(begins.values()))
+    return {at: ends.get(key) for at, key in begins.items()}
+
+
+@lru_cache
+def _end_of(tables: MetaData, path: _Path) -> Select[Any]:
+    on = [tables.tables[name] for name, _ in path]
+    query = select(_key_of(on[0]), on[-1].columns[path[-1][1]])
+    for table, further, (_, column) in zip(on, on[1:], path, strict=False):
+        query = query.join(further, _key_of(further) == table.columns[column])
+    return query.where(_key_of(on[0]).in_(_KEYS))
+
+
+def _key_of(table: Table) -> Column[Any]:
     (key,) = table.primary_key
-    first = dict(found) if of.column == key.key else {at: rows[at].get(of.column) for at in found}
-    if isinstance(statement, Update) and of.column != key.key:
-        missing = {at for at, row_key in found.items() if of.column not in rows[at] and row_key is not None}
-        stored = _looked_up(connection, key, table.columns[of.column], {found[at] for at in missing})
-        first |= {at: stored.get(found[at]) for at in missing}
-    for name, column in of.through:
-        further = table.metadata.tables[name]
-        on = _looked_up(connection, further.columns["id"], further.columns[column], set(first.values()))
-        first = {at: on.get(value) for at, value in first.items()}
-    keys = _have_case_keys(connection, table.metadata.tables[CASE_KEYS], {case for case in first.values() if case})
-    return {at: (case, keys[case]) for at, case in first.items() if case}
+    return key
 
 
-def _looked_up(connection: Connection, key: ColumnElement[Any], value: ColumnElement[Any], of: set[Any]) -> _Known:
-    wanted = [one for one in of if one is not None]
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+
+
+def _looked_up(connection: Connection, query: Select[Any], of: set[Any]) -> _Known:
+    """What a query gives for each of some keys, those that there are."""
     found: _Known = {}
-    for some in parts(wanted, KEYS_A_QUERY):
-        found |= {row[0]: row[1] for row in connection.execute(select(key, value).where(key.in_(some)))}
+    for some in parts([one for one in of if one is not None], KEYS_A_QUERY):
+        found |= {row[0]: row[1] for row in connection.execute(query, {"keys": some})}
     return found
 
 
@@ -376,13 +426,13 @@ def _have_case_keys(connection: Connection, table: Table, cases: set[UUID]) -> d
     """
     if not cases:
         return {}
-    of, key = table.columns["case_id"], table.columns["key"]
-    kept = _looked_up(connection, of, key, cases)
+    query = _case_keys(table)
+    kept = _looked_up(connection, query, cases)
     if missing := sorted(cases - kept.keys()):
         make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
         rows = [{"case_id": case, "key": secrets.token_bytes(CASE_KEY_BYTES)} for case in missing]
         connection.execute(make(table).on_conflict_do_nothing(), rows)
-        kept = _looked_up(connection, of, key, cases)
+        kept = _looked_up(connection, query, cases)
     if gone := [case for case in cases if kept[case] is None]:
         raise Refused(
             "The personal data of this case was erased: nothing more of it is kept.",
@@ -390,6 +440,11 @@ def _have_case_keys(connection: Connection, table: Table, cases: set[UUID]) -> d
             next_step="Open a new case for what is new.",
         )
     return kept
+
+
+@lru_cache
+def _case_keys(table: Table) -> Select[Any]:
+    return select(table.columns["case_id"], table.columns["key"]).where(table.columns["case_id"].in_(_KEYS))
 
 
 @lru_cache(maxsize=64)

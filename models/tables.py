@@ -38,6 +38,7 @@ from models.enums import (
     Way,
     WrittenAnew,
 )
+from models.hexadecimal import Hexadecimal
 
 
 def _word(of: type[StrEnum], *, index: bool = False, primary_key: bool = False) -> Any:
@@ -69,6 +70,10 @@ def _instant(*, index: bool = False) -> Any:
 
 def _instant_or_none(*, index: bool = False) -> Any:
     return Field(default=None, sa_column=Column(UtcDateTime, nullable=True, index=index))
+
+
+def _hexadecimal() -> Any:
+    return Field(sa_column=Column(Hexadecimal, nullable=False))
 
 
 OF_CASE = CaseOfRow("case_id")
@@ -1210,9 +1215,11 @@ class ObjectToGo(SQLModel, table=True):
 
 
 class EvidenceEntry(SQLModel, table=True):
-    """One entry of the append-only ledger; ``hash`` covers every other column and the entry before.
+    """One entry of the append-only ledger; ``hash`` covers what it holds and the entry before.
 
-    ``at`` is when it happened, ``recorded_at`` when it was written; ``salt`` keeps its hash from being guessed.
+    ``at`` is when it happened, ``recorded_at`` when it was written; ``salt`` keeps its hash from being guessed. By
+    ``key_digest`` an entry is found that has a ``key``, of which it is made: an index of the keys themselves takes four
+    times the room.
     """
 
     __tablename__ = "evidence"
@@ -1225,11 +1232,12 @@ class EvidenceEntry(SQLModel, table=True):
     actor: str
     body: dict[str, Any] = Field(sa_type=JSON)
     artifacts: list[str] = Field(sa_type=JSON)
-    key: str = Field(unique=True)
+    key: str
+    key_digest: bytes = Field(unique=True)
     recorded_at: datetime = _instant()
-    salt: str = Field(max_length=32)
-    previous_hash: str = Field(max_length=64)
-    hash: str = Field(max_length=64)
+    salt: str = _hexadecimal()
+    previous_hash: str = _hexadecimal()
+    hash: str = _hexadecimal()
 
 
 class LedgerTree(SQLModel, table=True):

@@ -77,7 +77,7 @@ def evidence_of(
     rows = session.exec(
         select(EvidenceEntry).where(*_of_case(case_id)).order_by(col(EvidenceEntry.number)).offset(offset).limit(limit)
     )
-    return tuple(EvidenceView(**row.model_dump(exclude={"case_id", "key", "salt"})) for row in rows)
+    return tuple(EvidenceView(**row.model_dump(exclude={"case_id", "key", "key_digest", "salt"})) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

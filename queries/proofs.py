@@ -10,9 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from ledger.actors import ENGINE
+from ledger.chain import key_digest
 from ledger.entries import (
     ActRecorded,
     DutyPerformedByOtherMeans,
@@ -170,11 +172,16 @@ def _of_acts(session: Session, duties: Sequence[Duty]) -> Iterator[tuple[UUID, U
         select(CaseAct.id).where(col(CaseAct.case_id).in_(cases)).order_by(col(CaseAct.at).desc()).limit(MOST_ACTS)
     ).all()
     for some in parts([f"{ActRecorded.kind}:{act}" for act in acts], _KEYS_A_QUERY):
-        for entry in session.exec(select(EvidenceEntry).where(col(EvidenceEntry.key).in_(some))):
+        for entry in session.exec(select(EvidenceEntry).where(_has_one_of(some))):
             said = json.dumps(entry.body)
             for duty in duties:
                 if str(duty.id) in said:
                     yield duty.id, duty.case_id, entry.number, entry.kind
+
+
+def _has_one_of(keys: Iterable[str]) -> ColumnElement[bool]:
+    """That an entry has one of some keys."""
+    return col(EvidenceEntry.key_digest).in_(map(key_digest, keys))
 
 
 def _entries(session: Session, keys: Iterable[str]) -> dict[str, tuple[int, str]]:
@@ -183,7 +190,7 @@ def _entries(session: Session, keys: Iterable[str]) -> dict[str, tuple[int, str]
     found: dict[str, tuple[int, str]] = {}
     for some in parts(wanted, _KEYS_A_QUERY):
         rows = session.exec(
-            select(EvidenceEntry.key, EvidenceEntry.number, EvidenceEntry.kind).where(col(EvidenceEntry.key).in_(some))
+            select(EvidenceEntry.key, EvidenceEntry.number, EvidenceEntry.kind).where(_has_one_of(some))
         )
         found |= {key: (number, kind) for key, number, kind in rows}
     return found

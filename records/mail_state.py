@@ -14,12 +14,14 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from uuid import UUID
 
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import MailPaused, MailResumed, MailServerAway, MailServerBack
 from mail.delivery_states import ARRIVED, Happening, moved
+from models.bulk import columns_of
 from models.enums import BatchStatus, DeliveryStatus
 from models.errors import Refused, Unavailable
 from models.tables import AgreementContact, Batch, Delivery, MailState, Notice
@@ -31,6 +33,8 @@ ALIKE_WITHIN = timedelta(hours=1)
 """How far back refusals are disregarded that were alike when mail is paused."""
 
 _THE_ROW = 1
+
+_AWAY_SINCE = select_columns(*columns_of(MailState, "away_since"))
 
 
 class MailIsPaused(Unavailable):
@@ -79,8 +83,7 @@ def note_away(session: Session, batch_id: UUID, trouble: str, now: datetime) -> 
 
 def note_answered(session: Session, now: datetime) -> None:
     """Note that the server answers, if it did not before."""
-    state = mail_state(session)
-    if state is not None and state.away_since is not None:
+    if session.execute(_AWAY_SINCE).scalar() and (state := _locked(session)).away_since:
         append(session, MailServerBack(actor=ENGINE, at=now, away_since=state.away_since))
         state.away_since = None
 

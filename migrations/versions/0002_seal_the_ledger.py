@@ -23,7 +23,7 @@ SQLITE = (
     # INSERT OR REPLACE removes what is in its way without firing the trigger above.
     """
     CREATE TRIGGER evidence_is_never_replaced BEFORE INSERT ON evidence
-    WHEN EXISTS (SELECT 1 FROM evidence WHERE number = NEW.number OR key = NEW.key)
+    WHEN EXISTS (SELECT 1 FROM evidence WHERE number = NEW.number OR key_digest = NEW.key_digest)
     BEGIN SELECT RAISE(ABORT, 'evidence is append-only: an entry is never replaced'); END
     """,
 )

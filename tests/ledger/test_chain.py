@@ -18,6 +18,7 @@ from ledger.chain import (
     new_salts,
     written_chained,
     written_instant,
+    written_texts,
     written_unchained,
 )
 
@@ -82,7 +83,8 @@ def test_an_entry_is_what_another_implementation_writes_in_one_step_or_two(
     [salt] = new_salts(1)
     recorded_at = datetime(2026, 3, 1, 12, tzinfo=UTC)
     known = {"actor": actor, "artifacts": artifacts, "body": body, "case_id": case_id, "key": key, "kind": kind}
-    unchained = written_unchained(**known, at=at, subject=subject)  # type: ignore[arg-type]
+    json = {"artifacts": written_texts(artifacts), "body": canonical(body)}
+    unchained = written_unchained(**known | json, at=at, subject=subject)  # type: ignore[arg-type]
     chained = {"number": 7, "previous_hash": "f" * 64, "recorded_at": recorded_at, "salt": salt}
     fields: Fields = {**known, **chained, "at": at, "subject": subject}  # type: ignore[typeddict-item]
     texts = {
@@ -105,5 +107,6 @@ def test_artifacts_that_are_no_list_of_texts_are_not_taken_for_one(other: Any) -
     """Somebody could write anything into a column."""
     at = datetime(2026, 3, 1, 12, tzinfo=UTC)
     rest: Any = {"actor": "a", "at": at, "body": {}, "case_id": None, "key": "k", "kind": "k", "subject": None}
-    sound = [written_unchained(**rest, artifacts=artifacts) for artifacts in ([], ["a", "b"])]
-    assert written_unchained(**rest, artifacts=other) not in sound
+    rest |= {"number": 1, "previous_hash": "f" * 64, "recorded_at": at, "salt": "0" * 32}
+    sound = [entry_bytes(rest | {"artifacts": artifacts}) for artifacts in ([], ["a", "b"])]
+    assert entry_bytes(rest | {"artifacts": other}) not in sound

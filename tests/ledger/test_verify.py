@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 
 from config.database import Database
 from ledger.append import append
-from ledger.chain import GENESIS, Fields, entry_hash
+from ledger.chain import GENESIS, Fields, entry_hash, key_digest
 from ledger.entries import NoticeGiven, WatchdogRaised
 from ledger.verify import fields_of, stream, verify, verify_ledger
 from models.enums import BatchStatus
@@ -43,6 +43,7 @@ other_values: dict[str, st.SearchStrategy[object]] = {
     "body": bodies,
     "artifacts": st.lists(hashes, max_size=2),
     "key": texts,
+    "key_digest": st.binary(min_size=16, max_size=16),
     "recorded_at": st.datetimes(timezones=st.just(UTC)),
     "salt": texts,
     "previous_hash": hashes,
@@ -68,7 +69,7 @@ def chain() -> list[EvidenceEntry]:
             "recorded_at": NOON + timedelta(minutes=number),
             "salt": f"{number:032x}",
         }
-        entries.append(EvidenceEntry(**fields, hash=entry_hash(fields)))
+        entries.append(EvidenceEntry(**fields, key_digest=key_digest(fields["key"]), hash=entry_hash(fields)))
     return entries
 
 
@@ -186,7 +187,8 @@ def tampered(database: Database) -> Database:
         ("UPDATE evidence SET actor = 'other' WHERE number = 2", 2, "changed"),
         ("""UPDATE evidence SET body = '{"trouble": "9"}' WHERE number = 3""", 3, "changed"),
         ("UPDATE evidence SET at = '2026-03-02 12:00:00.000000' WHERE number = 4", 4, "changed"),
-        ("UPDATE evidence SET previous_hash = 'x' WHERE number = 4", 4, "does not continue"),
+        ("UPDATE evidence SET previous_hash = hash WHERE number = 4", 4, "does not continue"),
+        ("UPDATE evidence SET key_digest = hash WHERE number = 4", 4, "not found by its key"),
         ("DELETE FROM evidence WHERE number = 1", 1, "is missing"),
         ("DELETE FROM evidence WHERE number = 4", 4, "says that there are 4 entries"),
         ("DELETE FROM evidence", 1, "says that there are 4 entries"),
