@@ -63,12 +63,13 @@ from records.notice_rows import (
     Unopened,
     asked_of,
     given_before,
+    performing,
     read_rows,
     rows_of,
     told_of,
     unopened,
 )
-from records.together import take_along
+from records.together import TakenAlong, falling_together, take_along
 from terms.catalogue import load_catalogue
 from terms.clauses import Addressees
 from terms.effective import EffectiveTerms
@@ -118,6 +119,11 @@ class NoticeContext:
     deliveries: list[DeliveryRow]
     also: tuple[DutyRow, ...] = ()
     also_due: tuple[StoredDueDate, ...] = ()
+
+    @property
+    def told(self) -> Told:
+        """What it is about, as it was read."""
+        return Told(self.notice, self.duty, self.agreement, self.terms_hash)
 
     @property
     def unsettled(self) -> tuple[DeliveryRow, ...]:
@@ -474,6 +480,7 @@ class Prepared:
 
     notices: tuple[UUID, ...] = ()
     letters: Mapping[UUID, Ready] = field(default_factory=dict, repr=False)
+    _together: TakenAlong = field(default_factory=TakenAlong)
     _asked: Asked | None = None
     _seen: Unopened = field(default=(), repr=False)
     _plan: _Plan = field(default_factory=_Plan, repr=False)
@@ -524,11 +531,14 @@ class NoticeWriter:
         found = [context for context in _contexts(session, notices) if context.is_to_be_sent(now)][:at_most]
         if not found:
             return NOTHING_PREPARED
-        asked = asked_of([Told(each.notice, each.duty, each.agreement, each.terms_hash) for each in found])
+        together = falling_together(session, case_id, [each.notice.id for each in found])
+        told = [performing(each.told, together.further) for each in found if each.notice.id not in together.given_up]
+        asked = asked_of(told)
         seen = unopened(session, asked)
-        plan = self._plan(session, case_id, found, now, {})
+        contexts = _contexts_of(session, told) if together.further else found
+        plan = self._plan(session, case_id, contexts, now, {})
         letters = {writing.context.notice.id: writing.ready for writing in plan.writings}
-        return Prepared(asked.notices, letters, asked, seen, plan)
+        return Prepared(asked.notices, letters, together, asked, seen, plan)
 
     def reserve(
         self,
@@ -546,8 +556,9 @@ class NoticeWriter:
         known by now: where that, and the day, are the same as when it was written, it is the same message, and nothing
         more is kept. What is put off to a later moment is left alone.
         """
-        take_along(session, case_id, notices)
-        if prepared.still_holds(session, notices):
+        holds = prepared.still_holds(session, notices)
+        # What others reserved, withheld or settled meanwhile may change what is taken along.
+        if take_along(session, case_id, notices) == prepared._together and holds:
             plan = prepared._plan
         else:
             plan = self._plan(session, case_id, _contexts(session, notices), now, prepared.letters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -34,23 +34,45 @@ class _Unwritten:
     duty: Duty
 
 
-def take_along(session: Session, case_id: UUID, notices: Sequence[UUID]) -> None:
+@dataclass(frozen=True)
+class TakenAlong:
+    """What falls together among some notices and the others to their LEAs.
+
+    Attributes:
+        further: by notice, the ids of all duties that it performs besides its own, where it takes others along.
+        given_up: the notices that others perform.
+    """
+
+    further: Mapping[UUID, list[str]] = field(default_factory=dict)
+    given_up: frozenset[UUID] = frozenset()
+
+
+def take_along(session: Session, case_id: UUID, notices: Sequence[UUID]) -> TakenAlong:
     """Let each of some notices, about to be written, perform what else its message will say.
 
     Another notice to the same LEA that has not been written is given up for that, if it would say nothing more.
     """
-    for first, others in _taken_along(session, case_id, notices):
+    found = list(_taken_along(session, case_id, notices))
+    together = _together(found)
+    for first, others in found:
         for other in others:
             _take(session, first, other)
     session.flush()
+    return together
 
 
-def further_duties(session: Session, case_id: UUID, notices: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """The ids of the duties that each of some notices would perform besides its own if they left now."""
-    return {
+def falling_together(session: Session, case_id: UUID, notices: Sequence[UUID]) -> TakenAlong:
+    """What some notices would take along if they were written now."""
+    return _together(list(_taken_along(session, case_id, notices)))
+
+
+def _together(found: Sequence[tuple[_Unwritten, list[_Unwritten]]]) -> TakenAlong:
+    further = {
         first.notice.id: [*first.notice.also_performs, *(str(other.duty.id) for other in others)]
-        for first, others in _taken_along(session, case_id, notices)
+        for first, others in found
+        if others
     }
+    return TakenAlong(further, frozenset(other.notice.id for _, others in found for other in others))
 
 
 def _taken_along(
