@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
@@ -236,10 +236,18 @@ class _Own:
     draft: Draft
     reader: str
     lea: list[str]
-    shown: list[str] = field(default_factory=list)
+    found: list[object] = field(default_factory=list)
     """What stands in place of each mark, by its number."""
-    escaped: list[str] = field(default_factory=list)
-    """The same as it stands in markup."""
+
+    @cached_property
+    def shown(self) -> _Shown:
+        """The same as it stands in a text."""
+        return _Shown(self.found, str)
+
+    @cached_property
+    def escaped(self) -> _Shown:
+        """The same as it stands in markup."""
+        return _Shown(self.found, lambda found: str(escape(found)))
 
     @classmethod
     def of(cls, draft: Draft) -> _Own:
@@ -247,6 +255,19 @@ class _Own:
         if not (reader and all(lea)):
             raise _Branches
         return cls(draft, reader, lea)
+
+
+class _Shown(dict[int, str]):
+    """What stands in place of marks as it is written somewhere, worked out where it is asked for."""
+
+    def __init__(self, found: Sequence[object], write: Callable[[object], str]) -> None:
+        self._found = found
+        self._write = write
+
+    def __missing__(self, number: int) -> str:
+        """Work it out, once."""
+        shown = self[number] = self._write(self._found[number])
+        return shown
 
 
 _Value: TypeAlias = Callable[[_Own], object]
@@ -366,9 +387,7 @@ class _Marks:
     def work_out(self, own: _Own) -> None:
         """What stands in each mark's place for one recipient; a filter that waited was given marks made before it."""
         for value in self._values:
-            found = value(own)
-            own.shown.append(str(found))
-            own.escaped.append(str(escape(found)))
+            own.found.append(value(own))
 
 
 def _given(word: object) -> _Value:
@@ -415,7 +434,7 @@ def _filter(work: Callable[..., Any]) -> Callable[..., Any]:
         given, named = list(map(_given, words)), {name: _given(word) for name, word in options.items()}
 
         def later(own: _Own) -> object:
-            return work(*(word(own) for word in given), **{name: word(own) for name, word in named.items()})
+            return work(*[word(own) for word in given], **{name: word(own) for name, word in named.items()})
 
         return _in_use.get().text(later)
 

@@ -43,6 +43,9 @@ _LONGEST_PLAIN = 60
 _MAILBOXES = 64
 """How many mailboxes are kept as they stand in headers: every message has those of its sender."""
 
+_INSTANTS = 64
+"""How many instants are kept likewise: messages that are written together bear the same."""
+
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -259,7 +262,7 @@ def headers_of(
         _mailboxes("To", addressing.to),
         *((_mailboxes("Cc", addressing.copies),) if addressing.copies else ()),
         f"Subject: {_header_text(subject, len('Subject: '))}",
-        f"Date: {format_datetime(at.astimezone(UTC))}",
+        f"Date: {_date(at.astimezone(UTC))}",
         f"Message-ID: {addressing.message_id}",
         *((f"In-Reply-To: {follows}", f"References: {follows}") if follows else ()),
         "Auto-Submitted: auto-generated",
@@ -288,6 +291,11 @@ def _mailboxes(header: str, mailboxes: Iterable[Mailbox]) -> str:
     return f"{header}: " + ",\r\n ".join(
         [_mailbox(mailbox.name, mailbox.email, len(header) + 2) for mailbox in mailboxes]
     )
+
+
+@lru_cache(_INSTANTS)
+def _date(utc: datetime) -> str:
+    return format_datetime(utc)
 
 
 @lru_cache(_MAILBOXES)

@@ -14,7 +14,6 @@ from binascii import Error as NotBase64
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.policy import SMTP
-from hashlib import sha256
 from uuid import UUID
 
 LINK_PURPOSE = b"notice-link"
@@ -71,7 +70,7 @@ def message_without_links(stored: bytes) -> bytes:
 def notice_token(key: bytes, notice_id: UUID, generation: int) -> str:
     """The token of a notice: 46 characters that are safe in an address."""
     named = notice_id.bytes + generation.to_bytes(_GENERATION_BYTES, "big")
-    mac = hmac.new(key, b"notice:" + named, sha256).digest()[:_MAC_BYTES]
+    mac = hmac.digest(key, b"notice:" + named, "sha256")[:_MAC_BYTES]
     return urlsafe_b64encode(named + mac).decode().rstrip("=")
 
 

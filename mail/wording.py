@@ -59,7 +59,11 @@ def date_in_words(day: date) -> str:
 
 def utc_instant(instant: datetime) -> str:
     """Return an instant in UTC, to the second where it has seconds."""
-    utc = instant.astimezone(UTC)
+    return _utc(instant.astimezone(UTC))
+
+
+@lru_cache(_REMEMBERED)
+def _utc(utc: datetime) -> str:
     return f"{utc:%Y-%m-%d %H:%M:%S} UTC" if utc.second else f"{utc:%Y-%m-%d %H:%M} UTC"
 
 

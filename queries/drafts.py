@@ -29,7 +29,7 @@ from records.documents_at_hand import documents_at_hand
 from records.notices import NOT_BEGUN
 from records.outbox import DraftedNotice, NoticeWriter
 from records.scope import require_case
-from records.together import further_duties
+from records.together import falling_together
 from records.withholding import kept_by_two, lapse_of
 
 
@@ -330,7 +330,7 @@ class Drafts:
 
     def _rows(self, some: Sequence[_Waiting]) -> list[tuple[Notice, Duty, Agreement]]:
         """Some notices as they would be sent now: each with all the duties that its message would perform."""
-        further = further_duties(self._session, self._case_id, [each.notice.id for each in some])
+        further = falling_together(self._session, self._case_id, [each.notice.id for each in some]).further
         return [
             (
                 Notice(

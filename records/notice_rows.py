@@ -237,6 +237,12 @@ def read_rows(session: Session, notices: Sequence[UUID]) -> NoticeRows:
     return rows_of(session, [_told(row) for row in session.execute(_TOLD, {"notices": notices})])
 
 
+def performing(told: Told, further: Mapping[UUID, list[str]]) -> Told:
+    """A notice with the further duties that it performs, if it is among those that take some along."""
+    also = further.get(told.notice.id, told.notice.also_performs)
+    return told._replace(notice=told.notice._replace(also_performs=also))
+
+
 def _told(row: Sequence[Any]) -> Told:
     duty, agreement = len(NoticeRow._fields), len(NoticeRow._fields) + len(DutyRow._fields)
     notice_row, duty_row = NoticeRow(*row[:duty]), DutyRow(*row[duty:agreement])

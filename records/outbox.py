@@ -63,12 +63,13 @@ from records.notice_rows import (
     Unopened,
     asked_of,
     given_before,
+    performing,
     read_rows,
     rows_of,
     told_of,
     unopened,
 )
-from records.together import take_along
+from records.together import TakenAlong, falling_together, take_along
 from terms.catalogue import load_catalogue
 from terms.clauses import Addressees
 from terms.effective import EffectiveTerms
@@ -118,6 +119,11 @@ class NoticeContext:
     deliveries: list[DeliveryRow]
     also: tuple[DutyRow, ...] = ()
     also_due: tuple[StoredDueDate, ...] = ()
+
+    @property
+    def told(self) -> Told:
+        """What it is about, as it was read."""
+        return Told(self.notice, self.duty, self.agreement, self.terms_hash)
 
     @property
     def unsettled(self) -> tuple[DeliveryRow, ...]:
@@ -243,6 +249,11 @@ class NoticeContext:
         primary = self.next_contact
         return (primary, *self._recipients[1]) if primary else self._counsel()
 
+    @cached_property
+    def delivery_ids(self) -> tuple[UUID, ...]:
+        """What their places in the outbox are called."""
+        return tuple(identifiers.delivery_id(self.notice.id, contact.id) for contact in self.next_addressees)
+
     def _counsel(self) -> tuple[ContactRow, ...]:
         """Whom the agreement names for copies and who was not written to about this notice yet."""
         written_to = {delivery.contact_id for delivery in self.deliveries}
@@ -261,10 +272,10 @@ class NoticeContext:
 
     def reserve(self, sha256: str) -> Iterator[DeliveryRow]:
         """Give each addressee a place in the outbox for a message, once; one written anew takes the old one's."""
-        for contact in self.addressees:
+        for contact, name in zip(self.addressees, self.delivery_ids, strict=True):
             before = self._place_of(contact)
             if before is None:
-                place = self._new_place(contact, sha256)
+                place = self._new_place(contact, name, sha256)
                 self.deliveries.append(place)
             elif before.status in NOT_LEFT:
                 passed_over = before.status is DeliveryStatus.PASSED_OVER
@@ -275,9 +286,9 @@ class NoticeContext:
                 continue
             yield place
 
-    def _new_place(self, contact: ContactRow, sha256: str) -> DeliveryRow:
+    def _new_place(self, contact: ContactRow, name: UUID, sha256: str) -> DeliveryRow:
         return DeliveryRow(
-            id=identifiers.delivery_id(self.notice.id, contact.id),
+            id=name,
             notice_id=self.notice.id,
             contact_id=contact.id,
             status=DeliveryStatus.RESERVED,
@@ -469,6 +480,7 @@ class Prepared:
 
     notices: tuple[UUID, ...] = ()
     letters: Mapping[UUID, Ready] = field(default_factory=dict, repr=False)
+    _together: TakenAlong = field(default_factory=TakenAlong)
     _asked: Asked | None = None
     _seen: Unopened = field(default=(), repr=False)
     _plan: _Plan = field(default_factory=_Plan, repr=False)
@@ -519,11 +531,14 @@ class NoticeWriter:
         found = [context for context in _contexts(session, notices) if context.is_to_be_sent(now)][:at_most]
         if not found:
             return NOTHING_PREPARED
-        asked = asked_of([Told(each.notice, each.duty, each.agreement, each.terms_hash) for each in found])
+        together = falling_together(session, case_id, [each.notice.id for each in found])
+        told = [performing(each.told, together.further) for each in found if each.notice.id not in together.given_up]
+        asked = asked_of(told)
         seen = unopened(session, asked)
-        plan = self._plan(session, case_id, found, now, {})
+        contexts = _contexts_of(session, told) if together.further else found
+        plan = self._plan(session, case_id, contexts, now, {})
         letters = {writing.context.notice.id: writing.ready for writing in plan.writings}
-        return Prepared(asked.notices, letters, asked, seen, plan)
+        return Prepared(asked.notices, letters, together, asked, seen, plan)
 
     def reserve(
         self,
@@ -541,8 +556,9 @@ class NoticeWriter:
         known by now: where that, and the day, are the same as when it was written, it is the same message, and nothing
         more is kept. What is put off to a later moment is left alone.
         """
-        take_along(session, case_id, notices)
-        if prepared.still_holds(session, notices):
+        holds = prepared.still_holds(session, notices)
+        # What others reserved, withheld or settled meanwhile may change what is taken along.
+        if take_along(session, case_id, notices) == prepared._together and holds:
             plan = prepared._plan
         else:
             plan = self._plan(session, case_id, _contexts(session, notices), now, prepared.letters)
@@ -651,9 +667,7 @@ class NoticeWriter:
         return Addressing(message_id=self._message_id(context), sender=self.sender, to=(to[0],), copies=tuple(to[1:]))
 
     def _message_id(self, context: NoticeContext) -> str:
-        first = next(iter(context.next_addressees), None) or context.postal_contact()
-        assert first is not None, "a message is for somebody"
-        delivery = identifiers.delivery_id(context.notice.id, first.id)
+        delivery = next(iter(context.delivery_ids), None) or _delivery_by_post(context)
         return identifiers.message_id(delivery, self.message_id_domain)
 
     def _facts(
@@ -933,6 +947,12 @@ def _dated(context: NoticeContext, now: datetime) -> datetime:
     """The instant that a message bears: the present one, or that of its first writing where it is the same day."""
     written, zone = context.notice.composed_at, ZoneInfo(context.agreement.time_zone)
     return written if written and written.astimezone(zone).date() == now.astimezone(zone).date() else now
+
+
+def _delivery_by_post(context: NoticeContext) -> UUID:
+    contact = context.postal_contact()
+    assert contact is not None, "a message is for somebody"
+    return identifiers.delivery_id(context.notice.id, contact.id)
 
 
 def _mailbox(contact: ContactRow) -> Mailbox:

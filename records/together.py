@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import assert_never
+from dataclasses import dataclass, field
+from typing import Any, assert_never
 from uuid import UUID
 
+from sqlalchemy import Select, case, func
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from agreements.due_dates import StoredDueDate, read_due_dates
 from agreements.terms import pinned_terms
+from models.bulk import among, tables_of
 from models.enums import BatchStatus, DutyStatus, NoticeKind
 from models.grouping import grouped
 from models.tables import Batch, Duty, Notice
@@ -19,6 +21,8 @@ from terms.effective import EffectiveTerms
 
 WAITS_OR_LEAVES = (BatchStatus.WAITING, BatchStatus.SENDING, BatchStatus.PUT_OFF)
 """How the batch of a notice stands that may be taken along; what an officer withheld stays behind."""
+
+_NOTICE, _DUTY, _BATCH = tables_of(Notice, Duty, Batch)
 
 
 @dataclass(frozen=True)
@@ -30,23 +34,45 @@ class _Unwritten:
     duty: Duty
 
 
-def take_along(session: Session, case_id: UUID, notices: Sequence[UUID]) -> None:
+@dataclass(frozen=True)
+class TakenAlong:
+    """What falls together among some notices and the others to their LEAs.
+
+    Attributes:
+        further: by notice, the ids of all duties that it performs besides its own, where it takes others along.
+        given_up: the notices that others perform.
+    """
+
+    further: Mapping[UUID, list[str]] = field(default_factory=dict)
+    given_up: frozenset[UUID] = frozenset()
+
+
+def take_along(session: Session, case_id: UUID, notices: Sequence[UUID]) -> TakenAlong:
     """Let each of some notices, about to be written, perform what else its message will say.
 
     Another notice to the same LEA that has not been written is given up for that, if it would say nothing more.
     """
-    for first, others in _taken_along(session, case_id, notices):
+    found = list(_taken_along(session, case_id, notices))
+    together = _together(found)
+    for first, others in found:
         for other in others:
             _take(session, first, other)
     session.flush()
+    return together
 
 
-def further_duties(session: Session, case_id: UUID, notices: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """The ids of the duties that each of some notices would perform besides its own if they left now."""
-    return {
+def falling_together(session: Session, case_id: UUID, notices: Sequence[UUID]) -> TakenAlong:
+    """What some notices would take along if they were written now."""
+    return _together(list(_taken_along(session, case_id, notices)))
+
+
+def _together(found: Sequence[tuple[_Unwritten, list[_Unwritten]]]) -> TakenAlong:
+    further = {
         first.notice.id: [*first.notice.also_performs, *(str(other.duty.id) for other in others)]
-        for first, others in _taken_along(session, case_id, notices)
+        for first, others in found
+        if others
     }
+    return TakenAlong(further, frozenset(other.notice.id for _, others in found for other in others))
 
 
 def _taken_along(
@@ -100,20 +126,30 @@ _UNWRITTEN = (
 )
 
 
+def _several() -> Select[Any]:
+    """Found by the agreement, and how batches stand is only counted: by that, or by the case, all notices that wait
+    would be read for each few of them.
+    """
+    told = select_columns(_DUTY.c.agreement_id).join(_NOTICE, _NOTICE.c.duty_id == _DUTY.c.id)
+    stands_so = func.sum(case((_BATCH.c.status.in_(WAITS_OR_LEAVES), 1), else_=0))
+    return (
+        select_columns(_DUTY.c.agreement_id, _DUTY.c.case_id)
+        .join(_NOTICE, _NOTICE.c.duty_id == _DUTY.c.id)
+        .join(_BATCH, _BATCH.c.id == _NOTICE.c.batch_id)
+        .where(_DUTY.c.agreement_id.in_(told.where(among(_NOTICE.c.id, "notices"))))
+        .where(_NOTICE.c.composed_at.is_(None), _NOTICE.c.dropped.is_(False))
+        .group_by(_DUTY.c.agreement_id, _DUTY.c.case_id)
+        .having(stands_so > 1)
+    )
+
+
+_SEVERAL = _several()
+
+
 def _with_several(session: Session, case_id: UUID, notices: Sequence[UUID]) -> list[UUID]:
     """The agreements of some notices to whose LEAs a case has more than one that no message was written of yet."""
-    told = (
-        select(Duty.agreement_id).join(Notice, col(Notice.duty_id) == col(Duty.id)).where(col(Notice.id).in_(notices))
-    )
-    # Found by the agreement: by the case, all of its notices would be read for each few of them.
-    rows = session.exec(
-        select(Duty.agreement_id, Duty.case_id)
-        .join(Notice, col(Notice.duty_id) == col(Duty.id))
-        .join(Batch, col(Batch.id) == col(Notice.batch_id))
-        .where(col(Duty.agreement_id).in_(told.where(col(Notice.id).in_(notices))), *_UNWRITTEN)
-    )
-    counted = Counter(agreement for agreement, case in rows if case == case_id)
-    return [agreement for agreement, count in counted.items() if count > 1]
+    session.flush()  # what was changed by objects is to be read too
+    return [agreement for agreement, of in session.execute(_SEVERAL, {"notices": notices}) if of == case_id]
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,15 @@ from cases.breach import BREACH
 from config.database import Database
 from ledger.artifacts import fetch
 from ledger.verify import verify_all
-from models.enums import FactStatus
+from models.enums import BatchStatus, FactStatus
 from models.tables import Agreement, AgreementContact, Artifact, Batch, CaseAnchor, CaseFact, Delivery, Notice
 from records.outbox import OutgoingMessage, Prepared
 from tests.support.case_in_sql import WRITER, CaseInSql, Place, open_in_sql
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
-TENNESSEE = Place("ndpa-v1", "TN")
+TENNESSEE, VIRGINIA = Place("ndpa-v1", "TN"), Place("ndpa-v1", "VA")
+"""A state with one clause on breaches, and one with two that fall together."""
 MANY = [TENNESSEE, *(Place("ndpa-v1", "TN", tuple(f"Holder {n}" for n in range(count))) for count in range(1, 8))]
 
 
@@ -105,6 +106,38 @@ def test_what_has_changed_since_is_said(database: Database, change: Callable[[Se
     with database.reading() as session:
         assert fetch(session, letter.sha256) == letter.raw
         assert len(session.exec(select(Artifact.sha256).where(Artifact.media_type == "message/rfc822")).all()) == 1
+
+
+def reserve_prepared(breach: Leaving, prepared: Prepared) -> OutgoingMessage:
+    with breach.case.database.writing() as session:
+        (letter,) = WRITER.reserve(session, breach.case.id, prepared.notices, breach.case.now, prepared)
+    return letter
+
+
+def test_notices_that_fall_together_are_sent_as_they_were_prepared(database: Database) -> None:
+    breach = leaving(database, VIRGINIA)
+    first, other = breach.notices
+    prepared = breach.prepare()
+    letter = reserve_prepared(breach, prepared)
+    assert letter.notice_id == first.id
+    assert letter.raw is prepared.letters[first.id].written.raw
+    with database.reading() as session:
+        (left,) = session.exec(select(Notice))
+        assert (left.id, left.also_performs) == (first.id, [str(other.duty_id)])
+
+
+def test_what_may_not_be_taken_along_any_more_is_not(database: Database) -> None:
+    breach = leaving(database, VIRGINIA)
+    first, other = breach.notices
+    prepared = breach.prepare()
+    with database.writing() as session:
+        session.execute(update(Batch).where(col(Batch.id) == other.batch_id).values(status=BatchStatus.WITHHELD))
+    letter = reserve_prepared(breach, prepared)
+    assert letter.notice_id == first.id
+    assert letter.raw != prepared.letters[first.id].written.raw
+    with database.reading() as session:
+        left = session.exec(select(Notice).order_by(col(Notice.id))).all()
+        assert [(notice.id, notice.also_performs) for notice in left] == [(first.id, []), (other.id, [])]
 
 
 def test_what_was_dropped_since_is_not_sent(database: Database) -> None:
