@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
@@ -36,6 +36,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 
 from bench import with_dbos
 from bench.mail import catch
+from bench.sink import NAME as SINK
 from bench.sink import Pushback, Sink, sink
 from bench.support import ACTOR, free_port, know_districts
 from cases.breach import BREACH, IncidentReport
@@ -254,9 +255,11 @@ class Usage:
     def now(cls) -> Usage:
         """As the kernel counts it (Linux)."""
         found = {f"bench {os.getpid()}": _used(os.getpid())}
+        sinks = {child.pid for child in active_children() if child.name == SINK}
         for pid in _below(os.getpid()):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            name = "temporal" if b"start-dev" in words else "sink" if b"smtp-sink" in words[0] else "python"
+            is_sink = pid in sinks or b"smtp-sink" in words[0]
+            name = "temporal" if b"start-dev" in words else SINK if is_sink else "python"
             found[f"{name} {pid}"] = _used(pid)
         return cls(found)
 
@@ -302,7 +305,7 @@ class Measured:
     @property
     def cpu(self) -> float:
         """How many milliseconds of a core all processes but the sink spent on each notice."""
-        spent = sum(seconds for name, (seconds, _) in self.usage.processes.items() if not name.startswith("sink"))
+        spent = sum(seconds for name, (seconds, _) in self.usage.processes.items() if not name.startswith(SINK))
         return 1000 * spent / self.notices
 
     @property

@@ -26,6 +26,9 @@ _MESSAGE_ID = re.compile(rb"^Message-ID: (<[^>]+>)", re.MULTILINE)
 _END = b"\r\n.\r\n"
 _WAIT_SECONDS = 10
 
+NAME = "sink"
+"""What the process of a server is called, so that its work is not counted as the engine's."""
+
 
 @dataclass(frozen=True)
 class Pushback:
@@ -85,7 +88,7 @@ def _answers(port: int) -> bool:
 def _own(pushback: Pushback | None) -> Iterator[Sink]:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, pushback))
+    process = context.Process(target=_serve, args=(theirs, pushback), name=NAME)
     process.start()
     found = Sink("the sink of this bench", ours.recv())
     try:

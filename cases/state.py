@@ -51,7 +51,7 @@ class NoticePolicy(Message):
 
 
 class BatchPlan(Message):
-    """One batch of at most 200 notices that share clause, due instant and the moment at which they leave.
+    """One batch of at most 500 notices that share clause, due instant and the moment at which they leave.
 
     ``last_moment`` is whether the due instant is the last moment and not the plan. ``internal_due_at`` is the internal
     date, by which officers are reminded, where there is one. ``released_by`` is who released it,

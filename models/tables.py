@@ -518,7 +518,7 @@ class UpcomingDuty(SQLModel, table=True):
 
 
 class Batch(SQLModel, table=True):
-    """At most 200 notices of one cohort (same clause, same due_date), sent by one child workflow.
+    """At most 500 notices of one cohort (same clause, same due_date), sent by one child workflow.
 
     ``planned_at`` is when its notices were drafted; ``began_at`` when they first began to leave; ``raised_at`` when an
     officer was last told that it is stuck. ``due_at`` is the due instant of a cohort that performs its duties; None

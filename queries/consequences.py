@@ -327,7 +327,7 @@ class Foresight:
                 Duty.case_id == case_id, Duty.status == DutyStatus.PERFORMED, col(Duty.lacking_count) > 0
             )
         )
-        mailed = sum(known.adds_to(duty) for duty in told)
+        mailed = sum(known.adds_to(duty.agreement_id, duty.lacking) for duty in told)
         wait = timedelta() if self.policy.release == "immediate" else timedelta(minutes=self.policy.supplement_minutes)
         return Supplements(mailed=mailed, leaves_at=self.now + wait) if mailed else None
 

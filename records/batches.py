@@ -115,8 +115,11 @@ def take_up_undelivered(session: Session, case_id: UUID, now: datetime) -> None:
 
 def _brings_about(session: Session, batch: Batch) -> bool:
     """Whether a duty that the notices of a batch perform brings about a dated fact, as a prior notice does."""
-    of_batch = select(Notice.also_performs).where(Notice.batch_id == batch.id, col(Notice.dropped).is_(False))
-    duties = {UUID(duty_id) for further in session.exec(of_batch) for duty_id in further}
-    clauses = {batch.clause, *session.exec(select(Duty.clause).where(col(Duty.id).in_(duties)).distinct())}
     terms = pinned_clauses(session, session.get_one(Case, batch.case_id)).values()
-    return any(clause.dates and clause.id in clauses for of_terms in terms for clause in of_terms)
+    dated = {clause.id for of_terms in terms for clause in of_terms if clause.dates}
+    if batch.clause in dated or not dated:
+        return bool(dated)
+    of_batch = select(Notice.also_performs).where(Notice.batch_id == batch.id, col(Notice.dropped).is_(False))
+    further = {UUID(duty_id) for duties in session.exec(of_batch) for duty_id in duties}
+    clauses = session.exec(select(Duty.clause).where(col(Duty.id).in_(further)).distinct())
+    return not dated.isdisjoint(clauses)

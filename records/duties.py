@@ -42,8 +42,7 @@ from terms.internal import NO_LEAD_TIMES, InternalDate, LeadTimes, internal_date
 from terms.trace import each_time_sentence
 
 
-@dataclass(frozen=True)
-class ComputedDuty:
+class ComputedDuty(NamedTuple):
     """One duty of one agreement as just computed; agreements with equal reasons share the due date."""
 
     agreement_id: UUID
@@ -547,30 +546,21 @@ def _store_duties(
     new: list[dict[str, Any]] = []
     moved: list[dict[str, Any]] = []
     changed: list[ComputedDuty] = []
+    alike: dict[tuple[str, DutyStatus, InternalDate | None], dict[str, Any]] = {}
     for item in computed:
         due = item.due_date
         duty_id = identifiers.duty_id(case_id, item.agreement_id, due.clause, due.occurrence)
         if item.status is DutyStatus.CANCELLED and duty_id not in kept:
             continue  # it was never owed
-        due_at = due.due_at if item.status in (DutyStatus.RUNNING, DutyStatus.ELAPSED) else None
-        row = {
-            "id": duty_id,
-            "status": item.status,
-            "due_date_id": item.due_date_id,
-            "due_at": due_at,
-            "internal_due_at": item.internal.due_at if item.internal else None,
-            "internal_why": item.internal.why if item.internal else None,
-            "target_at": item.internal.due_at if item.internal else due_at,
-        }
         before = kept.pop(duty_id, None)
+        internal_due_at = item.internal.due_at if item.internal else None
         if before is None:
-            new.append(row | _fixed_columns(case_id, item))
-        elif may_change(before[1], item.status) and before != (
-            item.due_date_id,
-            item.status,
-            row["internal_due_at"],
-        ):
-            moved.append(row)
+            cohort = item.due_date_id, item.status, item.internal
+            if cohort not in alike:
+                alike[cohort] = _moving_columns(item) | _fixed_columns(case_id, due)
+            new.append({**alike[cohort], "id": duty_id, "agreement_id": item.agreement_id})
+        elif may_change(before[1], item.status) and before != (item.due_date_id, item.status, internal_due_at):
+            moved.append({"id": duty_id, **_moving_columns(item)})
         else:
             continue
         changed.append(item)
@@ -595,11 +585,23 @@ def may_change(before: DutyStatus, now: DutyStatus) -> bool:
     )
 
 
-def _fixed_columns(case_id: UUID, item: ComputedDuty) -> dict[str, Any]:
-    due = item.due_date
+def _moving_columns(item: ComputedDuty) -> dict[str, Any]:
+    """What follows what is computed."""
+    due_at = item.due_date.due_at if item.status in (DutyStatus.RUNNING, DutyStatus.ELAPSED) else None
+    return {
+        "status": item.status,
+        "due_date_id": item.due_date_id,
+        "due_at": due_at,
+        "internal_due_at": item.internal.due_at if item.internal else None,
+        "internal_why": item.internal.why if item.internal else None,
+        "target_at": item.internal.due_at if item.internal else due_at,
+    }
+
+
+def _fixed_columns(case_id: UUID, due: StoredDueDate) -> dict[str, Any]:
+    """What stays as it is inserted, or is filled in by what else happens to a duty."""
     return {
         "case_id": case_id,
-        "agreement_id": item.agreement_id,
         "clause": due.clause,
         "occurrence": due.occurrence,
         "owed_by": Party(due.owed_by),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from agreements.due_dates import StoredDueDate, read_due_dates
@@ -17,7 +20,7 @@ from cases.state import BatchPlan, NoticePolicy
 from ledger.checkpoints import newest_head
 from mail.delivery_states import MAY_HAVE_LEFT
 from models import identifiers
-from models.bulk import insert_rows
+from models.bulk import columns_of, insert_rows, table_of, update_rows
 from models.enums import (
     OPEN_STATUSES,
     SIDES,
@@ -26,22 +29,72 @@ from models.enums import (
     DutyStatus,
     FactStatus,
     NoticeKind,
+    Party,
     PerformedBy,
 )
+from models.grouping import grouped, parts
 from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice
 from records.documents_at_hand import NO_DOCUMENT, DocumentsAtHand, documents_at_hand
 from records.offers import offering_clauses
-from records.performing import performed_duties
 from records.withholding import kept_by_two, lapse_of
 from terms.duties import DueDuty
 
-BATCH_SIZE = 200
-"""How many notices one batch holds at most: what one activity sends, and what the case waits for at once."""
+BATCH_SIZE = 500
+"""How many notices one batch holds at most: what one activity sends, and what the case waits for at once.
+
+Each batch costs Temporal some seventeen writes and the case one reading of how it stands, however many it holds.
+"""
 
 NOT_BEGUN = (BatchStatus.WAITING, BatchStatus.WITHHELD)
 """How a batch stands that has not begun to leave; one that is withheld leaves once it is released."""
 
 NOT_SENT = (*NOT_BEGUN, BatchStatus.SENDING, BatchStatus.PUT_OFF)
+
+
+class DutyRow(NamedTuple):
+    """What planning goes by of a row of ``models.tables.Duty``."""
+
+    id: UUID
+    agreement_id: UUID
+    clause: str
+    owed_to: Party
+    performed_by: PerformedBy
+    status: DutyStatus
+    due_date_id: str
+    internal_due_at: datetime | None
+    lacking: list[str]
+    waits_for: list[str]
+
+    @property
+    def needs_notice(self) -> bool:
+        """Whether it runs and a notice performs it, and nothing that this must say at once is missing."""
+        return self.status is DutyStatus.RUNNING and self.performed_by is PerformedBy.NOTICE and not self.waits_for
+
+
+class Ungiven(NamedTuple):
+    """A notice that is planned and was not given: what planning goes by of its row."""
+
+    id: UUID
+    batch_id: UUID
+    duty_id: UUID
+    also_performs: list[str]
+    kind: NoticeKind
+
+    @property
+    def performs(self) -> tuple[UUID, ...]:
+        """The duties that it performs, its own first."""
+        return self.duty_id, *map(UUID, self.also_performs)
+
+
+_Duties: TypeAlias = Mapping[UUID, DutyRow]
+_Batches: TypeAlias = Mapping[UUID, Batch]
+_DueDates: TypeAlias = Mapping[str, StoredDueDate]
+
+_DUTY, _NOTICE = table_of(Duty).c, table_of(Notice).c
+_DUTIES = select_columns(*columns_of(Duty, *DutyRow._fields)).where(_DUTY.case_id == bindparam("case"))
+_UNGIVEN = select_columns(*columns_of(Notice, *Ungiven._fields)).where(
+    _NOTICE.case_id == bindparam("case"), _NOTICE.given_at.is_(None), _NOTICE.dropped.is_(False)
+)
 
 
 @dataclass(frozen=True)
@@ -69,13 +122,13 @@ class Known:
     at_hand: DocumentsAtHand = NO_DOCUMENT
     impossible: Set[str] = frozenset()
 
-    def adds_to(self, duty: Duty) -> bool:
-        """Whether anything is known that the duty's LEA has not been told."""
-        return not self._of(duty.agreement_id).isdisjoint(duty.lacking)
+    def adds_to(self, agreement_id: UUID, lacking: Iterable[str]) -> bool:
+        """Whether anything is known that an agreement's LEA has not been told."""
+        return not self._of(agreement_id).isdisjoint(lacking)
 
     def tells_all(self, agreement_id: UUID, due_date: DueDuty) -> bool:
         """Whether a notice to an agreement's LEA would lack nothing that its clause requires."""
-        return (self._of(agreement_id) | self.impossible) >= frozenset(due_date.contents)
+        return self._of(agreement_id).union(self.impossible).issuperset(due_date.contents)
 
     def missing_at_once(self, agreement_id: UUID, due_date: DueDuty) -> list[str]:
         """What a clause requires at once and nobody knows, where its notice waits for that."""
@@ -83,8 +136,13 @@ class Known:
         waits = due_date.incomplete == "waits"
         return [element for element in due_date.at_once if element not in known] if waits else []
 
-    def _of(self, agreement_id: UUID) -> Set[str]:
-        return self.elements | self.at_hand.of(agreement_id)
+    def _of(self, agreement_id: UUID) -> frozenset[str]:
+        single = self.at_hand.single.get(agreement_id)
+        return self._of_all | single if single else self._of_all
+
+    @cached_property
+    def _of_all(self) -> frozenset[str]:
+        return self.at_hand.all.union(self.elements)
 
 
 def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: datetime, dated: Set[str]) -> None:
@@ -95,45 +153,78 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
     known; in a dismissed case, every LEA that was told is told of the dismissal. ``dated`` are the elements that the
     case's dates make known.
     """
-    duties = {duty.id: duty for duty in session.exec(select(Duty).where(Duty.case_id == case_id))}
-    due_dates = read_due_dates(session, {duty.due_date_id for duty in duties.values()})
-    _settle_impossible(session, case_id, duties.values())
-    if session.get_one(Case, case_id).status is CaseStatus.DISMISSED:
-        _drop(session, case_id, duties, Known(frozenset()), dismissed=True)
-        _plan(session, case_id, _dismissals(session, case_id, duties, now), now)
+    session.flush()  # what was changed by objects is to be read too
+    case = session.get_one(Case, case_id)
+    duties = _settle_impossible(session, case_id, _duties_of(session, case_id))
+    batches = {batch.id: batch for batch in session.exec(select(Batch).where(Batch.case_id == case_id))}
+    ungiven = [Ungiven._make(row) for row in session.execute(_UNGIVEN, {"case": case_id})]
+    not_left = [notice for notice in ungiven if batches[notice.batch_id].status in NOT_SENT]
+    if case.status is CaseStatus.DISMISSED:
+        _drop(session, case_id, not_left, batches, duties, Known(frozenset()), dismissed=True)
+        _plan(session, case_id, _dismissals(session, case_id, duties, now), duties, now)
         return
+    due_dates = read_due_dates(session, {duty.due_date_id for duty in duties.values()})
     known = known_elements(session, case_id, dated)
-    kind = kind_named(session.get_one(Case, case_id).kind)
+    kind = kind_named(case.kind)
     by_itself = {element for element in (kind.holders_document, kind.passes_on) if element}
-    _note_what_waits(duties.values(), due_dates, known, by_itself)
-    _drop(session, case_id, duties, known, dismissed=False)
-    withheld = _withheld_before(session, case_id)
-    _move_last_moments(session, case_id, duties, due_dates, policy, known)
-    _move_internal_dates(session, case_id, duties)
-    live = _live(session, case_id)
+    duties = _note_what_waits(session, duties, due_dates, known, by_itself)
+    waiting = _drop(session, case_id, not_left, batches, duties, known, dismissed=False)
+    _move_last_moments(batches, waiting, duties, due_dates, policy, known)
+    _move_internal_dates(batches, waiting, duties)
+    # One that could not be delivered is tried again by its batch, and needs no other.
+    tried = [notice for notice in ungiven if batches[notice.batch_id].status is BatchStatus.SENT]
+    live = {duty_id for notice in (*waiting, *tried) for duty_id in notice.performs}
+    free = [duty for duty in duties.values() if duty.id not in live]
+    cohorts = _notices(free, due_dates, known, policy, now, _withheld_before(session, case_id))
+    cohorts |= _supplements(free, known, policy, now)
+    _plan(session, case_id, cohorts, duties, now, offering_clauses(session, case))
+
+
+def _duties_of(session: Session, case_id: UUID) -> dict[UUID, DutyRow]:
+    return {duty.id: duty for duty in map(DutyRow._make, session.execute(_DUTIES, {"case": case_id}))}
+
+
+def _notices(
+    duties: Iterable[DutyRow],
+    due_dates: _DueDates,
+    known: Known,
+    policy: NoticePolicy,
+    now: datetime,
+    withheld: Mapping[UUID, UUID],
+) -> dict[Cohort, list[UUID]]:
+    """The duties that need a notice, by its cohort; ``withheld`` are decisions under which some were kept back."""
+    alike: dict[tuple[str, bool, UUID | None, datetime | None], list[UUID]] = defaultdict(list)
+    for duty in duties:
+        if duty.needs_notice:
+            complete = known.tells_all(duty.agreement_id, due_dates[duty.due_date_id])
+            alike[duty.due_date_id, complete, withheld.get(duty.id), duty.internal_due_at].append(duty.id)
     cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
-    for duty in duties.values():
-        if duty.id in live:
-            continue
-        if _needs_notice(duty):
-            due_date = due_dates[duty.due_date_id]
-            complete = known.tells_all(duty.agreement_id, due_date)
-            leaves_at = leaving_moment(due_date, policy, now, complete=complete)
-            cohort = Cohort(
-                NoticeKind.NOTICE,
-                duty.clause,
-                duty.due_date_id,
-                leaves_at,
-                due_date.due_at,
-                last_safe_moment(due_date, policy, now),
-                withheld.get(duty.id),
-                duty.internal_due_at,
-            )
-            cohorts[cohort].append(duty.id)
-        elif duty.status is DutyStatus.PERFORMED and known.adds_to(duty):
-            leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
+    for (due_date_id, complete, withheld_under, internal_due_at), some in alike.items():
+        due_date = due_dates[due_date_id]
+        cohort = Cohort(
+            NoticeKind.NOTICE,
+            due_date.clause,
+            due_date_id,
+            leaving_moment(due_date, policy, now, complete=complete),
+            due_date.due_at,
+            last_safe_moment(due_date, policy, now),
+            withheld_under,
+            internal_due_at,
+        )
+        cohorts[cohort] += some
+    return cohorts
+
+
+def _supplements(
+    duties: Iterable[DutyRow], known: Known, policy: NoticePolicy, now: datetime
+) -> dict[Cohort, list[UUID]]:
+    """The duties that were performed with something lacking that is known by now, by the cohort of what adds it."""
+    leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
+    cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
+    for duty in duties:
+        if duty.status is DutyStatus.PERFORMED and known.adds_to(duty.agreement_id, duty.lacking):
             cohorts[Cohort(NoticeKind.SUPPLEMENT, duty.clause, duty.due_date_id, leaves_at)].append(duty.id)
-    _plan(session, case_id, cohorts, now, offering_clauses(session, session.get_one(Case, case_id)))
+    return cohorts
 
 
 def known_elements(session: Session, case_id: UUID, dated: Set[str]) -> Known:
@@ -206,43 +297,33 @@ def _grace(due_date: DueDuty, policy: NoticePolicy, planned_at: datetime) -> tim
 
 
 def _move_last_moments(
-    session: Session,
-    case_id: UUID,
-    duties: Mapping[UUID, Duty],
-    due_dates: Mapping[str, StoredDueDate],
+    batches: _Batches,
+    waiting: Iterable[Ungiven],
+    duties: _Duties,
+    due_dates: _DueDates,
     policy: NoticePolicy,
     known: Known,
 ) -> None:
     """Let drafts whose limit is the last moment and not the plan leave early while all of a batch lack nothing."""
-    waiting: dict[UUID, list[Duty]] = defaultdict(list)
-    batches: dict[UUID, Batch] = {}
-    for notice, batch in _not_sent(session, case_id):
-        first = batch.kind is NoticeKind.NOTICE and batch.status is BatchStatus.WAITING
-        if first and due_dates[batch.due_date_id].last_moment:
-            waiting[batch.id].append(duties[notice.duty_id])
-            batches[batch.id] = batch
-    for batch_id, of_batch in waiting.items():
+    for batch_id, notices in grouped(waiting, lambda notice: notice.batch_id).items():
         batch = batches[batch_id]
         due_date = due_dates[batch.due_date_id]
-        complete = all(known.tells_all(duty.agreement_id, due_date) for duty in of_batch)
-        batch.leaves_at = leaving_moment(due_date, policy, batch.planned_at, complete=complete)
-        session.add(batch)
+        first = batch.kind is NoticeKind.NOTICE and batch.status is BatchStatus.WAITING
+        if first and due_date.last_moment:
+            complete = all(known.tells_all(duties[notice.duty_id].agreement_id, due_date) for notice in notices)
+            batch.leaves_at = leaving_moment(due_date, policy, batch.planned_at, complete=complete)
 
 
-def _move_internal_dates(session: Session, case_id: UUID, duties: Mapping[UUID, Duty]) -> None:
+def _move_internal_dates(batches: _Batches, waiting: Iterable[Ungiven], duties: _Duties) -> None:
     """Let drafts that stand be reminded of by the internal dates that their duties have now.
 
     Such a date is no reason to draft anew: what was read of a draft, and when it leaves, stay.
     """
-    batches: dict[UUID, Batch] = {}
-    dates: dict[UUID, set[datetime]] = defaultdict(set)
-    for notice, batch in _not_sent(session, case_id):
-        batches[batch.id] = batch
-        if batch.kind is NoticeKind.NOTICE and (internal := duties[notice.duty_id].internal_due_at):
-            dates[batch.id].add(internal)
-    for batch_id, batch in batches.items():
-        batch.internal_due_at = min(dates[batch_id], default=None)
-        session.add(batch)
+    for batch_id, notices in grouped(waiting, lambda notice: notice.batch_id).items():
+        batch = batches[batch_id]
+        internal = (duties[notice.duty_id].internal_due_at for notice in notices)
+        dates = filter(None, internal) if batch.kind is NoticeKind.NOTICE else ()
+        batch.internal_due_at = min(dates, default=None)
 
 
 def _elements(session: Session, case_id: UUID, status: FactStatus) -> set[str]:
@@ -255,14 +336,17 @@ def _elements(session: Session, case_id: UUID, status: FactStatus) -> set[str]:
     )
 
 
-def _settle_impossible(session: Session, case_id: UUID, duties: Iterable[Duty]) -> None:
-    """What was declared impossible to determine is lacking no more."""
+def _settle_impossible(session: Session, case_id: UUID, duties: _Duties) -> _Duties:
+    """What was declared impossible to determine is lacking no more; returns the duties as they are then."""
     impossible = _elements(session, case_id, FactStatus.IMPOSSIBLE)
-    for duty in duties:
-        if impossible.intersection(duty.lacking):
-            duty.lacking = [element for element in duty.lacking if element not in impossible]
-            duty.lacking_count = len(duty.lacking)
-            session.add(duty)
+    changed = {
+        duty.id: duty._replace(lacking=[element for element in duty.lacking if element not in impossible])
+        for duty in duties.values()
+        if not impossible.isdisjoint(duty.lacking)
+    }
+    rows = [{"id": key, "lacking": duty.lacking, "lacking_count": len(duty.lacking)} for key, duty in changed.items()]
+    update_rows(session, Duty, rows)
+    return {**duties, **changed}
 
 
 def not_sent(case_id: UUID) -> tuple[ColumnElement[bool], ...]:
@@ -275,11 +359,6 @@ def not_sent(case_id: UUID) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _not_sent(session: Session, case_id: UUID) -> list[tuple[Notice, Batch]]:
-    joined = select(Notice, Batch).join(Batch, col(Batch.id) == col(Notice.batch_id))
-    return list(session.exec(joined.where(*not_sent(case_id))).all())
-
-
 def _on_its_way(session: Session, case_id: UUID) -> set[UUID]:
     """The notices that the mail server may have taken, as far as anybody knows."""
     return set(
@@ -290,22 +369,6 @@ def _on_its_way(session: Session, case_id: UUID) -> set[UUID]:
             .where(col(Delivery.status).in_(MAY_HAVE_LEFT))
         )
     )
-
-
-def _live(session: Session, case_id: UUID) -> set[UUID]:
-    """The duties that need no further notice for now: one waits, is being sent, or could not be delivered."""
-    waiting = [notice for notice, _ in _not_sent(session, case_id)]
-    tried = session.exec(
-        select(Notice)
-        .join(Batch, col(Batch.id) == col(Notice.batch_id))
-        .where(
-            Notice.case_id == case_id,
-            col(Notice.dropped).is_(False),
-            col(Notice.given_at).is_(None),
-            Batch.status == BatchStatus.SENT,
-        )
-    )
-    return {duty_id for notice in (*waiting, *tried) for duty_id in performed_duties(notice)}
 
 
 def _withheld_before(session: Session, case_id: UUID) -> dict[UUID, UUID]:
@@ -323,63 +386,77 @@ def _withheld_before(session: Session, case_id: UUID) -> dict[UUID, UUID]:
     return {duty_id: withheld_under for duty_id, withheld_under in latest.items() if withheld_under}
 
 
-def _drop(session: Session, case_id: UUID, duties: Mapping[UUID, Duty], known: Known, *, dismissed: bool) -> None:
-    """Drop the notices that no longer stand.
+def _drop(
+    session: Session,
+    case_id: UUID,
+    notices: Sequence[Ungiven],
+    batches: _Batches,
+    duties: _Duties,
+    known: Known,
+    *,
+    dismissed: bool,
+) -> list[Ungiven]:
+    """Drop those of some notices that no longer stand; return the others.
 
     A message that may be on its way is left to arrive; the case computes again once it has.
     """
-    on_its_way = _on_its_way(session, case_id)
-    dropped: dict[UUID, int] = defaultdict(int)
-    batches: dict[UUID, Batch] = {}
-    for notice, batch in _not_sent(session, case_id):
-        if notice.id not in on_its_way and not _stands(
-            notice, batch, duties[notice.duty_id], known, dismissed=dismissed
-        ):
-            notice.dropped = True
-            session.add(notice)
-            dropped[batch.id] += 1
-            batches[batch.id] = batch
-    for batch_id, count in dropped.items():
+    on_its_way = _on_its_way(session, case_id) if notices else set()
+    left: list[Ungiven] = []
+    dropped: list[Ungiven] = []
+    for notice in notices:
+        stands = notice.id in on_its_way or _stands(
+            notice, batches[notice.batch_id], duties[notice.duty_id], known, dismissed=dismissed
+        )
+        (left if stands else dropped).append(notice)
+    update_rows(session, Notice, [{"id": notice.id, "dropped": True} for notice in dropped])
+    for batch_id, some in grouped(dropped, lambda notice: notice.batch_id).items():
         batch = batches[batch_id]
-        batch.size -= count
+        batch.size -= len(some)
         if batch.size == 0 and batch.status in NOT_BEGUN:
             batch.status = BatchStatus.CANCELLED
-        session.add(batch)
+    return left
 
 
-def _stands(notice: Notice, batch: Batch, duty: Duty, known: Known, *, dismissed: bool) -> bool:
+def _stands(notice: Ungiven, batch: Batch, duty: DutyRow, known: Known, *, dismissed: bool) -> bool:
     """Whether a planned notice still says what is to be said."""
     if notice.kind is NoticeKind.DISMISSAL or dismissed:
         return notice.kind is NoticeKind.DISMISSAL
     if notice.kind is NoticeKind.SUPPLEMENT:
-        return known.adds_to(duty)
-    return _needs_notice(duty) and duty.due_date_id == batch.due_date_id
-
-
-def _needs_notice(duty: Duty) -> bool:
-    """Whether a running duty is performed by a notice, and nothing that it must say at once is missing."""
-    return duty.status is DutyStatus.RUNNING and duty.performed_by is PerformedBy.NOTICE and not duty.waits_for
+        return known.adds_to(duty.agreement_id, duty.lacking)
+    return duty.needs_notice and duty.due_date_id == batch.due_date_id
 
 
 def _note_what_waits(
-    duties: Iterable[Duty], due_dates: Mapping[str, StoredDueDate], known: Known, by_itself: Set[str]
-) -> None:
+    session: Session, duties: _Duties, due_dates: _DueDates, known: Known, by_itself: Set[str]
+) -> _Duties:
     """Keep on each open duty what its clause requires at once and nobody knows: until then it cannot be performed.
 
     People are asked for it, save for what the case writes ``by_itself``. A clause whose notice goes with what is known
-    (``incomplete: goes``) waits for nothing.
+    (``incomplete: goes``) waits for nothing. Returns the duties as they are then.
     """
-    for duty in duties:
+    changed: dict[UUID, DutyRow] = {}
+    for duty in duties.values():
         is_open = duty.status in OPEN_STATUSES
         missing = known.missing_at_once(duty.agreement_id, due_dates[duty.due_date_id]) if is_open else []
         if missing != duty.waits_for:
-            duty.waits_for = missing
-            duty.needed_count, duty.needed_told = len(set(missing) - by_itself), 0
+            changed[duty.id] = duty._replace(waits_for=missing)
+    update_rows(
+        session,
+        Duty,
+        [
+            {
+                "id": key,
+                "waits_for": duty.waits_for,
+                "needed_count": len(set(duty.waits_for) - by_itself),
+                "needed_told": 0,
+            }
+            for key, duty in changed.items()
+        ],
+    )
+    return {**duties, **changed}
 
 
-def _dismissals(
-    session: Session, case_id: UUID, duties: Mapping[UUID, Duty], now: datetime
-) -> dict[Cohort, list[UUID]]:
+def _dismissals(session: Session, case_id: UUID, duties: _Duties, now: datetime) -> dict[Cohort, list[UUID]]:
     """One notice for each LEA that was told, under the first duty by which it was, unless it has one."""
     rows = session.exec(
         select(Notice.duty_id, Notice.kind)
@@ -400,17 +477,17 @@ def _dismissals(
 def _plan(
     session: Session,
     case_id: UUID,
-    cohorts: Mapping[Cohort, list[UUID]],
+    cohorts: Mapping[Cohort, Sequence[UUID]],
+    duties: _Duties,
     now: datetime,
     offering: Set[str] = frozenset(),
 ) -> None:
     """Plan the notices of each cohort in batches; ``offering`` are the clauses whose notices offer a right."""
     head = newest_head(session)
     head_line = head.line if head else None
-    for cohort, duties in cohorts.items():
+    for cohort, needing in cohorts.items():
         offers = cohort.kind is NoticeKind.NOTICE and cohort.clause in offering
-        for start in range(0, len(duties), BATCH_SIZE):
-            some = duties[start : start + BATCH_SIZE]
+        for some in parts([duties[key] for key in needing], BATCH_SIZE):
             _plan_batch(session, case_id, cohort, some, now, offers=offers, ledger_head=head_line)
 
 
@@ -418,13 +495,13 @@ def _plan_batch(
     session: Session,
     case_id: UUID,
     cohort: Cohort,
-    duties: list[UUID],
+    duties: Sequence[DutyRow],
     now: datetime,
     *,
     offers: bool,
     ledger_head: str | None,
 ) -> None:
-    batch_id = identifiers.batch_id(case_id, cohort.kind, cohort.clause, duties[0], now)
+    batch_id = identifiers.batch_id(case_id, cohort.kind, cohort.clause, duties[0].id, now)
     session.add(
         Batch(
             id=batch_id,
@@ -444,26 +521,26 @@ def _plan_batch(
         )
     )
     session.flush()
-    insert_rows(
-        session,
-        Notice,
-        [
-            {
-                "id": identifiers.notice_id(batch_id, duty_id),
-                "batch_id": batch_id,
-                "duty_id": duty_id,
-                "also_performs": [],
-                "case_id": case_id,
-                "kind": cohort.kind,
-                "given": [],
-                "lacking": [],
-                "dropped": False,
-                "offers": offers,
-                "reminders": 0,
-                "has_link": session.get_one(Duty, duty_id).owed_to in SIDES,
-                "link_generation": 1,
-                "link_refusals": 0,
-            }
-            for duty_id in duties
-        ],
-    )
+    alike = {
+        "batch_id": batch_id,
+        "also_performs": [],
+        "case_id": case_id,
+        "kind": cohort.kind,
+        "given": [],
+        "lacking": [],
+        "dropped": False,
+        "offers": offers,
+        "reminders": 0,
+        "link_generation": 1,
+        "link_refusals": 0,
+    }
+    rows = [
+        {
+            **alike,
+            "id": identifiers.notice_id(batch_id, duty.id),
+            "duty_id": duty.id,
+            "has_link": duty.owed_to in SIDES,
+        }
+        for duty in duties
+    ]
+    insert_rows(session, Notice, rows)

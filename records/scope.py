@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, col, select, update
 
-from agreements.terms import exhibit_h_changes
+from agreements.terms import exhibit_h_changes, pinned_terms, terms_named
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import NAMED_IN_ONE, TermsPinned
-from models.bulk import insert_rows
+from models.bulk import among, insert_rows, table_of
 from models.enums import ContactRole
 from models.errors import InvalidFields, InvalidInput, NotFound, Refused
 from models.grouping import KEYS_A_QUERY, parts
@@ -83,28 +82,23 @@ def agreement_in_scope(session: Session, case_id: UUID, reference: str) -> tuple
 
 def pinned_clauses(session: Session, case: Case) -> dict[str, tuple[EffectiveClause, ...]]:
     """By the hash of each terms that the case pinned: their clauses about the case's matter."""
-    pinned = select(CaseAgreement).where(
-        CaseAgreement.case_id == case.id, col(CaseAgreement.terms_hash) == col(TermsSnapshot.hash)
-    )
-    snapshots = session.exec(select(TermsSnapshot.hash, TermsSnapshot.body).where(pinned.exists()))
-    return {terms_hash: _clauses(body, case.event) for terms_hash, body in snapshots}
+    return {name: _clauses(terms, case.event) for name, terms in sorted(pinned_terms(session, case.id).items())}
 
 
 def clauses_of_agreement(session: Session, case_id: UUID, agreement_id: UUID) -> tuple[EffectiveClause, ...]:
     """The clauses about a case's matter under the terms that the case pinned for one agreement; none before that."""
     found = session.exec(
-        select(TermsSnapshot.body, Case.event)
-        .select_from(CaseAgreement)
-        .join(TermsSnapshot, col(TermsSnapshot.hash) == col(CaseAgreement.terms_hash))
+        select(CaseAgreement.terms_hash, Case.event)
         .join(Case, col(Case.id) == col(CaseAgreement.case_id))
         .where(CaseAgreement.case_id == case_id, CaseAgreement.agreement_id == agreement_id)
     ).one_or_none()
-    return _clauses(found[0], found[1]) if found else ()
+    if found is None or found[0] is None:
+        return ()
+    terms_hash, event = found
+    return _clauses(terms_named(session, [terms_hash])[terms_hash], event)
 
 
-@lru_cache(maxsize=256)
-def _clauses(snapshot: bytes, event: str) -> tuple[EffectiveClause, ...]:
-    terms = EffectiveTerms.from_snapshot(snapshot)
+def _clauses(terms: EffectiveTerms, event: str) -> tuple[EffectiveClause, ...]:
     return tuple(clause for clause in terms.clauses.values() if clause.event == event)
 
 
@@ -169,11 +163,17 @@ def _keep_snapshot(session: Session, terms: EffectiveTerms, now: datetime) -> No
         session.flush()
 
 
+_SCOPE = table_of(CaseAgreement)
+_PIN = (
+    update(_SCOPE)
+    .where(_SCOPE.c.case_id == bindparam("case"), among(_SCOPE.c.agreement_id, "some"))
+    .values(terms_hash=bindparam("pinned"))
+)
+
+
 def _pin(session: Session, case_id: UUID, terms_hash: str, agreements: list[UUID], now: datetime) -> None:
-    session.execute(
-        update(CaseAgreement),
-        [{"case_id": case_id, "agreement_id": agreement, "terms_hash": terms_hash} for agreement in agreements],
-    )
+    for some in parts(agreements, KEYS_A_QUERY):
+        session.execute(_PIN, {"case": case_id, "some": some, "pinned": terms_hash})
     append(
         session,
         *(

@@ -203,7 +203,9 @@ class EffectiveTerms(Frozen):
     @classmethod
     def from_snapshot(cls, body: bytes) -> EffectiveTerms:
         """The terms of a snapshot; their hash is the snapshot's SHA-256."""
-        return cls.model_validate_json(body)
+        terms = cls.model_validate_json(body)
+        vars(terms)["snapshot"] = body  # not made anew, which costs more than reading it
+        return terms
 
     @cached_property
     def dated(self) -> Mapping[str, tuple[EffectiveClause, ...]]:

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="notice-batch")
 class NoticeBatchWorkflow:
-    """Sends at most 200 notices that share a clause and a due instant."""
+    """Sends at most 500 notices that share a clause and a due instant."""
 
     @workflow.run
     async def run(self, message: SendBatch) -> BatchOutcome:
