@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypedDict, overload
+from typing import NamedTuple, TypedDict, overload
 from uuid import UUID
 
-from sqlalchemy import JSON, Connection, Dialect, TypeDecorator, bindparam, insert, update
+from sqlalchemy import Connection, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -27,11 +27,12 @@ from ledger.chain import (
     written_unchained,
 )
 from ledger.entries import Event
-from models.bulk import among, tables_of
+from models.bulk import among, insert_rows, tables_of
 from models.errors import ConfigurationError, IntegrityError, InvalidInput, Refused
 from models.grouping import KEYS_A_QUERY, parts
 from models.identifiers import sha256_hex
 from models.tables import Artifact, EvidenceEntry, LedgerHead
+from models.written_json import Written
 
 _HEAD = 1
 """The id of the ledger's only head row."""
@@ -39,24 +40,11 @@ _HEAD = 1
 _ENTRY, _LEDGER_HEAD, _ARTIFACT = tables_of(EvidenceEntry, LedgerHead, Artifact)
 
 
-class _AsWritten(TypeDecorator[str]):
-    """JSON that is written already: to write it once more would take longer than to hash it."""
-
-    impl = JSON
-    cache_ok = True
-
-    def bind_processor(self, dialect: Dialect) -> None:
-        """Leave it as it is."""
-
-
 _OF_HEAD = _LEDGER_HEAD.c.id == _HEAD
 _LOCKED = select_columns(_LEDGER_HEAD.c.length, _LEDGER_HEAD.c.hash).where(_OF_HEAD).with_for_update()
 _MOVED = update(_LEDGER_HEAD).where(_OF_HEAD)
 _THERE = select_columns(_ENTRY.c.number).where(among(_ENTRY.c.key_digest, "digests"))
 _POINTED_TO = select_columns(_ARTIFACT.c.sha256, _ARTIFACT.c.case_id).where(among(_ARTIFACT.c.sha256, "names"))
-_ADDED = insert(_ENTRY).values(
-    body=bindparam("body_written", type_=_AsWritten), artifacts=bindparam("artifacts_written", type_=_AsWritten)
-)
 
 
 def append(session: Session, *events: Event) -> Sequence[EvidenceEntry]:
@@ -90,7 +78,7 @@ def append(session: Session, *events: Event) -> Sequence[EvidenceEntry]:
     rows = _chain(new.values(), length, last_hash)
     if rows:
         _require_artifacts(session, new.values())
-        connection.execute(_ADDED, rows)
+        insert_rows(session, EvidenceEntry, rows)
         connection.execute(_MOVED, {"length": length + len(rows), "hash": rows[-1]["hash"]})
     return Appended([entry.key for entry in unchained], stored, rows)
 
@@ -123,9 +111,9 @@ class Appended(Sequence[EvidenceEntry]):
 
     def _entry(self, key: str) -> EvidenceEntry:
         if key not in self._stored:
-            row: dict[str, Any] = {**self._rows[key]}
-            written = {name: json.loads(row.pop(f"{name}_written")) for name in ("body", "artifacts")}
-            self._stored[key] = EvidenceEntry(**row, **written)
+            row = self._rows[key]
+            read = {"body": json.loads(row["body"]), "artifacts": json.loads(row["artifacts"])}
+            self._stored[key] = EvidenceEntry(**{**row, **read})
         return self._stored[key]
 
 
@@ -144,8 +132,8 @@ class _Unchained(NamedTuple):
     actor: str
     at: datetime
     artifacts: tuple[str, ...]
-    artifacts_written: str
-    body_written: str
+    artifacts_written: Written
+    body_written: Written
     key: str
     key_digest: bytes
     written: Unchained
@@ -161,8 +149,8 @@ class _Row(TypedDict):
     kind: str
     subject: str | None
     actor: str
-    body_written: str
-    artifacts_written: str
+    body: Written
+    artifacts: Written
     key: str
     key_digest: bytes
     recorded_at: datetime
@@ -236,8 +224,8 @@ def _chain(entries: Collection[_Unchained], length: int, last_hash: str) -> list
             "kind": entry.kind,
             "subject": entry.subject,
             "actor": entry.actor,
-            "body_written": entry.body_written,
-            "artifacts_written": entry.artifacts_written,
+            "body": entry.body_written,
+            "artifacts": entry.artifacts_written,
             "key": entry.key,
             "key_digest": entry.key_digest,
             "recorded_at": now,
@@ -294,8 +282,8 @@ def _fit(event: Event) -> _Unchained:
         actor=event.actor,
         at=event.at,
         artifacts=artifacts,
-        artifacts_written=pointed_to,
-        body_written=json.dumps(body) if plain is None else plain,
+        artifacts_written=Written(pointed_to),
+        body_written=Written(json.dumps(body) if plain is None else plain),
         key=key,
         key_digest=digest,
         written=written,

@@ -39,6 +39,7 @@ from models.enums import (
     WrittenAnew,
 )
 from models.hexadecimal import Hexadecimal
+from models.written_json import WrittenJson
 
 
 def _word(of: type[StrEnum], *, index: bool = False, primary_key: bool = False) -> Any:
@@ -1230,8 +1231,8 @@ class EvidenceEntry(SQLModel, table=True):
     kind: str
     subject: str | None = None
     actor: str
-    body: dict[str, Any] = Field(sa_type=JSON)
-    artifacts: list[str] = Field(sa_type=JSON)
+    body: dict[str, Any] = Field(sa_type=WrittenJson)
+    artifacts: list[str] = Field(sa_type=WrittenJson)
     key: str
     key_digest: bytes = Field(unique=True)
     recorded_at: datetime = _instant()
