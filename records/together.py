@@ -113,23 +113,17 @@ def _unwritten(session: Session, case_id: UUID, notices: Sequence[UUID]) -> list
         select(Notice, Batch, Duty)
         .join(Batch, col(Batch.id) == col(Notice.batch_id))
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
-        .where(Notice.case_id == case_id, *_UNWRITTEN, col(Duty.agreement_id).in_(agreements))
+        .where(col(Duty.agreement_id).in_(agreements))
+        .where(col(Notice.composed_at).is_(None), col(Notice.dropped).is_(False))
         .order_by(col(Notice.id))
     )
-    return [_Unwritten(*row) for row in rows]
-
-
-_UNWRITTEN = (
-    col(Notice.composed_at).is_(None),
-    col(Notice.dropped).is_(False),
-    col(Batch.status).in_(WAITS_OR_LEAVES),
-)
+    # Found by the agreement: by the case, or by how batches stand, all notices that wait would be read for these few.
+    found = [_Unwritten(*row) for row in rows]
+    return [each for each in found if each.duty.case_id == case_id and each.batch.status in WAITS_OR_LEAVES]
 
 
 def _several() -> Select[Any]:
-    """Found by the agreement, and how batches stand is only counted: by that, or by the case, all notices that wait
-    would be read for each few of them.
-    """
+    """Found by the agreement likewise: how batches stand is only counted."""
     told = select_columns(_DUTY.c.agreement_id).join(_NOTICE, _NOTICE.c.duty_id == _DUTY.c.id)
     stands_so = func.sum(case((_BATCH.c.status.in_(WAITS_OR_LEAVES), 1), else_=0))
     return (
