@@ -171,11 +171,12 @@ async def until_given(resources: Resources) -> tuple[int, float]:
     """Show the notices going until the last is given; return how many there are, and when all but a tenth had left."""
     begun, most = perf_counter(), 0.0
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    # Drawn when it is counted: ten times a second would cost more than the counting.
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as progress:
         task = progress.add_task("notices given", total=None)
         while True:
             total, given = await asyncio.to_thread(_counts, resources)
-            progress.update(task, total=total or None, completed=given)
+            progress.update(task, total=total or None, completed=given, refresh=True)
             if total and not most and given >= MOST * total:
                 most = perf_counter() - begun
             if total and given == total:
