@@ -109,7 +109,7 @@ class NoticeActivities(NoticeContract):
         self._notice_writer = notice_writer
         self._unknown_resends = unknown_resends
         self._pause = pause
-        self._book = HandingOver(database, transport.most_under_way, unknown_resends, pause)
+        self._book = HandingOver(database, transport.connections, transport.most_under_way, unknown_resends, pause)
         self._answered_at: datetime | None = None
         self._return_path = return_path
 
@@ -187,8 +187,6 @@ class NoticeActivities(NoticeContract):
                 await self._record(attempt, mail, await self._send(attempt, mail))
             except Exception as error:
                 attempt.stopped = attempt.stopped or error
-            finally:
-                self._book.leave(mail.delivery_id)
 
     async def _record(self, attempt: _Attempt, mail: OutgoingMessage, answer: Answer | None) -> None:
         """Record an answer; of what the server did not take and nobody was told of, there is nothing to record."""
