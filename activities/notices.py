@@ -216,10 +216,11 @@ class NoticeActivities(NoticeContract):
 
     def _envelope(self, outgoing: OutgoingMessage) -> Envelope:
         """Whom a message is for, and where it returns to: an address of this attempt's own, where that is read."""
-        path, delivery, attempt = self._return_path, outgoing.delivery_id, outgoing.attempt
+        path = self._return_path
         if path is None:
             return Envelope(self._notice_writer.sender.email, outgoing.email)
-        return Envelope(path.of(delivery, attempt), outgoing.email, path.token(delivery, attempt), report=True)
+        token = path.token(outgoing.delivery_id, outgoing.attempt)
+        return Envelope(path.with_token(token), outgoing.email, token, report=True)
 
     def _note_not_taken(self, attempt: _Attempt, handed: Handed) -> None:
         attempt.not_taken.append(handed)
