@@ -109,7 +109,7 @@ class NoticeActivities(NoticeContract):
         self._notice_writer = notice_writer
         self._unknown_resends = unknown_resends
         self._pause = pause
-        self._book = HandingOver(database, transport.most_under_way, unknown_resends, pause)
+        self._book = HandingOver(database, transport.connections, transport.most_under_way, unknown_resends, pause)
         self._answered_at: datetime | None = None
         self._return_path = return_path
 
@@ -187,8 +187,6 @@ class NoticeActivities(NoticeContract):
                 await self._record(attempt, mail, await self._send(attempt, mail))
             except Exception as error:
                 attempt.stopped = attempt.stopped or error
-            finally:
-                self._book.leave(mail.delivery_id)
 
     async def _record(self, attempt: _Attempt, mail: OutgoingMessage, answer: Answer | None) -> None:
         """Record an answer; of what the server did not take and nobody was told of, there is nothing to record."""
@@ -218,10 +216,11 @@ class NoticeActivities(NoticeContract):
 
     def _envelope(self, outgoing: OutgoingMessage) -> Envelope:
         """Whom a message is for, and where it returns to: an address of this attempt's own, where that is read."""
-        path, delivery, attempt = self._return_path, outgoing.delivery_id, outgoing.attempt
+        path = self._return_path
         if path is None:
             return Envelope(self._notice_writer.sender.email, outgoing.email)
-        return Envelope(path.of(delivery, attempt), outgoing.email, path.token(delivery, attempt), report=True)
+        token = path.token(outgoing.delivery_id, outgoing.attempt)
+        return Envelope(path.with_token(token), outgoing.email, token, report=True)
 
     def _note_not_taken(self, attempt: _Attempt, handed: Handed) -> None:
         attempt.not_taken.append(handed)

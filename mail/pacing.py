@@ -8,8 +8,10 @@ is given one message at a time, until it answers again.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiolimiter import AsyncLimiter
 
@@ -72,9 +74,8 @@ class Pacing:
     """Gives each message its turn, by its destination and by the rates that are set."""
 
     def __init__(self, server: SmtpServer) -> None:
-        self._server = server
         self._limiter = _evenly(server.rate, 1)
-        self._destinations: dict[str, _Destination] = {}
+        self._destinations = defaultdict[str, _Destination](partial(_Destination, server))
 
     @asynccontextmanager
     async def turn(self, domain: str) -> AsyncIterator[Turn]:
@@ -83,7 +84,7 @@ class Pacing:
         Raises:
             DeliveryDeferred: its server owes an answer for an earlier message.
         """
-        destination = self._destinations.setdefault(domain.lower(), _Destination(self._server))
+        destination = self._destinations[domain.lower()]
         await destination.take_place()
         turn = Turn(destination)
         try:

@@ -43,8 +43,12 @@ class ReturnPath:
 
     def of(self, delivery_id: UUID, attempt: int) -> str:
         """The envelope sender of an attempt: an address at which what comes back names it."""
+        return self.with_token(self.token(delivery_id, attempt))
+
+    def with_token(self, token: str) -> str:
+        """The envelope sender that holds a token."""
         local, _, domain = self.address.partition("@")
-        return f"{local}+{self.token(delivery_id, attempt)}@{domain}"
+        return f"{local}+{token}@{domain}"
 
     def token(self, delivery_id: UUID, attempt: int) -> str:
         """What names an attempt: 48 characters that survive every relay."""

@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeAlias
 
 import aiosmtplib
@@ -82,17 +83,17 @@ class Outgoing:
     begun: Begun
     slow: Callable[[], None]
 
-    @property
+    @cached_property
     def sender(self) -> str:
         """The envelope's sender as the server is told."""
         return wire_address(self.envelope.sender)
 
-    @property
+    @cached_property
     def recipient(self) -> str:
         """The envelope's recipient as the server is told."""
         return wire_address(self.envelope.recipient)
 
-    @property
+    @cached_property
     def is_internationalised(self) -> bool:
         """Whether only a server that offers SMTPUTF8 can take it (RFC 6531, 3.1)."""
         return not (self.raw.isascii() and self.sender.isascii() and self.recipient.isascii())

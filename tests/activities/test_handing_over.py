@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any, Literal
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from cases.acts import SendAgain
 from config.database import Database
@@ -16,6 +19,7 @@ from ledger.actors import ENGINE
 from models.enums import DeliveryStatus, DutyStatus
 from models.errors import Refused
 from models.tables import AgreementContact, Duty, Notice
+from records.deliveries import Handed, settle
 from records.mail_state import mail_state, resume
 from records.need_sorts import NeedKind
 from records.needs import Asking, read_needs
@@ -85,6 +89,42 @@ async def test_whoever_is_silent_or_slow_holds_up_nobody_and_nothing_that_others
         mail.server.full = {others[1]}
         sending = asyncio.create_task(mail.send_due())
         await until(mail, under_way=1, accepted=9, rejected=1, deferred=1)
+        await stop(sending, mail)
+
+
+class _Slowly(asyncio.Event):
+    """Comes so many seconds after it is waited for."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    async def wait(self) -> Literal[True]:
+        await asyncio.sleep(self._seconds)
+        return True
+
+
+@pytest.mark.parametrize("is_silent", [False, True], ids=["each-is-answered", "one-is-not"])
+async def test_what_all_connections_are_answered_is_recorded_together_though_not_at_one_moment(
+    database: Database, monkeypatch: pytest.MonkeyPatch, is_silent: bool
+) -> None:
+    together: list[int] = []
+
+    def slow_settle(session: Session, handed: Sequence[Handed], **named: Any) -> bool:
+        together.append(len(handed))
+        time.sleep(0.1)  # so long may be waited for others, and no longer
+        return settle(session, handed, **named)
+
+    monkeypatch.setattr("activities.handing_over.settle", slow_settle)
+    monkeypatch.setattr("activities.handing_over.LONGEST_GATHERING", 0.1)
+    async with mailing(database, districts(30), connections=5) as mail:
+        names = in_order(mail)
+        mail.server.held = {name: _Slowly(0.01 * (number % 5)) for number, name in enumerate(names)}
+        if is_silent:
+            mail.server.held[names[0]] = asyncio.Event()
+        sending = asyncio.create_task(mail.send_due())
+        await until(mail, **({"under_way": 1, "accepted": 29} if is_silent else {"accepted": 30}))
+        assert len(together) <= 10, together
         await stop(sending, mail)
 
 
