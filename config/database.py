@@ -28,6 +28,9 @@ from models.errors import ConfigurationError, DuenoticeError, Unavailable
 _BUSY_MILLISECONDS = 30_000
 """How long a SQLite writer waits for the one before it."""
 
+_PAGES_OF_LOG, _KIBIBYTES_OF_CACHE = 8_000, 6_000
+"""How many pages of SQLite's log wait to go into the file (32 MB), and how much of the file a connection remembers."""
+
 KEPT_CONNECTIONS = 5
 """How many connections stay open while nobody needs them."""
 
@@ -316,6 +319,9 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     # WAL's usual NORMAL may lose the last commits in a power cut: a notice would be out and its evidence gone.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # A large case changes the same pages again and again: each goes into the file seldom, not after every few commits.
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_OF_LOG}")
+    connection.execute(f"PRAGMA cache_size = -{_KIBIBYTES_OF_CACHE}")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
