@@ -10,12 +10,12 @@ from sqlmodel import Session, col, select
 
 from agreements.references import agreement_named
 from agreements.remembered import Remembered
-from config.database import KEYS_A_STATEMENT, Database
+from config.database import Database
 from ledger.append import append
 from ledger.artifacts import store
 from ledger.entries import AgreementAmended, CalendarImported
 from models import tables
-from models.grouping import grouped, parts
+from models.grouping import KEYS_A_QUERY, grouped, parts
 from terms.agreement_terms import AgreementTerms
 from terms.anchors import counts_school_days
 from terms.calendars import SchoolCalendar
@@ -88,7 +88,7 @@ def school_calendars(
         return {}
     kept = tables.SchoolCalendar
     found: dict[UUID, SchoolCalendar] = {}
-    for some in parts(agreements, KEYS_A_STATEMENT):
+    for some in parts(agreements, KEYS_A_QUERY):
         rows = session.exec(select(kept).where(col(kept.agreement_id).in_(some)).order_by(col(kept.imported_at)))
         found |= {row.agreement_id: _calendar(row) for row in rows}
     return found

@@ -34,9 +34,6 @@ _PAGES_OF_LOG, _KIBIBYTES_OF_CACHE = 8_000, 6_000
 KEPT_CONNECTIONS = 5
 """How many connections stay open while nobody needs them."""
 
-KEYS_A_STATEMENT = 5_000
-"""How many rows one statement names: both databases bound the values that it may hold."""
-
 _MIGRATION_LOCK = 0x6475656E
 """The PostgreSQL advisory lock that lets one process migrate at a time."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, TypedDict, overload
+from typing import NamedTuple, overload
 from uuid import UUID
 
 from sqlalchemy import Connection, update
@@ -16,6 +16,7 @@ from config.personal_data import holds_address
 from ledger.artifacts import share
 from ledger.chain import (
     LONGEST_ENTRY,
+    Envelope,
     Unchained,
     canonical,
     key_digest,
@@ -38,7 +39,6 @@ _HEAD = 1
 """The id of the ledger's only head row."""
 
 _ENTRY, _LEDGER_HEAD, _ARTIFACT = tables_of(EvidenceEntry, LedgerHead, Artifact)
-
 
 _OF_HEAD = _LEDGER_HEAD.c.id == _HEAD
 _LOCKED = select_columns(_LEDGER_HEAD.c.length, _LEDGER_HEAD.c.hash).where(_OF_HEAD).with_for_update()
@@ -139,22 +139,12 @@ class _Unchained(NamedTuple):
     written: Unchained
 
 
-class _Row(TypedDict):
+class _Row(Envelope):
     """One row of the evidence table; what is JSON in it is written."""
 
-    number: int
-    previous_hash: str
-    at: datetime
-    case_id: UUID | None
-    kind: str
-    subject: str | None
-    actor: str
     body: Written
     artifacts: Written
-    key: str
     key_digest: bytes
-    recorded_at: datetime
-    salt: str
     hash: str
 
 

@@ -30,8 +30,8 @@ LONGEST_ENTRY = 65_535
 """How many bytes an entry may have: what C2SP tlog-tiles can write of its length."""
 
 
-class Fields(TypedDict):
-    """What an entry's hash covers: every column of the evidence table but the hash itself, and what is made of the key.
+class Envelope(TypedDict):
+    """What an entry's hash covers, besides its particulars and the artifacts that it points to.
 
     ``at`` is when it happened, and ``recorded_at`` when it was written here, by the clock of the machine that did.
     """
@@ -43,11 +43,16 @@ class Fields(TypedDict):
     kind: str
     subject: str | None
     actor: str
-    body: dict[str, Any]
-    artifacts: list[str]
     key: str
     recorded_at: datetime
     salt: str
+
+
+class Fields(Envelope):
+    """What an entry's hash covers: every column of the evidence table but the hash, and what is made of the key."""
+
+    body: dict[str, Any]
+    artifacts: list[str]
 
 
 _SALT_BYTES = 16

@@ -465,7 +465,8 @@ _NAMES = re.compile(
 )
 
 STATEMENT = "statement.dsse.json"
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, struct.error)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError)
+"""What ``zipfile`` raises for what is no ZIP file, or is broken; the last for a way of packing unknown to it."""
 
 
 class Archive:
@@ -480,7 +481,7 @@ class Archive:
             self._zip = zipfile.ZipFile(path)
         except OSError as error:
             raise _cannot_check(Step.ARCHIVE, str(path), f"It cannot be read ({error.strerror}).") from None
-        except (*_DAMAGED, ValueError, NotImplementedError):
+        except (*_DAMAGED, ValueError):
             raise _cannot_check(Step.ARCHIVE, str(path), "It is no ZIP file, or was cut short.") from None
         infos = self._zip.infolist()
         self.infos = {info.filename: info for info in infos}
@@ -529,7 +530,7 @@ class Archive:
             with self._zip.open(self.infos[name]) as file:
                 while some := file.read(1 << 20):
                     yield some
-        except (*_DAMAGED, RuntimeError, NotImplementedError):
+        except (*_DAMAGED, RuntimeError):
             raise _not_intact(step, name, "It is damaged: it cannot be unpacked.") from None
 
     def sha256(self, name: str, step: Step) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from models.enums import NoticeKind
 
@@ -19,14 +19,8 @@ TASK_QUEUE = "duenotice"
 """The one Temporal task queue that workers poll."""
 
 
-_OF_NAMESPACE = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
-
-
 def _derived(*parts: object) -> UUID:
-    """What ``uuid.uuid5`` gives, which hashes the namespace each time."""
-    named = _OF_NAMESPACE.copy()
-    named.update("\x1f".join(map(str, parts)).encode())
-    return UUID(bytes=named.digest()[:16], version=5)
+    return uuid5(NAMESPACE, "\x1f".join(str(part) for part in parts))
 
 
 def case_id(kind: str, report_digest: str) -> UUID:

@@ -27,12 +27,11 @@ from cases.overdue import is_overdue
 from cases.plausibility import DatesGiven
 from cases.state import CaseState, NoticePolicy
 from cases.values import AnchorValue
-from config.database import KEYS_A_STATEMENT
 from mail.contacts import choose_recipients
 from models.defaults import Defaults
 from models.enums import DutyStatus, Party, PerformedBy
 from models.errors import InvalidInput
-from models.grouping import grouped, parts
+from models.grouping import KEYS_A_QUERY, grouped, parts
 from models.tables import Agreement, AgreementContact, Case, Duty
 from records.duties import (
     ComputedDuty,
@@ -238,7 +237,7 @@ class Foresight:
         """Agreements that no case has pinned the terms of, with the terms in force for them now, by hash."""
         rows = [
             row
-            for some in parts(ids, KEYS_A_STATEMENT)
+            for some in parts(ids, KEYS_A_QUERY)
             for row in session.exec(select(Agreement).where(col(Agreement.id).in_(some)))
         ]
         terms = terms_in_force(session, self.catalogue, rows, self.now.date())

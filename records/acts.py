@@ -50,14 +50,13 @@ from cases.kinds import kind_named
 from cases.messages import RecordAct
 from cases.state import CaseState
 from cases.values import AnchorValue, Kept, read_references
-from config.database import KEYS_A_STATEMENT
 from ledger.append import append
 from ledger.artifacts import claim, fetch, store_list
 from ledger.entries import ActRecorded, JsonObject
 from models import tables
 from models.enums import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, FactStatus, Party, ProposalKind
 from models.errors import InvalidInput, NotFound, Refused
-from models.grouping import parts
+from models.grouping import KEYS_A_QUERY, parts
 from models.tables import (
     Batch,
     Case,
@@ -503,7 +502,7 @@ def _not_required(session: Session, case_id: UUID, proposal: Proposal) -> list[s
     is_open = (Duty.case_id == case_id, Duty.clause == proposal.clause, col(Duty.status).in_(OPEN_STATUSES))
     found = session.exec(select(Duty.id, Duty.agreement_id).where(*is_open).order_by(col(Duty.id))).all()
     about = [key for key, agreement in found if agreement in knowing and (not named or str(agreement) in named)]
-    for some in parts(about, KEYS_A_STATEMENT):
+    for some in parts(about, KEYS_A_QUERY):
         session.execute(update(Duty).where(col(Duty.id).in_(some)).values(status=DutyStatus.NOT_REQUIRED))
     return [str(key) for key in about]
 

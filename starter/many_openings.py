@@ -17,12 +17,11 @@ from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, select
 
 from cases.kind import Kind
-from config.database import KEYS_A_STATEMENT
 from config.logging import get_logger
 from models import identifiers
 from models.enums import Authentication
 from models.errors import DoubtfulDates, DuenoticeError, InvalidFields, InvalidInput, Unavailable
-from models.grouping import parts
+from models.grouping import KEYS_A_QUERY, parts
 from models.tables import Case
 from queries.consequences import Foresight
 from queries.doubts import doubts_of_intake
@@ -337,7 +336,7 @@ def _known(session: Session, cases: Sequence[UUID]) -> dict[UUID, bool]:
     """Those of some cases that are open already, and whether their clocks were started."""
     return {
         case_id: started_at is not None
-        for some in parts(cases, KEYS_A_STATEMENT)
+        for some in parts(cases, KEYS_A_QUERY)
         for case_id, started_at in session.exec(select(Case.id, Case.workflow_started_at).where(col(Case.id).in_(some)))
     }
 
