@@ -494,7 +494,7 @@ class AccountLocked(AccountEvent):
 
 
 class SessionEnded(AccountEvent):
-    """A session was ended by a person: its own at sign-out, or any by an administrator.
+    """A session was ended: by its person, by an administrator, or by the engine, since its person has too many.
 
     Attributes:
         session_id: the session.

@@ -38,7 +38,11 @@ from people.sessions import NewSession, SessionRules, SignedInSession, begin, en
 SHORTEST, LONGEST = 15, 200
 """How many characters a password has; the shortest is that of NIST SP 800-63B-4, 3.1.1.2."""
 
-FEWEST_DIFFERENT = 6
+LEAST_SCORE = 3
+"""Of zxcvbn's 0 to 4: from here on a password is safe from guessing where hashes are slow and have been stolen."""
+
+SCORED = 40
+"""How many characters of a password are scored: odd ones take longer with each, and what these are is enough."""
 
 PRODUCT = "Duenotice"
 
@@ -236,14 +240,24 @@ def mark_raised(database: Database, names: tuple[str, ...], now: datetime) -> No
 
 
 def _check_password(password: str, easy: Collection[str]) -> None:
-    """Refuse what is guessed first: few different characters, and what holds one of the ``easy`` words."""
+    """Refuse what is guessed first: what many people take, patterns, and what holds one of the ``easy`` words."""
     said = None
     if not SHORTEST <= len(password) <= LONGEST:
         said = f"A password here has {SHORTEST} to {LONGEST} characters."
-    elif len(set(password)) < FEWEST_DIFFERENT or _holds_one(password, easy):
-        said = "This is too easy to guess."
+    elif _holds_one(password, easy):
+        said = "This is too easy to guess: it holds your name, your organisation's or this program's."
+    elif (weakness := _weakness(password)) is not None:
+        said = f"This is too easy to guess. {weakness}".strip()
     if said:
         raise InvalidInput(said, where="new", next_step="Take some words that have nothing to do with each other.")
+
+
+def _weakness(password: str) -> str | None:
+    """Why a password is guessed easily, as far as that can be said; None where it is not."""
+    from zxcvbn import zxcvbn  # slow to import for its lists of words, and few people set a password
+
+    found = zxcvbn(password[:SCORED])
+    return found["feedback"]["warning"] if found["score"] < LEAST_SCORE else None
 
 
 def _holds_one(password: str, easy: Collection[str]) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select, update
 
 from config.database import Database
+from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import AccessRefused, SessionEnded, SignedIn
 from models.enums import Authentication, Role
@@ -24,6 +25,9 @@ SEEN_EVERY = timedelta(minutes=1)
 """How often it is noted that a session is in use; each click would be a write."""
 
 LONGEST_BROWSER = 200
+
+MOST_SESSIONS = 10
+"""How many sessions a person has at a time; the next one ends the one that was used least lately."""
 
 FRESH = timedelta(minutes=15)
 """How long after signing in a person can add and remove ways to sign in, so that no browser left open is enough."""
@@ -91,6 +95,8 @@ def begin(
 ) -> NewSession:
     """Begin a session of an account in the transaction, with evidence of how it was shown who it is.
 
+    Of ``MOST_SESSIONS`` that last already, the one that was used least lately ends.
+
     Args:
         session: a session of ``Database.writing()``.
         account: whose session it is.
@@ -102,6 +108,7 @@ def begin(
         passkey_id: the passkey, where it was one.
         issuer: the OpenID provider, where it was one.
     """
+    _make_room(session, account, rules, now)
     token, session_id = secrets.token_urlsafe(TOKEN_BYTES), uuid4()
     session.add(
         WebSession(
@@ -223,6 +230,15 @@ def record_refusal(database: Database, who: SignedInSession, asked: str, now: da
                 actor=who.actor, at=now, account_id=who.account_id, session_id=who.id, asked=asked, role=who.role
             ),
         )
+
+
+def _make_room(session: Session, account: Account, rules: SessionRules, now: datetime) -> None:
+    """End those sessions of an account that were used least lately, until one more is not too many."""
+    lasting = (*_lasting(rules, now), col(WebSession.account_id) == account.id)
+    used = select(WebSession).join(Account).where(*lasting).order_by(col(WebSession.seen_at).desc(), col(WebSession.id))
+    for kept in session.exec(used.offset(MOST_SESSIONS - 1)):
+        kept.ended_at = now
+        append(session, SessionEnded(actor=ENGINE, at=now, account_id=account.id, session_id=kept.id))
 
 
 def _note_use(database: Database, session_id: UUID, now: datetime) -> None:

@@ -127,6 +127,12 @@ def test_a_disabled_account_takes_none(database: Database, kim: SignedInSession)
         "too short",
         "x" * 201,
         "abababababababab",
+        "passwordpassword",  # what many people take
+        "qwertyuiopasdfgh",
+        "iloveyou12345678",
+        "1qaz2wsx3edc4rfv",
+        "123456789012345",
+        "x" * 200,
         "kim kim kim kim kim",
         "example-learning-inc-2026",
         "DueNotice is what I use",
@@ -137,6 +143,13 @@ def test_a_password_that_is_guessed_easily_is_refused(database: Database, kim: S
         set_password(database, kim, "", simple, NOON, organisation="Example Learning, Inc.")
     assert caught.value.where == "new"
     by_password(database)
+
+
+def test_why_a_password_is_guessed_easily_is_said(database: Database, kim: SignedInSession) -> None:
+    with pytest.raises(InvalidInput, match=r"too easy to guess\. This is a very common password"):
+        set_password(database, kim, "", "1qaz2wsx3edc4rfv", NOON)
+    with pytest.raises(InvalidInput, match="it holds your name"):
+        set_password(database, kim, "", "kim kim kim kim kim", NOON)
 
 
 def test_a_name_without_letters_makes_no_password_easy(database: Database, kim: SignedInSession) -> None:

@@ -12,7 +12,9 @@ from sqlmodel import select
 from temporalio.client import Client
 
 from config.keyring import Keyring
+from ledger.actors import ENGINE
 from models.tables import EvidenceEntry, WebSession
+from people.sessions import MOST_SESSIONS
 from starter.resources import utc_now
 from tests.support.incident_form import opened
 from tests.support.installation import ORIGIN, Installation, Visitor, open_installation
@@ -110,6 +112,22 @@ async def test_signing_in_anew_ends_the_session_that_the_browser_had(fresh: Inst
     with fresh.resources.database.reading() as session:
         ended = session.exec(select(EvidenceEntry).where(EvidenceEntry.kind == "session_ended")).one()
     assert ended.actor == "robin"
+
+
+async def test_an_eleventh_ends_the_one_that_was_used_least_lately(fresh: Installation, watch: Watch) -> None:
+    other = await fresh.officer("kim")
+    browsers = [await signed_in(fresh, watch) for _ in range(MOST_SESSIONS)]
+    watch.now += 2 * MINUTE
+    unused = browsers.pop()
+    for browser in browsers:
+        assert (await browser.get("/account")).status_code == 200
+    newest = await signed_in(fresh, watch)
+    assert (await unused.get("/account")).status_code == 303
+    for browser in (*browsers, newest, other):
+        assert (await browser.get("/account")).status_code == 200
+    with fresh.resources.database.reading() as session:
+        ended = session.exec(select(EvidenceEntry).where(EvidenceEntry.kind == "session_ended")).one()
+    assert ended.actor == ENGINE
 
 
 async def test_signing_out_leaves_nothing_in_the_browser(fresh: Installation) -> None:
