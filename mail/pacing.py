@@ -8,7 +8,7 @@ is given one message at a time, until it answers again.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -44,7 +44,7 @@ class _Destination:
         self.is_silent = False
         self._where = server.where
         self._places = server.domain_connections or max(1, server.connections // 2)
-        self._changed = asyncio.Event()
+        self._waiting = deque[asyncio.Future[None]]()
 
     async def take_place(self) -> None:
         """Wait for a place.
@@ -62,12 +62,25 @@ class _Destination:
             if self.taken < self._places:
                 self.taken += 1
                 return
-            await self._changed.wait()
+            looks_again = asyncio.get_running_loop().create_future()
+            self._waiting.append(looks_again)
+            try:
+                await looks_again
+            except asyncio.CancelledError:
+                self.wake()  # it may have been woken for a place, which is another's now
+                raise
 
     def wake(self) -> None:
-        """Let those that wait look again."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        """Let as many of those that wait look again as there are places; all, where they may have to be put off.
+
+        To wake all for each place costs more than the sending, where hundreds wait.
+        """
+        several = len(self._waiting) if self.slow or self.is_silent else self._places - self.taken
+        while several > 0 and self._waiting:
+            first = self._waiting.popleft()
+            if not first.done():
+                first.set_result(None)
+                several -= 1
 
 
 class Pacing:

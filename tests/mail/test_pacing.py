@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from mail.handover import Accepted, DeliveryDeferred, Envelope, OutcomeUnknown, SendResult
+from mail.pacing import Pacing
 from mail.transport import SmtpTransport
 from tests.support.one_message import RAW, SENDER, server_at
 from tests.support.scripted_server import ScriptedServer, scripted_server
@@ -122,6 +123,23 @@ async def test_one_domain_takes_half_of_the_connections_and_leaves_the_others_th
             for event in server.held.values():
                 event.set()
             assert all(isinstance(answer, Accepted) for answer in await asyncio.gather(*waiting))
+
+
+async def test_those_that_wait_for_one_domain_go_in_turn_and_one_that_is_given_up_keeps_nobody_waiting() -> None:
+    pacing = Pacing(server_at(25, domain_connections=1))
+    went: list[int] = []
+
+    async def go(number: int) -> None:
+        async with pacing.turn("d.test"):
+            went.append(number)
+
+    async with pacing.turn("D.test"):
+        waiting = [asyncio.create_task(go(number)) for number in range(6)]
+        await asyncio.sleep(0)
+        waiting[3].cancel()
+    waiting[0].cancel()  # its turn has come, and it has not taken it yet
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert went == [1, 2, 4, 5]
 
 
 @pytest.mark.parametrize("limits", [{"rate": 100}, {"domain_rate": 6000}], ids=["to the server", "to the domain"])
