@@ -32,8 +32,8 @@ from queries.proposals import proposals_of
 from queries.troubles import troubles_of
 from queries.views import CaseHead, CaseView, FactView
 from records.anchors import current_anchors
+from records.case_context import current_facts
 from records.offers import reasons_of
-from records.outbox import current_facts
 from records.responsible import assignable, assignments
 from records.scope import require_case
 from records.summary import summarise

@@ -47,8 +47,8 @@ from records.duties import (
 from records.intake import touched
 from records.notice_rows import contacts_of_cases
 from records.notices import Known, known_elements, leaving_moment
-from records.outbox import addressees_under, may_be_told, postal_contact
 from records.parties import contacts_of
+from records.recipients import addressees_under, may_be_told, postal_contact
 from records.scope import affected_agreements, terms_in_force
 from terms.catalogue import Catalogue
 from terms.effective import EffectiveTerms

@@ -47,9 +47,9 @@ from models.phrases import day_words
 from models.tables import Agreement, AgreementContact, Case, CaseAgreement, Duty, Proposal
 from records.acts import Recording, dismiss, set_anchor
 from records.anchors import current_anchors
+from records.case_context import current_facts
 from records.holders import add_holder, asked_duties, decide, end_link, holder_named, reopen
 from records.keeping import agreements_of, lift_conflict
-from records.outbox import current_facts
 from records.scope import terms_in_force
 from records.vendors import end_vendor_link
 from terms.catalogue import load_catalogue

@@ -30,8 +30,8 @@ from models.tables import Agreement, Artifact, Case, CaseDocument, Notice
 from models.view import View
 from records.anchors import current_anchors
 from records.answers import LinkedNotice
+from records.case_context import current_facts
 from records.cases import note_change
-from records.outbox import current_facts
 from records.scope import agreement_in_scope, clauses_of_agreement, pinned_clauses, require_case
 from records.uploads import UploadedFile
 from terms.catalogue import Catalogue

@@ -36,7 +36,8 @@ from models.phrases import instant_words
 from models.tables import Agreement, AgreementContact, Artifact, Case, CaseAgreement, HandedOver
 from models.view import View
 from records.links import keep_reason
-from records.outbox import NoticeWriter, contacts_to_tell
+from records.outbox import NoticeWriter
+from records.recipients import contacts_to_tell
 from records.scope import agreement_in_scope, require_case
 from records.sent_mail import MailToSend
 from records.uploads import UploadedFile

@@ -17,8 +17,8 @@ from mail.verification import Line
 from mail.wording import date_in_words, local_instant
 from models import identifiers
 from models.tables import Agreement, Artifact, Case, CaseFile, HolderTask
+from records.case_context import current_facts
 from records.holders import asked_duties, holder_name
-from records.outbox import current_facts
 from records.uploads import kept_file
 from terms.catalogue import load_catalogue
 

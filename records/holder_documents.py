@@ -21,10 +21,10 @@ from mail.wording import date_in_words, local_instant
 from models import identifiers
 from models.enums import HolderStatus
 from models.tables import Agreement, Case, CaseDocument, HolderAnswer, HolderTask, Proposal
+from records.case_context import current_facts
 from records.holder_links import HOLDER
 from records.holder_words import lines_of
 from records.holders import contact_name, tasks_of
-from records.outbox import current_facts
 from terms.catalogue import load_catalogue
 
 TITLE = "Verification of disposition of student data"

@@ -27,6 +27,7 @@ from models.errors import NotFound, Refused
 from models.tables import Agreement, Case, Duty, HolderAnswer, HolderTask
 from models.view import View
 from records.anchors import current_anchors, keep_anchor
+from records.case_context import current_facts
 from records.cases import note_change
 from records.holder_words import write_receipt
 from records.holders import (
@@ -43,7 +44,6 @@ from records.holders import (
     tasks_of,
 )
 from records.keeping import kept_by, what_keeps
-from records.outbox import current_facts
 from records.readings import note_reading
 from records.uploads import UploadedFile
 

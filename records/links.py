@@ -29,7 +29,8 @@ from models.enums import Party, WrittenAnew
 from models.errors import InvalidInput, NotFound, Refused
 from models.tables import Agreement, AgreementContact, Case, Delivery, DueDate, Duty, Notice, PostalLetter
 from models.view import View
-from records.outbox import NoticeWriter, contacts_to_tell
+from records.outbox import NoticeWriter
+from records.recipients import contacts_to_tell
 from records.scope import agreement_in_scope, require_case
 from records.sent_mail import MailToSend
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,41 +16,25 @@ from sqlalchemy import exists
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from agreements.due_dates import StoredDueDate, read_due_dates
-from agreements.terms import terms_named
-from cases.kinds import kind_named
-from cases.values import AnchorValue
+from agreements.due_dates import StoredDueDate
 from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.artifacts import Content, Packed, fetch, pack, store_many
 from ledger.entries import Attempt, NoticeComposed
 from mail.cohorts import Cohorts, Written
 from mail.compose import Addressing
-from mail.contacts import choose_recipients
-from mail.contents import Delay, KnownFact
-from mail.delivery_states import FAILED, NOT_LEFT, UNSETTLED, WAITING, Happening, moved
+from mail.delivery_states import UNSETTLED
 from mail.drafting import ClauseAtHand, Draft, write_facts
-from mail.facts import EarlierNotice, Mailbox, NoticeFacts, Sender, SignedAgreement
+from mail.facts import Mailbox, NoticeFacts, Sender, SignedAgreement
 from mail.links import notice_link, shown_link
 from mail.templates import SHIPPED, Templates
 from models import identifiers
 from models.bulk import insert_rows, update_rows
-from models.enums import ContactRole, DeliveryStatus, DutyStatus, FactStatus, NoticeKind, Party
-from models.errors import InvalidInput
+from models.enums import NoticeKind, Party
 from models.grouping import grouped
-from models.tables import (
-    Agreement,
-    AgreementContact,
-    Batch,
-    Case,
-    CaseFact,
-    Delivery,
-    Duty,
-    LawEnforcementHold,
-    Notice,
-)
-from records.anchors import anchors_by_agreement
-from records.documents_at_hand import DocumentsAtHand, documents_at_hand
+from models.tables import Agreement, Batch, Delivery, Duty, Notice
+from records.case_context import CaseContext, read_case_context
+from records.notice_context import SETTLED, NoticeContext, contexts_of, read_contexts
 from records.notice_rows import (
     AgreementRow,
     Asked,
@@ -58,25 +42,14 @@ from records.notice_rows import (
     DeliveryRow,
     DutyRow,
     NoticeRow,
-    NoticeRows,
-    Told,
     Unopened,
     asked_of,
-    given_before,
     performing,
-    read_rows,
-    rows_of,
     told_of,
     unopened,
 )
 from records.together import TakenAlong, falling_together, take_along
 from terms.catalogue import load_catalogue
-from terms.clauses import Addressees
-from terms.effective import EffectiveTerms
-
-AT_ONCE = datetime.min.replace(tzinfo=UTC)
-"""When something is to be sent that waits for no moment of its own."""
-
 
 ANSWER_UNREAD, NOTE_UNREAD = defer(cast("Any", Delivery.answer)), defer(cast("Any", Agreement.exhibit_h_note))
 """Leave unopened what no message needs, so that one that does not open stops no other."""
@@ -98,314 +71,6 @@ class OutgoingMessage:
     attempt: int
     sha256: str
     raw: bytes = field(repr=False)
-
-
-@dataclass(frozen=True)
-class NoticeContext:
-    """Everything about one notice that its message is written from.
-
-    ``also`` are the further duties that it performs besides its own. ``known`` are its places in the outbox as they
-    were read, ``deliveries`` as they will be once its message is reserved. Whose turn it is follows from the former.
-    """
-
-    notice: NoticeRow
-    duty: DutyRow
-    agreement: AgreementRow
-    due_date: StoredDueDate
-    terms_hash: str
-    roles: Addressees
-    contacts: tuple[ContactRow, ...]
-    known: tuple[DeliveryRow, ...]
-    deliveries: list[DeliveryRow]
-    also: tuple[DutyRow, ...] = ()
-    also_due: tuple[StoredDueDate, ...] = ()
-
-    @property
-    def told(self) -> Told:
-        """What it is about, as it was read."""
-        return Told(self.notice, self.duty, self.agreement, self.terms_hash)
-
-    @property
-    def unsettled(self) -> tuple[DeliveryRow, ...]:
-        """Deliveries that the mail server has not answered for, and of which nobody has to decide.
-
-        One to a contact whose address does not open where it stands is not sent.
-        """
-        if not self.deliveries:
-            return ()
-        known = {contact.id for contact in self.contacts}
-        return tuple(
-            delivery
-            for delivery in self.deliveries
-            if delivery.status in UNSETTLED and not undecided(delivery) and delivery.contact_id in known
-        )
-
-    def next_send(self) -> datetime | None:
-        """When something of it is to be sent, for the first time or again; None where nothing is left to send."""
-        moments = [delivery.again_at or AT_ONCE for delivery in self.unsettled]
-        if self.notice.given_at is None and (addressees := self.next_addressees):
-            place = self._place_of(addressees[0])
-            if place is None:
-                moments.append(AT_ONCE)
-            elif place.status is DeliveryStatus.PASSED_OVER:
-                moments.append(place.again_at or AT_ONCE)
-        return min(moments, default=None)
-
-    def is_to_be_sent(self, now: datetime) -> bool:
-        """Whether something of it is to be sent by now."""
-        moment = self.next_send() if self.is_wanted and not self.notice.dropped else None
-        return moment is not None and moment <= now
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether it still has something to perform: people may have decided since it was planned that it has not.
-
-        Once it was given, what is left of it are copies.
-        """
-        is_first = self.notice.kind is NoticeKind.NOTICE and self.notice.given_at is None
-        return not is_first or not all(_is_settled(duty) for duty in (self.duty, *self.also))
-
-    def due(self, now: datetime) -> tuple[DeliveryRow, ...]:
-        """The deliveries to hand over by now."""
-        waiting = (delivery for delivery in self.unsettled if delivery.status in WAITING)
-        return tuple(delivery for delivery in waiting if (delivery.again_at or AT_ONCE) <= now)
-
-    def is_to_be_written(self, now: datetime) -> bool:
-        """Whether its message is written now: for a contact to whom none can be on its way, and whose moment it is."""
-        addressees = self.next_addressees
-        if self.notice.given_at is not None or not addressees:
-            return False
-        place = self._place_of(addressees[0])
-        return place is None or (place.status in NOT_LEFT and (place.again_at or AT_ONCE) <= now)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is still to be given."""
-        return self.notice.given_at is None and not self.notice.dropped and self.is_wanted
-
-    @property
-    def is_for_the_post(self) -> bool:
-        """Whether it can only be given by a letter: no mail can bring it to anybody, and there is a postal address."""
-        return self.is_open and self.next_addressees == () and self.postal_contact() is not None
-
-    def postal_contact(self) -> ContactRow | None:
-        """The contact whom a letter would be for: the first of those told by the clause that has a postal address."""
-        return postal_contact(self.contacts, self.roles, self.duty.owed_to, self.notice.case_id)
-
-    @cached_property
-    def general_contact(self) -> ContactRow | None:
-        """The general contact that the agreement itself names."""
-        general = (each for each in self.contacts if each.role is ContactRole.GENERAL and each.party is None)
-        return min((each for each in general if each.rank >= 0), key=lambda contact: contact.rank, default=None)
-
-    @cached_property
-    def next_contact(self) -> ContactRow | None:
-        """The contact whose turn it is, or None when none is left to try.
-
-        That is the one that a message may have reached or is put off for; then the first of those never tried, one
-        known to fail after the others; then the one that was passed over and is to be tried again first.
-        """
-        return min(self._left, key=self._turn, default=None)
-
-    @cached_property
-    def _left(self) -> list[ContactRow]:
-        """The contacts that did not refuse the notice."""
-        failed = {delivery.contact_id for delivery in self.known if delivery.status in FAILED}
-        return [contact for contact in self._recipients[0] if contact.id not in failed]
-
-    def _turn(self, contact: ContactRow) -> tuple[bool, datetime, bool]:
-        place = self._place_of(contact)
-        passed_over = place is not None and place.status is DeliveryStatus.PASSED_OVER
-        again_at = place.again_at if place and passed_over else None
-        return place is None or passed_over, again_at or AT_ONCE, contact.failing_since is not None
-
-    def has_alternative(self, delivery: DeliveryRow) -> bool:
-        """Whether another contact could be told in place of the one whose turn it is; nobody in that of a copy's."""
-        left = {contact.id for contact in self._left}
-        return delivery.contact_id in left and len(left) > 1
-
-    def _place_of(self, contact: ContactRow) -> DeliveryRow | None:
-        return next((delivery for delivery in self.deliveries if delivery.contact_id == contact.id), None)
-
-    @cached_property
-    def addressees(self) -> tuple[ContactRow, ...]:
-        """Whom the next message is for: the contact whose turn it is, then those that the agreement wants copied.
-
-        Where no contact is left, it is for the counsel who have no copy yet.
-        """
-        found = self.next_addressees
-        if not found:
-            raise ValueError("a notice without a contact left to try has no message")
-        return found
-
-    @property
-    def goes_to_counsel(self) -> bool:
-        """Whether its next message is a copy for counsel, since no contact is left; that gives no notice."""
-        return self.next_contact is None and bool(self._counsel())
-
-    @cached_property
-    def next_addressees(self) -> tuple[ContactRow, ...]:
-        """The same; nobody where none is left."""
-        primary = self.next_contact
-        return (primary, *self._recipients[1]) if primary else self._counsel()
-
-    @cached_property
-    def delivery_ids(self) -> tuple[UUID, ...]:
-        """What their places in the outbox are called."""
-        return tuple(identifiers.delivery_id(self.notice.id, contact.id) for contact in self.next_addressees)
-
-    def _counsel(self) -> tuple[ContactRow, ...]:
-        """Whom the agreement names for copies and who was not written to about this notice yet."""
-        written_to = {delivery.contact_id for delivery in self.deliveries}
-        addresses = {contact.email.casefold() for contact in self.contacts if contact.id in written_to}
-        named = [contact for contact in self._may_be_told() if contact.role is ContactRole.COPY_TO]
-        firsts: dict[str, ContactRow] = {}
-        for contact in sorted(named, key=lambda contact: contact.rank):
-            if contact.email.casefold() not in addresses:
-                firsts.setdefault(contact.email.casefold(), contact)
-        return tuple(firsts.values())
-
-    def is_written_as(self, sha256: str) -> bool:
-        """Whether its message for the contact whose turn it is was written before, with the same bytes."""
-        place = self._place_of(self.addressees[0])
-        return place is not None and place.message_sha256 == sha256
-
-    def reserve(self, sha256: str) -> Iterator[DeliveryRow]:
-        """Give each addressee a place in the outbox for a message, once; one written anew takes the old one's."""
-        for contact, name in zip(self.addressees, self.delivery_ids, strict=True):
-            before = self._place_of(contact)
-            if before is None:
-                place = self._new_place(contact, name, sha256)
-                self.deliveries.append(place)
-            elif before.status in NOT_LEFT:
-                passed_over = before.status is DeliveryStatus.PASSED_OVER
-                status = moved(before.status, Happening.TURN_CAME) if passed_over else before.status
-                place = before._replace(status=status, message_sha256=sha256)
-                self.deliveries[self.deliveries.index(before)] = place
-            else:
-                continue
-            yield place
-
-    def _new_place(self, contact: ContactRow, name: UUID, sha256: str) -> DeliveryRow:
-        return DeliveryRow(
-            id=name,
-            notice_id=self.notice.id,
-            contact_id=contact.id,
-            status=DeliveryStatus.RESERVED,
-            is_copy=contact.role not in self.roles.first,
-            attempts=0,
-            again_at=None,
-            message_sha256=sha256,
-        )
-
-    @cached_property
-    def _recipients(self) -> tuple[tuple[ContactRow, ...], tuple[ContactRow, ...]]:
-        try:
-            chosen = choose_recipients(self._may_be_told(), self.roles)
-        except InvalidInput:
-            return (), ()
-        return chosen.to, chosen.copies
-
-    def _may_be_told(self) -> list[ContactRow]:
-        told, case_id = self.duty.owed_to, self.notice.case_id
-        return [contact for contact in self.contacts if may_be_told(contact, told, case_id)]
-
-
-_Contact = TypeVar("_Contact", AgreementContact, ContactRow)
-
-
-def may_be_told(contact: AgreementContact | ContactRow, owed_to: Party, case_id: UUID | None) -> bool:
-    """Whether a contact is one of the party that a duty is owed to, and can be told by e-mail."""
-    return bool(contact.email) and is_of_party(contact, owed_to, case_id)
-
-
-def postal_contact(
-    contacts: Iterable[_Contact], roles: Addressees, owed_to: Party, case_id: UUID | None
-) -> _Contact | None:
-    """The contact whom a letter would be for: the first of those told by a clause that has a postal address."""
-    addressed = [one for one in contacts if one.postal_address and is_of_party(one, owed_to, case_id)]
-    ranked = sorted(addressed, key=lambda contact: contact.rank)
-    return next((contact for role in roles.first for contact in ranked if contact.role is role), None)
-
-
-def is_of_party(contact: AgreementContact | ContactRow, owed_to: Party, case_id: UUID | None) -> bool:
-    """Whether a contact is one of the party that a duty is owed to; a party's former contacts have no rank."""
-    of_the_other_side = contact.party is None and owed_to in (Party.PROVIDER, Party.LEA)
-    in_the_case = contact.case_id in (None, case_id)
-    return contact.rank >= 0 and in_the_case and (of_the_other_side or contact.party is owed_to)
-
-
-def contacts_to_tell(session: Session, agreement_id: UUID, owed_to: Party, case_id: UUID) -> list[AgreementContact]:
-    """The contacts under an agreement that may be told what is owed to a party, by role and rank."""
-    rows = session.exec(
-        select(AgreementContact)
-        .where(AgreementContact.agreement_id == agreement_id)
-        .order_by(col(AgreementContact.role), col(AgreementContact.rank), col(AgreementContact.id))
-    )
-    return [contact for contact in rows if may_be_told(contact, owed_to, case_id)]
-
-
-BEHIND_THE_LINK = KnownFact(FactStatus.KNOWN, "It is among the documents behind the link in this notice.")
-"""What a notice says of an element that is a document."""
-
-
-@dataclass(frozen=True)
-class CaseContext:
-    """What a case knows while some of its messages are written, read once for all of them.
-
-    Attributes:
-        terms: the pinned terms, by hash.
-        anchors: the dated facts by name, those of the case under None and those of single agreements.
-        facts: what is known, by content element.
-        at_hand: the content elements that there is a document for.
-        holds: every law-enforcement hold there was.
-        earlier: the notices given before.
-        dismissal_reason: why the suspicion was dismissed.
-        templates: the names of its kind's own templates, where it has any.
-        heads: the heads of the ledger as batches were planned, by batch, as notices have them at their foot.
-    """
-
-    terms: Mapping[str, EffectiveTerms]
-    anchors: Mapping[UUID | None, Mapping[str, AnchorValue]]
-    facts: Mapping[str, KnownFact]
-    at_hand: DocumentsAtHand
-    holds: Sequence[LawEnforcementHold]
-    earlier: EarlierNotices
-    dismissal_reason: str | None
-    templates: Mapping[NoticeKind, str]
-    heads: Mapping[UUID, str | None]
-
-    def documents(self, agreement_id: UUID) -> dict[str, KnownFact]:
-        """The elements that a document gives: never by e-mail, only behind the notice's own link."""
-        return dict.fromkeys(self.at_hand.of(agreement_id), BEHIND_THE_LINK)
-
-    def anchors_of(self, agreement_id: UUID) -> dict[str, AnchorValue]:
-        """The dated facts as they hold for one agreement."""
-        return {**self.anchors[None], **self.anchors.get(agreement_id, {})}
-
-    def follows(self, context: NoticeContext) -> EarlierNotice | None:
-        """The notice that one adds to or takes back; of a first notice under a clause, what its LEA was told before."""
-        own = self.earlier.under_duty.get(context.duty.id)
-        if context.notice.kind is not NoticeKind.NOTICE:
-            return own
-        first = self.earlier.to_party.get((context.agreement.id, context.duty.owed_to))
-        return first if first != own else None
-
-    def delay(self, context: NoticeContext, now: datetime) -> Delay:
-        """Whether a hold delayed a notice: whether it leaves later than its clause would otherwise require."""
-        otherwise = [due.due_without_hold for due in (context.due_date, *context.also_due)]
-        if not any(due_at and now > due_at for due_at in otherwise):
-            return Delay.NONE
-        holds = [hold for hold in self.holds if hold.agreement_id in (None, context.agreement.id)]
-        return Delay.TOLD if all(hold.shareable for hold in holds) else Delay.SECRET
-
-
-@dataclass(frozen=True)
-class EarlierNotices:
-    """The first notice given under each duty, and the first one given to each party under each agreement."""
-
-    under_duty: Mapping[UUID, EarlierNotice]
-    to_party: Mapping[tuple[UUID, Party], EarlierNotice]
 
 
 @dataclass(frozen=True)
@@ -528,14 +193,14 @@ class NoticeWriter:
 
         They are written as they would be reserved, before a transaction is begun for it.
         """
-        found = [context for context in _contexts(session, notices) if context.is_to_be_sent(now)][:at_most]
+        found = [context for context in read_contexts(session, notices) if context.is_to_be_sent(now)][:at_most]
         if not found:
             return NOTHING_PREPARED
         together = falling_together(session, case_id, [each.notice.id for each in found])
         told = [performing(each.told, together.further) for each in found if each.notice.id not in together.given_up]
         asked = asked_of(told)
         seen = unopened(session, asked)
-        contexts = _contexts_of(session, told) if together.further else found
+        contexts = contexts_of(session, told) if together.further else found
         plan = self._plan(session, case_id, contexts, now, {})
         letters = {writing.context.notice.id: writing.ready for writing in plan.writings}
         return Prepared(asked.notices, letters, together, asked, seen, plan)
@@ -561,7 +226,7 @@ class NoticeWriter:
         if take_along(session, case_id, notices) == prepared._together and holds:
             plan = prepared._plan
         else:
-            plan = self._plan(session, case_id, _contexts(session, notices), now, prepared.letters)
+            plan = self._plan(session, case_id, read_contexts(session, notices), now, prepared.letters)
         _keep(session, case_id, plan, now)
         return plan.mails
 
@@ -576,7 +241,7 @@ class NoticeWriter:
         """What is to be kept of some notices; what is ``ready`` is taken where it would be written again just so."""
         contexts = [context for context in found if context.is_wanted and not context.notice.dropped]
         unwritten = [context for context in contexts if context.is_to_be_written(now)]
-        known = _case_context(session, case_id, unwritten)
+        known = read_case_context(session, case_id, unwritten)
         letters = {context.notice.id: self._letter(context, known, now) for context in unwritten}
         same = {key: ready[key] for key, letter in letters.items() if key in ready and ready[key].letter == letter}
         anew = {key: letter for key, letter in letters.items() if key not in same}
@@ -607,7 +272,7 @@ class NoticeWriter:
 
         One that has nothing to say, as a supplement that would add nothing, is left out.
         """
-        contexts = _contexts(session, notices)
+        contexts = read_contexts(session, notices)
         return self._papers(session, [context for context in contexts if context.is_for_the_post], {}, now)
 
     def on_paper_again(self, session: Session, written: Mapping[UUID, datetime], now: datetime) -> Iterator[OnPaper]:
@@ -615,7 +280,7 @@ class NoticeWriter:
 
         ``written`` is by notice when its letter was. They wait also while a mail tries another contact.
         """
-        contexts = _contexts(session, list(written))
+        contexts = read_contexts(session, list(written))
         waiting = [context for context in contexts if context.is_open and context.postal_contact()]
         return self._papers(session, waiting, written, now)
 
@@ -623,7 +288,7 @@ class NoticeWriter:
         self, session: Session, contexts: Iterable[NoticeContext], dated: Mapping[UUID, datetime], now: datetime
     ) -> Iterator[OnPaper]:
         for case_id, of_case in grouped(contexts, lambda context: context.notice.case_id).items():
-            known = _case_context(session, case_id, of_case)
+            known = read_case_context(session, case_id, of_case)
             for context in of_case:
                 contact = context.postal_contact()
                 assert contact is not None, "a letter is for somebody with an address"
@@ -638,8 +303,8 @@ class NoticeWriter:
         Raises:
             ValueError: there is nothing to say, or nobody to say it to.
         """
-        (context,) = _contexts_of(session, told_of(session, [row]))
-        known = _case_context(session, context.notice.case_id, [context])
+        (context,) = contexts_of(session, told_of(session, [row]))
+        known = read_case_context(session, context.notice.case_id, [context])
         return self._drafted(context, known, now).facts
 
     def drafts(
@@ -649,8 +314,8 @@ class NoticeWriter:
 
         Nothing is kept, and the link of each leads nowhere, since it is its reader's alone.
         """
-        contexts = _contexts_of(session, told_of(session, rows))
-        known = _case_context(session, contexts[0].notice.case_id, contexts) if contexts else None
+        contexts = contexts_of(session, told_of(session, rows))
+        known = read_case_context(session, contexts[0].notice.case_id, contexts) if contexts else None
         for context in contexts:
             assert known is not None, "there are contexts"
             with suppress(ValueError):  # nobody is left to be told, or a supplement would add nothing
@@ -769,14 +434,9 @@ def _changed_row(place: DeliveryRow, message_id: str) -> dict[str, Any]:
     return {"id": place.id, "status": place.status, **named}
 
 
-def undecided(delivery: Delivery | DeliveryRow) -> bool:
-    """Whether nobody can say if a message arrived, and it is not sent again before a person decides."""
-    return delivery.status is DeliveryStatus.UNKNOWN and delivery.again_at is None
-
-
 def still_to_send(session: Session, batch_id: UUID) -> dict[UUID, datetime]:
     """The notices of a batch of which something is still to be sent, each with when, in a fixed order."""
-    contexts = _contexts(session, perhaps_to_send(session, batch_id))
+    contexts = read_contexts(session, perhaps_to_send(session, batch_id))
     moments = {context.notice.id: context.next_send() for context in contexts if context.is_wanted}
     return {notice: moment for notice, moment in moments.items() if moment is not None}
 
@@ -798,20 +458,11 @@ def drop_unwanted(session: Session, batch: Batch) -> None:
         select(Notice)
         .join(Duty, col(Duty.id) == col(Notice.duty_id))
         .where(Notice.batch_id == batch.id, Notice.kind == NoticeKind.NOTICE, col(Notice.dropped).is_(False))
-        .where(col(Notice.composed_at).is_(None), _SETTLED)
+        .where(col(Notice.composed_at).is_(None), SETTLED)
     )
     for notice in unwanted:
         notice.dropped = True
         batch.size -= 1
-
-
-_SETTLED = col(Duty.performed_under).is_not(None) | (col(Duty.status) == DutyStatus.NOT_REQUIRED)
-"""As ``_is_settled``, in SQL."""
-
-
-def _is_settled(duty: DutyRow) -> bool:
-    """Whether two people decided that a duty was performed by other means, or is not required."""
-    return duty.performed_under is not None or duty.status is DutyStatus.NOT_REQUIRED
 
 
 def _composed(notice: NoticeRow, ready: Ready, now: datetime) -> NoticeComposed:
@@ -824,47 +475,6 @@ def _composed(notice: NoticeRow, ready: Ready, now: datetime) -> NoticeComposed:
         lacking=ready.written.lacking,
         message_sha256=ready.packed.sha256,
     )
-
-
-def _case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeContext]) -> CaseContext:
-    return CaseContext(
-        terms=terms_named(session, {context.terms_hash for context in contexts}),
-        anchors=anchors_by_agreement(session, case_id),
-        facts=current_facts(session, case_id),
-        at_hand=documents_at_hand(session, case_id),
-        holds=session.exec(select(LawEnforcementHold).where(LawEnforcementHold.case_id == case_id)).all(),
-        earlier=_earlier(session, case_id, {context.agreement.id for context in contexts}),
-        dismissal_reason=_dismissal_reason(session, case_id),
-        templates=kind_named(session.get_one(Case, case_id).kind).templates,
-        heads=_heads(session, {context.notice.batch_id for context in contexts}),
-    )
-
-
-def _heads(session: Session, batches: Set[UUID]) -> dict[UUID, str | None]:
-    return dict(session.exec(select(Batch.id, Batch.ledger_head).where(col(Batch.id).in_(batches))).all())
-
-
-def _dismissal_reason(session: Session, case_id: UUID) -> str | None:
-    sha256 = session.get_one(Case, case_id).dismissal_reason_sha256
-    return fetch(session, sha256).decode() if sha256 else None
-
-
-def _earlier(session: Session, case_id: UUID, agreements: Set[UUID]) -> EarlierNotices:
-    """The first notices that were given in a case under some agreements; one that went by post has no Message-ID."""
-    under_duty: dict[UUID, EarlierNotice] = {}
-    to_party: dict[tuple[UUID, Party], EarlierNotice] = {}
-    for before in given_before(session, tuple(agreements)):
-        if before.case_id == case_id:
-            earlier = EarlierNotice(message_id=before.message_id, given_at=before.given_at)
-            to_party[before.agreement_id, before.owed_to] = earlier
-            under_duty |= dict.fromkeys((before.duty_id, *map(UUID, before.also_performs)), earlier)
-    return EarlierNotices(under_duty, to_party)
-
-
-def current_facts(session: Session, case_id: UUID) -> dict[str, KnownFact]:
-    """What a case knows of each content element, leaving out what was superseded."""
-    rows = session.exec(select(CaseFact).where(CaseFact.case_id == case_id, col(CaseFact.superseded_at).is_(None)))
-    return {row.element: KnownFact(row.status, row.value) for row in rows}
 
 
 def attempt_of(delivery: Delivery) -> Attempt:
@@ -901,46 +511,6 @@ def _outgoing(context: NoticeContext, delivery: DeliveryRow, raw: Mapping[str, b
         sha256=delivery.message_sha256,
         raw=raw[delivery.message_sha256],
     )
-
-
-def _contexts(session: Session, notices: Sequence[UUID]) -> list[NoticeContext]:
-    return _with_terms(session, read_rows(session, notices))
-
-
-def _contexts_of(session: Session, told: Sequence[Told]) -> list[NoticeContext]:
-    """Everything about some notices that their messages are written from; they may be kept nowhere."""
-    return _with_terms(session, rows_of(session, told)) if told else []
-
-
-def _with_terms(session: Session, rows: NoticeRows) -> list[NoticeContext]:
-    duties = (*rows.further.values(), *(each.duty for each in rows.told))
-    due_dates = read_due_dates(session, {duty.due_date_id for duty in duties})
-    terms = terms_named(session, {each.terms_hash for each in rows.told})
-    contexts = []
-    for notice, duty, agreement, terms_hash in rows.told:
-        also = tuple(rows.further[UUID(further)] for further in notice.also_performs)
-        deliveries = tuple(rows.deliveries.get(notice.id, ()))
-        contexts.append(
-            NoticeContext(
-                notice=notice,
-                duty=duty,
-                agreement=agreement,
-                due_date=due_dates[duty.due_date_id],
-                terms_hash=terms_hash,
-                roles=addressees_under(terms[terms_hash], duty.clause),
-                contacts=(*rows.contacts.get(agreement.id, ()), *rows.others.get(notice.case_id, ())),
-                known=deliveries,
-                deliveries=list(deliveries),
-                also=also,
-                also_due=tuple(due_dates[further.due_date_id] for further in also),
-            )
-        )
-    return contexts
-
-
-def addressees_under(terms: EffectiveTerms, clause: str) -> Addressees:
-    """Which contacts a clause tells; a party that only a case names has general contacts alone."""
-    return terms.clause(clause).contacts or Addressees(first=(ContactRole.GENERAL,))
 
 
 def _dated(context: NoticeContext, now: datetime) -> datetime:

@@ -50,7 +50,8 @@ from models.tables import (
     Notice,
 )
 from records.notices import NOT_BEGUN
-from records.outbox import NoticeWriter, addressees_under, contacts_to_tell
+from records.outbox import NoticeWriter
+from records.recipients import addressees_under, contacts_to_tell
 from terms.catalogue import load_catalogue
 from terms.effective import EffectiveTerms
 

@@ -19,9 +19,9 @@ from models import identifiers
 from models.enums import ContactRole
 from models.errors import InvalidInput
 from models.tables import AgreementContact, Case, CaseAgreement, CaseDocument
+from records.case_context import current_facts
 from records.documents_at_hand import documents_at_hand
 from records.file_types import TEXT
-from records.outbox import current_facts
 
 
 def contact_problems(intake: Intake) -> Iterator[InvalidInput]:
