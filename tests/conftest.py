@@ -56,6 +56,13 @@ def pytest_runtestloop() -> None:
     gc.enable()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files without long tests alone where only those are asked for: each worker would import four times more."""
+    if config.option.markexpr != "long" or not collection_path.match("test_*.py"):
+        return None
+    return "mark.long" not in collection_path.read_text("utf-8") or None
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-histories", nargs="?", const="", metavar="STORY", help="Play the kept histories, or one, anew."

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 from urllib.parse import urlsplit
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
@@ -98,6 +98,12 @@ PARTS = (
 )
 """The modules of pages; each has a router."""
 
+ROUTES = APIRouter(dependencies=[Depends(check_route)])
+"""The routes of all pages. FastAPI analyses a route when it first looks for one, and once for all applications here."""
+
+for part in PARTS:
+    ROUTES.include_router(part.router)
+
 
 def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     """Return the application for one installation; serve it with the access log off, since addresses hold tokens."""
@@ -138,6 +144,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
 
     app = FastAPI(
         title="Duenotice",
+        routes=ROUTES.routes,
         lifespan=lifespan,
         dependencies=[Depends(check_route)],
         openapi_url="/api/openapi.json",
@@ -146,8 +153,6 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         exception_handlers=dict.fromkeys((DuenoticeError, RequestValidationError, HTTPException), failures.on_error),
     )
     app.state.site = site
-    for part in PARTS:
-        app.include_router(part.router)
     app.include_router(api.openings(tuple(KINDS.values())))
     app.mount("/static", StaticFiles(directory=str(files("web").joinpath("static"))))
     app.add_middleware(

@@ -21,7 +21,6 @@ from rich.text import Text
 from cases.fields import FormField, Shape
 from cases.intake import parse_intake
 from cases.kind import Kind
-from cases.kinds import KINDS
 from config.database import Database
 from mail.provision import Place, operative_steps
 from models import identifiers
@@ -60,16 +59,15 @@ MOST_DUTIES = 60
 """How many duties a case may have for each to be shown without being asked for."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add a group of commands for each kind of case."""
-    for kind in KINDS.values():
-        group = typer.Typer(no_args_is_help=True, help=f"Open and show each {kind.label} case, and act on it.")
-        says = f"Open a {kind.label} case; the same given twice is one case. {kind.opening_says}".strip()
-        group.command(kind.opening, help=says)(_opening(kind))
-        many.register(group, kind)
-        group.command()(show)
-        acts.register(group, kind)
-        app.add_typer(group, name=kind.name)
+def register(app: typer.Typer, kind: Kind) -> None:
+    """Add the group of commands for a kind of case; those of all kinds would take a tenth of a second."""
+    group = typer.Typer(no_args_is_help=True, help=f"Open and show each {kind.label} case, and act on it.")
+    says = f"Open a {kind.label} case; the same given twice is one case. {kind.opening_says}".strip()
+    group.command(kind.opening, help=says)(_opening(kind))
+    many.register(group, kind)
+    group.command()(show)
+    acts.register(group, kind)
+    app.add_typer(group, name=kind.name)
 
 
 def _opening(kind: Kind) -> Callable[..., None]:

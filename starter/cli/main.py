@@ -71,14 +71,16 @@ def application(command: str | None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_general)  # or typer would take the name of a command that stands alone for an argument
-    commands = COMMANDS | {
-        kind.name: ("cases", f"Open and show each {kind.label} case, and act on it.") for kind in KINDS.values()
-    }
-    if command in commands:
-        import_module(f"starter.cli.{commands[command][0]}").register(app)
+    if command in KINDS:
+        import_module("starter.cli.cases").register(app, KINDS[command])
         return app
-    for name, (_, says) in commands.items():
+    if command in COMMANDS:
+        import_module(f"starter.cli.{COMMANDS[command][0]}").register(app)
+        return app
+    for name, (_, says) in COMMANDS.items():
         app.command(name, help=says)(_nothing)
+    for kind in KINDS.values():
+        app.command(kind.name, help=f"Open and show each {kind.label} case, and act on it.")(_nothing)
     return app
 
 

@@ -15,6 +15,7 @@ from config.keyring import Keyring
 from config.private_files import OTHERS, private_home
 from models.errors import ConfigurationError
 from starter.cli import main
+from tests.support.migrated import really_migrate
 
 
 @contextmanager
@@ -101,7 +102,7 @@ def test_a_database_and_what_lies_beside_it_are_private_in_a_shared_folder(tmp_p
             (shared / "kept.sqlite3").touch()
         keyring = Keyring.create(tmp_path / "keys" / "keyring.json")
         database = Database(f"sqlite:///{shared}/kept.sqlite3", keyring)
-        database.migrate()
+        really_migrate(database)
         with database.writing():
             beside = {path.name.removeprefix("kept.sqlite3") for path in shared.iterdir()}
             found = modes(shared)

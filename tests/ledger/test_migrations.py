@@ -18,6 +18,7 @@ from config.keyring import Keyring
 from ledger.chain import GENESIS
 from migrations.__main__ import VERSIONS
 from migrations.compare import differences
+from tests.support import migrated
 from tests.support.migrated import really_migrate
 from tests.support.patience import PATIENCE
 
@@ -66,6 +67,18 @@ def test_processes_that_start_together_migrate_once(empty_url: str, keyring: Key
         assert session.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 1
     for database in starting:
         database.close()
+
+
+def test_the_tests_migrate_one_database_and_copy_it(
+    tmp_path: Path, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        database = Database(f"sqlite:///{tmp_path}/{name}.sqlite3", keyring)
+        database.migrate()
+        with database.engine.connect() as connection:
+            assert differences(connection) == []
+        database.close()
+        monkeypatch.delattr(migrated, "really_migrate", raising=False)
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str, keyring: Keyring) -> None:

@@ -20,12 +20,13 @@ really_migrate = Database.migrate
 
 
 def copy_what_was_migrated() -> None:
-    """Have new databases copied: migrating one takes a third of a second, and hundreds of tests want one."""
+    """Have new databases copied: migrating one takes a tenth of a second, and a thousand tests want one."""
 
     def migrate(database: Database) -> None:
         url = database.engine.url
-        if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-            Path(url.database).write_bytes(_migrated())
+        # Opening a database made its file, for its owner alone.
+        if url.get_backend_name() == "sqlite" and not (file := Path(str(url.database))).stat().st_size:
+            file.write_bytes(_migrated())
         elif (url.database or "").startswith(TEST_DATABASE) and not inspect(database.engine).get_table_names():
             _copy_on_postgresql(database, url)
         else:
