@@ -39,7 +39,7 @@ from models.tables import Batch
 from records.batches import begin_batch, finish_batch
 from records.deliveries import Answer, Handed, break_off
 from records.mail_state import Going, MailIsPaused, PauseRule, end_pause, going, is_disregarded, note_away, probe_again
-from records.outbox import NoticeWriter, OutgoingMessage, perhaps_to_send
+from records.outbox import NoticeWriter, OutgoingMessage, Prepared, perhaps_to_send
 from records.postal_letters import put_together, without_letter
 
 _Given = ParamSpec("_Given")
@@ -110,6 +110,7 @@ class NoticeActivities(NoticeContract):
         self._unknown_resends = unknown_resends
         self._pause = pause
         self._book = HandingOver(database, transport.connections, transport.most_under_way, unknown_resends, pause)
+        self._composing = asyncio.Lock()
         self._answered_at: datetime | None = None
         self._return_path = return_path
 
@@ -281,26 +282,34 @@ class NoticeActivities(NoticeContract):
             return perhaps_to_send(session, message.batch_id)
 
     async def _reserve(self, attempt: _Attempt, notices: Sequence[UUID]) -> Sequence[OutgoingMessage]:
+        """Reserve those of some notices that are to be sent by now, and return their messages."""
         if attempt.stopped or self._book.paused:
             return ()
-        wanted, mails = await _in_sql(self._write, attempt, notices, attempt.now())
+        now = attempt.now()
+        # Composed before the transaction: while one is open, all others wait for it. And by one thread at a time, since
+        # several get no more done, and keep those that write from what they need to end.
+        async with beating(LONGEST_TRANSACTION), self._composing:
+            case_id, prepared = await asyncio.to_thread(self._prepare, attempt, notices, now)
+        if not prepared.notices:
+            return ()
+        mails = await _in_sql(self._write, case_id, prepared, now)
         # Of one that is not wanted any more there is nothing to send, and it is not looked at again.
-        attempt.set_aside.update(set(wanted) - {mail.notice_id for mail in mails})
+        attempt.set_aside.update(set(prepared.notices) - {mail.notice_id for mail in mails})
         return mails
 
-    def _write(
-        self, attempt: _Attempt, notices: Sequence[UUID], now: datetime
-    ) -> tuple[Sequence[UUID], Sequence[OutgoingMessage]]:
-        """Reserve those of some notices that are to be sent by now: which these are, and their messages."""
-        # Composed before the transaction: while one is open, all others wait for it.
+    def _prepare(self, attempt: _Attempt, notices: Sequence[UUID], now: datetime) -> tuple[UUID, Prepared]:
+        """The case, and the messages of those of some notices that are to be sent by now."""
+        at_most = 1 if attempt.probing else None
         with self._database.reading() as session:
             case_id = session.get_one(Batch, attempt.message.batch_id).case_id
-            at_most = 1 if attempt.probing else None
-            prepared = self._notice_writer.prepare(session, case_id, notices, now, at_most=at_most)
-        if not prepared.notices:
-            return (), ()
+            give_way = self._database.give_way
+            return case_id, self._notice_writer.prepare(
+                session, case_id, notices, now, at_most=at_most, give_way=give_way
+            )
+
+    def _write(self, case_id: UUID, prepared: Prepared, now: datetime) -> Sequence[OutgoingMessage]:
         with self._database.writing() as session:
-            return prepared.notices, self._notice_writer.reserve(session, case_id, prepared.notices, now, prepared)
+            return self._notice_writer.reserve(session, case_id, prepared.notices, now, prepared)
 
     def _write_letters(self, message: SendBatch, now: datetime) -> None:
         """Write those of its notices as letters that no mail can bring to anybody; a person posts them."""

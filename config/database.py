@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from fcntl import LOCK_EX, flock
 from importlib.resources import files
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from time import monotonic, sleep, time
 from uuid import UUID
 
@@ -80,10 +80,10 @@ class Database:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
             self._reader = self.engine
-            self._turn: AbstractContextManager[object] = _Turn(Path(f"{target.database}.turn"))
+            self._turn: _Turn | None = _Turn(Path(f"{target.database}.turn"))
         else:
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            self._turn = nullcontext()
+            self._turn = None
         self._writer = self.engine.execution_options(duenotice_writing=True)
 
     @contextmanager
@@ -94,8 +94,17 @@ class Database:
             Unavailable: the database does not answer, or other writers kept it busy for too long.
             ConfigurationError: the tables are missing.
         """
-        with _explained(), self._turn, self._session(self._writer) as session, session.begin():
+        with _explained(), self._turn or nullcontext(), self._session(self._writer) as session, session.begin():
             yield session
+
+    def give_way(self) -> None:
+        """Wait while another thread of this process writes to SQLite; whoever writes itself must not.
+
+        Python lets one thread compute at a time. One that writes lets others compute with each row, and gets no more of
+        it until they have for 5 ms, while all other writers wait for it: so what computes for long lets it end first.
+        """
+        if self._turn:
+            self._turn.wait_until_free()
 
     @contextmanager
     def erasing(self) -> Iterator[Session]:
@@ -111,7 +120,7 @@ class Database:
             yield session
             if self.engine.dialect.name == "sqlite":
                 session.execute(text("PRAGMA secure_delete = OFF"))
-        if self.engine.dialect.name == "sqlite":
+        if self._turn:
             with self._turn, self.engine.connect() as connection:
                 connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -220,6 +229,8 @@ class _Turn:
 
     def __init__(self, file: Path) -> None:
         self._threads = Lock()
+        self._is_free = Event()
+        self._is_free.set()
         self._file = file
         self._held = ExitStack()
 
@@ -230,10 +241,16 @@ class _Turn:
             private_file(self._file)
             flock(turn.enter_context(self._file.open("a")), LOCK_EX)
             self._held = turn.pop_all()
+            self._is_free.clear()
 
     def __exit__(self, *_: object) -> None:
         """Let the next one write."""
+        self._is_free.set()
         self._held.close()
+
+    def wait_until_free(self) -> None:
+        """Wait until no thread of this process has it, if only for a moment."""
+        self._is_free.wait()
 
 
 def sealing_key(url: str) -> str | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -159,6 +159,12 @@ class Prepared:
 
 NOTHING_PREPARED = Prepared()
 
+_Thing = TypeVar("_Thing")
+
+
+def _nothing() -> None:
+    """Nobody is to go first."""
+
 
 @dataclass(frozen=True)
 class NoticeWriter:
@@ -187,11 +193,19 @@ class NoticeWriter:
         return notice_link(self.public_url, self.link_key, notice.id, notice.link_generation)
 
     def prepare(
-        self, session: Session, case_id: UUID, notices: Sequence[UUID], now: datetime, *, at_most: int | None = None
+        self,
+        session: Session,
+        case_id: UUID,
+        notices: Sequence[UUID],
+        now: datetime,
+        *,
+        at_most: int | None = None,
+        give_way: Callable[[], None] = _nothing,
     ) -> Prepared:
         """Write the messages of those of some notices of a case of which something is to be sent by now.
 
-        They are written as they would be reserved, before a transaction is begun for it.
+        They are written as they would be reserved, before a transaction is begun for it. Before each, ``give_way`` lets
+        others go first.
         """
         found = [context for context in read_contexts(session, notices) if context.is_to_be_sent(now)][:at_most]
         if not found:
@@ -201,7 +215,7 @@ class NoticeWriter:
         asked = asked_of(told)
         seen = unopened(session, asked)
         contexts = contexts_of(session, told) if together.further else found
-        plan = self._plan(session, case_id, contexts, now, {})
+        plan = self._plan(session, case_id, contexts, now, {}, give_way)
         letters = {writing.context.notice.id: writing.ready for writing in plan.writings}
         return Prepared(asked.notices, letters, together, asked, seen, plan)
 
@@ -237,15 +251,16 @@ class NoticeWriter:
         found: Sequence[NoticeContext],
         now: datetime,
         ready: Mapping[UUID, Ready],
+        give_way: Callable[[], None] = _nothing,
     ) -> _Plan:
         """What is to be kept of some notices; what is ``ready`` is taken where it would be written again just so."""
         contexts = [context for context in found if context.is_wanted and not context.notice.dropped]
         unwritten = [context for context in contexts if context.is_to_be_written(now)]
         known = read_case_context(session, case_id, unwritten)
-        letters = {context.notice.id: self._letter(context, known, now) for context in unwritten}
+        letters = {each.notice.id: self._letter(each, known, now) for each in _giving_way(unwritten, give_way)}
         same = {key: ready[key] for key, letter in letters.items() if key in ready and ready[key].letter == letter}
         anew = {key: letter for key, letter in letters.items() if key not in same}
-        written = same | self._written(anew)
+        written = same | self._written(anew, give_way)
         writings = tuple(self._writing(context, written[context.notice.id], now) for context in unwritten)
         return _Plan(writings, _taken_up(session, contexts, writings, now))
 
@@ -254,12 +269,15 @@ class NoticeWriter:
         """What composes notices; those of one cohort from one skeleton, whichever chunk they are in."""
         return Cohorts(load_catalogue(), self.templates.default_texts, self.templates)
 
-    def _written(self, letters: Mapping[UUID, Letter]) -> dict[UUID, Ready]:
+    def _written(self, letters: Mapping[UUID, Letter], give_way: Callable[[], None]) -> dict[UUID, Ready]:
         """Compose some messages, and pack them to be kept once it is known what those of a cohort say alike."""
-        written = {key: self._cohorts.write(letter.draft, letter.addressing) for key, letter in letters.items()}
+        written = {
+            key: self._cohorts.write(letter.draft, letter.addressing)
+            for key, letter in _giving_way(letters.items(), give_way)
+        }
         return {
             key: Ready(letters[key], one, pack(Content(one.raw, "message/rfc822"), one.outline))
-            for key, one in written.items()
+            for key, one in _giving_way(written.items(), give_way)
         }
 
     def _writing(self, context: NoticeContext, ready: Ready, now: datetime) -> _Writing:
@@ -400,6 +418,12 @@ class NoticeWriter:
             lea=agreement.lea_name,
             signed_on=agreement.executed_on,
         )
+
+
+def _giving_way(things: Iterable[_Thing], give_way: Callable[[], None]) -> Iterator[_Thing]:
+    for thing in things:
+        give_way()
+        yield thing
 
 
 def _keep(session: Session, case_id: UUID, plan: _Plan, now: datetime) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -19,6 +21,7 @@ from config.keyring import Keyring
 from models.enums import ContactRole
 from models.errors import ConfigurationError, Unavailable
 from models.tables import Agreement, AgreementContact
+from tests.support.patience import PATIENCE
 
 
 def agreement(reference: str = "A-1") -> Agreement:
@@ -128,6 +131,20 @@ def test_a_writer_holds_off_the_next_from_its_first_moment(tmp_path: Path, keyri
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
         other.close()
+    database.close()
+
+
+def test_whoever_computes_lets_a_writer_of_the_same_process_end_first(tmp_path: Path, keyring: Keyring) -> None:
+    database = Database(f"sqlite:///{tmp_path}/duenotice.sqlite3", keyring)
+    database.migrate()
+    database.give_way()  # nobody writes, so nobody is waited for
+    with ThreadPoolExecutor(1) as others:
+        with database.writing():
+            computing = others.submit(database.give_way)
+            for _ in range(100):
+                time.sleep(0)  # lets the other thread go on, if it does
+            assert not computing.done()
+        computing.result(timeout=PATIENCE)
     database.close()
 
 

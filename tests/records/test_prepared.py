@@ -59,6 +59,14 @@ def test_what_was_prepared_is_sent_as_it_is(database: Database) -> None:
     assert letter.raw is prepared.letters[letter.notice_id].written.raw
 
 
+def test_writers_go_first_each_time_that_a_message_is_written(database: Database) -> None:
+    breach, asked = leaving(database, *MANY), []
+    with database.reading() as session:
+        ids = [notice.id for notice in breach.notices]
+        WRITER.prepare(session, breach.case.id, ids, breach.case.now, give_way=lambda: asked.append(True))
+    assert len(asked) >= len(ids) > 1
+
+
 def a_fact(session: Session, case: CaseInSql) -> None:
     session.add(
         CaseFact(
