@@ -348,7 +348,7 @@ async def test_no_sweep_looks_at_more_suspects_than_it_may_and_all_come_to_their
     await watched.run(*cases)
     await watched.listed(40)
     few, now = SweepBounds(suspicious=10, in_turn=0), utc_now()
-    swept = [await watched.sweep(few, now + timedelta(minutes=5 * number)) for number in range(30)]
+    swept = [await watched.sweep(few, now + timedelta(minutes=5 * number)) for number in range(90)]
     assert {one.handed_on for one in swept} == {10}
     assert all([await watched.signals(case_id) for case_id in cases])
 
