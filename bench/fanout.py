@@ -66,7 +66,7 @@ BARE = 1_500
 """How many notices the bare script sends."""
 
 PUSHBACK = Pushback()
-CONNECTIONS = 32
+CONNECTIONS = 64
 """How many connections each process keeps: what is answered at one time is recorded in one transaction."""
 
 NO_DBOS = "DBOS is not measured: install it (pip install dbos), and name a database by --dbos-database-url"

@@ -252,6 +252,7 @@ async def test_subprocessors_and_legal_holds_have_pages_of_their_own(asked: Aske
     assert refused.status_code == 409
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 async def test_on_a_phone_a_certificate_is_filled_in_wrongly_then_rightly(
     temporal: Client, keyring: Keyring, tmp_path_factory: pytest.TempPathFactory
