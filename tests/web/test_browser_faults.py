@@ -152,6 +152,7 @@ async def test_an_incident_is_reported_by_the_keyboard_alone(
     async with visiting(chromium) as page:
         keys = page.keyboard
         await page.goto(f"{site}/sign-in?token={installation.link_token()}")
+        await expect(page.get_by_role("button", name="Sign in")).to_be_focused()  # which comes after loading
         await keys.press("Enter")
         await tab_to(page, page.get_by_role("navigation").get_by_role("link", name="Report an incident"))
         await keys.press("Enter")
