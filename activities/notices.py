@@ -285,10 +285,10 @@ class NoticeActivities(NoticeContract):
         """Reserve those of some notices that are to be sent by now, and return their messages."""
         if attempt.stopped or self._book.paused:
             return ()
-        now = attempt.now()
         # Composed before the transaction: while one is open, all others wait for it. And by one thread at a time, since
         # several get no more done, and keep those that write from what they need to end.
         async with beating(LONGEST_TRANSACTION), self._composing:
+            now = attempt.now()  # what a notice says that it was written at, not when it began to wait for its turn
             case_id, prepared = await asyncio.to_thread(self._prepare, attempt, notices, now)
         if not prepared.notices:
             return ()
