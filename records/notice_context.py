@@ -32,7 +32,7 @@ from records.notice_rows import (
 from records.recipients import addressees_under, may_be_told, postal_contact
 from terms.clauses import Addressees
 
-AT_ONCE = datetime.min.replace(tzinfo=UTC)
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
 """When something is to be sent that waits for no moment of its own."""
 
 
@@ -73,18 +73,18 @@ class NoticeContext:
         return tuple(
             delivery
             for delivery in self.deliveries
-            if delivery.status in UNSETTLED and not undecided(delivery) and delivery.contact_id in known
+            if delivery.status in UNSETTLED and not _undecided(delivery) and delivery.contact_id in known
         )
 
     def next_send(self) -> datetime | None:
         """When something of it is to be sent, for the first time or again; None where nothing is left to send."""
-        moments = [delivery.again_at or AT_ONCE for delivery in self.unsettled]
+        moments = [delivery.again_at or _AT_ONCE for delivery in self.unsettled]
         if self.notice.given_at is None and (addressees := self.next_addressees):
             place = self._place_of(addressees[0])
             if place is None:
-                moments.append(AT_ONCE)
+                moments.append(_AT_ONCE)
             elif place.status is DeliveryStatus.PASSED_OVER:
-                moments.append(place.again_at or AT_ONCE)
+                moments.append(place.again_at or _AT_ONCE)
         return min(moments, default=None)
 
     def is_to_be_sent(self, now: datetime) -> bool:
@@ -99,12 +99,12 @@ class NoticeContext:
         Once it was given, what is left of it are copies.
         """
         is_first = self.notice.kind is NoticeKind.NOTICE and self.notice.given_at is None
-        return not is_first or not all(is_settled(duty) for duty in (self.duty, *self.also))
+        return not is_first or not all(_is_settled(duty) for duty in (self.duty, *self.also))
 
     def due(self, now: datetime) -> tuple[DeliveryRow, ...]:
         """The deliveries to hand over by now."""
         waiting = (delivery for delivery in self.unsettled if delivery.status in WAITING)
-        return tuple(delivery for delivery in waiting if (delivery.again_at or AT_ONCE) <= now)
+        return tuple(delivery for delivery in waiting if (delivery.again_at or _AT_ONCE) <= now)
 
     def is_to_be_written(self, now: datetime) -> bool:
         """Whether its message is written now: for a contact to whom none can be on its way, and whose moment it is."""
@@ -112,7 +112,7 @@ class NoticeContext:
         if self.notice.given_at is not None or not addressees:
             return False
         place = self._place_of(addressees[0])
-        return place is None or (place.status in NOT_LEFT and (place.again_at or AT_ONCE) <= now)
+        return place is None or (place.status in NOT_LEFT and (place.again_at or _AT_ONCE) <= now)
 
     @property
     def is_open(self) -> bool:
@@ -153,7 +153,7 @@ class NoticeContext:
         place = self._place_of(contact)
         passed_over = place is not None and place.status is DeliveryStatus.PASSED_OVER
         again_at = place.again_at if place and passed_over else None
-        return place is None or passed_over, again_at or AT_ONCE, contact.failing_since is not None
+        return place is None or passed_over, again_at or _AT_ONCE, contact.failing_since is not None
 
     def has_alternative(self, delivery: DeliveryRow) -> bool:
         """Whether another contact could be told in place of the one whose turn it is; nobody in that of a copy's."""
@@ -283,15 +283,15 @@ def _with_terms(session: Session, rows: NoticeRows) -> list[NoticeContext]:
     return contexts
 
 
-def undecided(delivery: Delivery | DeliveryRow) -> bool:
+def _undecided(delivery: Delivery | DeliveryRow) -> bool:
     """Whether nobody can say if a message arrived, and it is not sent again before a person decides."""
     return delivery.status is DeliveryStatus.UNKNOWN and delivery.again_at is None
 
 
 SETTLED = col(Duty.performed_under).is_not(None) | (col(Duty.status) == DutyStatus.NOT_REQUIRED)
-"""As ``is_settled``, in SQL."""
+"""As ``_is_settled``, in SQL."""
 
 
-def is_settled(duty: DutyRow) -> bool:
+def _is_settled(duty: DutyRow) -> bool:
     """Whether two people decided that a duty was performed by other means, or is not required."""
     return duty.performed_under is not None or duty.status is DutyStatus.NOT_REQUIRED

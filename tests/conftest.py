@@ -6,6 +6,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -60,7 +61,21 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave files without long tests alone where only those are asked for: each worker would import four times more."""
     if config.option.markexpr != "long" or not collection_path.match("test_*.py"):
         return None
-    return "mark.long" not in collection_path.read_text("utf-8") or None
+    return not _has_long_tests(collection_path) or None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Refuse a long test that would be left alone so."""
+    if item.get_closest_marker("long") and not _has_long_tests(item.path):
+        raise pytest.UsageError(f"{item.nodeid} is long: write {LONG} in its file, where it is looked for")
+
+
+LONG = "mark.long"
+
+
+@cache
+def _has_long_tests(file: Path) -> bool:
+    return LONG in file.read_text("utf-8")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -101,8 +101,8 @@ PARTS = (
 ROUTES = APIRouter(dependencies=[Depends(check_route)])
 """The routes of all pages. FastAPI analyses a route when it first looks for one, and once for all applications here."""
 
-for part in PARTS:
-    ROUTES.include_router(part.router)
+for router in (*(part.router for part in PARTS), api.openings(KINDS.values())):
+    ROUTES.include_router(router)
 
 
 def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) -> FastAPI:
@@ -153,7 +153,6 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         exception_handlers=dict.fromkeys((DuenoticeError, RequestValidationError, HTTPException), failures.on_error),
     )
     app.state.site = site
-    app.include_router(api.openings(tuple(KINDS.values())))
     app.mount("/static", StaticFiles(directory=str(files("web").joinpath("static"))))
     app.add_middleware(
         Guard,
