@@ -99,10 +99,13 @@ PARTS = (
 """The modules of pages; each has a router."""
 
 ROUTES = APIRouter(dependencies=[Depends(check_route)])
-"""The routes of all pages. FastAPI analyses a route when it first looks for one, and once for all applications here."""
+"""The routes of all pages. FastAPI analyses a route when it first looks for one, and once for all applications here.
 
-for router in (*(part.router for part in PARTS), api.openings(KINDS.values())):
-    ROUTES.include_router(router)
+What opens a case is not among them: a kind from outside is registered after this module is read.
+"""
+
+for part in PARTS:
+    ROUTES.include_router(part.router)
 
 
 def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) -> FastAPI:
@@ -153,6 +156,7 @@ def create_app(resources: Resources, clock: Callable[[], datetime] = utc_now) ->
         exception_handlers=dict.fromkeys((DuenoticeError, RequestValidationError, HTTPException), failures.on_error),
     )
     app.state.site = site
+    app.include_router(api.openings(KINDS.values()))
     app.mount("/static", StaticFiles(directory=str(files("web").joinpath("static"))))
     app.add_middleware(
         Guard,
