@@ -133,8 +133,8 @@ def build_worker(resources: Resources, *, cached_workflows: int = 1000) -> Worke
     holders = HolderActivities(database, sender, writer, reminders.telling, deputy_share=settings.deputy_share)
     policy = notice_policy(settings)
 
-    def start(case_id: UUID, now: datetime) -> Awaitable[bool]:
-        return start_case(resources.client, database, case_id, policy, now)
+    def start(case_id: UUID, now: datetime, *, anew: bool = False) -> Awaitable[bool]:
+        return start_case(resources.client, database, case_id, policy, now, anew=anew)
 
     watchdog = WatchdogActivities(
         resources.client,

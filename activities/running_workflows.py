@@ -100,6 +100,16 @@ class RunningWorkflows:
                 return replace(case, trouble=trouble)
         return case
 
+    async def keeps(self, workflow_id: str) -> bool:
+        """Whether Temporal keeps a workflow, be it running or over."""
+        try:
+            await self._client.get_workflow_handle(workflow_id).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
+
     async def batch_runs(self, batch_id: UUID) -> bool:
         """Whether the workflow of a batch of notices runs."""
         return (await self.health(identifiers.batch_workflow_id(batch_id))).runs

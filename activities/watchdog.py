@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, S
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import time
-from typing import TypeVar
+from typing import Protocol
 from uuid import UUID
 
 from temporalio import activity
@@ -19,17 +19,20 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.artifacts import LONGEST_MOVE, ArtifactMover
+from activities.at_once import Answer, Asked, each
 from activities.clock import activity_clock
 from activities.contracts import WatchdogContract
 from activities.heartbeat import beating
 from activities.letters import LONGEST_HANDOVER, LetterSender
 from activities.news import News
 from activities.reminders import ReminderActivities
+from activities.restored import Restoring
 from activities.running_workflows import BATCH, Health, RunningWorkflows
 from activities.telling import Message, Recipient
 from cases.messages import RaiseOverdue, Sweep, Swept
 from config.database import Database
 from config.logging import get_logger
+from ledger.append import ledger_length
 from ledger.artifacts import drop_unclaimed
 from mail.handover import MailServerUnavailable
 from mail.people_mails import Found, Stuck
@@ -41,6 +44,9 @@ from records.ends import Rules, note_ends, open_end, unseen_ends
 from records.handed_over import erase_due
 from records.overlooked import (
     ALL_IDS,
+    FOREIGN,
+    GONE,
+    RESTORED,
     Finding,
     IdRange,
     OpenCase,
@@ -75,9 +81,6 @@ UNCLAIMED = timedelta(days=1)
 
 LISTED = 20
 """How many findings a message to the officer tells; each case's page tells its own."""
-
-Asked = TypeVar("Asked")
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,13 @@ def _is_foreign(case: OpenCase, health: Health) -> bool:
     return health.runs and (began_elsewhere or health.set_back)
 
 
+class Start(Protocol):
+    """What starts the workflow of a case."""
+
+    def __call__(self, case_id: UUID, now: datetime, /, *, anew: bool = False) -> Awaitable[bool]:
+        """Start it, unless it runs, or came to its end and is not to begin ``anew``; return whether it was started."""
+
+
 class WatchdogActivities(WatchdogContract):
     """The activity behind the watchdog."""
 
@@ -123,7 +133,7 @@ class WatchdogActivities(WatchdogContract):
         database: Database,
         reminders: ReminderActivities,
         letters: LetterSender,
-        start: Callable[[UUID, datetime], Awaitable[bool]],
+        start: Start,
         rules: Rules,
         bounds: SweepBounds | None = None,
         reminder_fractions: Sequence[float] = (),
@@ -140,15 +150,17 @@ class WatchdogActivities(WatchdogContract):
         self._start = start
         self._rules = rules
         self._artifacts = ArtifactMover(database, at_least_bytes)
+        self._restoring = Restoring(self._temporal, database, reminders.telling, self._restart_restored)
 
     @activity.defn
     async def sweep(self, message: Sweep) -> Swept:
         """Start lost cases again, hand on what a case has not heard of, and raise what is stuck or overdue, once.
 
-        For each agreement that has ended, the case that its end asks for is opened. What came with an act that never
-        arrived is dropped, since people wrote it and nothing holds it; and files that were handed over are erased once
-        their time is over, which is often after their case and its workflow. Last, artifacts go to the store outside
-        the database, where there is one.
+        Where the database or Temporal was restored from a copy, all cases begin anew first. For each agreement that has
+        ended, the case that its end asks for is opened. What came with an act that never arrived is dropped, since
+        people wrote it and nothing holds it; and files that were handed over are erased once their time is over, which
+        is often after their case and its workflow. Last, artifacts go to the store outside the database, where there is
+        one.
         """
         now = activity_clock()
         began, clock_ahead = now(), time() - activity.info().started_time.timestamp()
@@ -156,6 +168,7 @@ class WatchdogActivities(WatchdogContract):
         await asyncio.to_thread(self._erase_due, now())
         async with beating(LONGEST_HANDOVER):
             await asyncio.to_thread(self._letters.write_postal_letters, now())
+        restored = await self._restoring.see_to(message, now())
         opened = await self._open_ends(now())
         before, place = now() - timedelta(minutes=message.grace_minutes), place_of(now())
         suspects = await asyncio.to_thread(self._look, before, place)
@@ -165,7 +178,7 @@ class WatchdogActivities(WatchdogContract):
             await self._other_runs(now()), lambda case: self._temporal.case_health(case.kind, case.id)
         )
         foreign = await self._end_foreign([case for case, health in (*looked_at, *begun) if _is_foreign(case, health)])
-        restarts = await self._restart_all(gone | foreign, foreign, now)
+        restarts = [*restored, *await self._restart_all(gone | foreign, foreign, now)]
         troubled = await self._keep_troubles(looked_at, await self._stuck(place), now())
         kept = {batch.case_id for batch in suspects.stayed}
         # One that is sending may have no place yet for what stayed; another does not know of it.
@@ -185,9 +198,10 @@ class WatchdogActivities(WatchdogContract):
             await self._letters.send_due(now)
         came_back = await asyncio.to_thread(self._came_back, before)
         await self._raise_overdue(tuple(dict.fromkeys((*suspects.overdue, *came_back))))
-        await asyncio.to_thread(
-            self._note_sweep, LastSweep(id=1, began_at=began, ended_at=now(), clock_ahead=clock_ahead)
-        )
+        ended = now()
+        named = activity.info().workflow_id
+        sweep = LastSweep(id=1, began_at=began, ended_at=ended, clock_ahead=clock_ahead, workflow_id=named)
+        entries = await asyncio.to_thread(self._note_sweep, sweep)
         async with beating(LONGEST_MOVE):
             await asyncio.to_thread(self._artifacts.move, now())
         return Swept(
@@ -197,11 +211,15 @@ class WatchdogActivities(WatchdogContract):
             troubled=len(troubled),
             handed_on=handed_on,
             opened=opened,
+            entries=entries,
+            ended_at=ended,
         )
 
-    def _note_sweep(self, sweep: LastSweep) -> None:
+    def _note_sweep(self, sweep: LastSweep) -> int:
+        """Note a sweep that ended; return how many entries the ledger has."""
         with self._database.writing() as session:
             session.merge(sweep)
+            return ledger_length(session)
 
     def _came_back(self, before: datetime) -> Sequence[UUID]:
         with self._database.reading() as session:
@@ -256,14 +274,7 @@ class WatchdogActivities(WatchdogContract):
     async def _each(
         self, asked: Iterable[Asked], ask: Callable[[Asked], Awaitable[Answer]]
     ) -> list[tuple[Asked, Answer]]:
-        """The answer of each, a few asked at a time."""
-        places = asyncio.Semaphore(self._bounds.at_once)
-
-        async def one(item: Asked) -> tuple[Asked, Answer]:
-            async with places:
-                return item, await ask(item)
-
-        return await asyncio.gather(*(one(item) for item in asked))
+        return await each(asked, ask, self._bounds.at_once)
 
     async def _lost(self, before: datetime) -> dict[UUID, str]:
         """The open cases of which Temporal runs no workflow, as far as counts tell, each with its kind."""
@@ -330,14 +341,21 @@ class WatchdogActivities(WatchdogContract):
     async def _restart_all(
         self, gone: Iterable[UUID], foreign: Container[UUID], now: Callable[[], datetime]
     ) -> list[Finding]:
-        answers = await self._each(gone, lambda case_id: self._restart(case_id, now(), foreign=case_id in foreign))
+        why = {case_id: FOREIGN if case_id in foreign else GONE for case_id in gone}
+        answers = await self._each(why, lambda case_id: self._restart(case_id, now(), why[case_id]))
         return [finding for _, findings in answers for finding in findings]
 
-    async def _restart(self, case_id: UUID, now: datetime, *, foreign: bool) -> list[Finding]:
-        """Start a case again, with evidence at once: it cannot be found a second time."""
-        if not await self._start(case_id, now):
+    async def _restart_restored(self, case_id: UUID) -> list[Finding]:
+        return await self._restart(case_id, activity_clock()(), RESTORED)
+
+    async def _restart(self, case_id: UUID, now: datetime, why: str) -> list[Finding]:
+        """Start a case again, with evidence at once: it cannot be found a second time.
+
+        Its workflow may have come to its end, as far as Temporal knows; that the case is open is what SQL says.
+        """
+        if not await self._start(case_id, now, anew=True):
             return []
-        finding = restarted(case_id, now, foreign=foreign)
+        finding = restarted(case_id, now, why)
         await asyncio.to_thread(self._keep, [finding])
         return [finding]
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -144,7 +145,7 @@ class Sweeper:
         resources, environment = self.resources, ActivityEnvironment()
         environment.info = replace(environment.info, started_time=utc_now())
 
-        async def start(case_id: UUID, _: object) -> bool:
+        async def start(case_id: UUID, _: datetime, **__: bool) -> bool:
             kind = "breach"
             await resources.client.start_workflow(kind, id=identifiers.workflow_id(kind, case_id), task_queue=NOBODY)
             return True

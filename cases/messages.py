@@ -150,18 +150,13 @@ class CloseCase(Message):
     case_id: UUID
 
 
-class Sweep(Message):
-    """Look for what was overlooked; what happened less than ``grace_minutes`` ago may still be on its way."""
-
-    grace_minutes: int = 10
-
-
 class Swept(Message):
     """What a sweep found.
 
     ``restarted`` counts cases started again, ``stuck`` what was raised anew, ``overdue`` cases with overdue duties not
     yet raised, ``troubled`` cases seen that do not go on, ``handed_on`` cases told to look at what SQL holds,
-    ``opened`` cases opened because an agreement had ended.
+    ``opened`` cases opened because an agreement had ended. It ended at ``ended_at``, and the ledger had so many
+    ``entries`` then.
     """
 
     restarted: int = 0
@@ -170,6 +165,20 @@ class Swept(Message):
     troubled: int = 0
     handed_on: int = 0
     opened: int = 0
+    entries: int = 0
+    ended_at: datetime | None = None
+
+
+class Sweep(Message):
+    """Look for what was overlooked; what happened less than ``grace_minutes`` ago may still be on its way.
+
+    ``last`` is what Temporal knows of the sweep before. ``restored_by`` is who said that the database or Temporal was
+    restored from a copy, if anybody did.
+    """
+
+    grace_minutes: int = 10
+    last: Swept | None = None
+    restored_by: str | None = None
 
 
 class CheckLedger(Message):

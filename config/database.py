@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from fcntl import LOCK_EX, flock
 from importlib.resources import files
 from pathlib import Path
@@ -23,7 +24,7 @@ from config.database_rights import Excess, excess_rights, give_rights, make_role
 from config.object_store import ObjectStore, session_info
 from config.private_files import private_file, take_from_others
 from models.columns import Sealer, bind_sealer, place_sealed_values
-from models.errors import ConfigurationError, DuenoticeError, Unavailable
+from models.errors import ConfigurationError, DuenoticeError, InvalidInput, Unavailable
 
 _BUSY_MILLISECONDS = 30_000
 """How long a SQLite writer waits for the one before it."""
@@ -189,9 +190,63 @@ class Database:
         with _explained(), self.engine.connect() as connection:
             return excess_rights(connection)
 
+    def size(self) -> int:
+        """How many bytes of a SQLite database are in use; 0 for PostgreSQL, which is copied by tools of its own."""
+        if self.engine.dialect.name != "sqlite":
+            return 0
+        with _explained(), self._reader.connect() as connection:
+            pages, free, page = (
+                connection.execute(text(f"PRAGMA {name}")).scalar_one()
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            return int(pages - free) * int(page)
+
+    def copy_to(self, file: Path) -> None:
+        """Write a copy of a SQLite database as it is at one moment, while others go on reading and writing it.
+
+        What was deleted is not in it, nor is the log of SQLite beside it, without which a file that is merely copied
+        lacks the newest or cannot be read.
+
+        Raises:
+            InvalidInput: it is PostgreSQL, there is such a file, or it cannot be written.
+            Unavailable: the database does not answer.
+        """
+        if self.engine.dialect.name != "sqlite":
+            raise InvalidInput(
+                "PostgreSQL keeps the tables, and has tools of its own for copies.",
+                where="DUENOTICE_DATABASE_URL",
+                next_step="Use pg_dump --format=custom, or the continuous archiving of your PostgreSQL.",
+            )
+        if file.exists():
+            raise InvalidInput(f"There is a file {file} already.", where=f"{file}", next_step="Name a new one.")
+        try:
+            private_file(file)
+        except OSError as error:
+            raise _not_written(file, f"{error.strerror}") from None
+        try:
+            with _explained(), self.engine.connect() as connection:
+                driver = connection.connection.cursor()
+                driver.execute("PRAGMA query_only = OFF")  # whoever read by this connection before left it on
+                driver.execute("VACUUM INTO ?", (str(file),))
+            with file.open("rb") as copy:
+                os.fsync(copy.fileno())
+            with closing(sqlite3.connect(file)) as copied:
+                (found,) = copied.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+        except sqlite3.Error as error:
+            file.unlink(missing_ok=True)
+            raise _not_written(file, str(error)) from error
+
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+def _not_written(file: Path, why: str) -> InvalidInput:
+    return InvalidInput(
+        f"The copy cannot be written: {why}.", where=f"{file}", next_step="Name a file where there is room for it."
+    )
 
 
 def one_at_a_time(session: Session, names: Iterable[UUID]) -> None:

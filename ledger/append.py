@@ -117,6 +117,11 @@ class Appended(Sequence[EvidenceEntry]):
         return self._stored[key]
 
 
+def ledger_length(session: Session) -> int:
+    """How many entries the ledger has; 0 where it was never begun."""
+    return session.exec(select(LedgerHead.length)).one_or_none() or 0
+
+
 def is_recorded(session: Session, event: Event) -> bool:
     """Whether this happening is an entry already, so that what comes again and again need not wait for nothing."""
     there = select(EvidenceEntry.number).where(EvidenceEntry.key_digest == key_digest(event.key))

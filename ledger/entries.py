@@ -39,6 +39,7 @@ from models.enums import (
     Reading,
     ReportKind,
     Role,
+    SetBack,
     SignatureIntegrity,
     Told,
     Verdict,
@@ -1433,6 +1434,29 @@ class CaseRestarted(CaseEvent):
     @property
     def key(self) -> str:
         return f"case-restarted:{self.case_id}:{self.at.isoformat()}"
+
+
+class CasesBegunAnew(Event):
+    """The database or Temporal was restored from a copy: every open case was started anew from what the database knows.
+
+    Attributes:
+        name: names the finding, so that it is seen to once.
+        why: which of both was set back, or that a person said so.
+        entries_before: how many entries the ledger had when it was last looked at, where it has fewer now.
+        cases: how many cases were started.
+        unknown: how many workflows were ended of whose cases the database does not know any more.
+    """
+
+    kind = "cases_begun_anew"
+    name: Apart[str]
+    why: SetBack
+    entries_before: IfAny[int | None] = None
+    cases: int
+    unknown: int
+
+    @property
+    def key(self) -> str:
+        return f"cases-begun-anew:{self.why.value}:{self.name}"
 
 
 class WatchdogRaised(CaseEvent):

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, NonNegativeInt
 
 from mail.facts import FactsValue, clean_line
 from mail.plain import AlertFacts
+from models.enums import SetBack
 
 Text = Annotated[str, AfterValidator(clean_line)]
 """Text on one line, which may be empty: nothing that is to be told waits for a name."""
@@ -186,6 +187,24 @@ class Stuck(PeopleFacts):
     found: tuple[Found, ...]
     more: NonNegativeInt = 0
     pages: tuple[Text, ...] = ()
+
+
+class Restored(PeopleFacts):
+    """The database or Temporal was restored from a copy, and every open case began anew (``cases``).
+
+    Of ``unknown`` cases the database does not know any more. ``entries_before`` is how many entries the ledger had when
+    it was last looked at, where it has fewer now: ``entries``.
+    """
+
+    template = "people/restored"
+    must_say = ("cases", "page")
+    in_alert = ("why",)
+
+    why: SetBack
+    entries: NonNegativeInt
+    entries_before: NonNegativeInt | None = None
+    cases: NonNegativeInt
+    unknown: NonNegativeInt
 
 
 class EndingTermLine(FactsValue):

@@ -272,6 +272,19 @@ class LedgerState(StrEnum):
     """It could not be checked."""
 
 
+class SetBack(StrEnum):
+    """Why every case began anew: one of the two that remember cases remembers less than the other."""
+
+    DATABASE = "database"
+    """It was restored from a copy: the ledger has fewer entries than it had."""
+
+    TEMPORAL = "temporal"
+    """It was restored from a copy, or another server took its place: it does not know the last sweep."""
+
+    SAID = "said"
+    """A person said that one of them was restored."""
+
+
 class Way(StrEnum):
     """How people of the installation are told something."""
 

@@ -657,7 +657,8 @@ class MailState(SQLModel, table=True):
 class LastSweep(SQLModel, table=True):
     """The watchdog's last sweep that came to its end, in one row.
 
-    ``clock_ahead`` is how far the worker's clock was ahead of the Temporal server's, in seconds.
+    ``clock_ahead`` is how far the worker's clock was ahead of the Temporal server's, in seconds. By its ``workflow_id``
+    Temporal knows it, unless Temporal was set back.
     """
 
     __tablename__ = "last_sweep"
@@ -666,6 +667,7 @@ class LastSweep(SQLModel, table=True):
     began_at: datetime = _instant()
     ended_at: datetime = _instant()
     clock_ahead: float
+    workflow_id: str | None = None
 
 
 class DeliveryReport(SQLModel, table=True):

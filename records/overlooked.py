@@ -20,6 +20,7 @@ from ledger.actors import ENGINE
 from ledger.append import append
 from ledger.entries import CaseRestarted, TroubleRaised, WatchdogRaised
 from models.enums import BatchStatus, CaseStatus, DutyStatus
+from models.grouping import KEYS_A_QUERY, parts
 from models.phrases import counted, instant_words
 from models.tables import Batch, Case, Duty
 from records.escalations import NOT_RAISED_AS_LATE
@@ -149,6 +150,14 @@ def run_ids(session: Session, cases: Sequence[UUID]) -> dict[UUID, str | None]:
     return dict(rows.all())
 
 
+def known_cases(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Those of some ids that are of a case, whether open or closed."""
+    found: set[UUID] = set()
+    for some in parts(sorted(ids), KEYS_A_QUERY):
+        found |= set(session.exec(select(Case.id).where(col(Case.id).in_(some))))
+    return found
+
+
 def cases_of_batches(session: Session, batches: Sequence[UUID]) -> set[UUID]:
     """The cases that some batches belong to."""
     return set(session.exec(select(Batch.case_id).where(col(Batch.id).in_(batches))))
@@ -175,10 +184,14 @@ def take_up_stopped(session: Session, batches: Sequence[UUID], now: datetime) ->
     ]
 
 
-def restarted(case_id: UUID, now: datetime, *, foreign: bool = False) -> Finding:
-    """The finding that a case's workflow was gone, or was started by somebody else, and was started again."""
-    gone = "Its clocks had stopped, since its workflow was gone"
-    why = "Somebody else had started its workflow, or had set it back" if foreign else gone
+GONE = "Its clocks had stopped, since its workflow was gone"
+FOREIGN = "Somebody else had started its workflow, or had set it back"
+RESTORED = "The database or Temporal was restored from a copy"
+"""Why a case was started again."""
+
+
+def restarted(case_id: UUID, now: datetime, why: str) -> Finding:
+    """The finding that a case was started again."""
     return CaseRestarted(
         case_id=case_id, actor=ENGINE, at=now, finding=f"{why}. They run again, from what the database knows."
     )

@@ -50,10 +50,13 @@ async def keep_schedules(client: Client, settings: Settings) -> None:
 
 
 async def keep_watchdog(client: Client, minutes: int) -> None:
-    """Have the watchdog sweep every ``minutes``, whatever was agreed on before; it makes its first sweep at once."""
-    await _keep(
-        client, ScheduleActionStartWorkflow(WatchdogWorkflow.run, Sweep(), id=WATCHDOG, task_queue=TASK_QUEUE), minutes
-    )
+    """Have the watchdog sweep every ``minutes``, whatever was agreed on before, and now.
+
+    At each start, since something may have been restored while nothing ran.
+    """
+    action = ScheduleActionStartWorkflow(WatchdogWorkflow.run, Sweep(), id=WATCHDOG, task_queue=TASK_QUEUE)
+    if await _keep(client, action, minutes):
+        await client.get_schedule_handle(WATCHDOG).trigger()
 
 
 async def keep_upcoming(client: Client, minutes: int) -> None:

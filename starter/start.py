@@ -63,8 +63,13 @@ def end_rules(resources: Resources) -> Rules:
     return Rules(resources.catalogue, resources.settings.defaults, resources.settings.side)
 
 
-async def start_case(client: Client, database: Database, case_id: UUID, policy: NoticePolicy, now: datetime) -> bool:
+async def start_case(
+    client: Client, database: Database, case_id: UUID, policy: NoticePolicy, now: datetime, *, anew: bool = False
+) -> bool:
     """Start a case's workflow with what SQL knows of it, unless it runs or came to its end.
+
+    One that begins ``anew`` is started though its workflow came to its end, if SQL says that the case is open: ask
+    Temporal whether it runs first, since a case is closed in SQL before its workflow ends.
 
     Returns whether it was started.
 
@@ -72,7 +77,7 @@ async def start_case(client: Client, database: Database, case_id: UUID, policy: 
         NotFound: this installation does not know the case's kind.
         RPCError: Temporal does not answer; the case is kept, and can be started later.
     """
-    (beginning,) = await asyncio.to_thread(_beginnings, database, [case_id], policy)
+    (beginning,) = await asyncio.to_thread(_beginnings, database, [case_id], policy, anew=anew)
     run_id = await _start(client, beginning)
     await asyncio.to_thread(_note_starts, database, {case_id: run_id}, now)
     return run_id is not None
@@ -111,11 +116,11 @@ async def start_cases(
 
 @dataclass(frozen=True)
 class _Beginning:
-    """What a case's workflow starts from; one that was ``reopened`` had come to its end before."""
+    """What a case's workflow starts from; where it goes on ``after_its_end``, a workflow of its came to its end."""
 
     kind: str
     message: CaseInput
-    reopened: bool
+    after_its_end: bool
 
 
 async def _start(client: Client, beginning: _Beginning, delay: timedelta | None = None) -> str | None:
@@ -128,7 +133,7 @@ async def _start(client: Client, beginning: _Beginning, delay: timedelta | None 
             message,
             id=identifiers.workflow_id(kind.name, message.case_id),
             task_queue=identifiers.TASK_QUEUE,
-            id_reuse_policy=reuse.ALLOW_DUPLICATE if beginning.reopened else reuse.ALLOW_DUPLICATE_FAILED_ONLY,
+            id_reuse_policy=reuse.ALLOW_DUPLICATE if beginning.after_its_end else reuse.ALLOW_DUPLICATE_FAILED_ONLY,
             search_attributes=TypedSearchAttributes([SearchAttributePair(CASE_KIND, kind.name)]),
             static_summary=f"{kind.label} case",
             start_delay=delay or None,
@@ -138,14 +143,16 @@ async def _start(client: Client, beginning: _Beginning, delay: timedelta | None 
     return started.first_execution_run_id
 
 
-def _beginnings(database: Database, cases: Sequence[UUID], policy: NoticePolicy) -> list[_Beginning]:
+def _beginnings(
+    database: Database, cases: Sequence[UUID], policy: NoticePolicy, *, anew: bool = False
+) -> list[_Beginning]:
     with database.reading() as session:
         rows = [session.get_one(Case, case_id) for case_id in cases]
         return [
             _Beginning(
                 case.kind,
                 CaseInput(case_id=case.id, policy=policy, state=restore_state(session, case.id, policy)),
-                reopened=case.reopened_at is not None and case.closed_at is None,
+                after_its_end=case.closed_at is None and (anew or case.reopened_at is not None),
             )
             for case in rows
         ]

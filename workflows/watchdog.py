@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import ONE_SWEEP, WatchdogContract
@@ -17,5 +18,18 @@ class WatchdogWorkflow:
     async def run(self, message: Sweep) -> Swept:
         """Sweep once; what could not be done is left to the next sweep."""
         return await workflow.execute_activity_method(
-            WatchdogContract.sweep, message, **ONE_SWEEP, summary="look for what was overlooked"
+            WatchdogContract.sweep,
+            message.model_copy(update={"last": _last() or message.last}),
+            **ONE_SWEEP,
+            summary="look for what was overlooked",
         )
+
+
+def _last() -> Swept | None:
+    """What the schedule's sweep before this one found; None where there was none."""
+    try:
+        return workflow.get_last_completion_result(Swept)
+    except ApplicationError:
+        # Somebody from outside ended that one, with an answer that was not sealed for it: no sweep may fail by that.
+        workflow.logger.warning("the last sweep was answered from outside")
+        return None

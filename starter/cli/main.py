@@ -45,6 +45,8 @@ COMMANDS = {
     "resume-mail": ("resume_mail", "Let mail go on that was paused, since too many refusals were alike."),
     "legal-holds": ("legal_holds", "Decisions that data has to be kept, which stop its disposal."),
     "ledger": ("ledger", "Check that the evidence is what it was when it was written."),
+    "backup": ("backups", "Write a copy of the SQLite database while the engine runs."),
+    "restored": ("backups", "Say that the database or Temporal was restored: open cases begin anew."),
     "migrate": ("migrate", "Bring the tables up to date as their owner, and give the engine its rights."),
     "evidence": ("evidence", "Bundles of evidence that an auditor checks without us, and the key that signs them."),
     "keyring": ("keyring", "Make the keyring that seals personal data, rotate its keys, and check what they seal."),

@@ -73,7 +73,7 @@ class Watched:
     resources: Resources
     started: list[UUID] = field(default_factory=list)
 
-    async def start(self, case_id: UUID, now: datetime) -> bool:
+    async def start(self, case_id: UUID, now: datetime, *, anew: bool = False) -> bool:
         """Start a workflow by the name of a case."""
         self.started.append(case_id)
         await self.resources.client.start_workflow(

@@ -12,8 +12,8 @@ from workflows.watchdog import WatchdogWorkflow
 AT_ONCE = Sweep(grace_minutes=0)
 
 
-async def sweep(engine: VirtualEngine) -> Swept:
+async def sweep(engine: VirtualEngine, message: Sweep = AT_ONCE) -> Swept:
     """Let the watchdog look once, at whatever happened up to now."""
     return await engine.resources.client.execute_workflow(
-        WatchdogWorkflow.run, AT_ONCE, id=f"sweep:{uuid4()}", task_queue=identifiers.TASK_QUEUE
+        WatchdogWorkflow.run, message, id=f"sweep:{uuid4()}", task_queue=identifiers.TASK_QUEUE
     )

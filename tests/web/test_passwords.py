@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import httpx
 import pyotp
@@ -111,5 +112,5 @@ async def test_who_runs_the_site_is_written_to_once_when_an_account_is_locked(in
     assert "guessed.at, until" in told
 
 
-async def _start_nothing(*_: object) -> bool:
+async def _start_nothing(_: UUID, __: datetime, **___: bool) -> bool:
     return False
