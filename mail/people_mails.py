@@ -197,7 +197,7 @@ class Restored(PeopleFacts):
     """
 
     template = "people/restored"
-    must_say = ("cases", "page")
+    must_say = ("page",)
     in_alert = ("why",)
 
     why: SetBack
