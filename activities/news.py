@@ -234,7 +234,9 @@ def _opened(case: NewCase) -> Message:
     return Message(
         key=f"opened:{case.id}",
         about="opened",
-        facts=Opened(case_reference=identifiers.case_reference(case.id), kind=kind_named(case.kind).label),
+        facts=Opened(
+            case_reference=identifiers.case_reference(case.id), kind=kind_named(case.kind).label, program=case.program
+        ),
         page=f"/cases/{case.id}",
         case_id=case.id,
     )

@@ -348,6 +348,38 @@ class AccountEnabled(AccountEvent):
     kind = "account_enabled"
 
 
+class ApiTokenMade(AccountEvent):
+    """A token was made by which a program asks and reports in the name of an account.
+
+    Attributes:
+        token_id: the token.
+        expires_at: until when it is good, unless it is ended before.
+    """
+
+    kind = "api_token_made"
+    token_id: UUID
+    expires_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.token_id}"
+
+
+class ApiTokenEnded(AccountEvent):
+    """A token is good no more.
+
+    Attributes:
+        token_id: the token.
+    """
+
+    kind = "api_token_ended"
+    token_id: UUID
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.token_id}"
+
+
 class SignInLinkMade(AccountEvent):
     """A one-time link was made that signs an account in; the actor is who was given it.
 

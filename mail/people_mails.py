@@ -356,11 +356,13 @@ class MailPaused(MailAway):
 
 
 class Opened(CaseFacts):
-    """Somebody outside opened a case; ``kind`` is what its sort is called."""
+    """Somebody outside, or a ``program``, opened a case; ``kind`` is what its sort is called."""
 
     template = "people/opened"
+    in_alert = ("case_reference", "program")
 
     kind: Text
+    program: Text | None = None
 
 
 class SomethingMissing(PeopleFacts):

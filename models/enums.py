@@ -425,6 +425,8 @@ class Role(StrEnum):
     APPROVER = "approver"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
+    PROGRAM = "program"
+    """Another program of the organisation, as what watches its systems: it reports, and nothing else."""
 
 
 class Authentication(StrEnum):
@@ -435,6 +437,7 @@ class Authentication(StrEnum):
     PASSWORD_AND_TOTP = "password_and_totp"  # noqa: S105
     PASSKEY = "passkey"
     OPENID_CONNECT = "openid_connect"
+    API_TOKEN = "api_token"  # noqa: S105
     COMMAND_LINE = "command_line"
 
 

@@ -230,9 +230,9 @@ class Case(SQLModel, table=True):
     once ``computed_at`` is not earlier. ``trouble`` names what keeps it from going on, since ``trouble_since``, as the
     watchdog found it, and ``trouble_raised_at`` when an officer was told.
 
-    ``responsible_id`` is whose the case is, ``deputy_id`` who stands in; where neither can, it is the organisation's
-    contact's. ``undecided`` is whether its kind still waits for people to say what the matter is. ``untold`` is whether
-    somebody outside opened it, of which nobody here was told yet.
+    It was ``opened_by`` whom evidence names so. ``responsible_id`` is whose the case is, ``deputy_id`` who stands in;
+    where neither can, it is the organisation's contact's. ``undecided`` is whether its kind still waits for people to
+    say what the matter is. ``untold`` is whether somebody outside opened it, of which nobody here was told yet.
 
     Where it is about one clause of the event alone, ``clause`` names it, and ``occurrence`` which one of a duty that
     recurs. One that had been closed was ``reopened_at`` the last time that a notice of it came back.
@@ -263,6 +263,7 @@ class Case(SQLModel, table=True):
     title: str = _sealed("case.title", CaseOfRow("id"))
     report_digest: str = Field(unique=True)
     opened_at: datetime = _instant(index=True)
+    opened_by: str
     workflow_started_at: datetime | None = _instant_or_none()
     workflow_run_id: str | None = Field(default=None, max_length=64)
     trouble: str | None = None
@@ -1381,6 +1382,24 @@ class WebSession(SQLModel, table=True):
     began_at: datetime = _instant()
     seen_at: datetime = _instant()
     ended_at: datetime | None = _instant_or_none(index=True)
+
+
+class ApiToken(SQLModel, table=True):
+    """What a program shows with each request instead of signing in, known by its SHA-256.
+
+    It is good until it ``expires_at`` an instant, or ended before; ``used_at`` is about when it was shown last.
+    """
+
+    __tablename__ = "api_token"
+
+    id: UUID = Field(primary_key=True)
+    digest: str = Field(unique=True, max_length=64)
+    account_id: UUID = Field(foreign_key="account.id", index=True)
+    made_by: str
+    made_at: datetime = _instant()
+    expires_at: datetime = _instant()
+    used_at: datetime | None = _instant_or_none()
+    ended_at: datetime | None = _instant_or_none()
 
 
 class Passkey(SQLModel, table=True):

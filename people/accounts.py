@@ -21,7 +21,7 @@ from mail.facts import checked_address
 from models.enums import Authentication, Role
 from models.errors import InvalidInput, NotAllowed, NotFound, Refused
 from models.tables import Account, OpenIdIdentity, Passkey, SignInToken
-from people.sessions import end_all
+from people.sessions import end_all, end_api_tokens
 
 FIRST_NAME = "administrator"
 """The name of the account that the first start makes."""
@@ -106,6 +106,7 @@ def change_role(database: Database, name: str, role: Role, *, actor: str, now: d
         _keep_an_administrator(session, account)
         append(session, RoleChanged(actor=actor, at=now, account_id=account.id, role=role, before=account.role))
         account.role = role
+        end_api_tokens(session, account, actor=actor, now=now)  # they were made for what it was
 
 
 def choose_time_zone(database: Database, account_id: UUID, zone: str | None) -> None:
@@ -128,6 +129,7 @@ def disable(database: Database, name: str, *, actor: str, now: datetime) -> None
         _keep_an_administrator(session, account)
         account.disabled_at = now
         end_all(session, account, now)
+        end_api_tokens(session, account, actor=actor, now=now)
         append(session, AccountDisabled(actor=actor, at=now, account_id=account.id))
 
 
@@ -240,7 +242,7 @@ def own_way_in(session: Session, account: Account) -> Authentication | None:
 
 def with_article(role: Role) -> str:
     """A role as a sentence names it: ``an officer``."""
-    return f"an {role.value}"
+    return f"{'an' if role.value[0] in 'aeiou' else 'a'} {role.value}"
 
 
 def _has_identity(session: Session, account: Account) -> bool:
@@ -314,6 +316,8 @@ def _view(session: Session, account: Account) -> AccountView:
 
 
 def _signs_in_by(session: Session, account: Account) -> str:
+    if account.role is Role.PROGRAM:
+        return "token"
     passkeys = session.exec(select(func.count()).where(Passkey.account_id == account.id)).one()
     ways = (
         ("password and code" if account.totp_secret else "password") if account.password_hash else None,

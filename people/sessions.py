@@ -13,11 +13,11 @@ from sqlmodel import Session, col, select, update
 from config.database import Database
 from ledger.actors import ENGINE
 from ledger.append import append
-from ledger.entries import AccessRefused, SessionEnded, SignedIn
+from ledger.entries import AccessRefused, ApiTokenEnded, SessionEnded, SignedIn
 from models.enums import Authentication, Role
 from models.errors import NotAllowed, NotFound
 from models.identifiers import sha256_hex
-from models.tables import Account, SignInToken, WebSession
+from models.tables import Account, ApiToken, SignInToken, WebSession
 
 TOKEN_BYTES = 32
 
@@ -219,6 +219,20 @@ def end_all(session: Session, account: Account, now: datetime, *, but: UUID | No
     session.execute(update(WebSession).where(*ending).values(ended_at=now))
     unused = (col(SignInToken.account_id) == account.id, col(SignInToken.used_at).is_(None))
     session.execute(update(SignInToken).where(*unused, col(SignInToken.expires_at) > now).values(expires_at=now))
+
+
+def end_api_tokens(session: Session, account: Account, *, actor: str, now: datetime) -> None:
+    """Have no token of an account be good any more."""
+    lasting = (ApiToken.account_id == account.id, col(ApiToken.ended_at).is_(None))
+    for token in session.exec(select(ApiToken).where(*lasting)):
+        end_api_token(session, token, actor=actor, now=now)
+
+
+def end_api_token(session: Session, token: ApiToken, *, actor: str, now: datetime) -> None:
+    """Have a token be good no more; one that is not stays as it is."""
+    if token.ended_at is None:
+        token.ended_at = now
+        append(session, ApiTokenEnded(actor=actor, at=now, account_id=token.account_id, token_id=token.id))
 
 
 def record_refusal(database: Database, who: SignedInSession, asked: str, now: datetime) -> None:

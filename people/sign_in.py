@@ -11,7 +11,7 @@ from sqlmodel import col, delete
 from config.database import Database
 from ledger.append import append
 from ledger.entries import SignInLinkMade, SignInRefused
-from models.enums import Authentication
+from models.enums import Authentication, Role
 from models.errors import NotAllowed, Refused
 from models.identifiers import sha256_hex
 from models.tables import Account, SignInToken
@@ -43,6 +43,11 @@ def issue_token(database: Database, name: str, now: datetime, *, issued_by: str)
         account = find_account(session, name)
         if account.disabled_at:
             raise Refused(f"{account.name} is disabled.", next_step="Enable the account first.")
+        if account.role is Role.PROGRAM:
+            raise Refused(
+                f"{account.name} is a program, and nobody signs in as one.",
+                next_step="Make a token for it: `duenotice accounts make-token`.",
+            )
         expired = (col(SignInToken.expires_at) <= now, col(SignInToken.used_at).is_(None))
         session.exec(delete(SignInToken).where(*expired))
         digest = sha256_hex(token.encode())

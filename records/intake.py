@@ -145,6 +145,7 @@ def _keep(
             title=intake.title,
             report_digest=given.digest,
             opened_at=now,
+            opened_by=actor,
             changed_at=now,
             responsible_id=reporter(session, actor),
             undecided=not kind.is_decided(CaseState(anchors={anchor.name: anchor for anchor in anchors})),

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case
+from sqlalchemy import ColumnElement, and_, case
 from sqlmodel import Session, col, func, select, update
 
-from models.enums import AnswerKind
+from models.enums import AnswerKind, Role
 from models.grouping import grouped
-from models.tables import OPEN_ANSWER, OPEN_PROPOSAL, UNTOLD, Answer, Case, CaseErasure, Letter, Proposal
+from models.tables import OPEN_ANSWER, OPEN_PROPOSAL, UNTOLD, Account, Answer, Case, CaseErasure, Letter, Proposal
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,11 @@ class NewProposal:
 
 @dataclass(frozen=True)
 class NewCase:
-    """A case that somebody outside opened, of which nobody was told, and its kind."""
+    """A case that somebody outside opened, of which nobody was told, and its kind; ``program`` is what opened it."""
 
     id: UUID
     kind: str
+    program: str | None
 
 
 ABOUT_ERASURE = "the erasure of personal data"
@@ -93,8 +94,13 @@ def new_proposals(session: Session, limit: int) -> list[NewProposal]:
 
 def new_cases(session: Session, limit: int) -> list[NewCase]:
     """The cases that somebody outside opened and nobody was told of, the oldest first."""
+    by_program = and_(col(Account.name) == col(Case.opened_by), col(Account.role) == Role.PROGRAM)
     rows = session.exec(
-        select(Case.id, Case.kind).where(UNTOLD).order_by(col(Case.opened_at), col(Case.id)).limit(limit)
+        select(Case.id, Case.kind, Account.name)
+        .outerjoin(Account, by_program)
+        .where(UNTOLD)
+        .order_by(col(Case.opened_at), col(Case.id))
+        .limit(limit)
     )
     return [NewCase(*row) for row in rows]
 

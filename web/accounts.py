@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from models.enums import Authentication, Role
 from models.errors import DuenoticeError, InvalidInput
 from people.accounts import add_account, change_role, choose_time_zone, disable, enable, list_accounts
+from people.api_tokens import TOKEN_ROLES, end_token, list_tokens, make_token
 from people.passkeys import list_passkeys
 from people.passwords import (
     confirm_codes,
@@ -39,10 +40,11 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True)
 class Done:
-    """What was done, in a sentence; ``link`` is a one-time link that is shown this once."""
+    """What was done, in a sentence; ``link`` is a one-time link, ``token`` a program's, each shown this once."""
 
     says: str
     link: str | None = None
+    token: str | None = None
 
 
 @router.get("/accounts")
@@ -145,7 +147,10 @@ def _administer(site: Site, actor: str, form: FormData) -> Done:
         case "add":
             email = text_of(form, "email") or None
             added = add_account(database, name, _role(form), email=email, made_by=actor, now=now)
-            return Done(f"The account {added.name} is made.", _link(site, added.name, actor))
+            says = f"The account {added.name} is made."
+            if added.role is Role.PROGRAM:
+                return Done(says, token=_token(site, added.name, actor))
+            return Done(says, _link(site, added.name, actor))
         case "role":
             change_role(database, name, _role(form), actor=actor, now=now)
             return Done(f"The role of {name} is changed.")
@@ -160,6 +165,11 @@ def _administer(site: Site, actor: str, form: FormData) -> Done:
         case "forget":
             forget_sign_in(database, name, actor=actor, now=now)
             return Done(f"How {name} signed in is forgotten.", _link(site, name, actor))
+        case "token":
+            return Done(f"A token for {name} is made.", token=_token(site, name, actor))
+        case "end-token":
+            end_token(database, id_of(text_of(form, "token_id")), actor=actor, now=now)
+            return Done("The token is good no more.")
         case "end":
             end_session(database, id_of(text_of(form, "session_id")), actor=actor, now=now)
             return Done("The session is ended.")
@@ -170,6 +180,10 @@ def _administer(site: Site, actor: str, form: FormData) -> Done:
 def _link(site: Site, name: str, actor: str) -> str:
     token = issue_token(site.resources.database, name, site.clock(), issued_by=actor)
     return f"{site.resources.settings.public_url}/sign-in?token={token}"
+
+
+def _token(site: Site, name: str, actor: str) -> str:
+    return make_token(site.resources.database, site.resources.keyring, name, made_by=actor, now=site.clock())
 
 
 def _role(form: FormData) -> Role:
@@ -195,7 +209,9 @@ def _show(
         status=status_of(error) if error else HTTPStatus.OK,
         accounts=list_accounts(database),
         sessions=list_sessions(database, site.sessions.rules, site.clock()),
+        tokens=list_tokens(database, site.clock()),
         roles=tuple(Role),
+        token_roles=TOKEN_ROLES,
         done=done,
         problems=problems_of(error) if error else (),
         typed={name: text_of(adding, name) for name in ("name", "email", "role")},

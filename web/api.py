@@ -9,12 +9,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
 
 from cases.acts import AnyAct
 from cases.intake import Intake
 from cases.kind import Kind
 from cases.state import CaseSummary
-from models.enums import CaseStatus, DutyStatus, Reading
+from models.enums import CaseStatus, DutyStatus, Reading, Role
 from queries.agreement_figures import AgreementFigures, read_figures
 from queries.case_lists import PLACE, CaseFilter, CasePlace, list_cases
 from queries.cases import read_case, read_case_head
@@ -124,12 +125,16 @@ def _opening(kind: Kind) -> Callable[..., Coroutine[object, object, Opened | Wou
         if dry_run:
             response.status_code = HTTPStatus.OK
             return WouldFollow.of(await site.service.check_opening(kind, intake, actor=session.actor))
+        by_program = session.role is Role.PROGRAM
+        if by_program:
+            await run_in_threadpool(site.quotas.reports.check, str(session.account_id), "this program")
         opening = site.service.open_case(
             kind,
             intake,
             actor=session.actor,
             authenticated=session.authenticated,
             dates_confirmed=dates_confirmed,
+            from_outside=by_program,
         )
         opened = await site.to_the_end(opening)
         if opened.existed:

@@ -204,7 +204,13 @@ class Guard:
     def _sign_in_first(self, request: Request) -> Response:
         if is_api(request):
             said = NotAllowed("Nobody is signed in.", next_step="Run `duenotice sign-in` for a link.")
-            return self._failures.answer(request, said, HTTPStatus.UNAUTHORIZED)
+            if "authorization" in request.headers:
+                said = NotAllowed(
+                    "This token is not good, or not any more.", next_step="Have an administrator make another one."
+                )
+            refused = self._failures.answer(request, said, HTTPStatus.UNAUTHORIZED)
+            refused.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 11.6.1
+            return refused
         if request.method not in LOOKING:  # a redirect would lose the form that somebody spent an hour on
             said = NotAllowed(
                 "You are not signed in any more, so nothing was done.",

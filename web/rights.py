@@ -11,21 +11,23 @@ from cases.acts import Act, Approve, Decline
 from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
-from models.enums import Role
+from models.enums import Authentication, Role
 
 
 class Right(Enum):
     """Something that a role may do.
 
     READ is looking at everything but accounts; OWN is what everybody does with an account of their own; DECIDE is
-    deciding as a second person what somebody proposed; EXPORT is taking evidence out; ACT is every other act, report,
-    import and record; ADMINISTER is accounts, and the sessions of others.
+    deciding as a second person what somebody proposed; EXPORT is taking evidence out; REPORT is opening a case by the
+    JSON interface, one at a time; ACT is that and every other act, report, import and record; ADMINISTER is accounts,
+    and the sessions of others.
     """
 
     READ = auto()
     OWN = auto()
     DECIDE = auto()
     EXPORT = auto()
+    REPORT = auto()
     ACT = auto()
     ADMINISTER = auto()
 
@@ -35,7 +37,17 @@ RIGHTS: dict[Role, frozenset[Right]] = {
     Role.APPROVER: frozenset({Right.READ, Right.OWN, Right.DECIDE}),
     Role.OFFICER: frozenset({Right.READ, Right.OWN, Right.DECIDE, Right.EXPORT, Right.ACT}),
     Role.ADMINISTRATOR: frozenset({Right.READ, Right.OWN, Right.ACT, Right.ADMINISTER}),
+    Role.PROGRAM: frozenset({Right.REPORT}),
 }
+
+BY_TOKEN = frozenset({Right.READ, Right.EXPORT, Right.REPORT})
+"""What a token lets a program do at most, whatever its account's role may: no act, no decision, no account."""
+
+
+def rights_of(role: Role, authenticated: Authentication) -> frozenset[Right]:
+    """What somebody may do who has shown in this way who it is."""
+    return RIGHTS[role] & BY_TOKEN if authenticated is Authentication.API_TOKEN else RIGHTS[role]
+
 
 LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -79,6 +91,8 @@ OPEN_TO_ALL = (MAIL_EVENT_PATHS | HEALTH_PATHS) | frozenset(
         REQUEST_PATH,
     }
 )
+API_FOLDER = "/api/"
+OPENING_FOLDER = "/api/cases/new/"
 ACT_PATHS = frozenset({"/cases/{case_id}/acts/{act}", "/api/cases/{case_id}/acts"})
 """Which right one of these takes is asked once it is known which act is meant."""
 
@@ -98,6 +112,8 @@ def takes(method: str, route: str) -> frozenset[Right]:
         return frozenset({Right.EXPORT})
     if method in LOOKING:
         return frozenset({Right.READ})
+    if route.startswith(OPENING_FOLDER) and "/" not in route.removeprefix(OPENING_FOLDER):
+        return frozenset({Right.ACT, Right.REPORT})
     if route == APPROVE_ERASURE_PATH:
         return frozenset({Right.DECIDE})
     if route == DECLINE_ERASURE_PATH:

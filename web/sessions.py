@@ -14,8 +14,10 @@ from starlette.responses import Response
 
 from config.database import Database
 from config.keyring import Keyring
+from people.api_tokens import is_ours, read_token
 from people.challenges import CHALLENGE_LIFETIME, Challenge
 from people.sessions import NewSession, SessionRules, SignedInSession, end_former, read_session
+from web.rights import API_FOLDER
 
 Session = SignedInSession
 
@@ -49,16 +51,24 @@ class Sessions:
         return SessionRules(self.idle, self.longest, self.keyring.current_key_id())
 
     def read(self, request: Request, now: datetime) -> Session | None:
-        """The session that a request belongs to, or None."""
+        """The session that a request belongs to, or None; a program has none, and shows a token each time."""
+        if shown := self._api_token(request):
+            return read_token(self.database, shown, now)
         token = self._token(request)
         return read_session(self.database, token, self.rules, now) if token else None
 
     def is_given(self, request: Request) -> bool:
-        """Whether a request bears a cookie that was given to somebody here, whether or not its session still lasts.
+        """Whether a request bears a cookie or a token that was given to somebody here, whether or not it is still good.
 
-        It asks no database, so that strangers who make cookies up keep nobody waiting.
+        It asks no database, so that strangers who make them up keep nobody waiting.
         """
-        return self._token(request) is not None
+        return (self._api_token(request) or self._token(request)) is not None
+
+    def _api_token(self, request: Request) -> str | None:
+        """The token of a program, if it is one of ours; it counts for nothing but the JSON interface."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        shown = scheme.casefold() == "bearer" and request.scope["path"].startswith(API_FOLDER)
+        return token if shown and is_ours(self.keyring, token) else None
 
     def _token(self, request: Request) -> str | None:
         """The token of a request's cookie, where the mark beside it shows that it is one of ours."""

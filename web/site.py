@@ -36,7 +36,7 @@ from starter.writing import notice_writer
 from web.openid_provider import OpenIdProvider
 from web.pages import Pages
 from web.quotas import HOUR, TRIES_A_MINUTE, Quota
-from web.rights import RIGHTS, Right, act_takes, takes
+from web.rights import Right, act_takes, rights_of, takes
 from web.sessions import Session, Sessions
 from web.shared_quotas import SharedCounts
 
@@ -44,6 +44,9 @@ Result = TypeVar("Result")
 
 REQUESTS_AN_HOUR = 5
 """How many requests of parents and students one address may send by the public form in an hour."""
+
+REPORTS_AN_HOUR = 60
+"""How many cases one program may report in an hour: people have to look at each."""
 
 MAX_PART_BYTES = 16 * 2**20
 """The largest single field or file that a form may carry."""
@@ -69,6 +72,7 @@ class Quotas:
     refused_files: Quota
     direct_requests: Quota
     link_answers: Quota
+    reports: Quota
     refused_events: Quota = field(default_factory=lambda: Quota(TRIES_A_MINUTE))
 
     @classmethod
@@ -80,6 +84,7 @@ class Quotas:
             refused_links=Quota(TRIES_A_MINUTE, name="refused-links", shared=shared),
             refused_files=Quota(TRIES_A_MINUTE, name="refused-files", shared=shared),
             direct_requests=Quota(REQUESTS_AN_HOUR, HOUR, name="direct-requests", shared=shared),
+            reports=Quota(REPORTS_AN_HOUR, HOUR, name="reports", shared=shared),
             link_answers=Quota(limits.link_answers_per_hour, HOUR, name="link-answers", shared=shared),
         )
 
@@ -189,7 +194,7 @@ async def check_act(site: Site, session: Session, act: type[Act]) -> None:
 
 
 async def _check(site: Site, session: Session, one_of: frozenset[Right], asked: str) -> None:
-    if not one_of & RIGHTS[session.role]:
+    if not one_of & rights_of(session.role, session.authenticated):
         await run_in_threadpool(record_refusal, site.resources.database, session, asked, site.clock())
         raise NotAllowed(
             f"You are signed in as {with_article(session.role)}, who may not do this.",

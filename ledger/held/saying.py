@@ -159,7 +159,9 @@ class Sayings:
 
     def _opened(self, entry: EvidenceEntry) -> None:
         said = {name: entry.body.get(name) for name in ("kind", "event", "clause", "occurrence")}
-        self._say("case", _case(entry), entry, status=CaseStatus.REPORTED, opened_at=entry.at, **said)
+        self._say(
+            "case", _case(entry), entry, status=CaseStatus.REPORTED, opened_at=entry.at, opened_by=entry.actor, **said
+        )
 
     def _closed(self, entry: EvidenceEntry) -> None:
         if self._scratch.last("case", _key(_case(entry)), "closed_at") is None:

@@ -226,6 +226,24 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_agreement_change_agreement_id"), "agreement_change", ["agreement_id"], unique=False)
     op.create_table(
+        "api_token",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("made_by", sa.String(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("digest"),
+    )
+    op.create_index(op.f("ix_api_token_account_id"), "api_token", ["account_id"], unique=False)
+    op.create_table(
         "artifact",
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=True),
@@ -422,6 +440,7 @@ def upgrade() -> None:
         sa.Column("title", sa.LargeBinary(), nullable=False),
         sa.Column("report_digest", sa.String(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("opened_by", sa.String(), nullable=False),
         sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("workflow_run_id", sa.String(length=64), nullable=True),
         sa.Column("trouble", sa.String(), nullable=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.table import Table
@@ -11,7 +12,9 @@ from rich.text import Text
 
 from config.keyring import Keyring
 from models.enums import Role
-from people import accounts
+from models.phrases import counted
+from people import accounts, api_tokens
+from people.api_tokens import GOOD_FOR, LONGEST
 from people.passwords import forget_sign_in
 from people.sessions import SessionRules, list_sessions
 from starter.cli.console import console, instant_text, open_installation, sign_in_link
@@ -32,6 +35,9 @@ def register(app: typer.Typer) -> None:
     group.command()(enable)
     group.command()(forget)
     group.command()(sessions)
+    group.command("make-token")(make_token)
+    group.command("tokens")(tokens)
+    group.command("end-token")(end_token)
     app.add_typer(group, name="accounts")
 
 
@@ -55,10 +61,15 @@ def add(
     role: RoleName = Role.OFFICER,
     email: Annotated[str | None, typer.Option(help="Where its person is written to.")] = None,
 ) -> None:
-    """Add an account, and print the one-time link that signs its person in."""
+    """Add an account, and print the one-time link that signs its person in; of a program, which has none, its token."""
     settings, database = open_installation()
     added = accounts.add_account(database, name, role, email=email, made_by=actor(), now=utc_now())
-    console.print(Text(f"{added.name} is made, {accounts.with_article(added.role)}. The link works once, for a day:"))
+    says = f"{added.name} is made, {accounts.with_article(added.role)}."
+    if role is Role.PROGRAM:
+        console.print(Text(says))
+        make_token(added.name)
+        return
+    console.print(Text(f"{says} The link works once, for a day:"))
     console.print(sign_in_link(settings, database, added.name), soft_wrap=True)
 
 
@@ -108,3 +119,42 @@ def sessions() -> None:
         method = one.authenticated.value.replace("_", " ")
         table.add_row(Text(one.actor), method, instant_text(one.began_at), instant_text(one.seen_at), Text(one.browser))
     console.print(table)
+
+
+def make_token(
+    name: Name,
+    days: Annotated[int, typer.Option(help="For how many days it is good.")] = GOOD_FOR.days,
+) -> None:
+    """Make a token by which a program asks the JSON interface in an account's name, and print it this once.
+
+    Only programs, which report, and auditors, who read, have tokens. docs/api.md says how one is used.
+    """
+    settings, database = open_installation()
+    good_for = timedelta(days=min(max(days, 0), LONGEST.days + 1))
+    token = api_tokens.make_token(
+        database, Keyring.load(settings.keyring), name, made_by=actor(), now=utc_now(), good_for=good_for
+    )
+    console.print(Text(f"The token of {name}, good for {counted(days, 'day')}; it is kept nowhere, so keep it now:"))
+    console.print(token, soft_wrap=True)
+
+
+def tokens() -> None:
+    """List the tokens that are good."""
+    _, database = open_installation()
+    found = api_tokens.list_tokens(database, utc_now())
+    if not found:
+        console.print("There is no token. `duenotice accounts make-token` makes one.")
+        return
+    table = Table("token", "account", "role", "made", "by", "good until", "last used", box=None, pad_edge=False)
+    for one in found:
+        made = (instant_text(one.made_at), Text(one.made_by))
+        lasts = (instant_text(one.expires_at), instant_text(one.used_at))
+        table.add_row(str(one.id), Text(one.account), one.role.value, *made, *lasts)
+    console.print(table)
+
+
+def end_token(token: Annotated[UUID, typer.Argument(help="The token's id, as `tokens` lists it.")]) -> None:
+    """Have a token be good no more."""
+    _, database = open_installation()
+    api_tokens.end_token(database, token, actor=actor(), now=utc_now())
+    console.print("The token is good no more.")

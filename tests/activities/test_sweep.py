@@ -108,6 +108,7 @@ class Watched:
                 status=CaseStatus.OPEN,
                 title="One of many",
                 report_digest=str(case_id),
+                opened_by="robin",
                 opened_at=opened,
                 workflow_started_at=opened,
             )

@@ -452,6 +452,7 @@ def _closed_case(database: Database) -> UUID:
                 status=CaseStatus.CLOSED,
                 title="A case",
                 report_digest=str(case_id),
+                opened_by="robin",
                 opened_at=NOON,
             )
         )

@@ -208,6 +208,7 @@ class World:
                 status=case.status,
                 title="A case",
                 report_digest=str(case_id),
+                opened_by="robin",
                 opened_at=NOW - case.opened * HOUR,
                 closed_at=NOW if case.status is CaseStatus.CLOSED else None,
                 responsible_id=self.officers[case.assignee] if case.assignee else None,

@@ -148,6 +148,7 @@ class World:
                         status=CaseStatus.OPEN,
                         title="A case",
                         report_digest=kind,
+                        opened_by="robin",
                         opened_at=NOW,
                     )
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlmodel import select
@@ -101,3 +102,27 @@ async def test_a_lost_password_is_forgotten_and_its_person_begins_anew(database:
 
 async def test_there_is_no_link_for_who_has_no_account(database: Database, shell: Shell) -> None:
     assert "There is no account of this name." in await shell.refuses("sign-in", "--as", "nobody")
+
+
+async def test_a_program_gets_a_token_that_is_listed_and_ended(database: Database, shell: Shell) -> None:
+    said = await shell("accounts", "add", "siem", "--role", "program")
+    assert "siem is made, a program." in said.out
+    assert re.search(
+        r"The token of siem, good for 365 days; it is kept nowhere, so keep it now: duenotice_\S+$", said.out
+    )
+    assert re.search(r"siem +program .*token", (await shell("accounts", "list")).out)
+    assert "nobody signs in as one" in await shell.refuses("sign-in", "--as", "siem")
+    listed = re.search(r"([0-9a-f-]{36}) siem program", (await shell("accounts", "tokens")).out)
+    assert listed
+    assert "good no more" in (await shell("accounts", "end-token", listed[1])).out
+    assert "There is no token." in (await shell("accounts", "tokens")).out
+    assert "There is no such token." in await shell.refuses("accounts", "end-token", str(UUID(int=1)))
+    assert ("api_token_ended", actor()) in evidence(database)
+
+
+@pytest.mark.parametrize("days", ["0", "-3", "731", "99999999999"])
+async def test_a_token_that_lasts_for_no_time_or_too_long_is_refused(
+    database: Database, shell: Shell, days: str
+) -> None:
+    await shell("accounts", "add", "ada", "--role", "auditor")
+    assert "for 730 at most" in await shell.refuses("accounts", "make-token", "ada", "--days", days)

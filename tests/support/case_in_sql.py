@@ -325,6 +325,7 @@ def open_in_sql(
                 status=CaseStatus.OPEN,
                 title="A matter",
                 report_digest=str(case_id),
+                opened_by="robin",
                 opened_at=now,
                 workflow_started_at=now,
             )

@@ -78,6 +78,7 @@ def give_notices(database: Database, catalogue: Catalogue, now: datetime) -> Giv
                 status=CaseStatus.OPEN,
                 title="Rosters were readable",
                 report_digest=str(case_id),
+                opened_by="robin",
                 opened_at=now - timedelta(hours=2),
                 workflow_started_at=now - timedelta(hours=2),
                 computed_at=now,

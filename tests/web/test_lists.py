@@ -52,6 +52,7 @@ class Listed:
                     status=status,
                     title=title,
                     report_digest=title,
+                    opened_by="robin",
                     opened_at=opened,
                 )
             )
