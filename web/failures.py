@@ -146,6 +146,13 @@ class Failures:
                 return await self.later(request, error)
             case DuenoticeError():
                 return self.answer(request, error)
+            case RequestValidationError() if is_api(request) and _is_not_called_json(request, error):
+                said = InvalidInput(
+                    "This does not say that it is JSON.",
+                    where="Content-Type",
+                    next_step="Send it with `Content-Type: application/json`.",
+                )
+                return self.answer(request, said, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
             case RequestValidationError() if is_api(request):
                 return self.answer(request, InvalidFields(tuple(explain(problem) for problem in error.errors())))
             case RequestValidationError():
@@ -165,6 +172,13 @@ class Failures:
                 return self.answer(request, InvalidInput(f"{error.detail}."), error.status_code)
             case _:
                 raise error
+
+
+def _is_not_called_json(request: Request, error: RequestValidationError) -> bool:
+    """Whether a whole body was not read as what it is, since its sender does not call it JSON (RFC 8259, 11)."""
+    of_all = any(problem["loc"] == ("body",) for problem in error.errors())
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    return of_all and not (media_type == "application/json" or media_type.endswith("+json"))
 
 
 def _log_of(request: Request) -> structlog.stdlib.BoundLogger:

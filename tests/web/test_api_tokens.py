@@ -228,3 +228,9 @@ async def test_the_report_that_the_document_shows_opens_a_case(fresh: Installati
     answer = await program(fresh).post("/api/cases/new/breach?dates_confirmed=true", content=shown, headers=said)
     assert answer.status_code == 201, answer.text
     assert f"at most {REPORTS_AN_HOUR} an hour" in document
+
+
+async def test_a_report_that_is_not_called_json_is_told_what_to_call_it(fresh: Installation) -> None:
+    answer = await program(fresh).post("/api/cases/new/breach", content=b"{}")
+    assert (answer.status_code, answer.json()["where"]) == (415, "Content-Type")
+    assert "Content-Type: application/json" in answer.json()["next_step"]
