@@ -70,6 +70,12 @@ FIRST_SEND = timedelta(seconds=10)
 
 LOOK_AGAIN = timedelta(milliseconds=20)
 
+IF_RESTORED = (
+    "If the case's page says otherwise once it is reloaded, the database was restored from a copy: have an "
+    "administrator run `duenotice restored`."
+)
+"""What to do where a case's clock knows what the database does not, as after a restore that took back its last acts."""
+
 
 @dataclass(frozen=True)
 class OpenedCase:
@@ -304,7 +310,10 @@ class CaseService:
             await handle.execute_update(message.act.act, message, id=str(message.act_id), result_type=CaseSummary)
         except WorkflowUpdateFailedError as error:
             await asyncio.to_thread(self._let_go, message.act)
-            raise _refusal(error.cause) from error
+            refused = _refusal(error.cause)
+            if await asyncio.to_thread(self._would_take, kind, case_id, message):
+                refused.next_step = " ".join(filter(None, (refused.next_step, IF_RESTORED)))
+            raise refused from error
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise _unanswered() from error
         except RPCError as error:
@@ -359,6 +368,16 @@ class CaseService:
             foreseen = foresight(self.resources, now).of_act(session, case, completed, dates_of_act(kind, completed))
             letter = self._letter(session, case_id, completed, now)
         return Checked(foreseen, tuple(doubt.problem for doubt in doubtful), letter)
+
+    def _would_take(self, kind: Kind, case_id: UUID, message: TakeAct) -> bool:
+        """Whether the act makes sense by what SQL knows: what a workflow believes, SQL was told before."""
+        with self._database.reading() as session:
+            state = known_state(session, require_case(session, case_id), notice_policy(self.resources.settings))
+        try:
+            check(kind, message, state, self.clock())
+        except DuenoticeError:
+            return False
+        return True
 
     def _letter(self, session: Session, case_id: UUID, act: Act, now: datetime) -> LetterPreview | None:
         """The letter that an act would send."""

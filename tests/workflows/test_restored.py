@@ -88,7 +88,7 @@ async def test_what_was_recorded_since_the_copy_can_be_recorded_again(engine: Vi
     before = await sweep(engine)
 
     restore(engine, copy)
-    with pytest.raises(Refused, match="already confirmed"):  # as its workflow knows, and the database does not
+    with pytest.raises(Refused, match=r"already confirmed.* `duenotice restored`"):  # by what its workflow knows alone
         await officer(engine).confirm_breach(case_id, utc_now(), actor=OFFICER)
     after = await sweep(engine, Sweep(grace_minutes=0, last=before))
     await engine.settle(case_id)
