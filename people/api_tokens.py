@@ -10,13 +10,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Protocol
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
 from config.database import Database
+from config.keyring import Keyring
 from ledger.append import append
 from ledger.entries import ApiTokenMade
 from models.enums import Authentication, Role
@@ -36,13 +36,6 @@ GOOD_FOR, LONGEST = timedelta(days=365), timedelta(days=730)
 """For how long a token is good where nobody says so, and at most."""
 
 
-class Deriving(Protocol):
-    """The keyring, as far as tokens need it."""
-
-    def derive(self, purpose: bytes) -> bytes:
-        """A key for one purpose alone."""
-
-
 @dataclass(frozen=True)
 class TokenView:
     """A token that is good, as pages and commands list it."""
@@ -57,7 +50,7 @@ class TokenView:
 
 
 def make_token(
-    database: Database, keyring: Deriving, name: str, *, made_by: str, now: datetime, good_for: timedelta = GOOD_FOR
+    database: Database, keyring: Keyring, name: str, *, made_by: str, now: datetime, good_for: timedelta = GOOD_FOR
 ) -> str:
     """Make a token for an account and return it: it is kept nowhere.
 
@@ -140,13 +133,13 @@ def read_token(database: Database, token: str, now: datetime) -> SignedInSession
     return SignedInSession(kept.id, account.id, account.name, account.role, Authentication.API_TOKEN, kept.made_at)
 
 
-def is_ours(keyring: Deriving, token: str) -> bool:
+def is_ours(keyring: Keyring, token: str) -> bool:
     """Whether a token was made here, whether or not it is good: no database is asked about what strangers make up."""
     secret, _, mark = token.removeprefix(PREFIX).partition(".")
     return token.startswith(PREFIX) and hmac.compare_digest(mark.encode(), _mark(keyring, secret).encode())
 
 
-def _mark(keyring: Deriving, secret: str) -> str:
+def _mark(keyring: Keyring, secret: str) -> str:
     return hmac.new(keyring.derive(b"api-token"), secret.encode(), sha256).hexdigest()[:16]
 
 
