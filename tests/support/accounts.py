@@ -10,6 +10,9 @@ from models.errors import Refused
 from people.accounts import add_account
 from starter.resources import utc_now
 
+PEOPLE = [role for role in Role if role is not Role.PROGRAM]
+"""The roles of those who sign in."""
+
 
 def introducer(name: str) -> str:
     """Who makes the account of a person, and its links: one hand a person, so that two are two people."""

@@ -10,6 +10,7 @@ from config.keyring import Keyring
 from models.enums import Role
 from models.errors import Unavailable
 from people.sessions import SessionRules
+from tests.support.accounts import PEOPLE
 from tests.support.installation import Installation, Visitor, open_installation
 from web.sessions import Sessions
 
@@ -78,7 +79,7 @@ async def test_figures_are_for_a_monitor_with_the_token_and_it_opens_nothing_els
         assert (await ask(watched.visitor(), path, TOKEN)).status_code in (303, 401)
 
 
-@pytest.mark.parametrize(("role", "sees"), [(role, role is Role.ADMINISTRATOR) for role in Role])
+@pytest.mark.parametrize(("role", "sees"), [(role, role is Role.ADMINISTRATOR) for role in PEOPLE])
 async def test_of_those_who_sign_in_an_administrator_sees_them(watched: Installation, role: Role, sees: bool) -> None:
     visitor = await watched.officer(role.value, role)
     assert ((await visitor.get("/metrics")).status_code == 200) is sees

@@ -15,14 +15,12 @@ from models.enums import Role
 from models.tables import EvidenceEntry
 from people.accounts import change_role, disable
 from starter.resources import utc_now
+from tests.support.accounts import PEOPLE
 from tests.support.installation import PLACES, Installation, form_token
 from tests.support.routes import ROUTES
 from web.rights import EVERYBODY, RIGHTS, Right, act_takes, takes
 
 READ, OWN, DECIDE, EXPORT, REPORT, ACT, ADMINISTER = Right
-
-PEOPLE = [role for role in Role if role is not Role.PROGRAM]
-"""Whose roles are those of people who sign in; tests/web/test_api_tokens.py has what programs may."""
 
 TABLE: dict[str, frozenset[Right]] = {
     "GET /livez": EVERYBODY,
