@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from agreements.life import record_life
 from agreements.upcoming import Derivation, derive_upcoming
-from cases.acts import ConfirmDone, Release, SetDate
+from cases.acts import ConfirmDone, Learn, Release, SetDate
 from cases.disposition import RefuseDirective, Restored
 from cases.end_of_agreement import EndedAgreement, GoesOn
 from cases.values import AgreementName, KeptText
@@ -42,6 +42,7 @@ RHODE_ISLAND, OREGON = Place("ndpa-v1", "RI"), Place("ndpa-v2", "OR")
 TERMINATION, PRIOR_NOTICE = "disposition.termination", "disposition.prior-notice"
 CERTIFICATION, END_NOTICE = "disposition.certification", "disposition.end-notice"
 REVIEW, RESTORED_AGAIN = "disposition.final-review", "disposition.restored"
+UNNEEDED = "disposition.unneeded-notice"
 WHY = KeptText.model_validate("The board decided so.")
 
 
@@ -293,13 +294,18 @@ def test_a_later_day_that_the_lea_was_told_is_kept_to(database: Database) -> Non
     assert case.written() == {HOSTING: HolderMail.MOVED}
 
 
-def test_illinois_reviews_within_sixty_days_and_an_act_with_proof_performs_that(database: Database) -> None:
+def test_illinois_reviews_within_sixty_days_and_tells_the_lea_what_is_no_longer_needed(database: Database) -> None:
     case = ended(database, ILLINOIS)
     assert case.statuses() == {TERMINATION: DutyStatus.RUNNING, REVIEW: DutyStatus.RUNNING}
     assert case.duty(REVIEW).due_at == at("2026-08-29T23:59:59-04:00")
     case.now = at("2026-08-29T12:00:00-04:00")
     record_done(case, REVIEW, ILLINOIS)
     assert case.duty(REVIEW).verdict is Verdict.ON_TIME_BY_OTHER_MEANS
+    case.compute()
+    assert (case.duty(UNNEEDED).status, case.duty(UNNEEDED).waits_for) == (DutyStatus.RUNNING, ["unneeded_data"])
+    case.act(Learn.model_validate({"element": "unneeded_data", "value": "All student data of the quiz service"}))
+    give_notice(case, UNNEEDED)
+    assert case.duty(UNNEEDED).verdict is Verdict.ON_TIME
 
 
 def test_version_two_has_sixty_days_from_termination_and_asks_at_once(database: Database) -> None:
