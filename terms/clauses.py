@@ -213,6 +213,7 @@ class Change(Frozen):
     effective_when_sent: bool | None = None
     by_post: ByPost | None = None
     protects: Protected | None = None
+    sanitization: str | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     grounds: tuple[Name, ...] = ()
 
@@ -452,6 +453,12 @@ def check_protects(kind: Kind, protects: Protected | None) -> None:
         raise ValueError(f"what an agreement protects is a definition, and this is a {kind}: leave out protects.")
 
 
+def check_sanitization(kind: Kind, sanitization: str | None) -> None:
+    """Raise ``ValueError`` where something else than a rule names a standard of sanitization."""
+    if sanitization and kind != "rule":
+        raise ValueError(f"how media are sanitized is a rule, and this is a {kind}: leave out sanitization.")
+
+
 class Clause(Frozen):
     """One whole clause.
 
@@ -494,6 +501,7 @@ class Clause(Frozen):
         by_post: of the same rule, how a letter gives a notice; None where the agreement names no post, so that a letter
             by itself performs nothing.
         protects: of the definition of what the agreement covers, what letters call it; None for student data alone.
+        sanitization: of a rule on how media are sanitized, the standard that it names.
         contents: the elements that its notice must give.
         tells: the elements that it gives as a courtesy, although the clause does not ask for them.
         grounds: why a matter may need no notice under this clause.
@@ -537,6 +545,7 @@ class Clause(Frozen):
     effective_when_sent: bool = False
     by_post: ByPost | None = None
     protects: Protected | None = None
+    sanitization: str | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     tells: tuple[Name, ...] = ()
     grounds: tuple[Name, ...] = ()
@@ -557,6 +566,7 @@ class Clause(Frozen):
         check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
         check_effective(self.kind, self.effective_when_sent, self.by_post)
         check_protects(self.kind, self.protects)
+        check_sanitization(self.kind, self.sanitization)
         return self
 
 

@@ -46,6 +46,7 @@ from terms.clauses import (
     check_performance,
     check_protects,
     check_recurring,
+    check_sanitization,
     in_force,
     is_addressed,
     is_dated,
@@ -112,6 +113,7 @@ class EffectiveClause(Frozen):
     effective_when_sent: bool = False
     by_post: ByPost | None = None
     protects: Protected | None = None
+    sanitization: str | None = None
     contents: tuple[ContentElement, ...] = ()
     tells: tuple[ContentElement, ...] = ()
     grounds: tuple[str, ...] = ()
@@ -133,6 +135,7 @@ class EffectiveClause(Frozen):
         check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
         check_effective(self.kind, self.effective_when_sent, self.by_post)
         check_protects(self.kind, self.protects)
+        check_sanitization(self.kind, self.sanitization)
         return self
 
     @property
@@ -235,6 +238,11 @@ class EffectiveTerms(Frozen):
     def protects(self) -> Protected:
         """What the agreement protects, as its letters call it."""
         return next((clause.protects for clause in self.clauses.values() if clause.protects), STUDENT_DATA)
+
+    @property
+    def sanitization(self) -> str | None:
+        """The standard by which the agreement has media sanitized; None where it names none."""
+        return next((clause.sanitization for clause in self.clauses.values() if clause.sanitization), None)
 
     def clause(self, clause_id: str) -> EffectiveClause:
         """The clause of this id.
