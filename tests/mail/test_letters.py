@@ -166,6 +166,11 @@ def test_the_provision_is_what_set_the_duty_and_what_bears_on_the_case(
         assert not any(f", {where}" in sentence for where in not_cited)
 
 
+@pytest.mark.parametrize(("state", "says"), [("IL", "under these provisions of"), ("TN", "under this provision of")])
+def test_provisions_are_as_many_as_are_cited(state: str, says: str) -> None:
+    assert says in " ".join(written(Letter("ndpa-v1", state, BREACH)).text.split())
+
+
 def test_the_parts_that_restate_the_terms_are_told_from_the_senders_own_words() -> None:
     text = written(Letter("ndpa-v1", "RI", BREACH)).text
     assert "the provider notifies the LEA" in " ".join(text.split())
@@ -256,9 +261,15 @@ def test_what_follows_an_initial_notice_calls_the_breach_suspected_as_that_did()
 
 
 def test_an_end_of_the_service_agreement_is_not_told_as_that_of_the_agreement() -> None:
-    assert "The service agreement between us has ended, and the student data" in told(
+    assert "The service agreement between us has ended. The student data" in told(
         "disposition.certification", "RI", anchors=days(service_ended=date(2026, 6, 30))
     )
+
+
+def test_a_certificate_after_a_directive_speaks_of_no_end_and_claims_no_more_than_was_directed() -> None:
+    text = told("disposition.certification", "NY", anchors=days(disposal_requested=date(2026, 6, 30)))
+    assert "THE END" not in text
+    assert "to dispose of student data or APPR data that we held for you. That is disposed of as" in text
 
 
 def test_what_is_known_in_part_is_not_said_to_be_unknown() -> None:
