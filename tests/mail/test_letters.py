@@ -272,6 +272,10 @@ def test_a_certificate_after_a_directive_speaks_of_no_end_and_claims_no_more_tha
     assert "to dispose of student data or APPR data that we held for you. That is disposed of as" in text
 
 
+def test_who_asks_for_social_security_numbers_says_that_nobody_has_to_give_one() -> None:
+    assert "A parent or student may elect not to give one" in told("data.social-security-numbers", "ME")
+
+
 def test_what_is_known_in_part_is_not_said_to_be_unknown() -> None:
     assert "We cannot give you the following in full yet." in " ".join(
         written(Letter("ndpa-v1", "RI", BREACH)).text.split()
