@@ -152,4 +152,5 @@ END_OF_AGREEMENT = Kind(
     workflow="workflows.end_of_agreement:EndOfAgreementWorkflow",
     records="records.end_of_agreement",
     prepares="records.end_of_agreement:prepare_intake",
+    doubts="records.end_of_agreement:doubts",
 )
