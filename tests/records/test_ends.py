@@ -325,8 +325,9 @@ def test_a_day_before_the_one_that_the_lea_was_told_is_asked_about(database: Dat
 
 
 def test_illinois_reviews_within_sixty_days_and_tells_the_lea_what_is_no_longer_needed(database: Database) -> None:
-    case = ended(database, ILLINOIS)
+    case = ended(database, ILLINOIS, HOSTING)
     assert case.statuses() == {TERMINATION: DutyStatus.RUNNING, REVIEW: DutyStatus.RUNNING}
+    assert case.written() == {}, "it can direct only once it knows what is left"
     assert case.duty(REVIEW).due_at == at("2026-08-29T23:59:59-04:00")
     case.now = at("2026-08-29T12:00:00-04:00")
     record_done(case, REVIEW, ILLINOIS)
@@ -336,6 +337,9 @@ def test_illinois_reviews_within_sixty_days_and_tells_the_lea_what_is_no_longer_
     case.act(Learn.model_validate({"element": "unneeded_data", "value": "All student data of the quiz service"}))
     give_notice(case, UNNEEDED)
     assert case.duty(UNNEEDED).verdict is Verdict.ON_TIME
+    assert case.written()[HOSTING] is HolderMail.ASKED
+    assert case.tasks()[HOSTING].not_before == at("2026-09-28T00:00:00-04:00")
+    assert case.duty(TERMINATION).due_at == at("2026-09-28T23:59:59-04:00")
 
 
 def test_version_two_has_sixty_days_from_termination_and_asks_at_once(database: Database) -> None:
