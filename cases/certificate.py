@@ -5,7 +5,7 @@ A page, JSON and the evidence are made from these fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -18,6 +18,9 @@ from cases.values import UNPRINTABLE, Day, Line
 from models.enums import HolderAnswerKind, Sanitization
 from models.errors import InvalidFields, InvalidInput
 from models.phrases import day_words
+
+CERTIFICATE_STANDARD = "NIST SP 800-88 Rev. 2"
+"""What certificates of sanitization have their fields from."""
 
 
 class HolderSays(Frozen):
@@ -133,6 +136,20 @@ ANSWERS: dict[HolderAnswerKind, type[HolderSays]] = {
     HolderAnswerKind.DECLINED: Declined,
 }
 """What each answer asks for."""
+
+TOLD: Mapping[str, str] = {
+    "name": "Signed by",
+    "title": "Title",
+    "attested": "Attested",
+    "data": "Data",
+    "performed_by": "Done by",
+    "performed_on": "Done on",
+    "verified": "Verified",
+    "backups_expire_on": "The last of them expires on",
+    "until": "Until",
+    "why": "Reason",
+}
+"""What a field is called to others than who filled it in, where it asks them a question."""
 
 BACKUPS_EXPIRE = "backups_expire"
 """The dated fact that a certificate gives: when the last backup expires that still holds the data."""

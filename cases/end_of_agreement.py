@@ -42,6 +42,7 @@ SAYINGS = {RENEWAL_EXPECTED: "We reasonably anticipate to renew the contract, so
 
 DISPOSAL, NOTICE_GIVEN = "disposal", "notice_given"
 DISPOSED_AT_END, DISPOSED_AGAIN = "disposed_at_end", "disposed_again"
+NEED_REVIEWED = "need_reviewed"
 DESCRIPTION = "description"
 
 RECORDED = "what is recorded of the agreement: `duenotice agreements --help`"
@@ -135,6 +136,7 @@ END_OF_AGREEMENT = Kind(
             NOTICE_GIVEN,
             DISPOSED_AT_END,
             DISPOSED_AGAIN,
+            NEED_REVIEWED,
             BACKUPS_EXPIRE,
             RESTORED,
         }
@@ -150,4 +152,5 @@ END_OF_AGREEMENT = Kind(
     workflow="workflows.end_of_agreement:EndOfAgreementWorkflow",
     records="records.end_of_agreement",
     prepares="records.end_of_agreement:prepare_intake",
+    doubts="records.end_of_agreement:doubts",
 )

@@ -9,15 +9,19 @@ from zoneinfo import ZoneInfo
 
 from pydantic import HttpUrl
 
+from cases.anchors import clock_anchors
 from cases.values import AnchorValue
 from mail.contents import Delay, Knowledge, KnownFact, element_values
 from mail.default_texts import DefaultTexts
 from mail.facts import TO_FOLLOW, Clause, EarlierNotice, ElementValue, NoticeFacts, Sender, SignedAgreement
 from mail.provision import Place, annex_sentences, operative_steps, provision_sentences
+from models.defaults import Defaults
 from models.enums import SIDES, FactStatus, NoticeKind
 from terms.catalogue import Catalogue
 from terms.contents import ContentElement
+from terms.duties import earliest_day
 from terms.effective import EffectiveTerms
+from terms.limits import STANDARD_DEFAULTS
 
 PARTICULARS = "description"
 """The fact that tells what happened in the sender's words, where a clause names no contents of its own."""
@@ -55,6 +59,7 @@ class Draft:
         reason: why a suspicion was dismissed.
         follows: the notice that this one follows.
         ledger_head: the head of the ledger as it was planned, for its foot.
+        defaults: the time limits that no clause gives.
     """
 
     kind: NoticeKind
@@ -78,6 +83,7 @@ class Draft:
     acknowledge_url: HttpUrl | None = None
     for_counsel: bool = False
     ledger_head: str | None = None
+    defaults: Defaults = STANDARD_DEFAULTS
 
 
 def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> NoticeFacts:
@@ -94,7 +100,9 @@ def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> Noti
         noticed_at=draft.noticed_at,
         sender=draft.sender,
         case_reference=draft.case_reference,
-        anchors=tuple(draft.anchors.values()),
+        data=draft.terms.protects,
+        anchors=tuple(_dated(draft).values()),
+        held_back=draft.delay is Delay.TOLD,
         particulars=_particulars(draft),
         elements=elements,
         added=tuple(element.id for element in elements if element.status not in TO_FOLLOW) if supplement else (),
@@ -104,6 +112,17 @@ def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> Noti
         for_counsel=draft.for_counsel,
         ledger_head=draft.ledger_head,
     )
+
+
+def _dated(draft: Draft) -> Mapping[str, AnchorValue]:
+    """The dated facts, with the first day that a prior notice leaves for what it must come before."""
+    given = draft.terms.clause(draft.clauses[0].id).dates
+    for clause in draft.terms.clauses.values() if given else ():
+        if clause.planned_on and clause.not_before and clause.not_before.after == given:
+            known = {**clock_anchors(draft.anchors), given: draft.noticed_at}
+            day = earliest_day(draft.terms, clause.id, known, zone=draft.zone, defaults=draft.defaults)
+            return {**draft.anchors, clause.planned_on: AnchorValue(name=clause.planned_on, first_day=day)}
+    return draft.anchors
 
 
 def _is_to_a_side(draft: Draft) -> bool:

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from cases.values import AnchorValue
 from models.enums import NoticeKind
 from models.errors import InvalidInput
-from terms.clauses import ClauseId
+from terms.clauses import STUDENT_DATA, ClauseId, Protected
 
 _LINE_BREAKS = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -245,7 +245,9 @@ class NoticeFacts(FactsValue):
         clauses: what it is given under; the words of the first one's own templates are its heading.
         noticed_at: the instant of the notice, which is also its Date header.
         case_reference: a short name for the case that both sides can quote; no personal data.
-        anchors: the dated facts of the case.
+        data: what the agreement protects, in words.
+        anchors: the dated facts of the case; of what the notice must come before, the first day that it leaves.
+        held_back: whether it leaves late because of law enforcement, which may be told.
         particulars: what happened in the sender's words, where no clause says what to tell.
         elements: what the terms require, in the order shown. A supplement holds what it adds and what still lacks.
         added: ids of the elements that a supplement adds.
@@ -264,7 +266,9 @@ class NoticeFacts(FactsValue):
     noticed_at: AwareDatetime
     sender: Sender
     case_reference: Line
+    data: Protected = STUDENT_DATA
     anchors: tuple[AnchorValue, ...] = ()
+    held_back: bool = False
     particulars: Block | None = None
     elements: tuple[ElementValue, ...] = ()
     added: tuple[str, ...] = ()

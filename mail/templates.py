@@ -26,7 +26,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from config.logging import get_logger
 from mail.default_texts import FOLDER as BLOCKS
 from mail.default_texts import DefaultTexts, load_default_texts
-from mail.wording import anchor_in_words, date_in_words, local_instant, utc_instant, wrap
+from mail.wording import anchor_in_words, begins, date_in_words, local_instant, utc_instant, wrap
 from models.errors import ConfigurationError
 from models.phrases import counted, day_words, instant_words
 
@@ -179,6 +179,7 @@ def _environment(own: Mapping[str, str], folder: Path | None) -> Environment:
         "local": local_instant,
         "utc": utc_instant,
         "when": anchor_in_words,
+        "begins": begins,
         "date": date_in_words,
         "wrap": wrap,
         "instant": instant_words,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,14 @@ def _local(utc: datetime, zone: ZoneInfo) -> str:
 def is_dated(anchor: AnchorValue) -> bool:
     """Whether a dated fact has a date."""
     return bool(anchor.instant or anchor.first_day)
+
+
+def begins(anchor: AnchorValue, zone: ZoneInfo) -> datetime:
+    """Return when a dated fact begins to be: its instant, or its day's first in ``zone``."""
+    if anchor.instant:
+        return anchor.instant
+    assert anchor.first_day, "a fact without a date does not begin"
+    return datetime.combine(anchor.first_day, time.min, zone)
 
 
 def anchor_in_words(anchor: AnchorValue, zone: ZoneInfo) -> str:

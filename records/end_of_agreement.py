@@ -9,10 +9,12 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
+from agreements.due_dates import read_due_dates
 from agreements.life import end_of
 from cases.disposition import DIRECTED, REQUESTED
 from cases.end_of_agreement import (
     ALL_REQUESTED,
+    DISPOSAL,
     END_OF_AGREEMENT,
     RENEWAL_EXPECTED,
     EndAct,
@@ -20,15 +22,19 @@ from cases.end_of_agreement import (
     GoesOn,
 )
 from cases.intake import Intake
+from cases.plausibility import Dating, Doubt
 from cases.values import AnchorValue
 from ledger.entries import JsonObject
 from models import identifiers
 from models.enums import CaseStatus, Party
 from models.errors import InvalidFields, InvalidInput, Refused
 from models.phrases import day_words
-from models.tables import Agreement, Case, CaseAgreement
+from models.tables import Agreement, Case, CaseAgreement, Duty
 from records.acts import Recording, dismiss
 from records.disposition import all_gone, directive_of_all, disposal_since, record_holder_act
+
+AGREED_WITH_THE_LEA = "Plan that day or a later one, unless the LEA has agreed to an earlier one."
+"""What follows from a plan that is earlier than what an LEA was told."""
 
 
 def dates_known(session: Session, agreements: Sequence[UUID], now: datetime) -> Mapping[UUID, Mapping[str, date]]:
@@ -86,6 +92,17 @@ def _problem(session: Session, intake: EndedAgreement, agreement: Agreement, now
     if disposal := disposal_since(session, agreement, min(days)):
         return all_gone(min(days), disposal)
     return None
+
+
+def doubts(session: Session, dating: Dating, _: datetime) -> Iterator[Doubt]:
+    """Ask where a disposal is planned for a day before the first one that its LEA was left by the prior notice."""
+    rows = session.exec(select(Duty.due_date_id).where(Duty.case_id == dating.case_id)).all()
+    floors = [known.earliest_local for known in read_due_dates(session, set(rows)).values() if known.earliest_local]
+    first = max((datetime.fromisoformat(floor).date() for floor in floors), default=None)
+    for where, anchor in dating.given.items():
+        if anchor.name == DISPOSAL and first and anchor.first_day and anchor.first_day < first:
+            says = f"After the notice that was given, nothing is disposed of before {day_words(first)}."
+            yield Doubt(where, f"{DISPOSAL} before-told", says, AGREED_WITH_THE_LEA)
 
 
 def case_of_end(session: Session, agreement_id: UUID) -> UUID | None:

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
+from agreements.terms import pinned_terms
+from cases.certificate import CERTIFICATE_STANDARD
 from cases.kind import Kind
 from cases.kinds import kind_named
 from ledger.actors import ENGINE
@@ -20,7 +22,7 @@ from mail.verification import HolderSaid, Line, Verification, verification_pdf
 from mail.wording import date_in_words, local_instant
 from models import identifiers
 from models.enums import HolderStatus
-from models.tables import Agreement, Case, CaseDocument, HolderAnswer, HolderTask, Proposal
+from models.tables import Agreement, Case, CaseAgreement, CaseDocument, HolderAnswer, HolderTask, Proposal
 from records.case_context import current_facts
 from records.holder_links import HOLDER
 from records.holder_words import lines_of
@@ -116,6 +118,7 @@ def _verification(
             Line(label="Between", value=f"{organisation} and {agreement.lea_name}"),
             Line(label="Signed", value=date_in_words(agreement.executed_on)),
             Line(label="Our case", value=identifiers.case_reference(case.id)),
+            Line(label="Standard", value=_standard(session, case, agreement)),
             Line(label="Confirmed", value=local_instant(own.settled_at, zone)),
         ),
         directed=tuple(
@@ -128,6 +131,13 @@ def _verification(
             "that. Each word is kept as it was given, under the SHA-256 in the file attached to this document."
         ),
     )
+
+
+def _standard(session: Session, case: Case, agreement: Agreement) -> str:
+    """The standard of which the certificates have the fields, and the one that the agreement names."""
+    pinned = session.get_one(CaseAgreement, (case.id, agreement.id)).terms_hash
+    named = pinned_terms(session, case.id)[pinned].sanitization if pinned else None
+    return f"{CERTIFICATE_STANDARD}; the agreement names {named}" if named else CERTIFICATE_STANDARD
 
 
 def _said_by(session: Session, task: HolderTask, organisation: str, zone: ZoneInfo) -> HolderSaid:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from cases.certificate import ANSWERS
-from cases.fields import fields_of
+from cases.certificate import ANSWERS, TOLD
+from cases.fields import FormField, Shape, fields_of
 from cases.values import KeptText
 from ledger.artifacts import fetch, is_kept, store
 from ledger.entries import JsonObject
 from mail.statements import Part, Statement, statement_pdf
 from mail.verification import Line
-from mail.wording import local_instant
+from mail.wording import date_in_words, local_instant
 from models import identifiers
 from models.columns import ERASED
 from models.enums import HolderAnswerKind
@@ -94,7 +94,16 @@ def write_receipt(
 
 
 def _named(kind: HolderAnswerKind, says: Mapping[str, object]) -> Iterator[Line]:
+    """What was said, as others than who said it read it."""
     for field in fields_of(ANSWERS[kind]):
         value = says.get(field.name)
         if value is not None:
-            yield Line(label=field.label, value="Yes" if value is True else str(value))
+            yield Line(label=TOLD.get(field.name, field.label), value=_as_read(field, value))
+
+
+def _as_read(field: FormField, value: object) -> str:
+    if field.shape is Shape.TICK:
+        return field.label  # the sentence that was ticked
+    if field.shape is Shape.DAY:
+        return date_in_words(date.fromisoformat(str(value)))
+    return dict(field.named_options).get(str(value), str(value))

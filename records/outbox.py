@@ -30,6 +30,7 @@ from mail.links import notice_link, shown_link
 from mail.templates import SHIPPED, Templates
 from models import identifiers
 from models.bulk import insert_rows, update_rows
+from models.defaults import Defaults
 from models.enums import NoticeKind, Party
 from models.grouping import grouped
 from models.tables import Agreement, Batch, Delivery, Duty, Notice
@@ -50,6 +51,7 @@ from records.notice_rows import (
 )
 from records.together import TakenAlong, falling_together, take_along
 from terms.catalogue import load_catalogue
+from terms.limits import STANDARD_DEFAULTS
 
 ANSWER_UNREAD, NOTE_UNREAD = defer(cast("Any", Delivery.answer)), defer(cast("Any", Agreement.exhibit_h_note))
 """Leave unopened what no message needs, so that one that does not open stops no other."""
@@ -178,6 +180,7 @@ class NoticeWriter:
         link_key: the key under which links to single notices are made.
         side: on which side of its agreements the organisation stands.
         templates: what its mails are written from.
+        defaults: the time limits that no clause gives.
     """
 
     sender: Mailbox
@@ -187,6 +190,7 @@ class NoticeWriter:
     link_key: bytes = field(repr=False)
     side: Party = Party.PROVIDER
     templates: Templates = field(default=SHIPPED, repr=False)
+    defaults: Defaults = STANDARD_DEFAULTS
 
     def link(self, notice: Notice | NoticeRow) -> str:
         """The link on which a notice is answered, in the generation that is good."""
@@ -402,6 +406,7 @@ class NoticeWriter:
             acknowledge_url=HttpUrl(self.link(context.notice)),
             for_counsel=context.goes_to_counsel,
             ledger_head=known.heads.get(context.notice.batch_id),
+            defaults=self.defaults,
         )
 
     def _signed(self, context: NoticeContext) -> SignedAgreement:

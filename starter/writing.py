@@ -30,6 +30,7 @@ def notice_writer(settings: Settings, keyring: Keyring) -> NoticeWriter:
         link_key=keyring.derive(LINK_PURPOSE),
         side=settings.side,
         templates=templates_of(settings),
+        defaults=settings.defaults,
     )
 
 

@@ -212,8 +212,28 @@ class Change(Frozen):
     along: tuple[ClauseId, ...] | None = None
     effective_when_sent: bool | None = None
     by_post: ByPost | None = None
+    protects: Protected | None = None
+    sanitization: str | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     grounds: tuple[Name, ...] = ()
+
+
+class Protected(Frozen):
+    """What an agreement protects, as its letters call it.
+
+    Attributes:
+        any: any of it, such as ``student data or teacher data``.
+        all: all of it, such as ``student data and teacher data``.
+        yours: any of it, to the LEA whose it is, such as ``your students' or teachers' data``.
+    """
+
+    any: str
+    all: str
+    yours: str
+
+
+STUDENT_DATA = Protected(any="student data", all="student data", yours="your students' data")
+"""What an agreement protects that names nothing besides."""
 
 
 class Dated(Protocol):
@@ -427,6 +447,18 @@ def check_effective(kind: Kind, effective_when_sent: bool, by_post: ByPost | Non
         raise ValueError(f"how a notice is given by post is a rule, and this is a {kind}: leave out by_post.")
 
 
+def check_protects(kind: Kind, protects: Protected | None) -> None:
+    """Raise ``ValueError`` where something else than a definition says what the agreement protects."""
+    if protects and kind != "definition":
+        raise ValueError(f"what an agreement protects is a definition, and this is a {kind}: leave out protects.")
+
+
+def check_sanitization(kind: Kind, sanitization: str | None) -> None:
+    """Raise ``ValueError`` where something else than a rule names a standard of sanitization."""
+    if sanitization and kind != "rule":
+        raise ValueError(f"how media are sanitized is a rule, and this is a {kind}: leave out sanitization.")
+
+
 class Clause(Frozen):
     """One whole clause.
 
@@ -468,6 +500,8 @@ class Clause(Frozen):
             whatever becomes of it; else one that comes back was not given.
         by_post: of the same rule, how a letter gives a notice; None where the agreement names no post, so that a letter
             by itself performs nothing.
+        protects: of the definition of what the agreement covers, what letters call it; None for student data alone.
+        sanitization: of a rule on how media are sanitized, the standard that it names.
         contents: the elements that its notice must give.
         tells: the elements that it gives as a courtesy, although the clause does not ask for them.
         grounds: why a matter may need no notice under this clause.
@@ -510,6 +544,8 @@ class Clause(Frozen):
     along: tuple[ClauseId, ...] = ()
     effective_when_sent: bool = False
     by_post: ByPost | None = None
+    protects: Protected | None = None
+    sanitization: str | None = None
     contents: dict[Name, Content] = Field(default_factory=dict)
     tells: tuple[Name, ...] = ()
     grounds: tuple[Name, ...] = ()
@@ -529,6 +565,8 @@ class Clause(Frozen):
         check_other_means(self.performed_by, self.other_means)
         check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
         check_effective(self.kind, self.effective_when_sent, self.by_post)
+        check_protects(self.kind, self.protects)
+        check_sanitization(self.kind, self.sanitization)
         return self
 
 

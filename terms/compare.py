@@ -47,7 +47,8 @@ def value_of(clause: EffectiveClause | None) -> str:
     if not clause.dated:
         words = {"duty": "no time set", "absent": "taken away"}.get(clause.kind, clause.kind)
         sent = ["an e-mail once it is sent"] if clause.effective_when_sent else []
-        return ", ".join([words, *sent, *([_by_post(clause.by_post)] if clause.by_post else [])])
+        named = [*([clause.protects.all] if clause.protects else []), *filter(None, [clause.sanitization])]
+        return ", ".join([words, *sent, *([_by_post(clause.by_post)] if clause.by_post else []), *named])
     parts = [_limit_of(clause) if clause.limit else f"no deadline, once {' or '.join(clause.anchors)}"]
     if clause.or_sooner:
         parts.append("or sooner elsewhere")

@@ -236,6 +236,14 @@ def occurrences_of(
     yield from _Count(terms, anchors, zone_of(zone), None, defaults).occurrences(clause)
 
 
+def earliest_day(
+    terms: EffectiveTerms, clause_id: str, anchors: Anchors, *, zone: str, defaults: Defaults = STANDARD_DEFAULTS
+) -> date | None:
+    """The first day on which the duty under one clause may be performed; None where no prior notice sets one."""
+    count = _Count(terms, anchors, zone_of(zone), None, defaults)
+    return count.earliest_day(terms.clause(clause_id))
+
+
 def _check_occurrences(occurrences: Mapping[str, int]) -> None:
     for clause, wanted in occurrences.items():
         if wanted < 1:
@@ -313,6 +321,11 @@ class _Count:
         while clause.recurs:
             last = self.duty(clause, last)
             yield last
+
+    def earliest_day(self, clause: EffectiveClause) -> date | None:
+        """The first day on which a clause's duty may be performed, if a prior notice says so."""
+        earliest = self._earliest(clause, _Said([], []))
+        return earliest.last_day if earliest else None
 
     def duty(self, clause: EffectiveClause, previous: DueDuty | None = None) -> DueDuty:
         """The duty that a clause sets, or the occurrence of it that follows ``previous``."""

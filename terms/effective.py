@@ -20,6 +20,7 @@ from models.enums import AnswerKind, Party, PerformedBy
 from terms.catalogue import Catalogue, Form, order_problem, text_problems
 from terms.clauses import (
     DONE_ELSEWHERE,
+    STUDENT_DATA,
     Addressees,
     ByPost,
     Change,
@@ -34,6 +35,7 @@ from terms.clauses import (
     Operation,
     OtherLimit,
     Pause,
+    Protected,
     Step,
     check_addressed,
     check_answers,
@@ -42,7 +44,9 @@ from terms.clauses import (
     check_effective,
     check_other_means,
     check_performance,
+    check_protects,
     check_recurring,
+    check_sanitization,
     in_force,
     is_addressed,
     is_dated,
@@ -108,6 +112,8 @@ class EffectiveClause(Frozen):
     along: tuple[str, ...] = ()
     effective_when_sent: bool = False
     by_post: ByPost | None = None
+    protects: Protected | None = None
+    sanitization: str | None = None
     contents: tuple[ContentElement, ...] = ()
     tells: tuple[ContentElement, ...] = ()
     grounds: tuple[str, ...] = ()
@@ -128,6 +134,8 @@ class EffectiveClause(Frozen):
         check_other_means(self.performed_by, self.other_means)
         check_answers(self.kind, self.performed_by, self.offers, self.answer, self.reasons)
         check_effective(self.kind, self.effective_when_sent, self.by_post)
+        check_protects(self.kind, self.protects)
+        check_sanitization(self.kind, self.sanitization)
         return self
 
     @property
@@ -225,6 +233,16 @@ class EffectiveTerms(Frozen):
     def by_post(self) -> ByPost | None:
         """How a letter gives a notice; None where nothing is said of post, so that it performs nothing by itself."""
         return next((clause.by_post for clause in self.clauses.values() if clause.by_post), None)
+
+    @cached_property
+    def protects(self) -> Protected:
+        """What the agreement protects, as its letters call it."""
+        return next((clause.protects for clause in self.clauses.values() if clause.protects), STUDENT_DATA)
+
+    @property
+    def sanitization(self) -> str | None:
+        """The standard by which the agreement has media sanitized; None where it names none."""
+        return next((clause.sanitization for clause in self.clauses.values() if clause.sanitization), None)
 
     def clause(self, clause_id: str) -> EffectiveClause:
         """The clause of this id.

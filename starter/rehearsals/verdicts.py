@@ -343,8 +343,8 @@ class _Heading:
 
 
 def _heading(clause: str, reasons: Mapping[str, Any]) -> _Heading:
-    first = reasons["trail"][0]
-    return _Heading(clause, f"{first['document']}, {first['clause']}", reasons["limit"])
+    whole = [step for step in reasons["trail"] if step["operation"] != "amends"][-1]
+    return _Heading(clause, f"{whole['document']}, {whole['clause']}", reasons["limit"])
 
 
 def _total(

@@ -6,19 +6,25 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cases.values import AnchorValue
 from mail.compose import ComposedNotice, compose
+from mail.contents import Delay
 from mail.default_texts import load_default_texts
+from mail.drafting import write_facts
 from mail.facts import Clause, ElementStatus, NoticeFacts
 from mail.templates import TEMPLATES
+from models.defaults import Defaults
 from models.enums import NoticeKind, Party
 from models.errors import InvalidInput
-from starter.demonstration import demonstrate
+from starter.demonstration import demonstrate, demonstrated_draft
 from terms.effective import effective_terms
 from tests.support.catalogue_letters import BREACH, CATALOGUE, INITIAL, LETTERS, SENDER, Letter, by_name
 from tests.support.letter_reader import own_words, problems
@@ -160,6 +166,11 @@ def test_the_provision_is_what_set_the_duty_and_what_bears_on_the_case(
         assert not any(f", {where}" in sentence for where in not_cited)
 
 
+@pytest.mark.parametrize(("state", "says"), [("IL", "under these provisions of"), ("TN", "under this provision of")])
+def test_provisions_are_as_many_as_are_cited(state: str, says: str) -> None:
+    assert says in " ".join(written(Letter("ndpa-v1", state, BREACH)).text.split())
+
+
 def test_the_parts_that_restate_the_terms_are_told_from_the_senders_own_words() -> None:
     text = written(Letter("ndpa-v1", "RI", BREACH)).text
     assert "the provider notifies the LEA" in " ".join(text.split())
@@ -177,6 +188,98 @@ def test_a_districts_own_notice_speaks_as_the_district() -> None:
     facts = demonstrate(CATALOGUE, SENDER, "ndpa-v1", "IL", "breach.lea-notice")
     assert effective_terms(CATALOGUE, "ndpa-v1", "IL").clause("breach.lea-notice").owed_by is Party.LEA
     assert (facts.sender.organisation, facts.reader) == (facts.agreement.lea, SENDER.organisation)
+
+
+def told(clause: str, state: str, **changed: Any) -> str:
+    """What a notice of Version 1 says, in one line, where the draft of the demonstration is changed."""
+    draft = replace(demonstrated_draft(CATALOGUE, SENDER, "ndpa-v1", state, clause), **changed)
+    return " ".join(compose(write_facts(draft, CATALOGUE, load_default_texts()), ADDRESSING).text.split())
+
+
+def days(**days: date) -> dict[str, AnchorValue]:
+    return {name: AnchorValue(name=name, first_day=day) for name, day in days.items()}
+
+
+JULY_20 = datetime(2026, 7, 20, 16, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("planned", "says"),
+    [
+        ({}, "plan to dispose of it, and not before Wednesday, August 19, 2026."),
+        ({"disposal": date(2026, 10, 10)}, "plan to dispose of it, and not before Saturday, October 10, 2026."),
+        ({"disposal": date(2026, 8, 1)}, "plan to dispose of it, and not before Wednesday, August 19, 2026."),
+    ],
+    ids=["nobody planned a day", "a later day", "a day that the notice comes too late for"],
+)
+def test_a_prior_notice_names_the_first_day_that_it_leaves(planned: dict[str, date], says: str) -> None:
+    assert says in told("disposition.prior-notice", "RI", anchors=days(**planned), noticed_at=JULY_20)
+
+
+def test_how_long_a_prior_notice_leaves_where_no_clause_says_so_is_the_installations() -> None:
+    own = Defaults(prior_notice_days=45)
+    assert "not before Thursday, September 3, 2026." in told(
+        "disposition.prior-notice", "RI", anchors={}, noticed_at=JULY_20, defaults=own
+    )
+
+
+def test_a_disclosure_that_was_to_be_made_before_the_notice_is_not_told_as_one_to_come() -> None:
+    earlier, later = days(disclosure=date(2026, 7, 1)), days(disclosure=date(2026, 7, 21))
+    past = told("disclosure.notice", "NY", anchors=earlier, noticed_at=JULY_20, delay=Delay.TOLD)
+    assert "The disclosure was to be made on Wednesday, July 1, 2026. We were directed not to tell you" in past
+    assert "before then" not in past
+    ahead = told("disclosure.notice", "NY", anchors=later, noticed_at=JULY_20)
+    assert "The disclosure is to be made on Tuesday, July 21, 2026. Please tell us before then" in ahead
+
+
+def test_a_change_of_control_lies_ahead_until_its_day_begins_at_the_district() -> None:
+    at_night = datetime(2026, 10, 1, 3, tzinfo=UTC)  # still 30 September in Virginia
+    assert "is planned to pass to a successor on Thursday, October 1, 2026" in told(
+        "successor.notice", "VA", anchors=days(closing=date(2026, 10, 1)), noticed_at=at_night
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "yours"),
+    [
+        ("NH", "your students' or teachers' data"),
+        ("NY", "your students' data or APPR data"),
+        ("MA", "your students' data"),
+    ],
+)
+def test_a_notice_claims_no_more_of_whose_data_it_is_than_the_terms_protect(state: str, yours: str) -> None:
+    assert Letter("ndpa-v1", state, BREACH).facts.data.yours == yours
+    assert written(Letter("ndpa-v1", state, BREACH)).subject.startswith(f"Notice of a data breach affecting {yours}: ")
+
+
+def test_what_follows_an_initial_notice_calls_the_breach_suspected_as_that_did() -> None:
+    suspected = Letter("ndpa-v1", "VA", INITIAL, NoticeKind.SUPPLEMENT).facts
+    assert suspected.follows
+    confirmed = AnchorValue(name="confirmed", instant=suspected.follows.given_at + timedelta(hours=2))
+    since = suspected.model_copy(update={"anchors": (*suspected.anchors, confirmed)})
+    assert "we gave you notice of a suspected data breach" in " ".join(compose(since, ADDRESSING).text.split())
+
+
+def test_an_end_of_the_service_agreement_is_not_told_as_that_of_the_agreement() -> None:
+    assert "The service agreement between us has ended. The student data" in told(
+        "disposition.certification", "RI", anchors=days(service_ended=date(2026, 6, 30))
+    )
+
+
+def test_a_certificate_after_a_directive_speaks_of_no_end_and_claims_no_more_than_was_directed() -> None:
+    text = told("disposition.certification", "NY", anchors=days(disposal_requested=date(2026, 6, 30)))
+    assert "THE END" not in text
+    assert "to dispose of student data or APPR data that we held for you. That is disposed of as" in text
+
+
+def test_who_asks_for_social_security_numbers_says_that_nobody_has_to_give_one() -> None:
+    assert "A parent or student may elect not to give one" in told("data.social-security-numbers", "ME")
+
+
+def test_what_is_known_in_part_is_not_said_to_be_unknown() -> None:
+    assert "We cannot give you the following in full yet." in " ".join(
+        written(Letter("ndpa-v1", "RI", BREACH)).text.split()
+    )
 
 
 def test_a_date_that_is_not_known_is_not_said() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -28,17 +28,27 @@ from models.enums import (
     ReportKind,
     Verdict,
 )
-from models.tables import AgreementContact, Batch, Case, Delivery, DeliveryReport, Duty, EvidenceEntry, Notice
+from models.tables import (
+    AgreementContact,
+    Batch,
+    Case,
+    Delivery,
+    DeliveryReport,
+    Duty,
+    EvidenceEntry,
+    ExhibitHChange,
+    Notice,
+)
 from records.bounces import MOST_REPORTS, CameBack, Fate, Recorded, StillUnderWay, record_report, unraised_bounces
 from records.cases import close_case
 from records.deliveries import Answer
 from records.escalations import raise_contacts
-from tests.support.case_in_sql import QUEUED, CaseInSql, Place, open_in_sql
+from tests.support.case_in_sql import QUEUED, CaseInSql, Place, keep_agreement, open_in_sql
 
 NOW = datetime(2026, 11, 2, 15, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOTICE = "breach.notice"
-TENNESSEE, ILLINOIS = Place("ndpa-v1", "TN"), Place("ndpa-v1", "IL")
+TENNESSEE, ILLINOIS, VERMONT = Place("ndpa-v1", "TN"), Place("ndpa-v1", "IL"), Place("ndpa-v1", "VT")
 FIRST, SECOND, COPIED = "office@example.org", "deputy@example.org", "counsel@example.org"
 
 
@@ -195,14 +205,50 @@ def test_an_answer_of_the_lea_stands_against_a_bounce(database: Database) -> Non
     assert delivery(case).status is DeliveryStatus.BOUNCED, "the contact fails all the same"
 
 
-def test_where_the_terms_say_that_an_e_mail_takes_effect_when_sent_the_duty_stays_performed(database: Database) -> None:
+def test_an_e_mail_that_takes_effect_upon_receipt_was_not_given_once_it_came_back(database: Database) -> None:
     """Exhibit G (Illinois), item 2."""
     case = told(database, ILLINOIS)
+    deliver(case)
+    back(case)
+    assert (effect(case), verdict(case)) == (BounceEffect.REOPENED, RUNNING)
+
+
+def test_where_the_parties_agreed_that_an_e_mail_takes_effect_when_sent_the_duty_stays_performed(
+    database: Database,
+) -> None:
+    with database.writing() as session:
+        keep_agreement(session, VERMONT, NOW.date(), NOW)
+        session.flush()
+        session.add(agreed_when_sent(VERMONT))
+    case = told(database, VERMONT)
     deliver(case)
     back(case)
     assert (effect(case), verdict(case)) == (BounceEffect.EFFECTIVE_WHEN_SENT, ON_TIME)
     with database.writing() as session:
         assert raise_contacts(session, case.id, case.now).came_back, "but people are told"
+
+
+def agreed_when_sent(place: Place) -> ExhibitHChange:
+    """A change of an agreement by which an e-mail is a notice whatever becomes of it."""
+    amends = {
+        "citation": "Signed amendment, item 1",
+        "says": "an e-mail is a notice once it is sent.",
+        "effective_when_sent": True,
+    }
+    operation = {
+        "clause": "notices.effective",
+        "effective": "2026-01-01",
+        "entered_by": "counsel",
+        "step": {"amends": amends},
+    }
+    return ExhibitHChange(
+        id=uuid4(),
+        agreement_id=place.agreement,
+        effective_on=date(2026, 1, 1),
+        entered_by="counsel",
+        entered_at=NOW,
+        operation=operation,
+    )
 
 
 def test_a_copy_that_came_back_changes_no_duty(database: Database) -> None:

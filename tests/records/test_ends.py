@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from agreements.life import record_life
 from agreements.upcoming import Derivation, derive_upcoming
-from cases.acts import ConfirmDone, Release, SetDate
+from cases.acts import ConfirmDone, Learn, Release, SetDate
 from cases.disposition import RefuseDirective, Restored
 from cases.end_of_agreement import EndedAgreement, GoesOn
 from cases.values import AgreementName, KeptText
@@ -29,19 +29,24 @@ from models.enums import (
 from models.errors import InvalidFields, Refused
 from models.tables import Agreement, Batch, Case, EvidenceEntry, Notice
 from queries.agreements import read_agreement
+from queries.doubts import doubts_of_act
 from records.cases import close_case
+from records.deliveries import Answer
 from records.end_of_agreement import prepare_intake
 from records.ends import ALL_OF_IT, note_ends, open_end
+from records.outbox import OutgoingMessage
 from terms.limits import STANDARD_DEFAULTS
-from tests.support.case_in_sql import CATALOGUE, Place, record_done
+from tests.support.case_in_sql import CATALOGUE, QUEUED, Place, record_done
 from tests.support.directives import HOSTING, OFFICE, DirectiveInSql, certificate, directive, open_again
 from tests.support.ends import DAY, JULY_1, JUNE_30, RULES, ended, ends_opened, signed, sweep, terminated
+from tests.support.handed_over import text_of
 
 OHIO, NEW_YORK, ILLINOIS = Place("ndpa-v1", "OH"), Place("ndpa-v1", "NY"), Place("ndpa-v1", "IL")
 RHODE_ISLAND, OREGON = Place("ndpa-v1", "RI"), Place("ndpa-v2", "OR")
 TERMINATION, PRIOR_NOTICE = "disposition.termination", "disposition.prior-notice"
 CERTIFICATION, END_NOTICE = "disposition.certification", "disposition.end-notice"
 REVIEW, RESTORED_AGAIN = "disposition.final-review", "disposition.restored"
+UNNEEDED = "disposition.unneeded-notice"
 WHY = KeptText.model_validate("The board decided so.")
 
 
@@ -64,11 +69,18 @@ def close(case: DirectiveInSql) -> None:
         close_case(session, case.id, case.now)
 
 
-def give_notice(case: DirectiveInSql, clause: str) -> None:
-    """Release what waits under a clause, and compute with it."""
+def give_notice(case: DirectiveInSql, clause: str) -> str:
+    """Release what waits under a clause, and compute with it; return what was sent, in one line."""
+    sent: list[str] = []
+
+    def take(message: OutgoingMessage) -> Answer:
+        sent.append(text_of(message.raw))
+        return QUEUED
+
     case.act(Release(clause=clause, unread=True))
-    case.send_what_leaves()
+    case.send_what_leaves(take)
     case.compute()
+    return " ".join(" ".join(sent).split())
 
 
 def plan(case: DirectiveInSql, day: date) -> None:
@@ -235,7 +247,7 @@ def test_reasonable_prior_notice_comes_first_and_its_time_is_a_floor(database: D
     with pytest.raises(Refused, match="before the LEA was told"):
         case.act(confirmed(RHODE_ISLAND, HOSTING))
     case.now = at("2026-07-20T12:00:00-04:00")
-    give_notice(case, PRIOR_NOTICE)
+    assert "not before Wednesday, August 19, 2026." in give_notice(case, PRIOR_NOTICE)
     assert case.due_date(TERMINATION).earliest_local == "2026-08-19T00:00:00-04:00"
     assert case.duty(TERMINATION).due_at == at("2026-08-29T23:59:59-04:00")
     assert case.written() == {HOSTING: HolderMail.ASKED}
@@ -283,23 +295,51 @@ def test_new_york_asks_when_and_a_notice_five_days_late_moves_the_floor(database
     assert case.duty(CERTIFICATION).verdict is Verdict.ON_TIME
 
 
-def test_a_later_day_that_the_lea_was_told_is_kept_to(database: Database) -> None:
-    case = ended(database, NEW_YORK, HOSTING)
+@pytest.mark.parametrize("state", ["NY", "RI"])
+def test_a_later_day_that_the_lea_was_told_is_kept_to(database: Database, state: str) -> None:
+    case = ended(database, {"NY": NEW_YORK, "RI": RHODE_ISLAND}[state], HOSTING)
+    case.now += timedelta(hours=1)
     plan(case, date(2026, 12, 31))
-    give_notice(case, PRIOR_NOTICE)
+    assert "not before Thursday, December 31, 2026." in give_notice(case, PRIOR_NOTICE)
     assert case.due_date(TERMINATION).earliest_local == "2026-12-31T00:00:00-05:00"
     case.write()
     plan(case, date(2027, 1, 31))
     assert case.written() == {HOSTING: HolderMail.MOVED}
 
 
-def test_illinois_reviews_within_sixty_days_and_an_act_with_proof_performs_that(database: Database) -> None:
-    case = ended(database, ILLINOIS)
+def test_a_day_before_the_one_that_the_lea_was_told_is_asked_about(database: Database) -> None:
+    case = ended(database, RHODE_ISLAND, HOSTING)
+
+    def asked(day: date) -> list[str]:
+        with database.reading() as session:
+            act = SetDate(name="disposal", first_day=day)
+            return [doubt.says for doubt in doubts_of_act(session, session.get_one(Case, case.id), act, case.now)]
+
+    case.now += timedelta(hours=1)
+    plan(case, date(2026, 12, 31))
+    assert asked(date(2026, 11, 30)) == [], "the LEA was told nothing yet"
+    give_notice(case, PRIOR_NOTICE)
+    assert asked(date(2027, 1, 31)) == []
+    (says,) = asked(date(2026, 11, 30))
+    assert says == "After the notice that was given, nothing is disposed of before Thu 31 Dec 2026."
+
+
+def test_illinois_reviews_within_sixty_days_and_tells_the_lea_what_is_no_longer_needed(database: Database) -> None:
+    case = ended(database, ILLINOIS, HOSTING)
     assert case.statuses() == {TERMINATION: DutyStatus.RUNNING, REVIEW: DutyStatus.RUNNING}
+    assert case.written() == {}, "it can direct only once it knows what is left"
     assert case.duty(REVIEW).due_at == at("2026-08-29T23:59:59-04:00")
     case.now = at("2026-08-29T12:00:00-04:00")
     record_done(case, REVIEW, ILLINOIS)
     assert case.duty(REVIEW).verdict is Verdict.ON_TIME_BY_OTHER_MEANS
+    case.compute()
+    assert (case.duty(UNNEEDED).status, case.duty(UNNEEDED).waits_for) == (DutyStatus.RUNNING, ["unneeded_data"])
+    case.act(Learn.model_validate({"element": "unneeded_data", "value": "All student data of the quiz service"}))
+    give_notice(case, UNNEEDED)
+    assert case.duty(UNNEEDED).verdict is Verdict.ON_TIME
+    assert case.written()[HOSTING] is HolderMail.ASKED
+    assert case.tasks()[HOSTING].not_before == at("2026-09-28T00:00:00-04:00")
+    assert case.duty(TERMINATION).due_at == at("2026-09-28T23:59:59-04:00")
 
 
 def test_version_two_has_sixty_days_from_termination_and_asks_at_once(database: Database) -> None:

@@ -23,7 +23,7 @@ from models.tables import CaseDocument, EvidenceEntry
 from records.holder_links import read_linked_task
 from records.need_sorts import NeedKind
 from records.needs import Asking, read_needs
-from tests.support.case_in_sql import WRITER
+from tests.support.case_in_sql import WRITER, Place
 from tests.support.directives import (
     BACKUP,
     HOSTING,
@@ -338,3 +338,19 @@ def test_the_confirmation_is_a_pdf_that_says_what_each_holder_said(database: Dat
     for words in ("Rosters *and* #grades", HOSTING, "by its own link", BACKUP, "holds none of the data", "Kim Example"):
         assert words in said
     assert list(pdf.attachments) == ["verification.json"]
+    assert "Standard NIST SP 800-88 Rev. 2 Confirmed" in said
+    assert "Signed by Sam Example Title" in said
+    assert "Method Purge" in said
+    assert "Done by Kim Example Done on June 1, 2026 Verified Read back" in said
+    assert "Your" not in said, "that asks somebody else"
+
+
+def test_the_confirmation_names_the_standard_that_the_agreement_names(database: Database) -> None:
+    case = open_directive(database, place=Place("ndpa-v1", "NH"))
+    case.write()
+    case.answer(PROVIDER)
+    with database.reading() as session:
+        document = session.exec(select(CaseDocument)).one()
+        pdf = PdfReader(BytesIO(fetch(session, document.content_sha256)))
+    said = " ".join("".join(page.extract_text() for page in pdf.pages).split())
+    assert "NIST SP 800-88 Rev. 2; the agreement names NIST SP 800-88 Revision 1" in said

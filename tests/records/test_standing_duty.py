@@ -85,6 +85,13 @@ def test_a_case_opens_its_clause_and_nothing_else_of_the_event(database: Databas
     assert case.statuses() == {"audit.notice": DutyStatus.RUNNING}, "not the yearly audit"
 
 
+def test_an_audit_that_is_asked_for_with_more_notice_is_due_on_its_day(database: Database) -> None:
+    know(database, NEW_YORK)
+    case = opened(database, matter("audit.notice@requested", date(2026, 3, 2), NEW_YORK))
+    case.act(SetDate(name="audit_day", first_day=date(2026, 4, 20)))
+    assert case.duty("audit.notice").due_at == datetime(2026, 4, 21, 4, 59, 59, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(("seconds", "verdict"), [(0, Verdict.ON_TIME), (1, Verdict.LATE)])
 def test_an_audit_is_allowed_within_ten_business_days(database: Database, seconds: int, verdict: Verdict) -> None:
     know(database, NEW_YORK)

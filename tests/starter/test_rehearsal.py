@@ -406,6 +406,7 @@ async def test_five_school_days_are_counted_back_over_a_break_and_an_order_not_t
     result = await run_scenario(read_scenario("subpoena-illinois"), tmp_path / "engine", keyring=keyring)
     came_off = {found.limit: (found.met, found.missed) for found in result.totals}
     assert came_off == {"5 school days before": (2, 0), "24 hours (default)": (1, 0)}
+    assert {found.provision for found in result.totals} == {"Exhibit G (Illinois), item 5"}
     due = [found.due[0].replace(microsecond=0) for found in result.totals if found.due]
     last_school_day, after_the_order = "2026-03-17T23:59:59-05:00", "2026-03-21T12:00:00-05:00"
     assert due == [datetime.fromisoformat(day) for day in (last_school_day, after_the_order)]

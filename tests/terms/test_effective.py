@@ -13,7 +13,7 @@ from models.defaults import Defaults
 from models.errors import InvalidInput
 from terms.catalogue import CLAUSES_FOLDER, check_catalogue, load_catalogue
 from terms.clauses import Change, OtherLimit, Step, in_force
-from terms.compare import differences
+from terms.compare import differences, governing
 from terms.duties import duties_for
 from terms.effective import Amendment, EffectiveTerms, effective_terms
 from terms.errors import (
@@ -51,6 +51,19 @@ def test_a_supplement_never_loses_a_standard_clause_it_does_not_name(form: str, 
     for clause_id, clause in standard.clauses.items():
         if clause_id not in named:
             assert effective.clauses[clause_id] == clause
+
+
+REPLACED_WHOLE = {
+    "IL": ("DPA, item 4", "DPA, item 6", "Article II, Section 4", "Article IV, Section 6", "Article VII, Section 1"),
+    "NY": ("Article IV, Section 6", "Article V, Section 1", "Article V, Section 2", "Article V, Section 4"),
+}
+"""The provisions that a supplement puts another text in place of, from their first word to their last."""
+
+
+@pytest.mark.parametrize(("state", "replaced"), REPLACED_WHOLE.items())
+def test_nothing_rests_on_a_provision_that_the_supplement_replaced_whole(state: str, replaced: tuple[str, ...]) -> None:
+    for clause in terms_of("ndpa-v1", state).clauses.values():
+        assert not governing(clause)[0].clause.startswith(replaced), clause.id
 
 
 @pytest.mark.parametrize(("form", "state"), COVERED)
