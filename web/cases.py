@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -81,7 +80,14 @@ class Kept:
 
     def of(self, form: str) -> Mapping[str, str]:
         """What to fill into a form: what was typed there, else nothing."""
-        return defaultdict(str, self.values if form == self.form else {})
+        return _Typed(self.values if form == self.form else {})
+
+
+class _Typed(dict[str, str]):
+    """What was typed, by field; a field that is looked up and was not typed is blank, and stays out of it."""
+
+    def __missing__(self, field: str) -> str:
+        return ""
 
 
 def key_of(cohort: CohortView) -> str:

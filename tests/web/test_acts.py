@@ -50,6 +50,16 @@ def part(page: str, section: str) -> str:
     return found[0]
 
 
+async def test_what_is_ticked_unless_somebody_takes_it_away_is_ticked(officer: Visitor) -> None:
+    case = await confirmed(officer, "Ticked", "TN-001")
+    ticked = re.compile(r'<input type="checkbox" id="hold-shareable"[^>]* checked>')
+    assert ticked.search((await officer.get(case)).text)
+    untick = {"particulars": "State police, ref. 7", "begins_at": "", "zone": "UTC"}
+    refused = await decide(officer, case, "hold", untick)
+    assert refused.status_code == REFUSED
+    assert not ticked.search(refused.text), "what was typed stands, and it was not ticked"
+
+
 async def test_a_hold_shows_what_it_suspends_and_what_runs_on(officer: Visitor) -> None:
     case = await opened(officer, "Held", chosen="VA-001", reasonably_expected_at=NOW, confirmed_at=NOW)
     await shows(officer, case, "Read and release")
