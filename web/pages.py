@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 from cases.kind import Kind
 from models.enums import ReportKind
 from models.errors import DuenoticeError, InvalidFields
-from models.phrases import counted, day_words
+from models.phrases import counted, day_words, sentence
 from records.costs import money
 from records.uploads import LARGEST_BYTES
 from starter.templates import about_mail
@@ -74,6 +74,7 @@ class Pages:
             reads_otherwise=times.reads_otherwise,
             day=day_words,
             counted=counted,
+            sentence=sentence,
             distance=times.distance,
             words=words,
             reported=lambda kind: REPORTED[kind],
