@@ -98,7 +98,7 @@ def case_head(session: Session, case: Case, now: datetime) -> CaseHead:
         zones=tuple(sorted({due_date.time_zone for due_date in due_dates})),
         clauses=dict(sorted(clauses.items())),
         grounds=_grounds(terms, clauses),
-        dates=_dates(terms, case.event),
+        dates=_dates(terms, case.event, kind),
         questions=() if ended else questions_of(session, case, terms, now),
         facts=_facts(session, case.id, due_dates),
         holds=holds_of(session, case.id, now),
@@ -209,11 +209,11 @@ def _grounds(terms: Iterable[EffectiveTerms], clauses: Iterable[str]) -> dict[st
     }
 
 
-def _dates(terms: Iterable[EffectiveTerms], event: str) -> dict[str, str]:
-    """The dated facts that the terms know of an event, save for the one that lifting a hold records."""
+def _dates(terms: Iterable[EffectiveTerms], event: str, kind: Kind) -> dict[str, str]:
+    """The dated facts that the terms know of an event and that a date alone gives."""
     return {
         name: effective.anchors[name]
         for effective in terms
         for name in effective.events.get(event, ())
-        if name != HOLD_LIFTED
+        if name != HOLD_LIFTED and name not in kind.dates_by
     }

@@ -492,6 +492,12 @@ class FactView(View):
         """Whether an officer says what it is."""
         return self.source.partition(":")[0] in ("fact", "artifact")
 
+    @property
+    def dated_by(self) -> str:
+        """The dated fact that it is, blank where it is none."""
+        origin, _, name = self.source.partition(":")
+        return name if origin == "anchor" else ""
+
 
 class ProgressView(View):
     """How far the notices of one kind under one clause have come, while some of them are being sent."""
@@ -652,7 +658,8 @@ class CaseHead(View):
     """One case without its duties and its evidence: what is known, decided and under way.
 
     ``shown`` are the facts that its kind shows first, by what people call them. ``clauses`` and ``grounds`` are what
-    its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use.
+    its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use
+    and that a date alone gives.
     ``questions`` are what is asked as a decision, those still open first. ``computing`` is whether something recorded
     is not yet in its duties; ``kept_by`` are the legal holds that keep its data, ``conflicts`` the other cases with
     which it does not go together. ``awaits_answer`` is whether somebody outside was asked and has not answered.
@@ -714,6 +721,16 @@ class CaseHead(View):
             "keeping": {row.reference: row.title for row in self.conflicts if row.keeps and not row.lifted_at},
             "accounts": {name: name for name in self.assignable},
         }
+
+    @property
+    def facts_to_tell(self) -> tuple[FactView, ...]:
+        """The content elements that people tell or a district waits for, with those whose date is not known yet."""
+        known = {anchor.name for anchor in self.anchors if anchor.is_known}
+        return tuple(
+            fact
+            for fact in self.facts
+            if fact.told_by_officer or fact.lacking or (fact.dated_by in self.dates and fact.dated_by not in known)
+        )
 
     @property
     def done_by_other_means(self) -> tuple[ProposalView, ...]:

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from cases.acts import SetDate
 from cases.fields import Shape
 from cases.kinds import kind_named
 from ledger.entries import READING_SPAN
@@ -26,7 +27,7 @@ from queries.evidence import count_evidence_before, read_evidence
 from queries.holders import vendor_names
 from queries.ledger_check import read_ledger_check
 from queries.readings import read_readings
-from queries.views import CohortView
+from queries.views import CaseHead, CohortView
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
@@ -203,6 +204,12 @@ def _labels(forms: Mapping[str, ActForm], form: str) -> Mapping[str, str]:
     return {**{field.name: field.label for field in fields}, **of_file}
 
 
+def _begun(case: CaseHead, asked: Mapping[str, str]) -> Kept:
+    """The form of a date that an address asks to be given, open at that date; else none."""
+    name = asked.get("give", "")
+    return Kept(SetDate.act_name(), {"name": name}) if name in case.dates and not case.is_over else Kept()
+
+
 def _show(
     request: Request, site: Site, case_id: UUID, error: DuenoticeError | None = None, kept: Kept | None = None
 ) -> Response:
@@ -257,6 +264,6 @@ def _show(
         side=site.resources.settings.side,
         labels=_labels(forms, kept.form) if kept else {},
         new_id=uuid4,
-        kept=kept or Kept(),
+        kept=kept or _begun(case, asked),
         zones=zone_names(),
     )

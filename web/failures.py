@@ -136,6 +136,7 @@ class Failures:
             problems=problems_of(error),
             reference=reference,
             again=again,
+            case=found[1] if (found := _IN_CASE.match(request.url.path)) else "",
         )
         return told_when(page, error)
 
@@ -209,6 +210,9 @@ async def _typed(request: Request) -> Sequence[tuple[str, str]]:
     form = await request.form()
     return [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name not in _SECRETS]
 
+
+_IN_CASE = re.compile(r"(/cases/[0-9a-f]{8}-[0-9a-f-]{27})/")
+"""What belongs to a case, and so leads back to it."""
 
 _NO_PAGE = NotFound("There is nothing at this address.", next_step="Start from the first page.")
 
