@@ -99,6 +99,7 @@ class DirectRequest(Intake):
 class Refer(Act):
     """Choose the LEA that the request concerns: whoever asks is named its address, and the LEA is told."""
 
+    label = "Choose the LEA"
     done_says = "The LEA is chosen. Its letter, and that to whoever asks, are drafted."
     starts_clocks = True
     act: Literal["refer"] = "refer"
@@ -114,6 +115,7 @@ class Refer(Act):
 class CloseUnreferred(Act):
     """Close the request without a referral, as where it is none, or no agreement concerns it; no letter goes."""
 
+    label = "Close it without a referral"
     done_says = "The request is closed without a referral."
     act: Literal["close-unreferred"] = "close-unreferred"
     reason: Reason

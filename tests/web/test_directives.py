@@ -67,7 +67,7 @@ async def test_the_signed_file_and_the_due_date_are_checked_before_anything_is_r
         entry = session.exec(select(EvidenceEntry).where(EvidenceEntry.kind == "case_opened")).one()
         assert SIGNED in [fetch(session, sha256) for sha256 in entry.artifacts]
     page = (await officer.get(opened.headers["location"])).text
-    for words in ("Accept directive", "Refuse directive"):
+    for words in ("Accept the directive", "Refuse the directive"):
         assert words in page, "nobody designated signed it"
     assert await refusal(officer, typed(title="Once more")) == "is about a directive for the same data already"
 

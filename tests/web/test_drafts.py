@@ -174,7 +174,8 @@ async def test_what_a_draft_lacks_leads_to_where_it_is_given(officer: Visitor) -
         assert re.search(rf'<a href="{case}\?give=occurred#date-name">Date, estimated date', page)
         told = re.search(rf'<a href="{address}#(text-[^"]+)">', page)
         assert told, "what people tell is told on the draft's own page"
-    assert f'id="{told[1]}"' in page
+        there = told[1]
+    assert f'id="{there}"' in page
 
     given = (await officer.get(f"{case}?give=occurred")).text
     assert re.search(

@@ -217,7 +217,8 @@ async def test_the_officer_reads_it_on_the_case_and_the_mail_without_its_link(as
     await asked.visitor.http.post(asked.path, data={**a_certificate(), "kind": "declined", "why": "We keep it."})
     officer = await asked.installation.officer()
     page = html.unescape((await officer.get(f"/cases/{asked.case.id}")).text)
-    for words in (HOSTING, "We keep it.", "Accept answer", "Propose waiver", "Holders of the data"):
+    offered = ("Accept this answer", "Propose that nobody waits for it")
+    for words in (HOSTING, "We keep it.", *offered, "Holders of the data"):
         assert words in page
     (letter,) = (entry for entry in _letters(asked))
     mail = (await officer.get(f"/cases/{asked.case.id}/messages/{letter}")).text
