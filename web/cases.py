@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -17,7 +17,7 @@ from cases.acts import SetDate
 from cases.fields import Shape
 from cases.kinds import kind_named
 from ledger.entries import READING_SPAN
-from models.enums import CaseStatus, Reading
+from models.enums import Authentication, CaseStatus, Reading
 from models.errors import DuenoticeError, InvalidInput
 from queries.agreements import agreement_kinds, agreement_states
 from queries.case_lists import NOBODY, CaseFilter, CasePlace, case_kinds, list_cases
@@ -105,14 +105,16 @@ def what_is_due(request: Request, site: TheSite, session: SignedIn) -> Response:
     shown = list_cases(database, now, which, after=after, limit=CASES_SHOWN)
     own = asked.get("whose") == "mine"
     asking = asking_of(site, session, own=own)
+    needs = read_page(
+        lambda offset, limit: read_needs(database, asking, now, offset=offset, limit=limit),
+        asked.get("needs", "1"),
+        NEEDS_SHOWN,
+    )
     return site.pages.show(
         request,
         "cases.html",
-        needs=read_page(
-            lambda offset, limit: read_needs(database, asking, now, offset=offset, limit=limit),
-            asked.get("needs", "1"),
-            NEEDS_SHOWN,
-        ),
+        needs=needs,
+        by_own_means=_by_own_means(site, asking, now) - needs.total if asking.by_link else 0,
         own_needs=own,
         shown=shown,
         which=which,
@@ -123,6 +125,12 @@ def what_is_due(request: Request, site: TheSite, session: SignedIn) -> Response:
         has_cases=bool(kinds),
         has_agreements=bool(kinds) or agreement_kinds(database).total > 0,
     )
+
+
+def _by_own_means(site: Site, asking: Asking, now: datetime) -> int:
+    """How much would need whoever is signed in by a link, had they signed in by a password of their own."""
+    own = replace(asking, authenticated=Authentication.PASSWORD)
+    return read_needs(site.resources.database, own, now, offset=0, limit=1)[1]
 
 
 def asked_filter(asked: Mapping[str, str]) -> CaseFilter:

@@ -93,7 +93,7 @@ class TestOneCase:
         answer = await confirm(officer, case, NOW)
         assert (answer.status_code, answer.headers["location"]) == (303, f"{case}?done=confirm#done")
         page = await shows(officer, case, "2 d 23 h left")
-        assert "Confirm the breach" not in page
+        assert "Confirm the breach…" not in page
 
     async def test_confirming_without_sense_is_refused_with_what_was_typed(self, officer: Visitor) -> None:
         case = await opened(officer, "Refusals", chosen="MO-001")
