@@ -581,6 +581,14 @@ def explained(problem: Any) -> InvalidInput:
     match kind:
         case "missing" | "string_too_short" | "too_short":
             return InvalidInput("It is empty.", where=where, next_step="Fill it in.")
+        case "string_too_long":
+            longest = problem["ctx"]["max_length"]
+            return InvalidInput(f"This is longer than {longest:,} characters.", where=where, next_step="Shorten it.")
+        case "too_long":
+            most = problem["ctx"]["max_length"]
+            return InvalidInput(f"There are more than {most:,}.", where=where, next_step="Give fewer.")
+        case "string_pattern_mismatch":
+            return InvalidInput("It is not written as it has to be.", where=where, next_step="Correct it.")
         case "extra_forbidden":
             return InvalidInput("There is no such field.", where=where, next_step="Leave it out.")
         case "timezone_aware":

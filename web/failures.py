@@ -241,14 +241,11 @@ def _is_page(request: Request, path: str) -> bool:
 def explain(problem: ErrorDetails) -> InvalidInput:
     """One of pydantic's findings as a sentence at its field; what was given is not repeated."""
     where = ".".join(str(part) for part in problem["loc"] if part != "body")
-    limits = problem.get("ctx", {})
     match problem["type"]:
         case "missing" | "string_too_short":
             said, next_step = "Nothing is given here.", "Fill it in."
         case "too_short":
             said, next_step = "None is given here.", "Give at least one."
-        case "string_too_long":
-            said, next_step = f"This is longer than {limits['max_length']} characters.", "Shorten it."
         case "extra_forbidden":
             said, next_step = "There is no such field.", "Leave it out."
         case _:
