@@ -344,6 +344,7 @@ class RevokeLink(Act):
 class LiftConflict(Act):
     """Find that another open case is about other data than this disposal, so that the disposal goes on."""
 
+    label = "Find that the other case is about other data"
     done_says = "Recorded. The disposal goes on, and its holders are asked again."
     stands_alone = False
     act: Literal["lift-conflict"] = "lift-conflict"

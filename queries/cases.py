@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 
 from agreements.due_dates import StoredDueDate, read_due_date
 from agreements.terms import pinned_terms
-from cases.acts import COMMON_ACTS, SendAgain, Vouch, Withhold, WithholdPastDue
+from cases.acts import COMMON_ACTS, Add, SendAgain, Vouch, Withhold, WithholdPastDue
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.state import CaseState
@@ -115,6 +115,7 @@ def case_head(session: Session, case: Case, now: datetime) -> CaseHead:
         withheld_notices=withheld,
         computing=case.computed_at is None or (case.changed_at or case.opened_at) > case.computed_at,
         offered=_offered(
+            kind,
             ended=ended,
             waiting=summary.waiting_notices > 0,
             withheld=withheld > 0,
@@ -131,13 +132,17 @@ def case_head(session: Session, case: Case, now: datetime) -> CaseHead:
     )
 
 
-def _offered(*, ended: bool, waiting: bool, withheld: bool, undecided: bool, undelivered: bool) -> tuple[str, ...]:
+def _offered(
+    kind: Kind, *, ended: bool, waiting: bool, withheld: bool, undecided: bool, undelivered: bool
+) -> tuple[str, ...]:
     """The common acts for which a case's page has forms.
 
-    Nothing is withheld where no notice waits; what nobody knows, or took, is decided about wherever there is any.
+    Nothing is withheld where no notice waits, and nothing added to what is about one agreement; what nobody knows, or
+    took, is decided about wherever there is any.
     """
     decisions = (*((SendAgain,) if undecided or undelivered else ()), *((Vouch,) if undecided else ()))
     unfit = {*(() if waiting else (Withhold,)), *(() if waiting or withheld else (WithholdPastDue,))}
+    unfit |= {Add} if kind.intake.one_agreement else set()
     alone = [act for act in COMMON_ACTS if act.stands_alone and act not in unfit]
     return tuple(act.act_name() for act in (*decisions, *(() if ended else alone)))
 

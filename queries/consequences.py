@@ -46,6 +46,7 @@ from records.duties import (
 )
 from records.holders import would_be_asked
 from records.intake import touched
+from records.keeping import open_disposals
 from records.notice_rows import contacts_of_cases
 from records.notices import Known, known_elements, leaving_moment
 from records.parties import contacts_of
@@ -160,8 +161,9 @@ class Consequences(Consequence):
     """What would follow at ``at``: overdue duties first, then by due instant.
 
     ``agreements`` counts the agreements that the case would touch, ``left_out`` says which it would not, although they
-    are on file. ``at_once`` is whether notices leave in this
-    installation without anybody's release. ``asked`` are the holders of data: what they are asked waits for nobody.
+    are on file. ``at_once`` is whether notices leave in this installation without anybody's release. ``asked`` are the
+    holders of data that are mailed at once: that waits for nobody. ``stopped`` are the titles of the disposals that
+    would not go on while the case is open, which their holders are told at once.
     """
 
     at: datetime
@@ -172,6 +174,7 @@ class Consequences(Consequence):
     at_once: bool
     left_out: tuple[str, ...] = ()
     asked: tuple[WouldBeAsked, ...] = ()
+    stopped: tuple[str, ...] = ()
 
     @property
     def overdue(self) -> int:
@@ -226,7 +229,10 @@ class Foresight:
         told = intake.facts().keys() | intake.documents()
         known = Known(elements_dated_by(anchors, terms) | told)
         foreseen = self._foreseen(session, matter, scope, known, None, contacts_of(intake, None))
-        return foreseen.model_copy(update={"left_out": found.left_out})
+        stopped = open_disposals(session, agreements) if kind.keeps_data else ()
+        return foreseen.model_copy(
+            update={"left_out": found.left_out, "stopped": tuple(case.title for case in stopped)}
+        )
 
     def of_act(self, session: Session, case: Case, act: Act, given: DatesGiven) -> Consequences:
         """What would follow from an act that gives these dated facts, or brings in agreements."""

@@ -270,6 +270,7 @@ def _show(
         new_cost_id=uuid4(),
         act_forms=forms,
         side=site.resources.settings.side,
+        for_families=kind.for_families,
         labels=_labels(forms, kept.form) if kept else {},
         new_id=uuid4,
         kept=kept or _begun(case, asked),

@@ -15,6 +15,7 @@ from cases.breach import BREACH, Confirm
 from cases.disposition import DISPOSITION, AcceptDirective
 from cases.kind import Kind
 from cases.kinds import kind_named
+from cases.parent_access import PARENT_ACCESS
 from cases.plausibility import dates_of_act
 from cases.state import NoticePolicy
 from cases.values import KeptReferences, KeptText
@@ -24,6 +25,7 @@ from models.tables import Batch, Case, Notice
 from queries.consequences import Change, Consequences, Foresight
 from records.intake import prepare
 from terms.limits import STANDARD_DEFAULTS
+from tests.support.access_requests import access_request
 from tests.support.case_in_sql import CATALOGUE, CaseInSql, Place, keep_agreement, open_in_sql, standing_kind
 from tests.support.directives import (
     BACKUP,
@@ -243,6 +245,14 @@ class TestTheHoldersOfData:
         case.answer(BACKUP)
         corrected = SetDate(name="disposal_requested", first_day=OPENED.date() - timedelta(days=1), reason=REASON)
         assert [one.name for one in foreseen(case, corrected).asked] == [HOSTING]
+
+    def test_are_told_to_stop_once_a_request_for_access_is_recorded(self, database: Database) -> None:
+        case = open_directive(database, HOSTING)
+        case.write()
+        with database.reading() as session:
+            found = foresight(OPENED).of_intake(session, PARENT_ACCESS, access_request(ILLINOIS.reference))
+        assert found.stopped == ("Directive of the district",)
+        assert found.asked == ()
 
     def test_are_not_asked_while_the_data_is_kept(self, database: Database) -> None:
         assert foreseen_of_directive(database, kept=True).asked == ()

@@ -175,7 +175,7 @@ async def test_withheld_notices_wait_for_a_release(officer: Visitor, installatio
     page = (await officer.get(case)).text
     assert "Counsel reads it first." in part(page, "acts")
     assert "1 notice is withheld" in page
-    assert "Withhold notices…" not in page
+    assert "Withhold waiting notices…" not in page
     assert "Decided by one person: without a second one it ends" in part(page, "acts")
     everything = await officer.send(case, f"{case}/drafts/release", {"unread": "yes"})
     assert (everything.status_code, "1 is withheld" in everything.text) == (HTTPStatus.CONFLICT, True)

@@ -55,6 +55,7 @@ async def test_the_signed_file_and_the_due_date_are_checked_before_anything_is_r
     token = form_token(await officer.get(PAGE))
     files = {"signed_file": ("directive.pdf", SIGNED, "application/pdf")}
     checked = await officer.http.post(PAGE, data={"form_token": token, **typed()}, files=files)
+    assert "Choose all" not in (await officer.get(PAGE)).text, "a directive is for one agreement"
     page = html.unescape(checked.text)
     assert "Check your answers" in page
     assert "a file, SHA-256" in page
@@ -69,6 +70,8 @@ async def test_the_signed_file_and_the_due_date_are_checked_before_anything_is_r
     page = (await officer.get(opened.headers["location"])).text
     for words in ("Accept the directive", "Refuse the directive"):
         assert words in page, "nobody designated signed it"
+    for words in ("Add agreements…", "Documents for families"):
+        assert words not in page, "a directive is about one agreement, and nothing that families are told"
     assert await refusal(officer, typed(title="Once more")) == "is about a directive for the same data already"
 
 

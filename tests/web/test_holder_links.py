@@ -220,6 +220,9 @@ async def test_the_officer_reads_it_on_the_case_and_the_mail_without_its_link(as
     offered = ("Accept this answer", "Propose that nobody waits for it")
     for words in (HOSTING, "We keep it.", *offered, "Holders of the data"):
         assert words in page
+    assert not re.search(r"\.(?:Awaited|Written|Its link|Not before)", re.sub(r"<[^>]*>", "", page)), (
+        "sentences stand apart"
+    )
     (letter,) = (entry for entry in _letters(asked))
     mail = (await officer.get(f"/cases/{asked.case.id}/messages/{letter}")).text
     assert "the-link-of-the-holder-alone" in mail
