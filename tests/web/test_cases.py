@@ -168,7 +168,7 @@ class TestOneCase:
         case = await opened(officer, "Cohorts", chosen="VA-001\nMO-001", reasonably_expected_at=NOW)
         await shows(officer, case, "breach.initial-notice")
         page = (await officer.get(f"{case}?cohort=breach.notice@pending")).text
-        listed = page[page.index('class="duties"') : page.index('id="evidence"')]
+        listed = page[page.index('class="board duties"') : page.index('id="evidence"')]
         assert listed.count('<tbody id="duty-') == 2
         assert "breach.initial-notice" not in listed
 
