@@ -99,6 +99,8 @@ def case_head(session: Session, case: Case, now: datetime) -> CaseHead:
         clauses=dict(sorted(clauses.items())),
         grounds=_grounds(terms, clauses),
         dates=_dates(terms, case.event, kind),
+        delayed_by_hold=_titles(one for one in due_dates if one.suspendable_by_law_enforcement),
+        run_on_in_hold=_titles(one for one in due_dates if not one.suspendable_by_law_enforcement),
         questions=() if ended else questions_of(session, case, terms, now),
         facts=_facts(session, case.id, due_dates),
         holds=holds_of(session, case.id, now),
@@ -145,6 +147,10 @@ def _offered(
     unfit |= {Add} if kind.intake.one_agreement else set()
     alone = [act for act in COMMON_ACTS if act.stands_alone and act not in unfit]
     return tuple(act.act_name() for act in (*decisions, *(() if ended else alone)))
+
+
+def _titles(due_dates: Iterable[StoredDueDate]) -> tuple[str, ...]:
+    return tuple(sorted({due_date.title for due_date in due_dates}))
 
 
 def _value(facts: dict[str, KnownFact], element: str) -> str:

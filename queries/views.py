@@ -660,11 +660,13 @@ class CaseHead(View):
     ``shown`` are the facts that its kind shows first, by what people call them. ``clauses`` and ``grounds`` are what
     its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use
     and that a date alone gives.
-    ``questions`` are what is asked as a decision, those still open first. ``computing`` is whether something recorded
-    is not yet in its duties; ``kept_by`` are the legal holds that keep its data, ``conflicts`` the other cases with
-    which it does not go together. ``awaits_answer`` is whether somebody outside was asked and has not answered.
-    ``own_acts`` are the acts of its kind alone that make sense now, ``offered`` the others that its page offers as
-    forms. ``responsible`` and ``deputy`` are whose it is, as far as their accounts are in use; ``assignable`` are the
+    ``delayed_by_hold`` are the titles of the clauses whose clocks a law-enforcement hold stops, ``run_on_in_hold``
+    of those that it does not; one that differs between agreements is both. ``questions`` are what is asked as a
+    decision, those still open first. ``computing`` is whether something recorded is not yet in its duties;
+    ``kept_by`` are the legal holds that keep its data, ``conflicts`` the other cases with which it does not go
+    together. ``awaits_answer`` is whether somebody outside was asked and has not answered. ``own_acts`` are the
+    acts of its kind alone that make sense now, ``offered`` the others that its page offers as forms.
+    ``responsible`` and ``deputy`` are whose it is, as far as their accounts are in use; ``assignable`` are the
     accounts whose it could be. ``reasons`` are the grounds on which its LEAs may exercise what its notices offer.
     """
 
@@ -681,6 +683,8 @@ class CaseHead(View):
     clauses: dict[str, str]
     grounds: dict[str, str]
     dates: dict[str, str]
+    delayed_by_hold: tuple[str, ...]
+    run_on_in_hold: tuple[str, ...]
     questions: tuple[QuestionView, ...]
     facts: tuple[FactView, ...]
     holds: tuple[HoldView, ...]

@@ -63,6 +63,9 @@ async def test_what_is_ticked_unless_somebody_takes_it_away_is_ticked(officer: V
 async def test_a_hold_shows_what_it_suspends_and_what_runs_on(officer: Visitor) -> None:
     case = await opened(officer, "Held", chosen="VA-001", reasonably_expected_at=NOW, confirmed_at=NOW)
     await shows(officer, case, "Read and release")
+    before = " ".join(html.unescape((await officer.get(case)).text).split())
+    assert "It stops “Notify the LEA of a confirmed breach”." in before
+    assert "It does not stop “Give the LEA initial notice of a suspected breach”: its clock runs on" in before
     hold = {"particulars": "State police, ref. 7", "begins_at": NOW, "zone": "UTC", "secret": "yes"}
     answer = await decide(officer, case, "hold", hold)
     assert (answer.status_code, answer.headers["location"]) == (SAID, f"{case}?done=hold#done")
