@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
 
 from cases.kind import Kind
 from cases.kinds import KINDS
@@ -18,20 +17,10 @@ from mail.holder_links import HOLDER_FOLDER
 from models.enums import BatchStatus, DeliveryStatus, NoticeKind, Role
 from queries.views import DeliveryView, NoticeView
 from starter.resources import utc_now
+from tests.support.form_addresses import POSTED
 from tests.support.given_notices import Told
 from tests.support.installation import PLACES, Installation, demo_agreements
-from web.app import PARTS
 from web.pages import ZONE_COOKIE, happened
-
-POSTED = sorted(
-    {
-        route.path
-        for part in PARTS
-        for route in part.router.routes
-        if isinstance(route, APIRoute) and "POST" in (route.methods or ()) and not route.path.startswith("/api/")
-    }
-)
-"""Every address to which a page's form is sent."""
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
