@@ -58,6 +58,8 @@ async def test_the_signed_file_and_the_due_date_are_checked_before_anything_is_r
     assert "Choose all" not in (await officer.get(PAGE)).text, "a directive is for one agreement"
     page = html.unescape(checked.text)
     assert "Check your answers" in page
+    assert "As soon as practicable" in page, "what was chosen is said as it was offered"
+    assert "as-soon-as-practicable" not in re.sub(r"<input[^>]*>", "", page)
     assert "a file, SHA-256" in page
     assert "30 calendar days" in page
     assert cases(fresh) == []
