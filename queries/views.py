@@ -15,6 +15,7 @@ from models.enums import (
     AgreementChangeKind,
     BatchStatus,
     CaseStatus,
+    ContactRole,
     DeliveryStatus,
     DutyStatus,
     EndedBy,
@@ -68,6 +69,16 @@ class AgreementChangeView(View):
     taken_back_because: str | None
 
 
+class AgreementContactView(View):
+    """A contact of the other side; ``failing_since`` is since when mail does not reach it."""
+
+    role: ContactRole
+    name: str
+    email: str
+    postal_address: str | None
+    failing_since: datetime | None
+
+
 class AgreementLifeView(View):
     """One agreement: whether it is in force, what follows from its end, and what was recorded of it, the last first.
 
@@ -92,6 +103,7 @@ class AgreementLifeView(View):
     case_id: UUID | None
     to_open: bool
     survives: bool
+    contacts: tuple[AgreementContactView, ...]
     changes: tuple[AgreementChangeView, ...]
 
     @property
