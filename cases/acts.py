@@ -75,6 +75,9 @@ class Act(Message):
     makes: ClassVar[Made | None] = None
     """What the act makes that a later act names by its id; None where it makes nothing."""
 
+    label: ClassVar[str] = ""
+    """What people call the act where a page offers it, and in evidence; blank is its name."""
+
     done_says: ClassVar[str] = "Recorded."
     """What is said to the one who acts once it is done."""
 
@@ -113,6 +116,11 @@ class Act(Message):
         return name
 
     @classmethod
+    def called(cls) -> str:
+        """What people call the act."""
+        return cls.label or cls.act_name().replace("-", " ").capitalize()
+
+    @classmethod
     def is_checked_first(cls) -> bool:
         """Whether a person is shown what would follow, or what would be sent, before it is recorded."""
         return cls.starts_clocks or cls.sends_letter
@@ -138,6 +146,7 @@ class SetDate(Act):
     range of days, or, with none of the three, unknown.
     """
 
+    label = "Give or correct a date"
     done_says = "The date is recorded, and every open duty is computed anew."
     starts_clocks = True
     act: Literal["date"] = "date"
@@ -218,6 +227,7 @@ class Withhold(Act):
     It is of one clause, or of all. What has no due instant stays back until it is released.
     """
 
+    label = "Withhold waiting notices"
     done_says = "The notices are withheld. Those that are due go by themselves at their last safe moment."
     act: Literal["withhold"] = "withhold"
     reason: Reason
@@ -230,6 +240,7 @@ class WithholdPastDue(Act):
     It is of one clause, or of all. Without a second person they go at their last safe moment.
     """
 
+    label = "Withhold notices past their due instant"
     makes = Made("proposal", "Proposal {id}: a second person decides it.")
     done_says = "Withheld. Unless a second person approves before, those that are due go at their last safe moment."
     act: Literal["withhold-past-due"] = "withhold-past-due"
@@ -240,6 +251,7 @@ class WithholdPastDue(Act):
 class Propose(Act):
     """Propose that a clause asks for no notice, on one of its grounds; for all agreements if none is named."""
 
+    label = "Propose that no notice is required"
     makes = Made("proposal", "Proposal {id}: a second person decides it.")
     done_says = "Proposed. A second person decides it."
     act: Literal["propose"] = "propose"
@@ -279,6 +291,7 @@ class Hold(Act):
     ``shareable`` is whether LEAs may be told.
     """
 
+    label = "Place a law-enforcement hold"
     makes = Made("hold", "Hold {id} is in place.")
     done_says = "The hold is in place."
     act: Literal["hold"] = "hold"
@@ -307,6 +320,7 @@ class Done(Act):
     word performs, nor where the clause does not allow it.
     """
 
+    label = "Record what was done by other means"
     makes = Made("proposal", "Proposal {id}: a second person decides it.")
     done_says = "Recorded, with its proof. A second person decides it; until then the duties are open."
     act: Literal["done"] = "done"
@@ -338,6 +352,7 @@ class Undo(Act):
 class ConfirmDone(Act):
     """Record a party's own word that it did what a clause asks: who says so, and the particulars."""
 
+    label = "Record a party's own word"
     done_says = "The confirmation is recorded."
     act: Literal["confirm-done"] = "confirm-done"
     clause: Clause
@@ -403,6 +418,7 @@ class NotPosted(Act):
 class AdoptTerms(Act):
     """Let the case follow the clauses as they are now instead of those that it pinned."""
 
+    label = "Follow the clauses as they are now"
     done_says = "The case follows the clauses as they are now."
     act: Literal["adopt-terms"] = "adopt-terms"
     reason: Reason
@@ -415,6 +431,7 @@ class Add(Act):
     are touched.
     """
 
+    label = "Add agreements"
     done_says = "The agreements are in the case, and their duties are computed."
     starts_clocks = True
     act: Literal["add"] = "add"
@@ -436,6 +453,7 @@ class Add(Act):
 class Assign(Act):
     """Say whose case it is, and who stands in: they are reminded of what it needs, and its questions are theirs."""
 
+    label = "Say whose case it is"
     done_says = "Recorded. What this case needs is theirs from now on."
     keeps_clocks = False
     act: Literal["assign"] = "assign"
@@ -459,6 +477,7 @@ class AnswerQuestion(Act):
 class TellOverdue(Act):
     """Tell the other side of an agreement that a duty is overdue, as what it is: no duty is performed by that."""
 
+    label = "Tell the other side that it is overdue"
     done_says = "The letter is kept and on its way. The duty stays overdue until it is performed."
     stands_alone = False
     keeps_clocks = False
@@ -562,6 +581,14 @@ def explained(problem: Any) -> InvalidInput:
     match kind:
         case "missing" | "string_too_short" | "too_short":
             return InvalidInput("It is empty.", where=where, next_step="Fill it in.")
+        case "string_too_long":
+            longest = problem["ctx"]["max_length"]
+            return InvalidInput(f"This is longer than {longest:,} characters.", where=where, next_step="Shorten it.")
+        case "too_long":
+            most = problem["ctx"]["max_length"]
+            return InvalidInput(f"There are more than {most:,}.", where=where, next_step="Give fewer.")
+        case "string_pattern_mismatch":
+            return InvalidInput("It is not written as it has to be.", where=where, next_step="Correct it.")
         case "extra_forbidden":
             return InvalidInput("There is no such field.", where=where, next_step="Leave it out.")
         case "timezone_aware":

@@ -125,6 +125,7 @@ class IncidentReport(Intake):
 class Confirm(Act):
     """Confirm a suspected breach, which starts the clocks that run from confirmation."""
 
+    label = "Confirm the breach"
     done_says = "The breach is confirmed; the clocks that count from confirmation run."
     starts_clocks = True
     act: Literal["confirm"] = "confirm"
@@ -138,6 +139,7 @@ class Confirm(Act):
 class Dismiss(Act):
     """Find that there was no breach: what has not left is cancelled, LEAs already told are told so."""
 
+    label = "Find that there was no breach"
     done_says = "The suspicion is dismissed. LEAs that were told of it are told so."
     act: Literal["dismiss"] = "dismiss"
     reason: Reason

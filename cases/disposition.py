@@ -236,6 +236,7 @@ HolderName = Annotated[
 class AcceptDirective(Act):
     """Accept a directive whose signatory is no designated contact: who at the LEA confirmed it, and when."""
 
+    label = "Accept the directive"
     done_says = "The directive is accepted. Its holders are asked to confirm."
     starts_clocks = True
     act: Literal["accept-directive"] = "accept-directive"
@@ -250,6 +251,7 @@ class AcceptDirective(Act):
 class RefuseDirective(Act):
     """Refuse a directive: whoever signed it may not direct this, and nothing is disposed of."""
 
+    label = "Refuse the directive"
     done_says = "The directive is refused, and nothing is disposed of because of it."
     act: Literal["refuse-directive"] = "refuse-directive"
     reason: Reason
@@ -258,6 +260,7 @@ class RefuseDirective(Act):
 class Extend(Act):
     """Record that both parties agreed on another day for the disposal: who agreed for the LEA, and why."""
 
+    label = "Agree on another day"
     done_says = "The agreed day is recorded; the holders are told."
     starts_clocks = True
     act: Literal["extend"] = "extend"
@@ -273,6 +276,7 @@ class Extend(Act):
 class AddHolder(Act):
     """Name a subprocessor that holds the data and is not listed: it is asked to confirm as well."""
 
+    label = "Add a holder of the data"
     done_says = "The holder is asked to confirm."
     act: Literal["add-holder"] = "add-holder"
     contact: KeptText = Field(
@@ -284,6 +288,7 @@ class AddHolder(Act):
 class AcceptAnswer(Act):
     """Accept what a holder answered instead of a certificate: that it holds nothing, or needs more time."""
 
+    label = "Accept this answer"
     done_says = "The answer is accepted."
     stands_alone = False
     act: Literal["accept-answer"] = "accept-answer"
@@ -294,6 +299,7 @@ class AcceptAnswer(Act):
 class RefuseAnswer(Act):
     """Refuse what a holder answered instead of a certificate: it is asked again, and reads the reason."""
 
+    label = "Refuse this answer"
     done_says = "The holder is asked again."
     stands_alone = False
     act: Literal["refuse-answer"] = "refuse-answer"
@@ -304,6 +310,7 @@ class RefuseAnswer(Act):
 class ProposeWaiver(Act):
     """Propose that nobody waits for a subprocessor's confirmation any more: a second person decides it."""
 
+    label = "Propose that nobody waits for it"
     makes = Made("proposal", "Proposal {id}: a second person decides it.")
     done_says = "Proposed. A second person decides it."
     stands_alone = False
@@ -315,6 +322,7 @@ class ProposeWaiver(Act):
 class Restored(Act):
     """Record that a backup was restored that held the data: its holder has to dispose of it and confirm again."""
 
+    label = "Record that a backup was restored"
     done_says = "The restore is recorded, and the holder is asked again."
     act: Literal["restored"] = "restored"
     holder: HolderName
@@ -325,6 +333,7 @@ class Restored(Act):
 class RevokeLink(Act):
     """End a holder's link, as when its mail went astray: it gets a new one."""
 
+    label = "End its link"
     done_says = "The link leads nowhere any more; the holder gets a new one."
     stands_alone = False
     act: Literal["revoke-link"] = "revoke-link"
@@ -335,6 +344,7 @@ class RevokeLink(Act):
 class LiftConflict(Act):
     """Find that another open case is about other data than this disposal, so that the disposal goes on."""
 
+    label = "Find that the other case is about other data"
     done_says = "Recorded. The disposal goes on, and its holders are asked again."
     stands_alone = False
     act: Literal["lift-conflict"] = "lift-conflict"

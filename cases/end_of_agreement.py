@@ -84,6 +84,7 @@ class EndedAgreement(Intake):
 class GoesOn(Act):
     """Record that the agreement goes on, so that nothing is disposed of; an LEA that was told is told of that."""
 
+    label = "Record that the agreement goes on"
     done_says = "Nothing is disposed of because of an end. Whoever was told otherwise is told of that."
     act: Literal["goes-on"] = "goes-on"
     reason: Reason

@@ -139,6 +139,7 @@ def _before_the_request(where: str, day: date, requested: date) -> InvalidInput 
 class Give(Act):
     """Record that the LEA was given what it asked for: what, how, when and to whom."""
 
+    label = "Record what was given"
     done_says = "It is recorded as given."
     act: Literal["give"] = "give"
     clause: Clause | None = Field(default=None, description="Needed only where several things are asked for.")
@@ -152,6 +153,7 @@ class Give(Act):
 class NoteInaccuracy(Act):
     """Record that the LEA gave notice of an inaccuracy: what is to be corrected, and when the notice was received."""
 
+    label = "Record that the LEA found data inaccurate"
     done_says = "The notice is recorded; the clock of the correction runs."
     starts_clocks = True
     act: Literal["note-inaccuracy"] = "note-inaccuracy"
@@ -166,6 +168,7 @@ class NoteInaccuracy(Act):
 class Correct(Act):
     """Record that the data was corrected: what, and when. Where a clause wants it, the LEA is told by a letter."""
 
+    label = "Record the correction"
     done_says = "The correction is recorded."
     starts_clocks = True
     act: Literal["correct"] = "correct"
@@ -181,6 +184,7 @@ class Correct(Act):
 class PutQuestion(Act):
     """Record that the LEA was asked something: what, and when. A clock stands still only where its clause says so."""
 
+    label = "Record a question to the LEA"
     done_says = "The question is recorded."
     starts_clocks = True
     act: Literal["put-question"] = "put-question"
@@ -195,6 +199,7 @@ class PutQuestion(Act):
 class RecordAnswer(Act):
     """Record what the LEA answered to the question, and when: what stood still runs again."""
 
+    label = "Record the LEA's answer"
     done_says = "The answer is recorded."
     starts_clocks = True
     act: Literal["record-answer"] = "record-answer"
@@ -209,6 +214,7 @@ class RecordAnswer(Act):
 class RefuseRequest(Act):
     """Record that the LEA does not want it answered: why, and who said so. The case closes."""
 
+    label = "Record that the LEA refuses the request"
     done_says = "Recorded. Nothing is given, and the case closes."
     act: Literal["refuse-request"] = "refuse-request"
     ground: NotAnswered = Field(title="Why")

@@ -56,7 +56,8 @@ class DirectRequest(Intake):
     """What a parent, guardian or student asked the provider, as they wrote it."""
 
     one_agreement = OneAgreement(
-        "A request is referred to one LEA.", "Choose its agreement alone; later, by the act refer."
+        "A request is referred to one LEA.",
+        "Choose its agreement alone, or none yet: the LEA can be chosen later, on the case's page.",
     )
 
     writes_to: ClassVar[Mapping[Party, str]] = {Party.PARENT: "asker"}
@@ -99,6 +100,7 @@ class DirectRequest(Intake):
 class Refer(Act):
     """Choose the LEA that the request concerns: whoever asks is named its address, and the LEA is told."""
 
+    label = "Choose the LEA"
     done_says = "The LEA is chosen. Its letter, and that to whoever asks, are drafted."
     starts_clocks = True
     act: Literal["refer"] = "refer"
@@ -114,6 +116,7 @@ class Refer(Act):
 class CloseUnreferred(Act):
     """Close the request without a referral, as where it is none, or no agreement concerns it; no letter goes."""
 
+    label = "Close it without a referral"
     done_says = "The request is closed without a referral."
     act: Literal["close-unreferred"] = "close-unreferred"
     reason: Reason
@@ -132,7 +135,9 @@ def check(message: TakeAct, state: CaseState, _: datetime) -> None:
                 next_step="If it was to the wrong LEA, close this case while nothing was sent, and enter it again.",
             )
         case SetDate(name=name) if name == FOUND:
-            raise Refused("Nobody gives this date.", where="name", next_step="Choose the LEA by the act refer.")
+            raise Refused(
+                "Nobody gives this date.", where="name", next_step="Choose the LEA by the form of its own (refer)."
+            )
         case _:
             return
 

@@ -163,11 +163,12 @@ def _check_date(kind: Kind, act: SetDate, state: CaseState, now: datetime) -> No
     ahead = anchor.name in kind.ahead or (kind.looks_ahead and anchor.name in state.vocabulary.ahead)
     check_anchor(anchor, state.vocabulary, now, ahead=ahead)
     known = state.anchors.get(anchor.name)
-    if known is None and not (anchor.instant or anchor.first_day):
+    if known is None and not anchor.is_known:
         raise InvalidInput("No date is given.", where="instant", next_step="Give the date, or an instant.")
     if known == anchor and act.agreement is None:
         raise Refused(f"{anchor.name} already has this value.", next_step="There is nothing to correct.")
-    if (known or act.agreement) and act.reason is None:
+    corrects = known is not None and known.is_known  # what was unknown so far is given, and not corrected
+    if (corrects or act.agreement) and act.reason is None:
         raise InvalidInput("A correction needs a reason.", where="reason", next_step="Say why the date changes.")
 
 

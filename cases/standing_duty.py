@@ -111,6 +111,7 @@ class NextOccurrence(Intake):
 class CarriedOut(Act):
     """Record that what the clause asks for was done: what, when and by whom, with what proves it."""
 
+    label = "Record that it was done"
     done_says = "It is recorded as done, with its proof."
     act: Literal["carried-out"] = "carried-out"
     clause: Clause | None = Field(default=None, description="Needed only where several things are to be done.")

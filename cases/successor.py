@@ -101,6 +101,7 @@ class AddAssurance(Act):
     A digital signature in it is verified. Where there is none, whoever adds it attests who signed it.
     """
 
+    label = "Add the successor's assurance"
     done_says = "The assurance is kept, and the notices that waited for it are drafted."
     act: Literal["add-assurance"] = "add-assurance"
     assurance: KeptFile = Field(title="The signed written assurance", description="As a PDF.")
@@ -114,6 +115,7 @@ class AddAssurance(Act):
 class RecordDecision(Act):
     """Record what an LEA decided otherwise than by its notice's link: by telephone, by letter, at a meeting."""
 
+    label = "Record an LEA's decision"
     done_says = "The answer is recorded, with you as the one who heard it."
     keeps_clocks = False
     act: Literal["record-decision"] = "record-decision"
@@ -133,6 +135,7 @@ class RecordDecision(Act):
 class CallOff(Act):
     """Record that the change of control does not take place: nothing more is sent, LEAs already told are told so."""
 
+    label = "Record that it does not take place"
     done_says = "It is called off. LEAs that were told of it are told so."
     act: Literal["call-off"] = "call-off"
     reason: Reason

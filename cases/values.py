@@ -90,6 +90,11 @@ class AnchorValue(Message):
     first_day: date | None = None
     last_day: date | None = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it says when."""
+        return bool(self.instant or self.first_day)
+
 
 class Kept(Message):
     """Something that a person gave: its SHA-256 (FIPS 180-4), and its bytes until they are kept."""

@@ -11,6 +11,11 @@ def counted(number: int, one: str, several: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
+def sentence(text: str) -> str:
+    """A text with a full stop at its end, unless it ends a sentence already."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def length_words(length: timedelta) -> str:
     """A length of time in its two largest units: ``2 days and 1 hour``, ``40 minutes``."""
     minutes = int(length.total_seconds()) // 60

@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 
 from agreements.life import end_of, last_day
 from config.database import Database
 from models.enums import ContactRole
 from models.errors import NotFound
 from models.tables import Agreement, AgreementChange, AgreementContact
-from queries.views import AgreementChangeView, AgreementKinds, AgreementLifeView, AgreementView
+from queries.views import (
+    AgreementChangeView,
+    AgreementContactView,
+    AgreementKinds,
+    AgreementLifeView,
+    AgreementView,
+)
 from records.end_of_agreement import case_of_end
 from records.ends import Follows, Rules, follows_from
 from records.scope import EVERY_AGREEMENT, AgreementFilter
@@ -99,8 +105,21 @@ def read_agreement(database: Database, agreement_id: UUID, rules: Rules, now: da
             case_id=case_of_end(session, agreement_id),
             to_open=follows is Follows.BY_HAND,
             survives=end is not None and follows is not Follows.DONE,
+            contacts=_contacts(session, agreement_id),
             changes=tuple(AgreementChangeView.model_validate(row, from_attributes=True) for row in changes),
         )
+
+
+def _contacts(session: Session, agreement_id: UUID) -> tuple[AgreementContactView, ...]:
+    """Those of the other side that are written to, by role, the first to be tried first."""
+    named = session.exec(
+        select(AgreementContact)
+        .where(AgreementContact.agreement_id == agreement_id, col(AgreementContact.case_id).is_(None))
+        .where(col(AgreementContact.party).is_(None), col(AgreementContact.rank) >= 0)
+        .order_by(col(AgreementContact.rank))
+    ).all()
+    by_role = sorted(named, key=lambda contact: tuple(ContactRole).index(contact.role))
+    return tuple(AgreementContactView.model_validate(contact, from_attributes=True) for contact in by_role)
 
 
 def matching_references(database: Database, which: AgreementFilter) -> frozenset[str]:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 
 from agreements.due_dates import StoredDueDate, read_due_date
 from agreements.terms import pinned_terms
-from cases.acts import COMMON_ACTS, SendAgain, Vouch, Withhold, WithholdPastDue
+from cases.acts import COMMON_ACTS, Add, SendAgain, Vouch, Withhold, WithholdPastDue
 from cases.kind import Kind
 from cases.kinds import kind_named
 from cases.state import CaseState
@@ -98,7 +98,9 @@ def case_head(session: Session, case: Case, now: datetime) -> CaseHead:
         zones=tuple(sorted({due_date.time_zone for due_date in due_dates})),
         clauses=dict(sorted(clauses.items())),
         grounds=_grounds(terms, clauses),
-        dates=_dates(terms, case.event),
+        dates=_dates(terms, case.event, kind),
+        delayed_by_hold=_titles(one for one in due_dates if one.suspendable_by_law_enforcement),
+        run_on_in_hold=_titles(one for one in due_dates if not one.suspendable_by_law_enforcement),
         questions=() if ended else questions_of(session, case, terms, now),
         facts=_facts(session, case.id, due_dates),
         holds=holds_of(session, case.id, now),
@@ -115,6 +117,7 @@ def case_head(session: Session, case: Case, now: datetime) -> CaseHead:
         withheld_notices=withheld,
         computing=case.computed_at is None or (case.changed_at or case.opened_at) > case.computed_at,
         offered=_offered(
+            kind,
             ended=ended,
             waiting=summary.waiting_notices > 0,
             withheld=withheld > 0,
@@ -131,15 +134,23 @@ def case_head(session: Session, case: Case, now: datetime) -> CaseHead:
     )
 
 
-def _offered(*, ended: bool, waiting: bool, withheld: bool, undecided: bool, undelivered: bool) -> tuple[str, ...]:
+def _offered(
+    kind: Kind, *, ended: bool, waiting: bool, withheld: bool, undecided: bool, undelivered: bool
+) -> tuple[str, ...]:
     """The common acts for which a case's page has forms.
 
-    Nothing is withheld where no notice waits; what nobody knows, or took, is decided about wherever there is any.
+    Nothing is withheld where no notice waits, and nothing added to what is about one agreement; what nobody knows, or
+    took, is decided about wherever there is any.
     """
     decisions = (*((SendAgain,) if undecided or undelivered else ()), *((Vouch,) if undecided else ()))
     unfit = {*(() if waiting else (Withhold,)), *(() if waiting or withheld else (WithholdPastDue,))}
+    unfit |= {Add} if kind.intake.one_agreement else set()
     alone = [act for act in COMMON_ACTS if act.stands_alone and act not in unfit]
     return tuple(act.act_name() for act in (*decisions, *(() if ended else alone)))
+
+
+def _titles(due_dates: Iterable[StoredDueDate]) -> tuple[str, ...]:
+    return tuple(sorted({due_date.title for due_date in due_dates}))
 
 
 def _value(facts: dict[str, KnownFact], element: str) -> str:
@@ -209,11 +220,11 @@ def _grounds(terms: Iterable[EffectiveTerms], clauses: Iterable[str]) -> dict[st
     }
 
 
-def _dates(terms: Iterable[EffectiveTerms], event: str) -> dict[str, str]:
-    """The dated facts that the terms know of an event, save for the one that lifting a hold records."""
+def _dates(terms: Iterable[EffectiveTerms], event: str, kind: Kind) -> dict[str, str]:
+    """The dated facts that the terms know of an event and that a date alone gives."""
     return {
         name: effective.anchors[name]
         for effective in terms
         for name in effective.events.get(event, ())
-        if name != HOLD_LIFTED
+        if name != HOLD_LIFTED and name not in kind.dates_by
     }

@@ -44,7 +44,9 @@ from records.duties import (
     may_change,
     scope_of,
 )
+from records.holders import would_be_asked
 from records.intake import touched
+from records.keeping import open_disposals
 from records.notice_rows import contacts_of_cases
 from records.notices import Known, known_elements, leaving_moment
 from records.parties import contacts_of
@@ -133,6 +135,13 @@ class ForeseenDuties(Consequence):
     told: tuple[WouldBeTold, ...]
 
 
+class WouldBeAsked(Consequence):
+    """Somebody outside who would be mailed as soon as it is recorded, and asked to dispose of the data it holds."""
+
+    name: str
+    email: str
+
+
 class Supplements(Consequence):
     """How many LEAs that were told before would get a supplement, and when it would leave if nobody acts."""
 
@@ -152,8 +161,9 @@ class Consequences(Consequence):
     """What would follow at ``at``: overdue duties first, then by due instant.
 
     ``agreements`` counts the agreements that the case would touch, ``left_out`` says which it would not, although they
-    are on file. ``at_once`` is whether notices leave in this
-    installation without anybody's release.
+    are on file. ``at_once`` is whether notices leave in this installation without anybody's release. ``asked`` are the
+    holders of data that are mailed at once: that waits for nobody. ``stopped`` are the titles of the disposals that
+    would not go on while the case is open, which their holders are told at once.
     """
 
     at: datetime
@@ -163,6 +173,8 @@ class Consequences(Consequence):
     supplements: Supplements | None
     at_once: bool
     left_out: tuple[str, ...] = ()
+    asked: tuple[WouldBeAsked, ...] = ()
+    stopped: tuple[str, ...] = ()
 
     @property
     def overdue(self) -> int:
@@ -217,7 +229,10 @@ class Foresight:
         told = intake.facts().keys() | intake.documents()
         known = Known(elements_dated_by(anchors, terms) | told)
         foreseen = self._foreseen(session, matter, scope, known, None, contacts_of(intake, None))
-        return foreseen.model_copy(update={"left_out": found.left_out})
+        stopped = open_disposals(session, agreements) if kind.keeps_data else ()
+        return foreseen.model_copy(
+            update={"left_out": found.left_out, "stopped": tuple(case.title for case in stopped)}
+        )
 
     def of_act(self, session: Session, case: Case, act: Act, given: DatesGiven) -> Consequences:
         """What would follow from an act that gives these dated facts, or brings in agreements."""
@@ -229,9 +244,10 @@ class Foresight:
         matter = matter_of(session, case, terms, self.defaults, self.side, self.now, self.leads)
         anchors = _with_given(matter.anchors, given, _whose(act, added))
         state = CaseState(anchors=dict(anchors[None]))
+        newly = kind.is_decided(state) and not kind.is_decided(CaseState(anchors=dict(matter.anchors[None])))
         matter = replace(matter, anchors=anchors, awaited=kind.awaits(state))
         known = known_elements(session, case.id, elements_dated_by(anchors[None], terms))
-        return self._foreseen(session, matter, [*scope, *added], known, case.id)
+        return self._foreseen(session, matter, [*scope, *added], known, case.id, newly_decided=newly)
 
     def _agreements(self, session: Session, ids: Sequence[UUID]) -> tuple[list[InScope], dict[str, EffectiveTerms]]:
         """Agreements that no case has pinned the terms of, with the terms in force for them now, by hash."""
@@ -263,11 +279,14 @@ class Foresight:
         known: Known,
         case_id: UUID | None,
         others: Sequence[AgreementContact] = (),
+        *,
+        newly_decided: bool = False,
     ) -> Consequences:
         lines: dict[_Line, list[ComputedDuty]] = defaultdict(list)
         before: dict[_Line, datetime] = {}
         stored = _stored(session, case_id) if case_id else {}
-        for item, change, due_before in _changes(computed_duties(matter, scope), stored):
+        computed = list(computed_duties(matter, scope))
+        for item, change, due_before in _changes(computed, stored):
             line = self._line(item, change, known)
             lines[line].append(item)
             if due_before:
@@ -276,6 +295,7 @@ class Foresight:
             session, matter, case_id, {item.agreement_id for items in lines.values() for item in items[:LISTED]}, others
         )
         duties = [self._duties(line, items, before.get(line), names) for line, items in lines.items()]
+        changed = computed if newly_decided else [item for items in lines.values() for item in items]
         return Consequences(
             at=self.now,
             agreements=len(scope),
@@ -283,7 +303,19 @@ class Foresight:
             given_up=_given_up(matter, stored.values()),
             supplements=self._supplements(session, known, case_id) if case_id else None,
             at_once=self.policy.release == "immediate",
+            asked=self._asked(session, matter, changed, case_id),
         )
+
+    def _asked(
+        self, session: Session, matter: Matter, changed: Iterable[ComputedDuty], case_id: UUID | None
+    ) -> tuple[WouldBeAsked, ...]:
+        """The holders of data that would be mailed at once: the mails of ``records.holders`` wait for no release."""
+        kind = matter.kind
+        if not (kind.holders_see and kind.is_decided(CaseState(anchors=dict(matter.anchors[None])))):
+            return ()
+        agreements = {item.agreement_id for item in changed if _asks_now(item, matter)}
+        boxes = [box for one in sorted(agreements) for box in would_be_asked(session, case_id, one, self.side)]
+        return tuple(WouldBeAsked(name=box.name, email=box.email) for box in dict.fromkeys(boxes))
 
     def _line(self, item: ComputedDuty, change: Change, known: Known) -> _Line:
         due, by_notice = item.due_date, item.due_date.performed_by is PerformedBy.NOTICE
@@ -342,6 +374,15 @@ class _Line:
     status: DutyStatus
     leaves_at: datetime | None
     waits_for: tuple[str, ...]
+
+
+def _asks_now(item: ComputedDuty, matter: Matter) -> bool:
+    """Whether a duty that holders' words perform is owed, and is not asked for only after a prior notice."""
+    due = item.due_date
+    owed = item.status in (DutyStatus.RUNNING, DutyStatus.SUSPENDED)
+    if due.performed_by is not PerformedBy.CONFIRMATION or not owed:
+        return False
+    return due.earliest_at is not None or not matter.terms[due.terms_hash].clauses[due.clause].not_before
 
 
 def _first_due_first(line: ForeseenDuties) -> tuple[bool, bool, float, str, str]:

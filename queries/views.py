@@ -15,6 +15,7 @@ from models.enums import (
     AgreementChangeKind,
     BatchStatus,
     CaseStatus,
+    ContactRole,
     DeliveryStatus,
     DutyStatus,
     EndedBy,
@@ -68,6 +69,16 @@ class AgreementChangeView(View):
     taken_back_because: str | None
 
 
+class AgreementContactView(View):
+    """A contact of the other side; ``failing_since`` is since when mail does not reach it."""
+
+    role: ContactRole
+    name: str
+    email: str
+    postal_address: str | None
+    failing_since: datetime | None
+
+
 class AgreementLifeView(View):
     """One agreement: whether it is in force, what follows from its end, and what was recorded of it, the last first.
 
@@ -92,6 +103,7 @@ class AgreementLifeView(View):
     case_id: UUID | None
     to_open: bool
     survives: bool
+    contacts: tuple[AgreementContactView, ...]
     changes: tuple[AgreementChangeView, ...]
 
     @property
@@ -492,6 +504,12 @@ class FactView(View):
         """Whether an officer says what it is."""
         return self.source.partition(":")[0] in ("fact", "artifact")
 
+    @property
+    def dated_by(self) -> str:
+        """The dated fact that it is, blank where it is none."""
+        origin, _, name = self.source.partition(":")
+        return name if origin == "anchor" else ""
+
 
 class ProgressView(View):
     """How far the notices of one kind under one clause have come, while some of them are being sent."""
@@ -652,12 +670,15 @@ class CaseHead(View):
     """One case without its duties and its evidence: what is known, decided and under way.
 
     ``shown`` are the facts that its kind shows first, by what people call them. ``clauses`` and ``grounds`` are what
-    its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use.
-    ``questions`` are what is asked as a decision, those still open first. ``computing`` is whether something recorded
-    is not yet in its duties; ``kept_by`` are the legal holds that keep its data, ``conflicts`` the other cases with
-    which it does not go together. ``awaits_answer`` is whether somebody outside was asked and has not answered.
-    ``own_acts`` are the acts of its kind alone that make sense now, ``offered`` the others that its page offers as
-    forms. ``responsible`` and ``deputy`` are whose it is, as far as their accounts are in use; ``assignable`` are the
+    its terms know, each with its text; ``dates`` are the names of the dated facts that its clocks and notices can use
+    and that a date alone gives.
+    ``delayed_by_hold`` are the titles of the clauses whose clocks a law-enforcement hold stops, ``run_on_in_hold``
+    of those that it does not; one that differs between agreements is both. ``questions`` are what is asked as a
+    decision, those still open first. ``computing`` is whether something recorded is not yet in its duties;
+    ``kept_by`` are the legal holds that keep its data, ``conflicts`` the other cases with which it does not go
+    together. ``awaits_answer`` is whether somebody outside was asked and has not answered. ``own_acts`` are the
+    acts of its kind alone that make sense now, ``offered`` the others that its page offers as forms.
+    ``responsible`` and ``deputy`` are whose it is, as far as their accounts are in use; ``assignable`` are the
     accounts whose it could be. ``reasons`` are the grounds on which its LEAs may exercise what its notices offer.
     """
 
@@ -674,6 +695,8 @@ class CaseHead(View):
     clauses: dict[str, str]
     grounds: dict[str, str]
     dates: dict[str, str]
+    delayed_by_hold: tuple[str, ...]
+    run_on_in_hold: tuple[str, ...]
     questions: tuple[QuestionView, ...]
     facts: tuple[FactView, ...]
     holds: tuple[HoldView, ...]
@@ -714,6 +737,16 @@ class CaseHead(View):
             "keeping": {row.reference: row.title for row in self.conflicts if row.keeps and not row.lifted_at},
             "accounts": {name: name for name in self.assignable},
         }
+
+    @property
+    def facts_to_tell(self) -> tuple[FactView, ...]:
+        """The content elements that people tell or a district waits for, with those whose date is not known yet."""
+        known = {anchor.name for anchor in self.anchors if anchor.is_known}
+        return tuple(
+            fact
+            for fact in self.facts
+            if fact.told_by_officer or fact.lacking or (fact.dated_by in self.dates and fact.dated_by not in known)
+        )
 
     @property
     def done_by_other_means(self) -> tuple[ProposalView, ...]:

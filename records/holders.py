@@ -134,6 +134,13 @@ class Asked:
     waits: bool = False
 
 
+class Mailbox(NamedTuple):
+    """Whom something is asked of, and where."""
+
+    name: str
+    email: str
+
+
 class NextMail(NamedTuple):
     """Why a holder is written to next, when, and to which step of its ladder that leads."""
 
@@ -596,6 +603,33 @@ def _make_tasks(session: Session, case: Case, agreement_id: UUID, now: datetime,
     if side is Party.LEA and (chased := _other_side(session, agreement_id)):
         provider.owing_contact_id = chased
         session.add(provider)
+
+
+def would_be_asked(session: Session, case_id: UUID | None, agreement_id: UUID, side: Party) -> list[Mailbox]:
+    """Whom the disposal of an agreement's data would be asked of by mail, outside this organisation, once it is owed.
+
+    It is nobody while something keeps the data. ``case_id`` is None for a case that is not open yet.
+    """
+    if what_keeps(session, case_id or _NOT_OPEN, agreement_id):
+        return []
+    tasks = tasks_of(session, case_id, agreement_id) if case_id else ()
+    provider = next((task for task in tasks if task.contact_id is None), None)
+    if provider and provider.status in SETTLED:
+        return []
+    said = {contact_name(session, task) for task in tasks if task.status is not HolderStatus.OPEN}
+    asked = {one.name.casefold(): Mailbox(one.name, one.email) for one in subprocessors_under(session, agreement_id)}
+    for contact in subprocessors_of(session, case_id or _NOT_OPEN, agreement_id):
+        if contact.case_id is None or contact.name.casefold() not in asked:
+            asked[contact.name.casefold()] = Mailbox(contact.name, contact.email)
+    boxes = [box for _, box in sorted(asked.items()) if box.name not in said]
+    if side is Party.LEA and (chased := _other_side(session, agreement_id)):
+        owing = session.get_one(AgreementContact, chased)
+        boxes.insert(0, Mailbox(owing.name, owing.email))
+    return boxes
+
+
+_NOT_OPEN = UUID(int=0)
+"""Stands for a case that is not open yet: no row is its own."""
 
 
 def _other_side(session: Session, agreement_id: UUID) -> UUID | None:

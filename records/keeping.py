@@ -108,7 +108,12 @@ def agreements_of(session: Session, case_id: UUID) -> Sequence[UUID]:
 
 def _disposals(session: Session, case_id: UUID) -> Sequence[Case]:
     """The open cases with holders of data that share an agreement with a case."""
-    return session.exec(_open_cases(_kinds(keeping=False), agreements_of(session, case_id))).all()
+    return open_disposals(session, agreements_of(session, case_id))
+
+
+def open_disposals(session: Session, agreements: Sequence[UUID]) -> Sequence[Case]:
+    """The open cases that ask the holders of data of some agreements to dispose of it, the first opened first."""
+    return session.exec(_open_cases(_kinds(keeping=False), agreements)).all()
 
 
 def _kinds(*, keeping: bool) -> list[str]:

@@ -81,6 +81,11 @@ class Asking:
     own: bool = False
     soon: timedelta = timedelta(hours=24)
 
+    @property
+    def by_link(self) -> bool:
+        """Whether a one-time link is all that says who reads."""
+        return self.authenticated is Authentication.ONE_TIME_LINK
+
 
 def read_needs(
     database: Database, asking: Asking, now: datetime, *, offset: int, limit: int

@@ -20,6 +20,7 @@ class ActForm:
     """One act as a page offers it."""
 
     act: str
+    label: str
     says: str
     done_says: str
     fields: tuple[FormField, ...]
@@ -32,7 +33,7 @@ class ActForm:
 
 def act_form(act: type[Act]) -> ActForm:
     """The form of an act."""
-    return ActForm(act.act_name(), act.says(), act.done_says, fields_of(act))
+    return ActForm(act.act_name(), act.called(), act.says(), act.done_says, fields_of(act))
 
 
 async def read_act(act: type[Act], form: FormData) -> Act:

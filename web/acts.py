@@ -81,7 +81,7 @@ async def _check(
         button="Send this letter" if act.sends_letter else "Record",
         address=f"/cases/{case_id}/acts/{act.act}",
         says={field.name: field.label for field in fields},
-        given=in_words(act, text_of(form, "zone")),
+        given=in_words(act, fields, text_of(form, "zone")),
         kept=(*kept, *lists.items()),
     )
     checked = await site.service.check_act(case_id, act, actor=session.actor)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -14,10 +13,11 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from cases.acts import SetDate
 from cases.fields import Shape
 from cases.kinds import kind_named
 from ledger.entries import READING_SPAN
-from models.enums import CaseStatus, Reading
+from models.enums import Authentication, CaseStatus, Reading
 from models.errors import DuenoticeError, InvalidInput
 from queries.agreements import agreement_kinds, agreement_states
 from queries.case_lists import NOBODY, CaseFilter, CasePlace, case_kinds, list_cases
@@ -27,7 +27,7 @@ from queries.evidence import count_evidence_before, read_evidence
 from queries.holders import vendor_names
 from queries.ledger_check import read_ledger_check
 from queries.readings import read_readings
-from queries.views import CohortView
+from queries.views import CaseHead, CohortView
 from records.answers import read_answers
 from records.costs import read_costs
 from records.documents import read_documents
@@ -81,7 +81,14 @@ class Kept:
 
     def of(self, form: str) -> Mapping[str, str]:
         """What to fill into a form: what was typed there, else nothing."""
-        return defaultdict(str, self.values if form == self.form else {})
+        return _Typed(self.values if form == self.form else {})
+
+
+class _Typed(dict[str, str]):
+    """What was typed, by field; a field that is looked up and was not typed is blank, and stays out of it."""
+
+    def __missing__(self, field: str) -> str:
+        return ""
 
 
 def key_of(cohort: CohortView) -> str:
@@ -98,14 +105,16 @@ def what_is_due(request: Request, site: TheSite, session: SignedIn) -> Response:
     shown = list_cases(database, now, which, after=after, limit=CASES_SHOWN)
     own = asked.get("whose") == "mine"
     asking = asking_of(site, session, own=own)
+    needs = read_page(
+        lambda offset, limit: read_needs(database, asking, now, offset=offset, limit=limit),
+        asked.get("needs", "1"),
+        NEEDS_SHOWN,
+    )
     return site.pages.show(
         request,
         "cases.html",
-        needs=read_page(
-            lambda offset, limit: read_needs(database, asking, now, offset=offset, limit=limit),
-            asked.get("needs", "1"),
-            NEEDS_SHOWN,
-        ),
+        needs=needs,
+        by_own_means=_by_own_means(site, asking, now) - needs.total if asking.by_link else 0,
         own_needs=own,
         shown=shown,
         which=which,
@@ -116,6 +125,12 @@ def what_is_due(request: Request, site: TheSite, session: SignedIn) -> Response:
         has_cases=bool(kinds),
         has_agreements=bool(kinds) or agreement_kinds(database).total > 0,
     )
+
+
+def _by_own_means(site: Site, asking: Asking, now: datetime) -> int:
+    """How much would need whoever is signed in by a link, had they signed in by a password of their own."""
+    own = replace(asking, authenticated=Authentication.PASSWORD)
+    return read_needs(site.resources.database, own, now, offset=0, limit=1)[1]
 
 
 def asked_filter(asked: Mapping[str, str]) -> CaseFilter:
@@ -197,6 +212,12 @@ def _labels(forms: Mapping[str, ActForm], form: str) -> Mapping[str, str]:
     return {**{field.name: field.label for field in fields}, **of_file}
 
 
+def _begun(case: CaseHead, asked: Mapping[str, str]) -> Kept:
+    """The form of a date that an address asks to be given, open at that date; else none."""
+    name = asked.get("give", "")
+    return Kept(SetDate.act_name(), {"name": name}) if name in case.dates and not case.is_over else Kept()
+
+
 def _show(
     request: Request, site: Site, case_id: UUID, error: DuenoticeError | None = None, kept: Kept | None = None
 ) -> Response:
@@ -249,8 +270,9 @@ def _show(
         new_cost_id=uuid4(),
         act_forms=forms,
         side=site.resources.settings.side,
+        for_families=kind.for_families,
         labels=_labels(forms, kept.form) if kept else {},
         new_id=uuid4,
-        kept=kept or Kept(),
+        kept=kept or _begun(case, asked),
         zones=zone_names(),
     )

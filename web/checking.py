@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from cases.fields import fields_of
+from cases.fields import FormField
 from cases.intake import ApproximateTime
 from cases.values import AgreementName, KeptFile, KeptReferences, KeptText
 from models.errors import DuenoticeError
@@ -108,10 +108,15 @@ def show_check(
     )
 
 
-def in_words(model: BaseModel, zone: str) -> tuple[Line, ...]:
-    """What was given for each field of an intake or an act, by what people call it; times in ``zone``."""
-    lines = ((field.label, _words(getattr(model, field.name), zone or "UTC")) for field in fields_of(type(model)))
+def in_words(model: BaseModel, fields: Iterable[FormField], zone: str) -> tuple[Line, ...]:
+    """What was given for each field of an intake or an act, as people call both; times in ``zone``."""
+    lines = ((field.label, _given(field, getattr(model, field.name), zone or "UTC")) for field in fields)
     return tuple((label, words) for label, words in lines if words)
+
+
+def _given(field: FormField, value: object, zone: str) -> str:
+    words = _words(value, zone)
+    return dict(field.named_options).get(words, words)
 
 
 def _words(value: object, zone: str) -> str:

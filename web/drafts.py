@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from cases.acts import Act, Learn, Release, parse_act
 from models.enums import FactStatus
-from models.errors import DuenoticeError
+from models.errors import DuenoticeError, NotFound
 from queries.cases import read_case_head
 from queries.drafts import Drafts
 from starter.draft_tests import send_test
@@ -95,7 +95,7 @@ async def release(
     try:
         await _take(site, case_id, parse_act(given), session, text_of(form, "sent_as"))
     except DuenoticeError as error:
-        return await asyncio.to_thread(_show, request, site, case_id, notice_id, Said(error))
+        return await asyncio.to_thread(_show_refusal, request, site, case_id, notice_id, Said(error))
     return back_to(case_id, Release.act_name())
 
 
@@ -108,7 +108,7 @@ async def learn(
     try:
         await _take(site, case_id, parse_act({"act": Learn.act_name(), **typed}), session, text_of(form, "sent_as"))
     except DuenoticeError as error:
-        return await asyncio.to_thread(_show, request, site, case_id, notice_id, Said(error, typed))
+        return await asyncio.to_thread(_show_refusal, request, site, case_id, notice_id, Said(error, typed))
     return RedirectResponse(f"/cases/{case_id}/drafts/{notice_id}?done=learn#done", HTTPStatus.SEE_OTHER)
 
 
@@ -121,7 +121,7 @@ async def test(
     try:
         await site.to_the_end(send_test(site.resources, case_id, notice_id, to, actor=session.actor, now=site.clock()))
     except DuenoticeError as error:
-        return await asyncio.to_thread(_show, request, site, case_id, notice_id, Said(error, {"to": to}))
+        return await asyncio.to_thread(_show_refusal, request, site, case_id, notice_id, Said(error, {"to": to}))
     return RedirectResponse(f"/cases/{case_id}/drafts/{notice_id}?done=test#done", HTTPStatus.SEE_OTHER)
 
 
@@ -149,6 +149,14 @@ def _show_all(request: Request, site: Site, case_id: UUID, said: Said | None = N
         typed=said.typed if said else {},
         new_id=uuid4,
     )
+
+
+def _show_refusal(request: Request, site: Site, case_id: UUID, notice_id: UUID, said: Said) -> Response:
+    """The draft with what was refused; those that wait, where somebody else let it go meanwhile."""
+    try:
+        return _show(request, site, case_id, notice_id, said)
+    except NotFound:
+        return _show_all(request, site, case_id, said)
 
 
 def _show(request: Request, site: Site, case_id: UUID, notice_id: UUID, said: Said | None = None) -> Response:

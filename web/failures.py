@@ -136,6 +136,7 @@ class Failures:
             problems=problems_of(error),
             reference=reference,
             again=again,
+            case=found[1] if (found := _IN_CASE.match(request.url.path)) else "",
         )
         return told_when(page, error)
 
@@ -224,6 +225,9 @@ async def _typed(request: Request) -> Sequence[tuple[str, str]]:
     return [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name not in _SECRETS]
 
 
+_IN_CASE = re.compile(r"(/cases/[0-9a-f]{8}-[0-9a-f-]{27})/")
+"""What belongs to a case, and so leads back to it."""
+
 _NO_PAGE = NotFound("There is nothing at this address.", next_step="Start from the first page.")
 
 
@@ -251,14 +255,11 @@ def _is_page(request: Request, path: str) -> bool:
 def explain(problem: ErrorDetails) -> InvalidInput:
     """One of pydantic's findings as a sentence at its field; what was given is not repeated."""
     where = ".".join(str(part) for part in problem["loc"] if part != "body")
-    limits = problem.get("ctx", {})
     match problem["type"]:
         case "missing" | "string_too_short":
             said, next_step = "Nothing is given here.", "Fill it in."
         case "too_short":
             said, next_step = "None is given here.", "Give at least one."
-        case "string_too_long":
-            said, next_step = f"This is longer than {limits['max_length']} characters.", "Shorten it."
         case "extra_forbidden":
             said, next_step = "There is no such field.", "Leave it out."
         case _:

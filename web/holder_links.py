@@ -160,6 +160,6 @@ def _show(request: Request, site: Site, task: LinkedTask, typed: Typed | None = 
         faulty={problem.where for problem in problems},
         labels={one.name: one.label for one in fields_asked(typed.kind)} | {FILES: "Files"} if typed.kind else {},
         done=request.query_params.get("done"),
-        contact=site.resources.settings.organisation.contact,
+        contact=site.notice_writer.organisation.contact,
         most_files=MOST_FILES,
     )

@@ -15,6 +15,7 @@ from cases.kinds import kind_named
 from ledger.artifacts import store
 from models.errors import DoubtfulDates, DuenoticeError
 from queries.agreements import agreement_kinds
+from records.choices import intake_fields
 from records.intake_files import takes_files
 from web.checking import CHANGE, ToCheck, confirms_dates, in_words, page_asked, show_check, was_checked
 from web.failures import status_of
@@ -103,7 +104,7 @@ async def _check(
         button=form.kind.opening_title,
         address=f"/cases/new/{form.kind.name}",
         says={field.name: field.label for field in form.fields},
-        given=in_words(intake, form.typed["zone"]),
+        given=in_words(intake, intake_fields(form.kind), form.typed["zone"]),
         kept=form.kept,
     )
     checked = await site.service.check_opening(form.kind, intake, actor=actor)

@@ -11,10 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from cases.acts import Act
 from cases.kind import Kind
 from models.enums import ReportKind
 from models.errors import DuenoticeError, InvalidFields
-from models.phrases import counted, day_words
+from models.phrases import counted, day_words, sentence
 from records.costs import money
 from records.uploads import LARGEST_BYTES
 from starter.templates import about_mail
@@ -74,8 +75,10 @@ class Pages:
             reads_otherwise=times.reads_otherwise,
             day=day_words,
             counted=counted,
+            sentence=sentence,
             distance=times.distance,
             words=words,
+            happened=happened,
             reported=lambda kind: REPORTED[kind],
             money=money,
             about_mail=about_mail,
@@ -113,6 +116,13 @@ class Pages:
 def words(name: str) -> str:
     """A name of the code as people say it: ``reasonably_expected_at`` is ``reasonably expected``."""
     return name.removesuffix("_at").replace("_", " ").replace("-", " ")
+
+
+def happened(kind: str) -> str:
+    """What an entry of the ledger is about, for people: ``act.hold`` is what people call that act."""
+    of_act, _, name = kind.rpartition(".")
+    act = Act.known.get(name) if of_act == "act" else None
+    return act.called() if act else words(kind)
 
 
 def anchor(where: str | None) -> str:

@@ -97,6 +97,10 @@ ACT_PATHS = frozenset({"/cases/{case_id}/acts/{act}", "/api/cases/{case_id}/acts
 """Which right one of these takes is asked once it is known which act is meant."""
 
 
+OPENING_PATHS = frozenset({"/cases/new/{kind}", "/cases/new/{kind}/many"})
+"""The forms that open cases: nobody is led into one that may not send it."""
+
+
 def takes(method: str, route: str) -> frozenset[Right]:
     """The rights of which a route takes one; ``route`` names what varies in it, as ``/cases/{case_id}`` does.
 
@@ -110,7 +114,7 @@ def takes(method: str, route: str) -> frozenset[Right]:
         return frozenset({Right.OWN})
     if route in (EXPORT_PATH, DUTIES_FILE_PATH):
         return frozenset({Right.EXPORT})
-    if method in LOOKING:
+    if method in LOOKING and route not in OPENING_PATHS:
         return frozenset({Right.READ})
     if route.startswith(OPENING_FOLDER) and "/" not in route.removeprefix(OPENING_FOLDER):
         return frozenset({Right.ACT, Right.REPORT})

@@ -456,7 +456,7 @@ def _show(request: Request, site: Site, token: str, vendor: LinkedVendor, shown:
         labels=_LABELS,
         done={name: int(asked[name]) for name in ("taken", "unchanged") if asked.get(name, "").isdecimal()},
         taken=taken,
-        contact=site.resources.settings.organisation.contact,
+        contact=site.notice_writer.organisation.contact,
         most_files=MOST_FILES,
         most_rows=MOST_ROWS,
     )

@@ -63,6 +63,11 @@ def _show(foreseen: Consequences) -> None:
         _show_line(line, at_once=foreseen.at_once)
     if not foreseen.duties:
         console.print("No clock starts or changes.")
+    for one in foreseen.asked:
+        says = f"Asked to dispose of the data as soon as this is recorded: {one.name} <{one.email}>"
+        console.print(says, markup=False, soft_wrap=True)
+    for title in foreseen.stopped:
+        console.print(f"While it is open, this disposal stops, and its holders are told: {title}", markup=False)
     for sentence in foreseen.left_out:
         console.print(f"Left out: {sentence}", markup=False, soft_wrap=True)
     for given_up in foreseen.given_up:

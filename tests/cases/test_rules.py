@@ -382,6 +382,13 @@ def test_a_date_of_the_case_is_kept_and_one_agreement_s_is_not() -> None:
     assert state.anchors["received"].first_day == TODAY
 
 
+def test_a_date_that_was_unknown_so_far_is_given_without_a_reason() -> None:
+    state = a_case(anchors={"occurred": AnchorValue(name="occurred")})
+    done(state, dated("occurred", TODAY - DAY))
+    assert state.anchors["occurred"].first_day == TODAY - DAY
+    assert refusal(state, dated("occurred", TODAY)).where == "reason", "from then on it is a correction"
+
+
 def test_releasing_a_clause_releases_its_batches_alone_and_says_who_did() -> None:
     state = all_withheld()
     done(state, Release(clause=NOTICE, withheld=True), actor="counsel")

@@ -8,25 +8,43 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import col, select
 
+from agreements.legal_holds import place_legal_hold
+from agreements.subprocessors import import_subprocessors
 from cases.acts import Act, Add, SetDate
 from cases.breach import BREACH, Confirm
+from cases.disposition import DISPOSITION, AcceptDirective
 from cases.kind import Kind
 from cases.kinds import kind_named
+from cases.parent_access import PARENT_ACCESS
 from cases.plausibility import dates_of_act
 from cases.state import NoticePolicy
 from cases.values import KeptReferences, KeptText
 from config.database import Database
-from models.enums import BatchStatus, DutyStatus, Party
+from models.enums import BatchStatus, DutyStatus, HolderMail, Party
 from models.tables import Batch, Case, Notice
 from queries.consequences import Change, Consequences, Foresight
+from records.intake import prepare
 from terms.limits import STANDARD_DEFAULTS
+from tests.support.access_requests import access_request
 from tests.support.case_in_sql import CATALOGUE, CaseInSql, Place, keep_agreement, open_in_sql, standing_kind
+from tests.support.directives import (
+    BACKUP,
+    HOSTING,
+    ILLINOIS,
+    DirectiveInSql,
+    address_of,
+    directive,
+    open_again,
+    open_directive,
+)
+from tests.support.directives import NOW as OPENED
 from tests.support.incidents import INITIAL, NOTICE, incident
 
 NOW = datetime(2026, 11, 2, 15, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 VIRGINIA, TENNESSEE, OREGON = Place("ndpa-v1", "VA"), Place("ndpa-v1", "TN"), Place("ndpa-v2", "OR")
 PLACES = (VIRGINIA, TENNESSEE, OREGON)
+SOMEBODY = {"name": "Somebody", "email": "somebody@example.org"}
 REASON = KeptText.model_validate("The log says so.")
 
 
@@ -168,3 +186,73 @@ def test_where_notices_leave_without_release_they_leave_at_once(database: Databa
     found = foreseen(case, Confirm(confirmed_at=NOW - 100 * HOUR))
     assert found.at_once
     assert {leaves_at for _, leaves_at in mailed(found)} == {NOW}
+
+
+def foreseen_of_directive(database: Database, **changed: object) -> Consequences:
+    """What would follow from a directive for a district whose agreement lists two subprocessors."""
+    with database.writing() as session:
+        keep_agreement(session, ILLINOIS, OPENED.date() - timedelta(days=400), OPENED)
+    rows = "".join(f"{ILLINOIS.reference},{name},{address_of(name)},Rosters\n" for name in (HOSTING, BACKUP))
+    listed = f"agreement,name,email,data\n{rows}"
+    import_subprocessors(database, listed, file_name="list.csv", now=OPENED, actor="officer")
+    if changed.pop("kept", False):
+        place_legal_hold(database, agreement=ILLINOIS.reference, reason="A lawsuit.", actor="officer", now=OPENED)
+    intake = directive(ILLINOIS.reference, **changed)
+    with database.reading() as session:
+        further = prepare(session, DISPOSITION, intake, OPENED, Party.PROVIDER)
+        return foresight(OPENED).of_intake(session, DISPOSITION, intake, further)
+
+
+def opened(database: Database, **changed: object) -> DirectiveInSql:
+    """The case of that directive, computed."""
+    case_id = open_again(database, directive(ILLINOIS.reference, **changed), OPENED)
+    case = DirectiveInSql(database, case_id, OPENED, Party.PROVIDER)
+    case.compute()
+    return case
+
+
+class TestTheHoldersOfData:
+    """What they are asked waits for no release, so who is mailed at once is foreseen, and is who is then mailed."""
+
+    def test_of_a_directive_are_those_that_are_asked_once_it_is_recorded(self, database: Database) -> None:
+        found = foreseen_of_directive(database)
+        assert [(one.name, one.email) for one in found.asked] == [
+            (BACKUP, address_of(BACKUP)),
+            (HOSTING, address_of(HOSTING)),
+        ]
+        case = DirectiveInSql(
+            database, open_again(database, directive(ILLINOIS.reference), OPENED), OPENED, Party.PROVIDER
+        )
+        case.compute()
+        assert set(case.written()) == {one.name for one in found.asked}
+
+    def test_are_not_asked_before_a_directive_is_accepted(self, database: Database) -> None:
+        assert foreseen_of_directive(database, representative=SOMEBODY).asked == ()
+        case = DirectiveInSql(
+            database,
+            open_again(database, directive(ILLINOIS.reference, representative=SOMEBODY), OPENED),
+            OPENED,
+            Party.PROVIDER,
+        )
+        case.compute()
+        assert set(case.written().values()) == {HolderMail.UNDECIDED}, "our own office alone is told"
+        accept = AcceptDirective(verified_at=OPENED, reason=KeptText.model_validate("Confirmed by telephone."))
+        assert [one.name for one in foreseen(case, accept).asked] == [BACKUP, HOSTING]
+
+    def test_are_told_of_a_date_that_moves_unless_they_have_answered(self, database: Database) -> None:
+        case = open_directive(database, HOSTING, BACKUP)
+        case.write()
+        case.answer(BACKUP)
+        corrected = SetDate(name="disposal_requested", first_day=OPENED.date() - timedelta(days=1), reason=REASON)
+        assert [one.name for one in foreseen(case, corrected).asked] == [HOSTING]
+
+    def test_are_told_to_stop_once_a_request_for_access_is_recorded(self, database: Database) -> None:
+        case = open_directive(database, HOSTING)
+        case.write()
+        with database.reading() as session:
+            found = foresight(OPENED).of_intake(session, PARENT_ACCESS, access_request(ILLINOIS.reference))
+        assert found.stopped == ("Directive of the district",)
+        assert found.asked == ()
+
+    def test_are_not_asked_while_the_data_is_kept(self, database: Database) -> None:
+        assert foreseen_of_directive(database, kept=True).asked == ()

@@ -81,9 +81,10 @@ async def test_both_limits_are_shown_before_anything_is_recorded_and_the_acts_af
     assert "45 calendar days counted from" in checked
     assert "The sooner limit counts: state law on the LEA's own answer to a parent or student." in checked
     page = html.unescape((await officer.get(f"/cases/{case_id}")).text)
-    for words in ("student 4711", "A parent asks to see the grades.", "Give…", "Note inaccuracy…", "Put question…"):
+    offered = ("Record what was given…", "Record that the LEA found data inaccurate…", "Record a question to the LEA…")
+    for words in ("student 4711", "A parent asks to see the grades.", *offered):
         assert words in page
-    assert "Correct…" not in page, "no correction is asked for"
+    assert "Record the correction…" not in page, "no correction is asked for"
 
 
 @pytest.mark.parametrize(

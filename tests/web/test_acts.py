@@ -50,9 +50,22 @@ def part(page: str, section: str) -> str:
     return found[0]
 
 
+async def test_what_is_ticked_unless_somebody_takes_it_away_is_ticked(officer: Visitor) -> None:
+    case = await confirmed(officer, "Ticked", "TN-001")
+    ticked = re.compile(r'<input type="checkbox" id="hold-shareable"[^>]* checked>')
+    assert ticked.search((await officer.get(case)).text)
+    untick = {"particulars": "State police, ref. 7", "begins_at": "", "zone": "UTC"}
+    refused = await decide(officer, case, "hold", untick)
+    assert refused.status_code == REFUSED
+    assert not ticked.search(refused.text), "what was typed stands, and it was not ticked"
+
+
 async def test_a_hold_shows_what_it_suspends_and_what_runs_on(officer: Visitor) -> None:
     case = await opened(officer, "Held", chosen="VA-001", reasonably_expected_at=NOW, confirmed_at=NOW)
     await shows(officer, case, "Read and release")
+    before = " ".join(html.unescape((await officer.get(case)).text).split())
+    assert "It stops “Notify the LEA of a confirmed breach”." in before
+    assert "It does not stop “Give the LEA initial notice of a suspected breach”: its clock runs on" in before
     hold = {"particulars": "State police, ref. 7", "begins_at": NOW, "zone": "UTC", "secret": "yes"}
     answer = await decide(officer, case, "hold", hold)
     assert (answer.status_code, answer.headers["location"]) == (SAID, f"{case}?done=hold#done")
@@ -165,7 +178,7 @@ async def test_withheld_notices_wait_for_a_release(officer: Visitor, installatio
     page = (await officer.get(case)).text
     assert "Counsel reads it first." in part(page, "acts")
     assert "1 notice is withheld" in page
-    assert "Withhold notices…" not in page
+    assert "Withhold waiting notices…" not in page
     assert "Decided by one person: without a second one it ends" in part(page, "acts")
     everything = await officer.send(case, f"{case}/drafts/release", {"unread": "yes"})
     assert (everything.status_code, "1 is withheld" in everything.text) == (HTTPStatus.CONFLICT, True)

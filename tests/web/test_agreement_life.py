@@ -9,7 +9,7 @@ from sqlmodel import select
 from cases.acts import Release
 from mail.links import LINK_PURPOSE, notice_token
 from models.identifiers import agreement_id
-from models.tables import Agreement, Answer, EvidenceEntry, Notice
+from models.tables import Agreement, AgreementContact, Answer, EvidenceEntry, Notice
 from queries.agreements import read_agreement
 from starter.resources import utc_now
 from starter.start import end_rules
@@ -51,6 +51,20 @@ async def test_a_termination_is_recorded_and_what_follows_is_said_and_opened(fre
     again = await officer.send(page, page, given)
     assert again.status_code == 409
     assert "terminated already" in html.unescape(again.text)
+
+
+async def test_its_page_names_whom_its_notices_go_to_and_whom_mail_does_not_reach(fresh: Installation) -> None:
+    officer = await loaded(fresh)
+    says = await page_of(officer, "MA-001")
+    assert "Superintendent's Office <office@harborpoint.example.org>" in says
+    assert "Information Security <security@harborpoint.example.org>" in says
+    assert "mail does not reach it" not in says
+    with fresh.resources.database.writing() as session:
+        contacts = session.exec(select(AgreementContact).where(AgreementContact.agreement_id == agreement_id("MA-001")))
+        for contact in contacts:
+            contact.failing_since = utc_now()
+            session.add(contact)
+    assert "mail does not reach it since" in await page_of(officer, "MA-001")
 
 
 async def test_the_same_is_recorded_and_read_as_json(fresh: Installation) -> None:

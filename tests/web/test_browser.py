@@ -7,13 +7,22 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Browser, expect
 
+from cases.acts import COMMON_ACTS
+from mail.handed_over import HANDED_FOLDER
+from mail.holder_links import HOLDER_FOLDER
+from mail.links import LINK_FOLDER
 from models.enums import Role
 from queries.case_lists import list_cases
 from starter.resources import utc_now
 from tests.support.browsing import CHROMIUM, NO_CHROMIUM, serving, sign_in, visiting
+from tests.support.form_addresses import POSTED
 from tests.support.given_notices import ROSTER, Told
 from tests.support.incident_form import NOW, opened, shows
 from tests.support.installation import Installation
+from web.rights import ACT_PATHS, ADMINISTERED_PATH, OPEN_TO_ALL, RIGHTS, act_takes, takes
+
+ON_OTHER_PAGES = (LINK_FOLDER, HOLDER_FOLDER, HANDED_FOLDER, ADMINISTERED_PATH)
+"""Where forms begin that stand on pages of strangers, or on one that only an administrator sees."""
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)]
 
@@ -186,6 +195,28 @@ async def test_paper_keeps_the_reasons_and_has_no_forms(told: Told, chromium: Br
             await page.emulate_media(media="screen")
 
 
+async def test_each_role_is_shown_the_forms_that_it_may_send_and_no_others(site: str, chromium: Browser) -> None:
+    """The style sheet against the table of rights, for every address to which a page of somebody signed in sends."""
+    acts = {"/cases/{case_id}/acts/{act}".replace("{act}", act.act_name()): act_takes(act) for act in COMMON_ACTS}
+    sent = {path: takes("POST", path) for path in POSTED if path not in OPEN_TO_ALL | ACT_PATHS and path != "/sign-out"}
+    rights = {path: right for path, right in {**sent, **acts}.items() if not path.startswith(ON_OTHER_PAGES)}
+    forms = "".join(f'<form method="post" action="{path}"><button>Send</button></form>' for path in rights)
+    async with visiting(chromium, scripts=False) as page:
+        await page.goto(f"{site}/sign-in")
+        for role in Role:
+            shown = await page.locator("body").evaluate(
+                """(body, [role, forms]) => {
+                    body.className = `role-${role}`;
+                    body.querySelector("main").innerHTML = forms;
+                    return [...body.querySelectorAll("main form")].filter((form) => form.checkVisibility())
+                        .map((form) => form.getAttribute("action"));
+                }""",
+                [role.value, forms],
+            )
+            may = {path for path, right in rights.items() if right & RIGHTS[role]}
+            assert set(shown) == may, role
+
+
 async def test_each_role_is_offered_what_it_may_do(installation: Installation, site: str, chromium: Browser) -> None:
     robin = await installation.officer("robin")
     case = await opened(robin, "Seen by each role", chosen="MO-001", confirmed_at=NOW)
@@ -202,7 +233,8 @@ async def test_each_role_is_offered_what_it_may_do(installation: Installation, s
         async with visiting(chromium, scripts=False) as page:
             await sign_in(page, site, installation, f"by-browser.{role.value}", role)
             await page.goto(f"{site}{case}")
-            assert await page.get_by_text("Propose…", exact=True).is_visible() is ("Record" in buttons)
+            proposing = page.get_by_text("Propose that no notice is required…", exact=True)
+            assert await proposing.is_visible() is ("Record" in buttons)
             for button in ("Approve", "Decline"):
                 shown = page.get_by_role("button", name=button, exact=True)
                 assert bool(await shown.count()) is (button in buttons), (role, button)

@@ -202,6 +202,8 @@ async def test_on_a_phone_no_page_scrolls_sideways_and_each_row_says_which_case_
     officer = await installation.officer()
     case = await opened(officer, LONG_TITLE, chosen="TN-001\nMO-001", confirmed_at=NOW)
     await shows(officer, case, "Read and release")
+    listed = b"agreement,name,email,data\n,Example Hosting LLC,a-long-address-of-privacy@hosting.example.org,Rosters\n"
+    await officer.send("/subprocessors", "/subprocessors", {}, ("subprocessors.csv", listed))
     async with visiting(chromium, viewport=PHONE) as page:
         await sign_in(page, site, installation)
         row = page.locator("table.board").last.locator("tr", has_text=LONG_TITLE)
@@ -214,14 +216,20 @@ async def test_on_a_phone_no_page_scrolls_sideways_and_each_row_says_which_case_
         await row.scroll_into_view_if_needed()
         await expect(row.get_by_role("link")).to_be_in_viewport()
         await expect(row.locator("td").first).to_be_in_viewport()
-        for path in ("", case, f"{case}/drafts", "/cases/new/breach", "/account"):
+        lists = ("/duties", "/ledger", "/subprocessors")
+        for path in ("", case, f"{case}/drafts", "/cases/new/breach", "/account", *lists):
             await page.goto(f"{site}{path}")
             await fits(page)
+            for head in await page.locator("tbody th[scope=row]").filter(visible=True).all():
+                box = await head.bounding_box()
+                assert box
+                assert box["width"] > PHONE["width"] / 3, f"a name on {path} is read letter by letter"
         await page.goto(f"{site}{case}")
-        duties = page.locator(".wide", has=page.locator("table.duties"))
-        await duties.evaluate("found => { found.scrollLeft = found.scrollWidth }")
-        await duties.locator("tbody tr").first.scroll_into_view_if_needed()
-        await expect(duties.locator("tbody th").first).to_be_in_viewport(ratio=0.9)
+        elements = page.locator("#facts .wide")
+        await expect(elements).to_have_attribute("tabindex", "0")  # wider than its place, so that keys scroll it
+        await elements.evaluate("found => { found.scrollLeft = found.scrollWidth }")
+        await elements.locator("tbody tr").first.scroll_into_view_if_needed()
+        await expect(elements.locator("tbody th").first).to_be_in_viewport(ratio=0.9)
         earlier = f"{utc_now() - timedelta(hours=2):%Y-%m-%dT%H:%M}"
         await fill_act(page, "date", name="confirmed", instant=earlier, zone="UTC", reason="Typed anew.")
         await expect(page.get_by_role("heading", name="Check your answers")).to_be_visible()

@@ -93,7 +93,7 @@ class TestOneCase:
         answer = await confirm(officer, case, NOW)
         assert (answer.status_code, answer.headers["location"]) == (303, f"{case}?done=confirm#done")
         page = await shows(officer, case, "2 d 23 h left")
-        assert "Confirm the breach" not in page
+        assert "Confirm the breach…" not in page
 
     async def test_confirming_without_sense_is_refused_with_what_was_typed(self, officer: Visitor) -> None:
         case = await opened(officer, "Refusals", chosen="MO-001")
@@ -168,7 +168,7 @@ class TestOneCase:
         case = await opened(officer, "Cohorts", chosen="VA-001\nMO-001", reasonably_expected_at=NOW)
         await shows(officer, case, "breach.initial-notice")
         page = (await officer.get(f"{case}?cohort=breach.notice@pending")).text
-        listed = page[page.index('class="duties"') : page.index('id="evidence"')]
+        listed = page[page.index('class="board duties"') : page.index('id="evidence"')]
         assert listed.count('<tbody id="duty-') == 2
         assert "breach.initial-notice" not in listed
 

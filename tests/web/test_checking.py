@@ -80,6 +80,10 @@ class TestAReport:
         assert "overdue already" not in words
         assert recorded(installation) == before
 
+    async def test_says_which_fact_a_clock_waits_for(self, officer: Visitor) -> None:
+        words = said(await report(officer, unchecked("A suspicion", chosen="MO-001")))
+        assert "Opened, without a clock yet: 1 duty. The clock has not started: no date is given for confirmed" in words
+
     async def test_with_many_due_instants_is_shown_a_page_at_a_time(
         self, installation: Installation, officer: Visitor, monkeypatch: pytest.MonkeyPatch
     ) -> None:

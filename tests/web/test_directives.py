@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import select
 
 from agreements.importing import import_agreements
+from agreements.subprocessors import import_subprocessors
 from ledger.artifacts import fetch
 from models.tables import Case, EvidenceEntry
 from starter.resources import utc_now
@@ -54,8 +55,11 @@ async def test_the_signed_file_and_the_due_date_are_checked_before_anything_is_r
     token = form_token(await officer.get(PAGE))
     files = {"signed_file": ("directive.pdf", SIGNED, "application/pdf")}
     checked = await officer.http.post(PAGE, data={"form_token": token, **typed()}, files=files)
+    assert "Choose all" not in (await officer.get(PAGE)).text, "a directive is for one agreement"
     page = html.unescape(checked.text)
     assert "Check your answers" in page
+    assert "As soon as practicable" in page, "what was chosen is said as it was offered"
+    assert "as-soon-as-practicable" not in re.sub(r"<input[^>]*>", "", page)
     assert "a file, SHA-256" in page
     assert "30 calendar days" in page
     assert cases(fresh) == []
@@ -66,9 +70,25 @@ async def test_the_signed_file_and_the_due_date_are_checked_before_anything_is_r
         entry = session.exec(select(EvidenceEntry).where(EvidenceEntry.kind == "case_opened")).one()
         assert SIGNED in [fetch(session, sha256) for sha256 in entry.artifacts]
     page = (await officer.get(opened.headers["location"])).text
-    for words in ("Accept directive", "Refuse directive"):
+    for words in ("Accept the directive", "Refuse the directive"):
         assert words in page, "nobody designated signed it"
+    for words in ("Add agreements…", "Documents for families"):
+        assert words not in page, "a directive is about one agreement, and nothing that families are told"
     assert await refusal(officer, typed(title="Once more")) == "is about a directive for the same data already"
+
+
+async def test_who_is_mailed_at_once_is_named_before(fresh: Installation, officer: Visitor) -> None:
+    listed = "agreement,name,email,data\n,Example Hosting LLC,privacy@hosting.example.org,Rosters\n"
+    import_subprocessors(
+        fresh.resources.database, listed, file_name="subprocessors.csv", now=utc_now(), actor="officer"
+    )
+    unsigned = html.unescape((await officer.send(PAGE, PAGE, dict(typed()))).text)
+    assert "no notice would be drafted" in unsigned
+    assert "Example Hosting LLC" not in unsigned, "nobody designated signed it, so an officer accepts it first"
+    signed = typed(representative_email="office@prairieglen.example.org")
+    page = html.unescape((await officer.send(PAGE, PAGE, dict(signed))).text)
+    assert "1 holder of the data is written to as soon as this is recorded" in page
+    assert "Example Hosting LLC <privacy@hosting.example.org>" in page
 
 
 async def refusal(officer: Visitor, values: dict[str, str]) -> str:

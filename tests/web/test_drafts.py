@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mail.links import LINK_FOLDER, shown_link
-from tests.support.incident_form import NOW, opened, shows
+from tests.support.incident_form import NOW, YESTERDAY, opened, shows
 from tests.support.installation import ORIGIN, Installation, Visitor, eventually
 
 TEXT = "Rosters were exported by an account that should not have been able to."
@@ -164,6 +164,45 @@ async def test_a_draft_is_shown_only_where_it_waits(officer: Visitor, address: s
     case = await opened(officer, f"No drafts {address}", chosen="MO-001")
     answer = await officer.get(f"{case}/{address}")
     assert answer.status_code == (HTTPStatus.OK if address == "drafts" else HTTPStatus.NOT_FOUND)
+
+
+async def test_what_a_draft_lacks_leads_to_where_it_is_given(officer: Visitor) -> None:
+    case = await opened(officer, "Lacking", chosen="NH-001", confirmed_at=NOW, occurred_kind="unknown")
+    await shows(officer, case, "Read and release")
+    (address,) = await drafts_of(officer, case)
+    for page in ((await officer.get(f"{case}/drafts")).text, (await officer.get(address)).text):
+        assert re.search(rf'<a href="{case}\?give=occurred#date-name">Date, estimated date', page)
+        told = re.search(rf'<a href="{address}#(text-[^"]+)">', page)
+        assert told, "what people tell is told on the draft's own page"
+        there = told[1]
+    assert f'id="{there}"' in page
+
+    given = (await officer.get(f"{case}?give=occurred")).text
+    assert re.search(
+        r'<details class="panel act" open>\s*<summary>[^<]*</summary>(?:(?!</details>).)*id="date-name"', given, re.S
+    )
+    assert '<option value="occurred" selected>' in given
+    assert ">Give this date</a>" in given
+    date = {"checked": "yes", "name": "occurred", "first_day": f"{YESTERDAY:%Y-%m-%d}", "zone": "UTC"}
+    answer = await officer.send(case, f"{case}/acts/date", dict(date))
+    assert answer.headers["location"] == f"{case}?done=date#done"
+    assert ">Give this date</a>" not in (await officer.get(case)).text
+
+
+async def test_who_releases_what_another_has_released_is_shown_what_waits_now(officer: Visitor) -> None:
+    case = await drafted(officer, "Released by another", "TN-001")
+    (address,) = await drafts_of(officer, case)
+    release = {"clause": "breach.notice", "read": field((await officer.get(address)).text, "read")}
+    page = f"{case}/drafts"
+    assert (await officer.send(address, f"{address}/release", dict(release))).status_code == HTTPStatus.SEE_OTHER
+    await shows(officer, case, "on time")
+    late = await officer.send(page, f"{address}/release", dict(release))
+    assert late.status_code == HTTPStatus.CONFLICT
+    assert "Nothing was changed" in late.text
+    assert "No draft waits in this case." in late.text
+    gone = await officer.get(address)
+    assert gone.status_code == HTTPStatus.NOT_FOUND
+    assert f'<a href="{case}">The case</a>' in gone.text
 
 
 async def test_a_dismissal_ordered_is_not_called_sent_without_release(officer: Visitor) -> None:

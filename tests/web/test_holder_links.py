@@ -23,6 +23,7 @@ from mail.holder_links import HOLDER_FOLDER
 from models.enums import HolderMail, HolderStatus, Role
 from models.tables import EvidenceEntry
 from starter.resources import utc_now
+from starter.writing import sender_of
 from tests.support.browsers import CHROMIUM, browsed
 from tests.support.directives import HOSTING, ILLINOIS, MISSOURI, DirectiveInSql, open_directive, token_in
 from tests.support.installation import Installation, Visitor
@@ -77,6 +78,8 @@ async def test_it_says_what_is_asked_by_whom_and_until_when_and_no_more(asked: A
     page = await asked.page()
     for words in ("District ndpa-v1 IL", "Example Learning, Inc.", HOSTING, "Logs too.", "Rosters", "destruction"):
         assert words in page
+    contact = sender_of(asked.installation.resources.settings.organisation).contact
+    assert f"{contact.name}, {contact.email}" in page, "whom the mail says to ask"
     assert "Office, office@example.org" not in page, "who signed for the LEA is nothing to the holder"
     assert 'href="/"' not in page
 
@@ -217,8 +220,12 @@ async def test_the_officer_reads_it_on_the_case_and_the_mail_without_its_link(as
     await asked.visitor.http.post(asked.path, data={**a_certificate(), "kind": "declined", "why": "We keep it."})
     officer = await asked.installation.officer()
     page = html.unescape((await officer.get(f"/cases/{asked.case.id}")).text)
-    for words in (HOSTING, "We keep it.", "Accept answer", "Propose waiver", "Holders of the data"):
+    offered = ("Accept this answer", "Propose that nobody waits for it")
+    for words in (HOSTING, "We keep it.", *offered, "Holders of the data"):
         assert words in page
+    assert not re.search(r"\.(?:Awaited|Written|Its link|Not before)", re.sub(r"<[^>]*>", "", page)), (
+        "sentences stand apart"
+    )
     (letter,) = (entry for entry in _letters(asked))
     mail = (await officer.get(f"/cases/{asked.case.id}/messages/{letter}")).text
     assert "the-link-of-the-holder-alone" in mail

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from uuid import UUID
 
 import pytest
@@ -11,10 +12,13 @@ from sqlmodel import select, update
 from mail.catcher import start_catcher
 from models.enums import CaseStatus, Role
 from models.tables import Case, EvidenceEntry
+from people.accounts import add_account
+from people.sign_in import issue_token
 from records.need_sorts import NeedKind
 from starter.resources import utc_now
 from tests.support.given_notices import Told
-from tests.support.installation import Installation
+from tests.support.incident_form import NOW, opened, shows
+from tests.support.installation import Installation, Visitor
 
 QUESTION = {"kind": "question", "name": "Sam Lee", "email": "sam@d1.example.org", "question": "Which schools?"}
 ANSWER = "None of your high schools."
@@ -60,6 +64,31 @@ class TestTheList:
         await asked(told)
         officer = await told.installation.officer()
         assert "1 question of districts waits" in (await officer.get("/?needs=99")).text
+
+
+async def signed_in_by(hand: str, installation: Installation, name: str, role: Role) -> Visitor:
+    """Somebody whose account and link one hand made, signed in by that link."""
+    database, now = installation.resources.database, utc_now()
+    add_account(database, name, role, made_by=hand, now=now)
+    visitor = installation.visitor()
+    await visitor.http.post("/sign-in", data={"token": issue_token(database, name, now, issued_by=hand)})
+    return visitor
+
+
+async def test_whose_link_decides_nothing_reads_that_something_waits_and_what_to_do(installation: Installation) -> None:
+    robin = await signed_in_by("keeper", installation, "robin.invited", Role.OFFICER)
+    case = await opened(robin, "Invited by one hand", chosen="MO-001", confirmed_at=NOW)
+    await shows(robin, case, "Read and release")
+    proposal = {"clause": "breach.notice", "ground": "no_student_data", "reason": "Not its data."}
+    assert (await robin.send(case, f"{case}/acts/propose", dict(proposal))).status_code == HTTPStatus.SEE_OTHER
+    sam = await signed_in_by("keeper", installation, "sam.invited", Role.APPROVER)
+    page = (await sam.get("/")).text
+    assert re.search(r"proposals? waits? for a second person, and you are signed in by a link", page)
+    assert 'href="/account"' in page
+    assert "Nothing needs anybody now" not in page
+    assert 'href="/cases/new/' not in page, "an approver opens no case"
+    kim = await installation.officer("kim.of.another.hand", Role.APPROVER)
+    assert "signed in by a link" not in (await kim.get("/")).text, "Kim may decide it as she is signed in"
 
 
 class TestWhoseItIs:

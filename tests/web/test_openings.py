@@ -66,6 +66,7 @@ async def test_an_empty_form_lists_everything_it_needs_at_once(officer: Visitor)
     [
         ({"zone": ""}, "The times have no time zone, so they name no instants."),
         ({"discovered_at": "2099-01-01T10:00"}, "is in the future."),
+        ({"title": "A title " * 30}, "This is longer than 200 characters. Shorten it."),
         (
             {"confirmed_at": f"{YESTERDAY - timedelta(hours=1):%Y-%m-%dT%H:%M}"},
             "before the breach occurred",

@@ -47,6 +47,8 @@ TABLE: dict[str, frozenset[Right]] = {
     "GET /sign-in/openid/callback": EVERYBODY,
     "GET /student-data": EVERYBODY,
     "POST /student-data": EVERYBODY,
+    "GET /cases/new/{kind}": frozenset({ACT}),
+    "GET /cases/new/{kind}/many": frozenset({ACT}),
     "GET /accounts": frozenset({ADMINISTER}),
     "POST /accounts": frozenset({ADMINISTER}),
     "GET /h/{token}/receipts/{answer_id}": EVERYBODY,

@@ -224,7 +224,7 @@ async def test_it_is_reported_with_its_assurance_for_every_agreement_that_is_in_
         assert signed_pdf() in [fetch(session, sha256) for sha256 in entry.artifacts]
     shown = words((await officer.get(answer.headers["location"])).text)
     assert "The signature is intact and covers the whole document." in shown
-    for act in ("Add assurance", "Record decision", "Call off"):
+    for act in ("Add the successor's assurance", "Record an LEA's decision", "Record that it does not take place"):
         assert act in shown
 
 

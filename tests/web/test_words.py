@@ -9,27 +9,26 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
 
+from cases.kind import Kind
+from cases.kinds import KINDS
 from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER
 from models.enums import BatchStatus, DeliveryStatus, NoticeKind, Role
 from queries.views import DeliveryView, NoticeView
 from starter.resources import utc_now
+from tests.support.form_addresses import POSTED
 from tests.support.given_notices import Told
 from tests.support.installation import PLACES, Installation, demo_agreements
-from web.app import PARTS
-from web.pages import ZONE_COOKIE
+from web.pages import ZONE_COOKIE, happened
 
-POSTED = sorted(
-    {
-        route.path
-        for part in PARTS
-        for route in part.router.routes
-        if isinstance(route, APIRoute) and "POST" in (route.methods or ()) and not route.path.startswith("/api/")
-    }
-)
-"""Every address to which a page's form is sent."""
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_an_act_with_a_form_of_its_own_is_called_by_more_than_its_name(kind: Kind) -> None:
+    for act in kind.all_acts:
+        if act.stands_alone:
+            assert act.called().lower() != act.act_name().replace("-", " "), "a name of one word says too little"
+            assert happened(f"act.{act.act_name()}") == act.called()
 
 
 async def test_reloading_what_a_form_was_answered_leads_to_a_page(told: Told) -> None:

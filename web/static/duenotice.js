@@ -71,6 +71,11 @@ addEventListener("afterprint", () => {
   for (const details of opened.splice(0)) details.open = false;
 });
 
+// A table that is wider than its place is scrolled by keys as well, also where nothing in it takes the focus.
+for (const wide of document.querySelectorAll(".wide")) {
+  if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+}
+
 const chosen = document.querySelector("[data-chosen]");
 if (chosen) {
   const boxes = [...document.querySelectorAll("input[name=agreement]")];
