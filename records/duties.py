@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select, update
 
-from agreements.due_dates import StoredDueDate, keep_due_dates, stored_due_date
+from agreements.due_dates import StoredDueDate, keep_due_dates, read_due_dates, stored_due_date
 from agreements.terms import school_calendars
 from cases.anchors import AnchorMap, clock_anchors
 from cases.intake import About
@@ -29,7 +29,9 @@ from models import identifiers
 from models.bulk import insert_rows
 from models.defaults import Defaults
 from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, PerformedBy, Verdict
+from models.errors import InvalidInput
 from models.grouping import parts
+from models.phrases import instant_words
 from models.tables import Agreement, Case, CaseAgreement, CaseAnchor, Duty
 from records.anchors import HoldTime, anchors_by_agreement, current_anchors, hold_times
 from terms.agreement_terms import own_dates
@@ -145,6 +147,27 @@ def perform(duty: DutyAtHand, at: datetime, *, under: UUID | None = None, by_pos
         return
     duty.status, duty.performed_at, duty.performed_under = DutyStatus.PERFORMED, at, under
     duty.verdict = verdict_on(duty, at, by_other_means=under is not None, by_post=by_post)
+
+
+def latest_start(session: Session, duties: Iterable[Duty]) -> datetime | None:
+    """When the last of the clocks of some duties began.
+
+    A duty that is due before the dated fact, as a notice in advance is, is done before its clock's start.
+    """
+    due_dates = read_due_dates(session, {duty.due_date_id for duty in duties})
+    found = ((due.starts_at, due.due_at) for due in due_dates.values())
+    return max((starts for starts, due in found if starts and (due is None or starts <= due)), default=None)
+
+
+def check_begun(session: Session, duties: Iterable[Duty], done_at: datetime, *, where: str) -> None:
+    """Raise ``InvalidInput`` where something is said to be done before the clock of a duty began."""
+    began = latest_start(session, duties)
+    if began and done_at < began.replace(second=0, microsecond=0):  # people give whole minutes
+        raise InvalidInput(
+            f"The clock of this duty began later, {instant_words(began)}.",
+            where=where,
+            next_step="What was done before does not count. Correct the time, or the date that started the clock.",
+        )
 
 
 def run_again(duty: Duty, due_at: datetime | None) -> None:
