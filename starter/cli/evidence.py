@@ -17,7 +17,7 @@ from ledger.bundle import Bundle, Scope
 from ledger.entries import stored_kinds
 from ledger.log_keys import OVERLAP, create_log_key, load_log_keys, rotate_log_key
 from ledger.moving import move_back, move_out
-from ledger.verify_bundle import Unreadable, check, kept_heads, trusted_keys
+from ledger.verify_bundle import Unreadable, check, kept_heads, trusted_keys, unusable
 from models.errors import InvalidInput
 from models.phrases import counted
 from records.erasure import propose_erasure
@@ -127,6 +127,8 @@ def verify(
         heads = [kept for file in head or [] for kept in kept_heads(file)]
     except Unreadable as error:
         say(str(error), err=True)
+        if as_json:
+            say(json.dumps(asdict(unusable(error))))
         return COULD_NOT_CHECK
     with counting() as watch:
         verdict = check(bundle, trusted=trusted, heads=heads, known_kinds=stored_kinds(), watch=watch)
