@@ -238,8 +238,15 @@ class _Turn:
         """Wait for the turn."""
         with ExitStack() as turn:
             turn.enter_context(self._threads)
-            private_file(self._file)
-            flock(turn.enter_context(self._file.open("a")), LOCK_EX)
+            try:
+                private_file(self._file)
+                flock(turn.enter_context(self._file.open("a")), LOCK_EX)
+            except OSError as error:
+                raise Unavailable(
+                    f"The database cannot be written: {error.strerror}.",
+                    where=str(self._file),
+                    next_step="Look at the disk it lies on; nothing of this was kept.",
+                ) from error
             self._held = turn.pop_all()
             self._is_free.clear()
 
