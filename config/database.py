@@ -155,9 +155,14 @@ class Database:
     def migrate(self) -> None:
         """Bring the tables to the version that this code needs, all of it or nothing; safe to call at every start.
 
+        Where they are of that version, nobody is waited for: whoever only reads can do so while another writes.
+
         Raises:
             Unavailable: the database does not answer.
         """
+        with _explained(), self._reader.connect() as connection:
+            if _is_current(connection):
+                return
         with _explained(), self._writer.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})

@@ -25,6 +25,7 @@ from starter.cli.console import console, find_case, open_installation, parse_dat
 from starter.cli.progress import counting
 from starter.command_line import actor
 from starter.evidence import export_bundle, sign_all
+from starter.local.running import as_running
 from starter.printable import say
 from starter.resources import utc_now
 
@@ -151,7 +152,7 @@ def erase(
     proposal = propose_erasure(
         database, case_id, reason=reason, actor=actor(), now=utc_now(), defaults=settings.defaults
     )
-    page = f"{settings.public_url}/cases/{case_id}/erasure"
+    page = f"{as_running(settings).public_url}/cases/{case_id}/erasure"
     console.print(f"Proposal {proposal}: a second person approves it on {page}", soft_wrap=True)
 
 

@@ -135,6 +135,19 @@ def test_a_writer_holds_off_the_next_from_its_first_moment(tmp_path: Path, keyri
     database.close()
 
 
+def test_a_start_that_finds_its_tables_waits_for_no_writer(tmp_path: Path, keyring: Keyring) -> None:
+    file = tmp_path / "duenotice.sqlite3"
+    database = Database(f"sqlite:///{file}", keyring)
+    database.migrate()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    database.migrate()
+    assert time.monotonic() - began < PATIENCE / 10
+    other.close()
+    database.close()
+
+
 def test_a_disk_that_cannot_be_written_is_a_sentence_with_the_place(
     tmp_path: Path, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
