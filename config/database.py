@@ -156,9 +156,14 @@ class Database:
     def migrate(self) -> None:
         """Bring the tables to the version that this code needs, all of it or nothing; safe to call at every start.
 
+        Where they are of that version, nobody is waited for: whoever only reads can do so while another writes.
+
         Raises:
             Unavailable: the database does not answer.
         """
+        with _explained(), self._reader.connect() as connection:
+            if _is_current(connection):
+                return
         with _explained(), self._writer.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
@@ -293,8 +298,15 @@ class _Turn:
         """Wait for the turn."""
         with ExitStack() as turn:
             turn.enter_context(self._threads)
-            private_file(self._file)
-            flock(turn.enter_context(self._file.open("a")), LOCK_EX)
+            try:
+                private_file(self._file)
+                flock(turn.enter_context(self._file.open("a")), LOCK_EX)
+            except OSError as error:
+                raise Unavailable(
+                    f"The database cannot be written: {error.strerror}.",
+                    where=str(self._file),
+                    next_step="Look at the disk it lies on; nothing of this was kept.",
+                ) from error
             self._held = turn.pop_all()
             self._is_free.clear()
 

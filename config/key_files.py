@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from models.errors import ConfigurationError, Refused
+from models.errors import ConfigurationError, InvalidInput, Refused
 
 Content = TypeVar("Content", bound=BaseModel)
 
@@ -72,6 +72,8 @@ def _read_private(path: Path, what: str, make: str) -> str:
 @contextmanager
 def replacement(path: Path, what: str) -> Iterator[Path]:
     """Give the name of a file beside ``path`` that only one process can hold, and remove it afterwards."""
+    if not path.name:
+        raise InvalidInput(f"No file for the {what} is named.", next_step="Name one.")
     temporary = path.with_name(path.name + ".new")
     try:
         temporary.touch(mode=0o600, exist_ok=False)

@@ -37,8 +37,11 @@ from ledger.verify_bundle import (
     ERASING_KINDS,
     HASH,
     LISTING_KIND,
+    PAYLOAD_TYPE,
     PINNING_KIND,
+    PREDICATE_TYPE,
     STATEMENT,
+    STATEMENT_TYPE,
     WIDTH,
     tile_count,
     tile_path,
@@ -50,10 +53,6 @@ from models.identifiers import sha256_hex
 from models.phrases import instant_words
 from models.tables import EvidenceEntry, LedgerCheckpoint, TermsSnapshot
 
-PREDICATE_TYPE = "urn:duenotice:evidence:1"
-"""What the statement says of the bundle (in-toto, ``predicateType``): the log's head, and the verdicts."""
-
-_PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _ENTRIES_A_FETCH = 500
 _LETTER = "message/rfc822"
 
@@ -327,7 +326,7 @@ class _Writer:
 
     def _statement(self, said: Said, signers: Sequence[Signer]) -> bytes:
         statement = {
-            "_type": "https://in-toto.io/Statement/v1",
+            "_type": STATEMENT_TYPE,
             "subject": [{"name": name, "digest": {"sha256": sha}} for name, sha in sorted(self._subjects.items())],
             "predicateType": PREDICATE_TYPE,
             "predicate": {
@@ -348,7 +347,7 @@ class _Writer:
 
 def signed_statement(statement: JsonObject, signers: Sequence[Signer]) -> bytes:
     """An in-toto statement in its envelope (DSSE), signed by each of the keys."""
-    envelope = Envelope(json.dumps(statement).encode(), _PAYLOAD_TYPE, {})
+    envelope = Envelope(json.dumps(statement).encode(), PAYLOAD_TYPE, {})
     for signer in signers:
         envelope.sign(_as_signer(signer))
     return json.dumps(envelope.to_dict()).encode()

@@ -31,8 +31,10 @@ import argparse
 import base64
 import binascii
 import hashlib
+import io
 import json
 import re
+import stat
 import struct
 import sys
 import zipfile
@@ -391,11 +393,14 @@ class Verdict:
         return EXIT_CODES[self.state]
 
     def words(self) -> str:
-        """The verdict as a person reads it."""
+        """The verdict as a person reads it; what a bundle names steers no terminal."""
+        return "\n".join("".join(map(_shown, line)) for line in self._lines())
+
+    def _lines(self) -> list[str]:
         if self.state == NOT_INTACT:
-            return f"NOT INTACT. Step {self.step}, {self.record}: {self.reason}"
+            return [f"NOT INTACT. Step {self.step}, {self.record}: {self.reason}"]
         if self.state == COULD_NOT_CHECK:
-            return f"COULD NOT CHECK. Step {self.step}, {self.record}: {self.reason}"
+            return [f"COULD NOT CHECK. Step {self.step}, {self.record}: {self.reason}"]
         of = "all" if self.whole else "some of"
         lines = [
             f"INTACT. {_many(self.entries, 'entry is', 'entries are')} unchanged ({of} the {self.size:,} in the log), "
@@ -417,7 +422,12 @@ class Verdict:
             lines.append(
                 f"Kept heads: {_many(self.heads, 'head', 'heads')} kept elsewhere {_is(self.heads)} the log's."
             )
-        return "\n".join([*lines, *self.erased, *self.times])
+        return [*lines, *self.erased, *self.times]
+
+
+def _shown(character: str) -> str:
+    """A character, or its number where it would not be seen, or cannot be written."""
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def _many(count: int, one: str, more: str) -> str:
@@ -465,6 +475,12 @@ _NAMES = re.compile(
 )
 
 STATEMENT = "statement.dsse.json"
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:duenotice:evidence:1"
+"""What the statement says of the bundle (in-toto, ``predicateType``): the log's head, and the verdicts."""
+
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError)
 """What ``zipfile`` raises for what is no ZIP file, or is broken; the last for a way of packing unknown to it."""
 
@@ -483,14 +499,15 @@ class Archive:
             raise _cannot_check(Step.ARCHIVE, str(path), f"It cannot be read ({error.strerror}).") from None
         except (*_DAMAGED, ValueError):
             raise _cannot_check(Step.ARCHIVE, str(path), "It is no ZIP file, or was cut short.") from None
-        infos = self._zip.infolist()
+        infos, size = self._zip.infolist(), path.stat().st_size
+        self.path = path
         self.infos = {info.filename: info for info in infos}
         for info in infos:
-            self._check(info)
+            self._check(info, size)
         if len(self.infos) < len(infos):
             raise _cannot_check(Step.ARCHIVE, str(path), "It holds two files of one name.")
         unpacked = sum(info.file_size for info in infos)
-        if unpacked > ALWAYS_ALLOWED + MOST_TIMES_LARGER * path.stat().st_size:
+        if unpacked > ALWAYS_ALLOWED + MOST_TIMES_LARGER * size:
             raise _cannot_check(
                 Step.ARCHIVE, str(path), f"It would unpack to {unpacked:,} bytes, which no bundle does: a ZIP bomb."
             )
@@ -499,7 +516,7 @@ class Archive:
                 raise _not_intact(Step.ARCHIVE, name, "The bundle lacks it.")
 
     @staticmethod
-    def _check(info: zipfile.ZipInfo) -> None:
+    def _check(info: zipfile.ZipInfo, size: int) -> None:
         name = info.filename
         shown = ascii(name)[:120]
         if name.startswith("/") or "\\" in name or ".." in name.split("/") or ":" in name:
@@ -508,6 +525,10 @@ class Archive:
             raise _not_intact(Step.ARCHIVE, shown, "A bundle has no file of this name.")
         if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise _cannot_check(Step.ARCHIVE, shown, "It is packed in a way that bundles are not.")
+        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+            raise _cannot_check(Step.ARCHIVE, shown, "It is no file, but a link or the like.")
+        if not 0 <= info.header_offset < size:
+            raise _not_intact(Step.ARCHIVE, shown, "It is damaged: it is said to lie outside the ZIP file.")
         if info.file_size > LARGEST_FILE:
             raise _cannot_check(Step.ARCHIVE, shown, f"It would unpack to {info.file_size:,} bytes: a ZIP bomb.")
 
@@ -532,6 +553,8 @@ class Archive:
                     yield some
         except (*_DAMAGED, RuntimeError):
             raise _not_intact(step, name, "It is damaged: it cannot be unpacked.") from None
+        except OSError as error:
+            raise _cannot_check(step, name, f"It cannot be read ({error.strerror}).") from None
 
     def sha256(self, name: str, step: Step) -> str:
         """A file's SHA-256, in hexadecimal."""
@@ -596,9 +619,6 @@ def check(
         _Check(Archive(path), verdict, trusted, heads, known_kinds, watch or _unwatched).run()
     except _Ended as end:
         verdict.state, verdict.step, verdict.record, verdict.reason = end.state, end.step, end.record, end.reason
-    except (TypeError, ValueError, LookupError, AttributeError) as error:  # whoever signs can sign what has no sense
-        verdict.state, verdict.step, verdict.record = NOT_INTACT, Step.ENTRIES, str(path)
-        verdict.reason = f"It holds something that has not the form of a bundle ({type(error).__name__})."
     return verdict
 
 
@@ -650,16 +670,23 @@ class _Check:
 
     def run(self) -> None:
         """Go through the steps; the archive was the first."""
-        self.check_keys()
-        self.check_head()
-        self.check_statement()
-        self.check_tree()
-        self.check_entries()
-        self.check_artifacts()
-        self.check_terms()
-        self.check_files()
-        self.check_times()
-        self.check_kept_heads()
+        for step, look in (
+            (Step.KEY, self.check_keys),
+            (Step.HEAD, self.check_head),
+            (Step.STATEMENT, self.check_statement),
+            (Step.TREE, self.check_tree),
+            (Step.ENTRIES, self.check_entries),
+            (Step.ARTIFACTS, self.check_artifacts),
+            (Step.TERMS, self.check_terms),
+            (Step.FILES, self.check_files),
+            (Step.TIMES, self.check_times),
+            (Step.KEPT_HEADS, self.check_kept_heads),
+        ):
+            try:
+                look()
+            except (TypeError, ValueError, LookupError, AttributeError) as error:  # who signs can sign nonsense
+                reason = f"It holds something that has not the form of a bundle ({type(error).__name__})."
+                raise _not_intact(step, str(self.archive.path), reason) from None
         if self.newer:
             record, kind = self.newer
             raise _cannot_check(
@@ -706,9 +733,11 @@ class _Check:
             payload = base64.b64decode(envelope["payload"], validate=True)
             kind = envelope["payloadType"]
             signatures = [base64.b64decode(one["sig"], validate=True) for one in envelope["signatures"]]
+            if kind != PAYLOAD_TYPE:
+                raise ValueError
         except (ValueError, TypeError, KeyError):
-            raise _not_intact(Step.STATEMENT, STATEMENT, "It is no DSSE envelope.") from None
-        message = b"DSSEv1 %d %s %d %s" % (len(kind), str(kind).encode(), len(payload), payload)
+            raise _not_intact(Step.STATEMENT, STATEMENT, "It is no DSSE envelope of a statement.") from None
+        message = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
         signer = next((key for key in self.keys for one in signatures if key.signed(one, message)), None)
         if signer is None:
             raise _not_intact(Step.STATEMENT, STATEMENT, "It is not signed with the log's key.")
@@ -720,8 +749,14 @@ class _Check:
             made_at = datetime.fromisoformat(predicate["made_at"])
             if made_at.tzinfo is None or not all(isinstance(one, str) for one in self.subjects):
                 raise ValueError
+            if statement["_type"] != STATEMENT_TYPE or len(self.subjects) < len(statement["subject"]):
+                raise ValueError
+            says = str(statement["predicateType"])
         except (ValueError, TypeError, KeyError):
             raise _not_intact(Step.STATEMENT, STATEMENT, "It is no in-toto statement about a bundle.") from None
+        if says != PREDICATE_TYPE:
+            reason = f"It says something else of the bundle ({says}) than is known here ({PREDICATE_TYPE})."
+            raise _cannot_check(Step.STATEMENT, STATEMENT, reason)
         if not signer.is_valid(made_at):
             raise _not_intact(Step.STATEMENT, STATEMENT, f"Its key was not valid when it was made ({made_at}).")
         if (size, root) != (self.head.size, self.verdict.root):
@@ -1042,10 +1077,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         heads = [head for file in given.head for head in kept_heads(file)]
     except Unreadable as error:
         sys.stderr.write(f"{error}\n")
+        if given.json:
+            sys.stdout.write(f"{json.dumps(asdict(unusable(error)))}\n")
         return EXIT_CODES[COULD_NOT_CHECK]
     verdict = check(given.bundle, trusted=trusted, heads=heads)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.stdout.write(f"{json.dumps(asdict(verdict)) if given.json else verdict.words()}\n")
     return verdict.exit_code
+
+
+def unusable(error: Unreadable) -> Verdict:
+    """The verdict where a key or a head that the reader gave cannot be used."""
+    return Verdict(state=COULD_NOT_CHECK, reason=str(error))
 
 
 def trusted_keys(given: str) -> tuple[VerifierKey, ...]:

@@ -600,10 +600,11 @@ class Delivery(SQLModel, table=True):
     """The outbox: one notice to one contact, reserved before the send, settled with the server's answer.
 
     Copies share the message, and so the Message-ID, of the contact they are copies for; one that arrived performs
-    nothing. ``attempts`` counts how often a mail server was asked to take it, ``attempted_at`` is when last. ``tries``
-    counts how often it was put off, and since it is unknown, how often it stayed so; ``again_at`` is when it is tried
-    again. One that is unknown without such a moment waits for a person's decision, and ``vouched_by`` is who said that
-    it arrived. ``raised_at`` is when it was raised to an officer that the contact refused it, or that nobody knows.
+    nothing. ``attempts`` counts how often a mail server was asked to take it, ``attempted_at`` is when last, and
+    ``may_be_there_since`` when first of those times of which nobody knows that nothing arrived. ``tries`` counts how
+    often it was put off, and since it is unknown, how often it stayed so; ``again_at`` is when it is tried again. One
+    that is unknown without such a moment waits for a person's decision, and ``vouched_by`` is who said that it arrived.
+    ``raised_at`` is when it was raised to an officer that the contact refused it, or that nobody knows.
 
     ``answer`` is what the server said that took it or refused it, which may name somebody; ``reply_code`` and
     ``reply_status`` are the numbers of that (RFC 5321, 4.2; RFC 3463), ``queue_id`` the server's own name for the
@@ -626,6 +627,7 @@ class Delivery(SQLModel, table=True):
     vouched_by: str | None = None
     reserved_at: datetime = _instant()
     attempted_at: datetime | None = _instant_or_none()
+    may_be_there_since: datetime | None = _instant_or_none()
     settled_at: datetime | None = _instant_or_none()
     raised_at: datetime | None = _instant_or_none()
     answer: str | None = _sealed_or_none("delivery.answer", OF_NOTICE)

@@ -67,22 +67,25 @@ def keep_anchor(
 
 
 @dataclass(frozen=True)
-class Suspension:
-    """What law-enforcement holds do to one agreement: whether one lasts, and when the last one ended."""
+class HoldTime:
+    """From when to when a law-enforcement hold counts, where that is known by now, and when it was recorded."""
 
-    lasts: bool = False
-    ended_at: datetime | None = None
+    begins_at: datetime
+    ends_at: datetime | None
+    recorded_at: datetime
+
+    def lasts(self, now: datetime) -> bool:
+        """Whether it keeps back what it may."""
+        return self.ends_at is None or self.ends_at > now
 
 
-def suspensions(session: Session, case_id: UUID, now: datetime) -> dict[UUID | None, Suspension]:
+def hold_times(session: Session, case_id: UUID) -> dict[UUID | None, tuple[HoldTime, ...]]:
     """The holds of a case by agreement, those of the whole case under None."""
-    found: dict[UUID | None, Suspension] = {}
+    found: dict[UUID | None, tuple[HoldTime, ...]] = {}
     for hold in session.exec(select(LawEnforcementHold).where(LawEnforcementHold.case_id == case_id)):
-        before = found.get(hold.agreement_id, Suspension())
         ends = min(filter(None, (hold.lifted_at, hold.until)), default=None)
-        lasts = ends is None or ends > now
-        ended = None if lasts else ends
-        found[hold.agreement_id] = Suspension(
-            before.lasts or lasts, max(filter(None, (before.ended_at, ended)), default=None)
+        found[hold.agreement_id] = (
+            *found.get(hold.agreement_id, ()),
+            HoldTime(hold.begins_at, ends, hold.placed_at),
         )
     return found

@@ -60,7 +60,7 @@ class _Place:
 
 _DELIVERY, _NOTICE = tables_of(Delivery, Notice)
 _TO_MARK = (
-    select_columns(*columns_of(Delivery, "id", "status", "attempts"))
+    select_columns(*columns_of(Delivery, "id", "status", "attempts", "may_be_there_since"))
     .join(_NOTICE, _NOTICE.c.id == _DELIVERY.c.notice_id)
     .where(_NOTICE.c.dropped.is_(False), among(_DELIVERY.c.id, "deliveries"))
 )
@@ -79,8 +79,9 @@ def mark_under_way(session: Session, deliveries: Mapping[UUID, datetime]) -> set
             "status": moved(status, Happening.HANDED_OVER),
             "attempts": attempts + 1,
             "attempted_at": deliveries[delivery],
+            "may_be_there_since": since if status is DeliveryStatus.UNKNOWN else deliveries[delivery],
         }
-        for delivery, status, attempts in rows
+        for delivery, status, attempts, since in rows
         if status in WAITING
     ]
     update_rows(session, Delivery, marked)

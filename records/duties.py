@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select, update
 
-from agreements.due_dates import StoredDueDate, keep_due_dates, stored_due_date
+from agreements.due_dates import StoredDueDate, keep_due_dates, read_due_dates, stored_due_date
 from agreements.terms import school_calendars
 from cases.anchors import AnchorMap, clock_anchors
 from cases.intake import About
@@ -29,13 +29,15 @@ from models import identifiers
 from models.bulk import insert_rows
 from models.defaults import Defaults
 from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, PerformedBy, Verdict
+from models.errors import InvalidInput
 from models.grouping import parts
+from models.phrases import instant_words
 from models.tables import Agreement, Case, CaseAgreement, CaseAnchor, Duty
-from records.anchors import Suspension, anchors_by_agreement, current_anchors, suspensions
+from records.anchors import HoldTime, anchors_by_agreement, current_anchors, hold_times
 from terms.agreement_terms import own_dates
 from terms.anchors import facts_of, may_lie_ahead, needs_instant
 from terms.calendars import SchoolCalendar
-from terms.duties import HOLD_LIFTED, DueDuty, duties_for
+from terms.duties import HOLD_LIFTED, HOLD_RECORDED_LATE, OVERDUE_BEFORE_HOLD, DueDuty, duties_for, flag_words
 from terms.effective import EffectiveClause, EffectiveTerms
 from terms.errors import CalendarTooShort
 from terms.internal import NO_LEAD_TIMES, InternalDate, LeadTimes, internal_date
@@ -61,7 +63,7 @@ class Matter:
         event: of the case, as the clauses name it.
         terms: those of its agreements, by hash.
         anchors: its dated facts under None, and under an agreement those that hold for it instead.
-        holds: what law-enforcement holds do, in the same way.
+        holds: the law-enforcement holds that there were, in the same way.
         awaited: the dated facts that it still waits for.
         closed: how often a duty came round and was closed, by agreement and clause.
         brought: the dated facts that performing a duty has brought about, and those that SQL knows of an agreement, by
@@ -80,7 +82,7 @@ class Matter:
     side: Party
     now: datetime
     anchors: Mapping[UUID | None, Mapping[str, AnchorValue]]
-    holds: Mapping[UUID | None, Suspension]
+    holds: Mapping[UUID | None, Sequence[HoldTime]]
     awaited: frozenset[str]
     closed: Mapping[UUID, Mapping[str, int]] = field(default_factory=dict)
     brought: Mapping[UUID, Mapping[str, datetime | date]] = field(default_factory=dict)
@@ -145,6 +147,27 @@ def perform(duty: DutyAtHand, at: datetime, *, under: UUID | None = None, by_pos
         return
     duty.status, duty.performed_at, duty.performed_under = DutyStatus.PERFORMED, at, under
     duty.verdict = verdict_on(duty, at, by_other_means=under is not None, by_post=by_post)
+
+
+def latest_start(session: Session, duties: Iterable[Duty]) -> datetime | None:
+    """When the last of the clocks of some duties began.
+
+    A duty that is due before the dated fact, as a notice in advance is, is done before its clock's start.
+    """
+    due_dates = read_due_dates(session, {duty.due_date_id for duty in duties})
+    found = ((due.starts_at, due.due_at) for due in due_dates.values())
+    return max((starts for starts, due in found if starts and (due is None or starts <= due)), default=None)
+
+
+def check_begun(session: Session, duties: Iterable[Duty], done_at: datetime, *, where: str) -> None:
+    """Raise ``InvalidInput`` where something is said to be done before the clock of a duty began."""
+    began = latest_start(session, duties)
+    if began and done_at < began.replace(second=0, microsecond=0):  # people give whole minutes
+        raise InvalidInput(
+            f"The clock of this duty began later, {instant_words(began)}.",
+            where=where,
+            next_step="What was done before does not count. Correct the time, or the date that started the clock.",
+        )
 
 
 def run_again(duty: Duty, due_at: datetime | None) -> None:
@@ -252,7 +275,7 @@ def matter_of(
         side=side,
         now=now,
         anchors=anchors,
-        holds=suspensions(session, case.id, now),
+        holds=hold_times(session, case.id),
         awaited=kind.awaits(state),
         closed=_closed_occurrences(session, case.id) if kind.recurs else {},
         brought=brought,
@@ -433,11 +456,8 @@ def _compute_one(
     given: dict[str, datetime | date] = dict(matter.brought.get(agreement_id, {}))
     given |= _as_dated_by(matter.side, clock_anchors(anchors), known)
     given |= {name: day for name, day in own.items() if day and name in known and name not in given}
-    holds = [matter.holds[key] for key in (None, agreement_id) if key in matter.holds]
-    ended = max((hold.ended_at for hold in holds if hold.ended_at), default=None)
-    if ended and HOLD_LIFTED in known:
-        given[HOLD_LIFTED] = ended
-    held = any(hold.lasts for hold in holds)
+    holds = (*matter.holds.get(None, ()), *matter.holds.get(agreement_id, ()))
+    held = any(hold.lasts(matter.now) for hold in holds)
     awaited = {*matter.awaited, *(f"{matter.side.value}_{name}" for name in matter.awaited)}
     rounds = {clause: closed + 1 for clause, closed in matter.closed.get(agreement_id, {}).items()}
     about = matter.about
@@ -446,7 +466,14 @@ def _compute_one(
     chain = {clause.id for clause in chain_of(terms, event, about)}
     found: _Computed = []
     calendar = matter.calendars.get(agreement_id)
-    for duty in _duties_by_calendar(matter, terms, given, zone, rounds, calendar):
+
+    def counted(lifted: datetime | None = None) -> tuple[DueDuty, ...]:
+        facts = given | {HOLD_LIFTED: lifted} if lifted else given
+        return _duties_by_calendar(matter, terms, facts, zone, rounds, calendar)
+
+    for duty in counted():
+        if holds and duty.suspendable_by_law_enforcement and HOLD_LIFTED in known:
+            duty = _after_holds(duty, holds, matter.now, counted)
         status = DutyStatus(duty.status)
         if duty.clause not in chain or (duty.owed_by is not matter.side and not _is_chased(matter, duty)):
             continue
@@ -468,6 +495,29 @@ def _compute_one(
         internal = internal_date(duty, matter.leads, terms, zone=zone, calendar=calendar) if runs else None
         found.append((stored.id, stored, status, internal))
     return found
+
+
+def _after_holds(
+    duty: DueDuty, holds: Sequence[HoldTime], now: datetime, counted: Callable[[datetime | None], tuple[DueDuty, ...]]
+) -> DueDuty:
+    """The duty as law-enforcement holds leave it: one that lasted at its due instant moves that to after its own end.
+
+    One that began only later keeps the notice back, and what was overdue stays so. ``counted`` counts all duties anew
+    from the end of a hold.
+    """
+    flags: list[str] = []
+    while due_at := duty.due_at:
+        there = [hold for hold in holds if hold.begins_at <= due_at and hold.lasts(due_at)]
+        flags += [HOLD_RECORDED_LATE] * any(hold.recorded_at > due_at for hold in there)
+        flags += [OVERDUE_BEFORE_HOLD] * (not there and any(hold.begins_at > due_at for hold in holds))
+        if not there or any(hold.lasts(now) for hold in there):
+            break
+        lifted, same = max(hold.ends_at for hold in there if hold.ends_at), (duty.clause, duty.occurrence)
+        duty = next(one for one in counted(lifted) if (one.clause, one.occurrence) == same)
+        if duty.due_at == due_at:
+            break  # a day that somebody named stays the due date
+    said = dict.fromkeys(flags)
+    return duty.model_copy(update={"flags": (*duty.flags, *said), "why": (*duty.why, *map(flag_words, said))})
 
 
 def _duties_by_calendar(
@@ -587,7 +637,8 @@ def may_change(before: DutyStatus, now: DutyStatus) -> bool:
 
 def _moving_columns(item: ComputedDuty) -> dict[str, Any]:
     """What follows what is computed."""
-    due_at = item.due_date.due_at if item.status in (DutyStatus.RUNNING, DutyStatus.ELAPSED) else None
+    counts = item.status in (DutyStatus.RUNNING, DutyStatus.ELAPSED) or OVERDUE_BEFORE_HOLD in item.due_date.flags
+    due_at = item.due_date.due_at if counts else None
     return {
         "status": item.status,
         "due_date_id": item.due_date_id,

@@ -6,7 +6,7 @@ after which the duty is open as if it had never been recorded; what was recorded
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -20,9 +20,8 @@ from ledger.artifacts import store_list
 from ledger.entries import DutyPerformedByOtherMeans, JsonObject
 from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, NoticeKind, ProposalKind
 from models.errors import InvalidInput, Refused
-from models.phrases import instant_words
 from models.tables import Agreement, Batch, Case, CaseAgreement, Duty, Notice, Proposal
-from records.duties import perform, run_again
+from records.duties import check_begun, latest_start, perform, run_again
 
 
 def check_done(session: Session, case: Case, act: Done) -> None:
@@ -47,13 +46,7 @@ def check_done(session: Session, case: Case, act: Done) -> None:
             where="agreements",
             next_step="Do what the clause asks for: release its notice, or record each holder's confirmation.",
         )
-    began = _latest_start(session, open_duties.values())
-    if began and act.done_at < began:
-        raise InvalidInput(
-            f"The clock of this duty began later, {instant_words(began)}.",
-            where="done_at",
-            next_step="What was done before does not count. Correct the time, or the date that started the clock.",
-        )
+    check_begun(session, open_duties.values(), act.done_at, where="done_at")
 
 
 def propose_done(session: Session, case: Case, act: Done, proposal_id: UUID, *, actor: str, at: datetime) -> JsonObject:
@@ -98,7 +91,7 @@ def perform_by_other_means(session: Session, proposal: Proposal, *, approved_by:
             where="proposal_id",
             next_step="Decline the proposal.",
         )
-    began = _latest_start(session, duties)
+    began = latest_start(session, duties)
     if began and proposal.done_at < began:
         raise Refused(
             "A date was corrected since: the clock of its duties began after they are said to be done.",
@@ -169,16 +162,6 @@ def _give_up_notices(session: Session, duties: Sequence[UUID]) -> None:
         .where(col(Notice.batch_id).in_(select(Batch.id).where(Batch.status == BatchStatus.SENT)))
         .values(dropped=True)
     )
-
-
-def _latest_start(session: Session, duties: Iterable[Duty]) -> datetime | None:
-    """When the last of the clocks of some duties began.
-
-    A duty that is due before the dated fact, as a notice in advance is, is done before its clock's start.
-    """
-    due_dates = read_due_dates(session, {duty.due_date_id for duty in duties})
-    found = ((due.starts_at, due.due_at) for due in due_dates.values())
-    return max((starts for starts, due in found if starts and (due is None or starts <= due)), default=None)
 
 
 def _ids(act: Done) -> list[UUID]:

@@ -105,7 +105,7 @@ def _give(recording: Recording, act: Give) -> JsonObject:
         )
     texts = (fetch(recording.session, text.sha256).decode() for text in (act.what, act.how, act.to_whom))
     keep_fact(recording, GIVEN, "\n".join(texts))
-    return perform_by_act(recording, duties, act.given_at)
+    return perform_by_act(recording, duties, act.given_at, where="given_at")
 
 
 def _correct(recording: Recording, act: Correct) -> JsonObject:
@@ -127,7 +127,7 @@ def _correct(recording: Recording, act: Correct) -> JsonObject:
             added_at=recording.at,
         )
     )
-    return set_anchor(recording, anchor) | perform_by_act(recording, duties, act.corrected_at)
+    return set_anchor(recording, anchor) | perform_by_act(recording, duties, act.corrected_at, where="corrected_at")
 
 
 def _anchor(recording: Recording, duty: Duty) -> str | None:

@@ -13,7 +13,7 @@ from models.errors import Refused
 from models.phrases import instant_words
 from models.tables import Duty
 from records.acts import Recording
-from records.duties import perform
+from records.duties import check_begun, perform
 
 
 def running_acts(recording: Recording, clause: str | None = None) -> list[Duty]:
@@ -29,12 +29,14 @@ def running_acts(recording: Recording, clause: str | None = None) -> list[Duty]:
     )
 
 
-def perform_by_act(recording: Recording, duties: Sequence[Duty], done_at: datetime) -> JsonObject:
+def perform_by_act(recording: Recording, duties: Sequence[Duty], done_at: datetime, *, where: str) -> JsonObject:
     """Record duties as performed when it was done; nobody alone says of one that was overdue that it had been in time.
 
     Raises:
         Refused: one of them was due meanwhile.
+        InvalidInput: it is said to be done before the clock of one of them began.
     """
+    check_begun(recording.session, duties, done_at, where=where)
     for duty in duties:
         if duty.due_at and done_at <= duty.due_at < recording.at:
             raise Refused(

@@ -271,7 +271,7 @@ def record_act(recording: Recording) -> JsonObject:
         raise InvalidInput(
             "Several things are to be done.", where="clause", next_step=f"Say which of them: {', '.join(names)}."
         )
-    return perform_by_act(recording, _meant(recording, act, duties), act.done_at)
+    return perform_by_act(recording, _meant(recording, act, duties), act.done_at, where="done_at")
 
 
 def _meant(recording: Recording, act: CarriedOut, duties: Sequence[Duty]) -> Sequence[Duty]:

@@ -20,6 +20,7 @@ from mail.delivery_states import FAILED, Happening, moved
 from models.enums import BatchStatus, DeliveryStatus
 from models.errors import InvalidInput, Refused
 from models.grouping import grouped
+from models.phrases import instant_words
 from models.tables import Agreement, Batch, Case, Delivery, Duty, Notice
 from records.deliveries import give
 from records.performing import perform_further
@@ -136,15 +137,18 @@ def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime)
 
     Raises:
         Refused: there are none.
-        InvalidInput: they are said to have arrived before they were written.
+        InvalidInput: one of them is said to have arrived before anything of it was handed over.
     """
     found = _those_of(session, case.id, act, and_(*UNDECIDED))
     due_dates = read_due_dates(session, {duty.due_date_id for _, _, duty in found})
     performed = [duty for _, _, duty in found]
     for delivery, notice, duty in found:
-        if act.arrived_at < delivery.reserved_at.replace(second=0, microsecond=0):  # people give whole minutes
+        sent_at = delivery.may_be_there_since or delivery.reserved_at
+        if act.arrived_at < sent_at.replace(second=0, microsecond=0):  # people give whole minutes
             raise InvalidInput(
-                "The notice was sent later than that.", where="arrived_at", next_step="Look at the case's page."
+                f"The notice was sent later than that, {instant_words(sent_at)}.",
+                where="arrived_at",
+                next_step="Look at the case's page.",
             )
         delivery.status = moved(delivery.status, Happening.VOUCHED)
         delivery.vouched_by, delivery.settled_at = actor, at

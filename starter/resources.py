@@ -29,6 +29,9 @@ from terms.internal import NO_LEAD_TIMES, LeadTimes, read_lead_times
 OWN_CONNECTIONS = 16
 """How many connections to the database there are for whatever is not a stranger's."""
 
+CONNECT_PATIENCE = 8.0
+"""Within how many seconds a Temporal server has to answer who connects; the client itself would wait half a minute."""
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -205,10 +208,13 @@ async def connect_client(
     if where is None:
         raise _unreached("No engine runs here, and no Temporal server is named.", str(settings.home))
     try:
-        return await Client.connect(**connection, data_converter=data_converter(keyring), runtime=runtime, lazy=lazy)
+        async with asyncio.timeout(CONNECT_PATIENCE):
+            return await Client.connect(
+                **connection, data_converter=data_converter(keyring), runtime=runtime, lazy=lazy
+            )
     except ValueError as error:
         raise temporal_refused(error) from None
-    except RuntimeError as error:
+    except (RuntimeError, TimeoutError) as error:
         raise _unreached("The Temporal server does not answer.", where) from error
 
 

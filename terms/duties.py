@@ -47,6 +47,12 @@ ON_HOLD_FLAG = "on-hold:"
 DOUBTFUL_READING = "doubtful-reading"
 """Flag: the text leaves a doubt that decides the due date; how it was read stands in the reasons."""
 
+OVERDUE_BEFORE_HOLD = "overdue-before-hold"
+"""Flag: a law-enforcement hold began only after the duty was due, and so moves nothing."""
+
+HOLD_RECORDED_LATE = "hold-recorded-late"
+"""Flag: a law-enforcement hold that moves the due instant was recorded only after that."""
+
 NO_DEADLINE = "no deadline"
 """The limit of a duty for which the clause gives only the day before which it may not be done."""
 
@@ -138,6 +144,12 @@ def flag_words(flag: str) -> str:
         OVERDUE: "It was due before now.",
         SOONER_LIMIT_NOT_RECORDED: (
             "A sooner limit from elsewhere, as state law, would win, and none is recorded for the agreement."
+        ),
+        OVERDUE_BEFORE_HOLD: (
+            "A law-enforcement hold began only after this was due: it keeps the notice back; what was late stays late."
+        ),
+        HOLD_RECORDED_LATE: (
+            "A law-enforcement hold moves the due instant that was recorded only after it, as of an earlier time."
         ),
         DOUBTFUL_READING: "The text leaves a doubt that decides the date; how it was read stands in the reasons.",
         NO_SCHOOL_CALENDAR: "School days were counted as business days, since the LEA’s calendar is not loaded.",

@@ -23,6 +23,7 @@ from mail.handed_over import HANDED_FOLDER
 from mail.holder_links import HOLDER_FOLDER
 from mail.links import LINK_FOLDER
 from models.errors import (
+    ConfigurationError,
     DuenoticeError,
     Gone,
     InvalidFields,
@@ -50,6 +51,7 @@ _STATUS: tuple[tuple[type[DuenoticeError], HTTPStatus], ...] = (
     (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
     (NotAllowed, HTTPStatus.FORBIDDEN),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ConfigurationError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
 

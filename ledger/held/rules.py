@@ -375,6 +375,7 @@ HELD: Mapping[type[SQLModel], Held] = {
             "vouched_by": says,
             "reserved_at": PLAN,
             "attempted_at": Why("when it was last handed over; what became of it is held"),
+            "may_be_there_since": Why("when it was first handed over; what became of it is held"),
             "settled_at": _settled_at,
             "raised_at": PLAN,
             "answer": Why("the mail server's words, which may name somebody; its codes are held"),

@@ -28,6 +28,7 @@ from models.enums import (
 )
 from models.errors import DuenoticeError, IntegrityError, Unavailable
 from models.tables import Delivery, EvidenceEntry, Notice
+from terms.duties import OVERDUE_BEFORE_HOLD
 
 STANDS = tuple(
     status.value
@@ -186,10 +187,11 @@ class Sayings:
     def _computed(self, entry: EvidenceEntry) -> None:
         body, case_id = entry.body, _case(entry)
         runs = body["status"] in (DutyStatus.RUNNING.value, DutyStatus.ELAPSED.value)
+        was_overdue = OVERDUE_BEFORE_HOLD in body["flags"]
         said: dict[str, Value] = {
             "status": body["status"],
             "due_date_id": entry.subject,
-            "due_at": _instant(body["due_at"]) if runs else None,
+            "due_at": _instant(body["due_at"]) if runs or was_overdue else None,
             "internal_due_at": _instant(body.get("internal_due_at")),
             "internal_why": body.get("internal_why"),
         }

@@ -17,7 +17,7 @@ from ledger.bundle import Bundle, Scope
 from ledger.entries import stored_kinds
 from ledger.log_keys import OVERLAP, create_log_key, load_log_keys, rotate_log_key
 from ledger.moving import move_back, move_out
-from ledger.verify_bundle import Unreadable, check, kept_heads, trusted_keys
+from ledger.verify_bundle import Unreadable, check, kept_heads, trusted_keys, unusable
 from models.errors import InvalidInput
 from models.phrases import counted
 from records.erasure import propose_erasure
@@ -25,6 +25,7 @@ from starter.cli.console import console, find_case, open_installation, parse_dat
 from starter.cli.progress import counting
 from starter.command_line import actor
 from starter.evidence import export_bundle, sign_all
+from starter.local.running import as_running
 from starter.printable import say
 from starter.resources import utc_now
 
@@ -127,6 +128,8 @@ def verify(
         heads = [kept for file in head or [] for kept in kept_heads(file)]
     except Unreadable as error:
         say(str(error), err=True)
+        if as_json:
+            say(json.dumps(asdict(unusable(error))))
         return COULD_NOT_CHECK
     with counting() as watch:
         verdict = check(bundle, trusted=trusted, heads=heads, known_kinds=stored_kinds(), watch=watch)
@@ -149,7 +152,7 @@ def erase(
     proposal = propose_erasure(
         database, case_id, reason=reason, actor=actor(), now=utc_now(), defaults=settings.defaults
     )
-    page = f"{settings.public_url}/cases/{case_id}/erasure"
+    page = f"{as_running(settings).public_url}/cases/{case_id}/erasure"
     console.print(f"Proposal {proposal}: a second person approves it on {page}", soft_wrap=True)
 
 

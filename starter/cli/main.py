@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
@@ -15,7 +18,7 @@ import typer
 
 from cases.kinds import KINDS
 from config.private_files import keep_files_private
-from models.errors import DuenoticeError, InvalidFields
+from models.errors import ConfigurationError, DuenoticeError, InvalidFields, InvalidInput, Unavailable
 from starter.printable import say
 
 COMMANDS = {
@@ -56,6 +59,9 @@ COMMANDS = {
 Each kind of case has a command group of its own besides (``cases.kinds``). A module is imported once its command is
 asked for: some bring Temporal's client and the database along, which takes longer than most commands that do without.
 """
+
+READER_GONE = 141
+"""The exit code where nobody reads any more what is printed, as a shell has it of a process that SIGPIPE ended."""
 
 UNFORESEEN = 70
 """The exit code of a fault in the program itself (``EX_SOFTWARE`` of BSD's sysexits)."""
@@ -113,8 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     keep_files_private()
     code = run(arguments)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(code)
 
 
@@ -123,6 +130,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         outcome = application(next(iter(given), None))(args=arguments, standalone_mode=False)
+        sys.stdout.flush()
     except InvalidFields as error:
         for problem in error.problems:
             say(str(problem), err=True)
@@ -135,23 +143,63 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except typer.TyperException as error:
-        said = error.format_message().rstrip(".")
-        say(f"{said}. `duenotice --help` lists what there is.", err=True)
+        said = error.format_message()
+        stop = "" if said.endswith((".", "?")) else "."
+        say(f"{said}{stop} `duenotice --help` lists what there is.", err=True)
         return error.exit_code
-    except Exception:
-        return _unforeseen()
+    except BrokenPipeError:
+        return READER_GONE
+    except Exception as error:
+        known = _of_the_machine(error) or _of_what_was_typed(error, given)
+        if known is None:
+            return _unforeseen()
+        with suppress(OSError):
+            say(str(known), err=True)
+        return known.exit_code
     return outcome if isinstance(outcome, int) else 0
+
+
+def _of_the_machine(error: Exception) -> DuenoticeError | None:
+    """What is said where the machine lets nobody write or read a file; None where it is something else."""
+    match error:
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG | errno.EROFS | errno.EIO | errno.EMFILE):
+            next_step = "Look at the disk it lies on: whether there is space, and whether it can be written."
+            return Unavailable(f"{error.strerror}.", where=_place(error), next_step=next_step)
+        case OSError(errno=errno.EACCES | errno.EPERM):
+            next_step = "Let this user read and write there, or name another place."
+            return ConfigurationError(f"{error.strerror}.", where=_place(error), next_step=next_step)
+        case OSError(filename=str() | bytes()):
+            return InvalidInput(f"{error.strerror}.", where=_place(error), next_step="Name another file or folder.")
+        case _:
+            return None
+
+
+def _place(error: OSError) -> str | None:
+    return os.fsdecode(error.filename) if error.filename else None
+
+
+def _of_what_was_typed(error: Exception, given: Sequence[str]) -> DuenoticeError | None:
+    """What is said where an argument is no text: bytes that are not UTF-8 reach Python as halves of pairs."""
+    if not isinstance(error, UnicodeError) or all(map(_is_text, given)):
+        return None
+    return InvalidInput("Something that was given is no text in UTF-8.", next_step="Type it anew in a UTF-8 terminal.")
+
+
+def _is_text(argument: str) -> bool:
+    return not re.search("[\ud800-\udfff]", argument)
 
 
 def _unforeseen() -> int:
     """Keep the traceback of a fault in a file that only this user can read, and say where it is."""
-    with tempfile.NamedTemporaryFile("w", prefix="duenotice-", suffix=".log", delete=False, encoding="utf-8") as log:
-        traceback.print_exc(file=log)
-    say(
-        f"Something went wrong that nobody foresaw; nothing was changed by halves. {log.name} says what: "
-        "look through it for personal data before you send it to anyone.",
-        err=True,
-    )
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="duenotice-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as log:
+            traceback.print_exc(file=log)
+        where = f"{log.name} says what: look through it for personal data before you send it to anyone."
+    except OSError:
+        where = "There is no folder to keep what it was: name one in TMPDIR, and give the command again."
+    say(f"Something went wrong that nobody foresaw; nothing was changed by halves. {where}", err=True)
     return UNFORESEEN
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from records.needs import Asking, NeedView, read_needs
 from starter.cli.console import console, instant_text, open_installation
 from starter.command_line import actor
+from starter.local.running import as_running
 from starter.resources import utc_now
 
 SHOWN = 50
@@ -35,7 +36,7 @@ def needs_you(page: Annotated[int, typer.Option(min=1, max=LAST_PAGE, help="Whic
         return
     for need in needs:
         console.print(_line(need), soft_wrap=True, style="red" if need.overdue else "")
-        console.print(f"  {settings.public_url}{need.link}", soft_wrap=True)
+        console.print(f"  {as_running(settings).public_url}{need.link}", soft_wrap=True)
     if total > SHOWN:
         console.print(f"{offset + 1:,} to {offset + len(needs):,} of {total:,}.", soft_wrap=True)
 

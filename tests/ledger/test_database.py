@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import stat
 import time
@@ -131,6 +132,34 @@ def test_a_writer_holds_off_the_next_from_its_first_moment(tmp_path: Path, keyri
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
         other.close()
+    database.close()
+
+
+def test_a_start_that_finds_its_tables_waits_for_no_writer(tmp_path: Path, keyring: Keyring) -> None:
+    file = tmp_path / "duenotice.sqlite3"
+    database = Database(f"sqlite:///{file}", keyring)
+    database.migrate()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    database.migrate()
+    assert time.monotonic() - began < PATIENCE / 10
+    other.close()
+    database.close()
+
+
+def test_a_disk_that_cannot_be_written_is_a_sentence_with_the_place(
+    tmp_path: Path, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/duenotice.sqlite3", keyring)
+    database.migrate()
+
+    def read_only(file: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(file))
+
+    monkeypatch.setattr("config.database.private_file", read_only)
+    with pytest.raises(Unavailable, match="cannot be written: Read-only file system"), database.writing():
+        pass
     database.close()
 
 

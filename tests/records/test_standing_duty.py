@@ -113,6 +113,16 @@ def test_nobody_alone_says_of_what_is_overdue_that_it_was_in_time(database: Data
         case.act(carried_out(NOW + timedelta(days=1)))
 
 
+def test_what_was_done_before_its_clock_began_performs_nothing(database: Database) -> None:
+    know(database, NEW_YORK)
+    case = opened(database, matter("audit.notice@requested", date(2026, 3, 2), NEW_YORK))
+    with pytest.raises(InvalidInput, match="The clock of this duty began later") as caught:
+        case.act(carried_out(datetime(2026, 3, 2, 5, 59, tzinfo=UTC)))
+    assert caught.value.where == "done_at"
+    case.act(carried_out(datetime(2026, 3, 2, 6, tzinfo=UTC)))
+    assert case.duty("audit.notice").verdict is Verdict.ON_TIME
+
+
 def test_what_is_planned_may_lie_ahead_only_where_a_clause_counts_back_from_it(database: Database) -> None:
     know(database, ILLINOIS, NEW_YORK)
     ahead = date(2026, 3, 31)

@@ -19,6 +19,7 @@ from ledger.verify_bundle import check
 from models.enums import DutyStatus
 from queries.case_lists import list_cases
 from starter.cli.main import run
+from starter.local.running import Running, record_running
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.accounts import have_account
@@ -283,6 +284,11 @@ async def test_what_needs_people_is_listed_with_whose_it_is(installed: VirtualEn
     assert "1 notice waits for your release. If nobody acts, this goes out by itself " in listed
     assert f"/cases/{case_id}/drafts" in listed
     assert "kim" in listed
+    home = installed.resources.settings.home
+    record_running(home, Running(pid=os.getpid(), web_url="http://127.0.0.1:8701"))
+    elsewhere = (await shell("needs-you")).out
+    (home / "running.json").unlink()
+    assert f"http://127.0.0.1:8701/cases/{case_id}/drafts" in elsewhere, "where the web is that runs here"
 
 
 async def test_a_file_of_directives_is_checked_and_opened_once(

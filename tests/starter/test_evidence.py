@@ -31,9 +31,9 @@ from ledger import verify_bundle
 from ledger.bundle import Scope, signed_statement
 from ledger.checkpoints import head_line, newest_head, signed_note
 from ledger.entries import EvidenceAskedFor, stored_kinds
-from ledger.log_keys import create_log_key, rotate_log_key
+from ledger.log_keys import LogKeys, create_log_key, rotate_log_key
 from ledger.moving import move_back, move_out
-from ledger.verify_bundle import Step, Verdict, check, read_heads, read_vkeys, trusted_keys
+from ledger.verify_bundle import STATEMENT, Step, Verdict, check, read_heads, read_vkeys, trusted_keys
 from mail.links import shown_link
 from models.columns import bind_sealer
 from models.errors import InvalidInput, NotFound
@@ -476,6 +476,61 @@ def test_whatever_byte_is_changed_nothing_else_passes_as_intact(
     assert found["not intact"] > 30
 
 
+def test_a_member_that_is_a_link_or_is_said_to_lie_outside_the_file(bundle: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked.zip"
+    with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(linked, "w") as new:
+        for info in old.infolist():
+            if info.filename == "report.pdf":
+                info.external_attr = (stat.S_IFLNK | 0o777) << 16
+            new.writestr(info, old.read(info.filename))
+    cannot(linked, "It is no file, but a link or the like.")
+    damaged = bytearray(bundle.read_bytes())
+    with zipfile.ZipFile(bundle) as archive:
+        directory = archive.start_dir
+    damaged[directory + 42 : directory + 46] = (2**31).to_bytes(4, "little")  # where the first member begins
+    (tmp_path / "damaged.zip").write_bytes(damaged)
+    assert "It is damaged: it is said to lie outside" in check(tmp_path / "damaged.zip").words()
+
+
+def restated(bundle: Path, out: Path, keys: LogKeys, **changes: object) -> Path:
+    """A bundle whose statement somebody with the key changed."""
+    with zipfile.ZipFile(bundle) as archive:
+        envelope = json.loads(archive.read(STATEMENT))
+    said = json.loads(base64.b64decode(envelope["payload"])) | changes
+    return rewritten(bundle, out, {STATEMENT: signed_statement(said, keys.signers(utc_now()))})
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("\x1b[2J\x07", r"\x1b[2J\x07"), ("x\nINTACT.", r"x\nINTACT."), ("\ud800\u202e", r"\ud800\u202e")],
+)
+def test_what_a_bundle_names_steers_no_terminal_and_breaks_no_line(
+    bundle: Path, evidence: Evidence, tmp_path: Path, name: str, shown: str
+) -> None:
+    subject = [{"name": name, "digest": {"sha256": "0" * 64}}]
+    path = restated(bundle, tmp_path / "x.zip", evidence.keys, subject=subject)
+    program = [sys.executable, "-I", verify_bundle.__file__, str(path)]
+    run = subprocess.run(program, capture_output=True, text=True, check=False)
+    said = f"NOT INTACT. Step 4, {shown}: The statement names it, and it is not there: it was removed."
+    assert (run.returncode, run.stdout.splitlines(), run.stderr) == (1, [said], "")
+    assert check(path).words() == said
+
+
+def test_a_statement_that_says_something_else_than_is_known(bundle: Path, evidence: Evidence, tmp_path: Path) -> None:
+    another = restated(bundle, tmp_path / "x.zip", evidence.keys, predicateType="urn:duenotice:evidence:2")
+    cannot(another, "It says something else of the bundle (urn:duenotice:evidence:2)")
+    fails(restated(bundle, tmp_path / "y.zip", evidence.keys, _type="another"), Step.STATEMENT, STATEMENT, evidence)
+    odd = rewritten(bundle, tmp_path / "z.zip", {STATEMENT: lambda content: content.replace(b'"application', b'"x')})
+    fails(odd, Step.STATEMENT, STATEMENT, evidence)
+
+
+def test_nonsense_that_was_signed_is_named_by_the_step_that_met_it(
+    bundle: Path, evidence: Evidence, tmp_path: Path
+) -> None:
+    path = restated(bundle, tmp_path / "x.zip", evidence.keys, predicate={"log": [], "made_at": 7})
+    fails(path, Step.STATEMENT, STATEMENT, evidence)
+
+
 def test_a_head_that_claims_more_entries_than_anybody_could_check(bundle: Path, tmp_path: Path) -> None:
     """Somebody with a key of their own: it ends at once, and does not look for tiles without end."""
     keys = create_log_key(tmp_path / "own.json", "provider.test", utc_now() - timedelta(days=1))
@@ -560,6 +615,9 @@ def test_what_verify_cannot_use_is_named(commands: Commands, bundle: Path, tmp_p
         "verify", str(bundle), "--vkey", gone, code=2
     )
     assert "No such file or directory" in commands("verify", str(bundle), "--head", gone, code=2)
+    assert run(["evidence", "verify", str(bundle), "--head", gone, "--json"]) == 2
+    verdict = json.loads(commands.capture.readouterr().out)
+    assert (verdict["state"], "No such file or directory" in verdict["reason"]) == ("could not check", True)
 
 
 def test_a_time_that_is_none_is_named(commands: Commands, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -14,7 +15,8 @@ from pydantic import BaseModel
 
 from config.keyring import Keyring
 from config.settings import PREFIX, Settings, load_settings
-from models.errors import ConfigurationError, DuenoticeError
+from models.errors import ConfigurationError, DuenoticeError, Unavailable
+from starter import resources
 from starter.bounce_ways import imap_server
 from starter.metrics import sdk_runtime
 from starter.outages import Alarm
@@ -118,6 +120,16 @@ async def test_nonsense_in_temporals_own_settings_is_one_sentence(
         with pytest.raises(DuenoticeError) as refused:
             await connect_client(load_settings(), keyring)
         assert "\n" not in str(refused.value)
+
+
+async def test_a_temporal_server_that_never_answers_is_not_waited_for(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "CONNECT_PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        address = f"127.0.0.1:{frozen.getsockname()[1]}"
+        with pytest.raises(Unavailable, match="The Temporal server does not answer"):
+            await connect_client(Settings(), keyring, address)
 
 
 class TestKnownKeys:

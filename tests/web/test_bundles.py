@@ -56,6 +56,7 @@ async def test_nobody_else_is_offered_one(told: Told, page: str, role: Role) -> 
 async def test_without_a_key_nothing_is_exported_and_the_page_says_what_to_do(told: Told) -> None:
     visitor, case = await told.installation.officer(), f"/cases/{told.given.case_id}"
     answer = await visitor.send(case, f"{case}/evidence.zip", {})
-    assert answer.status_code >= 400
+    assert answer.status_code == 503
     assert "There is no key of the ledger" in answer.text
+    assert "duenotice evidence make-key" in answer.text
     assert told.evidence("evidence_asked_for") == []

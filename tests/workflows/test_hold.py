@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from ledger.verify import verify_all
 from models.enums import CaseStatus, DutyStatus, Verdict
 from models.errors import InvalidInput, Refused
 from starter.rehearsals.virtual_time import VirtualEngine
@@ -164,3 +165,42 @@ async def test_a_hold_that_makes_no_sense_is_refused(engine: VirtualEngine) -> N
     assert isinstance(elsewhere, InvalidInput)
     assert "is not in this case" in str(elsewhere)
     assert isinstance(none_there, Refused)
+
+
+async def test_a_hold_that_begins_after_the_due_instant_keeps_back_and_makes_nothing_on_time(
+    engine: VirtualEngine,
+) -> None:
+    due_at = utc_now() - 18 * HOUR
+    case_id = await open_case(engine, incident("TN-001", confirmed=due_at - 72 * HOUR), last_moment_hours=0)
+    hold_id = await hold(engine, case_id)
+    held = duties(engine, case_id, "TN")[NOTICE]
+    assert (held.status, held.due_at, held.flags) == (DutyStatus.SUSPENDED, due_at, ("overdue-before-hold",))
+    with engine.resources.database.reading() as session:
+        assert verify_all(session).sound, "the ledger says the same of the duty"
+    await officer(engine).lift_hold(case_id, hold_id, actor=OFFICER)
+    assert duties(engine, case_id, "TN")[NOTICE].due_at == due_at
+    await officer(engine).release_notices(case_id, actor=OFFICER)
+    await engine.settle(case_id)
+    assert duties(engine, case_id, "TN")[NOTICE].verdict is Verdict.LATE
+
+
+async def test_short_holds_one_after_another_do_not_move_what_is_left(engine: VirtualEngine) -> None:
+    case_id = await open_case(engine, incident("TN-001", confirmed=utc_now() - 60 * HOUR))
+    hold_id = await hold(engine, case_id)
+    lifted = await engine.advance(case_id, 30 * HOUR)
+    await officer(engine).lift_hold(case_id, hold_id, actor=OFFICER)
+    left = duties(engine, case_id, "TN")[NOTICE].due_at
+    assert left
+    assert left < lifted + REASONABLE + timedelta(seconds=30)
+    again = await engine.advance(case_id, HOUR)
+    second = await officer(engine).place_hold(case_id, f"{PARTICULARS}, again", begins_at=again, actor=OFFICER)
+    assert duties(engine, case_id, "TN")[NOTICE].status is DutyStatus.SUSPENDED
+    await officer(engine).lift_hold(case_id, second, actor=OFFICER)
+    assert duties(engine, case_id, "TN")[NOTICE].due_at == left
+
+
+async def test_a_hold_that_was_recorded_only_after_the_due_instant_says_so(engine: VirtualEngine) -> None:
+    case_id = await open_case(engine, incident("TN-001", confirmed=utc_now() - 90 * HOUR), last_moment_hours=0)
+    await officer(engine).place_hold(case_id, PARTICULARS, begins_at=utc_now() - 80 * HOUR, actor=OFFICER)
+    held = duties(engine, case_id, "TN")[NOTICE]
+    assert (held.status, held.due_at, held.flags) == (DutyStatus.SUSPENDED, None, ("hold-recorded-late",))

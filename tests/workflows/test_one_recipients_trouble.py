@@ -251,6 +251,22 @@ async def test_a_person_s_word_that_it_arrived_performs_the_duty_and_never_looks
         assert server.messages.count(server.messages[0]) == 4
 
 
+async def test_nobody_vouches_that_it_arrived_before_anything_of_it_was_handed_over(
+    keyring: Keyring, tmp_path: Path
+) -> None:
+    later: list[str | None] = ["451 4.2.0 Later"] * 4
+    async with posting_engine(keyring, tmp_path, RCPT=later, CONTENT=list(UNKNOWN)) as (engine, _):
+        case_id = await open_case(engine, incident("TN-001", confirmed=utc_now()), release="immediate")
+        written_at = await engine.now(case_id)
+        await engine.advance(case_id, HOUR)
+        (delivery,) = only_notice(duties(engine, case_id, "TN")[NOTICE]).deliveries
+        assert (delivery.status, delivery.attempts) == (DeliveryStatus.UNKNOWN, 8)
+        word = {"clause": NOTICE, "agreement": "TN-001", "particulars": "By telephone."}
+        with pytest.raises(InvalidInput, match="sent later than that"):
+            await officer(engine).do(case_id, Vouch, OFFICER, arrived_at=written_at + timedelta(minutes=5), **word)
+        await officer(engine).do(case_id, Vouch, OFFICER, arrived_at=written_at + timedelta(minutes=25), **word)
+
+
 async def test_a_dismissed_suspicion_of_which_an_lea_may_have_heard_stays_open_until_that_is_known(
     keyring: Keyring, tmp_path: Path
 ) -> None:
