@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.local_engine import DUENOTICE, PROJECT, started, wait_until
+from tests.support.local_engine import DUENOTICE, PROJECT, READY, started, wait_until
 from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.long
@@ -49,7 +49,7 @@ def found(home: Path, question: str) -> object:
 def test_a_copy_takes_the_place_of_the_database_and_its_cases_go_on(home: Path, tmp_path: Path) -> None:
     last_sweep, copy = "SELECT workflow_id FROM last_sweep", tmp_path / "copy.sqlite3"
     with started(DUENOTICE, home) as engine:
-        engine.wait_for("Ctrl-C stops it")
+        engine.wait_for(READY)
         duenotice(home, "agreements", "import", "--demo")
         reported = re.search(r"is reported: (\S+)", duenotice(home, *REPORT))
         assert reported

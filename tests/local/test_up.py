@@ -1,10 +1,9 @@
-"""`duenotice up`: ports that are taken, a home that is taken, parts that end, and servers that are there already."""
+"""`duenotice up`: ports that are taken, a home that is taken, and servers that are there already."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import signal
 import socket
@@ -20,11 +19,9 @@ from temporalio.client import Client
 from models.search_attributes import REGISTRY
 from starter.local.temporal_server import find_cli, temporal_server
 from starter.local.up import SMTP_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, WEB_PORT
-from tests.support.local_engine import DUENOTICE, processes_of, signed_in, started
+from tests.support.local_engine import DUENOTICE, READY, processes_of, signed_in, started
 
 pytestmark = pytest.mark.long
-
-READY = "Ctrl-C stops it"
 
 
 @contextmanager
@@ -46,25 +43,6 @@ def test_a_taken_port_moves_to_a_free_one_and_says_so(home: Path) -> None:
         assert engine.stop() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_everything_in_order_and_leaves_nothing_behind(home: Path, number: signal.Signals) -> None:
-    with started(DUENOTICE, home) as engine:
-        engine.wait_for(READY)
-        assert len(processes_of(home)) == 1
-        assert engine.stop(number) == 0
-        assert processes_of(home) == []
-        assert engine.printed.endswith("Stopped. Cases and their clocks are kept, and go on at the next start.\n")
-        assert not (home / "running.json").exists()
-
-
-def test_a_signal_while_it_starts_stops_it_as_well(home: Path) -> None:
-    with started(DUENOTICE, home) as engine:
-        engine.wait_for("Keyring")
-        assert engine.stop() == 0
-        assert processes_of(home) == []
-        assert "Traceback" not in engine.printed
-
-
 def test_a_second_start_in_the_same_home_says_where_the_first_is(home: Path) -> None:
     with started(DUENOTICE, home) as engine:
         web_url = engine.wait_for(r"Web +(\S+)")[1]
@@ -73,28 +51,6 @@ def test_a_second_start_in_the_same_home_says_where_the_first_is(home: Path) -> 
             assert f"already running here, at {web_url}" in second.printed
         # The second's end does not touch the first's record.
         assert json.loads((home / "running.json").read_text())["web_url"] == web_url
-
-
-def test_after_a_kill_the_next_start_stops_the_server_left_behind(home: Path) -> None:
-    with started(DUENOTICE, home) as engine:
-        engine.wait_for(READY)
-        engine.stop(signal.SIGKILL)
-        left_behind = processes_of(home)
-        assert len(left_behind) == 1
-        with started(DUENOTICE, home) as next_engine:
-            next_engine.wait_for("a run that was killed has been stopped")
-            next_engine.wait_for(READY)
-            assert set(processes_of(home)).isdisjoint(left_behind)
-            assert next_engine.stop() == 0
-
-
-def test_when_the_temporal_server_ends_the_rest_stops_and_says_so(home: Path) -> None:
-    with started(DUENOTICE, home) as engine:
-        engine.wait_for(READY)
-        os.kill(json.loads((home / "running.json").read_text())["temporal_pid"], signal.SIGKILL)
-        assert engine.ended() == 5
-        assert "The Temporal server has ended by itself" in engine.printed
-        assert "Traceback" not in engine.printed
 
 
 async def test_a_temporal_server_that_is_there_already_is_used(tmp_path: Path, home: Path) -> None:

@@ -19,6 +19,9 @@ from tests.support.patience import PATIENCE
 
 PROJECT = Path(__file__).parents[2]
 DUENOTICE = (sys.executable, "-m", "starter.cli.main", "up")
+READY = "Ctrl-C stops it"
+"""What the engine prints once it has started."""
+
 START_SECONDS = 120
 """Longest wait for a start; with an empty package cache, most of it is downloads."""
 STOP_SECONDS = 30
@@ -114,7 +117,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 def signed_in(engine: Engine) -> Iterator[httpx.Client]:
     """A browser's session, begun by the link that the engine printed."""
     link = engine.wait_for(r"Sign in +(http://127\.0\.0\.1:\d+)/sign-in\?token=(\S+)")
-    engine.wait_for("Ctrl-C stops it")
+    engine.wait_for(READY)
     with httpx.Client(base_url=link[1], timeout=PATIENCE) as browser:
         answer = browser.post("/sign-in", data={"token": link[2], "next": "/"})
         assert answer.status_code == 303, answer.text
