@@ -18,7 +18,7 @@ from cases.acts import Act
 from config.database import Database
 from config.settings import Limits
 from ledger.entries import CaseRead
-from models.enums import Reading
+from models.enums import Authentication, Reading
 from models.errors import InvalidInput, NotAllowed
 from models.identifiers import sha256_hex
 from people.accounts import with_article
@@ -196,8 +196,10 @@ async def check_act(site: Site, session: Session, act: type[Act]) -> None:
 async def _check(site: Site, session: Session, one_of: frozenset[Right], asked: str) -> None:
     if not one_of & rights_of(session.role, session.authenticated):
         await run_in_threadpool(record_refusal, site.resources.database, session, asked, site.clock())
+        by_token = session.authenticated is Authentication.API_TOKEN
         raise NotAllowed(
-            f"You are signed in as {with_article(session.role)}, who may not do this.",
+            f"{'This token is that of' if by_token else 'You are signed in as'} {with_article(session.role)}, "
+            "who may not do this.",
             next_step="Ask somebody whose account has the role for it.",
         )
 
