@@ -446,6 +446,13 @@ def _explain(error: OperationalError | ProgrammingError) -> DuenoticeError | Non
         return ConfigurationError(
             "The database has no tables, or old ones.", next_step="Migrate it: `duenotice up` does."
         )
+    if "no such column" in says or type(error.orig).__name__ == "UndefinedColumn":
+        return ConfigurationError(
+            f"The tables are not those of this version: {says.strip().splitlines()[0]}.",
+            where="database_url",
+            next_step="No version was released yet, so no path leads from older ones: begin with a new DUENOTICE_HOME, "
+            "or start the version that made these.",
+        )
     if type(error.orig).__name__ == "InsufficientPrivilege":
         return ConfigurationError(
             f"PostgreSQL does not let this role do that: {says.strip().splitlines()[0]}.",

@@ -21,7 +21,7 @@ from config.database import Database
 from config.keyring import Keyring
 from models.enums import ContactRole
 from models.errors import ConfigurationError, Unavailable
-from models.tables import Agreement, AgreementContact
+from models.tables import Agreement, AgreementContact, LastSweep
 from tests.support.patience import PATIENCE
 
 
@@ -182,6 +182,14 @@ def test_a_database_without_tables_says_what_to_do(empty_url: str, keyring: Keyr
     with pytest.raises(ConfigurationError, match="Migrate it"):
         count(database)
     database.close()
+
+
+def test_tables_from_before_a_column_was_added_say_what_to_do(database: Database) -> None:
+    with database.writing() as session:
+        session.connection().exec_driver_sql("ALTER TABLE last_sweep DROP COLUMN workflow_id")
+    with pytest.raises(ConfigurationError, match="not those of this version") as caught, database.reading() as session:
+        session.get(LastSweep, 1)
+    assert "begin with a new DUENOTICE_HOME" in str(caught.value)
 
 
 def test_a_database_that_does_not_answer_is_unavailable(keyring: Keyring) -> None:
