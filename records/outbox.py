@@ -401,6 +401,7 @@ class NoticeWriter:
             facts={**known.facts, **known.documents(agreement.id)},
             delay=known.delay(context, now),
             lacking=frozenset(context.duty.lacking),
+            corrected=known.otherwise.get(context.duty.id, frozenset()),
             reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
             follows=known.follows(context),
             acknowledge_url=HttpUrl(self.link(context.notice)),
