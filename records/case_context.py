@@ -54,7 +54,7 @@ class CaseContext:
     dismissal_reason: str | None
     templates: Mapping[NoticeKind, str]
     heads: Mapping[UUID, str | None]
-    otherwise: Mapping[UUID, Set[str]]
+    otherwise: Mapping[UUID, frozenset[str]]
 
     def documents(self, agreement_id: UUID) -> dict[str, KnownFact]:
         """The elements that a document gives: never by e-mail, only behind the notice's own link."""

@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
+from cases.kinds import kind_named
 from cases.values import AnchorValue
 from mail.contents import KnownFact
 from mail.wording import is_dated
 from models.enums import DutyStatus, NoticeKind
-from models.tables import CaseAnchor, CaseFact, Duty, Notice
+from models.tables import Case, CaseAnchor, CaseDocument, CaseFact, Duty, Notice
 from records.anchors import anchors_by_agreement
 from terms.catalogue import load_catalogue
 
@@ -47,10 +49,10 @@ def told_otherwise(
     agreements: Collection[UUID] | None = None,
     anchors: DatedFacts | None = None,
 ) -> dict[UUID, frozenset[str]]:
-    """By duty, the elements that a notice gave and that are known otherwise by now.
+    """By duty, the elements that a notice gave and that are known otherwise by now, or by a further document.
 
     An element counts under the duty of the last notice that gave it to the same party. What a notice said would follow
-    is lacking still, and is no correction.
+    is lacking still, and is no correction. What a case writes by itself has notices of its own.
 
     Args:
         session: where the case is.
@@ -60,12 +62,17 @@ def told_otherwise(
     """
     given = Notice.case_id == case_id, col(Notice.given_at).is_not(None), Notice.kind != NoticeKind.DISMISSAL
     dates, facts = _dates(session, case_id), _facts(session, case_id)
-    changed = max((each.since for some in (dates, facts) for each in some), default=None)
+    others = col(CaseDocument.element).not_in(_written_by_itself(session, case_id))
+    documents: tuple[ColumnElement[bool], ...] = (col(CaseDocument.case_id) == case_id, others)
+    changes = [each.since for some in (dates, facts) for each in some]
+    changes += filter(None, [session.exec(select(func.max(CaseDocument.added_at)).where(*documents)).one()])
+    changed = max(changes, default=None)
     written = session.exec(select(func.min(Notice.composed_at)).where(*given)).one()
     if written is None or (anchors is None and (changed is None or changed <= written)):
         return {}
     now = anchors or anchors_by_agreement(session, case_id)
     known = {each.name: each.said for each in facts if each.until is None}
+    added = _last_added(session, *documents, col(CaseDocument.added_at) > written)
     found: defaultdict[UUID, set[str]] = defaultdict(set)
     seen: set[tuple[UUID, str, str]] = set()
     rows = session.exec(
@@ -84,9 +91,24 @@ def told_otherwise(
         by_now = {**now.get(None, {}), **now.get(own, {})}, known
         for element in told.difference(notice.lacking):
             said = _said_of(element, *by_now)
-            if said is not None and said != _said_of(element, *then):
+            documents_since = (
+                added.get((key, element), notice.composed_at) > notice.composed_at for key in (None, own)
+            )
+            if (said is not None and said != _said_of(element, *then)) or any(documents_since):
                 found[duty.id].add(element)
     return {duty_id: frozenset(elements) for duty_id, elements in found.items()}
+
+
+def _written_by_itself(session: Session, case_id: UUID) -> list[str]:
+    kind = kind_named(session.get_one(Case, case_id).kind)
+    return [element for element in (kind.holders_document, kind.passes_on) if element]
+
+
+def _last_added(session: Session, *which: ColumnElement[bool]) -> dict[tuple[UUID | None, str], datetime]:
+    """When the last document was added for an element: for one agreement, or under None for all of a case."""
+    by = col(CaseDocument.agreement_id), col(CaseDocument.element)
+    rows = session.exec(select(*by, func.max(CaseDocument.added_at)).where(*which).group_by(*by))
+    return {(agreement_id, element): added_at for agreement_id, element, added_at in rows}
 
 
 def _said_of(

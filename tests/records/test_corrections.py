@@ -17,14 +17,16 @@ from models.tables import Case, Notice
 from queries.consequences import Foresight
 from records.corrections import told_otherwise
 from records.deliveries import Answer
+from records.documents import NewDocument, add_documents
 from records.outbox import OutgoingMessage
+from records.uploads import uploaded_file
 from terms.limits import STANDARD_DEFAULTS
 from tests.support.case_in_sql import CATALOGUE, QUEUED, CaseInSql, Place, open_in_sql
 from tests.support.handed_over import text_of
 
 NOW = datetime(2026, 11, 2, 15, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-TENNESSEE, VIRGINIA = Place("ndpa-v1", "TN"), Place("ndpa-v1", "VA")
+TENNESSEE, VIRGINIA, ILLINOIS = Place("ndpa-v1", "TN"), Place("ndpa-v1", "VA"), Place("ndpa-v1", "IL")
 TYPES = "Types of information involved (corrected)"
 
 
@@ -139,6 +141,22 @@ def test_a_correction_taken_back_before_it_left_is_told_to_nobody(database: Data
     learn(case, "data_types", "Names")
     case.now += DAY
     assert send(case) == []
+
+
+def test_a_further_document_is_told_of_as_new(database: Database) -> None:
+    case = told(database, ILLINOIS)
+
+    def add_list(name: str) -> None:
+        document = NewDocument(uploaded_file(name, name.encode()), "students_involved", ILLINOIS.reference)
+        add_documents(database, case.id, [document], actor="officer", now=case.now)
+
+    for name in ("students.csv", "further students.csv"):
+        add_list(name)
+        (says,) = send(case)
+        assert "This adds: - List of the students involved The facts" in says
+        case.now += HOUR
+    add_list("students.csv")
+    assert send(case) == [], "the same again is no other"
 
 
 def test_a_corrected_date_is_foreseen_to_be_told(database: Database) -> None:
