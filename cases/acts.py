@@ -181,9 +181,9 @@ class NotYet(Act):
 
 
 class Learn(Act):
-    """Say what a content element is; LEAs that were told without it get a supplement."""
+    """Say what a content element is; LEAs that were told without it, or otherwise, get a supplement."""
 
-    done_says = "Recorded. LEAs that wait for it get a supplement."
+    done_says = "Recorded. LEAs that wait for it, or were told otherwise, get a supplement."
     stands_alone = False
     act: Literal["learn"] = "learn"
     element: Element

@@ -55,7 +55,8 @@ class Draft:
         anchors: the dated facts, by name.
         facts: what is known, by content element.
         delay: whether law enforcement delayed the notice, and whether that may be shared.
-        lacking: the elements that a supplement is about.
+        lacking: the elements that a supplement is about, since the notice before it lacked them.
+        corrected: those that it is about since they are otherwise than that notice said.
         reason: why a suspicion was dismissed.
         follows: the notice that this one follows.
         ledger_head: the head of the ledger as it was planned, for its foot.
@@ -78,6 +79,7 @@ class Draft:
     facts: Mapping[str, KnownFact]
     delay: Delay = Delay.NONE
     lacking: Set[str] = field(default_factory=frozenset)
+    corrected: Set[str] = field(default_factory=frozenset)
     reason: str | None = None
     follows: EarlierNotice | None = None
     acknowledge_url: HttpUrl | None = None
@@ -106,6 +108,7 @@ def write_facts(draft: Draft, catalogue: Catalogue, texts: DefaultTexts) -> Noti
         particulars=_particulars(draft),
         elements=elements,
         added=tuple(element.id for element in elements if element.status not in TO_FOLLOW) if supplement else (),
+        corrected=tuple(element.id for element in elements if element.id in draft.corrected) if supplement else (),
         reason=draft.reason,
         follows=draft.follows,
         acknowledge_url=draft.acknowledge_url if _is_to_a_side(draft) else None,
@@ -131,11 +134,12 @@ def _is_to_a_side(draft: Draft) -> bool:
 
 
 def _elements(draft: Draft, texts: DefaultTexts) -> tuple[ElementValue, ...]:
-    """What is said of each element: of all of them in a notice; in a supplement, of those once lacking."""
+    """What is said of each element: of all of them in a notice; in a supplement, of those once lacking or wrong."""
     if draft.kind is NoticeKind.DISMISSAL:
         return ()
     supplement = draft.kind is NoticeKind.SUPPLEMENT
-    required = [element for element in _required(draft) if not supplement or element.id in draft.lacking]
+    about = draft.lacking | draft.corrected
+    required = [element for element in _required(draft) if not supplement or element.id in about]
     knowledge = Knowledge(
         lea=draft.lea,
         provider=draft.sender,

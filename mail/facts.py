@@ -250,7 +250,8 @@ class NoticeFacts(FactsValue):
         held_back: whether it leaves late because of law enforcement, which may be told.
         particulars: what happened in the sender's words, where no clause says what to tell.
         elements: what the terms require, in the order shown. A supplement holds what it adds and what still lacks.
-        added: ids of the elements that a supplement adds.
+        added: ids of the elements that a supplement gives: what lacked, and what it corrects.
+        corrected: of these, those that were told otherwise before.
         reason: why a suspicion was dismissed.
         follows: the notice that this one supplements, takes back or comes after.
         for_counsel: whether it is a copy for counsel alone, since no contact of the reader's took it.
@@ -272,6 +273,7 @@ class NoticeFacts(FactsValue):
     particulars: Block | None = None
     elements: tuple[ElementValue, ...] = ()
     added: tuple[str, ...] = ()
+    corrected: tuple[str, ...] = ()
     reason: Block | None = None
     follows: EarlierNotice | None = None
     acknowledge_url: HttpUrl | None = None
@@ -285,6 +287,8 @@ class NoticeFacts(FactsValue):
             raise ValueError("a supplement can only add elements that it gives")
         if bool(self.added) != (self.kind is NoticeKind.SUPPLEMENT):
             raise ValueError("a supplement, and only a supplement, says what it adds")
+        if not set(self.corrected) <= set(self.added):
+            raise ValueError("what a supplement corrects it gives")
         if bool(self.reason) != (self.kind is NoticeKind.DISMISSAL):
             raise ValueError("a dismissal, and only a dismissal, gives its reason")
         if self.kind is not NoticeKind.NOTICE and self.follows is None:

@@ -246,7 +246,7 @@ class Foresight:
         state = CaseState(anchors=dict(anchors[None]))
         newly = kind.is_decided(state) and not kind.is_decided(CaseState(anchors=dict(matter.anchors[None])))
         matter = replace(matter, anchors=anchors, awaited=kind.awaits(state))
-        known = known_elements(session, case.id, elements_dated_by(anchors[None], terms))
+        known = known_elements(session, case.id, elements_dated_by(anchors[None], terms), anchors)
         return self._foreseen(session, matter, [*scope, *added], known, case.id, newly_decided=newly)
 
     def _agreements(self, session: Session, ids: Sequence[UUID]) -> tuple[list[InScope], dict[str, EffectiveTerms]]:
@@ -358,7 +358,7 @@ class Foresight:
                 Duty.case_id == case_id, Duty.status == DutyStatus.PERFORMED, col(Duty.lacking_count) > 0
             )
         )
-        mailed = sum(known.adds_to(duty.agreement_id, duty.lacking) for duty in told)
+        mailed = len({duty.id for duty in told if known.adds_to(duty)}.union(known.otherwise))
         wait = timedelta() if self.policy.release == "immediate" else timedelta(minutes=self.policy.supplement_minutes)
         return Supplements(mailed=mailed, leaves_at=self.now + wait) if mailed else None
 

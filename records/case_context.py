@@ -18,6 +18,7 @@ from mail.facts import EarlierNotice
 from models.enums import FactStatus, NoticeKind, Party
 from models.tables import Batch, Case, CaseFact, LawEnforcementHold
 from records.anchors import anchors_by_agreement
+from records.corrections import told_otherwise
 from records.documents_at_hand import DocumentsAtHand, documents_at_hand
 from records.notice_context import NoticeContext
 from records.notice_rows import given_before
@@ -41,6 +42,7 @@ class CaseContext:
         dismissal_reason: why the suspicion was dismissed.
         templates: the names of its kind's own templates, where it has any.
         heads: the heads of the ledger as batches were planned, by batch, as notices have them at their foot.
+        otherwise: by duty, the elements that its notices gave and that are known otherwise by now.
     """
 
     terms: Mapping[str, EffectiveTerms]
@@ -52,6 +54,7 @@ class CaseContext:
     dismissal_reason: str | None
     templates: Mapping[NoticeKind, str]
     heads: Mapping[UUID, str | None]
+    otherwise: Mapping[UUID, frozenset[str]]
 
     def documents(self, agreement_id: UUID) -> dict[str, KnownFact]:
         """The elements that a document gives: never by e-mail, only behind the notice's own link."""
@@ -98,6 +101,7 @@ def read_case_context(session: Session, case_id: UUID, contexts: Sequence[Notice
         dismissal_reason=_dismissal_reason(session, case_id),
         templates=kind_named(session.get_one(Case, case_id).kind).templates,
         heads=_heads(session, {context.notice.batch_id for context in contexts}),
+        otherwise=told_otherwise(session, case_id, {context.agreement.id for context in contexts}),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
@@ -34,6 +34,7 @@ from models.enums import (
 )
 from models.grouping import grouped, parts
 from models.tables import Batch, Case, CaseFact, Delivery, Duty, Notice
+from records.corrections import DatedFacts, told_otherwise
 from records.documents_at_hand import NO_DOCUMENT, DocumentsAtHand, documents_at_hand
 from records.offers import offering_clauses
 from records.withholding import kept_by_two, lapse_of
@@ -115,16 +116,17 @@ class Cohort:
 class Known:
     """The content elements that are known: told, or by a document that there is for one LEA or for all.
 
-    ``impossible`` are those that cannot be determined.
+    ``impossible`` are those that cannot be determined; ``otherwise`` those, by duty, that were told otherwise.
     """
 
     elements: Set[str]
     at_hand: DocumentsAtHand = NO_DOCUMENT
     impossible: Set[str] = frozenset()
+    otherwise: Mapping[UUID, Set[str]] = field(default_factory=dict)
 
-    def adds_to(self, agreement_id: UUID, lacking: Iterable[str]) -> bool:
-        """Whether anything is known that an agreement's LEA has not been told."""
-        return not self._of(agreement_id).isdisjoint(lacking)
+    def adds_to(self, duty: DutyRow | Duty) -> bool:
+        """Whether anything is known that whom a duty is owed to has not been told, or was told otherwise."""
+        return duty.id in self.otherwise or not self._of(duty.agreement_id).isdisjoint(duty.lacking)
 
     def tells_all(self, agreement_id: UUID, due_date: DueDuty) -> bool:
         """Whether a notice to an agreement's LEA would lack nothing that its clause requires."""
@@ -150,8 +152,8 @@ def plan_notices(session: Session, case_id: UUID, policy: NoticePolicy, now: dat
 
     A notice whose duty no longer runs, or is due at another instant, is dropped before it leaves. A running duty
     without a notice gets one; one that was performed with elements lacking gets a supplement once any of them is
-    known; in a dismissed case, every LEA that was told is told of the dismissal. ``dated`` are the elements that the
-    case's dates make known.
+    known, and one whose notice gave what is known otherwise by now gets one that corrects it; in a dismissed case,
+    every LEA that was told is told of the dismissal. ``dated`` are the elements that the case's dates make known.
     """
     session.flush()  # what was changed by objects is to be read too
     case = session.get_one(Case, case_id)
@@ -222,17 +224,21 @@ def _supplements(
     leaves_at = now if policy.release == "immediate" else now + timedelta(minutes=policy.supplement_minutes)
     cohorts: dict[Cohort, list[UUID]] = defaultdict(list)
     for duty in duties:
-        if duty.status is DutyStatus.PERFORMED and known.adds_to(duty.agreement_id, duty.lacking):
+        if duty.status is DutyStatus.PERFORMED and known.adds_to(duty):
             cohorts[Cohort(NoticeKind.SUPPLEMENT, duty.clause, duty.due_date_id, leaves_at)].append(duty.id)
     return cohorts
 
 
-def known_elements(session: Session, case_id: UUID, dated: Set[str]) -> Known:
-    """The content elements that are known in a case; ``dated`` are those that its dates make known."""
+def known_elements(session: Session, case_id: UUID, dated: Set[str], anchors: DatedFacts | None = None) -> Known:
+    """The content elements that are known in a case; ``dated`` are those that its dates make known.
+
+    ``anchors`` are its dated facts as they would be, instead of those that are recorded.
+    """
     return Known(
         dated | _elements(session, case_id, FactStatus.KNOWN),
         documents_at_hand(session, case_id),
         _elements(session, case_id, FactStatus.IMPOSSIBLE),
+        told_otherwise(session, case_id, anchors=anchors),
     )
 
 
@@ -422,7 +428,7 @@ def _stands(notice: Ungiven, batch: Batch, duty: DutyRow, known: Known, *, dismi
     if notice.kind is NoticeKind.DISMISSAL or dismissed:
         return notice.kind is NoticeKind.DISMISSAL
     if notice.kind is NoticeKind.SUPPLEMENT:
-        return known.adds_to(duty.agreement_id, duty.lacking)
+        return known.adds_to(duty)
     return duty.needs_notice and duty.due_date_id == batch.due_date_id
 
 

@@ -384,6 +384,8 @@ class NoticeWriter:
         # What is due first announces what follows it; where both are one message, it reads as the latter.
         together = ((context.duty, context.due_date), *zip(context.also, context.also_due, strict=True))
         last_first = sorted(together, key=_due_at, reverse=True)
+        documents = known.documents(agreement.id)
+        otherwise = known.otherwise.get(context.duty.id, frozenset())
         return Draft(
             kind=kind,
             template=known.templates.get(kind, kind.value),
@@ -398,9 +400,11 @@ class NoticeWriter:
             sender=self.organisation,
             case_reference=identifiers.case_reference(context.notice.case_id),
             anchors=known.anchors_of(agreement.id),
-            facts={**known.facts, **known.documents(agreement.id)},
+            facts={**known.facts, **documents},
             delay=known.delay(context, now),
-            lacking=frozenset(context.duty.lacking),
+            # A further document adds to those before it.
+            lacking=otherwise.intersection(documents).union(context.duty.lacking),
+            corrected=otherwise.difference(documents),
             reason=known.dismissal_reason if kind is NoticeKind.DISMISSAL else None,
             follows=known.follows(context),
             acknowledge_url=HttpUrl(self.link(context.notice)),

@@ -162,7 +162,8 @@ class Together:
                 running = first.duty.status is other.duty.status is DutyStatus.RUNNING
                 return running and self._covers(first.duty, other.duty)
             case NoticeKind.SUPPLEMENT:
-                return set(other.duty.lacking) <= set(first.duty.lacking)
+                lacking = set(other.duty.lacking)  # where nothing lacks, it corrects what was told
+                return bool(lacking) and lacking <= set(first.duty.lacking)
             case NoticeKind.DISMISSAL:
                 return False
             case _:
