@@ -59,6 +59,12 @@ async def test_what_was_typed_is_not_lost_where_somebody_else_acted_meanwhile(of
     assert 'id="not-taken"' not in still_offered.text, "it stands in its form again"
 
 
+async def test_reasons_are_said_without_names_of_the_code(officer: Visitor) -> None:
+    case = await opened(officer, "In words", chosen="VA-001", reasonably_expected_at=NOW)
+    page = await shows(officer, case, "Read and release")
+    assert "It is counted from the first to occur of reasonably expected, confirmed: reasonably expected." in page
+
+
 async def test_what_is_ticked_unless_somebody_takes_it_away_is_ticked(officer: Visitor) -> None:
     case = await confirmed(officer, "Ticked", "TN-001")
     ticked = re.compile(r'<input type="checkbox" id="hold-shareable"[^>]* checked>')
