@@ -195,6 +195,12 @@ def _read_agreements(catalogue: Catalogue, text: str, file_name: str) -> tuple[A
 
 def _header_problems(columns: Sequence[str], file_name: str) -> tuple[InvalidInput, ...]:
     where = f"{file_name}:1"
+    if len(columns) == 1 and ";" in columns[0]:
+        return (
+            InvalidInput(
+                "The columns are separated by semicolons.", where=where, next_step="Save the file with commas instead."
+            ),
+        )
     addresses = [] if {"general_email", "general_address"} & set(columns) else ["general_email"]
     missing = [name for name in (*REQUIRED, *addresses) if name not in columns]
     unknown = [name for name in columns if name not in (*REQUIRED, *OPTIONAL)]
