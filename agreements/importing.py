@@ -415,7 +415,7 @@ def _recorded_otherwise(reference: str, name: str, given: date, file_name: str) 
     return InvalidInput(
         f"{reference}: {name} is {given.isoformat()} here, and something else was recorded since it was imported.",
         where=file_name,
-        next_step="Leave the cell empty, or take back what was recorded: duenotice agreements take-back.",
+        next_step="Leave the cell empty, or take back on the agreement's page what was recorded.",
     )
 
 
