@@ -195,6 +195,12 @@ def _read_agreements(catalogue: Catalogue, text: str, file_name: str) -> tuple[A
 
 def _header_problems(columns: Sequence[str], file_name: str) -> tuple[InvalidInput, ...]:
     where = f"{file_name}:1"
+    if len(columns) == 1 and ";" in columns[0]:
+        return (
+            InvalidInput(
+                "The columns are separated by semicolons.", where=where, next_step="Save the file with commas instead."
+            ),
+        )
     addresses = [] if {"general_email", "general_address"} & set(columns) else ["general_email"]
     missing = [name for name in (*REQUIRED, *addresses) if name not in columns]
     unknown = [name for name in columns if name not in (*REQUIRED, *OPTIONAL)]
@@ -409,7 +415,7 @@ def _recorded_otherwise(reference: str, name: str, given: date, file_name: str) 
     return InvalidInput(
         f"{reference}: {name} is {given.isoformat()} here, and something else was recorded since it was imported.",
         where=file_name,
-        next_step="Leave the cell empty, or take back what was recorded: duenotice agreements take-back.",
+        next_step="Leave the cell empty, or take back on the agreement's page what was recorded.",
     )
 
 

@@ -63,6 +63,6 @@ def agreement_named(session: Session, reference: str) -> Agreement:
         raise NotFound(
             f"No agreement is imported under {reference!r}.",
             where="agreement",
-            next_step="List them with: duenotice agreements list.",
+            next_step="They are listed on the page of agreements, and by `duenotice agreements list`.",
         )
     return found

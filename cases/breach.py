@@ -129,7 +129,7 @@ class Confirm(Act):
     done_says = "The breach is confirmed; the clocks that count from confirmation run."
     starts_clocks = True
     act: Literal["confirm"] = "confirm"
-    confirmed_at: Instant = Field(title="Confirmed at", description="When it was confirmed, with its offset.")
+    confirmed_at: Instant = Field(title="Confirmed at", description="When it was, not when it is recorded here.")
 
     def dates(self) -> dict[str, AnchorValue]:
         """When it was confirmed."""

@@ -81,7 +81,7 @@ def _problem(session: Session, intake: EndedAgreement, agreement: Agreement, now
         return InvalidInput(
             "This agreement has not ended.",
             where="agreements",
-            next_step="Record its termination first: duenotice agreements terminate.",
+            next_step="Record its termination first, on its page or by `duenotice agreements terminate`.",
         )
     if open_end := case_of_end(session, agreement.id):
         return InvalidInput(
@@ -146,5 +146,5 @@ def _check_goes_on(recording: Recording) -> None:
     if end := end_of(agreement, recording.at):
         raise Refused(
             f"What is recorded of this agreement says that it ended on {day_words(end.day)}.",
-            next_step="Renew it, or take that record back: duenotice agreements --help.",
+            next_step="Renew it, or take that record back, on its page or by `duenotice agreements`.",
         )

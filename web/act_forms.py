@@ -24,6 +24,7 @@ class ActForm:
     says: str
     done_says: str
     fields: tuple[FormField, ...]
+    stands_alone: bool
 
     @property
     def has_instants(self) -> bool:
@@ -33,7 +34,7 @@ class ActForm:
 
 def act_form(act: type[Act]) -> ActForm:
     """The form of an act."""
-    return ActForm(act.act_name(), act.called(), act.says(), act.done_says, fields_of(act))
+    return ActForm(act.act_name(), act.called(), act.says(), act.done_says, fields_of(act), act.stands_alone)
 
 
 async def read_act(act: type[Act], form: FormData) -> Act:

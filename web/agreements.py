@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from agreements.importing import ImportResult, import_agreements
+from agreements.importing import DEMO_FILE, ImportResult, import_agreements
 from cases.acts import problems_of as problems_in
 from models.enums import EndedBy, LifeAct
 from models.errors import DuenoticeError, InvalidFields, InvalidInput, Refused
@@ -22,10 +22,11 @@ from queries.agreements import agreement_kinds, find_agreements, read_agreement
 from queries.duty_search import MET_IN_WORDS
 from queries.views import AgreementLifeView
 from records.scope import AgreementFilter
+from records.uploads import UploadedFile
 from starter.agreement_service import AgreementService, Recorded
 from starter.start import end_rules
 from web.failures import status_of
-from web.files import csv_of
+from web.files import attachment, csv_of
 from web.pages import problems_of
 from web.paging import MOST_DIGITS, asked_text, read_page
 from web.site import CheckedForm, SignedIn, Site, TheSite, text_of
@@ -50,6 +51,12 @@ async def import_file(request: Request, site: TheSite, session: SignedIn, form: 
         return await asyncio.to_thread(_show, request, site, error)
     counts = f"added={result.added}&changed={result.changed}&unchanged={result.unchanged}"
     return RedirectResponse(f"/agreements?{counts}", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/agreements/example.csv")
+def example() -> Response:
+    """A file of fictional districts, to see how one is written, or to try the product with."""
+    return attachment(UploadedFile("agreements-example.csv", DEMO_FILE.read_bytes(), "text/csv"))
 
 
 @router.get("/agreements/{agreement_id}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -212,6 +212,15 @@ def _labels(forms: Mapping[str, ActForm], form: str) -> Mapping[str, str]:
     return {**{field.name: field.label for field in fields}, **of_file}
 
 
+def _not_taken(kept: Kept, forms: Mapping[str, ActForm], offered: Collection[str]) -> Sequence[tuple[str, str]]:
+    """The texts that were typed into the form of an act that the page offers as a form of its own no more."""
+    form = forms.get(kept.form)
+    if form is None or not form.stands_alone or kept.form in offered:
+        return ()
+    typed = ((field.label, kept.values.get(field.name, "")) for field in form.fields if field.shape is Shape.TEXT)
+    return tuple((label, text) for label, text in typed if text)
+
+
 def _begun(case: CaseHead, asked: Mapping[str, str]) -> Kept:
     """The form of a date that an address asks to be given, open at that date; else none."""
     name = asked.get("give", "")
@@ -274,5 +283,6 @@ def _show(
         labels=_labels(forms, kept.form) if kept else {},
         new_id=uuid4,
         kept=kept or _begun(case, asked),
+        not_taken_texts=_not_taken(kept, forms, {*case.own_acts, *case.offered}) if kept and error else (),
         zones=zone_names(),
     )

@@ -13,12 +13,14 @@ from starlette.responses import HTMLResponse
 
 from cases.acts import Act
 from cases.kind import Kind
+from mail.provision import plain_sentences
 from models.enums import ReportKind
 from models.errors import DuenoticeError, InvalidFields
 from models.phrases import counted, day_words, sentence
 from records.costs import money
 from records.uploads import LARGEST_BYTES
 from starter.templates import about_mail
+from terms.catalogue import load_catalogue
 from terms.duties import flag_words
 from web import times
 from web.rights import RIGHTS
@@ -79,6 +81,7 @@ class Pages:
             distance=times.distance,
             words=words,
             happened=happened,
+            plain=plain,
             reported=lambda kind: REPORTED[kind],
             money=money,
             about_mail=about_mail,
@@ -116,6 +119,11 @@ class Pages:
 def words(name: str) -> str:
     """A name of the code as people say it: ``reasonably_expected_at`` is ``reasonably expected``."""
     return name.removesuffix("_at").replace("_", " ").replace("-", " ")
+
+
+def plain(sentence: str) -> str:
+    """A sentence of a due date's reasons, without the names that only this installation gives to things."""
+    return plain_sentences((sentence,), load_catalogue().words.anchors)[0]
 
 
 def happened(kind: str) -> str:

@@ -50,6 +50,21 @@ def part(page: str, section: str) -> str:
     return found[0]
 
 
+async def test_what_was_typed_is_not_lost_where_somebody_else_acted_meanwhile(officer: Visitor) -> None:
+    case = await confirmed(officer, "Confirmed meanwhile", "TN-001")
+    refused = await decide(officer, case, "dismiss", {"reason": "Our own backup made the copy."})
+    assert refused.status_code == HTTPStatus.CONFLICT
+    assert "Our own backup made the copy." in refused.text.partition('id="not-taken"')[2]
+    still_offered = await decide(officer, case, "propose", {**PROPOSAL, "clause": "breach.none"})
+    assert 'id="not-taken"' not in still_offered.text, "it stands in its form again"
+
+
+async def test_reasons_are_said_without_names_of_the_code(officer: Visitor) -> None:
+    case = await opened(officer, "In words", chosen="VA-001", reasonably_expected_at=NOW)
+    page = await shows(officer, case, "Read and release")
+    assert "It is counted from the first to occur of reasonably expected, confirmed: reasonably expected." in page
+
+
 async def test_what_is_ticked_unless_somebody_takes_it_away_is_ticked(officer: Visitor) -> None:
     case = await confirmed(officer, "Ticked", "TN-001")
     ticked = re.compile(r'<input type="checkbox" id="hold-shareable"[^>]* checked>')

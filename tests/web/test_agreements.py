@@ -38,6 +38,14 @@ async def test_a_sound_file_is_loaded(fresh: Installation) -> None:
     assert "12 added" in " ".join((await officer.get(answer.headers["location"])).text.split())
 
 
+async def test_a_new_installation_leads_to_an_example_that_can_be_loaded(fresh: Installation) -> None:
+    officer = await fresh.officer()
+    assert 'href="/agreements/example.csv"' in (await officer.get("/")).text
+    example = await officer.get("/agreements/example.csv")
+    assert (example.status_code, example.headers["content-type"].partition(";")[0]) == (200, "text/csv")
+    assert (await load(officer, example.content)).status_code == 303
+
+
 async def test_every_bad_line_is_listed_and_nothing_is_loaded(fresh: Installation) -> None:
     officer = await fresh.officer()
     bad = demo_agreements().replace("ndpa-v2", "ndpa-v9").replace("America/Chicago", "America/Nowhere")
@@ -53,7 +61,11 @@ async def test_every_bad_line_is_listed_and_nothing_is_loaded(fresh: Installatio
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"reference\xff\xfe", "The file is not text in UTF-8: byte 10 cannot be read."), (b"", "agreements.csv")],
+    [
+        (b"reference\xff\xfe", "The file is not text in UTF-8: byte 10 cannot be read."),
+        (b"reference;form\nA;B\n", "separated by semicolons. Save the file with commas instead."),
+        (b"", "agreements.csv"),
+    ],
 )
 async def test_a_file_that_is_no_table_is_said_so(fresh: Installation, content: bytes, says: str) -> None:
     answer = await load(await fresh.officer(), content)
