@@ -317,9 +317,24 @@ class CaseService:
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise _unanswered() from error
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                await asyncio.to_thread(self._let_go, message.act)
-            raise _unreachable(error, case_id) from error
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise _unanswered() from error
+            await asyncio.to_thread(self._let_go, message.act)
+            raise await asyncio.to_thread(self._absent, case_id) from error
+
+    def _absent(self, case_id: UUID) -> DuenoticeError:
+        """Why Temporal knows no workflow of a case: it is closed, or its clocks do not run although it is open."""
+        with self._database.reading() as session:
+            if require_case(session, case_id).closed_at:
+                return Refused(
+                    f"Case {case_id} is closed, so nothing can be done in it.",
+                    next_step="What comes after its end is a matter of its own: open a case for it.",
+                )
+        return Unavailable(
+            f"The clocks of case {case_id} do not run: Temporal knows no workflow of it, so nothing was recorded.",
+            next_step="It has not started yet, or was lost. The watchdog starts it from what the database holds, every "
+            f"{self.resources.settings.watchdog_minutes} minutes: do this again then.",
+        )
 
     async def _summary(self, kind: Kind, case_id: UUID, until: float) -> CaseSummary:
         """How the case stands once duties are computed, or with what is computed by then."""
@@ -493,19 +508,6 @@ def _refusal(cause: BaseException | None) -> DuenoticeError:
     if isinstance(cause, ApplicationError):
         return from_refusal(cause)
     return Refused(str(cause))
-
-
-def _closed(case_id: UUID) -> DuenoticeError:
-    return Refused(
-        f"Case {case_id} is closed or not yet started, so nothing can be done in it.",
-        next_step="What comes after its end is a matter of its own: open a case for it.",
-    )
-
-
-def _unreachable(error: RPCError, case_id: UUID) -> DuenoticeError:
-    if error.status is RPCStatusCode.NOT_FOUND:
-        return _closed(case_id)
-    return _unanswered()
 
 
 def _unanswered() -> Unavailable:

@@ -3,9 +3,9 @@
 Temporal and the ledger are two stores, and what reaches both is sealed under different keys. Whoever adds an act to the
 ledger, or answers a step in Temporal from outside, leaves it in one of them alone.
 
-Acts are held against each other by their ids, batches by theirs; all other entries by the step during which the engine
-writes such an entry. What the engine also writes outside a case's workflow (an answer by a link, a report of what came
-back) is never missed in the history.
+Acts are held against each other by their ids, batches by theirs and by how many notices they gave, what was done by
+other means by its approval; all other entries by the step during which the engine writes such an entry. What the engine
+also writes outside a case's workflow (an answer by a link, a report of what came back) is never missed in the history.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SLACK = timedelta(minutes=1)
 JUST_NOW = timedelta(seconds=10)
 """What is newer than this when the history was read may not have been in it yet."""
 
-_ANY_ACT = "act"
+_ANY_ACT, _APPROVAL = "act", "approve"
 
 _OF_A_BATCH = frozenset({"send_batch"})
 _COMPUTES = frozenset({"compute_duties"})
@@ -49,7 +49,7 @@ WRITTEN_BY: Mapping[str, frozenset[str]] = {
     events.DeliveryDeferred.kind: _OF_A_BATCH,
     events.DeliveryUnknown.kind: _OF_A_BATCH,
     events.DeliveryPassedOver.kind: _OF_A_BATCH,
-    events.DutyPerformedByOtherMeans.kind: _RECORDS,
+    events.DutyPerformedByOtherMeans.kind: _RECORDS,  # of its approval alone
     events.ReminderSent.kind: frozenset({"remind_officer"}),
     events.DecisionAsked.kind: frozenset({"ask_for_decision"}),
     events.AcknowledgementAsked.kind: frozenset({"chase_acknowledgements"}),
@@ -258,6 +258,8 @@ class _Comparison:
             places = self._batches[entry.batch_id]
         else:
             places = [place for step in steps for place in self._steps[step] if self._in_time(place, entry)]
+        if entry.kind == events.DutyPerformedByOtherMeans.kind:
+            places = [place for place in places if _approves(self._moments[place].claim, entry)]
         if places:
             self._of_moment[self._nearest(places, entry)].append(entry)
         elif entry.kind in ALSO_ELSEWHERE:
@@ -317,6 +319,9 @@ class _Comparison:
             case MomentKind.BATCH if claim.given > self._given_of(claim):
                 recorded = counted(self._given_of(claim), "notice")
                 return f"The history says that {claim.given:,} of the batch were given, and the ledger says {recorded}."
+            case MomentKind.BATCH if self._is_last_of(moment) and self._mailed_of(claim) > self._most_given(claim):
+                mailed = counted(self._mailed_of(claim), "notice")
+                return f"The ledger says that {mailed} of the batch were given by mail, and the history says fewer."
             case MomentKind.STARTED if not claim.continues and self._whole and not self._has_opening():
                 return (
                     "The history says that a workflow was started, and the ledger does not say that a case was opened."
@@ -332,6 +337,24 @@ class _Comparison:
         batch = claim.batch_id
         given = {entry.subject for entry in self._entries if entry.batch_id == batch and entry.gives}
         return len(given) + sum(entry.gives for entry in self._entries if entry.batch_id is None)
+
+    def _is_last_of(self, moment: Moment) -> bool:
+        """Whether a batch was not taken up again after this, and never broke off, so that all it gave was counted."""
+        batch = moment.claim.batch_id
+        sendings = [self._moments[place] for place in self._batches[batch]] if batch else []
+        return bool(sendings) and sendings[-1] is moment and all(one.outcome is Outcome.DONE for one in sendings)
+
+    def _most_given(self, claim: Claim) -> int:
+        """How many notices of a batch the history says had been given; what kept it back later counted none."""
+        assert claim.batch_id, "only of a batch"
+        return max(self._moments[place].claim.given for place in self._batches[claim.batch_id])
+
+    def _mailed_of(self, claim: Claim) -> int:
+        """How many notices of a batch the ledger says a mail server took; none where one of them came back."""
+        of_batch = [entry for entry in self._entries if entry.batch_id == claim.batch_id]
+        if any(entry.kind == events.DeliveryBounced.kind for entry in of_batch):
+            return 0
+        return len({entry.subject for entry in of_batch if entry.kind == events.NoticeGiven.kind})
 
     def _row(self, place: int, moment: Moment) -> Row:
         problem = self._problems.get(place, "")
@@ -351,6 +374,11 @@ def _other_act(moment: Moment, act: str, entry: EntryBrief) -> str:
         acted, recorded = claim.acted_at.isoformat(), entry.at.isoformat()
         return f"The history took “{act}” at {acted}, and the ledger has it at {recorded}."
     return ""
+
+
+def _approves(claim: Claim, entry: EntryBrief) -> bool:
+    """Whether an act is the approval by which something was recorded as done by other means."""
+    return (claim.act, claim.actor) == (_APPROVAL, entry.actor) and claim.acted_at in (None, entry.at)
 
 
 def _grouped(entries: Iterable[EntryBrief]) -> tuple[Group, ...]:

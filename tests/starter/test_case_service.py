@@ -17,7 +17,7 @@ from cases.intake import ApproximateTime
 from config.converter import data_converter
 from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus
-from models.errors import InvalidFields, Refused, Unavailable
+from models.errors import InvalidFields, Unavailable
 from models.identifiers import sha256_hex
 from models.tables import Artifact, Case
 from queries.troubles import NOT_STARTED
@@ -139,9 +139,9 @@ async def test_an_act_while_temporal_does_not_answer_changes_nothing_and_claims_
 
 async def test_an_act_on_a_case_that_has_not_started_is_refused(engine: VirtualEngine, unanswering: Client) -> None:
     reported = await officer(without_temporal(engine, unanswering)).report_breach(incident("TN-001"), actor=OFFICER)
-    with pytest.raises(Refused, match="not yet started"):
+    with pytest.raises(Unavailable, match="The watchdog starts it from what the database holds"):
         await officer(engine).confirm_breach(reported.case_id, utc_now(), actor=OFFICER)
-    with pytest.raises(Refused, match="not yet started"):
+    with pytest.raises(Unavailable, match="The watchdog starts it from what the database holds"):
         await officer(engine).dismiss_breach(reported.case_id, "Only said here.", actor=OFFICER)
     with engine.resources.database.reading() as session:
         assert session.get(Artifact, sha256_hex(b"Only said here.")) is None, "what was refused is let go of"

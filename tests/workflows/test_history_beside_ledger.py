@@ -215,6 +215,23 @@ class TestWhereTheyDiffer:
         (found,) = differences(replace(played, ends=played.ends + 20 * HOUR).beside([*played.entries, given]))
         assert found == "The ledger says “notice given”, and no step of the history could have written that."
 
+    def test_a_duty_done_by_other_means_that_nobody_approved(self, played: Played) -> None:
+        release = played.first("act.release")
+        forged = replace(release, kind="duty_performed_by_other_means", subject=str(uuid4()), number=900)
+        found = differences(played.beside([*played.entries, forged]))
+        assert found == [
+            "The ledger says “duty performed by other means”, and no step of the history could have written that."
+        ], "an act of the same person at the same moment is no approval"
+
+    def test_a_notice_more_than_the_batch_gave(self, played: Played) -> None:
+        given = replace(played.first("notice_given"), subject=str(uuid4()), number=900)
+        (found,) = differences(played.beside([*played.entries, given]))
+        assert found == "The ledger says that 2 notices of the batch were given by mail, and the history says fewer."
+        back = replace(given, kind="delivery_bounced", number=901)
+        assert not differences(played.beside([*played.entries, given, back])), (
+            "it may have reached another contact then"
+        )
+
     def test_a_notice_that_the_history_says_was_given(self, played: Played) -> None:
         found = differences(played.beside([entry for entry in played.entries if entry.kind != "notice_given"]))
         assert found
