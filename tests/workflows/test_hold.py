@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
+import pytest
+
+from config.keyring import Keyring
 from ledger.verify import verify_all
 from models.enums import CaseStatus, DutyStatus, Verdict
 from models.errors import InvalidInput, Refused
-from starter.rehearsals.virtual_time import VirtualEngine
+from starter.rehearsals.virtual_time import VirtualEngine, virtual_engine
 from starter.resources import utc_now
+from tests.conftest import know_demo_agreements
 from tests.support.incidents import INITIAL, NOTICE, OFFICER, case, duties, incident, open_case
 from tests.support.officers import officer
 from tests.support.post import facts_of, letters
@@ -167,9 +173,18 @@ async def test_a_hold_that_makes_no_sense_is_refused(engine: VirtualEngine) -> N
     assert isinstance(none_there, Refused)
 
 
+@pytest.fixture
+async def untouched(keyring: Keyring, tmp_path: Path) -> AsyncIterator[VirtualEngine]:
+    """An engine of its own: other tests change tables behind the ledger's back."""
+    async with virtual_engine(tmp_path / "engine", keyring=keyring) as engine:
+        know_demo_agreements(engine)
+        yield engine
+
+
 async def test_a_hold_that_begins_after_the_due_instant_keeps_back_and_makes_nothing_on_time(
-    engine: VirtualEngine,
+    untouched: VirtualEngine,
 ) -> None:
+    engine = untouched
     due_at = utc_now() - 18 * HOUR
     case_id = await open_case(engine, incident("TN-001", confirmed=due_at - 72 * HOUR), last_moment_hours=0)
     hold_id = await hold(engine, case_id)
