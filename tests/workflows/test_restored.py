@@ -25,6 +25,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from cases.messages import Sweep, Swept
+from config.converter import data_converter
 from config.keyring import Keyring
 from models.enums import CaseStatus, DutyStatus
 from models.errors import Refused
@@ -175,9 +176,14 @@ async def test_the_schedule_tells_each_sweep_what_the_last_one_found(engine: Vir
     assert [entry["why"] for entry in begun_anew(engine)] == ["database"]
 
 
-async def test_a_sweep_that_somebody_else_ended_tells_the_next_one_nothing(engine: VirtualEngine) -> None:
-    ours = engine.resources.client
-    plain = await Client.connect(ours.service_client.config.target_host, data_converter=pydantic_data_converter)
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_a_sweep_whose_result_cannot_be_read_tells_the_next_one_nothing(
+    engine: VirtualEngine, tmp_path: Path, sealed: bool
+) -> None:
+    ours, converter = engine.resources.client, pydantic_data_converter
+    if sealed:  # under a key that is not in the keyring any more
+        converter = data_converter(Keyring.create(tmp_path / "other.json"))
+    plain = await Client.connect(ours.service_client.config.target_host, data_converter=converter)
     elsewhere = ScheduleActionStartWorkflow(Impostor.run, id=WATCHDOG, task_queue="elsewhere")
     schedule = await plain.create_schedule(
         WATCHDOG, Schedule(action=elsewhere, spec=ScheduleSpec()), trigger_immediately=True
@@ -192,7 +198,7 @@ async def test_a_sweep_that_somebody_else_ended_tells_the_next_one_nothing(engin
 
 @workflow.defn(name="watchdog", sandboxed=False)
 class Impostor:
-    """A sweep by a worker that has no keyring."""
+    """A sweep by a worker that has another keyring, or none."""
 
     @workflow.run
     async def run(self) -> Swept:
