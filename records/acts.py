@@ -7,7 +7,7 @@ takes the act into its state; what is refused here leaves nothing behind, and re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -53,6 +53,7 @@ from cases.values import AnchorValue, Kept, read_references
 from ledger.append import append
 from ledger.artifacts import claim, fetch, store_list
 from ledger.entries import ActRecorded, JsonObject
+from mail.contents import KnownFact
 from models import tables
 from models.enums import OPEN_STATUSES, BatchStatus, CaseStatus, DutyStatus, FactStatus, Party, ProposalKind
 from models.errors import InvalidInput, NotFound, Refused
@@ -69,6 +70,7 @@ from models.tables import (
 )
 from people.accounts import check_second_person
 from records.anchors import current_anchors, keep_anchor
+from records.case_context import current_facts
 from records.confirmations import confirm_done
 from records.holders import waive
 from records.keeping import note_keeping
@@ -341,26 +343,35 @@ def keep_fact(recording: Recording, element: str, value: str) -> None:
 
 
 def _learn(recording: Recording, element: str, status: FactStatus, value: str | None) -> JsonObject:
+    """Keep what an element is, and with it what asks for the same in other words, while that was told alike."""
     session, case_id = recording.session, recording.case.id
-    session.execute(
-        update(CaseFact)
-        .where(
-            col(CaseFact.case_id) == case_id, col(CaseFact.element) == element, col(CaseFact.superseded_at).is_(None)
+    alike = _told_alike(recording.catalogue, element, current_facts(session, case_id))
+    for each in (element, *alike):
+        session.execute(
+            update(CaseFact)
+            .where(
+                col(CaseFact.case_id) == case_id, col(CaseFact.element) == each, col(CaseFact.superseded_at).is_(None)
+            )
+            .values(superseded_at=recording.at)
         )
-        .values(superseded_at=recording.at)
-    )
-    session.add(
-        CaseFact(
-            id=uuid5(recording.message.act_id, "fact"),
-            case_id=case_id,
-            element=element,
-            status=status,
-            value=value,
-            recorded_at=recording.at,
-            recorded_by=recording.actor,
+        session.add(
+            CaseFact(
+                id=uuid5(recording.message.act_id, "fact" if each == element else f"fact:{each}"),
+                case_id=case_id,
+                element=each,
+                status=status,
+                value=value,
+                recorded_at=recording.at,
+                recorded_by=recording.actor,
+            )
         )
-    )
-    return {"status": status.value}
+    return {"status": status.value, **({"also": alike} if alike else {})}
+
+
+def _told_alike(catalogue: Catalogue, element: str, known: Mapping[str, KnownFact]) -> list[str]:
+    """The elements that ask for the same in other words, and of which the same is known."""
+    follow = [name for name, text in catalogue.words.contents.items() if text.like == element]
+    return [name for name in follow if element in known and known.get(name) == known[element]]
 
 
 def _batches(case_id: UUID, clause: str | None, statuses: Sequence[BatchStatus]) -> list[Any]:

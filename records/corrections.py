@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import Select, and_
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from cases.kinds import kind_named
 from cases.values import AnchorValue
 from mail.contents import KnownFact
 from mail.wording import is_dated
-from models.enums import DutyStatus, NoticeKind
+from models.bulk import table_of
+from models.enums import DutyStatus, NoticeKind, Party
 from models.tables import Case, CaseAnchor, CaseDocument, CaseFact, Duty, Notice
 from records.anchors import anchors_by_agreement
 from terms.catalogue import load_catalogue
 
 DatedFacts = Mapping[UUID | None, Mapping[str, AnchorValue]]
 """Dated facts by name: those of the case under None, and under an agreement those that hold for it instead."""
+
+_DUTY, _NOTICE = table_of(Duty).c, table_of(Notice).c
+_GIVEN = and_(_NOTICE.given_at.is_not(None), _NOTICE.kind != NoticeKind.DISMISSAL)
 
 Said = TypeVar("Said", AnchorValue, KnownFact)
 
@@ -60,43 +65,66 @@ def told_otherwise(
         agreements: look at these alone.
         anchors: its dated facts as they would be, instead of those that are recorded.
     """
-    given = Notice.case_id == case_id, col(Notice.given_at).is_not(None), Notice.kind != NoticeKind.DISMISSAL
+    written = session.exec(select(func.min(Notice.composed_at)).where(Notice.case_id == case_id, _GIVEN)).one()
+    if written is None:
+        return {}
     dates, facts = _dates(session, case_id), _facts(session, case_id)
-    others = col(CaseDocument.element).not_in(_written_by_itself(session, case_id))
-    documents: tuple[ColumnElement[bool], ...] = (col(CaseDocument.case_id) == case_id, others)
-    changes = [each.since for some in (dates, facts) for each in some]
-    changes += filter(None, [session.exec(select(func.max(CaseDocument.added_at)).where(*documents)).one()])
-    changed = max(changes, default=None)
-    written = session.exec(select(func.min(Notice.composed_at)).where(*given)).one()
-    if written is None or (anchors is None and (changed is None or changed <= written)):
+    added = _added_since(session, case_id, written)
+    candidates = _concerned(
+        {each.name for each in dates if anchors or each.since > written},
+        {each.name for each in facts if each.since > written}.union(element for _, element in added),
+    )
+    if not candidates:
         return {}
     now = anchors or anchors_by_agreement(session, case_id)
     known = {each.name: each.said for each in facts if each.until is None}
-    added = _last_added(session, *documents, col(CaseDocument.added_at) > written)
     found: defaultdict[UUID, set[str]] = defaultdict(set)
     seen: set[tuple[UUID, str, str]] = set()
-    rows = session.exec(
-        select(Notice, Duty)
-        .join(Duty, col(Duty.id) == col(Notice.duty_id))
-        .where(*given, *((col(Duty.agreement_id).in_(agreements),) if agreements is not None else ()))
-        .order_by(col(Notice.composed_at).desc(), col(Notice.id))
-    )
-    for notice, duty in rows:
-        own = duty.agreement_id
-        told = {element for element in notice.given if (own, duty.owed_to.value, element) not in seen}
-        seen.update((own, duty.owed_to.value, element) for element in told)
-        if duty.status is not DutyStatus.PERFORMED or notice.composed_at is None:
+    for row in map(_Told._make, session.execute(_told(case_id, agreements))):
+        own = row.agreement_id
+        told = {one for one in candidates.intersection(row.given) if (own, row.owed_to, one) not in seen}
+        seen.update((own, row.owed_to, element) for element in told)
+        if row.status is not DutyStatus.PERFORMED:
             continue
-        then = _at(dates, own, notice.composed_at), _at(facts, own, notice.composed_at)
+        then = _at(dates, own, row.composed_at), _at(facts, own, row.composed_at)
         by_now = {**now.get(None, {}), **now.get(own, {})}, known
-        for element in told.difference(notice.lacking):
+        for element in told.difference(row.lacking):
             said = _said_of(element, *by_now)
-            documents_since = (
-                added.get((key, element), notice.composed_at) > notice.composed_at for key in (None, own)
-            )
-            if (said is not None and said != _said_of(element, *then)) or any(documents_since):
-                found[duty.id].add(element)
+            last = max(added.get((key, element), row.composed_at) for key in (None, own))
+            if last > row.composed_at or (said is not None and said != _said_of(element, *then)):
+                found[row.duty_id].add(element)
     return {duty_id: frozenset(elements) for duty_id, elements in found.items()}
+
+
+class _Told(NamedTuple):
+    """What one notice told, and under which duty."""
+
+    duty_id: UUID
+    agreement_id: UUID
+    owed_to: Party
+    status: DutyStatus
+    given: list[str]
+    lacking: list[str]
+    composed_at: datetime
+
+
+def _told(case_id: UUID, agreements: Collection[UUID] | None) -> Select[Any]:
+    """What the notices of a case told, the last one first; perhaps those under some agreements alone."""
+    found = (
+        select_columns(_DUTY.id, _DUTY.agreement_id, _DUTY.owed_to, _DUTY.status)
+        .add_columns(_NOTICE.given, _NOTICE.lacking, _NOTICE.composed_at)
+        .join(table_of(Duty), _DUTY.id == _NOTICE.duty_id)
+        .where(_NOTICE.case_id == case_id, _GIVEN, _NOTICE.composed_at.is_not(None))
+        .order_by(_NOTICE.composed_at.desc(), _NOTICE.id)
+    )
+    return found if agreements is None else found.where(_DUTY.agreement_id.in_(agreements))
+
+
+def _concerned(dates: Set[str], told: Set[str]) -> frozenset[str]:
+    """The elements that some dated facts, or what was told under some names, are the value of."""
+    sources = {f"anchor:{name}" for name in dates} | {f"fact:{name}" for name in told}
+    contents = load_catalogue().words.contents.items()
+    return frozenset(told).union(element for element, text in contents if text.source in sources)
 
 
 def _written_by_itself(session: Session, case_id: UUID) -> list[str]:
@@ -104,10 +132,15 @@ def _written_by_itself(session: Session, case_id: UUID) -> list[str]:
     return [element for element in (kind.holders_document, kind.passes_on) if element]
 
 
-def _last_added(session: Session, *which: ColumnElement[bool]) -> dict[tuple[UUID | None, str], datetime]:
-    """When the last document was added for an element: for one agreement, or under None for all of a case."""
+def _added_since(session: Session, case_id: UUID, instant: datetime) -> dict[tuple[UUID | None, str], datetime]:
+    """When the last document was added for an element since then: for one agreement, or under None for all."""
     by = col(CaseDocument.agreement_id), col(CaseDocument.element)
-    rows = session.exec(select(*by, func.max(CaseDocument.added_at)).where(*which).group_by(*by))
+    rows = session.exec(
+        select(*by, func.max(CaseDocument.added_at))
+        .where(CaseDocument.case_id == case_id, col(CaseDocument.added_at) > instant)
+        .where(col(CaseDocument.element).not_in(_written_by_itself(session, case_id)))
+        .group_by(*by)
+    )
     return {(agreement_id, element): added_at for agreement_id, element, added_at in rows}
 
 
@@ -115,7 +148,8 @@ def _said_of(
     element: str, dates: Mapping[str, AnchorValue], facts: Mapping[str, KnownFact]
 ) -> AnchorValue | KnownFact | None:
     """What is known of an element: the date that it is, or else what was told of it."""
-    kind, _, name = load_catalogue().words.contents[element].source.partition(":")
+    text = load_catalogue().words.contents.get(element)
+    kind, _, name = text.source.partition(":") if text else ("fact", "", element)
     dated = dates.get(name) if kind == "anchor" else None
     if dated and is_dated(dated):
         return dated

@@ -673,7 +673,11 @@ class SupplementFile(Frozen):
 
 
 class ElementText(Frozen):
-    """How a person calls a content element, and where its value comes from."""
+    """How a person calls a content element, and where its value comes from.
+
+    ``like`` is another one that asks for the same in other words: what is learnt of that holds for this one too, until
+    people have learnt something else of this one.
+    """
 
     label: str
     source: Annotated[
@@ -683,6 +687,7 @@ class ElementText(Frozen):
             r"|hold:law_enforcement|(fact|artifact):[a-z_]+)$"
         ),
     ]
+    like: Name | None = None
 
 
 class EventText(Frozen):
@@ -696,6 +701,12 @@ class ContentsFile(Frozen):
     """``contents.yaml``."""
 
     contents: dict[Name, ElementText]
+
+    @model_validator(mode="after")
+    def _alike_are_known(self) -> Self:
+        if unknown := {text.like for text in self.contents.values() if text.like} - self.contents.keys():
+            raise ValueError(f"like names a content element, and there is none called {', '.join(sorted(unknown))}.")
+        return self
 
 
 class AnchorsFile(Frozen):

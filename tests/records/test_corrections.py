@@ -27,6 +27,7 @@ from tests.support.handed_over import text_of
 NOW = datetime(2026, 11, 2, 15, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TENNESSEE, VIRGINIA, ILLINOIS = Place("ndpa-v1", "TN"), Place("ndpa-v1", "VA"), Place("ndpa-v1", "IL")
+OREGON = Place("ndpa-v2", "OR")
 TYPES = "Types of information involved (corrected)"
 
 
@@ -141,6 +142,26 @@ def test_a_correction_taken_back_before_it_left_is_told_to_nobody(database: Data
     learn(case, "data_types", "Names")
     case.now += DAY
     assert send(case) == []
+
+
+def test_what_two_forms_ask_for_in_other_words_is_learnt_of_both_while_it_was_told_alike(database: Database) -> None:
+    case = open_in_sql(database, BREACH, [TENNESSEE, OREGON], NOW, {"confirmed": NOW, "occurred": NOW - 3 * DAY})
+    case.policy = NoticePolicy(release="immediate")
+    for element, value in (("data_types", "Names"), ("data_description", "Names"), ("description", "Passwords.")):
+        learn(case, element, value)
+    assert len(send(case)) == 2
+    case.now += HOUR
+    learn(case, "data_types", "Names and grades")
+    says = " ".join(send(case))
+    assert f"{TYPES} Names and grades" in says
+    assert "Description of the student data involved (corrected) Names and grades" in says
+    case.now += HOUR
+    learn(case, "data_description", "Names and grades of the quiz service")
+    case.now += HOUR
+    learn(case, "data_types", "Names, grades and addresses")
+    assert "Description of the student data involved (corrected) Names and grades of the quiz service" in " ".join(
+        send(case)
+    )
 
 
 def test_a_further_document_is_told_of_as_new(database: Database) -> None:
