@@ -27,7 +27,7 @@ from queries.duties import EVERY_DUTY, duties_of
 from queries.evidence import evidence_of
 from queries.holders import holders_of, kept_by
 from queries.mail import came_back_in
-from queries.progress import notices_withheld, progress_of
+from queries.progress import notices_to_release, notices_withheld, progress_of
 from queries.proposals import proposals_of
 from queries.troubles import troubles_of
 from queries.views import CaseHead, CaseView, FactView
@@ -84,7 +84,7 @@ def case_head(session: Session, case: Case, now: datetime) -> CaseHead:
     due_dates = _due_dates(session, case.id)
     kind = kind_named(case.kind)
     state = CaseState(anchors=anchors, dismissed=case.status is CaseStatus.DISMISSED)
-    withheld = notices_withheld(session, case.id)
+    withheld, waiting = notices_withheld(session, case.id), notices_to_release(session, case.id)
     ended = case.status in (CaseStatus.CLOSED, CaseStatus.DISMISSED)
     terms = tuple(pinned_terms(session, case.id).values())
     clauses = {due_date.clause: due_date.title for due_date in due_dates}
@@ -113,13 +113,13 @@ def case_head(session: Session, case: Case, now: datetime) -> CaseHead:
         progress=progress_of(session, case.id),
         troubles=troubles_of(session, case),
         open_duties=summary.open_duties,
-        waiting_notices=summary.waiting_notices,
+        waiting_notices=waiting,
         withheld_notices=withheld,
         computing=case.computed_at is None or (case.changed_at or case.opened_at) > case.computed_at,
         offered=_offered(
             kind,
             ended=ended,
-            waiting=summary.waiting_notices > 0,
+            waiting=waiting > 0,
             withheld=withheld > 0,
             undecided=summary.undecided > 0,
             undelivered=summary.undelivered > 0,
@@ -130,7 +130,7 @@ def case_head(session: Session, case: Case, now: datetime) -> CaseHead:
         deputy=able[1].name if len(able) > 1 else None,
         assignable=assignable(session),
         reasons=reasons_of(session, case),
-        can_release=summary.waiting_notices + withheld > 0,
+        can_release=waiting + withheld > 0,
     )
 
 

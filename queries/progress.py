@@ -57,6 +57,17 @@ def progress_of(session: Session, case_id: UUID) -> tuple[ProgressView, ...]:
     return tuple(views)
 
 
+def notices_to_release(session: Session, case_id: UUID) -> int:
+    """How many notices wait for somebody; one that is released waits for its place alone."""
+    return session.exec(
+        select(func.count())
+        .select_from(Notice)
+        .join(Batch, col(Batch.id) == col(Notice.batch_id))
+        .where(Notice.case_id == case_id, col(Notice.dropped).is_(False))
+        .where(Batch.status == BatchStatus.WAITING, col(Batch.released_by).is_(None))
+    ).one()
+
+
 def notices_withheld(session: Session, case_id: UUID) -> int:
     sizes = select(func.coalesce(func.sum(Batch.size), 0)).where(
         Batch.case_id == case_id, Batch.status == BatchStatus.WITHHELD

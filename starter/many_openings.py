@@ -23,7 +23,7 @@ from models.enums import Authentication
 from models.errors import DoubtfulDates, DuenoticeError, InvalidFields, InvalidInput, Unavailable
 from models.grouping import KEYS_A_QUERY, parts
 from models.tables import Case
-from queries.consequences import Foresight
+from queries.consequences import Foresight, WouldBeAsked
 from queries.doubts import doubts_of_intake
 from records.intake import GivenIntake, keep_intakes, prepare
 from records.intake_files import IntakeFile, IntakeRow, in_row, place
@@ -84,6 +84,7 @@ class CheckedFile(NamedTuple):
         bad_rows: how many these are.
         dues: what would be due, soonest first.
         doubts: dates that are hardly meant.
+        asked: the holders of data that are mailed as soon as the cases are opened, by name.
     """
 
     rows: Mapping[UUID, IntakeRow]
@@ -92,6 +93,7 @@ class CheckedFile(NamedTuple):
     bad_rows: int
     dues: tuple[DueLine, ...]
     doubts: tuple[InvalidInput, ...]
+    asked: tuple[WouldBeAsked, ...]
 
     @property
     def overdue(self) -> int:
@@ -285,6 +287,7 @@ class _Checker:
         self._problems = list(file.problems)
         self._doubts: list[InvalidInput] = []
         self._dues: Counter[DueLine] = Counter()
+        self._asked: set[WouldBeAsked] = set()
         self._by_agreement: dict[str, list[IntakeRow]] = defaultdict(list)
         self.sound: set[int] = set()
 
@@ -303,7 +306,8 @@ class _Checker:
         lines = [line.model_copy(update={"duties": count}) for line, count in self._dues.items()]
         problems = tuple(sorted(self._problems, key=lambda problem: _line_of(problem.where)))
         bad = len({_line_of(problem.where) for problem in problems})
-        return CheckedFile(rows, open_already, problems, bad, tuple(sorted(lines, key=_soonest)), tuple(self._doubts))
+        dues, asked = tuple(sorted(lines, key=_soonest)), tuple(sorted(self._asked, key=lambda one: one.name))
+        return CheckedFile(rows, open_already, problems, bad, dues, tuple(self._doubts), asked)
 
     def _check_beside_others(self, row: IntakeRow, first: IntakeRow) -> None:
         if first is not row:
@@ -327,6 +331,7 @@ class _Checker:
         for doubt in doubtful:
             where = place(self._file.name, row.line, doubt.problem.where or "")
             self._doubts.append(InvalidInput(doubt.problem.message, where=where, next_step=doubt.problem.next_step))
+        self._asked |= set(foreseen.asked)
         for line in foreseen.duties:
             due = DueLine(duties=0, **line.model_dump(include=DueLine.model_fields.keys() - {"duties"}))
             self._dues[due] += line.duties

@@ -98,6 +98,11 @@ def _show(checked: CheckedFile) -> None:
     new = len(checked.rows) - checked.open_already
     already = counted(checked.open_already, "row is", "rows are")
     console.print(f"{counted(new, 'case')} would be opened; {already} open already and stay as they are.")
+    for one in checked.asked[:DATES_SHOWN]:
+        says = f"Asked to dispose of the data as soon as they are opened: {one.name} <{one.email}>"
+        console.print(says, markup=False, soft_wrap=True)
+    if (further := len(checked.asked) - DATES_SHOWN) > 0:
+        console.print(f"and {counted(further, 'other')}.")
     if not checked.dues:
         return
     table = Table("due", "clause", "duties", box=None, pad_edge=False)

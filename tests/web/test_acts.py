@@ -65,6 +65,20 @@ async def test_reasons_are_said_without_names_of_the_code(officer: Visitor) -> N
     assert "It is counted from the first to occur of reasonably expected, confirmed: reasonably expected." in page
 
 
+async def test_a_notice_that_is_released_and_has_not_left_yet_waits_for_nobody(
+    officer: Visitor, installation: Installation
+) -> None:
+    case = await confirmed(officer, "On its way", "TN-001")
+    with installation.resources.database.writing() as session:
+        of_case = Batch.case_id == UUID(case.rpartition("/")[2])
+        for batch in session.exec(select(Batch).where(of_case, Batch.status == BatchStatus.WAITING)):
+            batch.released_by = "officer"
+            session.add(batch)
+    page = (await officer.get(case)).text
+    assert "Read and release" not in page
+    assert "Withhold waiting notices…" not in page
+
+
 async def test_what_is_ticked_unless_somebody_takes_it_away_is_ticked(officer: Visitor) -> None:
     case = await confirmed(officer, "Ticked", "TN-001")
     ticked = re.compile(r'<input type="checkbox" id="hold-shareable"[^>]* checked>')
@@ -80,7 +94,7 @@ async def test_a_hold_shows_what_it_suspends_and_what_runs_on(officer: Visitor) 
     await shows(officer, case, "Read and release")
     before = " ".join(html.unescape((await officer.get(case)).text).split())
     assert "It stops “Notify the LEA of a confirmed breach”." in before
-    assert "It does not stop “Give the LEA initial notice of a suspected breach”: its clock runs on" in before
+    assert "It does not stop “Give the LEA initial notice of a suspected breach”: there the clock runs on" in before
     hold = {"particulars": "State police, ref. 7", "begins_at": NOW, "zone": "UTC", "secret": "yes"}
     answer = await decide(officer, case, "hold", hold)
     assert (answer.status_code, answer.headers["location"]) == (SAID, f"{case}?done=hold#done")

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from temporalio.client import Client
 
 from agreements.importing import import_agreements
+from agreements.subprocessors import import_subprocessors
 from cases.disposition import DISPOSITION
 from config.keyring import Keyring
 from ledger.verify import verify_ledger
@@ -156,6 +157,8 @@ async def site(apart: Resources) -> AsyncIterator[Installation]:
 
 async def test_the_page_checks_a_file_and_opens_it(site: Installation) -> None:
     references, officer = know(site.resources, 3), await site.officer()
+    listed = "agreement,name,email,data\n,Example Hosting LLC,privacy@hosting.example.org,Rosters\n"
+    import_subprocessors(site.resources.database, listed, file_name="list.csv", now=utc_now(), actor="officer")
     form = await officer.get("/cases/new/disposition")
     assert f'href="{PAGE}"' in form.text
     assert "disposal_requested" in (await officer.get(PAGE)).text
@@ -167,6 +170,8 @@ async def test_the_page_checks_a_file_and_opens_it(site: Installation) -> None:
     assert "Open the good rows only." in bad.text
     page = await officer.send(PAGE, PAGE, {}, ("many.csv", directives(*references)))
     assert "3 cases would be opened" in page.text
+    assert "1 holder of the data is written to as soon as they are opened" in page.text
+    assert "privacy@hosting.example.org" in page.text
     assert cases(site.resources) == []
     kept = re.search(r'name="kept" value="([0-9a-f]{64})"', page.text)
     assert kept
