@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
@@ -462,7 +463,11 @@ def _explain(error: OperationalError | ProgrammingError) -> DuenoticeError | Non
         )
     if not isinstance(error, OperationalError):
         return None
+    lets_nobody_in = re.search(r'role ".*" does not exist|database ".*" does not exist|authentication failed', says)
     return Unavailable(
         f"The database does not answer: {says.strip().splitlines()[0] if says.strip() else 'no reason given'}.",
-        next_step="Trying again later may help; nothing of this was kept.",
+        next_step="Nothing of this was kept. `duenotice migrate` makes the engine's role and the tables; or correct "
+        "DUENOTICE_DATABASE_URL."
+        if lets_nobody_in
+        else "Trying again later may help; nothing of this was kept.",
     )

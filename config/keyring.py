@@ -300,7 +300,7 @@ def _read(path: Path) -> _KeyringFile:
         path,
         _KeyringFile,
         "keyring",
-        make="Restore it from its backup, or create one.",
+        make="Restore it from its backup. Where nothing is stored yet, make one: `duenotice keyring create`.",
         restore="Restore it from its backup.",
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import IntegrityError as ConstraintViolated
 from sqlmodel import select
@@ -190,6 +190,12 @@ def test_tables_from_before_a_column_was_added_say_what_to_do(database: Database
     with pytest.raises(ConfigurationError, match="not those of this version") as caught, database.reading() as session:
         session.get(LastSweep, 1)
     assert "begin with a new DUENOTICE_HOME" in str(caught.value)
+
+
+def test_a_role_that_is_not_made_yet_is_told_who_makes_it(postgresql_url: str, keyring: Keyring) -> None:
+    nobody = make_url(postgresql_url).set(username="nobody-yet").render_as_string(hide_password=False)
+    with pytest.raises(Unavailable, match="`duenotice migrate` makes the engine's role and the tables"):
+        count(Database(nobody, keyring))
 
 
 def test_a_database_that_does_not_answer_is_unavailable(keyring: Keyring) -> None:
