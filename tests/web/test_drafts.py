@@ -119,6 +119,7 @@ async def test_equal_drafts_stand_together_and_what_differs_is_shown(
         assert name
         assert name[1] in differs
     assert TEXT not in differs, "what they share is no difference"
+    assert "1 of them says other things than this one" in page.partition('id="release"')[2]
     parts = (await officer.get(f"/api{case}/drafts")).json()
     assert (parts["total"], [group["recipients"] for group in parts["items"]]) == (2, [1, 1])
     one = (await officer.get(f"/api{first}")).json()
