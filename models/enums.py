@@ -133,7 +133,7 @@ class Verdict(StrEnum):
     """How a performed duty met its due instant; frozen at the first performance.
 
     What two people say was done by other means than the engine's never reads like what the engine saw itself; nor does
-    what a letter performed, of which one person says that it was posted.
+    what a letter performed, of which one person says that it was posted, or a mail of which one says that it arrived.
     """
 
     ON_TIME = "on_time"
@@ -142,11 +142,18 @@ class Verdict(StrEnum):
     LATE_BY_OTHER_MEANS = "late_by_other_means"
     ON_TIME_BY_POST = "on_time_by_post"
     LATE_BY_POST = "late_by_post"
+    ON_TIME_AS_VOUCHED = "on_time_as_vouched"
+    LATE_AS_VOUCHED = "late_as_vouched"
 
 
-TOO_LATE = frozenset({Verdict.LATE, Verdict.LATE_BY_OTHER_MEANS, Verdict.LATE_BY_POST})
-BY_POST = frozenset({Verdict.ON_TIME_BY_POST, Verdict.LATE_BY_POST})
-BY_OTHER_MEANS = frozenset({Verdict.ON_TIME_BY_OTHER_MEANS, Verdict.LATE_BY_OTHER_MEANS})
+SEEN = Verdict.ON_TIME, Verdict.LATE
+"""The verdicts on what the engine saw, or a holder's word or an act did: on time, and late. So the others."""
+BY_OTHER_MEANS = Verdict.ON_TIME_BY_OTHER_MEANS, Verdict.LATE_BY_OTHER_MEANS
+BY_POST = Verdict.ON_TIME_BY_POST, Verdict.LATE_BY_POST
+AS_VOUCHED = Verdict.ON_TIME_AS_VOUCHED, Verdict.LATE_AS_VOUCHED
+
+ON_TIME_ON_A_WORD = frozenset(on_time for on_time, _ in (BY_OTHER_MEANS, BY_POST, AS_VOUCHED))
+TOO_LATE = frozenset(late for _, late in (SEEN, BY_OTHER_MEANS, BY_POST, AS_VOUCHED))
 
 
 class NoticeKind(StrEnum):

@@ -16,7 +16,7 @@ from agreements.due_dates import read_due_date
 from cases.overdue import is_overdue
 from config.database import Database
 from models import identifiers
-from models.enums import BY_OTHER_MEANS, BY_POST, OPEN_STATUSES, TOO_LATE, DutyStatus, Party, PerformedBy, Verdict
+from models.enums import ON_TIME_ON_A_WORD, OPEN_STATUSES, TOO_LATE, DutyStatus, Party, PerformedBy, Verdict
 from models.errors import InvalidInput
 from models.phrases import counted, instant_words, length_words
 from models.tables import Agreement, Case, DueDate, Duty
@@ -52,7 +52,6 @@ MET_IN_WORDS: Mapping[Met, str] = {
     Met.NOT_OWED: "not owed, or ran out",
 }
 
-_ON_A_WORD = frozenset(verdict for verdict in BY_OTHER_MEANS | BY_POST if verdict not in TOO_LATE)
 _NOT_OWED = frozenset(DutyStatus) - OPEN_STATUSES - {DutyStatus.PERFORMED}
 
 
@@ -147,7 +146,7 @@ def _was_met(met: Met, now: datetime) -> ColumnElement[bool]:
         case Met.ON_TIME:
             return verdict == Verdict.ON_TIME
         case Met.ON_A_WORD:
-            return verdict.in_(_ON_A_WORD)
+            return verdict.in_(ON_TIME_ON_A_WORD)
         case Met.LATE:
             return verdict.in_(TOO_LATE)
         case Met.OVERDUE:
@@ -166,7 +165,7 @@ def how_met(status: DutyStatus, verdict: Verdict | None, *, overdue: bool) -> Me
     if verdict is Verdict.ON_TIME:
         return Met.ON_TIME
     if verdict:
-        return Met.ON_A_WORD if verdict in _ON_A_WORD else Met.LATE
+        return Met.ON_A_WORD if verdict in ON_TIME_ON_A_WORD else Met.LATE
     if overdue:
         return Met.OVERDUE
     return Met.OPEN if status in OPEN_STATUSES else Met.NOT_OWED

@@ -46,6 +46,8 @@ VERDICTS = {
     Verdict.LATE_BY_OTHER_MEANS: "performed late by other means, as two people say",
     Verdict.ON_TIME_BY_POST: "performed on time by a letter, as somebody says who posted it",
     Verdict.LATE_BY_POST: "performed late by a letter, as somebody says who posted it",
+    Verdict.ON_TIME_AS_VOUCHED: "performed on time, as somebody vouches that it arrived",
+    Verdict.LATE_AS_VOUCHED: "performed late, as somebody vouches that it arrived",
 }
 
 DELIVERIES = {

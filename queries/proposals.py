@@ -168,7 +168,7 @@ def _verdict(row: Proposal, duty: Duty) -> Verdict | None:
     """How a duty was met by other means, or would be once that is approved."""
     if duty.verdict in BY_OTHER_MEANS:
         return duty.verdict
-    return verdict_on(duty, row.done_at, by_other_means=True) if row.done_at else None
+    return verdict_on(duty, row.done_at, BY_OTHER_MEANS) if row.done_at else None
 
 
 def _notices(session: Session, row: Proposal, of_it: tuple[ColumnElement[bool], ...]) -> int:

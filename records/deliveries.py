@@ -20,7 +20,7 @@ from ledger.entries import CaseEvent, DeliveryPassedOver, DeliveryRejected, Deli
 from mail.delivery_states import UNDER_WAY, WAITING, Happening, moved
 from mail.handover import Accepted, DeliveryDeferred, MailServerUnavailable, OutcomeUnknown, Rejected, SendResult
 from models.bulk import among, columns_of, tables_of, update_rows
-from models.enums import DeliveryStatus, NoticeKind
+from models.enums import SEEN, DeliveryStatus, NoticeKind, Verdict
 from models.tables import AgreementContact, Batch, Delivery, Duty, Letter, Notice
 from records.accepted import Taken, accept
 from records.mail_state import PauseRule, disregard, is_disregarded, note_answered, pause_if_alike
@@ -267,7 +267,9 @@ def _defer(
     return [entries.DeliveryDeferred(**envelope, **codes)] if first else []
 
 
-def give(notice: Notice, duty: Duty, due_date: StoredDueDate, at: datetime, *, by_post: bool = False) -> None:
-    """Note that a notice was given, by mail or ``by_post``, and what that means for its duty."""
+def give(
+    notice: Notice, duty: Duty, due_date: StoredDueDate, at: datetime, *, verdicts: tuple[Verdict, Verdict] = SEEN
+) -> None:
+    """Note that a notice was given, and what that means for its duty; ``verdicts`` are those of its way."""
     notice.given_at = at
-    perform_by_notice(duty, notice.kind, notice.lacking, due_date, at, by_post=by_post)
+    perform_by_notice(duty, notice.kind, notice.lacking, due_date, at, verdicts=verdicts)

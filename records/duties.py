@@ -28,7 +28,7 @@ from ledger.entries import NAMED_IN_ONE, DutiesGivenUp, DutyComputed
 from models import identifiers
 from models.bulk import insert_rows
 from models.defaults import Defaults
-from models.enums import OPEN_STATUSES, CaseStatus, DutyStatus, Party, PerformedBy, Verdict
+from models.enums import OPEN_STATUSES, SEEN, CaseStatus, DutyStatus, Party, PerformedBy, Verdict
 from models.errors import InvalidInput
 from models.grouping import parts
 from models.phrases import instant_words
@@ -137,16 +137,18 @@ class DutyAtHand(Protocol):
     lacking_count: int
 
 
-def perform(duty: DutyAtHand, at: datetime, *, under: UUID | None = None, by_post: bool = False) -> None:
+def perform(
+    duty: DutyAtHand, at: datetime, *, under: UUID | None = None, verdicts: tuple[Verdict, Verdict] = SEEN
+) -> None:
     """Record that a duty was performed; its lateness is frozen by the first performance.
 
-    ``under`` is the approved proposal on whose word it was performed by other means than the engine's; ``by_post`` is
-    whether a letter performed it, of which a person says that it was posted.
+    ``under`` is the approved proposal on whose word it was performed by other means than the engine's; ``verdicts``
+    are those on what is done in that way: on time, and late.
     """
     if duty.performed_at is not None:
         return
     duty.status, duty.performed_at, duty.performed_under = DutyStatus.PERFORMED, at, under
-    duty.verdict = verdict_on(duty, at, by_other_means=under is not None, by_post=by_post)
+    duty.verdict = verdict_on(duty, at, verdicts)
 
 
 def latest_start(session: Session, duties: Iterable[Duty]) -> datetime | None:
@@ -180,14 +182,10 @@ def run_again(duty: Duty, due_at: datetime | None) -> None:
     duty.performed_at = duty.verdict = duty.performed_under = duty.escalated_at = None
 
 
-def verdict_on(duty: DutyAtHand, at: datetime, *, by_other_means: bool = False, by_post: bool = False) -> Verdict:
-    """How a duty is met by what is done at an instant."""
-    late = duty.due_at is not None and at > duty.due_at
-    if by_other_means:
-        return Verdict.LATE_BY_OTHER_MEANS if late else Verdict.ON_TIME_BY_OTHER_MEANS
-    if by_post:
-        return Verdict.LATE_BY_POST if late else Verdict.ON_TIME_BY_POST
-    return Verdict.LATE if late else Verdict.ON_TIME
+def verdict_on(duty: DutyAtHand, at: datetime, verdicts: tuple[Verdict, Verdict]) -> Verdict:
+    """How a duty is met by what is done at an instant; ``verdicts`` are those of its way, on time and late."""
+    on_time, late = verdicts
+    return late if duty.due_at is not None and at > duty.due_at else on_time
 
 
 def vocabulary(session: Session, case: Case, terms: Mapping[str, EffectiveTerms]) -> CaseVocabulary:

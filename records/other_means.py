@@ -18,7 +18,7 @@ from cases.acts import Done
 from ledger.append import append
 from ledger.artifacts import store_list
 from ledger.entries import DutyPerformedByOtherMeans, JsonObject
-from models.enums import OPEN_STATUSES, BatchStatus, DutyStatus, NoticeKind, ProposalKind
+from models.enums import BY_OTHER_MEANS, OPEN_STATUSES, BatchStatus, DutyStatus, NoticeKind, ProposalKind
 from models.errors import InvalidInput, Refused
 from models.tables import Agreement, Batch, Case, CaseAgreement, Duty, Notice, Proposal
 from records.duties import check_begun, latest_start, perform, run_again
@@ -99,7 +99,7 @@ def perform_by_other_means(session: Session, proposal: Proposal, *, approved_by:
             next_step="Decline the proposal, and look at the dates.",
         )
     for duty in duties:
-        perform(duty, proposal.done_at, under=proposal.id)
+        perform(duty, proposal.done_at, under=proposal.id, verdicts=BY_OTHER_MEANS)
         session.add(duty)
         assert duty.verdict, "what is performed has a verdict"
         append(

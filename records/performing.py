@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from agreements.due_dates import StoredDueDate, read_due_dates
 from ledger.actors import ENGINE
 from ledger.entries import Attempt, FurtherDutyPerformed
-from models.enums import DutyStatus, NoticeKind, PerformedBy
+from models.enums import SEEN, DutyStatus, NoticeKind, PerformedBy, Verdict
 from models.tables import Duty, Notice
 from records.duties import DutyAtHand, perform
 
@@ -24,13 +24,15 @@ def performed_duties(notice: Notice) -> tuple[UUID, ...]:
     return notice.duty_id, *map(UUID, notice.also_performs)
 
 
-def perform_further(session: Session, notice: Notice, at: datetime, *, by_post: bool = False) -> list[Duty]:
+def perform_further(
+    session: Session, notice: Notice, at: datetime, *, verdicts: tuple[Verdict, Verdict] = SEEN
+) -> list[Duty]:
     """Note what a notice just given means for the further duties that it performs, and return them."""
     if not notice.also_performs:
         return []
     duties = session.exec(select(Duty).where(col(Duty.id).in_(performed_duties(notice)[1:]))).all()
     due_dates = read_due_dates(session, {duty.due_date_id for duty in duties})
-    return perform_these(duties, due_dates, notice.lacking, at, by_post=by_post)
+    return perform_these(duties, due_dates, notice.lacking, at, verdicts=verdicts)
 
 
 def perform_these(
@@ -39,7 +41,7 @@ def perform_these(
     lacking: Collection[str],
     at: datetime,
     *,
-    by_post: bool = False,
+    verdicts: tuple[Verdict, Verdict] = SEEN,
 ) -> list[_D]:
     """Note what a notice that was given, less what is ``lacking``, means for further duties; return them by clause."""
     found = sorted(duties, key=lambda duty: duty.clause)
@@ -48,7 +50,7 @@ def perform_these(
         duty.lacking = [element for element in lacking if element in asked]
         duty.lacking_count = len(duty.lacking)
         if duty.status is DutyStatus.RUNNING:
-            perform(duty, at, by_post=by_post)
+            perform(duty, at, verdicts=verdicts)
     return found
 
 
@@ -59,7 +61,7 @@ def perform_by_notice(
     due_date: StoredDueDate,
     at: datetime,
     *,
-    by_post: bool = False,
+    verdicts: tuple[Verdict, Verdict] = SEEN,
 ) -> None:
     """Note what a notice that was given means for its own duty.
 
@@ -71,7 +73,7 @@ def perform_by_notice(
     duty.lacking, duty.lacking_count = lacking, len(lacking)
     complete = due_date.incomplete == "goes" or not set(due_date.at_once).intersection(lacking)
     if duty.status is DutyStatus.RUNNING and duty.performed_by is PerformedBy.NOTICE and complete:
-        perform(duty, at, by_post=by_post)
+        perform(duty, at, verdicts=verdicts)
 
 
 def further_duty_event(duty: DutyAtHand, attempt: Attempt, at: datetime) -> FurtherDutyPerformed:

@@ -494,8 +494,8 @@ def take_effect(session: Session, now: datetime, case_id: UUID | None = None) ->
             # What was posted gives what it says, whatever was written since for a mail, or for a letter not posted.
             notice.given, notice.lacking = list(letter.given), list(letter.lacking)
             _tell_that_it_is_none(session, notice, now)
-            give(notice, duty, due_dates[duty.due_date_id], letter.effective_at, by_post=True)
-            performed = [duty, *perform_further(session, notice, letter.effective_at, by_post=True)]
+            give(notice, duty, due_dates[duty.due_date_id], letter.effective_at, verdicts=BY_POST)
+            performed = [duty, *perform_further(session, notice, letter.effective_at, verdicts=BY_POST)]
         met = {str(one.id): one.verdict for one in performed if one.performed_at == letter.effective_at and one.verdict}
         append(
             session,

@@ -17,7 +17,7 @@ from cases.acts import SendAgain, Vouch
 from ledger.artifacts import store_list
 from ledger.entries import NO_VERDICT, JsonObject
 from mail.delivery_states import FAILED, Happening, moved
-from models.enums import BatchStatus, DeliveryStatus
+from models.enums import AS_VOUCHED, BatchStatus, DeliveryStatus
 from models.errors import InvalidInput, Refused
 from models.grouping import grouped
 from models.phrases import instant_words
@@ -153,8 +153,8 @@ def vouch(session: Session, case: Case, act: Vouch, *, actor: str, at: datetime)
         delivery.status = moved(delivery.status, Happening.VOUCHED)
         delivery.vouched_by, delivery.settled_at = actor, at
         if not delivery.is_copy and notice.given_at is None:
-            give(notice, duty, due_dates[duty.due_date_id], act.arrived_at)
-            performed += perform_further(session, notice, act.arrived_at)
+            give(notice, duty, due_dates[duty.due_date_id], act.arrived_at, verdicts=AS_VOUCHED)
+            performed += perform_further(session, notice, act.arrived_at, verdicts=AS_VOUCHED)
     met = [f"{duty.id} {duty.verdict or NO_VERDICT}" for duty in performed]
     return store_list(session, "deliveries", [str(delivery.id) for delivery, _, _ in found], at) | store_list(
         session, "duties", met, at

@@ -231,7 +231,7 @@ async def test_a_person_s_word_that_it_arrived_performs_the_duty_and_never_looks
 
         duty = duties(engine, case_id, "TN")[NOTICE]
         notice = only_notice(duty)
-        assert (duty.performed_at, duty.verdict) == (arrived_at, Verdict.ON_TIME)
+        assert (duty.performed_at, duty.verdict) == (arrived_at, Verdict.ON_TIME_AS_VOUCHED)
         assert (notice.vouched, notice.given_at) == (True, arrived_at)
         (delivery,) = notice.deliveries
         assert (delivery.status, delivery.vouched_by) == (DeliveryStatus.VOUCHED, OFFICER)
@@ -245,7 +245,7 @@ async def test_a_person_s_word_that_it_arrived_performs_the_duty_and_never_looks
         assert vouched.body["particulars"]["duties"] == 1, "they are a list of its own, however many they are"
         met = vouched.body["particulars"]["duties_sha256"]
         with engine.resources.database.reading() as session:
-            assert fetch(session, met).decode() == f"{duty.id} on_time\n"
+            assert fetch(session, met).decode() == f"{duty.id} on_time_as_vouched\n"
         assert len(vouched.artifacts) == 3, "what was said of it is kept as well"
         assert case(engine, case_id).troubles == ()
         assert server.messages.count(server.messages[0]) == 4
