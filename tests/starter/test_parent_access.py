@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from starter.cli.console import find_case
 from starter.rehearsals.virtual_time import VirtualEngine
 from starter.resources import utc_now
 from tests.support.shell import Shell
@@ -32,6 +33,8 @@ async def test_a_request_is_entered_and_answered(installed: VirtualEngine, shell
     assert "4711" not in said.out, "the student stands on the case's page alone"
     found = re.search(r"Case (\w{8}) is", said.out)
     assert found, said.out
+    case_id = find_case(installed.resources.database, found[1])
+    await installed.settle(case_id)
     receipt = tmp_path / "receipt.txt"
     receipt.write_text("The view was opened.")
     given = await shell(
@@ -39,6 +42,7 @@ async def test_a_request_is_entered_and_answered(installed: VirtualEngine, shell
         "--to-whom", "The registrar.", "--proof", str(receipt),
     )  # fmt: skip
     assert given.code == 0, given.err
+    await installed.case(case_id).result()
     shown = await shell("parent-access", "show", found[1])
     assert f"({found[1]}, closed)" in shown.out
 
