@@ -143,7 +143,7 @@ class Sweeper:
     async def sweep(self) -> Swept:
         """Sweep once, with the bounds of every installation."""
         resources, environment = self.resources, ActivityEnvironment()
-        environment.info = replace(environment.info, started_time=utc_now())
+        environment.info = replace(environment.info, started_time=utc_now(), workflow_id=None)
 
         async def start(case_id: UUID, _: datetime, **__: bool) -> bool:
             kind = "breach"

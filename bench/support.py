@@ -339,6 +339,7 @@ class CaseKeeper:
             kind=NoticeKind.NOTICE,
             given=list(duty.contents) if self._given else [],
             composed_at=given_at,
+            written_at=given_at,
             given_at=given_at,
         )
         rows += [

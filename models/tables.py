@@ -564,9 +564,9 @@ class Notice(SQLModel, table=True):
     """A message that performs a duty: which elements it gave, and which it said would follow.
 
     ``also_performs`` are the ids of further duties towards the same LEA that the same message performs. It ``has_link``
-    where its reader is a side of the agreement: nobody else acknowledges it. Its link is
-    good in the generation ``link_generation`` alone, and not at all once it was taken back; ``link_refusals`` counts
-    how often it was tried when it was good no more.
+    where its reader is a side of the agreement: nobody else acknowledges it. It bears the instant ``composed_at``, and
+    was ``written_at`` last, by what was known then. Its link is good in the generation ``link_generation`` alone, and
+    not at all once it was taken back; ``link_refusals`` counts how often it was tried when it was good no more.
 
     One that ``offers`` its reader a right is answered by a decision about that, at ``decided_at``; that none came was
     noted at ``silent_at``.
@@ -583,6 +583,7 @@ class Notice(SQLModel, table=True):
     given: list[str] = Field(default_factory=list, sa_type=JSON)
     lacking: list[str] = Field(default_factory=list, sa_type=JSON)
     composed_at: datetime | None = _instant_or_none()
+    written_at: datetime | None = _instant_or_none()
     given_at: datetime | None = _instant_or_none(index=True)
     dropped: bool = False
     reminders: int = 0

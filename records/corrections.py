@@ -65,7 +65,7 @@ def told_otherwise(
         agreements: look at these alone.
         anchors: its dated facts as they would be, instead of those that are recorded.
     """
-    written = session.exec(select(func.min(Notice.composed_at)).where(Notice.case_id == case_id, _GIVEN)).one()
+    written = session.exec(select(func.min(Notice.written_at)).where(Notice.case_id == case_id, _GIVEN)).one()
     if written is None:
         return {}
     dates, facts = _dates(session, case_id), _facts(session, case_id)
@@ -86,12 +86,12 @@ def told_otherwise(
         seen.update((own, row.owed_to, element) for element in told)
         if row.status is not DutyStatus.PERFORMED:
             continue
-        then = _at(dates, own, row.composed_at), _at(facts, own, row.composed_at)
+        then = _at(dates, own, row.written_at), _at(facts, own, row.written_at)
         by_now = {**now.get(None, {}), **now.get(own, {})}, known
         for element in told.difference(row.lacking):
             said = _said_of(element, *by_now)
-            last = max(added.get((key, element), row.composed_at) for key in (None, own))
-            if last > row.composed_at or (said is not None and said != _said_of(element, *then)):
+            last = max(added.get((key, element), row.written_at) for key in (None, own))
+            if last > row.written_at or (said is not None and said != _said_of(element, *then)):
                 found[row.duty_id].add(element)
     return {duty_id: frozenset(elements) for duty_id, elements in found.items()}
 
@@ -105,17 +105,17 @@ class _Told(NamedTuple):
     status: DutyStatus
     given: list[str]
     lacking: list[str]
-    composed_at: datetime
+    written_at: datetime
 
 
 def _told(case_id: UUID, agreements: Collection[UUID] | None) -> Select[Any]:
     """What the notices of a case told, the last one first; perhaps those under some agreements alone."""
     found = (
         select_columns(_DUTY.id, _DUTY.agreement_id, _DUTY.owed_to, _DUTY.status)
-        .add_columns(_NOTICE.given, _NOTICE.lacking, _NOTICE.composed_at)
+        .add_columns(_NOTICE.given, _NOTICE.lacking, _NOTICE.written_at)
         .join(table_of(Duty), _DUTY.id == _NOTICE.duty_id)
-        .where(_NOTICE.case_id == case_id, _GIVEN, _NOTICE.composed_at.is_not(None))
-        .order_by(_NOTICE.composed_at.desc(), _NOTICE.id)
+        .where(_NOTICE.case_id == case_id, _GIVEN, _NOTICE.written_at.is_not(None))
+        .order_by(_NOTICE.written_at.desc(), _NOTICE.id)
     )
     return found if agreements is None else found.where(_DUTY.agreement_id.in_(agreements))
 

@@ -446,6 +446,7 @@ def _keep(session: Session, case_id: UUID, plan: _Plan, now: datetime) -> None:
             {
                 "id": writing.context.notice.id,
                 "composed_at": writing.ready.letter.draft.noticed_at,
+                "written_at": now,
                 "given": list(writing.ready.written.given),
                 "lacking": list(writing.ready.written.lacking),
             }

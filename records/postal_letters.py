@@ -257,7 +257,8 @@ def _keep(session: Session, letter: PreparedLetter, now: datetime) -> None:
     words = store(session, letter.words.encode(), "text/plain", now, case=notice.case_id)
     letter_id = identifiers.postal_letter_id(notice.id, letter.contact_id, sha256)
     replaces = _predecessor(session, letter)
-    notice.composed_at, notice.given, notice.lacking = letter.written_at, list(letter.given), list(letter.lacking)
+    notice.composed_at = notice.written_at = letter.written_at
+    notice.given, notice.lacking = list(letter.given), list(letter.lacking)
     if letter.replaces:
         _replace(session, col(PostalLetter.id) == letter.replaces, WrittenAnew.CONTENT, now)
     row = session.get(PostalLetter, letter_id) or PostalLetter(

@@ -343,6 +343,7 @@ HELD: Mapping[type[SQLModel], Held] = {
             "kind": if_said,
             "given": _listed,
             "lacking": _listed,
+            "written_at": PLAN,
             "composed_at": Why("the date that the letter bears; its bytes are an artifact that an entry names"),
             "given_at": says,
             "dropped": PLAN,

@@ -1277,6 +1277,7 @@ def upgrade() -> None:
         sa.Column("given", sa.JSON(), nullable=False),
         sa.Column("lacking", sa.JSON(), nullable=False),
         sa.Column("composed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("dropped", sa.Boolean(), nullable=False),
         sa.Column("reminders", sa.Integer(), nullable=False),

@@ -85,7 +85,9 @@ class Watched:
         """Sweep once with these bounds, at an instant."""
         self.started.clear()
         environment = ActivityEnvironment()
-        environment.info = replace(environment.info, started_time=at or utc_now())
+        environment.info = replace(
+            environment.info, started_time=at or utc_now(), workflow_id=None
+        )  # asked by no workflow
         settings, database = self.resources.settings, self.resources.database
         async with SmtpTransport(smtp_server(settings)) as transport:
             writer = notice_writer(settings, self.resources.keyring)

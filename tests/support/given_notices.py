@@ -178,6 +178,7 @@ def _notice(
         kind=NoticeKind.NOTICE,
         given=given,
         composed_at=at,
+        written_at=at,
         given_at=at,
     )
     session.add(notice)

@@ -14,6 +14,7 @@ from mail.links import LINK_FOLDER
 from models.enums import Role
 from queries.case_lists import list_cases
 from starter.resources import utc_now
+from tests.support.accounts import PEOPLE
 from tests.support.browsing import CHROMIUM, NO_CHROMIUM, serving, sign_in, visiting
 from tests.support.form_addresses import POSTED
 from tests.support.given_notices import ROSTER, Told
@@ -203,7 +204,7 @@ async def test_each_role_is_shown_the_forms_that_it_may_send_and_no_others(site:
     forms = "".join(f'<form method="post" action="{path}"><button>Send</button></form>' for path in rights)
     async with visiting(chromium, scripts=False) as page:
         await page.goto(f"{site}/sign-in")
-        for role in Role:
+        for role in PEOPLE:
             shown = await page.locator("body").evaluate(
                 """(body, [role, forms]) => {
                     body.className = `role-${role}`;

@@ -97,7 +97,7 @@ async def test_who_runs_the_site_is_written_to_once_when_an_account_is_locked(in
         assert (await sign_in(installation, "guessed.at", "seven red kettles")).status_code == 403
     resources = installation.resources
     settings, environment = resources.settings, ActivityEnvironment()
-    environment.info = replace(environment.info, started_time=utc_now())
+    environment.info = replace(environment.info, started_time=utc_now(), workflow_id=None)
     async with SmtpTransport(smtp_server(settings)) as transport:
         writer = notice_writer(settings, resources.keyring)
         reminders = ReminderActivities(resources.database, transport, writer)

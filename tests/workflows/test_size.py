@@ -16,7 +16,7 @@ from records import notices as planning
 from starter.case_service import CaseService
 from starter.resources import Resources, utc_now
 from tests.support.districts import check_each_given_once, installation, many_agreements, until_begun, until_given
-from tests.support.incidents import OFFICER, incident
+from tests.support.incidents import DESCRIPTION, OFFICER, incident
 from tests.support.officers import officer
 from worker import build_worker
 
@@ -52,13 +52,11 @@ async def test_nothing_is_lost_between_two_histories_of_a_case(
             reported = await officer(service).report_breach(incident(*references, confirmed=utc_now()), actor=OFFICER)
             case_id = reported.case_id
             await until_begun(resources, case_id)
-            for number in range(12):
-                await officer(service).learn(
-                    case_id, "description", f"What is known after {number} hours.", actor=OFFICER
-                )
+            for _ in range(12):  # the same each time: what is known otherwise would be told in supplements
+                await officer(service).learn(case_id, "description", DESCRIPTION, actor=OFFICER)
                 await asyncio.sleep(0.1)
             await until_given(resources, case_id)
-            await officer(service).learn(case_id, "description", "What is known in the end.", actor=OFFICER)
+            await officer(service).learn(case_id, "description", DESCRIPTION, actor=OFFICER)
             lengths = await runs(resources, case_id)
         assert check_each_given_once(resources, case_id) >= len(references) * 11 / 12
         recorded = read_case(resources.database, case_id, utc_now()).evidence
