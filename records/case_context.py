@@ -42,7 +42,8 @@ class CaseContext:
         dismissal_reason: why the suspicion was dismissed.
         templates: the names of its kind's own templates, where it has any.
         heads: the heads of the ledger as batches were planned, by batch, as notices have them at their foot.
-        otherwise: by duty, the elements that its notices gave and that are known otherwise by now.
+        otherwise: by duty, the elements that its notices gave and that are known otherwise by now; of duties alone of
+            whose agreements a supplement is among the notices.
     """
 
     terms: Mapping[str, EffectiveTerms]
@@ -91,6 +92,7 @@ class EarlierNotices:
 
 def read_case_context(session: Session, case_id: UUID, contexts: Sequence[NoticeContext]) -> CaseContext:
     """What a case knows, as far as the messages of some of its notices need it."""
+    supplemented = {context.agreement.id for context in contexts if context.notice.kind is NoticeKind.SUPPLEMENT}
     return CaseContext(
         terms=terms_named(session, {context.terms_hash for context in contexts}),
         anchors=anchors_by_agreement(session, case_id),
@@ -101,7 +103,7 @@ def read_case_context(session: Session, case_id: UUID, contexts: Sequence[Notice
         dismissal_reason=_dismissal_reason(session, case_id),
         templates=kind_named(session.get_one(Case, case_id).kind).templates,
         heads=_heads(session, {context.notice.batch_id for context in contexts}),
-        otherwise=told_otherwise(session, case_id, {context.agreement.id for context in contexts}),
+        otherwise=told_otherwise(session, case_id, supplemented) if supplemented else {},
     )
 
 

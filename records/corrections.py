@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, and_
+from sqlalchemy import ColumnElement, Select, and_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
@@ -65,7 +65,7 @@ def told_otherwise(
         agreements: look at these alone.
         anchors: its dated facts as they would be, instead of those that are recorded.
     """
-    written = session.exec(select(func.min(Notice.written_at)).where(Notice.case_id == case_id, _GIVEN)).one()
+    written = session.execute(_of(case_id, agreements, func.min(_NOTICE.written_at))).scalar_one()
     if written is None:
         return {}
     dates, facts = _dates(session, case_id), _facts(session, case_id)
@@ -110,13 +110,16 @@ class _Told(NamedTuple):
 
 def _told(case_id: UUID, agreements: Collection[UUID] | None) -> Select[Any]:
     """What the notices of a case told, the last one first; perhaps those under some agreements alone."""
-    found = (
-        select_columns(_DUTY.id, _DUTY.agreement_id, _DUTY.owed_to, _DUTY.status)
-        .add_columns(_NOTICE.given, _NOTICE.lacking, _NOTICE.written_at)
-        .join(table_of(Duty), _DUTY.id == _NOTICE.duty_id)
-        .where(_NOTICE.case_id == case_id, _GIVEN, _NOTICE.written_at.is_not(None))
-        .order_by(_NOTICE.written_at.desc(), _NOTICE.id)
-    )
+    columns = (_DUTY.id, _DUTY.agreement_id, _DUTY.owed_to, _DUTY.status, _NOTICE.given, _NOTICE.lacking)
+    told = _of(case_id, agreements, *columns, _NOTICE.written_at)
+    return told.order_by(_NOTICE.written_at.desc(), _NOTICE.id)
+
+
+def _of(case_id: UUID, agreements: Collection[UUID] | None, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Columns of the notices that were given in a case, perhaps under some agreements alone, and of their duties."""
+    joined = table_of(Notice).join(table_of(Duty), _DUTY.id == _NOTICE.duty_id)
+    found = select_columns(*columns).select_from(joined)
+    found = found.where(_NOTICE.case_id == case_id, _GIVEN, _NOTICE.written_at.is_not(None))
     return found if agreements is None else found.where(_DUTY.agreement_id.in_(agreements))
 
 

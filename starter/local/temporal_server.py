@@ -6,6 +6,7 @@ It listens on loopback only and keeps every workflow in ``temporal.db``, so that
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 import signal
@@ -99,7 +100,7 @@ async def temporal_server(cli: Path, home: Path, port: int, ui_port: int) -> Asy
         Unavailable: it does not start; the sentence holds its own last words.
     """
     arguments = ["server", "start-dev", "--ip", LOOPBACK, "--port", str(port), "--ui-port", str(ui_port)]
-    arguments += ["--db-filename", str(_database(home))]
+    arguments += ["--db-filename", str(_database(home)), "--namespace", _mark(home)]
     arguments += [word for pragma in PRAGMAS for word in ("--sqlite-pragma", pragma)]
     log, made_by = home / "temporal.log", home / "temporal.version"
     version = await _version(cli)
@@ -109,7 +110,7 @@ async def temporal_server(cli: Path, home: Path, port: int, ui_port: int) -> Asy
         )
     try:
         server = TemporalServer(f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{ui_port}", version, process)
-        if not await _answers(server):
+        if not await _answers(server, _mark(home)):
             raise _no_start(log, made_by, version)
         made_by.write_text(version, encoding="utf-8")
         yield server
@@ -167,15 +168,21 @@ def _database(home: Path) -> Path:
     return home / "temporal.db"
 
 
-async def _answers(server: TemporalServer) -> bool:
-    """Wait until the server answers for its default namespace; False when it ends or takes too long."""
+def _mark(home: Path) -> str:
+    """A namespace that the server of this home alone has: another one may have taken the port at the same moment."""
+    return f"duenotice-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]}"
+
+
+async def _answers(server: TemporalServer, mark: str) -> bool:
+    """Wait until the server answers for its namespaces; False when it ends or takes too long."""
 
     async def ask() -> None:
         while True:
             try:
                 client = await Client.connect(server.address)
-                await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
-            except (RuntimeError, RPCError):  # not listening yet; listening, but without its namespace yet
+                for namespace in (client.namespace, mark):
+                    await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=namespace))
+            except (RuntimeError, RPCError):  # not listening yet; without its namespaces yet; or another home's
                 await asyncio.sleep(0.1)
             else:
                 return

@@ -60,6 +60,7 @@ def test_a_copy_takes_the_place_of_the_database_and_its_cases_go_on(home: Path, 
         first = found(home, last_sweep)
         assert engine.stop() == 0
     with started(DUENOTICE, home) as engine:
+        engine.wait_for(READY)
         wait_until(lambda: found(home, last_sweep) != first)
         assert engine.stop() == 0
 
@@ -67,6 +68,7 @@ def test_a_copy_takes_the_place_of_the_database_and_its_cases_go_on(home: Path, 
         beside.unlink()
     shutil.copy(copy, home / "duenotice.sqlite3")
     with started(DUENOTICE, home) as engine:
+        engine.wait_for(READY)
         wait_until(lambda: found(home, "SELECT body FROM evidence WHERE kind = 'cases_begun_anew'"))
         duenotice(home, "breach", "confirm", case, "--confirmed-at", "now", "--yes")
         duenotice(home, "breach", "release", case, "--unread", "--wait")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import sysconfig
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigurationError, Unavailable
-from starter.local.temporal_server import find_cli, stop_left_behind, temporal_server
+from starter.local.temporal_server import LOOPBACK, find_cli, stop_left_behind, temporal_server
 
 
 def command(path: Path, script: str = "#!/bin/sh\n") -> Path:
@@ -65,6 +66,32 @@ async def test_the_last_words_of_a_server_that_does_not_start_are_quoted(tmp_pat
     with pytest.raises(Unavailable, match="Error: the disk is full"):
         async with temporal_server(failing, tmp_path, 0, 0):
             pass
+
+
+async def test_the_server_of_another_home_that_took_the_port_first_is_never_taken_for_ones_own(tmp_path: Path) -> None:
+    """The fault that was seen: of two engines that started at once, one worked on the other's server."""
+    cli, homes = await find_cli(None, tmp_path), (tmp_path / "one", tmp_path / "other")
+    for home in homes:
+        home.mkdir()
+    with socket.create_server((LOOPBACK, 0)) as one, socket.create_server((LOOPBACK, 0)) as other:
+        ports = one.getsockname()[1], other.getsockname()[1]
+    async with temporal_server(cli, homes[0], *ports):
+        with pytest.raises(Unavailable, match="did not start"):
+            async with temporal_server(cli, homes[1], *ports):
+                pass
+
+
+async def test_a_database_from_before_servers_had_marks_is_gone_on_with(tmp_path: Path) -> None:
+    cli = await find_cli(None, tmp_path)
+    with socket.create_server((LOOPBACK, 0)) as one, socket.create_server((LOOPBACK, 0)) as other:
+        ports = one.getsockname()[1], other.getsockname()[1]
+    moved = tmp_path / "moved"
+    (tmp_path / "home").mkdir()
+    async with temporal_server(cli, tmp_path / "home", *ports):
+        pass
+    (tmp_path / "home").rename(moved)  # another folder is another mark
+    async with temporal_server(cli, moved, *ports) as server:
+        assert server.process.returncode is None
 
 
 async def test_a_process_of_another_kind_is_never_stopped(tmp_path: Path) -> None:
